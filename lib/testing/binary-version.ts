@@ -1,0 +1,16 @@
+import { runCommand } from './run-command.js';
+import { versionIn } from './server-version.js';
+
+/**
+ * Runs a nats-server to ask for its version.
+ *
+ * @throws Error when it does not run, or says something else
+ */
+export async function binaryVersion(path: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const output = await runCommand(path, ['--version'], { env, timeout: 10_000 });
+  const version = /nats-server/.test(output) ? versionIn(output) : undefined;
+  if (version === undefined) {
+    throw new Error(`${path} --version says '${output.trim()}'`);
+  }
+  return version;
+}

@@ -1,0 +1,27 @@
+import { get } from 'node:http';
+
+/** Asks a nats-server's monitoring port for a page; rejects when it does not answer with 200 within a second. */
+export async function monitor(url: string): Promise<unknown> {
+  return JSON.parse(await getText(url));
+}
+
+// Not fetch: the first one in a process takes longer than a server does to start.
+function getText(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: false, timeout: 1_000 }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        if (response.statusCode === 200) {
+          resolve(text);
+        } else {
+          reject(new Error(`${url} answered ${response.statusCode}: ${text.trim()}`));
+        }
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error(`${url} did not answer`)));
+    request.on('error', reject);
+  });
+}

@@ -1,0 +1,165 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { NatsServerStartError } from './errors.js';
+import { findFreePorts } from './free-ports.js';
+import { monitor } from './monitoring.js';
+import type { NatsTestServer, NatsTestServerOptions } from './nats-test-server.js';
+import { toConfigText } from './server-config.js';
+
+/** How long a cluster may take until it is ready, in milliseconds. */
+const READY_TIMEOUT = 30_000;
+/** How often the servers are asked whether they are, in milliseconds. */
+const READY_POLL = 20;
+
+/** What the group of all servers is called here, beside those that hold a stream or a consumer. */
+const CLUSTER = 'cluster';
+
+/** Options of {@link NatsTestServer.cluster}: those of each server, but for what no two servers can share. */
+export type NatsTestClusterOptions = Pick<NatsTestServerOptions, 'version' | 'config'>;
+
+/** A JetStream cluster of real nats-servers. Each may be killed, paused and restarted on its own. */
+export class NatsTestCluster implements AsyncDisposable {
+  constructor(readonly servers: readonly NatsTestServer[]) {}
+
+  /** What a client connects to. */
+  get urls(): string[] {
+    return this.servers.map((server) => server.url);
+  }
+
+  /** Stops all servers and removes their stores. */
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  /**
+   * Waits until the cluster has a leader which sees all other servers in step, and each stream and consumer
+   * has one which all servers that hold it know. Worth waiting for after the restart of a server.
+   *
+   * @throws NatsServerStartError when that takes longer than 30 seconds
+   */
+  async ready(): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT;
+    for (;;) {
+      const laggards = await this.laggards();
+      if (laggards.length === 0) {
+        return;
+      }
+      if (Date.now() > deadline) {
+        const reason = `the cluster was not ready after ${READY_TIMEOUT} ms: ${laggards.join(', ')}`;
+        throw new NatsServerStartError(reason, '');
+      }
+      await sleep(READY_POLL);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** The servers that do not answer, or else the groups of servers that are not ready. */
+  private async laggards(): Promise<string[]> {
+    const pages = await Promise.all(
+      this.servers.map((server) => jetStreamPage(server).catch(() => undefined)),
+    );
+    const silent = this.servers.filter((_, index) => pages[index] === undefined).map(({ name }) => name);
+    if (silent.length > 0) {
+      return silent;
+    }
+    // After a leader's end the others believe in it for a while, and it in them when it is back: so each server
+    // has to know a leader, and the leader has to know that it is.
+    const known = new Map<string, Set<string | undefined>>();
+    const led = new Set<string>();
+    for (const [index, server] of this.servers.entries()) {
+      for (const [name, group] of groupsOf(pages[index] ?? {})) {
+        known.set(name, (known.get(name) ?? new Set()).add(group.leader));
+        if (group.leader === server.name && (name !== CLUSTER || areInStep(group, this.servers.length))) {
+          led.add(name);
+        }
+      }
+    }
+    return [...known].flatMap(([name, leaders]) => (leaders.size === 1 && led.has(name) ? [] : [name]));
+  }
+}
+
+/**
+ * Starts the servers of a cluster and waits until it is ready.
+ *
+ * @param startServer - how a server is started
+ */
+export async function startCluster(
+  size: number,
+  options: NatsTestClusterOptions,
+  startServer: (options: NatsTestServerOptions) => Promise<NatsTestServer>,
+): Promise<NatsTestCluster> {
+  if (!Number.isInteger(size) || size < 2) {
+    throw new TypeError(`A cluster has two servers or more, not ${size}`);
+  }
+  const ports = await findFreePorts(size);
+  const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
+  const starts = await Promise.allSettled(
+    ports.map((port) => {
+      const cluster = { name: 'test', listen: `127.0.0.1:${port}`, routes };
+      return startServer({ ...options, config: toConfigText({ cluster }) + toConfigText(options.config) });
+    }),
+  );
+  const cluster = new NatsTestCluster(
+    starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : [])),
+  );
+  try {
+    for (const start of starts) {
+      if (start.status === 'rejected') {
+        throw start.reason;
+      }
+    }
+    await cluster.ready();
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** What is used of a server's page on its JetStream. */
+interface JetStreamPage {
+  readonly meta_cluster?: RaftGroup;
+  readonly account_details?: readonly {
+    readonly name: string;
+    readonly stream_detail?: readonly (Asset & { readonly consumer_detail?: readonly Asset[] })[];
+  }[];
+}
+
+interface Asset {
+  readonly name: string;
+  readonly cluster?: RaftGroup;
+}
+
+/** The servers that hold the same thing, as one of them sees it. */
+interface RaftGroup {
+  readonly leader?: string;
+  /** The others. */
+  readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
+}
+
+async function jetStreamPage(server: NatsTestServer): Promise<JetStreamPage> {
+  return (await monitor(`${server.monitoringUrl}/jsz?streams=true&consumers=true`)) as JetStreamPage;
+}
+
+/** Whether the leader of a group of `size` servers sees all others in step. */
+function areInStep({ replicas = [] }: RaftGroup, size: number): boolean {
+  return (
+    replicas.length === size - 1 && replicas.every(({ current, offline }) => current && offline !== true)
+  );
+}
+
+/** The groups that a server belongs to, each by a name that is the same on all servers. */
+function* groupsOf({ meta_cluster: meta = {}, account_details: accounts = [] }: JetStreamPage) {
+  yield [CLUSTER, meta] as const;
+  for (const account of accounts) {
+    for (const stream of account.stream_detail ?? []) {
+      yield [`stream ${account.name}/${stream.name}`, stream.cluster ?? {}] as const;
+      for (const consumer of stream.consumer_detail ?? []) {
+        yield [`consumer ${account.name}/${stream.name}/${consumer.name}`, consumer.cluster ?? {}] as const;
+      }
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { NatsServerStartError } from './errors.js';
+import { findFreePorts } from './free-ports.js';
+import { monitor } from './monitoring.js';
+import { startCluster, type NatsTestCluster, type NatsTestClusterOptions } from './nats-test-cluster.js';
+import { findServerBinary } from './server-binary.js';
+import { toConfigText, type NatsServerConfig } from './server-config.js';
+import { ServerProcess } from './server-process.js';
+
+/** How long a server may take until it is ready, in milliseconds; a large store takes its time. */
+const START_TIMEOUT = 30_000;
+/** How often a starting server is asked whether it is ready, in milliseconds. */
+const READY_POLL = 2;
+/** How often a start is tried when a port that was free has been taken, and how long to wait in between, in ms. */
+const PORT_ATTEMPTS = 10;
+const PORT_RETRY_DELAY = 20;
+
+/** Options of {@link NatsTestServer.start}. */
+export interface NatsTestServerOptions {
+  /**
+   * The server's version: `2.10` for the newest 2.10 that can be had, or `2.10.27`. Default: a `nats-server`
+   * on `PATH` of 2.11 or newer, else the newest that can be had.
+   */
+  readonly version?: string;
+  /** Whether JetStream is enabled. Default: `true`. */
+  readonly jetstream?: boolean;
+  /** Where streams are stored; is kept by {@link NatsTestServer.stop}. Default: a new folder, removed by it. */
+  readonly storeDir?: string;
+  /**
+   * More configuration: the text of a nats-server configuration file, or the same as an object. Host, ports,
+   * server name and store are not to be set here.
+   */
+  readonly config?: NatsServerConfig;
+  /** The port for clients. Default: one that is free. */
+  readonly port?: number;
+}
+
+/**
+ * A real nats-server for tests, on a loopback port, with a store of its own.
+ *
+ * It ends when the process that started it does, even by SIGKILL, and does not keep that process from ending.
+ *
+ * @example
+ * ```ts
+ * await using server = await NatsTestServer.start();
+ * const connection = await connect({ servers: server.url });
+ * ```
+ */
+export class NatsTestServer implements AsyncDisposable {
+  private current: ServerProcess | undefined;
+  private actualVersion = '';
+  private stopped = false;
+
+  /**
+   * Starts a server and waits until it is ready: it accepts clients, and JetStream is up.
+   *
+   * The program is looked for, and fetched where there is none, as the testing guide tells.
+   *
+   * @throws NatsServerNotFoundError when there is no server of that version and none can be fetched
+   * @throws NatsServerChecksumError when what was fetched is not the official release
+   * @throws NatsServerStartError when the server does not start; it holds the server's log
+   */
+  static async start(options: NatsTestServerOptions = {}): Promise<NatsTestServer> {
+    const binary = await findServerBinary(options.version);
+    const folder = await mkdtemp(join(tmpdir(), 'nats-test-server-'));
+    try {
+      await writeFile(join(folder, 'server.conf'), toConfigText(options.config));
+      return await retryWhilePortIsTaken(async () => {
+        const [port = 0, monitoringPort = 0] = await findFreePorts(2);
+        const server = new NatsTestServer(binary, folder, options, options.port ?? port, monitoringPort);
+        await server.launch();
+        return server;
+      });
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /**
+   * Starts a JetStream cluster of `size` servers and waits until streams of as many replicas can be made.
+   *
+   * @throws as {@link NatsTestServer.start}
+   */
+  static cluster(size: number, options: NatsTestClusterOptions = {}): Promise<NatsTestCluster> {
+    return startCluster(size, options, (server) => NatsTestServer.start(server));
+  }
+
+  /** The server's name, which also tells it apart in what a cluster says of its leaders and replicas. */
+  readonly name = `test-${randomBytes(6).toString('hex')}`;
+
+  private constructor(
+    private readonly binary: string,
+    private readonly folder: string,
+    private readonly options: NatsTestServerOptions,
+    /** The port for clients; {@link restart} keeps it. */
+    readonly port: number,
+    private readonly monitoringPort: number,
+  ) {}
+
+  /** What a client connects to: `nats://127.0.0.1:<port>`. */
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** The server's monitoring endpoint, for `/varz`, `/connz`, `/jsz` and the like. */
+  get monitoringUrl(): string {
+    return `http://127.0.0.1:${this.monitoringPort}`;
+  }
+
+  /** The server's version, as `2.10.27`. */
+  get version(): string {
+    return this.actualVersion;
+  }
+
+  /** The server's process, or `undefined` while it does not run. */
+  get pid(): number | undefined {
+    return this.current?.pid;
+  }
+
+  /** Where streams are stored. */
+  get storeDir(): string {
+    return this.options.storeDir ?? join(this.folder, 'store');
+  }
+
+  /** What the server has logged so far, over all its restarts. */
+  log(): Promise<string> {
+    return readFile(this.logFile, 'utf8');
+  }
+
+  /** Shuts the server down, waits until it has ended and removes its store, unless `storeDir` was given. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.current?.terminate();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /**
+   * Shuts the server down, if it runs, and starts it again with the same port and store.
+   *
+   * @throws NatsServerStartError when it does not start again
+   * @throws Error after {@link stop}
+   */
+  async restart(): Promise<void> {
+    if (this.stopped) {
+      throw new Error('This NatsTestServer was stopped, and its store removed: start a new one');
+    }
+    await this.current?.terminate();
+    await retryWhilePortIsTaken(() => this.launch());
+  }
+
+  /** Ends the server at once (SIGKILL) and waits until it has gone. {@link restart} finds its store as it was left. */
+  async kill(): Promise<void> {
+    await this.current?.kill();
+  }
+
+  /**
+   * Stops the server in its tracks (SIGSTOP): connections stay open and nothing answers. Not on Windows.
+   *
+   * @throws Error when the server does not run
+   */
+  pause(): void {
+    this.signal('SIGSTOP');
+  }
+
+  /**
+   * Lets a paused server go on (SIGCONT). Not on Windows.
+   *
+   * @throws Error when the server does not run
+   */
+  resume(): void {
+    this.signal('SIGCONT');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    if (this.current === undefined) {
+      throw new Error('nats-server does not run');
+    }
+    this.current.signal(signal);
+  }
+
+  private async launch(): Promise<void> {
+    const server = new ServerProcess({
+      binary: this.binary,
+      args: this.args(),
+      folder: this.folder,
+      logFile: this.logFile,
+    });
+    this.current = server;
+    const abort = new AbortController();
+    try {
+      const failure = server.exited.then((how) => Promise.reject(new Error(`it ended with ${how}`)));
+      this.actualVersion = await Promise.race([this.ready(abort.signal), failure]);
+    } catch (error) {
+      await server.kill();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new NatsServerStartError(reason, (await this.log()).trim().split('\n').slice(-20).join('\n'));
+    } finally {
+      abort.abort();
+    }
+  }
+
+  private args(): string[] {
+    const args = ['--config', join(this.folder, 'server.conf'), '--name', this.name, '--addr', '127.0.0.1'];
+    args.push('--port', `${this.port}`, '--http_port', `${this.monitoringPort}`);
+    if (this.options.jetstream ?? true) {
+      args.push('--jetstream', '--store_dir', this.storeDir);
+    }
+    return args;
+  }
+
+  /** Waits until the server accepts clients and has JetStream up, if it is to; gives its version. */
+  private async ready(signal: AbortSignal): Promise<string> {
+    const deadline = Date.now() + START_TIMEOUT;
+    for (;;) {
+      const version = await this.versionWhenReady().catch(() => undefined);
+      if (version !== undefined) {
+        return version;
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`it was not ready after ${START_TIMEOUT} ms`);
+      }
+      await sleep(READY_POLL, undefined, { signal });
+    }
+  }
+
+  private async versionWhenReady(): Promise<string | undefined> {
+    const varz = (await monitor(`${this.monitoringUrl}/varz`)) as { server_name: string; version: string };
+    if (varz.server_name !== this.name) {
+      // Another server got the port first: this one is about to end.
+      return undefined;
+    }
+    await monitor(`${this.monitoringUrl}/healthz?js-enabled-only=true`);
+    return varz.version;
+  }
+
+  private get logFile(): string {
+    return join(this.folder, 'server.log');
+  }
+}
+
+/** Starts a server again as long as it fails because a port that was free has been taken. */
+async function retryWhilePortIsTaken<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === PORT_ATTEMPTS || !isPortTaken(error)) {
+        throw error;
+      }
+      await sleep(PORT_RETRY_DELAY);
+    }
+  }
+}
+
+/** Whether a start failed because a port was taken, in the words of Unix or of Windows. */
+function isPortTaken(error: unknown): boolean {
+  return error instanceof NatsServerStartError && /address already in use|Only one usage of/.test(error.log);
+}

@@ -1,0 +1,3 @@
+// The snippets of docs/testing.md are tests themselves.
+await import('../../docs/snippets/testing-application.js');
+await import('../../docs/snippets/testing.js');

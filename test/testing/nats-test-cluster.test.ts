@@ -1,0 +1,64 @@
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { describe, expect, it } from 'vitest';
+
+import { NatsTestServer } from '../../lib/testing/index.js';
+
+describe('NatsTestServer.cluster', () => {
+  it.each(['2.15', '2.10', '2.9'])(
+    'of %s servers makes a stream of three replicas at once',
+    async (version) => {
+      await using cluster = await NatsTestServer.cluster(3, { version });
+      expect(cluster.servers.map((server) => server.url)).toEqual(cluster.urls);
+      const connection = await connect({ servers: cluster.urls });
+      const manager = await jetstreamManager(connection);
+      const info = await manager.streams.add({ name: 'ORDERS', subjects: ['orders'], num_replicas: 3 });
+      expect(info.cluster?.replicas).toHaveLength(2);
+      await connection.close();
+    },
+  );
+
+  it('is ready again after the restart of a killed leader', async () => {
+    await using cluster = await NatsTestServer.cluster(3, { config: { max_payload: 4096 } });
+    const before = await connect({ servers: cluster.urls });
+    expect(before.info?.max_payload).toBe(4096);
+    const { streams } = await jetstreamManager(before);
+    const created = await streams.add({ name: 'ORDERS', subjects: ['orders'], num_replicas: 3 });
+    await jetstream(before).publish('orders', 'one');
+    await before.close();
+
+    const leader = cluster.servers.find(({ name }) => name === created.cluster?.leader);
+    await leader?.kill();
+    await leader?.restart();
+    await cluster.ready();
+
+    for (const server of cluster.servers) {
+      const after = await connect({ servers: server.url });
+      const manager = await jetstreamManager(after);
+      const info = await manager.streams.info('ORDERS');
+      expect(info.state.messages).toBe(1);
+      await after.close();
+    }
+  });
+
+  it('lets its servers be restarted one after the other when all were killed', async () => {
+    await using cluster = await NatsTestServer.cluster(3);
+    await Promise.all(cluster.servers.map((server) => server.kill()));
+    for (const server of cluster.servers) {
+      await server.restart();
+      const connection = await connect({ servers: server.url });
+      expect(connection.info?.server_name).toBe(server.name);
+      await connection.close();
+    }
+  });
+
+  it('stops all its servers', async () => {
+    const cluster = await NatsTestServer.cluster(2);
+    await cluster.stop();
+    expect(cluster.servers.map((server) => server.pid)).toEqual([undefined, undefined]);
+  });
+
+  it.each([0, 1, 2.5])('refuses a size of %d', (size) => {
+    return expect(NatsTestServer.cluster(size)).rejects.toThrow(TypeError);
+  });
+});
