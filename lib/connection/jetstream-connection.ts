@@ -1,0 +1,103 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
+import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
+import { Outbox } from './outbox.js';
+import { compareVersions } from './server-version.js';
+
+/** How JetStream is reached over a connection. */
+export interface JetStreamOptions {
+  /** The JetStream domain to talk to: the API prefix becomes `$JS.<domain>.API`. Not together with `apiPrefix`. */
+  readonly domain?: string;
+  /** The JetStream API prefix, for imported accounts. Default `$JS.API`. */
+  readonly apiPrefix?: string;
+  /** How long a JetStream API request waits for its reply, in milliseconds. Default 5,000. */
+  readonly timeout?: number;
+}
+
+/**
+ * One named connection: the client's own `NatsConnection` and what is known about the server behind it.
+ *
+ * Everything above (requests, stores, handlers) reaches the server through this.
+ */
+export class JetStreamConnection {
+  /** The prefix of every JetStream API subject, without a trailing dot. */
+  readonly apiPrefix: string;
+  /** The default deadline of JetStream API requests, in milliseconds. */
+  readonly timeout: number;
+  /** @internal What answers to messages go through. */
+  readonly outbox = new Outbox();
+  private readonly events: ConnectionEvents;
+
+  constructor(
+    /** The name given to `JetStreamModule.forRoot`, `default` where none was. */
+    readonly name: string,
+    /** The client's connection. */
+    readonly nc: NatsConnection,
+    options: JetStreamOptions = {},
+    /** Whether it was opened here, and so is closed here; else the application owns it. */
+    readonly owned = true,
+  ) {
+    this.apiPrefix = apiPrefix(options);
+    this.events = new ConnectionEvents(nc);
+    this.timeout = options.timeout ?? 5_000;
+    if (!Number.isFinite(this.timeout) || this.timeout <= 0) {
+      throw new InvalidArgumentError('jetstream.timeout', 'milliseconds, a positive number');
+    }
+  }
+
+  /** The version of the connected server, such as `2.10.27`. Changes when a reconnect meets another server. */
+  get serverVersion(): string {
+    return this.nc.info?.version ?? '0.0.0';
+  }
+
+  /** The largest payload that the server takes, headers included, in bytes. */
+  get maxPayload(): number {
+    return this.nc.info?.max_payload ?? 1_048_576;
+  }
+
+  /** Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. */
+  async drain(): Promise<void> {
+    if (this.nc.isClosed()) return;
+    this.outbox.flush();
+    if (this.owned) await this.nc.drain();
+    else await this.nc.flush();
+  }
+
+  /** Hears of disconnects, reconnects and the end of the connection; the returned function stops that. */
+  listen(listener: ConnectionListener): () => void {
+    return this.events.listen(listener);
+  }
+
+  /** Whether the connected server is at least of that version. */
+  supports(version: string): boolean {
+    return compareVersions(this.serverVersion, version) >= 0;
+  }
+
+  /**
+   * Refuses a feature that the connected server is too old for.
+   *
+   * @throws {@link UnsupportedServerFeatureError} naming the feature, the needed and the actual version
+   */
+  require(feature: string, version: string): void {
+    if (!this.supports(version))
+      throw new UnsupportedServerFeatureError(feature, version, this.serverVersion);
+  }
+}
+
+function apiPrefix({ domain, apiPrefix: prefix }: JetStreamOptions): string {
+  if (domain !== undefined && prefix !== undefined) {
+    throw new InvalidArgumentError(
+      'jetstream.domain',
+      'not together with jetstream.apiPrefix; give one of them',
+    );
+  }
+  if (domain !== undefined) {
+    if (!/^[^\s.*>]+$/.test(domain))
+      throw new InvalidArgumentError('jetstream.domain', `"${domain}" is not one subject token`);
+    return `$JS.${domain}.API`;
+  }
+  const trimmed = (prefix ?? '$JS.API').replace(/\.$/, '');
+  if (!/^[^\s*>]+$/.test(trimmed))
+    throw new InvalidArgumentError('jetstream.apiPrefix', `"${prefix}" is not a subject`);
+  return trimmed;
+}

@@ -1,0 +1,110 @@
+import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
+import { JetStreamError } from './jetstream.error.js';
+
+/** The stream has no consumer of that name (code 10014). */
+export class ConsumerNotFoundError extends JetStreamApiError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+    body: ApiErrorBody = { code: 404, err_code: 10014, description: 'consumer not found' },
+  ) {
+    super(
+      body,
+      `Consumer "${consumer}" not found on stream "${stream}": create it, or check its name. ` +
+        'Consumers without a durable name are removed after inactiveThreshold.',
+    );
+  }
+}
+
+/** A consumer of that name exists with another configuration (code 10148). */
+export class ConsumerExistsError extends JetStreamApiError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+    body: ApiErrorBody = { code: 400, err_code: 10148, description: 'consumer already exists' },
+  ) {
+    super(
+      body,
+      `Consumer "${consumer}" exists on stream "${stream}" with another configuration: ` +
+        'use the update or createOrUpdate method to change it.',
+    );
+  }
+}
+
+/** A consumer that was to be updated does not exist (code 10149). */
+export class ConsumerDoesNotExistError extends JetStreamApiError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+    body: ApiErrorBody = { code: 400, err_code: 10149, description: 'consumer does not exist' },
+  ) {
+    super(
+      body,
+      `Consumer "${consumer}" does not exist on stream "${stream}" and cannot be updated: ` +
+        'use the create or createOrUpdate method.',
+    );
+  }
+}
+
+/** The limit of consumers of the stream or of the account is reached (code 10026). */
+export class MaximumConsumersError extends JetStreamApiError {
+  constructor(
+    readonly stream: string,
+    body: ApiErrorBody = { code: 400, err_code: 10026, description: 'maximum consumers limit reached' },
+  ) {
+    super(
+      body,
+      `Stream "${stream}" takes no more consumers: delete some, or raise maxConsumers of the stream or the account.`,
+    );
+  }
+}
+
+/** A consumer cannot be reset to that sequence (code 10204). */
+export class InvalidConsumerResetError extends JetStreamApiError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+    body: ApiErrorBody = { code: 400, err_code: 10204, description: 'invalid reset' },
+  ) {
+    super(
+      body,
+      `Consumer "${consumer}" on stream "${stream}" cannot be reset like that (${body.description}): a sequence must ` +
+        'not lie before its startSequence, and only goes with deliverPolicy all, by_start_sequence or by_start_time.',
+    );
+  }
+}
+
+/** The name of a consumer is empty or has characters that no consumer name may have. */
+export class InvalidConsumerNameError extends JetStreamError {
+  constructor(readonly consumer: string) {
+    super(
+      `Invalid consumer name "${consumer}": one or more printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
+    );
+  }
+}
+
+/** A pull consumer was asked for, and the consumer is a push consumer. */
+export class NotAPullConsumerError extends JetStreamError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+  ) {
+    super(
+      `Consumer "${consumer}" on stream "${stream}" is a push consumer: ` +
+        'use pushConsumer and the …PushConsumer methods, or leave deliverSubject out.',
+    );
+  }
+}
+
+/** A push consumer was asked for, and the consumer is a pull consumer. */
+export class NotAPushConsumerError extends JetStreamError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+  ) {
+    super(
+      `Consumer "${consumer}" on stream "${stream}" is a pull consumer: ` +
+        'use consumer and the …Consumer methods, or give a deliverSubject.',
+    );
+  }
+}

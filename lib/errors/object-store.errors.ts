@@ -1,0 +1,205 @@
+import { JetStreamError } from './jetstream.error.js';
+
+/** The name of an object is empty, not well-formed Unicode, or too long for a subject. */
+export class InvalidObjectNameError extends JetStreamError {
+  constructor(
+    /** The name of the object. */
+    readonly object: string,
+    problem: string,
+  ) {
+    const shown = object.length > 64 ? `${object.slice(0, 64)}…` : object;
+    super(`Invalid object name "${shown}": ${problem}.`);
+  }
+}
+
+/** The bucket has no object of that name, or only the mark of a deleted one. */
+export class ObjectNotFoundError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+    message = `Object "${object}" not found in bucket "${bucket}".`,
+  ) {
+    super(message);
+  }
+}
+
+/** The object was deleted. */
+export class ObjectDeletedError extends ObjectNotFoundError {
+  constructor(bucket: string, object: string) {
+    super(
+      bucket,
+      object,
+      `Object "${object}" of bucket "${bucket}" was deleted. Its last description can be had with showDeleted.`,
+    );
+  }
+}
+
+/** The bucket has an object of that name, which the operation would replace. */
+export class ObjectExistsError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name that is taken. */
+    readonly object: string,
+  ) {
+    super(`Bucket "${bucket}" has an object "${object}" already: delete it first, or choose another name.`);
+  }
+}
+
+/** The object is not at the revision that the caller expected: somebody else wrote in between. */
+export class ObjectRevisionMismatchError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+    /** The revision that the caller expected, 0 for none. */
+    readonly expected: number,
+    /** The revision found, 0 for none. */
+    readonly actual: number,
+  ) {
+    super(
+      `Object "${object}" of bucket "${bucket}" is at revision ${actual}, not ${expected}: ` +
+        'somebody else wrote in between. Read its info again, then decide anew.',
+    );
+  }
+}
+
+/** What describes the object in the bucket is not what a client of object stores writes (ADR-20). */
+export class InvalidObjectInfoError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object, or the subject where the name is unknown. */
+    readonly object: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The description of object "${object}" in bucket "${bucket}" cannot be read: ${problem}.`, options);
+  }
+}
+
+/** What the bucket holds of an object is not what its description says. Subclasses say how. */
+export class ObjectCorruptError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+    problem: string,
+  ) {
+    super(`Object "${object}" of bucket "${bucket}" is corrupt: ${problem}. Put it again.`);
+  }
+}
+
+/** The digest of the bytes that were read differs from the one in the object's description. */
+export class DigestMismatchError extends ObjectCorruptError {
+  constructor(
+    bucket: string,
+    object: string,
+    /** The digest in the object's description. */
+    readonly expected: string,
+    /** The digest of the bytes that were read. */
+    readonly actual: string,
+  ) {
+    super(bucket, object, `its digest is ${actual}, not ${expected}`);
+  }
+}
+
+/** The bucket does not hold as many chunks of the object as its description says. */
+export class ObjectIncompleteError extends ObjectCorruptError {
+  constructor(
+    bucket: string,
+    object: string,
+    /** How many chunks the object has by its description. */
+    readonly expected: number,
+    /** How many chunks there are. */
+    readonly actual: number,
+  ) {
+    super(bucket, object, `it has ${actual} chunks, not ${expected}`);
+  }
+}
+
+/** The object was overwritten or deleted while it was being read. */
+export class ObjectChangedError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+  ) {
+    super(
+      `Object "${object}" of bucket "${bucket}" was overwritten or deleted while it was being read. Read it again.`,
+    );
+  }
+}
+
+/** The server stopped taking chunks, or stopped sending them, for longer than `stallTimeout`. */
+export class ObjectTransferStalledError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+    /** How long nothing moved, in milliseconds. */
+    readonly stallTimeout: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Nothing of object "${object}" moved to or from bucket "${bucket}" for ${stallTimeout} ms. ` +
+        'Is the server reachable, and does the stream have a leader?',
+      options,
+    );
+  }
+}
+
+/** A link cannot be made, or not be followed. Subclasses say why. */
+export abstract class ObjectLinkError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the link. */
+    readonly object: string,
+    problem: string,
+  ) {
+    super(`Link "${object}" in bucket "${bucket}": ${problem}.`);
+  }
+}
+
+/** A link was to be made to another link. */
+export class LinkToLinkError extends ObjectLinkError {
+  constructor(bucket: string, object: string, target: string) {
+    super(
+      bucket,
+      object,
+      `"${target}" is a link itself, and links to links are not allowed; link to its target`,
+    );
+  }
+}
+
+/** A link was to be made to a deleted object. */
+export class LinkToDeletedObjectError extends ObjectLinkError {
+  constructor(bucket: string, object: string, target: string) {
+    super(bucket, object, `"${target}" is deleted, and links to deleted objects are not allowed`);
+  }
+}
+
+/** A link was given to `put`. */
+export class LinkNotAllowedError extends ObjectLinkError {
+  constructor(bucket: string, object: string) {
+    super(bucket, object, 'put stores content; make links with addLink or addBucketLink');
+  }
+}
+
+/** The content of a link to a whole bucket was asked for. */
+export class BucketLinkError extends ObjectLinkError {
+  constructor(
+    bucket: string,
+    object: string,
+    /** The bucket that the link leads to. */
+    readonly target: string,
+  ) {
+    super(bucket, object, `it leads to the whole bucket "${target}" and has no content; open that bucket`);
+  }
+}
+
+/** Links lead in a circle. */
+export class LinkLoopError extends ObjectLinkError {
+  constructor(bucket: string, object: string) {
+    super(bucket, object, 'following it leads in a circle; delete one of the links on it');
+  }
+}

@@ -1,0 +1,42 @@
+import { JetStreamError } from './jetstream.error.js';
+
+/** The consumer was deleted while messages were being received from it. */
+export class ConsumerDeletedError extends JetStreamError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+  ) {
+    super(`Consumer "${consumer}" of stream "${stream}" was deleted. Create it again to go on receiving.`);
+  }
+}
+
+/** Nothing, not even a heartbeat, came from a consumer: the server or its leader may be gone. */
+export class NoHeartbeatError extends JetStreamError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+    /** The heartbeat interval, in milliseconds. */
+    readonly heartbeat: number,
+  ) {
+    super(
+      `No heartbeat from consumer "${consumer}" of stream "${stream}" for more than ${2 * heartbeat} ms: ` +
+        'the request is repeated.',
+    );
+  }
+}
+
+/** The server refused a pull request, or gave it up before it was fulfilled. */
+export class PullRequestRejectedError extends JetStreamError {
+  constructor(
+    readonly stream: string,
+    readonly consumer: string,
+    /** The status, such as 409. */
+    readonly status: number,
+    /** The server's own words. */
+    readonly description: string,
+  ) {
+    super(
+      `Pulling from consumer "${consumer}" of stream "${stream}": ${status} ${description || 'no responders'}`,
+    );
+  }
+}

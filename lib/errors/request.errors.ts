@@ -1,0 +1,76 @@
+import { JetStreamError } from './jetstream.error.js';
+
+/** No reply came within the deadline of a request. */
+export class RequestTimeoutError extends JetStreamError {
+  constructor(
+    /** The subject of the request. */
+    readonly subject: string,
+    /** The deadline that passed, in milliseconds. */
+    readonly timeout: number,
+    /** Whether the request was sent; it is not while the connection is down. */
+    readonly sent = true,
+  ) {
+    super(
+      sent
+        ? `No reply to "${subject}" within ${timeout} ms. Is the server reachable, and the timeout long enough?`
+        : `The request to "${subject}" was not sent: the connection was down for ${timeout} ms.`,
+    );
+  }
+}
+
+/** Nobody listens on the subject of a request: the server said so at once (status 503). */
+export class NoRespondersError extends JetStreamError {
+  constructor(
+    /** The subject that the request was sent to. */
+    readonly subject: string,
+  ) {
+    super(
+      `No responders on "${subject}". For JetStream: is it enabled, and does a stream listen on that subject?`,
+    );
+  }
+}
+
+/** The connection is closed, or closed while the operation was pending. */
+export class ConnectionClosedError extends JetStreamError {
+  constructor(
+    /** The name of the connection, as given to `JetStreamModule.forRoot`. */
+    readonly connection: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The NATS connection "${connection}" is closed.`, options);
+  }
+}
+
+/** The client may not subscribe to the inbox that its replies come to. */
+export class InboxPermissionError extends JetStreamError {
+  constructor(
+    /** The name of the connection. */
+    readonly connection: string,
+    /** The subject that the subscription was refused for. */
+    readonly inbox: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The user of connection "${connection}" may not subscribe to "${inbox}": allow it in the server configuration, ` +
+        'or set connection.inboxPrefix to a prefix that is allowed.',
+      options,
+    );
+  }
+}
+
+/** Too many requests wait for their replies at a time. The request was not sent. */
+export class TooManyPendingRequestsError extends JetStreamError {
+  constructor(
+    /** The name of the connection. */
+    readonly connection: string,
+    /** The subject of the request. */
+    readonly subject: string,
+    /** How many may wait. */
+    readonly maximum: number,
+  ) {
+    super(
+      `Not sent to "${subject}": ${maximum} requests of connection "${connection}" wait for replies already. ` +
+        'Await some of them before more are made.',
+    );
+  }
+}

@@ -1,0 +1,17 @@
+import { JetStreamError } from './jetstream.error.js';
+
+/** The connected server is too old for a feature. Raised before anything is sent. */
+export class UnsupportedServerFeatureError extends JetStreamError {
+  constructor(
+    /** What was asked for. */
+    readonly feature: string,
+    /** The oldest nats-server that can do it, such as `2.11.0`. */
+    readonly required: string,
+    /** The version of the connected server. */
+    readonly actual: string,
+  ) {
+    super(
+      `${feature} needs nats-server ${required} or newer; connected to ${actual}. Upgrade the server or leave it out.`,
+    );
+  }
+}

@@ -1,0 +1,244 @@
+import { Logger } from '@nestjs/common';
+import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
+import type { JetStreamConnection } from '../connection/index.js';
+import {
+  ConnectionClosedError,
+  InboxPermissionError,
+  NoRespondersError,
+  RequestTimeoutError,
+  TooManyPendingRequestsError,
+} from '../errors/index.js';
+import { createInboxOf, serialOf } from './inbox.js';
+import { PendingRequests, type PendingRequest } from './pending-requests.js';
+
+/** Options of one request. */
+export interface RequestOptions {
+  /** How long to wait for the reply, in milliseconds. Default: the connection's `jetstream.timeout`. */
+  readonly timeout?: number;
+  readonly headers?: MsgHdrs;
+  /**
+   * Whether doing it twice does no harm. Such a request is sent again after a reconnect, where its reply was still
+   * missing; any other then goes on to its deadline. Default `false`.
+   */
+  readonly idempotent?: boolean;
+  /** Gives the request up: it fails with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The outcome of a request: an error or a reply. */
+export type Outcome = [error: Error, reply: undefined] | [error: undefined, reply: Msg];
+
+/** Receives the outcome of a request. */
+export type ReplyHandler = (...outcome: Outcome) => void;
+
+/** How often deadlines are looked at, in milliseconds: a request fails at most that much after its timeout. */
+const TICK = 25;
+
+/**
+ * All that asks and waits goes through here: one wildcard inbox subscription a connection, a ring of what waits, and
+ * one coarse timer for all deadlines. The client's own requests make a timer, an error object and two promises each,
+ * which costs several times what the rest of a request does.
+ *
+ * While the connection is down requests are held back and sent after the reconnect, for the client may throw away what
+ * it is given in the meantime. What was sent before and is still unanswered is sent again where it is `idempotent`.
+ */
+export class Requests {
+  private readonly logger = new Logger(Requests.name);
+  private readonly inbox: string;
+  private readonly pending = new PendingRequests();
+  private readonly publishOptions: { reply: string; headers?: MsgHdrs } = { reply: '' };
+  private readonly stopListening: () => void;
+  private subscription: Subscription | undefined;
+  private connected = true;
+  private closed = false;
+  private timer: NodeJS.Timeout | undefined;
+  /** No deadline lies before this. */
+  private earliest = Infinity;
+
+  constructor(
+    readonly connection: JetStreamConnection,
+    /** How many requests may wait for replies at a time; what exceeds it fails at once. */
+    private readonly maxPending = 100_000,
+  ) {
+    this.inbox = `${createInboxOf(connection.nc)}.`;
+    this.stopListening = connection.listen({
+      onDisconnect: () => (this.connected = false),
+      onReconnect: () => this.resume(),
+      onClose: (cause) => this.end(cause),
+    });
+  }
+
+  /** How many requests wait for their replies. */
+  get size(): number {
+    return this.pending.size;
+  }
+
+  /**
+   * Sends a request and resolves with its reply.
+   *
+   * @throws {@link RequestTimeoutError} where no reply came in time
+   * @throws {@link NoRespondersError} where nobody listens on the subject
+   * @throws {@link InboxPermissionError} where this client may not subscribe to its inbox
+   * @throws {@link TooManyPendingRequestsError} where too many requests wait already
+   * @throws {@link ConnectionClosedError} where the connection is closed, or closes meanwhile
+   */
+  request(subject: string, data: Uint8Array | string, options: RequestOptions = {}): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      this.send(subject, data, options, (error, reply) => (error ? reject(error) : resolve(reply)));
+    });
+  }
+
+  /**
+   * Sends a request and calls back with its reply or with one of the errors of {@link request}: the form for hot paths,
+   * without a promise. It never throws; what fails at once calls back before it returns.
+   */
+  send(subject: string, data: Uint8Array | string, options: RequestOptions, onReply: ReplyHandler): void {
+    const refusal = this.refusal(subject, options.signal);
+    if (refusal) return onReply(refusal, undefined);
+    const timeout = options.timeout ?? this.connection.timeout;
+    const request: PendingRequest = {
+      serial: this.pending.next(),
+      subject,
+      data,
+      headers: options.headers,
+      timeout,
+      deadline: performance.now() + timeout,
+      idempotent: options.idempotent ?? false,
+      onReply,
+      sent: false,
+    };
+    this.pending.add(request);
+    if (options.signal) this.giveUpOn(options.signal, request);
+    if (request.deadline < this.earliest) this.earliest = request.deadline;
+    if (this.timer === undefined) this.startTimer();
+    if (this.connected) this.transmit(request);
+  }
+
+  /** Fails all that is pending and all that is asked from now on. */
+  close(): void {
+    this.stopListening();
+    this.end(undefined);
+    this.subscription?.unsubscribe();
+  }
+
+  private refusal(subject: string, signal: AbortSignal | undefined): Error | undefined {
+    if (this.closed) return this.closedError(undefined);
+    if (signal?.aborted) return reasonOf(signal);
+    if (this.pending.size < this.maxPending) return undefined;
+    return new TooManyPendingRequestsError(this.connection.name, subject, this.maxPending);
+  }
+
+  private transmit(request: PendingRequest): void {
+    const { nc } = this.connection;
+    request.sent = true;
+    try {
+      this.subscription ??= nc.subscribe(`${this.inbox}*`, {
+        callback: (error, msg) => (error ? this.forbid(error) : this.receive(msg)),
+      });
+      // One object for all requests: the client has read it when `publish` returns.
+      this.publishOptions.reply = this.inbox + request.serial;
+      this.publishOptions.headers = request.headers;
+      nc.publish(request.subject, request.data, this.publishOptions);
+    } catch (cause) {
+      const ended = nc.isClosed() || nc.isDraining();
+      this.fail(request, ended ? this.closedError(cause) : toError(cause));
+    }
+  }
+
+  private receive(msg: Msg): void {
+    const request = this.pending.take(serialOf(msg.subject, this.inbox.length));
+    // Nobody waits any more where the reply comes after the deadline, or a second time.
+    if (request === undefined) return;
+    if (msg.data.length === 0 && msg.headers?.code === 503) {
+      this.answer(request, new NoRespondersError(request.subject), undefined);
+    } else {
+      this.answer(request, undefined, msg);
+    }
+  }
+
+  /** Callbacks run inside the client's parser, which does not survive what they throw. */
+  private answer({ onReply, subject }: PendingRequest, ...outcome: Outcome): void {
+    try {
+      onReply(...outcome);
+    } catch (thrown) {
+      this.logger.error(`The reply handler of a request to "${subject}" threw: ${toError(thrown).stack}`);
+    }
+  }
+
+  private fail(request: PendingRequest, error: Error): void {
+    if (this.pending.take(request.serial)) this.answer(request, error, undefined);
+  }
+
+  private forbid(cause: Error): void {
+    this.subscription = undefined;
+    const error = new InboxPermissionError(this.connection.name, `${this.inbox}*`, { cause });
+    for (const request of this.pending.all()) this.fail(request, error);
+  }
+
+  private resume(): void {
+    this.connected = true;
+    for (const request of this.pending.all()) {
+      if (!request.sent || request.idempotent) this.transmit(request);
+    }
+  }
+
+  private end(cause: unknown): void {
+    if (this.closed) return;
+    this.closed = true;
+    clearInterval(this.timer);
+    const error = this.closedError(cause);
+    for (const request of this.pending.all()) this.fail(request, error);
+  }
+
+  private closedError(cause: unknown): ConnectionClosedError {
+    return new ConnectionClosedError(this.connection.name, cause === undefined ? undefined : { cause });
+  }
+
+  private giveUpOn(signal: AbortSignal, request: PendingRequest): void {
+    const abort = () => this.fail(request, reasonOf(signal));
+    const { onReply } = request;
+    signal.addEventListener('abort', abort, { once: true });
+    request.onReply = (...outcome) => {
+      signal.removeEventListener('abort', abort);
+      onReply(...outcome);
+    };
+  }
+
+  private startTimer(): void {
+    this.timer = setInterval(() => this.tick(), TICK);
+    // The connection keeps the process alive, as long as it has a reason to.
+    this.timer.unref();
+  }
+
+  private tick(): void {
+    if (this.pending.size === 0) {
+      clearInterval(this.timer);
+      this.timer = undefined;
+      this.earliest = Infinity;
+    } else if (performance.now() >= this.earliest) {
+      // After something blocked the process, replies lie in the socket: they are read before `setImmediate` comes round.
+      setImmediate(() => this.expire());
+    }
+  }
+
+  private expire(): void {
+    const now = performance.now();
+    const waiting = this.pending.all();
+    this.earliest = Infinity;
+    for (const request of waiting) {
+      if (request.deadline > now) {
+        if (request.deadline < this.earliest) this.earliest = request.deadline;
+      } else {
+        this.fail(request, new RequestTimeoutError(request.subject, request.timeout, request.sent));
+      }
+    }
+  }
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return toError(signal.reason);
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+}
