@@ -1,0 +1,89 @@
+import { InvalidArgumentError } from '../errors/index.js';
+import type { Bucket } from './bucket.js';
+import type { KeyValueEntry } from './key-value-entry.js';
+import { INITIALIZED, RESTARTED, WatchFeed } from './watch-feed.js';
+import type { KeyValueWatchOptions } from './watch-options.js';
+
+/** Which marks of removed keys `purgeDeletes` removes. */
+export interface PurgeDeletesOptions {
+  /**
+   * Those older than that, in milliseconds; of a younger one only the history before it is removed. 0: all of them.
+   * Default 1,800,000, half an hour, so that a watch that was interrupted still hears of them.
+   */
+  readonly olderThan?: number;
+}
+
+const HALF_AN_HOUR = 1_800_000;
+const PARALLEL_PURGES = 16;
+
+/** What the bucket holds now, in order of revisions. Leaving the loop stops the server. */
+export async function* currentEntries<T>(
+  bucket: Bucket<T>,
+  filters: readonly string[],
+  options: KeyValueWatchOptions,
+): AsyncGenerator<KeyValueEntry<T>, void, undefined> {
+  const feed = new WatchFeed(bucket, filters, options);
+  let wake = (): void => undefined;
+  feed.onReady = () => wake();
+  await feed.start();
+  try {
+    for (let item = feed.take(); item !== INITIALIZED; item = feed.take()) {
+      if (item === undefined) {
+        if (feed.ended?.error) throw feed.ended.error;
+        await new Promise<void>((resolve) => (wake = resolve));
+      } else if (item !== RESTARTED) {
+        yield item;
+      }
+    }
+  } finally {
+    feed.stop();
+  }
+}
+
+/** The keys that have a value, each once. */
+export async function* currentKeys<T>(
+  bucket: Bucket<T>,
+  filters: readonly string[],
+): AsyncGenerator<string, void, undefined> {
+  // A key that is written while the server lists it comes twice.
+  const seen = new Set<string>();
+  for await (const { key } of currentEntries(bucket, filters, { ignoreDeletes: true, metaOnly: true })) {
+    if (!seen.has(key)) yield key;
+    seen.add(key);
+  }
+}
+
+/**
+ * Removes the marks of removed keys, and what history they have. Only up to the mark that was found: a value that
+ * somebody puts meanwhile stays.
+ *
+ * @returns how many messages were removed
+ */
+export async function purgeDeletes<T>(bucket: Bucket<T>, options: PurgeDeletesOptions): Promise<number> {
+  const { olderThan = HALF_AN_HOUR } = options;
+  if (!Number.isFinite(olderThan) || olderThan < 0) {
+    throw new InvalidArgumentError('olderThan', `${olderThan} is not a number of milliseconds`);
+  }
+  const limit = Date.now() - olderThan;
+  const purges: { readonly filter: string; readonly seq: number }[] = [];
+  for await (const { operation, key, revision, created } of currentEntries(bucket, [], { metaOnly: true })) {
+    if (operation === 'PUT') continue;
+    // The server removes what comes before that sequence.
+    const seq = olderThan === 0 || created.getTime() <= limit ? revision + 1 : revision;
+    purges.push({ filter: bucket.prefix + key, seq });
+  }
+  let purged = 0;
+  const work = purges.values();
+  const purgeRest = async (): Promise<void> => {
+    for (const purge of work) {
+      const answer = await bucket.jetstream.api.call<{ readonly purged: number }>(
+        `STREAM.PURGE.${bucket.stream}`,
+        purge,
+        { stream: bucket.stream },
+      );
+      purged += answer.purged;
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_PURGES }, purgeRest));
+  return purged;
+}

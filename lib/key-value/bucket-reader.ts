@@ -1,0 +1,228 @@
+import { Buffer } from 'node:buffer';
+import type { Msg } from '@nats-io/transport-node';
+import type { Codec } from '../codecs/index.js';
+import {
+  BucketNotFoundError,
+  InvalidApiResponseError,
+  InvalidArgumentError,
+  JetStreamApiError,
+  MessageNotFoundError,
+  NoRespondersError,
+  StreamNotFoundError,
+} from '../errors/index.js';
+import type { Bucket } from './bucket.js';
+import { headerText } from './header-text.js';
+import {
+  BaseEntry,
+  headerValue,
+  operationOf,
+  type KeyValueEntry,
+  type KeyValueOperation,
+  type KeyValuePut,
+} from './key-value-entry.js';
+
+/** Which value of a key, and whom to ask for it. */
+export interface KeyValueGetOptions {
+  /** The value of that revision, where the bucket still has it and it is one of this key. Default: the last one. */
+  readonly revision?: number;
+  /**
+   * Asks the bucket's leader, which knows of every acknowledged write. Default `false`: any replica answers, which is
+   * faster and may be a little behind.
+   */
+  readonly consistent?: boolean;
+}
+
+/** Reads single values: by direct gets (ADR-31), where the bucket allows them. */
+export class BucketReader<T> {
+  constructor(private readonly bucket: Bucket<T>) {}
+
+  /** The value of a key that the options ask for; `undefined` where there is none. */
+  value(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValuePut<T> | undefined> {
+    return new Promise((resolve, reject) => {
+      this.read(key, options, (entry) => resolve(entry?.operation === 'PUT' ? entry : undefined), reject);
+    });
+  }
+
+  /** The change of a key that the options ask for, a removal too; `undefined` where there is none. */
+  change(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValueEntry<T> | undefined> {
+    return new Promise((resolve, reject) => this.read(key, options, resolve, reject));
+  }
+
+  private read(
+    key: string,
+    { revision, consistent }: KeyValueGetOptions,
+    resolve: (entry: KeyValueEntry<T> | undefined) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { bucket } = this;
+    bucket.check(key);
+    if (revision !== undefined) validateRevision(revision, 1);
+    if (bucket.direct && !consistent) this.direct(key, revision, resolve, reject);
+    else this.leader(key, revision, resolve, reject);
+  }
+
+  private direct(
+    key: string,
+    revision: number | undefined,
+    resolve: (entry: KeyValueEntry<T> | undefined) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { bucket } = this;
+    // With the key in the request's own subject, permissions can be given by key.
+    const subject = revision === undefined ? bucket.directPrefix + key : bucket.directSubject;
+    const body = revision === undefined ? '' : JSON.stringify({ seq: revision });
+    bucket.jetstream.requests.send(subject, body, IDEMPOTENT, (error, reply) => {
+      if (reply) {
+        try {
+          resolve(this.fromReply(key, revision, reply));
+        } catch (refusal) {
+          reject(refusal);
+        }
+      } else if (error instanceof NoRespondersError) {
+        // Nobody answers direct gets (any more): the leader does, or knows that the bucket is gone.
+        this.leader(key, revision, resolve, reject);
+      } else {
+        reject(error);
+      }
+    });
+  }
+
+  private leader(
+    key: string,
+    revision: number | undefined,
+    resolve: (entry: KeyValueEntry<T> | undefined) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    this.fromLeader(key, revision).then(resolve, reject);
+  }
+
+  private fromReply(key: string, revision: number | undefined, reply: Msg): KeyValueEntry<T> | undefined {
+    const { bucket } = this;
+    const text = headerText(reply);
+    if (!text.startsWith(MESSAGE) && headerValue(text, 'Nats-Sequence') === undefined)
+      return this.refused(text);
+    if (revision !== undefined && headerValue(text, 'Nats-Subject') !== bucket.prefix + key) return undefined;
+    return new DirectEntry(
+      bucket.name,
+      key,
+      operationOf(text),
+      reply.data,
+      bucket.codec,
+      text,
+    ) as KeyValueEntry<T>;
+  }
+
+  private refused(text: string): undefined {
+    const { stream } = this.bucket;
+    const [, code, description] = /^NATS\/1\.0 (\d+) ?([^\r]*)/.exec(text) ?? [];
+    if (code === '404') return undefined;
+    if (code === undefined) {
+      throw new InvalidApiResponseError(`DIRECT.GET.${stream}`, 'the headers of a direct get are missing');
+    }
+    throw new JetStreamApiError(
+      { code: Number(code), description },
+      `Direct get from Key-Value bucket "${this.bucket.name}": ${code} ${description}`,
+    );
+  }
+
+  private async fromLeader(key: string, revision: number | undefined): Promise<KeyValueEntry<T> | undefined> {
+    const { bucket } = this;
+    let message: StoredMessage | undefined;
+    try {
+      ({ message } = await bucket.jetstream.api.call<{ readonly message?: StoredMessage }>(
+        `STREAM.MSG.GET.${bucket.stream}`,
+        revision === undefined ? { last_by_subj: bucket.prefix + key } : { seq: revision },
+        { stream: bucket.stream },
+      ));
+    } catch (error) {
+      if (error instanceof MessageNotFoundError) return undefined;
+      if (error instanceof StreamNotFoundError) {
+        throw new BucketNotFoundError('Key-Value', bucket.name, { cause: error });
+      }
+      throw error;
+    }
+    if (message?.subject !== bucket.prefix + key) return undefined;
+    const headers = Buffer.from(message.hdrs ?? '', 'base64').toString('latin1');
+    const data = Buffer.from(message.data ?? '', 'base64');
+    return new StoredEntry(
+      bucket.name,
+      key,
+      operationOf(headers),
+      data,
+      bucket.codec,
+      message,
+    ) as KeyValueEntry<T>;
+  }
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function validateRevision(revision: number, minimum = 0): void {
+  if (!Number.isSafeInteger(revision) || revision < minimum) {
+    throw new InvalidArgumentError('revision', `${String(revision)} is not a whole number from ${minimum}`);
+  }
+}
+
+interface StoredMessage {
+  readonly subject: string;
+  readonly seq: number;
+  readonly time: string;
+  readonly data?: string;
+  readonly hdrs?: string;
+}
+
+/** What headers begin with; those of a status go on with a blank and its code. */
+const MESSAGE = 'NATS/1.0\r\n';
+
+const LAST: KeyValueGetOptions = {};
+
+const IDEMPOTENT = { idempotent: true };
+
+/** A value that came by a direct get; what its headers say is read when asked for. */
+class DirectEntry<T> extends BaseEntry<T> {
+  readonly delta = 0;
+  readonly initial = false;
+
+  constructor(
+    bucket: string,
+    key: string,
+    operation: KeyValueOperation,
+    bytes: Uint8Array,
+    codec: Codec<T>,
+    private readonly headers: string,
+  ) {
+    super(bucket, key, operation, bytes, codec);
+  }
+
+  get revision(): number {
+    return Number(headerValue(this.headers, 'Nats-Sequence'));
+  }
+
+  get created(): Date {
+    return new Date(headerValue(this.headers, 'Nats-Time-Stamp') ?? NaN);
+  }
+}
+
+/** A value that the leader answered with. */
+class StoredEntry<T> extends BaseEntry<T> {
+  readonly delta = 0;
+  readonly initial = false;
+
+  constructor(
+    bucket: string,
+    key: string,
+    operation: KeyValueOperation,
+    bytes: Uint8Array,
+    codec: Codec<T>,
+    private readonly message: StoredMessage,
+  ) {
+    super(bucket, key, operation, bytes, codec);
+  }
+
+  get revision(): number {
+    return this.message.seq;
+  }
+
+  get created(): Date {
+    return new Date(this.message.time);
+  }
+}

@@ -1,0 +1,64 @@
+import type { Codec } from '../codecs/index.js';
+import type { JetStreamService, StreamInfo } from '../jetstream/index.js';
+import { validateKey } from './key-names.js';
+
+export const STREAM_PREFIX = 'KV_';
+
+/**
+ * One bucket as its parts see it: where its messages are and how its values are written.
+ *
+ * A mirror is read under its own stream's name but holds the subjects of its origin, and is written through the origin,
+ * which may be in another domain.
+ */
+export class Bucket<T> {
+  readonly name: string;
+  /** The name of the stream. */
+  readonly stream: string;
+  /** What the subjects of stored values begin with, up to the key. */
+  readonly prefix: string;
+  /** The same of values to be written. */
+  readonly writePrefix: string;
+  /** The subject of a direct get, up to the key. */
+  readonly directPrefix: string;
+  /** The subject of a direct get by sequence. */
+  readonly directSubject: string;
+  /** Whether the stream allows direct gets. */
+  readonly direct: boolean;
+  /** When the stream was created, as in its information. */
+  readonly created: Date;
+
+  constructor(
+    readonly jetstream: JetStreamService,
+    { config, created }: StreamInfo,
+    readonly codec: Codec<T>,
+  ) {
+    const { apiPrefix } = jetstream.connection;
+    const { mirror } = config;
+    this.name = bucketOf(config.name);
+    this.stream = config.name;
+    this.prefix = `$KV.${mirror ? bucketOf(mirror.name) : this.name}.`;
+    const domainPrefix = apiPrefix === '$JS.API' ? '' : `${apiPrefix}.`;
+    this.writePrefix = `${mirror?.external ? `${mirror.external.apiPrefix}.` : domainPrefix}${this.prefix}`;
+    this.directSubject = `${apiPrefix}.DIRECT.GET.${this.stream}`;
+    this.directPrefix = `${this.directSubject}.${this.prefix}`;
+    this.direct = config.allowDirect;
+    this.created = created;
+  }
+
+  /** @throws {@link InvalidKeyError} */
+  check(key: string): void {
+    validateKey(this.name, key);
+  }
+
+  keyOf(subject: string): string {
+    return subject.slice(this.prefix.length);
+  }
+
+  encode(value: T | Uint8Array): Uint8Array {
+    return value instanceof Uint8Array ? value : this.codec.encode(value);
+  }
+}
+
+function bucketOf(stream: string): string {
+  return stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : stream;
+}

@@ -1,0 +1,10 @@
+export type { PurgeDeletesOptions } from './bucket-listing.js';
+export type { KeyValueGetOptions } from './bucket-reader.js';
+export type { KeyValueConfig } from './key-value-config.js';
+export type { KeyValueEntry, KeyValueOperation, KeyValuePut, KeyValueRemoval } from './key-value-entry.js';
+export * from './key-value-status.js';
+export * from './key-value-watch.js';
+export * from './key-value.js';
+export * from './key-value.service.js';
+export * from './kv-watcher.js';
+export type { KeyValueWatchOptions } from './watch-options.js';

@@ -1,0 +1,48 @@
+import { InvalidBucketNameError, InvalidKeyError } from '../errors/index.js';
+
+const BUCKET = /^[a-zA-Z0-9_-]+$/;
+const KEY = /^[-/_=a-zA-Z0-9]+(?:\.[-/_=a-zA-Z0-9]+)*$/;
+const FILTER = /^[-/_=.a-zA-Z0-9*]*>?$/;
+
+/**
+ * A protocol line of more than 4,096 bytes makes the server close the connection (`max_control_line`). A key goes into
+ * a subject beside the bucket's name, twice, and a reply subject.
+ */
+const MAX_KEY_LENGTH = 3_500;
+
+/** Accepts what the Go client does. @throws {@link InvalidBucketNameError} */
+export function validateBucketName(bucket: string): void {
+  if (typeof bucket !== 'string' || !BUCKET.test(bucket)) {
+    throw new InvalidBucketNameError('Key-Value', String(bucket ?? ''));
+  }
+}
+
+/** Accepts what the Go client does, and no key too long for the server. @throws {@link InvalidKeyError} */
+export function validateKey(bucket: string, key: string): void {
+  if (typeof key !== 'string' || !KEY.test(key)) throw new InvalidKeyError(bucket, String(key ?? ''));
+  if (key.length > MAX_KEY_LENGTH) throw tooLong(bucket, key);
+}
+
+/** Accepts keys with wildcards as the Go client does. @throws {@link InvalidKeyError} */
+export function validateKeyFilter(bucket: string, filter: string): void {
+  if (typeof filter !== 'string' || filter === '' || !FILTER.test(filter) || hasEmptyToken(filter)) {
+    throw new InvalidKeyError(
+      bucket,
+      String(filter ?? ''),
+      'letters, digits and "-/_=.*" only, ">" only at its end, "." neither first nor last nor twice in a row',
+    );
+  }
+  if (filter.length > MAX_KEY_LENGTH) throw tooLong(bucket, filter);
+}
+
+function hasEmptyToken(filter: string): boolean {
+  return filter.startsWith('.') || filter.endsWith('.') || filter.includes('..');
+}
+
+function tooLong(bucket: string, key: string): InvalidKeyError {
+  return new InvalidKeyError(
+    bucket,
+    key,
+    `it has ${key.length} characters, and ${MAX_KEY_LENGTH} are the most`,
+  );
+}

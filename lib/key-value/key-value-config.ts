@@ -1,0 +1,173 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { JetStreamConnection } from '../connection/index.js';
+import { HistoryTooLargeError } from '../errors/index.js';
+import type {
+  Placement,
+  Republish,
+  StorageType,
+  StoredStreamConfig,
+  StreamConfig,
+  StreamSource,
+} from '../jetstream/index.js';
+import { STREAM_PREFIX } from './bucket.js';
+import { validateBucketName } from './key-names.js';
+
+/** The most revisions that a bucket may keep of a key. */
+export const MAX_HISTORY = 64;
+
+/** The configuration of a bucket (ADR-8). Durations are in milliseconds, sizes in bytes. */
+export interface KeyValueConfig {
+  /** The name: letters, digits, `-` and `_`. */
+  readonly bucket: string;
+  readonly description?: string;
+  /** How many revisions of each key are kept, 1 to 64. Default 1. */
+  readonly history?: number;
+  /** The largest value, headers included. Default: no limit but the server's `max_payload`. */
+  readonly maxValueSize?: number;
+  /** How long a value is kept, in milliseconds. Default: for ever. */
+  readonly ttl?: number;
+  /** How much the bucket may hold in all; what is put into a full one is refused. Default: no limit. */
+  readonly maxBytes?: number;
+  /** Default `file`. */
+  readonly storage?: StorageType;
+  /** How many servers hold a copy, 1 to 5. Default 1. */
+  readonly replicas?: number;
+  readonly placement?: Placement;
+  /** Publishes every change again on another subject. */
+  readonly republish?: Republish;
+  /**
+   * Makes the bucket a copy of another one; `name` is a bucket's, with or without the `KV_` of its stream. Reads are
+   * answered by the copy, writes go to the origin.
+   */
+  readonly mirror?: StreamSource;
+  /**
+   * Buckets that this one collects the keys of; names as in `mirror`. A source with `subjectTransforms` is taken as it
+   * is, so that streams that are no buckets can be collected too. nats-server 2.10.
+   */
+  readonly sources?: readonly StreamSource[];
+  /** Compresses values on disk. Default `false`. nats-server 2.10. */
+  readonly compression?: boolean;
+  /** Pairs of the application. nats-server 2.10. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /**
+   * Lets keys have a ttl of their own, and leaves a marker where a value expires, for this long, so that watches hear
+   * of it. At least 1,000. Default: neither. nats-server 2.11.
+   */
+  readonly limitMarkerTtl?: number;
+  /** Fields of the stream's configuration that this version does not know, under the server's own names. */
+  readonly raw?: Readonly<Record<string, unknown>>;
+}
+
+const DUPLICATE_WINDOW = 120_000;
+
+/**
+ * The stream that a bucket is.
+ *
+ * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}
+ * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
+ */
+export function toStreamConfig(config: KeyValueConfig, connection: JetStreamConnection): StreamConfig {
+  const {
+    bucket,
+    history = 1,
+    ttl = 0,
+    mirror,
+    sources = [],
+    limitMarkerTtl,
+    compression,
+    metadata,
+  } = config;
+  validateBucketName(bucket);
+  if (history > MAX_HISTORY) throw new HistoryTooLargeError(bucket, history, MAX_HISTORY);
+  if (limitMarkerTtl) connection.require('The bucket option limitMarkerTtl', '2.11.0');
+  if (compression) connection.require('The bucket option compression', '2.10.0');
+  if (metadata) connection.require('The bucket option metadata', '2.10.0');
+  return {
+    name: STREAM_PREFIX + bucket,
+    description: config.description,
+    maxMessagesPerSubject: Math.max(1, history),
+    maxMessageSize: config.maxValueSize || -1,
+    maxAge: ttl,
+    maxBytes: config.maxBytes || -1,
+    maxMessages: -1,
+    maxConsumers: -1,
+    storage: config.storage ?? 'file',
+    replicas: config.replicas ?? 1,
+    placement: config.placement,
+    republish: config.republish,
+    discard: 'new',
+    duplicateWindow: ttl > 0 ? Math.min(ttl, DUPLICATE_WINDOW) : DUPLICATE_WINDOW,
+    allowRollup: true,
+    denyDelete: true,
+    allowDirect: true,
+    ...(mirror
+      ? { mirror: { ...mirror, name: withPrefix(mirror.name) }, mirrorDirect: true }
+      : {
+          subjects: [subjectsOf(bucket)],
+          ...(sources.length > 0 ? { sources: sources.map((source) => toSource(source, bucket)) } : {}),
+        }),
+    ...(compression ? { compression: 's2' as const } : {}),
+    ...(metadata ? { metadata } : {}),
+    ...(limitMarkerTtl ? { allowMessageTtl: true, subjectDeleteMarkerTtl: limitMarkerTtl } : {}),
+    raw: config.raw,
+  };
+}
+
+/** The configuration of a bucket that is a stream. */
+export function fromStreamConfig(config: StoredStreamConfig): KeyValueConfig {
+  return {
+    bucket: config.name.slice(STREAM_PREFIX.length),
+    description: config.description,
+    history: config.maxMessagesPerSubject,
+    maxValueSize: config.maxMessageSize,
+    ttl: config.maxAge,
+    maxBytes: config.maxBytes,
+    storage: config.storage,
+    replicas: config.replicas,
+    placement: config.placement,
+    republish: config.republish,
+    mirror: config.mirror,
+    sources: config.sources,
+    compression: config.compression === 's2',
+    metadata: config.metadata,
+    limitMarkerTtl: config.subjectDeleteMarkerTtl,
+    raw: config.raw,
+  };
+}
+
+/**
+ * Whether a stream differs from the one wanted in nothing but what older clients left at other defaults: what is
+ * discarded, and direct gets.
+ */
+export function isLegacyForm(existing: StoredStreamConfig, wanted: StreamConfig): boolean {
+  const known: Readonly<Record<string, unknown>> = { ...existing };
+  return Object.entries(wanted).every(
+    ([option, value]) =>
+      option === 'discard' ||
+      option === 'allowDirect' ||
+      value === undefined ||
+      isDeepStrictEqual(known[option], value),
+  );
+}
+
+function toSource(source: StreamSource, bucket: string): StreamSource {
+  if (source.subjectTransforms?.length) return source;
+  const name = withPrefix(source.name);
+  const origin = name.slice(STREAM_PREFIX.length);
+  const isElsewhere = source.external !== undefined || source.domain !== undefined;
+  return isElsewhere && origin === bucket
+    ? { ...source, name }
+    : {
+        ...source,
+        name,
+        subjectTransforms: [{ source: subjectsOf(origin), destination: subjectsOf(bucket) }],
+      };
+}
+
+function withPrefix(name: string): string {
+  return name.startsWith(STREAM_PREFIX) ? name : STREAM_PREFIX + name;
+}
+
+function subjectsOf(bucket: string): string {
+  return `$KV.${bucket}.>`;
+}

@@ -1,0 +1,238 @@
+import {
+  KeyDeletedError,
+  KeyExistsError,
+  KeyNotFoundError,
+  RevisionMismatchError,
+  StreamNotFoundError,
+  BucketNotFoundError,
+} from '../errors/index.js';
+import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
+import { BucketReader, type KeyValueGetOptions } from './bucket-reader.js';
+import { BucketWriter } from './bucket-writer.js';
+import type { Bucket } from './bucket.js';
+import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
+import { KeyValueStatus } from './key-value-status.js';
+import { KeyValueWatch } from './key-value-watch.js';
+import { KvWatcher, type KvWatcherOwner } from './kv-watcher.js';
+import { WatchFeed } from './watch-feed.js';
+import type { KeyValueWatchOptions } from './watch-options.js';
+
+/** What a deletion expects. */
+export interface KeyValueDeleteOptions {
+  /** Only where the key is at that revision. Default: whatever it is at. */
+  readonly revision?: number;
+}
+
+/** What a purge expects and leaves behind. */
+export interface KeyValuePurgeOptions extends KeyValueDeleteOptions {
+  /**
+   * Removes the mark of the purge after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`.
+   * Default: it stays. nats-server 2.11.
+   */
+  readonly ttl?: number;
+}
+
+/** What becomes of a value that is created. */
+export interface KeyValueCreateOptions {
+  /**
+   * Removes the value after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`. Default: it
+   * stays. nats-server 2.11.
+   */
+  readonly ttl?: number;
+}
+
+/**
+ * A Key-Value bucket (ADR-8): values of type `T` under keys, each change with a revision.
+ *
+ * Values are encoded by the bucket's codec, JSON unless it was given another one; a `Uint8Array` goes as it is. Keys
+ * consist of letters, digits and `-/_=.`, and every method that takes one throws {@link InvalidKeyError} for others.
+ *
+ * @example
+ * ```ts
+ * const revision = await profiles.put('sue', { color: 'blue' });
+ * const entry = await profiles.get('sue');
+ * entry?.value.color;
+ * ```
+ */
+export class KeyValue<T = unknown> {
+  private readonly reader: BucketReader<T>;
+  private readonly writer: BucketWriter<T>;
+
+  /** @internal Made by {@link KeyValueService}. */
+  constructor(private readonly store: Bucket<T>) {
+    this.reader = new BucketReader(store);
+    this.writer = new BucketWriter(store);
+  }
+
+  /** The name of the bucket. */
+  get bucket(): string {
+    return this.store.name;
+  }
+
+  /**
+   * The value of a key; `undefined` where there is none, whether it never was, was deleted, or expired.
+   *
+   * @throws {@link BucketNotFoundError} where the bucket is gone
+   */
+  get(key: string, options?: KeyValueGetOptions): Promise<KeyValuePut<T> | undefined> {
+    return this.reader.value(key, options);
+  }
+
+  /**
+   * The value of a key that must have one.
+   *
+   * @throws {@link KeyNotFoundError} where it has none; {@link KeyDeletedError}, a subclass, where it had one
+   */
+  async getOrThrow(key: string, options: KeyValueGetOptions = {}): Promise<KeyValuePut<T>> {
+    const entry = await this.reader.change(key, options);
+    if (!entry) throw new KeyNotFoundError(this.bucket, key);
+    if (entry.operation !== 'PUT') throw new KeyDeletedError(this.bucket, key, entry.revision);
+    return entry;
+  }
+
+  /**
+   * Puts a value, whatever there was before.
+   *
+   * @returns its revision
+   * @throws {@link PublishTimeoutError} where the server did not answer in time: the value may or may not be there
+   */
+  put(key: string, value: T | Uint8Array): Promise<number> {
+    return this.writer.put(key, value);
+  }
+
+  /**
+   * Puts a value where there is none, or no longer.
+   *
+   * @returns its revision
+   * @throws {@link KeyExistsError} where there is one
+   */
+  async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
+    try {
+      return await this.writer.putIf(key, value, { ...options, revision: 0 });
+    } catch (error) {
+      if (!(error instanceof RevisionMismatchError)) throw error;
+      const last = await this.reader.change(key);
+      if (!last || last.operation === 'PUT') throw exists(error);
+      return this.writer
+        .putIf(key, value, { ...options, revision: last.revision })
+        .catch((conflict: unknown) => {
+          throw conflict instanceof RevisionMismatchError ? exists(conflict) : conflict;
+        });
+    }
+  }
+
+  /**
+   * Puts a value where the key is at that revision: nobody has written it since.
+   *
+   * @param revision as `get` told it; 0: the key was never written
+   * @returns the new revision
+   * @throws {@link RevisionMismatchError} where the key is at another revision
+   */
+  update(key: string, value: T | Uint8Array, revision: number): Promise<number> {
+    return this.writer.putIf(key, value, { revision });
+  }
+
+  /**
+   * Marks a key as deleted; its history stays.
+   *
+   * @returns the revision of the mark
+   * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
+   */
+  delete(key: string, { revision }: KeyValueDeleteOptions = {}): Promise<number> {
+    return this.writer.remove(key, 'DEL', { revision });
+  }
+
+  /**
+   * Marks a key as deleted and removes its history.
+   *
+   * @returns the revision of the mark
+   * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
+   * @throws {@link KeyTtlDisabledError} where `ttl` is given and the bucket takes none
+   */
+  purge(key: string, { revision, ttl }: KeyValuePurgeOptions = {}): Promise<number> {
+    return this.writer.remove(key, 'PURGE', { revision, ttl });
+  }
+
+  /**
+   * Follows keys: first what the bucket holds, then every change. Resolves when the server has the watch, so that no
+   * change from then on is missed.
+   *
+   * @param keys one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
+   * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
+   */
+  async watch(
+    keys: string | readonly string[] = [],
+    options: KeyValueWatchOptions = {},
+  ): Promise<KeyValueWatch<T>> {
+    const feed = new WatchFeed(this.store, toFilters(keys), options);
+    const watch = new KeyValueWatch(feed);
+    await feed.start();
+    return watch;
+  }
+
+  /**
+   * As {@link watch}, calling back. Calls may come before this resolves.
+   *
+   * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
+   */
+  async follow(
+    keys: string | readonly string[],
+    options: KeyValueWatchOptions,
+    owner: KvWatcherOwner<T>,
+  ): Promise<KvWatcher<T>> {
+    const feed = new WatchFeed(this.store, toFilters(keys), options);
+    const watcher = new KvWatcher(feed, owner);
+    await feed.start();
+    return watcher;
+  }
+
+  /**
+   * The keys that have a value, in the order in which they were last written.
+   *
+   * @param filters one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
+   */
+  keys(filters: string | readonly string[] = []): AsyncGenerator<string, void, undefined> {
+    return currentKeys(this.store, toFilters(filters));
+  }
+
+  /** All that the bucket keeps of a key, oldest first, marks of removals too; nothing where it keeps nothing. */
+  async history(key: string): Promise<KeyValueEntry<T>[]> {
+    const entries: KeyValueEntry<T>[] = [];
+    for await (const entry of currentEntries(this.store, [key], { includeHistory: true }))
+      entries.push(entry);
+    return entries;
+  }
+
+  /**
+   * Removes the marks that deletions left, which would stay for ever otherwise.
+   *
+   * @returns how many values and marks were removed
+   */
+  purgeDeletes(options: PurgeDeletesOptions = {}): Promise<number> {
+    return purgeDeletes(this.store, options);
+  }
+
+  /**
+   * The bucket's configuration and state.
+   *
+   * @throws {@link BucketNotFoundError} where it is gone
+   */
+  async status(): Promise<KeyValueStatus> {
+    const { jetstream, stream, name } = this.store;
+    try {
+      return new KeyValueStatus((await jetstream.stream(stream)).cachedInfo);
+    } catch (cause) {
+      throw cause instanceof StreamNotFoundError
+        ? new BucketNotFoundError('Key-Value', name, { cause })
+        : cause;
+    }
+  }
+}
+
+function toFilters(keys: string | readonly string[]): readonly string[] {
+  return typeof keys === 'string' ? [keys] : keys;
+}
+
+function exists({ bucket, key, status, code, description }: RevisionMismatchError): KeyExistsError {
+  return new KeyExistsError(bucket, key, { code: status, err_code: code, description });
+}

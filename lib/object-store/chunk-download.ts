@@ -1,0 +1,166 @@
+import {
+  DigestMismatchError,
+  ObjectChangedError,
+  ObjectCorruptError,
+  ObjectIncompleteError,
+  ObjectTransferStalledError,
+} from '../errors/index.js';
+import { OrderedPush, type JetStreamApi, type OrderedPushStarted } from '../jetstream/index.js';
+import type { ObjectCatalog } from './object-catalog.js';
+import { normalizeDigest, ObjectDigest } from './object-digest.js';
+import type { ObjectInfo } from './object-info.js';
+
+/** What a {@link ChunkDownload} tells its owner. None of these may throw. */
+export interface ChunkDownloadOwner {
+  /** The next chunk, in order. @returns `false` where no more is wanted until {@link ChunkDownload.resume} */
+  onChunk(data: Uint8Array): boolean;
+  /** All chunks came and the digest is right. */
+  onEnd(): void;
+  /** The download ended, and neither by `stop` nor by a failing `start`. */
+  onError(error: Error): void;
+}
+
+/**
+ * Reads the chunks of one version of an object, which is not empty, and verifies them.
+ *
+ * The server pushes them as fast as the owner takes them. While the owner wants no more, what the server has sent
+ * already still comes: less than the flow control window of {@link OrderedPush}.
+ */
+export class ChunkDownload {
+  private readonly digest = new ObjectDigest();
+  private readonly expected: string;
+  private readonly push: OrderedPush;
+  private monitor: NodeJS.Timeout | undefined;
+  private received = 0;
+  private chunks = 0;
+  private progressAt = 0;
+  private state: 'starting' | 'running' | 'ended' = 'starting';
+  private paused = false;
+  private failure: Error | undefined;
+
+  /** @throws {@link InvalidObjectInfoError} where the digest cannot be read */
+  constructor(
+    api: JetStreamApi,
+    private readonly catalog: ObjectCatalog,
+    private readonly info: ObjectInfo,
+    /** How long nothing may come although more is wanted, in milliseconds. */
+    private readonly stallTimeout: number,
+    private readonly owner: ChunkDownloadOwner,
+  ) {
+    this.expected = normalizeDigest(info.digest, info.bucket, info.name);
+    const { names } = catalog;
+    this.push = new OrderedPush(
+      api,
+      { stream: names.stream, filterSubjects: [names.chunks(info.nuid)], namePrefix: 'object' },
+      {
+        onMessage: ({ data }) => this.receive(data),
+        onStart: (started) => this.compareCount(started),
+        onIdle: () => this.fail(this.incomplete(this.chunks)),
+        onError: (error) => this.fail(error),
+      },
+    );
+  }
+
+  /**
+   * Begins to read. The first chunks may have been delivered when this resolves, all of them perhaps.
+   *
+   * @throws {@link ObjectIncompleteError}, {@link ObjectChangedError} where chunks are missing
+   */
+  async start(): Promise<void> {
+    this.progressAt = performance.now();
+    await this.push.start();
+    if (this.failure) throw await this.explain(this.failure);
+    if (this.state === 'ended') return;
+    this.state = 'running';
+    this.monitor = setInterval(() => this.checkProgress(), this.stallTimeout / 4).unref();
+  }
+
+  /** More is wanted. */
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.progressAt = performance.now();
+    this.push.resume();
+  }
+
+  /** Ends the download; the owner hears nothing more. */
+  stop(): void {
+    this.state = 'ended';
+    clearInterval(this.monitor);
+    this.push.stop();
+  }
+
+  private receive(data: Uint8Array): void {
+    if (this.state === 'ended' || this.failure) return;
+    this.received += data.length;
+    this.chunks++;
+    this.progressAt = performance.now();
+    const { size, chunks } = this.info;
+    this.digest.update(data);
+    if (this.received === size) return this.receiveLast(data);
+    if (this.received > size || this.chunks === chunks) return this.fail(this.wrongSize());
+    if (this.owner.onChunk(data) || this.paused) return;
+    this.paused = true;
+    this.push.pause();
+  }
+
+  private receiveLast(data: Uint8Array): void {
+    const actual = this.digest.value();
+    if (actual !== this.expected) {
+      const { bucket, name } = this.info;
+      return this.fail(new DigestMismatchError(bucket, name, this.expected, actual));
+    }
+    this.stop();
+    this.owner.onChunk(data);
+    this.owner.onEnd();
+  }
+
+  private compareCount({ pending, restarted }: OrderedPushStarted): void {
+    const found = restarted ? pending : this.chunks + pending;
+    if (restarted || found < this.info.chunks) this.fail(this.incomplete(found));
+  }
+
+  private checkProgress(): void {
+    if (this.paused || performance.now() - this.progressAt < this.stallTimeout) return;
+    const { bucket, name } = this.info;
+    this.fail(new ObjectTransferStalledError(bucket, name, this.stallTimeout));
+  }
+
+  private incomplete(found: number): Error {
+    const { bucket, name, chunks } = this.info;
+    return new ObjectIncompleteError(bucket, name, chunks, found);
+  }
+
+  private wrongSize(): Error {
+    const { bucket, name, chunks, size } = this.info;
+    return new ObjectCorruptError(bucket, name, `its ${chunks} chunks do not hold ${size} bytes`);
+  }
+
+  private fail(error: Error): void {
+    if (this.state === 'ended' || this.failure) return;
+    this.failure = error;
+    clearInterval(this.monitor);
+    this.push.stop();
+    if (this.state === 'running') void this.report(error);
+  }
+
+  private async report(error: Error): Promise<void> {
+    const explained = await this.explain(error);
+    if (this.state === 'ended') return;
+    this.stop();
+    this.owner.onError(explained);
+  }
+
+  /** Chunks that are missing may be those of an object that was replaced or deleted in the meantime. */
+  private async explain(error: Error): Promise<Error> {
+    if (!(error instanceof ObjectIncompleteError)) return error;
+    const { bucket, name, nuid } = this.info;
+    try {
+      const current = await this.catalog.find(name);
+      if (current?.info.nuid === nuid && !current.info.deleted) return error;
+      return new ObjectChangedError(bucket, name);
+    } catch {
+      return error;
+    }
+  }
+}

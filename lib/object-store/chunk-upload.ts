@@ -1,0 +1,302 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import {
+  InvalidPubAckError,
+  JetStreamApiError,
+  JetStreamNotEnabledError,
+  NoRespondersError,
+  ObjectIncompleteError,
+  ObjectTransferStalledError,
+  PublishRefusedError,
+  RequestTimeoutError,
+  StreamFullError,
+  TooManyPendingRequestsError,
+  type ApiErrorBody,
+} from '../errors/index.js';
+import type { Requests } from '../requests/index.js';
+import type { ObjectCatalog } from './object-catalog.js';
+import { SendWindow } from './send-window.js';
+
+/** What a {@link ChunkUpload} is about and how long it tries. */
+export interface ChunkUploadOptions {
+  /** The name of the object, for errors. */
+  readonly object: string;
+  /** The id of this version of the object. */
+  readonly id: string;
+  /** In bytes. */
+  readonly chunkSize: number;
+  /** How long to wait for the acknowledgement of a chunk, in milliseconds. */
+  readonly timeout: number;
+  /** How long no chunk may be acknowledged before the upload fails, in milliseconds. */
+  readonly stallTimeout: number;
+  /** Hears that the upload cannot go on, perhaps while nobody waits in `send` or `finish`. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/**
+ * Stores the chunks of one object: in order, each once, a window of them on its way at a time.
+ *
+ * In the usual case chunks are just published, and the sequences in the acknowledgements show that they were stored in
+ * order. When one is refused or its acknowledgement stays away, others after it may have been stored already. Then
+ * nothing more is sent until the fate of all that was sent is known, and the upload goes through the chunks from the
+ * first doubtful one on, reading what the stream has: a chunk that is stored in its place is kept, one that is out of
+ * place is deleted, and one that is missing is sent again on the condition that the subject's last message is the chunk
+ * before it. No chunk can thus be stored twice, however late an earlier attempt arrives.
+ */
+export class ChunkUpload {
+  private readonly subject: string;
+  private readonly window: SendWindow;
+  /** Chunks that are not known to be stored in their place, in order. */
+  private readonly pending: Chunk[] = [];
+  private pendingBytes = 0;
+  private awaitedReplies = 0;
+  private given = 0;
+  private refused = 0;
+  private lastSequence = 0;
+  private progressAt = 0;
+  private state: 'sending' | 'doubtful' | 'repairing' = 'sending';
+  private repaired = false;
+  /** How many steps of the repair failed since a chunk was last stored. */
+  private failedSteps = 0;
+  private failure: Error | undefined;
+  private wake: (() => void) | undefined;
+
+  constructor(
+    private readonly requests: Requests,
+    private readonly catalog: ObjectCatalog,
+    private readonly options: ChunkUploadOptions,
+  ) {
+    this.subject = catalog.names.chunks(options.id);
+    this.window = new SendWindow(options.chunkSize);
+  }
+
+  /** How many chunks were given. */
+  get chunks(): number {
+    return this.given;
+  }
+
+  /** Whether the stream may hold chunks: not all that were given were refused. */
+  get leftovers(): boolean {
+    return this.given > this.refused;
+  }
+
+  /** Sends a chunk as soon as the window has room for it. The chunk must not be changed any more. */
+  async send(data: Uint8Array): Promise<void> {
+    while (!this.failure && !this.hasRoom(data.length)) await this.change();
+    if (this.failure) throw this.failure;
+    const chunk: Chunk = {
+      index: this.given++,
+      data,
+      attempt: 0,
+      sequence: 0,
+      duplicate: false,
+      unconditional: false,
+      sentAt: performance.now(),
+    };
+    if (this.pending.length === 0) this.progressAt = chunk.sentAt;
+    this.pending.push(chunk);
+    this.pendingBytes += data.length;
+    this.awaitedReplies++;
+    const options = { headers: this.headersOf(chunk), timeout: this.options.timeout, idempotent: true };
+    this.requests.send(this.subject, data, options, (error, reply) => this.onReply(chunk, error, reply));
+  }
+
+  /** Resolves when all chunks are stored, in order and once. */
+  async finish(): Promise<void> {
+    while (!this.failure && this.pending.length > 0) await this.change();
+    if (!this.failure && this.repaired) await this.checkCount();
+    if (this.failure) throw this.failure;
+  }
+
+  /** Gives up: what waits in `send` or `finish` fails with the reason, and nothing more is sent. */
+  fail(reason: Error): void {
+    if (this.failure) return;
+    this.failure = reason;
+    this.options.onFailure(reason);
+    this.wake?.();
+  }
+
+  /** Resolves when, after a failure, nothing is on its way any more and what is stored can be purged. */
+  async settled(): Promise<void> {
+    while (this.awaitedReplies > 0 || this.state === 'repairing') await this.change();
+  }
+
+  private hasRoom(bytes: number): boolean {
+    if (this.state !== 'sending') return false;
+    return this.pending.length === 0 || this.pendingBytes + bytes <= this.window.size;
+  }
+
+  private change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+
+  private onReply(chunk: Chunk, error: Error | undefined, reply: Msg | undefined): void {
+    this.awaitedReplies--;
+    const refusal = error ?? this.readAck(chunk, reply);
+    if (!refusal) this.window.acknowledged(chunk.data.length, performance.now() - chunk.sentAt);
+    else if (isTransient(refusal)) this.state = 'doubtful';
+    else this.refuse(refusal);
+    this.confirm();
+    if (this.state === 'doubtful' && this.awaitedReplies === 0 && !this.failure) void this.repair();
+    this.wake?.();
+  }
+
+  private refuse(error: Error): void {
+    if (error instanceof PublishRefusedError) this.refused++;
+    this.fail(error);
+  }
+
+  /** Takes what is stored in its place off the list. */
+  private confirm(): void {
+    for (let chunk = this.pending.at(0); chunk && chunk.sequence > 0; chunk = this.pending.at(0)) {
+      if (chunk.sequence > this.lastSequence) this.confirmFirst(chunk.sequence);
+      else return void (this.state = 'doubtful');
+    }
+  }
+
+  private confirmFirst(sequence: number): void {
+    this.lastSequence = sequence;
+    this.pendingBytes -= this.pending.shift()?.data.length ?? 0;
+    this.progressAt = performance.now();
+    this.failedSteps = 0;
+  }
+
+  private async repair(): Promise<void> {
+    this.state = 'repairing';
+    this.repaired = true;
+    this.window.refused();
+    try {
+      for (let chunk = this.pending.at(0); chunk && !this.failure; chunk = this.pending.at(0)) {
+        await this.repairFirst(chunk);
+      }
+    } catch (error) {
+      this.fail(error as Error);
+    }
+    this.state = 'sending';
+    this.wake?.();
+  }
+
+  /** One step towards having the first doubtful chunk stored in its place. */
+  private async repairFirst(chunk: Chunk): Promise<void> {
+    try {
+      if (chunk.sequence > 0 && chunk.sequence <= this.lastSequence) await this.remove(chunk, chunk.sequence);
+      const stored = await this.catalog.nextMessage(this.subject, this.lastSequence + 1);
+      if (!stored) await this.sendAgain(chunk);
+      else if (this.indexOf(stored.id) === chunk.index) this.confirmFirst(stored.sequence);
+      else await this.remove(this.pendingOf(stored.id), stored.sequence);
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      const { object, stallTimeout } = this.options;
+      if (performance.now() - this.progressAt > stallTimeout) {
+        throw new ObjectTransferStalledError(this.catalog.names.bucket, object, stallTimeout, {
+          cause: error,
+        });
+      }
+      await delay(Math.min(MAXIMUM_PAUSE, MINIMUM_PAUSE * 2 ** this.failedSteps++));
+    }
+  }
+
+  private async sendAgain(chunk: Chunk): Promise<void> {
+    const headers = this.headersOf(chunk);
+    if (!chunk.unconditional) headers.set('Nats-Expected-Last-Subject-Sequence', String(this.lastSequence));
+    const { timeout } = this.options;
+    const reply = await this.requests.request(this.subject, chunk.data, { headers, timeout });
+    const refusal = this.readAck(chunk, reply);
+    // Where the stream still has nothing after the last chunk, the condition fails by a defect of nats-server 2.10: it
+    // may forget what a subject has after deletions. The message id alone then keeps the chunk from being stored twice.
+    chunk.unconditional = refusal instanceof PublishRefusedError && refusal.code === WRONG_LAST_SEQUENCE;
+    if (refusal) throw refusal;
+    // A duplicate is stored where its first attempt was, and that is still to be looked at.
+    if (!chunk.duplicate) this.confirmFirst(chunk.sequence);
+  }
+
+  /** Deletes a message that is out of place. */
+  private async remove(chunk: Chunk | undefined, sequence: number): Promise<void> {
+    await this.catalog.deleteMessage(sequence);
+    if (!chunk) return;
+    // The stream remembers the ids of deleted messages too: what is sent again must have another one.
+    chunk.attempt++;
+    chunk.sequence = 0;
+  }
+
+  private async checkCount(): Promise<void> {
+    const count = await this.catalog.countMessages(this.subject);
+    if (count === this.given) return;
+    this.fail(new ObjectIncompleteError(this.catalog.names.bucket, this.options.object, this.given, count));
+  }
+
+  private headersOf({ index, attempt }: Chunk): MsgHdrs {
+    const result = headers();
+    result.set('Nats-Msg-Id', `${this.options.id}.${index}.${attempt}`);
+    return result;
+  }
+
+  private pendingOf(id: string): Chunk | undefined {
+    const index = this.indexOf(id);
+    return this.pending.find((chunk) => chunk.index === index);
+  }
+
+  private indexOf(id: string): number {
+    const prefix = `${this.options.id}.`;
+    return id.startsWith(prefix) ? Number.parseInt(id.slice(prefix.length), 10) : -1;
+  }
+
+  /** Notes where the chunk is stored. @returns why it is not */
+  private readAck(chunk: Chunk, reply: Msg | undefined): Error | undefined {
+    let ack: ChunkAck | undefined;
+    try {
+      ack = reply?.json<ChunkAck>();
+    } catch (cause) {
+      return new InvalidPubAckError(this.subject, 'it is not JSON', { cause });
+    }
+    if (ack?.error) {
+      return ack.error.err_code === STORE_FAILED
+        ? new StreamFullError(this.subject, ack.error)
+        : new PublishRefusedError(this.subject, ack.error);
+    }
+    if (!ack?.seq) return new InvalidPubAckError(this.subject, 'it names no sequence');
+    chunk.sequence = ack.seq;
+    chunk.duplicate = ack.duplicate ?? false;
+    return undefined;
+  }
+}
+
+interface Chunk {
+  readonly index: number;
+  readonly data: Uint8Array;
+  readonly sentAt: number;
+  /** Part of the message id, so that a chunk that was stored and deleted is not taken for a duplicate. */
+  attempt: number;
+  /** Where it is stored, 0 as long as that is not known. */
+  sequence: number;
+  duplicate: boolean;
+  /** Whether it is sent again without a condition on what is stored before it. */
+  unconditional: boolean;
+}
+
+interface ChunkAck {
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly error?: ApiErrorBody;
+}
+
+const MINIMUM_PAUSE = 20;
+const MAXIMUM_PAUSE = 1_000;
+const STORE_FAILED = 10077;
+const WRONG_LAST_SEQUENCE = 10071;
+
+// Temporarily unavailable, not leader, insufficient resources, wrong last sequence (an earlier attempt is still being
+// stored), duplicate in process, too many requests.
+const TRANSIENT = new Set([10008, 10009, 10023, WRONG_LAST_SEQUENCE, 10158, 10167]);
+
+function isTransient(error: unknown): boolean {
+  return (
+    error instanceof RequestTimeoutError ||
+    error instanceof NoRespondersError ||
+    error instanceof JetStreamNotEnabledError ||
+    error instanceof TooManyPendingRequestsError ||
+    (error instanceof JetStreamApiError && TRANSIENT.has(error.code))
+  );
+}

@@ -1,0 +1,175 @@
+import { Buffer } from 'node:buffer';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  BucketNotFoundError,
+  MessageNotFoundError,
+  ObjectDeletedError,
+  ObjectNotFoundError,
+  PublishTimeoutError,
+  StreamNotFoundError,
+  WrongLastSequenceError,
+} from '../errors/index.js';
+import { nuid } from '@nats-io/transport-node';
+import type { JetStreamService } from '../jetstream/index.js';
+import { parseObjectInfo, toObjectInfo, type ObjectInfo, type WireObjectInfo } from './object-info.js';
+import type { ObjectNames } from './object-names.js';
+
+/** A stored description with what is needed to replace it. */
+export interface ObjectRecord {
+  readonly wire: WireObjectInfo;
+  readonly info: ObjectInfo;
+}
+
+/** A message of the bucket's stream. */
+export interface BucketMessage {
+  readonly sequence: number;
+  /** The value of its `Nats-Msg-Id` header, empty where it has none. */
+  readonly id: string;
+}
+
+/**
+ * The descriptions of a bucket's objects, and the few operations on its stream that writing objects takes.
+ *
+ * Everything is asked of the stream's leader: a replica may not know yet that an object was replaced, and would lead to
+ * chunks that are gone.
+ */
+export class ObjectCatalog {
+  constructor(
+    private readonly jetstream: JetStreamService,
+    readonly names: ObjectNames,
+  ) {}
+
+  /** The description of an object, of a deleted one too; `undefined` where there is none. */
+  async find(name: string): Promise<ObjectRecord | undefined> {
+    const subject = this.names.info(name);
+    const message = await this.getMessage({ last_by_subj: subject });
+    if (!message) return undefined;
+    const { bucket } = this.names;
+    const wire = parseObjectInfo(Buffer.from(message.data ?? '', 'base64').toString('utf8'), bucket, subject);
+    return { wire, info: toObjectInfo(wire, bucket, message.seq, new Date(message.time)) };
+  }
+
+  /**
+   * The description of an object.
+   *
+   * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError} unless `showDeleted`
+   */
+  async get(name: string, showDeleted = false): Promise<ObjectRecord> {
+    const record = await this.find(name);
+    if (!record) throw new ObjectNotFoundError(this.names.bucket, name);
+    if (record.info.deleted && !showDeleted) throw new ObjectDeletedError(this.names.bucket, name);
+    return record;
+  }
+
+  /**
+   * Writes a description in place of the one that is there, and never over one that it has not seen: when somebody else
+   * writes in between, `make` is asked again.
+   *
+   * @param make gives the new description for the one that is there, or the same to leave it as it is, or throws
+   * @returns what was there before, and what is there now
+   */
+  async replace(
+    name: string,
+    make: (current: ObjectRecord | undefined) => WireObjectInfo,
+  ): Promise<{ readonly previous: ObjectRecord | undefined; readonly info: ObjectInfo }> {
+    for (;;) {
+      const previous = await this.find(name);
+      const wire = make(previous);
+      if (previous && wire === previous.wire) return { previous, info: previous.info };
+      const revision = await this.publish(wire, previous?.info.revision ?? 0);
+      if (revision !== undefined) {
+        return { previous, info: toObjectInfo(wire, this.names.bucket, revision, new Date()) };
+      }
+      await delay(CONFLICT_PAUSE);
+    }
+  }
+
+  /** Removes the messages of a subject, up to a sequence where one is given. */
+  async purge(subject: string, upTo?: number): Promise<void> {
+    const { stream } = this.names;
+    const body = { filter: subject, ...(upTo !== undefined && { seq: upTo + 1 }) };
+    await this.ofStream(() => this.jetstream.api.call(`STREAM.PURGE.${stream}`, body, { stream }));
+  }
+
+  /** Removes one message. */
+  async deleteMessage(sequence: number): Promise<void> {
+    const { stream } = this.names;
+    const body = { seq: sequence, no_erase: true };
+    await this.ofStream(() => this.jetstream.api.call(`STREAM.MSG.DELETE.${stream}`, body, { stream }));
+  }
+
+  /** The first message of a subject at or after a sequence; `undefined` where there is none. */
+  async nextMessage(subject: string, sequence: number): Promise<BucketMessage | undefined> {
+    const message = await this.getMessage({ next_by_subj: subject, seq: sequence });
+    if (!message) return undefined;
+    const headers = Buffer.from(message.hdrs ?? '', 'base64').toString('utf8');
+    return { sequence: message.seq, id: /^Nats-Msg-Id: *(.*)\r$/im.exec(headers)?.[1] ?? '' };
+  }
+
+  /** How many messages a subject has. */
+  async countMessages(subject: string): Promise<number> {
+    const { stream } = this.names;
+    const { state } = await this.ofStream(() =>
+      this.jetstream.api.call<{ readonly state: { readonly subjects?: Readonly<Record<string, number>> } }>(
+        `STREAM.INFO.${stream}`,
+        { subjects_filter: subject },
+        { stream },
+      ),
+    );
+    return state.subjects?.[subject] ?? 0;
+  }
+
+  /** @returns the revision, `undefined` where `expected` is not the subject's last sequence any more */
+  private async publish(wire: WireObjectInfo, expected: number): Promise<number | undefined> {
+    const subject = this.names.info(wire.name);
+    const id = nuid.next();
+    try {
+      const ack = await this.jetstream.publish(subject, JSON.stringify(wire), {
+        headers: { 'Nats-Rollup': 'sub' },
+        messageId: id,
+        expect: { stream: this.names.stream, lastSubjectSequence: expected },
+      });
+      return ack.sequence;
+    } catch (error) {
+      if (error instanceof WrongLastSequenceError) return undefined;
+      if (!(error instanceof PublishTimeoutError)) throw error;
+      // It may be stored. What the stream has last tells.
+      const last = await this.nextMessage(subject, expected + 1);
+      if (last?.id !== id) throw error;
+      return last.sequence;
+    }
+  }
+
+  private async getMessage(body: object): Promise<WireMessage | undefined> {
+    const { stream } = this.names;
+    try {
+      const { message } = await this.ofStream(() =>
+        this.jetstream.api.call<{ readonly message: WireMessage }>(`STREAM.MSG.GET.${stream}`, body, {
+          stream,
+        }),
+      );
+      return message;
+    } catch (error) {
+      if (error instanceof MessageNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  private async ofStream<R>(call: () => Promise<R>): Promise<R> {
+    try {
+      return await call();
+    } catch (cause) {
+      if (!(cause instanceof StreamNotFoundError)) throw cause;
+      throw new BucketNotFoundError('Object Store', this.names.bucket, { cause });
+    }
+  }
+}
+
+interface WireMessage {
+  readonly seq: number;
+  readonly time: string;
+  readonly data?: string;
+  readonly hdrs?: string;
+}
+
+const CONFLICT_PAUSE = 5;

@@ -1,0 +1,93 @@
+import type { Placement, StorageType, StreamConfig, StreamInfo } from '../jetstream/index.js';
+import { bucketOfStream, ObjectNames } from './object-names.js';
+
+/** The configuration of an object store. Durations are in milliseconds, sizes in bytes. */
+export interface ObjectStoreConfig {
+  /** The name: letters, digits, `-` and `_`; unique among the object stores of the account. */
+  readonly bucket: string;
+  readonly description?: string;
+  /** How long chunks and descriptions are kept, in milliseconds. Default 0: for ever. */
+  readonly ttl?: number;
+  /** How many bytes the bucket may hold, descriptions and message headers included. Default -1: no limit. */
+  readonly maxBytes?: number;
+  /** Default `file`. */
+  readonly storage?: StorageType;
+  /** How many servers hold a copy, 1 to 5. Default 1. */
+  readonly replicas?: number;
+  readonly placement?: Placement;
+  /** Compresses what is stored, with S2. Default `false`. nats-server 2.10. */
+  readonly compression?: boolean;
+  /** Pairs of the application; keys that begin with `_nats` are the server's. nats-server 2.10. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Fields of the bucket's stream that have no option here, under the server's own names. */
+  readonly raw?: StreamConfig['raw'];
+}
+
+/** An object store's configuration and state at one moment. */
+export interface ObjectStoreStatus {
+  readonly bucket: string;
+  /** Empty where there is none. */
+  readonly description: string;
+  /** How long chunks and descriptions are kept, in milliseconds; 0 for ever. */
+  readonly ttl: number;
+  /** How many bytes the bucket may hold; -1 for no limit. */
+  readonly maxBytes: number;
+  readonly storage: StorageType;
+  /** How many servers hold a copy. */
+  readonly replicas: number;
+  /** Whether nothing can be written or deleted any more. */
+  readonly sealed: boolean;
+  /** The size of all that the bucket holds, descriptions included, in bytes. */
+  readonly size: number;
+  /** What keeps the bucket. */
+  readonly backingStore: 'JetStream';
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Whether what is stored is compressed. */
+  readonly compression: boolean;
+  /** The stream that keeps the bucket. */
+  readonly streamInfo: StreamInfo;
+}
+
+/**
+ * The stream of an object store (ADR-20).
+ *
+ * @throws {@link InvalidBucketNameError}
+ */
+export function objectStoreStreamConfig(config: ObjectStoreConfig): StreamConfig {
+  const names = new ObjectNames(config.bucket);
+  return {
+    name: names.stream,
+    description: config.description,
+    subjects: [names.allChunks, names.allInfos],
+    maxAge: config.ttl ?? 0,
+    maxBytes: config.maxBytes || -1,
+    storage: config.storage,
+    replicas: config.replicas ?? 1,
+    placement: config.placement,
+    discard: 'new',
+    allowRollup: true,
+    allowDirect: true,
+    metadata: config.metadata,
+    compression: config.compression ? 's2' : undefined,
+    raw: config.raw,
+  };
+}
+
+/** The status of the object store that a stream holds. */
+export function toStatus(info: StreamInfo): ObjectStoreStatus {
+  const { config, state } = info;
+  return {
+    bucket: bucketOfStream(config.name) ?? '',
+    description: config.description ?? '',
+    ttl: config.maxAge,
+    maxBytes: config.maxBytes,
+    storage: config.storage,
+    replicas: config.replicas,
+    sealed: config.sealed,
+    size: state.bytes,
+    backingStore: 'JetStream',
+    metadata: config.metadata ?? {},
+    compression: config.compression !== undefined && config.compression !== 'none',
+    streamInfo: info,
+  };
+}

@@ -1,0 +1,104 @@
+import {
+  BucketExistsError,
+  BucketNotFoundError,
+  StreamNameInUseError,
+  StreamNotFoundError,
+} from '../errors/index.js';
+import type { JetStreamService, Stream } from '../jetstream/index.js';
+import { ANY_BUCKET, bucketOfStream, ObjectNames } from './object-names.js';
+import {
+  objectStoreStreamConfig,
+  toStatus,
+  type ObjectStoreConfig,
+  type ObjectStoreStatus,
+} from './object-store-config.js';
+import { ObjectStore } from './object-store.js';
+
+/** The object stores of an account: buckets of objects of any size (ADR-20). nats-server 2.9. */
+export class ObjectStoreService {
+  constructor(private readonly jetstream: JetStreamService) {}
+
+  /**
+   * Creates a bucket. One that exists with the same configuration is taken as it is.
+   *
+   * @throws {@link BucketExistsError} where it exists with another configuration
+   * @throws {@link InvalidBucketNameError}
+   * @throws {@link UnsupportedServerFeatureError} for `compression` and `metadata` before nats-server 2.10
+   */
+  create(config: ObjectStoreConfig): Promise<ObjectStore> {
+    return this.withStream(config.bucket, () => this.jetstream.createStream(objectStoreStreamConfig(config)));
+  }
+
+  /**
+   * Changes the configuration of a bucket: options that are left out go back to their defaults.
+   *
+   * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
+   * @throws {@link JetStreamApiError} where an option cannot change, such as `storage`
+   */
+  update(config: ObjectStoreConfig): Promise<ObjectStore> {
+    return this.withStream(config.bucket, () => this.jetstream.updateStream(objectStoreStreamConfig(config)));
+  }
+
+  /**
+   * Updates a bucket, or creates it where it does not exist.
+   *
+   * @throws {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
+   * @throws {@link JetStreamApiError} where an option cannot change, such as `storage`
+   */
+  createOrUpdate(config: ObjectStoreConfig): Promise<ObjectStore> {
+    return this.withStream(config.bucket, () =>
+      this.jetstream.createOrUpdateStream(objectStoreStreamConfig(config)),
+    );
+  }
+
+  /**
+   * A bucket that exists.
+   *
+   * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
+   */
+  open(bucket: string): Promise<ObjectStore> {
+    return this.withStream(bucket, () => this.jetstream.stream(new ObjectNames(bucket).stream));
+  }
+
+  /**
+   * Deletes a bucket with all of its objects.
+   *
+   * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
+   */
+  async delete(bucket: string): Promise<void> {
+    const { stream } = new ObjectNames(bucket);
+    await this.jetstream.deleteStream(stream).catch((error: unknown) => {
+      throw ofBucket(bucket, error);
+    });
+  }
+
+  /** The names of all buckets. */
+  async *names(): AsyncGenerator<string, void, undefined> {
+    for await (const stream of this.jetstream.streamNames({ subject: ANY_BUCKET })) {
+      const bucket = bucketOfStream(stream);
+      if (bucket !== undefined) yield bucket;
+    }
+  }
+
+  /** The status of all buckets. */
+  async *list(): AsyncGenerator<ObjectStoreStatus, void, undefined> {
+    for await (const info of this.jetstream.listStreams({ subject: ANY_BUCKET })) {
+      if (bucketOfStream(info.config.name) !== undefined) yield toStatus(info);
+    }
+  }
+
+  private async withStream(bucket: string, stream: () => Promise<Stream>): Promise<ObjectStore> {
+    try {
+      await stream();
+    } catch (error) {
+      throw ofBucket(bucket, error);
+    }
+    return new ObjectStore(this.jetstream, bucket);
+  }
+}
+
+function ofBucket(bucket: string, cause: unknown): unknown {
+  if (cause instanceof StreamNotFoundError) return new BucketNotFoundError('Object Store', bucket, { cause });
+  if (cause instanceof StreamNameInUseError) return new BucketExistsError('Object Store', bucket, { cause });
+  return cause;
+}

@@ -1,0 +1,37 @@
+import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import { jsonCodec } from '../../lib/codecs/index.js';
+import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
+import { JetStreamService } from '../../lib/jetstream/index.js';
+import { KeyValueService } from '../../lib/key-value/index.js';
+import { Requests } from '../../lib/requests/index.js';
+
+/** The versions that every row is tested against. */
+export const VERSIONS = ['2.15', '2.10', '2.9'] as const;
+
+export interface Client {
+  readonly nc: NatsConnection;
+  readonly jetstream: JetStreamService;
+  readonly keyValues: KeyValueService;
+}
+
+/** What the module makes of one connection. */
+export async function connectTo(
+  url: string,
+  options: ConnectionOptions = {},
+  jetstreamOptions: JetStreamOptions = {},
+): Promise<Client> {
+  const nc = await connect({ servers: url, reconnectTimeWait: 50, maxReconnectAttempts: -1, ...options });
+  const connection = new JetStreamConnection('default', nc, jetstreamOptions);
+  const jetstream = new JetStreamService(connection, new Requests(connection), {
+    codec: jsonCodec,
+    publish: {},
+  });
+  return { nc, jetstream, keyValues: new KeyValueService(jetstream, jsonCodec) };
+}
+
+/** All that an async iterable gives. */
+export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of iterable) items.push(item);
+  return items;
+}
