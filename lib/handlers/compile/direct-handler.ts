@@ -1,0 +1,95 @@
+import { isObservable, lastValueFrom } from 'rxjs';
+import { HandlerExecutionContext } from '../context/index.js';
+import type { HandlerMethod } from './handler-method.js';
+import type { HandlerParam } from './handler-params.js';
+import type { HandlerSource } from './handler-source.js';
+
+/** A handler ready to be called: returns what the method returns, throws what it throws. */
+export type CompiledHandler<Input> = (input: Input) => unknown;
+
+/**
+ * Compiles a handler that nothing stands around: its method is called directly, with those parameters only that it
+ * asks for. The common shapes have a function of their own, so that none builds an array for each message.
+ */
+export function compileDirect<Input>(
+  handler: HandlerMethod,
+  params: readonly HandlerParam[],
+  source: HandlerSource<Input>,
+  instance: object,
+): CompiledHandler<Input> {
+  const { callback } = handler;
+  const shape = params.map((param) => (param.data === undefined ? param.source : 'custom')).join();
+  if (shape === 'payload') return (input) => callback.call(instance, source.payload(input));
+  if (shape === 'payload,context') {
+    return (input) => callback.call(instance, source.payload(input), source.context(input));
+  }
+  if (shape === 'context') return (input) => callback.call(instance, source.context(input));
+  const length = params.reduce((most, { index }) => Math.max(most, index + 1), 0);
+  return (input) => {
+    const values = new ParamValues(handler, source, input);
+    const args = new Array<unknown>(length);
+    for (const param of params) args[param.index] = values.valueOf(param);
+    return callback.apply(instance, args);
+  };
+}
+
+/** The values of one call's parameters, each read once and only when asked for. */
+export class ParamValues<Input> {
+  private decoded = false;
+  private payload: unknown;
+  private rpcContext: ReturnType<HandlerSource<Input>['context']> | undefined;
+  private execution: HandlerExecutionContext | undefined;
+
+  constructor(
+    private readonly handler: HandlerMethod,
+    private readonly source: HandlerSource<Input>,
+    private readonly input: Input,
+  ) {}
+
+  /** The execution context that Nest's enhancers see. */
+  get executionContext(): HandlerExecutionContext {
+    this.execution ??= new HandlerExecutionContext(
+      this.payloadValue(),
+      this.contextValue(),
+      this.handler.target,
+      this.handler.callback,
+    );
+    return this.execution;
+  }
+
+  valueOf({ source, data, factory }: HandlerParam): unknown {
+    switch (source) {
+      case 'payload': {
+        const payload = this.payloadValue();
+        return typeof data === 'string'
+          ? (payload as Record<string, unknown> | null | undefined)?.[data]
+          : payload;
+      }
+      case 'context':
+        return this.contextValue();
+      case 'custom':
+        return factory?.(data, this.executionContext);
+    }
+  }
+
+  private payloadValue(): unknown {
+    if (!this.decoded) {
+      this.payload = this.source.payload(this.input);
+      this.decoded = true;
+    }
+    return this.payload;
+  }
+
+  private contextValue(): ReturnType<HandlerSource<Input>['context']> {
+    this.rpcContext ??= this.source.context(this.input);
+    return this.rpcContext;
+  }
+}
+
+/** What is still under way behind a handler's result: a promise, or an observable's last value; else `undefined`. */
+export function pendingResult(result: unknown): PromiseLike<unknown> | undefined {
+  if (typeof result !== 'object' || result === null) return undefined;
+  if (typeof (result as { then?: unknown }).then === 'function') return result as PromiseLike<unknown>;
+  if (isObservable(result)) return lastValueFrom(result, { defaultValue: undefined });
+  return undefined;
+}

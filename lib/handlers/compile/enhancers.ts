@@ -1,0 +1,108 @@
+import type { ArgumentsHost, CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
+import type { ContextId, ExternalContextCreator } from '@nestjs/core';
+import type { HandlerMethod } from './handler-method.js';
+import type { HandlerParam } from './handler-params.js';
+
+/** All that Nest puts around one handler, in the order in which it applies. */
+export interface Enhancers {
+  readonly guards: readonly CanActivate[];
+  readonly interceptors: readonly NestInterceptor[];
+  /** The pipes of each parameter, by its place in the list of parameters. */
+  readonly pipes: readonly (readonly PipeTransform[])[];
+  /** Runs the exception filter that fits; `undefined` where none does, or it returns nothing. */
+  readonly catchError: ((error: unknown, host: ArgumentsHost) => unknown) | undefined;
+}
+
+/** What is used of Nest's context creators: the same in Nest 11 and 12, where compatibility tests hold it. */
+interface ContextCreators {
+  readonly guardsContextCreator: EnhancerCreator<CanActivate[]> & { readonly config?: GlobalEnhancers };
+  readonly interceptorsContextCreator: EnhancerCreator<NestInterceptor[]>;
+  readonly pipesContextCreator: EnhancerCreator<PipeTransform[]> & {
+    createConcreteContext(
+      pipes: HandlerParam['pipes'],
+      contextId?: ContextId,
+      inquirerId?: string,
+    ): PipeTransform[];
+  };
+  readonly filtersContextCreator: EnhancerCreator<{
+    readonly filters: readonly unknown[];
+    invokeCustomFilters(error: unknown, host: ArgumentsHost): unknown;
+  }>;
+}
+
+interface EnhancerCreator<T> {
+  create(
+    instance: object,
+    callback: unknown,
+    moduleKey: string,
+    contextId?: ContextId,
+    inquirerId?: string,
+  ): T;
+}
+
+interface GlobalEnhancers {
+  getGlobalRequestGuards(): unknown[];
+  getGlobalRequestPipes(): unknown[];
+  getGlobalRequestInterceptors(): unknown[];
+  getGlobalRequestFilters(): unknown[];
+}
+
+/**
+ * Finds a handler's guards, pipes, interceptors and filters: those of the method, the class and the whole application.
+ *
+ * Nest exports the creators that know them only as parts of `ExternalContextCreator`.
+ */
+export class EnhancerResolver {
+  private readonly creators: ContextCreators;
+
+  constructor(external: ExternalContextCreator) {
+    this.creators = external as unknown as ContextCreators;
+  }
+
+  /** The enhancers around one instance; those with request scope from the given context. */
+  resolve(
+    { callback, wrapper }: HandlerMethod,
+    params: readonly HandlerParam[],
+    instance: object,
+    contextId?: ContextId,
+  ): Enhancers {
+    const moduleKey = wrapper.host?.token ?? '';
+    const inquirerId = contextId === undefined ? undefined : wrapper.id;
+    const { guardsContextCreator, interceptorsContextCreator, pipesContextCreator, filtersContextCreator } =
+      this.creators;
+    const filters = filtersContextCreator.create(instance, callback, moduleKey, contextId, inquirerId);
+    const shared = pipesContextCreator.create(instance, callback, moduleKey, contextId, inquirerId);
+    return {
+      guards: guardsContextCreator.create(instance, callback, moduleKey, contextId, inquirerId),
+      interceptors: interceptorsContextCreator.create(instance, callback, moduleKey, contextId, inquirerId),
+      pipes: params.map((param) => [
+        ...shared,
+        ...pipesContextCreator.createConcreteContext(param.pipes, contextId, inquirerId),
+      ]),
+      catchError:
+        filters.filters.length > 0 ? (error, host) => filters.invokeCustomFilters(error, host) : undefined,
+    };
+  }
+
+  /** Whether some enhancer of the whole application is request-scoped: then every handler is. */
+  hasRequestScopedGlobals(): boolean {
+    const { config } = this.creators.guardsContextCreator;
+    if (!config) return false;
+    return [
+      config.getGlobalRequestGuards(),
+      config.getGlobalRequestPipes(),
+      config.getGlobalRequestInterceptors(),
+      config.getGlobalRequestFilters(),
+    ].some((wrappers) => wrappers.length > 0);
+  }
+}
+
+/** Whether anything at all stands around a handler. Without it the handler is called directly. */
+export function isEnhanced({ guards, interceptors, pipes, catchError }: Enhancers): boolean {
+  return (
+    guards.length > 0 ||
+    interceptors.length > 0 ||
+    pipes.some((list) => list.length > 0) ||
+    catchError !== undefined
+  );
+}

@@ -1,0 +1,109 @@
+import { ContextIdFactory, ModuleRef, type ContextId, type ExternalContextCreator } from '@nestjs/core';
+import type { BaseRpcContext, RequestContext } from '@nestjs/microservices';
+import { compileDirect, type CompiledHandler } from './direct-handler.js';
+import { compileEnhanced } from './enhanced-handler.js';
+import { EnhancerResolver, isEnhanced } from './enhancers.js';
+import type { HandlerMethod } from './handler-method.js';
+import { readParams, type HandlerParam } from './handler-params.js';
+import type { HandlerSource } from './handler-source.js';
+
+/** What is used of Nest's injector, reached through `ModuleRef`: the same in Nest 11 and 12. */
+interface Injector {
+  loadPerContext(
+    instance: object,
+    module: unknown,
+    collection: unknown,
+    contextId: ContextId,
+    wrapper: unknown,
+  ): Promise<object>;
+}
+
+/** Turns handler methods into functions, once, at bootstrap. */
+export class HandlerCompiler {
+  private readonly enhancers: EnhancerResolver;
+
+  constructor(external: ExternalContextCreator) {
+    this.enhancers = new EnhancerResolver(external);
+  }
+
+  /**
+   * Compiles a handler: directly where nothing stands around it, with its enhancers where something does, and made
+   * anew for each input where it or an enhancer is request-scoped.
+   */
+  compile<Input>(handler: HandlerMethod, source: HandlerSource<Input>): CompiledHandler<Input> {
+    const params = readParams(handler.target, handler.method, handler.callback);
+    const { wrapper } = handler;
+    if (
+      !wrapper.isDependencyTreeStatic() ||
+      wrapper.isTransient ||
+      this.enhancers.hasRequestScopedGlobals()
+    ) {
+      return this.compileScoped(handler, params, source);
+    }
+    return this.compileFor(handler, params, source, wrapper.instance as object);
+  }
+
+  private compileFor<Input>(
+    handler: HandlerMethod,
+    params: readonly HandlerParam[],
+    source: HandlerSource<Input>,
+    instance: object,
+    contextId?: ContextId,
+  ): CompiledHandler<Input> {
+    const enhancers = this.enhancers.resolve(handler, params, instance, contextId);
+    if (!isEnhanced(enhancers)) return compileDirect(handler, params, source, instance);
+    return compileEnhanced(handler, params, source, instance, enhancers);
+  }
+
+  private compileScoped<Input>(
+    handler: HandlerMethod,
+    params: readonly HandlerParam[],
+    source: HandlerSource<Input>,
+  ): CompiledHandler<Input> {
+    const { wrapper } = handler;
+    const { host } = wrapper;
+    const moduleRef = host?.getProviderByKey<ModuleRef>(ModuleRef)?.instance as ModuleRef | undefined;
+    if (!host || !moduleRef) throw new Error(`${handler.target.name} belongs to no module`);
+    const { injector } = moduleRef as unknown as { readonly injector: Injector };
+    const collection = host.controllers.get(wrapper.token) === wrapper ? host.controllers : host.providers;
+    return async (input) => {
+      const request = new HandlerRequest(source.pattern(input), source.payload(input), source.context(input));
+      const contextId = ContextIdFactory.getByRequest(request);
+      moduleRef.registerRequestByContextId(request, contextId);
+      const instance = await injector.loadPerContext(
+        wrapper.instance as object,
+        host,
+        collection,
+        contextId,
+        wrapper,
+      );
+      return this.compileFor(handler, params, request.asSource(), instance, contextId)(input);
+    };
+  }
+}
+
+/** What request-scoped providers get by `@Inject(REQUEST)`. */
+class HandlerRequest implements RequestContext {
+  constructor(
+    readonly pattern: string,
+    readonly data: unknown,
+    readonly context: BaseRpcContext,
+  ) {}
+
+  getPattern(): string {
+    return this.pattern;
+  }
+
+  getData(): unknown {
+    return this.data;
+  }
+
+  getContext(): BaseRpcContext {
+    return this.context;
+  }
+
+  /** The same payload and context for the handler, so that neither is made twice. */
+  asSource(): HandlerSource<unknown> {
+    return { pattern: () => this.pattern, payload: () => this.data, context: () => this.context };
+  }
+}

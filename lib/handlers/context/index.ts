@@ -1,0 +1,3 @@
+export * from './handler-execution-context.js';
+export * from './jetstream-context.js';
+export * from './kv-context.js';

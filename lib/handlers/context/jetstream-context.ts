@@ -1,0 +1,65 @@
+import { BaseRpcContext } from '@nestjs/microservices';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import type { JetStreamMessage, MessageMetadata } from '../../jetstream/index.js';
+import type { SettlementPolicy } from '../settlement/index.js';
+
+/**
+ * What `@Ctx()` gives a handler of messages.
+ *
+ * A handler may settle its message itself through this; nothing more is done to it then.
+ */
+export class JetStreamContext extends BaseRpcContext<[JetStreamMessage]> {
+  /** @internal */
+  constructor(
+    message: JetStreamMessage,
+    /** The rules that the message is settled by. */
+    readonly policy: SettlementPolicy,
+  ) {
+    super([message]);
+  }
+
+  /** The message. */
+  get message(): JetStreamMessage {
+    return this.args[0];
+  }
+
+  /** The subject that the message was published to. */
+  get subject(): string {
+    return this.message.subject;
+  }
+
+  /** The headers, `undefined` where the message has none. */
+  get headers(): MsgHdrs | undefined {
+    return this.message.headers;
+  }
+
+  /** Stream, consumer, sequences, delivery count, time. */
+  get metadata(): MessageMetadata {
+    return this.message.metadata;
+  }
+
+  /** See {@link JetStreamMessage.ack}. */
+  ack(): void {
+    this.message.ack();
+  }
+
+  /** See {@link JetStreamMessage.doubleAck}. */
+  doubleAck(options?: { readonly timeout?: number }): Promise<void> {
+    return this.message.doubleAck(options);
+  }
+
+  /** See {@link JetStreamMessage.nak}; the delay in milliseconds. */
+  nak(delay?: number): void {
+    this.message.nak(delay);
+  }
+
+  /** See {@link JetStreamMessage.inProgress}. */
+  inProgress(): void {
+    this.message.inProgress();
+  }
+
+  /** See {@link JetStreamMessage.term}. */
+  term(reason?: string): void {
+    this.message.term(reason);
+  }
+}

@@ -1,0 +1,34 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import type { JetStreamMessage, MessageMetadata } from '../../jetstream/index.js';
+import type { JetStreamContext } from '../context/index.js';
+
+function messageOf(context: ExecutionContext): JetStreamMessage {
+  return context.switchToRpc().getContext<JetStreamContext>().message;
+}
+
+/** The message's headers, or one header's value by its name; `undefined` where there are none. */
+export const JsHeaders = createParamDecorator(
+  (name: string | undefined, context: ExecutionContext): MsgHdrs | string | undefined => {
+    const { headers } = messageOf(context);
+    return name === undefined ? headers : headers?.has(name) ? headers.get(name) : undefined;
+  },
+);
+
+/** The message's subject, or one of its tokens by its position from 0. */
+export const JsSubject = createParamDecorator(
+  (token: number | undefined, context: ExecutionContext): string | undefined => {
+    const { subject } = messageOf(context);
+    return token === undefined ? subject : subject.split('.')[token];
+  },
+);
+
+/** Stream, consumer, sequences, delivery count and time of the message. */
+export const JsMetadata = createParamDecorator(
+  (_: unknown, context: ExecutionContext): MessageMetadata => messageOf(context).metadata,
+);
+
+/** The message itself. */
+export const JsMessage = createParamDecorator((_: unknown, context: ExecutionContext): JetStreamMessage =>
+  messageOf(context),
+);

@@ -1,0 +1,3 @@
+export * from './handler-configuration.error.js';
+export * from './handler-definition.js';
+export * from './handler-explorer.js';

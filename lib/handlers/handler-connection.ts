@@ -1,0 +1,18 @@
+import type { Codec } from '../codecs/index.js';
+import type { JetStreamService, Provisioning } from '../jetstream/index.js';
+import type { KeyValueService } from '../key-value/index.js';
+import type { HandlerDefaults } from './decorators/index.js';
+
+/** What handlers need of one named connection. */
+export class HandlerConnection {
+  constructor(
+    readonly name: string,
+    readonly jetstream: JetStreamService,
+    readonly keyValue: KeyValueService,
+    readonly codec: Codec,
+    readonly defaults: HandlerDefaults,
+    readonly provisioning: Provisioning,
+    /** How long handlers in flight may take at shutdown, in milliseconds. */
+    readonly shutdownTimeout: number,
+  ) {}
+}

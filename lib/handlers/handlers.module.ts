@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { HandlerBootstrap } from './handler-bootstrap.js';
+
+/** Starts and stops the handlers of an application: once, however many connections it has. */
+@Module({ imports: [DiscoveryModule], providers: [HandlerBootstrap] })
+export class HandlersModule {}

@@ -1,0 +1,2 @@
+export type { ConsumerPlan } from './consumer-plan.js';
+export * from './handler-planner.js';

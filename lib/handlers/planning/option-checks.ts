@@ -1,0 +1,52 @@
+/** Collects what is wrong with options, each as a sentence. */
+export class OptionChecks {
+  readonly problems: string[] = [];
+
+  /** A duration in milliseconds. */
+  duration(option: string, value: unknown, minimum = 0): void {
+    if (value === undefined || (isNumber(value) && value >= minimum)) return;
+    this.problems.push(
+      `${option} must be a number of milliseconds, ${minimum} or more; it is ${show(value)}`,
+    );
+  }
+
+  durations(option: string, value: unknown): void {
+    if (value === undefined) return;
+    if (!Array.isArray(value) || value.length === 0) {
+      this.problems.push(`${option} must be a list of milliseconds; it is ${show(value)}`);
+      return;
+    }
+    value.forEach((item, i) => this.duration(`${option}[${i}]`, item));
+  }
+
+  count(option: string, value: unknown, minimum = 1): void {
+    if (value === undefined || (Number.isInteger(value) && (value as number) >= minimum)) return;
+    this.problems.push(`${option} must be a whole number, ${minimum} or more; it is ${show(value)}`);
+  }
+
+  oneOf(option: string, value: unknown, allowed: readonly string[]): void {
+    if (value === undefined || allowed.includes(value as string)) return;
+    this.problems.push(`${option} must be one of ${allowed.map(show).join(', ')}; it is ${show(value)}`);
+  }
+
+  /** The name of a stream, consumer or bucket. */
+  name(option: string, value: unknown): void {
+    if (typeof value === 'string' && /^[^\s.*>/\\]+$/.test(value)) return;
+    this.problems.push(
+      `${option} must be a name without spaces, ".", "*", ">", "/" and "\\"; it is ${show(value)}`,
+    );
+  }
+
+  subject(option: string, value: unknown): void {
+    if (typeof value === 'string' && /^[^\s.]+(\.[^\s.]+)*$/.test(value)) return;
+    this.problems.push(`${option} must be a subject; it is ${show(value)}`);
+  }
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function show(value: unknown): string {
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+}

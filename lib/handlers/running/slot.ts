@@ -1,0 +1,67 @@
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import type { AckInterceptor, SettlementPolicy } from '../settlement/index.js';
+
+/** What happens to the messages of one consumer. */
+export interface MessageHandling {
+  readonly handler: CompiledHandler<JetStreamMessage>;
+  readonly ack: AckInterceptor;
+  readonly policy: SettlementPolicy;
+}
+
+/**
+ * A place for one message in the works; a runner has as many as it handles messages at once.
+ *
+ * The functions that wait for a handler's promise are made once, with the slot: a message costs no closure, and one
+ * whose handler is synchronous no promise either.
+ */
+export class Slot {
+  /** The message in the works. */
+  message: JetStreamMessage | undefined;
+  /** When its handling began, in terms of the runner's keep-alive ticks. */
+  since = 0;
+
+  private readonly resolved = (): boolean => this.settle(false, undefined);
+  private readonly rejected = (error: unknown): boolean => this.settle(true, error);
+  private readonly finished = (): void => this.onFree(this);
+  private waiting = false;
+
+  constructor(
+    private readonly handling: MessageHandling,
+    /** Called when a message is through that was not through at once. */
+    private readonly onFree: (slot: Slot) => void,
+  ) {}
+
+  /** Handles a message; true where it is through already. */
+  run(message: JetStreamMessage): boolean {
+    this.message = message;
+    this.waiting = false;
+    try {
+      const pending = pendingResult(this.handling.handler(message));
+      if (pending !== undefined) {
+        this.waiting = true;
+        pending.then(this.resolved, this.rejected);
+        return false;
+      }
+    } catch (error) {
+      return this.settle(true, error);
+    }
+    return this.settle(false, undefined);
+  }
+
+  private settle(failed: boolean, error: unknown): boolean {
+    const { message } = this;
+    if (message === undefined) return true;
+    const { ack, policy } = this.handling;
+    const pending = failed
+      ? ack.onFailure(settlementError(error), message, policy)
+      : ack.onSuccess(message, policy);
+    if (pending !== undefined) {
+      this.waiting = true;
+      pending.then(this.finished, this.finished);
+      return false;
+    }
+    if (this.waiting) this.onFree(this);
+    return true;
+  }
+}

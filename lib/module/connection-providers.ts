@@ -1,0 +1,92 @@
+import type { Provider } from '@nestjs/common';
+import { jsonCodec } from '../codecs/index.js';
+import { openConnection, type JetStreamConnection } from '../connection/index.js';
+import { HandlerConnection } from '../handlers/index.js';
+import { JetStreamService } from '../jetstream/index.js';
+import { KeyValueService } from '../key-value/index.js';
+import { ObjectStoreService } from '../object-store/index.js';
+import { Requests } from '../requests/index.js';
+import { ConnectionLifecycle } from './connection-lifecycle.js';
+import type { JetStreamModuleOptions } from './jetstream-module-options.interface.js';
+import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
+import {
+  getJetStreamToken,
+  getKeyValueServiceToken,
+  getNatsConnectionToken,
+  getObjectStoreServiceToken,
+} from './tokens.js';
+
+const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
+
+/** Everything that one named connection provides. */
+export function connectionProviders(name: string): Provider[] {
+  const connection = `JetStreamConnection:${name}`;
+  const handlers = `HandlerConnection:${name}`;
+  const [jetstream, keyValue, objectStore] = [
+    getJetStreamToken(name),
+    getKeyValueServiceToken(name),
+    getObjectStoreServiceToken(name),
+  ];
+  return [
+    {
+      provide: connection,
+      inject: [JETSTREAM_MODULE_OPTIONS],
+      useFactory: (options: JetStreamModuleOptions) =>
+        openConnection(name, options.connection ?? {}, options.jetstream ?? {}),
+    },
+    {
+      provide: getNatsConnectionToken(name),
+      inject: [connection],
+      useFactory: ({ nc }: JetStreamConnection) => nc,
+    },
+    {
+      provide: jetstream,
+      inject: [connection, JETSTREAM_MODULE_OPTIONS],
+      useFactory: (opened: JetStreamConnection, options: JetStreamModuleOptions) =>
+        new JetStreamService(opened, new Requests(opened), {
+          codec: options.codec ?? jsonCodec,
+          publish: options.publish ?? {},
+        }),
+    },
+    {
+      provide: keyValue,
+      inject: [jetstream],
+      useFactory: (service: JetStreamService) => new KeyValueService(service, service.codec),
+    },
+    {
+      provide: objectStore,
+      inject: [jetstream],
+      useFactory: (service: JetStreamService) => new ObjectStoreService(service),
+    },
+    {
+      provide: handlers,
+      inject: [jetstream, keyValue, JETSTREAM_MODULE_OPTIONS],
+      useFactory: (service: JetStreamService, buckets: KeyValueService, options: JetStreamModuleOptions) =>
+        new HandlerConnection(
+          name,
+          service,
+          buckets,
+          service.codec,
+          options.handlers ?? {},
+          options.provisioning ?? 'ensure',
+          options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
+        ),
+    },
+    {
+      provide: `ConnectionLifecycle:${name}`,
+      inject: [jetstream],
+      useFactory: (service: JetStreamService) => new ConnectionLifecycle(service),
+    },
+  ];
+}
+
+/** The tokens of a connection that other modules may inject. */
+export function connectionExports(name: string): ReturnType<typeof getJetStreamToken>[] {
+  return [
+    getNatsConnectionToken(name),
+    getJetStreamToken(name),
+    getKeyValueServiceToken(name),
+    getObjectStoreServiceToken(name),
+    `HandlerConnection:${name}`,
+  ];
+}

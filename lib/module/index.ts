@@ -1,0 +1,4 @@
+export * from './feature-providers.js';
+export * from './jetstream-module-options.interface.js';
+export * from './module-definition.js';
+export * from './tokens.js';

@@ -1,0 +1,55 @@
+import type { Codec } from '../codecs/index.js';
+import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
+import type { HandlerDefaults } from '../handlers/index.js';
+import type { Provisioning, PublishDefaults, StreamConfig } from '../jetstream/index.js';
+import type { KeyValueConfig } from '../key-value/index.js';
+import type { ObjectStoreConfig } from '../object-store/index.js';
+
+/** Options of `JetStreamModule.forRoot`. Durations are in milliseconds. */
+export interface JetStreamModuleOptions {
+  /**
+   * The options of `@nats-io/transport-node`'s `connect`, untouched (servers, authentication, TLS, …), or a
+   * `NatsConnection` that the application owns and closes itself. Default: a server at 127.0.0.1:4222.
+   *
+   * Two defaults differ from the client's: without a server the boot waits and keeps trying
+   * (`waitOnFirstConnect: false` fails at once), and reconnecting never gives up (`maxReconnectAttempts: -1`).
+   */
+  readonly connection?: ConnectionSource;
+  /** How JetStream is reached: domain, API prefix, timeout. */
+  readonly jetstream?: JetStreamOptions;
+  /** Turns values into payloads and back. Default: JSON. */
+  readonly codec?: Codec;
+  /** Defaults of everything that publishes. */
+  readonly publish?: PublishDefaults;
+  /** Defaults of every handler on this connection. */
+  readonly handlers?: HandlerDefaults;
+  /** Whether streams, buckets and consumers are made: `ensure` (default), `assert` or `off`. */
+  readonly provisioning?: Provisioning;
+  /** How long handlers in flight may take at shutdown; the rest is given back. Default 10,000. */
+  readonly shutdownTimeout?: number;
+}
+
+/** What `forRoot` and `forRootAsync` take besides the options. */
+export interface JetStreamModuleExtras {
+  /** The name of the connection; several may live side by side. Default: `default`. */
+  name?: string;
+  /** Whether the services can be injected everywhere without importing the module. Default: true. */
+  isGlobal?: boolean;
+}
+
+/** Makes the options of `JetStreamModule.forRootAsync({ useClass })` and `useExisting`. */
+export interface JetStreamOptionsFactory {
+  createJetStreamOptions(): JetStreamModuleOptions | Promise<JetStreamModuleOptions>;
+}
+
+/** Options of `JetStreamModule.forFeature`: what a feature needs on the server, made before it is injected. */
+export interface JetStreamFeatureOptions {
+  /** Streams; each can be injected by `@InjectStream(name)`. */
+  readonly streams?: readonly StreamConfig[];
+  /** Key-Value buckets; each can be injected by `@InjectKeyValue(bucket)`. */
+  readonly keyValues?: readonly KeyValueConfig[];
+  /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
+  readonly objectStores?: readonly ObjectStoreConfig[];
+  /** The name of the connection. Default: `default`. */
+  readonly connection?: string;
+}

@@ -1,0 +1,2 @@
+/** The injection token of the options given to `forRoot`, inside the module that they made. */
+export const JETSTREAM_MODULE_OPTIONS = 'JETSTREAM_MODULE_OPTIONS';

@@ -1,0 +1,73 @@
+import { Logger } from '@nestjs/common';
+import { BucketNotFoundError, ConfigMismatchError } from '../errors/index.js';
+import { configDifferences, describeDifferences, type Provisioning } from '../jetstream/index.js';
+import type { KeyValue, KeyValueConfig, KeyValueService } from '../key-value/index.js';
+import type { ObjectStore, ObjectStoreConfig, ObjectStoreService } from '../object-store/index.js';
+
+const logger = new Logger('JetStreamProvisioning');
+
+/** Makes a Key-Value bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
+export function provisionKeyValue(
+  service: KeyValueService,
+  config: KeyValueConfig,
+  provisioning: Provisioning,
+): Promise<KeyValue> {
+  return provisionBucket(
+    `Key-Value bucket "${config.bucket}"`,
+    service,
+    config,
+    async (bucket) => (await bucket.status()).config,
+    provisioning,
+  );
+}
+
+/** Makes an Object Store bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
+export function provisionObjectStore(
+  service: ObjectStoreService,
+  config: ObjectStoreConfig,
+  provisioning: Provisioning,
+): Promise<ObjectStore> {
+  return provisionBucket(
+    `Object Store bucket "${config.bucket}"`,
+    service,
+    config,
+    async (bucket) => {
+      const { description, ttl, maxBytes, storage, replicas, metadata, compression } = await bucket.status();
+      return { bucket: config.bucket, description, ttl, maxBytes, storage, replicas, metadata, compression };
+    },
+    provisioning,
+  );
+}
+
+interface BucketService<Config, Bucket> {
+  create(config: Config): Promise<Bucket>;
+  update(config: Config): Promise<Bucket>;
+  open(bucket: string): Promise<Bucket>;
+}
+
+async function provisionBucket<Config extends { readonly bucket: string }, Bucket>(
+  what: string,
+  service: BucketService<Config, Bucket>,
+  config: Config,
+  configOf: (bucket: Bucket) => Promise<Config>,
+  provisioning: Provisioning,
+): Promise<Bucket> {
+  let bucket: Bucket;
+  try {
+    bucket = await service.open(config.bucket);
+  } catch (error) {
+    if (!(error instanceof BucketNotFoundError) || provisioning !== 'ensure') throw error;
+    bucket = await service.create(config);
+    logger.log(`${what} created`);
+    return bucket;
+  }
+  if (provisioning === 'off') return bucket;
+  const actual = await configOf(bucket);
+  const differences = configDifferences(actual, config);
+  if (differences.length === 0) return bucket;
+  if (provisioning === 'assert') throw new ConfigMismatchError(what, describeDifferences(differences));
+  // What is not declared stays as it is: it may have been set by those who run the server.
+  const updated = await service.update({ ...actual, ...config });
+  logger.log(`${what} updated: ${describeDifferences(differences)}`);
+  return updated;
+}

@@ -1,0 +1,72 @@
+import { Inject } from '@nestjs/common';
+import { JetStreamService } from '../jetstream/index.js';
+import { KeyValueService } from '../key-value/index.js';
+import { ObjectStoreService } from '../object-store/index.js';
+
+/** The name of the connection where none is given. */
+export const DEFAULT_CONNECTION = 'default';
+
+type Token = string | (abstract new (...args: never[]) => unknown);
+
+/** The injection token of a connection's `NatsConnection`. */
+export function getNatsConnectionToken(connection = DEFAULT_CONNECTION): Token {
+  return `NatsConnection:${connection}`;
+}
+
+/** The injection token of a connection's {@link JetStreamService}: the class itself for the default connection. */
+export function getJetStreamToken(connection = DEFAULT_CONNECTION): Token {
+  return connection === DEFAULT_CONNECTION ? JetStreamService : `JetStreamService:${connection}`;
+}
+
+/** The injection token of a connection's {@link KeyValueService}: the class itself for the default connection. */
+export function getKeyValueServiceToken(connection = DEFAULT_CONNECTION): Token {
+  return connection === DEFAULT_CONNECTION ? KeyValueService : `KeyValueService:${connection}`;
+}
+
+/** The injection token of a connection's {@link ObjectStoreService}: the class itself for the default connection. */
+export function getObjectStoreServiceToken(connection = DEFAULT_CONNECTION): Token {
+  return connection === DEFAULT_CONNECTION ? ObjectStoreService : `ObjectStoreService:${connection}`;
+}
+
+/** The injection token of a stream that `forFeature` declares. */
+export function getStreamToken(stream: string, connection = DEFAULT_CONNECTION): Token {
+  return `Stream:${connection}:${stream}`;
+}
+
+/** The injection token of a Key-Value bucket that `forFeature` declares. */
+export function getKeyValueToken(bucket: string, connection = DEFAULT_CONNECTION): Token {
+  return `KeyValue:${connection}:${bucket}`;
+}
+
+/** The injection token of an Object Store bucket that `forFeature` declares. */
+export function getObjectStoreToken(bucket: string, connection = DEFAULT_CONNECTION): Token {
+  return `ObjectStore:${connection}:${bucket}`;
+}
+
+/** Injects a connection's `NatsConnection`. */
+export function InjectNatsConnection(connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getNatsConnectionToken(connection));
+}
+
+/** Injects a connection's {@link JetStreamService}. */
+export function InjectJetStream(connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getJetStreamToken(connection));
+}
+
+/** Injects a {@link Stream} that `JetStreamModule.forFeature({ streams })` declares. */
+export function InjectStream(stream: string, connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getStreamToken(stream, connection));
+}
+
+/** Injects a {@link KeyValue} bucket that `JetStreamModule.forFeature({ keyValues })` declares. */
+export function InjectKeyValue(bucket: string, connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getKeyValueToken(bucket, connection));
+}
+
+/** Injects an {@link ObjectStore} bucket that `JetStreamModule.forFeature({ objectStores })` declares. */
+export function InjectObjectStore(
+  bucket: string,
+  connection?: string,
+): ParameterDecorator & PropertyDecorator {
+  return Inject(getObjectStoreToken(bucket, connection));
+}

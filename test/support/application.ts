@@ -1,0 +1,40 @@
+import type { ModuleMetadata, INestApplicationContext } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import {
+  JetStreamModule,
+  type JetStreamFeatureOptions,
+  type JetStreamModuleOptions,
+} from 'nestjs-nats-jetstream';
+import { LogRecorder } from './log-recorder.js';
+
+export interface TestApplication extends AsyncDisposable {
+  readonly app: INestApplicationContext;
+  readonly logs: LogRecorder;
+}
+
+/** A started Nest application with a JetStream connection to `url`, closed when disposed of. */
+export async function startApplication(
+  url: string,
+  {
+    options = {},
+    feature = {},
+    ...metadata
+  }: ModuleMetadata & {
+    options?: Omit<JetStreamModuleOptions, 'connection'>;
+    feature?: JetStreamFeatureOptions;
+  },
+): Promise<TestApplication> {
+  const logs = new LogRecorder();
+  const app = await Test.createTestingModule({
+    ...metadata,
+    imports: [
+      JetStreamModule.forRoot({ connection: { servers: url }, ...options }),
+      JetStreamModule.forFeature(feature),
+      ...(metadata.imports ?? []),
+    ],
+  })
+    .setLogger(logs)
+    .compile();
+  await app.init();
+  return { app, logs, [Symbol.asyncDispose]: () => app.close() };
+}
