@@ -1,0 +1,4 @@
+export * from './jetstream-api.js';
+export * from './names.js';
+export * from './server-features.js';
+export * from './wire-fields.js';

@@ -1,0 +1,83 @@
+import type { JetStreamConnection } from '../../connection/index.js';
+import {
+  InvalidApiResponseError,
+  JetStreamNotEnabledError,
+  NoRespondersError,
+  toApiError,
+  type ApiErrorBody,
+  type ApiErrorContext,
+} from '../../errors/index.js';
+import type { Requests } from '../../requests/index.js';
+
+// What may be asked again after a reconnect, for the second time changes nothing.
+const IDEMPOTENT =
+  /^(INFO$|STREAM\.(INFO|LIST|NAMES|CREATE|UPDATE|MSG\.GET)|CONSUMER\.(INFO|LIST|NAMES|CREATE))/;
+
+/** Options of one API call; the names go into the message of an error. */
+export interface ApiCallOptions extends ApiErrorContext {
+  /** How long to wait, in milliseconds. Default: the connection's `jetstream.timeout`. */
+  readonly timeout?: number;
+}
+
+/** JetStream API requests and their errors: JSON both ways, under the connection's API prefix. */
+export class JetStreamApi {
+  constructor(
+    readonly connection: JetStreamConnection,
+    readonly requests: Requests,
+  ) {}
+
+  /**
+   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body.
+   *
+   * @throws {@link JetStreamApiError} or the subclass of its code where the server refuses
+   * @throws {@link JetStreamNotEnabledError} where nobody answers under the API prefix
+   * @throws {@link InvalidApiResponseError} where the answer is not JSON
+   */
+  async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
+    const { apiPrefix } = this.connection;
+    const response = await this.exchange<R>(operation, body, options);
+    if (response.error) throw toApiError(response.error, apiPrefix, options);
+    return response;
+  }
+
+  /**
+   * Calls a paged operation again and again until all of its items have come.
+   *
+   * @param items takes the items out of one page
+   */
+  async *pages<R extends { readonly total?: number }, T>(
+    operation: string,
+    body: object,
+    items: (page: R) => readonly T[] | null | undefined,
+    options: ApiCallOptions = {},
+  ): AsyncGenerator<T, void, undefined> {
+    for (let offset = 0, total = 1; offset < total;) {
+      const page = await this.call<R>(operation, { ...body, offset }, options);
+      const found = items(page) ?? [];
+      if (found.length === 0) return;
+      offset += found.length;
+      total = page.total ?? 0;
+      yield* found;
+    }
+  }
+
+  private async exchange<R>(
+    operation: string,
+    body: unknown,
+    { timeout }: ApiCallOptions,
+  ): Promise<R & { readonly error?: ApiErrorBody }> {
+    const { apiPrefix } = this.connection;
+    const data = body === undefined ? '' : JSON.stringify(body);
+    const reply = await this.requests
+      .request(`${apiPrefix}.${operation}`, data, { timeout, idempotent: IDEMPOTENT.test(operation) })
+      .catch((error: unknown) => {
+        if (!(error instanceof NoRespondersError)) throw error;
+        throw new JetStreamNotEnabledError(apiPrefix, undefined, { cause: error });
+      });
+    try {
+      return reply.json<R & { readonly error?: ApiErrorBody }>();
+    } catch (cause) {
+      throw new InvalidApiResponseError(operation, 'not JSON', { cause });
+    }
+  }
+}

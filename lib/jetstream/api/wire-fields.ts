@@ -1,0 +1,260 @@
+import { InvalidArgumentError } from '../../errors/index.js';
+
+/**
+ * How configurations travel: a table a type, each option with its wire name, unit and check. The tables are the only
+ * place that knows the server's names and nanoseconds.
+ */
+export interface Field<V> {
+  /** The server's name. */
+  readonly wire: string;
+  /** Checks a value and turns it into the wire's form. `option` is its name for an error. */
+  encode(value: V, option: string): unknown;
+  /** Turns the wire's form into a value; `undefined` where it stands for "not set". */
+  decode(value: unknown): V | undefined;
+}
+
+/** One field for each option of `T` but `raw`. */
+export type Fields<T> = {
+  readonly [K in Exclude<keyof T, 'raw'>]-?: Field<NonNullable<T[K]>>;
+};
+
+/** Fields of the server that this version does not know yet, under the server's own names. */
+export type RawFields = Readonly<Record<string, unknown>>;
+
+/**
+ * Turns options into the wire's form. Options that are `undefined` are left out; `raw` goes last and wins.
+ *
+ * @throws {@link InvalidArgumentError} where a value cannot be right or an option is unknown
+ */
+export function encodeFields<T extends { readonly raw?: RawFields }>(
+  fields: Fields<T>,
+  options: T,
+  path = '',
+): Record<string, unknown> {
+  const wire: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || name === 'raw') continue;
+    const field = fieldOf(fields, name);
+    if (!field) {
+      throw new InvalidArgumentError(
+        path + name,
+        'no such option; fields that only the server knows go to "raw"',
+      );
+    }
+    wire[field.wire] = field.encode(value, path + name);
+  }
+  return { ...wire, ...options.raw };
+}
+
+/** Turns the wire's form into options; what has no field goes to `raw`. */
+export function decodeFields<T extends { readonly raw?: RawFields }>(
+  fields: Fields<T>,
+  wire: Readonly<Record<string, unknown>>,
+): Partial<T> {
+  const rest = { ...wire };
+  const options: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries<Field<unknown>>(fields)) {
+    const value = wire[field.wire];
+    delete rest[field.wire];
+    const decoded = value === undefined || value === null ? undefined : field.decode(value);
+    if (decoded !== undefined) options[name] = decoded;
+  }
+  if (Object.keys(rest).length > 0) options.raw = rest;
+  return options as Partial<T>;
+}
+
+function fieldOf<T>(fields: Fields<T>, name: string): Field<unknown> | undefined {
+  return Object.hasOwn(fields, name) ? (fields as Readonly<Record<string, Field<unknown>>>)[name] : undefined;
+}
+
+/** Text. */
+export function text(wire: string): Field<string> {
+  return {
+    wire,
+    encode: (value, option) => {
+      if (typeof value !== 'string')
+        throw new InvalidArgumentError(option, `${String(value)} is not a string`);
+      return value;
+    },
+    decode: (value) => (value === '' ? undefined : String(value)),
+  };
+}
+
+/** `true` or `false`. */
+export function flag(wire: string): Field<boolean> {
+  return {
+    wire,
+    encode: (value, option) => {
+      if (typeof value !== 'boolean')
+        throw new InvalidArgumentError(option, `${String(value)} is not true or false`);
+      return value;
+    },
+    decode: (value) => value === true,
+  };
+}
+
+/** A whole number of at least `min`. */
+export function count(wire: string, min = 0): Field<number> {
+  return {
+    wire,
+    encode: (value, option) => {
+      if (!Number.isSafeInteger(value) || value < min) {
+        throw new InvalidArgumentError(option, `${String(value)} is not a whole number of at least ${min}`);
+      }
+      return value;
+    },
+    decode: Number,
+  };
+}
+
+/** A limit: a whole number, -1 for none. */
+export function limit(wire: string): Field<number> {
+  return {
+    wire,
+    encode: (value, option) => {
+      if (!Number.isSafeInteger(value) || value < -1) {
+        throw new InvalidArgumentError(option, `${String(value)} is not a whole number, or -1 for no limit`);
+      }
+      return value;
+    },
+    decode: Number,
+  };
+}
+
+/** Milliseconds here, nanoseconds on the wire. */
+export function duration(wire: string): Field<number> {
+  return { wire, encode: toNanos, decode: fromNanos };
+}
+
+/** A list of durations. */
+export function durations(wire: string): Field<readonly number[]> {
+  return {
+    wire,
+    encode: (values, option) => list(values, option).map((value, i) => toNanos(value, `${option}[${i}]`)),
+    decode: (values) => (values as readonly unknown[]).map(fromNanos),
+  };
+}
+
+/** A `Date` here, an RFC 3339 time on the wire. */
+export function date(wire: string): Field<Date> {
+  return {
+    wire,
+    encode: (value, option) => {
+      if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
+        throw new InvalidArgumentError(option, `${String(value)} is not a valid Date`);
+      }
+      return value.toISOString();
+    },
+    decode: fromTime,
+  };
+}
+
+/** One of the given texts. What a newer server answers is taken as it is. */
+export function choice<V extends string>(wire: string, values: Readonly<Record<string, V>>): Field<V> {
+  return {
+    wire,
+    encode: (value, option) => {
+      const allowed = Object.values(values);
+      if (!allowed.includes(value)) {
+        throw new InvalidArgumentError(option, `"${String(value)}" is none of ${allowed.join(', ')}`);
+      }
+      return value;
+    },
+    decode: (value) => (value === '' ? undefined : (value as V)),
+  };
+}
+
+/** A list of texts, each checked by `check`. */
+export function texts(wire: string, check: (value: string) => void = () => {}): Field<readonly string[]> {
+  return {
+    wire,
+    encode: (values, option) => {
+      for (const value of list(values, option)) {
+        if (typeof value !== 'string')
+          throw new InvalidArgumentError(option, `${String(value)} is not a string`);
+        check(value);
+      }
+      return values;
+    },
+    decode: (values) => values as readonly string[],
+  };
+}
+
+/** Pairs of texts. */
+export function pairs(wire: string): Field<Readonly<Record<string, string>>> {
+  return {
+    wire,
+    encode: (value, option) => {
+      for (const [key, item] of Object.entries(record(value, option))) {
+        if (typeof item !== 'string') {
+          throw new InvalidArgumentError(`${option}.${key}`, `${String(item)} is not a string`);
+        }
+      }
+      return value;
+    },
+    decode: (value) => value as Readonly<Record<string, string>>,
+  };
+}
+
+/** Options within options. */
+export function object<T extends { readonly raw?: RawFields }>(wire: string, fields: Fields<T>): Field<T> {
+  return {
+    wire,
+    encode: (value, option) => encodeFields(fields, record(value, option), `${option}.`),
+    decode: (value) => {
+      const decoded = decodeFields(fields, value as Readonly<Record<string, unknown>>);
+      return Object.keys(decoded).length > 0 ? (decoded as T) : undefined;
+    },
+  };
+}
+
+/** A list of options within options. */
+export function objects<T extends { readonly raw?: RawFields }>(
+  wire: string,
+  fields: Fields<T>,
+): Field<readonly T[]> {
+  return {
+    wire,
+    encode: (values, option) =>
+      list(values, option).map((value, i) => encodeFields(fields, value, `${option}[${i}].`)),
+    decode: (values) =>
+      (values as readonly Readonly<Record<string, unknown>>[]).map(
+        (value) => decodeFields(fields, value) as T,
+      ),
+  };
+}
+
+/**
+ * Milliseconds to nanoseconds.
+ *
+ * @throws {@link InvalidArgumentError} where it is negative or not a number
+ */
+export function toNanos(value: number, option: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError(option, `${String(value)} is not a number of milliseconds`);
+  }
+  return Math.round(value * 1_000_000);
+}
+
+/** Nanoseconds to milliseconds. */
+export function fromNanos(value: unknown): number {
+  return Number(value) / 1_000_000;
+}
+
+/** An RFC 3339 time to a `Date`; `undefined` where the server means "never" (Go's zero time). */
+export function fromTime(value: unknown): Date | undefined {
+  return typeof value !== 'string' || value.startsWith('0001-01-01') ? undefined : new Date(value);
+}
+
+function list<V>(values: readonly V[], option: string): readonly V[] {
+  const isList: boolean = Array.isArray(values);
+  if (!isList) throw new InvalidArgumentError(option, `${String(values)} is not an array`);
+  return values;
+}
+
+function record<V extends object>(value: V, option: string): V {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError(option, `${String(value)} is not an object`);
+  }
+  return value;
+}

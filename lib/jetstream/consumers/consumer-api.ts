@@ -1,0 +1,87 @@
+import { nuid } from '@nats-io/transport-node';
+import {
+  ConsumerDoesNotExistError,
+  ConsumerExistsError,
+  ConsumerNotFoundError,
+  NotAPullConsumerError,
+  NotAPushConsumerError,
+} from '../../errors/index.js';
+import { validateConsumerName, validateStreamName, type JetStreamApi } from '../api/index.js';
+import type { ConsumerConfig, PushConsumerConfig } from './consumer-config.js';
+import { differsFromStored } from './consumer-config.differences.js';
+import { encodeConsumerConfig } from './consumer-config.wire.js';
+import { decodeConsumerInfo, type ConsumerInfo, type WireConsumerInfo } from './consumer-info.js';
+
+/** `create` refuses to change, `update` refuses to create, `''` does either. */
+export type ConsumerAction = 'create' | 'update' | '';
+
+/** Creates or updates a consumer of either kind. */
+export async function upsertConsumer(
+  api: JetStreamApi,
+  stream: string,
+  config: ConsumerConfig | PushConsumerConfig,
+  action: ConsumerAction,
+): Promise<ConsumerInfo> {
+  validateStreamName(stream);
+  const wire = encodeConsumerConfig(config, api.connection);
+  const name = config.name ?? config.durable ?? nuid.next();
+  if (action !== '' && !api.connection.supports('2.10.0')) {
+    const existing = await actBeforehand(api, stream, name, wire, action);
+    if (existing) return existing;
+  }
+  const filter = typeof wire.filter_subject === 'string' ? `.${wire.filter_subject}` : '';
+  const info = await api.call<WireConsumerInfo>(
+    `CONSUMER.CREATE.${stream}.${name}${filter}`,
+    { stream_name: stream, config: wire, action },
+    { stream, consumer: name },
+  );
+  return decodeConsumerInfo(info);
+}
+
+/** Asks the server about one consumer. */
+export async function consumerInfo(api: JetStreamApi, stream: string, name: string): Promise<ConsumerInfo> {
+  return decodeConsumerInfo(await wireInfo(api, stream, name));
+}
+
+/** @throws {@link NotAPullConsumerError} */
+export function requirePull(info: ConsumerInfo): ConsumerInfo {
+  if (info.config.deliverSubject !== undefined) throw new NotAPullConsumerError(info.stream, info.name);
+  return info;
+}
+
+/** @throws {@link NotAPushConsumerError} */
+export function requirePush(info: ConsumerInfo): ConsumerInfo {
+  if (info.config.deliverSubject === undefined) throw new NotAPushConsumerError(info.stream, info.name);
+  return info;
+}
+
+/**
+ * What nats-server 2.9 lacks: it takes every creation for a creation or an update. So the consumer is looked at first,
+ * which is right unless somebody else makes the same consumer at that very moment.
+ *
+ * @returns the existing consumer where there is nothing to do
+ */
+async function actBeforehand(
+  api: JetStreamApi,
+  stream: string,
+  name: string,
+  config: Readonly<Record<string, unknown>>,
+  action: 'create' | 'update',
+): Promise<ConsumerInfo | undefined> {
+  const existing = await wireInfo(api, stream, name).catch((error: unknown) => {
+    if (error instanceof ConsumerNotFoundError) return undefined;
+    throw error;
+  });
+  if (action === 'update') {
+    if (!existing) throw new ConsumerDoesNotExistError(stream, name);
+    return undefined;
+  }
+  if (existing && differsFromStored(config, existing.config)) throw new ConsumerExistsError(stream, name);
+  return existing && decodeConsumerInfo(existing);
+}
+
+async function wireInfo(api: JetStreamApi, stream: string, name: string): Promise<WireConsumerInfo> {
+  validateStreamName(stream);
+  validateConsumerName(name);
+  return api.call(`CONSUMER.INFO.${stream}.${name}`, undefined, { stream, consumer: name });
+}

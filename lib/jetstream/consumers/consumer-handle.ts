@@ -1,0 +1,47 @@
+import type { JetStreamApi } from '../api/index.js';
+import type { ReceivingFrom } from '../receiving/index.js';
+import { consumerInfo } from './consumer-api.js';
+import type { ConsumerInfo } from './consumer-info.js';
+
+/** What pull and push consumers have in common: a name and what is known of them. */
+export abstract class ConsumerHandle {
+  private known: ConsumerInfo;
+
+  /** @internal Made by `JetStreamService` and `Stream`. */
+  constructor(
+    protected readonly api: JetStreamApi,
+    info: ConsumerInfo,
+  ) {
+    this.known = info;
+  }
+
+  /** The name of the stream. */
+  get stream(): string {
+    return this.known.stream;
+  }
+
+  /** The name of the consumer. */
+  get name(): string {
+    return this.known.name;
+  }
+
+  /** What the server last said, without asking it again. */
+  get cachedInfo(): ConsumerInfo {
+    return this.known;
+  }
+
+  /**
+   * Asks the server for configuration and state.
+   *
+   * @throws {@link ConsumerNotFoundError} where it is gone
+   */
+  async info(): Promise<ConsumerInfo> {
+    this.known = await consumerInfo(this.api, this.stream, this.name);
+    return this.known;
+  }
+
+  /** The names for errors. */
+  protected get names(): ReceivingFrom {
+    return { stream: this.stream, consumer: this.name };
+  }
+}

@@ -1,0 +1,98 @@
+import { ConnectionClosedError } from '../../errors/index.js';
+import type { JetStreamMessage } from '../message/index.js';
+import {
+  MessageBatch,
+  Messages,
+  PullConsumption,
+  PullLoop,
+  toFetchRequest,
+  toNoWaitRequest,
+  toPullLoopOptions,
+  type Consumption,
+  type FetchOptions,
+  type MessageHandler,
+  type MessagesOptions,
+  type OpenLoop,
+  type PinId,
+  type PriorityOptions,
+  type PullOptions,
+} from '../receiving/index.js';
+import { ConsumerHandle } from './consumer-handle.js';
+
+/**
+ * A pull consumer: it delivers what is asked for.
+ *
+ * `consume` and `messages` ask ahead and are for reading on and on; `fetch` and its kin make one request each.
+ */
+export class Consumer extends ConsumerHandle {
+  private readonly pin: PinId = { value: '' };
+
+  /**
+   * Hands messages to a handler, one at a time and in order, pulled ahead of their use. What goes wrong on the way
+   * (missed heartbeats, a new leader, a reconnect) is reported to `onError` and mended.
+   *
+   * A handler that throws, or whose promise rejects, is reported to `onError` too; its message is left as it is, and
+   * comes again after `ackWait` unless the handler has settled it.
+   *
+   * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
+   */
+  consume(handler: MessageHandler, options: PullOptions = {}): Consumption {
+    return new PullConsumption(handler, options, this.opener(options));
+  }
+
+  /**
+   * The messages as an async iterable, pulled ahead of their use.
+   *
+   * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
+   */
+  messages(options: MessagesOptions = {}): Messages {
+    return new Messages(this.names, options, this.opener(options));
+  }
+
+  /**
+   * Asks for up to so many messages, and waits `maxWait` for them.
+   *
+   * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
+   */
+  fetch(messages: number, options: FetchOptions = {}): MessageBatch {
+    const request = toFetchRequest({ messages }, options, this.cachedInfo.config, this.api.connection);
+    return new MessageBatch(this.api, request, this.pin, this.names);
+  }
+
+  /**
+   * Asks for messages of so many bytes in all, as the server counts them (subject, reply, headers and payload), and
+   * waits `maxWait` for them. Where not even one message fits, the batch's `error` is a {@link MaxBytesExceededError}.
+   *
+   * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
+   */
+  fetchBytes(bytes: number, options: FetchOptions = {}): MessageBatch {
+    const request = toFetchRequest({ bytes }, options, this.cachedInfo.config, this.api.connection);
+    return new MessageBatch(this.api, request, this.pin, this.names);
+  }
+
+  /**
+   * Asks for up to so many messages that are there already.
+   *
+   * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
+   */
+  fetchNoWait(messages: number, options: PriorityOptions = {}): MessageBatch {
+    const request = toNoWaitRequest(messages, options, this.cachedInfo.config, this.api.connection);
+    return new MessageBatch(this.api, request, this.pin, this.names);
+  }
+
+  /**
+   * Asks for one message; resolves with `undefined` where none came within `maxWait`.
+   *
+   * @throws {@link NoHeartbeatError}, {@link ConsumerDeletedError}, {@link PullRequestRejectedError}
+   */
+  next(options: FetchOptions = {}): Promise<JetStreamMessage | undefined> {
+    return this.fetch(1, options).first();
+  }
+
+  private opener(options: PullOptions): OpenLoop {
+    const { connection, requests } = this.api;
+    const loopOptions = toPullLoopOptions(options, this.cachedInfo.config, connection);
+    if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
+    return (owner) => new PullLoop(connection, requests, this.stream, this.name, loopOptions, owner);
+  }
+}

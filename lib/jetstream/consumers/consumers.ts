@@ -1,0 +1,132 @@
+import { InvalidArgumentError } from '../../errors/index.js';
+import {
+  fromNanos,
+  fromTime,
+  requireOperation,
+  validateConsumerName,
+  validateStreamName,
+  type JetStreamApi,
+} from '../api/index.js';
+import {
+  consumerInfo,
+  requirePull,
+  requirePush,
+  upsertConsumer,
+  type ConsumerAction,
+} from './consumer-api.js';
+import type { ConsumerConfig, PushConsumerConfig } from './consumer-config.js';
+import { decodeConsumerInfo, type ConsumerInfo, type WireConsumerInfo } from './consumer-info.js';
+import { Consumer } from './consumer.js';
+import { PushConsumer } from './push-consumer.js';
+
+/** What became of pausing or resuming a consumer. */
+export interface ConsumerPause {
+  readonly paused: boolean;
+  /** Until when; `undefined` where it is not paused. */
+  readonly pauseUntil?: Date;
+  /** How much longer, in milliseconds; `undefined` where it is not paused. */
+  readonly pauseRemaining?: number;
+}
+
+/** What became of resetting a consumer. */
+export interface ConsumerReset {
+  /** The next message has this sequence in the stream, or a higher one. */
+  readonly sequence: number;
+  readonly info: ConsumerInfo;
+}
+
+/** The operations on the consumers of any stream: what `JetStreamService` and `Stream` offer is done here. */
+export class Consumers {
+  constructor(private readonly api: JetStreamApi) {}
+
+  async putPull(stream: string, config: ConsumerConfig, action: ConsumerAction): Promise<Consumer> {
+    if (config.deliverSubject !== undefined) {
+      throw new InvalidArgumentError('deliverSubject', 'for push consumers: use the …PushConsumer methods');
+    }
+    return new Consumer(this.api, requirePull(await upsertConsumer(this.api, stream, config, action)));
+  }
+
+  async putPush(stream: string, config: PushConsumerConfig, action: ConsumerAction): Promise<PushConsumer> {
+    if (config.deliverSubject === undefined) {
+      throw new InvalidArgumentError(
+        'deliverSubject',
+        'a push consumer needs one; else use the …Consumer methods',
+      );
+    }
+    return new PushConsumer(this.api, requirePush(await upsertConsumer(this.api, stream, config, action)));
+  }
+
+  async pull(stream: string, name: string): Promise<Consumer> {
+    return new Consumer(this.api, requirePull(await consumerInfo(this.api, stream, name)));
+  }
+
+  async push(stream: string, name: string): Promise<PushConsumer> {
+    return new PushConsumer(this.api, requirePush(await consumerInfo(this.api, stream, name)));
+  }
+
+  async delete(stream: string, name: string): Promise<void> {
+    await this.call('DELETE', stream, name);
+  }
+
+  async pause(stream: string, name: string, until: Date | undefined): Promise<ConsumerPause> {
+    requireOperation(this.api.connection, 'pausing a consumer');
+    if (until !== undefined && !(until instanceof Date && !Number.isNaN(until.getTime()))) {
+      throw new InvalidArgumentError('until', `${String(until)} is not a valid Date`);
+    }
+    const { paused, pause_until, pause_remaining } = await this.call<WirePause>('PAUSE', stream, name, {
+      pause_until: until?.toISOString(),
+    });
+    if (!paused) return { paused };
+    return { paused, pauseUntil: fromTime(pause_until), pauseRemaining: fromNanos(pause_remaining ?? 0) };
+  }
+
+  async unpin(stream: string, name: string, group: string): Promise<void> {
+    requireOperation(this.api.connection, 'unpinning a consumer');
+    if (!group) throw new InvalidArgumentError('group', 'the name of a priority group of the consumer');
+    await this.call('UNPIN', stream, name, { group });
+  }
+
+  async reset(stream: string, name: string, sequence: number | undefined): Promise<ConsumerReset> {
+    requireOperation(this.api.connection, 'resetting a consumer');
+    if (sequence !== undefined && !(Number.isSafeInteger(sequence) && sequence > 0)) {
+      throw new InvalidArgumentError('sequence', `${String(sequence)} is not a sequence of a stream`);
+    }
+    const reset = await this.call<WireReset>('RESET', stream, name, { seq: sequence });
+    return { sequence: reset.reset_seq, info: decodeConsumerInfo(reset) };
+  }
+
+  async *list(stream: string): AsyncGenerator<ConsumerInfo, void, undefined> {
+    validateStreamName(stream);
+    const items = (page: WirePage<WireConsumerInfo>) => page.consumers;
+    for await (const info of this.api.pages(`CONSUMER.LIST.${stream}`, {}, items, { stream })) {
+      yield decodeConsumerInfo(info);
+    }
+  }
+
+  async *names(stream: string): AsyncGenerator<string, void, undefined> {
+    validateStreamName(stream);
+    const items = (page: WirePage<string>) => page.consumers;
+    yield* this.api.pages(`CONSUMER.NAMES.${stream}`, {}, items, { stream });
+  }
+
+  private call<R extends object>(operation: string, stream: string, name: string, body?: object): Promise<R> {
+    validateStreamName(stream);
+    validateConsumerName(name);
+    return this.api.call<R>(`CONSUMER.${operation}.${stream}.${name}`, body, { stream, consumer: name });
+  }
+}
+
+interface WirePause {
+  readonly paused: boolean;
+  readonly pause_until?: string;
+  readonly pause_remaining?: number;
+}
+
+interface WireReset extends WireConsumerInfo {
+  readonly reset_seq: number;
+}
+
+interface WirePage<T> {
+  readonly total?: number;
+  readonly consumers?: readonly T[] | null;
+}

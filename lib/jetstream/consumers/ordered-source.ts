@@ -1,0 +1,93 @@
+import { nuid } from '@nats-io/transport-node';
+import { validateConsumerName, type JetStreamApi } from '../api/index.js';
+import { positive, type OrderedSource, type ReceivingFrom } from '../receiving/index.js';
+import { consumerInfo, upsertConsumer } from './consumer-api.js';
+import type { BaseConsumerConfig, ConsumerConfig } from './consumer-config.js';
+import type { ConsumerInfo } from './consumer-info.js';
+
+/** What an ordered consumer reads. Durations in milliseconds. */
+export interface OrderedConsumerConfig extends Pick<
+  BaseConsumerConfig,
+  'deliverPolicy' | 'startSequence' | 'startTime' | 'replayPolicy' | 'headersOnly' | 'metadata'
+> {
+  /** Only messages whose subject matches one of these. Several: nats-server 2.10. */
+  readonly filterSubjects?: string | readonly string[];
+  /** After how long without a client the server removes what this leaves behind. Default 300,000. */
+  readonly inactiveThreshold?: number;
+  /** How often making a consumer anew is tried each time it is needed. Default: without end. */
+  readonly maxResetAttempts?: number;
+  /** What its consumers' names begin with. Default: a unique id. */
+  readonly namePrefix?: string;
+}
+
+/** Makes the consumers of one ordered consumer, one after the other. */
+export class NumberedConsumers implements OrderedSource {
+  readonly maxResetAttempts: number;
+  readonly namePrefix: string;
+  private serial = 0;
+  private current: ConsumerInfo | undefined;
+
+  constructor(
+    private readonly api: JetStreamApi,
+    readonly stream: string,
+    private readonly config: OrderedConsumerConfig,
+  ) {
+    this.namePrefix = config.namePrefix ?? nuid.next();
+    validateConsumerName(this.namePrefix);
+    if (config.maxResetAttempts !== undefined) positive('maxResetAttempts', config.maxResetAttempts);
+    this.maxResetAttempts = config.maxResetAttempts ?? Infinity;
+  }
+
+  /** What the server last said of the current one. */
+  get cachedInfo(): ConsumerInfo | undefined {
+    return this.current;
+  }
+
+  /** The names of the current one. */
+  get names(): ReceivingFrom {
+    return { stream: this.stream, consumer: this.current?.name ?? this.namePrefix };
+  }
+
+  async info(): Promise<ConsumerInfo> {
+    this.current = await consumerInfo(this.api, this.stream, this.names.consumer);
+    return this.current;
+  }
+
+  async recreate(afterSequence: number): Promise<string> {
+    this.serial++;
+    const name = `${this.namePrefix}_${this.serial}`;
+    this.current = await upsertConsumer(this.api, this.stream, this.configAfter(afterSequence, name), '');
+    return name;
+  }
+
+  abandon(): void {
+    const { nc, apiPrefix } = this.api.connection;
+    if (!this.current || nc.isClosed()) return;
+    const subject = `${apiPrefix}.CONSUMER.DELETE.${this.stream}.${this.current.name}`;
+    // The answer does not matter: what is left behind is removed after inactiveThreshold.
+    this.api.requests.send(subject, '', {}, () => {});
+  }
+
+  private configAfter(sequence: number, name: string): ConsumerConfig {
+    const { deliverPolicy, startSequence, startTime, replayPolicy, headersOnly, metadata } = this.config;
+    const { filterSubjects: filters, inactiveThreshold = 300_000 } = this.config;
+    const filterSubjects = typeof filters === 'string' ? [filters] : filters;
+    const start: ConsumerConfig =
+      sequence > 0
+        ? { deliverPolicy: 'by_start_sequence', startSequence: sequence + 1 }
+        : { deliverPolicy, startSequence, startTime };
+    const needsFilter = start.deliverPolicy === 'last_per_subject' && !filterSubjects?.length;
+    return {
+      ...start,
+      name,
+      filterSubjects: needsFilter ? ['>'] : filterSubjects,
+      replayPolicy,
+      headersOnly,
+      metadata,
+      inactiveThreshold,
+      ackPolicy: 'none',
+      memoryStorage: true,
+      replicas: 1,
+    };
+  }
+}

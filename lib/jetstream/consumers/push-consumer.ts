@@ -1,0 +1,38 @@
+import {
+  ConnectionClosedError,
+  ConsumerAlreadyConsumingError,
+  NotAPushConsumerError,
+} from '../../errors/index.js';
+import {
+  PushConsumption,
+  type Consumption,
+  type MessageHandler,
+  type PushConsumeOptions,
+} from '../receiving/index.js';
+import { ConsumerHandle } from './consumer-handle.js';
+
+/** A push consumer: the server delivers to its `deliverSubject` by itself. */
+export class PushConsumer extends ConsumerHandle {
+  private consuming = false;
+
+  /**
+   * Hands messages to a handler, one at a time and in order. Flow control and the queue group are those of the
+   * consumer's configuration. Missed heartbeats and new leaders are reported to `onError`, and delivery goes on when
+   * the server does.
+   *
+   * @throws {@link ConsumerAlreadyConsumingError} where this handle is consuming
+   * @throws {@link ConnectionClosedError}
+   */
+  consume(handler: MessageHandler, options: PushConsumeOptions = {}): Consumption {
+    const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = this.cachedInfo.config;
+    const { connection } = this.api;
+    if (this.consuming) throw new ConsumerAlreadyConsumingError(this.stream, this.name);
+    if (deliverSubject === undefined) throw new NotAPushConsumerError(this.stream, this.name);
+    if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
+    const delivery = { subject: deliverSubject, group: deliverGroup, idleHeartbeat };
+    const consumption = new PushConsumption(this.api, this.names, delivery, handler, options);
+    this.consuming = true;
+    void consumption.closed.then(() => (this.consuming = false));
+    return consumption;
+  }
+}

@@ -1,0 +1,10 @@
+export * from './account-info.js';
+export { JetStreamApi, type ApiCallOptions } from './api/index.js';
+export * from './consumers/index.js';
+export * from './jetstream.service.js';
+export * from './message/index.js';
+export * from './ordered-push/index.js';
+export * from './provisioning/index.js';
+export * from './publishing/index.js';
+export * from './receiving/index.js';
+export * from './streams/index.js';

@@ -1,0 +1,2 @@
+export * from './jetstream-message.js';
+export * from './message-metadata.js';

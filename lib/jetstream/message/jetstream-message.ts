@@ -1,0 +1,136 @@
+import { utf8 } from '../../codecs/index.js';
+import { Buffer } from 'node:buffer';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import {
+  InvalidArgumentError,
+  MessageAlreadySettledError,
+  NotAJetStreamMessageError,
+} from '../../errors/index.js';
+import type { Requests } from '../../requests/index.js';
+import { parseMetadata, type MessageMetadata } from './message-metadata.js';
+
+const ACK = Buffer.from('+ACK');
+const NAK = Buffer.from('-NAK');
+const IN_PROGRESS = Buffer.from('+WPI');
+const TERM = Buffer.from('+TERM');
+
+/**
+ * A message delivered by a consumer. Everything but its payload's bytes is read when asked for, and only then.
+ *
+ * It is settled once, by `ack`, `doubleAck`, `nak` or `term`; acting on it again throws
+ * {@link MessageAlreadySettledError}. `inProgress` may be called any number of times before.
+ */
+export class JetStreamMessage {
+  private done = false;
+  private parsed: MessageMetadata | undefined;
+
+  /** @internal Made by consumers only. */
+  constructor(
+    /** The core NATS message underneath. */
+    readonly msg: Msg,
+    private readonly requests: Requests,
+  ) {}
+
+  /** The subject that the message was published to. */
+  get subject(): string {
+    return this.msg.subject;
+  }
+
+  /** The acknowledgement subject. */
+  get reply(): string {
+    return this.msg.reply ?? '';
+  }
+
+  /** The payload, not copied: valid as long as it is referenced. */
+  get data(): Uint8Array {
+    return this.msg.data;
+  }
+
+  /** The headers, `undefined` where the message has none. */
+  get headers(): MsgHdrs | undefined {
+    return this.msg.headers;
+  }
+
+  /**
+   * Stream, consumer, sequences, delivery count, time.
+   *
+   * @throws {@link NotAJetStreamMessageError} where the message did not come from a consumer
+   */
+  get metadata(): MessageMetadata {
+    this.parsed ??= parseMetadata(this.reply);
+    if (!this.parsed) throw new NotAJetStreamMessageError(this.subject, this.reply);
+    return this.parsed;
+  }
+
+  /** Whether `ack`, `doubleAck`, `nak` or `term` has been called. */
+  get settled(): boolean {
+    return this.done;
+  }
+
+  /** The payload as UTF-8 text. */
+  text(): string {
+    return utf8(this.msg.data);
+  }
+
+  /** The payload parsed as JSON. @throws SyntaxError where it is not JSON */
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T;
+  }
+
+  /** Says that the message is handled; does not wait for the server's word. */
+  ack(): void {
+    this.settle();
+    this.respond(ACK);
+  }
+
+  /**
+   * Says that the message is handled and waits until the server has confirmed it.
+   *
+   * @param options.timeout how long to wait, in milliseconds; default: the connection's `jetstream.timeout`
+   * @throws {@link RequestTimeoutError} where the server did not confirm in time: the message may come again
+   */
+  async doubleAck(options: { readonly timeout?: number } = {}): Promise<void> {
+    this.settle();
+    await this.requests.request(this.reply, ACK, options);
+  }
+
+  /**
+   * Asks for the message again.
+   *
+   * @param delay after how many milliseconds; at once where left out
+   */
+  nak(delay?: number): void {
+    if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) {
+      throw new InvalidArgumentError('delay', `${delay} is not a number of milliseconds`);
+    }
+    this.settle();
+    this.respond(delay ? `-NAK {"delay":${Math.round(delay * 1_000_000)}}` : NAK);
+  }
+
+  /** Says that handling goes on: the server starts `ackWait` anew. */
+  inProgress(): void {
+    if (this.done) throw new MessageAlreadySettledError(this.subject);
+    this.respond(IN_PROGRESS);
+  }
+
+  /**
+   * Says that the message must not come again, though it was not handled.
+   *
+   * @param reason for the server's advisory; nats-server 2.10.4. Older servers would not understand it: they are not
+   * told
+   */
+  term(reason?: string): void {
+    this.settle();
+    const told = reason !== undefined && this.requests.connection.supports('2.10.4');
+    this.respond(told ? `+TERM ${reason.replace(/[\r\n]+/g, ' ')}` : TERM);
+  }
+
+  private respond(answer: Uint8Array | string): void {
+    this.requests.connection.outbox.respond(this.msg, answer);
+  }
+
+  private settle(): void {
+    if (this.done) throw new MessageAlreadySettledError(this.subject);
+    this.done = true;
+  }
+}

@@ -1,0 +1,2 @@
+export * from './ordered-push.js';
+export * from './ordered-push-config.js';

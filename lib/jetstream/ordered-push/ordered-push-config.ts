@@ -1,0 +1,71 @@
+/** Where an ordered push consumer starts. */
+export type OrderedPushStart =
+  | { readonly policy: 'all' | 'last' | 'last_per_subject' | 'new' }
+  /** From that sequence of the stream on. */
+  | { readonly startSequence: number };
+
+/** What an {@link OrderedPush} reads and how. */
+export interface OrderedPushConfig {
+  readonly stream: string;
+  /** The subjects to read; several need nats-server 2.10; all where left out. */
+  readonly filterSubjects?: readonly string[];
+  /** Where to start. Default: with the first message. `last_per_subject` goes with `filterSubjects` only. */
+  readonly start?: OrderedPushStart;
+  /** Delivers headers, and the size of the payload in `Nats-Msg-Size`, but no payload. */
+  readonly headersOnly?: boolean;
+  /**
+   * When the stream was created, as in its information. Where it is given, a stream that was deleted and created again
+   * under the same name is always noticed; else only while it is shorter than what was delivered.
+   */
+  readonly streamCreated?: Date;
+  /** How often the server says that it is alive, in milliseconds; two missed ones make a reset. Default 5,000. */
+  readonly heartbeat?: number;
+  /** Removes the consumer on the server after that many milliseconds without a listener. Default 30,000. */
+  readonly inactiveThreshold?: number;
+  /** What the names of the consumers begin with. Default `ordered`. */
+  readonly namePrefix?: string;
+}
+
+/** What is known when a consumer has been made. */
+export interface OrderedPushStarted {
+  /** How many messages there are to be delivered at once. */
+  readonly pending: number;
+  /**
+   * Whether delivery begins anew although messages were delivered before, because the stream was deleted and created
+   * again, or lost its end in a crash.
+   */
+  readonly restarted: boolean;
+}
+
+/** Why delivery was interrupted; it goes on by itself. */
+export type OrderedPushReset = 'gap' | 'silence' | 'reconnected' | 'refused';
+
+export const DEFAULT_HEARTBEAT = 5_000;
+
+/** The consumer as the server's API takes it (ADR-17), without its name and its deliver subject. @internal */
+export function wireConfig(config: OrderedPushConfig, start: OrderedPushStart | undefined): object {
+  const { filterSubjects = [], headersOnly, heartbeat = DEFAULT_HEARTBEAT } = config;
+  return {
+    ...wireStart(start),
+    ...(filterSubjects.length === 1 ? { filter_subject: filterSubjects[0] } : {}),
+    ...(filterSubjects.length > 1 ? { filter_subjects: filterSubjects } : {}),
+    ...(headersOnly ? { headers_only: true } : {}),
+    ack_policy: 'none',
+    ack_wait: 22 * 3_600_000 * NANOS,
+    max_deliver: 1,
+    flow_control: true,
+    idle_heartbeat: heartbeat * NANOS,
+    inactive_threshold: (config.inactiveThreshold ?? 30_000) * NANOS,
+    mem_storage: true,
+    num_replicas: 1,
+    replay_policy: 'instant',
+  };
+}
+
+const NANOS = 1_000_000;
+
+function wireStart(start: OrderedPushStart = { policy: 'all' }): object {
+  return 'policy' in start
+    ? { deliver_policy: start.policy }
+    : { deliver_policy: 'by_start_sequence', opt_start_seq: start.startSequence };
+}

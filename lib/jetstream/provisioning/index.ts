@@ -1,0 +1,3 @@
+export * from './provision-consumer.js';
+export * from './provision-stream.js';
+export * from './provisioning.js';

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { nuid, type Msg } from '@nats-io/transport-node';
+import type { JetStreamConnection } from '../../connection/index.js';
+import {
+  InvalidArgumentError,
+  NoRespondersError,
+  NoStreamResponseError,
+  PublishTimeoutError,
+  RequestTimeoutError,
+} from '../../errors/index.js';
+import type { Requests } from '../../requests/index.js';
+import type { EncodedMessage, MessageEncoder } from './message-encoder.js';
+import { parsePubAck, refusalIn, type PubAck } from './pub-ack.js';
+import type { Delivery } from './publication.js';
+import { PublishHeader } from './publish-headers.js';
+import type { BatchMessage } from './publish-options.js';
+
+/** Publishes batches of which a stream stores all messages or none (nats-server 2.12, ADR-50). */
+export class AtomicBatches {
+  constructor(
+    private readonly connection: JetStreamConnection,
+    private readonly requests: Requests,
+    private readonly encoder: MessageEncoder,
+  ) {}
+
+  async publish(messages: readonly BatchMessage[], delivery: Delivery): Promise<PubAck> {
+    this.connection.require('An atomic batch', '2.12.0');
+    const batch = this.encode(messages);
+    const last = batch.length - 1;
+    // The first is confirmed before the rest is sent: a stream that takes no batches says so here.
+    if (last > 0) {
+      const confirmation = await this.begin(batch[0], delivery);
+      const refusal = refusalIn(confirmation.data, batch[0].subject);
+      if (refusal) throw refusal;
+    }
+    for (const { subject, data, headers } of batch.slice(1, last)) {
+      this.connection.nc.publish(subject, data, { headers });
+    }
+    const reply = last > 0 ? await this.request(batch[last], delivery) : await this.begin(batch[0], delivery);
+    return parsePubAck(reply.data, batch[last].subject);
+  }
+
+  private encode(messages: readonly BatchMessage[]): EncodedMessage[] {
+    if (messages.length === 0) throw new InvalidArgumentError('messages', 'one message at least');
+    const id = nuid.next();
+    return messages.map((message, i) => {
+      this.check(message, i);
+      const protocol = {
+        [PublishHeader.batchId]: id,
+        [PublishHeader.batchSequence]: String(i + 1),
+        ...(i === messages.length - 1 && { [PublishHeader.batchCommit]: '1' }),
+      };
+      return this.encoder.encode(message, { ...message, headers: protocol, idempotent: false });
+    });
+  }
+
+  private check({ expect, messageId }: BatchMessage, i: number): void {
+    if (messageId !== undefined) this.connection.require('A message id in an atomic batch', '2.12.1');
+    if (expect?.lastMessageId !== undefined) {
+      throw new InvalidArgumentError(`messages[${i}].expect.lastMessageId`, 'not in a batch');
+    }
+    if (i > 0 && expect?.lastSequence !== undefined) {
+      throw new InvalidArgumentError(
+        `messages[${i}].expect.lastSequence`,
+        'only for the first message of a batch',
+      );
+    }
+  }
+
+  /** Nobody received what there was no responder for, so a first message can be sent again. */
+  private async begin(message: EncodedMessage, delivery: Delivery): Promise<Msg> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.request(message, delivery);
+      } catch (error) {
+        if (!(error instanceof NoRespondersError)) throw error;
+        if (attempt > delivery.retryAttempts) throw new NoStreamResponseError(message.subject, attempt);
+      }
+      await delay(delivery.retryWait);
+    }
+  }
+
+  private async request({ subject, data, headers }: EncodedMessage, delivery: Delivery): Promise<Msg> {
+    const { timeout, signal } = delivery;
+    try {
+      return await this.requests.request(subject, data, { headers, timeout, signal });
+    } catch (error) {
+      if (!(error instanceof RequestTimeoutError)) throw error;
+      throw new PublishTimeoutError(subject, timeout, undefined, error.sent);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { JetStreamConnection } from '../../connection/index.js';
+import { InvalidArgumentError, InvalidPubAckError, MessageNotFoundError } from '../../errors/index.js';
+import type { JetStreamApi } from '../api/index.js';
+import { Streams } from '../streams/index.js';
+import type { PubAck } from './pub-ack.js';
+import { PublishHeader } from './publish-headers.js';
+import { assertPublishSubject } from './publish-subject.js';
+
+/** A counter as its stream holds it (nats-server 2.12, ADR-49). */
+export interface Counter {
+  readonly subject: string;
+  readonly value: bigint;
+  /** What the last message added. */
+  readonly increment: bigint;
+  /** Where the stream has sources: what each, by stream and subject there, last brought in. */
+  readonly sources: Readonly<Record<string, Readonly<Record<string, bigint>>>>;
+}
+
+const SOURCES = 'Nats-Counter-Sources';
+
+/** The headers that make a message add to a counter. @throws {@link InvalidArgumentError} where it is no whole number */
+export function incrementHeaders(by: number | bigint): Readonly<Record<string, string>> {
+  if (typeof by !== 'bigint' && !Number.isSafeInteger(by)) {
+    throw new InvalidArgumentError('by', `${String(by)} is not a whole number; give a bigint beyond 2^53`);
+  }
+  return { [PublishHeader.increment]: by < 0 ? String(by) : `+${String(by)}` };
+}
+
+/** The counter's value after an increment. */
+export function counterValue({ value }: PubAck, subject: string): bigint {
+  if (value === undefined) throw new InvalidPubAckError(subject, 'it has no counter value');
+  return BigInt(value);
+}
+
+/** Reads a counter; `undefined` where nothing was ever added to it. */
+export async function readCounter(
+  connection: JetStreamConnection,
+  api: JetStreamApi,
+  subject: string,
+): Promise<Counter | undefined> {
+  connection.require('A counter', '2.12.0');
+  assertPublishSubject(subject);
+  const streams = new Streams(api);
+  const stream = await streams.get(await streams.nameBySubject(subject));
+  try {
+    const message = await stream.getLastMessage(subject);
+    return {
+      subject,
+      value: BigInt(message.json<{ readonly val: string }>().val),
+      increment: BigInt(message.headers?.get(PublishHeader.increment) || 0),
+      sources: parseSources(message.headers?.get(SOURCES)),
+    };
+  } catch (error) {
+    if (error instanceof MessageNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function parseSources(json: string | undefined): Counter['sources'] {
+  if (!json) return {};
+  const streams = JSON.parse(json) as Readonly<Record<string, Readonly<Record<string, string>>>>;
+  return Object.fromEntries(
+    Object.entries(streams).map(([stream, values]) => [
+      stream,
+      Object.fromEntries(Object.entries(values).map(([subject, value]) => [subject, BigInt(value)])),
+    ]),
+  );
+}

@@ -1,0 +1,246 @@
+import { Logger } from '@nestjs/common';
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import type { JetStreamConnection } from '../../connection/index.js';
+import {
+  ConnectionClosedError,
+  InboxPermissionError,
+  IngestGapError,
+  NoStreamResponseError,
+  PublishTimeoutError,
+} from '../../errors/index.js';
+import { createInboxOf } from '../../requests/index.js';
+import { Burst } from './burst.js';
+import { parseIngestReply, type IngestReply } from './ingest-reply.js';
+import type { IngestOptions } from './ingest-options.js';
+import type { EncodedMessage } from './message-encoder.js';
+import type { PubAck } from './pub-ack.js';
+import type { Delivery } from './publication.js';
+
+/** The operations of the protocol, as they stand in reply subjects (ADR-50). */
+const Operation = { start: 0, append: 1, end: 3, ping: 4 } as const;
+
+const EMPTY = new Uint8Array(0);
+
+/** How often a channel looks after itself, in milliseconds. */
+const TICK = 250;
+/** After so many milliseconds without a word the server is asked for one, for an acknowledgement may be lost. */
+const PING_AFTER = 1_000;
+/** The server gives up a load that it did not hear of for 10 s. */
+const KEEP_ALIVE_AFTER = 3_000;
+
+/**
+ * The way of one bulk load to the server and back: numbers and sends messages, and keeps count of what the server says.
+ *
+ * Its inbox is a subscription of its own, so that the server need not answer what is in flight once the load has ended.
+ */
+export class IngestChannel {
+  /** How many messages were sent. */
+  sent = 0;
+  /** Up to which message the server has processed all. */
+  processed = 0;
+  /** Why no more may be sent, though the server's last word is still to come. */
+  interruption: Error | undefined;
+  /** Why there will be no last word. */
+  failure: Error | undefined;
+
+  private readonly logger = new Logger('Publisher');
+  private readonly inbox: string;
+  private readonly burst = new Burst<() => void>((send) => this.attempt(send));
+  private readonly flow: number;
+  private readonly outstanding: number;
+  private readonly subscription: Subscription;
+  private readonly stopListening: () => void;
+  private readonly timer: NodeJS.Timeout;
+  /** After how many messages the server acknowledges; 0 until it has taken up the load. */
+  private interval = 0;
+  private starts = 0;
+  private connected = true;
+  private finishing = false;
+  private end: PubAck | undefined;
+  private waitingSince = Infinity;
+  private heard = 0;
+  private spoke = 0;
+  private wake: (() => void) | undefined;
+
+  constructor(
+    private readonly connection: JetStreamConnection,
+    readonly first: EncodedMessage,
+    private readonly options: IngestOptions,
+    private readonly delivery: Delivery,
+  ) {
+    this.flow = Math.min(options.ackInterval ?? 500, 65_535);
+    this.outstanding = Math.min(options.maxOutstandingAcks ?? 2, 3);
+    this.inbox = createInboxOf(connection.nc);
+    this.subscription = connection.nc.subscribe(`${this.inbox}.>`, {
+      callback: (cause, msg) => (cause ? this.forbid(cause) : this.receive(msg)),
+    });
+    this.stopListening = connection.listen({
+      onDisconnect: () => (this.connected = false),
+      onReconnect: () => this.reconnected(),
+      onClose: (cause) => this.fail(new ConnectionClosedError(connection.name, { cause })),
+    });
+    this.timer = setInterval(() => this.lookAfter(performance.now()), TICK);
+    this.sent = 1;
+    this.start();
+  }
+
+  /** Whether the server has taken up the load. */
+  get started(): boolean {
+    return this.interval > 0;
+  }
+
+  /** Whether another message may be sent now. */
+  get hasRoom(): boolean {
+    return this.connected && this.sent - this.processed < this.interval * this.outstanding;
+  }
+
+  /** Sends the next message. */
+  send(message: EncodedMessage): void {
+    const reply = this.replySubject(++this.sent, Operation.append);
+    this.burst.add(() => this.publish(message, reply));
+  }
+
+  /** Waits until another message may be sent, or none any more. @throws {@link failure} */
+  async room(): Promise<void> {
+    await this.waitFor(() => (this.hasRoom || this.interruption ? true : undefined));
+  }
+
+  /** Ends the load and resolves with the server's last word. @throws {@link failure} */
+  finish(): Promise<PubAck> {
+    this.finishing = true;
+    if (!this.interruption) this.burst.add(() => this.tell(Operation.end, this.sent + 1));
+    return this.waitFor(() => this.end);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.stopListening();
+    this.subscription.unsubscribe();
+  }
+
+  private async waitFor<T>(look: () => T | undefined): Promise<T> {
+    this.waitingSince = performance.now();
+    for (;;) {
+      const found = look();
+      if (found === undefined && this.failure) throw this.failure;
+      if (found !== undefined) {
+        this.waitingSince = Infinity;
+        return found;
+      }
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
+  private start(): void {
+    this.starts++;
+    this.attempt(() => this.publish(this.first, this.replySubject(1, Operation.start)));
+  }
+
+  /** Ends the load where the client refuses to send. */
+  private attempt(send: () => void): void {
+    try {
+      send();
+    } catch (cause) {
+      this.fail(cause as Error);
+    }
+  }
+
+  private publish({ subject, data, headers }: EncodedMessage, reply: string): void {
+    this.connection.nc.publish(subject, data, { reply, headers });
+    this.spoke = performance.now();
+  }
+
+  private tell(operation: number, message: number): void {
+    this.publish({ ...this.first, data: EMPTY, headers: undefined }, this.replySubject(message, operation));
+  }
+
+  private replySubject(message: number, operation: number): string {
+    return `${this.inbox}.${this.flow}.${this.options.allowGaps ? 'ok' : 'fail'}.${message}.${operation}.$FI`;
+  }
+
+  /** Runs inside the client's parser, which does not survive what is thrown. */
+  private receive(msg: Msg): void {
+    this.heard = performance.now();
+    try {
+      this.take(parseIngestReply(msg, this.first.subject));
+    } catch (error) {
+      this.fail(error as Error);
+    }
+    this.wake?.();
+  }
+
+  private take(reply: IngestReply): void {
+    const { allowGaps, onGap, onRefused } = this.options;
+    switch (reply.kind) {
+      case 'progress':
+        this.interval = reply.interval;
+        this.processed = Math.max(this.processed, reply.message);
+        break;
+      case 'gap':
+        if (!allowGaps)
+          this.interruption ??= new IngestGapError(this.first.subject, reply.gap.from, reply.gap.to);
+        else this.tellUser(() => onGap?.(reply.gap));
+        break;
+      case 'refused':
+        if (!allowGaps) this.interruption ??= reply.error;
+        else this.tellUser(() => onRefused?.(reply.error, reply.message));
+        break;
+      case 'end':
+        this.end = reply.ack;
+        this.interruption ??= this.lostAfter(reply.ack);
+        break;
+      case 'no stream':
+        if (this.interval > 0 || this.starts > this.delivery.retryAttempts) {
+          this.fail(new NoStreamResponseError(this.first.subject, this.starts));
+        } else {
+          setTimeout(() => this.start(), this.delivery.retryWait);
+        }
+    }
+  }
+
+  /** The server ends a load on its own where it misses messages; its word of the gap may be lost itself. */
+  private lostAfter({ batchSize = 0 }: PubAck): IngestGapError | undefined {
+    if (this.finishing && batchSize === this.sent) return undefined;
+    return new IngestGapError(this.first.subject, batchSize + 1, this.sent);
+  }
+
+  private tellUser(handler: () => void): void {
+    try {
+      handler();
+    } catch (thrown) {
+      this.logger.error(`onGap or onRefused of an ingest threw: ${String(thrown)}`);
+    }
+  }
+
+  private forbid(cause: Error): void {
+    this.fail(new InboxPermissionError(this.connection.name, `${this.inbox}.>`, { cause }));
+  }
+
+  private reconnected(): void {
+    this.connected = true;
+    this.ping();
+    this.wake?.();
+  }
+
+  /** Makes the server report how far it is, and what it misses. */
+  private ping(): void {
+    this.burst.flush();
+    if (this.interval > 0) this.attempt(() => this.tell(Operation.ping, this.sent));
+  }
+
+  private lookAfter(now: number): void {
+    const quiet = now - Math.max(this.heard, this.waitingSince);
+    const { timeout } = this.delivery;
+    if (quiet > timeout) {
+      this.fail(new PublishTimeoutError(this.first.subject, timeout, undefined, true));
+    } else if (this.connected && (quiet > PING_AFTER || now - this.spoke > KEEP_ALIVE_AFTER)) {
+      this.ping();
+    }
+    this.wake?.();
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    this.wake?.();
+  }
+}

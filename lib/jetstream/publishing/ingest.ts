@@ -1,0 +1,89 @@
+import type { JetStreamConnection } from '../../connection/index.js';
+import { IngestInterruptedError } from '../../errors/index.js';
+import { IngestChannel } from './ingest-channel.js';
+import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
+import type { MessageEncoder } from './message-encoder.js';
+import type { Delivery } from './publication.js';
+import { checkCount } from './publish-checks.js';
+
+/** What messages are loaded from. */
+export type IngestSource = Iterable<IngestMessage> | AsyncIterable<IngestMessage>;
+
+/**
+ * One bulk load (nats-server 2.14, ADR-50): messages are numbered and sent without waiting for each. The server
+ * acknowledges many at a time and says how many, so that all who load go as fast as it can take them together.
+ */
+export class Ingest {
+  private channel: IngestChannel | undefined;
+
+  constructor(
+    private readonly connection: JetStreamConnection,
+    private readonly encoder: MessageEncoder,
+    private readonly delivery: Delivery,
+    private readonly options: IngestOptions,
+  ) {
+    connection.require('An ingest', '2.14.0');
+    checkCount('ackInterval', options.ackInterval, 1);
+    checkCount('maxOutstandingAcks', options.maxOutstandingAcks, 1);
+  }
+
+  async run(source: IngestSource): Promise<IngestResult> {
+    try {
+      await this.load(source);
+      const { channel } = this;
+      if (!channel) return { count: 0, ack: undefined };
+      const ack = await channel.finish();
+      if (channel.interruption) throw channel.interruption;
+      return { count: channel.sent, ack };
+    } catch (cause) {
+      throw this.channel ? await this.interrupted(this.channel, cause as Error) : cause;
+    } finally {
+      this.channel?.close();
+    }
+  }
+
+  private async load(source: IngestSource): Promise<void> {
+    if (Symbol.asyncIterator in source) {
+      for await (const message of source) {
+        const channel = this.add(message);
+        if (!channel.hasRoom) await this.room(channel);
+      }
+    } else {
+      // Without awaiting every message, which would cost the client a system call for each.
+      for (const message of source) {
+        const channel = this.add(message);
+        if (!channel.hasRoom) await this.room(channel);
+      }
+    }
+    if (this.channel?.interruption) throw this.channel.interruption;
+  }
+
+  private add(message: IngestMessage): IngestChannel {
+    this.options.signal?.throwIfAborted();
+    const encoded = this.encoder.encode(message, message);
+    if (this.channel) this.channel.send(encoded);
+    else this.channel = new IngestChannel(this.connection, encoded, this.options, this.delivery);
+    return this.channel;
+  }
+
+  private async room(channel: IngestChannel): Promise<void> {
+    await channel.room();
+    this.options.signal?.throwIfAborted();
+    if (channel.interruption) throw channel.interruption;
+  }
+
+  /** Learns how much is stored, where the server can still tell. */
+  private async interrupted(channel: IngestChannel, cause: Error): Promise<Error> {
+    const { subject } = channel.first;
+    if (cause === channel.failure) {
+      if (!channel.started) return cause;
+      return new IngestInterruptedError(subject, channel.processed, false, { cause });
+    }
+    try {
+      const { batchSize = 0 } = await channel.finish();
+      return new IngestInterruptedError(subject, batchSize, !this.options.allowGaps, { cause });
+    } catch {
+      return new IngestInterruptedError(subject, channel.processed, false, { cause });
+    }
+  }
+}

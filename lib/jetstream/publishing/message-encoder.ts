@@ -1,0 +1,75 @@
+import { Buffer } from 'node:buffer';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import type { Codec } from '../../codecs/index.js';
+import type { JetStreamConnection } from '../../connection/index.js';
+import { PayloadTooLargeError } from '../../errors/index.js';
+import { MessageIds } from './message-ids.js';
+import { buildHeaders } from './publish-headers.js';
+import type { MessageOptions, OutgoingMessage, Schedule } from './publish-options.js';
+import { assertPublishSubject } from './publish-subject.js';
+
+/** A message as it goes to the server. */
+export interface EncodedMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+  readonly messageId: string | undefined;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Checks messages and turns them into bytes and headers, before anything is sent. */
+export class MessageEncoder {
+  readonly ids = new MessageIds();
+
+  constructor(
+    private readonly connection: JetStreamConnection,
+    private readonly codec: Codec,
+    private readonly idempotent: boolean,
+  ) {}
+
+  /**
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError}, or
+   * {@link UnsupportedServerFeatureError}
+   */
+  encode(message: OutgoingMessage, options: MessageOptions): EncodedMessage {
+    const { subject } = message;
+    assertPublishSubject(subject);
+    if (options.ttl !== undefined || options.schedule !== undefined) this.requireFeatures(options);
+    const data = encodePayload(message.data, options.codec ?? this.codec);
+    const messageId =
+      options.messageId ?? ((options.idempotent ?? this.idempotent) ? this.ids.next() : undefined);
+    const headers = buildHeaders(message.headers, options, messageId);
+    const size = data.length + (headers ? sizeOf(headers) : 0);
+    if (size > this.connection.maxPayload) {
+      throw new PayloadTooLargeError(subject, size, this.connection.maxPayload);
+    }
+    return { subject, data, headers, messageId };
+  }
+
+  private requireFeatures({ ttl, schedule }: MessageOptions): void {
+    if (ttl !== undefined) this.connection.require('The publish option ttl', '2.11.0');
+    if (schedule === undefined) return;
+    this.connection.require('The publish option schedule', '2.12.0');
+    if (!isDelay(schedule)) this.connection.require('A repeated schedule or one with a source', '2.14.0');
+  }
+}
+
+function encodePayload(data: unknown, codec: Codec): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (typeof data === 'string') return Buffer.from(data, 'utf8');
+  return data === undefined ? EMPTY : codec.encode(data);
+}
+
+function isDelay(schedule: Schedule): boolean {
+  return 'at' in schedule && schedule.source === undefined;
+}
+
+/** The size of `NATS/1.0`, a line for each value and an empty line, in bytes. */
+function sizeOf(headers: MsgHdrs): number {
+  let size = 12;
+  for (const [name, values] of headers) {
+    for (const value of values) size += name.length + Buffer.byteLength(value) + 4;
+  }
+  return size;
+}

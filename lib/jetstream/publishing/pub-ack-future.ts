@@ -1,0 +1,51 @@
+import type { PubAck } from './pub-ack.js';
+import type { OutgoingMessage } from './publish-options.js';
+
+/** A message published with `publishAsync`, and the acknowledgement to come. */
+export interface PubAckFuture {
+  /** The message as it was given. */
+  readonly message: OutgoingMessage;
+  /**
+   * Resolves when a stream has stored the message, and rejects where none did. It may be awaited any time later, or
+   * never: what fails unawaited is not an unhandled rejection.
+   */
+  readonly ack: Promise<PubAck>;
+}
+
+/** Makes the promise of an acknowledgement when it is asked for, since many producers never ask. */
+export class PendingPubAck implements PubAckFuture {
+  private promise: Promise<PubAck> | undefined;
+  private onAck: ((ack: PubAck) => void) | undefined;
+  private onError: ((error: Error) => void) | undefined;
+  private outcome: PubAck | Error | undefined;
+
+  constructor(readonly message: OutgoingMessage) {}
+
+  get ack(): Promise<PubAck> {
+    this.promise ??= this.watch();
+    return this.promise;
+  }
+
+  /** Whether somebody asked for the promise, and so hears of a failure. */
+  get watched(): boolean {
+    return this.promise !== undefined;
+  }
+
+  settle(outcome: PubAck | Error): void {
+    this.outcome = outcome;
+    if (outcome instanceof Error) this.onError?.(outcome);
+    else this.onAck?.(outcome);
+  }
+
+  private watch(): Promise<PubAck> {
+    const promise = new Promise<PubAck>((resolve, reject) => {
+      if (this.outcome instanceof Error) reject(this.outcome);
+      else if (this.outcome) resolve(this.outcome);
+      this.onAck = resolve;
+      this.onError = reject;
+    });
+    // Awaited later, a failure must not end the process before.
+    promise.catch(() => undefined);
+    return promise;
+  }
+}

@@ -1,0 +1,113 @@
+import { Buffer } from 'node:buffer';
+import { InvalidPubAckError, type ApiErrorBody, type PublishRefusedError } from '../../errors/index.js';
+import { publishError } from './publish-error.js';
+
+/** A stream's word that it stored a message. */
+export interface PubAck {
+  /** The stream that stored the message. */
+  readonly stream: string;
+  /** The message's sequence in that stream. */
+  readonly sequence: number;
+  /** Whether a message of the same id was stored before, within the duplicates window; `sequence` is then its. */
+  readonly duplicate: boolean;
+  /** The JetStream domain of the stream, where it has one. */
+  readonly domain?: string;
+  /** The counter's value after an increment, in decimal digits (nats-server 2.12, ADR-49). */
+  readonly value?: string;
+  /** The id of the batch that this acknowledgement ends (ADR-50). */
+  readonly batchId?: string;
+  /** How many messages that batch stored. */
+  readonly batchSize?: number;
+}
+
+interface WireAck {
+  readonly stream?: string;
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly domain?: string;
+  readonly val?: string;
+  readonly batch?: string;
+  readonly count?: number;
+  readonly error?: ApiErrorBody;
+}
+
+const BRACE = 125;
+
+/**
+ * Reads acknowledgements. Those of one stream differ in the sequence at their end only, so what precedes it is compared
+ * with the last one's, byte by byte, and just the digits are read; that takes a tenth of what `JSON.parse` does.
+ */
+export class PubAckReader {
+  private prefix: Uint8Array = new Uint8Array(0);
+  private stream = '';
+  private domain: string | undefined;
+
+  /** @throws the error of a refusal, or {@link InvalidPubAckError} */
+  read(data: Uint8Array, subject: string): PubAck {
+    const sequence = this.sequenceOf(data);
+    if (sequence === 0) return this.readWhole(data, subject);
+    return this.domain === undefined
+      ? { stream: this.stream, sequence, duplicate: false }
+      : { stream: this.stream, sequence, duplicate: false, domain: this.domain };
+  }
+
+  private sequenceOf(data: Uint8Array): number {
+    const { prefix } = this;
+    const start = prefix.length;
+    const end = data.length - 1;
+    if (start === 0 || end <= start || data[end] !== BRACE) return 0;
+    for (let i = 0; i < start; i++) if (data[i] !== prefix[i]) return 0;
+    let sequence = 0;
+    for (let i = start; i < end; i++) {
+      const digit = data[i] - 48;
+      if (digit < 0 || digit > 9) return 0;
+      sequence = sequence * 10 + digit;
+    }
+    return sequence;
+  }
+
+  private readWhole(data: Uint8Array, subject: string): PubAck {
+    const ack = parsePubAck(data, subject);
+    const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
+    const prefix = /^(\{.*"seq":)\d+\}$/s.exec(text)?.[1];
+    if (prefix !== undefined && !ack.duplicate && ack.value === undefined && ack.batchId === undefined) {
+      this.prefix = data.slice(0, prefix.length);
+      this.stream = ack.stream;
+      this.domain = ack.domain;
+    }
+    return ack;
+  }
+}
+
+/**
+ * Reads one acknowledgement.
+ *
+ * @throws the error of a refusal, or {@link InvalidPubAckError}
+ */
+export function parsePubAck(data: Uint8Array, subject: string): PubAck {
+  const { stream, seq, duplicate, domain, val, batch, count, error } = parse(data, subject);
+  if (error) throw publishError(error, subject);
+  if (!stream || seq === undefined) throw new InvalidPubAckError(subject, 'it names no stream and sequence');
+  return {
+    stream,
+    sequence: seq,
+    duplicate: duplicate ?? false,
+    ...(domain && { domain }),
+    ...(val !== undefined && { value: val }),
+    ...(batch !== undefined && { batchId: batch, batchSize: count ?? 0 }),
+  };
+}
+
+/** The error in what answered, `undefined` where there is none: an empty answer confirms a message of a batch. */
+export function refusalIn(data: Uint8Array, subject: string): PublishRefusedError | undefined {
+  const error = data.length > 0 ? parse(data, subject).error : undefined;
+  return error && publishError(error, subject);
+}
+
+function parse(data: Uint8Array, subject: string): WireAck {
+  try {
+    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8')) as WireAck;
+  } catch (cause) {
+    throw new InvalidPubAckError(subject, 'it is not JSON', { cause });
+  }
+}

@@ -1,0 +1,119 @@
+import { headers as createHeaders } from '@nats-io/transport-node';
+import {
+  NoRespondersError,
+  NoStreamResponseError,
+  PublishRefusedError,
+  PublishTimeoutError,
+  RequestTimeoutError,
+  type InvalidPubAckError,
+} from '../../errors/index.js';
+import type { ReplyHandler, Requests } from '../../requests/index.js';
+import type { EncodedMessage } from './message-encoder.js';
+import type { MessageIds } from './message-ids.js';
+import type { PubAck, PubAckReader } from './pub-ack.js';
+import { PublishHeader } from './publish-headers.js';
+
+/** What publications of one publisher share. */
+export interface PublicationContext {
+  readonly requests: Requests;
+  readonly acks: PubAckReader;
+  readonly ids: MessageIds;
+}
+
+/** How a message is sent and repeated; shared by all messages without options of their own. */
+export interface Delivery {
+  /** Milliseconds for all attempts together. */
+  readonly timeout: number;
+  readonly retryAttempts: number;
+  readonly retryWait: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Receives the outcome of a publication: an error or an acknowledgement. */
+export type PublicationHandler = (
+  ...outcome: [error: Error, ack: undefined] | [error: undefined, ack: PubAck]
+) => void;
+
+/**
+ * One message on its way to a stream: sent, repeated where no stream answered, and settled once.
+ *
+ * Nobody received what no responder was there for, so repeating that is safe. It is made idempotent all the same, for
+ * the outcome of the repeated attempt may be lost with the connection.
+ */
+export class Publication {
+  private attempts = 0;
+  private started = 0;
+
+  constructor(
+    private readonly context: PublicationContext,
+    private message: EncodedMessage,
+    private readonly delivery: Delivery,
+    private readonly onSettled: PublicationHandler,
+  ) {}
+
+  /** Sends the message; the handler is called once, perhaps before this returns. */
+  send(): void {
+    this.attempts = 1;
+    this.started = performance.now();
+    this.attempt(this.delivery.timeout);
+  }
+
+  private attempt(timeout: number): void {
+    const { subject, data, headers, messageId } = this.message;
+    const { signal } = this.delivery;
+    this.context.requests.send(
+      subject,
+      data,
+      { timeout, headers, idempotent: messageId !== undefined, signal },
+      this.onReply,
+    );
+  }
+
+  private readonly onReply: ReplyHandler = (error, reply) => {
+    if (error) return this.failed(error);
+    let ack: PubAck;
+    try {
+      ack = this.context.acks.read(reply.data, this.message.subject);
+    } catch (refusal) {
+      return this.failed(refusal as PublishRefusedError | InvalidPubAckError);
+    }
+    this.onSettled(undefined, ack);
+  };
+
+  private failed(error: Error): void {
+    const { retryAttempts, retryWait } = this.delivery;
+    if (repeatable(error) && this.attempts <= retryAttempts && retryWait < this.timeLeft()) {
+      this.attempts++;
+      this.identify();
+      setTimeout(() => this.attempt(this.timeLeft()), retryWait);
+    } else {
+      this.onSettled(this.explain(error), undefined);
+    }
+  }
+
+  private timeLeft(): number {
+    return this.started + this.delivery.timeout - performance.now();
+  }
+
+  private identify(): void {
+    if (this.message.messageId !== undefined) return;
+    const messageId = this.context.ids.next();
+    const headers = this.message.headers ?? createHeaders();
+    headers.append(PublishHeader.messageId, messageId);
+    this.message = { ...this.message, headers, messageId };
+  }
+
+  private explain(error: Error): Error {
+    const { subject, messageId } = this.message;
+    if (error instanceof NoRespondersError) return new NoStreamResponseError(subject, this.attempts);
+    if (error instanceof RequestTimeoutError) {
+      return new PublishTimeoutError(subject, this.delivery.timeout, messageId, error.sent);
+    }
+    return error;
+  }
+}
+
+/** No stream was there, or the stream still works on the same message, sent before a reconnect (code 10158). */
+function repeatable(error: Error): boolean {
+  return error instanceof NoRespondersError || (error instanceof PublishRefusedError && error.code === 10158);
+}

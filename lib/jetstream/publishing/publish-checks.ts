@@ -1,0 +1,28 @@
+import { InvalidArgumentError } from '../../errors/index.js';
+import type { PublishDefaults, PublishRetry } from './publish-options.js';
+
+/** @throws {@link InvalidArgumentError} where it is not a number of milliseconds above 0 */
+export function checkDuration(option: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value > 0)) return;
+  throw new InvalidArgumentError(option, `${String(value)} is not a number of milliseconds above 0`);
+}
+
+/** @throws {@link InvalidArgumentError} where it is not a whole number of at least `minimum` */
+export function checkCount(option: string, value: number | undefined, minimum: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= minimum)) return;
+  throw new InvalidArgumentError(option, `${String(value)} is not a whole number of at least ${minimum}`);
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function checkRetry(option: string, retry: PublishRetry | undefined): void {
+  checkDuration(`${option}.wait`, retry?.wait);
+  checkCount(`${option}.attempts`, retry?.attempts, 0);
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function checkDefaults(defaults: PublishDefaults): void {
+  checkDuration('publish.timeout', defaults.timeout);
+  checkDuration('publish.stallWait', defaults.stallWait);
+  checkCount('publish.maxPending', defaults.maxPending, 1);
+  checkRetry('publish.retry', defaults.retry);
+}

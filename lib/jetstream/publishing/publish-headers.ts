@@ -1,0 +1,157 @@
+import { headers as createHeaders, type MsgHdrs } from '@nats-io/transport-node';
+import { InvalidArgumentError, InvalidSubjectError } from '../../errors/index.js';
+import { assertPublishSubject } from './publish-subject.js';
+import type { PublishExpectations, MessageOptions, PublishHeaders, Schedule } from './publish-options.js';
+
+/** The headers that make up the publish protocol (ADR-4, ADR-43, ADR-49, ADR-50, ADR-51). */
+export const PublishHeader = {
+  messageId: 'Nats-Msg-Id',
+  expectedStream: 'Nats-Expected-Stream',
+  expectedLastSequence: 'Nats-Expected-Last-Sequence',
+  expectedLastSubjectSequence: 'Nats-Expected-Last-Subject-Sequence',
+  expectedLastSubjectSequenceSubject: 'Nats-Expected-Last-Subject-Sequence-Subject',
+  expectedLastMessageId: 'Nats-Expected-Last-Msg-Id',
+  ttl: 'Nats-TTL',
+  schedule: 'Nats-Schedule',
+  scheduleTarget: 'Nats-Schedule-Target',
+  scheduleSource: 'Nats-Schedule-Source',
+  scheduleTtl: 'Nats-Schedule-TTL',
+  scheduleTimeZone: 'Nats-Schedule-Time-Zone',
+  increment: 'Nats-Incr',
+  batchId: 'Nats-Batch-Id',
+  batchSequence: 'Nats-Batch-Sequence',
+  batchCommit: 'Nats-Batch-Commit',
+} as const;
+
+/**
+ * Makes the headers of a message of what the caller gave, without changing that; `undefined` where there are none.
+ *
+ * @throws {@link InvalidArgumentError} for options that cannot be right
+ */
+export function buildHeaders(
+  own: PublishHeaders | undefined,
+  options: MessageOptions,
+  messageId: string | undefined,
+): MsgHdrs | undefined {
+  const { headers, expect, ttl, schedule, codec } = options;
+  if (!own && !headers && messageId === undefined && !expect && ttl === undefined && !schedule && !codec) {
+    return undefined;
+  }
+  const result = createHeaders();
+  if (codec) result.set('Content-Type', codec.contentType);
+  if (own) copyHeaders(own, result);
+  if (headers) copyHeaders(headers, result);
+  if (messageId !== undefined) result.set(PublishHeader.messageId, nonEmpty('messageId', messageId));
+  if (expect) setExpectations(result, expect);
+  if (ttl !== undefined) result.set(PublishHeader.ttl, formatTtl('ttl', ttl));
+  if (schedule) setSchedule(result, schedule);
+  return result;
+}
+
+function copyHeaders(from: PublishHeaders, to: MsgHdrs): void {
+  for (const [name, value] of Symbol.iterator in from ? from : Object.entries(from)) {
+    const values = typeof value === 'string' ? [value] : value;
+    to.delete(name);
+    for (const one of values) to.append(name, one);
+  }
+}
+
+function setExpectations(headers: MsgHdrs, expect: PublishExpectations): void {
+  const { stream, lastSequence, lastSubjectSequence, lastSubjectSequenceSubject, lastMessageId } = expect;
+  if (stream !== undefined) headers.set(PublishHeader.expectedStream, nonEmpty('expect.stream', stream));
+  if (lastSequence !== undefined) {
+    headers.set(PublishHeader.expectedLastSequence, sequence('expect.lastSequence', lastSequence));
+  }
+  if (lastSubjectSequence !== undefined) {
+    headers.set(
+      PublishHeader.expectedLastSubjectSequence,
+      sequence('expect.lastSubjectSequence', lastSubjectSequence),
+    );
+  }
+  if (lastSubjectSequenceSubject !== undefined) {
+    if (lastSubjectSequence === undefined) {
+      throw new InvalidArgumentError(
+        'expect.lastSubjectSequenceSubject',
+        'only together with expect.lastSubjectSequence',
+      );
+    }
+    headers.set(
+      PublishHeader.expectedLastSubjectSequenceSubject,
+      filterSubject('expect.lastSubjectSequenceSubject', lastSubjectSequenceSubject),
+    );
+  }
+  if (lastMessageId !== undefined) {
+    headers.set(PublishHeader.expectedLastMessageId, nonEmpty('expect.lastMessageId', lastMessageId));
+  }
+}
+
+function setSchedule(headers: MsgHdrs, schedule: Schedule): void {
+  headers.set(PublishHeader.schedule, formatSchedule(schedule));
+  assertPublishSubject(schedule.target);
+  headers.set(PublishHeader.scheduleTarget, schedule.target);
+  if (schedule.source !== undefined) {
+    assertPublishSubject(schedule.source);
+    headers.set(PublishHeader.scheduleSource, schedule.source);
+  }
+  if (schedule.ttl !== undefined)
+    headers.set(PublishHeader.scheduleTtl, formatTtl('schedule.ttl', schedule.ttl));
+  if ('timeZone' in schedule && schedule.timeZone !== undefined) {
+    if (!('cron' in schedule))
+      throw new InvalidArgumentError('schedule.timeZone', 'only together with schedule.cron');
+    headers.set(PublishHeader.scheduleTimeZone, nonEmpty('schedule.timeZone', schedule.timeZone));
+  }
+}
+
+function formatSchedule(schedule: Schedule): string {
+  const given = ['at', 'every', 'cron'].filter((key) => key in schedule);
+  if (given.length !== 1) {
+    throw new InvalidArgumentError('schedule', `one of at, every and cron, not ${given.length} of them`);
+  }
+  if ('at' in schedule) {
+    if (!(schedule.at instanceof Date) || Number.isNaN(schedule.at.getTime())) {
+      throw new InvalidArgumentError('schedule.at', 'a valid Date');
+    }
+    return `@at ${schedule.at.toISOString()}`;
+  }
+  if ('every' in schedule) {
+    const { every } = schedule;
+    if (!Number.isSafeInteger(every) || every < 1_000) {
+      throw new InvalidArgumentError(
+        'schedule.every',
+        `${every} is not a whole number of milliseconds from 1,000`,
+      );
+    }
+    return `@every ${every}ms`;
+  }
+  return nonEmpty('schedule.cron', schedule.cron);
+}
+
+function formatTtl(name: string, ttl: number | 'never'): string {
+  if (ttl === 'never') return ttl;
+  if (!Number.isSafeInteger(ttl) || ttl < 1_000 || ttl % 1_000 !== 0) {
+    throw new InvalidArgumentError(
+      name,
+      `${ttl} is not a number of milliseconds in whole seconds, or 'never'`,
+    );
+  }
+  return `${ttl / 1_000}s`;
+}
+
+function sequence(name: string, value: number): string {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new InvalidArgumentError(name, `${value} is not a sequence: a whole number from 0`);
+  }
+  return String(value);
+}
+
+function nonEmpty(name: string, value: string): string {
+  if (typeof value !== 'string' || value.trim() === '')
+    throw new InvalidArgumentError(name, 'a string that is not empty');
+  return value;
+}
+
+function filterSubject(name: string, value: string): string {
+  if (!/^[^\s.]+(\.[^\s.]+)*$/.test(nonEmpty(name, value)))
+    throw new InvalidSubjectError(value, `not a valid ${name}`);
+  return value;
+}

@@ -1,0 +1,164 @@
+import { Logger } from '@nestjs/common';
+import { ConnectionClosedError, TooManyStalledPublishesError } from '../../errors/index.js';
+import { Burst } from './burst.js';
+import type { LossReport } from './loss-report.js';
+import type { PendingPubAck } from './pub-ack-future.js';
+import type { PubAck } from './pub-ack.js';
+import type { Publication } from './publication.js';
+import type { OutgoingMessage } from './publish-options.js';
+
+/** What a window needs to know. */
+export interface PublishWindowOptions {
+  /** The name of the connection. */
+  readonly connection: string;
+  readonly maxPending: number;
+  readonly stallWait: number;
+  readonly onError: ((error: Error, message: OutgoingMessage) => void) | undefined;
+  readonly onAck: ((ack: PubAck, message: OutgoingMessage) => void) | undefined;
+  /** Told of failures that nobody else hears of. */
+  readonly losses: LossReport;
+}
+
+interface Waiting {
+  readonly future: PendingPubAck;
+  readonly publication: Publication;
+  readonly deadline: number;
+}
+
+/**
+ * Bounds the messages of `publishAsync`: at most `maxPending` are unacknowledged at any time, and at most as many more
+ * wait in line for room, each no longer than `stallWait`.
+ */
+export class PublishWindow {
+  private readonly logger = new Logger('Publisher');
+  private readonly line: Waiting[] = [];
+  private readonly readyWaiters: (() => void)[] = [];
+  private readonly completionWaiters: (() => void)[] = [];
+  private readonly burst = new Burst<Publication>((publication) => publication.send());
+  private inFlight = 0;
+  private advancing = false;
+  private waking = false;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(private readonly options: PublishWindowOptions) {}
+
+  /** How many messages are sent and not yet acknowledged. */
+  get pending(): number {
+    return this.inFlight;
+  }
+
+  /** Sends a message at once where there is room, else lets it wait in line, else fails it. */
+  enter(future: PendingPubAck, publication: Publication): void {
+    const { connection, maxPending, stallWait } = this.options;
+    if (this.closed) return this.report(future, new ConnectionClosedError(connection));
+    if (this.inFlight < maxPending && this.line.length === 0) return this.launch(publication);
+    if (this.line.length >= maxPending)
+      return this.report(future, this.stalled(future, 'as many wait in line'));
+    this.line.push({ future, publication, deadline: performance.now() + stallWait });
+    this.timer ??= this.startTimer(stallWait);
+  }
+
+  /** Takes the outcome of a message that was sent. */
+  settle(future: PendingPubAck, outcome: PubAck | Error): void {
+    this.inFlight--;
+    this.report(future, outcome);
+    this.advance();
+  }
+
+  /** Resolves when there is room for another message. */
+  ready(): Promise<void> {
+    if (this.hasRoom()) return READY;
+    return new Promise((resolve) => this.readyWaiters.push(resolve));
+  }
+
+  /** Resolves when nothing waits and all that was sent is settled. */
+  complete(): Promise<void> {
+    if (this.idle()) return READY;
+    return new Promise((resolve) => this.completionWaiters.push(resolve));
+  }
+
+  /** Fails what waits in line and all that comes later. */
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    for (const { future } of this.line.splice(0)) {
+      this.report(future, new ConnectionClosedError(this.options.connection));
+    }
+    this.advance();
+  }
+
+  private launch(publication: Publication): void {
+    this.inFlight++;
+    this.burst.add(publication);
+  }
+
+  private advance(): void {
+    // Where sending fails at once, the loop below goes on instead of growing the stack.
+    if (this.advancing) return;
+    this.advancing = true;
+    while (this.inFlight < this.options.maxPending) {
+      const next = this.line.shift();
+      if (!next) break;
+      this.launch(next.publication);
+    }
+    this.advancing = false;
+    if (this.readyWaiters.length > 0) this.wakeSoon();
+    if (this.completionWaiters.length > 0 && this.idle()) {
+      for (const resolve of this.completionWaiters.splice(0)) resolve();
+    }
+  }
+
+  /** Wakes as many producers as there is room for, once for all acknowledgements that came together. */
+  private wakeSoon(): void {
+    if (this.waking) return;
+    this.waking = true;
+    queueMicrotask(() => {
+      this.waking = false;
+      const room = this.closed ? this.readyWaiters.length : this.options.maxPending - this.inFlight;
+      if (this.line.length === 0) for (const resolve of this.readyWaiters.splice(0, room)) resolve();
+    });
+  }
+
+  private startTimer(delay: number): NodeJS.Timeout {
+    // Acknowledgements that lie in the socket unread count: they are read before `setImmediate` comes round.
+    return setTimeout(() => setImmediate(() => this.expire()), delay);
+  }
+
+  private expire(): void {
+    const now = performance.now();
+    while (this.line.length > 0 && this.line[0].deadline <= now) {
+      const next = this.line.shift();
+      if (next)
+        this.report(next.future, this.stalled(next.future, `none came for ${this.options.stallWait} ms`));
+    }
+    this.timer = this.line.length > 0 ? this.startTimer(this.line[0].deadline - now) : undefined;
+    this.advance();
+  }
+
+  private report(future: PendingPubAck, outcome: PubAck | Error): void {
+    const { onAck, onError, losses } = this.options;
+    future.settle(outcome);
+    try {
+      if (!(outcome instanceof Error)) onAck?.(outcome, future.message);
+      else if (onError) onError(outcome, future.message);
+      else if (!future.watched) losses.add(outcome);
+    } catch (thrown) {
+      this.logger.error(`publish.onAck or publish.onError threw: ${String(thrown)}`);
+    }
+  }
+
+  private stalled({ message }: PendingPubAck, problem: string): TooManyStalledPublishesError {
+    return new TooManyStalledPublishesError(message.subject, this.options.maxPending, problem);
+  }
+
+  private hasRoom(): boolean {
+    return this.closed || (this.inFlight < this.options.maxPending && this.line.length === 0);
+  }
+
+  private idle(): boolean {
+    return this.inFlight === 0 && this.line.length === 0;
+  }
+}
+
+const READY = Promise.resolve();

@@ -1,0 +1,219 @@
+import type { Codec } from '../../codecs/index.js';
+import type { JetStreamConnection } from '../../connection/index.js';
+import type { Requests } from '../../requests/index.js';
+import { JetStreamApi } from '../api/index.js';
+import { AtomicBatches } from './atomic-batch.js';
+import { counterValue, incrementHeaders, readCounter, type Counter } from './counters.js';
+import type { IngestOptions, IngestResult } from './ingest-options.js';
+import { Ingest, type IngestSource } from './ingest.js';
+import { LossReport } from './loss-report.js';
+import { MessageEncoder } from './message-encoder.js';
+import { PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
+import { PubAckReader, type PubAck } from './pub-ack.js';
+import { Publication, type Delivery, type PublicationContext } from './publication.js';
+import { checkDefaults, checkDuration, checkRetry } from './publish-checks.js';
+import type {
+  BatchMessage,
+  DeliveryOptions,
+  IncrementOptions,
+  OutgoingMessage,
+  PublishDefaults,
+  PublishOptions,
+} from './publish-options.js';
+import { PublishWindow } from './publish-window.js';
+
+const NONE: PublishOptions = {};
+
+/**
+ * Publishes to streams and waits for their acknowledgements.
+ *
+ * Whatever is published while the connection is down is kept and sent after the reconnect, within its timeout. What was
+ * on its way when the connection broke may or may not have been stored: where the message has an id
+ * (`messageId`, or `idempotent: true`) it is sent again and stored once; where it has none it fails at its timeout.
+ */
+export class Publisher {
+  private readonly encoder: MessageEncoder;
+  private readonly context: PublicationContext;
+  private readonly delivery: Delivery;
+  private readonly window: PublishWindow;
+  private readonly batches: AtomicBatches;
+  private readonly api: JetStreamApi;
+
+  constructor(
+    private readonly connection: JetStreamConnection,
+    requests: Requests,
+    codec: Codec,
+    defaults: PublishDefaults = {},
+  ) {
+    checkDefaults(defaults);
+    this.encoder = new MessageEncoder(connection, codec, defaults.idempotent ?? false);
+    this.context = { requests, acks: new PubAckReader(), ids: this.encoder.ids };
+    this.delivery = {
+      timeout: defaults.timeout ?? connection.timeout,
+      retryAttempts: defaults.retry?.attempts ?? 2,
+      retryWait: defaults.retry?.wait ?? 250,
+      signal: undefined,
+    };
+    this.batches = new AtomicBatches(connection, requests, this.encoder);
+    this.api = new JetStreamApi(connection, requests);
+    this.window = new PublishWindow({
+      connection: connection.name,
+      maxPending: defaults.maxPending ?? 4_000,
+      stallWait: defaults.stallWait ?? 200,
+      onError: defaults.onError,
+      onAck: defaults.onAck,
+      losses: new LossReport(),
+    });
+  }
+
+  /**
+   * Publishes one message and resolves when a stream has stored it.
+   *
+   * @param subject without wildcards; one stream must listen on it
+   * @param data a `Uint8Array` goes as it is, a string as UTF-8 text, any other value through the codec
+   * @throws {@link NoStreamResponseError} where no stream answered, after `retry.attempts` more attempts
+   * @throws {@link PublishTimeoutError} where the acknowledgement did not come in time
+   * @throws {@link PublishRefusedError} or a subclass where the stream refused the message
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
+   * {@link UnsupportedServerFeatureError} before anything is sent
+   */
+  publish(subject: string, data?: unknown, options: PublishOptions = NONE): Promise<PubAck> {
+    return this.publishMessage({ subject, data }, options);
+  }
+
+  /** As {@link publish}, for a message in one piece. */
+  publishMessage(message: OutgoingMessage, options: PublishOptions = NONE): Promise<PubAck> {
+    return new Promise((resolve, reject) => {
+      const encoded = this.encoder.encode(message, options);
+      const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
+        error ? reject(error) : resolve(ack),
+      );
+      publication.send();
+    });
+  }
+
+  /**
+   * Publishes one message without waiting, and returns its acknowledgement to come.
+   *
+   * At most `publish.maxPending` messages are unacknowledged at any time. While there are as many, further ones wait in
+   * line, each up to `publish.stallWait`; then, or where as many wait already, their acks reject with
+   * {@link TooManyStalledPublishesError}. A producer that awaits {@link publishAsyncReady} before each message never
+   * gets there.
+   *
+   * What fails is told to `ack`, where it was asked for, and to `publish.onError`; without either it is logged.
+   *
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
+   * {@link UnsupportedServerFeatureError} before anything is sent; all other errors of {@link publish} come with `ack`
+   * @example
+   * ```ts
+   * for (const record of records) {
+   *   await publisher.publishAsyncReady();
+   *   publisher.publishAsync('records', record);
+   * }
+   * await publisher.publishAsyncComplete();
+   * ```
+   */
+  publishAsync(subject: string, data?: unknown, options: PublishOptions = NONE): PubAckFuture {
+    return this.publishMessageAsync({ subject, data }, options);
+  }
+
+  /** As {@link publishAsync}, for a message in one piece. */
+  publishMessageAsync(message: OutgoingMessage, options: PublishOptions = NONE): PubAckFuture {
+    const encoded = this.encoder.encode(message, options);
+    const future = new PendingPubAck(message);
+    const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
+      this.window.settle(future, error ?? ack),
+    );
+    this.window.enter(future, publication);
+    return future;
+  }
+
+  /** How many messages of {@link publishAsync} are on their way: never more than `publish.maxPending`. */
+  get publishAsyncPending(): number {
+    return this.window.pending;
+  }
+
+  /** Resolves when there is room for another {@link publishAsync}: at once, or after the next acknowledgements. */
+  publishAsyncReady(): Promise<void> {
+    return this.window.ready();
+  }
+
+  /** Resolves when all messages of {@link publishAsync} are settled, acknowledged or failed. */
+  publishAsyncComplete(): Promise<void> {
+    return this.window.complete();
+  }
+
+  /**
+   * Publishes an atomic batch: the stream stores all of its messages or none, one after the other (nats-server 2.12,
+   * ADR-50). The stream must have `allowAtomicPublish`; a batch has 1,000 messages at most, unless the server is
+   * configured otherwise, and all are of the same stream.
+   *
+   * Expectations are checked against the stream as it was before the batch; `expect.lastSequence` goes with the first
+   * message only, and `expect.lastMessageId` with none. Message ids need nats-server 2.12.1.
+   *
+   * @returns the acknowledgement of the last message, with `batchId` and `batchSize`
+   * @throws {@link AtomicBatchRefusedError} where the batch is incomplete, too large, or has an id stored before
+   * @throws {@link WrongLastSequenceError}, {@link StreamFeatureDisabledError} or another {@link PublishRefusedError}
+   * @throws {@link PublishTimeoutError} where the stream did not answer in time: all is stored, or nothing
+   */
+  async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
+    return this.batches.publish(messages, this.deliveryOf(options));
+  }
+
+  /**
+   * Loads messages in bulk: the fastest way into a stream, for a source of any length (nats-server 2.14, ADR-50). The
+   * stream must have `allowBatchPublish`, and all messages are of the same stream.
+   *
+   * The messages are stored in the order of the source, and one by one: other readers see them come.
+   *
+   * @throws {@link IngestInterruptedError} where it stopped before the end of the source; it tells what is stored
+   * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
+   */
+  async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
+    return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
+  }
+
+  /**
+   * Adds to a counter and resolves with its new value (nats-server 2.12, ADR-49). The stream must have
+   * `allowMessageCounter`.
+   *
+   * @param by a whole number, negative ones subtract; beyond 2^53 a `bigint`
+   * @throws {@link StreamFeatureDisabledError}, and what {@link publish} throws
+   */
+  async increment(
+    subject: string,
+    by: number | bigint = 1,
+    options: IncrementOptions = NONE,
+  ): Promise<bigint> {
+    this.connection.require('A counter', '2.12.0');
+    const ack = await this.publishMessage({ subject, headers: incrementHeaders(by) }, options);
+    return counterValue(ack, subject);
+  }
+
+  /**
+   * Reads a counter (nats-server 2.12, ADR-49).
+   *
+   * @returns `undefined` where nothing was ever added to it
+   * @throws {@link StreamNotFoundError} where no stream listens on the subject
+   */
+  async counter(subject: string): Promise<Counter | undefined> {
+    return readCounter(this.connection, this.api, subject);
+  }
+
+  /** Fails what waits in line and what is published from now on; what is on its way ends with the connection. */
+  close(): void {
+    this.window.close();
+  }
+
+  private deliveryOf({ timeout, retry, signal }: DeliveryOptions): Delivery {
+    if (timeout === undefined && retry === undefined && signal === undefined) return this.delivery;
+    checkDuration('timeout', timeout);
+    checkRetry('retry', retry);
+    return {
+      timeout: timeout ?? this.delivery.timeout,
+      retryAttempts: retry?.attempts ?? this.delivery.retryAttempts,
+      retryWait: retry?.wait ?? this.delivery.retryWait,
+      signal,
+    };
+  }
+}

@@ -1,0 +1,105 @@
+import type { JetStreamConnection } from '../../connection/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
+import { toNanos } from '../api/index.js';
+import {
+  MESSAGES_BY_BYTES,
+  positive,
+  priorityOf,
+  within,
+  type PriorityOptions,
+  type PullLimits,
+} from './pull-options.js';
+
+/** How long one request for messages may take. Durations in milliseconds. */
+export interface FetchOptions extends PriorityOptions {
+  /** How long to wait for all of them. Default 30,000. */
+  readonly maxWait?: number;
+  /**
+   * How often an idle server says that it is there; at most half of `maxWait`. Silence for twice as long ends the
+   * request with {@link NoHeartbeatError}. Default 5,000, or none where `maxWait` is below 10,000.
+   */
+  readonly heartbeat?: number;
+  /** Gives the request up; what it delivered by then can still be read. */
+  readonly signal?: AbortSignal;
+}
+
+/** One request for messages, as it is sent and watched over. */
+export interface FetchRequest {
+  /** How many messages. */
+  readonly messages: number;
+  /** How many bytes; 0: as many as the messages have. */
+  readonly bytes: number;
+  /** 0: only what is there already. */
+  readonly maxWait: number;
+  /** 0: none. */
+  readonly heartbeat: number;
+  readonly signal?: AbortSignal;
+  /** The request in the wire's form. */
+  readonly wire: Readonly<Record<string, unknown>>;
+}
+
+const DEFAULT_WAIT = 30_000;
+const DEFAULT_HEARTBEAT = 5_000;
+
+/**
+ * Checks a request for so many messages or bytes, and fills in the defaults.
+ *
+ * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
+ */
+export function toFetchRequest(
+  size: { readonly messages: number } | { readonly bytes: number },
+  options: FetchOptions,
+  limits: PullLimits,
+  connection: JetStreamConnection,
+): FetchRequest {
+  const messages = 'messages' in size ? size.messages : limits.maxRequestBatch || MESSAGES_BY_BYTES;
+  const bytes = 'bytes' in size ? size.bytes : 0;
+  positive('messages', messages);
+  if ('bytes' in size) positive('bytes', bytes);
+  most('messages', messages, limits.maxRequestBatch);
+  most('bytes', bytes, limits.maxRequestMaxBytes);
+  const longest = limits.maxRequestExpires || Infinity;
+  const { maxWait = Math.min(DEFAULT_WAIT, longest), signal } = options;
+  within('maxWait', maxWait, 1, longest);
+  const { heartbeat = maxWait >= 2 * DEFAULT_HEARTBEAT ? DEFAULT_HEARTBEAT : 0 } = options;
+  if (options.heartbeat !== undefined) within('heartbeat', heartbeat, 1, maxWait / 2);
+  const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
+  const wire = {
+    batch: messages,
+    max_bytes: bytes || undefined,
+    expires: toNanos(maxWait, 'maxWait'),
+    idle_heartbeat: heartbeat ? toNanos(heartbeat, 'heartbeat') : undefined,
+    group,
+    min_pending: minPending,
+    min_ack_pending: minAckPending,
+    priority,
+  };
+  return { messages, bytes, maxWait, heartbeat, signal, wire };
+}
+
+/** A request for what is there already. */
+export function toNoWaitRequest(
+  messages: number,
+  options: PriorityOptions,
+  limits: PullLimits,
+  connection: JetStreamConnection,
+): FetchRequest {
+  positive('messages', messages);
+  most('messages', messages, limits.maxRequestBatch);
+  const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
+  const wire = {
+    batch: messages,
+    no_wait: true,
+    group,
+    min_pending: minPending,
+    min_ack_pending: minAckPending,
+    priority,
+  };
+  return { messages, bytes: 0, maxWait: 0, heartbeat: 0, wire };
+}
+
+function most(option: string, value: number, limit: number | undefined): void {
+  if (limit && value > limit) {
+    throw new InvalidArgumentError(option, `${value}: the consumer allows ${limit} in a request`);
+  }
+}

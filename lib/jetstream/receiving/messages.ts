@@ -1,0 +1,214 @@
+import { IteratorClosedError, NoHeartbeatError } from '../../errors/index.js';
+import type { JetStreamMessage } from '../message/index.js';
+import { messageSize } from './pull-loop.js';
+import type { PullOptions } from './pull-options.js';
+import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+import { report } from './report.js';
+import { Ring } from './ring.js';
+
+/** How messages are iterated over. Durations in milliseconds, sizes in bytes. */
+export type MessagesOptions = PullOptions & {
+  /**
+   * Whether missed heartbeats reject what waits in `next()` with {@link NoHeartbeatError}, and end a `for await` with
+   * it. If not, they are only reported to `onError`; the messages are asked for again in either case. Default `true`.
+   */
+  readonly errorOnMissingHeartbeat?: boolean;
+};
+
+/** How long to wait for a message. */
+export interface NextOptions {
+  /** In milliseconds. Default: as long as it takes. */
+  readonly maxWait?: number;
+  /** Gives up waiting: `next` rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** One that waits for a message. Exactly one of the methods is called, once. */
+interface Waiter {
+  deliver(message: JetStreamMessage): void;
+  fail(error: Error): void;
+  end(): void;
+}
+
+/**
+ * The messages of a consumer, one after the other, pulled ahead of their use.
+ *
+ * Iterate with `for await`, or call `next()`, from as many workers as you like: each message goes to one of them.
+ * Leaving a `for await` stops the pulling, and so do `stop`, `drain` and `await using`.
+ *
+ * @example
+ * ```ts
+ * const messages = consumer.messages();
+ * for await (const message of messages) {
+ *   await handle(message);
+ *   message.ack();
+ * }
+ * ```
+ */
+export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposable {
+  /** Resolves when no more messages come: with the error that ended it, if one did. */
+  readonly closed: Promise<Error | undefined>;
+  private readonly ring = new Ring<JetStreamMessage>();
+  private readonly waiters: Waiter[] = [];
+  private readonly loop: ReceiveLoop;
+  private readonly countBytes: boolean;
+  private readonly stopAfter: number;
+  private delivered = 0;
+  private ended = false;
+  private cause: Error | undefined;
+  private causeTold = true;
+  private close: (error: Error | undefined) => void = () => {};
+
+  /** @internal Made by consumers. */
+  constructor(
+    private readonly from: ReceivingFrom,
+    private readonly options: MessagesOptions,
+    open: OpenLoop,
+  ) {
+    this.countBytes = options.maxBytes !== undefined;
+    this.stopAfter = options.stopAfter ?? Infinity;
+    this.closed = new Promise((resolve) => (this.close = resolve));
+    this.loop = open({
+      onMessage: (message) => this.receive(message),
+      onError: (error) => this.reportError(error),
+      onEnd: (error) => this.end(error),
+      window: options.stopAfter === undefined ? undefined : () => this.stopAfter - this.delivered,
+    });
+  }
+
+  /**
+   * Resolves with the next message. With `maxWait`, resolves with `undefined` where none came in time.
+   *
+   * @throws {@link IteratorClosedError} after `stop`, after the last message of `drain`, and after an error
+   * @throws {@link NoHeartbeatError} see `errorOnMissingHeartbeat`; call again to go on
+   * @throws {@link ConsumerDeletedError}, {@link ConnectionClosedError} once, when that ended it
+   */
+  next(options?: { readonly maxWait?: undefined; readonly signal?: AbortSignal }): Promise<JetStreamMessage>;
+  next(options: NextOptions): Promise<JetStreamMessage | undefined>;
+  next(options: NextOptions = {}): Promise<JetStreamMessage | undefined> {
+    options.signal?.throwIfAborted();
+    const message = this.take();
+    if (message !== undefined) return Promise.resolve(message);
+    if (this.ended) return Promise.reject(this.untoldCause() ?? this.closedError());
+    return new Promise((resolve, reject) => this.wait(options, resolve, reject));
+  }
+
+  /** Ends at once. What is buffered is thrown away: it comes again after `ackWait`. */
+  async stop(): Promise<void> {
+    this.ring.clear();
+    this.loop.stop();
+  }
+
+  /** Asks for no more; what was sent until now can still be taken. Resolves when nothing more comes from the server. */
+  drain(): Promise<void> {
+    return this.loop.drain();
+  }
+
+  /** As {@link stop}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Ends where the messages are stopped or drained; leaving it stops them. */
+  [Symbol.asyncIterator](): AsyncIterator<JetStreamMessage, undefined> {
+    return {
+      next: () => this.nextResult(),
+      return: async () => {
+        await this.stop();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  private nextResult(): Promise<IteratorResult<JetStreamMessage, undefined>> {
+    const message = this.take();
+    if (message !== undefined) return Promise.resolve({ done: false, value: message });
+    if (this.ended) {
+      const cause = this.untoldCause();
+      return cause ? Promise.reject(cause) : Promise.resolve({ done: true, value: undefined });
+    }
+    return new Promise((resolve, reject) =>
+      this.waiters.push({
+        deliver: (value) => resolve({ done: false, value }),
+        end: () => resolve({ done: true, value: undefined }),
+        fail: (error) => {
+          // A `for await` cannot go on after an error, so nobody would take what is pulled any longer.
+          void this.stop();
+          reject(error);
+        },
+      }),
+    );
+  }
+
+  private take(): JetStreamMessage | undefined {
+    const message = this.ring.shift();
+    if (message !== undefined) this.handOver(message);
+    return message;
+  }
+
+  private handOver(message: JetStreamMessage): void {
+    this.delivered++;
+    this.loop.release(1, this.countBytes ? messageSize(message.msg) : 0);
+    if (this.delivered >= this.stopAfter) void this.stop();
+  }
+
+  private receive(message: JetStreamMessage): void {
+    const waiter = this.waiters.shift();
+    if (waiter === undefined) return this.ring.push(message);
+    this.handOver(message);
+    waiter.deliver(message);
+  }
+
+  private reportError(error: Error): void {
+    const isForWaiters = error instanceof NoHeartbeatError && this.options.errorOnMissingHeartbeat !== false;
+    if (!isForWaiters || this.options.onError) report(this.options.onError, error);
+    if (isForWaiters) for (const waiter of this.waiters.splice(0)) waiter.fail(error);
+  }
+
+  private end(error: Error | undefined): void {
+    this.ended = true;
+    this.cause = error;
+    this.causeTold = error === undefined;
+    if (error && this.options.onError) report(this.options.onError, error);
+    for (const waiter of this.waiters.splice(0)) {
+      if (!error) waiter.end();
+      else waiter.fail(error);
+      this.causeTold = true;
+    }
+    this.close(error);
+  }
+
+  private wait(
+    { maxWait, signal }: NextOptions,
+    resolve: (message: JetStreamMessage | undefined) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const settle = (outcome: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      const index = this.waiters.indexOf(waiter);
+      if (index !== -1) this.waiters.splice(index, 1);
+      outcome();
+    };
+    const abort = () => settle(() => reject(signal?.reason));
+    const waiter: Waiter = {
+      deliver: (message) => settle(() => resolve(message)),
+      fail: (error) => settle(() => reject(error)),
+      end: () => settle(() => reject(this.closedError())),
+    };
+    const timer =
+      maxWait === undefined ? undefined : setTimeout(() => settle(() => resolve(undefined)), maxWait);
+    signal?.addEventListener('abort', abort);
+    this.waiters.push(waiter);
+  }
+
+  private untoldCause(): Error | undefined {
+    if (this.causeTold) return undefined;
+    this.causeTold = true;
+    return this.cause;
+  }
+
+  private closedError(): IteratorClosedError {
+    return new IteratorClosedError(this.from.stream, this.from.consumer, { cause: this.cause });
+  }
+}

@@ -1,0 +1,70 @@
+import type { JetStreamMessage } from '../message/index.js';
+import type { Consumption, MessageHandler } from './consumption.js';
+import { InOrder } from './in-order.js';
+import { messageSize } from './pull-loop.js';
+import type { PullOptions } from './pull-options.js';
+import type { OpenLoop, ReceiveLoop } from './receive-loop.js';
+import { report } from './report.js';
+
+/** Hands the messages of a loop to a handler, one at a time and in order. */
+export class PullConsumption implements Consumption {
+  readonly closed: Promise<Error | undefined>;
+  private readonly inOrder: InOrder<JetStreamMessage>;
+  private readonly loop: ReceiveLoop;
+  private readonly countBytes: boolean;
+  private readonly stopAfter: number;
+  private handled = 0;
+  private stopped = false;
+  private ended = false;
+  private cause: Error | undefined;
+  private close: (error: Error | undefined) => void = () => {};
+
+  constructor(handler: MessageHandler, options: PullOptions, open: OpenLoop) {
+    this.countBytes = options.maxBytes !== undefined;
+    this.stopAfter = options.stopAfter ?? Infinity;
+    this.closed = new Promise((resolve) => (this.close = resolve));
+    this.inOrder = new InOrder(handler, {
+      onHandled: (message) => this.finish(message),
+      onThrown: (error) => report(options.onError, error),
+      onIdle: () => this.closeIfDone(),
+    });
+    this.loop = open({
+      onMessage: (message) => {
+        if (!this.stopped) this.inOrder.add(message);
+      },
+      onError: (error) => report(options.onError, error),
+      onEnd: (error) => {
+        this.ended = true;
+        this.cause = error;
+        if (error) report(options.onError, error);
+        this.closeIfDone();
+      },
+      window: options.stopAfter === undefined ? undefined : () => this.stopAfter - this.handled,
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.inOrder.clear();
+    this.loop.stop();
+  }
+
+  async drain(): Promise<void> {
+    await this.loop.drain();
+    await this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain();
+  }
+
+  private finish(message: JetStreamMessage): void {
+    this.handled++;
+    this.loop.release(1, this.countBytes ? messageSize(message.msg) : 0);
+    if (this.handled >= this.stopAfter) void this.stop();
+  }
+
+  private closeIfDone(): void {
+    if (this.ended && this.inOrder.isIdle) this.close(this.cause);
+  }
+}

@@ -1,0 +1,189 @@
+import type { JetStreamConnection } from '../../connection/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
+import { requireOptions } from '../api/index.js';
+import type { PullLoopOptions } from './pull-loop.js';
+
+/** How much is asked for and held at a time: by messages (the default), by bytes, or by messages in smaller requests. */
+export type PullSize =
+  | {
+      /** How many messages are asked for or held at the most. Default 500. */
+      readonly maxMessages?: number;
+      /** More is asked for below this many. Default: half of `maxMessages`. */
+      readonly thresholdMessages?: number;
+      readonly maxBytes?: undefined;
+      readonly thresholdBytes?: undefined;
+      readonly maxMessagesWithBytesLimit?: undefined;
+    }
+  | {
+      /** How many bytes are asked for or held at the most: several times the largest message. */
+      readonly maxBytes: number;
+      /** More is asked for below this many. Default: half of `maxBytes`. */
+      readonly thresholdBytes?: number;
+      readonly maxMessages?: undefined;
+      readonly thresholdMessages?: undefined;
+      readonly maxMessagesWithBytesLimit?: undefined;
+    }
+  | {
+      /** As `maxMessages`, and each request asks for so many bytes at the most: more than the largest message. */
+      readonly maxMessagesWithBytesLimit: { readonly messages: number; readonly bytes: number };
+      readonly thresholdMessages?: number;
+      readonly maxMessages?: undefined;
+      readonly maxBytes?: undefined;
+      readonly thresholdBytes?: undefined;
+    };
+
+/** The place of a client among others of a consumer with priority groups (ADR-42). */
+export interface PriorityOptions {
+  /** One of the consumer's `priorityGroups`; needed where it has some. nats-server 2.11. */
+  readonly priorityGroup?: string;
+  /** With policy `overflow`: only when so many messages wait. nats-server 2.11. */
+  readonly minPending?: number;
+  /** With policy `overflow`: only when so many acknowledgements are pending. nats-server 2.11. */
+  readonly minAckPending?: number;
+  /** With policy `prioritized`: 0 (first) to 9 (last). Default 0. nats-server 2.12. */
+  readonly priority?: number;
+}
+
+/** How messages are pulled. Durations in milliseconds, sizes in bytes. */
+export type PullOptions = PullSize &
+  PriorityOptions & {
+    /** How long the server keeps a request open. At least 1,000. Default 30,000. */
+    readonly expiry?: number;
+    /** How often an idle server says that it is there, 500 to 30,000 and at most half of `expiry`. Default: that half. */
+    readonly heartbeat?: number;
+    /** Stops after so many messages. Default: never. */
+    readonly stopAfter?: number;
+    /**
+     * Hears of what goes wrong: what mends itself (missed heartbeats, a new leader, a refused request) and what ends
+     * receiving (the consumer deleted, the connection closed). Default: a warning in the log.
+     */
+    readonly onError?: (error: Error) => void;
+  };
+
+/** What a consumer allows: its limits of one pull request, and its priority groups. */
+export interface PullLimits {
+  readonly maxRequestBatch?: number;
+  readonly maxRequestExpires?: number;
+  readonly maxRequestMaxBytes?: number;
+  readonly priorityGroups?: readonly string[];
+}
+
+const DEFAULT_MESSAGES = 500;
+const DEFAULT_EXPIRY = 30_000;
+const LONGEST_HEARTBEAT = 30_000;
+/** So many messages where only bytes count. */
+export const MESSAGES_BY_BYTES = 1_000_000;
+
+/**
+ * Checks options and fills in the defaults, within what the consumer allows.
+ *
+ * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
+ */
+export function toPullLoopOptions(
+  options: PullOptions,
+  limits: PullLimits,
+  connection: JetStreamConnection,
+  defaultHeartbeat = (expiry: number) => Math.min(expiry / 2, LONGEST_HEARTBEAT),
+): PullLoopOptions {
+  const size = sizes(options, limits);
+  const longest = limits.maxRequestExpires || Infinity;
+  const expiry = options.expiry ?? Math.min(DEFAULT_EXPIRY, longest);
+  within('expiry', expiry, 1_000, longest);
+  const heartbeat = options.heartbeat ?? defaultHeartbeat(expiry);
+  if (options.heartbeat !== undefined)
+    within('heartbeat', heartbeat, 500, Math.min(LONGEST_HEARTBEAT, expiry / 2));
+  if (options.stopAfter !== undefined) positive('stopAfter', options.stopAfter);
+  return { ...size, expiry, heartbeat, ...priorityOf(options, limits, connection) };
+}
+
+/**
+ * Checks what a client says about its place among others.
+ *
+ * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
+ */
+export function priorityOf(
+  { priorityGroup: group, minPending, minAckPending, priority }: PriorityOptions,
+  { priorityGroups = [] }: PullLimits,
+  connection: JetStreamConnection,
+): Pick<PullLoopOptions, 'group' | 'minPending' | 'minAckPending' | 'priority'> {
+  requireOptions(connection, 'pull', { priorityGroup: group, minPending, minAckPending, priority });
+  const groups = priorityGroups.map((name) => `"${name}"`).join(', ');
+  if (group === undefined && groups) {
+    throw new InvalidArgumentError('priorityGroup', `the consumer needs one of ${groups}`);
+  }
+  if (group !== undefined && !priorityGroups.includes(group)) {
+    throw new InvalidArgumentError(
+      'priorityGroup',
+      groups ? `"${group}" is none of ${groups}` : 'the consumer has none',
+    );
+  }
+  if (minPending !== undefined) positive('minPending', minPending);
+  if (minAckPending !== undefined) positive('minAckPending', minAckPending);
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 9)) {
+    throw new InvalidArgumentError('priority', `${String(priority)} is not a whole number from 0 to 9`);
+  }
+  if (group === undefined && (minPending ?? minAckPending ?? priority) !== undefined) {
+    throw new InvalidArgumentError('priorityGroup', 'goes with minPending, minAckPending and priority');
+  }
+  return { group, minPending, minAckPending, priority };
+}
+
+/** @throws {@link InvalidArgumentError} where it is not a positive whole number */
+export function positive(option: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError(option, `${String(value)} is not a positive whole number`);
+  }
+}
+
+/** @throws {@link InvalidArgumentError} where it is out of bounds or not a number */
+export function within(option: string, value: number, least: number, most: number): void {
+  if (typeof value !== 'number' || !(value >= least) || !(value <= most)) {
+    const bound = most === Infinity ? `at least ${least}` : `${least} to ${most}`;
+    throw new InvalidArgumentError(option, `${String(value)} is not ${bound} milliseconds`);
+  }
+}
+
+type Sizes = Pick<
+  PullLoopOptions,
+  'maxMessages' | 'thresholdMessages' | 'maxBytes' | 'thresholdBytes' | 'limitBytesPerPull'
+>;
+
+function sizes(options: PullOptions, limits: PullLimits): Sizes {
+  const { maxMessages, maxBytes, maxMessagesWithBytesLimit: both } = options;
+  if ([maxMessages, maxBytes, both].filter((given) => given !== undefined).length > 1) {
+    throw new InvalidArgumentError(
+      'maxBytes',
+      'give one of maxMessages, maxBytes and maxMessagesWithBytesLimit',
+    );
+  }
+  const largest = limits.maxRequestBatch || Infinity;
+  const largestBytes = limits.maxRequestMaxBytes || Infinity;
+  const messages =
+    both?.messages ?? maxMessages ?? Math.min(maxBytes ? MESSAGES_BY_BYTES : DEFAULT_MESSAGES, largest);
+  const bytes = both?.bytes ?? maxBytes ?? 0;
+  positive('maxMessages', messages);
+  if (both || maxBytes !== undefined) positive('maxBytes', bytes);
+  if (messages > largest)
+    throw new InvalidArgumentError('maxMessages', `the consumer allows ${largest} in a request`);
+  if (bytes > largestBytes)
+    throw new InvalidArgumentError('maxBytes', `the consumer allows ${largestBytes} in a request`);
+  const { thresholdMessages = Math.ceil(messages / 2), thresholdBytes = Math.ceil(bytes / 2) } = options;
+  if (options.thresholdMessages !== undefined) positive('thresholdMessages', thresholdMessages);
+  if (options.thresholdBytes !== undefined) positive('thresholdBytes', thresholdBytes);
+  if (thresholdMessages > messages) {
+    throw new InvalidArgumentError(
+      'thresholdMessages',
+      `more than the ${messages} messages that are asked for`,
+    );
+  }
+  if (thresholdBytes > bytes) {
+    throw new InvalidArgumentError('thresholdBytes', `more than the ${bytes} bytes that are asked for`);
+  }
+  return {
+    maxMessages: messages,
+    thresholdMessages,
+    maxBytes: bytes,
+    thresholdBytes,
+    limitBytesPerPull: both !== undefined,
+  };
+}

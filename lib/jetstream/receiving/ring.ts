@@ -1,0 +1,42 @@
+/** First in, first out, on a ring that grows to what it has to hold. */
+export class Ring<T> {
+  private slots: (T | undefined)[] = emptySlots(64);
+  private head = 0;
+  private count = 0;
+
+  get size(): number {
+    return this.count;
+  }
+
+  push(item: T): void {
+    if (this.count === this.slots.length) this.grow();
+    this.slots[(this.head + this.count++) & (this.slots.length - 1)] = item;
+  }
+
+  /** Takes the oldest; `undefined` where there is none. */
+  shift(): T | undefined {
+    if (this.count === 0) return undefined;
+    const item = this.slots[this.head];
+    this.slots[this.head] = undefined;
+    this.head = (this.head + 1) & (this.slots.length - 1);
+    this.count--;
+    return item;
+  }
+
+  clear(): void {
+    this.slots = emptySlots(64);
+    this.head = 0;
+    this.count = 0;
+  }
+
+  private grow(): void {
+    const grown: (T | undefined)[] = emptySlots(this.slots.length * 2);
+    for (let i = 0; i < this.count; i++) grown[i] = this.slots[(this.head + i) & (this.slots.length - 1)];
+    this.slots = grown;
+    this.head = 0;
+  }
+}
+
+function emptySlots(size: number): undefined[] {
+  return Array.from<undefined>({ length: size }).fill(undefined);
+}

@@ -1,0 +1,166 @@
+import { createInbox, type Msg } from '@nats-io/transport-node';
+import {
+  DirectAccessDisabledError,
+  InvalidArgumentError,
+  NoRespondersError,
+  RequestTimeoutError,
+} from '../../errors/index.js';
+import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
+import { statusError, validateSequence } from './message-access.js';
+import { fromDirectGet, type StoredMessage } from './stored-message.js';
+
+/** Which messages to read, in the order of the stream. */
+export type GetMessagesOptions = (
+  | {
+      /** The sequence of the first one; the next one there is, where it has none. */
+      readonly startSequence: number;
+      readonly startTime?: undefined;
+    }
+  | {
+      /** Only what was stored then or later. */
+      readonly startTime: Date;
+      readonly startSequence?: undefined;
+    }
+) & {
+  /** How many at the most. Default: all to the end of the stream. */
+  readonly batch?: number;
+  /** Only messages whose subject matches. */
+  readonly subject?: string;
+};
+
+/** As of when to read the last messages of subjects. */
+export interface GetLastMessagesOptions {
+  /** How many at the most. Default: one for each subject, 1,024 in all. */
+  readonly batch?: number;
+  /** The last ones up to this sequence. Not together with `upToTime`. */
+  readonly upToSequence?: number;
+  /** The last ones up to this time. Not together with `upToSequence`. */
+  readonly upToTime?: Date;
+}
+
+/** So many messages are under way at a time: a slow reader holds no more than these. */
+const PAGE = 1_000;
+
+/** Reads messages in pages: the next is asked for when the reader has taken the last (ADR-31). */
+export async function* getMessages(
+  api: JetStreamApi,
+  stream: string,
+  options: GetMessagesOptions,
+): AsyncGenerator<StoredMessage, void, undefined> {
+  requireOperation(api.connection, 'batch direct get');
+  const { batch = Infinity, subject } = options;
+  validateBatch(options.batch);
+  if (subject !== undefined) validateFilter(subject);
+  let start = startOf(options);
+  for (let left = batch; left > 0;) {
+    const { messages, pending } = await requestPage(api, stream, {
+      ...start,
+      batch: Math.min(left, PAGE),
+      next_by_subj: subject,
+    });
+    yield* messages;
+    const last = messages.at(-1);
+    if (!last || pending === 0) return;
+    left -= messages.length;
+    start = { seq: last.sequence + 1 };
+  }
+}
+
+/** Reads the last message of each subject that matches. */
+export async function* getLastMessages(
+  api: JetStreamApi,
+  stream: string,
+  subjects: string | readonly string[],
+  { batch, upToSequence, upToTime }: GetLastMessagesOptions,
+): AsyncGenerator<StoredMessage, void, undefined> {
+  requireOperation(api.connection, 'batch direct get');
+  const filters = typeof subjects === 'string' ? [subjects] : subjects;
+  if (filters.length === 0) throw new InvalidArgumentError('subjects', 'at least one');
+  filters.forEach(validateFilter);
+  validateBatch(batch);
+  if (upToSequence !== undefined) validateSequence(upToSequence, 'upToSequence');
+  if (upToSequence !== undefined && upToTime !== undefined) {
+    throw new InvalidArgumentError('upToTime', 'not together with upToSequence; give one of them');
+  }
+  let from: object = { up_to_seq: upToSequence, up_to_time: upToTime?.toISOString() };
+  for (let left = batch ?? Infinity; left > 0;) {
+    const page = await requestPage(api, stream, {
+      ...from,
+      multi_last: filters,
+      batch: batch === undefined ? undefined : left,
+    });
+    yield* page.messages;
+    const last = page.messages.at(-1);
+    if (!last || page.pending === 0) return;
+    left -= page.messages.length;
+    from = { seq: last.sequence + 1, up_to_seq: page.upToSequence };
+  }
+}
+
+interface Page {
+  readonly messages: readonly StoredMessage[];
+  /** How many messages would come after these. */
+  readonly pending: number;
+  /** Up to where last messages were looked for. */
+  readonly upToSequence?: number;
+}
+
+/** One request with many replies: messages, and a status that ends them. */
+function requestPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
+  const { nc, apiPrefix, timeout } = api.connection;
+  const subject = `${apiPrefix}.DIRECT.GET.${stream}`;
+  const messages: StoredMessage[] = [];
+  return new Promise<Page>((resolve, reject) => {
+    const inbox = createInbox();
+    const end = (outcome: () => void) => {
+      clearTimeout(timer);
+      subscription.unsubscribe();
+      outcome();
+    };
+    const expire = () => end(() => reject(new RequestTimeoutError(subject, timeout)));
+    const timer = setTimeout(expire, timeout);
+    const subscription = nc.subscribe(inbox, {
+      callback: (error, msg) => {
+        if (error) return end(() => reject(error));
+        const message = fromDirectGet(msg);
+        if (!message) return end(() => finish(msg));
+        messages.push(message);
+        timer.refresh();
+      },
+    });
+    const finish = (msg: Msg) => {
+      const code = msg.headers?.code;
+      const number = (header: string) => Number(msg.headers?.get(header)) || 0;
+      if (code === 204) {
+        const upToSequence = number('Nats-UpTo-Sequence') || undefined;
+        return resolve({ messages, pending: number('Nats-Num-Pending'), upToSequence });
+      }
+      if (code === 404) return resolve({ messages, pending: 0 });
+      if (code === 503) {
+        return reject(new DirectAccessDisabledError(stream, { cause: new NoRespondersError(subject) }));
+      }
+      reject(statusError(msg, stream, 'several messages'));
+    };
+    nc.publish(subject, JSON.stringify(body), { reply: inbox });
+  });
+}
+
+function startOf({ startSequence, startTime }: GetMessagesOptions): object {
+  if (startTime === undefined) {
+    validateSequence(startSequence, 'startSequence');
+    return { seq: startSequence };
+  }
+  if (startSequence !== undefined) {
+    throw new InvalidArgumentError('startTime', 'not together with startSequence; give one of them');
+  }
+  if (!(startTime instanceof Date) || Number.isNaN(startTime.getTime())) {
+    throw new InvalidArgumentError('startTime', `${String(startTime)} is not a valid Date`);
+  }
+  return { start_time: startTime.toISOString() };
+}
+
+function validateBatch(batch: number | undefined): void {
+  if (batch !== undefined && !(Number.isSafeInteger(batch) && batch > 0)) {
+    throw new InvalidArgumentError('batch', `${String(batch)} is not a positive whole number`);
+  }
+}

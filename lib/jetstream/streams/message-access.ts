@@ -1,0 +1,100 @@
+import type { Msg } from '@nats-io/transport-node';
+import {
+  InvalidApiResponseError,
+  InvalidArgumentError,
+  JetStreamApiError,
+  MessageNotFoundError,
+  NoRespondersError,
+} from '../../errors/index.js';
+import { validateFilter, type JetStreamApi } from '../api/index.js';
+import { fromApi, fromDirectGet, type StoredMessage, type WireStoredMessage } from './stored-message.js';
+
+/** Which message: the one of that sequence, the first of a subject from a sequence on, or the last of a subject. */
+export type MessageQuery =
+  { readonly sequence: number; readonly subject?: string } | { readonly lastOf: string };
+
+/**
+ * Reads one message: from any replica where `direct`, else from the stream's leader. A stream that does not allow
+ * direct gets (any more) is asked through its leader.
+ *
+ * @throws {@link MessageNotFoundError}
+ */
+export async function getMessage(
+  api: JetStreamApi,
+  stream: string,
+  query: MessageQuery,
+  direct: boolean,
+): Promise<StoredMessage> {
+  const body = request(query);
+  if (direct) {
+    const found = await getDirect(api, stream, query, body);
+    if (found) return found;
+  }
+  const { message } = await api.call<{ readonly message?: WireStoredMessage }>(
+    `STREAM.MSG.GET.${stream}`,
+    body,
+    {
+      stream,
+      message: inWords(query),
+    },
+  );
+  if (!message) throw new InvalidApiResponseError(`STREAM.MSG.GET.${stream}`, 'it has no message');
+  return fromApi(stream, message);
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function validateSequence(sequence: number, argument = 'sequence'): void {
+  if (!Number.isSafeInteger(sequence) || sequence < 1) {
+    throw new InvalidArgumentError(argument, `${String(sequence)} is not a sequence of a stream`);
+  }
+}
+
+async function getDirect(
+  api: JetStreamApi,
+  stream: string,
+  query: MessageQuery,
+  body: object,
+): Promise<StoredMessage | undefined> {
+  const subject = `${api.connection.apiPrefix}.DIRECT.GET.${stream}`;
+  // With the subject in the request's own subject, permissions can be given by subject.
+  const reply = await (
+    'lastOf' in query
+      ? api.requests.request(`${subject}.${query.lastOf}`, '', { idempotent: true })
+      : api.requests.request(subject, JSON.stringify(body), { idempotent: true })
+  ).catch((error: unknown) => {
+    if (error instanceof NoRespondersError) return undefined;
+    throw error;
+  });
+  if (!reply) return undefined;
+  const message = fromDirectGet(reply);
+  if (!message) throw statusError(reply, stream, inWords(query));
+  return message;
+}
+
+/** The error that a status in answer to a direct get stands for. */
+export function statusError(reply: Msg, stream: string, what: string): JetStreamApiError {
+  const { code = 0, description = '' } = reply.headers ?? {};
+  if (code === 404) return new MessageNotFoundError(stream, what);
+  return new JetStreamApiError(
+    { code, description },
+    `Direct get from stream "${stream}" (${what}): ${code} ${description}`,
+  );
+}
+
+function request(query: MessageQuery): object {
+  if ('lastOf' in query) {
+    validateFilter(query.lastOf);
+    return { last_by_subj: query.lastOf };
+  }
+  validateSequence(query.sequence);
+  if (query.subject === undefined) return { seq: query.sequence };
+  validateFilter(query.subject);
+  return { seq: query.sequence, next_by_subj: query.subject };
+}
+
+function inWords(query: MessageQuery): string {
+  if ('lastOf' in query) return `"${query.lastOf}"`;
+  return query.subject === undefined
+    ? `sequence ${query.sequence}`
+    : `"${query.subject}" from sequence ${query.sequence} on`;
+}

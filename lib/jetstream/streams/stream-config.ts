@@ -1,0 +1,228 @@
+import type { RawFields } from '../api/index.js';
+
+/** How a stream keeps messages. */
+export const RetentionPolicy = {
+  /** Until a limit is reached. The default. */
+  Limits: 'limits',
+  /** Until every consumer whose filter matches has acknowledged. */
+  Interest: 'interest',
+  /** Until one consumer has acknowledged. */
+  WorkQueue: 'workqueue',
+} as const;
+export type RetentionPolicy = (typeof RetentionPolicy)[keyof typeof RetentionPolicy];
+
+/** Which messages give way at a limit. */
+export const DiscardPolicy = {
+  /** The oldest. The default. */
+  Old: 'old',
+  /** The new ones: publishing is refused. */
+  New: 'new',
+} as const;
+export type DiscardPolicy = (typeof DiscardPolicy)[keyof typeof DiscardPolicy];
+
+/** Where a stream is kept. */
+export const StorageType = {
+  /** On disk. The default. */
+  File: 'file',
+  /** In the server's memory: gone with it. */
+  Memory: 'memory',
+} as const;
+export type StorageType = (typeof StorageType)[keyof typeof StorageType];
+
+/** How stored messages are compressed. */
+export const StoreCompression = {
+  /** Not at all. The default. */
+  None: 'none',
+  S2: 's2',
+} as const;
+export type StoreCompression = (typeof StoreCompression)[keyof typeof StoreCompression];
+
+/** When a stored message is flushed to disk. */
+export const PersistMode = {
+  /** Before the publisher gets its acknowledgement. */
+  Default: 'default',
+  /** Some time after: faster, and a killed server may lose what it has acknowledged. */
+  Async: 'async',
+} as const;
+export type PersistMode = (typeof PersistMode)[keyof typeof PersistMode];
+
+/** Changes subjects of one pattern into another (ADR-30 tells the functions a destination may use). */
+export interface SubjectTransform {
+  /** The subjects that are changed, with wildcards. */
+  readonly source?: string;
+  /** What they become, such as `eu.{{wildcard(1)}}`. */
+  readonly destination: string;
+  readonly raw?: RawFields;
+}
+
+/** Publishes each stored message again on another subject (ADR-28). */
+export interface Republish {
+  /** Which of the stream's subjects. Default: all. */
+  readonly source?: string;
+  /** The subject to publish on, such as `live.>`. */
+  readonly destination: string;
+  /** Without payloads. Default `false`. */
+  readonly headersOnly?: boolean;
+  readonly raw?: RawFields;
+}
+
+/** Where in a cluster a stream lives. */
+export interface Placement {
+  readonly cluster?: string;
+  /** Tags that its servers must have. */
+  readonly tags?: readonly string[];
+  readonly raw?: RawFields;
+}
+
+/** A stream in another account or domain. */
+export interface ExternalStream {
+  /** The prefix of the JetStream API there, such as `$JS.hub.API`. */
+  readonly apiPrefix: string;
+  /** The prefix of the subjects that messages are delivered on. */
+  readonly deliverPrefix?: string;
+  readonly raw?: RawFields;
+}
+
+/** A durable push consumer that was made beforehand to feed a mirror or source, with ackPolicy `flow_control` (ADR-60). */
+export interface StreamConsumerSource {
+  readonly name: string;
+  /** The consumer's `deliverSubject`. */
+  readonly deliverSubject: string;
+  readonly raw?: RawFields;
+}
+
+/** Another stream whose messages are copied into this one. */
+export interface StreamSource {
+  /** The name of the other stream. */
+  readonly name: string;
+  /** The sequence to start at. */
+  readonly startSequence?: number;
+  /** The time to start at. */
+  readonly startTime?: Date;
+  /** Only messages whose subjects match. */
+  readonly filterSubject?: string;
+  /** Filters and changes subjects; not together with `filterSubject`. nats-server 2.10. */
+  readonly subjectTransforms?: readonly SubjectTransform[];
+  /** Where the other stream is, if not in this account and domain. Not together with `domain`. */
+  readonly external?: ExternalStream;
+  /** The JetStream domain of the other stream: short for `external: { apiPrefix: '$JS.<domain>.API' }`. */
+  readonly domain?: string;
+  /** Reads through a consumer that exists already. nats-server 2.14. */
+  readonly consumer?: StreamConsumerSource;
+  readonly raw?: RawFields;
+}
+
+/** Limits and defaults for the consumers of a stream. */
+export interface StreamConsumerLimits {
+  /** In milliseconds. */
+  readonly inactiveThreshold?: number;
+  readonly maxAckPending?: number;
+  readonly raw?: RawFields;
+}
+
+/**
+ * The configuration of a stream. Durations are in milliseconds, sizes in bytes. Where a default is told, it is the
+ * server's.
+ *
+ * @see ADR-2 and https://docs.nats.io/nats-concepts/jetstream/streams
+ */
+export interface StreamConfig {
+  /** Unique in the account; no spaces, `.`, `*`, `>`, `/`, `\`. */
+  readonly name: string;
+  readonly description?: string;
+  /** What the stream listens on, wildcards included. Default: its name. Not together with `mirror`. */
+  readonly subjects?: readonly string[];
+  /** Default `limits`. */
+  readonly retention?: RetentionPolicy;
+  /** How many consumers it may have. Default -1, no limit. */
+  readonly maxConsumers?: number;
+  /** How many messages it keeps. Default -1, no limit. */
+  readonly maxMessages?: number;
+  /** How many messages it keeps of each subject. Default -1, no limit. */
+  readonly maxMessagesPerSubject?: number;
+  /** How many bytes it keeps. Default -1, no limit. */
+  readonly maxBytes?: number;
+  /** How long it keeps a message, in milliseconds. Default 0, no limit. */
+  readonly maxAge?: number;
+  /** The largest message it takes, headers included, in bytes. Default -1, the server's `max_payload`. */
+  readonly maxMessageSize?: number;
+  /** Default `old`. */
+  readonly discard?: DiscardPolicy;
+  /** With discard `new` and `maxMessagesPerSubject`: refuses new messages of a full subject. */
+  readonly discardNewPerSubject?: boolean;
+  /** Default `file`. */
+  readonly storage?: StorageType;
+  /** How many servers hold a copy, 1 to 5. Default 1. */
+  readonly replicas?: number;
+  /** Does not acknowledge what is published: the publish methods of this library then time out. Default `false`. */
+  readonly noAck?: boolean;
+  /** How long message ids are remembered, in milliseconds. Default 120,000, or `maxAge` where that is shorter. */
+  readonly duplicateWindow?: number;
+  readonly placement?: Placement;
+  /** Makes the stream a read-only copy of another. */
+  readonly mirror?: StreamSource;
+  /** Streams that this one collects from. */
+  readonly sources?: readonly StreamSource[];
+  /** Nothing more in or out, by limits or API. Cannot be undone; only by update. */
+  readonly sealed?: boolean;
+  /** Messages cannot be deleted. Cannot be undone. */
+  readonly denyDelete?: boolean;
+  /** The stream cannot be purged. Cannot be undone. */
+  readonly denyPurge?: boolean;
+  /** Takes messages with a `Nats-Rollup` header, which replace all before them. */
+  readonly allowRollup?: boolean;
+  /** Messages may be read from any replica (ADR-31). Default `false`. */
+  readonly allowDirect?: boolean;
+  /** For a mirror: it answers direct reads for its origin. */
+  readonly mirrorDirect?: boolean;
+  readonly republish?: Republish;
+  /** Default `none`. nats-server 2.10. */
+  readonly compression?: StoreCompression;
+  /** The sequence of the first message. Only on creation. nats-server 2.10. */
+  readonly firstSequence?: number;
+  /** Changes subjects before messages are stored. nats-server 2.10. */
+  readonly subjectTransform?: SubjectTransform;
+  /** nats-server 2.10. */
+  readonly consumerLimits?: StreamConsumerLimits;
+  /** Pairs of the application; keys that begin with `_nats` are the server's. nats-server 2.10. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Messages may carry a time to live of their own. Cannot be switched off. nats-server 2.11. */
+  readonly allowMessageTtl?: boolean;
+  /** Leaves a marker for this long, in milliseconds, where limits remove the last message of a subject. nats-server 2.11. */
+  readonly subjectDeleteMarkerTtl?: number;
+  /** Makes every subject a counter (ADR-49). Only on creation. nats-server 2.12. */
+  readonly allowMessageCounter?: boolean;
+  /** Takes atomic batches (ADR-50). nats-server 2.12. */
+  readonly allowAtomicPublish?: boolean;
+  /** Takes messages with a schedule (ADR-51). nats-server 2.12. */
+  readonly allowMessageSchedules?: boolean;
+  /** Default `default`. Only on creation. nats-server 2.12. */
+  readonly persistMode?: PersistMode;
+  /** Takes fast-ingest batches. nats-server 2.14. */
+  readonly allowBatchPublish?: boolean;
+  /** Server fields that this version does not know, under the server's own names. */
+  readonly raw?: RawFields;
+}
+
+/** A configuration as the server reports it: what always has a value has one here. */
+export type StoredStreamConfig = StreamConfig &
+  Required<
+    Pick<
+      StreamConfig,
+      | 'retention'
+      | 'maxConsumers'
+      | 'maxMessages'
+      | 'maxMessagesPerSubject'
+      | 'maxBytes'
+      | 'maxAge'
+      | 'discard'
+      | 'storage'
+      | 'replicas'
+      | 'sealed'
+      | 'denyDelete'
+      | 'denyPurge'
+      | 'allowRollup'
+      | 'allowDirect'
+      | 'mirrorDirect'
+    >
+  >;

@@ -1,0 +1,245 @@
+import { InvalidArgumentError } from '../../errors/index.js';
+import { validateFilter, type JetStreamApi } from '../api/index.js';
+import {
+  Consumers,
+  OrderedConsumer,
+  type Consumer,
+  type ConsumerConfig,
+  type ConsumerInfo,
+  type ConsumerPause,
+  type ConsumerReset,
+  type OrderedConsumerConfig,
+  type PushConsumer,
+  type PushConsumerConfig,
+} from '../consumers/index.js';
+import {
+  getLastMessages,
+  getMessages,
+  type GetLastMessagesOptions,
+  type GetMessagesOptions,
+} from './batch-get.js';
+import { getMessage, validateSequence } from './message-access.js';
+import type { StoredMessage } from './stored-message.js';
+import { streamInfo, type StreamInfoOptions } from './stream-api.js';
+import type { StreamInfo } from './stream-info.js';
+
+/** What to remove; all messages where nothing is given. */
+export interface PurgeOptions {
+  /** Only messages whose subject matches. */
+  readonly subject?: string;
+  /** Only messages before this sequence. Not together with `keep`. */
+  readonly sequence?: number;
+  /** All but this many, the newest. Not together with `sequence`. */
+  readonly keep?: number;
+}
+
+/** A stream: its messages and its consumers. */
+export class Stream {
+  private known: StreamInfo;
+  private readonly consumers: Consumers;
+
+  /** @internal Made by `JetStreamService`. */
+  constructor(
+    private readonly api: JetStreamApi,
+    info: StreamInfo,
+  ) {
+    this.known = info;
+    this.consumers = new Consumers(api);
+  }
+
+  get name(): string {
+    return this.known.config.name;
+  }
+
+  /** What the server last said, without asking it again. Never has the counts of subjects. */
+  get cachedInfo(): StreamInfo {
+    return this.known;
+  }
+
+  /**
+   * Asks the server for configuration and state.
+   *
+   * @throws {@link StreamNotFoundError} where it is gone
+   */
+  async info(options: StreamInfoOptions = {}): Promise<StreamInfo> {
+    const info = await streamInfo(this.api, this.name, options);
+    // Kept without the subjects: there may be millions.
+    this.known = { ...info, state: { ...info.state, subjects: undefined } };
+    return info;
+  }
+
+  /**
+   * Removes messages, all where no option is given. Cannot be undone.
+   *
+   * @returns how many were removed
+   */
+  async purge({ subject, sequence, keep }: PurgeOptions = {}): Promise<number> {
+    if (subject !== undefined) validateFilter(subject);
+    if (sequence !== undefined) validateSequence(sequence);
+    if (keep !== undefined && !(Number.isSafeInteger(keep) && keep >= 0)) {
+      throw new InvalidArgumentError('keep', `${String(keep)} is not a number of messages`);
+    }
+    if (sequence !== undefined && keep !== undefined) {
+      throw new InvalidArgumentError('keep', 'not together with sequence; give one of them');
+    }
+    const body = { filter: subject, seq: sequence, keep };
+    const { purged } = await this.api.call<{ readonly purged: number }>(`STREAM.PURGE.${this.name}`, body, {
+      stream: this.name,
+    });
+    return purged;
+  }
+
+  /**
+   * Reads the message of a sequence; with `subject`, the first one of that subject (wildcards allowed) at or after it.
+   * From any replica where the stream allows direct access, else from its leader.
+   *
+   * @throws {@link MessageNotFoundError}
+   */
+  getMessage(sequence: number, { subject }: { readonly subject?: string } = {}): Promise<StoredMessage> {
+    return getMessage(this.api, this.name, { sequence, subject }, this.isDirect);
+  }
+
+  /**
+   * Reads the last message of a subject, wildcards allowed. From any replica where the stream allows direct access,
+   * else from its leader.
+   *
+   * @throws {@link MessageNotFoundError}
+   */
+  getLastMessage(subject: string): Promise<StoredMessage> {
+    return getMessage(this.api, this.name, { lastOf: subject }, this.isDirect);
+  }
+
+  /**
+   * Reads messages in the order of the stream. They are asked for in pages, the next one when the last has been read.
+   * Needs `allowDirect` and nats-server 2.11 (ADR-31).
+   *
+   * @throws {@link UnsupportedServerFeatureError}, {@link DirectAccessDisabledError}
+   */
+  getMessages(options: GetMessagesOptions): AsyncIterable<StoredMessage> {
+    return getMessages(this.api, this.name, options);
+  }
+
+  /**
+   * Reads the last message of each subject that matches one of the filters, at one moment of the stream.
+   * Needs `allowDirect` and nats-server 2.11 (ADR-31). The server refuses more than 1,024 matching subjects.
+   *
+   * @throws {@link UnsupportedServerFeatureError}, {@link DirectAccessDisabledError}
+   */
+  getLastMessages(
+    subjects: string | readonly string[],
+    options: GetLastMessagesOptions = {},
+  ): AsyncIterable<StoredMessage> {
+    return getLastMessages(this.api, this.name, subjects, options);
+  }
+
+  /**
+   * Deletes a message: it is marked as deleted, not overwritten.
+   *
+   * @throws {@link MessageNotFoundError}
+   */
+  deleteMessage(sequence: number): Promise<void> {
+    return this.remove(sequence, true);
+  }
+
+  /**
+   * Deletes a message and overwrites it with random data, which takes longer.
+   *
+   * @throws {@link MessageNotFoundError}
+   */
+  secureDeleteMessage(sequence: number): Promise<void> {
+    return this.remove(sequence, false);
+  }
+
+  /** As {@link JetStreamService.createConsumer}. */
+  createConsumer(config: ConsumerConfig): Promise<Consumer> {
+    return this.consumers.putPull(this.name, config, 'create');
+  }
+
+  /** As {@link JetStreamService.updateConsumer}. */
+  updateConsumer(config: ConsumerConfig): Promise<Consumer> {
+    return this.consumers.putPull(this.name, config, 'update');
+  }
+
+  /** As {@link JetStreamService.createOrUpdateConsumer}. */
+  createOrUpdateConsumer(config: ConsumerConfig): Promise<Consumer> {
+    return this.consumers.putPull(this.name, config, '');
+  }
+
+  /** As {@link JetStreamService.consumer}. */
+  consumer(name: string): Promise<Consumer> {
+    return this.consumers.pull(this.name, name);
+  }
+
+  /** As {@link JetStreamService.createPushConsumer}. */
+  createPushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
+    return this.consumers.putPush(this.name, config, 'create');
+  }
+
+  /** As {@link JetStreamService.updatePushConsumer}. */
+  updatePushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
+    return this.consumers.putPush(this.name, config, 'update');
+  }
+
+  /** As {@link JetStreamService.createOrUpdatePushConsumer}. */
+  createOrUpdatePushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
+    return this.consumers.putPush(this.name, config, '');
+  }
+
+  /** As {@link JetStreamService.pushConsumer}. */
+  pushConsumer(name: string): Promise<PushConsumer> {
+    return this.consumers.push(this.name, name);
+  }
+
+  /** As {@link JetStreamService.orderedConsumer}. */
+  orderedConsumer(config: OrderedConsumerConfig = {}): Promise<OrderedConsumer> {
+    return OrderedConsumer.create(this.api, this.name, config);
+  }
+
+  /** As {@link JetStreamService.deleteConsumer}. */
+  deleteConsumer(name: string): Promise<void> {
+    return this.consumers.delete(this.name, name);
+  }
+
+  /** As {@link JetStreamService.pauseConsumer}. */
+  pauseConsumer(name: string, until: Date): Promise<ConsumerPause> {
+    return this.consumers.pause(this.name, name, until);
+  }
+
+  /** As {@link JetStreamService.resumeConsumer}. */
+  resumeConsumer(name: string): Promise<ConsumerPause> {
+    return this.consumers.pause(this.name, name, undefined);
+  }
+
+  /** As {@link JetStreamService.unpinConsumer}. */
+  unpinConsumer(name: string, group: string): Promise<void> {
+    return this.consumers.unpin(this.name, name, group);
+  }
+
+  /** As {@link JetStreamService.resetConsumer}. */
+  resetConsumer(name: string, { sequence }: { readonly sequence?: number } = {}): Promise<ConsumerReset> {
+    return this.consumers.reset(this.name, name, sequence);
+  }
+
+  /** As {@link JetStreamService.listConsumers}. */
+  listConsumers(): AsyncIterable<ConsumerInfo> {
+    return this.consumers.list(this.name);
+  }
+
+  /** As {@link JetStreamService.consumerNames}. */
+  consumerNames(): AsyncIterable<string> {
+    return this.consumers.names(this.name);
+  }
+
+  private get isDirect(): boolean {
+    return this.known.config.allowDirect;
+  }
+
+  private async remove(seq: number, noErase: boolean): Promise<void> {
+    validateSequence(seq);
+    await this.api.call(
+      `STREAM.MSG.DELETE.${this.name}`,
+      { seq, no_erase: noErase },
+      { stream: this.name, message: `sequence ${seq}` },
+    );
+  }
+}

@@ -1,0 +1,68 @@
+import { InvalidApiResponseError, StreamNotFoundError } from '../../errors/index.js';
+import { validateFilter, validateStreamName, type JetStreamApi } from '../api/index.js';
+import { streamInfo } from './stream-api.js';
+import type { StreamConfig } from './stream-config.js';
+import { encodeStreamConfig } from './stream-config.wire.js';
+import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream-info.js';
+import { Stream } from './stream.js';
+
+/** Which streams to list. */
+export interface StreamListOptions {
+  /** Only streams that listen on this subject, or on one that it matches. */
+  readonly subject?: string;
+}
+
+/** The operations on the streams of an account: what `JetStreamService` offers is done here. */
+export class Streams {
+  constructor(private readonly api: JetStreamApi) {}
+
+  async put(operation: 'CREATE' | 'UPDATE', config: StreamConfig): Promise<Stream> {
+    const wire = encodeStreamConfig(config, this.api.connection);
+    const info = await this.api.call<WireStreamInfo>(`STREAM.${operation}.${config.name}`, wire, {
+      stream: config.name,
+    });
+    if (!info.config)
+      throw new InvalidApiResponseError(`STREAM.${operation}.${config.name}`, 'no configuration');
+    return new Stream(this.api, decodeStreamInfo(info));
+  }
+
+  async createOrUpdate(config: StreamConfig): Promise<Stream> {
+    try {
+      return await this.put('UPDATE', config);
+    } catch (error) {
+      if (!(error instanceof StreamNotFoundError)) throw error;
+      return this.put('CREATE', config);
+    }
+  }
+
+  async get(name: string): Promise<Stream> {
+    return new Stream(this.api, await streamInfo(this.api, name));
+  }
+
+  async delete(name: string): Promise<void> {
+    validateStreamName(name);
+    await this.api.call(`STREAM.DELETE.${name}`, undefined, { stream: name });
+  }
+
+  async *list({ subject }: StreamListOptions): AsyncGenerator<StreamInfo, void, undefined> {
+    if (subject !== undefined) validateFilter(subject);
+    const items = (page: WirePage<WireStreamInfo>) => page.streams;
+    for await (const info of this.api.pages('STREAM.LIST', { subject }, items)) yield decodeStreamInfo(info);
+  }
+
+  async *names({ subject }: StreamListOptions): AsyncGenerator<string, void, undefined> {
+    if (subject !== undefined) validateFilter(subject);
+    const items = (page: WirePage<string>) => page.streams;
+    yield* this.api.pages('STREAM.NAMES', { subject }, items);
+  }
+
+  async nameBySubject(subject: string): Promise<string> {
+    for await (const name of this.names({ subject })) return name;
+    throw new StreamNotFoundError({ subject });
+  }
+}
+
+interface WirePage<T> {
+  readonly total?: number;
+  readonly streams?: readonly T[] | null;
+}

@@ -1,0 +1,253 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { JetStreamConnection } from '../../lib/connection/index.js';
+import { StreamNotFoundError, UnsupportedServerFeatureError } from '../../lib/errors/index.js';
+import { JetStreamApi } from '../../lib/jetstream/api/index.js';
+import {
+  OrderedPush,
+  type OrderedPushConfig,
+  type OrderedPushOwner,
+} from '../../lib/jetstream/ordered-push/index.js';
+import { Requests } from '../../lib/requests/index.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
+
+describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let nc: NatsConnection;
+  let jsm: JetStreamManager;
+  let api: JetStreamApi;
+  const pushes: OrderedPush[] = [];
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+  });
+  afterAll(() => server.stop());
+
+  beforeEach(async () => {
+    nc = await connect({ servers: server.url, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
+    jsm = await jetstreamManager(nc);
+    const connection = new JetStreamConnection('default', nc);
+    api = new JetStreamApi(connection, new Requests(connection));
+    await jsm.streams.add({ name: 'S', subjects: ['s.>'] });
+  });
+  afterEach(async () => {
+    for (const push of pushes.splice(0)) push.stop();
+    await jsm.streams.delete('S').catch(() => undefined);
+    await nc.close();
+  });
+
+  async function start(config: Partial<OrderedPushConfig> = {}, owner: Partial<OrderedPushOwner> = {}) {
+    const received: number[] = [];
+    const texts: string[] = [];
+    const events: string[] = [];
+    const push = new OrderedPush(
+      api,
+      { stream: 'S', ...config },
+      {
+        onMessage(message, sequence) {
+          received.push(sequence);
+          texts.push(message.text());
+        },
+        onStart: ({ pending, restarted }) => events.push(`start ${pending}${restarted ? ' restarted' : ''}`),
+        onIdle: () => events.push('idle'),
+        onReset: (reason) => events.push(reason),
+        onError: (error) => events.push(`error ${error.name}`),
+        ...owner,
+      },
+    );
+    pushes.push(push);
+    await push.start();
+    return { push, received, texts, events };
+  }
+
+  async function publish(count: number, from = 1) {
+    const js = jetstream(nc);
+    for (let i = from; i < from + count; i++) await js.publish(`s.${i % 10}`, `${i}`);
+  }
+
+  const consumers = async () => (await jsm.consumers.list('S').next()).length;
+
+  it('delivers what is stored and what follows, in order', async () => {
+    await publish(50);
+    const { received, texts, events } = await start();
+    await publish(50, 51);
+    await vi.waitFor(() => expect(received).toHaveLength(100));
+    expect(received).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    expect(texts[99]).toBe('100');
+    expect(events[0]).toBe('start 50');
+  });
+
+  it('filters, takes the last of each subject, only new ones, headers only, from a sequence', async () => {
+    await publish(30);
+    const one = await start({ filterSubjects: ['s.1'] });
+    const last = await start({ start: { policy: 'last_per_subject' }, filterSubjects: ['s.>'] });
+    const fresh = await start({ start: { policy: 'new' } });
+    const headers = await start({ headersOnly: true });
+    const from = await start({ start: { startSequence: 29 } });
+    await publish(1, 31);
+    await vi.waitFor(() => {
+      expect(one.received).toEqual([1, 11, 21, 31]);
+      expect(last.received).toEqual([21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
+      expect(fresh.received).toEqual([31]);
+      expect(headers.received).toHaveLength(31);
+      expect(from.received).toEqual([29, 30, 31]);
+    });
+    expect(headers.texts.join('')).toBe('');
+  });
+
+  it.skipIf(version === '2.9')('takes several filters', async () => {
+    await publish(20);
+    const { received } = await start({ filterSubjects: ['s.1', 's.2'] });
+    await vi.waitFor(() => expect(received).toEqual([1, 2, 11, 12]));
+  });
+
+  it.runIf(version === '2.9')('refuses several filters where the server is too old', async () => {
+    await expect(start({ filterSubjects: ['s.1', 's.2'] })).rejects.toThrow(UnsupportedServerFeatureError);
+  });
+
+  it('refuses a stream that does not exist and leaves nothing behind', async () => {
+    const failing = start({ stream: 'MISSING' });
+    await expect(failing).rejects.toThrow(StreamNotFoundError);
+    await expect(failing).rejects.toThrow('MISSING');
+  });
+
+  it('deletes its consumer when stopped, and delivers nothing more', async () => {
+    const { push, received } = await start();
+    expect(await consumers()).toBe(1);
+    push.stop();
+    push.stop();
+    await publish(3);
+    await vi.waitFor(async () => expect(await consumers()).toBe(0));
+    expect(received).toEqual([]);
+  });
+
+  it('goes on after a lost consumer, without a gap and without a repeat', async () => {
+    const { received, events } = await start({ heartbeat: 100 });
+    await publish(10);
+    await vi.waitFor(() => expect(received).toHaveLength(10));
+    const [{ name }] = await jsm.consumers.list('S').next();
+    await jsm.consumers.delete('S', name);
+    await publish(10, 11);
+    await vi.waitFor(() => expect(received).toEqual(Array.from({ length: 20 }, (_, i) => i + 1)));
+    expect(events).toContain('silence');
+  });
+
+  it('goes on after a server restart, though nothing had come before', async () => {
+    const { received, events } = await start({ start: { policy: 'new' }, filterSubjects: ['s.5'] });
+    await publish(4);
+    await server.restart();
+    await vi.waitFor(() => expect(events).toContain('reconnected'));
+    await publish(16, 5);
+    await vi.waitFor(() => expect(received).toEqual([5, 15]));
+    expect(events).toContain('reconnected');
+  });
+
+  it('delivers each message once while the server is restarted again and again', async () => {
+    const { received } = await start();
+    const publisher = await connect({
+      servers: server.url,
+      reconnectTimeWait: 20,
+      maxReconnectAttempts: -1,
+    });
+    const js = jetstream(publisher);
+    const done = new AbortController();
+    let published = 0;
+    const publishing = (async () => {
+      while (!done.signal.aborted) {
+        await js
+          .publish('s.x', 'x', { timeout: 1_000 })
+          .then(() => published++)
+          .catch(() => undefined);
+      }
+    })();
+    for (let i = 0; i < 2; i++) {
+      const before = published;
+      await vi.waitFor(() => expect(published).toBeGreaterThan(before + 200), { timeout: 10_000 });
+      await server.restart();
+    }
+    const before = published;
+    await vi.waitFor(() => expect(published).toBeGreaterThan(before + 200), { timeout: 10_000 });
+    done.abort();
+    await publishing;
+    await publisher.close();
+    const { state } = await jsm.streams.info('S');
+    await vi.waitFor(() => expect(received).toHaveLength(state.last_seq));
+    expect(received).toEqual(Array.from({ length: state.last_seq }, (_, i) => i + 1));
+  });
+
+  it('starts anew where the stream was made again and ends before what was delivered', async () => {
+    const { received, events } = await start({ heartbeat: 100 });
+    await publish(10);
+    await vi.waitFor(() => expect(received).toHaveLength(10));
+    await jsm.streams.delete('S');
+    await jsm.streams.add({ name: 'S', subjects: ['s.>'] });
+    await publish(3);
+    await vi.waitFor(() => expect(received).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3]));
+    expect(events).toContain('start 3 restarted');
+  });
+
+  it('starts anew where the stream is another one of the same name', async () => {
+    const { created } = await jsm.streams.info('S');
+    const { received, events } = await start({ heartbeat: 100, streamCreated: new Date(created) });
+    await publish(2);
+    await vi.waitFor(() => expect(received).toHaveLength(2));
+    await jsm.streams.delete('S');
+    await jsm.streams.add({ name: 'S', subjects: ['s.>'] });
+    await publish(3);
+    await vi.waitFor(() => expect(received).toEqual([1, 2, 1, 2, 3]));
+    expect(events).toContain('start 3 restarted');
+  });
+
+  it('reports a deleted stream once, and ends', async () => {
+    const { events } = await start({ heartbeat: 100 });
+    await jsm.streams.delete('S');
+    await vi.waitFor(() => expect(events).toContain('error StreamNotFoundError'));
+    expect(events.filter((event) => event.startsWith('error'))).toHaveLength(1);
+  });
+
+  it('reports a closed connection once, and ends', async () => {
+    const { events } = await start();
+    await nc.close();
+    await vi.waitFor(() => expect(events).toContain('error ConnectionClosedError'));
+    nc = await connect({ servers: server.url });
+    jsm = await jetstreamManager(nc);
+  });
+
+  it('reports what the owner throws, and ends', async () => {
+    const errors: Error[] = [];
+    await publish(2);
+    await start(
+      {},
+      {
+        onMessage() {
+          throw new TypeError('no');
+        },
+        onError: (error) => errors.push(error),
+      },
+    );
+    await vi.waitFor(() => expect(errors).toEqual([new TypeError('no')]));
+    await nc.flush();
+  });
+
+  it('says when there is nothing left to deliver', async () => {
+    const { events } = await start({ heartbeat: 100 });
+    await vi.waitFor(() => expect(events).toContain('idle'));
+  });
+
+  it('makes the server wait while paused, and loses nothing', async () => {
+    const payload = new Uint8Array(512 * 1024);
+    const js = jetstream(nc);
+    const count = 40;
+    for (let i = 0; i < count; i++) await js.publish('s.big', payload);
+    const { push, received, events } = await start({ heartbeat: 100 });
+    push.pause();
+    // Two silent heartbeats while stalled would reset it; a heartbeat says that the server is stalled.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const whilePaused = received.length;
+    expect(whilePaused).toBeLessThan(count / 2);
+    expect(events).toEqual([`start ${count}`]);
+    push.resume();
+    await vi.waitFor(() => expect(received).toEqual(Array.from({ length: count }, (_, i) => i + 1)));
+  });
+});

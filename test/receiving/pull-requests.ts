@@ -1,0 +1,32 @@
+import { connect } from '@nats-io/transport-node';
+
+/** A pull request as the server gets it. */
+export interface WirePullRequest {
+  readonly batch: number;
+  readonly expires?: number;
+  readonly idle_heartbeat?: number;
+  readonly max_bytes?: number;
+  readonly group?: string;
+  readonly id?: string;
+}
+
+/** Listens to the pull requests of a consumer, through a connection of its own. */
+export async function pullRequests(
+  servers: string,
+  stream: string,
+  consumer: string,
+): Promise<{ stop(): Promise<WirePullRequest[]> }> {
+  const nc = await connect({ servers });
+  const requests: WirePullRequest[] = [];
+  nc.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, {
+    callback: (_error, msg) => void requests.push(msg.json<WirePullRequest>()),
+  });
+  await nc.flush();
+  return {
+    async stop() {
+      await nc.flush();
+      await nc.close();
+      return requests;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { jsonCodec } from '../../lib/codecs/index.js';
+import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
+import { JetStreamService } from '../../lib/jetstream/index.js';
+import { Requests } from '../../lib/requests/index.js';
+
+/** A `JetStreamService` over a connection of its own. */
+export class ConnectedJetStream implements AsyncDisposable {
+  readonly jetstream: JetStreamService;
+  private names = 0;
+
+  private constructor(
+    readonly nc: NatsConnection,
+    options: JetStreamOptions,
+  ) {
+    const connection = new JetStreamConnection('default', nc, options);
+    this.jetstream = new JetStreamService(connection, new Requests(connection), {
+      codec: jsonCodec,
+      publish: {},
+    });
+  }
+
+  static async connect(
+    servers: string | readonly string[],
+    options: JetStreamOptions = {},
+  ): Promise<ConnectedJetStream> {
+    const nc = await connect({ servers: [servers].flat(), reconnectTimeWait: 50, maxReconnectAttempts: -1 });
+    return new ConnectedJetStream(nc, options);
+  }
+
+  /** A name that no other stream of this connection has. */
+  uniqueName(): string {
+    return `S${++this.names}`;
+  }
+
+  /** Publishes so many small messages, one after the other. */
+  async publish(subject: string, count: number, data: string | Uint8Array = 'x'): Promise<void> {
+    for (let i = 0; i < count; i++) await this.jetstream.publish(subject, data);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.jetstream.requests.close();
+    await this.nc.close();
+  }
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const result: T[] = [];
+  for await (const item of items) result.push(item);
+  return result;
+}
