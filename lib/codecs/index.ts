@@ -1,3 +1,6 @@
+export * from './bytes.codec.js';
 export * from './codec.js';
 export * from './json.codec.js';
+export * from './select-codec.js';
+export * from './text.codec.js';
 export { utf8 } from './utf8.js';

@@ -11,6 +11,6 @@ export const jsonCodec: Codec = {
   },
   decode(data) {
     if (data.length === 0) return undefined;
-    return JSON.parse(utf8(data));
+    return JSON.parse(utf8(data)) as unknown;
   },
 };

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, ExternalContextCreator, ModulesContainer } from '@nestjs/core';
 import { HandlerCompiler } from './compile/index.js';
-import { HandlerExplorer } from './discovery/index.js';
+import { HandlerConfigurationError, HandlerExplorer } from './discovery/index.js';
 import { HandlerConnection } from './handler-connection.js';
 import { HandlerPlanner, type ConsumerPlan, type HandlerPlans, type KvWatchPlan } from './planning/index.js';
 import { ConsumerHandler, KvWatchHandler, messageSource, type HandlerRunner } from './running/index.js';
@@ -53,7 +53,18 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       ...consumers.map((plan) => this.consumer(plan, compiler, acks)),
       ...watches.map((plan) => this.watch(plan, compiler)),
     ];
-    await Promise.all(this.runners.map((runner) => runner.start()));
+    const started = await Promise.allSettled(this.runners.map((runner) => runner.start()));
+    const problems = started.flatMap((outcome, i) => {
+      if (outcome.status === 'fulfilled') return [];
+      const { reason } = outcome as { readonly reason: unknown };
+      return [
+        {
+          handler: this.runners[i].handler,
+          problem: reason instanceof Error ? reason.message : String(reason),
+        },
+      ];
+    });
+    if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
 
   private consumer(

@@ -51,7 +51,12 @@ export class ChunkDownload {
     const { names } = catalog;
     this.push = new OrderedPush(
       api,
-      { stream: names.stream, filterSubjects: [names.chunks(info.nuid)], namePrefix: 'object' },
+      {
+        stream: names.stream,
+        filterSubjects: [names.chunks(info.nuid)],
+        heartbeat: HEARTBEAT,
+        namePrefix: 'object',
+      },
       {
         onMessage: ({ data }) => this.receive(data),
         onStart: (started) => this.compareCount(started),
@@ -164,3 +169,6 @@ export class ChunkDownload {
     }
   }
 }
+
+// Idle heartbeats tell that chunks are missing; nobody wants to wait for that as long as for changes of a stream.
+const HEARTBEAT = 1_000;

@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { NatsServerStartError } from './errors.js';
 
 /**
  * Where ports are taken from: below those that systems give to outgoing connections (from 32,768 or higher),
@@ -8,6 +11,11 @@ import { createServer, type Server } from 'node:net';
  */
 const FIRST_PORT = 10_000;
 const LAST_PORT = 32_000;
+
+/** How often a start is tried when a port that was free has been taken. */
+const ATTEMPTS = 10;
+/** How long to wait between two tries, in milliseconds. */
+const RETRY_DELAY = 20;
 
 /** Finds `count` loopback ports that nobody listens on. Another process may take one before it is used. */
 export async function findFreePorts(count: number): Promise<number[]> {
@@ -29,6 +37,25 @@ export async function findFreePorts(count: number): Promise<number[]> {
       }),
     );
   }
+}
+
+/** Starts something again as long as it fails because a port that was free has been taken. */
+export async function retryWhilePortIsTaken<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isPortTaken(error)) {
+        throw error;
+      }
+      await sleep(RETRY_DELAY);
+    }
+  }
+}
+
+/** Whether a start failed because a port was taken, in the words of Unix or of Windows. */
+function isPortTaken(error: unknown): boolean {
+  return error instanceof NatsServerStartError && /address already in use|Only one usage of/.test(error.log);
 }
 
 async function listen(port: number): Promise<Server | undefined> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { NatsServerStartError } from './errors.js';
-import { findFreePorts } from './free-ports.js';
+import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { monitor } from './monitoring.js';
 import type { NatsTestServer, NatsTestServerOptions } from './nats-test-server.js';
 import { toConfigText } from './server-config.js';
@@ -94,6 +94,22 @@ export async function startCluster(
   if (!Number.isInteger(size) || size < 2) {
     throw new TypeError(`A cluster has two servers or more, not ${size}`);
   }
+  return retryWhilePortIsTaken(async () => {
+    const cluster = new NatsTestCluster(await startServers(size, options, startServer));
+    await cluster.ready().catch(async (error: unknown) => {
+      await cluster.stop();
+      throw error;
+    });
+    return cluster;
+  });
+}
+
+/** Starts the servers of a cluster, which know each other's ports from the start. None is left when one fails. */
+async function startServers(
+  size: number,
+  options: NatsTestClusterOptions,
+  startServer: (options: NatsTestServerOptions) => Promise<NatsTestServer>,
+): Promise<NatsTestServer[]> {
   const ports = await findFreePorts(size);
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
   const starts = await Promise.allSettled(
@@ -102,21 +118,13 @@ export async function startCluster(
       return startServer({ ...options, config: toConfigText({ cluster }) + toConfigText(options.config) });
     }),
   );
-  const cluster = new NatsTestCluster(
-    starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : [])),
-  );
-  try {
-    for (const start of starts) {
-      if (start.status === 'rejected') {
-        throw start.reason;
-      }
-    }
-    await cluster.ready();
-    return cluster;
-  } catch (error) {
-    await cluster.stop();
-    throw error;
+  const servers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+  const failure = starts.find((start) => start.status === 'rejected');
+  if (failure !== undefined) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw failure.reason;
   }
+  return servers;
 }
 
 /** What is used of a server's page on its JetStream. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { NatsServerStartError } from './errors.js';
-import { findFreePorts } from './free-ports.js';
+import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { monitor } from './monitoring.js';
 import { startCluster, type NatsTestCluster, type NatsTestClusterOptions } from './nats-test-cluster.js';
 import { findServerBinary } from './server-binary.js';
@@ -16,9 +16,6 @@ import { ServerProcess } from './server-process.js';
 const START_TIMEOUT = 30_000;
 /** How often a starting server is asked whether it is ready, in milliseconds. */
 const READY_POLL = 2;
-/** How often a start is tried when a port that was free has been taken, and how long to wait in between, in ms. */
-const PORT_ATTEMPTS = 10;
-const PORT_RETRY_DELAY = 20;
 
 /** Options of {@link NatsTestServer.start}. */
 export interface NatsTestServerOptions {
@@ -246,23 +243,4 @@ export class NatsTestServer implements AsyncDisposable {
   private get logFile(): string {
     return join(this.folder, 'server.log');
   }
-}
-
-/** Starts a server again as long as it fails because a port that was free has been taken. */
-async function retryWhilePortIsTaken<T>(start: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await start();
-    } catch (error) {
-      if (attempt === PORT_ATTEMPTS || !isPortTaken(error)) {
-        throw error;
-      }
-      await sleep(PORT_RETRY_DELAY);
-    }
-  }
-}
-
-/** Whether a start failed because a port was taken, in the words of Unix or of Windows. */
-function isPortTaken(error: unknown): boolean {
-  return error instanceof NatsServerStartError && /address already in use|Only one usage of/.test(error.log);
 }

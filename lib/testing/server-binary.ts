@@ -126,13 +126,13 @@ async function fetchServer(
 
 async function findOnPath(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const name = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server';
-  for (const folder of (env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name);
-    const executable = await access(path, constants.X_OK).then(
-      () => folder !== '',
+  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  for (const path of folders.map((folder) => join(folder, name))) {
+    const isExecutable = await access(path, constants.X_OK).then(
+      () => true,
       () => false,
     );
-    if (executable) {
+    if (isExecutable) {
       return path;
     }
   }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { StreamNotFoundError } from '../../errors/index.js';
+import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import { handlerName } from '../compile/index.js';
 import {
   HandlerConfigurationError,
@@ -41,6 +41,7 @@ export class HandlerPlanner {
     const watches = handlers.filter(isKvWatch).flatMap((definition) => this.planWatch(definition));
     this.checkDurables(consumers);
     await this.checkStreams(consumers);
+    await this.checkBuckets(watches);
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
     return { consumers, watches };
   }
@@ -117,6 +118,20 @@ export class HandlerPlanner {
         if (found === undefined || found.some((subject) => subjectsOverlap(subject, filter))) continue;
         this.report(plan.handler, [
           `stream "${plan.stream}" has no subject that "${filter}" could match; it listens on ${found.join(', ')}`,
+        ]);
+      }
+    }
+  }
+
+  private async checkBuckets(plans: readonly KvWatchPlan[]): Promise<void> {
+    for (const { handler, connection, definition } of plans) {
+      const { bucket } = definition.metadata;
+      try {
+        await connection.keyValue.open(bucket);
+      } catch (error) {
+        if (!(error instanceof BucketNotFoundError)) throw error;
+        this.report(handler, [
+          `there is no bucket "${bucket}": declare it in JetStreamModule.forFeature({ keyValues: [...] }) or create it`,
         ]);
       }
     }

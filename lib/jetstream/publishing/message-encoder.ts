@@ -35,7 +35,7 @@ export class MessageEncoder {
   encode(message: OutgoingMessage, options: MessageOptions): EncodedMessage {
     const { subject } = message;
     assertPublishSubject(subject);
-    if (options.ttl !== undefined || options.schedule !== undefined) this.requireFeatures(options);
+    if (options.ttl !== undefined || options.schedule || options.expect) this.requireFeatures(options);
     const data = encodePayload(message.data, options.codec ?? this.codec);
     const messageId =
       options.messageId ?? ((options.idempotent ?? this.idempotent) ? this.ids.next() : undefined);
@@ -47,7 +47,11 @@ export class MessageEncoder {
     return { subject, data, headers, messageId };
   }
 
-  private requireFeatures({ ttl, schedule }: MessageOptions): void {
+  private requireFeatures({ ttl, schedule, expect }: MessageOptions): void {
+    // Older servers would take the header for another one and check the message's own subject.
+    if (expect?.lastSubjectSequenceSubject !== undefined) {
+      this.connection.require('The publish option expect.lastSubjectSequenceSubject', '2.11.0');
+    }
     if (ttl !== undefined) this.connection.require('The publish option ttl', '2.11.0');
     if (schedule === undefined) return;
     this.connection.require('The publish option schedule', '2.12.0');

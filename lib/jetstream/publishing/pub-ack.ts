@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { utf8 } from '../../codecs/index.js';
 import { InvalidPubAckError, type ApiErrorBody, type PublishRefusedError } from '../../errors/index.js';
 import { publishError } from './publish-error.js';
 
@@ -68,10 +68,10 @@ export class PubAckReader {
 
   private readWhole(data: Uint8Array, subject: string): PubAck {
     const ack = parsePubAck(data, subject);
-    const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
-    const prefix = /^(\{.*"seq":)\d+\}$/s.exec(text)?.[1];
-    if (prefix !== undefined && !ack.duplicate && ack.value === undefined && ack.batchId === undefined) {
-      this.prefix = data.slice(0, prefix.length);
+    // Only what ends with the sequence: not duplicates, counters and batches.
+    const end = /"seq":(\d+\})$/.exec(utf8(data))?.[1];
+    if (end !== undefined) {
+      this.prefix = data.slice(0, data.length - end.length);
       this.stream = ack.stream;
       this.domain = ack.domain;
     }
@@ -106,7 +106,7 @@ export function refusalIn(data: Uint8Array, subject: string): PublishRefusedErro
 
 function parse(data: Uint8Array, subject: string): WireAck {
   try {
-    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.length).toString('utf8')) as WireAck;
+    return JSON.parse(utf8(data)) as WireAck;
   } catch (cause) {
     throw new InvalidPubAckError(subject, 'it is not JSON', { cause });
   }

@@ -22,7 +22,10 @@ export interface PublishExpectations {
   readonly lastSequence?: number;
   /** The sequence of the subject's last message, 0 where it must have none. Else {@link WrongLastSequenceError}. */
   readonly lastSubjectSequence?: number;
-  /** The subject that `lastSubjectSequence` is about, where it is not the message's own; may have wildcards. */
+  /**
+   * The subject that `lastSubjectSequence` is about, where it is not the message's own; may have wildcards
+   * (nats-server 2.11).
+   */
   readonly lastSubjectSequenceSubject?: string;
   /** The id of the stream's last message. Else {@link WrongLastMessageIdError}. */
   readonly lastMessageId?: string;

@@ -1,0 +1,174 @@
+import { Injectable } from '@nestjs/common';
+import {
+  HandlerConfigurationError,
+  JsConsumer,
+  KvWatch,
+  type JsConsumerOptions,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApplication } from '../support/application.js';
+
+describe('mistakes in the configuration of handlers', () => {
+  let server: NatsTestServer;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+
+  /** Starts an application whose boot must fail, and tells what was wrong. */
+  async function problemsOf(...providers: (new () => object)[]): Promise<string[]> {
+    const boot = startApplication(server.url, {
+      feature: { streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' }] },
+      providers,
+    });
+    const error: unknown = await boot.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof HandlerConfigurationError)) throw new Error(`no such error: ${String(error)}`);
+    const lines = error.problems.map(({ handler, problem }) => `${handler}: ${problem}`);
+    // All of them are in the one message that stops the boot.
+    for (const line of lines) expect(error.message).toContain(line);
+    return lines;
+  }
+
+  it('are all listed in one error, each with class and method', async () => {
+    @Injectable()
+    class Billing {
+      @JsConsumer({ stream: 'ORDRES', durable: 'a' })
+      misspelt(): void {}
+
+      @JsConsumer({ stream: 'ORDERS', durable: 'b', filterSubjects: ['orders.created', 'invoices.*'] })
+      uncovered(): void {}
+
+      @JsConsumer({ stream: 'ORDERS', durable: 'c', connection: 'analytics' })
+      elsewhere(): void {}
+
+      @JsConsumer({ stream: 'ORDERS', durable: 'd', ackWait: '30s' as unknown as number })
+      inWords(): void {}
+    }
+    @Injectable()
+    class Audit {
+      @JsConsumer({ stream: 'ORDERS', durable: 'audit', filterSubjects: 'orders.created' })
+      created(): void {}
+
+      @JsConsumer({ stream: 'ORDERS', durable: 'audit', filterSubjects: 'orders.cancelled' })
+      cancelled(): void {}
+
+      @JsConsumer({ stream: 'ORDERS', durable: 'static' })
+      static shared(): void {}
+    }
+    expect((await problemsOf(Billing, Audit)).sort()).toEqual([
+      expect.stringMatching(
+        /^Audit\.cancelled: shares the durable "audit" of stream "ORDERS" with Audit\.created, with different options/,
+      ),
+      expect.stringMatching(/^Audit\.shared: a handler cannot be a static method/),
+      expect.stringMatching(/^Billing\.elsewhere: there is no connection "analytics": .* "default"/),
+      expect.stringMatching(
+        /^Billing\.inWords: ackWait must be a number of milliseconds, 100 or more; it is "30s"/,
+      ),
+      expect.stringMatching(/^Billing\.misspelt: there is no stream "ORDRES"/),
+      expect.stringMatching(
+        /^Billing\.uncovered: stream "ORDERS" has no subject that "invoices\.\*" could match; it listens on orders\.>/,
+      ),
+    ]);
+  });
+
+  const wrong: readonly [string, Partial<Record<keyof JsConsumerOptions, unknown>>, RegExp][] = [
+    ['a stream with a dot', { stream: 'OR.DERS' }, /stream must be a name/],
+    ['a durable with a space', { durable: 'my consumer' }, /durable must be a name/],
+    ['an empty filter', { filterSubjects: [''] }, /filterSubjects must be a subject/],
+    ['no concurrency', { concurrency: 0 }, /concurrency must be a whole number, 1 or more; it is 0/],
+    ['half a concurrency', { concurrency: 1.5 }, /concurrency must be a whole number/],
+    ['an ackWait that is too short', { ackWait: 5 }, /ackWait must be .* 100 or more; it is 5/],
+    ['an unknown ackMode', { ackMode: 'later' }, /ackMode must be one of "auto", "confirmed", "manual"/],
+    ['a maxDeliver of nothing', { retry: { maxDeliver: 0 } }, /retry\.maxDeliver must be a whole number/],
+    [
+      'a backoff in words',
+      { retry: { backoff: [100, 'soon'] } },
+      /retry\.backoff\[1\] must be .* it is "soon"/,
+    ],
+    ['an empty backoff', { retry: { backoff: [] } }, /retry\.backoff must be a list of milliseconds/],
+    ['two names', { name: 'a', durable: 'b' }, /name and durable must be the same/],
+  ];
+
+  it.each(wrong)('%s', async (_, options, words) => {
+    @Injectable()
+    class Handler {
+      @JsConsumer({ stream: 'ORDERS', ...options } as JsConsumerOptions)
+      handle(): void {}
+    }
+    const problems = await problemsOf(Handler);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/^Handler\.handle: /);
+    expect(problems[0]).toMatch(words);
+  });
+
+  it('two handlers on one durable with the same options would still take messages from each other', async () => {
+    @Injectable()
+    class First {
+      @JsConsumer({ stream: 'ORDERS', durable: 'same' })
+      handle(): void {}
+    }
+    @Injectable()
+    class Second {
+      @JsConsumer({ stream: 'ORDERS', durable: 'same' })
+      handle(): void {}
+    }
+    expect(await problemsOf(First, Second)).toEqual([
+      expect.stringMatching(
+        /^Second\.handle: shares the durable "same" of stream "ORDERS" with First\.handle: each message/,
+      ),
+    ]);
+  });
+
+  it('a watch of a bucket that cannot be, or that contradicts itself', async () => {
+    @Injectable()
+    class Watches {
+      @KvWatch('pro.files')
+      dotted(): void {}
+
+      @KvWatch('profiles', { includeHistory: true, updatesOnly: true })
+      contradictory(): void {}
+    }
+    expect((await problemsOf(Watches)).sort()).toEqual([
+      expect.stringMatching(/^Watches\.contradictory: includeHistory and updatesOnly exclude each other/),
+      expect.stringMatching(/^Watches\.dotted: bucket must be a name/),
+    ]);
+  });
+
+  it('a watch of a bucket that does not exist', async () => {
+    @Injectable()
+    class Watches {
+      @KvWatch('nowhere')
+      handle(): void {}
+    }
+    expect(await problemsOf(Watches)).toEqual([
+      expect.stringMatching(
+        /^Watches\.handle: there is no bucket "nowhere": declare it in JetStreamModule\.forFeature/,
+      ),
+    ]);
+  });
+
+  it('an option that an existing consumer cannot change', async () => {
+    @Injectable()
+    class Before {
+      @JsConsumer({ stream: 'ORDERS', durable: 'fixed', deliverPolicy: 'new' })
+      handle(): void {}
+    }
+    @Injectable()
+    class After {
+      @JsConsumer({ stream: 'ORDERS', durable: 'fixed', deliverPolicy: 'all' })
+      handle(): void {}
+    }
+    const feature = { streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' as const }] };
+    await (await startApplication(server.url, { feature, providers: [Before] }))[Symbol.asyncDispose]();
+    expect(await problemsOf(After)).toEqual([
+      expect.stringMatching(
+        /^After\.handle: Consumer "fixed" of stream "ORDERS" is not as declared \(deliverPolicy: "new" → "all"\): these options cannot change/,
+      ),
+    ]);
+  });
+});

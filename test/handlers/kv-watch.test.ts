@@ -1,0 +1,151 @@
+import { Injectable, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { getKeyValueToken, KvContext, KvWatch, type KeyValue } from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+interface Profile {
+  readonly name: string;
+}
+
+const seen: unknown[] = [];
+
+class OnlyPuts implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    return context.switchToRpc().getContext<KvContext>().operation === 'PUT';
+  }
+}
+
+@Injectable()
+class Profiles {
+  @KvWatch('profiles', { keys: 'sue.*' })
+  onProfile(@Payload() profile: Profile | null, @Ctx() context: KvContext): void {
+    seen.push([context.key, profile, context.operation, context.revision, context.initial]);
+  }
+}
+
+describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let serial = 0;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    seen.length = 0;
+  });
+
+  const feature = { keyValues: [{ bucket: 'profiles', storage: 'memory' as const, history: 5 }] };
+
+  it('delivers what the bucket holds first, then each change, deletions as null', async () => {
+    await using application = await startApplication(server.url, { feature });
+    const profiles = application.app.get<KeyValue<Profile>>(getKeyValueToken('profiles'));
+    await profiles.put('sue.home', { name: 'Sue' });
+    await profiles.put('tom.home', { name: 'Tom' });
+    await using watching = await startApplication(server.url, { feature, providers: [Profiles] });
+    await eventually(
+      () => seen.length,
+      (n) => n === 1,
+    );
+    await profiles.put('sue.work', { name: 'S.' });
+    await profiles.delete('sue.home');
+    await eventually(
+      () => seen.length,
+      (n) => n === 3,
+    );
+    expect(seen).toEqual([
+      ['sue.home', { name: 'Sue' }, 'PUT', 1, true],
+      ['sue.work', { name: 'S.' }, 'PUT', 3, false],
+      ['sue.home', null, 'DEL', 4, false],
+    ]);
+    expect(watching.logs.of('log', 'KvWatch')).toEqual(['Profiles.onProfile watches bucket "profiles"']);
+  });
+
+  it('calls again what failed, in order, and goes on after what keeps failing', async () => {
+    let failures = 0;
+    @Injectable()
+    class Failing {
+      @KvWatch(`failing_${++serial}`)
+      async onEntry(@Payload() value: number): Promise<void> {
+        await Promise.resolve();
+        if (value === 1 && ++failures < 3) throw new Error('not yet');
+        seen.push(value);
+      }
+    }
+    const bucket = `failing_${serial}`;
+    await using application = await startApplication(server.url, {
+      feature: { keyValues: [{ bucket, storage: 'memory' }] },
+      providers: [Failing],
+    });
+    const values = application.app.get<KeyValue<number>>(getKeyValueToken(bucket));
+    await values.put('a', 1);
+    await values.put('b', 2);
+    await eventually(
+      () => seen.length,
+      (n) => n === 2,
+    );
+    expect(seen).toEqual([1, 2]);
+    expect(application.logs.of('warn', 'KvWatch')).toHaveLength(2);
+    expect(application.logs.of('warn', 'KvWatch')[0]).toMatch(
+      /Failing\.onEntry: the entry "a" .*revision 1.*not yet/,
+    );
+  });
+
+  it('a value that is no JSON is reported once, the others come', async () => {
+    @Injectable()
+    class Plain {
+      @KvWatch(`plain_${++serial}`)
+      onEntry(@Payload() value: unknown): void {
+        seen.push(value);
+      }
+    }
+    const bucket = `plain_${serial}`;
+    await using application = await startApplication(server.url, {
+      feature: { keyValues: [{ bucket, storage: 'memory' }] },
+      providers: [Plain],
+    });
+    const values = application.app.get<KeyValue>(getKeyValueToken(bucket));
+    await values.put('a', Buffer.from('{ not json'));
+    await values.put('b', 2);
+    await eventually(
+      () => seen.length,
+      (n) => n === 1,
+    );
+    expect(seen).toEqual([2]);
+    expect(application.logs.of('error', 'KvWatch')).toEqual([
+      expect.stringMatching(/Plain\.onEntry: the entry "a" .*cannot be decoded/),
+    ]);
+  });
+
+  it('goes through guards as any handler, and survives a restart of the server', async () => {
+    @Injectable()
+    class Guarded {
+      @UseGuards(OnlyPuts)
+      @KvWatch(`guarded_${++serial}`)
+      onEntry(@Payload() value: unknown): void {
+        seen.push(value);
+      }
+    }
+    const bucket = `guarded_${serial}`;
+    await using application = await startApplication(server.url, {
+      feature: { keyValues: [{ bucket }] },
+      providers: [Guarded],
+    });
+    const values = application.app.get<KeyValue>(getKeyValueToken(bucket));
+    await values.put('a', 1);
+    await eventually(
+      () => seen.length,
+      (n) => n === 1,
+    );
+    await server.restart();
+    await values.put('a', 2);
+    await eventually(
+      () => seen.length,
+      (n) => n === 2,
+    );
+    expect(seen).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+const handled: number[] = [];
+
+@Injectable()
+class Tasks {
+  @JsConsumer({ stream: 'TASKS', durable: 'worker' })
+  onTask(@Payload() id: number): void {
+    handled.push(id);
+  }
+}
+
+describe('a handler recovers', () => {
+  let server: NatsTestServer;
+  const feature = { streams: [{ name: 'TASKS', subjects: ['tasks'] }] };
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    handled.length = 0;
+  });
+
+  it('when its consumer is deleted: made anew, and what it missed comes', async () => {
+    await using application = await startApplication(server.url, { feature, providers: [Tasks] });
+    const jetstream = application.app.get(JetStreamService);
+    await jetstream.publish('tasks', 1);
+    await eventually(
+      () => handled.length,
+      (n) => n === 1,
+    );
+    const stream = await jetstream.stream('TASKS');
+    await stream.deleteConsumer('worker');
+    await stream.purge();
+    await jetstream.publish('tasks', 2);
+    await eventually(
+      () => handled.length,
+      (n) => n === 2,
+    );
+    expect(handled).toEqual([1, 2]);
+    expect(application.logs.of('error', 'JsConsumer')).toEqual([
+      expect.stringContaining('Tasks.onTask: Consumer "worker" of stream "TASKS" was deleted'),
+    ]);
+    expect(application.logs.of('log', 'JsConsumer').at(-1)).toBe(
+      'Tasks.onTask consumes "worker" of stream "TASKS" again',
+    );
+    await stream.purge();
+  });
+
+  it('when its stream is deleted: waits for it with backoff', async () => {
+    await using application = await startApplication(server.url, { feature, providers: [Tasks] });
+    const jetstream = application.app.get(JetStreamService);
+    await jetstream.deleteStream('TASKS');
+    await eventually(
+      () => application.logs.of('warn', 'JsConsumer'),
+      (warnings) => warnings.some((warning) => warning.includes('no consumer yet, next try in')),
+    );
+    await jetstream.createStream(feature.streams[0]);
+    await jetstream.publish('tasks', 1);
+    await eventually(
+      () => handled.length,
+      (n) => n === 1,
+    );
+    await jetstream.deleteStream('TASKS');
+  });
+
+  it('when the server is restarted, gently or not: what was not settled comes again', async () => {
+    await using application = await startApplication(server.url, { feature, providers: [Tasks] });
+    const jetstream = application.app.get(JetStreamService);
+    for (let id = 1; id <= 10; id++) {
+      if (id === 4) await server.restart();
+      if (id === 8) {
+        await server.kill();
+        await server.restart();
+      }
+      await jetstream.publish('tasks', id);
+    }
+    await eventually(
+      () => [...new Set(handled)].sort((a, b) => a - b),
+      (ids) => ids.length === 10,
+    );
+    expect(application.logs.of('log', 'NatsConnection').some((line) => line.includes('reconnected'))).toBe(
+      true,
+    );
+    await jetstream.deleteStream('TASKS');
+  });
+});

@@ -1,0 +1,135 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+describe('at shutdown', () => {
+  let server: NatsTestServer;
+  let serial = 0;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+
+  /** The state of a handler's consumer, asked for by another application. */
+  async function consumerState(
+    stream: string,
+  ): Promise<{ unsettled: number; pending: number; redelivered: number }> {
+    await using observer = await startApplication(server.url, {});
+    const consumer = await observer.app.get(JetStreamService).consumer(stream, 'worker');
+    const { numAckPending, numPending, numRedelivered } = await consumer.info();
+    return { unsettled: numAckPending, pending: numPending, redelivered: numRedelivered };
+  }
+
+  it('handlers in flight finish and are acknowledged, what waits is given back at once', async () => {
+    const stream = `TASKS_${++serial}`;
+    const started: number[] = [];
+    const finished: number[] = [];
+    @Injectable()
+    class Tasks {
+      @JsConsumer({ stream, durable: 'worker', concurrency: 2 })
+      async onTask(@Payload() id: number): Promise<void> {
+        started.push(id);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        finished.push(id);
+      }
+    }
+    const feature = {
+      streams: [{ name: stream, subjects: [`tasks.${serial}`], storage: 'memory' as const }],
+    };
+    const application = await startApplication(server.url, { feature, providers: [Tasks] });
+    const jetstream = application.app.get(JetStreamService);
+    for (let id = 1; id <= 10; id++) await jetstream.publish(`tasks.${serial}`, id);
+    await eventually(
+      () => started.length,
+      (n) => n >= 2,
+    );
+    await application.app.close();
+    expect(finished).toEqual(started);
+
+    const { unsettled, pending } = await consumerState(stream);
+    // All but the finished ones are still there: given back, or never delivered.
+    expect(unsettled + pending).toBe(10 - finished.length);
+
+    await using _ = await startApplication(server.url, { feature, providers: [Tasks] });
+    await eventually(
+      () => finished.length,
+      (n) => n === 10,
+    );
+    expect([...finished].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('a handler that does not end within shutdownTimeout gives its message back', async () => {
+    const stream = `TASKS_${++serial}`;
+    let begun = false;
+    @Injectable()
+    class Tasks {
+      @JsConsumer({ stream, durable: 'worker' })
+      onTask(): Promise<never> {
+        begun = true;
+        return new Promise(() => undefined);
+      }
+    }
+    const application = await startApplication(server.url, {
+      options: { shutdownTimeout: 200 },
+      feature: { streams: [{ name: stream, subjects: [`tasks.${serial}`], storage: 'memory' }] },
+      providers: [Tasks],
+    });
+    await application.app.get(JetStreamService).publish(`tasks.${serial}`, 1);
+    await eventually(() => begun, Boolean);
+    const closing = Date.now();
+    await application.app.close();
+    expect(Date.now() - closing).toBeLessThan(2_000);
+    expect(application.logs.of('warn', 'JsConsumer')).toEqual([
+      'Tasks.onTask: 1 messages unfinished after 200 ms were given back',
+    ]);
+    await using observer = await startApplication(server.url, {});
+    const consumer = await observer.app.get(JetStreamService).consumer(stream, 'worker');
+    const message = await consumer.next({ maxWait: 2_000 });
+    expect(message?.metadata.deliveryCount).toBe(2);
+    message?.ack();
+  });
+
+  it('handlers start after everything else has started, and stop before anything else does', async () => {
+    const stream = `TASKS_${++serial}`;
+    const events: string[] = [];
+    @Injectable()
+    class Database implements OnApplicationBootstrap, OnModuleDestroy {
+      open = false;
+      async onApplicationBootstrap(): Promise<void> {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        this.open = true;
+      }
+      onModuleDestroy(): void {
+        this.open = false;
+      }
+    }
+    @Injectable()
+    class Tasks {
+      constructor(private readonly database: Database) {}
+
+      @JsConsumer({ stream, durable: 'worker' })
+      async onTask(@Payload() id: number): Promise<void> {
+        events.push(`${id} begins ${this.database.open ? 'open' : 'closed'}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        events.push(`${id} ends ${this.database.open ? 'open' : 'closed'}`);
+      }
+    }
+    const feature = {
+      streams: [{ name: stream, subjects: [`tasks.${serial}`], storage: 'memory' as const }],
+    };
+    await using first = await startApplication(server.url, { feature });
+    await first.app.get(JetStreamService).publish(`tasks.${serial}`, 1);
+    const application = await startApplication(server.url, { feature, providers: [Tasks, Database] });
+    await eventually(
+      () => events.length,
+      (n) => n === 1,
+    );
+    await application.app.close();
+    expect(events).toEqual(['1 begins open', '1 ends open']);
+  });
+});
