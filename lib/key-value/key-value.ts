@@ -35,8 +35,8 @@ export interface KeyValuePurgeOptions extends KeyValueDeleteOptions {
 /** What becomes of a value that is created. */
 export interface KeyValueCreateOptions {
   /**
-   * Removes the value after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`. Default: it
-   * stays. nats-server 2.11.
+   * Removes the value after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`; where it keeps
+   * a history, the server raises a shorter ttl to that. Default: the value stays. nats-server 2.11.
    */
   readonly ttl?: number;
 }

@@ -8,6 +8,7 @@ import {
   toFetchRequest,
   toNoWaitRequest,
   toPullLoopOptions,
+  VerifiedLoop,
   type Consumption,
   type FetchOptions,
   type MessageHandler,
@@ -93,6 +94,9 @@ export class Consumer extends ConsumerHandle {
     const { connection, requests } = this.api;
     const loopOptions = toPullLoopOptions(options, this.cachedInfo.config, connection);
     if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
-    return (owner) => new PullLoop(connection, requests, this.stream, this.name, loopOptions, owner);
+    const { stream, consumer } = this.names;
+    const open: OpenLoop = (owner) =>
+      new PullLoop(connection, requests, stream, consumer, loopOptions, owner);
+    return (owner) => new VerifiedLoop(open, owner, this.names, () => this.info());
   }
 }

@@ -17,8 +17,9 @@ export class PushConsumer extends ConsumerHandle {
 
   /**
    * Hands messages to a handler, one at a time and in order. Flow control and the queue group are those of the
-   * consumer's configuration. Missed heartbeats and new leaders are reported to `onError`, and delivery goes on when
-   * the server does.
+   * consumer's configuration. Missed heartbeats are reported to `onError`, and delivery goes on when the server does;
+   * where the consumer turns out to be deleted, it ends with {@link ConsumerDeletedError}. Without `idleHeartbeat` in
+   * the consumer's configuration neither is noticed.
    *
    * @throws {@link ConsumerAlreadyConsumingError} where this handle is consuming
    * @throws {@link ConnectionClosedError}
@@ -30,7 +31,8 @@ export class PushConsumer extends ConsumerHandle {
     if (deliverSubject === undefined) throw new NotAPushConsumerError(this.stream, this.name);
     if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
     const delivery = { subject: deliverSubject, group: deliverGroup, idleHeartbeat };
-    const consumption = new PushConsumption(this.api, this.names, delivery, handler, options);
+    const find = () => this.info();
+    const consumption = new PushConsumption(this.api, this.names, delivery, handler, options, find);
     this.consuming = true;
     void consumption.closed.then(() => (this.consuming = false));
     return consumption;

@@ -9,3 +9,4 @@ export * from './pull-options.js';
 export * from './pull-status.js';
 export * from './push-consumption.js';
 export type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+export { VerifiedLoop } from './verified-loop.js';

@@ -12,6 +12,7 @@ import { InOrder } from './in-order.js';
 import { pullStatus } from './pull-status.js';
 import type { ReceivingFrom } from './receive-loop.js';
 import { report } from './report.js';
+import { isGone } from './verified-loop.js';
 
 /** How a push consumer's messages are handled. */
 export interface PushConsumeOptions {
@@ -53,6 +54,8 @@ export class PushConsumption implements Consumption {
     private readonly delivery: PushDelivery,
     private readonly handler: MessageHandler,
     private readonly options: PushConsumeOptions,
+    /** Asks the server for the consumer. */
+    private readonly find: () => Promise<unknown>,
   ) {
     const { connection } = api;
     this.closed = new Promise((resolve) => (this.close = resolve));
@@ -107,15 +110,14 @@ export class PushConsumption implements Consumption {
   }
 
   private receiveStatus(code: number, description: string, msg: Msg): void {
-    if (code === 100) {
-      // A flow-control request has a reply subject; a heartbeat names one where the server waits for such a reply.
-      const answer = msg.reply || msg.headers?.get('Nats-Consumer-Stalled');
-      if (answer) this.api.connection.nc.publish(answer);
-      return;
-    }
-    const error = toPullError(this.from.stream, this.from.consumer, code, description);
-    if (error instanceof ConsumerDeletedError) this.end(error);
-    else report(this.options.onError, error);
+    if (code !== 100)
+      return report(
+        this.options.onError,
+        toPullError(this.from.stream, this.from.consumer, code, description),
+      );
+    // A flow-control request has a reply subject; a heartbeat names one where the server waits for such a reply.
+    const answer = msg.reply || msg.headers?.get('Nats-Consumer-Stalled');
+    if (answer) this.api.connection.nc.publish(answer);
   }
 
   private checkSilence(): void {
@@ -123,8 +125,15 @@ export class PushConsumption implements Consumption {
     if (this.silent) {
       const { stream, consumer } = this.from;
       report(this.options.onError, new NoHeartbeatError(stream, consumer, this.delivery.idleHeartbeat));
+      void this.verify();
     }
     this.silent = true;
+  }
+
+  /** A deleted push consumer just falls silent. */
+  private async verify(): Promise<void> {
+    const { stream, consumer } = this.from;
+    if (await isGone(this.find)) this.end(new ConsumerDeletedError(stream, consumer));
   }
 
   private end(error: Error | undefined): void {

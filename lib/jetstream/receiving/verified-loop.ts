@@ -1,0 +1,81 @@
+import {
+  ConsumerDeletedError,
+  ConsumerNotFoundError,
+  NoHeartbeatError,
+  PullRequestRejectedError,
+  StreamNotFoundError,
+} from '../../errors/index.js';
+import type { PullLoopOwner } from './pull-loop.js';
+import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+
+/**
+ * A loop that ends when its consumer turns out to be gone. The server says so only to the requests that wait at that
+ * moment; later ones meet silence, or nobody who listens, and then the consumer is looked for.
+ */
+export class VerifiedLoop implements ReceiveLoop {
+  private readonly loop: ReceiveLoop;
+  private verifying = false;
+  private ended = false;
+
+  constructor(
+    open: OpenLoop,
+    private readonly owner: PullLoopOwner,
+    private readonly from: ReceivingFrom,
+    /** Asks the server for the consumer. */
+    private readonly find: () => Promise<unknown>,
+  ) {
+    this.loop = open({
+      onMessage: (message) => owner.onMessage(message),
+      onError: (error) => {
+        owner.onError(error);
+        if (mayBeGone(error)) void this.verify();
+      },
+      onEnd: (error) => this.end(error),
+      window: owner.window && (() => owner.window?.() ?? 0),
+    });
+  }
+
+  release(messages: number, bytes?: number): void {
+    this.loop.release(messages, bytes);
+  }
+
+  stop(): void {
+    this.loop.stop();
+  }
+
+  drain(): Promise<void> {
+    return this.loop.drain();
+  }
+
+  private async verify(): Promise<void> {
+    if (this.verifying) return;
+    this.verifying = true;
+    const gone = await isGone(this.find);
+    this.verifying = false;
+    if (!gone || this.ended) return;
+    this.end(new ConsumerDeletedError(this.from.stream, this.from.consumer));
+    this.loop.stop();
+  }
+
+  private end(error: Error | undefined): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.owner.onEnd(error);
+  }
+}
+
+/** Whether the server says that there is no such consumer. That it does not answer says nothing. */
+export async function isGone(find: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await find();
+    return false;
+  } catch (error) {
+    return error instanceof ConsumerNotFoundError || error instanceof StreamNotFoundError;
+  }
+}
+
+function mayBeGone(error: Error): boolean {
+  return (
+    error instanceof NoHeartbeatError || (error instanceof PullRequestRejectedError && error.status === 503)
+  );
+}
