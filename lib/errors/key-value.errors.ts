@@ -121,3 +121,39 @@ export class KeyTtlDisabledError extends JetStreamApiError {
     );
   }
 }
+
+/** What was waited for will not come: the watch was stopped. */
+export class WatchStoppedError extends JetStreamError {
+  constructor(readonly bucket: string) {
+    super(`The watch of bucket "${bucket}" is stopped: watch it again to go on.`);
+  }
+}
+
+/** A lock is held by somebody else, and was for as long as was to be waited. */
+export class LockNotObtainedError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    readonly key: string,
+    /** Who holds it, as far as is known. */
+    readonly holder: string | undefined,
+    /** How long it was waited for, in milliseconds. */
+    readonly waited: number,
+  ) {
+    super(
+      `Lock "${key}" in bucket "${bucket}" is held by ${holder === undefined ? 'somebody else' : `"${holder}"`} ` +
+        `and was not released within ${waited} ms.`,
+    );
+  }
+}
+
+/** A lock could not be renewed in time, or was taken away: its holder must stop what it protects. */
+export class LockLostError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    readonly key: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Lock "${key}" in bucket "${bucket}" is lost: ${problem}.`, options);
+  }
+}

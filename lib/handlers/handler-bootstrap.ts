@@ -1,23 +1,40 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { DiscoveryService, ExternalContextCreator, ModulesContainer } from '@nestjs/core';
-import { HandlerCompiler } from './compile/index.js';
-import { HandlerConfigurationError, HandlerExplorer } from './discovery/index.js';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { DiscoveryService, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { HandlerCompiler, handlerName, type HandlerSource } from './compile/index.js';
+import { EventContext } from './context/index.js';
+import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
+import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import { HandlerConnection } from './handler-connection.js';
-import { HandlerPlanner, type ConsumerPlan, type HandlerPlans, type KvWatchPlan } from './planning/index.js';
-import { ConsumerHandler, KvWatchHandler, messageSource, type HandlerRunner } from './running/index.js';
+import { Handlers, type RegisteredHandler } from './handlers.service.js';
+import { HandlerPlanner, OptionsResolver, type ConsumerPlan, type HandlerPlans } from './planning/index.js';
+import {
+  ConsumerHandler,
+  coreMessageSource,
+  kvEntrySource,
+  kvWatchSource,
+  MessageRunnerFactory,
+  objectEntrySource,
+  objectWatchSource,
+  SubscriptionHandler,
+  WatchHandler,
+  type HandlerRunner,
+} from './running/index.js';
 import { AckInterceptor, DeadLetterPublisher } from './settlement/index.js';
 
-/** Finds, checks and starts the handlers of an application, and stops them again. */
+/** Finds, checks and starts the handlers of an application. */
 @Injectable()
-export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy {
-  private runners: readonly HandlerRunner[] = [];
-  private shutdownTimeout = 0;
+export class HandlerBootstrap implements OnApplicationBootstrap {
+  private readonly compiler: HandlerCompiler;
 
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
-    @Inject(ExternalContextCreator) private readonly external: ExternalContextCreator,
+    @Inject(ExternalContextCreator) external: ExternalContextCreator,
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(Handlers) private readonly handlers: Handlers,
+    @Inject(JetStreamEvents) private readonly events: JetStreamEvents,
     @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
+    this.compiler = new HandlerCompiler(external);
     startLastAndStopFirst(modules);
   }
 
@@ -25,19 +42,17 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     const connections = this.connections();
     try {
       const findings = new HandlerExplorer(this.discovery).explore();
-      const plans = await new HandlerPlanner(connections).plan(findings);
-      this.shutdownTimeout = Math.max(0, ...[...connections.values()].map((each) => each.shutdownTimeout));
-      await this.start(plans);
+      const options = new OptionsResolver(this.moduleRef, connections);
+      const plans = await new HandlerPlanner(connections, options).plan(findings);
+      this.tellOfConnections(connections);
+      for (const definition of plans.events) this.listen(definition);
+      await this.start(await this.runners(plans));
     } catch (error) {
       // A boot that fails must not keep the process alive through open connections.
-      await Promise.allSettled(this.runners.map((runner) => runner.stop(0)));
+      await this.handlers.stopAll(0);
       await Promise.allSettled([...connections.values()].map((each) => each.jetstream.connection.drain()));
       throw error;
     }
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await Promise.all(this.runners.map((runner) => runner.stop(this.shutdownTimeout)));
   }
 
   private connections(): ReadonlyMap<string, HandlerConnection> {
@@ -46,59 +61,91 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     return new Map(connections.map((connection) => [connection.name, connection]));
   }
 
-  private async start({ consumers, watches }: HandlerPlans): Promise<void> {
-    const compiler = new HandlerCompiler(this.external);
-    const acks = await this.ackInterceptors(consumers);
-    this.runners = [
-      ...consumers.map((plan) => this.consumer(plan, compiler, acks)),
-      ...watches.map((plan) => this.watch(plan, compiler)),
+  private async runners(plans: HandlerPlans): Promise<RegisteredHandler[]> {
+    const factories = await this.factories(plans.consumers);
+    const { compiler } = this;
+    const register = (runner: HandlerRunner, { shutdownTimeout }: HandlerConnection): RegisteredHandler => ({
+      runner,
+      shutdownTimeout,
+    });
+    return [
+      ...plans.consumers.map((plan) => {
+        const factory = factories.get(plan.connection);
+        const runner = new ConsumerHandler(
+          plan,
+          (consumer, onCircuit) => {
+            if (!factory) throw new Error(`no factory for connection "${plan.connection.name}"`);
+            return factory.create(plan, consumer, onCircuit);
+          },
+          this.events,
+        );
+        return register(runner, plan.connection);
+      }),
+      ...plans.kvWatches.map((plan) => {
+        const handler = compiler.compile(plan.definition, kvEntrySource);
+        return register(new WatchHandler(kvWatchSource(plan), handler), plan.connection);
+      }),
+      ...plans.objectWatches.map((plan) => {
+        const handler = compiler.compile(plan.definition, objectEntrySource);
+        return register(new WatchHandler(objectWatchSource(plan), handler), plan.connection);
+      }),
+      ...plans.subscriptions.map((plan) => {
+        const handler = compiler.compile(plan.definition, coreMessageSource(plan.connection));
+        return register(new SubscriptionHandler(plan, handler), plan.connection);
+      }),
     ];
-    const started = await Promise.allSettled(this.runners.map((runner) => runner.start()));
-    const problems = started.flatMap((outcome, i) => {
+  }
+
+  /** One a connection; its dead-letter stream is made where some handler wants it. */
+  private async factories(
+    plans: readonly ConsumerPlan[],
+  ): Promise<Map<HandlerConnection, MessageRunnerFactory>> {
+    const factories = new Map<HandlerConnection, MessageRunnerFactory>();
+    for (const connection of new Set(plans.map((plan) => plan.connection))) {
+      const deadLetters = new DeadLetterPublisher(connection.jetstream);
+      const wanted = plans.some(
+        (plan) => plan.connection === connection && plan.methods.some(({ policy }) => policy.deadLetter),
+      );
+      if (wanted) await deadLetters.provision(connection.provisioning);
+      const ack = new AckInterceptor(deadLetters);
+      factories.set(connection, new MessageRunnerFactory(this.compiler, ack, (next) => next));
+    }
+    return factories;
+  }
+
+  private async start(handlers: readonly RegisteredHandler[]): Promise<void> {
+    const outcomes = await this.handlers.startAll(handlers);
+    const problems = outcomes.flatMap((outcome, i) => {
       if (outcome.status === 'fulfilled') return [];
       const { reason } = outcome as { readonly reason: unknown };
-      return [
-        {
-          handler: this.runners[i].handler,
-          problem: reason instanceof Error ? reason.message : String(reason),
-        },
-      ];
+      const problem = reason instanceof Error ? reason.message : String(reason);
+      return [{ handler: handlers[i].runner.state.handler, problem }];
     });
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
 
-  private consumer(
-    plan: ConsumerPlan,
-    compiler: HandlerCompiler,
-    acks: ReadonlyMap<HandlerConnection, AckInterceptor>,
-  ): HandlerRunner {
-    const { definition, connection } = plan;
-    const ack = acks.get(connection) ?? new AckInterceptor(new DeadLetterPublisher(connection.jetstream));
-    return new ConsumerHandler(
-      plan,
-      (policy) => compiler.compile(definition, messageSource(connection.codec, policy)),
-      ack,
-    );
+  private listen(definition: EventDefinition): void {
+    const handler = this.compiler.compile(definition, eventSource);
+    this.events.listen(definition.metadata.types, handlerName(definition), handler);
   }
 
-  private watch(plan: KvWatchPlan, compiler: HandlerCompiler): HandlerRunner {
-    return new KvWatchHandler(plan, compiler);
-  }
-
-  /** One a connection; its dead-letter stream is made where some handler wants it. */
-  private async ackInterceptors(
-    plans: readonly ConsumerPlan[],
-  ): Promise<Map<HandlerConnection, AckInterceptor>> {
-    const acks = new Map<HandlerConnection, AckInterceptor>();
-    for (const connection of new Set(plans.map((plan) => plan.connection))) {
-      const deadLetters = new DeadLetterPublisher(connection.jetstream);
-      const wanted = plans.some((plan) => plan.connection === connection && plan.policy.deadLetter);
-      if (wanted) await deadLetters.provision(connection.provisioning);
-      acks.set(connection, new AckInterceptor(deadLetters));
+  private tellOfConnections(connections: ReadonlyMap<string, HandlerConnection>): void {
+    for (const [connection, { jetstream }] of connections) {
+      const about = (): { connection: string; time: Date } => ({ connection, time: new Date() });
+      jetstream.connection.listen({
+        onDisconnect: () => this.events.emit({ type: 'disconnected', ...about() }),
+        onReconnect: () => this.events.emit({ type: 'reconnected', ...about() }),
+        onClose: (error) => this.events.emit({ type: 'closed', ...about(), ...(error ? { error } : {}) }),
+      });
     }
-    return acks;
   }
 }
+
+const eventSource: HandlerSource<JetStreamEvent> = {
+  payload: (event) => event,
+  context: (event) => new EventContext(event),
+  pattern: ({ type }) => type,
+};
 
 /**
  * Nest runs life-cycle hooks in the order of the modules' distances, and in reverse when it shuts down. Handlers use

@@ -1,7 +1,8 @@
 import type { Codec } from '../codecs/index.js';
 import type { JetStreamService, Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
-import type { HandlerDefaults } from './decorators/index.js';
+import type { ObjectStoreService } from '../object-store/index.js';
+import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 
 /** What handlers need of one named connection. */
 export class HandlerConnection {
@@ -9,8 +10,11 @@ export class HandlerConnection {
     readonly name: string,
     readonly jetstream: JetStreamService,
     readonly keyValue: KeyValueService,
+    readonly objectStore: ObjectStoreService,
     readonly codec: Codec,
     readonly defaults: HandlerDefaults,
+    /** Options that handlers refer to by name. */
+    readonly consumers: Readonly<Record<string, JsConsumerOptions>>,
     readonly provisioning: Provisioning,
     /** How long handlers in flight may take at shutdown, in milliseconds. */
     readonly shutdownTimeout: number,

@@ -1,12 +1,37 @@
 export * from './context/index.js';
-export { JsConsumer, JsHeaders, JsMessage, JsMetadata, JsSubject, KvWatch } from './decorators/index.js';
+export {
+  JsConsumer,
+  JsHandler,
+  JsHeaders,
+  JsMessage,
+  JsMetadata,
+  JsSubject,
+  KvWatch,
+  ObjectWatch,
+  OnJetStreamEvent,
+  Subscribe,
+} from './decorators/index.js';
 export type {
+  BatchOptions,
+  CircuitBreakerOptions,
   HandlerDefaults,
   HandlerMethodDecorator,
   JsConsumerOptions,
   KvWatchOptions,
+  ObjectWatchHandlerOptions,
+  OrderedJsConsumerOptions,
+  PullJsConsumerOptions,
+  PushJsConsumerOptions,
+  PushOptions,
+  RateLimit,
+  ResolvedOptions,
+  StandardSchema,
+  SubscribeOptions,
 } from './decorators/index.js';
 export { HandlerConfigurationError, type ConfigurationProblem } from './discovery/index.js';
+export * from './events/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
+export { Handlers } from './handlers.service.js';
+export type { HandlerState, HandlerStatus } from './running/index.js';
 export * from './settlement/index.js';

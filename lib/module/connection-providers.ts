@@ -60,14 +60,21 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: handlers,
-      inject: [jetstream, keyValue, JETSTREAM_MODULE_OPTIONS],
-      useFactory: (service: JetStreamService, buckets: KeyValueService, options: JetStreamModuleOptions) =>
+      inject: [jetstream, keyValue, objectStore, JETSTREAM_MODULE_OPTIONS],
+      useFactory: (
+        service: JetStreamService,
+        buckets: KeyValueService,
+        objects: ObjectStoreService,
+        { handlers: { consumers = {}, ...defaults } = {}, ...options }: JetStreamModuleOptions,
+      ) =>
         new HandlerConnection(
           name,
           service,
           buckets,
+          objects,
           service.codec,
-          options.handlers ?? {},
+          defaults,
+          consumers,
           options.provisioning ?? 'ensure',
           options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
         ),

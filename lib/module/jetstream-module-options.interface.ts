@@ -1,6 +1,6 @@
 import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
-import type { HandlerDefaults } from '../handlers/index.js';
+import type { HandlerDefaults, JsConsumerOptions } from '../handlers/index.js';
 import type { Provisioning, PublishDefaults, StreamConfig } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
 import type { ObjectStoreConfig } from '../object-store/index.js';
@@ -21,8 +21,10 @@ export interface JetStreamModuleOptions {
   readonly codec?: Codec;
   /** Defaults of everything that publishes. */
   readonly publish?: PublishDefaults;
-  /** Defaults of every handler on this connection. */
-  readonly handlers?: HandlerDefaults;
+  /** Defaults of every handler on this connection, and options that handlers refer to by name: `@JsConsumer('billing')`. */
+  readonly handlers?: HandlerDefaults & {
+    readonly consumers?: Readonly<Record<string, JsConsumerOptions>>;
+  };
   /** Whether streams, buckets and consumers are made: `ensure` (default), `assert` or `off`. */
   readonly provisioning?: Provisioning;
   /** How long handlers in flight may take at shutdown; the rest is given back. Default 10,000. */

@@ -16,6 +16,6 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
       global: isGlobal,
       imports: [...(definition.imports ?? []), HandlersModule],
       providers: [...(definition.providers ?? []), ...connectionProviders(name)],
-      exports: [...(definition.exports ?? []), ...connectionExports(name)],
+      exports: [...(definition.exports ?? []), ...connectionExports(name), HandlersModule],
     }))
     .build();

@@ -32,8 +32,17 @@ export function provisionObjectStore(
     service,
     config,
     async (bucket) => {
-      const { description, ttl, maxBytes, storage, replicas, metadata, compression } = await bucket.status();
-      return { bucket: config.bucket, description, ttl, maxBytes, storage, replicas, metadata, compression };
+      const { description, ttl, maxBytes, storage, replicas, metadata, compressed } = await bucket.status();
+      return {
+        bucket: config.bucket,
+        description,
+        ttl,
+        maxBytes,
+        storage,
+        replicas,
+        metadata,
+        compression: compressed,
+      };
     },
     provisioning,
   );

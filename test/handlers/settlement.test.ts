@@ -7,7 +7,7 @@ import {
   JsConsumer,
   RetryMessage,
   TerminateMessage,
-  type JsConsumerOptions,
+  type PullJsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -39,7 +39,7 @@ class Script {
 const paths = ['compiled', 'pipeline', 'request-scoped'] as const;
 type Path = (typeof paths)[number];
 
-function provider(path: Path, options: JsConsumerOptions, script: Script): new () => object {
+function provider(path: Path, options: PullJsConsumerOptions, script: Script): new () => object {
   if (path === 'compiled') {
     @Injectable()
     class Tasks {
@@ -84,7 +84,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
     /** Starts a handler on a new stream, and publishes tasks to it. */
     async function start(
       script: Script,
-      options: Partial<JsConsumerOptions> = {},
+      options: Partial<PullJsConsumerOptions> = {},
     ): Promise<TestApplication & { publish(...payloads: unknown[]): Promise<void>; left(): Promise<Left> }> {
       const stream = `TASKS_${++serial}`;
       const application = await startApplication(server.url, {

@@ -18,19 +18,24 @@ export function compileDirect<Input>(
   instance: object,
 ): CompiledHandler<Input> {
   const { callback } = handler;
+  const length = params.reduce((most, { index }) => Math.max(most, index + 1), 0);
+  const general: CompiledHandler<Input> = (input) => {
+    const values = new ParamValues(handler, source, input);
+    const call = (): unknown => {
+      const args = new Array<unknown>(length);
+      for (const param of params) args[param.index] = values.valueOf(param);
+      return callback.apply(instance, args);
+    };
+    return source.mayBePending ? (values.prepare()?.then(call) ?? call()) : call();
+  };
+  if (source.mayBePending) return general;
   const shape = params.map((param) => (param.data === undefined ? param.source : 'custom')).join();
   if (shape === 'payload') return (input) => callback.call(instance, source.payload(input));
   if (shape === 'payload,context') {
     return (input) => callback.call(instance, source.payload(input), source.context(input));
   }
   if (shape === 'context') return (input) => callback.call(instance, source.context(input));
-  const length = params.reduce((most, { index }) => Math.max(most, index + 1), 0);
-  return (input) => {
-    const values = new ParamValues(handler, source, input);
-    const args = new Array<unknown>(length);
-    for (const param of params) args[param.index] = values.valueOf(param);
-    return callback.apply(instance, args);
-  };
+  return general;
 }
 
 /** The values of one call's parameters, each read once and only when asked for. */
@@ -55,6 +60,15 @@ export class ParamValues<Input> {
       this.handler.callback,
     );
     return this.execution;
+  }
+
+  /** Decodes the payload; a promise where that takes its time. */
+  prepare(): PromiseLike<void> | undefined {
+    const payload = this.payloadValue();
+    if (!this.source.mayBePending || !(payload instanceof Promise)) return undefined;
+    return payload.then((value: unknown) => {
+      this.payload = value;
+    });
   }
 
   valueOf({ source, data, factory }: HandlerParam): unknown {

@@ -34,6 +34,8 @@ export function compileEnhanced<Input>(
   const invoke = compileInvocation(handler, params, enhancers.pipes, instance);
 
   const run = async (values: ParamValues<Input>): Promise<unknown> => {
+    const preparing = values.prepare();
+    if (preparing) await preparing;
     for (const guard of guards) {
       let allowed: unknown = guard.canActivate(values.executionContext);
       if (allowed !== true && allowed !== false) allowed = await settledValue(allowed);

@@ -1,5 +1,6 @@
-import type { ConsumerConfig } from '../../jetstream/index.js';
+import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
 import type { AckMode, RetryOptions } from '../settlement/index.js';
+import type { StandardSchema } from './standard-schema.js';
 
 /** What a handler may set, and the module for all its handlers under `handlers`. Durations in milliseconds. */
 export interface HandlerDefaults {
@@ -22,6 +23,59 @@ export interface HandlerDefaults {
   readonly maxMessages?: number;
 }
 
+/** How many messages are started in a time at the most. */
+export interface RateLimit {
+  readonly messages: number;
+  /** In milliseconds. */
+  readonly per: number;
+}
+
+/** When a handler is given a rest because too much of what it does fails. */
+export interface CircuitBreakerOptions {
+  /** The share of failures, above 0 and up to 1, at which the circuit opens. Default 0.5. */
+  readonly failureRatio?: number;
+  /** Over how many messages the share is taken. Default 20. */
+  readonly window?: number;
+  /** How long nothing is started then, in milliseconds; after it one message is tried. Default 10,000. */
+  readonly pause?: number;
+}
+
+/** How messages are put together. */
+export interface BatchOptions {
+  /** The most messages of a batch. */
+  readonly size: number;
+  /** How long the first message of a batch waits for others, in milliseconds. Default 1,000. */
+  readonly maxWait?: number;
+}
+
+/** How a push consumer delivers. */
+export interface PushOptions {
+  /** Where to. Default: a new inbox, which instances of a service cannot share. */
+  readonly deliverSubject?: string;
+  /** The queue group in which instances share the messages. */
+  readonly deliverGroup?: string;
+  /** The server waits for a slow handler. Default: true without a `deliverGroup`, which excludes it. */
+  readonly flowControl?: boolean;
+  /** After how many milliseconds of silence the server sends a heartbeat. Default 5,000. */
+  readonly idleHeartbeat?: number;
+}
+
+/** What all forms of {@link JsConsumer} have in common. */
+interface CommonOptions extends HandlerDefaults {
+  /** The stream to consume. */
+  readonly stream: string;
+  /** Only messages on these subjects; wildcards allowed. Several need nats-server 2.10. Default: the whole stream. */
+  readonly filterSubjects?: string | readonly string[];
+  /** Starts no more messages than this. */
+  readonly rateLimit?: RateLimit;
+  /** Pauses while a share of the messages fails. Default: never. */
+  readonly circuitBreaker?: CircuitBreakerOptions;
+  /** Checks each payload, and gives the handler what the schema makes of it: any Standard Schema, such as zod's. */
+  readonly schema?: StandardSchema;
+  /** The name of the connection. Default: `default`. */
+  readonly connection?: string;
+}
+
 /** The options of the consumer itself; what handlers have their own words for is left out. */
 type ConsumerOptions = Omit<
   ConsumerConfig,
@@ -35,17 +89,75 @@ type ConsumerOptions = Omit<
   | 'durable'
 >;
 
-/** Options of {@link JsConsumer}: those of its consumer, and how its messages are handled. */
-export interface JsConsumerOptions extends ConsumerOptions, HandlerDefaults {
-  /** The stream to consume. */
-  readonly stream: string;
+/** Options of a handler on a pull consumer: the usual form. */
+export interface PullJsConsumerOptions extends CommonOptions, ConsumerOptions {
   /**
    * The name of a durable consumer: it outlives the application, and the instances of a service share it. Without it
    * the consumer is ephemeral: made at bootstrap, removed by the server when unused.
    */
   readonly durable?: string;
-  /** Only messages on these subjects; wildcards allowed. Several need nats-server 2.10. Default: the whole stream. */
-  readonly filterSubjects?: string | readonly string[];
-  /** The name of the connection. Default: `default`. */
-  readonly connection?: string;
+  /**
+   * Messages of one key are handled one after another, while keys run in parallel up to `concurrency`. The key is a
+   * token of the subject, by its position from 0, or what a function says.
+   */
+  readonly orderBy?: number | ((message: JetStreamMessage) => string);
+  /** The handler gets arrays: `@Payload()` all payloads, `@Ctx()` a {@link JetStreamBatchContext}. */
+  readonly batch?: BatchOptions;
+  /** `all`: one acknowledgement settles a whole batch; only with `batch` and a concurrency of 1. Default `explicit`. */
+  readonly ackPolicy?: 'explicit' | 'all';
+  /** The group to pull in, one of `priorityGroups` (ADR-42). nats-server 2.11. */
+  readonly group?: string;
+  /** Pull in the group only while so many messages wait. nats-server 2.11. */
+  readonly minPending?: number;
+  /** Pull in the group only while so many messages are unsettled. nats-server 2.11. */
+  readonly minAckPending?: number;
+  /** The place in the group, 0 (first) to 9. nats-server 2.12. */
+  readonly priority?: number;
+  readonly ordered?: undefined;
+  readonly push?: undefined;
 }
+
+/**
+ * Options of a handler on an ordered consumer: it reads the stream in order for this instance alone, without
+ * acknowledgements, and resumes by itself. A message that fails is handled again on the spot, with the backoff and up
+ * to the `maxDeliver` of `retry` (default 5), then reported and passed over.
+ */
+export interface OrderedJsConsumerOptions
+  extends CommonOptions, Omit<OrderedConsumerConfig, 'filterSubjects' | 'maxResetAttempts'> {
+  readonly ordered: true;
+  readonly concurrency?: 1;
+  readonly ackMode?: undefined;
+  readonly durable?: undefined;
+  readonly name?: undefined;
+  readonly orderBy?: undefined;
+  readonly batch?: undefined;
+  readonly ackPolicy?: undefined;
+  readonly group?: undefined;
+  readonly push?: undefined;
+}
+
+/** Options of a handler on a push consumer, for deployments that have push consumers already. */
+export interface PushJsConsumerOptions
+  extends
+    CommonOptions,
+    Omit<
+      ConsumerOptions,
+      | 'maxWaiting'
+      | 'maxRequestBatch'
+      | 'maxRequestExpires'
+      | 'maxRequestMaxBytes'
+      | 'priorityPolicy'
+      | 'priorityGroups'
+      | 'pinnedTtl'
+    > {
+  readonly push: PushOptions;
+  readonly durable?: string;
+  readonly orderBy?: PullJsConsumerOptions['orderBy'];
+  readonly batch?: undefined;
+  readonly ackPolicy?: undefined;
+  readonly group?: undefined;
+  readonly ordered?: undefined;
+}
+
+/** Options of {@link JsConsumer}: those of its consumer, and how its messages are handled. */
+export type JsConsumerOptions = PullJsConsumerOptions | OrderedJsConsumerOptions | PushJsConsumerOptions;

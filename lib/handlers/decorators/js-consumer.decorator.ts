@@ -1,19 +1,52 @@
-import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
+import { addClassHandler, addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 import type { JsConsumerOptions } from './js-consumer-options.interface.js';
+import type { ResolvedOptions } from './resolved-options.js';
+import type { SchemaOutput } from './standard-schema.js';
+
+/** A decorator of methods, and of classes whose methods are decorated with {@link JsHandler}. */
+type JsConsumerDecorator = HandlerMethodDecorator &
+  ((target: abstract new (...args: never[]) => object) => void);
+
+/** A decorator of methods whose first parameter must take what the schema makes. */
+type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[]) => unknown>(
+  target: object,
+  method: string | symbol,
+  descriptor: TypedPropertyDescriptor<M>,
+) => void;
 
 /**
  * Handles the messages of a JetStream consumer: the method is called for each, and what it returns or throws decides
- * what becomes of the message (see {@link AckInterceptor}).
+ * what becomes of the message (see {@link AckInterceptor}). On a class, the methods decorated with {@link JsHandler}
+ * share one consumer, each for its subjects.
  *
  * The consumer is created at bootstrap (or compared, or left alone: `provisioning` of the module). Mistakes in the
  * options stop the boot with a {@link HandlerConfigurationError} that lists them all.
+ *
+ * The options can also be made at bootstrap from what is injected, or be looked up by a name among the module's
+ * `handlers.consumers`.
+ *
+ * With a `schema` the method's first parameter is checked to take what the schema makes.
  *
  * @example
  * ```ts
  * @JsConsumer({ stream: 'ORDERS', durable: 'billing', filterSubjects: ['orders.created'], concurrency: 32 })
  * async onCreated(@Payload() order: Order, @Ctx() context: JetStreamContext) {}
+ *
+ * @JsConsumer({ inject: [ConfigService], useFactory: (config: ConfigService) => config.getOrThrow('billing') })
+ * async onPaid(@Payload() payment: Payment) {}
  * ```
  */
-export function JsConsumer(options: JsConsumerOptions): HandlerMethodDecorator {
-  return addHandler({ kind: 'consumer', options });
+export function JsConsumer<Options extends JsConsumerOptions & { readonly schema: object }>(
+  options: Options,
+): CheckedDecorator<SchemaOutput<Options['schema']>>;
+export function JsConsumer(
+  options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
+): JsConsumerDecorator;
+export function JsConsumer(
+  options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
+): JsConsumerDecorator {
+  return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor) => {
+    if (method === undefined || descriptor === undefined) addClassHandler(target, options);
+    else addHandler({ kind: 'consumer', options })(target, method, descriptor);
+  };
 }

@@ -1,15 +1,25 @@
-import type { HandlerMetadata } from '../decorators/index.js';
 import type { HandlerMethod } from '../compile/index.js';
+import type { HandlerMetadata } from '../decorators/index.js';
 
-/** A handler as it was found: the method, and what its decorator says. */
-export type HandlerDefinition = HandlerMethod & { readonly metadata: HandlerMetadata };
-export type ConsumerDefinition = HandlerDefinition & { readonly metadata: { readonly kind: 'consumer' } };
-export type KvWatchDefinition = HandlerDefinition & { readonly metadata: { readonly kind: 'kv-watch' } };
+type MetadataOf<Kind extends HandlerMetadata['kind']> = Extract<HandlerMetadata, { readonly kind: Kind }>;
 
-export function isConsumer(definition: HandlerDefinition): definition is ConsumerDefinition {
-  return definition.metadata.kind === 'consumer';
+/** A method with what its decorator says. */
+type MethodDefinition<Kind extends HandlerMetadata['kind']> = HandlerMethod & {
+  readonly metadata: MetadataOf<Kind>;
+};
+
+/** A method that handles the messages of a consumer whose subject matches; all of them where no pattern is given. */
+export type RoutedMethod = HandlerMethod & { readonly patterns: readonly string[] };
+
+/** A decorated method, or a class with its decorated methods: they share one consumer. */
+export interface ConsumerDefinition {
+  /** Class and method, or the class alone. */
+  readonly name: string;
+  readonly options: MetadataOf<'consumer'>['options'];
+  readonly methods: readonly [RoutedMethod, ...RoutedMethod[]];
 }
 
-export function isKvWatch(definition: HandlerDefinition): definition is KvWatchDefinition {
-  return definition.metadata.kind === 'kv-watch';
-}
+export type KvWatchDefinition = MethodDefinition<'kv-watch'>;
+export type ObjectWatchDefinition = MethodDefinition<'object-watch'>;
+export type SubscribeDefinition = MethodDefinition<'subscribe'>;
+export type EventDefinition = MethodDefinition<'event'>;

@@ -1,31 +1,55 @@
-import type { ConsumerConfig } from '../../jetstream/index.js';
 import { handlerName } from '../compile/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../decorators/index.js';
-import type { ConsumerDefinition } from '../discovery/index.js';
+import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
-import type { ConsumerRunnerOptions } from '../running/index.js';
 import {
   DEFAULT_BACKOFF,
   DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER,
   type SettlementPolicy,
 } from '../settlement/index.js';
+import { checkDelivery, planDelivery, type Delivery } from './delivery-plan.js';
 import { OptionChecks } from './option-checks.js';
 
-/** A consumer handler with everything decided: what to make on the server, and how to run it. */
-export interface ConsumerPlan {
-  readonly definition: ConsumerDefinition;
-  /** Class and method. */
+/** Where a consumer's messages come from, and what to make on the server. */
+export interface ConsumerSource {
+  /** Class and method, or the class of several methods. */
   readonly handler: string;
   readonly connection: HandlerConnection;
   readonly stream: string;
-  readonly config: ConsumerConfig;
-  readonly running: ConsumerRunnerOptions;
+  readonly delivery: Delivery;
+  /** The most messages that are asked for or held. */
+  readonly maxMessages: number;
+}
+
+/** How a consumer's messages are handled. Durations in milliseconds. */
+export interface RunningOptions {
+  /** How many messages are handled at once. */
+  readonly concurrency: number;
+  /** The most messages that are asked for, buffered or in the works. */
+  readonly maxMessages: number;
+  /** After how long the server delivers an unsettled message again. */
+  readonly ackWait: number;
+  /** How long one message is kept alive at the most; `Infinity`: as long as its handler runs. */
+  readonly maxProcessingTime: number;
+}
+
+/** A method to call for messages, with the rules that they are settled by once the consumer's name is known. */
+export interface PlannedMethod {
+  readonly method: RoutedMethod;
   readonly policy: Omit<SettlementPolicy, 'consumer'>;
+}
+
+/** A consumer handler with everything decided: what to make on the server, and how to run it. */
+export interface ConsumerPlan extends ConsumerSource {
+  readonly methods: readonly [PlannedMethod, ...PlannedMethod[]];
+  readonly options: JsConsumerOptions;
+  readonly running: RunningOptions;
 }
 
 const ACK_MODES = ['auto', 'confirmed', 'manual'];
 const DEFAULT_ACK_WAIT = 30_000;
 const DEFAULT_MAX_MESSAGES = 500;
+const DEFAULT_ATTEMPTS_IN_ORDER = 5;
 
 /** What is wrong with a handler's options, without asking the server. */
 export function checkConsumer(options: JsConsumerOptions): readonly string[] {
@@ -45,52 +69,47 @@ export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   checks.oneOf('ackMode', options.ackMode, ACK_MODES);
   checks.count('retry.maxDeliver', options.retry?.maxDeliver);
   checks.durations('retry.backoff', options.retry?.backoff);
+  checkDelivery(options, checks);
   return checks.problems;
 }
 
-/** Decides everything about a handler whose options are right. */
-export function planConsumer(definition: ConsumerDefinition, connection: HandlerConnection): ConsumerPlan {
-  const options = withDefaults(definition.metadata.options, connection.defaults);
-  const {
-    stream,
-    connection: _,
-    concurrency = 1,
-    ackWait = DEFAULT_ACK_WAIT,
-    ackMode = 'auto',
-    retry = {},
-    deadLetter = false,
-    maxProcessingTime = Infinity,
-    maxMessages = DEFAULT_MAX_MESSAGES,
-    filterSubjects: __,
-    ...config
-  } = options;
-  const handler = handlerName(definition);
-  const maxDeliver = retry.maxDeliver ?? (deadLetter ? DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER : Infinity);
-  const filters = filtersOf(options);
+/** Decides everything about a handler whose options are right and complete. */
+export function planConsumer(
+  definition: ConsumerDefinition,
+  connection: HandlerConnection,
+  options: JsConsumerOptions,
+): ConsumerPlan {
+  const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
+  const { ackMode = 'auto', retry = {}, deadLetter = false, maxMessages = DEFAULT_MAX_MESSAGES } = options;
+  const limited = options.ordered ? DEFAULT_ATTEMPTS_IN_ORDER : DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER;
+  const maxDeliver = retry.maxDeliver ?? (deadLetter || options.ordered ? limited : Infinity);
+  const backoff = retry.backoff ?? DEFAULT_BACKOFF;
+  const [first, ...rest] = definition.methods.map((method): PlannedMethod => ({
+    method,
+    policy: { handler: handlerName(method), stream, ackMode, maxDeliver, backoff, deadLetter },
+  }));
   return {
-    definition,
-    handler,
+    handler: definition.name,
     connection,
     stream,
-    config: {
-      ...config,
+    delivery: planDelivery(options, filtersOf(options), {
       ackPolicy: 'explicit',
       ackWait,
       maxDeliver: maxDeliver === Infinity ? -1 : maxDeliver,
-      ...(filters.length === 1
-        ? { filterSubject: filters[0] }
-        : filters.length > 1
-          ? { filterSubjects: filters }
-          : {}),
-    },
+    }),
+    maxMessages: Math.max(maxMessages, concurrency, 2 * (options.batch?.size ?? 0) * concurrency),
+    methods: [first, ...rest],
+    options,
     running: { concurrency, maxMessages: Math.max(maxMessages, concurrency), ackWait, maxProcessingTime },
-    policy: { handler, stream, ackMode, maxDeliver, backoff: retry.backoff ?? DEFAULT_BACKOFF, deadLetter },
   };
 }
 
-/** The handler's own options before the module's. */
+/** The handler's own options before the module's; ordered consumers take neither concurrency nor ackMode from those. */
 export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaults): JsConsumerOptions {
-  return { ...defaults, ...options, retry: { ...defaults.retry, ...options.retry } };
+  const { concurrency, ackMode, ...rest } = defaults;
+  const retry = { ...defaults.retry, ...options.retry };
+  if (options.ordered) return { ...rest, ...options, retry };
+  return { concurrency, ackMode, ...rest, ...options, retry };
 }
 
 export function filtersOf({ filterSubjects }: JsConsumerOptions): readonly string[] {

@@ -1,70 +1,131 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import { handlerName } from '../compile/index.js';
+import type { JsConsumerOptions } from '../decorators/index.js';
 import {
   HandlerConfigurationError,
-  isConsumer,
-  isKvWatch,
   type ConfigurationProblem,
   type ConsumerDefinition,
+  type EventDefinition,
   type Findings,
   type KvWatchDefinition,
+  type ObjectWatchDefinition,
+  type SubscribeDefinition,
 } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
 import { OptionChecks } from './option-checks.js';
+import type { OptionsResolver } from './options-resolver.js';
+import { SubjectRouter } from './subject-router.js';
 import { subjectsOverlap } from './subjects.js';
 
-/** A watch handler with its connection. */
-export interface KvWatchPlan {
-  readonly definition: KvWatchDefinition;
+/** A handler with its connection. */
+interface Planned<Definition> {
+  readonly definition: Definition;
+  /** Class and method. */
   readonly handler: string;
   readonly connection: HandlerConnection;
 }
 
+export type KvWatchPlan = Planned<KvWatchDefinition>;
+export type ObjectWatchPlan = Planned<ObjectWatchDefinition>;
+export type SubscribePlan = Planned<SubscribeDefinition>;
+
 /** All that is to be started. */
 export interface HandlerPlans {
   readonly consumers: readonly ConsumerPlan[];
-  readonly watches: readonly KvWatchPlan[];
+  readonly kvWatches: readonly KvWatchPlan[];
+  readonly objectWatches: readonly ObjectWatchPlan[];
+  readonly subscriptions: readonly SubscribePlan[];
+  readonly events: readonly EventDefinition[];
 }
 
 /** Checks all handlers and decides how each is run; finds every mistake before it complains. */
 export class HandlerPlanner {
   private readonly problems: ConfigurationProblem[] = [];
 
-  constructor(private readonly connections: ReadonlyMap<string, HandlerConnection>) {}
+  constructor(
+    private readonly connections: ReadonlyMap<string, HandlerConnection>,
+    private readonly options: OptionsResolver,
+  ) {}
 
   /** @throws {@link HandlerConfigurationError} with all mistakes at once */
-  async plan({ handlers, problems }: Findings): Promise<HandlerPlans> {
-    this.problems.push(...problems);
-    const consumers = handlers.filter(isConsumer).flatMap((definition) => this.planConsumer(definition));
-    const watches = handlers.filter(isKvWatch).flatMap((definition) => this.planWatch(definition));
+  async plan(findings: Findings): Promise<HandlerPlans> {
+    this.problems.push(...findings.problems);
+    const consumers: ConsumerPlan[] = [];
+    for (const definition of findings.consumers) {
+      const plan = await this.planConsumer(definition);
+      if (plan) consumers.push(plan);
+    }
+    const kvWatches = findings.kvWatches.flatMap((definition) => this.planKvWatch(definition));
+    const objectWatches = findings.objectWatches.flatMap((definition) => this.planObjectWatch(definition));
+    const subscriptions = findings.subscriptions.flatMap((definition) => this.planSubscription(definition));
     this.checkDurables(consumers);
     await this.checkStreams(consumers);
-    await this.checkBuckets(watches);
+    await this.checkBuckets(kvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
+    await this.checkBuckets(
+      objectWatches,
+      ({ objectStore }, bucket) => objectStore.open(bucket),
+      'objectStores',
+    );
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
-    return { consumers, watches };
+    return { consumers, kvWatches, objectWatches, subscriptions, events: findings.events };
   }
 
-  private planConsumer(definition: ConsumerDefinition): ConsumerPlan[] {
-    const { options } = definition.metadata;
-    const connection = this.connectionOf(handlerName(definition), options.connection);
-    if (!connection) return [];
-    const mistakes = checkConsumer(withDefaults(options, connection.defaults));
-    this.report(handlerName(definition), mistakes);
-    return mistakes.length > 0 ? [] : [planConsumer(definition, connection)];
+  private async planConsumer(definition: ConsumerDefinition): Promise<ConsumerPlan | undefined> {
+    let own: JsConsumerOptions;
+    try {
+      own = await this.options.resolve(definition.options);
+    } catch (error) {
+      this.report(definition.name, [`its options cannot be made: ${(error as Error).message}`]);
+      return undefined;
+    }
+    const connection = this.connectionOf(definition.name, own.connection);
+    if (!connection) return undefined;
+    const options = withFilters(withDefaults(own, connection.defaults), definition, connection);
+    const mistakes = [...checkConsumer(options), ...checkRoutes(definition)];
+    this.report(definition.name, mistakes);
+    return mistakes.length > 0 ? undefined : planConsumer(definition, connection, options);
   }
 
-  private planWatch(definition: KvWatchDefinition): KvWatchPlan[] {
+  private planKvWatch(definition: KvWatchDefinition): KvWatchPlan[] {
     const { bucket, options } = definition.metadata;
-    const handler = handlerName(definition);
-    const connection = this.connectionOf(handler, options.connection);
     const checks = new OptionChecks();
     checks.name('bucket', bucket);
     checks.count('resumeFromRevision', options.resumeFromRevision);
     if (options.includeHistory && options.updatesOnly) {
       checks.problems.push('includeHistory and updatesOnly exclude each other: give one of them');
     }
+    return this.planned(definition, options.connection, checks);
+  }
+
+  private planObjectWatch(definition: ObjectWatchDefinition): ObjectWatchPlan[] {
+    const { bucket, options } = definition.metadata;
+    const checks = new OptionChecks();
+    checks.name('bucket', bucket);
+    if (options.includeHistory && options.updatesOnly) {
+      checks.problems.push('includeHistory and updatesOnly exclude each other: give one of them');
+    }
+    return this.planned(definition, options.connection, checks);
+  }
+
+  private planSubscription(definition: SubscribeDefinition): SubscribePlan[] {
+    const { subject, options } = definition.metadata;
+    const checks = new OptionChecks();
+    checks.subject('subject', subject);
+    if (options.queue !== undefined) checks.subject('queue', options.queue);
+    checks.count('concurrency', options.concurrency);
+    checks.count('maxPending', options.maxPending);
+    return this.planned(definition, options.connection, checks);
+  }
+
+  private planned<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
+    definition: Definition,
+    connectionName: string | undefined,
+    checks: OptionChecks,
+  ): Planned<Definition>[] {
+    const handler = handlerName(definition);
+    const connection = this.connectionOf(handler, connectionName);
     this.report(handler, checks.problems);
     return connection && checks.problems.length === 0 ? [{ definition, handler, connection }] : [];
   }
@@ -84,7 +145,7 @@ export class HandlerPlanner {
   private checkDurables(plans: readonly ConsumerPlan[]): void {
     const first = new Map<string, ConsumerPlan>();
     for (const plan of plans) {
-      const { durable } = plan.config;
+      const { durable } = plan.options;
       if (durable === undefined) continue;
       const key = `${plan.connection.name}\n${plan.stream}\n${durable}`;
       const other = first.get(key);
@@ -92,7 +153,7 @@ export class HandlerPlanner {
         first.set(key, plan);
         continue;
       }
-      const same = isDeepStrictEqual(plan.config, other.config);
+      const same = isDeepStrictEqual(plan.delivery, other.delivery);
       this.report(plan.handler, [
         `shares the durable "${durable}" of stream "${plan.stream}" with ${other.handler}` +
           (same ? '' : ', with different options') +
@@ -114,7 +175,8 @@ export class HandlerPlanner {
         ]);
         continue;
       }
-      for (const filter of filtersOf(plan.definition.metadata.options)) {
+      const patterns = plan.methods.flatMap(({ method }) => method.patterns);
+      for (const filter of new Set([...filtersOf(plan.options), ...patterns])) {
         if (found === undefined || found.some((subject) => subjectsOverlap(subject, filter))) continue;
         this.report(plan.handler, [
           `stream "${plan.stream}" has no subject that "${filter}" could match; it listens on ${found.join(', ')}`,
@@ -123,15 +185,19 @@ export class HandlerPlanner {
     }
   }
 
-  private async checkBuckets(plans: readonly KvWatchPlan[]): Promise<void> {
+  private async checkBuckets(
+    plans: readonly Planned<KvWatchDefinition | ObjectWatchDefinition>[],
+    open: (connection: HandlerConnection, bucket: string) => Promise<unknown>,
+    option: string,
+  ): Promise<void> {
     for (const { handler, connection, definition } of plans) {
       const { bucket } = definition.metadata;
       try {
-        await connection.keyValue.open(bucket);
+        await open(connection, bucket);
       } catch (error) {
         if (!(error instanceof BucketNotFoundError)) throw error;
         this.report(handler, [
-          `there is no bucket "${bucket}": declare it in JetStreamModule.forFeature({ keyValues: [...] }) or create it`,
+          `there is no bucket "${bucket}": declare it in JetStreamModule.forFeature({ ${option}: [...] }) or create it`,
         ]);
       }
     }
@@ -140,6 +206,47 @@ export class HandlerPlanner {
   private report(handler: string, mistakes: readonly string[]): void {
     for (const problem of mistakes) this.problems.push({ handler, problem });
   }
+}
+
+/** A class's consumer delivers what its methods handle, where it does not say otherwise. */
+function withFilters(
+  options: JsConsumerOptions,
+  { methods }: ConsumerDefinition,
+  { jetstream }: HandlerConnection,
+): JsConsumerOptions {
+  const patterns = [...new Set(methods.flatMap((method) => method.patterns))];
+  if (patterns.length === 0 || options.filterSubjects !== undefined) return options;
+  // The server refuses filters that overlap; the wider one delivers what the narrower one would.
+  const filters = patterns.filter(
+    (pattern) => !patterns.some((other) => other !== pattern && covers(other, pattern)),
+  );
+  const overlap = filters.some((a) => filters.some((b) => a !== b && subjectsOverlap(a, b)));
+  const mayFilter = !overlap && (filters.length === 1 || jetstream.connection.supports('2.10.0'));
+  return mayFilter ? { ...options, filterSubjects: filters } : options;
+}
+
+/** Whether every subject that matches the second pattern matches the first one. */
+function covers(wider: string, narrower: string): boolean {
+  const a = wider.split('.');
+  const b = narrower.split('.');
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] === '>') return b.length > i;
+    if (b[i] === undefined || b[i] === '>' || (a[i] !== '*' && a[i] !== b[i])) return false;
+  }
+  return a.length === b.length;
+}
+
+function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
+  const checks = new OptionChecks();
+  const router = new SubjectRouter<object>();
+  for (const { method, patterns } of methods) {
+    for (const pattern of patterns) {
+      checks.subject(`the pattern of ${method}`, pattern);
+      if (!router.add(pattern, {}))
+        checks.problems.push(`two methods are decorated with @JsHandler('${pattern}')`);
+    }
+  }
+  return checks.problems;
 }
 
 /** What a stream listens on; `undefined` where its messages may have other subjects (mirrors, sources, transforms). */

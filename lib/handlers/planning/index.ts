@@ -1,2 +1,5 @@
-export type { ConsumerPlan } from './consumer-plan.js';
+export type { ConsumerPlan, ConsumerSource, PlannedMethod, RunningOptions } from './consumer-plan.js';
+export { keyOf, pushConfig, type Delivery, type KeyOf, type PullInGroup } from './delivery-plan.js';
 export * from './handler-planner.js';
+export { SubjectRouter } from './subject-router.js';
+export { OptionsResolver } from './options-resolver.js';

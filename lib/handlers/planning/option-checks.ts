@@ -29,6 +29,19 @@ export class OptionChecks {
     this.problems.push(`${option} must be one of ${allowed.map(show).join(', ')}; it is ${show(value)}`);
   }
 
+  /** A share: above 0, up to 1. */
+  share(option: string, value: unknown): void {
+    if (value === undefined || (isNumber(value) && value > 0 && value <= 1)) return;
+    this.problems.push(`${option} must be above 0 and up to 1; it is ${show(value)}`);
+  }
+
+  /** Options that another one excludes. */
+  absent(because: string, options: object, excluded: readonly string[]): void {
+    const given = excluded.filter((option) => (options as Record<string, unknown>)[option] !== undefined);
+    if (given.length > 0)
+      this.problems.push(`${because} excludes ${given.join(', ')}: leave out one or the other`);
+  }
+
   /** The name of a stream, consumer or bucket. */
   name(option: string, value: unknown): void {
     if (typeof value === 'string' && /^[^\s.*>/\\]+$/.test(value)) return;

@@ -1,146 +1,151 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import {
-  ConnectionClosedError,
-  ConsumerNotFoundError,
-  NoHeartbeatError,
-  PullRequestRejectedError,
-  StreamNotFoundError,
-} from '../../errors/index.js';
-import { provisionConsumer, PullLoop, type JetStreamMessage } from '../../jetstream/index.js';
-import type { CompiledHandler } from '../compile/index.js';
-import type { ConsumerPlan } from '../planning/index.js';
-import type { AckInterceptor, SettlementPolicy } from '../settlement/index.js';
-import { ConsumerRunner } from './consumer-runner.js';
-import type { HandlerRunner } from './handler-runner.js';
+import { ConnectionClosedError } from '../../errors/index.js';
+import type { JetStreamEvents } from '../events/index.js';
+import type { ConsumerSource } from '../planning/index.js';
+import { prepareConsumer, type ReadyConsumer } from './consumer-receiver.js';
+import type { MessageRunner } from './consumer-runner.js';
+import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
 
-const PULL_EXPIRY = 30_000;
-/** Shorter than the Go client's default: a handler should notice within seconds that its consumer went silent. */
-const PULL_HEARTBEAT = 5_000;
 const FIRST_RETRY = 250;
 const LONGEST_RETRY = 30_000;
 
-/** Makes the compiled handler once the consumer's name is known. */
-export type CompileConsumer = (policy: SettlementPolicy) => CompiledHandler<JetStreamMessage>;
+/** Tells a handler whether its circuit breaker is open. */
+export type OnCircuit = (open: boolean) => void;
+
+/** Makes the runner once the consumer's name is known. */
+export type MakeRunner = (consumer: string, onCircuit: OnCircuit) => MessageRunner;
 
 /**
- * Runs one `@JsConsumer`: makes its consumer, keeps a pull loop on it, and makes both anew with backoff when the
- * consumer or its stream was deleted.
+ * Runs one consumer handler: makes its consumer, keeps a loop on it, and makes both anew with backoff when the consumer
+ * or its stream was deleted.
  */
 export class ConsumerHandler implements HandlerRunner {
-  readonly handler: string;
   private readonly logger = new Logger('JsConsumer');
-  private runner: ConsumerRunner | undefined;
-  private loop: PullLoop | undefined;
-  private stopped = new AbortController();
-  private remaking = false;
+  private status: HandlerStatus = 'starting';
+  private consumer = '';
+  private runner: MessageRunner | undefined;
+  private aborted = new AbortController();
+  private circuitOpen = false;
 
   constructor(
-    private readonly plan: ConsumerPlan,
-    private readonly compile: CompileConsumer,
-    private readonly ack: AckInterceptor,
-  ) {
-    this.handler = plan.handler;
+    private readonly source: ConsumerSource,
+    private readonly makeRunner: MakeRunner,
+    private readonly events: JetStreamEvents,
+  ) {}
+
+  get state(): HandlerState {
+    const { source, runner, status, consumer, circuitOpen } = this;
+    return {
+      handler: source.handler,
+      kind: 'consumer',
+      connection: source.connection.name,
+      source: source.stream,
+      consumer,
+      status,
+      handled: runner?.handled ?? 0,
+      failed: runner?.failed ?? 0,
+      running: runner?.running ?? 0,
+      waiting: runner?.waiting ?? 0,
+      circuitOpen,
+    };
   }
 
   async start(): Promise<void> {
-    const name = await this.provision();
-    const policy: SettlementPolicy = { ...this.plan.policy, consumer: name };
-    this.runner = new ConsumerRunner(
-      { handler: this.compile(policy), ack: this.ack, policy },
-      this.plan.running,
-    );
-    this.follow(this.runner, name);
-    this.logger.log(`${this.handler} consumes "${name}" of stream "${this.plan.stream}"`);
+    this.aborted = new AbortController();
+    const ready = await prepareConsumer(this.source);
+    this.runner = this.makeRunner(ready.name, (open) => this.onCircuit(open));
+    this.follow(ready);
+    this.logger.log(`${this.source.handler} consumes ${this.name}`);
+  }
+
+  async pause(): Promise<void> {
+    if (this.status !== 'running' && this.status !== 'recovering') return;
+    this.status = 'paused';
+    this.aborted.abort();
+    await this.runner?.pause();
+  }
+
+  async resume(): Promise<void> {
+    if (this.status !== 'paused') return;
+    this.aborted = new AbortController();
+    this.follow(await prepareConsumer(this.source));
+  }
+
+  async idle(): Promise<void> {
+    await this.runner?.idle();
   }
 
   async stop(timeout: number): Promise<void> {
-    this.stopped.abort();
+    this.status = 'stopped';
+    this.aborted.abort();
     const unfinished = (await this.runner?.stop(timeout)) ?? 0;
     if (unfinished > 0) {
-      this.logger.warn(
-        `${this.handler}: ${unfinished} messages unfinished after ${timeout} ms were given back`,
-      );
+      const { handler } = this.source;
+      this.logger.warn(`${handler}: ${unfinished} messages unfinished after ${timeout} ms were given back`);
     }
   }
 
-  private async provision(): Promise<string> {
-    const { connection, stream, config } = this.plan;
-    const consumer = await provisionConsumer(connection.jetstream, stream, config, connection.provisioning);
-    return consumer.name;
+  private get name(): string {
+    return `"${this.consumer}" of stream "${this.source.stream}"`;
   }
 
-  private follow(runner: ConsumerRunner, consumer: string): void {
-    const { jetstream } = this.plan.connection;
-    const { maxMessages } = this.plan.running;
-    this.loop = new PullLoop(
-      jetstream.connection,
-      jetstream.requests,
-      this.plan.stream,
-      consumer,
-      {
-        maxMessages,
-        thresholdMessages: Math.ceil(maxMessages / 2),
-        maxBytes: 0,
-        thresholdBytes: 0,
-        limitBytesPerPull: false,
-        expiry: PULL_EXPIRY,
-        heartbeat: PULL_HEARTBEAT,
+  private follow(ready: ReadyConsumer): void {
+    const { runner } = this;
+    if (!runner) return;
+    const { signal } = this.aborted;
+    this.consumer = ready.name;
+    this.status = 'running';
+    const loop = ready.open({
+      onMessage: (message) => runner.onMessage(message),
+      window: () => runner.window(),
+      onError: (error) => {
+        this.logger.warn(`${this.source.handler}: ${error.message}`);
+        this.emit({ type: 'handler-interrupted', error });
       },
-      {
-        onMessage: (message) => runner.onMessage(message),
-        window: () => runner.window(),
-        onError: (error) => this.onError(error, consumer),
-        onEnd: (error) => this.onEnd(error),
+      onEnd: (error) => {
+        if (error && !signal.aborted) void this.onEnd(error, signal);
       },
-    );
-    runner.follow(this.loop);
+    });
+    runner.follow(loop);
   }
 
-  private onError(error: Error, consumer: string): void {
-    this.logger.warn(`${this.handler}: ${error.message}`);
-    const isSilence = error instanceof NoHeartbeatError;
-    if (isSilence || (error instanceof PullRequestRejectedError && error.status === 503))
-      void this.verify(consumer);
-  }
-
-  private onEnd(error: Error | undefined): void {
-    if (this.stopped.signal.aborted || error === undefined) return;
-    this.logger.error(`${this.handler}: ${error.message}`);
-    if (!(error instanceof ConnectionClosedError)) void this.remake();
-  }
-
-  /** Silence may mean that the consumer is gone, without anyone having said so. */
-  private async verify(consumer: string): Promise<void> {
-    try {
-      await this.plan.connection.jetstream.consumer(this.plan.stream, consumer);
-    } catch (error) {
-      if (!(error instanceof ConsumerNotFoundError || error instanceof StreamNotFoundError)) return;
-      if (this.stopped.signal.aborted) return;
-      this.logger.error(`${this.handler}: ${error.message}`);
-      this.loop?.stop();
-      await this.remake();
-    }
-  }
-
-  private async remake(): Promise<void> {
-    if (this.remaking || this.runner === undefined) return;
-    this.remaking = true;
-    const { signal } = this.stopped;
+  private async onEnd(error: Error, signal: AbortSignal): Promise<void> {
+    this.logger.error(`${this.source.handler}: ${error.message}`);
+    // The connection is gone for good, and has been reported: nothing can be made anew.
+    if (error instanceof ConnectionClosedError) return;
+    this.status = 'recovering';
+    this.emit({ type: 'consumer-lost', error });
     for (let wait = FIRST_RETRY; !signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY)) {
       try {
-        const name = await this.provision();
-        if (signal.aborted) break;
-        this.follow(this.runner, name);
-        this.logger.log(`${this.handler} consumes "${name}" of stream "${this.plan.stream}" again`);
-        break;
-      } catch (error) {
-        this.logger.warn(
-          `${this.handler}: no consumer yet, next try in ${wait} ms: ${(error as Error).message}`,
-        );
+        const ready = await prepareConsumer(this.source);
+        if (signal.aborted) return;
+        this.follow(ready);
+        this.logger.log(`${this.source.handler} consumes ${this.name} again`);
+        this.emit({ type: 'consumer-recovered' });
+        return;
+      } catch (failure) {
+        const words = (failure as Error).message;
+        this.logger.warn(`${this.source.handler}: no consumer yet, next try in ${wait} ms: ${words}`);
         await delay(wait, undefined, { signal }).catch(() => undefined);
       }
     }
-    this.remaking = false;
+  }
+
+  private onCircuit(open: boolean): void {
+    this.circuitOpen = open;
+    const { handler } = this.source;
+    if (open) this.logger.error(`${handler}: too much fails: its circuit is open, it takes a rest`);
+    else this.logger.log(`${handler}: its circuit is closed, it goes on`);
+    this.emit({ type: open ? 'circuit-opened' : 'circuit-closed' });
+  }
+
+  private emit(
+    event:
+      | { readonly type: 'consumer-lost' | 'handler-interrupted'; readonly error: Error }
+      | { readonly type: 'consumer-recovered' | 'circuit-opened' | 'circuit-closed' },
+  ): void {
+    const { connection, handler, stream } = this.source;
+    this.events.emit({ ...event, connection: connection.name, time: new Date(), handler, source: stream });
   }
 }

@@ -1,163 +1,174 @@
-import type { JetStreamMessage, PullLoop, PullLoopOwner } from '../../jetstream/index.js';
-import { MessageQueue } from './message-queue.js';
+import type { JetStreamMessage, PullLoopOwner, ReceiveLoop } from '../../jetstream/index.js';
+import type { RunningOptions } from '../planning/index.js';
+import type { Backlog } from './backlog.js';
+import { KeepAlive } from './keep-alive.js';
+import { PullWindow } from './pull-window.js';
 import { Slot, type MessageHandling } from './slot.js';
+import type { StartGate } from './start-gate.js';
+import { within } from './within.js';
 
-/** How a {@link ConsumerRunner} handles messages. Durations in milliseconds. */
-export interface ConsumerRunnerOptions {
-  /** How many messages are handled at once. */
-  readonly concurrency: number;
-  /** The most messages that are asked for, buffered or in the works. */
-  readonly maxMessages: number;
-  /** After how long the server delivers an unsettled message again. */
-  readonly ackWait: number;
-  /** How long one message is kept alive at the most; `Infinity`: as long as its handler runs. */
-  readonly maxProcessingTime: number;
+/** Handles the messages of one consumer, whatever loop brings them. */
+export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
+  /** How many messages were handled, well or not. */
+  readonly handled: number;
+  /** How many of them failed. */
+  readonly failed: number;
+  /** How many messages are in the works. */
+  readonly running: number;
+  /** How many messages wait. */
+  readonly waiting: number;
+  /** How many messages may be asked for or held. */
+  window(): number;
+  /** Follows a loop: the first one, or the one after a consumer was made anew. */
+  follow(loop: ReceiveLoop): void;
+  /** Starts what may be started: a gate may have opened. */
+  wake(): void;
+  /** Gives back what waits, and what comes; what is in the works goes on. Until the next {@link follow}. */
+  pause(): Promise<void>;
+  /** Resolves when nothing waits and nothing is in the works. */
+  idle(): Promise<void>;
+  /**
+   * Gives back what waits, lets what is in the works end, and gives back what has not ended after `timeout`.
+   *
+   * @returns how many were given back unfinished
+   */
+  stop(timeout: number): Promise<number>;
 }
 
-/** How often in each `ackWait` messages that wait or are in the works are declared in progress. */
-const TICKS_PER_ACK_WAIT = 4;
-const FIRST_WINDOW = 16;
-
 /**
- * Handles the messages that one pull loop brings: up to `concurrency` at once, the rest waits in order. Nothing is
- * pulled that could not be handled within `ackWait`, and what waits or takes long is kept alive.
+ * Handles the messages that one loop brings: up to `concurrency` at once, the rest waits. Nothing is pulled that could
+ * not be handled within `ackWait`, and what waits or takes long is kept alive.
  */
-export class ConsumerRunner implements Pick<PullLoopOwner, 'onMessage' | 'window'> {
-  private readonly queue = new MessageQueue<JetStreamMessage>();
+export class ConsumerRunner implements MessageRunner {
   private readonly slots: readonly Slot[];
   private readonly free: Slot[];
-  private readonly keepAlive: NodeJS.Timeout;
-  private readonly longestTicks: number;
-  private loop: PullLoop | undefined;
-  private stopping = false;
-  private idle: (() => void) | undefined;
-  private ticks = 0;
-  /** How many at the head of the queue were there at the last tick already. */
-  private aged = 0;
-  private handled = 0;
-  private currentWindow: number;
-  private measuredAt = performance.now();
-  private measuredHandled = 0;
+  private readonly keepAlive: KeepAlive;
+  private readonly pullWindow: PullWindow;
+  private loop: ReceiveLoop | undefined;
+  private refusing = false;
+  private whenIdle: (() => void)[] = [];
+  private ended = 0;
+  private failures = 0;
 
   constructor(
     handling: MessageHandling,
-    private readonly options: ConsumerRunnerOptions,
+    options: RunningOptions,
+    private readonly backlog: Backlog,
+    private readonly gates: readonly StartGate[] = [],
   ) {
     this.slots = Array.from(
       { length: options.concurrency },
       () => new Slot(handling, (slot) => this.release(slot)),
     );
     this.free = [...this.slots];
-    this.currentWindow = Math.max(FIRST_WINDOW, options.concurrency);
-    const tick = Math.max(10, Math.floor(options.ackWait / TICKS_PER_ACK_WAIT));
-    this.longestTicks = options.maxProcessingTime / tick;
-    this.keepAlive = setInterval(() => this.keepMessagesAlive(), tick);
+    this.pullWindow = new PullWindow(options.concurrency, options.maxMessages, options.ackWait);
+    this.keepAlive = new KeepAlive(options.ackWait, options.maxProcessingTime, () => this.held());
   }
 
-  /** How many messages were handled, well or not. */
-  get count(): number {
-    return this.handled;
+  get handled(): number {
+    return this.ended;
   }
 
-  /** How many messages are in the works. */
+  get failed(): number {
+    return this.failures;
+  }
+
   get running(): number {
     return this.slots.length - this.free.length;
   }
 
-  /** Follows a loop: the first one, or the one after a consumer was made anew. What is buffered stays. */
-  follow(loop: PullLoop): void {
+  get waiting(): number {
+    return this.backlog.size;
+  }
+
+  follow(loop: ReceiveLoop): void {
     this.loop = loop;
+    this.refusing = false;
   }
 
   onMessage(message: JetStreamMessage): void {
-    if (this.stopping) {
-      message.nak();
+    if (this.refusing) return message.nak();
+    message.arrivedAt = this.keepAlive.ticks;
+    const slot = this.free.pop();
+    if (slot === undefined) return this.backlog.add(message);
+    if (this.gates.length === 0 && this.backlog.admit(message)) {
+      if (slot.run(message)) this.release(slot);
       return;
     }
-    const slot = this.queue.length === 0 ? this.free.pop() : undefined;
-    if (slot === undefined) this.queue.push(message);
-    else this.start(slot, message);
+    this.backlog.add(message);
+    this.startNext(slot);
   }
 
-  /**
-   * As much as could be handled in half of `ackWait` at the pace of late; while nothing has to wait, twice as much as
-   * before.
-   */
   window(): number {
-    const now = performance.now();
-    const elapsed = now - this.measuredAt;
-    if (this.queue.length === 0 || elapsed === 0) {
-      this.currentWindow *= 2;
-    } else {
-      const pace = (this.handled - this.measuredHandled) / elapsed;
-      this.currentWindow = Math.min(this.currentWindow * 2, Math.floor((pace * this.options.ackWait) / 2));
-    }
-    this.measuredAt = now;
-    this.measuredHandled = this.handled;
-    this.currentWindow = Math.max(
-      this.options.concurrency,
-      Math.min(this.options.maxMessages, this.currentWindow),
-    );
-    return this.currentWindow;
+    for (const gate of this.gates) if (gate.shut) return 0;
+    return this.pullWindow.next(this.ended, this.backlog.size > 0);
   }
 
-  /**
-   * Gives back what waits, lets what is in the works end, and gives back what has not ended after `timeout`.
-   *
-   * @returns how many were given back unfinished
-   */
-  async stop(timeout: number): Promise<number> {
-    this.stopping = true;
-    for (const message of this.queue.clear()) message.nak();
+  wake(): void {
+    for (let slot = this.free.pop(); slot !== undefined && this.startNext(slot);) slot = this.free.pop();
+    // A window that was shut may be open again.
+    this.loop?.release(0);
+  }
+
+  async pause(): Promise<void> {
+    this.refusing = true;
+    for (const message of this.backlog.clear()) message.nak();
     await this.loop?.drain();
-    if (this.running > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        this.idle = resolve;
-        timer = setTimeout(resolve, timeout);
-      });
-      clearTimeout(timer);
-    }
-    clearInterval(this.keepAlive);
-    const unfinished = this.slots.filter(({ message }) => message !== undefined && !message.settled);
-    for (const { message } of unfinished) message?.nak();
+  }
+
+  idle(): Promise<void> {
+    if (this.running === 0 && this.backlog.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.whenIdle.push(resolve));
+  }
+
+  async stop(timeout: number): Promise<number> {
+    await this.pause();
+    if (this.running > 0) await within(timeout, this.idle());
+    this.keepAlive.close();
+    for (const gate of this.gates) gate.close();
+    const unfinished = [...this.held()].filter(({ settled }) => !settled);
+    for (const message of unfinished) message.nak();
     return unfinished.length;
   }
 
-  private start(slot: Slot, message: JetStreamMessage): void {
-    slot.since = this.ticks;
+  /** Gives a slot the next message that may be started; false where there is none, and the slot is free again. */
+  private startNext(slot: Slot): boolean {
+    const message = this.next();
+    if (message === undefined) {
+      this.free.push(slot);
+      return false;
+    }
     if (slot.run(message)) this.release(slot);
+    return true;
+  }
+
+  private next(): JetStreamMessage | undefined {
+    if (!this.backlog.ready) return undefined;
+    for (const gate of this.gates) if (!gate.mayStart()) return undefined;
+    return this.backlog.take();
   }
 
   /** A slot is through with its message: it takes the next one, in a loop where handlers are synchronous. */
   private release(slot: Slot): void {
     for (;;) {
+      if (slot.message !== undefined) this.backlog.done(slot.message);
       slot.message = undefined;
-      this.handled++;
+      this.ended++;
+      if (slot.failed) this.failures++;
+      for (const gate of this.gates) gate.ended?.(slot.failed);
       this.loop?.release(1);
-      const next = this.queue.shift();
-      if (next === undefined) {
-        this.free.push(slot);
-        if (this.stopping && this.running === 0) this.idle?.();
-        return;
-      }
-      if (this.aged > 0) this.aged--;
-      slot.since = this.ticks;
+      const next = this.next();
+      if (next === undefined) break;
       if (!slot.run(next)) return;
+    }
+    this.free.push(slot);
+    if (this.whenIdle.length > 0 && this.running === 0 && this.backlog.size === 0) {
+      for (const resolve of this.whenIdle.splice(0)) resolve();
     }
   }
 
-  /**
-   * Declares in progress what has been here for a tick or more. A message is at most three ticks old before it is
-   * declared for the first time (it ages in the queue, and anew in its slot): less than `ackWait`.
-   */
-  private keepMessagesAlive(): void {
-    this.ticks++;
-    for (const message of this.queue.first(this.aged)) message.inProgress();
-    this.aged = this.queue.length;
-    for (const { message, since } of this.slots) {
-      const age = this.ticks - since;
-      if (message && !message.settled && age >= 2 && age <= this.longestTicks) message.inProgress();
-    }
+  private *held(): Generator<JetStreamMessage> {
+    yield* this.backlog;
+    for (const { message } of this.slots) if (message) yield message;
   }
 }

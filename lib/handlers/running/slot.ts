@@ -1,12 +1,20 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import type { SubjectRouter } from '../planning/index.js';
 import type { AckInterceptor, SettlementPolicy } from '../settlement/index.js';
+
+/** A method to call, and the rules that its messages are settled by. */
+export interface Route {
+  readonly handler: CompiledHandler<JetStreamMessage>;
+  readonly policy: SettlementPolicy;
+}
 
 /** What happens to the messages of one consumer. */
 export interface MessageHandling {
-  readonly handler: CompiledHandler<JetStreamMessage>;
   readonly ack: AckInterceptor;
-  readonly policy: SettlementPolicy;
+  /** Where messages go that the router, if there is one, knows no other way for. */
+  readonly route: Route;
+  readonly router?: SubjectRouter<Route>;
 }
 
 /**
@@ -18,26 +26,31 @@ export interface MessageHandling {
 export class Slot {
   /** The message in the works. */
   message: JetStreamMessage | undefined;
-  /** When its handling began, in terms of the runner's keep-alive ticks. */
-  since = 0;
+  /** Whether handling it failed. */
+  failed = false;
 
   private readonly resolved = (): boolean => this.settle(false, undefined);
   private readonly rejected = (error: unknown): boolean => this.settle(true, error);
   private readonly finished = (): void => this.onFree(this);
+  private route: Route;
   private waiting = false;
 
   constructor(
     private readonly handling: MessageHandling,
     /** Called when a message is through that was not through at once. */
     private readonly onFree: (slot: Slot) => void,
-  ) {}
+  ) {
+    this.route = handling.route;
+  }
 
   /** Handles a message; true where it is through already. */
   run(message: JetStreamMessage): boolean {
+    const { router, route } = this.handling;
     this.message = message;
     this.waiting = false;
+    if (router !== undefined) this.route = router.match(message.subject) ?? route;
     try {
-      const pending = pendingResult(this.handling.handler(message));
+      const pending = pendingResult(this.route.handler(message));
       if (pending !== undefined) {
         this.waiting = true;
         pending.then(this.resolved, this.rejected);
@@ -52,7 +65,9 @@ export class Slot {
   private settle(failed: boolean, error: unknown): boolean {
     const { message } = this;
     if (message === undefined) return true;
-    const { ack, policy } = this.handling;
+    const { ack } = this.handling;
+    const { policy } = this.route;
+    this.failed = failed;
     const pending = failed
       ? ack.onFailure(settlementError(error), message, policy)
       : ack.onSuccess(message, policy);

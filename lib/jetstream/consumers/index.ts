@@ -4,5 +4,5 @@ export type { ConsumerInfo, PriorityGroupState, SequenceInfo } from './consumer-
 export * from './consumer.js';
 export * from './consumers.js';
 export * from './ordered-consumer.js';
-export type { OrderedConsumerConfig } from './ordered-source.js';
+export { NumberedConsumers, type OrderedConsumerConfig } from './ordered-source.js';
 export * from './push-consumer.js';

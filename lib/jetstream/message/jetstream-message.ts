@@ -21,6 +21,8 @@ const TERM = Buffer.from('+TERM');
  * {@link MessageAlreadySettledError}. `inProgress` may be called any number of times before.
  */
 export class JetStreamMessage {
+  /** @internal When it arrived, in the ticks of whoever keeps it alive. */
+  arrivedAt = 0;
   private done = false;
   private parsed: MessageMetadata | undefined;
 

@@ -1,6 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { ConfigMismatchError, ConsumerNotFoundError } from '../../errors/index.js';
-import type { Consumer, ConsumerConfig } from '../consumers/index.js';
+import type {
+  Consumer,
+  ConsumerConfig,
+  ConsumerInfo,
+  PushConsumer,
+  PushConsumerConfig,
+} from '../consumers/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 import { configDifferences, describeDifferences, type Provisioning } from './provisioning.js';
 
@@ -24,20 +30,57 @@ const FIXED = new Set([
  * @throws {@link NotAPullConsumerError} where a push consumer has that name
  * @throws {@link ConfigMismatchError} where it differs and must not, or cannot, be changed
  */
-export async function provisionConsumer(
+export function provisionConsumer(
   jetstream: JetStreamService,
   stream: string,
   config: ConsumerConfig,
   provisioning: Provisioning,
 ): Promise<Consumer> {
+  return provision(stream, config, provisioning, {
+    find: (name) => jetstream.consumer(stream, name),
+    make: (wanted) => jetstream.createOrUpdateConsumer(stream, wanted),
+  });
+}
+
+/**
+ * Makes a push consumer; else as {@link provisionConsumer}.
+ *
+ * @throws {@link NotAPushConsumerError} where a pull consumer has that name
+ */
+export function provisionPushConsumer(
+  jetstream: JetStreamService,
+  stream: string,
+  config: PushConsumerConfig,
+  provisioning: Provisioning,
+): Promise<PushConsumer> {
+  return provision(stream, config, provisioning, {
+    find: (name) => jetstream.pushConsumer(stream, name),
+    make: (wanted) => jetstream.createOrUpdatePushConsumer(stream, wanted),
+  });
+}
+
+interface Access<Config, Handle> {
+  find(name: string): Promise<Handle>;
+  make(config: Config): Promise<Handle>;
+}
+
+async function provision<
+  Config extends { readonly name?: string; readonly durable?: string },
+  Handle extends { readonly cachedInfo: ConsumerInfo },
+>(
+  stream: string,
+  config: Config,
+  provisioning: Provisioning,
+  access: Access<Config, Handle>,
+): Promise<Handle> {
   const name = config.durable ?? config.name;
-  if (name === undefined) return jetstream.createOrUpdateConsumer(stream, config);
-  let consumer: Consumer;
+  if (name === undefined) return access.make(config);
+  let consumer: Handle;
   try {
-    consumer = await jetstream.consumer(stream, name);
+    consumer = await access.find(name);
   } catch (error) {
     if (!(error instanceof ConsumerNotFoundError) || provisioning !== 'ensure') throw error;
-    consumer = await jetstream.createOrUpdateConsumer(stream, config);
+    consumer = await access.make(config);
     logger.log(`Consumer "${name}" of stream "${stream}" created`);
     return consumer;
   }
@@ -54,15 +97,16 @@ export async function provisionConsumer(
       'these options cannot change: use another name, or delete it',
     );
   }
-  const { filterSubject: _, ...kept } = consumer.cachedInfo.config;
-  const updated = await jetstream.createOrUpdateConsumer(stream, { ...kept, ...config } as ConsumerConfig);
+  // What is not declared stays as it is, but for the filter: it is declared by leaving it out.
+  const { filterSubject: _, filterSubjects: __, ...kept } = consumer.cachedInfo.config;
+  const updated = await access.make({ ...kept, ...config });
   logger.log(`${what} updated: ${describeDifferences(differences)}`);
   return updated;
 }
 
-/** One filter or a list of one mean the same. */
+/** One filter or a list of one mean the same, and none is a list of none. */
 function comparable(config: object): object {
   const { filterSubject, filterSubjects, ...rest } = config as ConsumerConfig;
-  const filters = filterSubjects ?? (filterSubject === undefined ? undefined : [filterSubject]);
-  return { ...rest, filterSubjects: filters && [...filters].sort() };
+  const filters = filterSubjects ?? (filterSubject ? [filterSubject] : []);
+  return { ...rest, filterSubjects: [...filters].sort() };
 }

@@ -9,4 +9,6 @@ export * from './pull-options.js';
 export * from './pull-status.js';
 export * from './push-consumption.js';
 export type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+export { PushLoop } from './push-loop.js';
+export { Ring } from './ring.js';
 export { VerifiedLoop } from './verified-loop.js';

@@ -3,7 +3,7 @@ import type { JetStreamMessage } from '../message/index.js';
 import { messageSize } from './pull-loop.js';
 import type { PullOptions } from './pull-options.js';
 import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
-import { report } from './report.js';
+import { report, toError } from './report.js';
 import { Ring } from './ring.js';
 
 /** How messages are iterated over. Durations in milliseconds, sizes in bytes. */
@@ -86,7 +86,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   next(options?: { readonly maxWait?: undefined; readonly signal?: AbortSignal }): Promise<JetStreamMessage>;
   next(options: NextOptions): Promise<JetStreamMessage | undefined>;
   next(options: NextOptions = {}): Promise<JetStreamMessage | undefined> {
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted) return Promise.reject(toError(options.signal.reason));
     const message = this.take();
     if (message !== undefined) return Promise.resolve(message);
     if (this.ended) return Promise.reject(this.untoldCause() ?? this.closedError());

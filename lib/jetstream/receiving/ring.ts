@@ -23,6 +23,11 @@ export class Ring<T> {
     return item;
   }
 
+  /** From the oldest to the newest; they stay. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let i = 0; i < this.count; i++) yield this.slots[(this.head + i) & (this.slots.length - 1)] as T;
+  }
+
   clear(): void {
     this.slots = emptySlots(64);
     this.head = 0;

@@ -1,0 +1,24 @@
+import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
+
+/** Options of {@link ObjectWatch}. */
+export interface ObjectWatchHandlerOptions {
+  /** All descriptions that the bucket has of each object, not only the newest. Default: false. */
+  readonly includeHistory?: boolean;
+  /** Only what changes from now on. Default: false. */
+  readonly updatesOnly?: boolean;
+  /** No deletions. Default: false. */
+  readonly ignoreDeletes?: boolean;
+  /** The name of the connection. Default: `default`. */
+  readonly connection?: string;
+}
+
+/**
+ * Follows the objects of an Object Store bucket: the method is called with the description of each object, one after
+ * another, first those that are there, then each new one. `@Payload()` is the {@link ObjectInfo} (its `deleted` tells
+ * a deletion), `@Ctx()` an {@link ObjectContext}.
+ *
+ * A method that throws is called again with backoff, a few times; then the object is reported and the watch goes on.
+ */
+export function ObjectWatch(bucket: string, options: ObjectWatchHandlerOptions = {}): HandlerMethodDecorator {
+  return addHandler({ kind: 'object-watch', bucket, options });
+}

@@ -1,0 +1,86 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Subject, type Observable } from 'rxjs';
+
+interface About<Type extends string> {
+  readonly type: Type;
+  /** The name of the connection. */
+  readonly connection: string;
+  readonly time: Date;
+}
+
+interface AboutHandler<Type extends string> extends About<Type> {
+  /** Class and method. */
+  readonly handler: string;
+  /** What is consumed: a stream, or a bucket. */
+  readonly source: string;
+}
+
+/**
+ * What happens to connections and handlers beside the messages.
+ *
+ * - `disconnected`, `reconnected`, `closed`: the connection
+ * - `consumer-lost`: a consumer or its stream was deleted; it is being made anew
+ * - `consumer-recovered`: it is there again
+ * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
+ * - `handler-paused`, `handler-resumed`, `handler-stopped`, `handler-started`: through {@link Handlers}
+ * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
+ */
+export type JetStreamEvent =
+  | About<'disconnected'>
+  | About<'reconnected'>
+  | (About<'closed'> & { readonly error?: Error })
+  | (AboutHandler<'consumer-lost'> & { readonly error: Error })
+  | AboutHandler<'consumer-recovered'>
+  | (AboutHandler<'handler-interrupted'> & { readonly error: Error })
+  | AboutHandler<'handler-paused'>
+  | AboutHandler<'handler-resumed'>
+  | AboutHandler<'handler-stopped'>
+  | AboutHandler<'handler-started'>
+  | AboutHandler<'circuit-opened'>
+  | AboutHandler<'circuit-closed'>;
+
+/** Tells of {@link JetStreamEvent}s; `@OnJetStreamEvent` methods hear of them too. */
+@Injectable()
+export class JetStreamEvents {
+  private readonly logger = new Logger(JetStreamEvents.name);
+  private readonly subject = new Subject<JetStreamEvent>();
+
+  /** All events from now on. */
+  readonly all: Observable<JetStreamEvent> = this.subject.asObservable();
+
+  /** @internal */
+  emit(event: JetStreamEvent): void {
+    this.subject.next(event);
+  }
+
+  /** @internal Calls a handler for events of some types; what it throws is logged. */
+  listen(
+    types: readonly JetStreamEvent['type'][],
+    handler: string,
+    call: (event: JetStreamEvent) => unknown,
+  ): void {
+    this.subject.subscribe((event) => {
+      if (types.length > 0 && !types.includes(event.type)) return;
+      void this.call(handler, event, call);
+    });
+  }
+
+  /** @internal */
+  complete(): void {
+    this.subject.complete();
+  }
+
+  private async call(
+    handler: string,
+    event: JetStreamEvent,
+    call: (event: JetStreamEvent) => unknown,
+  ): Promise<void> {
+    try {
+      await call(event);
+    } catch (error) {
+      this.logger.error(
+        `${handler} failed on "${event.type}": ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { HandlerNotFoundError } from '../errors/index.js';
+import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
+import type { HandlerRunner, HandlerState } from './running/index.js';
+
+/** A handler that was started, with how long it may take to stop. */
+export interface RegisteredHandler {
+  readonly runner: HandlerRunner;
+  /** In milliseconds. */
+  readonly shutdownTimeout: number;
+}
+
+/**
+ * The handlers of the application at run time: their states and figures, and control over them.
+ *
+ * Handlers are named by class and method, such as `Billing.onCreated`; by the class alone where its methods share a
+ * consumer.
+ */
+@Injectable()
+export class Handlers implements OnModuleDestroy {
+  private handlers: readonly RegisteredHandler[] = [];
+
+  /** @internal */
+  constructor(@Inject(JetStreamEvents) private readonly events: JetStreamEvents) {}
+
+  /** The state and figures of every handler, at this moment. */
+  list(): readonly HandlerState[] {
+    return this.handlers.map(({ runner }) => runner.state);
+  }
+
+  /**
+   * The state and figures of one handler.
+   *
+   * @throws {@link HandlerNotFoundError}
+   */
+  get(handler: string): HandlerState {
+    return this.find(handler)[0].runner.state;
+  }
+
+  /**
+   * Has a handler take nothing new: what is buffered is given back, for other instances to take; what is in the works
+   * goes on. Its consumer stays.
+   *
+   * @throws {@link HandlerNotFoundError}
+   */
+  async pause(handler: string): Promise<void> {
+    await this.each(handler, ({ runner }) => runner.pause(), 'handler-paused');
+  }
+
+  /** Goes on after {@link pause}. @throws {@link HandlerNotFoundError} */
+  async resume(handler: string): Promise<void> {
+    await this.each(handler, ({ runner }) => runner.resume(), 'handler-resumed');
+  }
+
+  /**
+   * Stops a handler as a shutdown does: what is in the works may take up to the module's `shutdownTimeout`.
+   *
+   * @throws {@link HandlerNotFoundError}
+   */
+  async stop(handler: string): Promise<void> {
+    await this.each(
+      handler,
+      ({ runner, shutdownTimeout }) => runner.stop(shutdownTimeout),
+      'handler-stopped',
+    );
+  }
+
+  /** Starts a handler that was stopped. @throws {@link HandlerNotFoundError} */
+  async start(handler: string): Promise<void> {
+    await this.each(
+      handler,
+      async ({ runner }) => {
+        if (runner.state.status === 'stopped') await runner.start();
+      },
+      'handler-started',
+    );
+  }
+
+  /**
+   * Resolves when a handler, or every handler, has nothing in the works and nothing buffered.
+   *
+   * @throws {@link HandlerNotFoundError}
+   */
+  async idle(handler?: string): Promise<void> {
+    const handlers = handler === undefined ? this.handlers : this.find(handler);
+    await Promise.all(handlers.map(({ runner }) => runner.idle()));
+  }
+
+  /** @internal Starts all; resolves with what became of each. */
+  async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<void>[]> {
+    this.handlers = handlers;
+    return Promise.allSettled(handlers.map(({ runner }) => runner.start()));
+  }
+
+  /** @internal */
+  async stopAll(timeout?: number): Promise<void> {
+    await Promise.all(
+      this.handlers.map(({ runner, shutdownTimeout }) => runner.stop(timeout ?? shutdownTimeout)),
+    );
+  }
+
+  /** @internal */
+  async onModuleDestroy(): Promise<void> {
+    await this.stopAll();
+    this.events.complete();
+  }
+
+  private async each(
+    handler: string,
+    act: (registered: RegisteredHandler) => Promise<void>,
+    type: 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started',
+  ): Promise<void> {
+    for (const registered of this.find(handler)) {
+      await act(registered);
+      const { connection, source } = registered.runner.state;
+      const event: JetStreamEvent = { type, handler, connection, source, time: new Date() };
+      this.events.emit(event);
+    }
+  }
+
+  /** A method may carry several decorators, and a class be provided twice: they share a name. */
+  private find(handler: string): readonly [RegisteredHandler, ...RegisteredHandler[]] {
+    const [first, ...rest] = this.handlers.filter(({ runner }) => runner.state.handler === handler);
+    if (!first)
+      throw new HandlerNotFoundError(
+        handler,
+        this.list().map((state) => state.handler),
+      );
+    return [first, ...rest];
+  }
+}

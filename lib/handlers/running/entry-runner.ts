@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import { InvalidPayloadError } from '../settlement/index.js';
+
+/** How long to wait before an entry whose handling failed is handled again, in milliseconds; then it is given up. */
+const RETRY_BACKOFF = [100, 1_000, 5_000];
+
+/** What an {@link EntryRunner} reports. */
+export interface EntryReports<Entry> {
+  /** It failed, and is handled again after `wait` milliseconds. */
+  onRetry(entry: Entry, error: unknown, wait: number): void;
+  /** It failed for good, and is passed over. */
+  onGivenUp(entry: Entry, error: unknown): void;
+}
+
+/** Handles the entries of a watch one by one, again with backoff where it fails, and goes on after what keeps failing. */
+export class EntryRunner<Entry> {
+  private readonly stopped = new AbortController();
+  private ended = 0;
+  private failures = 0;
+  private busy = false;
+
+  constructor(
+    private readonly handler: CompiledHandler<Entry>,
+    private readonly reports: EntryReports<Entry>,
+  ) {}
+
+  /** How many entries were handled, well or not. */
+  get handled(): number {
+    return this.ended;
+  }
+
+  get failed(): number {
+    return this.failures;
+  }
+
+  get running(): number {
+    return this.busy ? 1 : 0;
+  }
+
+  /** Handles an entry; a promise only where that takes its time. Never throws, never rejects. */
+  handle(entry: Entry): void | Promise<void> {
+    try {
+      const pending = pendingResult(this.handler(entry));
+      if (pending === undefined) return this.end();
+      this.busy = true;
+      return this.settle(entry, pending);
+    } catch (error) {
+      this.busy = true;
+      return this.retry(entry, error);
+    }
+  }
+
+  /** Waits for no retry any more. */
+  stop(): void {
+    this.stopped.abort();
+  }
+
+  private async settle(entry: Entry, pending: PromiseLike<unknown>): Promise<void> {
+    try {
+      await pending;
+      this.end();
+    } catch (error) {
+      await this.retry(entry, error);
+    }
+  }
+
+  private async retry(entry: Entry, thrown: unknown): Promise<void> {
+    const { signal } = this.stopped;
+    let error = settlementError(thrown);
+    for (const wait of error instanceof InvalidPayloadError ? [] : RETRY_BACKOFF) {
+      this.reports.onRetry(entry, error, wait);
+      await delay(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) break;
+      try {
+        await this.handler(entry);
+        return this.end();
+      } catch (again) {
+        error = settlementError(again);
+      }
+    }
+    this.failures++;
+    this.end();
+    if (!signal.aborted) this.reports.onGivenUp(entry, error);
+  }
+
+  private end(): void {
+    this.busy = false;
+    this.ended++;
+  }
+}

@@ -1,0 +1,85 @@
+import { Ring, type JetStreamMessage } from '../../jetstream/index.js';
+import type { KeyOf } from '../planning/index.js';
+import type { Backlog } from './backlog.js';
+
+/** The messages of one key: one may be in the works, the others wait for it. */
+class Lane {
+  readonly waiting = new Ring<JetStreamMessage>();
+
+  constructor(readonly key: string) {}
+}
+
+/**
+ * Messages of one key are started one after another, while keys run in parallel. A key has a lane only as long as it
+ * has messages here.
+ */
+export class KeyedBacklog implements Backlog {
+  private readonly lanes = new Map<string, Lane>();
+  /** The lane of each message that was started. */
+  private readonly started = new Map<JetStreamMessage, Lane>();
+  /** Lanes with a message to start, and none in the works. */
+  private readonly readyLanes = new Ring<Lane>();
+  private waiting = 0;
+
+  constructor(private readonly keyOf: KeyOf) {}
+
+  get size(): number {
+    return this.waiting;
+  }
+
+  get ready(): boolean {
+    return this.readyLanes.size > 0;
+  }
+
+  admit(message: JetStreamMessage): boolean {
+    // Lanes that are ready came before it.
+    if (this.readyLanes.size > 0) return false;
+    const key = this.keyOf(message);
+    if (this.lanes.has(key)) return false;
+    const lane = new Lane(key);
+    this.lanes.set(key, lane);
+    this.started.set(message, lane);
+    return true;
+  }
+
+  add(message: JetStreamMessage): void {
+    const key = this.keyOf(message);
+    let lane = this.lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane(key);
+      this.lanes.set(key, lane);
+      this.readyLanes.push(lane);
+    }
+    lane.waiting.push(message);
+    this.waiting++;
+  }
+
+  take(): JetStreamMessage | undefined {
+    const lane = this.readyLanes.shift();
+    const message = lane?.waiting.shift();
+    if (lane === undefined || message === undefined) return undefined;
+    this.waiting--;
+    this.started.set(message, lane);
+    return message;
+  }
+
+  done(message: JetStreamMessage): void {
+    const lane = this.started.get(message);
+    if (lane === undefined) return;
+    this.started.delete(message);
+    if (lane.waiting.size > 0) this.readyLanes.push(lane);
+    else this.lanes.delete(lane.key);
+  }
+
+  *[Symbol.iterator](): Generator<JetStreamMessage> {
+    for (const lane of this.lanes.values()) yield* lane.waiting;
+  }
+
+  clear(): JetStreamMessage[] {
+    const all = [...this];
+    for (const lane of this.lanes.values()) lane.waiting.clear();
+    this.readyLanes.clear();
+    this.waiting = 0;
+    return all;
+  }
+}

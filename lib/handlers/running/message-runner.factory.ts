@@ -1,0 +1,104 @@
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
+import { keyOf, SubjectRouter, type ConsumerPlan, type PlannedMethod } from '../planning/index.js';
+import { TerminateMessage, type AckInterceptor, type SettlementPolicy } from '../settlement/index.js';
+import { InOrderBacklog } from './backlog.js';
+import { BatchRunner } from './batch-runner.js';
+import { batchSource } from './batch-source.js';
+import type { OnCircuit } from './consumer-handler.js';
+import { ConsumerRunner, type MessageRunner } from './consumer-runner.js';
+import { retryInPlace } from './in-place-retry.js';
+import { KeyedBacklog } from './keyed-backlog.js';
+import { messageSource } from './message-source.js';
+import { payloadDecoder } from './payload-decoder.js';
+import type { MessageHandling, Route } from './slot.js';
+import { CircuitBreakerGate, RateLimitGate, type StartGate } from './start-gate.js';
+
+/** Puts something around a compiled handler, inside settlement. */
+export type WrapHandler = (
+  next: CompiledHandler<JetStreamMessage>,
+  method: PlannedMethod,
+  policy: SettlementPolicy,
+) => CompiledHandler<JetStreamMessage>;
+
+/** Makes what runs a planned handler's methods. */
+export class MessageRunnerFactory {
+  constructor(
+    private readonly compiler: HandlerCompiler,
+    private readonly ack: AckInterceptor,
+    private readonly wrap: WrapHandler,
+  ) {}
+
+  create(plan: ConsumerPlan, consumer: string, onCircuit: OnCircuit): MessageRunner {
+    const { options, running } = plan;
+    if (options.batch) return this.batches(plan, consumer, options.batch);
+    const { orderBy } = options;
+    const backlog = orderBy === undefined ? new InOrderBacklog() : new KeyedBacklog(keyOf(orderBy));
+    const gates: StartGate[] = [];
+    const runner = new ConsumerRunner(this.handling(plan, consumer), running, backlog, gates);
+    const wake = (): void => runner.wake();
+    if (options.rateLimit) gates.push(new RateLimitGate(options.rateLimit, wake));
+    if (options.circuitBreaker) {
+      gates.push(
+        new CircuitBreakerGate(options.circuitBreaker, {
+          onOpen: () => onCircuit(true),
+          onTry: wake,
+          onClose: () => {
+            onCircuit(false);
+            wake();
+          },
+        }),
+      );
+    }
+    return runner;
+  }
+
+  private handling(plan: ConsumerPlan, consumer: string): MessageHandling {
+    const [first, ...rest] = plan.methods;
+    const { ack } = this;
+    const whole = this.route(plan, first, consumer);
+    if (first.method.patterns.length === 0) return { ack, route: whole };
+    const router = new SubjectRouter<Route>();
+    for (const pattern of first.method.patterns) router.add(pattern, whole);
+    for (const planned of rest) {
+      const route = this.route(plan, planned, consumer);
+      for (const pattern of planned.method.patterns) router.add(pattern, route);
+    }
+    return { ack, route: unroutable(whole.policy, plan.handler), router };
+  }
+
+  private route(plan: ConsumerPlan, planned: PlannedMethod, consumer: string): Route {
+    const { options, connection } = plan;
+    const policy: SettlementPolicy = { ...planned.policy, consumer };
+    const source = messageSource(connection.codec, policy, options.schema);
+    const compiled = this.wrap(this.compiler.compile(planned.method, source), planned, policy);
+    return { policy, handler: options.ordered ? retryInPlace(compiled, policy) : compiled };
+  }
+
+  private batches(
+    plan: ConsumerPlan,
+    consumer: string,
+    batch: NonNullable<ConsumerPlan['options']['batch']>,
+  ): MessageRunner {
+    const [{ method, policy: planned }] = plan.methods;
+    const policy: SettlementPolicy = { ...planned, consumer };
+    const handling = {
+      handler: this.compiler.compile(method, batchSource(policy)),
+      decode: payloadDecoder(plan.connection.codec, plan.options.schema),
+      ack: this.ack,
+      policy,
+      cumulative: plan.options.ackPolicy === 'all',
+    };
+    return new BatchRunner(handling, batch, plan.running);
+  }
+}
+
+/** What becomes of a message that no method of a class handles. */
+function unroutable(policy: SettlementPolicy, handler: string): Route {
+  return {
+    policy: { ...policy, handler },
+    handler: (message) => {
+      throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
+    },
+  };
+}

@@ -1,0 +1,180 @@
+import { Logger } from '@nestjs/common';
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { Ring } from '../../jetstream/index.js';
+import { pendingResult, type CompiledHandler, type HandlerSource } from '../compile/index.js';
+import { NatsContext } from '../context/index.js';
+import type { HandlerConnection } from '../handler-connection.js';
+import type { SubscribePlan } from '../planning/index.js';
+import { InvalidPayloadError } from '../settlement/index.js';
+import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
+import { within } from './within.js';
+
+const DEFAULT_MAX_PENDING = 65_536;
+
+/** Reads a handler's parameters from a core NATS message. */
+export function coreMessageSource({ codec }: HandlerConnection): HandlerSource<Msg> {
+  return {
+    payload: (message) => {
+      try {
+        return codec.decode(message.data);
+      } catch (error) {
+        throw new InvalidPayloadError(
+          `the payload is not ${codec.contentType}: ${(error as Error).message}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    },
+    context: (message) => new NatsContext(message),
+    pattern: ({ subject }) => subject,
+  };
+}
+
+/** Runs one `@Subscribe`: up to `concurrency` messages at once, the rest waits; what fails is logged. */
+export class SubscriptionHandler implements HandlerRunner {
+  private readonly logger = new Logger('Subscribe');
+  private readonly concurrency: number;
+  private readonly maxPending: number;
+  private readonly queue = new Ring<Msg>();
+  private subscription: Subscription | undefined;
+  private status: HandlerStatus = 'starting';
+  private inTheWorks = 0;
+  private handled = 0;
+  private failed = 0;
+  private dropping = false;
+  private whenIdle: (() => void)[] = [];
+
+  constructor(
+    private readonly plan: SubscribePlan,
+    private readonly handler: CompiledHandler<Msg>,
+  ) {
+    const { concurrency = 1, maxPending = DEFAULT_MAX_PENDING } = plan.definition.metadata.options;
+    this.concurrency = concurrency;
+    this.maxPending = maxPending;
+  }
+
+  get state(): HandlerState {
+    const { plan, status, handled, failed } = this;
+    return {
+      handler: plan.handler,
+      kind: 'subscription',
+      connection: plan.connection.name,
+      source: plan.definition.metadata.subject,
+      status,
+      handled,
+      failed,
+      running: this.inTheWorks,
+      waiting: this.queue.size,
+      circuitOpen: false,
+    };
+  }
+
+  async start(): Promise<void> {
+    await this.subscribe();
+    this.logger.log(`${this.plan.handler} subscribes to "${this.plan.definition.metadata.subject}"`);
+  }
+
+  async pause(): Promise<void> {
+    if (this.status !== 'running') return;
+    this.status = 'paused';
+    await this.unsubscribe();
+  }
+
+  async resume(): Promise<void> {
+    if (this.status === 'paused') await this.subscribe();
+  }
+
+  idle(): Promise<void> {
+    if (this.inTheWorks === 0 && this.queue.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.whenIdle.push(resolve));
+  }
+
+  /** Core NATS keeps nothing: what waits is handled, as far as the time allows. */
+  async stop(timeout: number): Promise<void> {
+    this.status = 'stopped';
+    await this.unsubscribe();
+    await within(timeout, this.idle());
+  }
+
+  private async subscribe(): Promise<void> {
+    const { subject, options } = this.plan.definition.metadata;
+    const { nc } = this.plan.connection.jetstream.connection;
+    this.subscription = nc.subscribe(subject, {
+      queue: options.queue,
+      callback: (error, message) => {
+        if (error)
+          this.logger.error(`${this.plan.handler} cannot subscribe to "${subject}": ${error.message}`);
+        else this.receive(message);
+      },
+    });
+    this.status = 'running';
+    await nc.flush();
+  }
+
+  private async unsubscribe(): Promise<void> {
+    if (!this.subscription || this.subscription.isClosed()) return;
+    await this.subscription.drain().catch(() => undefined);
+  }
+
+  private receive(message: Msg): void {
+    if (this.inTheWorks < this.concurrency) return this.run(message);
+    if (this.queue.size < this.maxPending) return this.queue.push(message);
+    if (this.dropping) return;
+    this.dropping = true;
+    this.logger.error(
+      `${this.plan.handler} is too slow: messages beyond ${this.maxPending} waiting are dropped`,
+    );
+  }
+
+  private run(first: Msg): void {
+    this.inTheWorks++;
+    for (let message: Msg | undefined = first; message !== undefined; message = this.queue.shift()) {
+      const current = message;
+      try {
+        const pending = pendingResult(this.handler(current));
+        if (pending !== undefined) {
+          pending.then(
+            () => this.finishLater(),
+            (error: unknown) => {
+              this.report(current, error);
+              this.finishLater();
+            },
+          );
+          return;
+        }
+      } catch (error) {
+        this.report(current, error);
+      }
+      this.handled++;
+    }
+    this.finish();
+  }
+
+  private finishLater(): void {
+    this.handled++;
+    this.inTheWorks--;
+    const next = this.queue.shift();
+    if (next !== undefined) this.run(next);
+    else this.checkIdle();
+  }
+
+  private finish(): void {
+    this.inTheWorks--;
+    this.checkIdle();
+  }
+
+  private checkIdle(): void {
+    this.dropping = false;
+    if (this.inTheWorks > 0) return;
+    for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+
+  private report(message: Msg, error: unknown): void {
+    this.failed++;
+    this.logger.error(
+      `${this.plan.handler}: the message on "${message.subject}" failed: ${error instanceof Error ? error.message : String(error)}`,
+      error instanceof Error ? error.stack : undefined,
+    );
+  }
+}

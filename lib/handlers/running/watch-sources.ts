@@ -1,0 +1,90 @@
+import type { KeyValueEntry } from '../../key-value/index.js';
+import type { ObjectWatchEntry } from '../../object-store/index.js';
+import type { HandlerSource } from '../compile/index.js';
+import { KvContext, ObjectContext } from '../context/index.js';
+import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
+import { InvalidPayloadError } from '../settlement/index.js';
+import type { WatchSource } from './watch-handler.js';
+
+/** Reads the parameters of a `@KvWatch` from an entry. */
+export const kvEntrySource: HandlerSource<KeyValueEntry<unknown>> = {
+  payload: (entry) => {
+    try {
+      return entry.value ?? null;
+    } catch (error) {
+      throw new InvalidPayloadError(`the value cannot be decoded: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  },
+  context: (entry) => new KvContext(entry),
+  pattern: ({ key }) => key,
+};
+
+/** Reads the parameters of an `@ObjectWatch` from the description of an object. */
+export const objectEntrySource: HandlerSource<ObjectWatchEntry> = {
+  payload: (info) => info,
+  context: (info) => new ObjectContext(info),
+  pattern: ({ name }) => name,
+};
+
+/** The watch behind a `@KvWatch`. */
+export function kvWatchSource({
+  definition,
+  handler,
+  connection,
+}: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
+  const { bucket, options } = definition.metadata;
+  const { keys = [], connection: _, ...watch } = options;
+  return {
+    kind: 'kv-watch',
+    handler,
+    connection: connection.name,
+    bucket,
+    open: async (owner, after) => {
+      const store = await connection.keyValue.open(bucket);
+      // Taken up again, it goes on after what was handled, and no longer from its start.
+      const resume = after === undefined ? {} : { updatesOnly: false, resumeFromRevision: after + 1 };
+      return store.follow(keys, { ...watch, ...resume }, owner);
+    },
+    revisionOf: ({ revision }) => revision,
+    nameOf: ({ key }) => key,
+  };
+}
+
+/** The watch behind an `@ObjectWatch`. */
+export function objectWatchSource({
+  definition,
+  handler,
+  connection,
+}: ObjectWatchPlan): WatchSource<ObjectWatchEntry> {
+  const { bucket, options } = definition.metadata;
+  const { connection: _, ...watch } = options;
+  return {
+    kind: 'object-watch',
+    handler,
+    connection: connection.name,
+    bucket,
+    open: async (owner, after) => {
+      const store = await connection.objectStore.open(bucket);
+      const watcher = await store.watch(watch);
+      const done = (async () => {
+        for await (const info of watcher) {
+          // Taken up again, it begins anew: what was handled before is passed over.
+          if (after === undefined || info.revision > after) await owner.onEntry(info);
+        }
+      })();
+      done.catch((error: unknown) =>
+        owner.onError(error instanceof Error ? error : new Error(String(error))),
+      );
+      return {
+        stop: async () => {
+          watcher.stop();
+          await done.catch(() => undefined);
+        },
+      };
+    },
+    revisionOf: ({ revision }) => revision,
+    nameOf: ({ name }) => name,
+  };
+}
