@@ -1,4 +1,12 @@
-export { jsonCodec, type Codec } from './codecs/index.js';
+export {
+  bytesCodec,
+  createCodecSelector,
+  jsonCodec,
+  textCodec,
+  type Codec,
+  type CodecSelector,
+  type ContentHeaders,
+} from './codecs/index.js';
 export {
   JetStreamConnection,
   type ConnectionListener,

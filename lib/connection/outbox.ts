@@ -1,4 +1,4 @@
-import type { Msg } from '@nats-io/transport-node';
+import type { Msg, PublishOptions } from '@nats-io/transport-node';
 
 /**
  * Sends the answers to messages (acknowledgements above all) of one turn of the event loop together.
@@ -10,19 +10,22 @@ import type { Msg } from '@nats-io/transport-node';
 export class Outbox {
   private messages: Msg[] = [];
   private answers: (Uint8Array | string)[] = [];
+  private options: (PublishOptions | undefined)[] = [];
 
   /** Answers a message within this turn of the event loop. */
-  respond(message: Msg, answer: Uint8Array | string): void {
+  respond(message: Msg, answer: Uint8Array | string, options?: PublishOptions): void {
     if (this.messages.push(message) === 1) process.nextTick(this.flush);
     this.answers.push(answer);
+    this.options.push(options);
   }
 
   /** Sends what waits, now. */
   readonly flush = (): void => {
-    const { messages, answers } = this;
+    const { messages, answers, options } = this;
     if (messages.length === 0) return;
     this.messages = [];
     this.answers = [];
-    for (let i = 0; i < messages.length; i++) messages[i].respond(answers[i]);
+    this.options = [];
+    for (let i = 0; i < messages.length; i++) messages[i].respond(answers[i], options[i]);
   };
 }

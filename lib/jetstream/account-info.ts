@@ -83,8 +83,8 @@ function decodeUsage({ limits, ...usage }: WireUsage): AccountUsage {
   return {
     memory: usage.memory,
     storage: usage.storage,
-    reservedMemory: usage.reserved_memory ?? 0,
-    reservedStorage: usage.reserved_storage ?? 0,
+    reservedMemory: reserved(usage.reserved_memory),
+    reservedStorage: reserved(usage.reserved_storage),
     streams: usage.streams,
     consumers: usage.consumers,
     limits: {
@@ -98,4 +98,9 @@ function decodeUsage({ limits, ...usage }: WireUsage): AccountUsage {
       maxBytesRequired: limits.max_bytes_required,
     },
   };
+}
+
+/** nats-server 2.10 counts below zero here, in an unsigned number. */
+function reserved(bytes = 0): number {
+  return bytes > Number.MAX_SAFE_INTEGER ? 0 : bytes;
 }

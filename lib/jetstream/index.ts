@@ -1,10 +1,83 @@
 export * from './account-info.js';
-export { JetStreamApi, type ApiCallOptions } from './api/index.js';
-export * from './consumers/index.js';
+export { JetStreamApi, type ApiCallOptions, type RawFields } from './api/index.js';
+export {
+  AckPolicy,
+  Consumer,
+  DeliverPolicy,
+  NumberedConsumers,
+  OrderedConsumer,
+  PriorityPolicy,
+  PushConsumer,
+  ReplayPolicy,
+  type BaseConsumerConfig,
+  type ConsumerConfig,
+  type ConsumerInfo,
+  type ConsumerPause,
+  type ConsumerReset,
+  type OrderedConsumerConfig,
+  type OrderedFetchOptions,
+  type OrderedPullOptions,
+  type PriorityGroupState,
+  type PushConsumerConfig,
+  type SequenceInfo,
+  type StoredConsumerConfig,
+  type StoredPullConsumerConfig,
+  type StoredPushConsumerConfig,
+} from './consumers/index.js';
 export * from './jetstream.service.js';
 export * from './message/index.js';
 export * from './ordered-push/index.js';
 export * from './provisioning/index.js';
 export * from './publishing/index.js';
-export * from './receiving/index.js';
-export * from './streams/index.js';
+export {
+  MessageBatch,
+  Messages,
+  OrderedLoop,
+  PullLoop,
+  PushLoop,
+  Ring,
+  VerifiedLoop,
+  type Consumption,
+  type FetchOptions,
+  type MessageHandler,
+  type MessagesOptions,
+  type NextOptions,
+  type OpenLoop,
+  type PriorityOptions,
+  type PullLoopOptions,
+  type PullLoopOwner,
+  type PullOptions,
+  type PullSize,
+  type PushConsumeOptions,
+  type ReceiveLoop,
+  type ReceivingFrom,
+} from './receiving/index.js';
+export {
+  DiscardPolicy,
+  PersistMode,
+  RetentionPolicy,
+  StorageType,
+  StoreCompression,
+  Stream,
+  type ClusterInfo,
+  type ExternalStream,
+  type GetLastMessagesOptions,
+  type GetMessagesOptions,
+  type PeerInfo,
+  type Placement,
+  type PurgeOptions,
+  type Republish,
+  type StoredMessage,
+  type StoredStreamConfig,
+  type StreamAlternate,
+  type StreamConfig,
+  type StreamConsumerLimits,
+  type StreamConsumerSource,
+  type StreamInfo,
+  type StreamInfoOptions,
+  type StreamListOptions,
+  type StreamSource,
+  type StreamSourceInfo,
+  type StreamState,
+  type SubjectTransform,
+} from './streams/index.js';

@@ -17,8 +17,16 @@ import {
 } from './consumers/index.js';
 import {
   Publisher,
+  type BatchMessage,
+  type Counter,
+  type DeliveryOptions,
+  type IncrementOptions,
+  type IngestOptions,
+  type IngestResult,
+  type IngestSource,
   type OutgoingMessage,
   type PubAck,
+  type PubAckFuture,
   type PublishDefaults,
   type PublishOptions,
 } from './publishing/index.js';
@@ -266,13 +274,80 @@ export class JetStreamService {
     return this.consumers.names(stream);
   }
 
-  /** Publishes one message and resolves when a stream has stored it. */
+  /**
+   * Publishes one message and resolves when a stream has stored it.
+   *
+   * @param subject without wildcards; one stream must listen on it
+   * @param data a `Uint8Array` goes as it is, a string as UTF-8 text, any other value through the codec
+   * @throws {@link NoStreamResponseError} where no stream answered, after `retry.attempts` more attempts
+   * @throws {@link PublishTimeoutError} where the acknowledgement did not come in time
+   * @throws {@link PublishRefusedError} or a subclass where the stream refused the message
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
+   * {@link UnsupportedServerFeatureError} before anything is sent
+   */
   publish(subject: string, data?: unknown, options?: PublishOptions): Promise<PubAck> {
     return this.publisher.publish(subject, data, options);
   }
 
-  /** Publishes one message and resolves when a stream has stored it. */
+  /** As {@link publish}, for a message in one piece. */
   publishMessage(message: OutgoingMessage, options?: PublishOptions): Promise<PubAck> {
     return this.publisher.publishMessage(message, options);
+  }
+
+  /**
+   * Publishes one message without waiting, and returns its acknowledgement to come; see {@link Publisher.publishAsync}
+   * for what becomes of messages that come faster than the server takes them.
+   */
+  publishAsync(subject: string, data?: unknown, options?: PublishOptions): PubAckFuture {
+    return this.publisher.publishAsync(subject, data, options);
+  }
+
+  /** As {@link publishAsync}, for a message in one piece. */
+  publishMessageAsync(message: OutgoingMessage, options?: PublishOptions): PubAckFuture {
+    return this.publisher.publishMessageAsync(message, options);
+  }
+
+  /** How many messages of {@link publishAsync} are on their way: never more than `publish.maxPending`. */
+  get publishAsyncPending(): number {
+    return this.publisher.publishAsyncPending;
+  }
+
+  /** Resolves when there is room for another {@link publishAsync}. */
+  publishAsyncReady(): Promise<void> {
+    return this.publisher.publishAsyncReady();
+  }
+
+  /** Resolves when all messages of {@link publishAsync} are settled, acknowledged or failed. */
+  publishAsyncComplete(): Promise<void> {
+    return this.publisher.publishAsyncComplete();
+  }
+
+  /** Publishes messages of which the stream stores all or none; see {@link Publisher.publishBatch}. */
+  publishBatch(messages: readonly BatchMessage[], options?: DeliveryOptions): Promise<PubAck> {
+    return this.publisher.publishBatch(messages, options);
+  }
+
+  /** Loads messages in bulk, under the server's flow control; see {@link Publisher.ingest}. */
+  ingest(source: IngestSource, options?: IngestOptions): Promise<IngestResult> {
+    return this.publisher.ingest(source, options);
+  }
+
+  /** Adds to a counter and resolves with its new value; see {@link Publisher.increment}. */
+  increment(subject: string, by: number | bigint = 1, options?: IncrementOptions): Promise<bigint> {
+    return this.publisher.increment(subject, by, options);
+  }
+
+  /** Reads a counter; `undefined` where nothing was ever added to it. */
+  counter(subject: string): Promise<Counter | undefined> {
+    return this.publisher.counter(subject);
+  }
+
+  /**
+   * Ends {@link publishAsync}: nothing more is taken, and what is on its way goes on.
+   *
+   * @param timeout how long to wait for acknowledgements, in milliseconds
+   */
+  drain(timeout: number): Promise<void> {
+    return this.publisher.drain(timeout);
   }
 }

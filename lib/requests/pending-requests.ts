@@ -1,5 +1,5 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
-import type { ReplyHandler } from './requests.js';
+import type { Outcome } from './requests.js';
 
 /** A request that waits for its reply, with all that sending it again takes. */
 export interface PendingRequest {
@@ -10,10 +10,12 @@ export interface PendingRequest {
   readonly headers: MsgHdrs | undefined;
   readonly timeout: number;
   /** When it fails, on the clock of `performance.now()`. */
-  readonly deadline: number;
+  deadline: number;
   /** Whether it may be sent again though the server may have received it. */
   readonly idempotent: boolean;
-  onReply: ReplyHandler;
+  /** Whether further replies may follow one: then `onReply` says so by returning true. */
+  readonly many: boolean;
+  onReply: (...outcome: Outcome) => unknown;
   /** Whether it has been handed to the client, so that the server may have received it. */
   sent: boolean;
 }
@@ -49,10 +51,16 @@ export class PendingRequests {
     this.count++;
   }
 
+  /** A request that waits; `undefined` where it no longer does. */
+  get(serial: number): PendingRequest | undefined {
+    const request = this.slots[serial & this.mask];
+    return request?.serial === serial ? request : undefined;
+  }
+
   /** Removes a request and returns it; `undefined` where it no longer waits. */
   take(serial: number): PendingRequest | undefined {
-    const request = this.slots[serial & this.mask];
-    if (request === undefined || request.serial !== serial) return undefined;
+    const request = this.get(serial);
+    if (request === undefined) return undefined;
     this.slots[serial & this.mask] = undefined;
     this.count--;
     return request;

@@ -8,6 +8,7 @@ import {
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from '../errors/index.js';
+import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { PendingRequests, type PendingRequest } from './pending-requests.js';
 
@@ -31,6 +32,12 @@ export type Outcome = [error: Error, reply: undefined] | [error: undefined, repl
 /** Receives the outcome of a request. */
 export type ReplyHandler = (...outcome: Outcome) => void;
 
+/** Receives the replies of a request that may have several; returns whether more are to come. */
+export type RepliesHandler = (...outcome: Outcome) => boolean;
+
+/** The number that no request has. */
+const NO_REQUEST = -1;
+
 /** How often deadlines are looked at, in milliseconds: a request fails at most that much after its timeout. */
 const TICK = 25;
 
@@ -46,6 +53,7 @@ export class Requests {
   private readonly logger = new Logger(Requests.name);
   private readonly inbox: string;
   private readonly pending = new PendingRequests();
+  private readonly aborts = new AbortGroups();
   private readonly publishOptions: { reply: string; headers?: MsgHdrs } = { reply: '' };
   private readonly stopListening: () => void;
   private subscription: Subscription | undefined;
@@ -58,7 +66,7 @@ export class Requests {
   constructor(
     readonly connection: JetStreamConnection,
     /** How many requests may wait for replies at a time; what exceeds it fails at once. */
-    private readonly maxPending = 100_000,
+    readonly maxPending = 100_000,
   ) {
     this.inbox = `${createInboxOf(connection.nc)}.`;
     this.stopListening = connection.listen({
@@ -95,23 +103,56 @@ export class Requests {
   send(subject: string, data: Uint8Array | string, options: RequestOptions, onReply: ReplyHandler): void {
     const refusal = this.refusal(subject, options.signal);
     if (refusal) return onReply(refusal, undefined);
-    const timeout = options.timeout ?? this.connection.timeout;
-    const request: PendingRequest = {
-      serial: this.pending.next(),
-      subject,
-      data,
-      headers: options.headers,
-      timeout,
-      deadline: performance.now() + timeout,
-      idempotent: options.idempotent ?? false,
-      onReply,
-      sent: false,
-    };
-    this.pending.add(request);
+    const request = this.add(subject, data, options, onReply, false);
     if (options.signal) this.giveUpOn(options.signal, request);
-    if (request.deadline < this.earliest) this.earliest = request.deadline;
-    if (this.timer === undefined) this.startTimer();
     if (this.connected) this.transmit(request);
+  }
+
+  /**
+   * Sends a request that may have several replies, and calls back with each; its deadline begins anew after every one.
+   * An error, one of {@link request}'s, is the last that is called back. It never throws.
+   *
+   * @returns the request's number, for {@link giveUp}
+   */
+  open(
+    subject: string,
+    data: Uint8Array | string,
+    options: Omit<RequestOptions, 'signal'>,
+    onReply: RepliesHandler,
+  ): number {
+    const refusal = this.refusal(subject, undefined);
+    if (refusal) return this.refuse(refusal, onReply);
+    const request = this.add(subject, data, options, onReply, true);
+    if (this.connected) this.transmit(request);
+    return request.serial;
+  }
+
+  /**
+   * Waits for replies to something that is sent by other means, with {@link replySubject} in it; else as {@link open}.
+   *
+   * @param subject what is asked, for errors
+   */
+  expect(subject: string, options: Pick<RequestOptions, 'timeout'>, onReply: RepliesHandler): number {
+    const refusal = this.refusal(subject, undefined);
+    if (refusal) return this.refuse(refusal, onReply);
+    const request = this.add(subject, '', options, onReply, true);
+    request.sent = true;
+    try {
+      this.subscribe();
+    } catch (cause) {
+      this.failToSend(request, cause);
+    }
+    return request.serial;
+  }
+
+  /** The subject that a request's replies come to. */
+  replySubject(serial: number): string {
+    return this.inbox + serial;
+  }
+
+  /** Waits for a request's replies no longer: nothing is called back any more. */
+  giveUp(serial: number): void {
+    this.pending.take(serial);
   }
 
   /** Fails all that is pending and all that is asked from now on. */
@@ -121,47 +162,92 @@ export class Requests {
     this.subscription?.unsubscribe();
   }
 
+  private add(
+    subject: string,
+    data: Uint8Array | string,
+    options: RequestOptions,
+    onReply: PendingRequest['onReply'],
+    many: boolean,
+  ): PendingRequest {
+    const timeout = options.timeout ?? this.connection.timeout;
+    const request: PendingRequest = {
+      serial: this.pending.next(),
+      subject,
+      data,
+      headers: options.headers,
+      timeout,
+      deadline: performance.now() + timeout,
+      idempotent: options.idempotent ?? false,
+      many,
+      onReply,
+      sent: false,
+    };
+    this.pending.add(request);
+    if (request.deadline < this.earliest) this.earliest = request.deadline;
+    if (this.timer === undefined) this.startTimer();
+    return request;
+  }
+
+  private refuse(refusal: Error, onReply: RepliesHandler): number {
+    onReply(refusal, undefined);
+    return NO_REQUEST;
+  }
+
   private refusal(subject: string, signal: AbortSignal | undefined): Error | undefined {
     if (this.closed) return this.closedError(undefined);
-    if (signal?.aborted) return reasonOf(signal);
+    if (signal?.aborted) return toError(signal.reason);
     if (this.pending.size < this.maxPending) return undefined;
     return new TooManyPendingRequestsError(this.connection.name, subject, this.maxPending);
   }
 
   private transmit(request: PendingRequest): void {
-    const { nc } = this.connection;
     request.sent = true;
     try {
-      this.subscription ??= nc.subscribe(`${this.inbox}*`, {
-        callback: (error, msg) => (error ? this.forbid(error) : this.receive(msg)),
-      });
+      this.subscribe();
       // One object for all requests: the client has read it when `publish` returns.
       this.publishOptions.reply = this.inbox + request.serial;
       this.publishOptions.headers = request.headers;
-      nc.publish(request.subject, request.data, this.publishOptions);
+      this.connection.nc.publish(request.subject, request.data, this.publishOptions);
     } catch (cause) {
-      const ended = nc.isClosed() || nc.isDraining();
-      this.fail(request, ended ? this.closedError(cause) : toError(cause));
+      this.failToSend(request, cause);
     }
   }
 
+  private failToSend(request: PendingRequest, cause: unknown): void {
+    const { nc } = this.connection;
+    const ended = nc.isClosed() || nc.isDraining();
+    this.fail(request, ended ? this.closedError(cause) : toError(cause));
+  }
+
+  private subscribe(): void {
+    this.subscription ??= this.connection.nc.subscribe(`${this.inbox}*`, {
+      callback: (error, msg) => (error ? this.forbid(error) : this.receive(msg)),
+    });
+  }
+
   private receive(msg: Msg): void {
-    const request = this.pending.take(serialOf(msg.subject, this.inbox.length));
+    const request = this.pending.get(serialOf(msg.subject, this.inbox.length));
     // Nobody waits any more where the reply comes after the deadline, or a second time.
     if (request === undefined) return;
     if (msg.data.length === 0 && msg.headers?.code === 503) {
-      this.answer(request, new NoRespondersError(request.subject), undefined);
+      this.fail(request, new NoRespondersError(request.subject));
+    } else if (request.many) {
+      if (this.answer(request, undefined, msg) === true)
+        request.deadline = performance.now() + request.timeout;
+      else this.pending.take(request.serial);
     } else {
+      this.pending.take(request.serial);
       this.answer(request, undefined, msg);
     }
   }
 
   /** Callbacks run inside the client's parser, which does not survive what they throw. */
-  private answer({ onReply, subject }: PendingRequest, ...outcome: Outcome): void {
+  private answer({ onReply, subject }: PendingRequest, ...outcome: Outcome): unknown {
     try {
-      onReply(...outcome);
+      return onReply(...outcome);
     } catch (thrown) {
       this.logger.error(`The reply handler of a request to "${subject}" threw: ${toError(thrown).stack}`);
+      return undefined;
     }
   }
 
@@ -195,11 +281,10 @@ export class Requests {
   }
 
   private giveUpOn(signal: AbortSignal, request: PendingRequest): void {
-    const abort = () => this.fail(request, reasonOf(signal));
     const { onReply } = request;
-    signal.addEventListener('abort', abort, { once: true });
+    const callOff = this.aborts.add(signal, () => this.fail(request, toError(signal.reason)));
     request.onReply = (...outcome) => {
-      signal.removeEventListener('abort', abort);
+      callOff();
       onReply(...outcome);
     };
   }
@@ -233,10 +318,6 @@ export class Requests {
       }
     }
   }
-}
-
-function reasonOf(signal: AbortSignal): Error {
-  return toError(signal.reason);
 }
 
 function toError(thrown: unknown): Error {

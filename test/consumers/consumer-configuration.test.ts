@@ -7,7 +7,13 @@ import type {
   Stream,
 } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+
+let streamName = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -25,7 +31,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-
     await server.stop();
   });
   beforeEach(async () => {
-    stream = await jetstream.createStream({ name: 'S', subjects: ['s.>'], storage: 'memory' });
+    stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], storage: 'memory' });
   });
   afterEach(async () => {
     for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
@@ -152,7 +158,7 @@ describe('the options of a consumer', () => {
       await using server = await NatsTestServer.start({ version });
       await using connected = await ConnectedJetStream.connect(server.url);
       const { jetstream, nc } = connected;
-      const stream = await jetstream.createStream({ name: 'S', subjects: ['s.*'] });
+      const stream = await jetstream.createStream({ name: streamName, subjects: ['s.*'] });
       const before = nc.stats().outMsgs;
       const config = { durable: 'd', ...options };
 

@@ -21,7 +21,13 @@ import type {
   Stream,
 } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+
+let streamName = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -39,7 +45,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     await server.stop();
   });
   beforeEach(async () => {
-    stream = await jetstream.createStream({ name: 'S', subjects: ['s.>'], storage: 'memory' });
+    stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], storage: 'memory' });
   });
   afterEach(async () => {
     for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
@@ -49,7 +55,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     it('creates a durable, a named and a nameless consumer', async () => {
       const durable = await stream.createConsumer({ durable: 'd' });
       const named = await stream.createConsumer({ name: 'n' });
-      const nameless = await jetstream.createConsumer('S', {});
+      const nameless = await jetstream.createConsumer(streamName, {});
 
       expect(durable.cachedInfo.config).toMatchObject({
         durable: 'd',
@@ -59,7 +65,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(named.name).toBe('n');
       expect(named.cachedInfo.config.durable).toBeUndefined();
       expect(nameless.name).not.toBe('');
-      expect(nameless.stream).toBe('S');
+      expect(nameless.stream).toBe(streamName);
     });
 
     it('takes a consumer of the same configuration as it is', async () => {
@@ -87,7 +93,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       const error: unknown = await stream.createConsumer(config).catch((thrown: unknown) => thrown);
 
       expect(error).toBeInstanceOf(ConsumerExistsError);
-      expect(error).toMatchObject({ stream: 'S', consumer: 'd', code: 10148 });
+      expect(error).toMatchObject({ stream: streamName, consumer: 'd', code: 10148 });
       expect((await stream.consumer('d')).cachedInfo.config.ackWait).toBe(5_000);
     });
 
@@ -113,10 +119,12 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
 
     it('takes back what the server reports', async () => {
-      const { cachedInfo } = await jetstream.createConsumer('S', { durable: 'd', filterSubjects: ['s.a'] });
-      const { deliverSubject: _, ...config } = cachedInfo.config;
+      const { cachedInfo } = await jetstream.createConsumer(streamName, {
+        durable: 'd',
+        filterSubjects: ['s.a'],
+      });
 
-      const consumer = await jetstream.updateConsumer('S', { ...config, maxAckPending: 7 });
+      const consumer = await jetstream.updateConsumer(streamName, { ...cachedInfo.config, maxAckPending: 7 });
 
       expect(consumer.cachedInfo.config).toMatchObject({ filterSubject: 's.a', maxAckPending: 7 });
     });
@@ -134,12 +142,12 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
         .catch((thrown: unknown) => thrown);
 
       expect(error).toBeInstanceOf(JetStreamApiError);
-      expect((error as Error).message).toMatch(/stream "S", consumer "d"/);
+      expect((error as Error).message).toContain(`stream "${streamName}", consumer "d"`);
     });
   });
 
   it('createOrUpdateConsumer does either', async () => {
-    const created = await jetstream.createOrUpdateConsumer('S', { durable: 'd', ackWait: 5_000 });
+    const created = await jetstream.createOrUpdateConsumer(streamName, { durable: 'd', ackWait: 5_000 });
     const updated = await stream.createOrUpdateConsumer({ durable: 'd', ackWait: 6_000 });
 
     expect(updated.cachedInfo.created).toEqual(created.cachedInfo.created);
@@ -149,10 +157,10 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   it('consumer() finds a consumer, and refuses one that does not exist', async () => {
     await stream.createConsumer({ durable: 'd' });
 
-    expect((await jetstream.consumer('S', 'd')).name).toBe('d');
-    await expect(jetstream.consumer('S', 'none')).rejects.toMatchObject({
+    expect((await jetstream.consumer(streamName, 'd')).name).toBe('d');
+    await expect(jetstream.consumer(streamName, 'none')).rejects.toMatchObject({
       name: 'ConsumerNotFoundError',
-      stream: 'S',
+      stream: streamName,
       consumer: 'none',
       code: 10014,
     });
@@ -161,7 +169,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   it('deleteConsumer deletes a consumer, once', async () => {
     await stream.createConsumer({ durable: 'd' });
 
-    await jetstream.deleteConsumer('S', 'd');
+    await jetstream.deleteConsumer(streamName, 'd');
 
     await expect(stream.consumer('d')).rejects.toThrow(ConsumerNotFoundError);
     await expect(stream.deleteConsumer('d')).rejects.toThrow(ConsumerNotFoundError);
@@ -172,7 +180,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
 
     it('are created, and refused where they exist with another configuration', async () => {
       const first = await stream.createPushConsumer(config);
-      const second = await jetstream.createPushConsumer('S', config);
+      const second = await jetstream.createPushConsumer(streamName, config);
 
       expect(second.cachedInfo.created).toEqual(first.cachedInfo.created);
       expect(first.cachedInfo.config).toMatchObject(config);
@@ -183,9 +191,9 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
 
     it('are updated, and refused where they do not exist', async () => {
       await expect(stream.updatePushConsumer(config)).rejects.toThrow(ConsumerDoesNotExistError);
-      await jetstream.createOrUpdatePushConsumer('S', config);
+      await jetstream.createOrUpdatePushConsumer(streamName, config);
 
-      const updated = await jetstream.updatePushConsumer('S', { ...config, maxAckPending: 5 });
+      const updated = await jetstream.updatePushConsumer(streamName, { ...config, maxAckPending: 5 });
       const again = await stream.createOrUpdatePushConsumer({ ...config, maxAckPending: 6 });
 
       expect(updated.cachedInfo.config.maxAckPending).toBe(5);
@@ -195,10 +203,18 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     it('are found, and tell their state', async () => {
       await stream.createPushConsumer(config);
 
-      const consumer = await jetstream.pushConsumer('S', 'p');
+      const consumer = await jetstream.pushConsumer(streamName, 'p');
 
       expect(await consumer.info()).toMatchObject({ name: 'p', pushBound: false, numWaiting: 0 });
       await expect(stream.pushConsumer('none')).rejects.toThrow(ConsumerNotFoundError);
+    });
+
+    it('take back what the server reports', async () => {
+      const { cachedInfo } = await stream.createPushConsumer(config);
+
+      const updated = await stream.updatePushConsumer({ ...cachedInfo.config, maxAckPending: 7 });
+
+      expect(updated.cachedInfo.config).toMatchObject({ ...config, maxAckPending: 7 });
     });
 
     it('are told apart from pull consumers', async () => {
@@ -207,7 +223,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
 
       await expect(stream.consumer('p')).rejects.toThrow(NotAPullConsumerError);
       await expect(stream.pushConsumer('pull')).rejects.toThrow(NotAPushConsumerError);
-      await expect(stream.consumer('p')).rejects.toThrow('"p" on stream "S" is a push consumer');
+      await expect(stream.consumer('p')).rejects.toThrow(`"p" on stream "${streamName}" is a push consumer`);
     });
 
     it('need a deliverSubject, which pull consumers must not have', async () => {
@@ -217,10 +233,10 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       for (const attempt of [
         stream.createPushConsumer(none),
         stream.updatePushConsumer(none),
-        jetstream.createOrUpdatePushConsumer('S', none),
+        jetstream.createOrUpdatePushConsumer(streamName, none),
         stream.createConsumer(one),
         stream.updateConsumer(one),
-        jetstream.createOrUpdateConsumer('S', one),
+        jetstream.createOrUpdateConsumer(streamName, one),
       ]) {
         await expect(attempt).rejects.toMatchObject({
           name: 'InvalidArgumentError',
@@ -240,8 +256,8 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     const listed = (await collect(stream.listConsumers())).map(({ name }) => name);
 
     expect(listed.toSorted()).toEqual(names.toSorted());
-    expect((await collect(jetstream.consumerNames('S'))).toSorted()).toEqual(names.toSorted());
-    expect(await collect(jetstream.listConsumers('S'))).toHaveLength(260);
+    expect((await collect(jetstream.consumerNames(streamName))).toSorted()).toEqual(names.toSorted());
+    expect(await collect(jetstream.listConsumers(streamName))).toHaveLength(260);
     await expect(collect(jetstream.consumerNames('NONE'))).rejects.toThrow(StreamNotFoundError);
   });
 
@@ -281,9 +297,9 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(await consumer.info()).toMatchObject({ paused: true, config: { pauseUntil: until } });
       expect(await consumer.next({ maxWait: 100 })).toBeUndefined();
 
-      expect(await jetstream.resumeConsumer('S', 'd')).toEqual({ paused: false });
+      expect(await jetstream.resumeConsumer(streamName, 'd')).toEqual({ paused: false });
       expect((await consumer.next())?.subject).toBe('s.a');
-      await jetstream.pauseConsumer('S', 'd', until);
+      await jetstream.pauseConsumer(streamName, 'd', until);
       expect((await stream.resumeConsumer('d')).paused).toBe(false);
     });
 
@@ -297,7 +313,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       const refusal = { feature: 'Pausing a consumer', required: '2.11.0', actual: server.version };
 
       await expect(stream.pauseConsumer('d', new Date())).rejects.toMatchObject(refusal);
-      await expect(jetstream.resumeConsumer('S', 'd')).rejects.toMatchObject(refusal);
+      await expect(jetstream.resumeConsumer(streamName, 'd')).rejects.toMatchObject(refusal);
     });
   });
 
@@ -319,7 +335,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       await stream.unpinConsumer('d', 'g');
 
       expect((await consumer.info()).priorityGroups[0]?.pinnedClientId).toBeUndefined();
-      await expect(jetstream.unpinConsumer('S', 'none', 'g')).rejects.toThrow(ConsumerNotFoundError);
+      await expect(jetstream.unpinConsumer(streamName, 'none', 'g')).rejects.toThrow(ConsumerNotFoundError);
       await expect(stream.unpinConsumer('d', '')).rejects.toThrow(InvalidArgumentError);
     });
 
@@ -342,7 +358,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(toFloor).toMatchObject({ sequence: 2, info: { name: 'd', numAckPending: 0 } });
       expect((await consumer.next())?.metadata.streamSequence).toBe(2);
 
-      const toSequence = await jetstream.resetConsumer('S', 'd', { sequence: 4 });
+      const toSequence = await jetstream.resetConsumer(streamName, 'd', { sequence: 4 });
       expect(toSequence.sequence).toBe(4);
       expect((await consumer.next())?.metadata.streamSequence).toBe(4);
     });

@@ -7,8 +7,14 @@ import {
 } from '../../lib/errors/index.js';
 import type { Consumer, JetStreamMessage, PullOptions, Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
 import { pullRequests } from './pull-requests.js';
+
+let streamName = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -22,12 +28,13 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
   afterAll(() => server.stop());
   beforeEach(async () => {
     connected = await ConnectedJetStream.connect(server.url);
-    stream = await connected.jetstream.createStream({ name: 'S', subjects: ['s.>'] });
+    stream = await connected.jetstream.createStream({ name: streamName, subjects: ['s.>'] });
     consumer = await stream.createConsumer({ durable: 'd' });
   });
   afterEach(async () => {
-    if (!connected.nc.isClosed()) await connected.jetstream.deleteStream('S');
     await connected[Symbol.asyncDispose]();
+    await using cleaner = await ConnectedJetStream.connect(server.url);
+    await cleaner.jetstream.deleteStream(streamName);
   });
 
   async function publishNumbers(count: number): Promise<void> {
@@ -75,12 +82,12 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
       },
     ],
     ['rejects', () => Promise.reject(new Error('no good'))],
-  ])('goes on after a handler that %s, and tells of it', async (_, handler: () => Promise<void>) => {
+  ])('goes on after a handler that %s, and tells of it', async (_how, handler: () => Promise<void>) => {
     await publishNumbers(3);
     const onError = vi.fn<(error: Error) => void>();
     let received = 0;
 
-    await using _consumption = consumer.consume(
+    await using _ = consumer.consume(
       () => {
         received++;
         return handler();
@@ -117,7 +124,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
       received.push(Number(message.text()));
       await connected.nc.flush();
     });
-    await expect.poll(() => received.length).toBeGreaterThan(0);
+    await expect.poll(async () => (await consumer.info()).numAckPending).toBe(50);
 
     await consumption.drain();
     expect(await consumption.closed).toBeUndefined();
@@ -129,7 +136,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
   it('stops after so many messages, and asks for no more than these', async () => {
     await publishNumbers(30);
-    const requests = await pullRequests(server.url, 'S', 'd');
+    const requests = await pullRequests(connected.nc, streamName, 'd');
     const received: number[] = [];
 
     const consumption = consumer.consume((message) => void received.push(Number(message.text())), {
@@ -145,7 +152,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
   });
 
   it('asks for 500 messages for 30 s with a heartbeat of 15 s by default, and again at half', async () => {
-    const requests = await pullRequests(server.url, 'S', 'd');
+    const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
     await using _ = consumer.consume(() => void received++);
     await publishNumbers(251);
@@ -158,7 +165,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
   });
 
   it('asks as it is told to', async () => {
-    const requests = await pullRequests(server.url, 'S', 'd');
+    const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
     await using _ = consumer.consume(() => void received++, {
       maxMessages: 10,
@@ -176,7 +183,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
   });
 
   it('caps the default heartbeat at 30 s', async () => {
-    const requests = await pullRequests(server.url, 'S', 'd');
+    const requests = await pullRequests(connected.nc, streamName, 'd');
     await using _ = consumer.consume(() => {}, { expiry: 120_000 });
 
     await connected.nc.flush();
@@ -185,7 +192,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
   it('goes by bytes', async () => {
     await connected.publish('s.a', 40, new Uint8Array(1_000));
-    const requests = await pullRequests(server.url, 'S', 'd');
+    const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
     await using _ = consumer.consume(() => void received++, { maxBytes: 10_000, thresholdBytes: 6_000 });
     await expect.poll(() => received).toBe(40);
@@ -198,7 +205,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
   it('goes by messages, with a limit of bytes for each request', async () => {
     await connected.publish('s.a', 20, new Uint8Array(1_000));
-    const requests = await pullRequests(server.url, 'S', 'd');
+    const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
     await using _ = consumer.consume(() => void received++, {
       maxMessagesWithBytesLimit: { messages: 10, bytes: 5_000 },
@@ -232,7 +239,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
     expect(await consumption.closed).toBeInstanceOf(ConsumerDeletedError);
     expect(onError).toHaveBeenCalledTimes(1);
-    expect(onError.mock.calls[0][0].message).toContain('Consumer "d" of stream "S" was deleted');
+    expect(onError.mock.calls[0][0].message).toContain(`Consumer "d" of stream "${streamName}" was deleted`);
   });
 
   it('ends when the connection is closed, and tells so', async () => {
@@ -246,7 +253,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(() => consumer.consume(() => {})).toThrow(ConnectionClosedError);
   });
 
-  it('notices missed heartbeats, tells so, and goes on', async () => {
+  it.runIf(version === '2.15')('notices missed heartbeats, tells so, and goes on', async () => {
     const errors: Error[] = [];
     const received: string[] = [];
     await using _ = consumer.consume((message) => void received.push(message.text()), {
@@ -266,7 +273,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     await expect.poll(() => received).toEqual(['1']);
 
     expect(errors[0]).toBeInstanceOf(NoHeartbeatError);
-    expect(errors[0]).toMatchObject({ stream: 'S', consumer: 'd', heartbeat: 500 });
+    expect(errors[0]).toMatchObject({ stream: streamName, consumer: 'd', heartbeat: 500 });
   });
 
   it('goes on after the server was restarted', async () => {
@@ -282,8 +289,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     await expect.poll(() => received.size).toBe(3);
 
     await server.restart();
-    await connected.nc.flush();
-    connected.nc.publish('s.a', 'after');
+    await connected.jetstream.publish('s.a', 'after');
 
     await expect.poll(() => received.has('after'), { timeout: 10_000 }).toBe(true);
   });
@@ -315,7 +321,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
   it('keeps to what the consumer allows in one request', async () => {
     const limited = await stream.createConsumer({ name: 'l', maxRequestBatch: 20, maxRequestExpires: 5_000 });
-    const requests = await pullRequests(server.url, 'S', 'l');
+    const requests = await pullRequests(connected.nc, streamName, 'l');
     await publishNumbers(50);
     const received: JetStreamMessage[] = [];
 
@@ -332,7 +338,7 @@ describe('consume in a cluster', () => {
     await using cluster = await NatsTestServer.cluster(3);
     await using connected = await ConnectedJetStream.connect(cluster.urls);
     const { jetstream, nc } = connected;
-    const stream = await jetstream.createStream({ name: 'S', subjects: ['s.>'], replicas: 3 });
+    const stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], replicas: 3 });
     const consumer = await stream.createConsumer({ durable: 'd' });
     const received: number[] = [];
     const errors: Error[] = [];
@@ -346,10 +352,10 @@ describe('consume in a cluster', () => {
     await connected.publish('s.a', 5);
     await expect.poll(() => received.length).toBe(5);
 
-    await nc.request('$JS.API.CONSUMER.LEADER.STEPDOWN.S.d');
+    await nc.request(`$JS.API.CONSUMER.LEADER.STEPDOWN.${streamName}.d`);
     await expect
-      .poll(() => errors.map(({ name }) => name), { timeout: 10_000 })
-      .toContain('ConsumerLeadershipChangedError');
+      .poll(() => errors.map(({ message }) => message).join(), { timeout: 10_000 })
+      .toMatch(/leadership change/i);
     await connected.publish('s.a', 5);
 
     await expect.poll(() => new Set(received).size, { timeout: 10_000 }).toBe(10);

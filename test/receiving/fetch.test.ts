@@ -9,7 +9,13 @@ import {
 } from '../../lib/errors/index.js';
 import type { Consumer, FetchOptions, MessageBatch, Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+
+let streamName = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -23,12 +29,17 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
   afterAll(() => server.stop());
   beforeEach(async () => {
     connected = await ConnectedJetStream.connect(server.url);
-    stream = await connected.jetstream.createStream({ name: 'S', subjects: ['s.>'], storage: 'memory' });
+    stream = await connected.jetstream.createStream({
+      name: streamName,
+      subjects: ['s.>'],
+      storage: 'memory',
+    });
     consumer = await stream.createConsumer({ durable: 'd' });
   });
   afterEach(async () => {
-    if (!connected.nc.isClosed()) await connected.jetstream.deleteStream('S');
     await connected[Symbol.asyncDispose]();
+    await using cleaner = await ConnectedJetStream.connect(server.url);
+    await cleaner.jetstream.deleteStream(streamName);
   });
 
   async function texts(batch: MessageBatch): Promise<string[]> {
@@ -71,9 +82,9 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
     });
 
     it('leaves nothing subscribed behind', async () => {
-      await publishNumbers(2);
+      await publishNumbers(3);
       await texts(consumer.fetch(1));
-      await texts(consumer.fetch(5, { maxWait: 100 }));
+      await texts(consumer.fetchNoWait(1));
       for await (const _ of consumer.fetch(5)) break;
       await connected.nc.flush();
 
@@ -129,10 +140,11 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
 
       expect(await reading).toEqual([]);
       expect(batch.error).toBeInstanceOf(ConsumerDeletedError);
-      expect(batch.error?.message).toContain('"d" of stream "S"');
+      expect(batch.error?.message).toContain(`"d" of stream "${streamName}"`);
     });
 
-    it('tells that there is no such consumer (any more)', async () => {
+    // nats-server 2.9 does not say that nobody listens.
+    it.skipIf(version === '2.9')('tells that there is no such consumer (any more)', async () => {
       await stream.deleteConsumer('d');
 
       const batch = consumer.fetch(5, { maxWait: 1_000 });

@@ -1,4 +1,4 @@
-import { connect } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 
 /** A pull request as the server gets it. */
 export interface WirePullRequest {
@@ -10,13 +10,13 @@ export interface WirePullRequest {
   readonly id?: string;
 }
 
-/** Listens to the pull requests of a consumer, through a connection of its own. */
+/** Listens to the pull requests that a client makes of a consumer, through a connection of its own. */
 export async function pullRequests(
-  servers: string,
+  client: NatsConnection,
   stream: string,
   consumer: string,
 ): Promise<{ stop(): Promise<WirePullRequest[]> }> {
-  const nc = await connect({ servers });
+  const nc = await connect({ servers: client.getServer() });
   const requests: WirePullRequest[] = [];
   nc.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, {
     callback: (_error, msg) => void requests.push(msg.json<WirePullRequest>()),
@@ -24,6 +24,7 @@ export async function pullRequests(
   await nc.flush();
   return {
     async stop() {
+      await client.flush();
       await nc.flush();
       await nc.close();
       return requests;

@@ -7,7 +7,6 @@ import { Requests } from '../../lib/requests/index.js';
 /** A `JetStreamService` over a connection of its own. */
 export class ConnectedJetStream implements AsyncDisposable {
   readonly jetstream: JetStreamService;
-  private names = 0;
 
   private constructor(
     readonly nc: NatsConnection,
@@ -28,11 +27,6 @@ export class ConnectedJetStream implements AsyncDisposable {
     return new ConnectedJetStream(nc, options);
   }
 
-  /** A name that no other stream of this connection has. */
-  uniqueName(): string {
-    return `S${++this.names}`;
-  }
-
   /** Publishes so many small messages, one after the other. */
   async publish(subject: string, count: number, data: string | Uint8Array = 'x'): Promise<void> {
     for (let i = 0; i < count; i++) await this.jetstream.publish(subject, data);
@@ -48,4 +42,14 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const result: T[] = [];
   for await (const item of items) result.push(item);
   return result;
+}
+
+let names = 0;
+
+/**
+ * A name that no stream of these tests had before. nats-server 2.10 removes the files of a deleted stream in its own
+ * time, and a new stream of that name may find them.
+ */
+export function uniqueName(): string {
+  return `S${++names}`;
 }

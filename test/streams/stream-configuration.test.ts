@@ -1,9 +1,17 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, beforeEach } from 'vitest';
 import { UnsupportedServerFeatureError } from '../../lib/errors/index.js';
 import type { JetStreamService, StreamConfig } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream } from './connected-jetstream.js';
+import { ConnectedJetStream, uniqueName } from './connected-jetstream.js';
+
+let streamName = '';
+let origin = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+  origin = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -25,7 +33,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
 
   it('comes back with every option of 2.9', async () => {
     const config: StreamConfig = {
-      name: 'ALL',
+      name: streamName,
       description: 'every option',
       subjects: ['all.>'],
       retention: 'limits',
@@ -55,7 +63,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
 
   it('keeps fractions of a millisecond exact', async () => {
     const { cachedInfo } = await jetstream.createStream({
-      name: 'S',
+      name: streamName,
       maxAge: 1_500.25,
       duplicateWindow: 100.5,
     });
@@ -64,13 +72,13 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
   });
 
   it.each(['interest', 'workqueue'] as const)('knows the retention %s', async (retention) => {
-    const { cachedInfo } = await jetstream.createStream({ name: 'S', retention });
+    const { cachedInfo } = await jetstream.createStream({ name: streamName, retention });
 
     expect(cachedInfo.config.retention).toBe(retention);
   });
 
   it('seals a stream by update', async () => {
-    const { cachedInfo } = await jetstream.createStream({ name: 'S' });
+    const { cachedInfo } = await jetstream.createStream({ name: streamName });
 
     const sealed = await jetstream.updateStream({ ...cachedInfo.config, sealed: true });
 
@@ -78,65 +86,65 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
   });
 
   it('allows rollups', async () => {
-    const { cachedInfo } = await jetstream.createStream({ name: 'S', allowRollup: true });
+    const { cachedInfo } = await jetstream.createStream({ name: streamName, allowRollup: true });
 
     expect(cachedInfo.config.allowRollup).toBe(true);
   });
 
   it('mirrors a stream from a sequence on, and tells how it gets on', async () => {
-    await jetstream.createStream({ name: 'ORIGIN', subjects: ['o.>'], allowDirect: true });
+    await jetstream.createStream({ name: origin, subjects: ['o.>'], allowDirect: true });
     await connected.publish('o.a', 3);
 
     const mirror = await jetstream.createStream({
-      name: 'COPY',
-      mirror: { name: 'ORIGIN', startSequence: 2 },
+      name: streamName,
+      mirror: { name: origin, startSequence: 2 },
       mirrorDirect: true,
     });
     await expect.poll(async () => (await mirror.info()).state.messages).toBe(2);
 
     const { config, mirror: state } = mirror.cachedInfo;
-    expect(config).toMatchObject({ mirror: { name: 'ORIGIN', startSequence: 2 }, mirrorDirect: true });
-    expect(state).toMatchObject({ name: 'ORIGIN', lag: 0 });
+    expect(config).toMatchObject({ mirror: { name: origin, startSequence: 2 }, mirrorDirect: true });
+    expect(state).toMatchObject({ name: origin, lag: 0 });
     expect(state?.active).toBeGreaterThan(0);
   });
 
   it('collects from sources, by subject and time', async () => {
-    await jetstream.createStream({ name: 'ORIGIN', subjects: ['o.>'] });
+    await jetstream.createStream({ name: origin, subjects: ['o.>'] });
     await connected.publish('o.a', 1);
     await connected.publish('o.b', 2);
     const startTime = new Date(Date.now() - 60_000);
 
     const stream = await jetstream.createStream({
-      name: 'ALL',
-      sources: [{ name: 'ORIGIN', filterSubject: 'o.b', startTime }],
+      name: streamName,
+      sources: [{ name: origin, filterSubject: 'o.b', startTime }],
     });
     await expect.poll(async () => (await stream.info()).state.messages).toBe(2);
 
     expect(stream.cachedInfo.config.sources).toMatchObject([
-      { name: 'ORIGIN', filterSubject: 'o.b', startTime },
+      { name: origin, filterSubject: 'o.b', startTime },
     ]);
-    expect(stream.cachedInfo.sources).toMatchObject([{ name: 'ORIGIN', lag: 0 }]);
+    expect(stream.cachedInfo.sources).toMatchObject([{ name: origin, lag: 0 }]);
   });
 
   it('reaches a source in another domain', async () => {
     const { cachedInfo } = await jetstream.createStream({
-      name: 'FAR',
-      sources: [{ name: 'ORIGIN', domain: 'hub' }],
+      name: streamName,
+      sources: [{ name: origin, domain: 'hub' }],
     });
 
     expect(cachedInfo.config.sources).toMatchObject([
-      { name: 'ORIGIN', external: { apiPrefix: '$JS.hub.API' } },
+      { name: origin, external: { apiPrefix: '$JS.hub.API' } },
     ]);
   });
 
   it('changes subjects of a source, from nats-server 2.10 on', async () => {
     const config: StreamConfig = {
-      name: 'ALL',
-      sources: [{ name: 'ORIGIN', subjectTransforms: [{ source: 'o.*', destination: 'p.{{wildcard(1)}}' }] }],
+      name: streamName,
+      sources: [{ name: origin, subjectTransforms: [{ source: 'o.*', destination: 'p.{{wildcard(1)}}' }] }],
     };
     if (!jetstream.connection.supports('2.10.0')) return expectRefusal(config, 'subjectTransforms', '2.10.0');
 
-    await jetstream.createStream({ name: 'ORIGIN', subjects: ['o.>'] });
+    await jetstream.createStream({ name: origin, subjects: ['o.>'] });
     await connected.publish('o.a', 1);
     const stream = await jetstream.createStream(config);
     await expect.poll(async () => (await stream.info()).state.messages).toBe(1);
@@ -148,17 +156,17 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
 
   it('reads a source through a durable consumer, from nats-server 2.14 on', async () => {
     const config: StreamConfig = {
-      name: 'ALL',
-      sources: [{ name: 'ORIGIN', consumer: { name: 'feed', deliverSubject: 'feed.here' } }],
+      name: streamName,
+      sources: [{ name: origin, consumer: { name: 'feed', deliverSubject: 'feed.here' } }],
     };
     if (!jetstream.connection.supports('2.14.0')) return expectRefusal(config, 'consumer', '2.14.0');
 
-    const origin = await jetstream.createStream({
-      name: 'ORIGIN',
+    const source = await jetstream.createStream({
+      name: origin,
       subjects: ['o.>'],
       retention: 'workqueue',
     });
-    await origin.createPushConsumer({
+    await source.createPushConsumer({
       durable: 'feed',
       deliverSubject: 'feed.here',
       ackPolicy: 'flow_control',
@@ -173,32 +181,32 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
   });
 
   it("passes fields on under the server's own names", async () => {
-    const { cachedInfo } = await jetstream.createStream({ name: 'S', raw: { max_msgs: 5 } });
+    const { cachedInfo } = await jetstream.createStream({ name: streamName, raw: { max_msgs: 5 } });
 
     expect(cachedInfo.config.maxMessages).toBe(5);
   });
 
   it('hands over fields of the server that are unknown here', async () => {
     const jsm = await jetstreamManager(connected.nc);
-    await jsm.streams.add({ name: 'S', subjects: ['s'] });
+    await jsm.streams.add({ name: streamName, subjects: ['s'] });
     // A field that this library has no option for.
-    const info = await jsm.streams.info('S');
+    const info = await jsm.streams.info(streamName);
     const answer = JSON.stringify({ ...info, config: { ...info.config, novelty: 7 } });
-    const impostor = connected.nc.subscribe('$JS.new.API.STREAM.INFO.S', {
+    const impostor = connected.nc.subscribe(`$JS.new.API.STREAM.INFO.${streamName}`, {
       callback: (_, msg) => void msg.respond(answer),
     });
     await using other = await ConnectedJetStream.connect(server.url, { domain: 'new' });
 
-    const { cachedInfo } = await other.jetstream.stream('S');
+    const { cachedInfo } = await other.jetstream.stream(streamName);
     impostor.unsubscribe();
 
     expect(cachedInfo.config.raw).toEqual({ novelty: 7 });
   });
 
   it('is read by the raw client as it was meant', async () => {
-    await jetstream.createStream({ name: 'S', subjects: ['s'], maxAge: 2_000, allowRollup: true });
+    await jetstream.createStream({ name: streamName, subjects: ['s'], maxAge: 2_000, allowRollup: true });
 
-    const { config } = await (await jetstreamManager(connected.nc)).streams.info('S');
+    const { config } = await (await jetstreamManager(connected.nc)).streams.info(streamName);
 
     expect(config).toMatchObject({ max_age: 2_000_000_000, allow_rollup_hdrs: true, subjects: ['s'] });
   });
@@ -214,7 +222,10 @@ it('places a stream by cluster and tags', async () => {
   await using server = await NatsTestServer.start({ config: 'server_tags: [ssd, eu]' });
   await using connected = await ConnectedJetStream.connect(server.url);
 
-  const { cachedInfo } = await connected.jetstream.createStream({ name: 'S', placement: { tags: ['ssd'] } });
+  const { cachedInfo } = await connected.jetstream.createStream({
+    name: streamName,
+    placement: { tags: ['ssd'] },
+  });
 
   expect(cachedInfo.config.placement).toMatchObject({ tags: ['ssd'] });
 });
@@ -223,7 +234,7 @@ it('tells the servers of a replicated stream', async () => {
   await using cluster = await NatsTestServer.cluster(3);
   await using connected = await ConnectedJetStream.connect(cluster.servers.map(({ url }) => url));
 
-  const stream = await connected.jetstream.createStream({ name: 'S', replicas: 3 });
+  const stream = await connected.jetstream.createStream({ name: streamName, replicas: 3 });
   await expect
     .poll(async () => (await stream.info()).cluster?.replicas.every(({ current }) => current))
     .toBe(true);

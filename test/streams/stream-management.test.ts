@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, beforeEach } from 'vitest';
 import {
   InvalidArgumentError,
   InvalidStreamNameError,
@@ -12,7 +12,13 @@ import {
 } from '../../lib/errors/index.js';
 import type { JetStreamService, StreamConfig } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from './connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName } from './connected-jetstream.js';
+
+let streamName = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -34,9 +40,9 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
 
   describe('createStream', () => {
     it('creates a stream and tells its configuration', async () => {
-      const stream = await jetstream.createStream({ name: 'ORDERS', subjects: ['orders.>'] });
+      const stream = await jetstream.createStream({ name: streamName, subjects: ['orders.>'] });
 
-      expect(stream.name).toBe('ORDERS');
+      expect(stream.name).toBe(streamName);
       expect(stream.cachedInfo.config).toMatchObject({
         subjects: ['orders.>'],
         retention: 'limits',
@@ -48,7 +54,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     });
 
     it('takes a stream of the same configuration as it is', async () => {
-      const config: StreamConfig = { name: 'ORDERS', subjects: ['orders.>'], maxAge: 5_000 };
+      const config: StreamConfig = { name: streamName, subjects: ['orders.>'], maxAge: 5_000 };
       const first = await jetstream.createStream(config);
       const second = await jetstream.createStream(config);
 
@@ -56,13 +62,13 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     });
 
     it('refuses a stream that exists with another configuration', async () => {
-      await jetstream.createStream({ name: 'ORDERS', subjects: ['orders.>'] });
+      await jetstream.createStream({ name: streamName, subjects: ['orders.>'] });
 
-      const error = await failure(jetstream.createStream({ name: 'ORDERS', subjects: ['other.>'] }));
+      const error = await failure(jetstream.createStream({ name: streamName, subjects: ['other.>'] }));
 
       expect(error).toBeInstanceOf(StreamNameInUseError);
-      expect(error).toMatchObject({ stream: 'ORDERS', code: 10058, status: 400 });
-      expect((await jetstream.stream('ORDERS')).cachedInfo.config.subjects).toEqual(['orders.>']);
+      expect(error).toMatchObject({ stream: streamName, code: 10058, status: 400 });
+      expect((await jetstream.stream(streamName)).cachedInfo.config.subjects).toEqual(['orders.>']);
     });
 
     it('tells which stream the server refused, and why', async () => {
@@ -77,10 +83,10 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
 
   describe('updateStream', () => {
     it('changes the configuration, and sets what is left out to its default', async () => {
-      await jetstream.createStream({ name: 'ORDERS', subjects: ['orders.>'], description: 'all orders' });
+      await jetstream.createStream({ name: streamName, subjects: ['orders.>'], description: 'all orders' });
 
       const stream = await jetstream.updateStream({
-        name: 'ORDERS',
+        name: streamName,
         subjects: ['orders.*'],
         maxMessages: 10,
       });
@@ -91,7 +97,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
 
     it('takes back what the server reports', async () => {
       const { cachedInfo } = await jetstream.createStream({
-        name: 'ORDERS',
+        name: streamName,
         maxAge: 60_000,
         allowDirect: true,
       });
@@ -111,18 +117,18 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     });
 
     it('passes on what the server does not let change', async () => {
-      await jetstream.createStream({ name: 'ORDERS', storage: 'memory' });
+      await jetstream.createStream({ name: streamName, storage: 'memory' });
 
-      const error = await failure(jetstream.updateStream({ name: 'ORDERS', storage: 'file' }));
+      const error = await failure(jetstream.updateStream({ name: streamName, storage: 'file' }));
 
       expect(error).toBeInstanceOf(JetStreamApiError);
-      expect((error as Error).message).toContain('"ORDERS"');
+      expect((error as Error).message).toContain(`"${streamName}"`);
     });
   });
 
   it('createOrUpdateStream does either', async () => {
-    const created = await jetstream.createOrUpdateStream({ name: 'ORDERS', maxMessages: 5 });
-    const updated = await jetstream.createOrUpdateStream({ name: 'ORDERS', maxMessages: 6 });
+    const created = await jetstream.createOrUpdateStream({ name: streamName, maxMessages: 5 });
+    const updated = await jetstream.createOrUpdateStream({ name: streamName, maxMessages: 6 });
 
     expect(created.cachedInfo.config.maxMessages).toBe(5);
     expect(updated.cachedInfo.config.maxMessages).toBe(6);
@@ -130,19 +136,19 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   it('stream() finds a stream, and refuses one that does not exist', async () => {
-    await jetstream.createStream({ name: 'ORDERS' });
+    await jetstream.createStream({ name: streamName });
 
-    expect((await jetstream.stream('ORDERS')).name).toBe('ORDERS');
+    expect((await jetstream.stream(streamName)).name).toBe(streamName);
     expect(await failure(jetstream.stream('NONE'))).toBeInstanceOf(StreamNotFoundError);
   });
 
   it('deleteStream deletes a stream, once', async () => {
-    await jetstream.createStream({ name: 'ORDERS' });
+    await jetstream.createStream({ name: streamName });
 
-    await jetstream.deleteStream('ORDERS');
+    await jetstream.deleteStream(streamName);
 
-    expect(await failure(jetstream.stream('ORDERS'))).toBeInstanceOf(StreamNotFoundError);
-    expect(await failure(jetstream.deleteStream('ORDERS'))).toBeInstanceOf(StreamNotFoundError);
+    expect(await failure(jetstream.stream(streamName))).toBeInstanceOf(StreamNotFoundError);
+    expect(await failure(jetstream.deleteStream(streamName))).toBeInstanceOf(StreamNotFoundError);
   });
 
   it('listStreams and streamNames list all, or those of a subject, over all pages', async () => {
@@ -162,9 +168,9 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   it('streamNameBySubject finds the stream of a subject', async () => {
-    await jetstream.createStream({ name: 'ORDERS', subjects: ['orders.>'] });
+    await jetstream.createStream({ name: streamName, subjects: ['orders.>'] });
 
-    expect(await jetstream.streamNameBySubject('orders.new')).toBe('ORDERS');
+    expect(await jetstream.streamNameBySubject('orders.new')).toBe(streamName);
     expect(await failure(jetstream.streamNameBySubject('bills.new'))).toMatchObject({
       name: 'StreamNotFoundError',
       subject: 'bills.new',
@@ -172,7 +178,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   it('accountInfo tells what the account uses', async () => {
-    await jetstream.createStream({ name: 'ORDERS', storage: 'memory' });
+    await jetstream.createStream({ name: streamName, storage: 'memory' });
 
     expect(await jetstream.accountInfo()).toMatchObject({
       streams: 1,

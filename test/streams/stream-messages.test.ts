@@ -11,7 +11,13 @@ import {
 } from '../../lib/errors/index.js';
 import type { JetStreamService, Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from './connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName } from './connected-jetstream.js';
+
+let streamName = '';
+
+beforeEach(() => {
+  streamName = uniqueName();
+});
 
 describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -29,7 +35,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     await server.stop();
   });
   beforeEach(async () => {
-    stream = await jetstream.createStream({ name: 'S', subjects: ['s.>'], storage: 'memory' });
+    stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], storage: 'memory' });
   });
   afterEach(async () => {
     for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
@@ -74,7 +80,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     });
 
     it('fails once the stream is gone', async () => {
-      await jetstream.deleteStream('S');
+      await jetstream.deleteStream(streamName);
 
       await expect(stream.info()).rejects.toThrow(StreamNotFoundError);
     });
@@ -107,8 +113,8 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     });
 
     it('is refused where the stream denies it', async () => {
-      await jetstream.deleteStream('S');
-      stream = await jetstream.createStream({ name: 'S', denyPurge: true, denyDelete: true });
+      await jetstream.deleteStream(streamName);
+      stream = await jetstream.createStream({ name: streamName, denyPurge: true, denyDelete: true });
 
       await expect(stream.purge()).rejects.toThrow(JetStreamApiError);
       await expect(stream.deleteMessage(1)).rejects.toThrow(JetStreamApiError);
@@ -128,7 +134,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
 
       const message = await stream.getMessage(1);
 
-      expect(message).toMatchObject({ stream: 'S', subject: 's.a', sequence: 1 });
+      expect(message).toMatchObject({ stream: streamName, subject: 's.a', sequence: 1 });
       expect(message.json()).toEqual({ total: 7 });
       expect(message.text()).toBe('{"total":7}');
       expect(message.headers?.values('Trace')).toEqual(['one', 'two']);
@@ -172,7 +178,9 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       await connected.publish('s.a', 1);
 
       await expect(stream.getMessage(2)).rejects.toThrow(MessageNotFoundError);
-      await expect(stream.getMessage(2)).rejects.toThrow('Stream "S" has no message for sequence 2.');
+      await expect(stream.getMessage(2)).rejects.toThrow(
+        `Stream "${streamName}" has no message for sequence 2.`,
+      );
       await expect(stream.getMessage(1, { subject: 's.b' })).rejects.toThrow('"s.b" from sequence 1 on');
       await expect(stream.getLastMessage('s.b')).rejects.toThrow(MessageNotFoundError);
     });
@@ -223,8 +231,8 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
 
     describe.runIf(version === '2.15')('from nats-server 2.11 on', () => {
       it('goes from a sequence to the end, over all pages', async () => {
-        for (let i = 0; i < 2_500; i++) connected.nc.publish('s.a', `${i + 1}`);
-        await connected.nc.flush();
+        for (let i = 1; i < 2_500; i++) connected.nc.publish('s.a', String(i));
+        await jetstream.publish('s.a', '2500');
         await stream.deleteMessage(1_000);
 
         const messages = await collect(stream.getMessages({ startSequence: 2 }));
@@ -257,8 +265,8 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       });
 
       it('asks for the next page only when the last one is read', async () => {
-        for (let i = 0; i < 1_500; i++) connected.nc.publish('s.a');
-        await connected.nc.flush();
+        for (let i = 1; i < 1_500; i++) connected.nc.publish('s.a');
+        await jetstream.publish('s.a');
         const before = connected.nc.stats().inMsgs;
 
         for await (const _ of stream.getMessages({ startSequence: 1 })) break;
@@ -285,8 +293,8 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       });
 
       it('passes on that too many subjects match', async () => {
-        for (let i = 0; i < 1_100; i++) connected.nc.publish(`s.${i}`);
-        await connected.nc.flush();
+        for (let i = 1; i < 1_100; i++) connected.nc.publish(`s.${i}`);
+        await jetstream.publish('s.last');
 
         await expect(collect(stream.getLastMessages('s.*'))).rejects.toMatchObject({
           name: 'JetStreamApiError',

@@ -2,7 +2,7 @@ import { Packr } from 'msgpackr';
 import type { Codec } from '../codec.js';
 
 // Plain maps instead of msgpackr's own records, so that every other MessagePack reader understands them.
-const packr = new Packr({ useRecords: false, mapsAsObjects: true });
+const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 /**
  * MessagePack: smaller than JSON, and it keeps `Uint8Array` and `Date`. Needs the package `msgpackr`.

@@ -7,7 +7,12 @@ import {
   NotAPushConsumerError,
 } from '../../errors/index.js';
 import { validateConsumerName, validateStreamName, type JetStreamApi } from '../api/index.js';
-import type { ConsumerConfig, PushConsumerConfig } from './consumer-config.js';
+import type {
+  ConsumerConfig,
+  PushConsumerConfig,
+  StoredPullConsumerConfig,
+  StoredPushConsumerConfig,
+} from './consumer-config.js';
 import { differsFromStored } from './consumer-config.differences.js';
 import { encodeConsumerConfig } from './consumer-config.wire.js';
 import { decodeConsumerInfo, type ConsumerInfo, type WireConsumerInfo } from './consumer-info.js';
@@ -44,15 +49,17 @@ export async function consumerInfo(api: JetStreamApi, stream: string, name: stri
 }
 
 /** @throws {@link NotAPullConsumerError} */
-export function requirePull(info: ConsumerInfo): ConsumerInfo {
-  if (info.config.deliverSubject !== undefined) throw new NotAPullConsumerError(info.stream, info.name);
-  return info;
+export function requirePull(info: ConsumerInfo): ConsumerInfo<StoredPullConsumerConfig> {
+  const { config } = info;
+  if (config.deliverSubject !== undefined) throw new NotAPullConsumerError(info.stream, info.name);
+  return { ...info, config };
 }
 
 /** @throws {@link NotAPushConsumerError} */
-export function requirePush(info: ConsumerInfo): ConsumerInfo {
-  if (info.config.deliverSubject === undefined) throw new NotAPushConsumerError(info.stream, info.name);
-  return info;
+export function requirePush(info: ConsumerInfo): ConsumerInfo<StoredPushConsumerConfig> {
+  const { config } = info;
+  if (config.deliverSubject === undefined) throw new NotAPushConsumerError(info.stream, info.name);
+  return { ...info, config };
 }
 
 /**

@@ -135,8 +135,14 @@ export interface PushConsumerConfig extends BaseConsumerConfig {
   readonly idleHeartbeat?: number;
 }
 
-/** A configuration as the server reports it, of either kind: what always has a value has one here. */
-export type StoredConsumerConfig = BaseConsumerConfig &
-  Omit<ConsumerConfig, 'deliverSubject' | keyof BaseConsumerConfig> &
-  Partial<Omit<PushConsumerConfig, keyof BaseConsumerConfig>> &
-  Required<Pick<BaseConsumerConfig, 'deliverPolicy' | 'ackPolicy' | 'replayPolicy'>>;
+/** What always has a value in a configuration that the server reports. */
+type Stored = Required<Pick<BaseConsumerConfig, 'deliverPolicy' | 'ackPolicy' | 'replayPolicy'>>;
+
+/** The configuration of a pull consumer as the server reports it. */
+export type StoredPullConsumerConfig = ConsumerConfig & Stored;
+
+/** The configuration of a push consumer as the server reports it. */
+export type StoredPushConsumerConfig = PushConsumerConfig & Stored;
+
+/** A configuration as the server reports it; `deliverSubject` tells of which kind it is. */
+export type StoredConsumerConfig = StoredPullConsumerConfig | StoredPushConsumerConfig;

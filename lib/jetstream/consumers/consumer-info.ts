@@ -4,11 +4,11 @@ import type { StoredConsumerConfig } from './consumer-config.js';
 import { decodeConsumerConfig } from './consumer-config.wire.js';
 
 /** A consumer's configuration and state at one moment. */
-export interface ConsumerInfo {
+export interface ConsumerInfo<Config extends StoredConsumerConfig = StoredConsumerConfig> {
   readonly stream: string;
   readonly name: string;
   readonly created: Date;
-  readonly config: StoredConsumerConfig;
+  readonly config: Config;
   /** The last message delivered. */
   readonly delivered: SequenceInfo;
   /** The last message before the first unacknowledged one. */

@@ -1,9 +1,9 @@
 import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import {
+  LoopConsumption,
   MessageBatch,
   Messages,
-  PullConsumption,
   PullLoop,
   toFetchRequest,
   toNoWaitRequest,
@@ -18,14 +18,17 @@ import {
   type PriorityOptions,
   type PullOptions,
 } from '../receiving/index.js';
+import { requirePull } from './consumer-api.js';
+import type { StoredPullConsumerConfig } from './consumer-config.js';
 import { ConsumerHandle } from './consumer-handle.js';
+import type { ConsumerInfo } from './consumer-info.js';
 
 /**
  * A pull consumer: it delivers what is asked for.
  *
  * `consume` and `messages` ask ahead and are for reading on and on; `fetch` and its kin make one request each.
  */
-export class Consumer extends ConsumerHandle {
+export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   private readonly pin: PinId = { value: '' };
 
   /**
@@ -38,7 +41,7 @@ export class Consumer extends ConsumerHandle {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
   consume(handler: MessageHandler, options: PullOptions = {}): Consumption {
-    return new PullConsumption(handler, options, this.opener(options));
+    return new LoopConsumption(handler, options, this.opener(options));
   }
 
   /**
@@ -88,6 +91,10 @@ export class Consumer extends ConsumerHandle {
    */
   next(options: FetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();
+  }
+
+  protected override ofThisKind(info: ConsumerInfo): ConsumerInfo<StoredPullConsumerConfig> {
+    return requirePull(info);
   }
 
   private opener(options: PullOptions): OpenLoop {

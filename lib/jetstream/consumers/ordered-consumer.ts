@@ -2,10 +2,10 @@ import { ConnectionClosedError, OrderedConsumerInUseError } from '../../errors/i
 import type { JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import {
+  LoopConsumption,
   MessageBatch,
   Messages,
   OrderedLoop,
-  PullConsumption,
   toFetchRequest,
   toNoWaitRequest,
   toPullLoopOptions,
@@ -86,7 +86,7 @@ export class OrderedConsumer {
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
   consume(handler: MessageHandler, options: OrderedPullOptions = {}): Consumption {
-    return new PullConsumption(handler, options, this.opener(options));
+    return new LoopConsumption(handler, options, this.opener(options));
   }
 
   /**

@@ -1,18 +1,18 @@
+import { ConnectionClosedError, ConsumerAlreadyConsumingError } from '../../errors/index.js';
 import {
-  ConnectionClosedError,
-  ConsumerAlreadyConsumingError,
-  NotAPushConsumerError,
-} from '../../errors/index.js';
-import {
-  PushConsumption,
+  LoopConsumption,
+  PushLoop,
   type Consumption,
   type MessageHandler,
   type PushConsumeOptions,
 } from '../receiving/index.js';
+import { requirePush } from './consumer-api.js';
+import type { StoredPushConsumerConfig } from './consumer-config.js';
 import { ConsumerHandle } from './consumer-handle.js';
+import type { ConsumerInfo } from './consumer-info.js';
 
 /** A push consumer: the server delivers to its `deliverSubject` by itself. */
-export class PushConsumer extends ConsumerHandle {
+export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
   private consuming = false;
 
   /**
@@ -28,13 +28,19 @@ export class PushConsumer extends ConsumerHandle {
     const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = this.cachedInfo.config;
     const { connection } = this.api;
     if (this.consuming) throw new ConsumerAlreadyConsumingError(this.stream, this.name);
-    if (deliverSubject === undefined) throw new NotAPushConsumerError(this.stream, this.name);
     if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
     const delivery = { subject: deliverSubject, group: deliverGroup, idleHeartbeat };
-    const find = () => this.info();
-    const consumption = new PushConsumption(this.api, this.names, delivery, handler, options, find);
+    const consumption = new LoopConsumption(
+      handler,
+      options,
+      (owner) => new PushLoop(this.api, this.names, delivery, owner, () => this.info()),
+    );
     this.consuming = true;
     void consumption.closed.then(() => (this.consuming = false));
     return consumption;
+  }
+
+  protected override ofThisKind(info: ConsumerInfo): ConsumerInfo<StoredPushConsumerConfig> {
+    return requirePush(info);
   }
 }

@@ -25,19 +25,16 @@ export class AtomicBatches {
 
   async publish(messages: readonly BatchMessage[], delivery: Delivery): Promise<PubAck> {
     this.connection.require('An atomic batch', '2.12.0');
-    const batch = this.encode(messages);
-    const last = batch.length - 1;
-    // The first is confirmed before the rest is sent: a stream that takes no batches says so here.
-    if (last > 0) {
-      const confirmation = await this.begin(batch[0], delivery);
-      const refusal = refusalIn(confirmation.data, batch[0].subject);
-      if (refusal) throw refusal;
-    }
-    for (const { subject, data, headers } of batch.slice(1, last)) {
-      this.connection.nc.publish(subject, data, { headers });
-    }
-    const reply = last > 0 ? await this.request(batch[last], delivery) : await this.begin(batch[0], delivery);
-    return parsePubAck(reply.data, batch[last].subject);
+    const [first, ...others] = this.encode(messages);
+    const last = others.pop();
+    const answer = await this.begin(first, delivery);
+    if (!last) return parsePubAck(answer.data, first.subject);
+    // The rest is sent only now: a stream that takes no batches has said so.
+    const refusal = refusalIn(answer.data, first.subject);
+    if (refusal) throw refusal;
+    for (const { subject, data, headers } of others) this.connection.nc.publish(subject, data, { headers });
+    const { data } = await this.request(last, delivery);
+    return parsePubAck(data, last.subject);
   }
 
   private encode(messages: readonly BatchMessage[]): EncodedMessage[] {
@@ -50,7 +47,7 @@ export class AtomicBatches {
         [PublishHeader.batchSequence]: String(i + 1),
         ...(i === messages.length - 1 && { [PublishHeader.batchCommit]: '1' }),
       };
-      return this.encoder.encode(message, { ...message, headers: protocol, idempotent: false });
+      return this.encoder.encode(message, { ...message, headers: protocol }, false);
     });
   }
 

@@ -20,6 +20,7 @@ export class Burst<T> {
   /** Sends what is kept back. */
   readonly flush = (): void => {
     const { items } = this;
+    if (items.length === 0) return;
     this.items = [];
     for (const item of items) this.send(item);
   };

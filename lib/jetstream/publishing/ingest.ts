@@ -60,7 +60,7 @@ export class Ingest {
 
   private add(message: IngestMessage): IngestChannel {
     this.options.signal?.throwIfAborted();
-    const encoded = this.encoder.encode(message, message);
+    const encoded = this.encoder.encode(message, message, false);
     if (this.channel) this.channel.send(encoded);
     else this.channel = new IngestChannel(this.connection, encoded, this.options, this.delivery);
     return this.channel;

@@ -25,20 +25,19 @@ export class MessageEncoder {
   constructor(
     private readonly connection: JetStreamConnection,
     private readonly codec: Codec,
-    private readonly idempotent: boolean,
   ) {}
 
   /**
+   * @param identify whether a message without an id gets one
    * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError}, or
    * {@link UnsupportedServerFeatureError}
    */
-  encode(message: OutgoingMessage, options: MessageOptions): EncodedMessage {
+  encode(message: OutgoingMessage, options: MessageOptions, identify: boolean): EncodedMessage {
     const { subject } = message;
     assertPublishSubject(subject);
     if (options.ttl !== undefined || options.schedule || options.expect) this.requireFeatures(options);
     const data = encodePayload(message.data, options.codec ?? this.codec);
-    const messageId =
-      options.messageId ?? ((options.idempotent ?? this.idempotent) ? this.ids.next() : undefined);
+    const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
     const headers = buildHeaders(message.headers, options, messageId);
     const size = data.length + (headers ? sizeOf(headers) : 0);
     if (size > this.connection.maxPayload) {

@@ -1,3 +1,4 @@
+import type { LossReport } from './loss-report.js';
 import type { PubAck } from './pub-ack.js';
 import type { OutgoingMessage } from './publish-options.js';
 
@@ -18,6 +19,7 @@ export class PendingPubAck implements PubAckFuture {
   private onAck: ((ack: PubAck) => void) | undefined;
   private onError: ((error: Error) => void) | undefined;
   private outcome: PubAck | Error | undefined;
+  private unheard: LossReport | undefined;
 
   constructor(readonly message: OutgoingMessage) {}
 
@@ -26,18 +28,21 @@ export class PendingPubAck implements PubAckFuture {
     return this.promise;
   }
 
-  /** Whether somebody asked for the promise, and so hears of a failure. */
-  get watched(): boolean {
-    return this.promise !== undefined;
-  }
-
   settle(outcome: PubAck | Error): void {
     this.outcome = outcome;
     if (outcome instanceof Error) this.onError?.(outcome);
     else this.onAck?.(outcome);
   }
 
+  /** Reports a failure, unless somebody asked for the promise or does so before it is written. */
+  reportTo(losses: LossReport, error: Error): void {
+    if (this.promise) return;
+    this.unheard = losses;
+    losses.add(error);
+  }
+
   private watch(): Promise<PubAck> {
+    if (this.outcome instanceof Error) this.unheard?.withdraw(this.outcome);
     const promise = new Promise<PubAck>((resolve, reject) => {
       if (this.outcome instanceof Error) reject(this.outcome);
       else if (this.outcome) resolve(this.outcome);

@@ -43,6 +43,7 @@ export type PublicationHandler = (
 export class Publication {
   private attempts = 0;
   private started = 0;
+  private sent = false;
 
   constructor(
     private readonly context: PublicationContext,
@@ -53,9 +54,12 @@ export class Publication {
 
   /** Sends the message; the handler is called once, perhaps before this returns. */
   send(): void {
+    const { timeout } = this.delivery;
     this.attempts = 1;
     this.started = performance.now();
-    this.attempt(this.delivery.timeout);
+    // A message with an id is sent once more at half-time: the acknowledgement may be lost with the leader of a stream
+    // in a cluster, which the connection does not notice.
+    this.attempt(this.message.messageId === undefined ? timeout : timeout / 2);
   }
 
   private attempt(timeout: number): void {
@@ -82,10 +86,13 @@ export class Publication {
 
   private failed(error: Error): void {
     const { retryAttempts, retryWait } = this.delivery;
+    if (error instanceof RequestTimeoutError) this.sent ||= error.sent;
     if (repeatable(error) && this.attempts <= retryAttempts && retryWait < this.timeLeft()) {
       this.attempts++;
       this.identify();
       setTimeout(() => this.attempt(this.timeLeft()), retryWait);
+    } else if (error instanceof RequestTimeoutError && this.timeLeft() > 0) {
+      this.attempt(this.timeLeft());
     } else {
       this.onSettled(this.explain(error), undefined);
     }
@@ -107,7 +114,7 @@ export class Publication {
     const { subject, messageId } = this.message;
     if (error instanceof NoRespondersError) return new NoStreamResponseError(subject, this.attempts);
     if (error instanceof RequestTimeoutError) {
-      return new PublishTimeoutError(subject, this.delivery.timeout, messageId, error.sent);
+      return new PublishTimeoutError(subject, this.delivery.timeout, messageId, this.sent);
     }
     return error;
   }

@@ -19,10 +19,16 @@ export function checkRetry(option: string, retry: PublishRetry | undefined): voi
   checkCount(`${option}.attempts`, retry?.attempts, 0);
 }
 
-/** @throws {@link InvalidArgumentError} */
-export function checkDefaults(defaults: PublishDefaults): void {
+/**
+ * @param most how many requests may be pending on the connection
+ * @throws {@link InvalidArgumentError}
+ */
+export function checkDefaults(defaults: PublishDefaults, most: number): void {
   checkDuration('publish.timeout', defaults.timeout);
   checkDuration('publish.stallWait', defaults.stallWait);
   checkCount('publish.maxPending', defaults.maxPending, 1);
+  if (defaults.maxPending !== undefined && defaults.maxPending > most) {
+    throw new InvalidArgumentError('publish.maxPending', `${defaults.maxPending} is more than ${most}`);
+  }
   checkRetry('publish.retry', defaults.retry);
 }

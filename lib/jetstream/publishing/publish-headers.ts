@@ -1,5 +1,6 @@
 import { headers as createHeaders, type MsgHdrs } from '@nats-io/transport-node';
-import { InvalidArgumentError, InvalidSubjectError } from '../../errors/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
+import { validateFilter } from '../api/index.js';
 import { assertPublishSubject } from './publish-subject.js';
 import type { PublishExpectations, MessageOptions, PublishHeaders, Schedule } from './publish-options.js';
 
@@ -75,10 +76,8 @@ function setExpectations(headers: MsgHdrs, expect: PublishExpectations): void {
         'only together with expect.lastSubjectSequence',
       );
     }
-    headers.set(
-      PublishHeader.expectedLastSubjectSequenceSubject,
-      filterSubject('expect.lastSubjectSequenceSubject', lastSubjectSequenceSubject),
-    );
+    validateFilter(lastSubjectSequenceSubject);
+    headers.set(PublishHeader.expectedLastSubjectSequenceSubject, lastSubjectSequenceSubject);
   }
   if (lastMessageId !== undefined) {
     headers.set(PublishHeader.expectedLastMessageId, nonEmpty('expect.lastMessageId', lastMessageId));
@@ -96,34 +95,37 @@ function setSchedule(headers: MsgHdrs, schedule: Schedule): void {
   if (schedule.ttl !== undefined)
     headers.set(PublishHeader.scheduleTtl, formatTtl('schedule.ttl', schedule.ttl));
   if ('timeZone' in schedule && schedule.timeZone !== undefined) {
-    if (!('cron' in schedule))
+    if (schedule.cron === undefined)
       throw new InvalidArgumentError('schedule.timeZone', 'only together with schedule.cron');
     headers.set(PublishHeader.scheduleTimeZone, nonEmpty('schedule.timeZone', schedule.timeZone));
   }
 }
 
 function formatSchedule(schedule: Schedule): string {
-  const given = ['at', 'every', 'cron'].filter((key) => key in schedule);
-  if (given.length !== 1) {
-    throw new InvalidArgumentError('schedule', `one of at, every and cron, not ${given.length} of them`);
+  const { at, every, cron }: { readonly at?: Date; readonly every?: number; readonly cron?: string } =
+    schedule;
+  const kinds = [at, every, cron].filter((kind) => kind !== undefined).length;
+  if (kinds !== 1) {
+    throw new InvalidArgumentError('schedule', `one of at, every and cron, not ${kinds} of them`);
   }
-  if ('at' in schedule) {
-    if (!(schedule.at instanceof Date) || Number.isNaN(schedule.at.getTime())) {
-      throw new InvalidArgumentError('schedule.at', 'a valid Date');
-    }
-    return `@at ${schedule.at.toISOString()}`;
+  if (at !== undefined) return `@at ${formatTime(at)}`;
+  if (every !== undefined) return `@every ${formatInterval(every)}`;
+  return nonEmpty('schedule.cron', cron);
+}
+
+function formatTime(at: Date): string {
+  if (!(at instanceof Date) || Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError('schedule.at', 'a valid Date');
   }
-  if ('every' in schedule) {
-    const { every } = schedule;
-    if (!Number.isSafeInteger(every) || every < 1_000) {
-      throw new InvalidArgumentError(
-        'schedule.every',
-        `${every} is not a whole number of milliseconds from 1,000`,
-      );
-    }
-    return `@every ${every}ms`;
+  return at.toISOString();
+}
+
+function formatInterval(every: number): string {
+  if (!Number.isSafeInteger(every) || every < 1_000) {
+    const problem = `${every} is not a whole number of milliseconds from 1,000`;
+    throw new InvalidArgumentError('schedule.every', problem);
   }
-  return nonEmpty('schedule.cron', schedule.cron);
+  return `${every}ms`;
 }
 
 function formatTtl(name: string, ttl: number | 'never'): string {
@@ -144,14 +146,8 @@ function sequence(name: string, value: number): string {
   return String(value);
 }
 
-function nonEmpty(name: string, value: string): string {
+function nonEmpty(name: string, value: string | undefined): string {
   if (typeof value !== 'string' || value.trim() === '')
     throw new InvalidArgumentError(name, 'a string that is not empty');
-  return value;
-}
-
-function filterSubject(name: string, value: string): string {
-  if (!/^[^\s.]+(\.[^\s.]+)*$/.test(nonEmpty(name, value)))
-    throw new InvalidSubjectError(value, `not a valid ${name}`);
   return value;
 }

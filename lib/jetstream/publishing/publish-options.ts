@@ -71,9 +71,9 @@ export interface MessageOptions {
   /** The message's id: the stream stores a message of the same id once within its duplicates window (2 minutes). */
   readonly messageId?: string;
   /**
-   * Gives the message an id where it has none, so that it can be sent again when a lost connection leaves its outcome
-   * unknown. An id costs the server some 200 bytes of memory for the duplicates window, and a good half more time.
-   * Default: `publish.idempotent`.
+   * Gives the message an id where it has none, so that it can be sent again while its outcome is unknown: after a
+   * reconnect, and once at half of its timeout. An id costs the server some 200 bytes of memory for the duplicates window,
+   * and a good half more time. Default: `publish.idempotent`.
    */
   readonly idempotent?: boolean;
   readonly expect?: PublishExpectations;
@@ -117,7 +117,7 @@ export interface PublishDefaults {
   readonly retry?: PublishRetry;
   /** Gives every message without an id a generated one; see {@link MessageOptions.idempotent}. Default `false`. */
   readonly idempotent?: boolean;
-  /** How many messages of `publishAsync` may be unacknowledged at a time. Default 4,000. */
+  /** How many messages of `publishAsync` may be unacknowledged at a time, 100,000 at most. Default 4,000. */
   readonly maxPending?: number;
   /** How long a `publishAsync` waits for room in a full window, in milliseconds. Default 200. */
   readonly stallWait?: number;

@@ -59,6 +59,11 @@ export class PublishWindow {
     this.timer ??= this.startTimer(stallWait);
   }
 
+  /** Hands what is kept back to the client, so that nothing published later overtakes it. */
+  flush(): void {
+    this.burst.flush();
+  }
+
   /** Takes the outcome of a message that was sent. */
   settle(future: PendingPubAck, outcome: PubAck | Error): void {
     this.inFlight--;
@@ -78,9 +83,15 @@ export class PublishWindow {
     return new Promise((resolve) => this.completionWaiters.push(resolve));
   }
 
-  /** Fails what waits in line and all that comes later. */
-  close(): void {
+  /** Takes nothing more; what it holds goes on. */
+  stop(): void {
     this.closed = true;
+    if (this.readyWaiters.length > 0) this.wakeSoon();
+  }
+
+  /** Takes nothing more, and fails what waits in line. */
+  close(): void {
+    this.stop();
     clearTimeout(this.timer);
     for (const { future } of this.line.splice(0)) {
       this.report(future, new ConnectionClosedError(this.options.connection));
@@ -115,8 +126,9 @@ export class PublishWindow {
     this.waking = true;
     queueMicrotask(() => {
       this.waking = false;
-      const room = this.closed ? this.readyWaiters.length : this.options.maxPending - this.inFlight;
-      if (this.line.length === 0) for (const resolve of this.readyWaiters.splice(0, room)) resolve();
+      if (!this.hasRoom()) return;
+      const room = this.closed ? Infinity : this.options.maxPending - this.inFlight;
+      for (const resolve of this.readyWaiters.splice(0, room)) resolve();
     });
   }
 
@@ -142,7 +154,7 @@ export class PublishWindow {
     try {
       if (!(outcome instanceof Error)) onAck?.(outcome, future.message);
       else if (onError) onError(outcome, future.message);
-      else if (!future.watched) losses.add(outcome);
+      else future.reportTo(losses, outcome);
     } catch (thrown) {
       this.logger.error(`publish.onAck or publish.onError threw: ${String(thrown)}`);
     }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { Requests } from '../../requests/index.js';
@@ -28,11 +29,12 @@ const NONE: PublishOptions = {};
  * Publishes to streams and waits for their acknowledgements.
  *
  * Whatever is published while the connection is down is kept and sent after the reconnect, within its timeout. What was
- * on its way when the connection broke may or may not have been stored: where the message has an id
- * (`messageId`, or `idempotent: true`) it is sent again and stored once; where it has none it fails at its timeout.
+ * on its way when the connection broke may or may not have been stored: where the message has an id (`messageId`, or
+ * `idempotent: true`) it is sent again and stored once; where it has none it fails at its timeout.
  */
 export class Publisher {
   private readonly encoder: MessageEncoder;
+  private readonly idempotent: boolean;
   private readonly context: PublicationContext;
   private readonly delivery: Delivery;
   private readonly window: PublishWindow;
@@ -45,8 +47,9 @@ export class Publisher {
     codec: Codec,
     defaults: PublishDefaults = {},
   ) {
-    checkDefaults(defaults);
-    this.encoder = new MessageEncoder(connection, codec, defaults.idempotent ?? false);
+    checkDefaults(defaults, requests.maxPending);
+    this.encoder = new MessageEncoder(connection, codec);
+    this.idempotent = defaults.idempotent ?? false;
     this.context = { requests, acks: new PubAckReader(), ids: this.encoder.ids };
     this.delivery = {
       timeout: defaults.timeout ?? connection.timeout,
@@ -84,10 +87,11 @@ export class Publisher {
   /** As {@link publish}, for a message in one piece. */
   publishMessage(message: OutgoingMessage, options: PublishOptions = NONE): Promise<PubAck> {
     return new Promise((resolve, reject) => {
-      const encoded = this.encoder.encode(message, options);
+      const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
       const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
         error ? reject(error) : resolve(ack),
       );
+      this.window.flush();
       publication.send();
     });
   }
@@ -119,7 +123,7 @@ export class Publisher {
 
   /** As {@link publishAsync}, for a message in one piece. */
   publishMessageAsync(message: OutgoingMessage, options: PublishOptions = NONE): PubAckFuture {
-    const encoded = this.encoder.encode(message, options);
+    const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
     const future = new PendingPubAck(message);
     const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
       this.window.settle(future, error ?? ack),
@@ -157,6 +161,7 @@ export class Publisher {
    * @throws {@link PublishTimeoutError} where the stream did not answer in time: all is stored, or nothing
    */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
+    this.window.flush();
     return this.batches.publish(messages, this.deliveryOf(options));
   }
 
@@ -170,6 +175,7 @@ export class Publisher {
    * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
    */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
+    this.window.flush();
     return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
   }
 
@@ -187,6 +193,8 @@ export class Publisher {
   ): Promise<bigint> {
     this.connection.require('A counter', '2.12.0');
     const ack = await this.publishMessage({ subject, headers: incrementHeaders(by) }, options);
+    // A repeated one adds nothing, and its acknowledgement has no value.
+    if (ack.duplicate) return (await this.counter(subject))?.value ?? 0n;
     return counterValue(ack, subject);
   }
 
@@ -200,7 +208,22 @@ export class Publisher {
     return readCounter(this.connection, this.api, subject);
   }
 
-  /** Fails what waits in line and what is published from now on; what is on its way ends with the connection. */
+  /**
+   * Ends {@link publishAsync}: nothing more is taken, and what is on its way or in line goes on. What is still in line
+   * after the timeout fails with {@link ConnectionClosedError}.
+   *
+   * @param timeout how long to wait for acknowledgements, in milliseconds
+   */
+  async drain(timeout: number): Promise<void> {
+    this.window.stop();
+    const abort = new AbortController();
+    const late = delay(timeout, undefined, { signal: abort.signal }).catch(() => undefined);
+    await Promise.race([this.window.complete(), late]);
+    abort.abort();
+    this.close();
+  }
+
+  /** As {@link drain}, without waiting. */
   close(): void {
     this.window.close();
   }

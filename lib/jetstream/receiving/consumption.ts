@@ -17,3 +17,12 @@ export interface Consumption extends AsyncDisposable {
   /** Resolves when the last message is handled: with the error that ended it, if one did. */
   readonly closed: Promise<Error | undefined>;
 }
+
+/** How a push consumer's messages are handled. */
+export interface PushConsumeOptions {
+  /**
+   * Hears of what goes wrong: what mends itself (missed heartbeats) and what ends receiving (the consumer deleted, the
+   * connection closed). Default: a warning in the log.
+   */
+  readonly onError?: (error: Error) => void;
+}

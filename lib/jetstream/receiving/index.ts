@@ -1,13 +1,12 @@
-export type { Consumption, MessageHandler } from './consumption.js';
+export type { Consumption, MessageHandler, PushConsumeOptions } from './consumption.js';
 export { toFetchRequest, toNoWaitRequest, type FetchOptions, type FetchRequest } from './fetch-options.js';
+export { LoopConsumption } from './loop-consumption.js';
 export * from './message-batch.js';
 export * from './messages.js';
 export * from './ordered-loop.js';
-export * from './pull-consumption.js';
 export * from './pull-loop.js';
 export * from './pull-options.js';
 export * from './pull-status.js';
-export * from './push-consumption.js';
 export type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 export { PushLoop } from './push-loop.js';
 export { Ring } from './ring.js';

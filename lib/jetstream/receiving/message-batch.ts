@@ -36,10 +36,8 @@ const GRACE = 1_000;
  * ```
  */
 export class MessageBatch implements AsyncIterable<JetStreamMessage> {
-  /** What went wrong, once the messages have been read; `undefined` where nothing did. */
-  error: Error | undefined;
-  /** How many messages have come. */
-  received = 0;
+  private cause: Error | undefined;
+  private count = 0;
   private readonly ring = new Ring<JetStreamMessage>();
   private readonly waiters: ((result: IteratorResult<JetStreamMessage, undefined>) => void)[] = [];
   private subscription: Subscription | undefined;
@@ -66,6 +64,16 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     else this.start(from);
   }
 
+  /** What went wrong, once the request is over; `undefined` where nothing did. */
+  get error(): Error | undefined {
+    return this.cause;
+  }
+
+  /** How many messages have come. */
+  get received(): number {
+    return this.count;
+  }
+
   /** Whether the request is over: nothing more comes, but what came can still be read. */
   get done(): boolean {
     return this.ended;
@@ -89,7 +97,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   async first(): Promise<JetStreamMessage | undefined> {
     const { value } = await this.next();
     this.end(undefined);
-    if (value === undefined && this.error) throw this.error;
+    if (value === undefined && this.cause) throw this.cause;
     return value;
   }
 
@@ -141,13 +149,13 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     if (request.wire.group !== undefined) this.pin.value = msg.headers?.get('Nats-Pin-Id') || this.pin.value;
     const message = new JetStreamMessage(msg, this.api.requests);
     if (!this.accept(message)) return this.end(undefined);
-    this.received++;
+    this.count++;
     const waiter = this.waiters.shift();
     if (waiter) waiter({ done: false, value: message });
     else this.ring.push(message);
     if (request.bytes > 0) this.bytes += messageSize(msg);
     const isFull = request.bytes > 0 && this.bytes >= request.bytes;
-    if (this.received === request.messages || isFull) this.end(undefined);
+    if (this.count === request.messages || isFull) this.end(undefined);
   }
 
   private receiveStatus(code: number, description: string, from: ReceivingFrom): void {
@@ -156,7 +164,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     if (code === 404 || code === 408) return this.end(undefined);
     const error = toPullError(from.stream, from.consumer, code, description);
     if (error instanceof PinIdMismatchError) this.pin.value = '';
-    const isFull = error instanceof MaxBytesExceededError && this.received > 0;
+    const isFull = error instanceof MaxBytesExceededError && this.count > 0;
     const isComplete = isFull || description.toLowerCase().includes('batch completed');
     this.end(isComplete ? undefined : error);
   }
@@ -171,7 +179,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private end(error: Error | undefined): void {
     if (this.ended) return;
     this.ended = true;
-    this.error = error;
+    this.cause = error;
     clearTimeout(this.timer);
     clearInterval(this.monitor);
     this.request.signal?.removeEventListener('abort', this.abort);

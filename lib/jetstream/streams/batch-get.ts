@@ -1,10 +1,11 @@
-import { createInbox, type Msg } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
 import {
   DirectAccessDisabledError,
   InvalidArgumentError,
   NoRespondersError,
   RequestTimeoutError,
 } from '../../errors/index.js';
+import { createInboxOf } from '../../requests/index.js';
 import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
 import { statusError, validateSequence } from './message-access.js';
 import { fromDirectGet, type StoredMessage } from './stored-message.js';
@@ -111,7 +112,7 @@ function requestPage(api: JetStreamApi, stream: string, body: object): Promise<P
   const subject = `${apiPrefix}.DIRECT.GET.${stream}`;
   const messages: StoredMessage[] = [];
   return new Promise<Page>((resolve, reject) => {
-    const inbox = createInbox();
+    const inbox = createInboxOf(nc);
     const end = (outcome: () => void) => {
       clearTimeout(timer);
       subscription.unsubscribe();

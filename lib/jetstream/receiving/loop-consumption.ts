@@ -7,7 +7,7 @@ import type { OpenLoop, ReceiveLoop } from './receive-loop.js';
 import { report } from './report.js';
 
 /** Hands the messages of a loop to a handler, one at a time and in order. */
-export class PullConsumption implements Consumption {
+export class LoopConsumption implements Consumption {
   readonly closed: Promise<Error | undefined>;
   private readonly inOrder: InOrder<JetStreamMessage>;
   private readonly loop: ReceiveLoop;
