@@ -14,6 +14,7 @@ import {
   type JetStreamApiError,
 } from '../errors/index.js';
 import { PubAckReader } from '../jetstream/publishing/pub-ack.js';
+import type { RequestOptions } from '../requests/index.js';
 import { validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 
@@ -23,6 +24,8 @@ export interface WriteConditions {
   readonly revision?: number;
   /** After how many milliseconds the server removes it. */
   readonly ttl?: number;
+  /** How long to wait for the server's word, in milliseconds. Default: the connection's `jetstream.timeout`. */
+  readonly timeout?: number;
 }
 
 /** As the Go client: a write that no stream answers is sent again twice, a quarter of a second apart. */
@@ -40,7 +43,7 @@ export class BucketWriter<T> {
   /** Puts a value, whatever there was. The form without headers, for speed. */
   put(key: string, value: T | Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.send(this.writing(key, this.bucket.encode(value), undefined, undefined, resolve, reject));
+      this.send(this.writing(key, this.bucket.encode(value), undefined, UNCONDITIONAL, resolve, reject));
     });
   }
 
@@ -49,7 +52,7 @@ export class BucketWriter<T> {
     return new Promise((resolve, reject) => {
       const headers = this.conditionHeaders(conditions);
       const data = this.bucket.encode(value);
-      this.send(this.writing(key, data, headers, conditions.revision, resolve, reject));
+      this.send(this.writing(key, data, headers, conditions, resolve, reject));
     });
   }
 
@@ -59,7 +62,7 @@ export class BucketWriter<T> {
       const headers = this.conditionHeaders(conditions);
       headers.set('KV-Operation', operation);
       if (operation === 'PURGE') headers.set('Nats-Rollup', 'sub');
-      this.send(this.writing(key, NOTHING, headers, conditions.revision, resolve, reject));
+      this.send(this.writing(key, NOTHING, headers, conditions, resolve, reject));
     });
   }
 
@@ -67,7 +70,7 @@ export class BucketWriter<T> {
     key: string,
     data: Uint8Array,
     headers: MsgHdrs | undefined,
-    revision: number | undefined,
+    { revision, timeout }: WriteConditions,
     resolve: (revision: number) => void,
     reject: (error: unknown) => void,
   ): Writing {
@@ -80,7 +83,7 @@ export class BucketWriter<T> {
       key,
       subject,
       data,
-      options: headers ? { headers } : NO_OPTIONS,
+      options: headers ? { headers, timeout } : NO_OPTIONS,
       revision,
       attempt: 1,
       resolve,
@@ -143,14 +146,15 @@ interface Writing {
   readonly key: string;
   readonly subject: string;
   readonly data: Uint8Array;
-  readonly options: { readonly headers?: MsgHdrs };
+  readonly options: RequestOptions;
   readonly revision: number | undefined;
   attempt: number;
   readonly resolve: (revision: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
-const NO_OPTIONS = {};
+const NO_OPTIONS: RequestOptions = {};
+const UNCONDITIONAL: WriteConditions = {};
 
 function toBody({ status, code, description }: JetStreamApiError): ApiErrorBody {
   return { code: status, err_code: code, description };

@@ -1,5 +1,7 @@
 export type { PurgeDeletesOptions } from './bucket-listing.js';
 export type { KeyValueGetOptions } from './bucket-reader.js';
+export * from './cached-key-value.js';
+export { KeyLock } from './key-lock.js';
 export type { KeyValueConfig } from './key-value-config.js';
 export type { KeyValueEntry, KeyValueOperation, KeyValuePut, KeyValueRemoval } from './key-value-entry.js';
 export * from './key-value-status.js';
@@ -7,4 +9,7 @@ export * from './key-value-watch.js';
 export * from './key-value.js';
 export * from './key-value.service.js';
 export * from './kv-watcher.js';
+export { LeaderElection, type LeaderElectionOptions } from './leader-election.js';
+export type { KeyValueLockOptions } from './locks.js';
+export type { KeyValueModification, KeyValueModifyOptions } from './modify.js';
 export type { KeyValueWatchOptions } from './watch-options.js';

@@ -1,3 +1,4 @@
+import type { BeforeApplicationShutdown } from '@nestjs/common';
 import type { Codec } from '../codecs/index.js';
 import {
   BucketExistsError,
@@ -9,6 +10,7 @@ import {
 import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
 import { Bucket, STREAM_PREFIX } from './bucket.js';
 import { isLegacyForm, toStreamConfig, type KeyValueConfig } from './key-value-config.js';
+import { Leases } from './leases.js';
 import { KeyValueStatus } from './key-value-status.js';
 import { KeyValue } from './key-value.js';
 import { validateBucketName } from './key-names.js';
@@ -26,7 +28,9 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
  *
  * Buckets are streams with a name of `KV_` and the bucket's; every NATS client reads and writes them.
  */
-export class KeyValueService {
+export class KeyValueService implements BeforeApplicationShutdown {
+  private readonly leases = new Leases();
+
   constructor(
     private readonly jetstream: JetStreamService,
     private readonly codec: Codec,
@@ -113,6 +117,11 @@ export class KeyValueService {
     }
   }
 
+  /** Releases the locks and withdraws from the elections of this process. Nest calls it when the application shuts down. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.leases.releaseAll();
+  }
+
   /** Updates a bucket of an older client where that is all that is wrong with it. */
   private async modernized(wanted: StreamConfig): Promise<Stream | undefined> {
     const { cachedInfo } = await this.jetstream.stream(wanted.name);
@@ -121,7 +130,7 @@ export class KeyValueService {
 
   private keyValue<T>(stream: Stream, options: KeyValueOptions<T> = {}): KeyValue<T> {
     const codec = options.codec ?? (this.codec as Codec<T>);
-    return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec));
+    return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases);
   }
 }
 

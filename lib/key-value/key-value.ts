@@ -7,15 +7,24 @@ import {
   BucketNotFoundError,
 } from '../errors/index.js';
 import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
-import { BucketReader, type KeyValueGetOptions } from './bucket-reader.js';
-import { BucketWriter } from './bucket-writer.js';
+import { BucketAccess } from './bucket-access.js';
+import type { KeyValueGetOptions } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
+import { CachedKeyValue } from './cached-key-value.js';
 import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
 import { KeyValueStatus } from './key-value-status.js';
 import { KeyValueWatch } from './key-value-watch.js';
 import { KvWatcher, type KvWatcherOwner } from './kv-watcher.js';
+import type { KeyLock } from './key-lock.js';
+import type { LeaderElection, LeaderElectionOptions } from './leader-election.js';
+import type { Leases } from './leases.js';
+import { obtainLock, startElection, type KeyValueLockOptions } from './locks.js';
 import { WatchFeed } from './watch-feed.js';
+import { modify, type KeyValueModification, type KeyValueModifyOptions } from './modify.js';
 import type { KeyValueWatchOptions } from './watch-options.js';
+
+/** How often the server tells a live copy that nothing happened, in milliseconds. */
+const CACHE_HEARTBEAT = 1_000;
 
 /** What a deletion expects. */
 export interface KeyValueDeleteOptions {
@@ -55,13 +64,15 @@ export interface KeyValueCreateOptions {
  * ```
  */
 export class KeyValue<T = unknown> {
-  private readonly reader: BucketReader<T>;
-  private readonly writer: BucketWriter<T>;
+  /** @internal For what is built on buckets in this package. */
+  readonly access: BucketAccess<T>;
 
   /** @internal Made by {@link KeyValueService}. */
-  constructor(private readonly store: Bucket<T>) {
-    this.reader = new BucketReader(store);
-    this.writer = new BucketWriter(store);
+  constructor(
+    private readonly store: Bucket<T>,
+    private readonly leases: Leases,
+  ) {
+    this.access = new BucketAccess(store);
   }
 
   /** The name of the bucket. */
@@ -75,7 +86,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link BucketNotFoundError} where the bucket is gone
    */
   get(key: string, options?: KeyValueGetOptions): Promise<KeyValuePut<T> | undefined> {
-    return this.reader.value(key, options);
+    return this.access.reader.value(key, options);
   }
 
   /**
@@ -84,7 +95,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link KeyNotFoundError} where it has none; {@link KeyDeletedError}, a subclass, where it had one
    */
   async getOrThrow(key: string, options: KeyValueGetOptions = {}): Promise<KeyValuePut<T>> {
-    const entry = await this.reader.change(key, options);
+    const entry = await this.access.reader.change(key, options);
     if (!entry) throw new KeyNotFoundError(this.bucket, key);
     if (entry.operation !== 'PUT') throw new KeyDeletedError(this.bucket, key, entry.revision);
     return entry;
@@ -97,7 +108,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link PublishTimeoutError} where the server did not answer in time: the value may or may not be there
    */
   put(key: string, value: T | Uint8Array): Promise<number> {
-    return this.writer.put(key, value);
+    return this.access.writer.put(key, value);
   }
 
   /**
@@ -108,12 +119,12 @@ export class KeyValue<T = unknown> {
    */
   async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
     try {
-      return await this.writer.putIf(key, value, { ...options, revision: 0 });
+      return await this.access.writer.putIf(key, value, { ...options, revision: 0 });
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
-      const last = await this.reader.change(key);
+      const last = await this.access.reader.change(key);
       if (!last || last.operation === 'PUT') throw exists(error);
-      return this.writer
+      return this.access.writer
         .putIf(key, value, { ...options, revision: last.revision })
         .catch((conflict: unknown) => {
           throw conflict instanceof RevisionMismatchError ? exists(conflict) : conflict;
@@ -129,7 +140,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link RevisionMismatchError} where the key is at another revision
    */
   update(key: string, value: T | Uint8Array, revision: number): Promise<number> {
-    return this.writer.putIf(key, value, { revision });
+    return this.access.writer.putIf(key, value, { revision });
   }
 
   /**
@@ -139,7 +150,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
    */
   delete(key: string, { revision }: KeyValueDeleteOptions = {}): Promise<number> {
-    return this.writer.remove(key, 'DEL', { revision });
+    return this.access.writer.remove(key, 'DEL', { revision });
   }
 
   /**
@@ -150,7 +161,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link KeyTtlDisabledError} where `ttl` is given and the bucket takes none
    */
   purge(key: string, { revision, ttl }: KeyValuePurgeOptions = {}): Promise<number> {
-    return this.writer.remove(key, 'PURGE', { revision, ttl });
+    return this.access.writer.remove(key, 'PURGE', { revision, ttl });
   }
 
   /**
@@ -184,6 +195,70 @@ export class KeyValue<T = unknown> {
     const watcher = new KvWatcher(feed, owner);
     await feed.start();
     return watcher;
+  }
+
+  /**
+   * A live copy in this process, with reads that ask nobody. Resolves when every value is there.
+   *
+   * @param keys what to copy: one filter or several, as for {@link watch}. Default: all
+   * @throws {@link InvalidKeyError}, {@link BucketNotFoundError}
+   */
+  async cached(keys: string | readonly string[] = []): Promise<CachedKeyValue<T>> {
+    const feed = new WatchFeed(this.store, toFilters(keys), {}, CACHE_HEARTBEAT);
+    const cached = new CachedKeyValue(this.store, feed);
+    await cached.start();
+    return cached;
+  }
+
+  /**
+   * Reads a value, lets a function change it, and writes what that gives, provided that nobody else has written in
+   * between; else does all of it again.
+   *
+   * @param change gets the value, `undefined` where there is none; where it gives `undefined`, nothing is written. It
+   *   may run several times, so it should have no other effects
+   * @throws {@link TooManyConflictsError} where others were faster in every attempt
+   *
+   * @example
+   * ```ts
+   * await counters.modify('visits', (count = 0) => count + 1);
+   * ```
+   */
+  modify(
+    key: string,
+    change: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+    options: KeyValueModifyOptions = {},
+  ): Promise<KeyValueModification<T>> {
+    return modify(this.access, key, change, options);
+  }
+
+  /**
+   * Locks a key for this process, waiting for its turn. The lock is renewed until it is released, and at shutdown it is
+   * released by itself.
+   *
+   * The key must be one of its own, not one that holds a value. In a bucket with `limitMarkerTtl` and no history the
+   * server removes the lock of a process that crashed; in others it stays until somebody else wants it.
+   *
+   * @throws {@link LockNotObtainedError} where `wait` is over
+   * @throws {@link InvalidArgumentError} where the key holds a value that is no lock
+   *
+   * @example
+   * ```ts
+   * await using lock = await locks.lock('nightly-report', { ttl: 30_000, wait: 0 });
+   * await report({ signal: lock.signal });
+   * ```
+   */
+  lock(key: string, options: KeyValueLockOptions = {}): Promise<KeyLock> {
+    return obtainLock(this.access, this.leases, key, options);
+  }
+
+  /**
+   * Takes part in an election: of all processes that contend for a key one leads, until it goes or gives no sign of
+   * life. At shutdown this candidate withdraws by itself.
+   *
+   * @throws {@link InvalidArgumentError} for a ttl that cannot be right
+   */
+  elect(key: string, options: LeaderElectionOptions = {}): LeaderElection {
+    return startElection(this.access, this.leases, key, options);
   }
 
   /**

@@ -1,4 +1,5 @@
 import {
+  BucketNotFoundError,
   DigestMismatchError,
   ObjectChangedError,
   ObjectCorruptError,
@@ -36,6 +37,10 @@ export class ChunkDownload {
   private progressAt = 0;
   private state: 'starting' | 'running' | 'ended' = 'starting';
   private paused = false;
+  /** How many chunks come that were received before. */
+  private repeated = 0;
+  private suspicious = false;
+  private verifying = false;
   private failure: Error | undefined;
 
   /** @throws {@link InvalidObjectInfoError} where the digest cannot be read */
@@ -60,7 +65,7 @@ export class ChunkDownload {
       {
         onMessage: ({ data }) => this.receive(data),
         onStart: (started) => this.compareCount(started),
-        onIdle: () => this.fail(this.incomplete(this.chunks)),
+        onIdle: () => void this.verifyCount(),
         onError: (error) => this.fail(error),
       },
     );
@@ -74,7 +79,8 @@ export class ChunkDownload {
   async start(): Promise<void> {
     this.progressAt = performance.now();
     await this.push.start();
-    if (this.failure) throw await this.explain(this.failure);
+    if (this.suspicious) await this.verifyCount();
+    if (this.failure) throw this.failure;
     if (this.state === 'ended') return;
     this.state = 'running';
     this.monitor = setInterval(() => this.checkProgress(), this.stallTimeout / 4).unref();
@@ -97,6 +103,7 @@ export class ChunkDownload {
 
   private receive(data: Uint8Array): void {
     if (this.state === 'ended' || this.failure) return;
+    if (this.repeated > 0) return void this.repeated--;
     this.received += data.length;
     this.chunks++;
     this.progressAt = performance.now();
@@ -121,19 +128,43 @@ export class ChunkDownload {
   }
 
   private compareCount({ pending, restarted }: OrderedPushStarted): void {
-    const found = restarted ? pending : this.chunks + pending;
-    if (restarted || found < this.info.chunks) this.fail(this.incomplete(found));
+    if (restarted) this.repeated = this.chunks;
+    if ((restarted ? 0 : this.chunks) + pending >= this.info.chunks) return;
+    this.suspicious = true;
+    if (this.state === 'running') void this.verifyCount();
+  }
+
+  /**
+   * Asks the stream's leader whether it has all chunks where the server that delivers does not, or has no more to send:
+   * in a replicated bucket it may just not have heard of them yet.
+   */
+  private async verifyCount(): Promise<void> {
+    if (this.verifying || this.failure) return;
+    this.verifying = true;
+    const { bucket, name, nuid, chunks } = this.info;
+    try {
+      const count = await this.catalog.countMessages(this.catalog.names.chunks(nuid));
+      if (count < chunks) {
+        // They may be those of an object that was replaced or deleted in the meantime.
+        const current = await this.catalog.find(name);
+        const unchanged = current?.info.nuid === nuid && !current.info.deleted;
+        this.fail(
+          unchanged
+            ? new ObjectIncompleteError(bucket, name, chunks, count)
+            : new ObjectChangedError(bucket, name),
+        );
+      }
+    } catch (error) {
+      if (error instanceof BucketNotFoundError) this.fail(error);
+      // Whatever else keeps the leader from answering either passes or ends the download when it stalls.
+    }
+    this.verifying = false;
   }
 
   private checkProgress(): void {
     if (this.paused || performance.now() - this.progressAt < this.stallTimeout) return;
     const { bucket, name } = this.info;
     this.fail(new ObjectTransferStalledError(bucket, name, this.stallTimeout));
-  }
-
-  private incomplete(found: number): Error {
-    const { bucket, name, chunks } = this.info;
-    return new ObjectIncompleteError(bucket, name, chunks, found);
   }
 
   private wrongSize(): Error {
@@ -144,29 +175,9 @@ export class ChunkDownload {
   private fail(error: Error): void {
     if (this.state === 'ended' || this.failure) return;
     this.failure = error;
-    clearInterval(this.monitor);
-    this.push.stop();
-    if (this.state === 'running') void this.report(error);
-  }
-
-  private async report(error: Error): Promise<void> {
-    const explained = await this.explain(error);
-    if (this.state === 'ended') return;
+    const { state } = this;
     this.stop();
-    this.owner.onError(explained);
-  }
-
-  /** Chunks that are missing may be those of an object that was replaced or deleted in the meantime. */
-  private async explain(error: Error): Promise<Error> {
-    if (!(error instanceof ObjectIncompleteError)) return error;
-    const { bucket, name, nuid } = this.info;
-    try {
-      const current = await this.catalog.find(name);
-      if (current?.info.nuid === nuid && !current.info.deleted) return error;
-      return new ObjectChangedError(bucket, name);
-    } catch {
-      return error;
-    }
+    if (state === 'running') this.owner.onError(error);
   }
 }
 

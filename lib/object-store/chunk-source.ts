@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
+import { ReadableStream } from 'node:stream/web';
 import { InvalidArgumentError } from '../errors/index.js';
 
 /**
@@ -44,17 +44,38 @@ export class Chunker {
   }
 }
 
+/** The pieces of a source, one after another. */
+export interface Pieces {
+  next(): Promise<{ readonly done?: boolean; readonly value?: unknown }>;
+  /** Tells the source that no more is wanted, even while it is asked for a piece that may never come. */
+  close(reason: Error): void;
+}
+
 /** @throws {@link InvalidArgumentError} where it is not a source */
-export function iterate(source: ObjectSource): AsyncIterator<unknown> {
-  const iterable = source as Partial<AsyncIterable<unknown>> | null | undefined;
+export function piecesOf(source: ObjectSource): Pieces {
+  if (source instanceof ReadableStream) {
+    const reader = source.getReader();
+    return { next: () => reader.read(), close: (reason) => void reader.cancel(reason).catch(ignore) };
+  }
+  const iterable: Partial<AsyncIterable<unknown>> | null | undefined = source;
   if (typeof iterable?.[Symbol.asyncIterator] !== 'function') {
     throw new InvalidArgumentError(
       'source',
       'a Readable, a ReadableStream or an async iterable; bytes go to putBytes, text to putString',
     );
   }
-  return (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+  const iterator = (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    close: () => {
+      // The iterators of streams do not hear of `return` before the piece that they are asked for has come.
+      if ('destroy' in source) source.destroy();
+      void iterator.return?.().catch(ignore);
+    },
+  };
 }
+
+function ignore(): void {}
 
 /** @throws {@link InvalidArgumentError} where it is neither bytes nor text */
 export function toBytes(piece: unknown): Uint8Array {

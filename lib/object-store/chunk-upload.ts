@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { headers, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import { headers as newHeaders, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import {
   InvalidPubAckError,
   JetStreamApiError,
@@ -228,7 +228,7 @@ export class ChunkUpload {
   }
 
   private headersOf({ index, attempt }: Chunk): MsgHdrs {
-    const result = headers();
+    const result = newHeaders();
     result.set('Nats-Msg-Id', `${this.options.id}.${index}.${attempt}`);
     return result;
   }

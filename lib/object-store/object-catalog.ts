@@ -106,6 +106,11 @@ export class ObjectCatalog {
     return { sequence: message.seq, id: /^Nats-Msg-Id: *(.*)\r$/im.exec(headers)?.[1] ?? '' };
   }
 
+  /** The sequence of the last message of a subject, which may have wildcards; 0 where there is none. */
+  async lastSequence(subject: string): Promise<number> {
+    return (await this.getMessage({ last_by_subj: subject }))?.seq ?? 0;
+  }
+
   /** How many messages a subject has. */
   async countMessages(subject: string): Promise<number> {
     const { stream } = this.names;

@@ -8,7 +8,7 @@ import {
   PublishTimeoutError,
 } from '../errors/index.js';
 import type { JetStreamService } from '../jetstream/index.js';
-import { Chunker, iterate, toBytes, type ObjectSource } from './chunk-source.js';
+import { Chunker, piecesOf, toBytes, type ObjectSource, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
 import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
@@ -84,7 +84,7 @@ export class ObjectPut {
 
   /** Puts content as it comes. The source is closed when the put fails. */
   source(source: ObjectSource): Promise<ObjectInfo> {
-    const pieces = iterate(source);
+    const pieces = piecesOf(source);
     const chunker = new Chunker(this.chunkSize);
     return this.store(async () => {
       try {
@@ -92,8 +92,7 @@ export class ObjectPut {
           for (const chunk of chunker.add(toBytes(next.value))) await this.send(chunk);
         }
       } catch (error) {
-        // A source that is waiting for more may never answer, and what it says does not matter any more.
-        pieces.return?.()?.catch(() => undefined);
+        pieces.close(error as Error);
         throw error;
       }
       const rest = chunker.rest();
@@ -120,7 +119,7 @@ export class ObjectPut {
     return this.publish();
   }
 
-  private next(pieces: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+  private next(pieces: Pieces): ReturnType<Pieces['next']> {
     return new Promise((resolve, reject) => {
       if (this.failure) return reject(this.failure);
       this.interrupt = reject;

@@ -43,7 +43,7 @@ export interface ObjectStoreStatus {
   readonly backingStore: 'JetStream';
   readonly metadata: Readonly<Record<string, string>>;
   /** Whether what is stored is compressed. */
-  readonly compression: boolean;
+  readonly compressed: boolean;
   /** The stream that keeps the bucket. */
   readonly streamInfo: StreamInfo;
 }
@@ -87,7 +87,7 @@ export function toStatus(info: StreamInfo): ObjectStoreStatus {
     size: state.bytes,
     backingStore: 'JetStream',
     metadata: config.metadata ?? {},
-    compression: config.compression !== undefined && config.compression !== 'none',
+    compressed: config.compression !== undefined && config.compression !== 'none',
     streamInfo: info,
   };
 }

@@ -205,8 +205,8 @@ export class ObjectStore {
   async *list(options: { readonly showDeleted?: boolean } = {}): AsyncGenerator<ObjectInfo, void, undefined> {
     const watcher = await this.watch({ ignoreDeletes: !options.showDeleted });
     void watcher.initialized.then(() => watcher.drain());
-    for await (const { isUpdate, ...info } of watcher) {
-      if (isUpdate) return;
+    for await (const { initial, ...info } of watcher) {
+      if (!initial) return;
       yield info;
     }
   }
@@ -217,7 +217,7 @@ export class ObjectStore {
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
   async watch(options: ObjectWatchOptions = {}): Promise<ObjectWatcher> {
-    const watcher = new ObjectWatcher(this.jetstream.api, this.names, options);
+    const watcher = new ObjectWatcher(this.jetstream.api, this.catalog, options);
     await this.ofBucket(watcher.start());
     return watcher;
   }

@@ -4,10 +4,11 @@ import {
   OrderedPush,
   type JetStreamApi,
   type JetStreamMessage,
+  type OrderedPushStarted,
   type OrderedPushStart,
 } from '../jetstream/index.js';
 import { parseObjectInfo, toObjectInfo, type ObjectInfo } from './object-info.js';
-import type { ObjectNames } from './object-names.js';
+import type { ObjectCatalog } from './object-catalog.js';
 
 /** What a watch delivers. */
 export interface ObjectWatchOptions {
@@ -21,50 +22,68 @@ export interface ObjectWatchOptions {
 
 /** A description that a watch delivers. */
 export interface ObjectWatchEntry extends ObjectInfo {
-  /** Whether it was written after the watch began: `false` for the initial values, which come first. */
-  readonly isUpdate: boolean;
+  /** Whether the bucket held it when the watch began; such descriptions come first. */
+  readonly initial: boolean;
 }
 
 /**
- * The descriptions of a bucket's objects, first those that are there, then each new one, in order. It lives on through
- * reconnects and server restarts. To be iterated once; leaving the loop stops it.
+ * The descriptions of a bucket's objects as an async iterable: first those that are there, then each new one, in order.
+ * It goes on after reconnects and server restarts, and ends with `stop`, with `break`, or with an error where it cannot
+ * go on. To be iterated once.
+ *
+ * @example
+ * ```ts
+ * for await (const info of await store.watch({ ignoreDeletes: true })) show(info.name, info.size);
+ * ```
  */
 export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisposable {
   /**
-   * Resolves when all initial values have arrived: at once where there are none, or where the watch is stopped. Only a
-   * bounded number of values waits for the iteration, so iterate at the same time.
+   * Resolves when the loop asks for what comes after the last initial description: it has handled all of them. Resolves
+   * too where there are none or the watch is stopped. Rejects where the watch fails before.
    */
   readonly initialized: Promise<void>;
-  private readonly queue: ObjectWatchEntry[] = [];
   private readonly push: OrderedPush;
+  private readonly queue: (ObjectWatchEntry | typeof INITIALIZED)[] = [];
   private initializing = true;
-  /** How many initial values are to come. */
+  /** How many initial descriptions are to come, as far as the server that delivers knows. */
   private awaited = 0;
+  /**
+   * The last initial description as the stream's leader knows it: in a replicated bucket the server that delivers may
+   * not have heard of it yet.
+   */
+  private lastInitial = 0;
+  /** Whether the loop has an entry in hand. */
+  private inHand = false;
   private ended = false;
   private failure: Error | undefined;
   private wake: () => void = () => undefined;
   private markInitialized: () => void = () => undefined;
+  private failInitialized: (error: Error) => void = () => undefined;
 
   /** @internal Made by `ObjectStore.watch`. */
   constructor(
     api: JetStreamApi,
-    private readonly names: ObjectNames,
+    private readonly catalog: ObjectCatalog,
     private readonly options: ObjectWatchOptions,
   ) {
-    this.initialized = new Promise((resolve) => {
+    const { names } = catalog;
+    this.initialized = new Promise((resolve, reject) => {
       this.markInitialized = resolve;
+      this.failInitialized = reject;
     });
+    // Whoever does not ask must not be brought down by an unhandled rejection; the iteration throws the same error.
+    this.initialized.catch(() => undefined);
     this.push = new OrderedPush(
       api,
       {
         stream: names.stream,
         filterSubjects: [names.allInfos],
         start: startOf(options),
-        namePrefix: 'object_watcher',
+        namePrefix: 'object_watch',
       },
       {
-        onMessage: (message) => this.receive(message),
-        onStart: ({ pending }) => this.expect(pending),
+        onMessage: (message, revision) => this.receive(message, revision),
+        onStart: (started) => this.begin(started),
         onIdle: () => this.initialize(),
         onError: (error) => this.fail(error),
       },
@@ -72,16 +91,24 @@ export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisp
   }
 
   /** @internal Called by `ObjectStore.watch`. */
-  start(): Promise<void> {
-    return this.push.start();
+  async start(): Promise<void> {
+    if (!this.options.updatesOnly)
+      this.lastInitial = await this.catalog.lastSequence(this.catalog.names.allInfos);
+    await this.push.start();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ObjectWatchEntry, void, undefined> {
     try {
       for (;;) {
-        for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
+        for (let item = this.queue.shift(); item; item = this.queue.shift()) {
           this.adjustFlow();
-          yield entry;
+          if (item === INITIALIZED) {
+            this.markInitialized();
+            continue;
+          }
+          this.inHand = true;
+          yield item;
+          this.inHand = false;
         }
         if (this.failure) throw this.failure;
         if (this.ended) return;
@@ -97,6 +124,7 @@ export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisp
   /** Ends the watch. The iteration ends without what it has not taken yet. */
   stop(): void {
     this.queue.length = 0;
+    this.markInitialized();
     this.end();
   }
 
@@ -112,46 +140,56 @@ export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisp
   private end(): void {
     this.ended = true;
     this.push.stop();
-    this.initialize();
     this.wake();
   }
 
   private fail(error: Error): void {
     this.failure = error;
+    this.failInitialized(error);
     this.end();
   }
 
-  private expect(pending: number): void {
+  private begin({ pending, restarted }: OrderedPushStarted): void {
+    if (restarted) this.initializing = true;
     if (!this.initializing) return;
     this.awaited = pending;
-    if (pending === 0 || this.options.updatesOnly) this.initialize();
+    if (this.options.updatesOnly || (pending === 0 && this.lastInitial === 0)) this.initialize();
   }
 
-  private receive(message: JetStreamMessage): void {
-    const isUpdate = !this.initializing;
-    const info = this.read(message);
+  private receive(message: JetStreamMessage, revision: number): void {
+    const initial = this.initializing;
+    const info = this.read(message, revision);
     if (info && !(info.deleted && this.options.ignoreDeletes)) {
-      this.queue.push({ ...info, isUpdate });
+      this.queue.push({ ...info, initial });
       this.adjustFlow();
     }
-    if (this.initializing && (--this.awaited <= 0 || this.push.pending === 0)) this.initialize();
+    // Descriptions that are replaced while they are sent make the count too high; then nothing is left to send earlier.
+    if (initial) this.countInitial(revision);
     this.wake();
+  }
+
+  private countInitial(revision: number): void {
+    this.awaited--;
+    if (revision < this.lastInitial) return;
+    if (this.awaited <= 0 || this.push.pending === 0) this.initialize();
   }
 
   private initialize(): void {
+    if (!this.initializing) return;
     this.initializing = false;
-    this.markInitialized();
+    // Where there are no initial descriptions their end needs no loop.
+    if (this.queue.length === 0 && !this.inHand) this.markInitialized();
+    else this.queue.push(INITIALIZED);
     this.wake();
   }
 
-  private read(message: JetStreamMessage): ObjectInfo | undefined {
-    const { bucket } = this.names;
-    const { streamSequence, timestamp } = message.metadata;
+  private read(message: JetStreamMessage, revision: number): ObjectInfo | undefined {
+    const { bucket } = this.catalog.names;
     try {
       const wire = parseObjectInfo(message.text(), bucket, message.subject);
-      return toObjectInfo(wire, bucket, streamSequence, timestamp);
+      return toObjectInfo(wire, bucket, revision, message.metadata.timestamp);
     } catch (error) {
-      // One unreadable description must not end the watch of all others.
+      // One description that cannot be read must not end the watch of all others.
       logger.warn(`Left out of a watch: ${String(error)}`);
       return undefined;
     }
@@ -164,7 +202,9 @@ export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisp
 }
 
 const logger = new Logger('ObjectWatcher');
-const QUEUE_HIGH = 2_048;
+/** Stands in the queue where the initial descriptions end. */
+const INITIALIZED = Symbol('initialized');
+const QUEUE_HIGH = 1_024;
 const QUEUE_LOW = 512;
 
 function startOf({ includeHistory, updatesOnly }: ObjectWatchOptions): OrderedPushStart {

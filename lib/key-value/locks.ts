@@ -1,0 +1,71 @@
+import { InvalidArgumentError } from '../errors/index.js';
+import type { BucketAccess } from './bucket-access.js';
+import type { KeyLock } from './key-lock.js';
+import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
+import type { Leases } from './leases.js';
+import { LockContender } from './lock-contender.js';
+import { recordOf } from './lock-record.js';
+
+/** How a lock is obtained and held. */
+export interface KeyValueLockOptions {
+  /**
+   * How long the others leave a holder alone that gives no sign of life, in milliseconds: the lock of a process that
+   * crashed can be had after that time. It is renewed three times as often. Default 10,000; at least 100.
+   */
+  readonly ttl?: number;
+  /** Who holds it, for people. Default: the host's name and the process's id. */
+  readonly name?: string;
+  /** How long to wait for it, in milliseconds; 0: it is to be had now, or not at all. Default: as long as it takes. */
+  readonly wait?: number;
+  /** Gives the waiting up. */
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_TTL = 10_000;
+const SHORTEST_TTL = 100;
+
+/** Waits for a lock and holds it until it is released, at shutdown at the latest. */
+export async function obtainLock<T>(
+  access: BucketAccess<T>,
+  leases: Leases,
+  key: string,
+  { ttl = DEFAULT_TTL, name = DEFAULT_NAME, wait = Infinity, signal }: KeyValueLockOptions,
+): Promise<KeyLock> {
+  access.bucket.check(key);
+  checkTtl(ttl);
+  if (!(wait >= 0)) throw new InvalidArgumentError('wait', `${wait} is not a number of milliseconds`);
+  const lock = await new LockContender(access, key, name, ttl).obtain({ wait, signal });
+  leases.add(lock, () => lock.release());
+  lock.onEnd(() => leases.remove(lock));
+  return lock;
+}
+
+/** Takes part in an election until it is stopped, at shutdown at the latest. */
+export function startElection<T>(
+  access: BucketAccess<T>,
+  leases: Leases,
+  key: string,
+  options: LeaderElectionOptions,
+): LeaderElection {
+  const { ttl = DEFAULT_TTL, name = DEFAULT_NAME } = options;
+  access.bucket.check(key);
+  checkTtl(ttl);
+  const election = new LeaderElection(
+    key,
+    name,
+    {
+      bucket: access.bucket.name,
+      obtain: (signal) => new LockContender(access, key, name, ttl).obtain({ wait: Infinity, signal }),
+      leader: async () => recordOf(await access.reader.change(key, { consistent: true }))?.name,
+    },
+    options,
+  );
+  leases.add(election, () => election.stop());
+  return election;
+}
+
+function checkTtl(ttl: number): void {
+  if (!Number.isFinite(ttl) || ttl < SHORTEST_TTL) {
+    throw new InvalidArgumentError('ttl', `${ttl} is not a number of milliseconds from ${SHORTEST_TTL}`);
+  }
+}

@@ -1,0 +1,309 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  BucketExistsError,
+  BucketNotFoundError,
+  HistoryTooLargeError,
+  InvalidArgumentError,
+  InvalidBucketNameError,
+  NotAKeyValueBucketError,
+  UnsupportedServerFeatureError,
+} from '../../lib/errors/index.js';
+import type { KeyValueService } from '../../lib/key-value/index.js';
+import { findFreePorts } from '../../lib/testing/free-ports.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
+import { collect, connectTo, VERSIONS, type Client } from './support.js';
+
+describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let client: Client;
+  let keyValues: KeyValueService;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+    client = await connectTo(server.url);
+    ({ keyValues } = client);
+  });
+  afterAll(async () => {
+    await client.nc.close();
+    await server.stop();
+  });
+  afterEach(async () => {
+    for await (const name of client.jetstream.streamNames()) await client.jetstream.deleteStream(name);
+  });
+
+  it('are created as ADR-8 lays down, and as the raw client does', async () => {
+    await keyValues.create({ bucket: 'ours' });
+    await new Kvm(client.nc).create('theirs');
+    const jsm = await jetstreamManager(client.nc);
+    const { config: ours } = await jsm.streams.info('KV_ours');
+    const { config: theirs } = await jsm.streams.info('KV_theirs');
+    expect(ours).toMatchObject({
+      name: 'KV_ours',
+      subjects: ['$KV.ours.>'],
+      retention: 'limits',
+      max_consumers: -1,
+      max_msgs_per_subject: 1,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      max_msg_size: -1,
+      storage: 'file',
+      discard: 'new',
+      num_replicas: 1,
+      duplicate_window: 120_000_000_000,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    });
+    // The raw client does not deny deletes, as the ADR asks.
+    expect({ ...ours, name: '', subjects: [] }).toEqual({
+      ...theirs,
+      name: '',
+      subjects: [],
+      deny_delete: true,
+    });
+  });
+
+  it('take every option of their configuration', async () => {
+    const kv = await keyValues.create({
+      bucket: 'all',
+      description: 'all options',
+      history: 64,
+      maxValueSize: 2_048,
+      ttl: 60_000,
+      maxBytes: 1_000_000,
+      storage: 'memory',
+      replicas: 1,
+      placement: { tags: [] },
+      republish: { source: '>', destination: 'changes.>', headersOnly: true },
+    });
+    const status = await kv.status();
+    expect(status).toMatchObject({
+      bucket: 'all',
+      history: 64,
+      ttl: 60_000,
+      limitMarkerTtl: 0,
+      storage: 'memory',
+      replicas: 1,
+      compressed: false,
+      values: 0,
+      bytes: 0,
+      backingStore: 'JetStream',
+    });
+    expect(status.config).toMatchObject({
+      bucket: 'all',
+      description: 'all options',
+      history: 64,
+      maxValueSize: 2_048,
+      ttl: 60_000,
+      maxBytes: 1_000_000,
+      republish: { source: '>', destination: 'changes.>', headersOnly: true },
+      compression: false,
+    });
+    expect(status.streamInfo.config.duplicateWindow).toBe(60_000);
+    const changes = client.nc.subscribe('changes.>', { max: 1 });
+    await kv.put('a', 1);
+    for await (const { subject } of changes) expect(subject).toBe('changes.$KV.all.a');
+    expect((await kv.status()).values).toBe(1);
+    expect((await kv.status()).bytes).toBeGreaterThan(0);
+  });
+
+  it.skipIf(version === '2.9')('take compression and metadata', async () => {
+    const kv = await keyValues.create({ bucket: 'newer', compression: true, metadata: { owner: 'me' } });
+    const status = await kv.status();
+    expect(status.compressed).toBe(true);
+    expect(status.metadata).toMatchObject({ owner: 'me' });
+    expect(status.config).toMatchObject({ compression: true });
+  });
+
+  it.runIf(version === '2.9')('refuse compression and metadata where the server is too old', async () => {
+    await expect(keyValues.create({ bucket: 'x', compression: true })).rejects.toThrow(
+      UnsupportedServerFeatureError,
+    );
+    await expect(keyValues.create({ bucket: 'x', metadata: { a: 'b' } })).rejects.toThrow(
+      UnsupportedServerFeatureError,
+    );
+    await expect(keyValues.open('x')).rejects.toThrow(BucketNotFoundError);
+  });
+
+  it.runIf(version === '2.15')('take limit markers', async () => {
+    const kv = await keyValues.create({ bucket: 'marked', limitMarkerTtl: 60_000 });
+    const status = await kv.status();
+    expect(status.limitMarkerTtl).toBe(60_000);
+    expect(status.config.limitMarkerTtl).toBe(60_000);
+    expect(status.streamInfo.config.allowMessageTtl).toBe(true);
+  });
+
+  it.runIf(version !== '2.15')('refuse limit markers where the server is too old', async () => {
+    for (const operation of ['create', 'update', 'createOrUpdate'] as const) {
+      await expect(keyValues[operation]({ bucket: 'x', limitMarkerTtl: 60_000 })).rejects.toThrow(
+        UnsupportedServerFeatureError,
+      );
+    }
+  });
+
+  it('are taken as they are where they exist with the same configuration, else refused', async () => {
+    const first = await keyValues.create<number>({ bucket: 'b', history: 3 });
+    await first.put('a', 1);
+    const second = await keyValues.create<number>({ bucket: 'b', history: 3 });
+    expect((await second.get('a'))?.value).toBe(1);
+    const failure = await keyValues.create({ bucket: 'b', history: 4 }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(BucketExistsError);
+    expect(failure).toMatchObject({ kind: 'Key-Value', bucket: 'b' });
+  });
+
+  it('are brought up to date where only older defaults differ', async () => {
+    await keyValues.create({ bucket: 'old' });
+    const { config } = (await client.jetstream.stream('KV_old')).cachedInfo;
+    await client.jetstream.updateStream({ ...config, discard: 'old', allowDirect: false });
+    await keyValues.create({ bucket: 'old' });
+    expect((await client.jetstream.stream('KV_old')).cachedInfo.config).toMatchObject({
+      discard: 'new',
+      allowDirect: true,
+    });
+    await client.jetstream.updateStream({ ...config, discard: 'old', allowDirect: false });
+    await expect(keyValues.create({ bucket: 'old', history: 2 })).rejects.toThrow(BucketExistsError);
+  });
+
+  it('are updated, or created where they are missing', async () => {
+    await expect(keyValues.update({ bucket: 'b' })).rejects.toThrow(BucketNotFoundError);
+    const kv = await keyValues.createOrUpdate<number>({ bucket: 'b', description: 'one' });
+    await kv.put('a', 1);
+    await keyValues.update({ bucket: 'b', description: 'two', history: 5 });
+    expect((await kv.status()).config).toMatchObject({ description: 'two', history: 5 });
+    await keyValues.createOrUpdate({ bucket: 'b', description: 'three' });
+    expect((await kv.status()).config).toMatchObject({ description: 'three', history: 1 });
+    expect((await kv.get('a'))?.value).toBe(1);
+  });
+
+  it('are opened, deleted, and missed when gone', async () => {
+    await keyValues.create({ bucket: 'b' });
+    expect((await keyValues.open('b')).bucket).toBe('b');
+    await keyValues.delete('b');
+    for (const missing of [keyValues.open('b'), keyValues.delete('b')]) {
+      await expect(missing).rejects.toThrow(BucketNotFoundError);
+    }
+  });
+
+  it('are listed, and nothing else is', async () => {
+    await client.jetstream.createStream({ name: 'KVS', subjects: ['kvs'] });
+    for (const bucket of ['a', 'b-1', 'c_2']) await keyValues.create({ bucket });
+    await keyValues.open('a').then((kv) => kv.put('x', 1));
+    expect((await collect(keyValues.names())).toSorted()).toEqual(['a', 'b-1', 'c_2']);
+    const statuses = await collect(keyValues.list());
+    expect(statuses.map(({ bucket, values }) => `${bucket} ${values}`).toSorted()).toEqual([
+      'a 1',
+      'b-1 0',
+      'c_2 0',
+    ]);
+  });
+
+  it('have names that the Go client takes, and no others', async () => {
+    for (const bucket of ['', 'a b', 'a.b', 'a/b', 'ü', '*', '>', 'a\n']) {
+      await expect(keyValues.open(bucket)).rejects.toThrow(InvalidBucketNameError);
+      await expect(keyValues.create({ bucket })).rejects.toThrow(InvalidBucketNameError);
+      await expect(keyValues.delete(bucket)).rejects.toThrow(InvalidBucketNameError);
+    }
+  });
+
+  it('refuse options that cannot be right', async () => {
+    await expect(keyValues.create({ bucket: 'b', history: 65 })).rejects.toThrow(HistoryTooLargeError);
+    for (const bad of [{ history: 1.5 }, { ttl: -1 }, { replicas: 6 }, { maxBytes: 0.5 }]) {
+      await expect(keyValues.create({ bucket: 'b', ...bad })).rejects.toThrow(InvalidArgumentError);
+    }
+  });
+
+  it('are told from streams that only have their name', async () => {
+    await client.jetstream.createStream({ name: 'KV_fake', subjects: ['fake'] });
+    await expect(keyValues.open('fake')).rejects.toThrow(NotAKeyValueBucketError);
+  });
+
+  it('mirror another bucket: read here, written there', async () => {
+    const origin = await keyValues.create<number>({ bucket: 'origin' });
+    await origin.put('a', 1);
+    const mirror = await keyValues.create<number>({ bucket: 'mirror', mirror: { name: 'origin' } });
+    await vi.waitFor(async () => expect((await mirror.get('a'))?.value).toBe(1));
+    const watch = await mirror.watch('b');
+    const revision = await mirror.put('b', 2);
+    expect((await origin.get('b'))?.value).toBe(2);
+    expect((await watch.next()).value).toMatchObject({ bucket: 'mirror', key: 'b', value: 2, revision });
+    watch.stop();
+    await mirror.update('b', 3, revision);
+    await vi.waitFor(async () => expect((await mirror.get('b', { consistent: true }))?.value).toBe(3));
+    const reopened = await keyValues.open<number>('mirror');
+    expect(await collect(reopened.keys())).toEqual(['a', 'b']);
+    await reopened.delete('b');
+    expect(await origin.get('b')).toBeUndefined();
+    expect((await mirror.status()).config.mirror?.name).toBe('KV_origin');
+  });
+
+  it.skipIf(version === '2.9')('collect the keys of other buckets', async () => {
+    const eu = await keyValues.create<number>({ bucket: 'eu' });
+    const us = await keyValues.create<number>({ bucket: 'us' });
+    const all = await keyValues.create<number>({
+      bucket: 'all',
+      sources: [{ name: 'eu' }, { name: 'KV_us' }],
+    });
+    await eu.put('berlin', 1);
+    await us.put('boston', 2);
+    await all.put('own', 3);
+    await vi.waitFor(async () =>
+      expect((await collect(all.keys())).toSorted()).toEqual(['berlin', 'boston', 'own']),
+    );
+    expect((await all.get('boston'))?.value).toBe(2);
+  });
+});
+
+describe('buckets in a domain', () => {
+  let hub: NatsTestServer;
+  let leaf: NatsTestServer;
+
+  beforeAll(async () => {
+    const [leafPort] = await findFreePorts(1);
+    hub = await NatsTestServer.start({
+      config: { jetstream: { domain: 'hub' }, leafnodes: { host: '127.0.0.1', port: leafPort } },
+    });
+    leaf = await NatsTestServer.start({
+      config: {
+        jetstream: { domain: 'leaf' },
+        leafnodes: { remotes: [{ url: `nats://127.0.0.1:${leafPort}` }] },
+      },
+    });
+  });
+  afterAll(async () => {
+    await leaf.stop();
+    await hub.stop();
+  });
+
+  it('are used from another one, and mirrored there', async () => {
+    const near = await connectTo(leaf.url);
+    const far = await connectTo(leaf.url, {}, { domain: 'hub' });
+    const origin = await vi.waitFor(
+      () => far.keyValues.createOrUpdate<number>({ bucket: 'origin', history: 2 }),
+      5_000,
+    );
+    const watch = await origin.watch();
+    await origin.put('a', 1);
+    const revision = await origin.create('b', 2);
+    await origin.update('b', 3, revision);
+    expect((await origin.get('b'))?.value).toBe(3);
+    expect((await origin.get('b', { consistent: true, revision }))?.value).toBe(2);
+    expect((await watch.next()).value).toMatchObject({ key: 'a', value: 1 });
+    expect((await origin.history('b')).map(({ value }) => value)).toEqual([2, 3]);
+    watch.stop();
+
+    const mirror = await near.keyValues.create<number>({
+      bucket: 'mirror',
+      mirror: { name: 'origin', domain: 'hub' },
+    });
+    await vi.waitFor(async () => expect((await mirror.get('b'))?.value).toBe(3), 5_000);
+    await mirror.put('c', 4);
+    expect((await origin.get('c'))?.value).toBe(4);
+    await vi.waitFor(async () => expect((await mirror.get('c'))?.value).toBe(4), 5_000);
+    expect((await collect(mirror.keys())).toSorted()).toEqual(['a', 'b', 'c']);
+    await near.nc.close();
+    await far.nc.close();
+  });
+});

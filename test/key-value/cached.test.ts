@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BucketNotFoundError, ConnectionClosedError, WatchStoppedError } from '../../lib/errors/index.js';
+import type { KeyValue } from '../../lib/key-value/index.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
+import { connectTo, VERSIONS, type Client } from './support.js';
+
+describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let client: Client;
+  let kv: KeyValue<number>;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    client = await connectTo(server.url);
+    kv = await client.keyValues.create<number>({ bucket: 'settings', history: 3 });
+  });
+  afterEach(async () => {
+    await client.keyValues.delete('settings').catch(() => undefined);
+    await client.nc.close();
+  });
+
+  it('holds every value when it is there', async () => {
+    for (let i = 0; i < 500; i++) await kv.put(`k${i % 100}`, i);
+    await kv.delete('k0');
+    await using cached = await kv.cached();
+    expect(cached.size).toBe(99);
+    expect(cached.has('k1')).toBe(true);
+    expect(cached.has('k0')).toBe(false);
+    expect(cached.get('k0')).toBeUndefined();
+    const entry = cached.get('k1');
+    expect(entry).toMatchObject({
+      bucket: 'settings',
+      key: 'k1',
+      value: 401,
+      revision: 402,
+      operation: 'PUT',
+    });
+    expect(entry?.created).toEqual((await kv.get('k1'))?.created);
+    expect([...cached.keys()]).toHaveLength(99);
+    expect([...cached].map(({ value }) => value)).toEqual([...cached.values()].map(({ value }) => value));
+  });
+
+  it('is there at once where there is nothing', async () => {
+    await using cached = await kv.cached();
+    expect(cached.size).toBe(0);
+    expect(cached.bucket).toBe('settings');
+  });
+
+  it('is in step with a write when asked to be', async () => {
+    await using cached = await kv.cached();
+    for (let i = 0; i < 50; i++) {
+      const revision = await kv.put('a', i);
+      await cached.inStepWith(revision);
+      expect(cached.get('a')?.value).toBe(i);
+      expect(cached.revision).toBe(revision);
+    }
+    await cached.inStepWith(await kv.purge('a'));
+    expect(cached.get('a')).toBeUndefined();
+    await cached.inStepWith(1);
+  });
+
+  it('is in step with what it leaves out, by the next heartbeat', async () => {
+    await using cached = await kv.cached('in.*');
+    await kv.put('in.a', 1);
+    const revision = await kv.put('out.a', 2);
+    await cached.inStepWith(revision);
+    expect(cached.get('in.a')?.value).toBe(1);
+    expect(cached.has('out.a')).toBe(false);
+  });
+
+  it('holds values that do not keep what came with them over the connection', async () => {
+    await kv.put('a', 1);
+    await using cached = await kv.cached();
+    expect(cached.get('a')?.bytes.buffer.byteLength).toBe(1);
+  });
+
+  it('follows through a server restart', async () => {
+    await using cached = await kv.cached();
+    await kv.put('a', 1);
+    await server.restart();
+    const revision = await kv.put('a', 2);
+    await cached.inStepWith(revision);
+    expect(cached.get('a')?.value).toBe(2);
+  });
+
+  it('holds what a bucket has that was made again, and nothing else', async () => {
+    await kv.put('old', 1);
+    await using cached = await kv.cached();
+    await client.keyValues.delete('settings');
+    const again = await client.keyValues.create<number>({ bucket: 'settings' });
+    await again.put('new', 2);
+    await client.nc.reconnect();
+    await vi.waitFor(() => expect(cached.has('new')).toBe(true));
+    expect(cached.has('old')).toBe(false);
+    expect(cached.error).toBeUndefined();
+  });
+
+  it('can still be read when stopped, and says that it is', async () => {
+    await kv.put('a', 1);
+    const cached = await kv.cached();
+    const waiting = cached.inStepWith(1_000);
+    waiting.catch(() => undefined);
+    await cached.stop();
+    await expect(waiting).rejects.toThrow(WatchStoppedError);
+    await kv.put('a', 2);
+    await expect(cached.inStepWith(2)).rejects.toThrow(WatchStoppedError);
+    expect(cached.get('a')?.value).toBe(1);
+  });
+
+  it('tells why it is followed up no longer', async () => {
+    const cached = await kv.cached();
+    const waiting = cached.inStepWith(1);
+    waiting.catch(() => undefined);
+    await client.nc.close();
+    await expect(waiting).rejects.toThrow(ConnectionClosedError);
+    expect(cached.error).toBeInstanceOf(ConnectionClosedError);
+    await expect(cached.inStepWith(1)).rejects.toThrow(ConnectionClosedError);
+    client = await connectTo(server.url);
+  });
+
+  it('of a bucket that is missing is refused', async () => {
+    await client.keyValues.delete('settings');
+    await expect(kv.cached()).rejects.toThrow(BucketNotFoundError);
+  });
+});

@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  BucketNotFoundError,
+  InvalidArgumentError,
+  InvalidKeyError,
+  LockLostError,
+  LockNotObtainedError,
+} from '../../lib/errors/index.js';
+import type { KeyLock, KeyValue } from '../../lib/key-value/index.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
+import { connectTo, VERSIONS, type Client } from './support.js';
+
+beforeAll(() => Logger.overrideLogger(false));
+
+describe.each(VERSIONS)('locks on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let client: Client;
+  let other: Client;
+  let kv: KeyValue;
+  let theirs: KeyValue;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+    client = await connectTo(server.url);
+    other = await connectTo(server.url);
+  });
+  afterAll(async () => {
+    await client.nc.close();
+    await other.nc.close();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    kv = await client.keyValues.create({ bucket: 'locks', storage: 'memory' });
+    theirs = await other.keyValues.open('locks');
+  });
+  afterEach(() => client.keyValues.delete('locks').catch(() => undefined));
+
+  it('are held by one at a time, and handed over when released', async () => {
+    const lock = await kv.lock('job', { name: 'first' });
+    expect(lock.held).toBe(true);
+    expect(lock.key).toBe('job');
+    const failure = await theirs.lock('job', { wait: 0 }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(LockNotObtainedError);
+    expect(failure).toMatchObject({ bucket: 'locks', key: 'job', holder: 'first', waited: 0 });
+    const waiting = theirs.lock('job');
+    await lock.release();
+    await lock.release();
+    expect(lock.held).toBe(false);
+    const next = await waiting;
+    expect(next.held).toBe(true);
+    expect(next.revision).toBeGreaterThan(lock.revision);
+    await next.release();
+  });
+
+  it('are released at the end of the block', async () => {
+    {
+      await using lock = await kv.lock('job');
+      expect(lock.held).toBe(true);
+    }
+    await using again = await theirs.lock('job', { wait: 0 });
+    expect(again.held).toBe(true);
+  });
+
+  it('are renewed for as long as they are held', async () => {
+    await using lock = await kv.lock('job', { ttl: 400 });
+    await expect(theirs.lock('job', { wait: 1_000 })).rejects.toThrow(LockNotObtainedError);
+    expect(lock.held).toBe(true);
+    expect((await kv.get('job'))?.revision).toBeGreaterThan(lock.revision);
+  });
+
+  it('of a process that is gone can be had after the ttl', async () => {
+    const gone = await connectTo(server.url);
+    const lost = await (await gone.keyValues.open('locks')).lock('job', { ttl: 300 });
+    await gone.nc.close();
+    const before = performance.now();
+    await using lock = await kv.lock('job');
+    expect(performance.now() - before).toBeGreaterThan(200);
+    expect(lock.revision).toBeGreaterThan(lost.revision);
+    expect(lost.held).toBe(false);
+    expect(lost.signal.reason).toBeInstanceOf(LockLostError);
+  });
+
+  it('are lost when somebody removes them', async () => {
+    const lock = await kv.lock('job', { ttl: 150 });
+    await kv.purge('job');
+    await vi.waitFor(() => expect(lock.signal.aborted).toBe(true));
+    expect(lock.held).toBe(false);
+    expect(lock.signal.reason).toBeInstanceOf(LockLostError);
+    await lock.release();
+  });
+
+  it('are kept where a renewal was stored and its acknowledgement lost', async () => {
+    await using lock = await kv.lock('job', { ttl: 300 });
+    // As if the holder had written it without hearing of it.
+    const stored = await kv.getOrThrow('job', { consistent: true });
+    await kv.update('job', stored.bytes, stored.revision);
+    await sleep(600);
+    expect(lock.held).toBe(true);
+  });
+
+  it('go to one of many that wait', async () => {
+    const first = await kv.lock('job', { ttl: 500 });
+    let holders = 0;
+    const turns = Array.from({ length: 8 }, async (_, i) => {
+      await using lock = await (i % 2 ? kv : theirs).lock('job', { ttl: 500 });
+      expect(++holders).toBe(1);
+      await sleep(5);
+      holders--;
+      return lock.revision;
+    });
+    await first.release();
+    const revisions = await Promise.all(turns);
+    expect(new Set(revisions).size).toBe(8);
+  });
+
+  it('are waited for until the signal', async () => {
+    await using lock = await kv.lock('job');
+    const controller = new AbortController();
+    const waiting = theirs.lock('job', { signal: controller.signal });
+    waiting.catch(() => undefined);
+    controller.abort(new RangeError('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await expect(theirs.lock('job', { signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+    expect(lock.held).toBe(true);
+  });
+
+  it('do not touch keys that hold values', async () => {
+    await kv.put('value', { color: 'blue' });
+    await expect(kv.lock('value')).rejects.toThrow(InvalidArgumentError);
+    expect((await kv.get('value'))?.value).toEqual({ color: 'blue' });
+  });
+
+  it('refuse what cannot be right', async () => {
+    for (const ttl of [0, 99, -1, NaN, Infinity]) {
+      await expect(kv.lock('job', { ttl })).rejects.toThrow(InvalidArgumentError);
+      expect(() => kv.elect('job', { ttl })).toThrow(InvalidArgumentError);
+    }
+    await expect(kv.lock('job', { wait: -1 })).rejects.toThrow(InvalidArgumentError);
+    await expect(kv.lock('no such')).rejects.toThrow(InvalidKeyError);
+    await client.keyValues.delete('locks');
+    await expect(kv.lock('job')).rejects.toThrow(BucketNotFoundError);
+  });
+
+  it('are released at shutdown, and elections left', async () => {
+    const lock = await kv.lock('job');
+    const election = kv.elect('leader');
+    await vi.waitFor(() => expect(election.isLeader).toBe(true));
+    await client.keyValues.beforeApplicationShutdown();
+    expect(lock.held).toBe(false);
+    expect(election.isLeader).toBe(false);
+    await using next = await theirs.lock('job', { wait: 0 });
+    expect(next.held).toBe(true);
+    expect(await election.leader()).toBeUndefined();
+  });
+
+  it('elect one leader, and the next when it withdraws', async () => {
+    const events: string[] = [];
+    const candidates = ['a', 'b', 'c'].map((name, i) =>
+      (i % 2 ? theirs : kv).elect('leader', {
+        name,
+        ttl: 500,
+        onElected: ({ revision }) => events.push(`${name} elected ${revision > 0}`),
+        onDeposed: () => events.push(`${name} deposed`),
+      }),
+    );
+    const leading = () => candidates.filter(({ isLeader }) => isLeader);
+    for (let rest = 3; rest > 0; rest--) {
+      await vi.waitFor(() => expect(leading()).toHaveLength(1));
+      const [leader] = leading();
+      expect(await leader?.leader()).toBe(leader?.name);
+      expect(leader?.leadership?.held).toBe(true);
+      await leader?.stop();
+      expect(leader?.isLeader).toBe(false);
+      expect(leader?.leadership).toBeUndefined();
+    }
+    expect(events).toHaveLength(6);
+    for (let i = 0; i < 6; i += 2) {
+      const [name] = (events[i] ?? '').split(' ');
+      expect(events.slice(i, i + 2)).toEqual([`${name} elected true`, `${name} deposed`]);
+    }
+  });
+
+  it('elect again after a callback that throws', async () => {
+    const election = kv.elect('leader', {
+      onElected: () => {
+        throw new Error('ignored');
+      },
+    });
+    await vi.waitFor(() => expect(election.isLeader).toBe(true));
+    await election.stop();
+    await using next = theirs.elect('leader');
+    await vi.waitFor(() => expect(next.isLeader).toBe(true));
+  });
+
+  it.runIf(version === '2.15')('are removed by the server where the bucket has marks of limits', async () => {
+    const expiring = await client.keyValues.create({
+      bucket: 'expiring',
+      limitMarkerTtl: 1_000,
+      storage: 'memory',
+    });
+    const gone = await connectTo(server.url);
+    await (await gone.keyValues.open('expiring')).lock('job', { ttl: 900 });
+    await gone.nc.close();
+    await vi.waitFor(async () => expect((await expiring.status()).values).toBe(0), { timeout: 8_000 });
+    await using lock = await expiring.lock('job', { wait: 0 });
+    expect(lock.held).toBe(true);
+    await client.keyValues.delete('expiring');
+  });
+});
+
+describe('leaders', () => {
+  it(
+    'are never two at once while the server is paused and resumed twenty times',
+    { timeout: 90_000 },
+    async () => {
+      await using server = await NatsTestServer.start();
+      const clients = await Promise.all(Array.from({ length: 4 }, () => connectTo(server.url)));
+      const [first] = clients;
+      await first?.keyValues.create({ bucket: 'locks', storage: 'memory' });
+      const ttl = 300;
+      const held: KeyLock[] = [];
+      let changes = 0;
+      let most = 0;
+      const count = () => {
+        const leaders = held.filter((lock) => lock.held).length;
+        most = Math.max(most, leaders);
+        return leaders;
+      };
+      const elections = await Promise.all(
+        clients.map(async ({ keyValues }, i) =>
+          (await keyValues.open('locks')).elect('leader', {
+            ttl,
+            name: `candidate ${i}`,
+            onElected: (lock) => {
+              held.push(lock);
+              changes++;
+              count();
+            },
+          }),
+        ),
+      );
+      const watching = setInterval(count, 2);
+      await vi.waitFor(() => expect(count()).toBe(1), { timeout: 5_000 });
+      for (let round = 0; round < 20; round++) {
+        // Now shorter than the ttl, now longer.
+        server.pause();
+        await sleep(round % 2 ? 100 : 450);
+        server.resume();
+        await sleep(50 + Math.random() * 200);
+      }
+      await vi.waitFor(() => expect(count()).toBe(1), { timeout: 5_000 });
+      clearInterval(watching);
+      expect(most).toBe(1);
+      expect(changes).toBeGreaterThan(1);
+      const tokens = held.map(({ revision }) => revision);
+      expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+      for (const election of elections) await election.stop();
+      for (const { nc } of clients) await nc.close();
+    },
+  );
+});
