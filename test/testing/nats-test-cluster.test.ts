@@ -58,6 +58,12 @@ describe('NatsTestServer.cluster', () => {
     expect(cluster.servers.map((server) => server.pid)).toEqual([undefined, undefined]);
   });
 
+  it('fails with the log of a server that does not start', async () => {
+    await expect(NatsTestServer.cluster(2, { config: 'no_such_option: true' })).rejects.toThrow(
+      /no_such_option/,
+    );
+  });
+
   it.each([0, 1, 2.5])('refuses a size of %d', (size) => {
     return expect(NatsTestServer.cluster(size)).rejects.toThrow(TypeError);
   });

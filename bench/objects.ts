@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { Objm, type ObjectStore as RawObjectStore } from '@nats-io/obj';
+import {
+  JetStreamConnection,
+  JetStreamService,
+  jsonCodec,
+  ObjectStoreService,
+  Requests,
+  type ObjectStore,
+} from 'nestjs-nats-jetstream';
+import type { Bench, Comparison, Side } from './suite.js';
+
+/** The object that both sides put and get. */
+export const NAME = 'object';
+/** Its size in MiB; what a round puts or gets is a multiple of it. */
+export const SIZE = 64;
+
+/** A bucket of each client, on connections of their own, in memory. */
+export interface ObjectBuckets {
+  readonly ours: ObjectStore;
+  readonly raw: RawObjectStore;
+  /** The content of the object, random bytes. */
+  readonly content: Buffer;
+}
+
+/** Two sides on {@link ObjectBuckets}. An operation is a MiB. */
+export async function compareObjectBuckets(
+  bench: Bench,
+  sides: (buckets: ObjectBuckets) => { readonly ours: Side; readonly raw: Side },
+): Promise<Comparison> {
+  const nc = await bench.connect();
+  const rawNc = await bench.connect();
+  const connection = new JetStreamConnection('bench', nc);
+  const jetstream = new JetStreamService(connection, new Requests(connection), {
+    codec: jsonCodec,
+    publish: {},
+  });
+  const ours = await new ObjectStoreService(jetstream).create({ bucket: 'ours', storage: 'memory' });
+  const raw = await new Objm(rawNc).create('raw', { storage: 'memory' });
+  return {
+    ...sides({ ours, raw, content: randomBytes(SIZE * MEBIBYTE) }),
+    close: async () => {
+      await nc.close();
+      await rawNc.close();
+    },
+  };
+}
+
+/** Does something with the object again and again, until so many MiB are done. */
+export async function repeat(mebibytes: number, action: () => Promise<unknown>): Promise<void> {
+  for (let done = 0; done < mebibytes; done += SIZE) await action();
+}
+
+/** @throws where so many bytes are not so many MiB, rounded up to whole objects */
+export function expectSize(bytes: number | undefined, mebibytes: number): void {
+  const expected = Math.ceil(mebibytes / SIZE) * SIZE * MEBIBYTE;
+  if (bytes !== expected) throw new Error(`${bytes} bytes instead of ${expected}`);
+}
+
+const MEBIBYTE = 1_048_576;

@@ -1,0 +1,50 @@
+import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
+import { JetStreamConnection, JetStreamService, jsonCodec, Requests } from 'nestjs-nats-jetstream';
+import type { Bench, Comparison, Side } from './suite.js';
+
+/** How many messages `publishAsync` has under way at a time by default; the raw side keeps to the same. */
+export const WINDOW = 4_000;
+
+/** The subjects that both clients publish to, each of a stream of its own. */
+export const Subject = { ours: 'ours', raw: 'raw' } as const;
+
+/** Two ways to publish so many messages and to wait for all acknowledgements. */
+export interface Publishing {
+  readonly ours: (jetstream: JetStreamService, messages: number) => Promise<void>;
+  readonly raw: (jetstream: JetStreamClient, messages: number) => Promise<void>;
+}
+
+/** Compares publishing into streams in memory that are empty before each round; what they hold is checked after it. */
+export async function comparePublishing(bench: Bench, { ours, raw }: Publishing): Promise<Comparison> {
+  const [nc, rawNc] = [await bench.connect(), await bench.connect()];
+  const connection = new JetStreamConnection('bench', nc);
+  const service = new JetStreamService(connection, new Requests(connection), {
+    codec: jsonCodec,
+    publish: {},
+  });
+  const client = jetstream(rawNc);
+  const { streams } = await jetstreamManager(rawNc);
+
+  const side = async (subject: string, publish: (messages: number) => Promise<void>): Promise<Side> => {
+    await streams.add({ name: subject, subjects: [subject], storage: 'memory' });
+    return {
+      prepare: async () => {
+        await streams.purge(subject);
+      },
+      run: publish,
+      verify: async (operations) => {
+        const { messages } = (await streams.info(subject)).state;
+        if (messages !== operations)
+          throw new Error(`${operations} messages were published, ${messages} are stored`);
+      },
+    };
+  };
+  return {
+    ours: await side(Subject.ours, (messages) => ours(service, messages)),
+    raw: await side(Subject.raw, (messages) => raw(client, messages)),
+    close: async () => {
+      await nc.close();
+      await rawNc.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { jetstream, jetstreamManager, type Consumer as RawConsumer } from '@nats-io/jetstream';
+import {
+  jsonCodec,
+  JetStreamConnection,
+  JetStreamService,
+  Requests,
+  type Consumer,
+} from 'nestjs-nats-jetstream';
+import { Backlog } from './backlog.js';
+import type { Bench, Comparison, Side } from './suite.js';
+
+/** What receives so many messages from a consumer, and acknowledges each. */
+export interface Pulling {
+  readonly ours: (consumer: Consumer, messages: number) => Promise<void>;
+  readonly raw: (consumer: RawConsumer, messages: number) => Promise<void>;
+}
+
+/** What this library asks for by default (and the Go client); the raw client's own default is 100. */
+export const MAX_MESSAGES = 500;
+
+/** Compares how consumer handles of both sides receive, each from a stream of its own that is full. */
+export async function comparePulling(bench: Bench, { ours, raw }: Pulling): Promise<Comparison> {
+  const nc = await bench.connect();
+  const ourNc = await bench.connect();
+  const jsm = await jetstreamManager(nc);
+  const connection = new JetStreamConnection('default', ourNc);
+  const requests = new Requests(connection);
+  const service = new JetStreamService(connection, requests, { codec: jsonCodec, publish: {} });
+  for (const name of ['OURS', 'RAW']) {
+    await service.createStream({ name, subjects: [name.toLowerCase()], storage: 'memory' });
+    await service.createConsumer(name, { durable: 'bench', maxAckPending: 10_000 });
+  }
+  const ourConsumer = await service.consumer('OURS', 'bench');
+  const rawConsumer = await jetstream(nc).consumers.get('RAW', 'bench');
+
+  const side = (
+    stream: string,
+    receive: (messages: number) => Promise<void>,
+    flush: () => Promise<void>,
+  ): Side => {
+    const backlog = new Backlog(nc, jsm, stream, 'bench', stream.toLowerCase());
+    return {
+      prepare: (operations) => backlog.fill(operations, bench.payload),
+      run: async (operations) => {
+        await receive(operations);
+        await flush();
+      },
+      verify: () => backlog.verifySettled(),
+    };
+  };
+  return {
+    ours: side(
+      'OURS',
+      (messages) => ours(ourConsumer, messages),
+      () => ourNc.flush(),
+    ),
+    raw: side(
+      'RAW',
+      (messages) => raw(rawConsumer, messages),
+      () => nc.flush(),
+    ),
+    close: async () => {
+      requests.close();
+      await ourNc.close();
+      await nc.close();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { Injectable, Module } from '@nestjs/common';
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import {
+  InjectJetStream,
+  InjectNatsConnection,
+  InjectStream,
+  JetStreamModule,
+  JetStreamService,
+  type JetStreamModuleOptions,
+  type JetStreamOptionsFactory,
+  type Stream,
+} from 'nestjs-nats-jetstream';
+
+const readCredentials = (): Uint8Array => new Uint8Array();
+
+// #region connection
+@Module({
+  imports: [
+    JetStreamModule.forRoot({
+      connection: {
+        servers: ['nats-1.example.com:4222', 'nats-2.example.com:4222'],
+        authenticator: credsAuthenticator(readCredentials()),
+        tls: {},
+      },
+      jetstream: { domain: 'hub', timeout: 5_000 },
+      handlers: { concurrency: 8, ackWait: 60_000 },
+      shutdownTimeout: 20_000,
+    }),
+  ],
+})
+export class AppModule {}
+// #endregion
+
+// #region async
+@Injectable()
+class Settings implements JetStreamOptionsFactory {
+  createJetStreamOptions(): JetStreamModuleOptions {
+    return { connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } };
+  }
+}
+
+@Module({ imports: [JetStreamModule.forRootAsync({ useClass: Settings })] })
+export class ConfiguredModule {}
+// #endregion
+
+// #region owned
+@Module({
+  imports: [
+    JetStreamModule.forRootAsync({
+      useFactory: async (): Promise<JetStreamModuleOptions> => ({
+        connection: await connect({ servers: 'localhost:4222' }),
+      }),
+    }),
+  ],
+})
+export class OwnConnectionModule {}
+// #endregion
+
+// #region several
+@Module({
+  imports: [
+    JetStreamModule.forRoot({ connection: { servers: 'hub.example.com' } }),
+    JetStreamModule.forRoot({ name: 'edge', connection: { servers: 'edge.example.com' } }),
+    JetStreamModule.forFeature({
+      connection: 'edge',
+      streams: [{ name: 'READINGS', subjects: ['readings.>'] }],
+    }),
+  ],
+})
+export class TwoConnectionsModule {}
+
+@Injectable()
+export class Edge {
+  constructor(
+    private readonly hub: JetStreamService,
+    @InjectJetStream('edge') private readonly edge: JetStreamService,
+    @InjectStream('READINGS', 'edge') private readonly readings: Stream,
+    @InjectNatsConnection('edge') private readonly nc: NatsConnection,
+  ) {}
+
+  async report(): Promise<void> {
+    const { state } = await this.readings.info();
+    await this.hub.publish('reports.edge', { server: this.nc.getServer(), readings: state.messages });
+    await this.edge.publish('readings.reported', { at: new Date() });
+  }
+}
+// #endregion
+
+// #region provisioning
+@Module({
+  imports: [
+    JetStreamModule.forRoot({ provisioning: 'assert' }),
+    JetStreamModule.forFeature({
+      streams: [{ name: 'ORDERS', subjects: ['orders.>'], maxAge: 7 * 86_400_000, replicas: 3 }],
+      keyValues: [{ bucket: 'profiles', history: 10 }],
+      objectStores: [{ bucket: 'documents' }],
+    }),
+  ],
+})
+export class ProductionModule {}
+// #endregion

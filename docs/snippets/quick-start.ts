@@ -1,0 +1,55 @@
+// #region quick-start
+import { Injectable, Logger, Module } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { InjectKeyValue, JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { type KeyValue, KvContext, KvWatch, type PubAck } from 'nestjs-nats-jetstream';
+
+@Injectable()
+export class Shop {
+  constructor(private readonly jetstream: JetStreamService) {}
+
+  place(order: Order): Promise<PubAck> {
+    return this.jetstream.publish('orders.placed', order, { messageId: order.id });
+  }
+}
+
+@Injectable()
+export class Billing {
+  private readonly logger = new Logger(Billing.name);
+
+  constructor(@InjectKeyValue('invoices') private readonly invoices: KeyValue<Invoice>) {}
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'billing', filterSubjects: 'orders.placed', concurrency: 16 })
+  async onPlaced(@Payload() order: Order): Promise<void> {
+    await this.invoices.put(order.id, { customer: order.customer, total: order.total });
+  } // Acknowledged now. Had it thrown, the message would come again, after a second, five, thirty.
+
+  @KvWatch('invoices')
+  onInvoice(@Payload() invoice: Invoice | null, @Ctx() { key }: KvContext): void {
+    this.logger.log(`${key}: ${invoice ? `${invoice.customer} owes ${invoice.total}` : 'deleted'}`);
+  }
+}
+
+@Module({
+  imports: [
+    JetStreamModule.forRoot({ connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } }),
+    JetStreamModule.forFeature({
+      streams: [{ name: 'ORDERS', subjects: ['orders.>'] }],
+      keyValues: [{ bucket: 'invoices' }],
+    }),
+  ],
+  providers: [Shop, Billing],
+})
+export class AppModule {}
+// #endregion
+
+export interface Order {
+  readonly id: string;
+  readonly customer: string;
+  readonly total: number;
+}
+
+export interface Invoice {
+  readonly customer: string;
+  readonly total: number;
+}

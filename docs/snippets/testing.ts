@@ -1,0 +1,65 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { describe, expect, it } from 'vitest';
+
+describe('The testing guide', () => {
+  it('starts a server for one block', async () => {
+    // #region using
+    await using server = await NatsTestServer.start();
+    const connection = await connect({ servers: server.url });
+    // #endregion
+    expect(connection.info?.version).toBe(server.version);
+    await connection.close();
+  });
+
+  it('starts a server of a version and a configuration', async () => {
+    // #region options
+    await using server = await NatsTestServer.start({
+      version: '2.10',
+      config: {
+        max_payload: 65_536,
+        authorization: { users: [{ user: 'sue', password: 'secret' }] },
+      },
+    });
+    // #endregion
+    const connection = await connect({ servers: server.url, user: 'sue', pass: 'secret' });
+    expect(connection.info).toMatchObject({ version: server.version, max_payload: 65_536 });
+    await connection.close();
+  });
+
+  it('makes a server fail', async () => {
+    await using server = await NatsTestServer.start();
+    // #region faults
+    await server.restart(); // shuts down and comes back: same port, same store
+
+    await server.kill(); // is gone at once, as after a crash
+    await server.restart(); // finds its store as the crash left it
+
+    server.pause(); // connections stay open, nothing answers
+    server.resume(); // goes on as if nothing had been
+    // #endregion
+    const connection = await connect({ servers: server.url });
+    await connection.close();
+    expect((await server.log()).match(/Server is ready/g)).toHaveLength(3);
+  });
+
+  it('starts a cluster', async () => {
+    // #region cluster
+    await using cluster = await NatsTestServer.cluster(3);
+    const connection = await connect({ servers: cluster.urls });
+    const manager = await jetstreamManager(connection);
+    const info = await manager.streams.add({ name: 'ORDERS', subjects: ['orders.>'], num_replicas: 3 });
+
+    const leader = cluster.servers.find((server) => server.name === info.cluster?.leader);
+    await leader?.kill(); // the two others elect a new one
+    await leader?.restart();
+    await cluster.ready(); // until then the stream may have no leader
+    // #endregion
+    await connection.close();
+    const survivor = await connect({ servers: cluster.urls });
+    const streams = (await jetstreamManager(survivor)).streams;
+    expect((await streams.info('ORDERS')).cluster?.replicas).toHaveLength(2);
+    await survivor.close();
+  });
+});

@@ -1,0 +1,72 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packInto, repository } from './packed-package.js';
+import { runCommand } from './run-command.js';
+
+interface PackedFile {
+  readonly path: string;
+}
+
+let folder: string;
+let tarball: string;
+let files: string[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nestjs-nats-jetstream-'));
+  tarball = await packInto(folder);
+  const listing = await runCommand('npm', ['pack', '--ignore-scripts', '--dry-run', '--json'], repository);
+  const [{ files: packed }] = JSON.parse(listing) as { readonly files: readonly PackedFile[] }[];
+  files = packed.map(({ path }) => path);
+}, 60_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('the packed package', () => {
+  it('holds the built code with its types, the license and the documents, and nothing else', () => {
+    const unexpected = files.filter(
+      (path) =>
+        !/^dist\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/.test(path) &&
+        !['package.json', 'dist/cjs/package.json', 'LICENSE', 'README.md', 'CHANGELOG.md'].includes(path),
+    );
+    expect(unexpected).toEqual([]);
+    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']));
+  });
+
+  it('has the same modules as ECMAScript modules and as CommonJS', () => {
+    const modules = (tree: string) =>
+      files
+        .filter((path) => path.startsWith(tree) && path.endsWith('s'))
+        .map((path) => path.slice(tree.length));
+    expect(modules('dist/cjs/').length).toBeGreaterThan(0);
+    expect(modules('dist/cjs/').toSorted()).toEqual(modules('dist/esm/').toSorted());
+  });
+
+  it('has everything that its manifest points to', async () => {
+    const manifest = await readFile(join(repository, 'package.json'), 'utf8');
+    const targets = [...manifest.matchAll(/"\.?\/?(dist\/[^"]+)"/g)].map(([, path]) => path);
+    expect(targets.length).toBeGreaterThan(0);
+    expect(targets.filter((path) => !files.includes(path))).toEqual([]);
+  });
+
+  it('has nothing for publint to complain about', async () => {
+    const { messages, pkg } = await publint({
+      strict: true,
+      pack: { tarball: await read(tarball) },
+    });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+  });
+
+  it('has types that are right under every module resolution', { timeout: 60_000 }, async () => {
+    const output = await runCommand('npx', ['--no-install', 'attw', '--no-color', tarball], repository);
+    expect(output).toContain('No problems found');
+  });
+});
+
+async function read(file: string): Promise<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = await readFile(file);
+  return buffer.slice(byteOffset, byteOffset + byteLength);
+}
