@@ -1,0 +1,109 @@
+import { Buffer } from 'node:buffer';
+import { EventEmitter } from 'node:events';
+import { InvalidArgumentError } from '../errors/index.js';
+import type { KeyValue } from '../key-value/index.js';
+import { toToken } from './cache-key.js';
+
+/**
+ * A Key-Value bucket as the store of a cache: a storage adapter of Keyv, and so of `@nestjs/cache-manager`. All instances
+ * of an application share it.
+ *
+ * The bucket keeps no history, and should have a `ttl`, or a `limitMarkerTtl`, with which the server removes each value
+ * when its time is over (nats-server 2.11). Where it has neither, expired values are not served, but stay in the bucket
+ * until they are written again.
+ *
+ * @example
+ * ```ts
+ * CacheModule.registerAsync({
+ *   inject: [getKeyValueToken('cache')],
+ *   useFactory: (bucket: KeyValue) => ({ stores: [new KeyValueCacheStore(bucket)], ttl: 60_000 }),
+ * })
+ * ```
+ */
+export class KeyValueCacheStore extends EventEmitter {
+  /** What Keyv asks an adapter for; there is nothing to tell. */
+  readonly opts: Readonly<Record<string, unknown>> = {};
+  /** Set by Keyv; `clear` removes what is in it, everything where there is none. */
+  namespace: string | undefined;
+
+  constructor(private readonly bucket: KeyValue) {
+    super();
+  }
+
+  /** What was set, `undefined` where nothing is. */
+  async get(key: string): Promise<string | undefined> {
+    return (await this.bucket.get(this.keyOf(key)))?.text();
+  }
+
+  /** As {@link get}, for several keys at once. */
+  getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
+    return Promise.all(keys.map((key) => this.get(key)));
+  }
+
+  /**
+   * Sets what Keyv made of a value.
+   *
+   * @param ttl in milliseconds. Default: for ever, or as long as the bucket keeps values
+   * @throws {@link InvalidArgumentError} where it is not text, because Keyv was told not to serialize
+   */
+  async set(key: string, value: unknown, ttl?: number): Promise<void> {
+    if (typeof value !== 'string') {
+      throw new InvalidArgumentError('value', 'a string; leave Keyv its serialize and deserialize options');
+    }
+    const { bucket, writer } = this.bucket.access;
+    const expires = ttl !== undefined && ttl > 0 && bucket.allowsTtl;
+    await writer.putIf(this.keyOf(key), Buffer.from(value, 'utf8'), {
+      ttl: expires ? Math.ceil(ttl / 1_000) * 1_000 : undefined,
+    });
+  }
+
+  /** As {@link set}, for several values at once. */
+  async setMany(
+    values: readonly { readonly key: string; readonly value: unknown; readonly ttl?: number }[],
+  ): Promise<void> {
+    await Promise.all(values.map(({ key, value, ttl }) => this.set(key, value, ttl)));
+  }
+
+  /** @returns whether there was anything */
+  async delete(key: string): Promise<boolean> {
+    const name = this.keyOf(key);
+    if (!(await this.bucket.get(name))) return false;
+    await this.bucket.purge(name);
+    return true;
+  }
+
+  /** As {@link delete}, for several keys at once. @returns whether there was anything under each */
+  async deleteMany(keys: readonly string[]): Promise<boolean> {
+    return (await Promise.all(keys.map((key) => this.delete(key)))).every(Boolean);
+  }
+
+  /** Whether there is anything. */
+  async has(key: string): Promise<boolean> {
+    return (await this.bucket.get(this.keyOf(key))) !== undefined;
+  }
+
+  /** As {@link has}, for several keys at once. */
+  hasMany(keys: readonly string[]): Promise<boolean[]> {
+    return Promise.all(keys.map((key) => this.has(key)));
+  }
+
+  /** Removes everything in the namespace, marks of deletions too. Watches of the bucket do not hear of it. */
+  async clear(): Promise<void> {
+    const { jetstream, stream, prefix } = this.bucket.access.bucket;
+    const filter = this.namespace === undefined ? '>' : `${toToken(this.namespace)}.>`;
+    await jetstream.api.call(`STREAM.PURGE.${stream}`, { filter: prefix + filter }, { stream });
+  }
+
+  /** Does nothing: the connection belongs to the module. */
+  async disconnect(): Promise<void> {
+    this.removeAllListeners();
+  }
+
+  /** Keyv puts its namespace and a colon before each key; a namespace gets a level of its own here. */
+  private keyOf(key: string): string {
+    const { namespace } = this;
+    return namespace !== undefined && key.startsWith(`${namespace}:`)
+      ? `${toToken(namespace)}.${toToken(key.slice(namespace.length + 1))}`
+      : toToken(key);
+  }
+}

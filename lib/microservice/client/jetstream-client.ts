@@ -1,0 +1,176 @@
+import { EventEmitter } from 'node:events';
+import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
+import { JetStreamService } from '../../jetstream/index.js';
+import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
+import {
+  TransportLink,
+  type JetStreamTransportEvents,
+  type JetStreamTransportStatus,
+} from '../transport-link.js';
+import { Call, type CallHandler } from './call.js';
+import type { JetStreamClientOptions } from './jetstream-client-options.interface.js';
+import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
+
+const DEFAULT_TIMEOUT = 30_000;
+
+/**
+ * Sends requests and events: Nest's `ClientProxy` on NATS and JetStream.
+ *
+ * - `emit` publishes to a stream; its observable emits the {@link PubAck} when the stream has stored the event, and fails
+ *   with {@link NoStreamResponseError} and the other errors of publishing.
+ * - `send` asks a `@MessagePattern` handler, here or in any Nest application on `Transport.NATS`, and emits its answers.
+ *   It fails at once with {@link NoRespondersError} where no service listens, with {@link RequestTimeoutError} where
+ *   none answers in time, and with an `RpcException` that carries what the handler's error was. Unsubscribing stops the
+ *   handler, where it is served by {@link JetStreamServer}.
+ *
+ * It connects with the first call, or with `connect()`. Without a server that fails, as with Nest's own clients;
+ * `connection.waitOnFirstConnect: true` has it wait.
+ *
+ * @example
+ * ```ts
+ * ClientsModule.register([
+ *   { name: 'ORDERS', customClass: JetStreamClient, options: { connection: { servers: 'nats://localhost:4222' } } },
+ * ])
+ * ```
+ */
+export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetStreamTransportStatus> {
+  private readonly name: string;
+  private readonly timeout: number;
+  private readonly ids = new CallIds();
+  private readonly emitter = new EventEmitter();
+  private opening: Promise<TransportLink> | undefined;
+  private link: TransportLink | undefined;
+
+  /** @throws {@link InvalidArgumentError} */
+  constructor(private readonly options: JetStreamClientOptions = {}) {
+    super();
+    this.name = options.name ?? 'client';
+    this.timeout = options.timeout ?? DEFAULT_TIMEOUT;
+    checkTimeout('timeout', this.timeout);
+  }
+
+  /**
+   * Connects, where it is not connected yet.
+   *
+   * @throws {@link ConnectionFailedError}
+   */
+  async connect(): Promise<NatsConnection> {
+    return (this.link ?? (await this.open())).nc;
+  }
+
+  /** Fails what waits for answers with {@link ConnectionClosedError} and closes the connection, if it is its own. */
+  async close(): Promise<void> {
+    const opening = this.opening;
+    this.opening = undefined;
+    this.link = undefined;
+    // One that fails to open leaves nothing to close.
+    const link = await opening?.catch(() => undefined);
+    await link?.close();
+  }
+
+  override on<
+    EventKey extends keyof JetStreamTransportEvents,
+    EventCallback extends JetStreamTransportEvents[EventKey],
+  >(event: EventKey, callback: EventCallback): void {
+    this.emitter.on(event, callback);
+  }
+
+  /**
+   * The client's `NatsConnection`.
+   *
+   * @throws {@link TransportNotConnectedError}
+   */
+  unwrap<T = NatsConnection>(): T {
+    return this.connected().nc as T;
+  }
+
+  protected publish(packet: ReadPacket, handler: CallHandler): () => void {
+    try {
+      const { data, options } = recordOf(packet.data);
+      const { mode = this.options.mode ?? 'core', timeout = this.timeout, headers, ...publishing } = options;
+      checkTimeout('timeout', timeout);
+      const link = this.connected();
+      const message = link.codec.encode({ ...packet, data, id: this.ids.next() } satisfies CallPacket);
+      const call = new Call(link, this.normalizePattern(packet.pattern as string), handler);
+      const merged = toHeaders(this.options.headers, headers);
+      if (mode === 'core') call.send(message, timeout, merged);
+      else call.store(message, timeout, merged, publishing);
+      return () => call.cancel();
+    } catch (err) {
+      handler({ err, isDisposed: true });
+      return () => undefined;
+    }
+  }
+
+  protected async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+    const { data, options } = recordOf(packet.data);
+    const { mode = 'jetstream', headers, ...publishing } = options;
+    const { codec, jetstream, nc } = this.connected();
+    const subject = this.normalizePattern(packet.pattern as string);
+    const merged = toHeaders(this.options.headers, packet.metadata, headers);
+    if (mode === 'core') {
+      nc.publish(subject, codec.encode({ ...packet, data } satisfies CallPacket), { headers: merged });
+      return undefined as T;
+    }
+    // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
+    const payload = data instanceof Uint8Array ? data : codec.encode(data);
+    return (await jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
+  }
+
+  protected override serializeError(error: unknown): unknown {
+    if (error instanceof Error) return error;
+    return new RpcException(typeof error === 'object' && error !== null ? error : String(error));
+  }
+
+  private open(): Promise<TransportLink> {
+    if (this.opening) return this.opening;
+    const { connection, publish = {}, ...options } = this.options;
+    const opening = TransportLink.open(
+      this.name,
+      { ...options, connection: impatient(connection) },
+      publish,
+      {
+        onStatus: (status) => this._status$.next(status),
+        onEvent: (event, ...args) => this.emitter.emit(event, ...args),
+      },
+    );
+    this.opening = opening;
+    // It may have been closed, and opened anew, meanwhile.
+    opening.then(
+      (link) => {
+        if (this.opening === opening) this.link = link;
+      },
+      () => {
+        if (this.opening === opening) this.opening = undefined;
+      },
+    );
+    return opening;
+  }
+
+  private connected(): TransportLink {
+    if (this.link) return this.link;
+    throw new TransportNotConnectedError(`The JetStreamClient "${this.name}"`, 'await connect() first');
+  }
+}
+
+/** The options of a record, and what it holds; for migration Nest's own records are taken too. */
+function recordOf(data: unknown): { readonly data: unknown; readonly options: JetStreamRecordOptions } {
+  if (data instanceof JetStreamRecord) return data;
+  if (data instanceof NatsRecord) return { data: data.data, options: { headers: data.headers } };
+  return { data, options: {} };
+}
+
+/** As with Nest's own clients, a call without a server fails instead of waiting for one. */
+function impatient(
+  connection: JetStreamClientOptions['connection'] = {},
+): JetStreamClientOptions['connection'] {
+  if (connection instanceof JetStreamService || 'publish' in connection) return connection;
+  return { waitOnFirstConnect: false, ...connection };
+}
+
+function checkTimeout(option: string, timeout: number): void {
+  if (timeout > 0) return;
+  throw new InvalidArgumentError(option, `${String(timeout)} is not a number of milliseconds above 0`);
+}

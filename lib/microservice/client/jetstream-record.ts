@@ -1,0 +1,100 @@
+import type { MessageOptions, PublishHeaders, PublishOptions } from '../../jetstream/index.js';
+
+/**
+ * How a request or event travels: `jetstream` through a stream, which keeps it until it is handled; `core` straight to
+ * whoever listens now.
+ */
+export type TransportMode = 'jetstream' | 'core';
+
+/** What may be said of one event or request. */
+export interface JetStreamRecordOptions extends Omit<PublishOptions, 'codec' | 'signal'> {
+  /** Default: `jetstream` for events, `core` for requests, unless the client says otherwise. */
+  readonly mode?: TransportMode;
+}
+
+/**
+ * Data with what goes along: given to `emit` or `send` instead of the data alone, or returned by a handler for headers
+ * with its answer. Made by {@link JetStreamRecordBuilder}.
+ */
+export class JetStreamRecord<T = unknown> {
+  constructor(
+    readonly data: T,
+    readonly options: JetStreamRecordOptions,
+  ) {}
+}
+
+/**
+ * Builds a {@link JetStreamRecord}. What concerns storing (message id, expectations, TTL, schedule, retry) counts where a
+ * stream is involved: for events, and for requests with `mode: 'jetstream'`.
+ *
+ * @example
+ * ```ts
+ * client.emit('orders.created', new JetStreamRecordBuilder(order).setMessageId(order.id).build());
+ * ```
+ */
+export class JetStreamRecordBuilder<T = unknown> {
+  private options: JetStreamRecordOptions = {};
+
+  constructor(private data?: T) {}
+
+  setData(data: T): this {
+    this.data = data;
+    return this;
+  }
+
+  setHeaders(headers: PublishHeaders): this {
+    return this.set({ headers });
+  }
+
+  /** The id that the stream recognizes repeated messages by; see {@link MessageOptions.messageId}. */
+  setMessageId(messageId: string): this {
+    return this.set({ messageId });
+  }
+
+  /** Gives the message an id of its own, so that sending it again cannot store it twice. */
+  setIdempotent(idempotent = true): this {
+    return this.set({ idempotent });
+  }
+
+  /** What must be true of the stream for it to take the message. */
+  setExpectations(expect: MessageOptions['expect']): this {
+    return this.set({ expect });
+  }
+
+  /** How long the message lives, in milliseconds (nats-server 2.11). */
+  setTtl(ttl: MessageOptions['ttl']): this {
+    return this.set({ ttl });
+  }
+
+  /** Makes the message a schedule of others (nats-server 2.12). */
+  setSchedule(schedule: MessageOptions['schedule']): this {
+    return this.set({ schedule });
+  }
+
+  /** How often and when publishing is repeated where no stream answered. */
+  setRetry(retry: PublishOptions['retry']): this {
+    return this.set({ retry });
+  }
+
+  /**
+   * How long to wait, in milliseconds: for the stream's acknowledgement of an event; for the first answer to a request,
+   * and from one answer to the next.
+   */
+  setTimeout(timeout: number): this {
+    return this.set({ timeout });
+  }
+
+  /** See {@link JetStreamRecordOptions.mode}. */
+  setMode(mode: TransportMode): this {
+    return this.set({ mode });
+  }
+
+  build(): JetStreamRecord<T | undefined> {
+    return new JetStreamRecord(this.data, this.options);
+  }
+
+  private set(options: JetStreamRecordOptions): this {
+    this.options = { ...this.options, ...options };
+    return this;
+  }
+}

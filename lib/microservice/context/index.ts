@@ -1,0 +1,1 @@
+export * from './jetstream-request.context.js';

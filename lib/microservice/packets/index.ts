@@ -1,0 +1,3 @@
+export * from './headers.js';
+export * from './packet-reader.js';
+export * from './packet.js';

@@ -1,0 +1,2 @@
+export * from './pattern-table.js';
+export * from './subjects.js';

@@ -1,0 +1,32 @@
+import { InvalidSubjectError } from '../../errors/index.js';
+
+/** What can be subscribed to: tokens without white space, none of them empty, `>` only at the end. */
+const PATTERN = /^(?!>\.)[^\s.]+(\.(?!>\.)[^\s.]+)*$/;
+/** Tokens of printable ASCII without `*`, `.` and `>`: what nearly every subject is. */
+const PLAIN = /^[!-)+\-/-=?-~]+(?:\.[!-)+\-/-=?-~]+)*$/;
+
+/** Whether a pattern can be subscribed to. */
+export function isPattern(subject: unknown): subject is string {
+  return typeof subject === 'string' && PATTERN.test(subject);
+}
+
+/** Whether a pattern matches more than one subject. */
+export function hasWildcard(subject: string): boolean {
+  return subject.split('.').some((token) => token === '*' || token === '>');
+}
+
+/**
+ * Refuses what cannot be sent to.
+ *
+ * @throws {@link InvalidSubjectError}
+ */
+export function assertSubject(subject: string): void {
+  if (PLAIN.test(subject)) return;
+  if (!isPattern(subject)) {
+    throw new InvalidSubjectError(
+      String(subject),
+      'a pattern must make a subject without spaces and empty tokens',
+    );
+  }
+  if (hasWildcard(subject)) throw new InvalidSubjectError(subject, 'wildcards are for handlers');
+}

@@ -1,0 +1,33 @@
+import { RpcException } from '@nestjs/microservices';
+
+/** What a caller is told where a handler failed in a way that Nest does not disclose. */
+export const UNKNOWN_ERROR = { status: 'error', message: 'Internal server error' } as const;
+
+/** Whether an error is what Nest's own exception filter makes of all that is no `RpcException`; Nest has logged it. */
+export function isUnknownError(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { status, message } = error as { readonly status?: unknown; readonly message?: unknown };
+  return status === UNKNOWN_ERROR.status && message === UNKNOWN_ERROR.message;
+}
+
+/** An error as a packet carries it: exception filters throw plain objects, or errors as they are. */
+export function errorForPacket(error: unknown): unknown {
+  if (error instanceof RpcException) {
+    const content = error.getError();
+    if (!(content instanceof Error)) {
+      return typeof content === 'string' ? { status: 'error', message: content } : content;
+    }
+  }
+  if (error instanceof Error) return { status: 'error', message: error.message };
+  return error ?? UNKNOWN_ERROR;
+}
+
+/** The words of an error, whatever was thrown. */
+export function errorText(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  if (typeof error === 'object' && error !== null) {
+    const { message } = error as { readonly message?: unknown };
+    return typeof message === 'string' ? message : JSON.stringify(error);
+  }
+  return String(error);
+}

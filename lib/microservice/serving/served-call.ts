@@ -1,0 +1,178 @@
+import { NatsRecord } from '@nestjs/microservices';
+import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
+import type { Codec } from '../../codecs/index.js';
+import type { JetStreamConnection } from '../../connection/index.js';
+import type { PublishHeaders } from '../../jetstream/index.js';
+import { JetStreamRecord } from '../client/jetstream-record.js';
+import type { JetStreamRequestContext } from '../context/index.js';
+import { canCancel, toHeaders, type ReplyPacket } from '../packets/index.js';
+import { answer, type AnswerSink, type CancelAnswers } from './answers.js';
+import type { CallInProgress, CallsInProgress } from './calls-in-progress.js';
+import { errorForPacket, errorText, isUnknownError } from './handler-error.js';
+
+/** What the calls of one server share. */
+export interface ServingContext {
+  readonly connection: JetStreamConnection;
+  readonly codec: Codec;
+  readonly calls: CallsInProgress;
+  /** Reports what there is no caller to tell. */
+  readonly onError: (text: string) => void;
+}
+
+/** After so many answers of one iterable it is waited until the server has them. */
+const FLUSH_AFTER = 128;
+
+/** One message that is being handled, and what is answered to it. */
+export class ServedCall implements AnswerSink, CallInProgress {
+  private control = 0;
+  private answers = 0;
+  private ended = false;
+  /** The answer that may be the last. */
+  private held: { readonly value: unknown } | undefined;
+  private stop: CancelAnswers | undefined;
+
+  constructor(
+    private readonly serving: ServingContext,
+    private readonly message: Msg,
+    /** Nest's number of the request; without it the caller is not Nest, and takes bare answers. */
+    private readonly id: string | undefined,
+    private readonly context: JetStreamRequestContext,
+    /** Called once, when all is answered. */
+    private readonly onEnd: (() => void) | undefined,
+  ) {
+    serving.calls.add(this);
+  }
+
+  get wantsNotice(): boolean {
+    return this.control === 0 && canCancel(this.id);
+  }
+
+  /** Answers with what the handler returned. */
+  readonly settle = (result: unknown): void => {
+    if (this.ended) return;
+    this.stop = answer(result, this);
+    // Called off while it was subscribed to.
+    if (this.ended) this.stop?.();
+  };
+
+  only(value: unknown): void {
+    this.respond(value, true);
+    this.end();
+  }
+
+  next(value: unknown): void | Promise<void> {
+    if (this.ended) return undefined;
+    if (this.held) this.release();
+    // An answer says itself that it is the last: so each is held back until the next, or the end of this turn.
+    else process.nextTick(() => this.release());
+    this.held = { value };
+    return ++this.answers % FLUSH_AFTER === 0 ? this.serving.connection.nc.flush() : undefined;
+  }
+
+  complete(): void {
+    if (this.ended) return;
+    if (this.held) this.respond(this.held.value, true);
+    else this.send({ isDisposed: true, id: this.id });
+    this.end();
+  }
+
+  readonly fail = (error: unknown): void => {
+    if (this.ended) return;
+    this.release();
+    if (this.message.reply) {
+      this.sendError(errorForPacket(error));
+    } else if (!isUnknownError(error)) {
+      this.serving.onError(`A handler of "${this.context.subject}" failed: ${errorText(error)}`);
+    }
+    this.end();
+  };
+
+  notify(): void {
+    this.message.respond(undefined, { reply: this.controlSubject() });
+  }
+
+  cancel(): void {
+    if (this.ended) return;
+    this.end();
+    this.stop?.();
+    this.context.abort();
+  }
+
+  private release(): void {
+    if (this.held === undefined || this.ended) return;
+    const { value } = this.held;
+    this.held = undefined;
+    this.respond(value, false);
+  }
+
+  private respond(value: unknown, isLast: boolean): void {
+    if (!this.message.reply) return;
+    const { data, headers } = contentOf(value);
+    const { id } = this;
+    // In the order of Nest's own servers.
+    if (id === undefined) this.sendBare(data, headers);
+    else if (isLast) this.send({ response: data, isDisposed: true, id }, { headers });
+    else this.send({ response: data, id }, { headers, reply: this.controlSubject() });
+  }
+
+  /** Where the caller can call the rest off; the server itself says so there when nobody takes the answers any more. */
+  private controlSubject(): string {
+    const { calls } = this.serving;
+    if (this.control === 0) this.control = calls.control(this);
+    return calls.controlSubject(this.control);
+  }
+
+  private send(packet: ReplyPacket, options?: PublishOptions): void {
+    if (this.id === undefined || !this.message.reply) return;
+    const payload = this.encode(packet);
+    if (payload) this.serving.connection.outbox.respond(this.message, payload, options);
+  }
+
+  private sendBare(data: unknown, headers: MsgHdrs | undefined): void {
+    const payload = data instanceof Uint8Array ? data : this.encode(data);
+    if (payload) this.serving.connection.outbox.respond(this.message, payload, { headers });
+  }
+
+  private sendError(err: unknown): void {
+    if (this.id !== undefined) return this.send({ err, isDisposed: true, id: this.id });
+    // As services of every other NATS client do (ADR-32).
+    const headers = toHeaders({ 'Nats-Service-Error-Code': '500', 'Nats-Service-Error': errorText(err) });
+    this.serving.connection.outbox.respond(this.message, EMPTY, { headers });
+  }
+
+  /** An answer that cannot be sent is an error of the handler; the caller is told what it can be told. */
+  private encode(value: unknown): Uint8Array | undefined {
+    const { codec, connection } = this.serving;
+    let problem: string;
+    try {
+      const payload = codec.encode(value);
+      if (payload.length <= connection.maxPayload) return payload;
+      problem = `of ${payload.length} bytes is larger than the server takes (${connection.maxPayload})`;
+    } catch (error) {
+      problem = `cannot be encoded: ${errorText(error)}`;
+    }
+    this.serving.onError(`The answer to "${this.context.subject}" ${problem}`);
+    const isFirst = !this.ended;
+    this.cancel();
+    if (isFirst) this.sendError({ status: 'error', message: `The answer ${problem}` });
+    return undefined;
+  }
+
+  private end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.serving.calls.delete(this, this.control);
+    this.onEnd?.();
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** What a handler answers, and the headers where it gave some. */
+function contentOf(value: unknown): { readonly data: unknown; readonly headers: MsgHdrs | undefined } {
+  if (value instanceof JetStreamRecord)
+    return { data: value.data, headers: toHeaders(value.options.headers) };
+  if (value instanceof NatsRecord)
+    return { data: value.data, headers: toHeaders(value.headers as PublishHeaders) };
+  return { data: value, headers: undefined };
+}
