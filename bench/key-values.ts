@@ -20,7 +20,7 @@ export interface Buckets {
   close(): Promise<void>;
 }
 
-export async function openBuckets(bench: Bench): Promise<Buckets> {
+async function openBuckets(bench: Bench): Promise<Buckets> {
   const nc = await bench.connect();
   const rawNc = await bench.connect();
   const connection = new JetStreamConnection('bench', nc);
@@ -63,11 +63,13 @@ export function concurrently(operation: (i: number) => Promise<void>): Side {
   };
 }
 
+type Sides = Pick<Comparison, 'ours' | 'raw'>;
+
 /** Two sides on {@link Buckets}. */
 export async function compareBuckets(
   bench: Bench,
-  sides: (buckets: Buckets) => { readonly ours: Side; readonly raw: Side },
+  sides: (buckets: Buckets) => Sides | Promise<Sides>,
 ): Promise<Comparison> {
   const buckets = await openBuckets(bench);
-  return { ...sides(buckets), close: () => buckets.close() };
+  return { ...(await sides(buckets)), close: () => buckets.close() };
 }

@@ -51,10 +51,12 @@ export class KeyValueCacheStore extends EventEmitter {
       throw new InvalidArgumentError('value', 'a string; leave Keyv its serialize and deserialize options');
     }
     const { bucket, writer } = this.bucket.access;
-    const expires = ttl !== undefined && ttl > 0 && bucket.allowsTtl;
-    await writer.putIf(this.keyOf(key), Buffer.from(value, 'utf8'), {
-      ttl: expires ? Math.ceil(ttl / 1_000) * 1_000 : undefined,
-    });
+    const data = Buffer.from(value, 'utf8');
+    if (ttl !== undefined && ttl > 0 && bucket.allowsTtl) {
+      await writer.putIf(this.keyOf(key), data, { ttl: Math.ceil(ttl / 1_000) * 1_000 });
+    } else {
+      await writer.put(this.keyOf(key), data);
+    }
   }
 
   /** As {@link set}, for several values at once. */

@@ -1,4 +1,4 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection, ServerInfo } from '@nats-io/transport-node';
 import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
 import { Outbox } from './outbox.js';
@@ -27,6 +27,7 @@ export class JetStreamConnection {
   /** @internal What answers to messages go through. */
   readonly outbox = new Outbox();
   private readonly events: ConnectionEvents;
+  private lastInfo: ServerInfo | undefined;
 
   constructor(
     /** The name given to `JetStreamModule.forRoot`, `default` where none was. */
@@ -39,6 +40,7 @@ export class JetStreamConnection {
   ) {
     this.apiPrefix = apiPrefix(options);
     this.events = new ConnectionEvents(nc);
+    this.lastInfo = nc.info;
     this.timeout = options.timeout ?? 5_000;
     if (!Number.isFinite(this.timeout) || this.timeout <= 0) {
       throw new InvalidArgumentError('jetstream.timeout', 'milliseconds, a positive number');
@@ -47,12 +49,12 @@ export class JetStreamConnection {
 
   /** The version of the connected server, such as `2.10.27`. Changes when a reconnect meets another server. */
   get serverVersion(): string {
-    return this.nc.info?.version ?? '0.0.0';
+    return this.serverInfo?.version ?? '0.0.0';
   }
 
   /** The largest payload that the server takes, headers included, in bytes. */
   get maxPayload(): number {
-    return this.nc.info?.max_payload ?? 1_048_576;
+    return this.serverInfo?.max_payload ?? 1_048_576;
   }
 
   /** Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. */
@@ -61,6 +63,11 @@ export class JetStreamConnection {
     this.outbox.flush();
     if (this.owned) await this.nc.drain();
     else await this.nc.flush();
+  }
+
+  /** What the server said of itself; while disconnected, what the last one said: the client forgets it then. */
+  private get serverInfo(): ServerInfo | undefined {
+    return (this.lastInfo = this.nc.info ?? this.lastInfo);
   }
 
   /** Hears of disconnects, reconnects and the end of the connection; the returned function stops that. */

@@ -1,4 +1,4 @@
-import type { Codec } from '../codecs/index.js';
+import type { CodecSelector } from '../codecs/index.js';
 import type { JetStreamService, Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
@@ -11,7 +11,8 @@ export class HandlerConnection {
     readonly jetstream: JetStreamService,
     readonly keyValue: KeyValueService,
     readonly objectStore: ObjectStoreService,
-    readonly codec: Codec,
+    /** Chooses the codec for a message. */
+    readonly codecOf: CodecSelector,
     readonly defaults: HandlerDefaults,
     /** Options that handlers refer to by name. */
     readonly consumers: Readonly<Record<string, JsConsumerOptions>>,

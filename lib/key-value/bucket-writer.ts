@@ -78,7 +78,8 @@ export class BucketWriter<T> {
     bucket.check(key);
     const subject = bucket.writePrefix + key;
     const { maxPayload } = bucket.jetstream.connection;
-    if (data.length > maxPayload) throw new PayloadTooLargeError(subject, data.length, maxPayload);
+    const size = data.length + (headers ? sizeOf(headers) : 0);
+    if (size > maxPayload) throw new PayloadTooLargeError(subject, size, maxPayload);
     return {
       key,
       subject,
@@ -155,6 +156,13 @@ interface Writing {
 
 const NO_OPTIONS: RequestOptions = {};
 const UNCONDITIONAL: WriteConditions = {};
+
+/** What headers take on the wire: `NATS/1.0`, a line each, and an empty one. */
+function sizeOf(headers: MsgHdrs): number {
+  let size = 12;
+  for (const [name, values] of headers) for (const value of values) size += name.length + value.length + 4;
+  return size;
+}
 
 function toBody({ status, code, description }: JetStreamApiError): ApiErrorBody {
   return { code: status, err_code: code, description };

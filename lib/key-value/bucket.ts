@@ -62,6 +62,7 @@ export class Bucket<T> {
   }
 }
 
-function bucketOf(stream: string): string {
+/** The name of the bucket that a stream is; a name without the prefix is a bucket's already. */
+export function bucketOf(stream: string): string {
   return stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : stream;
 }

@@ -9,7 +9,7 @@ import type {
   StreamConfig,
   StreamSource,
 } from '../jetstream/index.js';
-import { STREAM_PREFIX } from './bucket.js';
+import { bucketOf, STREAM_PREFIX } from './bucket.js';
 import { validateBucketName } from './key-names.js';
 
 /** The most revisions that a bucket may keep of a key. */
@@ -113,10 +113,10 @@ export function toStreamConfig(config: KeyValueConfig, connection: JetStreamConn
   };
 }
 
-/** The configuration of a bucket that is a stream. */
+/** The configuration of a bucket that is a stream, as one would write it. */
 export function fromStreamConfig(config: StoredStreamConfig): KeyValueConfig {
   return {
-    bucket: config.name.slice(STREAM_PREFIX.length),
+    bucket: bucketOf(config.name),
     description: config.description,
     history: config.maxMessagesPerSubject,
     maxValueSize: config.maxMessageSize,
@@ -126,8 +126,8 @@ export function fromStreamConfig(config: StoredStreamConfig): KeyValueConfig {
     replicas: config.replicas,
     placement: config.placement,
     republish: config.republish,
-    mirror: config.mirror,
-    sources: config.sources,
+    mirror: config.mirror && { ...config.mirror, name: bucketOf(config.mirror.name) },
+    sources: config.sources?.map((source) => fromSource(source, config.name)),
     compression: config.compression === 's2',
     metadata: config.metadata,
     limitMarkerTtl: config.subjectDeleteMarkerTtl,
@@ -153,7 +153,7 @@ export function isLegacyForm(existing: StoredStreamConfig, wanted: StreamConfig)
 function toSource(source: StreamSource, bucket: string): StreamSource {
   if (source.subjectTransforms?.length) return source;
   const name = withPrefix(source.name);
-  const origin = name.slice(STREAM_PREFIX.length);
+  const origin = bucketOf(name);
   const isElsewhere = source.external !== undefined || source.domain !== undefined;
   return isElsewhere && origin === bucket
     ? { ...source, name }
@@ -162,6 +162,17 @@ function toSource(source: StreamSource, bucket: string): StreamSource {
         name,
         subjectTransforms: [{ source: subjectsOf(origin), destination: subjectsOf(bucket) }],
       };
+}
+
+/** Leaves out of a source what {@link toSource} adds. */
+function fromSource(source: StreamSource, stream: string): StreamSource {
+  const { subjectTransforms = [], ...rest } = source;
+  const name = bucketOf(source.name);
+  const added = { source: subjectsOf(name), destination: subjectsOf(bucketOf(stream)) };
+  if (subjectTransforms.length > 1) return source;
+  return subjectTransforms.length === 0 || isDeepStrictEqual(subjectTransforms[0], added)
+    ? { ...rest, name }
+    : source;
 }
 
 function withPrefix(name: string): string {

@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { jsonCodec } from '../codecs/index.js';
+import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../codecs/index.js';
 import { openConnection, type JetStreamConnection } from '../connection/index.js';
 import { HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
@@ -72,7 +72,7 @@ export function connectionProviders(name: string): Provider[] {
           service,
           buckets,
           objects,
-          service.codec,
+          createCodecSelector([jsonCodec, textCodec, bytesCodec, ...(options.codecs ?? [])], service.codec),
           defaults,
           consumers,
           options.provisioning ?? 'ensure',
@@ -81,8 +81,9 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: `ConnectionLifecycle:${name}`,
-      inject: [jetstream],
-      useFactory: (service: JetStreamService) => new ConnectionLifecycle(service),
+      inject: [jetstream, JETSTREAM_MODULE_OPTIONS],
+      useFactory: (service: JetStreamService, options: JetStreamModuleOptions) =>
+        new ConnectionLifecycle(service, options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT),
     },
   ];
 }

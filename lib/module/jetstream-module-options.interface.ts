@@ -19,6 +19,11 @@ export interface JetStreamModuleOptions {
   readonly jetstream?: JetStreamOptions;
   /** Turns values into payloads and back. Default: JSON. */
   readonly codec?: Codec;
+  /**
+   * Codecs for received messages whose `Content-Type` header names another type than `codec`'s, besides JSON, text and
+   * bytes, which are known.
+   */
+  readonly codecs?: readonly Codec[];
   /** Defaults of everything that publishes. */
   readonly publish?: PublishDefaults;
   /** Defaults of every handler on this connection, and options that handlers refer to by name: `@JsConsumer('billing')`. */

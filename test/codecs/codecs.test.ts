@@ -1,7 +1,7 @@
 import { headers } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec, type Codec } from '../../lib/codecs/index.js';
-import { msgpackCodec } from '../../lib/codecs/msgpack/index.js';
+import { msgpackCodec } from '../../lib/msgpack/index.js';
 
 describe('jsonCodec', () => {
   it.each([[{ a: [1, 'ü', null] }], ['text'], [0], [null], [undefined]])('keeps %j', (value) => {

@@ -236,7 +236,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect(await collect(reopened.keys())).toEqual(['a', 'b']);
     await reopened.delete('b');
     expect(await origin.get('b')).toBeUndefined();
-    expect((await mirror.status()).config.mirror?.name).toBe('KV_origin');
+    expect((await mirror.status()).config.mirror?.name).toBe('origin');
   });
 
   it.skipIf(version === '2.9')('collect the keys of other buckets', async () => {
@@ -253,6 +253,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
       expect((await collect(all.keys())).toSorted()).toEqual(['berlin', 'boston', 'own']),
     );
     expect((await all.get('boston'))?.value).toBe(2);
+    expect((await all.status()).config.sources).toEqual([{ name: 'eu' }, { name: 'us' }]);
   });
 });
 

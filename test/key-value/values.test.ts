@@ -244,6 +244,8 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await kv.put('big', bytes);
     expect(Buffer.compare((await kv.get('big'))?.bytes ?? new Uint8Array(0), bytes)).toBe(0);
     await expect(kv.put('big', new Uint8Array(1_048_577))).rejects.toThrow(PayloadTooLargeError);
+    await expect(kv.create('big', new Uint8Array(1_048_560))).rejects.toThrow(PayloadTooLargeError);
+    await kv.put('big', new Uint8Array(1_048_576));
   });
 
   // nats-server 2.9 makes room instead.

@@ -1,3 +1,4 @@
+import type { Codec } from '../../codecs/index.js';
 import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
 import type { AckMode, RetryOptions } from '../settlement/index.js';
 import type { StandardSchema } from './standard-schema.js';
@@ -72,6 +73,8 @@ interface CommonOptions extends HandlerDefaults {
   readonly circuitBreaker?: CircuitBreakerOptions;
   /** Checks each payload, and gives the handler what the schema makes of it: any Standard Schema, such as zod's. */
   readonly schema?: StandardSchema;
+  /** Decodes all payloads, whatever their `Content-Type` header says. Default: that header's, else the module's. */
+  readonly codec?: Codec;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string;
 }

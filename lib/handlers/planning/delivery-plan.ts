@@ -31,6 +31,7 @@ const HANDLER_OPTIONS = [
   'ackWait',
   'batch',
   'circuitBreaker',
+  'codec',
   'concurrency',
   'connection',
   'deadLetter',

@@ -1,4 +1,3 @@
-import { createInbox } from '@nats-io/transport-node';
 import {
   NumberedConsumers,
   OrderedLoop,
@@ -11,6 +10,7 @@ import {
   type PullLoopOwner,
   type ReceiveLoop,
 } from '../../jetstream/index.js';
+import { createInboxOf } from '../../requests/index.js';
 import { pushConfig, type ConsumerSource } from '../planning/index.js';
 
 const PULL_EXPIRY = 30_000;
@@ -45,7 +45,7 @@ export async function prepareConsumer(source: ConsumerSource): Promise<ReadyCons
       };
     }
     case 'push': {
-      const config = pushConfig(delivery, createInbox());
+      const config = pushConfig(delivery, createInboxOf(api.connection.nc));
       const consumer = await provisionPushConsumer(jetstream, stream, config, provisioning);
       const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = consumer.cachedInfo.config;
       const subject = deliverSubject ?? config.deliverSubject;

@@ -1,3 +1,4 @@
+import type { CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
 import { keyOf, SubjectRouter, type ConsumerPlan, type PlannedMethod } from '../planning/index.js';
@@ -68,9 +69,9 @@ export class MessageRunnerFactory {
   }
 
   private route(plan: ConsumerPlan, planned: PlannedMethod, consumer: string): Route {
-    const { options, connection } = plan;
+    const { options } = plan;
     const policy: SettlementPolicy = { ...planned.policy, consumer };
-    const source = messageSource(connection.codec, policy, options.schema);
+    const source = messageSource(codecsOf(plan), policy, options.schema);
     const compiled = this.wrap(this.compiler.compile(planned.method, source), planned, policy);
     return { policy, handler: options.ordered ? retryInPlace(compiled, policy) : compiled };
   }
@@ -84,7 +85,7 @@ export class MessageRunnerFactory {
     const policy: SettlementPolicy = { ...planned, consumer };
     const handling = {
       handler: this.compiler.compile(method, batchSource(policy)),
-      decode: payloadDecoder(plan.connection.codec, plan.options.schema),
+      decode: payloadDecoder(codecsOf(plan), plan.options.schema),
       ack: this.ack,
       policy,
       cumulative: plan.options.ackPolicy === 'all',
@@ -101,4 +102,10 @@ function unroutable(policy: SettlementPolicy, handler: string): Route {
       throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
     },
   };
+}
+
+/** A handler's own codec is for all its messages; else their `Content-Type` decides. */
+function codecsOf({ options, connection }: ConsumerPlan): CodecSelector {
+  const { codec } = options;
+  return codec ? () => codec : connection.codecOf;
 }

@@ -1,4 +1,4 @@
-import type { Codec } from '../../codecs/index.js';
+import type { CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { HandlerSource } from '../compile/index.js';
 import { JetStreamContext } from '../context/index.js';
@@ -8,12 +8,12 @@ import { payloadDecoder } from './payload-decoder.js';
 
 /** Reads a handler's parameters from a message. */
 export function messageSource(
-  codec: Codec,
+  codecOf: CodecSelector,
   policy: SettlementPolicy,
   schema?: StandardSchema,
 ): HandlerSource<JetStreamMessage> {
   return {
-    payload: payloadDecoder(codec, schema),
+    payload: payloadDecoder(codecOf, schema),
     mayBePending: schema !== undefined,
     context: (message) => new JetStreamContext(message, policy),
     pattern: (message) => message.subject,

@@ -1,4 +1,4 @@
-import type { Codec } from '../../codecs/index.js';
+import type { Codec, CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
@@ -6,22 +6,28 @@ import { InvalidPayloadError } from '../settlement/index.js';
 /** Makes a payload's value; a promise where a schema validates asynchronously. */
 export type PayloadDecoder = (message: JetStreamMessage) => unknown;
 
-/** Decodes by a codec and checks by a schema, where there is one. What it makes throws {@link InvalidPayloadError}. */
-export function payloadDecoder(codec: Codec, schema: StandardSchema | undefined): PayloadDecoder {
-  const decode: PayloadDecoder = ({ data }) => {
-    try {
-      return codec.decode(data);
-    } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${words}`, { cause: error });
-    }
-  };
+/**
+ * Decodes by the codec that the message's `Content-Type` names, and checks by a schema, where there is one. What it makes
+ * throws {@link InvalidPayloadError}.
+ */
+export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | undefined): PayloadDecoder {
+  const decode: PayloadDecoder = ({ data, headers }) => decodePayload(codecOf(headers), data);
   if (!schema) return decode;
   const standard = schema['~standard'];
   return (message) => {
     const result = standard.validate(decode(message));
     return result instanceof Promise ? result.then(accepted) : accepted(result);
   };
+}
+
+/** @throws {@link InvalidPayloadError} where the bytes are not of the codec's making */
+export function decodePayload(codec: Codec, data: Uint8Array): unknown {
+  try {
+    return codec.decode(data);
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${words}`, { cause: error });
+  }
 }
 
 function accepted(result: StandardResult<unknown>): unknown {

@@ -5,27 +5,16 @@ import { pendingResult, type CompiledHandler, type HandlerSource } from '../comp
 import { NatsContext } from '../context/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import type { SubscribePlan } from '../planning/index.js';
-import { InvalidPayloadError } from '../settlement/index.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
+import { decodePayload } from './payload-decoder.js';
 import { within } from './within.js';
 
 const DEFAULT_MAX_PENDING = 65_536;
 
 /** Reads a handler's parameters from a core NATS message. */
-export function coreMessageSource({ codec }: HandlerConnection): HandlerSource<Msg> {
+export function coreMessageSource({ codecOf }: HandlerConnection): HandlerSource<Msg> {
   return {
-    payload: (message) => {
-      try {
-        return codec.decode(message.data);
-      } catch (error) {
-        throw new InvalidPayloadError(
-          `the payload is not ${codec.contentType}: ${(error as Error).message}`,
-          {
-            cause: error,
-          },
-        );
-      }
-    },
+    payload: ({ data, headers }) => decodePayload(codecOf(headers), data),
     context: (message) => new NatsContext(message),
     pattern: ({ subject }) => subject,
   };

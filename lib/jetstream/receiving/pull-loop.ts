@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
 import {
   ConnectionClosedError,
@@ -6,7 +6,7 @@ import {
   NoHeartbeatError,
   PullRequestRejectedError,
 } from '../../errors/index.js';
-import type { Requests } from '../../requests/index.js';
+import { createInboxOf, type Requests } from '../../requests/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { pullStatus, type PullStatus } from './pull-status.js';
 
@@ -57,7 +57,7 @@ const NO_RESPONDERS_RETRY = 500;
  * slow owner thereby slows the pulling: their sum never passes `maxMessages`.
  */
 export class PullLoop {
-  private readonly inbox = `${createInbox()}.`;
+  private readonly inbox: string;
   private readonly nextSubject: string;
   private readonly subscription: Subscription;
   private readonly forget: () => void;
@@ -88,6 +88,7 @@ export class PullLoop {
     const { nc } = connection;
     this.window = options.maxMessages;
     this.threshold = options.thresholdMessages;
+    this.inbox = `${createInboxOf(nc)}.`;
     this.nextSubject = `${connection.apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     this.subscription = nc.subscribe(`${this.inbox}*`, {
       callback: (error, msg) => this.receive(error, msg),

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr';
-import type { Codec } from '../codec.js';
+import type { Codec } from '../codecs/index.js';
 
 // Plain maps instead of msgpackr's own records, so that every other MessagePack reader understands them.
 const packr = new Packr({ useRecords: false, variableMapSize: true });
