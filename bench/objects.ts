@@ -47,12 +47,13 @@ export async function compareObjectBuckets(
 }
 
 /**
- * A side's run that does something with the object again and again, until so many MiB are done. It does it once before
- * the clock starts: the collection of garbage that a round begins with leaves a heap that has to grow again, which takes
- * as long as the transfer itself.
+ * A side's run that does something with the object again and again, until so many MiB are done. It does it twice before
+ * the clock starts: the collection of garbage that a round begins with gives the heap's memory back to the system, and
+ * getting it again takes as long as a transfer.
  */
 export function repeat(action: () => Promise<unknown>): Side['run'] {
   return async (mebibytes, begin) => {
+    await action();
     await action();
     begin();
     for (let done = 0; done < mebibytes; done += SIZE) await action();

@@ -3,7 +3,8 @@ import { INITIALIZED, RESTARTED, type FeedItem, type WatchFeed } from './watch-f
 
 /**
  * The changes of keys as an async iterable. It goes on after reconnects and server restarts, without a gap and without
- * a repeat, and ends with `stop`, with `break`, or with an error where it cannot go on.
+ * a repeat, and ends with `stop`, with `break`, or with an error where it cannot go on. What the bucket no longer holds
+ * when the connection is back, because a later change replaced it, is not delivered; more `history` keeps more.
  *
  * @example
  * ```ts

@@ -1,0 +1,77 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { KeyExistsError, RevisionMismatchError } from '../../lib/errors/index.js';
+import type { KeyValue } from '../../lib/key-value/index.js';
+import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
+import { collect, connectTo, type Client } from './support.js';
+
+describe('a bucket of three replicas', () => {
+  let cluster: NatsTestCluster;
+  let client: Client;
+  let kv: KeyValue<number>;
+
+  beforeAll(async () => {
+    cluster = await NatsTestServer.cluster(3);
+  });
+  afterAll(() => cluster.stop());
+  beforeEach(async () => {
+    client = await connectTo(cluster.urls[0] ?? '', { servers: cluster.urls });
+    kv = await client.keyValues.create<number>({ bucket: 'replicated', replicas: 3 });
+  });
+  afterEach(async () => {
+    await client.keyValues.delete('replicated');
+    await client.nc.close();
+  });
+
+  it('refuses competing writes as a single one does', async () => {
+    const revision = await kv.create('a', 1);
+    await expect(kv.create('a', 2)).rejects.toThrow(KeyExistsError);
+    await kv.update('a', 2, revision);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) => kv.update('a', i, revision + 1)),
+    );
+    const refusals = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refusals).toHaveLength(19);
+    for (const { reason } of refusals) expect(reason).toBeInstanceOf(RevisionMismatchError);
+    expect((await kv.get('a', { consistent: true }))?.revision).toBe(revision + 2);
+  });
+
+  it('loses no update of several writers', async () => {
+    const counters = await Promise.all(
+      cluster.urls.map(async (url) => {
+        const writer = await connectTo(url);
+        const mine = await writer.keyValues.open<number>('replicated');
+        for (let i = 0; i < 50; i++) await mine.modify('count', (count = 0) => count + 1);
+        return writer.nc.close();
+      }),
+    );
+    expect((await kv.get('count', { consistent: true }))?.value).toBe(50 * counters.length);
+  });
+
+  it(
+    'is watched through the loss of a server without a gap and without a repeat',
+    { timeout: 60_000 },
+    async () => {
+      const watch = await kv.watch();
+      const heard: number[] = [];
+      const loop = (async () => {
+        for await (const { value } of watch) if (value !== undefined) heard.push(value);
+      })();
+      // A key each: of one key the bucket would keep the last value only.
+      const put = (value: number) =>
+        vi.waitFor(() => kv.put(`k${value}`, value), { timeout: 20_000, interval: 100 });
+      for (let i = 0; i < 20; i++) await put(i);
+      const connected = cluster.servers.find(({ port }) => client.nc.getServer().endsWith(`:${port}`));
+      await connected?.kill();
+      for (let i = 20; i < 40; i++) await put(i);
+      // A put whose acknowledgement got lost is repeated here, and both are changes.
+      await vi.waitFor(() => expect(heard.at(-1)).toBe(39), { timeout: 20_000 });
+      expect([...new Set(heard)]).toEqual(Array.from({ length: 40 }, (_, i) => i));
+      expect((await kv.status()).streamInfo.state.lastSequence).toBe(heard.length);
+      watch.stop();
+      await loop;
+      await connected?.restart();
+      await cluster.ready();
+      expect(await collect(kv.keys())).toHaveLength(40);
+    },
+  );
+});
