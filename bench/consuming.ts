@@ -1,4 +1,4 @@
-import { jetstream, jetstreamManager, type JsMsg } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type ConsumerConfig, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Module, type INestApplicationContext, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -31,6 +31,8 @@ export async function compareConsumers(
   bench: Bench,
   handler: Type,
   rawHandler: (countdown: Countdown) => RawHandler | Promise<RawHandler>,
+  /** What the raw consumer's configuration differs in. */
+  rawConfig: Partial<ConsumerConfig> = {},
 ): Promise<Comparison> {
   const nc = await bench.connect();
   const jsm = await jetstreamManager(nc);
@@ -42,7 +44,7 @@ export async function compareConsumers(
   const stream = await jsm.streams.info(OURS.stream);
   const consumer = await jsm.consumers.info(OURS.stream, OURS.durable);
   await jsm.streams.add({ ...stream.config, name: RAW.stream, subjects: [RAW_SUBJECT] });
-  await jsm.consumers.add(RAW.stream, consumer.config);
+  await jsm.consumers.add(RAW.stream, { ...consumer.config, ...rawConfig });
   const { callback, close } = await rawHandler(countdown);
 
   /** A side that starts anew each round, before a stream that is full. */

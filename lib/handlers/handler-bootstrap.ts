@@ -5,6 +5,7 @@ import { EventContext } from './context/index.js';
 import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import { HandlerConnection } from './handler-connection.js';
+import { HandlerWrapper } from './handler-wrapper.js';
 import { Handlers, type RegisteredHandler } from './handlers.service.js';
 import { HandlerPlanner, OptionsResolver, type ConsumerPlan, type HandlerPlans } from './planning/index.js';
 import {
@@ -18,6 +19,7 @@ import {
   SubscriptionHandler,
   WatchHandler,
   type HandlerRunner,
+  type WrapHandler,
 } from './running/index.js';
 import { AckInterceptor, DeadLetterPublisher } from './settlement/index.js';
 
@@ -46,7 +48,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
       const plans = await new HandlerPlanner(connections, options).plan(findings);
       this.tellOfConnections(connections);
       for (const definition of plans.events) this.listen(definition);
-      await this.start(await this.runners(plans));
+      await this.start(await this.runners(plans, await HandlerWrapper.create(plans.consumers, connections)));
     } catch (error) {
       // A boot that fails must not keep the process alive through open connections.
       await this.handlers.stopAll(0);
@@ -61,8 +63,8 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
     return new Map(connections.map((connection) => [connection.name, connection]));
   }
 
-  private async runners(plans: HandlerPlans): Promise<RegisteredHandler[]> {
-    const factories = await this.factories(plans.consumers);
+  private async runners(plans: HandlerPlans, wrapper: HandlerWrapper): Promise<RegisteredHandler[]> {
+    const factories = await this.factories(plans.consumers, wrapper);
     const { compiler } = this;
     const register = (runner: HandlerRunner, { shutdownTimeout }: HandlerConnection): RegisteredHandler => ({
       runner,
@@ -99,7 +101,9 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
   /** One a connection; its dead-letter stream is made where some handler wants it. */
   private async factories(
     plans: readonly ConsumerPlan[],
+    wrapper: HandlerWrapper,
   ): Promise<Map<HandlerConnection, MessageRunnerFactory>> {
+    const wrap: WrapHandler = (next, method, policy) => wrapper.wrap(next, method, policy);
     const factories = new Map<HandlerConnection, MessageRunnerFactory>();
     for (const connection of new Set(plans.map((plan) => plan.connection))) {
       const deadLetters = new DeadLetterPublisher(connection.jetstream);
@@ -108,7 +112,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
       );
       if (wanted) await deadLetters.provision(connection.provisioning);
       const ack = new AckInterceptor(deadLetters);
-      factories.set(connection, new MessageRunnerFactory(this.compiler, ack, (next) => next));
+      factories.set(connection, new MessageRunnerFactory(this.compiler, ack, wrap));
     }
     return factories;
   }

@@ -1,3 +1,4 @@
+export type { CompiledHandler } from './compile/index.js';
 export * from './context/index.js';
 export {
   JsConsumer,
@@ -30,8 +31,14 @@ export type {
 } from './decorators/index.js';
 export { HandlerConfigurationError, type ConfigurationProblem } from './discovery/index.js';
 export * from './events/index.js';
+export { PublishTo } from './forwarding/index.js';
+export type { PublishSubject, PublishToDecorator, PublishToOptions } from './forwarding/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export { Handlers } from './handlers.service.js';
-export type { HandlerState, HandlerStatus } from './running/index.js';
+export type { IdempotenceKey, IdempotenceOptions } from './idempotence/index.js';
+export { checkConsumer, OptionChecks, planRunning } from './planning/index.js';
+export type { ConsumerSource, RunningPlan } from './planning/index.js';
+export { ConsumerHandler, createRunner, decodePayload, retryInPlace } from './running/index.js';
+export type { HandlerRunner, HandlerState, HandlerStatus } from './running/index.js';
 export * from './settlement/index.js';

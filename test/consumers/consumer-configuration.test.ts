@@ -7,7 +7,13 @@ import type {
   Stream,
 } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import {
+  collect,
+  ConnectedJetStream,
+  uniqueName,
+  startServer,
+  deleteStreams,
+} from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -22,7 +28,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-
   let stream: Stream;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     connected = await ConnectedJetStream.connect(server.url);
     jetstream = connected.jetstream;
   });
@@ -34,7 +40,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-
     stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], storage: 'memory' });
   });
   afterEach(async () => {
-    for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
+    await deleteStreams(jetstream);
   });
 
   it('of a pull consumer comes back with every option of 2.9', async () => {

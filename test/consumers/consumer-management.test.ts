@@ -20,8 +20,14 @@ import type {
   PushConsumerConfig,
   Stream,
 } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import {
+  collect,
+  ConnectedJetStream,
+  uniqueName,
+  startServer,
+  deleteStreams,
+} from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -36,7 +42,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   let stream: Stream;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     connected = await ConnectedJetStream.connect(server.url);
     jetstream = connected.jetstream;
   });
@@ -48,7 +54,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], storage: 'memory' });
   });
   afterEach(async () => {
-    for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
+    await deleteStreams(jetstream);
   });
 
   describe('createConsumer', () => {

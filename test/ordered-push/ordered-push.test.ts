@@ -199,6 +199,16 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(events).toContain('start 3 restarted');
   });
 
+  it('waits for a sequence that the stream has not reached, resets or not', async () => {
+    await publish(2);
+    const { received, events } = await start({ start: { startSequence: 4 } });
+    await nc.reconnect();
+    await vi.waitFor(() => expect(events).toContain('reconnected'));
+    await vi.waitFor(() => expect(events.filter((event) => event.startsWith('start'))).toHaveLength(2));
+    expect(events.join()).not.toContain('restarted');
+    expect(received).toEqual([]);
+  });
+
   it('reports a deleted stream once, and ends', async () => {
     const { events } = await start({ heartbeat: 100 });
     await jsm.streams.delete('S');

@@ -7,7 +7,7 @@ import {
 } from '../../lib/errors/index.js';
 import type { Consumer, JetStreamMessage, PullOptions, Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import { ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 import { pullRequests } from './pull-requests.js';
 
 let streamName = '';
@@ -23,7 +23,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
   let consumer: Consumer;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
@@ -336,7 +336,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 describe('consume in a cluster', () => {
   it('goes on after a change of leader', async () => {
     await using cluster = await NatsTestServer.cluster(3);
-    await using connected = await ConnectedJetStream.connect(cluster.urls);
+    await using connected = await ConnectedJetStream.connect(cluster.urls, { timeout: 20_000 });
     const { jetstream, nc } = connected;
     const stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], replicas: 3 });
     const consumer = await stream.createConsumer({ durable: 'd' });

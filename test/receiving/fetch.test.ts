@@ -8,8 +8,8 @@ import {
   PullRequestRejectedError,
 } from '../../lib/errors/index.js';
 import type { Consumer, FetchOptions, MessageBatch, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { collect, ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -24,7 +24,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
   let consumer: Consumer;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {

@@ -4,8 +4,8 @@ import * as consumers from '../../docs/snippets/consumers.js';
 import * as receiving from '../../docs/snippets/receiving.js';
 import * as streams from '../../docs/snippets/streams.js';
 import type { Consumer, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { collect, ConnectedJetStream, startServer, deleteStreams } from '../streams/connected-jetstream.js';
 
 describe('what the guides show works', () => {
   let server: NatsTestServer;
@@ -16,7 +16,7 @@ describe('what the guides show works', () => {
 
   beforeAll(async () => {
     Logger.overrideLogger(false);
-    server = await NatsTestServer.start();
+    server = await startServer();
     connected = await ConnectedJetStream.connect(server.url);
   });
   afterAll(async () => {
@@ -25,7 +25,7 @@ describe('what the guides show works', () => {
   });
   beforeEach(async () => {
     log.mockClear();
-    for await (const name of connected.jetstream.streamNames()) await connected.jetstream.deleteStream(name);
+    await deleteStreams(connected.jetstream);
     stream = await new streams.OrderStreams(connected.jetstream).setUp();
     for (let i = 1; i <= 20; i++) await connected.jetstream.publish('orders.new', { id: i });
     await connected.jetstream.publish('orders.big.one', { id: 21 });

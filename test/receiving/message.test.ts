@@ -6,8 +6,8 @@ import {
   RequestTimeoutError,
 } from '../../lib/errors/index.js';
 import type { Consumer, JetStreamMessage, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -22,7 +22,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
   let consumer: Consumer;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     connected = await ConnectedJetStream.connect(server.url);
   });
   afterAll(async () => {

@@ -7,8 +7,8 @@ import {
   NoHeartbeatError,
 } from '../../lib/errors/index.js';
 import type { Consumer, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 import { pullRequests } from './pull-requests.js';
 
 let streamName = '';
@@ -24,7 +24,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
   let consumer: Consumer;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {

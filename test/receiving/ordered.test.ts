@@ -8,7 +8,7 @@ import {
 } from '../../lib/errors/index.js';
 import type { Consumption, Messages, OrderedConsumer, Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -22,7 +22,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
   let stream: Stream;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {

@@ -6,7 +6,7 @@ import {
 } from '../../lib/errors/index.js';
 import type { Consumer, Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import { collect, ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -20,7 +20,7 @@ describe('priority groups', () => {
   let stream: Stream;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start();
+    server = await startServer();
     connected = await ConnectedJetStream.connect(server.url);
   });
   afterAll(async () => {

@@ -6,8 +6,8 @@ import {
   NoHeartbeatError,
 } from '../../lib/errors/index.js';
 import type { PushConsumer, PushConsumerConfig, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream, uniqueName } from '../streams/connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 
 let streamName = '';
 
@@ -21,7 +21,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
   let stream: Stream;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {

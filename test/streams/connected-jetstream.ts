@@ -3,6 +3,7 @@ import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
 import { JetStreamService } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
 
 /** A `JetStreamService` over a connection of its own. */
 export class ConnectedJetStream implements AsyncDisposable {
@@ -52,4 +53,23 @@ let names = 0;
  */
 export function uniqueName(): string {
   return `S${++names}`;
+}
+
+/** A stream that always stays. */
+export const KEPT = 'KEPT';
+
+/**
+ * A server for tests that delete streams. When the last stream of an account goes, the server removes their folder, and
+ * the creation of another one at that moment fails ("error creating store"): so one stream stays.
+ */
+export async function startServer(version?: string): Promise<NatsTestServer> {
+  const server = await NatsTestServer.start({ version });
+  await using connected = await ConnectedJetStream.connect(server.url);
+  await connected.jetstream.createStream({ name: KEPT, subjects: ['kept'] });
+  return server;
+}
+
+/** Deletes all streams but the one that stays. */
+export async function deleteStreams(jetstream: JetStreamService): Promise<void> {
+  for await (const name of jetstream.streamNames()) if (name !== KEPT) await jetstream.deleteStream(name);
 }

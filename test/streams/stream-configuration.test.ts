@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, beforeEach } from
 import { UnsupportedServerFeatureError } from '../../lib/errors/index.js';
 import type { JetStreamService, StreamConfig } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedJetStream, uniqueName } from './connected-jetstream.js';
+import { ConnectedJetStream, uniqueName, startServer, deleteStreams } from './connected-jetstream.js';
 
 let streamName = '';
 let origin = '';
@@ -19,7 +19,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
   let jetstream: JetStreamService;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     connected = await ConnectedJetStream.connect(server.url);
     jetstream = connected.jetstream;
   });
@@ -28,7 +28,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
     await server.stop();
   });
   afterEach(async () => {
-    for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
+    await deleteStreams(jetstream);
   });
 
   it('comes back with every option of 2.9', async () => {
@@ -232,11 +232,13 @@ it('places a stream by cluster and tags', async () => {
 
 it('tells the servers of a replicated stream', async () => {
   await using cluster = await NatsTestServer.cluster(3);
-  await using connected = await ConnectedJetStream.connect(cluster.servers.map(({ url }) => url));
+  await using connected = await ConnectedJetStream.connect(cluster.urls, { timeout: 20_000 });
 
   const stream = await connected.jetstream.createStream({ name: streamName, replicas: 3 });
   await expect
-    .poll(async () => (await stream.info()).cluster?.replicas.every(({ current }) => current))
+    .poll(async () => (await stream.info()).cluster?.replicas.every(({ current }) => current), {
+      timeout: 20_000,
+    })
     .toBe(true);
 
   const names = [

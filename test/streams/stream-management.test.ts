@@ -12,7 +12,14 @@ import {
 } from '../../lib/errors/index.js';
 import type { JetStreamService, StreamConfig } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from './connected-jetstream.js';
+import {
+  collect,
+  ConnectedJetStream,
+  uniqueName,
+  startServer,
+  deleteStreams,
+  KEPT,
+} from './connected-jetstream.js';
 
 let streamName = '';
 
@@ -26,7 +33,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   let jetstream: JetStreamService;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     connected = await ConnectedJetStream.connect(server.url);
     jetstream = connected.jetstream;
   });
@@ -35,7 +42,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     await server.stop();
   });
   afterEach(async () => {
-    for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
+    await deleteStreams(jetstream);
   });
 
   describe('createStream', () => {
@@ -158,8 +165,8 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       await jetstream.createStream({ name, subjects: [`l.${name}`], storage: 'memory' });
 
     const listed = (await collect(jetstream.listStreams())).map(({ config }) => config.name);
-    expect(listed.toSorted()).toEqual(names.toSorted());
-    expect((await collect(jetstream.streamNames())).toSorted()).toEqual(names.toSorted());
+    expect(listed.toSorted()).toEqual([KEPT, ...names].toSorted());
+    expect((await collect(jetstream.streamNames())).toSorted()).toEqual([KEPT, ...names].toSorted());
     expect(await collect(jetstream.streamNames({ subject: 'l.L7' }))).toEqual(['L7']);
     expect(
       (await collect(jetstream.listStreams({ subject: 'l.L7' }))).map((info) => info.config.name),
@@ -181,7 +188,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     await jetstream.createStream({ name: streamName, storage: 'memory' });
 
     expect(await jetstream.accountInfo()).toMatchObject({
-      streams: 1,
+      streams: 2,
       consumers: 0,
       limits: { maxStreams: -1, maxBytesRequired: false },
       tiers: {},
@@ -192,7 +199,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     await using other = await ConnectedJetStream.connect(server.url, { apiPrefix: '$JS.API' });
     await using lost = await ConnectedJetStream.connect(server.url, { domain: 'nowhere' });
 
-    expect((await other.jetstream.accountInfo()).streams).toBe(0);
+    expect((await other.jetstream.accountInfo()).streams).toBe(1);
     expect(other.jetstream.options.codec.contentType).toBe('application/json');
     expect(await failure(lost.jetstream.accountInfo())).toMatchObject({
       name: 'JetStreamNotEnabledError',

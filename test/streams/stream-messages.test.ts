@@ -10,8 +10,14 @@ import {
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
 import type { JetStreamService, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream, uniqueName } from './connected-jetstream.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import {
+  collect,
+  ConnectedJetStream,
+  uniqueName,
+  startServer,
+  deleteStreams,
+} from './connected-jetstream.js';
 
 let streamName = '';
 
@@ -26,7 +32,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
   let stream: Stream;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     connected = await ConnectedJetStream.connect(server.url);
     jetstream = connected.jetstream;
   });
@@ -38,7 +44,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], storage: 'memory' });
   });
   afterEach(async () => {
-    for await (const name of jetstream.streamNames()) await jetstream.deleteStream(name);
+    await deleteStreams(jetstream);
   });
 
   describe('info', () => {

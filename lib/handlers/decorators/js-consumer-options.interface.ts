@@ -1,5 +1,6 @@
 import type { Codec } from '../../codecs/index.js';
 import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
+import type { IdempotenceOptions } from '../idempotence/index.js';
 import type { AckMode, RetryOptions } from '../settlement/index.js';
 import type { StandardSchema } from './standard-schema.js';
 
@@ -75,6 +76,8 @@ interface CommonOptions extends HandlerDefaults {
   readonly schema?: StandardSchema;
   /** Decodes all payloads, whatever their `Content-Type` header says. Default: that header's, else the module's. */
   readonly codec?: Codec;
+  /** Runs the handler once a key, whichever instance gets the message. Needs `durable` or `name`. Default: not. */
+  readonly idempotent?: IdempotenceOptions;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string;
 }
@@ -132,6 +135,7 @@ export interface OrderedJsConsumerOptions
   readonly ackMode?: undefined;
   readonly durable?: undefined;
   readonly name?: undefined;
+  readonly idempotent?: undefined;
   readonly orderBy?: undefined;
   readonly batch?: undefined;
   readonly ackPolicy?: undefined;

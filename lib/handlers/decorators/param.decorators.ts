@@ -1,14 +1,19 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { JetStreamMessage, MessageMetadata } from '../../jetstream/index.js';
 import type { JetStreamContext } from '../context/index.js';
+
+/** A decorator of parameters that takes what to pick, and pipes. Declared here, for Nest 11 and 12 type theirs differently. */
+type PickingDecorator<Pick> = (
+  ...pickOrPipes: (Pick | Type<PipeTransform> | PipeTransform)[]
+) => ParameterDecorator;
 
 function messageOf(context: ExecutionContext): JetStreamMessage {
   return context.switchToRpc().getContext<JetStreamContext>().message;
 }
 
 /** The message's headers, or one header's value by its name; `undefined` where there are none. */
-export const JsHeaders = createParamDecorator(
+export const JsHeaders: PickingDecorator<string> = createParamDecorator(
   (name: string | undefined, context: ExecutionContext): MsgHdrs | string | undefined => {
     const { headers } = messageOf(context);
     return name === undefined ? headers : headers?.has(name) ? headers.get(name) : undefined;
@@ -16,7 +21,7 @@ export const JsHeaders = createParamDecorator(
 );
 
 /** The message's subject, or one of its tokens by its position from 0. */
-export const JsSubject = createParamDecorator(
+export const JsSubject: PickingDecorator<number> = createParamDecorator(
   (token: number | undefined, context: ExecutionContext): string | undefined => {
     const { subject } = messageOf(context);
     return token === undefined ? subject : subject.split('.')[token];
@@ -24,11 +29,11 @@ export const JsSubject = createParamDecorator(
 );
 
 /** Stream, consumer, sequences, delivery count and time of the message. */
-export const JsMetadata = createParamDecorator(
+export const JsMetadata: PickingDecorator<never> = createParamDecorator(
   (_: unknown, context: ExecutionContext): MessageMetadata => messageOf(context).metadata,
 );
 
 /** The message itself. */
-export const JsMessage = createParamDecorator((_: unknown, context: ExecutionContext): JetStreamMessage =>
-  messageOf(context),
+export const JsMessage: PickingDecorator<never> = createParamDecorator(
+  (_: unknown, context: ExecutionContext): JetStreamMessage => messageOf(context),
 );

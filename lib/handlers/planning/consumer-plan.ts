@@ -2,6 +2,7 @@ import { handlerName } from '../compile/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../decorators/index.js';
 import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
+import { checkIdempotence } from '../idempotence/index.js';
 import {
   DEFAULT_BACKOFF,
   DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER,
@@ -14,7 +15,7 @@ import { OptionChecks } from './option-checks.js';
 export interface ConsumerSource {
   /** Class and method, or the class of several methods. */
   readonly handler: string;
-  readonly connection: HandlerConnection;
+  readonly connection: Pick<HandlerConnection, 'name' | 'jetstream' | 'provisioning'>;
   readonly stream: string;
   readonly delivery: Delivery;
   /** The most messages that are asked for or held. */
@@ -39,11 +40,17 @@ export interface PlannedMethod {
   readonly policy: Omit<SettlementPolicy, 'consumer'>;
 }
 
-/** A consumer handler with everything decided: what to make on the server, and how to run it. */
-export interface ConsumerPlan extends ConsumerSource {
-  readonly methods: readonly [PlannedMethod, ...PlannedMethod[]];
+/** How a consumer's messages are run and settled, whoever handles them. */
+export interface RunningPlan {
   readonly options: JsConsumerOptions;
   readonly running: RunningOptions;
+  readonly policy: Omit<SettlementPolicy, 'consumer' | 'handler'>;
+}
+
+/** A consumer handler with everything decided: what to make on the server, and how to run it. */
+export interface ConsumerPlan extends ConsumerSource, RunningPlan {
+  readonly connection: HandlerConnection;
+  readonly methods: readonly [PlannedMethod, ...PlannedMethod[]];
 }
 
 const ACK_MODES = ['auto', 'confirmed', 'manual'];
@@ -70,6 +77,7 @@ export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   checks.count('retry.maxDeliver', options.retry?.maxDeliver);
   checks.durations('retry.backoff', options.retry?.backoff);
   checkDelivery(options, checks);
+  if (options.idempotent) checks.problems.push(...checkIdempotence(options.idempotent, options));
   return checks.problems;
 }
 
@@ -79,17 +87,26 @@ export function planConsumer(
   connection: HandlerConnection,
   options: JsConsumerOptions,
 ): ConsumerPlan {
+  const plan = planRunning(definition.name, connection, options);
+  const [first, ...rest] = definition.methods.map((method): PlannedMethod => ({
+    method,
+    policy: { handler: handlerName(method), ...plan.policy },
+  }));
+  return { ...plan, connection, methods: [first, ...rest] };
+}
+
+/** Decides what to make on the server for a handler, and how to run it. */
+export function planRunning(
+  handler: string,
+  connection: ConsumerSource['connection'],
+  options: JsConsumerOptions,
+): ConsumerSource & RunningPlan {
   const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
   const { ackMode = 'auto', retry = {}, deadLetter = false, maxMessages = DEFAULT_MAX_MESSAGES } = options;
   const limited = options.ordered ? DEFAULT_ATTEMPTS_IN_ORDER : DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER;
   const maxDeliver = retry.maxDeliver ?? (deadLetter || options.ordered ? limited : Infinity);
-  const backoff = retry.backoff ?? DEFAULT_BACKOFF;
-  const [first, ...rest] = definition.methods.map((method): PlannedMethod => ({
-    method,
-    policy: { handler: handlerName(method), stream, ackMode, maxDeliver, backoff, deadLetter },
-  }));
   return {
-    handler: definition.name,
+    handler,
     connection,
     stream,
     delivery: planDelivery(options, filtersOf(options), {
@@ -98,9 +115,9 @@ export function planConsumer(
       maxDeliver: maxDeliver === Infinity ? -1 : maxDeliver,
     }),
     maxMessages: Math.max(maxMessages, concurrency, 2 * (options.batch?.size ?? 0) * concurrency),
-    methods: [first, ...rest],
     options,
     running: { concurrency, maxMessages: Math.max(maxMessages, concurrency), ackWait, maxProcessingTime },
+    policy: { stream, ackMode, maxDeliver, backoff: retry.backoff ?? DEFAULT_BACKOFF, deadLetter },
   };
 }
 

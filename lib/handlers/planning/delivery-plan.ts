@@ -36,6 +36,7 @@ const HANDLER_OPTIONS = [
   'connection',
   'deadLetter',
   'filterSubjects',
+  'idempotent',
   'maxMessages',
   'maxProcessingTime',
   'orderBy',

@@ -12,6 +12,7 @@ import {
   type ObjectWatchDefinition,
   type SubscribeDefinition,
 } from '../discovery/index.js';
+import { checkTargets, getPublishTargets } from '../forwarding/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
 import { OptionChecks } from './option-checks.js';
@@ -68,6 +69,7 @@ export class HandlerPlanner {
       ({ objectStore }, bucket) => objectStore.open(bucket),
       'objectStores',
     );
+    await this.checkClaimBuckets(consumers);
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
     return { consumers, kvWatches, objectWatches, subscriptions, events: findings.events };
   }
@@ -85,6 +87,7 @@ export class HandlerPlanner {
     const options = withFilters(withDefaults(own, connection.defaults), definition, connection);
     const mistakes = [...checkConsumer(options), ...checkRoutes(definition)];
     this.report(definition.name, mistakes);
+    this.checkTargets(definition, options);
     return mistakes.length > 0 ? undefined : planConsumer(definition, connection, options);
   }
 
@@ -180,6 +183,31 @@ export class HandlerPlanner {
         if (found === undefined || found.some((subject) => subjectsOverlap(subject, filter))) continue;
         this.report(plan.handler, [
           `stream "${plan.stream}" has no subject that "${filter}" could match; it listens on ${found.join(', ')}`,
+        ]);
+      }
+    }
+  }
+
+  private checkTargets({ methods }: ConsumerDefinition, options: JsConsumerOptions): void {
+    for (const method of methods) {
+      const filters = method.patterns.length > 0 ? method.patterns : filtersOf(options);
+      const targets = getPublishTargets(method.callback);
+      this.report(handlerName(method), checkTargets(targets, filters, [...this.connections.keys()], options));
+    }
+  }
+
+  /** A bucket that remembers keys is made later where it is missing, but not where nothing is to be made. */
+  private async checkClaimBuckets(plans: readonly ConsumerPlan[]): Promise<void> {
+    const unmade = plans.filter(({ connection }) => connection.provisioning !== 'ensure');
+    for (const { handler, connection, options } of unmade) {
+      if (!options.idempotent) continue;
+      const { bucket } = options.idempotent;
+      try {
+        await connection.keyValue.open(bucket);
+      } catch (error) {
+        if (!(error instanceof BucketNotFoundError)) throw error;
+        this.report(handler, [
+          `there is no bucket "${bucket}" for idempotent: create it, or set provisioning: "ensure"`,
         ]);
       }
     }

@@ -1,5 +1,13 @@
-export type { ConsumerPlan, ConsumerSource, PlannedMethod, RunningOptions } from './consumer-plan.js';
+export { checkConsumer, planRunning } from './consumer-plan.js';
+export type {
+  ConsumerPlan,
+  ConsumerSource,
+  PlannedMethod,
+  RunningOptions,
+  RunningPlan,
+} from './consumer-plan.js';
 export { keyOf, pushConfig, type Delivery, type KeyOf, type PullInGroup } from './delivery-plan.js';
 export * from './handler-planner.js';
+export { OptionChecks } from './option-checks.js';
 export { SubjectRouter } from './subject-router.js';
 export { OptionsResolver } from './options-resolver.js';

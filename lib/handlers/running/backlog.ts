@@ -6,8 +6,8 @@ export interface Backlog {
   readonly size: number;
   /** Whether one of them may be started. */
   readonly ready: boolean;
-  /** Takes a message that just arrived for a start at once; false where it has to wait. */
-  admit(message: JetStreamMessage): boolean;
+  /** Takes a message that just arrived: true where it is to be started at once, false where it was kept to wait. */
+  offer(message: JetStreamMessage): boolean;
   /** Keeps a message until it may be started. */
   add(message: JetStreamMessage): void;
   /** The next message to start, where there is one that may be. */
@@ -32,8 +32,10 @@ export class InOrderBacklog implements Backlog {
     return this.waiting.size > 0;
   }
 
-  admit(): boolean {
-    return this.waiting.size === 0;
+  offer(message: JetStreamMessage): boolean {
+    if (this.waiting.size === 0) return true;
+    this.waiting.push(message);
+    return false;
   }
 
   add(message: JetStreamMessage): void {

@@ -91,12 +91,14 @@ export class ConsumerRunner implements MessageRunner {
     message.arrivedAt = this.keepAlive.ticks;
     const slot = this.free.pop();
     if (slot === undefined) return this.backlog.add(message);
-    if (this.gates.length === 0 && this.backlog.admit(message)) {
-      if (slot.run(message)) this.release(slot);
-      return;
+    if (this.gates.length > 0) {
+      this.backlog.add(message);
+      this.startNext(slot);
+    } else if (!this.backlog.offer(message)) {
+      this.free.push(slot);
+    } else if (slot.run(message)) {
+      this.release(slot);
     }
-    this.backlog.add(message);
-    this.startNext(slot);
   }
 
   window(): number {

@@ -31,11 +31,13 @@ export class KeyedBacklog implements Backlog {
     return this.readyLanes.size > 0;
   }
 
-  admit(message: JetStreamMessage): boolean {
-    // Lanes that are ready came before it.
-    if (this.readyLanes.size > 0) return false;
+  offer(message: JetStreamMessage): boolean {
     const key = this.keyOf(message);
-    if (this.lanes.has(key)) return false;
+    // Lanes that are ready came before it.
+    if (this.readyLanes.size > 0 || this.lanes.has(key)) {
+      this.wait(key, message);
+      return false;
+    }
     const lane = new Lane(key);
     this.lanes.set(key, lane);
     this.started.set(message, lane);
@@ -43,15 +45,7 @@ export class KeyedBacklog implements Backlog {
   }
 
   add(message: JetStreamMessage): void {
-    const key = this.keyOf(message);
-    let lane = this.lanes.get(key);
-    if (lane === undefined) {
-      lane = new Lane(key);
-      this.lanes.set(key, lane);
-      this.readyLanes.push(lane);
-    }
-    lane.waiting.push(message);
-    this.waiting++;
+    this.wait(this.keyOf(message), message);
   }
 
   take(): JetStreamMessage | undefined {
@@ -81,5 +75,16 @@ export class KeyedBacklog implements Backlog {
     this.readyLanes.clear();
     this.waiting = 0;
     return all;
+  }
+
+  private wait(key: string, message: JetStreamMessage): void {
+    let lane = this.lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane(key);
+      this.lanes.set(key, lane);
+      this.readyLanes.push(lane);
+    }
+    lane.waiting.push(message);
+    this.waiting++;
   }
 }

@@ -1,7 +1,13 @@
 import type { CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
-import { keyOf, SubjectRouter, type ConsumerPlan, type PlannedMethod } from '../planning/index.js';
+import {
+  keyOf,
+  SubjectRouter,
+  type ConsumerPlan,
+  type PlannedMethod,
+  type RunningPlan,
+} from '../planning/index.js';
 import { TerminateMessage, type AckInterceptor, type SettlementPolicy } from '../settlement/index.js';
 import { InOrderBacklog } from './backlog.js';
 import { BatchRunner } from './batch-runner.js';
@@ -22,6 +28,33 @@ export type WrapHandler = (
   policy: SettlementPolicy,
 ) => CompiledHandler<JetStreamMessage>;
 
+/** Makes what runs messages one by one, as a handler's options say. */
+export function createRunner(
+  { options, running }: Pick<RunningPlan, 'options' | 'running'>,
+  handling: MessageHandling,
+  onCircuit: OnCircuit,
+): MessageRunner {
+  const { orderBy } = options;
+  const backlog = orderBy === undefined ? new InOrderBacklog() : new KeyedBacklog(keyOf(orderBy));
+  const gates: StartGate[] = [];
+  const runner = new ConsumerRunner(handling, running, backlog, gates);
+  const wake = (): void => runner.wake();
+  if (options.rateLimit) gates.push(new RateLimitGate(options.rateLimit, wake));
+  if (options.circuitBreaker) {
+    gates.push(
+      new CircuitBreakerGate(options.circuitBreaker, {
+        onOpen: () => onCircuit(true),
+        onTry: wake,
+        onClose: () => {
+          onCircuit(false);
+          wake();
+        },
+      }),
+    );
+  }
+  return runner;
+}
+
 /** Makes what runs a planned handler's methods. */
 export class MessageRunnerFactory {
   constructor(
@@ -31,27 +64,9 @@ export class MessageRunnerFactory {
   ) {}
 
   create(plan: ConsumerPlan, consumer: string, onCircuit: OnCircuit): MessageRunner {
-    const { options, running } = plan;
+    const { options } = plan;
     if (options.batch) return this.batches(plan, consumer, options.batch);
-    const { orderBy } = options;
-    const backlog = orderBy === undefined ? new InOrderBacklog() : new KeyedBacklog(keyOf(orderBy));
-    const gates: StartGate[] = [];
-    const runner = new ConsumerRunner(this.handling(plan, consumer), running, backlog, gates);
-    const wake = (): void => runner.wake();
-    if (options.rateLimit) gates.push(new RateLimitGate(options.rateLimit, wake));
-    if (options.circuitBreaker) {
-      gates.push(
-        new CircuitBreakerGate(options.circuitBreaker, {
-          onOpen: () => onCircuit(true),
-          onTry: wake,
-          onClose: () => {
-            onCircuit(false);
-            wake();
-          },
-        }),
-      );
-    }
-    return runner;
+    return createRunner(plan, this.handling(plan, consumer), onCircuit);
   }
 
   private handling(plan: ConsumerPlan, consumer: string): MessageHandling {

@@ -1,7 +1,23 @@
-import { JetStreamError } from '../../errors/index.js';
+import { RpcException } from '@nestjs/microservices';
+
+/**
+ * An error that says what is to become of a message. Nest's own exception filters answer for whatever a handler of
+ * `@EventPattern` throws, and pass on the content of an `RpcException` alone: this one's content is itself.
+ */
+abstract class SettlementError extends RpcException {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message);
+    this.name = new.target.name;
+    if (options && 'cause' in options) this.cause = options.cause;
+  }
+
+  override getError(): this {
+    return this;
+  }
+}
 
 /** Thrown by a handler to have its message again, whatever its retry policy says. */
-export class RetryMessage extends JetStreamError {
+export class RetryMessage extends SettlementError {
   constructor(
     /** After how many milliseconds; at once where left out. */
     readonly delay?: number,
@@ -12,7 +28,7 @@ export class RetryMessage extends JetStreamError {
 }
 
 /** Thrown by a handler when no retry can help: the message is terminated, and kept as a dead letter where one is set. */
-export class TerminateMessage extends JetStreamError {
+export class TerminateMessage extends SettlementError {
   constructor(
     /** Why, for the server's advisory and the dead letter. */
     readonly reason: string,
@@ -23,4 +39,4 @@ export class TerminateMessage extends JetStreamError {
 }
 
 /** The payload cannot be decoded or did not pass validation: no retry can mend it. */
-export class InvalidPayloadError extends JetStreamError {}
+export class InvalidPayloadError extends SettlementError {}

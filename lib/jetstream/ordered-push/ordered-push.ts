@@ -49,7 +49,10 @@ export class OrderedPush {
   private early: Msg[] | undefined;
   /** When the stream was created, as far as is known. */
   private created: number | undefined;
-  private streamSequence = 0;
+  /** The last sequence that was delivered, or was not to be; `undefined` while only the server knows. */
+  private streamSequence: number | undefined;
+  /** The stream is known to have reached that sequence. */
+  private reached = 0;
   private consumerSequence = 0;
   /** Counts the resets without a delivery since. */
   private attempts = 0;
@@ -88,7 +91,7 @@ export class OrderedPush {
     });
     this.monitor = setInterval(() => this.checkSilence(), config.heartbeat ?? DEFAULT_HEARTBEAT).unref();
     try {
-      await this.create(config.start);
+      await this.create(await this.firstStart());
     } catch (error) {
       this.stop();
       throw error;
@@ -136,7 +139,7 @@ export class OrderedPush {
       callback: (error, msg) => this.receive(error, msg, consumer),
     });
     const filter = config.filterSubjects?.length === 1 ? `.${config.filterSubjects[0]}` : '';
-    const { num_pending: pending, delivered } = await api.call<ConsumerInfo>(
+    const info = await api.call<ConsumerInfo>(
       `CONSUMER.CREATE.${config.stream}.${consumer}${filter}`,
       {
         stream_name: config.stream,
@@ -145,9 +148,9 @@ export class OrderedPush {
       { stream: config.stream, consumer },
     );
     if (this.stopped || this.consumer !== consumer) return;
-    if (!isLastPerSubject(start)) this.streamSequence = delivered.stream_seq;
     this.started = true;
-    this.owner.onStart?.({ pending, restarted });
+    // The server may have begun to deliver before it answered.
+    this.owner.onStart?.({ pending: info.num_pending + info.delivered.consumer_seq, restarted });
     this.deliverEarly();
   }
 
@@ -167,6 +170,7 @@ export class OrderedPush {
     if (position.consumerSequence !== this.consumerSequence + 1) return this.reset('gap');
     this.consumerSequence = position.consumerSequence;
     this.streamSequence = position.streamSequence;
+    this.reached = position.streamSequence;
     this.attempts = 0;
     try {
       this.owner.onMessage(new JetStreamMessage(msg, this.api.requests), position.streamSequence);
@@ -231,8 +235,8 @@ export class OrderedPush {
     try {
       const restarted = await this.streamWasMadeAnew();
       if (this.stopped || run !== this.runs) return;
-      if (restarted) this.streamSequence = 0;
-      await this.create(this.nextStart(restarted), restarted);
+      if (restarted) this.beginAnew();
+      await this.create(this.nextStart(), restarted);
     } catch (error) {
       if (this.stopped || run !== this.runs) return;
       if (isFinal(error)) return this.fail(error);
@@ -242,21 +246,42 @@ export class OrderedPush {
     }
   }
 
+  /** What is new is told from what is not by sequence, so that nothing gets lost where the first reset comes early. */
+  private async firstStart(): Promise<OrderedPushStart | undefined> {
+    const { start } = this.config;
+    if (start === undefined) this.streamSequence = 0;
+    else if ('startSequence' in start) this.streamSequence = start.startSequence - 1;
+    else if (start.policy === 'all') this.streamSequence = 0;
+    else if (start.policy === 'new')
+      this.streamSequence = this.reached = (await this.streamInfo()).state.last_seq;
+    return this.nextStart();
+  }
+
+  private nextStart(): OrderedPushStart | undefined {
+    return this.streamSequence === undefined ? this.config.start : { startSequence: this.streamSequence + 1 };
+  }
+
   /** Whether the stream ends before the last message delivered, or is another one of the same name. */
   private async streamWasMadeAnew(): Promise<boolean> {
-    const { stream } = this.config;
-    const info = await this.api.call<StreamInfo>(`STREAM.INFO.${stream}`, undefined, { stream });
+    const info = await this.streamInfo();
     const created = Date.parse(info.created);
     const other = this.created !== undefined && this.created !== created;
     if (other) this.created = created;
-    return this.streamSequence > 0 && (other || info.state.last_seq < this.streamSequence);
+    return this.streamSequence !== undefined && (other || info.state.last_seq < this.reached);
   }
 
-  private nextStart(restarted: boolean): OrderedPushStart | undefined {
+  /** All that a new stream holds is new, but of each subject only the last message may be wanted. */
+  private beginAnew(): void {
     const { start } = this.config;
-    if (this.streamSequence > 0) return { startSequence: this.streamSequence + 1 };
-    // All that a new stream holds is new, but of each subject only the last message may be wanted.
-    return restarted && !isLastPerSubject(start) ? { policy: 'all' } : start;
+    const isLast =
+      start && 'policy' in start && (start.policy === 'last' || start.policy === 'last_per_subject');
+    this.streamSequence = isLast ? undefined : 0;
+    this.reached = 0;
+  }
+
+  private streamInfo(): Promise<StreamInfo> {
+    const { stream } = this.config;
+    return this.api.call<StreamInfo>(`STREAM.INFO.${stream}`, undefined, { stream });
   }
 
   private goOnLater(): void {
@@ -292,15 +317,11 @@ interface StreamInfo {
 
 interface ConsumerInfo {
   readonly num_pending: number;
-  readonly delivered: { readonly stream_seq: number };
+  readonly delivered: { readonly consumer_seq: number };
 }
 
 function inboxPrefix(nc: NatsConnection): string | undefined {
   return (nc as { readonly options?: { readonly inboxPrefix?: string } }).options?.inboxPrefix;
-}
-
-function isLastPerSubject(start: OrderedPushStart | undefined): boolean {
-  return start !== undefined && 'policy' in start && start.policy === 'last_per_subject';
 }
 
 function isFinal(error: unknown): error is Error {

@@ -4,7 +4,7 @@ import {
   ConnectionClosedError,
   ConsumerDeletedError,
   NoHeartbeatError,
-  PullRequestRejectedError,
+  toPullError,
 } from '../../errors/index.js';
 import { createInboxOf, type Requests } from '../../requests/index.js';
 import { JetStreamMessage } from '../message/index.js';
@@ -67,13 +67,15 @@ export class PullLoop {
   private requested = 0;
   private requestedBytes = 0;
   private held = 0;
+  /** Whether a message has come since the last pull: else the next one may be larger than `maxBytes`. */
+  private progressed = false;
   private heldBytes = 0;
   private paused = false;
   private connected = true;
   private ended = false;
   private draining = false;
   private silentTicks = 0;
-  private monitor: NodeJS.Timeout | undefined;
+  private readonly monitor: NodeJS.Timeout | undefined;
   private retry: NodeJS.Timeout | undefined;
   private pinId = '';
 
@@ -150,6 +152,7 @@ export class PullLoop {
     const status = pullStatus(msg, this.inbox);
     if (status) return this.receiveStatus(status, msg.subject);
     if (this.requested > 0) this.requested--;
+    this.progressed = true;
     this.held++;
     if (this.options.maxBytes > 0) {
       const size = messageSize(msg);
@@ -191,8 +194,10 @@ export class PullLoop {
     if (words.includes('consumer deleted'))
       return this.end(new ConsumerDeletedError(this.stream, this.consumer));
     if (words.includes('push based')) return this.end(this.rejected(status));
-    if (words.includes('batch completed') || words.includes('message size exceeds maxbytes'))
+    if (words.includes('batch completed')) return this.pullIfDue();
+    if (words.includes('message size exceeds maxbytes') && (this.held > 0 || this.progressed)) {
       return this.pullIfDue();
+    }
     this.owner.onError(this.rejected(status));
     if (words.includes('leadership change')) return this.restart();
     // Over a limit of the consumer, or a server that shuts down: asking again at once would be refused again.
@@ -219,6 +224,7 @@ export class PullLoop {
   }
 
   private pull(batch: number, maxBytes: number): void {
+    this.progressed = false;
     const { expiry, heartbeat, group, minPending, minAckPending, priority } = this.options;
     const request = {
       batch,
@@ -259,8 +265,8 @@ export class PullLoop {
     this.restart();
   }
 
-  private rejected({ code, description }: PullStatus): PullRequestRejectedError {
-    return new PullRequestRejectedError(this.stream, this.consumer, code, description);
+  private rejected({ code, description }: PullStatus): Error {
+    return toPullError(this.stream, this.consumer, code, description);
   }
 
   private end(error: Error | undefined): void {

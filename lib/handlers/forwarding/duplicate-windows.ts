@@ -1,0 +1,58 @@
+import { Logger } from '@nestjs/common';
+import type { SettlementPolicy } from '../settlement/index.js';
+import type { ResultTarget } from './result-target.js';
+
+const logger = new Logger('PublishTo');
+
+/**
+ * Warns where a target's stream forgets message ids while a message may still be retried: its results could be
+ * published twice. Never throws: what cannot be known, for want of permissions say, is left at that.
+ */
+export async function warnOfShortWindows(
+  targets: readonly ResultTarget[],
+  policy: SettlementPolicy,
+  ackWait: number,
+): Promise<void> {
+  const span = retrySpan(policy, ackWait);
+  for (const { filter, jetstream } of targets) {
+    if (filter === undefined) continue;
+    try {
+      let known = false;
+      for await (const { config } of jetstream.listStreams({ subject: filter })) {
+        known = true;
+        const { name, duplicateWindow = Infinity } = config;
+        if (duplicateWindow < span) {
+          logger.warn(
+            `${policy.handler}: stream "${name}" remembers message ids for ${duplicateWindow} ms, but a ` +
+              `message may be retried for ${span} ms: a result could be published to "${filter}" twice. Raise the ` +
+              `stream's duplicateWindow, or lower ackWait or retry`,
+          );
+        }
+      }
+      if (!known) {
+        logger.warn(
+          `${policy.handler}: no stream of this account listens on "${filter}": results cannot be published until one does`,
+        );
+      }
+    } catch (error) {
+      logger.debug(
+        `${policy.handler}: the streams of "${filter}" are not known: ${(error as Error).message}`,
+      );
+    }
+  }
+}
+
+/**
+ * How long after its first delivery a message may be delivered for the last time, in milliseconds, where each delivery
+ * fails or ends with its process. Of retries without end, only the longest pause counts.
+ */
+export function retrySpan(
+  { maxDeliver, backoff }: Pick<SettlementPolicy, 'maxDeliver' | 'backoff'>,
+  ackWait: number,
+): number {
+  const pauses = backoff.map((pause) => Math.max(pause, ackWait));
+  if (maxDeliver === Infinity) return Math.max(ackWait, ...pauses);
+  const counted = pauses.slice(0, maxDeliver - 1);
+  const last = pauses.at(-1) ?? ackWait;
+  return counted.reduce((sum, pause) => sum + pause, (maxDeliver - 1 - counted.length) * last);
+}

@@ -1,0 +1,84 @@
+import type { Observable } from 'rxjs';
+import type { Codec } from '../../codecs/index.js';
+import type { JetStreamMessage, PublishHeaders } from '../../jetstream/index.js';
+
+/**
+ * Where results go: a subject; a subject with tokens of the handled message's one, counted from 0 (`orders.{1}.billed`);
+ * or a function of the result and the message.
+ */
+export type PublishSubject<Result = unknown> =
+  string | ((result: Result, message: JetStreamMessage) => string);
+
+/** Options of {@link PublishTo}. */
+export interface PublishToOptions<Result = unknown> {
+  /** Headers of what is published, or a function that makes them. Default: none but the message id. */
+  readonly headers?:
+    PublishHeaders | ((result: Result, message: JetStreamMessage) => PublishHeaders | undefined);
+  /** Makes the payload, and is named in the `Content-Type` header. Default: the codec of the module. */
+  readonly codec?: Codec;
+  /** The name of the connection to publish on. Default: the one that the handler consumes on. */
+  readonly connection?: string;
+}
+
+/** What a handler returns that publishes `Result`s: one, several (each is published), or none. */
+export type PublishedResult<Result> =
+  Results<Result> | PromiseLike<Results<Result>> | Observable<Result | undefined>;
+
+type Results<Result> =
+  Result | Iterable<Result | undefined> | AsyncIterable<Result | undefined> | undefined | void;
+
+/** A decorator of methods that return `Result`s. */
+export type PublishToDecorator<Result> = <
+  Method extends (...args: never[]) => PublishedResult<Result> | Observable<Result>,
+>(
+  target: object,
+  method: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method>,
+) => void;
+
+/** What {@link PublishTo} says of a method. */
+export interface PublishToMetadata {
+  readonly subject: PublishSubject<never>;
+  readonly options: PublishToOptions<never>;
+}
+
+const TARGETS = 'nestjs-nats-jetstream:publish-to';
+
+/**
+ * Publishes what a handler of messages returns, before its message is acknowledged: a value, or each value of an
+ * iterable (an array, a generator), async iterable or observable, one after another. `undefined` publishes nothing.
+ *
+ * Every value gets a message id made of stream, consumer and sequence of the handled message, and of its place among
+ * the values: where the message is delivered again, the target stream does not store what it has already. That holds
+ * for as long as the target stream remembers ids, its `duplicateWindow`.
+ *
+ * Where a value cannot be published the handler has failed, and its message is retried. What interceptors make of the
+ * result is what is published. Several decorators publish to several subjects.
+ *
+ * A string is published as text, a `Uint8Array` as it is, everything else through the codec. An array is published item
+ * by item: return `[array]` for one message that holds it.
+ *
+ * @example
+ * ```ts
+ * @JsConsumer({ stream: 'ORDERS', durable: 'billing', filterSubjects: 'orders.*.placed' })
+ * @PublishTo('invoices.{1}')
+ * async bill(@Payload() order: Order): Promise<Invoice> {}
+ * ```
+ */
+export function PublishTo<Result = unknown>(
+  subject: PublishSubject<Result>,
+  options: PublishToOptions<Result> = {},
+): PublishToDecorator<Result> {
+  return (_target, _method, descriptor) => {
+    const callback: unknown = descriptor.value;
+    if (typeof callback !== 'function') return;
+    const metadata: PublishToMetadata = { subject, options };
+    // Decorators apply from the last to the first; the list reads from the first to the last.
+    Reflect.defineMetadata(TARGETS, [metadata, ...getPublishTargets(callback)], callback);
+  };
+}
+
+/** What {@link PublishTo} says of a method, from the first decorator to the last. */
+export function getPublishTargets(callback: object): readonly PublishToMetadata[] {
+  return (Reflect.getOwnMetadata(TARGETS, callback) as PublishToMetadata[] | undefined) ?? [];
+}

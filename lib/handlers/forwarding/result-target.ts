@@ -1,0 +1,39 @@
+import type { Codec } from '../../codecs/index.js';
+import type { JetStreamMessage, JetStreamService, PublishHeaders } from '../../jetstream/index.js';
+import type { PublishToMetadata } from './publish-to.decorator.js';
+import { compileTemplate, templateFilter } from './subject-template.js';
+
+/** Where the results of one handler go. */
+export class ResultTarget {
+  /** The subjects that results may go to, as a filter; `undefined` where a function decides. */
+  readonly filter: string | undefined;
+  private readonly subjectOf: (result: unknown, message: JetStreamMessage) => string;
+  private readonly headersOf: (result: unknown, message: JetStreamMessage) => PublishHeaders | undefined;
+  private readonly codec: Codec | undefined;
+
+  constructor(
+    { subject, options }: PublishToMetadata,
+    /** The connection to publish on. */
+    readonly jetstream: JetStreamService,
+  ) {
+    const { headers } = options;
+    if (typeof subject === 'string') {
+      const fill = compileTemplate(subject);
+      this.subjectOf = (_, message) => fill(message.subject);
+      this.filter = templateFilter(subject);
+    } else {
+      this.subjectOf = subject as typeof this.subjectOf;
+    }
+    this.headersOf = typeof headers === 'function' ? (headers as typeof this.headersOf) : () => headers;
+    this.codec = options.codec;
+  }
+
+  /** Publishes a result of a message; resolves when a stream has it. */
+  async publish(result: unknown, message: JetStreamMessage, messageId: string): Promise<void> {
+    await this.jetstream.publish(this.subjectOf(result, message), result, {
+      messageId,
+      headers: this.headersOf(result, message),
+      codec: this.codec,
+    });
+  }
+}

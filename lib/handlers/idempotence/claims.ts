@@ -1,0 +1,187 @@
+import { Logger } from '@nestjs/common';
+import { nuid } from '@nats-io/transport-node';
+import { KeyExistsError, RevisionMismatchError } from '../../errors/index.js';
+import type { ClaimBucket, RunningRecord } from './claim-bucket.js';
+
+/** What became of the wish to run a handler for a key. `left`: for how many milliseconds another's claim holds yet. */
+export type ClaimOutcome =
+  | { readonly state: 'claimed'; readonly claim: Claim }
+  | { readonly state: 'running'; readonly left: number }
+  | { readonly state: 'done' };
+
+/** The right to run a handler for a key, until it is finished or released. */
+export interface Claim {
+  readonly key: string;
+  readonly record: RunningRecord;
+}
+
+interface HeldClaim extends Claim {
+  /** The revision under which the bucket has it, 0 while it has not been granted. */
+  revision: number;
+  writtenAt: number;
+  renewal: Promise<void> | undefined;
+  /** Its last record is on its way. */
+  finishing: boolean;
+  /** The bucket has something else. */
+  lost: boolean;
+}
+
+const DONE: ClaimOutcome = { state: 'done' };
+/** How often in a lease claims are looked at: each is renewed when it is between one and two of these parts old. */
+const TICKS_PER_LEASE = 3;
+
+/**
+ * The claims of one handler in one process.
+ *
+ * A claim is a value that only one can write first, and that its owner renews. One that was not renewed for its lease
+ * may be replaced, by revision, so by one only.
+ */
+export class Claims {
+  private readonly logger = new Logger('Idempotence');
+  private readonly owner = nuid.next();
+  private readonly held = new Map<string, HeldClaim>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly bucket: ClaimBucket,
+    /** In milliseconds. */
+    private readonly lease: number,
+    /** Class and method, for the log. */
+    private readonly handler: string,
+  ) {}
+
+  /** Claims a key for the message of that stream sequence, or tells why not. */
+  async claim(key: string, sequence: number): Promise<ClaimOutcome> {
+    if (this.held.has(key)) return { state: 'running', left: this.lease };
+    const record: RunningRecord = { state: 'running', owner: this.owner, lease: this.lease, sequence };
+    const claim: HeldClaim = {
+      key,
+      record,
+      revision: 0,
+      writtenAt: 0,
+      renewal: undefined,
+      finishing: false,
+      lost: false,
+    };
+    // Before it is granted, so that no other message of this process asks for the same key meanwhile.
+    this.held.set(key, claim);
+    let outcome: ClaimOutcome | undefined;
+    try {
+      outcome = await this.acquire(claim);
+      return outcome;
+    } finally {
+      if (outcome?.state === 'claimed') this.startRenewing();
+      else this.drop(claim);
+    }
+  }
+
+  /** Remembers that a key's handler ran, even where the claim was lost meanwhile. Where it fails, the claim holds on. */
+  async finish({ key, record }: Claim): Promise<void> {
+    const held = this.held.get(key);
+    if (!held) return;
+    held.finishing = true;
+    try {
+      await held.renewal;
+      await this.bucket.remember(key, { state: 'done', sequence: record.sequence });
+      this.drop(held);
+    } finally {
+      held.finishing = false;
+    }
+  }
+
+  /** Makes a key vacant for the next message. Never throws: where it fails, the end of the lease does it. */
+  async release(claim: Claim): Promise<void> {
+    const held = this.held.get(claim.key);
+    if (!held) return;
+    await held.renewal;
+    this.drop(held);
+    if (held.lost) return;
+    try {
+      await this.bucket.vacate(held.key, held.revision);
+    } catch (error) {
+      if (error instanceof RevisionMismatchError) return;
+      this.logger.warn(
+        `${this.handler}: the claim on key "${held.key}" was not released and holds for up to ${this.lease} ms: ` +
+          (error as Error).message,
+      );
+    }
+  }
+
+  private async acquire(claim: HeldClaim): Promise<ClaimOutcome> {
+    const { values } = this.bucket;
+    const { key, record } = claim;
+    // Most keys were never seen.
+    if (await this.write(claim, () => values.update(key, record, 0))) return { state: 'claimed', claim };
+    for (;;) {
+      const entry = await values.get(key, { consistent: true });
+      if (entry?.value.state === 'done') return DONE;
+      if (entry?.value.state === 'running' && entry.value.owner !== this.owner) {
+        const left = entry.value.lease - (await this.bucket.ageOf(entry));
+        if (left > 0) return { state: 'running', left };
+      }
+      // Released or forgotten; or expired; or an own one, whose grant was not heard of.
+      const granted = entry
+        ? await this.write(claim, () => values.update(key, record, entry.revision))
+        : await this.write(claim, () => values.create(key, record));
+      if (granted) return { state: 'claimed', claim };
+      // Somebody else was faster: look again.
+    }
+  }
+
+  /** Writes a claim; false where somebody else has written the key meanwhile. */
+  private async write(claim: HeldClaim, put: () => Promise<number>): Promise<boolean> {
+    const now = performance.now();
+    try {
+      claim.revision = await put();
+      claim.writtenAt = now;
+      return true;
+    } catch (error) {
+      if (error instanceof RevisionMismatchError || error instanceof KeyExistsError) return false;
+      throw error;
+    }
+  }
+
+  private startRenewing(): void {
+    this.timer ??= setInterval(() => this.renewAll(), this.lease / TICKS_PER_LEASE).unref();
+  }
+
+  private drop({ key }: Claim): void {
+    this.held.delete(key);
+    if (this.held.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private renewAll(): void {
+    const before = performance.now() - this.lease / TICKS_PER_LEASE;
+    for (const claim of this.held.values()) {
+      const { revision, writtenAt, renewal, finishing, lost } = claim;
+      if (revision === 0 || lost || finishing || renewal || writtenAt > before) continue;
+      claim.renewal = this.renew(claim).finally(() => (claim.renewal = undefined));
+    }
+  }
+
+  private async renew(claim: HeldClaim): Promise<void> {
+    const { values } = this.bucket;
+    const { key, record } = claim;
+    try {
+      if (await this.write(claim, () => values.update(key, record, claim.revision))) return;
+      const entry = await values.get(key, { consistent: true });
+      if (entry?.value.state === 'running' && entry.value.owner === this.owner) {
+        // An earlier renewal came through, and only its answer did not.
+        claim.revision = entry.revision;
+        return;
+      }
+      claim.lost = true;
+      if (entry?.value.state === 'done') return;
+      this.logger.warn(
+        `${this.handler}: the claim on key "${key}" was not renewed in time, for ${this.lease} ms, and another ` +
+          'instance took it: the handler may run twice. Raise idempotent.lease, or block the event loop less',
+      );
+    } catch (error) {
+      this.logger.warn(
+        `${this.handler}: the claim on key "${key}" was not renewed: ${(error as Error).message}`,
+      );
+    }
+  }
+}

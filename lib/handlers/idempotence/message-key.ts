@@ -1,0 +1,56 @@
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { InvalidPayloadError } from '../settlement/index.js';
+import type { IdempotenceOptions } from './idempotence-options.interface.js';
+
+const MESSAGE_ID = 'Nats-Msg-Id';
+const LONGEST_TOKEN = 200;
+
+/** Gives a message's key. */
+export type MessageKey = (message: JetStreamMessage) => string | Promise<string>;
+
+/**
+ * Makes the function that gives a message's key.
+ *
+ * It throws {@link InvalidPayloadError} where a message has none: no retry can mend that.
+ *
+ * @param payloadOf decodes a message's payload, to a promise where that takes its time; called only where the key is
+ *   made of it
+ */
+export function messageKey(
+  { key }: Pick<IdempotenceOptions, 'key'>,
+  payloadOf: (message: JetStreamMessage) => unknown,
+): MessageKey {
+  if (key === undefined) {
+    return (message) => headerOf(message, MESSAGE_ID) ?? String(message.metadata.streamSequence);
+  }
+  if (typeof key === 'string') {
+    return (message) => {
+      const value = headerOf(message, key);
+      if (value !== undefined) return value;
+      throw new InvalidPayloadError(`there is no header "${key}", which is the idempotence key`);
+    };
+  }
+  return async (message) => {
+    const value: unknown = key(await payloadOf(message), message);
+    if (typeof value === 'string' && value !== '') return value;
+    throw new InvalidPayloadError(
+      `the idempotence key must be a string that is not empty; it is ${JSON.stringify(value)}`,
+    );
+  };
+}
+
+/**
+ * One token of a bucket's key for any text: what a token cannot have is written as `=` and the hexadecimal digits of
+ * its UTF-8, and what would become too long as a hash.
+ */
+export function keyToken(text: string): string {
+  const token = text.replace(/[^\w-]/gu, (character) => `=${Buffer.from(character).toString('hex')}`);
+  if (token.length <= LONGEST_TOKEN) return token;
+  return `==${createHash('sha256').update(text).digest('base64url')}`;
+}
+
+function headerOf({ headers }: JetStreamMessage, name: string): string | undefined {
+  return headers?.get(name) || undefined;
+}

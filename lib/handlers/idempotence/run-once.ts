@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { pendingResult, type CompiledHandler } from '../compile/index.js';
+import type { SettlementPolicy } from '../settlement/index.js';
+import type { ClaimBucket } from './claim-bucket.js';
+import { Claims, type Claim } from './claims.js';
+import { keyToken, type MessageKey } from './message-key.js';
+
+/** How a handler is run once a key. */
+export interface RunOnceOptions {
+  readonly keyOf: MessageKey;
+  /** After how many milliseconds without renewal another instance may take over. */
+  readonly lease: number;
+  /** Tells the handlers of one consumer apart, where it has several. */
+  readonly route?: string | undefined;
+}
+
+const RETRY = 1_000;
+/** What is given back until a claim expires should not come a moment too early: that would cost it a delivery. */
+const GRACE = 10;
+/** A wait keeps no process alive that has closed its application. */
+const UNREFERENCED = { ref: false };
+
+/**
+ * Stands between a message and its handler: runs the handler only for the first message of a key, in whichever process.
+ *
+ * It claims the key, runs the handler, and remembers that the key is done. A message whose key is done ends well without
+ * the handler. One whose key is running elsewhere is given back until the other's claim would expire; in its last
+ * delivery it waits instead. Where the handler fails, so does the message, and the key is vacant again.
+ */
+export function runOnce(
+  next: CompiledHandler<JetStreamMessage>,
+  { keyOf, lease, route }: RunOnceOptions,
+  bucket: ClaimBucket,
+  policy: SettlementPolicy,
+): CompiledHandler<JetStreamMessage> {
+  const logger = new Logger('Idempotence');
+  const claims = new Claims(bucket, lease, policy.handler);
+  const scope = [policy.stream, policy.consumer, ...(route === undefined ? [] : [route])]
+    .map(keyToken)
+    .join('.');
+
+  const run = async (message: JetStreamMessage, claim: Claim): Promise<void> => {
+    try {
+      await pendingResult(next(message));
+    } catch (error) {
+      await claims.release(claim);
+      throw error;
+    }
+    // It has run: nothing but this may end in another run.
+    for (;;) {
+      try {
+        return await claims.finish(claim);
+      } catch (error) {
+        logger.error(
+          `${policy.handler}: key "${claim.key}" is done, but not remembered yet: ${(error as Error).message}`,
+        );
+        await delay(RETRY, undefined, UNREFERENCED);
+        // Abandoned at shutdown meanwhile.
+        if (message.settled) return;
+      }
+    }
+  };
+
+  return async (message) => {
+    const { streamSequence, deliveryCount } = message.metadata;
+    const key = `${scope}.${keyToken(await keyOf(message))}`;
+    for (;;) {
+      const outcome = await claims.claim(key, streamSequence);
+      if (outcome.state === 'claimed') return run(message, outcome.claim);
+      if (outcome.state === 'done') {
+        logger.debug(
+          `${policy.handler}: key "${key}" is done, the message of sequence ${streamSequence} too`,
+        );
+        return;
+      }
+      if (message.settled) return;
+      const wait = outcome.left + GRACE;
+      if (deliveryCount < policy.maxDeliver) return message.nak(wait);
+      await delay(wait, undefined, UNREFERENCED);
+      if (message.settled) return;
+    }
+  };
+}

@@ -1,0 +1,6 @@
+export { CallsInProgress } from './calls-in-progress.js';
+export * from './handler-error.js';
+export * from './listener.js';
+export * from './processing-hooks.js';
+export type { ServingContext } from './served-call.js';
+export * from './answers.js';

@@ -1,0 +1,80 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { JetStreamRequestContext } from '../context/index.js';
+import type { CallPacket, PacketReader } from '../packets/index.js';
+import { errorText } from './handler-error.js';
+import { within, type ProcessingHooks } from './processing-hooks.js';
+import { ServedCall, type ServingContext } from './served-call.js';
+
+/** What is listened to on core NATS: requests, and events that no stream keeps. */
+export interface ListenerPlan {
+  /** The subject; wildcards allowed. */
+  readonly pattern: string;
+  /** The group in which instances share the messages; without it each gets all. */
+  readonly queue: string | undefined;
+  /** The handler that a message is for, by its subject. */
+  readonly handlerOf: (subject: string) => MessageHandler;
+}
+
+/** Listens to one pattern and has its handlers answer. */
+export class Listener {
+  private subscription: Subscription | undefined;
+
+  constructor(
+    private readonly plan: ListenerPlan,
+    private readonly serving: ServingContext,
+    private readonly reader: PacketReader,
+    private readonly hooks: ProcessingHooks | undefined,
+  ) {}
+
+  start(): void {
+    const { pattern, queue } = this.plan;
+    this.subscription = this.serving.connection.nc.subscribe(pattern, {
+      queue,
+      callback: (error, message) => {
+        if (error) this.serving.onError(`Cannot listen on "${pattern}": ${error.message}`);
+        else this.receive(message);
+      },
+    });
+  }
+
+  /** Takes nothing more; what has been delivered is still handled. */
+  async stop(): Promise<void> {
+    if (this.subscription && !this.subscription.isClosed()) await this.subscription.drain();
+  }
+
+  /** Runs inside the client's parser, which does not survive what is thrown here. */
+  private receive(message: Msg): void {
+    let packet: CallPacket;
+    try {
+      packet = this.reader.read(message.data, message.subject);
+    } catch (error) {
+      return this.refuse(message, error);
+    }
+    try {
+      this.handle(message, packet);
+    } catch (error) {
+      this.serving.onError(`A message on "${message.subject}" was not handled: ${errorText(error)}`);
+    }
+  }
+
+  private handle(message: Msg, packet: CallPacket): void {
+    const { hooks } = this;
+    const handler = this.plan.handlerOf(message.subject);
+    const context = new JetStreamRequestContext(message, packet);
+    const onEnd = hooks && (() => hooks.end(hooks.transportId, context));
+    const call = new ServedCall(this.serving, message, packet.id, context, onEnd);
+    const run = (): Promise<unknown> => handler(packet.data, context);
+    const result = hooks ? within(hooks, context, run) : run();
+    result.then(call.settle, call.fail);
+  }
+
+  /** What cannot be read has no number: whoever waits for an answer gets one that Nest's clients take all the same. */
+  private refuse(message: Msg, error: unknown): void {
+    const problem = `The packet is not ${this.serving.codec.contentType}: ${errorText(error)}`;
+    this.serving.onError(`A message on "${message.subject}" is not handled. ${problem}`);
+    if (!message.reply) return;
+    const packet = { err: { status: 'error', message: problem }, isDisposed: true };
+    this.serving.connection.outbox.respond(message, this.serving.codec.encode(packet));
+  }
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { callbackify } from 'node:util';
+import { nuid } from '@nats-io/transport-node';
+import { ObjectNotFoundError } from '../errors/index.js';
+import type { ObjectInfo, ObjectMeta, ObjectStore } from '../object-store/index.js';
+
+/** A file of a multipart request, before it is stored; what multer tells of it. */
+export interface IncomingFile {
+  /** The name of the form's field. */
+  readonly fieldname: string;
+  /** The name that the client gives. Not to be trusted. */
+  readonly originalname: string;
+  /** The media type that the client gives. Not to be trusted. */
+  readonly mimetype: string;
+  readonly stream: Readable;
+}
+
+/** What multer adds to a file that is stored; `@UploadedFile()` gives it together with the rest. */
+export interface StoredFile {
+  /** The description of the object. */
+  readonly object: ObjectInfo;
+  /** The name of the object. */
+  readonly filename: string;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** Options of {@link ObjectStoreStorage}. */
+export interface ObjectStoreStorageOptions {
+  /**
+   * Describes the object that a file becomes. Default: a name that is unique, the client's name as description, and its
+   * media type as `Content-Type` header. An object of the same name is replaced: take care with names that clients
+   * choose.
+   */
+  readonly describe?: (
+    request: IncomingMessage,
+    file: IncomingFile,
+  ) => string | ObjectMeta | Promise<string | ObjectMeta>;
+  /** How long the store may take nothing at all before the upload fails, in milliseconds. Default 30,000. */
+  readonly stallTimeout?: number;
+}
+
+/**
+ * A storage engine for multer, and so for Nest's `FileInterceptor`: what clients upload goes into an object store as it
+ * comes, without being held in memory or on disk. An upload that fails, is broken off or exceeds multer's limits leaves
+ * no content behind.
+ *
+ * @example
+ * ```ts
+ * MulterModule.registerAsync({
+ *   imports: [JetStreamModule.forFeature({ objectStores: [{ bucket: 'documents' }] })],
+ *   inject: [getObjectStoreToken('documents')],
+ *   useFactory: (store: ObjectStore) => ({ storage: new ObjectStoreStorage(store) }),
+ * })
+ * ```
+ */
+export class ObjectStoreStorage {
+  constructor(
+    private readonly store: ObjectStore,
+    private readonly options: ObjectStoreStorageOptions = {},
+  ) {}
+
+  /** Called by multer to store a file. */
+  _handleFile(
+    request: IncomingMessage,
+    file: IncomingFile,
+    callback: (error: Error | null, stored: StoredFile) => void,
+  ): void {
+    callbackify(() => this.put(request, file))(callback);
+  }
+
+  /** Called by multer to remove a file that it stored, because another one of the request failed. */
+  _removeFile(_request: IncomingMessage, file: StoredFile, callback: (error: Error | null) => void): void {
+    callbackify(() => this.remove(file))(callback);
+  }
+
+  private async put(request: IncomingMessage, file: IncomingFile): Promise<StoredFile> {
+    const { describe = describeByDefault, stallTimeout } = this.options;
+    const meta = await describe(request, file);
+    const object = await this.store.put(meta, file.stream, { stallTimeout });
+    return { object, filename: object.name, size: object.size };
+  }
+
+  private async remove({ filename }: StoredFile): Promise<void> {
+    try {
+      await this.store.delete(filename);
+    } catch (error) {
+      if (!(error instanceof ObjectNotFoundError)) throw error;
+    }
+  }
+}
+
+function describeByDefault(_request: IncomingMessage, file: IncomingFile): ObjectMeta {
+  return {
+    name: nuid.next(),
+    description: file.originalname,
+    headers: { 'Content-Type': file.mimetype },
+  };
+}
