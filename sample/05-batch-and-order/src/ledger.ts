@@ -1,0 +1,24 @@
+import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { JsConsumer } from 'nestjs-nats-jetstream';
+import type { Movement } from './movement.js';
+
+/** Writes all movements down, a hundred at a time: one acknowledgement settles a page. */
+@Injectable()
+export class Ledger {
+  pages = 0;
+  written = 0;
+
+  @JsConsumer({
+    stream: 'MOVEMENTS',
+    durable: 'ledger',
+    batch: { size: 100, maxWait: 200 },
+    ackPolicy: 'all',
+  })
+  async write(@Payload() movements: Movement[]): Promise<void> {
+    // Where a real one would insert many rows at once.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    this.pages++;
+    this.written += movements.length;
+  }
+}

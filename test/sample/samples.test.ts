@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { NatsTestServer } from '../../lib/testing/index.js';
+
+/** Runs a built sample to its end, on a server of this test's. */
+async function run(sample: string): Promise<string> {
+  await using server = await NatsTestServer.start();
+  const main = fileURLToPath(new URL(`../../sample/${sample}/dist/main.js`, import.meta.url));
+  const { PORT: _, ...env } = process.env;
+  const { stdout } = await promisify(execFile)(process.execPath, [main], {
+    env: { ...env, NATS_URL: server.url },
+    timeout: 60_000,
+  });
+  return stdout;
+}
+
+it('02-live-config: what one instance changes is in force in the other', { timeout: 60_000 }, async () => {
+  const output = await run('02-live-config');
+  expect(output.split('\n').filter((line) => line.includes('Sue'))).toEqual([
+    'Hello, Sue! You may ask 10 times a second.',
+    'Good morning, Sue! You may ask 25 times a second.',
+    'Hello, Sue! You may ask 25 times a second.',
+  ]);
+});
+
+it('03-files: uploads, downloads and ranges over HTTP', { timeout: 60_000 }, async () => {
+  const output = await run('03-files');
+  expect(output).toContain('downloaded 16777216 bytes, the same');
+  expect(output).toContain('206 bytes 1000-1999/16777216, the same');
+});
+
+it('05-batch-and-order: each account in order, the ledger in batches', { timeout: 60_000 }, async () => {
+  const output = await run('05-batch-and-order');
+  expect(output).toContain('5000 movements of 50 accounts, 0 out of order');
+  expect(output).toContain('5000 movements on 50 pages');
+});
