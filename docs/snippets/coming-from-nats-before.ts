@@ -2,7 +2,6 @@ import {
   AckPolicy,
   connect,
   Empty,
-  ErrorCode,
   JSONCodec,
   nanos,
   NatsError,
@@ -147,8 +146,8 @@ export async function errors(js: JetStreamClient): Promise<string> {
   } catch (error) {
     if (!(error instanceof NatsError)) throw error;
     if (error.api_error?.err_code === 10071) return 'somebody was faster';
-    if (error.code === ErrorCode.NoResponders) return 'no stream listens';
-    if (error.code === ErrorCode.Timeout) return 'stored or not, nobody knows';
+    if (error.code === '503') return 'no stream listens';
+    if (error.code === 'TIMEOUT') return 'stored or not, nobody knows';
     throw error;
   }
   // #endregion

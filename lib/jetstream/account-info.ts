@@ -45,12 +45,12 @@ export interface AccountInfo extends AccountUsage {
 /** Asks the server about the account of the connection. */
 export async function accountInfo(api: JetStreamApi): Promise<AccountInfo> {
   const wire = await api.call<WireAccountInfo>('INFO');
-  const tiers = Object.entries(wire.tiers ?? {}).map(([tier, usage]) => [tier, decodeUsage(usage)]);
+  const tiers = Object.entries(wire.tiers ?? {}).map(([tier, usage]) => [tier, decodeUsage(usage)] as const);
   return {
     ...decodeUsage(wire),
     domain: wire.domain,
     api: { level: wire.api.level ?? 0, total: wire.api.total, errors: wire.api.errors },
-    tiers: Object.fromEntries(tiers),
+    tiers: Object.fromEntries<AccountUsage>(tiers),
   };
 }
 

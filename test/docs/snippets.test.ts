@@ -9,10 +9,10 @@ const pages = [
 ];
 
 describe.each(pages)('%s', (page) => {
-  it('shows TypeScript only as it stands in a compiled file', async () => {
+  it('shows code only as it stands in a file', async () => {
     const text = await readFile(repository + page, 'utf8');
     const snippets = [...text.matchAll(FENCE)];
-    expect(text.split('\n').filter((line) => /^\s*```(ts|typescript)\b/.test(line)).length).toBe(
+    expect(text.split('\n').filter((line) => /^\s*```(ts|typescript|go)\b/.test(line)).length).toBe(
       snippets.length,
     );
     for (const { groups: { marker = '', code = '' } = {} } of snippets) {
@@ -23,8 +23,8 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-/** A fence of TypeScript and the last line before it, which tells where the snippet comes from. */
-const FENCE = /^(?<marker>.*)\n\n?```(?:ts|typescript)\n(?<code>[^]*?)^```$/gm;
+/** A fence of TypeScript or Go and the last line before it, which tells where the snippet comes from. */
+const FENCE = /^(?<marker>.*)\n\n?```(?:ts|typescript|go)\n(?<code>[^]*?)^```$/gm;
 
 function isPage(file: string): boolean {
   return file.endsWith('.md');

@@ -32,6 +32,7 @@ export class LogRecorder implements LoggerService {
   }
 
   private record(level: string, message: unknown, rest: readonly unknown[]): void {
-    this.lines.push({ level, text: String(message), context: String(rest.at(-1) ?? '') });
+    const context = rest.at(-1);
+    this.lines.push({ level, text: String(message), context: typeof context === 'string' ? context : '' });
   }
 }

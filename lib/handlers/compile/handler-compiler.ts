@@ -62,7 +62,7 @@ export class HandlerCompiler {
   ): CompiledHandler<Input> {
     const { wrapper } = handler;
     const { host } = wrapper;
-    const moduleRef = host?.getProviderByKey<ModuleRef>(ModuleRef)?.instance as ModuleRef | undefined;
+    const moduleRef = host?.getProviderByKey<ModuleRef>(ModuleRef)?.instance;
     if (!host || !moduleRef) throw new Error(`${handler.target.name} belongs to no module`);
     const { injector } = moduleRef as unknown as { readonly injector: Injector };
     const collection = host.controllers.get(wrapper.token) === wrapper ? host.controllers : host.providers;

@@ -68,6 +68,7 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
         findings.consumers.push({
           name: `${method.target.name}.${method.method}`,
           options: metadata.options,
+          deadLetters: metadata.deadLetters,
           methods: [{ ...method, patterns: [] }],
         });
         break;
@@ -120,6 +121,6 @@ function classOf(wrapper: InstanceWrapper): Type | undefined {
     return metatype as Type;
   const made: unknown = instance;
   if (typeof made !== 'object' || made === null) return undefined;
-  const { constructor } = made;
+  const constructor: unknown = Reflect.get(made, 'constructor');
   return typeof constructor === 'function' && constructor !== Object ? (constructor as Type) : undefined;
 }

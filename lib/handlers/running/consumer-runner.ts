@@ -46,7 +46,7 @@ export class ConsumerRunner implements MessageRunner {
   private readonly pullWindow: PullWindow;
   private loop: ReceiveLoop | undefined;
   private refusing = false;
-  private whenIdle: (() => void)[] = [];
+  private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
   private failures = 0;
 

@@ -32,7 +32,7 @@ export class SubscriptionHandler implements HandlerRunner {
   private handled = 0;
   private failed = 0;
   private dropping = false;
-  private whenIdle: (() => void)[] = [];
+  private readonly whenIdle: (() => void)[] = [];
 
   constructor(
     private readonly plan: SubscribePlan,

@@ -14,7 +14,7 @@ export interface ConfigDifference {
 /** The options of `wanted` that differ in `actual`; options that are left out are not compared. */
 export function configDifferences(actual: object, wanted: object): ConfigDifference[] {
   const have = actual as Readonly<Record<string, unknown>>;
-  return Object.entries(wanted)
+  return Object.entries<unknown>(wanted as Readonly<Record<string, unknown>>)
     .filter(([option, value]) => value !== undefined && option !== 'raw' && !same(have[option], value))
     .map(([option, value]) => ({ option, actual: have[option], wanted: value }));
 }

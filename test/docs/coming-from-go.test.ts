@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { Test } from '@nestjs/testing';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { NatsTestServer } from '../../lib/testing/index.js';
+
+const docs = new URL('../../docs/', import.meta.url);
+
+describe('"Coming from the Go client"', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('shows snippets that work here', async () => {
+    await using server = await NatsTestServer.start();
+    vi.stubEnv('NATS_URL', server.url);
+    const { AppModule, Orders } = await import('../../docs/snippets/coming-from-go.js');
+    const module = await Test.createTestingModule({ imports: [AppModule], providers: [Orders] }).compile();
+    const app = await module.init();
+    try {
+      const orders = app.get(Orders);
+      const stream = await orders.streams();
+      expect(stream.cachedInfo.config).toMatchObject({ subjects: ['orders.>'], maxAge: 86_400_000 });
+      expect(await orders.publish({ id: '4711', total: 12.5 })).toBe(1);
+      await orders.publishAsync(['1', '2', '3']);
+
+      const shipping = await orders.consumer(stream);
+      const shipped: string[] = [];
+      const ship = (data: Uint8Array) => void shipped.push(Buffer.from(data).toString());
+      const consumption = orders.consume(shipping, ship);
+      await vi.waitFor(() => expect(shipped).toEqual(['1', '2', '3']), 10_000);
+      await consumption.stop();
+      await orders.publishAsync(['4']);
+      await orders.fetch(shipping, ship);
+      expect(shipped).toEqual(['1', '2', '3', '4']);
+
+      const print = vi.fn<(...values: string[]) => void>();
+      await orders.keyValue(print);
+      expect(print.mock.calls).toEqual([['blue'], ['sue', 'PUT']]);
+      expect(await orders.objectStore()).toBe('Call Sue.');
+      expect(await orders.find()).toBe('no such stream');
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('maps each name of the Go client that its snippets use', async () => {
+    const go = await readFile(new URL('snippets/go/orders.go', docs), 'utf8');
+    const page = await readFile(new URL('coming-from-the-go-client.md', docs), 'utf8');
+    const mapped = new Set(
+      page.split('\n').flatMap((line) => {
+        const [, left = ''] = line.split('|');
+        return [...left.matchAll(/`([A-Za-z.]+)`/g)].map(([, name = '']) => name);
+      }),
+    );
+    const used = [...go.matchAll(/\b(\w+)\.([A-Z]\w*)/g)]
+      .filter(([, owner = '']) => !OTHERS.includes(owner))
+      .map(([, , name = '']) => name);
+    expect(used.length).toBeGreaterThan(30);
+    expect([...new Set(used)].filter((name) => !mapped.has(name))).toEqual([]);
+  });
+});
+
+/** What does not belong to the Go client: the standard library, and an order. */
+const OTHERS = ['context', 'json', 'errors', 'fmt', 'time', 'o'];
