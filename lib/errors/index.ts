@@ -4,6 +4,7 @@ export * from './bucket.errors.js';
 export * from './connection.errors.js';
 export * from './consumer.errors.js';
 export * from './consuming.errors.js';
+export * from './dead-letter.errors.js';
 export * from './handler.errors.js';
 export * from './jetstream.error.js';
 export * from './key-value.errors.js';

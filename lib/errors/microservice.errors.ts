@@ -8,7 +8,10 @@ export class InvalidReplyError extends JetStreamError {
     problem: string,
     options?: ErrorOptions,
   ) {
-    super(`The answer to "${subject}" is not understood: ${problem}. Do both ends have the same codec?`, options);
+    super(
+      `The answer to "${subject}" is not understood: ${problem}. Do both ends have the same codec?`,
+      options,
+    );
   }
 }
 
@@ -20,5 +23,12 @@ export class TransportNotConnectedError extends JetStreamError {
     whatToDo: string,
   ) {
     super(`${transport} is not connected: ${whatToDo}.`);
+  }
+}
+
+/** A handler failed with something that is no error, such as what an exception filter made of one. */
+export class HandlerFailedError extends JetStreamError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
   }
 }

@@ -1,7 +1,9 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { Acknowledgements, type Acknowledgement } from './acknowledging/index.js';
 import { HandlerCompiler, handlerName, type HandlerSource } from './compile/index.js';
 import { EventContext } from './context/index.js';
+import { DeadLetterLookout } from './dead-letters/index.js';
 import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import { HandlerConnection } from './handler-connection.js';
@@ -21,12 +23,13 @@ import {
   type HandlerRunner,
   type WrapHandler,
 } from './running/index.js';
-import { AckInterceptor, DeadLetterPublisher } from './settlement/index.js';
 
 /** Finds, checks and starts the handlers of an application. */
 @Injectable()
-export class HandlerBootstrap implements OnApplicationBootstrap {
+export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly compiler: HandlerCompiler;
+  private readonly acks = new Acknowledgements();
+  private readonly deadLetters = new DeadLetterLookout();
 
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -48,13 +51,21 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
       const plans = await new HandlerPlanner(connections, options).plan(findings);
       this.tellOfConnections(connections);
       for (const definition of plans.events) this.listen(definition);
-      await this.start(await this.runners(plans, await HandlerWrapper.create(plans.consumers, connections)));
+      const wrapper = await HandlerWrapper.create(plans.consumers, connections);
+      const runners = await this.runners(plans, wrapper);
+      await this.deadLetters.start(plans.consumers);
+      await this.start(runners);
     } catch (error) {
       // A boot that fails must not keep the process alive through open connections.
+      await this.deadLetters.stop();
       await this.handlers.stopAll(0);
       await Promise.allSettled([...connections.values()].map((each) => each.jetstream.connection.drain()));
       throw error;
     }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.deadLetters.stop();
   }
 
   private connections(): ReadonlyMap<string, HandlerConnection> {
@@ -71,14 +82,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
       shutdownTimeout,
     });
     return [
-      ...plans.consumers.map((plan) => {
-        const factory = factories.get(plan.connection);
+      ...factories.map(([plan, factory]) => {
         const runner = new ConsumerHandler(
           plan,
-          (consumer, onCircuit) => {
-            if (!factory) throw new Error(`no factory for connection "${plan.connection.name}"`);
-            return factory.create(plan, consumer, onCircuit);
-          },
+          (consumer, onCircuit) => factory.create(plan, consumer, onCircuit),
           this.events,
         );
         return register(runner, plan.connection);
@@ -98,23 +105,26 @@ export class HandlerBootstrap implements OnApplicationBootstrap {
     ];
   }
 
-  /** One a connection; its dead-letter stream is made where some handler wants it. */
-  private async factories(
+  private factories(
     plans: readonly ConsumerPlan[],
     wrapper: HandlerWrapper,
-  ): Promise<Map<HandlerConnection, MessageRunnerFactory>> {
+  ): Promise<[ConsumerPlan, MessageRunnerFactory][]> {
     const wrap: WrapHandler = (next, method, policy) => wrapper.wrap(next, method, policy);
-    const factories = new Map<HandlerConnection, MessageRunnerFactory>();
-    for (const connection of new Set(plans.map((plan) => plan.connection))) {
-      const deadLetters = new DeadLetterPublisher(connection.jetstream);
-      const wanted = plans.some(
-        (plan) => plan.connection === connection && plan.methods.some(({ policy }) => policy.deadLetter),
-      );
-      if (wanted) await deadLetters.provision(connection.provisioning);
-      const ack = new AckInterceptor(deadLetters);
-      factories.set(connection, new MessageRunnerFactory(this.compiler, ack, wrap));
+    return Promise.all(
+      plans.map(async (plan) => [
+        plan,
+        new MessageRunnerFactory(this.compiler, await this.ackOf(plan), wrap),
+      ]),
+    );
+  }
+
+  private async ackOf({ handler, methods, options }: ConsumerPlan): Promise<Acknowledgement> {
+    try {
+      return await this.acks.of(methods[0].method, options.ackInterceptor);
+    } catch (error) {
+      const problem = `its ackInterceptor cannot be made: ${(error as Error).message}`;
+      throw new HandlerConfigurationError([{ handler, problem }]);
     }
-    return factories;
   }
 
   private async start(handlers: readonly RegisteredHandler[]): Promise<void> {

@@ -2,10 +2,14 @@ import type { CodecSelector } from '../codecs/index.js';
 import type { JetStreamService, Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
+import { LocalHandlers } from './dead-letters/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 
 /** What handlers need of one named connection. */
 export class HandlerConnection {
+  /** The handlers of consumers that run in this process. */
+  readonly localHandlers = new LocalHandlers();
+
   constructor(
     readonly name: string,
     readonly jetstream: JetStreamService,

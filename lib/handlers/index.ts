@@ -1,5 +1,23 @@
+export type { AckInterceptorOption } from './acknowledging/index.js';
 export type { CompiledHandler } from './compile/index.js';
 export * from './context/index.js';
+export {
+  DEAD_LETTER_HEADERS,
+  DEAD_LETTER_STREAM,
+  DEAD_LETTER_SUBJECT,
+  DeadLetter,
+  DeadLetterContext,
+  DeadLetterLookout,
+  DeadLetters,
+  OnDeadLetter,
+  REPLAY_HEADER,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type DeadLetterPageOptions,
+  type OnDeadLetterOptions,
+  type ReplayOptions,
+  type ReplayResult,
+} from './dead-letters/index.js';
 export {
   JsConsumer,
   JsHandler,

@@ -1,9 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
-  JetStreamConnection,
   openConnection,
   type ConnectionSource,
+  type JetStreamConnection,
   type JetStreamOptions,
 } from '../connection/index.js';
 import { JetStreamService, type PublishDefaults } from '../jetstream/index.js';

@@ -1,7 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../codecs/index.js';
 import { openConnection, type JetStreamConnection } from '../connection/index.js';
-import { HandlerConnection } from '../handlers/index.js';
+import { DeadLetters, HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -10,6 +10,7 @@ import { ConnectionLifecycle } from './connection-lifecycle.js';
 import type { JetStreamModuleOptions } from './jetstream-module-options.interface.js';
 import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
 import {
+  getDeadLettersToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getNatsConnectionToken,
@@ -80,6 +81,12 @@ export function connectionProviders(name: string): Provider[] {
         ),
     },
     {
+      provide: getDeadLettersToken(name),
+      inject: [handlers],
+      useFactory: ({ jetstream: service, localHandlers }: HandlerConnection) =>
+        new DeadLetters(service, localHandlers),
+    },
+    {
       provide: `ConnectionLifecycle:${name}`,
       inject: [jetstream, JETSTREAM_MODULE_OPTIONS],
       useFactory: (service: JetStreamService, options: JetStreamModuleOptions) =>
@@ -95,6 +102,7 @@ export function connectionExports(name: string): ReturnType<typeof getJetStreamT
     getJetStreamToken(name),
     getKeyValueServiceToken(name),
     getObjectStoreServiceToken(name),
+    getDeadLettersToken(name),
     `HandlerConnection:${name}`,
   ];
 }

@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import { DeadLetters } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -28,6 +29,11 @@ export function getObjectStoreServiceToken(connection = DEFAULT_CONNECTION): Tok
   return connection === DEFAULT_CONNECTION ? ObjectStoreService : `ObjectStoreService:${connection}`;
 }
 
+/** The injection token of a connection's {@link DeadLetters}: the class itself for the default connection. */
+export function getDeadLettersToken(connection = DEFAULT_CONNECTION): Token {
+  return connection === DEFAULT_CONNECTION ? DeadLetters : `DeadLetters:${connection}`;
+}
+
 /** The injection token of a stream that `forFeature` declares. */
 export function getStreamToken(stream: string, connection = DEFAULT_CONNECTION): Token {
   return `Stream:${connection}:${stream}`;
@@ -51,6 +57,11 @@ export function InjectNatsConnection(connection?: string): ParameterDecorator & 
 /** Injects a connection's {@link JetStreamService}. */
 export function InjectJetStream(connection?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getJetStreamToken(connection));
+}
+
+/** Injects a connection's {@link DeadLetters}. */
+export function InjectDeadLetters(connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getDeadLettersToken(connection));
 }
 
 /** Injects a {@link Stream} that `JetStreamModule.forFeature({ streams })` declares. */

@@ -16,22 +16,27 @@ export async function readBytes(
   if (info.size === 0) return Buffer.alloc(0);
   const content = Buffer.allocUnsafeSlow(info.size);
   let filled = 0;
-  await new Promise<void>((resolve, reject) => {
-    const download = new ChunkDownload(api, catalog, info, stallTimeout, {
-      onChunk: (data) => {
-        content.set(data, filled);
-        filled += data.length;
-        return true;
-      },
-      onEnd: resolve,
-      onError: reject,
+  let abort: (() => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const download = new ChunkDownload(api, catalog, info, stallTimeout, {
+        onChunk: (data) => {
+          content.set(data, filled);
+          filled += data.length;
+          return true;
+        },
+        onEnd: resolve,
+        onError: reject,
+      });
+      abort = () => {
+        download.stop();
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener('abort', abort);
+      download.start().catch(reject);
     });
-    const abort = (): void => {
-      download.stop();
-      reject(signal?.reason as Error);
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    download.start().catch(reject);
-  });
+  } finally {
+    if (abort) signal?.removeEventListener('abort', abort);
+  }
   return content;
 }

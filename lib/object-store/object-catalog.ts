@@ -1,16 +1,18 @@
 import { Buffer } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
+import { nuid } from '@nats-io/transport-node';
 import {
   BucketNotFoundError,
+  JetStreamApiError,
   MessageNotFoundError,
+  NoStreamResponseError,
   ObjectDeletedError,
   ObjectNotFoundError,
   PublishTimeoutError,
   StreamNotFoundError,
   WrongLastSequenceError,
 } from '../errors/index.js';
-import { nuid } from '@nats-io/transport-node';
-import type { JetStreamService } from '../jetstream/index.js';
+import type { JetStreamService, PublishOptions } from '../jetstream/index.js';
 import { parseObjectInfo, toObjectInfo, type ObjectInfo, type WireObjectInfo } from './object-info.js';
 import type { ObjectNames } from './object-names.js';
 
@@ -91,11 +93,15 @@ export class ObjectCatalog {
     await this.ofStream(() => this.jetstream.api.call(`STREAM.PURGE.${stream}`, body, { stream }));
   }
 
-  /** Removes one message. */
+  /** Removes one message; does nothing where it is gone already. */
   async deleteMessage(sequence: number): Promise<void> {
     const { stream } = this.names;
     const body = { seq: sequence, no_erase: true };
-    await this.ofStream(() => this.jetstream.api.call(`STREAM.MSG.DELETE.${stream}`, body, { stream }));
+    try {
+      await this.ofStream(() => this.jetstream.api.call(`STREAM.MSG.DELETE.${stream}`, body, { stream }));
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || (await this.getMessage({ seq: sequence }))) throw error;
+    }
   }
 
   /** The first message of a subject at or after a sequence; `undefined` where there is none. */
@@ -124,24 +130,29 @@ export class ObjectCatalog {
     return state.subjects?.[subject] ?? 0;
   }
 
-  /** @returns the revision, `undefined` where `expected` is not the subject's last sequence any more */
+  /**
+   * Publishes a description, again where its fate is unknown: its message id keeps it from being stored twice.
+   *
+   * @returns the revision, `undefined` where `expected` is not the subject's last sequence any more
+   */
   private async publish(wire: WireObjectInfo, expected: number): Promise<number | undefined> {
     const subject = this.names.info(wire.name);
-    const id = nuid.next();
-    try {
-      const ack = await this.jetstream.publish(subject, JSON.stringify(wire), {
-        headers: { 'Nats-Rollup': 'sub' },
-        messageId: id,
-        expect: { stream: this.names.stream, lastSubjectSequence: expected },
-      });
-      return ack.sequence;
-    } catch (error) {
-      if (error instanceof WrongLastSequenceError) return undefined;
-      if (!(error instanceof PublishTimeoutError)) throw error;
-      // It may be stored. What the stream has last tells.
-      const last = await this.nextMessage(subject, expected + 1);
-      if (last?.id !== id) throw error;
-      return last.sequence;
+    const data = JSON.stringify(wire);
+    const options: PublishOptions = {
+      headers: { 'Nats-Rollup': 'sub' },
+      messageId: nuid.next(),
+      expect: { stream: this.names.stream, lastSubjectSequence: expected },
+    };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.jetstream.publish(subject, data, options)).sequence;
+      } catch (error) {
+        const unknown = error instanceof PublishTimeoutError || error instanceof NoStreamResponseError;
+        if (!unknown && !(error instanceof WrongLastSequenceError)) throw error;
+        const last = await this.nextMessage(subject, expected + 1);
+        if (last) return last.id === options.messageId ? last.sequence : undefined;
+        if (attempt === PUBLISH_ATTEMPTS) throw error;
+      }
     }
   }
 
@@ -178,3 +189,4 @@ interface WireMessage {
 }
 
 const CONFLICT_PAUSE = 5;
+const PUBLISH_ATTEMPTS = 5;

@@ -53,7 +53,8 @@ const BUCKET = /^[A-Za-z0-9_-]+$/;
 // a longer one makes the server close the connection. This leaves room for the rest of the line.
 const MAXIMUM_NAME_BYTES = 2_048;
 
-function validateObjectName(name: string): void {
+/** @throws {@link InvalidObjectNameError} */
+export function validateObjectName(name: string): void {
   if (typeof name !== 'string' || name === '')
     throw new InvalidObjectNameError(String(name ?? ''), 'it is empty');
   if (/\p{Surrogate}/u.test(name)) {

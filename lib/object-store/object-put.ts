@@ -13,6 +13,7 @@ import { ChunkUpload } from './chunk-upload.js';
 import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
 import { toWireMeta, type ObjectInfo, type ObjectMeta, type WireObjectInfo } from './object-info.js';
+import { validateObjectName } from './object-names.js';
 
 /** Options of putting an object. */
 export interface ObjectPutOptions {
@@ -50,7 +51,7 @@ export class ObjectPut {
   ) {
     const { bucket } = catalog.names;
     const { connection, requests } = jetstream;
-    catalog.names.info(meta.name);
+    validateObjectName(meta.name);
     if ((meta as Partial<ObjectInfo>).link) throw new LinkNotAllowedError(bucket, meta.name);
     this.chunkSize = Math.min(
       positive('chunkSize', meta.chunkSize ?? DEFAULT_CHUNK_SIZE),

@@ -1,4 +1,4 @@
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { JetStreamApi } from '../jetstream/index.js';
 import { ChunkDownload } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
@@ -19,12 +19,18 @@ import type { ObjectInfo } from './object-info.js';
  */
 export class ObjectReadable extends Readable {
   private download: ChunkDownload | undefined;
+  /** What has arrived and was not asked for yet. */
+  private readonly queue: Uint8Array[] = [];
+  private queuedBytes = 0;
+  private wanted = false;
+  private complete = false;
 
   private constructor(
     /** What the bucket said about the object when reading began. Of the object itself, where a link was asked for. */
     readonly info: ObjectInfo,
   ) {
-    super({ highWaterMark: HIGH_WATER_MARK });
+    // One chunk at a time: of several that it holds, a Readable makes one by copying them when it is iterated.
+    super({ highWaterMark: 1 });
   }
 
   /** @internal Made by `ObjectStore.get`. */
@@ -35,31 +41,63 @@ export class ObjectReadable extends Readable {
     stallTimeout: number,
     signal: AbortSignal | undefined,
   ): Promise<ObjectReadable> {
-    const readable = new ObjectReadable(info);
-    if (info.size === 0) {
-      readable.push(null);
-      return readable;
-    }
-    const download = new ChunkDownload(api, catalog, info, stallTimeout, {
-      onChunk: (data) => readable.push(data),
-      onEnd: () => void readable.push(null),
-      onError: (error) => void readable.destroy(error),
-    });
-    readable.download = download;
-    await download.start();
-    if (signal?.aborted) download.stop();
     signal?.throwIfAborted();
-    return signal ? addAbortSignal(signal, readable) : readable;
+    const readable = new ObjectReadable(info);
+    if (info.size === 0) readable.complete = true;
+    else await readable.start(api, catalog, stallTimeout);
+    if (signal?.aborted) readable.download?.stop();
+    signal?.throwIfAborted();
+    if (signal) readable.obey(signal);
+    return readable;
   }
 
   override _read(): void {
-    this.download?.resume();
+    const chunk = this.queue.shift();
+    if (chunk) {
+      this.queuedBytes -= chunk.length;
+      if (this.queuedBytes < READ_AHEAD) this.download?.resume();
+      this.push(chunk);
+    } else if (this.complete) {
+      this.push(null);
+    } else {
+      this.wanted = true;
+    }
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.download?.stop();
+    this.queue.length = 0;
     callback(error);
+  }
+
+  private async start(api: JetStreamApi, catalog: ObjectCatalog, stallTimeout: number): Promise<void> {
+    this.download = new ChunkDownload(api, catalog, this.info, stallTimeout, {
+      onChunk: (data) => {
+        this.queue.push(data);
+        this.queuedBytes += data.length;
+        this.serve();
+        return this.queuedBytes < READ_AHEAD;
+      },
+      onEnd: () => {
+        this.complete = true;
+        this.serve();
+      },
+      onError: (error) => void this.destroy(error),
+    });
+    await this.download.start();
+  }
+
+  private obey(signal: AbortSignal): void {
+    const abort = (): void => void this.destroy(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    this.once('close', () => signal.removeEventListener('abort', abort));
+  }
+
+  private serve(): void {
+    if (!this.wanted) return;
+    this.wanted = false;
+    this._read();
   }
 }
 
-const HIGH_WATER_MARK = 1_048_576;
+const READ_AHEAD = 1_048_576;

@@ -120,7 +120,12 @@ export class ObjectStore {
     return ObjectReadable.open(this.jetstream.api, catalog, info, stallTimeout, options.signal);
   }
 
-  /** The content of an object in memory; see {@link ObjectStore.get}. @throws {@link DigestMismatchError} */
+  /**
+   * The content of an object in memory; see {@link ObjectStore.get}.
+   *
+   * @throws {@link DigestMismatchError}
+   * @throws RangeError where it is larger than a `Buffer` can be
+   */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
     const stallTimeout = checkStallTimeout(options);
     const [catalog, info] = await this.resolve(name, options.showDeleted);

@@ -1,20 +1,22 @@
 import { CacheModule, CACHE_MANAGER, type Cache } from '@nestjs/cache-manager';
 import { Test } from '@nestjs/testing';
 import { Keyv } from 'keyv';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KeyValueCacheStore } from '../../lib/cache/index.js';
 import { InvalidArgumentError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, connectTo, type Client } from '../key-value/support.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { type Client, collect, connectTo, eventually, startServer, uniqueName } from '../key-value/support.js';
 
 describe('a cache on a Key-Value bucket', () => {
   let server: NatsTestServer;
   let client: Client;
   let bucket: KeyValue;
 
+  let name: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start();
+    server = await startServer();
     client = await connectTo(server.url);
   });
   afterAll(async () => {
@@ -22,9 +24,10 @@ describe('a cache on a Key-Value bucket', () => {
     await server.stop();
   });
   beforeEach(async () => {
-    bucket = await client.keyValues.create({ bucket: 'cache', storage: 'memory', limitMarkerTtl: 1_000 });
+    name = uniqueName('cache');
+    bucket = await client.keyValues.create({ bucket: name, storage: 'memory', limitMarkerTtl: 1_000 });
   });
-  afterEach(() => client.keyValues.delete('cache'));
+  afterEach(() => client.keyValues.delete(name));
 
   const open = (namespace?: string) =>
     new Keyv({ store: new KeyValueCacheStore(bucket), namespace, throwOnErrors: true });
@@ -45,7 +48,7 @@ describe('a cache on a Key-Value bucket', () => {
   it('is shared by all that use the bucket', async () => {
     await open().set('key', 1);
     const other = await connectTo(server.url);
-    const store = new KeyValueCacheStore(await other.keyValues.open('cache'));
+    const store = new KeyValueCacheStore(await other.keyValues.open(name));
     expect(await new Keyv({ store, namespace: undefined }).get('key')).toBe(1);
     await other.nc.close();
   });
@@ -90,7 +93,7 @@ describe('a cache on a Key-Value bucket', () => {
     await keyv.set('left', 1, 800);
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(await keyv.get('key')).toBeUndefined();
-    await vi.waitFor(async () => expect(await collect(bucket.keys())).toEqual([]), { timeout: 5_000 });
+    await eventually(async () => expect(await collect(bucket.keys())).toEqual([]));
   });
 
   it('serves no value after its time where the bucket allows no ttl', async () => {

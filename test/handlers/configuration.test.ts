@@ -90,6 +90,23 @@ describe('mistakes in the configuration of handlers', () => {
       { retry: { backoff: [100, 'soon'] } },
       /retry\.backoff\[1\] must be .* it is "soon"/,
     ],
+    ['a jitter above 1', { retry: { jitter: 2 } }, /retry\.jitter must be above 0 and up to 1; it is 2/],
+    ['a retryIf that is no function', { retry: { retryIf: true } }, /retry\.retryIf must be a function/],
+    [
+      'a rule without a class of errors',
+      { retry: { errors: [{ type: Error }, { type: 'Error' }] } },
+      /retry\.errors\[1\]\.type must be a class of errors/,
+    ],
+    [
+      'a rule with a backoff in words',
+      { retry: { errors: [{ type: Error, backoff: ['soon'] }] } },
+      /retry\.errors\[0\]\.backoff\[0\] must be .* it is "soon"/,
+    ],
+    [
+      'rules that are no list',
+      { retry: { errors: { type: Error } } },
+      /retry\.errors must be a list of rules/,
+    ],
     ['an empty backoff', { retry: { backoff: [] } }, /retry\.backoff must be a list of milliseconds/],
     ['two names', { name: 'a', durable: 'b' }, /name and durable must be the same/],
   ];

@@ -355,7 +355,7 @@ describe('Nest around a handler', () => {
       @JsConsumer({ stream: 'EVENTS', durable: 'events' })
       onEvent(@Payload() event: { n: number }): void {
         const { request, id } = this.session;
-        trace.push(`session ${id}, ${event.n}, ${request.getData().n}, ${String(request.getPattern())}`);
+        trace.push(`session ${id}, ${event.n}, ${request.getData().n}, ${request.getPattern() as string}`);
       }
     }
     await using _ = await run(Events, [{ n: 1 }, { n: 2 }], [Session]);

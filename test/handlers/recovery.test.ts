@@ -68,6 +68,7 @@ describe('a handler recovers', () => {
       () => handled.length,
       (n) => n === 1,
     );
+    expect(handled).toEqual([1]);
     await jetstream.deleteStream('TASKS');
   });
 

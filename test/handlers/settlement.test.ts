@@ -8,6 +8,7 @@ import {
   RetryMessage,
   TerminateMessage,
   type PullJsConsumerOptions,
+  type StoredMessage,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -82,10 +83,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
 
   describe.each(paths)('%s', (path) => {
     /** Starts a handler on a new stream, and publishes tasks to it. */
-    async function start(
-      script: Script,
-      options: Partial<PullJsConsumerOptions> = {},
-    ): Promise<TestApplication & { publish(...payloads: unknown[]): Promise<void>; left(): Promise<Left> }> {
+    async function start(script: Script, options: Partial<PullJsConsumerOptions> = {}): Promise<Settled> {
       const stream = `TASKS_${++serial}`;
       const application = await startApplication(server.url, {
         feature: { streams: [{ name: stream, subjects: [`tasks.${serial}.>`], storage: 'memory' }] },
@@ -98,11 +96,22 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
         publish: async (...payloads) => {
           for (const payload of payloads) await jetstream.publish(subject, payload);
         },
+        letter: async () => {
+          const letters = await jetstream.stream(DEAD_LETTER_STREAM);
+          return letters.getLastMessage(`dead-letters.${stream}.worker`);
+        },
         left: async () => {
           const { numPending, numAckPending } = await (await jetstream.consumer(stream, 'worker')).info();
           return { pending: numPending, unsettled: numAckPending };
         },
       };
+    }
+
+    interface Settled extends TestApplication {
+      publish(...payloads: unknown[]): Promise<void>;
+      /** The last dead letter of the handler. */
+      letter(): Promise<StoredMessage>;
+      left(): Promise<Left>;
     }
 
     interface Left {
@@ -223,6 +232,113 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       const stream = await application.app.get(JetStreamService).stream(DEAD_LETTER_STREAM);
       const letter = await stream.getLastMessage(`dead-letters.TASKS_${serial}.worker`);
       expect(letter.headers?.get('Dead-Letter-Reason')).toBe('cancelled by the customer');
+    });
+
+    it('throws RetryMessage in its last delivery: ended as after any other error', async () => {
+      const script = new Script(() => {
+        throw new RetryMessage(10);
+      });
+      await using application = await start(script, { retry: { maxDeliver: 2 }, deadLetter: true });
+      await application.publish({ id: 1 });
+      await eventually(application.left, none);
+      expect(script.deliveries.map(({ count }) => count)).toEqual([1, 2]);
+      expect((await application.letter()).headers?.get('Dead-Letter-Reason')).toBe('deliveries used up');
+    });
+
+    it('throws what retryIf gives up: terminated at once, with a dead letter where one is set', async () => {
+      const script = new Script(() => {
+        throw new Error('no such customer');
+      });
+      const asked: unknown[] = [];
+      await using application = await start(script, {
+        retry: {
+          retryIf: (error, { deliveryCount }) => {
+            asked.push([(error as Error).message, deliveryCount]);
+            return false;
+          },
+        },
+        deadLetter: true,
+      });
+      await application.publish({ id: 1 });
+      await eventually(application.left, none);
+      expect(script.deliveries).toHaveLength(1);
+      expect(asked).toEqual([['no such customer', 1]]);
+      const letter = await application.letter();
+      expect(letter.headers?.get('Dead-Letter-Reason')).toBe('not to be retried');
+      expect(letter.headers?.get('Dead-Letter-Error')).toBe('Error: no such customer');
+    });
+
+    it('throws an error with a rule of its own: retried by that', async () => {
+      class Busy extends Error {}
+      class VeryBusy extends Busy {}
+      const script = new Script(({ id }) => {
+        if (id === 1) throw new VeryBusy('later');
+        if (id === 2) throw new RangeError('never');
+        throw new Error('other');
+      });
+      await using application = await start(script, {
+        concurrency: 3,
+        retry: {
+          maxDeliver: 2,
+          backoff: [10],
+          errors: [
+            { type: Busy, maxDeliver: 3, backoff: [150, 10] },
+            { type: [RangeError, TypeError], maxDeliver: 1 },
+          ],
+        },
+      });
+      await application.publish({ id: 1 }, { id: 2 }, { id: 3 });
+      await eventually(application.left, none);
+      const times = (task: number): number[] =>
+        script.deliveries.filter(({ id }) => id === task).map(({ at }) => at);
+      expect([times(1).length, times(2).length, times(3).length]).toEqual([3, 1, 2]);
+      expect(times(1)[1] - times(1)[0]).toBeGreaterThanOrEqual(145);
+    });
+
+    it('first: acknowledged before the handler, and not again though that fails', async () => {
+      let fail = (): void => undefined;
+      const script = new Script(
+        () => new Promise((_, reject) => (fail = () => reject(new Error('too late')))),
+      );
+      await using application = await start(script, { ackMode: 'first', deadLetter: true, ackWait: 100 });
+      await application.publish({ id: 1 });
+      await eventually(
+        () => script.deliveries.length,
+        (n) => n === 1,
+      );
+      await eventually(application.left, none);
+      fail();
+      const letter = await eventually(
+        () => application.letter().catch(() => undefined),
+        (found) => found !== undefined,
+      );
+      expect(letter?.headers?.get('Dead-Letter-Reason')).toBe('failed');
+      expect(letter?.headers?.get('Dead-Letter-Error')).toBe('Error: too late');
+      expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+        expect.stringContaining('failed and does not come again: too late'),
+      ]);
+      expect(script.deliveries).toHaveLength(1);
+    });
+
+    it('none: the consumer has no acknowledgements, and what fails does not come again', async () => {
+      const script = new Script(({ id }) => {
+        if (id === 1) throw new Error('lost');
+      });
+      await using application = await start(script, { ackMode: 'none', deadLetter: true, ackWait: 100 });
+      await application.publish({ id: 1 }, { id: 2 });
+      await eventually(
+        () => script.deliveries.length,
+        (n) => n === 2,
+      );
+      const letter = await eventually(
+        () => application.letter().catch(() => undefined),
+        (found) => found !== undefined,
+      );
+      expect(letter?.json()).toEqual({ id: 1 });
+      const consumer = await application.app.get(JetStreamService).consumer(`TASKS_${serial}`, 'worker');
+      const { config, numAckPending, numRedelivered } = await consumer.info();
+      expect(config.ackPolicy).toBe('none');
+      expect([numAckPending, numRedelivered]).toEqual([0, 0]);
     });
 
     it('is no JSON: one warning, terminated, the others unharmed', async () => {

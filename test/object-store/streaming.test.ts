@@ -180,7 +180,7 @@ describe('streaming objects', () => {
       const content = await store.get('a', { signal: controller.signal });
       const reading = collect(content);
       controller.abort(new Error('enough'));
-      await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+      await expect(reading).rejects.toThrow('enough');
       const bytes = store.getBytes('a', { signal: AbortSignal.timeout(5) });
       await expect(bytes).rejects.toMatchObject({ name: 'TimeoutError' });
       await expect.poll(async () => (await store.status()).streamInfo.state.consumers).toBe(0);
@@ -231,7 +231,7 @@ describe('streaming objects', () => {
       await expect(store.getFile('missing', path)).rejects.toThrow(ObjectNotFoundError);
       await store.putBytes('a', randomBytes(16 * MIB));
       const aborted = store.getFile('a', path, { signal: AbortSignal.timeout(8) });
-      await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+      await expect(aborted).rejects.toMatchObject({ name: 'TimeoutError' });
       expect(await readFile(path, 'utf8')).toBe('old');
       expect(await readdir(own)).toEqual(['kept']);
       await expect(store.getFile('a', join(own, 'no', 'folder'))).rejects.toMatchObject({ code: 'ENOENT' });

@@ -1,6 +1,6 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { jetstream, jetstreamManager, StorageType, type JetStreamManager } from '@nats-io/jetstream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import { StreamNotFoundError, UnsupportedServerFeatureError } from '../../lib/errors/index.js';
 import { JetStreamApi } from '../../lib/jetstream/api/index.js';
@@ -10,30 +10,33 @@ import {
   type OrderedPushOwner,
 } from '../../lib/jetstream/ordered-push/index.js';
 import { Requests } from '../../lib/requests/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { eventually, startServer, uniqueName } from '../key-value/support.js';
 
 describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server %s', (version) => {
   let server: NatsTestServer;
   let nc: NatsConnection;
   let jsm: JetStreamManager;
   let api: JetStreamApi;
+  let stream: string;
   const pushes: OrderedPush[] = [];
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
 
   beforeEach(async () => {
+    stream = uniqueName('S');
     nc = await connect({ servers: server.url, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
     jsm = await jetstreamManager(nc);
     const connection = new JetStreamConnection('default', nc);
     api = new JetStreamApi(connection, new Requests(connection));
-    await jsm.streams.add({ name: 'S', subjects: ['s.>'] });
+    await jsm.streams.add({ name: stream, subjects: ['s.>'], storage: StorageType.File });
   });
   afterEach(async () => {
     for (const push of pushes.splice(0)) push.stop();
-    await jsm.streams.delete('S').catch(() => undefined);
+    await jsm.streams.delete(stream).catch(() => undefined);
     await nc.close();
   });
 
@@ -43,7 +46,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     const events: string[] = [];
     const push = new OrderedPush(
       api,
-      { stream: 'S', ...config },
+      { stream, ...config },
       {
         onMessage(message, sequence) {
           received.push(sequence);
@@ -66,13 +69,13 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     for (let i = from; i < from + count; i++) await js.publish(`s.${i % 10}`, `${i}`);
   }
 
-  const consumers = async () => (await jsm.consumers.list('S').next()).length;
+  const consumers = async () => (await jsm.consumers.list(stream).next()).length;
 
   it('delivers what is stored and what follows, in order', async () => {
     await publish(50);
     const { received, texts, events } = await start();
     await publish(50, 51);
-    await vi.waitFor(() => expect(received).toHaveLength(100));
+    await eventually(() => expect(received).toHaveLength(100));
     expect(received).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
     expect(texts[99]).toBe('100');
     expect(events[0]).toBe('start 50');
@@ -86,7 +89,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     const headers = await start({ headersOnly: true });
     const from = await start({ start: { startSequence: 29 } });
     await publish(1, 31);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(one.received).toEqual([1, 11, 21, 31]);
       expect(last.received).toEqual([21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
       expect(fresh.received).toEqual([31]);
@@ -99,7 +102,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
   it.skipIf(version === '2.9')('takes several filters', async () => {
     await publish(20);
     const { received } = await start({ filterSubjects: ['s.1', 's.2'] });
-    await vi.waitFor(() => expect(received).toEqual([1, 2, 11, 12]));
+    await eventually(() => expect(received).toEqual([1, 2, 11, 12]));
   });
 
   it.runIf(version === '2.9')('refuses several filters where the server is too old', async () => {
@@ -118,18 +121,18 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     push.stop();
     push.stop();
     await publish(3);
-    await vi.waitFor(async () => expect(await consumers()).toBe(0));
+    await eventually(async () => expect(await consumers()).toBe(0));
     expect(received).toEqual([]);
   });
 
   it('goes on after a lost consumer, without a gap and without a repeat', async () => {
     const { received, events } = await start({ heartbeat: 100 });
     await publish(10);
-    await vi.waitFor(() => expect(received).toHaveLength(10));
-    const [{ name }] = await jsm.consumers.list('S').next();
-    await jsm.consumers.delete('S', name);
+    await eventually(() => expect(received).toHaveLength(10));
+    const [{ name }] = await jsm.consumers.list(stream).next();
+    await jsm.consumers.delete(stream, name);
     await publish(10, 11);
-    await vi.waitFor(() => expect(received).toEqual(Array.from({ length: 20 }, (_, i) => i + 1)));
+    await eventually(() => expect(received).toEqual(Array.from({ length: 20 }, (_, i) => i + 1)));
     expect(events).toContain('silence');
   });
 
@@ -137,9 +140,9 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     const { received, events } = await start({ start: { policy: 'new' }, filterSubjects: ['s.5'] });
     await publish(4);
     await server.restart();
-    await vi.waitFor(() => expect(events).toContain('reconnected'));
+    await eventually(() => expect(events).toContain('reconnected'));
     await publish(16, 5);
-    await vi.waitFor(() => expect(received).toEqual([5, 15]));
+    await eventually(() => expect(received).toEqual([5, 15]));
     expect(events).toContain('reconnected');
   });
 
@@ -163,39 +166,39 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     })();
     for (let i = 0; i < 2; i++) {
       const before = published;
-      await vi.waitFor(() => expect(published).toBeGreaterThan(before + 200), { timeout: 10_000 });
+      await eventually(() => expect(published).toBeGreaterThan(before + 200));
       await server.restart();
     }
     const before = published;
-    await vi.waitFor(() => expect(published).toBeGreaterThan(before + 200), { timeout: 10_000 });
+    await eventually(() => expect(published).toBeGreaterThan(before + 200));
     done.abort();
     await publishing;
     await publisher.close();
-    const { state } = await jsm.streams.info('S');
-    await vi.waitFor(() => expect(received).toHaveLength(state.last_seq));
+    const { state } = await jsm.streams.info(stream);
+    await eventually(() => expect(received).toHaveLength(state.last_seq));
     expect(received).toEqual(Array.from({ length: state.last_seq }, (_, i) => i + 1));
   });
 
   it('starts anew where the stream was made again and ends before what was delivered', async () => {
     const { received, events } = await start({ heartbeat: 100 });
     await publish(10);
-    await vi.waitFor(() => expect(received).toHaveLength(10));
-    await jsm.streams.delete('S');
-    await jsm.streams.add({ name: 'S', subjects: ['s.>'] });
+    await eventually(() => expect(received).toHaveLength(10));
+    await jsm.streams.delete(stream);
+    await jsm.streams.add({ name: stream, subjects: ['s.>'], storage: StorageType.Memory });
     await publish(3);
-    await vi.waitFor(() => expect(received).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3]));
+    await eventually(() => expect(received).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3]));
     expect(events).toContain('start 3 restarted');
   });
 
   it('starts anew where the stream is another one of the same name', async () => {
-    const { created } = await jsm.streams.info('S');
+    const { created } = await jsm.streams.info(stream);
     const { received, events } = await start({ heartbeat: 100, streamCreated: new Date(created) });
     await publish(2);
-    await vi.waitFor(() => expect(received).toHaveLength(2));
-    await jsm.streams.delete('S');
-    await jsm.streams.add({ name: 'S', subjects: ['s.>'] });
+    await eventually(() => expect(received).toHaveLength(2));
+    await jsm.streams.delete(stream);
+    await jsm.streams.add({ name: stream, subjects: ['s.>'], storage: StorageType.Memory });
     await publish(3);
-    await vi.waitFor(() => expect(received).toEqual([1, 2, 1, 2, 3]));
+    await eventually(() => expect(received).toEqual([1, 2, 1, 2, 3]));
     expect(events).toContain('start 3 restarted');
   });
 
@@ -203,23 +206,23 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     await publish(2);
     const { received, events } = await start({ start: { startSequence: 4 } });
     await nc.reconnect();
-    await vi.waitFor(() => expect(events).toContain('reconnected'));
-    await vi.waitFor(() => expect(events.filter((event) => event.startsWith('start'))).toHaveLength(2));
+    await eventually(() => expect(events).toContain('reconnected'));
+    await eventually(() => expect(events.filter((event) => event.startsWith('start'))).toHaveLength(2));
     expect(events.join()).not.toContain('restarted');
     expect(received).toEqual([]);
   });
 
   it('reports a deleted stream once, and ends', async () => {
     const { events } = await start({ heartbeat: 100 });
-    await jsm.streams.delete('S');
-    await vi.waitFor(() => expect(events).toContain('error StreamNotFoundError'));
+    await jsm.streams.delete(stream);
+    await eventually(() => expect(events).toContain('error StreamNotFoundError'));
     expect(events.filter((event) => event.startsWith('error'))).toHaveLength(1);
   });
 
   it('reports a closed connection once, and ends', async () => {
     const { events } = await start();
     await nc.close();
-    await vi.waitFor(() => expect(events).toContain('error ConnectionClosedError'));
+    await eventually(() => expect(events).toContain('error ConnectionClosedError'));
     nc = await connect({ servers: server.url });
     jsm = await jetstreamManager(nc);
   });
@@ -236,13 +239,13 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
         onError: (error) => errors.push(error),
       },
     );
-    await vi.waitFor(() => expect(errors).toEqual([new TypeError('no')]));
+    await eventually(() => expect(errors).toEqual([new TypeError('no')]));
     await nc.flush();
   });
 
   it('says when there is nothing left to deliver', async () => {
     const { events } = await start({ heartbeat: 100 });
-    await vi.waitFor(() => expect(events).toContain('idle'));
+    await eventually(() => expect(events).toContain('idle'));
   });
 
   it('makes the server wait while paused, and loses nothing', async () => {
@@ -258,6 +261,6 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(whilePaused).toBeLessThan(count / 2);
     expect(events).toEqual([`start ${count}`]);
     push.resume();
-    await vi.waitFor(() => expect(received).toEqual(Array.from({ length: count }, (_, i) => i + 1)));
+    await eventually(() => expect(received).toEqual(Array.from({ length: count }, (_, i) => i + 1)));
   });
 });

@@ -169,7 +169,7 @@ async function intercept(
  * the observable may be subscribed to elsewhere: so `AsyncLocalStorage.run(store, () => next.handle())` reaches the
  * handler, as in Nest.
  */
-function callHandler(proceed: () => unknown): CallHandler {
+export function callHandler(proceed: () => unknown): CallHandler {
   return {
     handle: () => {
       const resource = new AsyncResource('CallHandler');

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { DeadLetterFilter } from '../dead-letters/index.js';
 import type { JetStreamEvent } from '../events/index.js';
 import type { JsConsumerOptions } from './js-consumer-options.interface.js';
 import type { KvWatchOptions } from './kv-watch.decorator.js';
@@ -8,7 +9,12 @@ import type { SubscribeOptions } from './subscribe.decorator.js';
 
 /** What a decorator says of a method. */
 export type HandlerMetadata =
-  | { readonly kind: 'consumer'; readonly options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions> }
+  | {
+      readonly kind: 'consumer';
+      readonly options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>;
+      /** Handles dead letters: those that fit. */
+      readonly deadLetters?: DeadLetterFilter;
+    }
   | { readonly kind: 'kv-watch'; readonly bucket: string; readonly options: KvWatchOptions }
   | { readonly kind: 'object-watch'; readonly bucket: string; readonly options: ObjectWatchHandlerOptions }
   | { readonly kind: 'subscribe'; readonly subject: string; readonly options: SubscribeOptions }

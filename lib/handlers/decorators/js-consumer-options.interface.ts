@@ -1,5 +1,6 @@
 import type { Codec } from '../../codecs/index.js';
 import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
+import type { AckInterceptorOption } from '../acknowledging/index.js';
 import type { IdempotenceOptions } from '../idempotence/index.js';
 import type { AckMode, RetryOptions } from '../settlement/index.js';
 import type { StandardSchema } from './standard-schema.js';
@@ -17,8 +18,16 @@ export interface HandlerDefaults {
   readonly ackMode?: AckMode;
   /** What happens to a message whose handler throws. */
   readonly retry?: RetryOptions;
-  /** Keeps messages that cannot be handled in a dead-letter stream. Default: false. */
+  /**
+   * Keeps messages that cannot be handled in a dead-letter stream (see {@link DeadLetters}). Default: false. A handler of
+   * the dead-letter stream itself has none.
+   */
   readonly deadLetter?: boolean;
+  /**
+   * Settles messages instead of {@link AckInterceptor}: a subclass of it, or any interceptor that settles the message of its
+   * `JetStreamContext`. A class is made by Nest and may inject what the handler's module can.
+   */
+  readonly ackInterceptor?: AckInterceptorOption;
   /** The longest that one message is kept alive beyond `ackWait`. Default: as long as its handler runs. */
   readonly maxProcessingTime?: number;
   /** The most messages that are pulled ahead. Default 500; fewer where handlers are slow. */

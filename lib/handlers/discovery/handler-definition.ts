@@ -16,6 +16,8 @@ export interface ConsumerDefinition {
   /** Class and method, or the class alone. */
   readonly name: string;
   readonly options: MetadataOf<'consumer'>['options'];
+  /** For a handler of dead letters: which ones. */
+  readonly deadLetters?: MetadataOf<'consumer'>['deadLetters'];
   readonly methods: readonly [RoutedMethod, ...RoutedMethod[]];
 }
 

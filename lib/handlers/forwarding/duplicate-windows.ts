@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { SettlementPolicy } from '../settlement/index.js';
+import type { RetryPolicy, SettlementPolicy } from '../settlement/index.js';
 import type { ResultTarget } from './result-target.js';
 
 const logger = new Logger('PublishTo');
@@ -13,7 +13,7 @@ export async function warnOfShortWindows(
   policy: SettlementPolicy,
   ackWait: number,
 ): Promise<void> {
-  const span = retrySpan(policy, ackWait);
+  const span = retrySpan(policy.retry, ackWait);
   for (const { filter, jetstream } of targets) {
     if (filter === undefined) continue;
     try {
@@ -47,10 +47,10 @@ export async function warnOfShortWindows(
  * fails or ends with its process. Of retries without end, only the longest pause counts.
  */
 export function retrySpan(
-  { maxDeliver, backoff }: Pick<SettlementPolicy, 'maxDeliver' | 'backoff'>,
+  { maxDeliver, longestBackoff }: Pick<RetryPolicy, 'maxDeliver' | 'longestBackoff'>,
   ackWait: number,
 ): number {
-  const pauses = backoff.map((pause) => Math.max(pause, ackWait));
+  const pauses = longestBackoff.map((pause) => Math.max(pause, ackWait));
   if (maxDeliver === Infinity) return Math.max(ackWait, ...pauses);
   const counted = pauses.slice(0, maxDeliver - 1);
   const last = pauses.at(-1) ?? ackWait;

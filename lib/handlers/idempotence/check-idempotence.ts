@@ -51,9 +51,9 @@ export function checkIdempotence(
         'in each process',
     );
   }
-  if (ackMode === 'manual') {
+  if (ackMode === 'manual' || ackMode === 'none') {
     problems.push(
-      "idempotent excludes ackMode 'manual': a key is done when its handler returns, and so must be its message",
+      `idempotent excludes ackMode '${ackMode}': a key is done when its handler returns, and so must be its message`,
     );
   }
   return problems;

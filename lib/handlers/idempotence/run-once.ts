@@ -77,7 +77,7 @@ export function runOnce(
       }
       if (message.settled) return;
       const wait = outcome.left + GRACE;
-      if (deliveryCount < policy.maxDeliver) return message.nak(wait);
+      if (deliveryCount < policy.retry.maxDeliver) return message.nak(wait);
       await delay(wait, undefined, UNREFERENCED);
       if (message.settled) return;
     }

@@ -1,15 +1,14 @@
+import type { ConsumerConfig } from '../../jetstream/index.js';
 import { handlerName } from '../compile/index.js';
+import { DEAD_LETTER_STREAM, DeadLetterPublisher, type DeadLetterFilter } from '../dead-letters/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../decorators/index.js';
 import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkIdempotence } from '../idempotence/index.js';
-import {
-  DEFAULT_BACKOFF,
-  DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER,
-  type SettlementPolicy,
-} from '../settlement/index.js';
+import { RetryPolicy, type SettlementPolicy } from '../settlement/index.js';
 import { checkDelivery, planDelivery, type Delivery } from './delivery-plan.js';
 import { OptionChecks } from './option-checks.js';
+import { checkSettlement } from './settlement-checks.js';
 
 /** Where a consumer's messages come from, and what to make on the server. */
 export interface ConsumerSource {
@@ -51,12 +50,14 @@ export interface RunningPlan {
 export interface ConsumerPlan extends ConsumerSource, RunningPlan {
   readonly connection: HandlerConnection;
   readonly methods: readonly [PlannedMethod, ...PlannedMethod[]];
+  /** For a handler of dead letters: which ones. */
+  readonly deadLetters: DeadLetterFilter | undefined;
 }
 
-const ACK_MODES = ['auto', 'confirmed', 'manual'];
 const DEFAULT_ACK_WAIT = 30_000;
 const DEFAULT_MAX_MESSAGES = 500;
-const DEFAULT_ATTEMPTS_IN_ORDER = 5;
+/** Where a message that is given up is not lost, or holds up all others. */
+const DEFAULT_MAX_DELIVER = 5;
 
 /** What is wrong with a handler's options, without asking the server. */
 export function checkConsumer(options: JsConsumerOptions): readonly string[] {
@@ -73,9 +74,7 @@ export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   checks.duration('ackWait', options.ackWait, 100);
   checks.duration('maxProcessingTime', options.maxProcessingTime);
   checks.duration('inactiveThreshold', options.inactiveThreshold);
-  checks.oneOf('ackMode', options.ackMode, ACK_MODES);
-  checks.count('retry.maxDeliver', options.retry?.maxDeliver);
-  checks.durations('retry.backoff', options.retry?.backoff);
+  checkSettlement(options, checks);
   checkDelivery(options, checks);
   if (options.idempotent) checks.problems.push(...checkIdempotence(options.idempotent, options));
   return checks.problems;
@@ -92,7 +91,7 @@ export function planConsumer(
     method,
     policy: { handler: handlerName(method), ...plan.policy },
   }));
-  return { ...plan, connection, methods: [first, ...rest] };
+  return { ...plan, connection, methods: [first, ...rest], deadLetters: definition.deadLetters };
 }
 
 /** Decides what to make on the server for a handler, and how to run it. */
@@ -103,28 +102,39 @@ export function planRunning(
 ): ConsumerSource & RunningPlan {
   const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
   const { ackMode = 'auto', retry = {}, deadLetter = false, maxMessages = DEFAULT_MAX_MESSAGES } = options;
-  const limited = options.ordered ? DEFAULT_ATTEMPTS_IN_ORDER : DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER;
-  const maxDeliver = retry.maxDeliver ?? (deadLetter || options.ordered ? limited : Infinity);
+  const policy = {
+    stream,
+    ackMode: options.ordered ? 'none' : ackMode,
+    retry: new RetryPolicy(retry, deadLetter || options.ordered ? DEFAULT_MAX_DELIVER : Infinity),
+    // There are no dead letters of dead letters.
+    deadLetters:
+      deadLetter && stream !== DEAD_LETTER_STREAM ? new DeadLetterPublisher(connection.jetstream) : undefined,
+  };
   return {
     handler,
     connection,
     stream,
-    delivery: planDelivery(options, filtersOf(options), {
-      ackPolicy: 'explicit',
-      ackWait,
-      maxDeliver: maxDeliver === Infinity ? -1 : maxDeliver,
-    }),
+    delivery: planDelivery(options, filtersOf(options), acknowledged(policy, ackWait)),
     maxMessages: Math.max(maxMessages, concurrency, 2 * (options.batch?.size ?? 0) * concurrency),
     options,
-    running: { concurrency, maxMessages: Math.max(maxMessages, concurrency), ackWait, maxProcessingTime },
-    policy: { stream, ackMode, maxDeliver, backoff: retry.backoff ?? DEFAULT_BACKOFF, deadLetter },
+    running: {
+      concurrency,
+      maxMessages: Math.max(maxMessages, concurrency),
+      ackWait,
+      // What nobody waits for needs not be kept alive.
+      maxProcessingTime: policy.ackMode === 'none' ? 0 : maxProcessingTime,
+    },
+    policy,
   };
 }
 
 /** The handler's own options before the module's; ordered consumers take neither concurrency nor ackMode from those. */
 export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaults): JsConsumerOptions {
   const { concurrency, ackMode, ...rest } = defaults;
-  const retry = { ...defaults.retry, ...options.retry };
+  const own = options.retry?.errors ?? [];
+  // What is no list is left for the checks to complain about.
+  const errors = Array.isArray(own) ? [...(own as typeof own), ...(defaults.retry?.errors ?? [])] : own;
+  const retry = { ...defaults.retry, ...options.retry, errors };
   if (options.ordered) return { ...rest, ...options, retry };
   return { concurrency, ackMode, ...rest, ...options, retry };
 }
@@ -132,4 +142,12 @@ export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaul
 export function filtersOf({ filterSubjects }: JsConsumerOptions): readonly string[] {
   if (filterSubjects === undefined) return [];
   return typeof filterSubjects === 'string' ? [filterSubjects] : filterSubjects;
+}
+
+function acknowledged(
+  { ackMode, retry: { maxDeliver } }: Pick<SettlementPolicy, 'ackMode' | 'retry'>,
+  ackWait: number,
+): Pick<ConsumerConfig, 'ackPolicy' | 'ackWait' | 'maxDeliver'> {
+  if (ackMode === 'none') return { ackPolicy: 'none' };
+  return { ackPolicy: 'explicit', ackWait, maxDeliver: maxDeliver === Infinity ? -1 : maxDeliver };
 }

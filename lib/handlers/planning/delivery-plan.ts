@@ -27,6 +27,7 @@ const DEFAULT_IDLE_HEARTBEAT = 5_000;
 
 /** What handlers have their own words for; the rest of the options is the consumer's. */
 const HANDLER_OPTIONS = [
+  'ackInterceptor',
   'ackMode',
   'ackWait',
   'batch',

@@ -17,6 +17,7 @@ import type { HandlerConnection } from '../handler-connection.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
 import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
+import { checkDeadLetterFilter } from './settlement-checks.js';
 import { SubjectRouter } from './subject-router.js';
 import { subjectsOverlap } from './subjects.js';
 
@@ -85,7 +86,11 @@ export class HandlerPlanner {
     const connection = this.connectionOf(definition.name, own.connection);
     if (!connection) return undefined;
     const options = withFilters(withDefaults(own, connection.defaults), definition, connection);
-    const mistakes = [...checkConsumer(options), ...checkRoutes(definition)];
+    const mistakes = [
+      ...(definition.deadLetters ? checkDeadLetterFilter(definition.deadLetters) : []),
+      ...checkConsumer(options),
+      ...checkRoutes(definition),
+    ];
     this.report(definition.name, mistakes);
     this.checkTargets(definition, options);
     return mistakes.length > 0 ? undefined : planConsumer(definition, connection, options);
@@ -168,6 +173,8 @@ export class HandlerPlanner {
   private async checkStreams(plans: readonly ConsumerPlan[]): Promise<void> {
     const subjects = new Map<string, Promise<readonly string[] | undefined | StreamNotFoundError>>();
     for (const plan of plans) {
+      // The dead-letter stream is made before its consumers are.
+      if (plan.deadLetters) continue;
       const key = `${plan.connection.name}\n${plan.stream}`;
       const lookup = subjects.get(key) ?? streamSubjects(plan);
       subjects.set(key, lookup);

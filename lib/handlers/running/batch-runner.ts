@@ -2,7 +2,7 @@ import type { JetStreamMessage, ReceiveLoop } from '../../jetstream/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
 import type { BatchOptions } from '../decorators/index.js';
 import type { RunningOptions } from '../planning/index.js';
-import type { AckInterceptor, SettlementPolicy } from '../settlement/index.js';
+import type { Settlement, SettlementPolicy } from '../settlement/index.js';
 import type { MessageRunner } from './consumer-runner.js';
 import { KeepAlive } from './keep-alive.js';
 import { PullWindow } from './pull-window.js';
@@ -19,7 +19,7 @@ export interface BatchHandling {
   readonly handler: CompiledHandler<MessageBatchInput>;
   /** @throws {@link InvalidPayloadError} */
   readonly decode: (message: JetStreamMessage) => unknown;
-  readonly ack: AckInterceptor;
+  readonly ack: Settlement;
   readonly policy: SettlementPolicy;
   /** One acknowledgement settles all before it (`ackPolicy: 'all'`). */
   readonly cumulative: boolean;
@@ -38,7 +38,7 @@ export class BatchRunner implements MessageRunner {
   private loop: ReceiveLoop | undefined;
   private timer: NodeJS.Timeout | undefined;
   private refusing = false;
-  private whenIdle: (() => void)[] = [];
+  private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
   private failures = 0;
 
@@ -168,7 +168,9 @@ export class BatchRunner implements MessageRunner {
   private handle(messages: readonly JetStreamMessage[], payloads: readonly unknown[]): void {
     if (messages.length === 0) return;
     const input: MessageBatchInput = { messages, payloads };
+    const { ack, policy } = this.handling;
     this.inTheWorks.add(input);
+    for (const message of messages) ack.onStart(message, policy);
     try {
       const pending = pendingResult(this.handling.handler(input));
       if (pending === undefined) void this.succeeded(input);
@@ -200,7 +202,7 @@ export class BatchRunner implements MessageRunner {
   private async failedWith(input: MessageBatchInput, thrown: unknown): Promise<void> {
     const { ack, policy } = this.handling;
     const error = settlementError(thrown);
-    await Promise.all(input.messages.map((message) => ack.onFailure(error, message, policy)));
+    await Promise.all(input.messages.map(async (message) => ack.onFailure(error, message, policy)));
     this.end(input, true);
   }
 

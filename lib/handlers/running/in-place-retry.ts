@@ -2,16 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
 import {
-  backoffOf,
   InvalidPayloadError,
+  retryDelay,
   RetryMessage,
   TerminateMessage,
   type SettlementPolicy,
 } from '../settlement/index.js';
 
 /**
- * Handles a message again on the spot where it fails, with the backoff of the policy and as often as it says: an
- * ordered consumer has no redelivery, and what comes after must wait.
+ * Handles a message again on the spot where it fails, with the backoff of its rule and as often as that says: an ordered consumer has no redelivery, and what comes after must wait.
  */
 export function retryInPlace(
   next: CompiledHandler<JetStreamMessage>,
@@ -19,16 +18,16 @@ export function retryInPlace(
 ): CompiledHandler<JetStreamMessage> {
   const again = async (message: JetStreamMessage, thrown: unknown): Promise<unknown> => {
     let error = thrown;
-    for (let attempt = 1; attempt < policy.maxDeliver; attempt++) {
-      if (isFinal(error)) break;
-      await delay(error instanceof RetryMessage ? (error.delay ?? 0) : backoffOf(policy, attempt));
+    for (let attempt = 1; ; attempt++) {
+      const wait = waitBefore(error, attempt, message, policy);
+      if (wait === undefined) throw error;
+      await delay(wait);
       try {
         return await next(message);
       } catch (failure) {
         error = failure;
       }
     }
-    throw isFinal(error) ? error : new TerminateMessage(text(error), { cause: error });
   };
   return (message) => {
     try {
@@ -40,10 +39,17 @@ export function retryInPlace(
   };
 }
 
-function isFinal(error: unknown): boolean {
-  return error instanceof TerminateMessage || settlementError(error) instanceof InvalidPayloadError;
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** How long to wait before the message is handled again; `undefined` where it is not. */
+function waitBefore(
+  error: unknown,
+  attempt: number,
+  { metadata }: JetStreamMessage,
+  { retry }: SettlementPolicy,
+): number | undefined {
+  if (error instanceof TerminateMessage || settlementError(error) instanceof InvalidPayloadError)
+    return undefined;
+  if (error instanceof RetryMessage) return attempt < retry.maxDeliver ? (error.delay ?? 0) : undefined;
+  const rule = retry.ruleFor(error);
+  const again = attempt < rule.maxDeliver && (rule.retryIf?.(error, metadata) ?? true);
+  return again ? retryDelay(rule, attempt) : undefined;
 }

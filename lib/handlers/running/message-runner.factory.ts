@@ -1,6 +1,8 @@
 import type { CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { Acknowledgement } from '../acknowledging/index.js';
 import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
+import { deadLetterSource, fittingOnly, type LocalHandler } from '../dead-letters/index.js';
 import {
   keyOf,
   SubjectRouter,
@@ -8,7 +10,7 @@ import {
   type PlannedMethod,
   type RunningPlan,
 } from '../planning/index.js';
-import { TerminateMessage, type AckInterceptor, type SettlementPolicy } from '../settlement/index.js';
+import { TerminateMessage, type SettlementPolicy } from '../settlement/index.js';
 import { InOrderBacklog } from './backlog.js';
 import { BatchRunner } from './batch-runner.js';
 import { batchSource } from './batch-source.js';
@@ -27,6 +29,9 @@ export type WrapHandler = (
   method: PlannedMethod,
   policy: SettlementPolicy,
 ) => CompiledHandler<JetStreamMessage>;
+
+/** A route with what is called where nothing is to be settled. */
+type LocalRoute = Route & LocalHandler;
 
 /** Makes what runs messages one by one, as a handler's options say. */
 export function createRunner(
@@ -59,7 +64,7 @@ export function createRunner(
 export class MessageRunnerFactory {
   constructor(
     private readonly compiler: HandlerCompiler,
-    private readonly ack: AckInterceptor,
+    private readonly ack: Acknowledgement,
     private readonly wrap: WrapHandler,
   ) {}
 
@@ -71,24 +76,34 @@ export class MessageRunnerFactory {
 
   private handling(plan: ConsumerPlan, consumer: string): MessageHandling {
     const [first, ...rest] = plan.methods;
-    const { ack } = this;
+    const { settlement: ack } = this.ack;
     const whole = this.route(plan, first, consumer);
-    if (first.method.patterns.length === 0) return { ack, route: whole };
-    const router = new SubjectRouter<Route>();
+    const { localHandlers } = plan.connection;
+    if (first.method.patterns.length === 0) {
+      localHandlers.add(whole.policy, () => whole);
+      return { ack, route: whole };
+    }
+    const router = new SubjectRouter<LocalRoute>();
     for (const pattern of first.method.patterns) router.add(pattern, whole);
     for (const planned of rest) {
       const route = this.route(plan, planned, consumer);
       for (const pattern of planned.method.patterns) router.add(pattern, route);
     }
-    return { ack, route: unroutable(whole.policy, plan.handler), router };
+    const other = unroutable(whole.policy, plan.handler);
+    localHandlers.add(whole.policy, (subject) => router.match(subject) ?? other);
+    return { ack, route: other, router };
   }
 
-  private route(plan: ConsumerPlan, planned: PlannedMethod, consumer: string): Route {
+  private route(plan: ConsumerPlan, planned: PlannedMethod, consumer: string): LocalRoute {
     const { options } = plan;
     const policy: SettlementPolicy = { ...planned.policy, consumer };
-    const source = messageSource(codecsOf(plan), policy, options.schema);
+    const source = plan.deadLetters
+      ? deadLetterSource(codecsOf(plan), policy)
+      : messageSource(codecsOf(plan), policy, options.schema);
     const compiled = this.wrap(this.compiler.compile(planned.method, source), planned, policy);
-    return { policy, handler: options.ordered ? retryInPlace(compiled, policy) : compiled };
+    const fitting = plan.deadLetters ? fittingOnly(compiled, plan.deadLetters) : compiled;
+    const unsettled = options.ordered ? retryInPlace(fitting, policy) : fitting;
+    return { policy, unsettled, handler: this.ack.around(unsettled, planned.method, source, policy) };
   }
 
   private batches(
@@ -98,10 +113,16 @@ export class MessageRunnerFactory {
   ): MessageRunner {
     const [{ method, policy: planned }] = plan.methods;
     const policy: SettlementPolicy = { ...planned, consumer };
+    const handler = this.compiler.compile(method, batchSource(policy));
+    const decode = payloadDecoder(codecsOf(plan), plan.options.schema);
+    plan.connection.localHandlers.add(policy, () => ({
+      policy,
+      unsettled: async (message) => handler({ messages: [message], payloads: [await decode(message)] }),
+    }));
     const handling = {
-      handler: this.compiler.compile(method, batchSource(policy)),
-      decode: payloadDecoder(codecsOf(plan), plan.options.schema),
-      ack: this.ack,
+      handler,
+      decode,
+      ack: this.ack.settlement,
       policy,
       cumulative: plan.options.ackPolicy === 'all',
     };
@@ -110,13 +131,11 @@ export class MessageRunnerFactory {
 }
 
 /** What becomes of a message that no method of a class handles. */
-function unroutable(policy: SettlementPolicy, handler: string): Route {
-  return {
-    policy: { ...policy, handler },
-    handler: (message) => {
-      throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
-    },
+function unroutable(policy: SettlementPolicy, handler: string): LocalRoute {
+  const refuse = (message: JetStreamMessage): never => {
+    throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
   };
+  return { policy: { ...policy, handler }, handler: refuse, unsettled: refuse };
 }
 
 /** A handler's own codec is for all its messages; else their `Content-Type` decides. */

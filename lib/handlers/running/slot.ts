@@ -1,7 +1,7 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
 import type { SubjectRouter } from '../planning/index.js';
-import type { AckInterceptor, SettlementPolicy } from '../settlement/index.js';
+import type { Settlement, SettlementPolicy } from '../settlement/index.js';
 
 /** A method to call, and the rules that its messages are settled by. */
 export interface Route {
@@ -11,7 +11,7 @@ export interface Route {
 
 /** What happens to the messages of one consumer. */
 export interface MessageHandling {
-  readonly ack: AckInterceptor;
+  readonly ack: Settlement;
   /** Where messages go that the router, if there is one, knows no other way for. */
   readonly route: Route;
   readonly router?: SubjectRouter<Route>;

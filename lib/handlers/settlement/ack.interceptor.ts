@@ -6,35 +6,54 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
+import { ConnectionClosedError, PayloadTooLargeError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { JetStreamContext } from '../context/index.js';
-import type { DeadLetterPublisher } from './dead-letters.js';
 import { InvalidPayloadError, RetryMessage, TerminateMessage } from './retry.errors.js';
-import { backoffOf, type SettlementPolicy } from './settlement-policy.js';
+import { retryDelay } from './retry-policy.js';
+import { DeadLetterReason, type Settlement, type SettlementPolicy } from './settlement-policy.js';
 
-const DEAD_LETTER_RETRY = 1_000;
+const FIRST_STORE_RETRY = 1_000;
+const LONGEST_STORE_RETRY = 30_000;
+/** After how long a message comes again that is too large to be kept as a dead letter, in milliseconds. */
+const TOO_LARGE_RETRY = 30_000;
 
 /**
  * What becomes of a message once its handler has ended:
  *
- * | the handler…                                  | the message                                                  |
- * | --------------------------------------------- | ------------------------------------------------------------ |
- * | returns or resolves                           | `ack` (`ackMode: 'confirmed'` waits for the server's word)   |
+ * | the handler…                                  | the message                                                     |
+ * | --------------------------------------------- | --------------------------------------------------------------- |
+ * | returns or resolves                           | `ack` (`ackMode: 'confirmed'` waits for the server's word)      |
  * | throws                                        | `nak` with this delivery's backoff; at last dead letter, `term` |
- * | throws {@link RetryMessage}                   | `nak` with that delay                                        |
- * | throws {@link TerminateMessage}               | dead letter where one is set, `term`                         |
- * | gets a payload that is no payload, or invalid | dead letter where one is set, `term`                         |
- * | settled it itself, or `ackMode: 'manual'`     | nothing more                                                 |
+ * | throws {@link RetryMessage}                   | `nak` with that delay; at last dead letter, `term`              |
+ * | throws {@link TerminateMessage}               | dead letter where one is set, `term`                            |
+ * | gets a payload that is no payload, or invalid | dead letter where one is set, `term`                            |
+ * | throws, with `ackMode: 'first'` or `'none'`   | dead letter where one is set                                    |
+ * | settled it itself, or `ackMode: 'manual'`     | nothing more                                                    |
  *
- * The compiled path calls `onSuccess` and `onFailure`; a subclass that overrides `intercept` has all its handlers'
- * messages go through that instead.
+ * To change the rules, subclass it, and give the class (or an instance) as `ackInterceptor` to a handler, or to the
+ * module under `handlers`: the subclass is made by Nest and may inject what the handler's module can. Override
+ * `onStart`, `onSuccess` and `onFailure`, which are called directly; or `intercept`, which then stands around the handler as any
+ * interceptor does, outside of all others.
+ *
+ * @example
+ * ```ts
+ * @Injectable()
+ * export class CountingAck extends AckInterceptor {
+ *   constructor(private readonly failures: FailureCounter) {
+ *     super();
+ *   }
+ *
+ *   override onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+ *     this.failures.count(policy.handler);
+ *     return super.onFailure(error, message, policy);
+ *   }
+ * }
+ * ```
  */
 @Injectable()
-export class AckInterceptor implements NestInterceptor {
+export class AckInterceptor implements NestInterceptor, Settlement {
   private readonly logger = new Logger(AckInterceptor.name);
-
-  /** @internal */
-  constructor(private readonly deadLetters: DeadLetterPublisher) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { message, policy } = context.switchToRpc().getContext<JetStreamContext>();
@@ -48,22 +67,29 @@ export class AckInterceptor implements NestInterceptor {
         else end();
       };
       let result: unknown;
+      this.onStart(message, policy);
       return next.handle().subscribe({
-        next: (value) => (result = value),
+        next: (value: unknown) => (result = value),
         error: (error: unknown) => settled(this.onFailure(error, message, policy), undefined),
         complete: () => settled(this.onSuccess(message, policy), result),
       });
     });
   }
 
+  /** The handler is about to be called. */
+  onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
+    if (policy.ackMode === 'first') message.ack();
+  }
+
   /** The handler has returned or resolved. Returns a promise only where there is something to wait for. */
   onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
-    if (message.settled || policy.ackMode === 'manual') return;
-    if (policy.ackMode === 'confirmed') {
+    const { ackMode } = policy;
+    if (message.settled || ackMode === 'manual' || ackMode === 'none') return;
+    if (ackMode === 'confirmed') {
       return message
         .doubleAck()
         .catch((error: unknown) =>
-          this.logger.warn(`${this.name(message, policy)} may come again: ${text(error)}`),
+          this.logger.warn(`${name(message, policy)} may come again: ${text(error)}`),
         );
     }
     message.ack();
@@ -71,32 +97,62 @@ export class AckInterceptor implements NestInterceptor {
 
   /** The handler has thrown or rejected, or could not be given its payload. Never throws. */
   onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
-    if (message.settled) {
-      this.logger.warn(
-        `${this.name(message, policy)} was settled by its handler, which then failed: ${text(error)}`,
-      );
+    const what = name(message, policy);
+    const reason = reasonOf(error);
+    if (policy.ackMode === 'first' || policy.ackMode === 'none') {
+      if (reason === undefined)
+        this.logger.error(`${what} failed and does not come again: ${text(error)}`, stackOf(error));
+      else this.logger.warn(`${what} is given up: ${text(error)}`);
+      if (policy.deadLetters) return this.keep(message, policy, reason ?? DeadLetterReason.Failed, error);
       return;
     }
-    if (error instanceof RetryMessage) return message.nak(error.delay);
-    if (error instanceof InvalidPayloadError) {
-      this.logger.warn(`${this.name(message, policy)} is terminated: ${error.message}`);
-      return this.terminate(message, policy, 'invalid payload', error);
+    if (message.settled) {
+      this.logger.warn(`${what} was settled by its handler, which then failed: ${text(error)}`);
+      return;
     }
-    if (error instanceof TerminateMessage) {
-      this.logger.warn(`${this.name(message, policy)} is terminated: ${error.reason}`);
-      return this.terminate(message, policy, error.reason, error);
+    if (reason !== undefined) {
+      this.logger.warn(`${what} is terminated: ${text(error)}`);
+      return this.terminate(message, policy, reason, error);
     }
-    const delivery = message.metadata.deliveryCount;
-    if (delivery < policy.maxDeliver) {
-      const delay = backoffOf(policy, delivery);
-      this.logger.warn(`${this.name(message, policy)} failed, to be retried in ${delay} ms: ${text(error)}`);
-      return message.nak(delay);
+    return this.retry(error, message, policy);
+  }
+
+  private retry(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    const { metadata } = message;
+    const delivery = metadata.deliveryCount;
+    const what = name(message, policy);
+    if (error instanceof RetryMessage && delivery < policy.retry.maxDeliver) return message.nak(error.delay);
+    const rule = policy.retry.ruleFor(error);
+    if (delivery < rule.maxDeliver) {
+      if (this.mayRetry(rule.retryIf, error, message, policy)) {
+        const delay = retryDelay(rule, delivery);
+        this.logger.warn(`${what} failed, to be retried in ${delay} ms: ${text(error)}`);
+        return message.nak(delay);
+      }
+      this.logger.error(`${what} failed and is not to be retried: ${text(error)}`, stackOf(error));
+      return this.terminate(message, policy, DeadLetterReason.NotToBeRetried, error);
     }
     this.logger.error(
-      `${this.name(message, policy)} failed in its last delivery, ${delivery} of ${policy.maxDeliver}: ${text(error)}`,
-      error instanceof Error ? error.stack : undefined,
+      `${what} failed in its last delivery, ${delivery} of ${rule.maxDeliver}: ${text(error)}`,
+      stackOf(error),
     );
-    return this.terminate(message, policy, 'deliveries used up', error);
+    return this.terminate(message, policy, DeadLetterReason.DeliveriesUsedUp, error);
+  }
+
+  /** A `retryIf` that throws decides nothing: the message is retried. */
+  private mayRetry(
+    retryIf: ReturnType<SettlementPolicy['retry']['ruleFor']>['retryIf'],
+    error: unknown,
+    message: JetStreamMessage,
+    policy: SettlementPolicy,
+  ): boolean {
+    if (!retryIf) return true;
+    try {
+      return retryIf(error, message.metadata);
+    } catch (failure) {
+      this.logger.error(`${policy.handler}: retry.retryIf failed: ${text(failure)}`, stackOf(failure));
+      return true;
+    }
   }
 
   private terminate(
@@ -105,8 +161,8 @@ export class AckInterceptor implements NestInterceptor {
     reason: string,
     error: unknown,
   ): void | Promise<void> {
-    if (!policy.deadLetter) return message.term(reason);
-    return this.keep(message, policy, reason, error);
+    if (policy.deadLetters) return this.keep(message, policy, reason, error);
+    message.term(reason);
   }
 
   /** Terminates a message only after its dead letter is stored: it is tried until it is, and meanwhile kept alive. */
@@ -116,29 +172,50 @@ export class AckInterceptor implements NestInterceptor {
     reason: string,
     error: unknown,
   ): Promise<void> {
-    for (;;) {
+    const settledBefore = message.settled;
+    for (let wait = FIRST_STORE_RETRY; ; wait = Math.min(2 * wait, LONGEST_STORE_RETRY)) {
       try {
-        await this.deadLetters.publish(message, policy, reason, error);
+        await policy.deadLetters?.publish(message, policy, reason, error);
         break;
       } catch (failure) {
-        this.logger.error(`No dead letter yet for ${this.name(message, policy)}: ${text(failure)}`);
-        await new Promise((resolve) => setTimeout(resolve, DEAD_LETTER_RETRY));
+        this.logger.error(`No dead letter yet for ${name(message, policy)}: ${text(failure)}`);
+        if (failure instanceof ConnectionClosedError) return;
+        if (failure instanceof PayloadTooLargeError) {
+          // It stays in its stream, where it can be read, though no consumer of this handler gets it any more.
+          if (isPending(message, policy)) message.nak(TOO_LARGE_RETRY);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, wait));
         // Abandoned at shutdown meanwhile: it comes again.
-        if (message.settled) return;
+        if (message.settled !== settledBefore) return;
       }
     }
-    if (!message.settled) message.term(reason);
+    if (isPending(message, policy)) message.term(reason);
   }
+}
 
-  private name(message: JetStreamMessage, { handler }: SettlementPolicy): string {
-    const { stream, consumer, streamSequence, deliveryCount } = message.metadata;
-    return (
-      `${handler}: the message on "${message.subject}" (stream ${stream}, sequence ${streamSequence}, ` +
-      `consumer ${consumer}, delivery ${deliveryCount})`
-    );
-  }
+/** The reason for the dead letter of an error that no retry can help. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof InvalidPayloadError) return DeadLetterReason.InvalidPayload;
+  return error instanceof TerminateMessage ? error.reason : undefined;
+}
+
+function isPending(message: JetStreamMessage, { ackMode }: SettlementPolicy): boolean {
+  return !message.settled && ackMode !== 'none';
+}
+
+function name(message: JetStreamMessage, { handler }: SettlementPolicy): string {
+  const { stream, consumer, streamSequence, deliveryCount } = message.metadata;
+  return (
+    `${handler}: the message on "${message.subject}" (stream ${stream}, sequence ${streamSequence}, ` +
+    `consumer ${consumer}, delivery ${deliveryCount})`
+  );
 }
 
 function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
 }

@@ -1,4 +1,4 @@
 export * from './ack.interceptor.js';
-export * from './dead-letters.js';
 export * from './retry.errors.js';
+export * from './retry-policy.js';
 export * from './settlement-policy.js';

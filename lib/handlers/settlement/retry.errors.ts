@@ -1,4 +1,5 @@
 import { RpcException } from '@nestjs/microservices';
+import { InvalidArgumentError } from '../../errors/index.js';
 
 /**
  * An error that says what is to become of a message. Nest's own exception filters answer for whatever a handler of
@@ -16,14 +17,21 @@ abstract class SettlementError extends RpcException {
   }
 }
 
-/** Thrown by a handler to have its message again, whatever its retry policy says. */
+/**
+ * Thrown by a handler to have its message again after a delay of its own choice, instead of what its `retry` says. It
+ * counts as a delivery all the same: in the last one the message is ended as after any other error.
+ */
 export class RetryMessage extends SettlementError {
+  /** @throws {@link InvalidArgumentError} where the delay is no number of milliseconds */
   constructor(
     /** After how many milliseconds; at once where left out. */
     readonly delay?: number,
     options?: ErrorOptions,
   ) {
     super(delay === undefined ? 'retry at once' : `retry in ${delay} ms`, options);
+    if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) {
+      throw new InvalidArgumentError('delay', `${String(delay)} is not a number of milliseconds`);
+    }
   }
 }
 

@@ -1,25 +1,20 @@
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { RetryPolicy } from './retry-policy.js';
+
 /**
  * When a message counts as handled:
  * - `auto`: acknowledged when the handler has returned or resolved;
  * - `confirmed`: the same, and the next message waits until the server has confirmed it;
  * - `manual`: never by itself: the handler settles it through its context, or `ackWait` decides. A handler that throws
- *   is treated as in `auto`.
+ *   is treated as in `auto`;
+ * - `first`: acknowledged before the handler is called, so that it never comes twice, and not again where the handler
+ *   fails or dies: at most once;
+ * - `none`: delivered is done: the consumer has no acknowledgements (`ackPolicy` none). What was delivered and not yet
+ *   handled when an instance ends is lost. The cheapest, for what the next message makes obsolete.
+ *
+ * With `first` and `none` nothing is retried; with `deadLetter`, what fails is kept nevertheless.
  */
-export type AckMode = 'auto' | 'confirmed' | 'manual';
-
-/** What happens to a message whose handler throws. */
-export interface RetryOptions {
-  /**
-   * How often a message is delivered at the most. Default: 5 with `deadLetter`, else without end, so that nothing is
-   * lost.
-   */
-  readonly maxDeliver?: number;
-  /**
-   * How long to wait before each further delivery, in milliseconds; the last counts for all that follow.
-   * Default `[1_000, 5_000, 30_000]`.
-   */
-  readonly backoff?: readonly number[];
-}
+export type AckMode = 'auto' | 'confirmed' | 'manual' | 'first' | 'none';
 
 /** The rules that one handler's messages are settled by, complete and checked. */
 export interface SettlementPolicy {
@@ -28,17 +23,42 @@ export interface SettlementPolicy {
   readonly stream: string;
   readonly consumer: string;
   readonly ackMode: AckMode;
-  /** `Infinity`: without end. */
-  readonly maxDeliver: number;
-  readonly backoff: readonly number[];
-  readonly deadLetter: boolean;
+  readonly retry: RetryPolicy;
+  /** Where messages go that cannot be handled; `undefined` where they are not kept. */
+  readonly deadLetters: DeadLetterSink | undefined;
 }
 
-export const DEFAULT_BACKOFF: readonly number[] = [1_000, 5_000, 30_000];
-export const DEFAULT_MAX_DELIVER_WITH_DEAD_LETTER = 5;
-
-/** How long to wait after the given delivery, counted from 1, in milliseconds. */
-export function backoffOf(policy: SettlementPolicy, delivery: number): number {
-  const { backoff } = policy;
-  return backoff[Math.min(delivery, backoff.length) - 1] ?? 0;
+/** Keeps messages that cannot be handled. */
+export interface DeadLetterSink {
+  /**
+   * Stores a message with what is known of its failure; resolves when it is stored.
+   *
+   * @throws {@link PayloadTooLargeError} where the server takes no message as large as it becomes
+   */
+  publish(message: JetStreamMessage, policy: SettlementPolicy, reason: string, error: unknown): Promise<void>;
 }
+
+/** Is told how the handling of each message begins and ends, and settles the message. None of these may throw. */
+export interface Settlement {
+  /** The handler is about to be called. */
+  onStart(message: JetStreamMessage, policy: SettlementPolicy): void;
+  /** The handler has returned or resolved. Returns a promise only where there is something to wait for. */
+  onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void>;
+  /** The handler has thrown or rejected, or could not be given its payload. */
+  onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void>;
+}
+
+/** Why a message became a dead letter, where its handler gave no reason of its own with {@link TerminateMessage}. */
+export const DeadLetterReason = {
+  /** It failed in each of its deliveries. */
+  DeliveriesUsedUp: 'deliveries used up',
+  /** `retryIf` said that no retry can help. */
+  NotToBeRetried: 'not to be retried',
+  /** Its payload could not be decoded, or was refused by a pipe or schema. */
+  InvalidPayload: 'invalid payload',
+  /** It used up its deliveries without ever being settled: whoever handled it died, or took too long. */
+  NeverSettled: 'never settled',
+  /** Its handler failed, and its `ackMode` knows no retries. */
+  Failed: 'failed',
+} as const;
+export type DeadLetterReason = (typeof DeadLetterReason)[keyof typeof DeadLetterReason];

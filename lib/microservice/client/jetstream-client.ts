@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
-import { JetStreamService } from '../../jetstream/index.js';
+import { JetStreamService, type PublishHeaders } from '../../jetstream/index.js';
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
 import {
   TransportLink,
@@ -158,7 +158,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetSt
 /** The options of a record, and what it holds; for migration Nest's own records are taken too. */
 function recordOf(data: unknown): { readonly data: unknown; readonly options: JetStreamRecordOptions } {
   if (data instanceof JetStreamRecord) return data;
-  if (data instanceof NatsRecord) return { data: data.data, options: { headers: data.headers } };
+  if (data instanceof NatsRecord) return { data: data.data, options: { headers: data.headers as PublishHeaders } };
   return { data, options: {} };
 }
 

@@ -1,1 +1,2 @@
+export * from './jetstream-event.context.js';
 export * from './jetstream-request.context.js';

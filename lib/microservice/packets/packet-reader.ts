@@ -1,3 +1,4 @@
+import type { Msg } from '@nats-io/transport-node';
 import type { Codec } from '../../codecs/index.js';
 import { isCallPacket, type CallPacket } from './packet.js';
 
@@ -10,8 +11,8 @@ export class PacketReader {
   ) {}
 
   /** @throws what the codec throws */
-  read(payload: Uint8Array, subject: string): CallPacket {
-    const value = this.codec.decode(payload);
-    return isCallPacket(value, subject, this.subjectOf) ? value : { data: value };
+  read(message: Msg): CallPacket {
+    const value = this.codec.decode(message.data);
+    return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }
 }

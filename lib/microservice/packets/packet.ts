@@ -46,12 +46,13 @@ export function canCancel(id: string | undefined): boolean {
  */
 export function isCallPacket(
   value: unknown,
-  subject: string,
+  message: { readonly subject: string },
   subjectOf: (pattern: unknown) => unknown,
 ): value is CallPacket {
   if (typeof value !== 'object' || value === null) return false;
   const { pattern, data, id } = value as CallPacket;
-  if (id === undefined) return pattern !== undefined && pattern !== null && subjectOf(pattern) === subject;
+  if (id === undefined)
+    return pattern !== undefined && pattern !== null && subjectOf(pattern) === message.subject;
   return typeof id === 'string' && (pattern !== undefined || data !== undefined);
 }
 

@@ -4,22 +4,27 @@ import { hasWildcard } from './subjects.js';
 const REMEMBERED = 1_024;
 
 /** Finds what belongs to the patterns that match a subject. */
-export class PatternTable<T> {
-  private readonly entries: readonly { readonly tokens: readonly string[]; readonly value: T }[];
-  private readonly known = new Map<string, readonly T[]>();
+export class PatternTable<Entry, Found> {
+  private readonly entries: readonly { readonly tokens: readonly string[]; readonly entry: Entry }[];
+  private readonly known = new Map<string, Found>();
 
-  constructor(patterns: Iterable<readonly [pattern: string, value: T]>) {
-    this.entries = [...patterns]
-      .map(([pattern, value]) => ({ tokens: pattern.split('.'), value }))
+  constructor(
+    entries: readonly Entry[],
+    patternOf: (entry: Entry) => string,
+    /** Makes what is found of all that match, the most specific first: a token beats `*`, and `*` beats `>`. */
+    private readonly combine: (matching: readonly Entry[]) => Found,
+  ) {
+    this.entries = entries
+      .map((entry) => ({ tokens: patternOf(entry).split('.'), entry }))
       .sort((a, b) => compareSpecificity(a.tokens, b.tokens));
   }
 
-  /** All that matches, the most specific first: a token beats `*`, and `*` beats `>`. */
-  match(subject: string): readonly T[] {
+  find(subject: string): Found {
     let found = this.known.get(subject);
     if (found === undefined) {
       const tokens = subject.split('.');
-      found = this.entries.filter((entry) => covers(entry.tokens, tokens)).map(({ value }) => value);
+      const matching = this.entries.filter((each) => covers(each.tokens, tokens)).map(({ entry }) => entry);
+      found = this.combine(matching);
       // Subjects may be without number.
       if (this.known.size === REMEMBERED) this.known.clear();
       this.known.set(subject, found);

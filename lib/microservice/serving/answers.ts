@@ -27,6 +27,14 @@ export function answer(result: unknown, sink: AnswerSink): CancelAnswers | undef
   return undefined;
 }
 
+/** What a handler returned is through: at once, or when an observable or iterable has ended. */
+export function completion(result: unknown): Promise<void> | undefined {
+  if (!isAsyncIterable(result) && !isObservable(result)) return undefined;
+  return new Promise((resolve, reject) => {
+    answer(result, { only: () => resolve(), next: () => undefined, complete: resolve, fail: reject });
+  });
+}
+
 /** An interceptor turns what a handler returned into an observable's value: so an iterable may be in there. */
 function subscribe(source: Observable<unknown>, sink: AnswerSink): CancelAnswers {
   const subscription = source
@@ -45,10 +53,10 @@ function iterate(source: AsyncIterable<unknown>, sink: AnswerSink): CancelAnswer
   const run = async (): Promise<void> => {
     try {
       for (;;) {
-        const { done, value } = await iterator.next();
+        const result = await iterator.next();
         if (stopped) return;
-        if (done) return sink.complete();
-        await sink.next(value);
+        if (result.done) return sink.complete();
+        await sink.next(result.value);
       }
     } catch (error) {
       if (!stopped) sink.fail(error);

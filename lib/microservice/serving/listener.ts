@@ -47,7 +47,7 @@ export class Listener {
   private receive(message: Msg): void {
     let packet: CallPacket;
     try {
-      packet = this.reader.read(message.data, message.subject);
+      packet = this.reader.read(message);
     } catch (error) {
       return this.refuse(message, error);
     }

@@ -32,7 +32,7 @@ export function within<T>(
       try {
         resolve(await run());
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     };
     hooks.start(hooks.transportId, context, done);

@@ -1,0 +1,48 @@
+import { JetStreamError } from './jetstream.error.js';
+
+/** The dead-letter stream has no dead letter of that sequence: dropped, replayed or expired meanwhile, or never there. */
+export class DeadLetterNotFoundError extends JetStreamError {
+  constructor(
+    /** The sequence in the dead-letter stream. */
+    readonly sequence: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `There is no dead letter ${sequence}: it was replayed, dropped or expired, or it is the sequence of something else. ` +
+        'Take sequences from list() or page().',
+      options,
+    );
+  }
+}
+
+/** A dead letter was to be replayed to its handler, and that does not run in this process. */
+export class HandlerNotRunningError extends JetStreamError {
+  constructor(
+    /** Class and method of the handler that failed. */
+    readonly handler: string,
+    readonly stream: string,
+    readonly consumer: string,
+  ) {
+    super(
+      `${handler}, the handler of consumer "${consumer}" of stream "${stream}", does not run in this process: ` +
+        "replay from an application that has it, or to the original subject ({ to: 'subject' }).",
+    );
+  }
+}
+
+/** A dead letter was replayed to its handler, which did not handle it. The dead letter is still there. */
+export class ReplayFailedError extends JetStreamError {
+  constructor(
+    /** The sequence in the dead-letter stream. */
+    readonly sequence: number,
+    /** Class and method of the handler. */
+    readonly handler: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The replay of dead letter ${sequence} to ${handler} failed, and the dead letter stays: ${problem}`,
+      options,
+    );
+  }
+}

@@ -1,0 +1,157 @@
+import { Logger, type NestInterceptor } from '@nestjs/common';
+import { lastValueFrom, type Observable } from 'rxjs';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import {
+  callHandler,
+  pendingResult,
+  settlementError,
+  type CompiledHandler,
+  type HandlerMethod,
+  type HandlerSource,
+} from '../compile/index.js';
+import { AckInterceptor, type Settlement, type SettlementPolicy } from '../settlement/index.js';
+import { LazyExecutionContext } from './lazy-execution-context.js';
+
+/** How the messages of one consumer are settled: by the hooks of an {@link AckInterceptor}, or by going through it. */
+export class Acknowledgement {
+  /** What is told of the outcome of each message. */
+  readonly settlement: Settlement;
+  private readonly hooks: AckInterceptor | undefined;
+
+  constructor(private readonly interceptor: NestInterceptor) {
+    if (intercepts(interceptor)) {
+      this.settlement = new Remainder();
+    } else {
+      this.hooks = interceptor as AckInterceptor;
+      const isOurs = Object.getPrototypeOf(this.hooks) === AckInterceptor.prototype;
+      this.settlement = isOurs ? this.hooks : new Guarded(this.hooks);
+    }
+  }
+
+  /** Puts around a compiled handler what settlement needs before and after it: mostly nothing. */
+  around(
+    handler: CompiledHandler<JetStreamMessage>,
+    method: HandlerMethod,
+    source: HandlerSource<JetStreamMessage>,
+    policy: SettlementPolicy,
+  ): CompiledHandler<JetStreamMessage> {
+    const { interceptor, hooks, settlement } = this;
+    if (!hooks) return throughInterceptor(interceptor, handler, method, source);
+    if (policy.ackMode !== 'first' && (hooks as Overridable).onStart === USUAL.onStart) return handler;
+    return (message) => {
+      settlement.onStart(message, policy);
+      return handler(message);
+    };
+  }
+}
+
+/** Whether messages have to go through an interceptor, or an interceptor class, because it overrides `intercept`. */
+export function intercepts(interceptor: object): boolean {
+  const methods = (typeof interceptor === 'function' ? interceptor.prototype : interceptor) as Overridable;
+  return methods.intercept !== USUAL.intercept;
+}
+
+interface Overridable {
+  readonly intercept?: unknown;
+  readonly onStart?: unknown;
+}
+
+const USUAL: Overridable = AckInterceptor.prototype;
+
+function throughInterceptor(
+  interceptor: NestInterceptor,
+  handler: CompiledHandler<JetStreamMessage>,
+  { target, callback }: HandlerMethod,
+  source: HandlerSource<JetStreamMessage>,
+): CompiledHandler<JetStreamMessage> {
+  return async (message) => {
+    const context = new LazyExecutionContext(
+      () => source.payload(message),
+      source.context(message),
+      target,
+      callback,
+    );
+    const outcome: Observable<unknown> = await interceptor.intercept(
+      context,
+      callHandler(() => withSettlementErrors(handler, message)),
+    );
+    return lastValueFrom(outcome, { defaultValue: undefined });
+  };
+}
+
+/** Calls a handler; what it throws comes out as settlement has to see it. */
+function withSettlementErrors(
+  handler: CompiledHandler<JetStreamMessage>,
+  message: JetStreamMessage,
+): unknown {
+  try {
+    const result = handler(message);
+    const pending = pendingResult(result);
+    if (pending === undefined) return result;
+    return pending.then(undefined, (error: unknown) => {
+      throw settlementError(error);
+    });
+  } catch (error) {
+    throw settlementError(error);
+  }
+}
+
+/** For messages that went through an interceptor: it has settled them, but for what it let through as an error. */
+class Remainder implements Settlement {
+  private readonly rules = new AckInterceptor();
+
+  onStart(): void {
+    // The interceptor has begun already.
+  }
+
+  onSuccess(): void {
+    // The interceptor has settled it, or left it as it is on purpose.
+  }
+
+  onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    return this.rules.onFailure(error, message, policy);
+  }
+}
+
+/** Calls hooks that users wrote: what they throw is reported, and the message comes again after `ackWait`. */
+class Guarded implements Settlement {
+  private readonly logger = new Logger(AckInterceptor.name);
+
+  constructor(private readonly hooks: AckInterceptor) {}
+
+  onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
+    try {
+      this.hooks.onStart(message, policy);
+    } catch (error) {
+      this.report('onStart', error);
+    }
+  }
+
+  onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    try {
+      return this.hooks
+        .onSuccess(message, policy)
+        ?.catch((error: unknown) => this.report('onSuccess', error));
+    } catch (error) {
+      this.report('onSuccess', error);
+    }
+  }
+
+  onFailure(cause: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    try {
+      return this.hooks
+        .onFailure(cause, message, policy)
+        ?.catch((failure: unknown) => this.report('onFailure', failure));
+    } catch (failure) {
+      this.report('onFailure', failure);
+    }
+  }
+
+  private report(hook: string, error: unknown): void {
+    const words = error instanceof Error ? error.message : String(error);
+    this.logger.error(
+      `${this.hooks.constructor.name}.${hook} failed: ${words}`,
+      error instanceof Error ? error.stack : undefined,
+    );
+  }
+}

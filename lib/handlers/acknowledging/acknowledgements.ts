@@ -1,0 +1,29 @@
+import type { NestInterceptor, Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { HandlerMethod } from '../compile/index.js';
+import { AckInterceptor } from '../settlement/index.js';
+import { Acknowledgement } from './acknowledgement.js';
+
+/** What settles messages instead of {@link AckInterceptor}: a class that Nest makes, or an instance. */
+export type AckInterceptorOption = Type<NestInterceptor> | NestInterceptor;
+
+/** Finds what settles the messages of handlers. Classes are made once for each module that has handlers with them. */
+export class Acknowledgements {
+  private readonly usual = new Acknowledgement(new AckInterceptor());
+  private readonly made = new Map<ModuleRef, Map<object, Promise<Acknowledgement>>>();
+
+  async of(method: HandlerMethod, option: AckInterceptorOption | undefined): Promise<Acknowledgement> {
+    if (option === undefined || option === AckInterceptor) return this.usual;
+    if (typeof option !== 'function') return new Acknowledgement(option);
+    const { wrapper, target } = method;
+    const moduleRef = wrapper.host?.getProviderByKey<ModuleRef>(ModuleRef)?.instance;
+    if (!moduleRef) throw new Error(`${target.name} belongs to no module`);
+    const inModule = this.made.get(moduleRef) ?? new Map<object, Promise<Acknowledgement>>();
+    this.made.set(moduleRef, inModule);
+    const making =
+      inModule.get(option) ??
+      moduleRef.create(option).then((interceptor) => new Acknowledgement(interceptor));
+    inModule.set(option, making);
+    return making;
+  }
+}

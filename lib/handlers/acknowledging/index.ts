@@ -1,0 +1,2 @@
+export * from './acknowledgement.js';
+export * from './acknowledgements.js';

@@ -1,0 +1,62 @@
+import type { MsgHdrs } from '@nats-io/transport-node';
+import type { JetStreamMessage, JetStreamService } from '../../jetstream/index.js';
+import type { DeadLetterSink, SettlementPolicy } from '../settlement/index.js';
+import { DEAD_LETTER_SUBJECT, toDeadLetterHeaders } from './dead-letter-headers.js';
+
+/** A message that nobody could handle, and what is known of it. */
+export interface FailedMessage {
+  readonly stream: string;
+  readonly consumer: string;
+  readonly subject: string;
+  readonly sequence: number;
+  readonly published: Date;
+  readonly deliveries: number;
+  readonly handler: string;
+  readonly reason: string;
+  readonly error: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+}
+
+/** Stores messages that cannot be handled in the dead-letter stream, complete, each once. */
+export class DeadLetterPublisher implements DeadLetterSink {
+  constructor(private readonly jetstream: JetStreamService) {}
+
+  publish(
+    message: JetStreamMessage,
+    policy: SettlementPolicy,
+    reason: string,
+    error: unknown,
+  ): Promise<void> {
+    const { stream, consumer, streamSequence, deliveryCount, timestamp } = message.metadata;
+    return this.store({
+      stream,
+      consumer,
+      subject: message.subject,
+      sequence: streamSequence,
+      published: timestamp,
+      deliveries: deliveryCount,
+      handler: policy.handler,
+      reason,
+      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      data: message.data,
+      headers: message.headers,
+    });
+  }
+
+  /** Stores a dead letter; resolves when the stream has it. One that it has already is not stored again. */
+  async store({ data, headers, ...failed }: FailedMessage): Promise<void> {
+    const { stream, consumer, sequence } = failed;
+    await this.jetstream.publish(`${DEAD_LETTER_SUBJECT}.${stream}.${consumer}`, data, {
+      // One dead letter for a message and consumer, however often storing it is tried, and by whom.
+      messageId: `dead-letter.${stream}.${consumer}.${sequence}`,
+      headers: toDeadLetterHeaders(headers, {
+        ...failed,
+        sequence: String(sequence),
+        published: failed.published.toISOString(),
+        deliveries: String(failed.deliveries),
+        time: new Date().toISOString(),
+      }),
+    });
+  }
+}

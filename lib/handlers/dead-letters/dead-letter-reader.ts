@@ -1,0 +1,62 @@
+import { MessageNotFoundError } from '../../errors/index.js';
+import type { JetStreamService, StoredMessage, Stream } from '../../jetstream/index.js';
+import { subjectsOf, toTest, type DeadLetterFilter } from './dead-letter-filter.js';
+import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
+import { DeadLetter } from './dead-letter.js';
+
+/** So many messages are held at a time: dead letters may be as large as the server takes. */
+const PAGE = 100;
+
+/** Reads the dead letters that fit and come after a sequence, up to the last one that is there at the beginning. */
+export async function* readDeadLetters(
+  jetstream: JetStreamService,
+  filter: DeadLetterFilter,
+  after: number,
+): AsyncGenerator<DeadLetter, void, undefined> {
+  const fits = toTest(filter);
+  const subject = subjectsOf(filter);
+  const stream = await jetstream.stream(DEAD_LETTER_STREAM);
+  const { state, config } = stream.cachedInfo;
+  const direct = config.allowDirect && jetstream.connection.supports('2.11.0');
+  for await (const message of messagesAfter(stream, after, filter.since, subject, direct)) {
+    if (message.sequence > state.lastSequence) return;
+    if (filter.until !== undefined && message.time >= filter.until) return;
+    const letter = DeadLetter.from(message);
+    if (letter && fits(letter)) yield letter;
+  }
+}
+
+async function* messagesAfter(
+  stream: Stream,
+  after: number,
+  since: Date | undefined,
+  subject: string,
+  direct: boolean,
+): AsyncGenerator<StoredMessage, void, undefined> {
+  let startTime = direct && after === 0 ? since : undefined;
+  for (let last = after; ;) {
+    const startSequence = last + 1;
+    const page = direct
+      ? stream.getMessages({ ...(startTime ? { startTime } : { startSequence }), batch: PAGE, subject })
+      : nextMessage(stream, startSequence, subject);
+    for await (const message of page) {
+      yield message;
+      last = message.sequence;
+    }
+    if (last < startSequence) return;
+    startTime = undefined;
+  }
+}
+
+/** The way to read that every server knows: one message at a time. */
+async function* nextMessage(
+  stream: Stream,
+  startSequence: number,
+  subject: string,
+): AsyncGenerator<StoredMessage, void, undefined> {
+  try {
+    yield await stream.getMessage(startSequence, { subject });
+  } catch (error) {
+    if (!(error instanceof MessageNotFoundError)) throw error;
+  }
+}

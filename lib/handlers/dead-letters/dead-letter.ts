@@ -1,0 +1,96 @@
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { utf8 } from '../../codecs/index.js';
+import type { JetStreamMessage, StoredMessage } from '../../jetstream/index.js';
+import { originalHeaders, readDetails, type DeadLetterDetails } from './dead-letter-headers.js';
+
+/** A message that could not be handled: the original, and what is known of its failure. */
+export class DeadLetter {
+  private original: MsgHdrs | undefined;
+
+  private constructor(
+    /** The sequence of the dead letter in the dead-letter stream: what the methods of {@link DeadLetters} take. */
+    readonly sequence: number,
+    /** When the dead letter was stored. */
+    readonly time: Date,
+    /** The original payload. */
+    readonly data: Uint8Array,
+    private readonly stored: MsgHdrs,
+    private readonly details: DeadLetterDetails,
+  ) {}
+
+  /** @internal `undefined` where the message is no dead letter. */
+  static from(message: StoredMessage | JetStreamMessage): DeadLetter | undefined {
+    const { headers, data } = message;
+    const details = readDetails(headers);
+    if (!headers || !details) return undefined;
+    if ('time' in message) return new DeadLetter(message.sequence, message.time, data, headers, details);
+    const { streamSequence, timestamp } = message.metadata;
+    return new DeadLetter(streamSequence, timestamp, data, headers, details);
+  }
+
+  /** The stream of the original message. */
+  get stream(): string {
+    return this.details.stream;
+  }
+
+  /** The consumer that delivered it. */
+  get consumer(): string {
+    return this.details.consumer;
+  }
+
+  /** The subject it was published to. */
+  get subject(): string {
+    return this.details.subject;
+  }
+
+  /** Its sequence in its stream. */
+  get streamSequence(): number {
+    return Number(this.details.sequence);
+  }
+
+  /** When its stream stored it. */
+  get published(): Date {
+    return new Date(this.details.published);
+  }
+
+  /** How often it was delivered. */
+  get deliveries(): number {
+    return Number(this.details.deliveries);
+  }
+
+  /** Class and method of the handler, such as `Billing.onCreated`. */
+  get handler(): string {
+    return this.details.handler;
+  }
+
+  /** Why it was given up: one of {@link DeadLetterReason}, or the reason of a {@link TerminateMessage}. */
+  get reason(): string {
+    return this.details.reason;
+  }
+
+  /** The error of the last delivery, its name first; empty where nobody lived to tell. */
+  get error(): string {
+    return this.details.error;
+  }
+
+  /** The original headers, `undefined` where it has none. */
+  get headers(): MsgHdrs | undefined {
+    this.original ??= originalHeaders(this.stored, { instructions: true });
+    return this.original.keys().length > 0 ? this.original : undefined;
+  }
+
+  /** @internal The original headers but for those that tell a server what to do: that was done when it was published. */
+  get publishableHeaders(): MsgHdrs {
+    return originalHeaders(this.stored, { instructions: false });
+  }
+
+  /** The original payload as UTF-8 text. */
+  text(): string {
+    return utf8(this.data);
+  }
+
+  /** The original payload parsed as JSON. @throws SyntaxError where it is not JSON */
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T;
+  }
+}

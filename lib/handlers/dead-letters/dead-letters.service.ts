@@ -1,0 +1,218 @@
+import {
+  DeadLetterNotFoundError,
+  HandlerNotRunningError,
+  InvalidArgumentError,
+  MessageNotFoundError,
+  ReplayFailedError,
+} from '../../errors/index.js';
+import type { JetStreamService } from '../../jetstream/index.js';
+import { pendingResult } from '../compile/index.js';
+import { readDeadLetters } from './dead-letter-reader.js';
+import { subjectsOf, type DeadLetterFilter } from './dead-letter-filter.js';
+import { DEAD_LETTER_STREAM, REPLAY_HEADER } from './dead-letter-headers.js';
+import { DeadLetter } from './dead-letter.js';
+import type { LocalHandlers } from './local-handlers.js';
+import { ReplayedMessage } from './replayed-message.js';
+
+/** Which part of a list. */
+export interface DeadLetterPageOptions {
+  /** How many at the most. Default 100. */
+  readonly limit?: number;
+  /** Only dead letters after this sequence: the `next` of the page before. Default: from the first on. */
+  readonly after?: number;
+}
+
+/** A part of a list of dead letters. */
+export interface DeadLetterPage {
+  readonly letters: readonly DeadLetter[];
+  /** What to give as `after` for the next page; `undefined` where there is none. */
+  readonly next: number | undefined;
+}
+
+/** Where a dead letter is replayed to. */
+export interface ReplayOptions {
+  /**
+   * - `subject`: it is published anew to its original subject. All consumers of the stream get it, those too that have
+   *   handled it. The default.
+   * - `handler`: the handler that failed is called with it, in this process, and nobody else gets it.
+   */
+  readonly to?: 'subject' | 'handler';
+}
+
+/** What came of replaying several dead letters. */
+export interface ReplayResult {
+  /** How many were replayed. */
+  readonly replayed: number;
+  /** Those that were not; they are still there. */
+  readonly failed: readonly { readonly letter: DeadLetter; readonly error: Error }[];
+}
+
+/**
+ * The dead letters of one connection: lists, reads, replays and drops them.
+ *
+ * All methods throw {@link StreamNotFoundError} where there is no dead-letter stream: it is made at the first boot of an
+ * application with a handler that has `deadLetter`, or with `@OnDeadLetter`.
+ */
+export class DeadLetters {
+  /** @internal Made by the module. */
+  constructor(
+    private readonly jetstream: JetStreamService,
+    private readonly handlers: LocalHandlers,
+  ) {}
+
+  /**
+   * The dead letters that are there now, the oldest first. They are read as they are iterated over.
+   *
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
+   */
+  list(filter: DeadLetterFilter = {}): AsyncIterable<DeadLetter> {
+    return readDeadLetters(this.jetstream, filter, 0);
+  }
+
+  /**
+   * A part of {@link list}, for lists that are shown page by page.
+   *
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}
+   */
+  async page(
+    filter: DeadLetterFilter = {},
+    { limit = 100, after = 0 }: DeadLetterPageOptions = {},
+  ): Promise<DeadLetterPage> {
+    wholeNumber('limit', limit, 1);
+    wholeNumber('after', after, 0);
+    const letters: DeadLetter[] = [];
+    for await (const letter of readDeadLetters(this.jetstream, filter, after)) {
+      // One more than asked for was there: so there is a next page.
+      if (letters.length === limit) return { letters, next: letters[limit - 1].sequence };
+      letters.push(letter);
+    }
+    return { letters, next: undefined };
+  }
+
+  /** Reads one. @throws {@link DeadLetterNotFoundError} */
+  async get(sequence: number): Promise<DeadLetter> {
+    wholeNumber('sequence', sequence, 1);
+    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
+    const message = await stream.getMessage(sequence).catch((error: unknown) => {
+      if (error instanceof MessageNotFoundError)
+        throw new DeadLetterNotFoundError(sequence, { cause: error });
+      throw error;
+    });
+    const letter = DeadLetter.from(message);
+    if (!letter) throw new DeadLetterNotFoundError(sequence);
+    return letter;
+  }
+
+  /**
+   * Has a message handled again, and drops the dead letter when that is done.
+   *
+   * To the `subject`: published with its payload, its headers (but for the server's own, which begin with `Nats-`) and a
+   * header `Dead-Letter-Replay` with the dead letter's sequence. Replaying it twice within the stream's duplicates window
+   * publishes it once. To the `handler`: called with all that stands around it (guards, pipes, interceptors, filters), beside
+   * the messages of its consumer, so not bound by its `concurrency` and order; it is not retried.
+   *
+   * @throws {@link DeadLetterNotFoundError}
+   * @throws {@link HandlerNotRunningError}, {@link ReplayFailedError} with `to: 'handler'`
+   * @throws what {@link JetStreamService.publish} throws, with `to: 'subject'`
+   */
+  async replay(letter: number | DeadLetter, { to = 'subject' }: ReplayOptions = {}): Promise<void> {
+    const found = await this.get(typeof letter === 'number' ? letter : letter.sequence);
+    if (to === 'handler') await this.handle(found);
+    else await this.publish(found);
+    await this.dropIfThere(found);
+  }
+
+  /**
+   * Replays, one after another, the dead letters that are there now. One that fails stays, and the others go on.
+   *
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
+   */
+  async replayAll(filter: DeadLetterFilter, options: ReplayOptions = {}): Promise<ReplayResult> {
+    let replayed = 0;
+    const failed: { letter: DeadLetter; error: Error }[] = [];
+    for await (const letter of this.list(filter)) {
+      try {
+        await this.replay(letter, options);
+        replayed++;
+      } catch (error) {
+        failed.push({ letter, error: error instanceof Error ? error : new Error(String(error)) });
+      }
+    }
+    return { replayed, failed };
+  }
+
+  /** Removes one for good. @throws {@link DeadLetterNotFoundError} */
+  async drop(letter: number | DeadLetter): Promise<void> {
+    const { sequence } = typeof letter === 'number' ? await this.get(letter) : letter;
+    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
+    await stream.deleteMessage(sequence).catch((error: unknown) => {
+      if (error instanceof MessageNotFoundError)
+        throw new DeadLetterNotFoundError(sequence, { cause: error });
+      throw error;
+    });
+  }
+
+  /**
+   * Removes all that are there now and fit, for good: `{}` fits all.
+   *
+   * @returns how many were removed
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
+   */
+  async dropAll(filter: DeadLetterFilter): Promise<number> {
+    const { stream: _, consumer: __, ...rest } = filter;
+    if (Object.values(rest).every((value) => value === undefined)) {
+      const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
+      return stream.purge({ subject: subjectsOf(filter) });
+    }
+    let dropped = 0;
+    for await (const letter of this.list(filter)) {
+      if (await this.dropIfThere(letter)) dropped++;
+    }
+    return dropped;
+  }
+
+  /** False where someone else was faster. */
+  private async dropIfThere(letter: DeadLetter): Promise<boolean> {
+    try {
+      await this.drop(letter);
+      return true;
+    } catch (error) {
+      if (error instanceof DeadLetterNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  private async publish(letter: DeadLetter): Promise<void> {
+    const { subject, sequence, time, data, publishableHeaders: headers } = letter;
+    headers.set(REPLAY_HEADER, String(sequence));
+    // Not the id of the original: within the duplicates window the stream would take this for a repetition of it.
+    const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
+    await this.jetstream.publish(subject, data, { headers, messageId });
+  }
+
+  private async handle(letter: DeadLetter): Promise<void> {
+    const { stream, consumer, handler, subject, sequence } = letter;
+    const local = this.handlers.find(stream, consumer, subject);
+    if (!local) throw new HandlerNotRunningError(handler, stream, consumer);
+    const message = new ReplayedMessage(letter, this.jetstream.requests);
+    try {
+      await pendingResult(local.unsettled(message));
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      throw new ReplayFailedError(sequence, local.policy.handler, words, { cause: error });
+    }
+    const { settledWith = local.policy.ackMode === 'manual' ? 'nothing' : 'ack' } = message;
+    if (settledWith !== 'ack') {
+      throw new ReplayFailedError(
+        sequence,
+        local.policy.handler,
+        `it settled the message with ${settledWith}`,
+      );
+    }
+  }
+}
+
+function wholeNumber(argument: string, value: number, minimum: number): void {
+  if (Number.isSafeInteger(value) && value >= minimum) return;
+  throw new InvalidArgumentError(argument, `${String(value)} is not a whole number, ${minimum} or more`);
+}

@@ -1,0 +1,187 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { MessageNotFoundError, NoRespondersError, PayloadTooLargeError } from '../../errors/index.js';
+import type {
+  Consumption,
+  JetStreamMessage,
+  JetStreamService,
+  Provisioning,
+  StoredMessage,
+} from '../../jetstream/index.js';
+import { provisionConsumer } from '../../jetstream/index.js';
+import { DeadLetterReason } from '../settlement/index.js';
+import type { DeadLetterPublisher } from './dead-letter-publisher.js';
+import { advisorySubject, provisionAdvisoryStream } from './dead-letter-streams.js';
+
+/** The consumer whose messages are looked after. */
+export interface WatchedConsumer {
+  /** Class and method of its handler. */
+  readonly handler: string;
+  readonly stream: string;
+  readonly consumer: string;
+  /** Whether each message is settled by itself (`ackPolicy` explicit). */
+  readonly explicit: boolean;
+}
+
+/** What the server says of a message that used up its deliveries. */
+interface Advisory {
+  readonly stream_seq: number;
+  readonly deliveries: number;
+}
+
+const ACK_WAIT = 30_000;
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 30_000;
+/** How many advisories are asked for at a time. */
+const PULL = 16;
+
+/**
+ * Makes dead letters of those messages of a consumer that used up their deliveries without ever being settled: their
+ * process died each time, or was silent for `ackWait`. Nobody is told of that but by an advisory of the server, which a
+ * stream keeps until it is dealt with here, by whichever instance is there, now or later.
+ */
+export class NeverSettled {
+  private readonly logger = new Logger('DeadLetters');
+  private readonly stopped = new AbortController();
+  private consumption: Consumption | undefined;
+
+  constructor(
+    private readonly jetstream: JetStreamService,
+    private readonly deadLetters: DeadLetterPublisher,
+    private readonly provisioning: Provisioning,
+    private readonly replicas: number,
+    private readonly watched: WatchedConsumer,
+  ) {}
+
+  /** To be called before the consumer is made, so that no advisory is missed. */
+  async start(): Promise<void> {
+    const { stream, consumer, handler } = this.watched;
+    const subject = advisorySubject(stream, consumer);
+    const advisories = await provisionAdvisoryStream(
+      this.jetstream,
+      this.provisioning,
+      this.replicas,
+      subject,
+    );
+    const found = await provisionConsumer(
+      this.jetstream,
+      advisories,
+      {
+        durable: `${encode(consumer)}@${encode(stream)}`,
+        description: `Dead letters of messages that ${handler} never settled`,
+        filterSubject: subject,
+        deliverPolicy: 'new',
+        ackWait: ACK_WAIT,
+      },
+      this.provisioning,
+    );
+    if (this.stopped.signal.aborted) return;
+    this.consumption = found.consume((message) => this.handle(message), {
+      maxMessages: PULL,
+      onError: (error) => this.logger.warn(`${handler}: ${error.message}`),
+    });
+    void this.consumption.closed.then((error) => this.restart(error));
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await this.consumption?.drain();
+  }
+
+  private async handle(message: JetStreamMessage): Promise<void> {
+    try {
+      await this.keep(message.json<Advisory>());
+      message.ack();
+    } catch (error) {
+      this.logger.error(
+        `No dead letter yet for a message that ${this.watched.handler} never settled: ${text(error)}`,
+      );
+      message.nak(
+        Math.min(FIRST_RETRY * 2 ** Math.min(message.metadata.deliveryCount - 1, 10), LONGEST_RETRY),
+      );
+    }
+  }
+
+  private async keep({ stream_seq: sequence, deliveries }: Advisory): Promise<void> {
+    const { stream, consumer, handler } = this.watched;
+    const what = `${handler}: a message (stream ${stream}, sequence ${sequence}, consumer ${consumer})`;
+    const original = await this.find(sequence);
+    if (!original) {
+      this.logger.warn(`${what} was never settled in ${deliveries} deliveries, and is gone from its stream`);
+      return;
+    }
+    this.logger.error(
+      `${what} was never settled in ${deliveries} deliveries: whoever handled it died, or took longer than ackWait`,
+    );
+    try {
+      await this.deadLetters.store({
+        stream,
+        consumer,
+        subject: original.subject,
+        sequence,
+        published: original.time,
+        deliveries,
+        handler,
+        reason: DeadLetterReason.NeverSettled,
+        error: '',
+        data: original.data,
+        headers: original.headers,
+      });
+    } catch (error) {
+      if (!(error instanceof PayloadTooLargeError)) throw error;
+      this.logger.error(`${what} stays in its stream: ${error.message}`);
+      return;
+    }
+    await this.terminate(sequence);
+  }
+
+  private async find(sequence: number): Promise<StoredMessage | undefined> {
+    const stream = await this.jetstream.stream(this.watched.stream);
+    return stream.getMessage(sequence).catch((error: unknown) => {
+      if (error instanceof MessageNotFoundError) return undefined;
+      throw error;
+    });
+  }
+
+  /**
+   * Terminates the message for its consumer, as its handler would have done: a stream whose retention depends on
+   * acknowledgements would else keep it for ever, and to delete it would take it from other consumers.
+   *
+   * The delivery that this answers is over, but the server goes by the sequence in the stream alone (ADR-15).
+   */
+  private async terminate(sequence: number): Promise<void> {
+    const { stream, consumer, explicit } = this.watched;
+    // Where one answer settles all messages before it, those after it settle this one too.
+    if (!explicit) return;
+    await this.jetstream.requests
+      .request(`$JS.ACK.${stream}.${consumer}.1.${sequence}.0.0.0`, '+TERM')
+      .catch((error: unknown) => {
+        // The consumer is gone, and with it what it held.
+        if (!(error instanceof NoRespondersError)) throw error;
+      });
+  }
+
+  /** Makes the consumer of advisories, or their stream, anew where someone deleted it. */
+  private async restart(cause: Error | undefined): Promise<void> {
+    const { signal } = this.stopped;
+    let error = cause;
+    for (let wait = FIRST_RETRY; error && !signal.aborted; wait = Math.min(2 * wait, LONGEST_RETRY)) {
+      this.logger.warn(`${this.watched.handler}: no advisories, next try in ${wait} ms: ${error.message}`);
+      await delay(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      error = await this.start().then(
+        () => undefined,
+        (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
+      );
+    }
+  }
+}
+
+/** A part of a consumer's name in which `@` does not occur. */
+function encode(name: string): string {
+  return name.replace(/[%@]/g, encodeURIComponent);
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+import { addHandler, type HandlerMethodDecorator, type PullJsConsumerOptions } from '../decorators/index.js';
+import type { DeadLetterFilter } from './dead-letter-filter.js';
+import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
+
+/** Which dead letters a handler of {@link OnDeadLetter} gets, and how they are handled. */
+export interface OnDeadLetterOptions
+  extends
+    Omit<DeadLetterFilter, 'since' | 'until'>,
+    Pick<
+      PullJsConsumerOptions,
+      'ackInterceptor' | 'ackMode' | 'ackWait' | 'concurrency' | 'connection' | 'maxProcessingTime' | 'retry'
+    > {
+  /**
+   * The name of its durable consumer of the dead-letter stream, which the instances of a service share. Default: class and
+   * method, such as `Alerts-onDeadLetter`.
+   */
+  readonly durable?: string;
+  /** Where to start when the consumer is made: with the next dead letter, or with all that are there. Default `new`. */
+  readonly deliverPolicy?: 'new' | 'all';
+}
+
+const DEFAULT_MAX_DELIVER = 5;
+
+/**
+ * Called for each new dead letter, or for those that fit. `@Payload()` is the original payload, or its bytes where it
+ * cannot be decoded; `@Ctx()` a {@link DeadLetterContext}.
+ *
+ * It is a consumer as with {@link JsConsumer}, and what it returns or throws decides in the same way what becomes of the
+ * message: it is retried, 5 deliveries by default. There are no dead letters of dead letters: one that was not handled is
+ * reported, and stays where it is.
+ *
+ * @example
+ * ```ts
+ * @OnDeadLetter({ stream: 'ORDERS' })
+ * async onDeadLetter(@Payload() order: Order, @Ctx() { deadLetter }: DeadLetterContext) {
+ *   await this.pager.alert(`${deadLetter.handler} gave up order ${order.id}: ${deadLetter.error}`);
+ * }
+ * ```
+ */
+export function OnDeadLetter(options: OnDeadLetterOptions = {}): HandlerMethodDecorator {
+  const { stream, consumer, handler, reason, subject, deliverPolicy = 'new', ...consuming } = options;
+  return (target, method, descriptor) =>
+    addHandler({
+      kind: 'consumer',
+      options: {
+        durable: `${target.constructor.name}-${String(method)}`,
+        ...consuming,
+        stream: DEAD_LETTER_STREAM,
+        filterSubjects: `${DEAD_LETTER_SUBJECT}.${stream ?? '*'}.${consumer ?? '*'}`,
+        deliverPolicy,
+        retry: { maxDeliver: DEFAULT_MAX_DELIVER, ...consuming.retry },
+      },
+      deadLetters: { stream, consumer, handler, reason, subject },
+    })(target, method, descriptor);
+}

@@ -1,0 +1,31 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { CompiledHandler, SettlementPolicy } from '../../handlers/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { JetStreamEventContext } from '../context/index.js';
+import { completion, within, type ProcessingHooks } from '../serving/index.js';
+import type { MessageReader } from './message-reader.js';
+import { toSettlementError } from './settlement-error.js';
+
+/**
+ * Has Nest's pipeline handle the events of a stream. What it returns is through when what came out of the pipeline has
+ * ended, and fails with what settlement is to see.
+ */
+export function eventHandler(
+  handler: MessageHandler,
+  reader: MessageReader,
+  policy: SettlementPolicy,
+  hooks: ProcessingHooks | undefined,
+): CompiledHandler<JetStreamMessage> {
+  const handle = (message: JetStreamMessage): Promise<unknown> => {
+    const packet = reader.read(message);
+    const context = new JetStreamEventContext(message, policy, packet);
+    if (!hooks) return handler(packet.data, context).then(completion);
+    const run = async (): Promise<void> => completion(await handler(packet.data, context));
+    return within(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
+  };
+  return (message) => handle(message).then(undefined, rethrow);
+}
+
+function rethrow(error: unknown): never {
+  throw toSettlementError(error);
+}

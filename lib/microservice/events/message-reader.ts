@@ -1,0 +1,20 @@
+import type { CodecSelector } from '../../codecs/index.js';
+import { decodePayload } from '../../handlers/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { isCallPacket, type CallPacket } from '../packets/index.js';
+
+/** Reads what a stream delivers: bare payloads as everyone publishes them, and envelopes of Nest's transports. */
+export class MessageReader {
+  constructor(
+    /** By the message's `Content-Type`. */
+    private readonly codecOf: CodecSelector,
+    /** The subject of a pattern, as Nest makes it. */
+    private readonly subjectOf: (pattern: unknown) => unknown,
+  ) {}
+
+  /** @throws {@link InvalidPayloadError} */
+  read(message: JetStreamMessage): CallPacket {
+    const value = decodePayload(this.codecOf(message.headers), message.data);
+    return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
+  }
+}

@@ -1,0 +1,87 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { RetryMessage, type CompiledHandler, type SettlementPolicy } from '../../handlers/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { JetStreamEventContext } from '../context/index.js';
+import type { CallPacket } from '../packets/index.js';
+import { answer, errorForPacket, UNKNOWN_ERROR, within, type ProcessingHooks } from '../serving/index.js';
+import { AnswerDelivery, type AnswerDeliveries } from './answer-delivery.js';
+import type { MessageReader } from './message-reader.js';
+import { isAnswer, isVerdict, toSettlementError } from './settlement-error.js';
+
+/**
+ * Has Nest's pipeline handle the requests in a stream, and answers them before they are acknowledged. An `RpcException`
+ * is an answer like any other; what else a handler throws has it called again, and is answered with when no delivery is
+ * left.
+ */
+export function requestHandler(
+  handler: MessageHandler,
+  reader: MessageReader,
+  policy: SettlementPolicy,
+  hooks: ProcessingHooks | undefined,
+  deliveries: AnswerDeliveries,
+): CompiledHandler<JetStreamMessage> {
+  const handle = async (
+    packet: CallPacket,
+    context: JetStreamEventContext,
+    answers: Answers,
+  ): Promise<void> => {
+    const result: unknown = await handler(packet.data, context);
+    await answers.all(result);
+  };
+  return async (message) => {
+    const answers = new Answers(new AnswerDelivery(deliveries, message));
+    try {
+      const packet = reader.read(message);
+      answers.id = packet.id;
+      const context = new JetStreamEventContext(message, policy, packet);
+      const run = (): Promise<void> => handle(packet, context, answers);
+      if (!hooks) await run();
+      else await within(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
+    } catch (thrown) {
+      if (isAnswer(thrown)) return answers.fail(errorForPacket(thrown));
+      const error = toSettlementError(thrown);
+      if (isLast(error, message, policy)) await answers.fail(disclosed(error, thrown));
+      throw error;
+    }
+  };
+}
+
+/** All answers to one request. */
+class Answers {
+  /** Nest's number of the request. */
+  id: string | undefined;
+
+  constructor(private readonly delivery: AnswerDelivery) {}
+
+  /** Resolves when all that a handler returned is on its way; rejects with what ended it early. */
+  all(result: unknown): Promise<void> {
+    const { delivery, id } = this;
+    return new Promise((resolve, reject) => {
+      answer(result, {
+        only: (response) => void delivery.sendLast({ response, id }).then(resolve),
+        next: (response) => delivery.send({ response, id }),
+        complete: () => void delivery.sendLast({ id }).then(resolve),
+        fail: reject,
+      });
+    });
+  }
+
+  fail(err: unknown): Promise<void> {
+    return this.delivery.sendLast({ err, id: this.id });
+  }
+}
+
+/** Whether the request does not come again, once settlement sees that error. */
+function isLast(error: Error, { metadata }: JetStreamMessage, policy: SettlementPolicy): boolean {
+  if (policy.ackMode === 'first' || policy.ackMode === 'none') return true;
+  if (error instanceof RetryMessage) return metadata.deliveryCount >= policy.retry.maxDeliver;
+  if (isVerdict(error)) return true;
+  const { maxDeliver, retryIf } = policy.retry.ruleFor(error);
+  return metadata.deliveryCount >= maxDeliver || retryIf?.(error, metadata) === false;
+}
+
+/** What the caller is told of an error: as Nest does, not what is inside the service. */
+function disclosed(error: Error, thrown: unknown): unknown {
+  if (isVerdict(error)) return errorForPacket(error);
+  return thrown instanceof Error ? UNKNOWN_ERROR : thrown;
+}

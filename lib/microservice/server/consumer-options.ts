@@ -1,0 +1,68 @@
+import type { JsConsumerOptions } from '../../handlers/index.js';
+import type { ConsumerExtras } from './pattern-extras.interface.js';
+import type { Registration } from './registration.js';
+
+/** The extras that an ordered consumer has. */
+const ORDERED = [
+  'deliverPolicy',
+  'headersOnly',
+  'inactiveThreshold',
+  'metadata',
+  'rateLimit',
+  'replayPolicy',
+  'retry',
+  'startSequence',
+  'startTime',
+] as const satisfies readonly (keyof ConsumerExtras)[];
+
+/** The extras that say how a consumer is made and its messages handled; other transports may have extras of their own. */
+const CONSUMER = [
+  ...ORDERED,
+  'ackMode',
+  'ackWait',
+  'circuitBreaker',
+  'concurrency',
+  'deadLetter',
+  'description',
+  'maxAckPending',
+  'maxMessages',
+  'maxProcessingTime',
+  'memoryStorage',
+  'orderBy',
+  'raw',
+  'replicas',
+  'sampleFrequency',
+] as const satisfies readonly (keyof ConsumerExtras)[];
+
+/** How long the consumer of an instance that went away stays, in milliseconds. */
+const BROADCAST_INACTIVE_THRESHOLD = 60_000;
+
+/**
+ * The consumer that a pattern's extras ask for, without its filter.
+ *
+ * @param durable its name, where it is to be durable
+ */
+export function consumerOptions(
+  { extras }: Registration,
+  defaults: Partial<ConsumerExtras>,
+  stream: string,
+  durable: string | undefined,
+): JsConsumerOptions {
+  const merged = {
+    ...defaults,
+    ...extras,
+    retry: { ...defaults.retry, ...(extras as Partial<ConsumerExtras>).retry },
+  };
+  if (extras.ordered === true) return { ...pick(merged, ORDERED), stream, ordered: true };
+  const options = { deadLetter: true, ...pick(merged, CONSUMER), stream };
+  if (durable !== undefined) return { ...options, durable };
+  return { deliverPolicy: 'new', inactiveThreshold: BROADCAST_INACTIVE_THRESHOLD, ...options };
+}
+
+function pick<Key extends keyof ConsumerExtras>(
+  from: Partial<ConsumerExtras>,
+  keys: readonly Key[],
+): Pick<Partial<ConsumerExtras>, Key> {
+  const given = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]] as const);
+  return Object.fromEntries(given) as Pick<Partial<ConsumerExtras>, Key>;
+}

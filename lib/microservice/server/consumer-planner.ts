@@ -1,0 +1,185 @@
+import { isDeepStrictEqual } from 'node:util';
+import { StreamNotFoundError } from '../../errors/index.js';
+import {
+  checkConsumer,
+  HandlerConfigurationError,
+  OptionChecks,
+  type ConfigurationProblem,
+  type JsConsumerOptions,
+} from '../../handlers/index.js';
+import type { JetStreamService, Stream } from '../../jetstream/index.js';
+import { isPattern, patternsOverlap, widestPatterns } from '../patterns/index.js';
+import { consumerOptions } from './consumer-options.js';
+import { durableName } from './durable-name.js';
+import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { describe, describeAll, type Registration } from './registration.js';
+
+/** Handlers that share a consumer. */
+export interface ConsumerGroup {
+  /** As errors and logs name it. */
+  readonly name: string;
+  readonly options: JsConsumerOptions;
+  readonly registrations: readonly [Registration, ...Registration[]];
+}
+
+type OpenGroup = { -readonly [Key in keyof ConsumerGroup]: ConsumerGroup[Key] };
+
+/** What `@JsConsumer` has and patterns have not, for Nest's own pipeline stands around them. */
+const NOT_FOR_PATTERNS = ['ackPolicy', 'batch', 'codec', 'filterSubjects', 'idempotent', 'push', 'schema'];
+
+/** Decides which consumers a server has, and finds all mistakes before it complains. */
+export class ConsumerPlanner {
+  private readonly problems: ConfigurationProblem[] = [];
+  private readonly streams = new Map<string, Promise<Stream | undefined>>();
+
+  constructor(
+    private readonly jetstream: JetStreamService,
+    private readonly options: JetStreamServerOptions,
+  ) {}
+
+  /** @throws {@link HandlerConfigurationError} with all mistakes at once */
+  async plan(registrations: readonly Registration[]): Promise<readonly ConsumerGroup[]> {
+    const groups: OpenGroup[] = [];
+    const named = new Map<string, OpenGroup>();
+    for (const registration of registrations) {
+      const options = await this.optionsOf(registration);
+      if (!options) continue;
+      const key = options.durable && `${options.stream}\n${options.durable}`;
+      const group = key === undefined ? undefined : named.get(key);
+      if (group) this.join(group, registration, options);
+      else {
+        const opened: OpenGroup = { name: describe(registration), options, registrations: [registration] };
+        groups.push(opened);
+        if (key) named.set(key, opened);
+      }
+    }
+    const complete = groups.map((group) => this.complete(group));
+    if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
+    return complete;
+  }
+
+  private async optionsOf(registration: Registration): Promise<JsConsumerOptions | undefined> {
+    const { extras, isEvent, pattern } = registration;
+    const before = this.problems.length;
+    this.check(registration);
+    const defaults = (isEvent ? this.options.events : this.options.requests) ?? {};
+    const wanted = (extras.stream as string | undefined) ?? defaults.stream;
+    const stream = this.problems.length > before ? undefined : await this.streamOf(registration, wanted);
+    if (stream === undefined) return undefined;
+    const single = extras.broadcast === true || extras.ordered === true;
+    const durable = (extras.durable as string | undefined) ?? this.defaultDurable(isEvent, pattern);
+    return consumerOptions(registration, defaults, stream, single ? undefined : durable);
+  }
+
+  private defaultDurable(isEvent: boolean, pattern: string): string {
+    const { name, events } = this.options;
+    return isEvent && events?.consumer === 'service' ? name : durableName(name, pattern);
+  }
+
+  private check(registration: Registration): void {
+    const { pattern, extras } = registration;
+    const checks = new OptionChecks();
+    if (!isPattern(pattern)) {
+      checks.problems.push(`"${String(pattern)}" is no subject: spaces and empty tokens are not allowed`);
+    }
+    for (const option of ['broadcast', 'ordered']) {
+      if (extras[option] !== undefined && typeof extras[option] !== 'boolean') {
+        checks.problems.push(`${option} must be true or false`);
+      }
+    }
+    if (extras.durable !== undefined) {
+      checks.name('durable', extras.durable);
+      for (const option of ['broadcast', 'ordered']) {
+        if (extras[option] === true) {
+          checks.problems.push(`${option} gives each instance a consumer of its own: leave durable out`);
+        }
+      }
+    }
+    const foreign = NOT_FOR_PATTERNS.filter((option) => extras[option] !== undefined);
+    if (foreign.length > 0) checks.problems.push(`${foreign.join(', ')}: for these use @JsConsumer`);
+    this.report(describe(registration), checks.problems);
+  }
+
+  /** The stream that keeps the messages of a pattern. */
+  private async streamOf(
+    registration: Registration,
+    wanted: string | undefined,
+  ): Promise<string | undefined> {
+    const { pattern } = registration;
+    if (wanted !== undefined) {
+      const stream = await this.find(wanted);
+      const problem = stream === undefined ? missing(wanted) : mismatch(stream, pattern);
+      if (problem === undefined) return wanted;
+      this.report(describe(registration), [problem]);
+      return undefined;
+    }
+    const names: string[] = [];
+    for await (const name of this.jetstream.streamNames({ subject: pattern })) names.push(name);
+    if (names.length === 1) return names[0];
+    this.report(describe(registration), [
+      names.length === 0
+        ? "no stream listens on the pattern: declare one in the server's streams, or create it; without a stream, mode: 'core'"
+        : `several streams listen on the pattern (${names.join(', ')}): name one as stream`,
+    ]);
+    return undefined;
+  }
+
+  private find(name: string): Promise<Stream | undefined> {
+    const known = this.streams.get(name);
+    if (known) return known;
+    const found = this.jetstream.stream(name).catch((error: unknown) => {
+      if (error instanceof StreamNotFoundError) return undefined;
+      throw error;
+    });
+    this.streams.set(name, found);
+    return found;
+  }
+
+  private join(group: OpenGroup, registration: Registration, options: JsConsumerOptions): void {
+    group.registrations = [...group.registrations, registration];
+    if (isDeepStrictEqual(group.options, options)) return;
+    this.report(describe(registration), [
+      `shares the durable "${options.durable}" with ${group.name}, with other options: give both the same, ` +
+        'or one of them a durable of its own',
+    ]);
+  }
+
+  private complete({ registrations, options }: OpenGroup): ConsumerGroup {
+    const name = describeAll(registrations);
+    const filterSubjects = widestPatterns(registrations.map(({ pattern }) => pattern));
+    const complete = { name, registrations, options: { ...options, filterSubjects } };
+    this.report(name, checkConsumer(complete.options));
+    if (filterSubjects.length > 1) this.checkFilters(name, filterSubjects);
+    return complete;
+  }
+
+  private checkFilters(name: string, filters: readonly string[]): void {
+    if (!this.jetstream.connection.supports('2.10.0')) {
+      this.report(name, ['several patterns on one consumer need nats-server 2.10: give each one of its own']);
+    }
+    const [pair] = filters.flatMap((a, i) =>
+      filters.slice(i + 1).flatMap((b) => (patternsOverlap(a, b) ? [`"${a}" and "${b}"`] : [])),
+    );
+    if (pair) {
+      this.report(name, [
+        `${pair} match some subjects both, which the server refuses on one consumer: give one of them a durable of its own`,
+      ]);
+    }
+  }
+
+  private report(handler: string, mistakes: readonly string[]): void {
+    for (const problem of mistakes) this.problems.push({ handler, problem });
+  }
+}
+
+function missing(stream: string): string {
+  return `there is no stream "${stream}": declare it in the server's streams, or create it`;
+}
+
+/** Why a stream has no messages of a pattern, if it has none. */
+function mismatch({ cachedInfo: { config } }: Stream, pattern: string): string | undefined {
+  // Their messages may have other subjects.
+  if (config.mirror || config.sources?.length || config.subjectTransform) return undefined;
+  if (config.subjects?.some((subject) => patternsOverlap(subject, pattern))) return undefined;
+  return `stream "${config.name}" listens on ${config.subjects?.join(', ')}, which the pattern does not match`;
+}

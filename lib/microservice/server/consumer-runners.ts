@@ -1,0 +1,110 @@
+import {
+  AckInterceptor,
+  ConsumerHandler,
+  createRunner,
+  DeadLetterLookout,
+  HandlerConfigurationError,
+  JetStreamEvents,
+  planRunning,
+  retryInPlace,
+  TerminateMessage,
+  type CompiledHandler,
+  type ConsumerSource,
+  type RunningPlan,
+  type Settlement,
+  type SettlementPolicy,
+} from '../../handlers/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { eventHandler, requestHandler, type AnswerDeliveries, type MessageReader } from '../events/index.js';
+import { PatternTable } from '../patterns/index.js';
+import type { ProcessingHooks } from '../serving/index.js';
+import type { ConsumerGroup } from './consumer-planner.js';
+import { together, type Registration } from './registration.js';
+
+/** What the consumers of one server share. */
+export interface ConsumingContext {
+  readonly connection: ConsumerSource['connection'];
+  readonly reader: MessageReader;
+  readonly deliveries: AnswerDeliveries;
+  readonly hooks: ProcessingHooks | undefined;
+  readonly settlement: Settlement | undefined;
+}
+
+type Planned = ConsumerSource & RunningPlan & { readonly group: ConsumerGroup };
+
+/** Runs the durable events and requests of a server, on the engine of the decorated handlers. */
+export class ConsumerRunners {
+  private readonly events = new JetStreamEvents();
+  private readonly lookout = new DeadLetterLookout();
+  private handlers: readonly ConsumerHandler[] = [];
+
+  constructor(private readonly consuming: ConsumingContext) {}
+
+  /** @throws {@link HandlerConfigurationError} where consumers, or the dead-letter stream, cannot be made */
+  async start(groups: readonly ConsumerGroup[]): Promise<void> {
+    const plans = groups.map((group): Planned => ({
+      ...planRunning(group.name, this.consuming.connection, group.options),
+      group,
+    }));
+    await this.lookout.start(plans);
+    this.handlers = plans.map((plan) => this.handler(plan));
+    const outcomes = await Promise.allSettled(this.handlers.map((handler) => handler.start()));
+    const problems = outcomes.flatMap((outcome, i) => {
+      if (outcome.status === 'fulfilled') return [];
+      const { reason } = outcome as { readonly reason: unknown };
+      return [
+        { handler: plans[i].handler, problem: reason instanceof Error ? reason.message : String(reason) },
+      ];
+    });
+    if (problems.length > 0) throw new HandlerConfigurationError(problems);
+  }
+
+  /** Takes nothing more, lets what is in the works end, and gives back what has not after `timeout` milliseconds. */
+  async stop(timeout: number): Promise<void> {
+    await this.lookout.stop();
+    await Promise.all(this.handlers.map((handler) => handler.stop(timeout)));
+  }
+
+  private handler(plan: Planned): ConsumerHandler {
+    const ack = this.consuming.settlement ?? new AckInterceptor();
+    return new ConsumerHandler(
+      plan,
+      (consumer, onCircuit) => {
+        const policy: SettlementPolicy = { ...plan.policy, handler: plan.handler, consumer };
+        const handler = this.compile(plan.group, policy);
+        const route = { policy, handler: plan.options.ordered ? retryInPlace(handler, policy) : handler };
+        return createRunner(plan, { ack, route }, onCircuit);
+      },
+      this.events,
+    );
+  }
+
+  private compile(
+    { registrations }: ConsumerGroup,
+    policy: SettlementPolicy,
+  ): CompiledHandler<JetStreamMessage> {
+    const table = new PatternTable(
+      registrations,
+      ({ pattern }) => pattern,
+      (matching) => this.route(matching, policy),
+    );
+    return (message) => table.find(message.subject)(message);
+  }
+
+  /** What handles the messages of a subject: its request handler, or all of its event handlers. */
+  private route(
+    matching: readonly Registration[],
+    policy: SettlementPolicy,
+  ): CompiledHandler<JetStreamMessage> {
+    const { reader, hooks, deliveries } = this.consuming;
+    if (matching.length === 0) return unhandled;
+    const request = matching.find(({ isEvent }) => !isEvent);
+    if (request) return requestHandler(request.handler, reader, policy, hooks, deliveries);
+    return eventHandler(together(matching.map(({ handler }) => handler)), reader, policy, hooks);
+  }
+}
+
+/** A consumer may bring what was meant for a handler that the service has no longer. */
+function unhandled({ subject }: JetStreamMessage): never {
+  throw new TerminateMessage(`no handler for "${subject}"`);
+}

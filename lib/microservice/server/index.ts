@@ -1,0 +1,8 @@
+export * from './jetstream-server-options.interface.js';
+export * from './jetstream-server.js';
+export type {
+  ConsumerDefaults,
+  ConsumerExtras,
+  EventExtras,
+  RequestExtras,
+} from './pattern-extras.interface.js';

@@ -1,0 +1,30 @@
+import type { Settlement } from '../../handlers/index.js';
+import type { Provisioning, StreamConfig } from '../../jetstream/index.js';
+import type { TransportConnectionOptions } from '../transport-link.js';
+import type { ConsumerDefaults } from './pattern-extras.interface.js';
+
+/** Options of a {@link JetStreamServer}. Durations in milliseconds. */
+export interface JetStreamServerOptions extends TransportConnectionOptions {
+  /**
+   * The name of the service: all its instances have the same, and no other service has it. Its durable consumers and its
+   * queue group are named after it.
+   */
+  readonly name: string;
+  /** The queue group in which instances share requests; `false`: every instance answers. Default: `name`. */
+  readonly queue?: string | false;
+  /** Streams that the service needs: made, or compared, before its consumers. */
+  readonly streams?: readonly StreamConfig[];
+  /** What holds for all `@EventPattern`s that do not say otherwise. */
+  readonly events?: ConsumerDefaults & {
+    /** One durable consumer for each pattern (default), or one for all patterns of a stream. */
+    readonly consumer?: 'pattern' | 'service';
+  };
+  /** What holds for all `@MessagePattern`s with `mode: 'jetstream'` that do not say otherwise. */
+  readonly requests?: ConsumerDefaults;
+  /** Whether streams and consumers are made: `ensure` (default), `assert` or `off`. */
+  readonly provisioning?: Provisioning;
+  /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: an {@link AckInterceptor}. */
+  readonly settlement?: Settlement;
+  /** How long handlers in flight may take at shutdown; then events are given back, and requests called off. Default 10,000. */
+  readonly shutdownTimeout?: number;
+}

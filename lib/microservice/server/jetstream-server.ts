@@ -1,0 +1,145 @@
+import { EventEmitter } from 'node:events';
+import {
+  Server,
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type Transport,
+} from '@nestjs/microservices';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
+import type { ProcessingHooks } from '../serving/index.js';
+import type { JetStreamTransportEvents, JetStreamTransportStatus } from '../transport-link.js';
+import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { describe, type Registration } from './registration.js';
+import { RunningServer } from './running-server.js';
+
+/**
+ * The transport of a server that sets no other: what handlers name that are for this transport only.
+ *
+ * @example
+ * ```ts
+ * @EventPattern('orders.created', JETSTREAM_TRANSPORT)
+ * ```
+ */
+export const JETSTREAM_TRANSPORT = Symbol('JETSTREAM_TRANSPORT');
+
+/**
+ * Serves Nest microservices on NATS and JetStream: a transport strategy for `createMicroservice` and
+ * `connectMicroservice`.
+ *
+ * - `@EventPattern` consumes a stream, durably: an event is acknowledged when its handler has ended, comes again where
+ *   it failed, and becomes a dead letter when it cannot be handled. Handlers say otherwise in their {@link EventExtras}.
+ * - `@MessagePattern` answers requests over core NATS, with a value or with all that an observable or asynchronous
+ *   iterable brings; with {@link RequestExtras} durably, through a stream.
+ *
+ * Nest's own pipeline (guards, interceptors, pipes, filters, request scope, pre-request hooks) stands around every
+ * handler. It speaks the wire format of Nest's `Transport.NATS`.
+ *
+ * @example
+ * ```ts
+ * const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
+ *   strategy: new JetStreamServer({ name: 'billing', connection: { servers: 'nats://localhost:4222' } }),
+ * });
+ * ```
+ */
+export class JetStreamServer
+  extends Server<JetStreamTransportEvents, JetStreamTransportStatus>
+  implements CustomTransportStrategy
+{
+  override transportId: Transport | symbol = JETSTREAM_TRANSPORT;
+  /** What an event handler fails with is settled and logged here, so Nest need not log it. */
+  override readonly propagatesEventHandlerErrors = true;
+  private readonly registrations: Registration[] = [];
+  private readonly emitter = new EventEmitter();
+  private readonly noStartHook = this.onProcessingStartHook;
+  private running: RunningServer | undefined;
+
+  /** @throws {@link InvalidArgumentError} without a name, or with one that no consumer can have */
+  constructor(private readonly options: JetStreamServerOptions) {
+    super();
+    if (typeof options?.name !== 'string' || !/^[^\s.*>/\\]+$/.test(options.name)) {
+      throw new InvalidArgumentError(
+        'name',
+        'the name of the service, without spaces, ".", "*", ">", "/" and "\\"',
+      );
+    }
+  }
+
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const subject = this.normalizePattern(pattern as string);
+    const registration = { pattern: subject, isEvent: isEventHandler, extras, handler: callback };
+    // Handlers of the same event are not chained, as Nest's own servers do: each may have a consumer of its own.
+    if (!isEventHandler && this.messageHandlers.has(subject)) {
+      this.logger.warn(`There are several handlers of ${describe(registration)}: the last one counts`);
+    }
+    this.registrations.push(registration);
+    this.messageHandlers.set(subject, callback);
+  }
+
+  /** Connects, makes streams and consumers, and serves; then calls back, with the error where one stopped it. */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    const { options, registrations } = this;
+    try {
+      this.running = await RunningServer.start(
+        {
+          options,
+          registrations,
+          hooks: this.hooks(),
+          subjectOf: (pattern) => this.normalizePattern(pattern as string),
+        },
+        {
+          onStatus: (status) => this._status$.next(status),
+          onEvent: (event, ...args) => this.emitter.emit(event, ...args),
+        },
+      );
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback();
+  }
+
+  /**
+   * Takes nothing new and lets handlers end, up to `shutdownTimeout`; then events are given back, and requests called
+   * off. Closes the connection, where it is the server's own.
+   */
+  async close(): Promise<void> {
+    const { running } = this;
+    this.running = undefined;
+    await running?.stop();
+  }
+
+  on<
+    EventKey extends keyof JetStreamTransportEvents,
+    EventCallback extends JetStreamTransportEvents[EventKey],
+  >(event: EventKey, callback: EventCallback): void {
+    this.emitter.on(event, callback);
+  }
+
+  /**
+   * The server's `NatsConnection`.
+   *
+   * @throws {@link TransportNotConnectedError}
+   */
+  unwrap<T = NatsConnection>(): T {
+    if (this.running) return this.running.link.nc as T;
+    throw new TransportNotConnectedError(`The JetStreamServer "${this.options.name}"`, 'let it listen first');
+  }
+
+  /** What instrumentation has set, if anything: without it nothing stands around the handlers. */
+  private hooks(): ProcessingHooks | undefined {
+    if (this.onProcessingStartHook === this.noStartHook && !this.onProcessingEndHook) return undefined;
+    return {
+      transportId: this.transportId,
+      start: (...args) => this.onProcessingStartHook(...args),
+      end: (...args) => this.onProcessingEndHook?.(...args),
+    };
+  }
+}

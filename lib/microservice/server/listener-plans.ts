@@ -1,0 +1,97 @@
+import { HandlerConfigurationError } from '../../handlers/index.js';
+import { isPattern, patternsOverlap, PatternTable } from '../patterns/index.js';
+import type { ListenerPlan } from '../serving/index.js';
+import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { describe, together, type Registration } from './registration.js';
+
+/**
+ * Decides what a server listens to on core NATS: requests, and events with `mode: 'core'`.
+ *
+ * @throws {@link HandlerConfigurationError}
+ */
+export function planListeners(
+  registrations: readonly Registration[],
+  options: JetStreamServerOptions,
+): ListenerPlan[] {
+  const invalid = registrations.filter(({ pattern }) => !isPattern(pattern));
+  if (invalid.length > 0) {
+    throw new HandlerConfigurationError(
+      invalid.map((registration) => ({
+        handler: describe(registration),
+        problem: `"${String(registration.pattern)}" is no subject: spaces and empty tokens are not allowed`,
+      })),
+    );
+  }
+  return [
+    ...planRequests(
+      registrations.filter(({ isEvent }) => !isEvent),
+      options,
+    ),
+    ...planEvents(
+      registrations.filter(({ isEvent }) => isEvent),
+      options,
+    ),
+  ];
+}
+
+function planRequests(
+  registrations: readonly Registration[],
+  options: JetStreamServerOptions,
+): ListenerPlan[] {
+  const byQueue = groupBy(registrations, ({ extras }) => requestQueue(extras.queue, options));
+  return [...byQueue].flatMap(([queue, members]) => {
+    // As in Nest's own servers, the last handler of a pattern counts.
+    const last = [...new Map(members.map((each) => [each.pattern, each])).values()];
+    // Where patterns overlap within a queue group the server gives a request to the subscription of any of them.
+    const overlap = queue !== undefined && last.some((a) => last.some((b) => a !== b && overlapping(a, b)));
+    const table = new PatternTable(
+      last,
+      ({ pattern }) => pattern,
+      ([mostSpecific]) => mostSpecific.handler,
+    );
+    return last.map(({ pattern, handler }): ListenerPlan => ({
+      pattern,
+      queue,
+      handlerOf: overlap ? (subject) => table.find(subject) : () => handler,
+    }));
+  });
+}
+
+function planEvents(registrations: readonly Registration[], options: JetStreamServerOptions): ListenerPlan[] {
+  const byPattern = groupBy(registrations, ({ pattern }) => pattern);
+  return [...byPattern].flatMap(([pattern, members]) =>
+    [...groupBy(members, ({ extras }) => eventQueue(extras, pattern, options))].map(([queue, sharing]) => {
+      const handler = together(sharing.map((each) => each.handler));
+      return { pattern, queue, handlerOf: () => handler };
+    }),
+  );
+}
+
+function requestQueue(queue: unknown, options: JetStreamServerOptions): string | undefined {
+  const chosen = queue ?? options.queue ?? options.name;
+  return typeof chosen === 'string' && chosen !== '' ? chosen : undefined;
+}
+
+/** A group for each pattern: in a common one an event would reach one only of the patterns that match it. */
+function eventQueue(
+  { broadcast, queue }: Registration['extras'],
+  pattern: string,
+  { name }: JetStreamServerOptions,
+): string | undefined {
+  if (broadcast === true) return undefined;
+  return typeof queue === 'string' ? queue : `${name}:${pattern}`;
+}
+
+function overlapping(a: Registration, b: Registration): boolean {
+  return patternsOverlap(a.pattern, b.pattern);
+}
+
+function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {
+  const groups = new Map<Key, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}

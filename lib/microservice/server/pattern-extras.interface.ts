@@ -1,0 +1,112 @@
+import type { HandlerDefaults, PullJsConsumerOptions } from '../../handlers/index.js';
+
+/** How the messages of a stream are consumed for a pattern. Durations in milliseconds. */
+export interface ConsumerExtras
+  extends
+    Omit<HandlerDefaults, 'ackInterceptor'>,
+    Pick<
+      PullJsConsumerOptions,
+      | 'circuitBreaker'
+      | 'deliverPolicy'
+      | 'description'
+      | 'headersOnly'
+      | 'inactiveThreshold'
+      | 'maxAckPending'
+      | 'memoryStorage'
+      | 'metadata'
+      | 'orderBy'
+      | 'rateLimit'
+      | 'raw'
+      | 'replayPolicy'
+      | 'replicas'
+      | 'sampleFrequency'
+      | 'startSequence'
+      | 'startTime'
+    > {
+  /**
+   * Keeps messages that cannot be handled in a dead-letter stream. Default: true, unlike with `@JsConsumer`; so
+   * `retry.maxDeliver` is 5 by default.
+   */
+  readonly deadLetter?: boolean;
+  /** The stream that keeps the messages. Default: the one that listens on the pattern. */
+  readonly stream?: string;
+  /**
+   * The name of the durable consumer, shared by all instances of the service. Default: made of the name of the service
+   * and the pattern, or the name of the service alone with `consumer: 'service'`.
+   */
+  readonly durable?: string;
+}
+
+/**
+ * The extras of `@EventPattern`: a durable consumer unless they say otherwise.
+ *
+ * @example
+ * ```ts
+ * @EventPattern('orders.*.created', { concurrency: 32, retry: { maxDeliver: 10 } } satisfies EventExtras)
+ * ```
+ */
+export type EventExtras =
+  | (ConsumerExtras & {
+      readonly mode?: 'jetstream';
+      readonly broadcast?: false;
+      readonly ordered?: false;
+    })
+  | (Omit<ConsumerExtras, 'durable'> & {
+      readonly mode?: 'jetstream';
+      /**
+       * Every instance of the service gets every event, from when it starts (`deliverPolicy: 'new'`), through a consumer
+       * of its own. Not for streams with work-queue retention.
+       */
+      readonly broadcast: true;
+      readonly durable?: undefined;
+      readonly ordered?: false;
+    })
+  | (Pick<
+      ConsumerExtras,
+      | 'deliverPolicy'
+      | 'headersOnly'
+      | 'inactiveThreshold'
+      | 'metadata'
+      | 'rateLimit'
+      | 'replayPolicy'
+      | 'retry'
+      | 'startSequence'
+      | 'startTime'
+      | 'stream'
+    > & {
+      readonly mode?: 'jetstream';
+      /**
+       * Every instance reads the stream in order, without acknowledgements, and resumes by itself. An event that fails
+       * is handled again on the spot, as often as `retry` says, then passed over.
+       */
+      readonly ordered: true;
+      readonly durable?: undefined;
+      readonly broadcast?: boolean;
+    })
+  | {
+      /** Core NATS: no stream, at most once. */
+      readonly mode: 'core';
+      /** The queue group in which instances share the events. Default: one for the service and the pattern. */
+      readonly queue?: string;
+      /** Every instance of the service gets every event. */
+      readonly broadcast?: boolean;
+    };
+
+/** The extras of `@MessagePattern`: answered over core NATS unless they say otherwise. */
+export type RequestExtras =
+  | {
+      readonly mode?: 'core';
+      /** The queue group in which instances share the requests. Default: the server's. */
+      readonly queue?: string;
+    }
+  | (ConsumerExtras & {
+      /**
+       * Requests wait in a stream until they are handled, so they survive restarts of the service and of the server;
+       * clients send them with `mode: 'jetstream'`. A handler that fails with anything but an `RpcException` is called
+       * again, as `retry` says.
+       */
+      readonly mode: 'jetstream';
+    });
+
+/** What holds for all patterns that do not say otherwise. */
+export type ConsumerDefaults = Omit<ConsumerExtras, 'durable'>;

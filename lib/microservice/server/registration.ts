@@ -1,0 +1,35 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { completion } from '../serving/index.js';
+
+/** A handler as Nest registers it. */
+export interface Registration {
+  /** The pattern as a subject. */
+  readonly pattern: string;
+  readonly isEvent: boolean;
+  readonly extras: Readonly<Record<string, unknown>>;
+  /** Nest's whole pipeline around the method. */
+  readonly handler: MessageHandler;
+}
+
+/** A registration as errors and logs name it. */
+export function describe({ isEvent, pattern }: Registration): string {
+  return `@${isEvent ? 'EventPattern' : 'MessagePattern'}('${pattern}')`;
+}
+
+/** Several registrations as errors and logs name them. */
+export function describeAll(registrations: readonly Registration[]): string {
+  const [first, ...others] = new Set(registrations.map(describe));
+  if (others.length < 2) return [first, ...others].join(' and ');
+  return `${first} and ${others.length} others`;
+}
+
+/** Several handlers of the same events as one, which ends when all have ended, and fails where one has failed. */
+export function together(handlers: readonly MessageHandler[]): MessageHandler {
+  if (handlers.length === 1) return handlers[0];
+  const run = async (handler: MessageHandler, data: unknown, context: unknown): Promise<void> =>
+    completion(await handler(data, context));
+  return async (data, context) => {
+    const outcomes = await Promise.allSettled(handlers.map((handler) => run(handler, data, context)));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  };
+}

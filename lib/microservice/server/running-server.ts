@@ -1,0 +1,123 @@
+import { Logger } from '@nestjs/common';
+import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
+import { HandlerConfigurationError } from '../../handlers/index.js';
+import { provisionStream } from '../../jetstream/index.js';
+import { AnswerDeliveries, MessageReader } from '../events/index.js';
+import { PacketReader } from '../packets/index.js';
+import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } from '../serving/index.js';
+import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
+import { ConsumerPlanner } from './consumer-planner.js';
+import { ConsumerRunners } from './consumer-runners.js';
+import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { planListeners } from './listener-plans.js';
+import { describe, type Registration } from './registration.js';
+
+const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
+
+/** What a server is made of while it listens. */
+export interface ServerParts {
+  readonly options: JetStreamServerOptions;
+  readonly registrations: readonly Registration[];
+  readonly hooks: ProcessingHooks | undefined;
+  /** The subject of a pattern, as Nest makes it. */
+  readonly subjectOf: (pattern: unknown) => unknown;
+}
+
+/** A server between `listen` and `close`. */
+export class RunningServer {
+  private readonly logger = new Logger('JetStreamServer');
+  private readonly calls: CallsInProgress;
+  private readonly deliveries: AnswerDeliveries;
+  private readonly consumers: ConsumerRunners;
+  private listeners: readonly Listener[] = [];
+
+  private constructor(
+    private readonly parts: ServerParts,
+    readonly link: TransportLink,
+  ) {
+    const { options, hooks, subjectOf } = parts;
+    const { connection, jetstream, codec, requests } = link;
+    const codecOf = createCodecSelector([jsonCodec, textCodec, bytesCodec], codec);
+    this.calls = new CallsInProgress(connection);
+    this.deliveries = new AnswerDeliveries(requests, codec);
+    this.consumers = new ConsumerRunners({
+      connection: { name: options.name, jetstream, provisioning: options.provisioning ?? 'ensure' },
+      reader: new MessageReader(codecOf, subjectOf),
+      deliveries: this.deliveries,
+      hooks,
+      settlement: options.settlement,
+    });
+  }
+
+  /**
+   * Connects, makes streams and consumers, and serves all that is registered.
+   *
+   * @throws {@link ConnectionFailedError}, {@link HandlerConfigurationError}
+   */
+  static async start(parts: ServerParts, owner: TransportLinkOwner): Promise<RunningServer> {
+    const link = await TransportLink.open(parts.options.name, parts.options, {}, owner);
+    const server = new RunningServer(parts, link);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      // A boot that fails must not keep the process alive through an open connection.
+      await server.stop(0);
+      throw error;
+    }
+  }
+
+  /** Takes nothing new, lets handlers end, sends what is buffered and closes the connection, where it is its own. */
+  async stop(timeout = this.parts.options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT): Promise<void> {
+    await Promise.all(this.listeners.map((listener) => listener.stop()));
+    const [unanswered] = await Promise.all([this.calls.end(timeout), this.consumers.stop(timeout)]);
+    if (unanswered > 0) {
+      this.logger.warn(`${unanswered} requests unanswered after ${timeout} ms were called off`);
+    }
+    await this.deliveries.end(timeout);
+    await this.link.close();
+  }
+
+  private async start(): Promise<void> {
+    const { options, registrations, hooks, subjectOf } = this.parts;
+    const { connection, jetstream, codec } = this.link;
+    checkModes(registrations);
+    const listeners = planListeners(
+      registrations.filter((registration) => !isDurable(registration)),
+      options,
+    );
+    for (const stream of options.streams ?? []) {
+      await provisionStream(jetstream, stream, options.provisioning ?? 'ensure');
+    }
+    const planner = new ConsumerPlanner(jetstream, options);
+    await this.consumers.start(await planner.plan(registrations.filter(isDurable)));
+    const serving: ServingContext = {
+      connection,
+      codec,
+      calls: this.calls,
+      onError: (text) => this.logger.error(text),
+    };
+    const reader = new PacketReader(codec, subjectOf);
+    this.listeners = listeners.map((plan) => new Listener(plan, serving, reader, hooks));
+    for (const listener of this.listeners) listener.start();
+    // The server knows of all subscriptions once it has answered.
+    await connection.nc.flush();
+  }
+}
+
+function isDurable({ isEvent, extras }: Registration): boolean {
+  return (extras.mode ?? (isEvent ? 'jetstream' : 'core')) === 'jetstream';
+}
+
+function checkModes(registrations: readonly Registration[]): void {
+  const wrong = registrations.filter(
+    ({ extras: { mode } }) => ![undefined, 'core', 'jetstream'].includes(mode as string),
+  );
+  if (wrong.length === 0) return;
+  throw new HandlerConfigurationError(
+    wrong.map((registration) => ({
+      handler: describe(registration),
+      problem: `mode must be 'core' or 'jetstream'; it is ${JSON.stringify(registration.extras.mode)}`,
+    })),
+  );
+}

@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Injectable } from '@nestjs/common';
+import { DeadLetterReason, JsConsumer, type DeadLetter, type StreamConfig } from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { startFailing, type FailingApplication, type Handle } from './failing-application.js';
+import { crashing } from './fixtures/crashing-service.js';
+
+const fixture = fileURLToPath(new URL('./fixtures/crashing-service.mjs', import.meta.url));
+
+async function firstLetter({ deadLetters }: FailingApplication): Promise<DeadLetter> {
+  const { letters } = await eventually(
+    () => deadLetters.page(),
+    (page) => page.letters.length > 0,
+  );
+  return letters[0];
+}
+
+describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let serial = 0;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+  });
+  afterAll(() => server.stop());
+
+  /** Starts a handler that never settles odd tasks. */
+  function startSilent(
+    config: Partial<StreamConfig>,
+    providers: NonNullable<Parameters<typeof startFailing>[1]['providers']> = [],
+  ): Promise<FailingApplication> {
+    const handle: Handle = ({ id }, context) => {
+      if (id % 2 === 0) context.ack();
+    };
+    const stream = { name: `JOBS_${++serial}`, subjects: [`jobs.${serial}`], ...config };
+    const options = { ackMode: 'manual', ackWait: 100, retry: { maxDeliver: 2 } } as const;
+    return startFailing(server.url, { stream, handle, options, providers });
+  }
+
+  it('become dead letters, complete, and the rest of the stream goes on', async () => {
+    await using application = await startSilent({});
+    const { jetstream } = application;
+    const { sequence } = await jetstream.publish(
+      `jobs.${serial}`,
+      { id: 1 },
+      { headers: { Tenant: 'a' }, messageId: 'one' },
+    );
+    await application.publish(`jobs.${serial}`, { id: 2 });
+    const letter = await firstLetter(application);
+    expect(letter).toMatchObject({
+      stream: `JOBS_${serial}`,
+      consumer: 'worker',
+      subject: `jobs.${serial}`,
+      streamSequence: sequence,
+      deliveries: 2,
+      handler: 'Tasks.onTask',
+      reason: DeadLetterReason.NeverSettled,
+      error: '',
+    });
+    expect(letter.json()).toEqual({ id: 1 });
+    expect(letter.headers?.get('Tenant')).toBe('a');
+    expect(letter.headers?.get('Nats-Msg-Id')).toBe('one');
+    expect(application.logs.of('error', 'DeadLetters')).toEqual([
+      expect.stringMatching(
+        /^Tasks\.onTask: a message \(stream JOBS_\d+, sequence 1, consumer worker\) was never settled in 2 deliveries/,
+      ),
+    ]);
+    await application.settled();
+    await application.deadLetters.dropAll({});
+  });
+
+  it('do not stay in a work queue', async () => {
+    await using application = await startSilent({ retention: 'workqueue' });
+    await application.publish(`jobs.${serial}`, { id: 1 }, { id: 2 }, { id: 3 });
+    await eventually(
+      () => application.deadLetters.page(),
+      ({ letters }) => letters.length === 2,
+    );
+    const stream = await application.jetstream.stream(`JOBS_${serial}`);
+    await eventually(
+      () => stream.info(),
+      ({ state }) => state.messages === 0,
+    );
+    await application.deadLetters.dropAll({});
+  });
+
+  it('stay in a stream of interest until its other consumers are through with them', async () => {
+    const name = `JOBS_${serial + 1}`;
+    let release = (): void => undefined;
+    @Injectable()
+    class Others {
+      @JsConsumer({ stream: name, durable: 'other' })
+      onTask(): Promise<void> {
+        return new Promise((resolve) => (release = resolve));
+      }
+    }
+    await using application = await startSilent({ retention: 'interest' }, [Others]);
+    await application.publish(`jobs.${serial}`, { id: 1 });
+    await firstLetter(application);
+    await application.settled();
+    const stream = await application.jetstream.stream(name);
+    expect((await stream.info()).state.messages).toBe(1);
+    release();
+    await eventually(
+      () => stream.info(),
+      ({ state }) => state.messages === 0,
+    );
+    await application.deadLetters.dropAll({});
+  });
+
+  it('are reported, where they are gone from their stream meanwhile', async () => {
+    await using application = await startSilent({});
+    const advisory = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.JOBS_${serial}.worker`;
+    await application.publish(advisory, { stream_seq: 7, deliveries: 2 });
+    await eventually(
+      () => application.logs.of('warn', 'DeadLetters'),
+      (lines) =>
+        lines.some((line) => line.endsWith('never settled in 2 deliveries, and is gone from its stream')),
+    );
+    expect((await application.deadLetters.page()).letters).toEqual([]);
+  });
+
+  it('are caught again when somebody deleted the stream of advisories', async () => {
+    await using application = await startSilent({});
+    await application.jetstream.deleteStream('DEAD_LETTER_ADVISORIES');
+    await eventually(
+      () =>
+        application.jetstream.stream('DEAD_LETTER_ADVISORIES').then(
+          ({ cachedInfo }) => cachedInfo.state.consumers,
+          () => 0,
+        ),
+      (consumers) => consumers === 1,
+    );
+    await application.publish(`jobs.${serial}`, { id: 1 });
+    expect((await firstLetter(application)).json()).toEqual({ id: 1 });
+    await application.deadLetters.dropAll({});
+  });
+});
+
+describe('a message that kills its process each time', () => {
+  let server: NatsTestServer;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+
+  it('is a dead letter at the next start, though nobody was there when the server gave it up', async () => {
+    const handled: number[] = [];
+    const startMended = (): Promise<FailingApplication> =>
+      startFailing(server.url, { ...crashing, handle: ({ id }) => handled.push(id) });
+    await using observer = await startFailing(server.url, {
+      stream: { name: 'OTHER', subjects: ['other'] },
+      handle: () => undefined,
+    });
+    const { jetstream } = observer;
+    await jetstream.createStream(crashing.stream);
+    await jetstream.publish('jobs', { id: 1, poison: true });
+
+    for (let delivery = 1; delivery <= crashing.options.retry.maxDeliver; delivery++) {
+      const child = spawn(process.execPath, [fixture, server.url], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    }
+
+    // Whoever asks for messages then has the server notice that this one has used up its deliveries.
+    const consumer = await jetstream.consumer('JOBS', 'worker');
+    const advisories = await jetstream.stream('DEAD_LETTER_ADVISORIES');
+    await eventually(
+      async () => {
+        for await (const message of consumer.fetch(1, { maxWait: 300 })) message.nak();
+        return advisories.info();
+      },
+      ({ state }) => state.messages === 1,
+    );
+
+    await jetstream.publish('jobs', { id: 2, poison: false });
+    await using application = await startMended();
+    const letter = await firstLetter(application);
+    expect(letter).toMatchObject({
+      stream: 'JOBS',
+      consumer: 'worker',
+      deliveries: 2,
+      handler: 'Tasks.onTask',
+    });
+    expect(letter.reason).toBe(DeadLetterReason.NeverSettled);
+    expect(letter.json()).toEqual({ id: 1, poison: true });
+    await application.settled();
+    expect(handled).toEqual([2]);
+    await eventually(
+      () => Promise.all([advisories.info(), jetstream.stream('JOBS')]),
+      ([{ state }, { cachedInfo }]) => state.messages === 0 && cachedInfo.state.messages === 0,
+    );
+
+    await application.deadLetters.replay(letter, { to: 'handler' });
+    expect(handled).toEqual([2, 1]);
+  }, 60_000);
+});

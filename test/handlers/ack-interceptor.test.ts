@@ -1,0 +1,247 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  Injectable,
+  Module,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import {
+  AckInterceptor,
+  HandlerConfigurationError,
+  JetStreamContext,
+  JetStreamService,
+  JsConsumer,
+  type AckInterceptorOption,
+  type JetStreamMessage,
+  type JsConsumerOptions,
+  type SettlementPolicy,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { catchError, concatMap, finalize, from, of, type Observable } from 'rxjs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+/** What happened, in order; emptied before each test. */
+const trace: string[] = [];
+
+/** What the module of a handler provides, and others do not see. */
+@Injectable()
+class Journal {
+  note(line: string): void {
+    trace.push(line);
+  }
+}
+
+/** Overrides hooks: called directly. */
+@Injectable()
+class JournalAck extends AckInterceptor {
+  constructor(private readonly journal: Journal) {
+    super();
+  }
+
+  override onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
+    this.journal.note('start');
+    super.onStart(message, policy);
+  }
+
+  override onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    this.journal.note('success');
+    return super.onSuccess(message, policy);
+  }
+
+  override onFailure(
+    error: unknown,
+    message: JetStreamMessage,
+    policy: SettlementPolicy,
+  ): void | Promise<void> {
+    this.journal.note(`failure ${(error as Error).message}`);
+    return super.onFailure(error, message, policy);
+  }
+}
+
+/** Overrides `intercept`: handlers go through it. */
+@Injectable()
+class AroundAck extends AckInterceptor {
+  override intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const rpc = context.switchToRpc();
+    const { subject } = rpc.getContext<JetStreamContext>();
+    trace.push(`around ${context.getClass().name}.${context.getHandler().name} ${subject}`);
+    trace.push(`data ${JSON.stringify(rpc.getData())} ${JSON.stringify(context.getArgByIndex(0))}`);
+    return super.intercept(context, next).pipe(finalize(() => trace.push('done')));
+  }
+}
+
+/** Replaces the rules: whatever happens, the message is not wanted any more. */
+class TerminateAll implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const { message } = context.switchToRpc().getContext<JetStreamContext>();
+    return next.handle().pipe(
+      catchError((error: unknown) => of(`failed: ${(error as Error).message}`)),
+      concatMap((result: unknown) => {
+        trace.push(`terminated ${String(result)}`);
+        message.term();
+        return from([result]);
+      }),
+    );
+  }
+}
+
+describe('the ack interceptor', () => {
+  let server: NatsTestServer;
+  let serial = 0;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    trace.length = 0;
+  });
+
+  /** Starts a handler in a module of its own, publishes numbers to it, and waits until nothing is left. */
+  async function run(
+    options: Partial<JsConsumerOptions>,
+    numbers: readonly unknown[],
+    moduleDefault?: AckInterceptorOption,
+  ): Promise<TestApplication> {
+    const stream = `NUMBERS_${++serial}`;
+    @Injectable()
+    class Numbers {
+      @JsConsumer({
+        stream,
+        durable: 'worker',
+        retry: { maxDeliver: 2, backoff: [10] },
+        ...options,
+      } as JsConsumerOptions)
+      async onNumber(@Payload() number: number | number[]): Promise<string> {
+        await delay(1);
+        trace.push(`handles ${String(number)}`);
+        if (typeof number === 'number' && number < 0) throw new Error('negative');
+        return 'result';
+      }
+    }
+    @Module({ providers: [Numbers, Journal] })
+    class NumbersModule {}
+    const application = await startApplication(server.url, {
+      feature: { streams: [{ name: stream, subjects: [`numbers.${serial}`], storage: 'memory' }] },
+      imports: [NumbersModule],
+      options: moduleDefault ? { handlers: { ackInterceptor: moduleDefault } } : {},
+    });
+    const jetstream = application.app.get(JetStreamService);
+    for (const number of numbers) await jetstream.publish(`numbers.${serial}`, number);
+    const consumer = await jetstream.consumer(stream, 'worker');
+    await eventually(
+      () => consumer.info(),
+      ({ numPending, numAckPending }) => numPending === 0 && numAckPending === 0,
+    );
+    return application;
+  }
+
+  it('of a handler may be a subclass, which injects what the handler could', async () => {
+    await using _ = await run({ ackInterceptor: JournalAck }, [1, -1]);
+    expect(trace).toEqual([
+      'start',
+      'handles 1',
+      'success',
+      'start',
+      'handles -1',
+      'failure negative',
+      'start',
+      'handles -1',
+      'failure negative',
+    ]);
+  });
+
+  it('of the module is that of all its handlers, but those with their own', async () => {
+    await using _ = await run({}, [1], JournalAck);
+    expect(trace).toEqual(['start', 'handles 1', 'success']);
+    trace.length = 0;
+    await using __ = await run({ ackInterceptor: AckInterceptor }, [2], JournalAck);
+    expect(trace).toEqual(['handles 2']);
+  });
+
+  it('may be an instance, and settles batches', async () => {
+    const journal = new JournalAck(new Journal());
+    await using _ = await run({ ackInterceptor: journal, batch: { size: 2, maxWait: 10_000 } }, [1, 2]);
+    expect(trace).toEqual(['start', 'start', 'handles 1,2', 'success', 'success']);
+  });
+
+  it('that overrides intercept stands around the handler, with the payload and the context', async () => {
+    await using application = await run({ ackInterceptor: AroundAck }, [1, -1]);
+    const around = [`around Numbers.onNumber numbers.${serial}`];
+    expect(trace).toEqual([
+      ...around,
+      'data 1 1',
+      'handles 1',
+      'done',
+      ...around,
+      'data -1 -1',
+      'handles -1',
+      'done',
+      ...around,
+      'data -1 -1',
+      'handles -1',
+      'done',
+    ]);
+    expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+      expect.stringContaining('failed in its last delivery, 2 of 2: negative'),
+    ]);
+  });
+
+  it('may be any interceptor that settles messages', async () => {
+    await using _ = await run({ ackInterceptor: TerminateAll }, [1, -1, '{ not json']);
+    expect(trace).toEqual([
+      'handles 1',
+      'terminated result',
+      'handles -1',
+      'terminated failed: negative',
+      expect.stringMatching(/^terminated failed: the payload is not application\/json/),
+    ]);
+  });
+
+  it('whose interceptor lets an error through: settled by the usual rules', async () => {
+    const transparent: NestInterceptor = { intercept: (_, next) => next.handle() as Observable<unknown> };
+    await using application = await run({ ackInterceptor: transparent }, [-1]);
+    expect(trace).toEqual(['handles -1', 'handles -1']);
+    expect(application.logs.of('error', 'AckInterceptor')).toHaveLength(1);
+  });
+
+  it('whose hook fails: reported, and the message comes again after ackWait', async () => {
+    let failed = false;
+    class Stumbling extends AckInterceptor {
+      override onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+        if (failed) return super.onSuccess(message, policy);
+        failed = true;
+        throw new Error('stumbled');
+      }
+    }
+    await using application = await run({ ackInterceptor: Stumbling, ackWait: 100 }, [1]);
+    expect(trace).toEqual(['handles 1', 'handles 1']);
+    expect(application.logs.of('error', 'AckInterceptor')).toEqual(['Stumbling.onSuccess failed: stumbled']);
+  });
+
+  it('that cannot be made, or is none, stops the boot', async () => {
+    class Lost extends AckInterceptor {
+      constructor(readonly nothing: Map<string, string>) {
+        super();
+      }
+    }
+    Reflect.defineMetadata('design:paramtypes', [Map], Lost);
+    const wrong: readonly [Partial<JsConsumerOptions>, RegExp][] = [
+      [{ ackInterceptor: Lost as never }, /Numbers\.onNumber: its ackInterceptor cannot be made: .*Map/],
+      [{ ackInterceptor: Journal as never }, /Numbers\.onNumber: ackInterceptor must be an interceptor/],
+      [
+        { ackInterceptor: AroundAck, batch: { size: 2 } },
+        /Numbers\.onNumber: batch takes no ackInterceptor that overrides intercept/,
+      ],
+    ];
+    for (const [options, words] of wrong) {
+      const error: unknown = await run(options, []).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(HandlerConfigurationError);
+      expect((error as Error).message).toMatch(words);
+    }
+  });
+});
