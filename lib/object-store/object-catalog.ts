@@ -74,15 +74,17 @@ export class ObjectCatalog {
     name: string,
     make: (current: ObjectRecord | undefined) => WireObjectInfo,
   ): Promise<{ readonly previous: ObjectRecord | undefined; readonly info: ObjectInfo }> {
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
       const previous = await this.find(name);
       const wire = make(previous);
       if (previous && wire === previous.wire) return { previous, info: previous.info };
-      const revision = await this.publish(wire, previous?.info.revision ?? 0);
-      if (revision !== undefined) {
+      try {
+        const revision = await this.publish(wire, previous?.info.revision ?? 0);
         return { previous, info: toObjectInfo(wire, this.names.bucket, revision, new Date()) };
+      } catch (error) {
+        if (!(error instanceof WrongLastSequenceError) || attempt === REPLACE_ATTEMPTS) throw error;
+        await delay(CONFLICT_PAUSE);
       }
-      await delay(CONFLICT_PAUSE);
     }
   }
 
@@ -133,25 +135,30 @@ export class ObjectCatalog {
   /**
    * Publishes a description, again where its fate is unknown: its message id keeps it from being stored twice.
    *
-   * @returns the revision, `undefined` where `expected` is not the subject's last sequence any more
+   * @returns the revision
+   * @throws {@link WrongLastSequenceError} where `expected` is not the subject's last sequence any more
+   * @throws {@link PublishTimeoutError}, {@link NoStreamResponseError} where it may or may not be stored
    */
-  private async publish(wire: WireObjectInfo, expected: number): Promise<number | undefined> {
+  private async publish(wire: WireObjectInfo, expected: number): Promise<number> {
     const subject = this.names.info(wire.name);
     const data = JSON.stringify(wire);
+    const messageId = nuid.next();
     const options: PublishOptions = {
       headers: { 'Nats-Rollup': 'sub' },
-      messageId: nuid.next(),
+      messageId,
       expect: { stream: this.names.stream, lastSubjectSequence: expected },
     };
+    let doubt: Error | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
         return (await this.jetstream.publish(subject, data, options)).sequence;
       } catch (error) {
-        const unknown = error instanceof PublishTimeoutError || error instanceof NoStreamResponseError;
-        if (!unknown && !(error instanceof WrongLastSequenceError)) throw error;
+        if (isUnanswered(error)) doubt ??= error;
+        if (!doubt || !(isUnanswered(error) || error instanceof WrongLastSequenceError)) throw error;
         const last = await this.nextMessage(subject, expected + 1);
-        if (last) return last.id === options.messageId ? last.sequence : undefined;
-        if (attempt === PUBLISH_ATTEMPTS) throw error;
+        if (last?.id === messageId) return last.sequence;
+        // Another description may have taken the place of this one, or may have been the first.
+        if (last || attempt === PUBLISH_ATTEMPTS) throw doubt;
       }
     }
   }
@@ -189,4 +196,10 @@ interface WireMessage {
 }
 
 const CONFLICT_PAUSE = 5;
+const REPLACE_ATTEMPTS = 500;
 const PUBLISH_ATTEMPTS = 5;
+
+/** Whether the error of a publish leaves open what became of the message. */
+export function isUnanswered(error: unknown): error is PublishTimeoutError | NoStreamResponseError {
+  return error instanceof PublishTimeoutError || error instanceof NoStreamResponseError;
+}

@@ -5,12 +5,11 @@ import {
   InvalidArgumentError,
   LinkNotAllowedError,
   ObjectRevisionMismatchError,
-  PublishTimeoutError,
 } from '../errors/index.js';
 import type { JetStreamService } from '../jetstream/index.js';
 import { Chunker, piecesOf, toBytes, type ObjectSource, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
-import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
+import { isUnanswered, type ObjectCatalog, type ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
 import { toWireMeta, type ObjectInfo, type ObjectMeta, type WireObjectInfo } from './object-info.js';
 import { validateObjectName } from './object-names.js';
@@ -153,7 +152,7 @@ export class ObjectPut {
       });
     } catch (error) {
       // Where it is unknown whether the description is stored, the object may be there and needs its chunks.
-      if (!(error instanceof PublishTimeoutError)) await this.rollBack();
+      if (!isUnanswered(error)) await this.rollBack();
       throw error;
     }
     const { info, previous } = replaced;

@@ -29,7 +29,7 @@ export class ObjectReadable extends Readable {
     /** What the bucket said about the object when reading began. Of the object itself, where a link was asked for. */
     readonly info: ObjectInfo,
   ) {
-    // One chunk at a time: of several that it holds, a Readable makes one by copying them when it is iterated.
+    // What the stream holds besides the chunk that is being read is copied together; so it is given one at a time.
     super({ highWaterMark: 1 });
   }
 
@@ -52,16 +52,9 @@ export class ObjectReadable extends Readable {
   }
 
   override _read(): void {
-    const chunk = this.queue.shift();
-    if (chunk) {
-      this.queuedBytes -= chunk.length;
-      if (this.queuedBytes < READ_AHEAD) this.download?.resume();
-      this.push(chunk);
-    } else if (this.complete) {
-      this.push(null);
-    } else {
-      this.wanted = true;
-    }
+    this.wanted = true;
+    // Of what is pushed before this returns, together with what it holds, the stream would make one chunk by copying.
+    queueMicrotask(() => this.serve());
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -94,9 +87,16 @@ export class ObjectReadable extends Readable {
   }
 
   private serve(): void {
-    if (!this.wanted) return;
-    this.wanted = false;
-    this._read();
+    if (!this.wanted || this.destroyed) return;
+    const chunk = this.queue.shift();
+    if (chunk) {
+      this.wanted = false;
+      this.queuedBytes -= chunk.length;
+      if (this.queuedBytes < READ_AHEAD) this.download?.resume();
+      this.push(chunk);
+    } else if (this.complete) {
+      this.push(null);
+    }
   }
 }
 

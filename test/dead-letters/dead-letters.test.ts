@@ -2,6 +2,7 @@ import {
   DEAD_LETTER_STREAM,
   DeadLetterNotFoundError,
   DeadLetterReason,
+  DeadLetters,
   HandlerNotRunningError,
   InvalidArgumentError,
   InvalidSubjectError,
@@ -15,6 +16,7 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
 import { startFailing, type FailingApplication, type Task } from './failing-application.js';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -87,6 +89,21 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(letter.published.getTime()).toBeGreaterThanOrEqual(before.getTime() - 1);
     expect(letter.time.getTime()).toBeGreaterThanOrEqual(letter.published.getTime());
     expect(await observed.deadLetters.get(1)).toMatchObject({ sequence: 1, subject: 'tasks.us.new' });
+    expect(JSON.parse(JSON.stringify(letter))).toEqual({
+      sequence: 1,
+      time: letter.time.toISOString(),
+      stream: 'TASKS',
+      consumer: 'worker',
+      subject: 'tasks.us.new',
+      streamSequence: sequence,
+      published: letter.published.toISOString(),
+      deliveries: 2,
+      handler: 'Tasks.onTask',
+      reason: 'deliveries used up',
+      error: 'RangeError: no room for 7',
+      headers: { Tenant: ['a', 'b'], 'Nats-Msg-Id': ['seven'] },
+      payload: '{"id":7}',
+    });
   });
 
   it('lists what fits a filter', async () => {
@@ -168,7 +185,6 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
   it('replays to a handler only where it runs', async () => {
     const observed = await failOn(1);
     await using elsewhere = await startApplication(server.url, {});
-    const { DeadLetters } = await import('nestjs-nats-jetstream');
     const error: unknown = await elsewhere.app
       .get(DeadLetters)
       .replay(1, { to: 'handler' })
@@ -238,6 +254,32 @@ describe('the dead-letter stream', () => {
     server = await NatsTestServer.start();
   });
   afterAll(() => server.stop());
+
+  it('is kept as safely as the streams that dead letters come from', async () => {
+    await using cluster = await NatsTestServer.cluster(3);
+    await using application = await startFailing(cluster.urls, {
+      stream: { name: 'TASKS', subjects: ['tasks'], retention: 'workqueue', replicas: 3 },
+      handle: ({ id }, context) => {
+        if (id === 1) throw new TerminateMessage('first');
+        if (id === 3) context.ack();
+      },
+      options: { ackMode: 'manual', ackWait: 200 },
+    });
+    const { jetstream, deadLetters } = application;
+    await application.publish('tasks', { id: 1 }, { id: 2 }, { id: 3 });
+    const { letters } = await eventually(
+      () => deadLetters.page(),
+      (page) => page.letters.length === 2,
+    );
+    expect(letters.map(({ reason }) => reason)).toEqual(['first', DeadLetterReason.NeverSettled]);
+    for (const name of [DEAD_LETTER_STREAM, 'DEAD_LETTER_ADVISORIES']) {
+      expect((await jetstream.stream(name)).cachedInfo.config.replicas).toBe(3);
+    }
+    await eventually(
+      () => jetstream.stream('TASKS'),
+      ({ cachedInfo }) => cachedInfo.state.messages === 0,
+    );
+  });
 
   it('stays as the application declares it', async () => {
     await using application = await startFailing(server.url, {

@@ -29,7 +29,7 @@ export interface FailingApplication extends TestApplication {
 
 /** An application with one handler, `Tasks.onTask`, that keeps dead letters of what it fails on. */
 export async function startFailing(
-  url: string,
+  url: string | string[],
   {
     handle,
     stream,

@@ -76,10 +76,11 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
   it('do not stay in a work queue', async () => {
     await using application = await startSilent({ retention: 'workqueue' });
     await application.publish(`jobs.${serial}`, { id: 1 }, { id: 2 }, { id: 3 });
-    await eventually(
+    const { letters } = await eventually(
       () => application.deadLetters.page(),
-      ({ letters }) => letters.length === 2,
+      (page) => page.letters.length === 2,
     );
+    expect(letters.map((letter) => letter.json())).toEqual([{ id: 1 }, { id: 3 }]);
     const stream = await application.jetstream.stream(`JOBS_${serial}`);
     await eventually(
       () => stream.info(),

@@ -4,6 +4,7 @@ import {
   JsConsumer,
   JsHandler,
   PublishTo,
+  Subscribe,
   type JsConsumerOptions,
   type PublishSubject,
   type PublishToOptions,
@@ -112,6 +113,32 @@ describe('@PublishTo at boot', () => {
         },
       ]);
     });
+  });
+
+  it('stops it where the method handles no messages of a stream', async () => {
+    @Injectable()
+    class Orders {
+      @PublishTo('billed')
+      forgotten(): object {
+        return {};
+      }
+
+      @Subscribe('orders.core')
+      @PublishTo('billed')
+      onCore(): object {
+        return {};
+      }
+    }
+    const error: unknown = await startApplication(server.url, { providers: [Orders] }).catch(
+      (thrown: unknown) => thrown,
+    );
+    const problem = expect.stringMatching(
+      /^@PublishTo .* decorate the method with @JsConsumer or @JsHandler$/,
+    ) as string;
+    expect((error as HandlerConfigurationError).problems).toEqual([
+      { handler: 'Orders.forgotten', problem },
+      { handler: 'Orders.onCore', problem },
+    ]);
   });
 
   describe('warns', () => {

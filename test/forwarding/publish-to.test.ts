@@ -1,4 +1,13 @@
-import { CanActivate, Injectable, UseGuards, UseInterceptors, type NestInterceptor } from '@nestjs/common';
+import {
+  CanActivate,
+  Injectable,
+  Scope,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  type ExceptionFilter,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
   JetStreamContext,
@@ -11,7 +20,7 @@ import {
   type PublishToOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { from, map, of, throwError, type Observable } from 'rxjs';
+import { concat, concatMap, from, map, of, throwError, type Observable } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
@@ -334,6 +343,79 @@ describe('@PublishTo', () => {
     expect((await billOne(Orders)).map(({ value }) => value)).toEqual(
       [1, 2, 3].map((part) => ({ id: 1, part })),
     );
+  });
+
+  it('publishes each value of an observable that comes through guards and interceptors', async () => {
+    class Double implements NestInterceptor {
+      intercept(_: unknown, next: { handle(): Observable<unknown> }): Observable<unknown> {
+        return next.handle().pipe(concatMap((part) => [part, part]));
+      }
+    }
+    @Injectable()
+    class Orders {
+      @UseGuards(AllowAll)
+      @UseInterceptors(Double)
+      @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+      @PublishTo('billed.parts')
+      onOrder(): Observable<number> {
+        return from([1, 2]);
+      }
+    }
+    expect((await billOne(Orders)).map(({ value }) => value)).toEqual([1, 1, 2, 2]);
+  });
+
+  it('publishes each value of the observable of a request-scoped handler', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Orders {
+      @UseGuards(AllowAll)
+      @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+      @PublishTo('billed.parts')
+      onOrder(): Observable<number> {
+        return from([1, 2, 3]);
+      }
+    }
+    expect((await billOne(Orders)).map(({ value }) => value)).toEqual([1, 2, 3]);
+  });
+
+  it('publishes what a filter makes of the error of an observable, after what came before it', async () => {
+    class Placeholder implements ExceptionFilter {
+      catch(error: Error): Observable<object> {
+        return of({ failed: error.message });
+      }
+    }
+    @Injectable()
+    class Orders {
+      @UseFilters(Placeholder)
+      @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+      @PublishTo('billed.parts')
+      onOrder(): Observable<unknown> {
+        return concat(
+          of({ part: 1 }),
+          throwError(() => new Error('no more')),
+        );
+      }
+    }
+    expect((await billOne(Orders)).map(({ value }) => value)).toEqual([{ part: 1 }, { failed: 'no more' }]);
+  });
+
+  it('retries a message whose observable fails where no filter takes the error', async () => {
+    let deliveries = 0;
+    class Other implements ExceptionFilter {
+      catch(error: Error): Observable<never> {
+        return throwError(() => error);
+      }
+    }
+    @Injectable()
+    class Orders {
+      @UseFilters(Other)
+      @JsConsumer({ stream: 'ORDERS', durable: 'billing', retry: { backoff: [10] } })
+      @PublishTo('billed.parts')
+      onOrder(): Observable<unknown> {
+        deliveries++;
+        return deliveries === 1 ? throwError(() => new Error('not yet')) : of({ delivery: deliveries });
+      }
+    }
+    expect((await billOne(Orders)).map(({ value }) => value)).toEqual([{ delivery: 2 }]);
   });
 
   it('publishes what an interceptor makes of the result', async () => {

@@ -8,7 +8,15 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { isObservable, lastValueFrom, Observable, type Subscriber } from 'rxjs';
+import {
+  catchError as recover,
+  defer,
+  from,
+  isObservable,
+  lastValueFrom,
+  Observable,
+  type Subscriber,
+} from 'rxjs';
 import { InvalidPayloadError } from '../settlement/index.js';
 import { ParamValues, pendingResult, type CompiledHandler } from './direct-handler.js';
 import type { Enhancers } from './enhancers.js';
@@ -31,6 +39,7 @@ export function compileEnhanced<Input>(
   enhancers: Enhancers,
 ): CompiledHandler<Input> {
   const { guards, interceptors, catchError } = enhancers;
+  const outcome = source.wantsEveryValue ? (value: unknown): unknown => value : settledValue;
   const invoke = compileInvocation(handler, params, enhancers.pipes, instance);
 
   const run = async (values: ParamValues<Input>): Promise<unknown> => {
@@ -41,19 +50,24 @@ export function compileEnhanced<Input>(
       if (allowed !== true && allowed !== false) allowed = await settledValue(allowed);
       if (!allowed) throw new RpcException('Forbidden resource');
     }
-    if (interceptors.length === 0) return settledValue(invoke(values));
-    return intercept(interceptors, values.executionContext, () => invoke(values));
+    if (interceptors.length === 0) return outcome(invoke(values));
+    return outcome(await intercept(interceptors, values.executionContext, () => invoke(values)));
   };
   if (!catchError) return (input) => run(new ParamValues(handler, source, input));
   return async (input) => {
     const values = new ParamValues(handler, source, input);
-    try {
-      return await run(values);
-    } catch (error) {
+    const rescue = (error: unknown): unknown => {
       const handled = catchError(error, values.executionContext);
       // `undefined` says that no filter took it.
       if (handled === undefined) throw error;
       return settledValue(handled);
+    };
+    try {
+      const result = await run(values);
+      if (!isObservable(result)) return result;
+      return result.pipe(recover((error: unknown) => defer(() => from(Promise.resolve(rescue(error))))));
+    } catch (error) {
+      return rescue(error);
     }
   };
 }
@@ -147,12 +161,12 @@ function lastOf(source: Observable<unknown>): Promise<unknown> {
   return lastValueFrom(source, { defaultValue: undefined });
 }
 
-/** Runs interceptors around a handler; resolves with the last value that comes out of them. */
-async function intercept(
+/** Runs interceptors around a handler; what comes out of the outermost one. */
+function intercept(
   interceptors: readonly NestInterceptor[],
   context: ExecutionContext,
   invoke: () => unknown,
-): Promise<unknown> {
+): unknown {
   const next = (place: number): unknown =>
     place < interceptors.length
       ? interceptors[place].intercept(
@@ -160,8 +174,7 @@ async function intercept(
           callHandler(() => next(place + 1)),
         )
       : invoke();
-  const outer = await next(0);
-  return isObservable(outer) ? lastOf(outer) : outer;
+  return next(0);
 }
 
 /**

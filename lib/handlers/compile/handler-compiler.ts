@@ -77,7 +77,7 @@ export class HandlerCompiler {
         contextId,
         wrapper,
       );
-      return this.compileFor(handler, params, request.asSource(), instance, contextId)(input);
+      return this.compileFor(handler, params, request.asSource(source), instance, contextId)(input);
     };
   }
 }
@@ -103,7 +103,13 @@ class HandlerRequest implements RequestContext {
   }
 
   /** The same payload and context for the handler, so that neither is made twice. */
-  asSource(): HandlerSource<unknown> {
-    return { pattern: () => this.pattern, payload: () => this.data, context: () => this.context };
+  asSource({ mayBePending, wantsEveryValue }: HandlerSource<never>): HandlerSource<unknown> {
+    return {
+      mayBePending,
+      wantsEveryValue,
+      pattern: () => this.pattern,
+      payload: () => this.data,
+      context: () => this.context,
+    };
   }
 }

@@ -10,6 +10,8 @@ export interface HandlerSource<Input> {
   payload(input: Input): unknown;
   /** Whether payloads may be promises: a schema may validate asynchronously. */
   readonly mayBePending?: boolean;
+  /** Whether the values of an observable that comes out of a handler are all wanted. Default: the last one, at its end. */
+  readonly wantsEveryValue?: boolean;
   /** What `@Ctx()` gives. */
   context(input: Input): BaseRpcContext;
   /** The subject or key, as Nest's request-scoped providers see it. */

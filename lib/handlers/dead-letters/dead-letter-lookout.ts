@@ -12,7 +12,7 @@ export type LookedAfter = ConsumerSource & RunningPlan & Partial<Pick<ConsumerPl
  * for messages that were never settled.
  */
 export class DeadLetterLookout {
-  private watches: readonly NeverSettled[] = [];
+  private readonly watches: NeverSettled[] = [];
 
   /**
    * To be called before the consumers are made.
@@ -29,13 +29,17 @@ export class DeadLetterLookout {
         provisionDeadLetterStream(connection.jetstream, connection.provisioning, replicas),
       );
       if (problems.length > 0) continue;
-      for (const watched of own.flatMap(watchedConsumers)) {
-        const { jetstream, provisioning } = connection;
-        const publisher = new DeadLetterPublisher(jetstream);
+      const { jetstream, provisioning } = connection;
+      const publisher = new DeadLetterPublisher(jetstream);
+      const start = async (watched: WatchedConsumer): Promise<void> => {
         const watch = new NeverSettled(jetstream, publisher, provisioning, replicas, watched);
+        this.watches.push(watch);
         await report(problems, watched.handler, () => watch.start());
-        this.watches = [...this.watches, watch];
-      }
+      };
+      // The first makes the stream of advisories for all.
+      const [first, ...others] = own.flatMap(watchedConsumers);
+      if (first) await start(first);
+      await Promise.all(others.map(start));
     }
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }

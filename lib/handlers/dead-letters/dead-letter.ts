@@ -84,6 +84,30 @@ export class DeadLetter {
     return originalHeaders(this.stored, { instructions: false });
   }
 
+  /** All of it but the bytes of the payload, for `JSON.stringify`: the payload as text, the headers as an object. */
+  toJSON(): Record<string, unknown> {
+    const { sequence, time, stream, consumer, subject, streamSequence, published, deliveries } = this;
+    const { handler, reason, error, headers } = this;
+    const details = {
+      stream,
+      consumer,
+      subject,
+      streamSequence,
+      published,
+      deliveries,
+      handler,
+      reason,
+      error,
+    };
+    return {
+      sequence,
+      time,
+      ...details,
+      headers: Object.fromEntries(headers ?? []),
+      payload: this.text(),
+    };
+  }
+
   /** The original payload as UTF-8 text. */
   text(): string {
     return utf8(this.data);

@@ -1,7 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { MetadataScanner, type DiscoveryService } from '@nestjs/core';
-import type { HandlerMethod, InstanceWrapper } from '../compile/index.js';
+import { handlerName, type HandlerMethod, type InstanceWrapper } from '../compile/index.js';
 import { getClassHandler, getHandlers, getMisplacedHandlers, getRoutes } from '../decorators/index.js';
+import { getPublishTargets } from '../forwarding/index.js';
 import type { ConfigurationProblem } from './handler-configuration.error.js';
 import type {
   ConsumerDefinition,
@@ -37,7 +38,16 @@ export class HandlerExplorer {
       if (!target || wrapper.isAlias || seen.has(wrapper.instance ?? wrapper)) continue;
       seen.add(wrapper.instance ?? wrapper);
       const methods = this.methodsOf(wrapper, target);
-      for (const method of methods) collectHandlers(method, findings);
+      for (const method of methods) {
+        collectHandlers(method, findings);
+        if (publishesNothing(method)) {
+          findings.problems.push({
+            handler: handlerName(method),
+            problem:
+              '@PublishTo publishes the results of handlers of messages: decorate the method with @JsConsumer or @JsHandler',
+          });
+        }
+      }
       collectRoutes(target, methods, findings);
       for (const method of getMisplacedHandlers(target)) {
         findings.problems.push({
@@ -86,6 +96,12 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
         break;
     }
   }
+}
+
+/** Whether results are to be published of a method that handles no messages of a stream. */
+function publishesNothing({ callback }: HandlerMethod): boolean {
+  if (getPublishTargets(callback).length === 0 || getRoutes(callback).length > 0) return false;
+  return !getHandlers(callback).some(({ kind }) => kind === 'consumer');
 }
 
 /** The consumer that a class's methods share. */

@@ -5,7 +5,12 @@ import type { HandlerDefaults, JsConsumerOptions } from '../decorators/index.js'
 import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkIdempotence } from '../idempotence/index.js';
-import { RetryPolicy, type SettlementPolicy } from '../settlement/index.js';
+import {
+  RetryPolicy,
+  type ErrorRetryRule,
+  type RetryOptions,
+  type SettlementPolicy,
+} from '../settlement/index.js';
 import { checkDelivery, planDelivery, type Delivery } from './delivery-plan.js';
 import { OptionChecks } from './option-checks.js';
 import { checkSettlement } from './settlement-checks.js';
@@ -131,10 +136,13 @@ export function planRunning(
 /** The handler's own options before the module's; ordered consumers take neither concurrency nor ackMode from those. */
 export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaults): JsConsumerOptions {
   const { concurrency, ackMode, ...rest } = defaults;
-  const own = options.retry?.errors ?? [];
+  let retry: RetryOptions = { ...defaults.retry, ...options.retry };
+  const own: unknown = options.retry?.errors ?? [];
   // What is no list is left for the checks to complain about.
-  const errors = Array.isArray(own) ? [...(own as typeof own), ...(defaults.retry?.errors ?? [])] : own;
-  const retry = { ...defaults.retry, ...options.retry, errors };
+  if (Array.isArray(own)) {
+    const errors = [...(own as readonly ErrorRetryRule[]), ...(defaults.retry?.errors ?? [])];
+    retry = { ...retry, errors };
+  }
   if (options.ordered) return { ...rest, ...options, retry };
   return { concurrency, ackMode, ...rest, ...options, retry };
 }

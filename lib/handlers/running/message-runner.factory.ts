@@ -3,6 +3,7 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { Acknowledgement } from '../acknowledging/index.js';
 import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
 import { deadLetterSource, fittingOnly, type LocalHandler } from '../dead-letters/index.js';
+import { getPublishTargets } from '../forwarding/index.js';
 import {
   keyOf,
   SubjectRouter,
@@ -100,7 +101,9 @@ export class MessageRunnerFactory {
     const source = plan.deadLetters
       ? deadLetterSource(codecsOf(plan), policy)
       : messageSource(codecsOf(plan), policy, options.schema);
-    const compiled = this.wrap(this.compiler.compile(planned.method, source), planned, policy);
+    const wantsEveryValue = getPublishTargets(planned.method.callback).length > 0;
+    const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
+    const compiled = this.wrap(method, planned, policy);
     const fitting = plan.deadLetters ? fittingOnly(compiled, plan.deadLetters) : compiled;
     const unsettled = options.ordered ? retryInPlace(fitting, policy) : fitting;
     return { policy, unsettled, handler: this.ack.around(unsettled, planned.method, source, policy) };

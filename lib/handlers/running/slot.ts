@@ -29,7 +29,13 @@ export class Slot {
   /** Whether handling it failed. */
   failed = false;
 
-  private readonly resolved = (): boolean => this.settle(false, undefined);
+  private readonly resolved = (result: unknown): boolean => {
+    // An asynchronous method may resolve to an observable: its end counts.
+    const pending = pendingResult(result);
+    if (pending === undefined) return this.settle(false, undefined);
+    pending.then(this.resolved, this.rejected);
+    return false;
+  };
   private readonly rejected = (error: unknown): boolean => this.settle(true, error);
   private readonly finished = (): void => this.onFree(this);
   private route: Route;

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { Observable } from 'rxjs';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import { JetStreamService, type PublishHeaders } from '../../jetstream/index.js';
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
@@ -75,6 +76,20 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetSt
     EventCallback extends JetStreamTransportEvents[EventKey],
   >(event: EventKey, callback: EventCallback): void {
     this.emitter.on(event, callback);
+  }
+
+  /** Asks, and emits the answers; see {@link JetStreamClient}. */
+  override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    if (pattern === undefined || pattern === null || data === undefined || data === null) {
+      return super.send(pattern, data);
+    }
+    return new Observable((observer) => {
+      if (!this.link) return super.send<TResult, TInput>(pattern, data).subscribe(observer);
+      // What the base class does, without a promise for a connection that is there.
+      const packet = { pattern, data };
+      this.onDispatchHook?.(packet);
+      return this.publish(packet, this.createObserver(observer));
+    });
   }
 
   /**

@@ -4,6 +4,10 @@ import { createInboxOf, serialOf } from '../../requests/index.js';
 
 /** A call that may take a while. */
 export interface CallInProgress {
+  /** Its place among all calls. */
+  place: number;
+  /** The tick that it began in. */
+  since: number;
   /** Whether the caller wants to be told where to call it off before the first answer. */
   readonly wantsNotice: boolean;
   /** Tells the caller where to call it off. */
@@ -17,8 +21,8 @@ const TICK = 50;
 
 /** All calls of a server that are in the works: what is waited for at shutdown, and what callers can call off. */
 export class CallsInProgress {
-  /** Each with the tick that it began in. */
-  private readonly calls = new Map<CallInProgress, number>();
+  /** In no order: a call is removed by putting the last one in its place, which costs less than a set of them. */
+  private readonly calls: CallInProgress[] = [];
   private readonly bySerial = new Map<number, CallInProgress>();
   private readonly inbox: string;
   private subscription: Subscription | undefined;
@@ -32,14 +36,19 @@ export class CallsInProgress {
   }
 
   add(call: CallInProgress): void {
-    this.calls.set(call, this.ticks);
+    call.since = this.ticks;
+    call.place = this.calls.push(call) - 1;
     this.timer ??= setInterval(() => this.tick(), TICK).unref();
   }
 
   delete(call: CallInProgress, control: number): void {
-    this.calls.delete(call);
+    const last = this.calls.pop();
+    if (last && last !== call) {
+      this.calls[call.place] = last;
+      last.place = call.place;
+    }
     if (control > 0) this.bySerial.delete(control);
-    if (this.calls.size === 0) this.whenIdle?.();
+    if (this.calls.length === 0) this.whenIdle?.();
   }
 
   /** A number by which the caller can call a call off. */
@@ -65,7 +74,7 @@ export class CallsInProgress {
    * @returns how many were cancelled
    */
   async end(timeout: number): Promise<number> {
-    if (this.calls.size > 0) {
+    if (this.calls.length > 0) {
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.whenIdle = resolve;
@@ -74,7 +83,7 @@ export class CallsInProgress {
       clearTimeout(timer);
     }
     clearInterval(this.timer);
-    const unfinished = [...this.calls.keys()];
+    const unfinished = [...this.calls];
     for (const call of unfinished) call.cancel();
     this.subscription?.unsubscribe();
     return unfinished.length;
@@ -82,15 +91,12 @@ export class CallsInProgress {
 
   private tick(): void {
     this.ticks++;
-    if (this.calls.size === 0) {
+    if (this.calls.length === 0) {
       clearInterval(this.timer);
       this.timer = undefined;
-      return;
     }
-    // In the order in which they began.
-    for (const [call, since] of this.calls) {
-      if (since > this.ticks - 2) break;
-      if (call.wantsNotice) call.notify();
+    for (const call of this.calls) {
+      if (call.since <= this.ticks - 2 && call.wantsNotice) call.notify();
     }
   }
 }

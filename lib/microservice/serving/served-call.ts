@@ -24,6 +24,8 @@ const FLUSH_AFTER = 128;
 
 /** One message that is being handled, and what is answered to it. */
 export class ServedCall implements AnswerSink, CallInProgress {
+  place = -1;
+  since = 0;
   private control = 0;
   private answers = 0;
   private ended = false;
