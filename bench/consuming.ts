@@ -2,14 +2,20 @@ import { jetstream, jetstreamManager, type ConsumerConfig, type JsMsg } from '@n
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Module, type INestApplicationContext, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { getNatsConnectionToken, JetStreamModule } from 'nestjs-nats-jetstream';
+import { getNatsConnectionToken, JetStreamModule, type StreamConfig } from 'nestjs-nats-jetstream';
 import { Backlog } from './backlog.js';
 import { Countdown } from './countdown.js';
 import type { Bench, Comparison, Side } from './suite.js';
 
 /** The stream and the durable that handlers of our side are decorated with. */
 export const OURS = { stream: 'OURS', durable: 'bench' } as const;
-const OURS_SUBJECT = 'ours';
+export const OURS_SUBJECT = 'ours';
+/** The stream as our side makes it. */
+export const OURS_STREAM: StreamConfig = {
+  name: OURS.stream,
+  subjects: [OURS_SUBJECT],
+  storage: 'memory',
+};
 
 const RAW = { stream: 'RAW', durable: 'bench' } as const;
 const RAW_SUBJECT = 'raw';
@@ -34,13 +40,26 @@ export async function compareConsumers(
   /** What the raw consumer's configuration differs in. */
   rawConfig: Partial<ConsumerConfig> = {},
 ): Promise<Comparison> {
+  const boot = async (countdown: Countdown): Promise<Running> => {
+    const app = await openApplication(bench, handler, countdown);
+    return { nc: app.get<NatsConnection>(getNatsConnectionToken()), close: () => app.close() };
+  };
+  return compareRunning(bench, boot, rawHandler, rawConfig);
+}
+
+/** As {@link compareConsumers}, for whatever else consumes {@link OURS}, made anew for each round by `boot`. */
+export async function compareRunning(
+  bench: Bench,
+  boot: (countdown: Countdown) => Promise<Running>,
+  rawHandler: (countdown: Countdown) => RawHandler | Promise<RawHandler>,
+  rawConfig: Partial<ConsumerConfig> = {},
+): Promise<Comparison> {
   const nc = await bench.connect();
   const jsm = await jetstreamManager(nc);
   const countdown = new Countdown();
 
   // An application makes the stream and the consumer; the raw ones are then configured as these are.
-  const boot = () => openApplication(bench, handler, countdown);
-  await (await boot()).close();
+  await (await boot(countdown)).close();
   const stream = await jsm.streams.info(OURS.stream);
   const consumer = await jsm.consumers.info(OURS.stream, OURS.durable);
   await jsm.streams.add({ ...stream.config, name: RAW.stream, subjects: [RAW_SUBJECT] });
@@ -65,10 +84,7 @@ export async function compareConsumers(
     };
   };
   return {
-    ours: side(new Backlog(nc, jsm, OURS.stream, OURS.durable, OURS_SUBJECT), async () => {
-      const app = await boot();
-      return { nc: app.get<NatsConnection>(getNatsConnectionToken()), close: () => app.close() };
-    }),
+    ours: side(new Backlog(nc, jsm, OURS.stream, OURS.durable, OURS_SUBJECT), () => boot(countdown)),
     raw: side(new Backlog(nc, jsm, RAW.stream, RAW.durable, RAW_SUBJECT), async () => {
       const pull = await jetstream(nc).consumers.get(RAW.stream, RAW.durable);
       const messages = await pull.consume({ max_messages: RAW_MAX_MESSAGES, callback });
@@ -81,7 +97,8 @@ export async function compareConsumers(
   };
 }
 
-interface Running {
+/** Something that consumes. */
+export interface Running {
   readonly nc: NatsConnection;
   readonly close: () => Promise<unknown>;
 }
@@ -97,9 +114,7 @@ async function openApplication(
   @Module({
     imports: [
       JetStreamModule.forRoot({ connection: { servers: bench.url } }),
-      JetStreamModule.forFeature({
-        streams: [{ name: OURS.stream, subjects: [OURS_SUBJECT], storage: 'memory' }],
-      }),
+      JetStreamModule.forFeature({ streams: [OURS_STREAM] }),
     ],
     providers: [handler, { provide: Countdown, useValue: countdown }],
   })

@@ -9,6 +9,8 @@ export class ConnectionFailedError extends JetStreamError {
     readonly servers: string,
     reason: string,
   ) {
-    super(`Connection "${connection}" to ${servers} failed: ${reason}. Check the address, the credentials and TLS.`);
+    super(
+      `Connection "${connection}" to ${servers} failed: ${reason}. Check the address, the credentials and TLS.`,
+    );
   }
 }

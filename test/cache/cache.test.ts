@@ -6,7 +6,14 @@ import { KeyValueCacheStore } from '../../lib/cache/index.js';
 import { InvalidArgumentError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
-import { type Client, collect, connectTo, eventually, startServer, uniqueName } from '../key-value/support.js';
+import {
+  type Client,
+  collect,
+  connectTo,
+  eventually,
+  startServer,
+  uniqueName,
+} from '../key-value/support.js';
 
 describe('a cache on a Key-Value bucket', () => {
   let server: NatsTestServer;

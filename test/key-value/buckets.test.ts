@@ -1,6 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   BucketExistsError,
   BucketNotFoundError,
@@ -13,7 +13,7 @@ import {
 import type { KeyValueService } from '../../lib/key-value/index.js';
 import { findFreePorts } from '../../lib/testing/free-ports.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, connectTo, VERSIONS, type Client } from './support.js';
+import { type Client, collect, connectTo, eventually, KEEPER, startServer, VERSIONS } from './support.js';
 
 describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
   let server: NatsTestServer;
@@ -21,7 +21,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
   let keyValues: KeyValueService;
 
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     client = await connectTo(server.url);
     ({ keyValues } = client);
   });
@@ -30,7 +30,9 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     await server.stop();
   });
   afterEach(async () => {
-    for await (const name of client.jetstream.streamNames()) await client.jetstream.deleteStream(name);
+    for await (const name of client.jetstream.streamNames()) {
+      if (name !== KEEPER) await client.jetstream.deleteStream(name);
+    }
   });
 
   it('are created as ADR-8 lays down, and as the raw client does', async () => {
@@ -145,13 +147,13 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
   });
 
   it('are taken as they are where they exist with the same configuration, else refused', async () => {
-    const first = await keyValues.create<number>({ bucket: 'b', history: 3 });
+    const first = await keyValues.create<number>({ bucket: 'same', history: 3 });
     await first.put('a', 1);
-    const second = await keyValues.create<number>({ bucket: 'b', history: 3 });
+    const second = await keyValues.create<number>({ bucket: 'same', history: 3 });
     expect((await second.get('a'))?.value).toBe(1);
-    const failure = await keyValues.create({ bucket: 'b', history: 4 }).catch((error: unknown) => error);
+    const failure = await keyValues.create({ bucket: 'same', history: 4 }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(BucketExistsError);
-    expect(failure).toMatchObject({ kind: 'Key-Value', bucket: 'b' });
+    expect(failure).toMatchObject({ kind: 'Key-Value', bucket: 'same' });
   });
 
   it('are brought up to date where only older defaults differ', async () => {
@@ -168,21 +170,21 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
   });
 
   it('are updated, or created where they are missing', async () => {
-    await expect(keyValues.update({ bucket: 'b' })).rejects.toThrow(BucketNotFoundError);
-    const kv = await keyValues.createOrUpdate<number>({ bucket: 'b', description: 'one' });
+    await expect(keyValues.update({ bucket: 'changed' })).rejects.toThrow(BucketNotFoundError);
+    const kv = await keyValues.createOrUpdate<number>({ bucket: 'changed', description: 'one' });
     await kv.put('a', 1);
-    await keyValues.update({ bucket: 'b', description: 'two', history: 5 });
+    await keyValues.update({ bucket: 'changed', description: 'two', history: 5 });
     expect((await kv.status()).config).toMatchObject({ description: 'two', history: 5 });
-    await keyValues.createOrUpdate({ bucket: 'b', description: 'three' });
+    await keyValues.createOrUpdate({ bucket: 'changed', description: 'three' });
     expect((await kv.status()).config).toMatchObject({ description: 'three', history: 1 });
     expect((await kv.get('a'))?.value).toBe(1);
   });
 
   it('are opened, deleted, and missed when gone', async () => {
-    await keyValues.create({ bucket: 'b' });
-    expect((await keyValues.open('b')).bucket).toBe('b');
-    await keyValues.delete('b');
-    for (const missing of [keyValues.open('b'), keyValues.delete('b')]) {
+    await keyValues.create({ bucket: 'opened' });
+    expect((await keyValues.open('opened')).bucket).toBe('opened');
+    await keyValues.delete('opened');
+    for (const missing of [keyValues.open('opened'), keyValues.delete('opened')]) {
       await expect(missing).rejects.toThrow(BucketNotFoundError);
     }
   });
@@ -209,9 +211,9 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
   });
 
   it('refuse options that cannot be right', async () => {
-    await expect(keyValues.create({ bucket: 'b', history: 65 })).rejects.toThrow(HistoryTooLargeError);
+    await expect(keyValues.create({ bucket: 'wrong', history: 65 })).rejects.toThrow(HistoryTooLargeError);
     for (const bad of [{ history: 1.5 }, { ttl: -1 }, { replicas: 6 }, { maxBytes: 0.5 }]) {
-      await expect(keyValues.create({ bucket: 'b', ...bad })).rejects.toThrow(InvalidArgumentError);
+      await expect(keyValues.create({ bucket: 'wrong', ...bad })).rejects.toThrow(InvalidArgumentError);
     }
   });
 
@@ -224,14 +226,14 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     const origin = await keyValues.create<number>({ bucket: 'origin' });
     await origin.put('a', 1);
     const mirror = await keyValues.create<number>({ bucket: 'mirror', mirror: { name: 'origin' } });
-    await vi.waitFor(async () => expect((await mirror.get('a'))?.value).toBe(1));
+    await eventually(async () => expect((await mirror.get('a'))?.value).toBe(1));
     const watch = await mirror.watch('b');
     const revision = await mirror.put('b', 2);
     expect((await origin.get('b'))?.value).toBe(2);
     expect((await watch.next()).value).toMatchObject({ bucket: 'mirror', key: 'b', value: 2, revision });
     watch.stop();
     await mirror.update('b', 3, revision);
-    await vi.waitFor(async () => expect((await mirror.get('b', { consistent: true }))?.value).toBe(3));
+    await eventually(async () => expect((await mirror.get('b', { consistent: true }))?.value).toBe(3));
     const reopened = await keyValues.open<number>('mirror');
     expect(await collect(reopened.keys())).toEqual(['a', 'b']);
     await reopened.delete('b');
@@ -249,7 +251,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     await eu.put('berlin', 1);
     await us.put('boston', 2);
     await all.put('own', 3);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await collect(all.keys())).toSorted()).toEqual(['berlin', 'boston', 'own']),
     );
     expect((await all.get('boston'))?.value).toBe(2);
@@ -281,9 +283,8 @@ describe('buckets in a domain', () => {
   it('are used from another one, and mirrored there', async () => {
     const near = await connectTo(leaf.url);
     const far = await connectTo(leaf.url, {}, { domain: 'hub' });
-    const origin = await vi.waitFor(
-      () => far.keyValues.createOrUpdate<number>({ bucket: 'origin', history: 2 }),
-      5_000,
+    const origin = await eventually(() =>
+      far.keyValues.createOrUpdate<number>({ bucket: 'origin', history: 2 }),
     );
     const watch = await origin.watch();
     await origin.put('a', 1);
@@ -299,10 +300,10 @@ describe('buckets in a domain', () => {
       bucket: 'mirror',
       mirror: { name: 'origin', domain: 'hub' },
     });
-    await vi.waitFor(async () => expect((await mirror.get('b'))?.value).toBe(3), 5_000);
+    await eventually(async () => expect((await mirror.get('b'))?.value).toBe(3));
     await mirror.put('c', 4);
     expect((await origin.get('c'))?.value).toBe(4);
-    await vi.waitFor(async () => expect((await mirror.get('c'))?.value).toBe(4), 5_000);
+    await eventually(async () => expect((await mirror.get('c'))?.value).toBe(4));
     expect((await collect(mirror.keys())).toSorted()).toEqual(['a', 'b', 'c']);
     await near.nc.close();
     await far.nc.close();

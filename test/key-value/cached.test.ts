@@ -1,24 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BucketNotFoundError, ConnectionClosedError, WatchStoppedError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { connectTo, VERSIONS, type Client } from './support.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { type Client, connectTo, eventually, startServer, uniqueName, VERSIONS } from './support.js';
 
 describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
   let server: NatsTestServer;
   let client: Client;
   let kv: KeyValue<number>;
 
+  let name: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
+    name = uniqueName('settings');
     client = await connectTo(server.url);
-    kv = await client.keyValues.create<number>({ bucket: 'settings', history: 3 });
+    kv = await client.keyValues.create<number>({ bucket: name, history: 3 });
   });
   afterEach(async () => {
-    await client.keyValues.delete('settings').catch(() => undefined);
+    await client.keyValues.delete(name).catch(() => undefined);
     await client.nc.close();
   });
 
@@ -32,7 +35,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     expect(cached.get('k0')).toBeUndefined();
     const entry = cached.get('k1');
     expect(entry).toMatchObject({
-      bucket: 'settings',
+      bucket: name,
       key: 'k1',
       value: 401,
       revision: 402,
@@ -46,7 +49,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
   it('is there at once where there is nothing', async () => {
     await using cached = await kv.cached();
     expect(cached.size).toBe(0);
-    expect(cached.bucket).toBe('settings');
+    expect(cached.bucket).toBe(name);
   });
 
   it('is in step with a write when asked to be', async () => {
@@ -87,13 +90,15 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
   });
 
   it('holds what a bucket has that was made again, and nothing else', async () => {
+    name = uniqueName('again');
+    kv = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
     await kv.put('old', 1);
     await using cached = await kv.cached();
-    await client.keyValues.delete('settings');
-    const again = await client.keyValues.create<number>({ bucket: 'settings' });
+    await client.keyValues.delete(name);
+    const again = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
     await again.put('new', 2);
     await client.nc.reconnect();
-    await vi.waitFor(() => expect(cached.has('new')).toBe(true));
+    await eventually(() => expect(cached.has('new')).toBe(true));
     expect(cached.has('old')).toBe(false);
     expect(cached.error).toBeUndefined();
   });
@@ -122,7 +127,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
   });
 
   it('of a bucket that is missing is refused', async () => {
-    await client.keyValues.delete('settings');
+    await client.keyValues.delete(name);
     await expect(kv.cached()).rejects.toThrow(BucketNotFoundError);
   });
 });

@@ -1,24 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KeyExistsError, RevisionMismatchError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
 import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
-import { collect, connectTo, type Client } from './support.js';
+import { type Client, collect, connectTo, eventually, uniqueName } from './support.js';
 
 describe('a bucket of three replicas', () => {
   let cluster: NatsTestCluster;
   let client: Client;
   let kv: KeyValue<number>;
 
+  let name: string;
+
   beforeAll(async () => {
     cluster = await NatsTestServer.cluster(3);
   });
   afterAll(() => cluster.stop());
   beforeEach(async () => {
+    name = uniqueName('replicated');
     client = await connectTo(cluster.urls[0] ?? '', { servers: cluster.urls });
-    kv = await client.keyValues.create<number>({ bucket: 'replicated', replicas: 3 });
+    kv = await client.keyValues.create<number>({ bucket: name, replicas: 3 });
   });
   afterEach(async () => {
-    await client.keyValues.delete('replicated');
+    await client.keyValues.delete(name);
     await client.nc.close();
   });
 
@@ -39,7 +42,7 @@ describe('a bucket of three replicas', () => {
     const counters = await Promise.all(
       cluster.urls.map(async (url) => {
         const writer = await connectTo(url);
-        const mine = await writer.keyValues.open<number>('replicated');
+        const mine = await writer.keyValues.open<number>(name);
         for (let i = 0; i < 50; i++) await mine.modify('count', (count = 0) => count + 1);
         return writer.nc.close();
       }),
@@ -57,14 +60,13 @@ describe('a bucket of three replicas', () => {
         for await (const { value } of watch) if (value !== undefined) heard.push(value);
       })();
       // A key each: of one key the bucket would keep the last value only.
-      const put = (value: number) =>
-        vi.waitFor(() => kv.put(`k${value}`, value), { timeout: 20_000, interval: 100 });
+      const put = (value: number) => eventually(() => kv.put(`k${value}`, value));
       for (let i = 0; i < 20; i++) await put(i);
       const connected = cluster.servers.find(({ port }) => client.nc.getServer().endsWith(`:${port}`));
       await connected?.kill();
       for (let i = 20; i < 40; i++) await put(i);
       // A put whose acknowledgement got lost is repeated here, and both are changes.
-      await vi.waitFor(() => expect(heard.at(-1)).toBe(39), { timeout: 20_000 });
+      await eventually(() => expect(heard.at(-1)).toBe(39));
       expect([...new Set(heard)]).toEqual(Array.from({ length: 40 }, (_, i) => i));
       expect((await kv.status()).streamInfo.state.lastSequence).toBe(heard.length);
       watch.stop();

@@ -2,8 +2,8 @@ import { connect, StringCodec, type KV, type NatsConnection } from 'nats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KeyExistsError } from '../../lib/errors/index.js';
 import type { KeyValue, KeyValueConfig } from '../../lib/key-value/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, connectTo, VERSIONS, type Client } from './support.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { type Client, collect, connectTo, startServer, uniqueName, VERSIONS } from './support.js';
 
 // The raw v3 client is held against this library in the other files.
 describe.each(VERSIONS)('buckets shared with the nats package v2 on nats-server %s', (version) => {
@@ -14,8 +14,10 @@ describe.each(VERSIONS)('buckets shared with the nats package v2 on nats-server 
   let ours: KeyValue<number>;
   let theirs: KV;
 
+  let name: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     client = await connectTo(server.url);
     old = await connect({ servers: server.url });
   });
@@ -24,17 +26,18 @@ describe.each(VERSIONS)('buckets shared with the nats package v2 on nats-server 
     await old.close();
     await server.stop();
   });
-  afterEach(() => client.keyValues.delete('shared'));
+  afterEach(() => client.keyValues.delete(name));
 
   describe.each(['created here', 'created there'])('%s', (where) => {
     beforeEach(async () => {
+      name = uniqueName('shared');
       const views = old.jetstream().views;
       if (where === 'created here') {
-        ours = await client.keyValues.create<number>({ bucket: 'shared', history: 5 });
-        theirs = await views.kv('shared', { bindOnly: true });
+        ours = await client.keyValues.create<number>({ bucket: name, history: 5 });
+        theirs = await views.kv(name, { bindOnly: true });
       } else {
-        theirs = await views.kv('shared', { history: 5 });
-        ours = await client.keyValues.open<number>('shared');
+        theirs = await views.kv(name, { history: 5 });
+        ours = await client.keyValues.open<number>(name);
       }
     });
 
@@ -82,15 +85,16 @@ describe.each(VERSIONS)('buckets shared with the nats package v2 on nats-server 
   });
 
   it('have the same status', async () => {
+    name = uniqueName('shared');
     const config: KeyValueConfig = {
-      bucket: 'shared',
+      bucket: name,
       history: 7,
       ttl: 60_000,
       maxBytes: 100_000,
       description: 'both',
     };
     await client.keyValues.create(config);
-    const status = await (await old.jetstream().views.kv('shared', { bindOnly: true })).status();
-    expect(status).toMatchObject({ bucket: 'shared', history: 7, ttl: 60_000, description: 'both' });
+    const status = await (await old.jetstream().views.kv(name, { bindOnly: true })).status();
+    expect(status).toMatchObject({ bucket: name, history: 7, ttl: 60_000, description: 'both' });
   });
 });

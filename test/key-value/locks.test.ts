@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   BucketNotFoundError,
   InvalidArgumentError,
@@ -10,7 +10,7 @@ import {
 } from '../../lib/errors/index.js';
 import type { KeyLock, KeyValue } from '../../lib/key-value/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { connectTo, VERSIONS, type Client } from './support.js';
+import { type Client, connectTo, eventually, startServer, uniqueName, VERSIONS } from './support.js';
 
 beforeAll(() => Logger.overrideLogger(false));
 
@@ -21,8 +21,10 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
   let kv: KeyValue;
   let theirs: KeyValue;
 
+  let bucket: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     client = await connectTo(server.url);
     other = await connectTo(server.url);
   });
@@ -32,10 +34,11 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     await server.stop();
   });
   beforeEach(async () => {
-    kv = await client.keyValues.create({ bucket: 'locks', storage: 'memory' });
-    theirs = await other.keyValues.open('locks');
+    bucket = uniqueName('locks');
+    kv = await client.keyValues.create({ bucket, storage: 'memory' });
+    theirs = await other.keyValues.open(bucket);
   });
-  afterEach(() => client.keyValues.delete('locks').catch(() => undefined));
+  afterEach(() => client.keyValues.delete(bucket).catch(() => undefined));
 
   it('are held by one at a time, and handed over when released', async () => {
     const lock = await kv.lock('job', { name: 'first' });
@@ -43,7 +46,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     expect(lock.key).toBe('job');
     const failure = await theirs.lock('job', { wait: 0 }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(LockNotObtainedError);
-    expect(failure).toMatchObject({ bucket: 'locks', key: 'job', holder: 'first', waited: 0 });
+    expect(failure).toMatchObject({ bucket, key: 'job', holder: 'first', waited: 0 });
     const waiting = theirs.lock('job');
     await lock.release();
     await lock.release();
@@ -64,15 +67,15 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
   });
 
   it('are renewed for as long as they are held', async () => {
-    await using lock = await kv.lock('job', { ttl: 400 });
-    await expect(theirs.lock('job', { wait: 1_000 })).rejects.toThrow(LockNotObtainedError);
+    await using lock = await kv.lock('job', { ttl: 1_000 });
+    await expect(theirs.lock('job', { wait: 2_000 })).rejects.toThrow(LockNotObtainedError);
     expect(lock.held).toBe(true);
     expect((await kv.get('job'))?.revision).toBeGreaterThan(lock.revision);
   });
 
   it('of a process that is gone can be had after the ttl', async () => {
     const gone = await connectTo(server.url);
-    const lost = await (await gone.keyValues.open('locks')).lock('job', { ttl: 300 });
+    const lost = await (await gone.keyValues.open(bucket)).lock('job', { ttl: 300 });
     await gone.nc.close();
     const before = performance.now();
     await using lock = await kv.lock('job');
@@ -85,18 +88,19 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
   it('are lost when somebody removes them', async () => {
     const lock = await kv.lock('job', { ttl: 150 });
     await kv.purge('job');
-    await vi.waitFor(() => expect(lock.signal.aborted).toBe(true));
+    await eventually(() => expect(lock.signal.aborted).toBe(true));
     expect(lock.held).toBe(false);
     expect(lock.signal.reason).toBeInstanceOf(LockLostError);
     await lock.release();
   });
 
   it('are kept where a renewal was stored and its acknowledgement lost', async () => {
-    await using lock = await kv.lock('job', { ttl: 300 });
+    await using lock = await kv.lock('job', { ttl: 1_500 });
     // As if the holder had written it without hearing of it.
     const stored = await kv.getOrThrow('job', { consistent: true });
     await kv.update('job', stored.bytes, stored.revision);
-    await sleep(600);
+    // The next renewal comes after a third of the ttl, and finds another revision than it expects.
+    await sleep(1_000);
     expect(lock.held).toBe(true);
   });
 
@@ -139,14 +143,14 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     }
     await expect(kv.lock('job', { wait: -1 })).rejects.toThrow(InvalidArgumentError);
     await expect(kv.lock('no such')).rejects.toThrow(InvalidKeyError);
-    await client.keyValues.delete('locks');
+    await client.keyValues.delete(bucket);
     await expect(kv.lock('job')).rejects.toThrow(BucketNotFoundError);
   });
 
   it('are released at shutdown, and elections left', async () => {
     const lock = await kv.lock('job');
     const election = kv.elect('leader');
-    await vi.waitFor(() => expect(election.isLeader).toBe(true));
+    await eventually(() => expect(election.isLeader).toBe(true));
     await client.keyValues.beforeApplicationShutdown();
     expect(lock.held).toBe(false);
     expect(election.isLeader).toBe(false);
@@ -167,7 +171,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     );
     const leading = () => candidates.filter(({ isLeader }) => isLeader);
     for (let rest = 3; rest > 0; rest--) {
-      await vi.waitFor(() => expect(leading()).toHaveLength(1));
+      await eventually(() => expect(leading()).toHaveLength(1));
       const [leader] = leading();
       expect(await leader?.leader()).toBe(leader?.name);
       expect(leader?.leadership?.held).toBe(true);
@@ -188,10 +192,10 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
         throw new Error('ignored');
       },
     });
-    await vi.waitFor(() => expect(election.isLeader).toBe(true));
+    await eventually(() => expect(election.isLeader).toBe(true));
     await election.stop();
     await using next = theirs.elect('leader');
-    await vi.waitFor(() => expect(next.isLeader).toBe(true));
+    await eventually(() => expect(next.isLeader).toBe(true));
   });
 
   it.runIf(version === '2.15')('are removed by the server where the bucket has marks of limits', async () => {
@@ -203,7 +207,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     const gone = await connectTo(server.url);
     await (await gone.keyValues.open('expiring')).lock('job', { ttl: 900 });
     await gone.nc.close();
-    await vi.waitFor(async () => expect((await expiring.status()).values).toBe(0), { timeout: 8_000 });
+    await eventually(async () => expect((await expiring.status()).values).toBe(0));
     await using lock = await expiring.lock('job', { wait: 0 });
     expect(lock.held).toBe(true);
     await client.keyValues.delete('expiring');
@@ -242,7 +246,7 @@ describe('leaders', () => {
         ),
       );
       const watching = setInterval(count, 2);
-      await vi.waitFor(() => expect(count()).toBe(1), { timeout: 5_000 });
+      await eventually(() => expect(count()).toBe(1));
       for (let round = 0; round < 20; round++) {
         // Now shorter than the ttl, now longer.
         server.pause();
@@ -250,7 +254,7 @@ describe('leaders', () => {
         server.resume();
         await sleep(50 + Math.random() * 200);
       }
-      await vi.waitFor(() => expect(count()).toBe(1), { timeout: 5_000 });
+      await eventually(() => expect(count()).toBe(1));
       clearInterval(watching);
       expect(most).toBe(1);
       expect(changes).toBeGreaterThan(1);

@@ -1,16 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { InvalidArgumentError, InvalidKeyError, TooManyConflictsError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { connectTo, VERSIONS, type Client } from './support.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { type Client, connectTo, startServer, uniqueName, VERSIONS } from './support.js';
 
 describe.each(VERSIONS)('modify on nats-server %s', (version) => {
   let server: NatsTestServer;
   let client: Client;
   let kv: KeyValue<number>;
 
+  let name: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     client = await connectTo(server.url);
   });
   afterAll(async () => {
@@ -18,9 +20,10 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     await server.stop();
   });
   beforeEach(async () => {
-    kv = await client.keyValues.create<number>({ bucket: 'counters', storage: 'memory' });
+    name = uniqueName('counters');
+    kv = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
   });
-  afterEach(() => client.keyValues.delete('counters'));
+  afterEach(() => client.keyValues.delete(name));
 
   const increment = (current = 0) => current + 1;
 
@@ -70,7 +73,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
       { attempts: 3 },
     );
     await expect(failing).rejects.toThrow(TooManyConflictsError);
-    await expect(failing).rejects.toMatchObject({ bucket: 'counters', key: 'visits', attempts: 3 });
+    await expect(failing).rejects.toMatchObject({ bucket: name, key: 'visits', attempts: 3 });
     expect(calls).toBe(3);
   });
 
@@ -95,7 +98,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     const writers = await Promise.all(Array.from({ length: 10 }, () => connectTo(server.url)));
     await Promise.all(
       writers.map(async ({ nc, keyValues }) => {
-        const mine = await keyValues.open<number>('counters');
+        const mine = await keyValues.open<number>(name);
         for (let i = 0; i < 1_000; i++) await mine.modify('visits', increment);
         await nc.close();
       }),

@@ -1,9 +1,11 @@
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import { vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
 import { JetStreamService } from '../../lib/jetstream/index.js';
 import { KeyValueService } from '../../lib/key-value/index.js';
 import { Requests } from '../../lib/requests/index.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
 
 /** The versions that every row is tested against. */
 export const VERSIONS = ['2.15', '2.10', '2.9'] as const;
@@ -34,4 +36,31 @@ export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
   for await (const item of iterable) items.push(item);
   return items;
+}
+
+/** A server that keeps one stream: with its last stream an account loses its folder, and making another may fail then. */
+export async function startServer(version?: string): Promise<NatsTestServer> {
+  const server = await NatsTestServer.start({ version });
+  const { nc, jetstream } = await connectTo(server.url);
+  await jetstream.createStream({ name: KEEPER, subjects: ['keeper'] });
+  await nc.close();
+  return server;
+}
+
+let buckets = 0;
+
+/**
+ * A name for a bucket or stream that no other has. What is made again under a name may hold what the server has not yet
+ * removed of the one before.
+ */
+export function uniqueName(prefix: string): string {
+  return `${prefix}-${++buckets}`;
+}
+
+/** The stream that {@link startServer} makes. */
+export const KEEPER = 'KEEPER';
+
+/** Waits until the assertions hold: long, for a busy machine. */
+export function eventually<T>(assertions: () => T): Promise<Awaited<T>> {
+  return vi.waitFor(assertions, { timeout: 15_000, interval: 10 }) as Promise<Awaited<T>>;
 }

@@ -1,6 +1,6 @@
 import { Kvm } from '@nats-io/kv';
 import { headers } from '@nats-io/transport-node';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Codec } from '../../lib/codecs/index.js';
 import {
   BucketNotFoundError,
@@ -18,8 +18,8 @@ import {
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { connectTo, VERSIONS, type Client } from './support.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { type Client, connectTo, eventually, startServer, uniqueName, VERSIONS } from './support.js';
 
 interface Profile {
   readonly color: string;
@@ -30,8 +30,10 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
   let client: Client;
   let kv: KeyValue<Profile>;
 
+  let name: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
     client = await connectTo(server.url);
   });
   afterAll(async () => {
@@ -39,12 +41,13 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await server.stop();
   });
   beforeEach(async () => {
-    kv = await client.keyValues.create<Profile>({ bucket: 'profiles', history: 5 });
+    name = uniqueName('profiles');
+    kv = await client.keyValues.create<Profile>({ bucket: name, history: 5 });
   });
-  afterEach(() => client.keyValues.delete('profiles').catch(() => undefined));
+  afterEach(() => client.keyValues.delete(name).catch(() => undefined));
 
   async function disallowDirectGets() {
-    const { config } = (await client.jetstream.stream('KV_profiles')).cachedInfo;
+    const { config } = (await client.jetstream.stream(`KV_${name}`)).cachedInfo;
     await client.jetstream.updateStream({ ...config, allowDirect: false });
   }
 
@@ -54,7 +57,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(await kv.put('sue', { color: 'red' })).toBe(2);
     const entry = await kv.get('sue');
     expect(entry).toMatchObject({
-      bucket: 'profiles',
+      bucket: name,
       key: 'sue',
       value: { color: 'red' },
       revision: 2,
@@ -96,7 +99,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     const missing = await kv.getOrThrow('never').catch((error: unknown) => error);
     expect(missing).toBeInstanceOf(KeyNotFoundError);
     expect(missing).not.toBeInstanceOf(KeyDeletedError);
-    expect(missing).toMatchObject({ bucket: 'profiles', key: 'never' });
+    expect(missing).toMatchObject({ bucket: name, key: 'never' });
     const deleted = await kv.getOrThrow('sue').catch((error: unknown) => error);
     expect(deleted).toBeInstanceOf(KeyDeletedError);
     expect(deleted).toBeInstanceOf(KeyNotFoundError);
@@ -121,7 +124,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(await kv.create('sue', { color: 'blue' })).toBe(1);
     const failure = await kv.create('sue', { color: 'red' }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(KeyExistsError);
-    expect(failure).toMatchObject({ bucket: 'profiles', key: 'sue', code: 10071 });
+    expect(failure).toMatchObject({ bucket: name, key: 'sue', code: 10071 });
     await kv.delete('sue');
     expect(await kv.create('sue', { color: 'red' })).toBe(3);
     await kv.purge('sue');
@@ -134,7 +137,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     const next = await kv.update('sue', { color: 'red' }, revision);
     const failure = await kv.update('sue', { color: 'pink' }, revision).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(RevisionMismatchError);
-    expect(failure).toMatchObject({ bucket: 'profiles', key: 'sue', expected: revision, actual: next });
+    expect(failure).toMatchObject({ bucket: name, key: 'sue', expected: revision, actual: next });
     expect((await kv.get('sue'))?.value.color).toBe('red');
     for (const bad of [-1, 0.5, NaN, Infinity]) {
       await expect(kv.update('sue', { color: 'x' }, bad)).rejects.toThrow(InvalidArgumentError);
@@ -170,13 +173,13 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
       encode: (value) => new TextEncoder().encode(value.join(',')),
       decode: (data) => new TextDecoder().decode(data).split(','),
     };
-    const lists = await client.keyValues.open<string[]>('profiles', { codec: csv });
+    const lists = await client.keyValues.open<string[]>(name, { codec: csv });
     await lists.put('list', ['a', 'b']);
     expect((await lists.get('list'))?.text()).toBe('a,b');
     expect((await lists.get('list'))?.value).toEqual(['a', 'b']);
     await lists.put('bytes', Uint8Array.from([0, 255, 10]));
     expect([...((await lists.get('bytes'))?.bytes ?? [])]).toEqual([0, 255, 10]);
-    const texts = await client.keyValues.open<string>('profiles');
+    const texts = await client.keyValues.open<string>(name);
     await texts.put('text', 'plain');
     expect((await texts.get('text'))?.text()).toBe('"plain"');
     expect((await texts.get('text'))?.value).toBe('plain');
@@ -258,7 +261,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
   });
 
   it('are told apart from those of a bucket that is gone', async () => {
-    await client.keyValues.delete('profiles');
+    await client.keyValues.delete(name);
     await expect(kv.get('sue', { consistent: true })).rejects.toThrow(BucketNotFoundError);
     await expect(kv.status()).rejects.toThrow(BucketNotFoundError);
     await expect(kv.put('sue', { color: 'blue' })).rejects.toThrow(NoStreamResponseError);
@@ -268,7 +271,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
   it.skipIf(version === '2.9')(
     'got directly are told apart from those of a bucket that is gone',
     async () => {
-      await client.keyValues.delete('profiles');
+      await client.keyValues.delete(name);
       await expect(kv.get('sue')).rejects.toThrow(BucketNotFoundError);
     },
   );
@@ -276,7 +279,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
   it('are got from the leader where the bucket does not allow direct gets', async () => {
     await disallowDirectGets();
     await kv.put('sue', { color: 'blue' });
-    const reopened = await client.keyValues.open<Profile>('profiles');
+    const reopened = await client.keyValues.open<Profile>(name);
     expect((await reopened.get('sue'))?.value.color).toBe('blue');
     expect(await reopened.get('never')).toBeUndefined();
   });
@@ -293,12 +296,12 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     const own = headers();
     own.set('Nats-Sequence', '4711');
     own.set('KV-Operation', 'SOMETHING');
-    await client.jetstream.publish('$KV.profiles.odd', '{"color":"odd"}', { headers: own });
+    await client.jetstream.publish(`$KV.${name}.odd`, '{"color":"odd"}', { headers: own });
     expect(await kv.get('odd')).toMatchObject({ operation: 'PUT', revision: 1, value: { color: 'odd' } });
   });
 
   it('are read and written by the raw client too', async () => {
-    const raw = await new Kvm(client.nc).open('profiles', { allow_direct: true });
+    const raw = await new Kvm(client.nc).open(name, { allow_direct: true });
     await kv.put('ours', { color: 'ours' });
     expect((await raw.get('ours'))?.json<Profile>().color).toBe('ours');
     await raw.put('theirs', '{"color":"theirs"}');
@@ -334,7 +337,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await expect(expiring.getOrThrow('sue')).rejects.toThrow(KeyDeletedError);
     await expiring.create('sue', { color: 'red' });
     await expiring.purge('sue', { ttl: 1_000 });
-    await vi.waitFor(async () => expect((await expiring.status()).values).toBe(0), { timeout: 5_000 });
+    await eventually(async () => expect((await expiring.status()).values).toBe(0));
     await client.keyValues.delete('expiring');
   });
 
@@ -343,7 +346,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
       .create('sue', { color: 'blue' }, { ttl: 1_000 })
       .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(KeyTtlDisabledError);
-    expect(failure).toMatchObject({ bucket: 'profiles', code: 10166 });
+    expect(failure).toMatchObject({ bucket: name, code: 10166 });
     await expect(kv.purge('sue', { ttl: 1_000 })).rejects.toThrow(KeyTtlDisabledError);
   });
 

@@ -1,6 +1,6 @@
 import { Kvm } from '@nats-io/kv';
 import { headers } from '@nats-io/transport-node';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   BucketNotFoundError,
   ConnectionClosedError,
@@ -9,24 +9,27 @@ import {
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
 import type { KeyValue, KeyValueEntry, KeyValueWatch, KvWatcherOwner } from '../../lib/key-value/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
-import { collect, connectTo, VERSIONS, type Client } from './support.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { type Client, collect, connectTo, eventually, startServer, uniqueName, VERSIONS } from './support.js';
 
 describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
   let server: NatsTestServer;
   let client: Client;
   let kv: KeyValue<number>;
 
+  let name: string;
+
   beforeAll(async () => {
-    server = await NatsTestServer.start({ version });
+    server = await startServer(version);
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
+    name = uniqueName('numbers');
     client = await connectTo(server.url);
-    kv = await client.keyValues.create<number>({ bucket: 'numbers', history: 3 });
+    kv = await client.keyValues.create<number>({ bucket: name, history: 3 });
   });
   afterEach(async () => {
-    await client.keyValues.delete('numbers').catch(() => undefined);
+    await client.keyValues.delete(name).catch(() => undefined);
     await client.nc.close();
   });
 
@@ -61,7 +64,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await kv.put('b', 2);
     const watch = await kv.watch();
     const { value: first } = await watch.next();
-    expect(first).toMatchObject({ bucket: 'numbers', key: 'a', revision: 1, delta: 1, initial: true });
+    expect(first).toMatchObject({ bucket: name, key: 'a', revision: 1, delta: 1, initial: true });
     expect(first?.text()).toBe('1');
     expect(Math.abs((first?.created.getTime() ?? 0) - Date.now())).toBeLessThan(5_000);
     expect((await watch.next()).value).toMatchObject({ key: 'b', revision: 2, delta: 0, initial: true });
@@ -86,7 +89,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await watch.initialized;
     expect(handledThen).toBe(2);
     await kv.put('c', 3);
-    await vi.waitFor(() => expect(handled).toEqual(['a', 'b', 'c']));
+    await eventually(() => expect(handled).toEqual(['a', 'b', 'c']));
     watch.stop();
     await loop;
     empty.stop();
@@ -107,11 +110,11 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     }
     {
       await using disposed = await kv.watch('>', { updatesOnly: true });
-      expect(await collect(client.jetstream.listConsumers('KV_numbers'))).toHaveLength(1);
+      expect(await collect(client.jetstream.listConsumers(`KV_${name}`))).toHaveLength(1);
       await disposed.initialized;
     }
-    await vi.waitFor(async () => {
-      expect(await collect(client.jetstream.listConsumers('KV_numbers'))).toEqual([]);
+    await eventually(async () => {
+      expect(await collect(client.jetstream.listConsumers(`KV_${name}`))).toEqual([]);
     });
   });
 
@@ -219,13 +222,13 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     };
     const errors: Error[] = [];
     const watcher = await kv.follow('>', {}, owner);
-    await client.keyValues.delete('numbers');
+    await client.keyValues.delete(name);
     await expect(kv.watch()).rejects.toThrow(BucketNotFoundError);
     await expect(collect(kv.keys())).rejects.toThrow(BucketNotFoundError);
     await expect(kv.history('a')).rejects.toThrow(BucketNotFoundError);
     // What notices it is the next reconnect, or missed heartbeats.
     await client.nc.reconnect();
-    await vi.waitFor(() => expect(errors).toEqual([expect.any(BucketNotFoundError)]));
+    await eventually(() => expect(errors).toEqual([expect.any(BucketNotFoundError)]));
     await watcher.stop();
   });
 
@@ -250,7 +253,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
       await server.restart();
     }
     for (let i = 0; i < 100; i++) written.push(await kv.put(`k${i % 7}`, i));
-    await vi.waitFor(() => expect(revisions).toHaveLength(300));
+    await eventually(() => expect(revisions).toHaveLength(300));
     expect(revisions).toEqual(written);
     watch.stop();
     await loop;
@@ -258,6 +261,8 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
 
   it('begins anew where the bucket was made again', async () => {
     const heard: string[] = [];
+    name = uniqueName('again');
+    kv = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
     await kv.put('a', 1);
     const watcher = await kv.follow(
       '>',
@@ -269,11 +274,11 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
         onError: (error) => heard.push(error.name),
       },
     );
-    await client.keyValues.delete('numbers');
-    const again = await client.keyValues.create<number>({ bucket: 'numbers' });
+    await client.keyValues.delete(name);
+    const again = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
     await again.put('b', 2);
     await client.nc.reconnect();
-    await vi.waitFor(() => expect(heard).toHaveLength(5));
+    await eventually(() => expect(heard).toHaveLength(5));
     expect(heard).toEqual(['initial a 1', 'initialized', 'restarted', 'initial b 2', 'initialized']);
     await watcher.stop();
   });
@@ -309,10 +314,10 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
         onError: (error) => heard.push(error.message),
       },
     );
-    await vi.waitFor(() => expect(heard).toHaveLength(4));
+    await eventually(() => expect(heard).toHaveLength(4));
     expect(heard.at(-1)).toBe('initialized');
     await kv.put('k4', 4);
-    await vi.waitFor(() => expect(heard.at(-1)).toBe('k4'));
+    await eventually(() => expect(heard.at(-1)).toBe('k4'));
     await watcher.stop();
     await kv.put('k5', 5);
     expect(heard).not.toContain('k5');
@@ -333,7 +338,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
       },
     );
     await kv.put('a', 1);
-    await vi.waitFor(() => expect(entered).toBe(true));
+    await eventually(() => expect(entered).toBe(true));
     let stopped = false;
     const stopping = watcher.stop().then(() => (stopped = true));
     await client.nc.flush();
@@ -356,7 +361,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await kv.put('b', 2);
     const errors: Error[] = [];
     await kv.follow('>', {}, { onEntry, onError: (error) => errors.push(error) });
-    await vi.waitFor(() => expect(errors).toEqual([new RangeError('no')]));
+    await eventually(() => expect(errors).toEqual([new RangeError('no')]));
     await client.nc.flush();
     expect(errors).toHaveLength(1);
   });
@@ -375,7 +380,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
   });
 
   it('hears what the raw client does, and is heard by it', async () => {
-    const raw = await new Kvm(client.nc).open('numbers');
+    const raw = await new Kvm(client.nc).open(name);
     const rawWatch = await raw.watch();
     const watch = await kv.watch();
     await watch.initialized;
@@ -398,7 +403,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     for (const reason of ['MaxAge', 'Purge', 'Remove', 'Other']) {
       const marker = headers();
       marker.set('Nats-Marker-Reason', reason);
-      await client.jetstream.publish('$KV.numbers.a', '', { headers: marker });
+      await client.jetstream.publish(`$KV.${name}.a`, '', { headers: marker });
     }
     const operations: string[] = [];
     for await (const { operation } of watch) if (operations.push(operation) === 4) break;

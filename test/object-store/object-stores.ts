@@ -2,7 +2,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
-import { JetStreamService } from '../../lib/jetstream/index.js';
+import { JetStreamService, type PublishDefaults } from '../../lib/jetstream/index.js';
 import { ObjectStoreService } from '../../lib/object-store/index.js';
 import { Requests } from '../../lib/requests/index.js';
 
@@ -14,18 +14,22 @@ export class ObjectStores implements AsyncDisposable {
   private constructor(
     readonly nc: NatsConnection,
     readonly jsm: JetStreamManager,
+    publish: PublishDefaults,
   ) {
     const connection = new JetStreamConnection('default', nc);
     this.jetstream = new JetStreamService(connection, new Requests(connection), {
       codec: jsonCodec,
-      publish: {},
+      publish,
     });
     this.service = new ObjectStoreService(this.jetstream);
   }
 
-  static async connect(servers: string | readonly string[]): Promise<ObjectStores> {
+  static async connect(
+    servers: string | readonly string[],
+    publish: PublishDefaults = {},
+  ): Promise<ObjectStores> {
     const nc = await connect({ servers: [servers].flat(), reconnectTimeWait: 50, maxReconnectAttempts: -1 });
-    return new ObjectStores(nc, await jetstreamManager(nc));
+    return new ObjectStores(nc, await jetstreamManager(nc), publish);
   }
 
   /** How many messages a bucket's stream holds under a subject. */

@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Controller, Get, Module, Param, StreamableFile, type INestApplication } from '@nestjs/common';
+import { Module, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { getObjectStoreToken } from 'nestjs-nats-jetstream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConnectionClosedError, ObjectNotFoundError } from '../../lib/errors/index.js';
 import type { ObjectStore } from '../../lib/object-store/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
+import { DocumentsController } from '../../docs/snippets/object-store.js';
 import { collect, ObjectStores } from './object-stores.js';
 
 const MIB = 1_048_576;
@@ -247,30 +249,34 @@ describe('streaming objects', () => {
     });
   });
 
-  describe("Nest's StreamableFile", () => {
+  describe('the controller of the guide', () => {
     let app: INestApplication;
     let url: string;
 
     beforeEach(async () => {
-      @Controller()
-      class Files {
-        @Get(':name')
-        async file(@Param('name') name: string): Promise<StreamableFile> {
-          const content = await store.get(name);
-          return new StreamableFile(content, { type: 'application/pdf', length: content.info.size });
-        }
-      }
-      @Module({ controllers: [Files] })
+      @Module({
+        controllers: [DocumentsController],
+        providers: [{ provide: getObjectStoreToken('documents'), useValue: store }],
+      })
       class App {}
-      app = await NestFactory.create(App, { logger: false });
+      app = await NestFactory.create(App, { logger: false, abortOnError: false });
       await app.listen(0, '127.0.0.1');
-      url = `http://127.0.0.1:${((app.getHttpServer() as Server).address() as AddressInfo).port}`;
+      const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
+      url = `http://127.0.0.1:${port}/documents`;
     });
     afterEach(() => app.close());
 
+    it('takes a request as it comes', async () => {
+      const data = randomBytes(5 * MIB);
+      const response = await fetch(`${url}/a`, { method: 'PUT', body: data });
+      expect(await response.json()).toEqual({ digest: (await store.info('a')).digest });
+      expect((await store.getBytes('a')).equals(data)).toBe(true);
+    });
+
     it('answers with the content', async () => {
       const data = randomBytes(5 * MIB);
-      await store.putBytes('a', data);
+      await store.putBytes({ name: 'a', headers: { 'Content-Type': 'application/pdf' } }, data);
+      expect((await fetch(`${url}/missing`)).status).toBe(404);
       const response = await fetch(`${url}/a`);
       expect(response.headers.get('content-length')).toBe(String(data.length));
       expect(response.headers.get('content-type')).toBe('application/pdf');

@@ -1,6 +1,6 @@
 import type { NatsConnection, PublishOptions } from '@nats-io/transport-node';
 
-/** What becomes of one publish of a chunk. */
+/** What becomes of one publish. */
 export type Fate =
   /** It does not reach the server. */
   | 'lost'
@@ -12,10 +12,14 @@ export type Fate =
   | { readonly delayed: number };
 
 /**
- * Decides over what happens to the chunks that a connection publishes, counted from 0. All other traffic, and what the
- * server does with it, is real.
+ * Decides over what happens to the chunks that a connection publishes, or to the descriptions, counted from 0. All other
+ * traffic, and what the server does with it, is real.
  */
-export function interfere(nc: NatsConnection, fate: (publish: number) => Fate | undefined): void {
+export function interfere(
+  nc: NatsConnection,
+  fate: (publish: number) => Fate | undefined,
+  kind: 'C' | 'M' = 'C',
+): void {
   const publish = nc.publish.bind(nc);
   let published = 0;
   const refusal = JSON.stringify({
@@ -24,7 +28,7 @@ export function interfere(nc: NatsConnection, fate: (publish: number) => Fate | 
     seq: 0,
   });
   nc.publish = (subject: string, payload?: Uint8Array | string, options?: PublishOptions) => {
-    const what = subject.startsWith('$O.B.C.') ? fate(published++) : undefined;
+    const what = subject.startsWith(`$O.B.${kind}.`) ? fate(published++) : undefined;
     if (what === undefined) return publish(subject, payload, options);
     if (what === 'lost') return;
     if (what === 'ack lost') return publish(subject, payload, { ...options, reply: undefined });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ObjectTransferStalledError } from '../../lib/errors/index.js';
+import { ObjectTransferStalledError, PublishTimeoutError } from '../../lib/errors/index.js';
 import type { ObjectStore } from '../../lib/object-store/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { ObjectStores } from './object-stores.js';
@@ -46,7 +46,7 @@ describe.each(['2.15', '2.10', '2.9'])(
     });
     afterAll(() => server.stop());
     beforeEach(async () => {
-      stores = await ObjectStores.connect(server.url);
+      stores = await ObjectStores.connect(server.url, { timeout: 100 });
       store = await stores.service.create({ bucket: 'B', storage: 'memory' });
     });
     afterEach(async () => {
@@ -69,6 +69,25 @@ describe.each(['2.15', '2.10', '2.9'])(
         expect(await stores.messages('B', 'C')).toBe(CHUNKS);
       },
     );
+
+    it.each<[string, Fate]>([
+      ['lost', 'lost'],
+      ['acknowledged in vain', 'ack lost'],
+      ['late', { delayed: 120 }],
+    ])('describes the object once when the description is %s', async (_, fate) => {
+      interfere(stores.nc, (n) => (n < 2 ? fate : undefined), 'M');
+      const { revision } = await store.putString('a', 'content');
+      expect((await store.info('a')).revision).toBe(revision);
+      await sleep(LATEST);
+      expect((await store.info('a')).revision).toBe(revision);
+      expect(await store.getString('a')).toBe('content');
+    });
+
+    it('keeps the chunks when it is unknown whether the description is stored', async () => {
+      interfere(stores.nc, () => 'lost', 'M');
+      await expect(store.putString('a', 'content')).rejects.toThrow(PublishTimeoutError);
+      expect(await stores.messages('B', 'C')).toBe(1);
+    });
 
     it('fails when no chunk gets through, and leaves none behind', async () => {
       interfere(stores.nc, (n) => (n >= 10 ? 'refused' : undefined));

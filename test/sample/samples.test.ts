@@ -31,6 +31,16 @@ it('03-files: uploads, downloads and ranges over HTTP', { timeout: 60_000 }, asy
   expect(output).toContain('206 bytes 1000-1999/16777216, the same');
 });
 
+it('04-retries-and-dead-letters: what can be mended is replayed', { timeout: 60_000 }, async () => {
+  const output = await run('04-retries-and-dead-letters');
+  expect(output.match(/^parcel \d+ to Atlantis: .* UnknownCity: no route to Atlantis$/gm)).toHaveLength(8);
+  expect(
+    output.match(/^parcel \d+ to .*: deliveries used up \(3\), Error: the scales are broken$/gm),
+  ).toHaveLength(5);
+  expect(output).toMatch(/^27 shipped in \d+ attempts, 13 lost$/m);
+  expect(output).toContain('8 dropped, 5 replayed, 0 failed again\n32 of 40 shipped');
+});
+
 it('05-batch-and-order: each account in order, the ledger in batches', { timeout: 60_000 }, async () => {
   const output = await run('05-batch-and-order');
   expect(output).toContain('5000 movements of 50 accounts, 0 out of order');

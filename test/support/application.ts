@@ -14,7 +14,7 @@ export interface TestApplication extends AsyncDisposable {
 
 /** A started Nest application with a JetStream connection to `url`, closed when disposed of. */
 export async function startApplication(
-  url: string,
+  url: string | string[],
   {
     options = {},
     feature = {},

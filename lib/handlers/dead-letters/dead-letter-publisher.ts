@@ -38,7 +38,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
       deliveries: deliveryCount,
       handler: policy.handler,
       reason,
-      error: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      error: describe(error),
       data: message.data,
       headers: message.headers,
     });
@@ -59,4 +59,10 @@ export class DeadLetterPublisher implements DeadLetterSink {
       }),
     });
   }
+}
+
+/** The class of an error tells most, and many have no name but `Error`. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.name === 'Error' ? error.constructor.name : error.name}: ${error.message}`;
 }

@@ -173,7 +173,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetSt
 /** The options of a record, and what it holds; for migration Nest's own records are taken too. */
 function recordOf(data: unknown): { readonly data: unknown; readonly options: JetStreamRecordOptions } {
   if (data instanceof JetStreamRecord) return data;
-  if (data instanceof NatsRecord) return { data: data.data, options: { headers: data.headers as PublishHeaders } };
+  if (data instanceof NatsRecord)
+    return { data: data.data, options: { headers: data.headers as PublishHeaders } };
   return { data, options: {} };
 }
 

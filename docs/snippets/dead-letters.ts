@@ -1,0 +1,99 @@
+import { Controller, Delete, Get, Injectable, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import {
+  DEAD_LETTER_STREAM,
+  DeadLetterContext,
+  DeadLetterReason,
+  DeadLetters,
+  InjectDeadLetters,
+  JetStreamModule,
+  JsConsumer,
+  OnDeadLetter,
+  type DeadLetterPage,
+} from 'nestjs-nats-jetstream';
+
+interface Order {
+  readonly id: string;
+}
+
+@Injectable()
+export class Billing {
+  // #region handler
+  @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
+  async bill(@Payload() order: Order): Promise<void> {
+    await this.bank.charge(order);
+  }
+  // #endregion
+
+  private readonly bank = { charge: (_order: Order): Promise<void> => Promise.resolve() };
+}
+
+// #region service
+@Controller('dead-letters')
+export class DeadLettersController {
+  constructor(private readonly deadLetters: DeadLetters) {}
+
+  @Get()
+  list(@Query('after', new ParseIntPipe({ optional: true })) after?: number): Promise<DeadLetterPage> {
+    return this.deadLetters.page({ stream: 'ORDERS' }, { limit: 50, after });
+  }
+
+  @Post(':sequence/replay')
+  replay(@Param('sequence', ParseIntPipe) sequence: number): Promise<void> {
+    return this.deadLetters.replay(sequence);
+  }
+
+  @Delete(':sequence')
+  drop(@Param('sequence', ParseIntPipe) sequence: number): Promise<void> {
+    return this.deadLetters.drop(sequence);
+  }
+}
+// #endregion
+
+@Injectable()
+export class Repairs {
+  constructor(@InjectDeadLetters('analytics') private readonly deadLetters: DeadLetters) {}
+
+  // #region bulk
+  /** After a mistake in billing is mended: bills what it failed on since then, and nothing else. */
+  async catchUp(since: Date): Promise<string> {
+    const { replayed, failed } = await this.deadLetters.replayAll(
+      { handler: 'Billing.bill', since },
+      { to: 'handler' },
+    );
+    return `${replayed} billed, ${failed.map(({ letter }) => letter.sequence).join(', ')} failed again`;
+  }
+
+  /** Nobody will mend these. */
+  dropSpoilt(): Promise<number> {
+    return this.deadLetters.dropAll({ reason: DeadLetterReason.InvalidPayload });
+  }
+  // #endregion
+}
+
+@Injectable()
+export class Alerts {
+  // #region on-dead-letter
+  @OnDeadLetter({ stream: 'ORDERS' })
+  async onDeadLetter(@Payload() order: Order, @Ctx() { deadLetter }: DeadLetterContext): Promise<void> {
+    const { handler, reason, error } = deadLetter;
+    await this.pager.alert(`${handler} gave up order ${order.id}: ${reason}, ${error}`);
+  }
+  // #endregion
+
+  private readonly pager = { alert: (_text: string): Promise<void> => Promise.resolve() };
+}
+
+// #region stream
+JetStreamModule.forFeature({
+  streams: [
+    {
+      name: DEAD_LETTER_STREAM,
+      subjects: ['dead-letters.>'],
+      maxAge: 30 * 24 * 3_600_000,
+      replicas: 3,
+      allowDirect: true,
+    },
+  ],
+});
+// #endregion

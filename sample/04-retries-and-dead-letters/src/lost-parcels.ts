@@ -1,0 +1,17 @@
+import { Injectable } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { DeadLetterContext, OnDeadLetter } from 'nestjs-nats-jetstream';
+import type { Parcel } from './parcel.js';
+
+/** Hears of each parcel that could not be shipped: where a real one would page somebody. */
+@Injectable()
+export class LostParcels {
+  readonly ids: number[] = [];
+
+  @OnDeadLetter({ stream: 'PARCELS' })
+  onDeadLetter(@Payload() parcel: Parcel, @Ctx() { deadLetter }: DeadLetterContext): void {
+    const { reason, deliveries, error } = deadLetter;
+    this.ids.push(parcel.id);
+    console.log(`parcel ${parcel.id} to ${parcel.city}: ${reason} (${deliveries}), ${error}`);
+  }
+}

@@ -1,0 +1,6 @@
+/** What a customer sends. */
+export interface Parcel {
+  readonly id: number;
+  readonly city: string;
+  readonly grams: number;
+}
