@@ -27,8 +27,4 @@ export class TransportNotConnectedError extends JetStreamError {
 }
 
 /** A handler failed with something that is no error, such as what an exception filter made of one. */
-export class HandlerFailedError extends JetStreamError {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
+export class HandlerFailedError extends JetStreamError {}

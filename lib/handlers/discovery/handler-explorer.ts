@@ -131,11 +131,11 @@ function collectRoutes(target: Type, methods: readonly HandlerMethod[], findings
 
 /** The class of a provider: its own, or that of what its factory made. */
 function classOf(wrapper: InstanceWrapper): Type | undefined {
-  const { metatype, instance, inject } = wrapper;
+  const { metatype, inject } = wrapper;
   const isFactory = inject !== undefined && inject !== null;
   if (typeof metatype === 'function' && !isFactory && metatype.prototype !== undefined)
     return metatype as Type;
-  const made: unknown = instance;
+  const made: unknown = wrapper.instance;
   if (typeof made !== 'object' || made === null) return undefined;
   const constructor: unknown = Reflect.get(made, 'constructor');
   return typeof constructor === 'function' && constructor !== Object ? (constructor as Type) : undefined;
