@@ -95,10 +95,10 @@ describe('a cache on a Key-Value bucket', () => {
 
   it('serves no value after its time, and the server removes it', async () => {
     const keyv = open();
-    await keyv.set('key', 1, 50);
+    await keyv.set('key', 1, 500);
     expect(await keyv.get('key')).toBe(1);
     await keyv.set('left', 1, 800);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 600));
     expect(await keyv.get('key')).toBeUndefined();
     await eventually(async () => expect(await collect(bucket.keys())).toEqual([]));
   });
@@ -106,9 +106,9 @@ describe('a cache on a Key-Value bucket', () => {
   it('serves no value after its time where the bucket allows no ttl', async () => {
     const plain = await client.keyValues.create({ bucket: 'plain', storage: 'memory' });
     const keyv = new Keyv({ store: new KeyValueCacheStore(plain) });
-    await keyv.set('key', 1, 50);
+    await keyv.set('key', 1, 500);
     expect(await keyv.get('key')).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 600));
     expect(await keyv.get('key')).toBeUndefined();
     await client.keyValues.delete('plain');
   });

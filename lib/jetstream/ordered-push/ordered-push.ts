@@ -1,5 +1,6 @@
-import { createInbox, nuid, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { nuid, type Msg, type Subscription } from '@nats-io/transport-node';
 import { ConnectionClosedError, JetStreamApiError, MaximumConsumersError } from '../../errors/index.js';
+import { createInboxOf } from '../../requests/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveryPosition } from './delivery-position.js';
@@ -130,7 +131,7 @@ export class OrderedPush {
   private async create(start: OrderedPushStart | undefined, restarted = false): Promise<void> {
     const { api, config } = this;
     const consumer = `${config.namePrefix ?? 'ordered'}_${nuid.next()}`;
-    const inbox = createInbox(inboxPrefix(api.connection.nc));
+    const inbox = createInboxOf(api.connection.nc);
     this.consumer = consumer;
     this.consumerSequence = 0;
     this.withheld = '';
@@ -318,10 +319,6 @@ interface StreamInfo {
 interface ConsumerInfo {
   readonly num_pending: number;
   readonly delivered: { readonly consumer_seq: number };
-}
-
-function inboxPrefix(nc: NatsConnection): string | undefined {
-  return (nc as { readonly options?: { readonly inboxPrefix?: string } }).options?.inboxPrefix;
 }
 
 function isFinal(error: unknown): error is Error {
