@@ -13,7 +13,6 @@ import {
   type ApiErrorBody,
   type JetStreamApiError,
 } from '../errors/index.js';
-import { PubAckReader } from '../jetstream/publishing/pub-ack.js';
 import type { RequestOptions } from '../requests/index.js';
 import { validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
