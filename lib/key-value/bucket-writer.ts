@@ -13,6 +13,7 @@ import {
   type ApiErrorBody,
   type JetStreamApiError,
 } from '../errors/index.js';
+import { PubAckReader } from '../jetstream/index.js';
 import type { RequestOptions } from '../requests/index.js';
 import { validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
