@@ -8,12 +8,17 @@ import {
   Module,
   NotFoundException,
   Param,
+  Post,
   Put,
   Req,
   StreamableFile,
+  UploadedFile,
+  UseInterceptors,
 } from '@nestjs/common';
+import { FileInterceptor, MulterModule } from '@nestjs/platform-express';
 import {
   BucketLinkError,
+  getObjectStoreToken,
   InjectObjectStore,
   JetStreamModule,
   ObjectCorruptError,
@@ -23,6 +28,7 @@ import {
   type ObjectInfo,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
+import { ObjectStoreStorage, type StoredFile } from 'nestjs-nats-jetstream/upload';
 
 // #region declare
 @Module({
@@ -129,6 +135,32 @@ export class DocumentsController {
     }
   }
 }
+// #endregion
+
+// #region upload
+@Controller('uploads')
+export class UploadsController {
+  @Post()
+  @UseInterceptors(FileInterceptor('file'))
+  upload(@UploadedFile() file: StoredFile): { readonly name: string; readonly size: number } {
+    return { name: file.object.name, size: file.size };
+  }
+}
+
+@Module({
+  imports: [
+    MulterModule.registerAsync({
+      imports: [JetStreamModule.forFeature({ objectStores: [{ bucket: 'documents' }] })],
+      inject: [getObjectStoreToken('documents')],
+      useFactory: (store: ObjectStore) => ({
+        limits: { fileSize: 1024 ** 3 },
+        storage: new ObjectStoreStorage(store),
+      }),
+    }),
+  ],
+  controllers: [UploadsController],
+})
+export class UploadsModule {}
 // #endregion
 
 export async function describe(store: ObjectStore): Promise<void> {

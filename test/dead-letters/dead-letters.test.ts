@@ -8,7 +8,6 @@ import {
   InvalidSubjectError,
   ReplayFailedError,
   REPLAY_HEADER,
-  StreamNotFoundError,
   TerminateMessage,
   type DeadLetter,
   type DeadLetterFilter,
@@ -16,14 +15,8 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
-import { eventually } from '../support/eventually.js';
+import { all } from './all.js';
 import { startFailing, type FailingApplication, type Task } from './failing-application.js';
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const result: T[] = [];
-  for await (const item of items) result.push(item);
-  return result;
-}
 
 const idOf = (letter: DeadLetter): number => letter.json<Task>().id;
 
@@ -245,58 +238,5 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     const stored = await (await observed.jetstream.stream(DEAD_LETTER_STREAM)).getMessage(1);
     const again = await observed.jetstream.publish(stored.subject, stored.data, { headers: stored.headers });
     expect(again).toMatchObject({ duplicate: true, sequence: 1 });
-  });
-});
-
-describe('the dead-letter stream', () => {
-  let server: NatsTestServer;
-  beforeAll(async () => {
-    server = await NatsTestServer.start();
-  });
-  afterAll(() => server.stop());
-
-  it('is kept as safely as the streams that dead letters come from', async () => {
-    await using cluster = await NatsTestServer.cluster(3);
-    await using application = await startFailing(cluster.urls, {
-      stream: { name: 'TASKS', subjects: ['tasks'], retention: 'workqueue', replicas: 3 },
-      handle: ({ id }, context) => {
-        if (id === 1) throw new TerminateMessage('first');
-        if (id === 3) context.ack();
-      },
-      options: { ackMode: 'manual', ackWait: 200 },
-    });
-    const { jetstream, deadLetters } = application;
-    await application.publish('tasks', { id: 1 }, { id: 2 }, { id: 3 });
-    const { letters } = await eventually(
-      () => deadLetters.page(),
-      (page) => page.letters.length === 2,
-    );
-    expect(letters.map(({ reason }) => reason)).toEqual(['first', DeadLetterReason.NeverSettled]);
-    for (const name of [DEAD_LETTER_STREAM, 'DEAD_LETTER_ADVISORIES']) {
-      expect((await jetstream.stream(name)).cachedInfo.config.replicas).toBe(3);
-    }
-    await eventually(
-      () => jetstream.stream('TASKS'),
-      ({ cachedInfo }) => cachedInfo.state.messages === 0,
-    );
-  });
-
-  it('stays as the application declares it', async () => {
-    await using application = await startFailing(server.url, {
-      stream: { name: 'A', subjects: ['a'] },
-      handle: () => undefined,
-      providers: [],
-    });
-    await application.jetstream.deleteStream(DEAD_LETTER_STREAM);
-    const declared = { name: DEAD_LETTER_STREAM, subjects: ['dead-letters.>'], maxAge: 60_000 };
-    await application.jetstream.createStream(declared);
-    await using again = await startFailing(server.url, {
-      stream: { name: 'B', subjects: ['b'] },
-      handle: () => undefined,
-    });
-    const { config } = (await again.jetstream.stream(DEAD_LETTER_STREAM)).cachedInfo;
-    expect(config).toMatchObject({ maxAge: 60_000, duplicateWindow: 60_000, allowDirect: false });
-    await again.jetstream.deleteStream(DEAD_LETTER_STREAM);
-    await expect(all(again.deadLetters.list())).rejects.toThrow(StreamNotFoundError);
   });
 });

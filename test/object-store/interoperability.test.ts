@@ -1,6 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { headers } from '@nats-io/transport-node';
 import { Objm, type ObjectStore as RawObjectStore } from '@nats-io/obj';
+import {
+  connect as connectOlder,
+  type NatsConnection as OlderConnection,
+  type ObjectStore as OlderObjectStore,
+} from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../lib/object-store/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
@@ -8,7 +13,7 @@ import { collect, ObjectStores } from './object-stores.js';
 
 const KIB = 1_024;
 
-describe.each(['2.15', '2.10', '2.9'])('object stores and @nats-io/obj on nats-server %s', (version) => {
+describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-server %s', (version) => {
   let server: NatsTestServer;
   let stores: ObjectStores;
 
@@ -170,6 +175,61 @@ describe.each(['2.15', '2.10', '2.9'])('object stores and @nats-io/obj on nats-s
         break;
       }
       expect((await raw.list()).map(({ name }) => name)).not.toContain('target');
+    });
+  });
+
+  describe('the older `nats` package', () => {
+    let older: OlderConnection;
+    let ours: ObjectStore;
+    let theirs: OlderObjectStore;
+
+    beforeAll(async () => {
+      older = await connectOlder({ servers: server.url });
+      theirs = await older.jetstream().views.os('older', { description: 'made there' });
+      ours = await stores.service.open('older');
+    });
+    afterAll(() => older.close());
+
+    it('reads what is written here', async () => {
+      const data = randomBytes(300 * KIB);
+      const meta = { name: 'ours', description: 'words', headers: { Tag: ['a', 'b'] }, chunkSize: 100 * KIB };
+      const written = await ours.putBytes(meta, data);
+      expect(Buffer.from((await theirs.getBlob('ours')) ?? []).equals(data)).toBe(true);
+      const info = await theirs.info('ours');
+      expect(info).toMatchObject({
+        description: 'words',
+        chunks: 3,
+        digest: written.digest,
+        nuid: written.nuid,
+      });
+      expect(info?.headers?.values('Tag')).toEqual(['a', 'b']);
+      await ours.addLink('our link', written);
+      expect(Buffer.from((await theirs.getBlob('our link')) ?? []).equals(data)).toBe(true);
+      await ours.delete('ours');
+      expect(await theirs.get('ours')).toBeNull();
+      expect(await theirs.info('ours')).toMatchObject({ deleted: true });
+    });
+
+    it('writes what is read here', async () => {
+      const data = randomBytes(300 * KIB);
+      const meta = { name: 'theirs', description: 'words', options: { max_chunk_size: 100 * KIB } };
+      const written = await theirs.putBlob(meta, data);
+      expect((await ours.getBytes('theirs')).equals(data)).toBe(true);
+      expect(await ours.info('theirs')).toMatchObject({
+        description: 'words',
+        chunkSize: 100 * KIB,
+        chunks: 3,
+        size: data.length,
+        digest: written.digest,
+        revision: written.revision,
+      });
+      await theirs.link('their link', written);
+      expect((await ours.getBytes('their link')).equals(data)).toBe(true);
+      await theirs.update('theirs', { name: 'renamed' });
+      expect((await ours.getBytes('renamed')).equals(data)).toBe(true);
+      await theirs.delete('renamed');
+      await expect(ours.get('renamed')).rejects.toMatchObject({ name: 'ObjectDeletedError' });
+      expect((await collect(ours.list({ showDeleted: true }))).map(({ name }) => name)).toContain('renamed');
     });
   });
 

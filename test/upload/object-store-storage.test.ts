@@ -23,7 +23,7 @@ import {
   ObjectStoreStorage,
   type ObjectStoreStorageOptions,
   type StoredFile,
-} from '../../lib/upload/index.js';
+} from 'nestjs-nats-jetstream/upload';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const MIB = 1_048_576;

@@ -1,0 +1,155 @@
+import { Injectable, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import {
+  DeadLetters,
+  JetStreamContext,
+  JetStreamService,
+  JsConsumer,
+  JsHandler,
+  JsMetadata,
+  ReplayFailedError,
+  TerminateMessage,
+  type MessageMetadata,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+import { startFailing } from './failing-application.js';
+
+describe('a replay to the handler', () => {
+  let server: NatsTestServer;
+  let serial = 0;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+
+  /** Starts providers, has their handlers fail on one payload for each subject, and replays all of it. */
+  async function failAndReplay(
+    makeProvider: (stream: string, isMended: () => boolean) => new () => object,
+    subjects: readonly string[],
+  ): Promise<void> {
+    const stream = `TASKS_${++serial}`;
+    let mended = false;
+    await using application = await startApplication(server.url, {
+      feature: { streams: [{ name: stream, subjects: [`${serial}.>`], storage: 'memory' }] },
+      providers: [makeProvider(stream, () => mended)],
+    });
+    const deadLetters = application.app.get(DeadLetters);
+    for (const subject of subjects) {
+      await application.app.get(JetStreamService).publish(`${serial}.${subject}`, { of: subject });
+    }
+    await eventually(
+      () => deadLetters.page({ stream }),
+      ({ letters }) => letters.length === subjects.length,
+    );
+    mended = true;
+    expect(await deadLetters.replayAll({ stream }, { to: 'handler' })).toEqual({
+      replayed: subjects.length,
+      failed: [],
+    });
+  }
+
+  it('runs all that stands around it, and shows the message as one more delivery', async () => {
+    const seen: unknown[] = [];
+    class Guard implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        seen.push(`guard ${context.switchToRpc().getContext<JetStreamContext>().subject}`);
+        return true;
+      }
+    }
+    await failAndReplay(
+      (stream, isMended) => {
+        @Injectable()
+        class Tasks {
+          @UseGuards(Guard)
+          @JsConsumer({ stream, durable: 'worker', deadLetter: true })
+          onTask(@Payload() task: unknown, @JsMetadata() metadata: MessageMetadata): void {
+            if (!isMended()) throw new TerminateMessage('not yet');
+            const { consumer, deliveryCount, streamSequence } = metadata;
+            seen.push([task, metadata.stream === stream, consumer, deliveryCount, streamSequence]);
+          }
+        }
+        return Tasks;
+      },
+      ['new'],
+    );
+    const guard = `guard ${serial}.new`;
+    expect(seen).toEqual([guard, guard, [{ of: 'new' }, true, 'worker', 2, 1]]);
+  });
+
+  it('finds the method of a class by the subject', async () => {
+    const seen: string[] = [];
+    await failAndReplay(
+      (stream, isMended) => {
+        @Injectable()
+        @JsConsumer({ stream, durable: 'worker', deadLetter: true })
+        class Tasks {
+          @JsHandler('*.created')
+          created(@Payload('of') of: string): void {
+            if (!isMended()) throw new TerminateMessage('not yet');
+            seen.push(`created ${of}`);
+          }
+
+          @JsHandler('*.cancelled')
+          cancelled(@Payload('of') of: string): void {
+            if (!isMended()) throw new TerminateMessage('not yet');
+            seen.push(`cancelled ${of}`);
+          }
+        }
+        return Tasks;
+      },
+      ['created', 'cancelled'],
+    );
+    expect(seen).toEqual(['created created', 'cancelled cancelled']);
+  });
+
+  it('gives a handler of batches a batch of one', async () => {
+    const seen: unknown[] = [];
+    await failAndReplay(
+      (stream, isMended) => {
+        @Injectable()
+        class Tasks {
+          @JsConsumer({ stream, durable: 'worker', deadLetter: true, batch: { size: 2, maxWait: 50 } })
+          onTasks(@Payload() tasks: unknown[]): void {
+            if (!isMended()) throw new TerminateMessage('not yet');
+            seen.push(tasks);
+          }
+        }
+        return Tasks;
+      },
+      ['a', 'b'],
+    );
+    expect(seen).toEqual([[{ of: 'a' }], [{ of: 'b' }]]);
+  });
+
+  it.each<[string, boolean, (context: JetStreamContext) => unknown]>([
+    ['acknowledges it', true, (context) => context.ack()],
+    ['confirms it', true, (context) => context.doubleAck()],
+    ['asks for it again', false, (context) => context.nak()],
+    ['terminates it', false, (context) => context.term()],
+    ['does not settle it', false, () => undefined],
+  ])('whose handler settles by itself, and %s: done is %s', async (_, done, settle) => {
+    const stream = { name: `TASKS_${++serial}`, subjects: [`${serial}`] };
+    let mended = false;
+    await using application = await startFailing(server.url, {
+      stream,
+      options: { ackMode: 'manual' },
+      handle: (_task, context) => {
+        if (!mended) throw new TerminateMessage('not yet');
+        context.inProgress();
+        return settle(context);
+      },
+    });
+    await application.publish(stream.subjects[0], { id: 1 });
+    await application.settled();
+    const filter = { stream: stream.name };
+    mended = true;
+    const { replayed, failed } = await application.deadLetters.replayAll(filter, { to: 'handler' });
+    expect(replayed).toBe(done ? 1 : 0);
+    expect(failed.map(({ error }) => error.constructor)).toEqual(done ? [] : [ReplayFailedError]);
+    expect((await application.deadLetters.page(filter)).letters).toHaveLength(done ? 0 : 1);
+  });
+});
