@@ -55,6 +55,12 @@ describe('a handler recovers', () => {
   it('when its stream is deleted: waits for it with backoff', async () => {
     await using application = await startApplication(server.url, { feature, providers: [Tasks] });
     const jetstream = application.app.get(JetStreamService);
+    // Deletion is told to requests that wait; without one it would show by silence only, after some seconds.
+    const consumer = await jetstream.consumer('TASKS', 'worker');
+    await eventually(
+      () => consumer.info(),
+      ({ numWaiting }) => numWaiting > 0,
+    );
     await jetstream.deleteStream('TASKS');
     await eventually(
       () => application.logs.of('warn', 'JsConsumer'),
