@@ -63,7 +63,8 @@ export async function compareRunning(
   const stream = await jsm.streams.info(OURS.stream);
   const consumer = await jsm.consumers.info(OURS.stream, OURS.durable);
   await jsm.streams.add({ ...stream.config, name: RAW.stream, subjects: [RAW_SUBJECT] });
-  await jsm.consumers.add(RAW.stream, { ...consumer.config, ...rawConfig });
+  const filter = consumer.config.filter_subject === undefined ? {} : { filter_subject: RAW_SUBJECT };
+  await jsm.consumers.add(RAW.stream, { ...consumer.config, ...filter, ...rawConfig });
   const { callback, close } = await rawHandler(countdown);
 
   /** A side that starts anew each round, before a stream that is full. */

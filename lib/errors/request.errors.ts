@@ -25,7 +25,8 @@ export class NoRespondersError extends JetStreamError {
     readonly subject: string,
   ) {
     super(
-      `No responders on "${subject}". For JetStream: is it enabled, and does a stream listen on that subject?`,
+      `No responders on "${subject}": is a service running that listens there? For JetStream, is it enabled, and does ` +
+        'a stream listen on that subject?',
     );
   }
 }

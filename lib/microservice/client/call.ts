@@ -1,5 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import type { Codec } from '../../codecs/index.js';
 import { InvalidReplyError } from '../../errors/index.js';
 import type { PublishOptions } from '../../jetstream/index.js';
 import type { Outcome } from '../../requests/index.js';
@@ -50,8 +51,9 @@ export class Call {
   /** Waits for no more answers, and has the service stop. A durable request is handled all the same. */
   cancel(): void {
     if (this.state !== 'open') return;
-    if (this.control === '' && !this.durable) {
-      // The service may not have said yet where to call it off: it will, if it takes long.
+    if (this.control === '') {
+      // The service may not have said yet where to call it off: it will, if it takes long. One that answers a durable
+      // request waits for the caller's confirmation.
       this.state = 'cancelled';
       return;
     }
@@ -61,12 +63,12 @@ export class Call {
   }
 
   private readonly onReply = (...[error, reply]: Outcome): boolean => {
+    if (this.durable && reply?.reply) this.link.nc.publish(reply.reply);
     if (this.state === 'cancelled') return this.afterCancel(reply);
     if (error) {
       this.callOff();
       return this.end({ err: error });
     }
-    if (this.durable && reply.reply) this.link.nc.publish(reply.reply);
     if (reply.data.length === 0) return this.receiveNotice(reply);
     let packet: ReplyPacket;
     try {
@@ -108,11 +110,11 @@ export class Call {
     return true;
   }
 
+  /** Returns whether something may still come that concerns the service. */
   private afterCancel(reply: Msg | undefined): boolean {
-    if (reply?.reply) {
-      this.learn(reply);
-      this.callOff();
-    }
+    if (reply && this.durable) return !isLast(this.link.codec, reply);
+    if (reply) this.learn(reply);
+    this.callOff();
     this.state = 'done';
     return false;
   }
@@ -137,3 +139,12 @@ export class Call {
 
 /** What is not meant for the caller. */
 const IGNORED: ReplyPacket = {};
+
+function isLast(codec: Codec, reply: Msg): boolean {
+  try {
+    const packet = codec.decode(reply.data);
+    return !isReplyPacket(packet) || packet.isDisposed === true;
+  } catch {
+    return true;
+  }
+}

@@ -5,6 +5,7 @@ import { Observable } from 'rxjs';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import { JetStreamService, type PublishHeaders } from '../../jetstream/index.js';
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
+import { assertSubject } from '../patterns/index.js';
 import {
   TransportLink,
   type JetStreamTransportEvents,
@@ -36,7 +37,7 @@ const DEFAULT_TIMEOUT = 30_000;
  * ])
  * ```
  */
-export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetStreamTransportStatus> {
+export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   private readonly name: string;
   private readonly timeout: number;
   private readonly ids = new CallIds();
@@ -50,6 +51,11 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetSt
     this.name = options.name ?? 'client';
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT;
     checkTimeout('timeout', this.timeout);
+  }
+
+  /** Whether it is connected, from now on. */
+  override get status(): Observable<JetStreamTransportStatus> {
+    return super.status as Observable<JetStreamTransportStatus>;
   }
 
   /**
@@ -106,9 +112,11 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetSt
       const { data, options } = recordOf(packet.data);
       const { mode = this.options.mode ?? 'core', timeout = this.timeout, headers, ...publishing } = options;
       checkTimeout('timeout', timeout);
+      const subject = this.normalizePattern(packet.pattern as string);
+      assertSubject(subject);
       const link = this.connected();
       const message = link.codec.encode({ ...packet, data, id: this.ids.next() } satisfies CallPacket);
-      const call = new Call(link, this.normalizePattern(packet.pattern as string), handler);
+      const call = new Call(link, subject, handler);
       const merged = toHeaders(this.options.headers, headers);
       if (mode === 'core') call.send(message, timeout, merged);
       else call.store(message, timeout, merged, publishing);
@@ -124,6 +132,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents, JetSt
     const { mode = 'jetstream', headers, ...publishing } = options;
     const { codec, jetstream, nc } = this.connected();
     const subject = this.normalizePattern(packet.pattern as string);
+    assertSubject(subject);
     const merged = toHeaders(this.options.headers, packet.metadata, headers);
     if (mode === 'core') {
       nc.publish(subject, codec.encode({ ...packet, data } satisfies CallPacket), { headers: merged });

@@ -35,16 +35,10 @@ export class AnswerDeliveries {
     void delivery.finally(() => this.underWay.delete(delivery));
   }
 
-  /** Waits until all are delivered or given up; gives up the rest after `timeout` milliseconds. */
+  /** Tries no answer again; waits until those that were sent are confirmed, up to `timeout` milliseconds. */
   async end(timeout: number): Promise<void> {
-    const waiting = new AbortController();
-    const { signal } = waiting;
-    await Promise.race([
-      Promise.all(this.underWay),
-      delay(timeout, undefined, { signal }).catch(() => undefined),
-    ]);
-    waiting.abort();
     this.stopping.abort();
+    await atMost(timeout, Promise.all(this.underWay));
   }
 }
 
@@ -80,13 +74,7 @@ export class AnswerDelivery {
 
   /** Sends the last answer; resolves when the caller has it, or after a moment, while it is still tried. */
   async sendLast(packet: ReplyPacket): Promise<void> {
-    const waiting = new AbortController();
-    const { signal } = waiting;
-    await Promise.race([
-      this.send({ ...packet, isDisposed: true }),
-      delay(PATIENCE, undefined, { signal }).catch(() => undefined),
-    ]);
-    waiting.abort();
+    await atMost(PATIENCE, this.send({ ...packet, isDisposed: true }));
   }
 
   private async deliver(replyTo: string, payload: Uint8Array): Promise<void> {
@@ -120,4 +108,12 @@ export class AnswerDelivery {
     const err = { status: 'error', message: `The answer ${problem}` };
     return codec.encode({ err, isDisposed: true, id: packet.id } satisfies ReplyPacket);
   }
+}
+
+/** Waits for something, but not longer than so many milliseconds. */
+async function atMost(timeout: number, something: Promise<unknown>): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  await Promise.race([something, delay(timeout, undefined, { signal }).catch(() => undefined)]);
+  waiting.abort();
 }

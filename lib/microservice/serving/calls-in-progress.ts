@@ -14,6 +14,8 @@ export interface CallInProgress {
   notify(): void;
   /** The caller has called it off, or is gone. */
   cancel(): void;
+  /** The service stops: the caller is told. */
+  abandon(): void;
 }
 
 /** How often calls are looked at that take long, in milliseconds. */
@@ -69,9 +71,9 @@ export class CallsInProgress {
   }
 
   /**
-   * Waits until all have ended; cancels what has not after `timeout` milliseconds.
+   * Waits until all have ended; abandons what has not after `timeout` milliseconds.
    *
-   * @returns how many were cancelled
+   * @returns how many were abandoned
    */
   async end(timeout: number): Promise<number> {
     if (this.calls.length > 0) {
@@ -84,7 +86,7 @@ export class CallsInProgress {
     }
     clearInterval(this.timer);
     const unfinished = [...this.calls];
-    for (const call of unfinished) call.cancel();
+    for (const call of unfinished) call.abandon();
     this.subscription?.unsubscribe();
     return unfinished.length;
   }

@@ -100,6 +100,11 @@ export class ServedCall implements AnswerSink, CallInProgress {
     this.context.abort();
   }
 
+  abandon(): void {
+    this.cancel();
+    if (this.message.reply) this.sendError({ status: 'error', message: STOPPED });
+  }
+
   private release(): void {
     if (this.held === undefined || this.ended) return;
     const { value } = this.held;
@@ -168,6 +173,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
   }
 }
 
+const STOPPED = 'The service stopped before it had an answer';
 const EMPTY = new Uint8Array(0);
 
 /** What a handler answers, and the headers where it gave some. */
