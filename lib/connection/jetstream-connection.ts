@@ -61,8 +61,13 @@ export class JetStreamConnection {
   async drain(): Promise<void> {
     if (this.nc.isClosed()) return;
     this.outbox.flush();
-    if (this.owned) await this.nc.drain();
-    else await this.nc.flush();
+    try {
+      if (this.owned) await this.nc.drain();
+      else await this.nc.flush();
+    } catch {
+      // The link is down: nothing can be sent any more.
+      if (this.owned) await this.nc.close();
+    }
   }
 
   /** What the server said of itself; while disconnected, what the last one said: the client forgets it then. */

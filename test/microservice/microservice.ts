@@ -49,17 +49,29 @@ export async function connectClient(
 }
 
 /** The one answer to a request. */
-export function ask<T = unknown>(client: ClientProxy, pattern: unknown, data: unknown): Promise<T> {
+export function ask<T = unknown>(
+  client: Pick<ClientProxy, 'send'>,
+  pattern: unknown,
+  data: unknown,
+): Promise<T> {
   return firstValueFrom(client.send<T>(pattern, data));
 }
 
 /** All answers to a request. */
-export function askAll<T = unknown>(client: ClientProxy, pattern: unknown, data: unknown): Promise<T[]> {
+export function askAll<T = unknown>(
+  client: Pick<ClientProxy, 'send'>,
+  pattern: unknown,
+  data: unknown,
+): Promise<T[]> {
   return firstValueFrom(client.send<T>(pattern, data).pipe(toArray()));
 }
 
 /** Emits an event and waits until it is stored. */
-export function emit<T = unknown>(client: ClientProxy, pattern: unknown, data: unknown): Promise<T> {
+export function emit<T = unknown>(
+  client: Pick<ClientProxy, 'emit'>,
+  pattern: unknown,
+  data: unknown,
+): Promise<T> {
   return firstValueFrom(client.emit<T>(pattern, data));
 }
 

@@ -167,6 +167,16 @@ class Failures {
     return 1n;
   }
 
+  @MessagePattern('bad-headers')
+  badHeaders(): unknown {
+    return new JetStreamRecordBuilder(1).setHeaders({ 'Two-Lines': 'one\r\ntwo' }).build();
+  }
+
+  @MessagePattern('two-lines')
+  twoLines(): never {
+    throw new RpcException('one\r\ntwo');
+  }
+
   @MessagePattern('too-large')
   tooLarge(): string {
     return 'x'.repeat(2_000_000);
@@ -338,6 +348,7 @@ describe('requests over core NATS', () => {
       await using failing = await startMicroservice(nats.url, { controllers: [Failures] });
       expect((await failure(ask(client, 'no-json', 1))).message).toContain('cannot be encoded');
       expect((await failure(ask(client, 'too-large', 1))).message).toContain('larger than the server takes');
+      expect((await failure(ask(client, 'bad-headers', 1))).message).toContain('headers that cannot be sent');
       expect(failing.logs.of('error', 'JetStreamServer').join()).toContain('"too-large"');
       expect(await ask(client, 'sum', [1])).toBe(1);
     });
@@ -396,6 +407,10 @@ describe('requests over core NATS', () => {
       expect(refused.data).toHaveLength(0);
       expect(refused.headers?.get('Nats-Service-Error')).toBe('not allowed');
       expect(refused.headers?.get('Nats-Service-Error-Code')).toBe('500');
+      await using failing = await startMicroservice(nats.url, { controllers: [Failures] });
+      expect(failing.app).toBeDefined();
+      const lines = await raw.request('two-lines', 'null');
+      expect(lines.headers?.get('Nats-Service-Error')).toBe('one two');
     });
 
     it.each([

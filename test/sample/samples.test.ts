@@ -46,3 +46,16 @@ it('05-batch-and-order: each account in order, the ledger in batches', { timeout
   expect(output).toContain('5000 movements of 50 accounts, 0 out of order');
   expect(output).toContain('5000 movements on 50 pages');
 });
+
+it(
+  '06-microservices: requests, answers that are streamed, and events that wait for their service',
+  { timeout: 60_000 },
+  async () => {
+    const output = await run('06-microservices');
+    expect(output).toContain('placed 3 × tea for 12\n');
+    expect(output).toContain('progress: packed, collected, delivered\n');
+    expect(output).toContain('refused with 404: there is no gold\n');
+    expect(output).toContain('5 orders placed while shipping was down\n');
+    expect(output).toContain('5 orders shipped when it was back\n');
+  },
+);

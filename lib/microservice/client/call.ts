@@ -10,6 +10,9 @@ import type { TransportLink } from '../transport-link.js';
 /** Receives what comes of a call; the last packet has `err` or `isDisposed`. */
 export type CallHandler = (packet: WritePacket) => void;
 
+/** How long a request without a deadline is kept after its cancellation, for the service to say that it is at it. */
+const LONGEST_CANCELLATION = 30_000;
+
 /** One request of a client, until its last answer. */
 export class Call {
   private serial = -1;
@@ -21,16 +24,20 @@ export class Call {
   constructor(
     private readonly link: TransportLink,
     private readonly subject: string,
+    /** In milliseconds; `Infinity`: without end. */
+    private readonly timeout: number,
     private readonly handler: CallHandler,
   ) {}
 
   /** Sends the request to whoever listens now. */
-  send(data: Uint8Array, timeout: number, headers: MsgHdrs | undefined): void {
+  send(data: Uint8Array, headers: MsgHdrs | undefined): void {
+    const { timeout } = this;
     this.serial = this.link.requests.open(this.subject, data, { timeout, headers }, this.onReply);
   }
 
   /** Has a stream store the request; it is answered whenever a service has handled it. */
-  store(data: Uint8Array, timeout: number, headers: MsgHdrs | undefined, options: PublishOptions): void {
+  store(data: Uint8Array, headers: MsgHdrs | undefined, options: PublishOptions): void {
+    const { timeout } = this;
     const { requests, jetstream } = this.link;
     this.durable = true;
     this.serial = requests.expect(this.subject, { timeout }, this.onReply);
@@ -45,7 +52,10 @@ export class Call {
         ...(Number.isFinite(timeout) ? { timeout } : {}),
         headers: toHeaders(headers, request),
       })
-      .catch((error: unknown) => this.end({ err: error }));
+      .catch((error: unknown) => {
+        this.giveUp();
+        this.end({ err: error });
+      });
   }
 
   /** Waits for no more answers, and has the service stop. A durable request is handled all the same. */
@@ -55,10 +65,11 @@ export class Call {
       // The service may not have said yet where to call it off: it will, if it takes long. One that answers a durable
       // request waits for the caller's confirmation.
       this.state = 'cancelled';
+      if (!Number.isFinite(this.timeout)) setTimeout(() => this.giveUp(), LONGEST_CANCELLATION).unref();
       return;
     }
     this.state = 'done';
-    this.link.requests.giveUp(this.serial);
+    this.giveUp();
     this.callOff();
   }
 
@@ -117,6 +128,10 @@ export class Call {
     this.callOff();
     this.state = 'done';
     return false;
+  }
+
+  private giveUp(): void {
+    this.link.requests.giveUp(this.serial);
   }
 
   private learn(reply: Msg): void {

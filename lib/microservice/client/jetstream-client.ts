@@ -116,10 +116,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       assertSubject(subject);
       const link = this.connected();
       const message = link.codec.encode({ ...packet, data, id: this.ids.next() } satisfies CallPacket);
-      const call = new Call(link, subject, handler);
+      const call = new Call(link, subject, timeout, handler);
       const merged = toHeaders(this.options.headers, headers);
-      if (mode === 'core') call.send(message, timeout, merged);
-      else call.store(message, timeout, merged, publishing);
+      if (mode === 'core') call.send(message, merged);
+      else call.store(message, merged, publishing);
       return () => call.cancel();
     } catch (err) {
       handler({ err, isDisposed: true });

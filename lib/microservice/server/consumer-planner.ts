@@ -29,13 +29,17 @@ const NOT_FOR_PATTERNS = ['ackPolicy', 'batch', 'codec', 'filterSubjects', 'idem
 
 /** Decides which consumers a server has, and finds all mistakes before it complains. */
 export class ConsumerPlanner {
-  private readonly problems: ConfigurationProblem[] = [];
+  private readonly problems: ConfigurationProblem[];
   private readonly streams = new Map<string, Promise<Stream | undefined>>();
 
   constructor(
     private readonly jetstream: JetStreamService,
     private readonly options: JetStreamServerOptions,
-  ) {}
+    /** What was found wrong before. */
+    problems: readonly ConfigurationProblem[],
+  ) {
+    this.problems = [...problems];
+  }
 
   /** @throws {@link HandlerConfigurationError} with all mistakes at once */
   async plan(registrations: readonly Registration[]): Promise<readonly ConsumerGroup[]> {
@@ -60,6 +64,7 @@ export class ConsumerPlanner {
 
   private async optionsOf(registration: Registration): Promise<JsConsumerOptions | undefined> {
     const { extras, isEvent, pattern } = registration;
+    if (!isPattern(pattern)) return undefined;
     const before = this.problems.length;
     this.check(registration);
     const defaults = (isEvent ? this.options.events : this.options.requests) ?? {};
@@ -77,11 +82,8 @@ export class ConsumerPlanner {
   }
 
   private check(registration: Registration): void {
-    const { pattern, extras } = registration;
+    const { extras } = registration;
     const checks = new OptionChecks();
-    if (!isPattern(pattern)) {
-      checks.problems.push(`"${String(pattern)}" is no subject: spaces and empty tokens are not allowed`);
-    }
     for (const option of ['broadcast', 'ordered']) {
       if (extras[option] !== undefined && typeof extras[option] !== 'boolean') {
         checks.problems.push(`${option} must be true or false`);

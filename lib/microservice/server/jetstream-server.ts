@@ -53,6 +53,8 @@ export class JetStreamServer
   private readonly emitter = new EventEmitter();
   private readonly noStartHook = this.onProcessingStartHook;
   private running: RunningServer | undefined;
+  /** How often it was closed: what is being started meanwhile is too late. */
+  private closings = 0;
 
   /** @throws {@link InvalidArgumentError} without a name, or with one that no consumer can have */
   constructor(private readonly options: JetStreamServerOptions) {
@@ -76,7 +78,8 @@ export class JetStreamServer
     const subject = this.normalizePattern(pattern as string);
     const registration = { pattern: subject, isEvent: isEventHandler, extras, handler: callback };
     // Handlers of the same event are not chained, as Nest's own servers do: each may have a consumer of its own.
-    if (!isEventHandler && this.messageHandlers.has(subject)) {
+    const known = this.registrations.some((other) => !other.isEvent && other.pattern === subject);
+    if (!isEventHandler && known) {
       this.logger.warn(`There are several handlers of ${describe(registration)}: the last one counts`);
     }
     this.registrations.push(registration);
@@ -85,9 +88,9 @@ export class JetStreamServer
 
   /** Connects, makes streams and consumers, and serves; then calls back, with the error where one stopped it. */
   async listen(callback: (error?: unknown) => void): Promise<void> {
-    const { options, registrations } = this;
+    const { options, registrations, closings } = this;
     try {
-      this.running = await RunningServer.start(
+      const running = await RunningServer.start(
         {
           options,
           registrations,
@@ -99,6 +102,14 @@ export class JetStreamServer
           onEvent: (event, ...args) => this.emitter.emit(event, ...args),
         },
       );
+      if (closings !== this.closings) {
+        await running.stop(0);
+        throw new TransportNotConnectedError(
+          `The JetStreamServer "${options.name}"`,
+          'it was closed meanwhile',
+        );
+      }
+      this.running = running;
     } catch (error) {
       callback(error);
       return;
@@ -112,6 +123,7 @@ export class JetStreamServer
    */
   async close(): Promise<void> {
     const { running } = this;
+    this.closings++;
     this.running = undefined;
     await running?.stop();
   }
@@ -139,7 +151,13 @@ export class JetStreamServer
     return {
       transportId: this.transportId,
       start: (...args) => this.onProcessingStartHook(...args),
-      end: (...args) => this.onProcessingEndHook?.(...args),
+      end: (...args) => {
+        try {
+          this.onProcessingEndHook?.(...args);
+        } catch (error) {
+          this.logger.error(error);
+        }
+      },
     };
   }
 }

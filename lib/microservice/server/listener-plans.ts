@@ -1,27 +1,13 @@
-import { HandlerConfigurationError } from '../../handlers/index.js';
-import { isPattern, patternsOverlap, PatternTable } from '../patterns/index.js';
+import { patternsOverlap, PatternTable } from '../patterns/index.js';
 import type { ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
-import { describe, together, type Registration } from './registration.js';
+import { together, type Registration } from './registration.js';
 
-/**
- * Decides what a server listens to on core NATS: requests, and events with `mode: 'core'`.
- *
- * @throws {@link HandlerConfigurationError}
- */
+/** Decides what a server listens to on core NATS: requests, and events with `mode: 'core'`. */
 export function planListeners(
   registrations: readonly Registration[],
   options: JetStreamServerOptions,
 ): ListenerPlan[] {
-  const invalid = registrations.filter(({ pattern }) => !isPattern(pattern));
-  if (invalid.length > 0) {
-    throw new HandlerConfigurationError(
-      invalid.map((registration) => ({
-        handler: describe(registration),
-        problem: `"${String(registration.pattern)}" is no subject: spaces and empty tokens are not allowed`,
-      })),
-    );
-  }
   return [
     ...planRequests(
       registrations.filter(({ isEvent }) => !isEvent),

@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
-import { HandlerConfigurationError } from '../../handlers/index.js';
+import type { ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
+import { isPattern } from '../patterns/index.js';
 import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } from '../serving/index.js';
 import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
 import { ConsumerPlanner } from './consumer-planner.js';
@@ -13,6 +14,7 @@ import { planListeners } from './listener-plans.js';
 import { describe, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
+const MODES: readonly unknown[] = [undefined, 'core', 'jetstream'];
 
 /** What a server is made of while it listens. */
 export interface ServerParts {
@@ -81,15 +83,10 @@ export class RunningServer {
   private async start(): Promise<void> {
     const { options, registrations, hooks, subjectOf } = this.parts;
     const { connection, jetstream, codec } = this.link;
-    checkModes(registrations);
-    const listeners = planListeners(
-      registrations.filter((registration) => !isDurable(registration)),
-      options,
-    );
     for (const stream of options.streams ?? []) {
       await provisionStream(jetstream, stream, options.provisioning ?? 'ensure');
     }
-    const planner = new ConsumerPlanner(jetstream, options);
+    const planner = new ConsumerPlanner(jetstream, options, registrations.flatMap(problemsOf));
     await this.consumers.start(await planner.plan(registrations.filter(isDurable)));
     const serving: ServingContext = {
       connection,
@@ -98,10 +95,16 @@ export class RunningServer {
       onError: (text) => this.logger.error(text),
     };
     const reader = new PacketReader(codec, subjectOf);
-    this.listeners = listeners.map((plan) => new Listener(plan, serving, reader, hooks));
+    const core = registrations.filter((registration) => !isDurable(registration));
+    const plans = planListeners(core, options);
+    this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
     for (const listener of this.listeners) listener.start();
     // The server knows of all subscriptions once it has answered.
     await connection.nc.flush();
+    if (plans.length > 0) {
+      const patterns = plans.map(({ pattern }) => `"${pattern}"`).join(', ');
+      this.logger.log(`Service "${options.name}" listens on ${patterns}`);
+    }
   }
 }
 
@@ -109,15 +112,18 @@ function isDurable({ isEvent, extras }: Registration): boolean {
   return (extras.mode ?? (isEvent ? 'jetstream' : 'core')) === 'jetstream';
 }
 
-function checkModes(registrations: readonly Registration[]): void {
-  const wrong = registrations.filter(
-    ({ extras: { mode } }) => ![undefined, 'core', 'jetstream'].includes(mode as string),
-  );
-  if (wrong.length === 0) return;
-  throw new HandlerConfigurationError(
-    wrong.map((registration) => ({
-      handler: describe(registration),
-      problem: `mode must be 'core' or 'jetstream'; it is ${JSON.stringify(registration.extras.mode)}`,
-    })),
-  );
+/** What is wrong with a registration, however it is served. */
+function problemsOf(registration: Registration): ConfigurationProblem[] {
+  const { pattern, extras } = registration;
+  const handler = describe(registration);
+  const problems: ConfigurationProblem[] = [];
+  if (!isPattern(pattern)) {
+    const problem = `"${String(pattern)}" is no subject: spaces and empty tokens are not allowed`;
+    problems.push({ handler, problem });
+  }
+  if (!MODES.includes(extras.mode)) {
+    const problem = `mode must be 'core' or 'jetstream'; it is ${JSON.stringify(extras.mode)}`;
+    problems.push({ handler, problem });
+  }
+  return problems;
 }

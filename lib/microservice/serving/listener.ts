@@ -40,7 +40,9 @@ export class Listener {
 
   /** Takes nothing more; what has been delivered is still handled. */
   async stop(): Promise<void> {
-    if (this.subscription && !this.subscription.isClosed()) await this.subscription.drain();
+    if (!this.subscription || this.subscription.isClosed()) return;
+    // Without a server there is nobody to take leave of.
+    await this.subscription.drain().catch(() => undefined);
   }
 
   /** Runs inside the client's parser, which does not survive what is thrown here. */

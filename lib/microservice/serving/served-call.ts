@@ -19,6 +19,11 @@ export interface ServingContext {
   readonly onError: (text: string) => void;
 }
 
+interface AnswerContent {
+  readonly data: unknown;
+  readonly headers?: MsgHdrs;
+}
+
 /** After so many answers of one iterable it is waited until the server has them. */
 const FLUSH_AFTER = 128;
 
@@ -68,7 +73,9 @@ export class ServedCall implements AnswerSink, CallInProgress {
     // An answer says itself that it is the last: so each is held back until the next, or the end of this turn.
     else process.nextTick(() => this.release());
     this.held = { value };
-    return ++this.answers % FLUSH_AFTER === 0 ? this.serving.connection.nc.flush() : undefined;
+    if (++this.answers % FLUSH_AFTER !== 0) return undefined;
+    // While the link is down there is nothing to wait for.
+    return this.serving.connection.nc.flush().catch(() => undefined);
   }
 
   complete(): void {
@@ -101,6 +108,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
   }
 
   abandon(): void {
+    if (this.ended) return;
     this.cancel();
     if (this.message.reply) this.sendError({ status: 'error', message: STOPPED });
   }
@@ -114,7 +122,9 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   private respond(value: unknown, isLast: boolean): void {
     if (!this.message.reply) return;
-    const { data, headers } = contentOf(value);
+    const content = this.contentOf(value);
+    if (content === undefined) return;
+    const { data, headers } = content;
     const { id } = this;
     // In the order of Nest's own servers.
     if (id === undefined) this.sendBare(data, headers);
@@ -143,21 +153,37 @@ export class ServedCall implements AnswerSink, CallInProgress {
   private sendError(err: unknown): void {
     if (this.id !== undefined) return this.send({ err, isDisposed: true, id: this.id });
     // As services of every other NATS client do (ADR-32).
-    const headers = toHeaders({ 'Nats-Service-Error-Code': '500', 'Nats-Service-Error': errorText(err) });
+    const text = errorText(err).replace(/[\r\n]+/g, ' ');
+    const headers = toHeaders({ 'Nats-Service-Error-Code': '500', 'Nats-Service-Error': text });
     this.serving.connection.outbox.respond(this.message, EMPTY, { headers });
   }
 
-  /** An answer that cannot be sent is an error of the handler; the caller is told what it can be told. */
+  /** What a handler answers, and the headers where it gave some. */
+  private contentOf(value: unknown): AnswerContent | undefined {
+    if (!(value instanceof JetStreamRecord) && !(value instanceof NatsRecord)) return { data: value };
+    const headers: unknown = value instanceof JetStreamRecord ? value.options.headers : value.headers;
+    try {
+      return { data: value.data, headers: toHeaders(headers as PublishHeaders | undefined) };
+    } catch (error) {
+      return this.refuse(`has headers that cannot be sent: ${errorText(error)}`);
+    }
+  }
+
   private encode(value: unknown): Uint8Array | undefined {
     const { codec, connection } = this.serving;
-    let problem: string;
+    let payload: Uint8Array;
     try {
-      const payload = codec.encode(value);
-      if (payload.length <= connection.maxPayload) return payload;
-      problem = `of ${payload.length} bytes is larger than the server takes (${connection.maxPayload})`;
+      payload = codec.encode(value);
     } catch (error) {
-      problem = `cannot be encoded: ${errorText(error)}`;
+      return this.refuse(`cannot be encoded: ${errorText(error)}`);
     }
+    const { maxPayload } = connection;
+    if (payload.length <= maxPayload) return payload;
+    return this.refuse(`of ${payload.length} bytes is larger than the server takes (${maxPayload})`);
+  }
+
+  /** An answer that cannot be sent is an error of the handler; the caller is told what it can be told. */
+  private refuse(problem: string): undefined {
     this.serving.onError(`The answer to "${this.context.subject}" ${problem}`);
     const isFirst = !this.ended;
     this.cancel();
@@ -175,12 +201,3 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
 const STOPPED = 'The service stopped before it had an answer';
 const EMPTY = new Uint8Array(0);
-
-/** What a handler answers, and the headers where it gave some. */
-function contentOf(value: unknown): { readonly data: unknown; readonly headers: MsgHdrs | undefined } {
-  if (value instanceof JetStreamRecord)
-    return { data: value.data, headers: toHeaders(value.options.headers) };
-  if (value instanceof NatsRecord)
-    return { data: value.data, headers: toHeaders(value.headers as PublishHeaders) };
-  return { data: value, headers: undefined };
-}

@@ -1,0 +1,309 @@
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  UseGuards,
+  type CanActivate,
+  type INestApplication,
+  type PipeTransform,
+  type Type,
+} from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import { JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { JETSTREAM_TRANSPORT, JetStreamServer, type EventExtras } from 'nestjs-nats-jetstream/microservice';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { LogRecorder } from '../support/log-recorder.js';
+import { ask, connectClient, emit, failure, startMicroservice } from './microservice.js';
+
+let seen: string[] = [];
+
+class Trim implements PipeTransform {
+  transform(value: unknown): unknown {
+    return typeof value === 'string' ? value.trim() : value;
+  }
+}
+
+@Injectable()
+class OnlyKnown implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+@Controller('orders')
+@UseGuards(OnlyKnown)
+class Orders {
+  @Get()
+  list(): string[] {
+    return ['tea'];
+  }
+
+  @MessagePattern('orders.echo')
+  echo(@Payload() text: string): string {
+    return `[${text}]`;
+  }
+
+  @EventPattern('orders.created')
+  created(@Payload() text: string): void {
+    seen.push(`event [${text}]`);
+  }
+}
+
+@Injectable()
+class Audit {
+  @JsConsumer({ stream: 'ORDERS', durable: 'audit' })
+  audit(@Payload() text: string): void {
+    seen.push(`audit [${text}]`);
+  }
+}
+
+describe('hybrid applications', () => {
+  let nats: NatsTestServer;
+  let client: Awaited<ReturnType<typeof connectClient>>;
+
+  beforeAll(async () => {
+    nats = await NatsTestServer.start();
+    client = await connectClient(nats.url);
+  });
+  afterAll(async () => {
+    await client.close();
+    await nats.stop();
+  });
+  beforeEach(() => {
+    seen = [];
+  });
+
+  const sawThat = (count: number) =>
+    eventually(
+      () => seen,
+      (all) => all.length >= count,
+    );
+
+  /** An HTTP application; `connect` adds its microservices. */
+  async function startHybrid(
+    metadata: { controllers?: Type[]; providers?: Type[] },
+    connect: (app: INestApplication) => void,
+  ): Promise<{ app: INestApplication; url: string } & AsyncDisposable> {
+    @Module({
+      ...metadata,
+      imports: [
+        JetStreamModule.forRoot({ connection: { servers: nats.url } }),
+        JetStreamModule.forFeature({
+          streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' }],
+        }),
+      ],
+    })
+    class AppModule {}
+    const module = await Test.createTestingModule({ imports: [AppModule] })
+      .setLogger(new LogRecorder())
+      .compile();
+    const app = module.createNestApplication();
+    connect(app);
+    await app.startAllMicroservices();
+    await app.listen(0, '127.0.0.1');
+    return { app, url: await app.getUrl(), [Symbol.asyncDispose]: () => app.close() };
+  }
+
+  it('serve HTTP, requests, events and decorated handlers over one connection, and close all of it', async () => {
+    const hybrid = await startHybrid({ controllers: [Orders], providers: [Audit, OnlyKnown] }, (app) => {
+      app.connectMicroservice({
+        strategy: new JetStreamServer({ name: 'hybrid', connection: app.get(JetStreamService) }),
+      });
+    });
+    expect(await (await fetch(`${hybrid.url}/orders`)).json()).toEqual(['tea']);
+    expect(await ask(client, 'orders.echo', 'tea')).toBe('[tea]');
+    await emit(client, 'orders.created', 'tea');
+    // The stream keeps the request too, for the pattern is one of its subjects.
+    await sawThat(3);
+    expect(seen).toContain('event [tea]');
+    expect(seen).toContain('audit [tea]');
+    const { nc } = hybrid.app.get(JetStreamService).connection;
+    await hybrid.app.close();
+    expect(nc.isClosed()).toBe(true);
+  });
+
+  it('have their own enhancers in the microservice, or those of the application with inheritAppConfig', async () => {
+    for (const inheritAppConfig of [true, false]) {
+      await using hybrid = await startHybrid({ controllers: [Orders], providers: [OnlyKnown] }, (app) => {
+        app.useGlobalPipes(new Trim());
+        const strategy = new JetStreamServer({ name: 'hybrid', connection: { servers: nats.url } });
+        app.connectMicroservice({ strategy }, { inheritAppConfig });
+      });
+      expect(hybrid.url).toContain('http://');
+      expect(await ask(client, 'orders.echo', '  tea ')).toBe(inheritAppConfig ? '[tea]' : '[  tea ]');
+    }
+  });
+
+  it('have several strategies, each with the handlers that name its transport, or none', async () => {
+    const OTHER = Symbol('other');
+    @Controller()
+    class Several {
+      @MessagePattern('several.everywhere')
+      everywhere(): string {
+        return 'everywhere';
+      }
+
+      @MessagePattern('several.jetstream', JETSTREAM_TRANSPORT)
+      jetstream(): string {
+        return 'jetstream';
+      }
+
+      @MessagePattern('several.other', OTHER)
+      other(): string {
+        return 'other';
+      }
+
+      @MessagePattern('several.nats', Transport.NATS)
+      nats(): string {
+        return 'nats';
+      }
+
+      @EventPattern('orders.several', JETSTREAM_TRANSPORT, {
+        durable: 'several',
+      } satisfies EventExtras)
+      on(@Payload() text: string): void {
+        seen.push(text);
+      }
+    }
+    const patterns: Record<string, string[]> = {};
+    await using hybrid = await startHybrid({ controllers: [Several] }, (app) => {
+      const first = new JetStreamServer({ name: 'first', connection: { servers: nats.url } });
+      const second = new JetStreamServer({ name: 'second', connection: { servers: nats.url } });
+      second.setTransportId(OTHER);
+      app.connectMicroservice({ strategy: first });
+      app.connectMicroservice({ strategy: second });
+      app.connectMicroservice({ transport: Transport.NATS, options: { servers: nats.url, queue: 'nest' } });
+      patterns.first = [...first.getHandlers().keys()];
+      patterns.second = [...second.getHandlers().keys()];
+    });
+    expect(hybrid.url).toContain('http://');
+    expect(patterns).toEqual({
+      first: ['several.everywhere', 'several.jetstream', 'orders.several'],
+      second: ['several.everywhere', 'several.other'],
+    });
+    for (const transport of ['jetstream', 'other', 'nats', 'everywhere']) {
+      expect(await ask(client, `several.${transport}`, 1)).toBe(transport);
+    }
+    await emit(client, 'orders.several', 'once');
+    await sawThat(1);
+    expect(seen).toEqual(['once']);
+  });
+
+  it('tell of their status and give their connection', async () => {
+    await using own = await NatsTestServer.start();
+    const server = new JetStreamServer({
+      name: 'status',
+      connection: { servers: own.url, reconnectTimeWait: 20 },
+    });
+    expect(() => server.unwrap()).toThrow('is not connected');
+    const events: string[] = [];
+    const module = await Test.createTestingModule({}).setLogger(new LogRecorder()).compile();
+    const app = module.createNestMicroservice({ strategy: server });
+    app.status.subscribe((status) => events.push(String(status)));
+    app.on('disconnect', () => events.push('disconnect'));
+    app.on('reconnect', () => events.push('reconnect'));
+    await app.listen();
+    expect(app.unwrap()).toBe(server.unwrap());
+    await own.restart();
+    await eventually(
+      () => events,
+      (all) => all.includes('reconnect'),
+    );
+    expect(events).toEqual(['connected', 'disconnected', 'disconnect', 'connected', 'reconnect']);
+    const nc = server.unwrap();
+    await app.close();
+    expect(nc.isClosed()).toBe(true);
+    await server.close();
+  });
+
+  it('close at once though the NATS server is gone', async () => {
+    const own = await NatsTestServer.start();
+    const connection = { servers: own.url, reconnectTimeWait: 20 };
+    const service = await startMicroservice(own.url, {
+      controllers: [Orders],
+      providers: [OnlyKnown],
+      server: { connection, streams: [{ name: 'ORDERS', subjects: ['orders.>'] }] },
+    });
+    const other = await connectClient(own.url, { connection });
+    await own.kill();
+    await eventually(
+      () => service.logs.of('warn', 'NatsConnection'),
+      ({ length }) => length > 0,
+    );
+    const closing = performance.now();
+    await Promise.all([service.app.close(), other.close()]);
+    expect(performance.now() - closing).toBeLessThan(2_000);
+    await own.stop();
+  });
+
+  it('do not start where their server does not answer, with the reason', async () => {
+    const gone = await NatsTestServer.start();
+    await gone.kill();
+    const module = await Test.createTestingModule({}).setLogger(new LogRecorder()).compile();
+    const app = module.createNestMicroservice({
+      strategy: new JetStreamServer({
+        name: 'nowhere',
+        connection: { servers: gone.url, waitOnFirstConnect: false },
+      }),
+    });
+    expect((await failure(app.listen())).name).toBe('ConnectionFailedError');
+    await app.close();
+    await gone.stop();
+  });
+
+  it('do not go on listening where they were closed while they waited for their server', async () => {
+    const late = await NatsTestServer.start();
+    await late.kill();
+    const server = new JetStreamServer({
+      name: 'late',
+      connection: { servers: late.url, reconnectTimeWait: 20 },
+    });
+    const listening = new Promise<unknown>((resolve) => void server.listen(resolve));
+    await server.close();
+    await late.restart();
+    expect(String(await listening)).toContain('it was closed meanwhile');
+    expect(() => server.unwrap()).toThrow('is not connected');
+    await late.stop();
+  });
+
+  it('serve events and durable requests on nats-server 2.9', async () => {
+    await using old = await NatsTestServer.start({ version: '2.9' });
+    @Controller()
+    class Old {
+      @EventPattern('old.event')
+      on(@Payload() text: string): void {
+        seen.push(text);
+      }
+
+      @MessagePattern('old.request', { mode: 'jetstream' })
+      request(@Payload() text: string): string {
+        return text.toUpperCase();
+      }
+    }
+    const server = { streams: [{ name: 'OLD', subjects: ['old.>'] }] };
+    await using service = await startMicroservice(old.url, { controllers: [Old], server });
+    expect(service.app).toBeDefined();
+    await using caller = await connectClient(old.url, { mode: 'jetstream' });
+    expect(await ask(caller, 'old.request', 'tea')).toBe('TEA');
+    await emit(caller, 'old.event', 'tea');
+    await sawThat(1);
+    const shared = { ...server, events: { consumer: 'service' as const } };
+    @Controller()
+    class Two {
+      @EventPattern(['old.a', 'old.b'])
+      on(@Payload() text: string): void {
+        seen.push(text);
+      }
+    }
+    const error = await failure(startMicroservice(old.url, { controllers: [Two], server: shared }));
+    expect(error.message).toContain('several patterns on one consumer need nats-server 2.10');
+  });
+
+  it.each([undefined, '', 'a b', 'a.b', 'a>', 5])('refuse the service name %j', (name) => {
+    expect(() => new JetStreamServer({ name: name as string })).toThrow('the name of the service');
+  });
+});
