@@ -112,7 +112,8 @@ it('an upload to a server that refuses what it cannot queue stores each chunk on
     },
   });
   const data = randomBytes(32 * 1_048_576);
-  await store.putBytes('a', data);
+  // Whether the server falls behind is a race: each upload replaces the one before, until one met a refusal.
+  for (let attempt = 0; attempt < 20 && refusals === 0; attempt++) await store.putBytes('a', data);
   expect(refusals).toBeGreaterThan(0);
   expect(await stores.messages('B', 'C')).toBe(256);
   expect((await store.getBytes('a')).equals(data)).toBe(true);
