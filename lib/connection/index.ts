@@ -1,5 +1,5 @@
 export * from './connection-events.js';
 export * from './jetstream-connection.js';
 export * from './open-connection.js';
-export * from './outbox.js';
 export * from './server-version.js';
+export * from './wire/index.js';

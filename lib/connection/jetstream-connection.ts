@@ -1,8 +1,8 @@
 import type { NatsConnection, ServerInfo } from '@nats-io/transport-node';
 import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
-import { Outbox } from './outbox.js';
 import { compareVersions } from './server-version.js';
+import { wireOf, type Wire } from './wire/index.js';
 
 /** How JetStream is reached over a connection. */
 export interface JetStreamOptions {
@@ -24,8 +24,8 @@ export class JetStreamConnection {
   readonly apiPrefix: string;
   /** The default deadline of JetStream API requests, in milliseconds. */
   readonly timeout: number;
-  /** @internal What answers to messages go through. */
-  readonly outbox = new Outbox();
+  /** @internal What messages come and go through. */
+  readonly wire: Wire;
   private readonly events: ConnectionEvents;
   private lastInfo: ServerInfo | undefined;
 
@@ -40,6 +40,9 @@ export class JetStreamConnection {
   ) {
     this.apiPrefix = apiPrefix(options);
     this.events = new ConnectionEvents(nc);
+    this.wire = wireOf(nc);
+    // The first to hear of it: what others send then is written to the new link.
+    this.events.listen({ onReconnect: () => this.wire.reconnected() });
     this.lastInfo = nc.info;
     this.timeout = options.timeout ?? 5_000;
     if (!Number.isFinite(this.timeout) || this.timeout <= 0) {
@@ -57,13 +60,19 @@ export class JetStreamConnection {
     return this.serverInfo?.max_payload ?? 1_048_576;
   }
 
+  /** Sends what waits to be sent, and resolves when the server has taken it. */
+  flush(): Promise<void> {
+    this.wire.flush();
+    return this.nc.flush();
+  }
+
   /** Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. */
   async drain(): Promise<void> {
     if (this.nc.isClosed()) return;
-    this.outbox.flush();
+    this.wire.flush();
     try {
       if (this.owned) await this.nc.drain();
-      else await this.nc.flush();
+      else await this.flush();
     } catch {
       // The link is down: nothing can be sent any more.
       if (this.owned) await this.nc.close();

@@ -54,7 +54,6 @@ export class Requests {
   private readonly inbox: string;
   private readonly pending = new PendingRequests();
   private readonly aborts = new AbortGroups();
-  private readonly publishOptions: { reply: string; headers?: MsgHdrs } = { reply: '' };
   private readonly stopListening: () => void;
   private subscription: Subscription | undefined;
   private connected = true;
@@ -204,10 +203,8 @@ export class Requests {
     request.sent = true;
     try {
       this.subscribe();
-      // One object for all requests: the client has read it when `publish` returns.
-      this.publishOptions.reply = this.inbox + request.serial;
-      this.publishOptions.headers = request.headers;
-      this.connection.nc.publish(request.subject, request.data, this.publishOptions);
+      const reply = this.inbox + request.serial;
+      this.connection.wire.publish(request.subject, request.data, reply, request.headers);
     } catch (cause) {
       this.failToSend(request, cause);
     }
@@ -220,7 +217,7 @@ export class Requests {
   }
 
   private subscribe(): void {
-    this.subscription ??= this.connection.nc.subscribe(`${this.inbox}*`, {
+    this.subscription ??= this.connection.wire.subscribe(`${this.inbox}*`, {
       callback: (error, msg) => (error ? this.forbid(error) : this.receive(msg)),
     });
   }

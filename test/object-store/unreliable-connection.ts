@@ -1,4 +1,4 @@
-import type { NatsConnection, PublishOptions } from '@nats-io/transport-node';
+import type { JetStreamConnection } from '../../lib/connection/index.js';
 
 /** What becomes of one publish. */
 export type Fate =
@@ -16,24 +16,23 @@ export type Fate =
  * traffic, and what the server does with it, is real.
  */
 export function interfere(
-  nc: NatsConnection,
+  { nc, wire }: JetStreamConnection,
   fate: (publish: number) => Fate | undefined,
   kind: 'C' | 'M' = 'C',
 ): void {
-  const publish = nc.publish.bind(nc);
+  const publish = wire.publish.bind(wire);
   let published = 0;
   const refusal = JSON.stringify({
     error: { code: 429, err_code: 10167, description: 'too many requests' },
     stream: 'OBJ_B',
     seq: 0,
   });
-  nc.publish = (subject: string, payload?: Uint8Array | string, options?: PublishOptions) => {
+  wire.publish = (subject, payload, reply = '', headers) => {
     const what = subject.startsWith(`$O.B.${kind}.`) ? fate(published++) : undefined;
-    if (what === undefined) return publish(subject, payload, options);
+    if (what === undefined) return publish(subject, payload, reply, headers);
     if (what === 'lost') return;
-    if (what === 'ack lost') return publish(subject, payload, { ...options, reply: undefined });
-    if (what === 'refused') return publish(options?.reply ?? '', refusal);
-    const kept = { ...options };
-    setTimeout(() => nc.isClosed() || publish(subject, payload, kept), what.delayed);
+    if (what === 'ack lost') return publish(subject, payload, '', headers);
+    if (what === 'refused') return publish(reply, refusal);
+    setTimeout(() => nc.isClosed() || publish(subject, payload, reply, headers), what.delayed);
   };
 }

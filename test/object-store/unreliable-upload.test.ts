@@ -60,7 +60,7 @@ describe.each(['2.15', '2.10', '2.9'])(
     it.each(version === '2.15' ? FAULTS : FAULTS.slice(-4))(
       'stores each chunk once and in order when %s',
       async (_, fate) => {
-        interfere(stores.nc, fate);
+        interfere(stores.jetstream.connection, fate);
         await put();
         expect(await stores.messages('B', 'C')).toBe(CHUNKS);
         expect((await store.getBytes('a')).equals(DATA)).toBe(true);
@@ -75,7 +75,7 @@ describe.each(['2.15', '2.10', '2.9'])(
       ['acknowledged in vain', 'ack lost'],
       ['late', { delayed: 120 }],
     ])('describes the object once when the description is %s', async (_, fate) => {
-      interfere(stores.nc, (n) => (n < 2 ? fate : undefined), 'M');
+      interfere(stores.jetstream.connection, (n) => (n < 2 ? fate : undefined), 'M');
       const { revision } = await store.putString('a', 'content');
       expect((await store.info('a')).revision).toBe(revision);
       await sleep(LATEST);
@@ -84,13 +84,13 @@ describe.each(['2.15', '2.10', '2.9'])(
     });
 
     it('keeps the chunks when it is unknown whether the description is stored', async () => {
-      interfere(stores.nc, () => 'lost', 'M');
+      interfere(stores.jetstream.connection, () => 'lost', 'M');
       await expect(store.putString('a', 'content')).rejects.toThrow(PublishTimeoutError);
       expect(await stores.messages('B', 'C')).toBe(1);
     });
 
     it('fails when no chunk gets through, and leaves none behind', async () => {
-      interfere(stores.nc, (n) => (n >= 10 ? 'refused' : undefined));
+      interfere(stores.jetstream.connection, (n) => (n >= 10 ? 'refused' : undefined));
       const failure = put({ stallTimeout: 500 });
       await expect(failure).rejects.toThrow(ObjectTransferStalledError);
       await expect(failure).rejects.toMatchObject({ bucket: 'B', object: 'a', stallTimeout: 500 });

@@ -46,12 +46,12 @@ async function* slowly(messages: Iterable<IngestMessage>): AsyncGenerator<Ingest
 
 /** Keeps messages of an ingest from leaving, as if they were lost with a connection. */
 function losing(lost: (data: string) => boolean): Disposable {
-  const { nc } = client;
-  const publish = nc.publish.bind(nc);
-  nc.publish = (to, data, options) => {
-    if (to !== subject || !lost(new TextDecoder().decode(data as Uint8Array))) publish(to, data, options);
+  const { wire } = client.connection;
+  const publish = wire.publish.bind(wire);
+  wire.publish = (to, data, ...rest) => {
+    if (to !== subject || !lost(new TextDecoder().decode(data as Uint8Array))) publish(to, data, ...rest);
   };
-  return { [Symbol.dispose]: () => (nc.publish = publish) };
+  return { [Symbol.dispose]: () => (wire.publish = publish) };
 }
 
 describe('ingest', () => {

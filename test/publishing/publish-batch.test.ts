@@ -99,10 +99,10 @@ describe('publishBatch', () => {
 
   it('stores nothing where a message is lost on the way', async () => {
     await newStream();
-    const { nc } = client;
+    const { wire } = client.connection;
     // What the client loses with a connection: the second of three messages never leaves.
-    const publish = nc.publish.bind(nc);
-    nc.publish = (subject, ...rest) => {
+    const publish = wire.publish.bind(wire);
+    wire.publish = (subject, ...rest) => {
       if (subject !== `${prefix}.lost`) publish(subject, ...rest);
     };
     try {
@@ -111,7 +111,7 @@ describe('publishBatch', () => {
       );
       expect(error).toMatchObject({ constructor: AtomicBatchRefusedError, code: 10176 });
     } finally {
-      nc.publish = publish;
+      wire.publish = publish;
     }
     expect(await stored()).toBe(0);
   });

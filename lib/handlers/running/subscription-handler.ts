@@ -88,8 +88,8 @@ export class SubscriptionHandler implements HandlerRunner {
 
   private async subscribe(): Promise<void> {
     const { subject, options } = this.plan.definition.metadata;
-    const { nc } = this.plan.connection.jetstream.connection;
-    this.subscription = nc.subscribe(subject, {
+    const { connection } = this.plan.connection.jetstream;
+    this.subscription = connection.wire.subscribe(subject, {
       queue: options.queue,
       callback: (error, message) => {
         if (error)
@@ -98,7 +98,7 @@ export class SubscriptionHandler implements HandlerRunner {
       },
     });
     this.status = 'running';
-    await nc.flush();
+    await connection.flush();
   }
 
   private async unsubscribe(): Promise<void> {

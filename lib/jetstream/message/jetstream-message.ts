@@ -1,5 +1,4 @@
 import { utf8 } from '../../codecs/index.js';
-import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import {
   InvalidArgumentError,
@@ -9,10 +8,10 @@ import {
 import type { Requests } from '../../requests/index.js';
 import { parseMetadata, type MessageMetadata } from './message-metadata.js';
 
-const ACK = Buffer.from('+ACK');
-const NAK = Buffer.from('-NAK');
-const IN_PROGRESS = Buffer.from('+WPI');
-const TERM = Buffer.from('+TERM');
+const ACK = '+ACK';
+const NAK = '-NAK';
+const IN_PROGRESS = '+WPI';
+const TERM = '+TERM';
 
 /**
  * A message delivered by a consumer. Everything but its payload's bytes is read when asked for, and only then.
@@ -127,8 +126,8 @@ export class JetStreamMessage {
     this.respond(told ? `+TERM ${reason.replace(/[\r\n]+/g, ' ')}` : TERM);
   }
 
-  private respond(answer: Uint8Array | string): void {
-    this.requests.connection.outbox.respond(this.msg, answer);
+  private respond(answer: string): void {
+    this.requests.connection.wire.publish(this.reply, answer);
   }
 
   private settle(): void {

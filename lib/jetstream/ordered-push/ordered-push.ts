@@ -136,7 +136,7 @@ export class OrderedPush {
     this.consumerSequence = 0;
     this.withheld = '';
     this.early = [];
-    this.subscription = api.connection.nc.subscribe(inbox, {
+    this.subscription = api.connection.wire.subscribe(inbox, {
       callback: (error, msg) => this.receive(error, msg, consumer),
     });
     const filter = config.filterSubjects?.length === 1 ? `.${config.filterSubjects[0]}` : '';
@@ -198,7 +198,7 @@ export class OrderedPush {
 
   private answerFlowControl(subject: string): void {
     this.withheld = '';
-    this.api.connection.nc.publish(subject);
+    this.api.connection.wire.publish(subject, '');
   }
 
   private checkSilence(): void {

@@ -71,7 +71,7 @@ export class IngestChannel {
     this.flow = Math.min(options.ackInterval ?? 500, 65_535);
     this.outstanding = Math.min(options.maxOutstandingAcks ?? 2, 3);
     this.inbox = createInboxOf(connection.nc);
-    this.subscription = connection.nc.subscribe(`${this.inbox}.>`, {
+    this.subscription = connection.wire.subscribe(`${this.inbox}.>`, {
       callback: (cause, msg) => (cause ? this.forbid(cause) : this.receive(msg)),
     });
     this.stopListening = connection.listen({
@@ -146,7 +146,7 @@ export class IngestChannel {
   }
 
   private publish({ subject, data, headers }: EncodedMessage, reply: string): void {
-    this.connection.nc.publish(subject, data, { reply, headers });
+    this.connection.wire.publish(subject, data, reply, headers);
     this.spoke = performance.now();
   }
 

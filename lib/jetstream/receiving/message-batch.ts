@@ -119,10 +119,10 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private start(from: ReceivingFrom): void {
     if (this.ended) return;
     const { api, request } = this;
-    const { nc, apiPrefix, name } = api.connection;
+    const { nc, wire, apiPrefix, name } = api.connection;
     if (nc.isClosed()) return this.end(new ConnectionClosedError(name));
     this.inbox = createInboxOf(nc);
-    this.subscription = nc.subscribe(this.inbox, {
+    this.subscription = wire.subscribe(this.inbox, {
       callback: (error, msg) => this.receive(error, msg, from),
     });
     this.forget = api.connection.listen({
@@ -132,10 +132,10 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.timer = setTimeout(() => this.end(undefined), lifetime);
     if (request.heartbeat > 0)
       this.monitor = setInterval(() => this.checkSilence(from), 2 * request.heartbeat);
-    nc.publish(
+    wire.publish(
       `${apiPrefix}.CONSUMER.MSG.NEXT.${from.stream}.${from.consumer}`,
       JSON.stringify({ ...request.wire, id: this.pin.value || undefined }),
-      { reply: this.inbox },
+      this.inbox,
     );
   }
 

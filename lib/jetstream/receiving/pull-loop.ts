@@ -87,12 +87,12 @@ export class PullLoop {
     private readonly options: PullLoopOptions,
     private readonly owner: PullLoopOwner,
   ) {
-    const { nc } = connection;
+    const { nc, wire } = connection;
     this.window = options.maxMessages;
     this.threshold = options.thresholdMessages;
     this.inbox = `${createInboxOf(nc)}.`;
     this.nextSubject = `${connection.apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
-    this.subscription = nc.subscribe(`${this.inbox}*`, {
+    this.subscription = wire.subscribe(`${this.inbox}*`, {
       callback: (error, msg) => this.receive(error, msg),
     });
     this.forget = connection.listen({
@@ -237,9 +237,8 @@ export class PullLoop {
       priority,
       id: this.pinId || undefined,
     };
-    this.connection.nc.publish(this.nextSubject, JSON.stringify(request), {
-      reply: this.inbox + this.generation,
-    });
+    const reply = this.inbox + this.generation;
+    this.connection.wire.publish(this.nextSubject, JSON.stringify(request), reply);
   }
 
   private checkSilence(): void {

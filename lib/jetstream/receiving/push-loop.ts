@@ -50,7 +50,7 @@ export class PushLoop implements ReceiveLoop {
     private readonly find: () => Promise<unknown>,
   ) {
     const { connection } = api;
-    this.subscription = connection.nc.subscribe(delivery.subject, {
+    this.subscription = connection.wire.subscribe(delivery.subject, {
       queue: delivery.group,
       callback: (error, msg) => (error ? this.end(error) : this.receive(msg)),
     });
@@ -105,7 +105,7 @@ export class PushLoop implements ReceiveLoop {
   }
 
   private answer(subject: string): void {
-    if (!this.ended) this.api.connection.nc.publish(subject);
+    if (!this.ended) this.api.connection.wire.publish(subject, '');
   }
 
   private checkSilence(): void {

@@ -108,7 +108,7 @@ interface Page {
 
 /** One request with many replies: messages, and a status that ends them. */
 function requestPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
-  const { nc, apiPrefix, timeout } = api.connection;
+  const { nc, wire, apiPrefix, timeout } = api.connection;
   const subject = `${apiPrefix}.DIRECT.GET.${stream}`;
   const messages: StoredMessage[] = [];
   return new Promise<Page>((resolve, reject) => {
@@ -120,7 +120,7 @@ function requestPage(api: JetStreamApi, stream: string, body: object): Promise<P
     };
     const expire = () => end(() => reject(new RequestTimeoutError(subject, timeout)));
     const timer = setTimeout(expire, timeout);
-    const subscription = nc.subscribe(inbox, {
+    const subscription = wire.subscribe(inbox, {
       callback: (error, msg) => {
         if (error) return end(() => reject(error));
         const message = fromDirectGet(msg);
@@ -142,7 +142,7 @@ function requestPage(api: JetStreamApi, stream: string, body: object): Promise<P
       }
       reject(statusError(msg, stream, 'several messages'));
     };
-    nc.publish(subject, JSON.stringify(body), { reply: inbox });
+    wire.publish(subject, JSON.stringify(body), inbox);
   });
 }
 

@@ -56,7 +56,7 @@ export class CallsInProgress {
   /** A number by which the caller can call a call off. */
   control(call: CallInProgress): number {
     // What comes here is a caller's word, or the server's that nobody takes the answers any more.
-    this.subscription ??= this.connection.nc.subscribe(`${this.inbox}*`, {
+    this.subscription ??= this.connection.wire.subscribe(`${this.inbox}*`, {
       callback: (error, msg) => {
         if (!error) this.bySerial.get(serialOf(msg.subject, this.inbox.length))?.cancel();
       },

@@ -29,7 +29,7 @@ export class Listener {
 
   start(): void {
     const { pattern, queue } = this.plan;
-    this.subscription = this.serving.connection.nc.subscribe(pattern, {
+    this.subscription = this.serving.connection.wire.subscribe(pattern, {
       queue,
       callback: (error, message) => {
         if (error) this.serving.onError(`Cannot listen on "${pattern}": ${error.message}`);
@@ -77,6 +77,6 @@ export class Listener {
     this.serving.onError(`A message on "${message.subject}" is not handled. ${problem}`);
     if (!message.reply) return;
     const packet = { err: { status: 'error', message: problem }, isDisposed: true };
-    this.serving.connection.outbox.respond(message, this.serving.codec.encode(packet));
+    this.serving.connection.wire.publish(message.reply, this.serving.codec.encode(packet));
   }
 }

@@ -75,7 +75,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
     this.held = { value };
     if (++this.answers % FLUSH_AFTER !== 0) return undefined;
     // While the link is down there is nothing to wait for.
-    return this.serving.connection.nc.flush().catch(() => undefined);
+    return this.serving.connection.flush().catch(() => undefined);
   }
 
   complete(): void {
@@ -142,12 +142,12 @@ export class ServedCall implements AnswerSink, CallInProgress {
   private send(packet: ReplyPacket, options?: PublishOptions): void {
     if (this.id === undefined || !this.message.reply) return;
     const payload = this.encode(packet);
-    if (payload) this.serving.connection.outbox.respond(this.message, payload, options);
+    if (payload) this.answer(payload, options);
   }
 
   private sendBare(data: unknown, headers: MsgHdrs | undefined): void {
     const payload = data instanceof Uint8Array ? data : this.encode(data);
-    if (payload) this.serving.connection.outbox.respond(this.message, payload, { headers });
+    if (payload) this.answer(payload, { headers });
   }
 
   private sendError(err: unknown): void {
@@ -155,7 +155,11 @@ export class ServedCall implements AnswerSink, CallInProgress {
     // As services of every other NATS client do (ADR-32).
     const text = errorText(err).replace(/[\r\n]+/g, ' ');
     const headers = toHeaders({ 'Nats-Service-Error-Code': '500', 'Nats-Service-Error': text });
-    this.serving.connection.outbox.respond(this.message, EMPTY, { headers });
+    this.answer(EMPTY, { headers });
+  }
+
+  private answer(payload: Uint8Array, { reply, headers }: PublishOptions = {}): void {
+    if (this.message.reply) this.serving.connection.wire.publish(this.message.reply, payload, reply, headers);
   }
 
   /** What a handler answers, and the headers where it gave some. */

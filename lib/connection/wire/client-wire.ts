@@ -1,0 +1,23 @@
+import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Wire, WireSubscriptionOptions } from './wire.js';
+
+/** The wire through the client's public methods, for clients that {@link DirectWire} does not know. */
+export class ClientWire implements Wire {
+  constructor(private readonly nc: NatsConnection) {}
+
+  publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void {
+    this.nc.publish(subject, data, { reply, headers });
+  }
+
+  subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
+    return this.nc.subscribe(subject, options);
+  }
+
+  flush(): void {
+    // The client writes by itself, a microtask after something is published.
+  }
+
+  reconnected(): void {
+    // Nothing is kept for a link.
+  }
+}

@@ -1,0 +1,110 @@
+import { Buffer } from 'node:buffer';
+import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { ChunkParser, ClientParser, ClientProtocol, ClientSubscription } from './client-protocol.js';
+import { MessageParser } from './message-parser.js';
+import { LARGE, OutgoingBytes } from './outgoing-bytes.js';
+import { Receivers } from './receivers.js';
+import type { Wire, WireSubscriptionOptions } from './wire.js';
+
+/** What a subject may consist of to be written as it is: printable ASCII. */
+const PLAIN = /^[!-~]+$/;
+
+/**
+ * The wire on the client's own link. The client connects, authenticates, reconnects and keeps the subscriptions; what
+ * comes and goes in numbers (messages) takes a shorter way between the socket and this library, since the client's
+ * costs several times what a handler does: it looks at every byte with a state machine, and makes several arrays for each
+ * message that it sends.
+ *
+ * Messages for subscriptions of others on the same connection are handed to the client, and what others publish is
+ * written in its order before what is published here afterwards.
+ */
+export class DirectWire implements Wire {
+  private readonly outgoing: OutgoingBytes;
+  private receivers: Receivers;
+
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly protocol: ClientProtocol,
+  ) {
+    this.outgoing = new OutgoingBytes(protocol);
+    this.receivers = new Receivers(protocol, this);
+    this.attach();
+  }
+
+  publish(subject: string, data: Uint8Array | string, reply = '', headers?: MsgHdrs): void {
+    const { protocol, outgoing } = this;
+    const text = typeof data === 'string';
+    const length = text ? Buffer.byteLength(data) : data.length;
+    const plain = PLAIN.test(subject) && (reply === '' || PLAIN.test(reply));
+    if (headers !== undefined || !plain || !this.writable(length)) {
+      // The client knows what to do where there is no link, and what is wrong with the rest.
+      outgoing.flush();
+      return this.nc.publish(subject, data, { reply, headers });
+    }
+    // What others published, and subscriptions above all, comes first.
+    if (protocol.outbound.length() > 0) protocol.flushPending();
+    protocol.outMsgs++;
+    protocol.outBytes += length;
+    const head = reply === '' ? `PUB ${subject} ${length}\r\n` : `PUB ${subject} ${reply} ${length}\r\n`;
+    if (!text) outgoing.add(head, data);
+    else if (length === data.length && length < LARGE) outgoing.addAscii(`${head}${data}\r\n`);
+    else outgoing.add(head, Buffer.from(data));
+  }
+
+  subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
+    const subscription = this.nc.subscribe(subject, options);
+    const sid = subscription.getID();
+    this.receivers.add(sid, subscription as unknown as ClientSubscription);
+    void subscription.closed.then(() => this.receivers.remove(sid));
+    return subscription;
+  }
+
+  flush(): void {
+    this.outgoing.flush();
+  }
+
+  reconnected(): void {
+    this.attach();
+  }
+
+  private writable(length: number): boolean {
+    const { protocol } = this;
+    if (!protocol.connected || protocol.noMorePublishing || protocol.isClosed()) return false;
+    return protocol.info !== undefined && length <= protocol.info.max_payload;
+  }
+
+  /** The client makes a new parser for each link. */
+  private attach(): void {
+    const { parser } = this.protocol;
+    if (isClientParser(parser)) {
+      this.protocol.parser = new MessageParser(parser, this.receivers);
+      // By then the client has parsed what it had read.
+      setImmediate(() => this.readDirectly(this.protocol.parser));
+    } else if (parser instanceof MessageParser && parser.sink instanceof Receivers) {
+      // Another wire on the same connection was here first, and hands over what is for this one.
+      this.receivers = parser.sink;
+    }
+  }
+
+  /** Parses chunks where the socket hands them out: the client would wake an iterator with several promises for each. */
+  private readDirectly(parser: ChunkParser): void {
+    const { transport } = this.protocol;
+    const { socket } = transport;
+    if (transport.isClosed || socket === undefined || parser !== this.protocol.parser) return;
+    const [listener, ...others] = socket.listeners('data') as ((chunk: Uint8Array) => void)[];
+    if (listener === undefined || others.length > 0 || transport.yields.length > 0) return;
+    socket.on('data', (chunk: Uint8Array) => {
+      try {
+        parser.parse(chunk);
+      } catch (error) {
+        // Nothing can be read after it: the client connects anew.
+        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    socket.off('data', listener);
+  }
+}
+
+function isClientParser(parser: object): parser is ClientParser {
+  return typeof (parser as Partial<ClientParser>).state === 'number';
+}

@@ -1,0 +1,84 @@
+import { Buffer } from 'node:buffer';
+import type { ClientProtocol } from './client-protocol.js';
+
+const BLOCK = 65_536;
+/** What waits is written when it is as much, for the server to begin while more is made. */
+const FLUSH_AT = 32_768;
+/** Payloads from this size on are written from where they are, not copied. */
+export const LARGE = 16_384;
+
+/**
+ * Collects what is sent in one turn of the event loop, and writes it in one piece.
+ *
+ * The client writes a microtask after something is published. Handlers and callers that are asynchronous go on in a
+ * microtask each, so that every message of theirs would be a system call of its own: several times the cost of all else.
+ * A tick comes when all microtasks are through.
+ */
+export class OutgoingBytes {
+  private block = Buffer.allocUnsafeSlow(BLOCK);
+  private start = 0;
+  private end = 0;
+  private scheduled = false;
+
+  constructor(private readonly protocol: ClientProtocol) {}
+
+  /** Adds text of ASCII characters only, less than {@link LARGE} of them and a head. */
+  addAscii(text: string): void {
+    this.reserve(text.length);
+    this.end += this.block.write(text, this.end, 'latin1');
+    this.added();
+  }
+
+  /** Adds a message with a payload in bytes. */
+  add(head: string, payload: Uint8Array): void {
+    if (payload.length >= LARGE) return this.addLarge(head, payload);
+    this.reserve(head.length + payload.length + 2);
+    this.end += this.block.write(head, this.end, 'latin1');
+    this.block.set(payload, this.end);
+    this.end += payload.length;
+    this.block[this.end++] = 13;
+    this.block[this.end++] = 10;
+    this.added();
+  }
+
+  /** Writes what waits. */
+  readonly flush = (): void => {
+    if (this.end === this.start) return;
+    const { transport } = this.protocol;
+    const bytes = this.block.subarray(this.start, this.end);
+    // A block is never written to twice: the socket may still hold what was before.
+    this.start = this.end;
+    // What the link broke under is lost as if it had been on its way; who waits for an answer notices.
+    if (!transport.isClosed) transport.socket?.write(bytes);
+  };
+
+  private readonly tick = (): void => {
+    this.scheduled = false;
+    this.flush();
+  };
+
+  private added(): void {
+    if (this.end - this.start >= FLUSH_AT) return this.flush();
+    if (this.scheduled) return;
+    this.scheduled = true;
+    process.nextTick(this.tick);
+  }
+
+  private reserve(length: number): void {
+    if (this.end + length <= BLOCK) return;
+    this.flush();
+    this.block = Buffer.allocUnsafeSlow(BLOCK);
+    this.start = this.end = 0;
+  }
+
+  private addLarge(head: string, payload: Uint8Array): void {
+    const socket = this.protocol.transport.socket;
+    socket?.cork();
+    this.addAscii(head);
+    this.flush();
+    if (!this.protocol.transport.isClosed) socket?.write(payload);
+    this.addAscii('\r\n');
+    this.flush();
+    socket?.uncork();
+  }
+}

@@ -1,0 +1,31 @@
+import type { MsgHdrs, NatsConnection, Subscription, SubscriptionOptions } from '@nats-io/transport-node';
+import { protocolOf } from './client-protocol.js';
+import { ClientWire } from './client-wire.js';
+import { DirectWire } from './direct-wire.js';
+
+/** How messages go to the server and come from it. */
+export interface Wire {
+  /**
+   * Sends a message within this turn of the event loop.
+   *
+   * @throws the client's own error where the connection is closed, the subject is none, or the payload is too large
+   */
+  publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void;
+  /** Subscribes; the callback must not throw. */
+  subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
+  /** Hands what waits to the socket, now. */
+  flush(): void;
+  /** After a reconnect. */
+  reconnected(): void;
+}
+
+/** Options of a subscription over a {@link Wire}. */
+export interface WireSubscriptionOptions extends Pick<SubscriptionOptions, 'queue'> {
+  readonly callback: NonNullable<SubscriptionOptions['callback']>;
+}
+
+/** The wire of a connection: direct, where the client is built as it is known here; else through its public methods. */
+export function wireOf(nc: NatsConnection): Wire {
+  const protocol = protocolOf(nc);
+  return protocol ? new DirectWire(nc, protocol) : new ClientWire(nc);
+}

@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+
+/** Stands between a client and a server, and cuts or holds back what the server sends. */
+export class InterferingProxy implements AsyncDisposable {
+  /** Cuts what the server sends into pieces that reach the client one by one. */
+  cut: (bytes: Buffer) => Buffer[] = (bytes) => [bytes];
+  private readonly links = new Set<Link>();
+
+  private constructor(private readonly server: Server) {}
+
+  static async before(target: NatsTestServer): Promise<InterferingProxy> {
+    const server = createServer({ noDelay: true });
+    const proxy = new InterferingProxy(server);
+    const { port } = new URL(target.url);
+    server.on('connection', (client) => proxy.join(client, connect({ port: Number(port), noDelay: true })));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Sends something to the clients that the server did not send. */
+  inject(text: string): void {
+    for (const { client } of this.links) client.write(text);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.close();
+    for (const { client, server } of this.links) {
+      client.destroy();
+      server.destroy();
+    }
+    await once(this.server, 'close');
+  }
+
+  private join(client: Socket, server: Socket): void {
+    const link = { client, server };
+    this.links.add(link);
+    client.pipe(server);
+    let sent = Promise.resolve();
+    server.on('data', (bytes: Buffer) => {
+      for (const piece of this.cut(bytes)) sent = sent.then(() => send(client, piece));
+    });
+    const part = (): void => {
+      this.links.delete(link);
+      client.destroy();
+      server.destroy();
+    };
+    for (const end of [client, server]) end.on('close', part).on('error', part);
+  }
+}
+
+interface Link {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+/** Resolves when the other side has had the time to read it by itself. */
+async function send(client: Socket, piece: Buffer): Promise<void> {
+  if (!client.writable) return;
+  await new Promise<void>((resolve) => client.write(piece, () => resolve()));
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,305 @@
+import { randomBytes } from 'node:crypto';
+import { connect, headers, nuid, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { JetStreamConnection } from '../../lib/connection/index.js';
+import { protocolOf } from '../../lib/connection/wire/client-protocol.js';
+import { ClientWire } from '../../lib/connection/wire/client-wire.js';
+import { DirectWire } from '../../lib/connection/wire/direct-wire.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
+import { InterferingProxy } from './interfering-proxy.js';
+
+let server: NatsTestServer;
+let raw: NatsConnection;
+const opened: NatsConnection[] = [];
+
+beforeAll(async () => {
+  server = await NatsTestServer.start();
+  raw = await connect({ servers: server.url });
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((nc) => nc.close()));
+});
+afterAll(async () => {
+  await raw.close();
+  await server.stop();
+});
+
+const eventually = (assertion: () => void): Promise<void> =>
+  vi.waitFor(assertion, { timeout: 15_000, interval: 10 });
+
+/** A message as both ends see it. */
+interface Seen {
+  readonly subject: string;
+  readonly reply: string;
+  readonly headers: Record<string, string[]>;
+  /** Each character is a byte. */
+  readonly data: string;
+}
+
+async function open(url = server.url): Promise<JetStreamConnection> {
+  const nc = await connect({ servers: url, reconnectTimeWait: 20, maxReconnectAttempts: -1 });
+  opened.push(nc);
+  return new JetStreamConnection('default', nc);
+}
+
+/** A connection whose client the direct wire does not know. */
+async function openUnknown(): Promise<JetStreamConnection> {
+  const nc = await connect({ servers: server.url });
+  opened.push(nc);
+  const unknown = new Proxy(nc, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (name === 'protocol') return undefined;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return new JetStreamConnection('default', unknown);
+}
+
+function seen({ subject, reply = '', headers: block, data }: Msg): Seen {
+  return { subject, reply, headers: block ? Object.fromEntries(block) : {}, data: latin1(data) };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+function headersOf(record: Record<string, string[]>): MsgHdrs | undefined {
+  const entries = Object.entries(record);
+  if (entries.length === 0) return undefined;
+  const block = headers();
+  for (const [name, values] of entries) for (const value of values) block.append(name, value);
+  return block;
+}
+
+/** Messages of all shapes: empty, short and long, with and without reply and headers. */
+function messages(base: string): Seen[] {
+  const sizes = [0, 1, 2, 100, 1_000, 16_383, 16_384, 70_000];
+  return sizes.flatMap((size) => {
+    const message = (kind: string, reply: string, record: Record<string, string[]>): Seen => ({
+      subject: `${base}.${kind}.${size}`,
+      reply,
+      headers: record,
+      data: latin1(randomBytes(size)),
+    });
+    return [
+      message('plain', '', {}),
+      message('reply', `${base}-answers.1`, {}),
+      message('ünicode', '', {}),
+      message('headers', '', { A: ['1', '2'], B: ['\u00fc'] }),
+      message('both', `${base}-answers.ü`, { A: ['x'.repeat(300)] }),
+    ];
+  });
+}
+
+const CUTS: readonly (readonly [string, (bytes: Buffer) => Buffer[]])[] = [
+  ['in one piece', (bytes) => [bytes]],
+  ['in pieces of random sizes', (bytes) => pieces(bytes, () => 1 + Math.floor(Math.random() * 5_000))],
+  ['in small pieces', (bytes) => pieces(bytes, () => 1 + Math.floor(Math.random() * 400))],
+];
+
+function pieces(bytes: Buffer, size: () => number): Buffer[] {
+  const cut: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + size();
+    cut.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return cut;
+}
+
+it('knows the client that is installed', async () => {
+  expect((await open()).wire).toBeInstanceOf(DirectWire);
+});
+
+describe.each(CUTS)('what the server sends %s', (_, cut) => {
+  it('arrives whole and in order, at subscriptions of the wire and of the client', async () => {
+    await using proxy = await InterferingProxy.before(server);
+    const connection = await open(proxy.url);
+    const base = nuid.next();
+    const [direct, client]: [Seen[], Seen[]] = [[], []];
+    connection.wire.subscribe(`${base}.>`, { callback: (__, message) => void direct.push(seen(message)) });
+    connection.nc.subscribe(`${base}.>`, { callback: (__, message) => void client.push(seen(message)) });
+    await connection.flush();
+    proxy.cut = cut;
+    const sent = messages(base);
+    for (const message of sent) {
+      const { reply } = message;
+      raw.publish(message.subject, Buffer.from(message.data, 'latin1'), {
+        reply,
+        headers: headersOf(message.headers),
+      });
+    }
+    await raw.flush();
+    await eventually(() => expect(direct).toHaveLength(sent.length));
+    // The client's own commands come in between.
+    await connection.flush();
+    expect(direct).toEqual(sent);
+    expect(client).toEqual(sent);
+  });
+});
+
+it('takes over in the midst of a message', async () => {
+  await using proxy = await InterferingProxy.before(server);
+  const nc = await connect({ servers: proxy.url });
+  opened.push(nc);
+  const base = nuid.next();
+  const received: string[] = [];
+  nc.subscribe(base, { callback: (_, message) => void received.push(message.string()) });
+  await nc.flush();
+  let release = (_: Buffer): void => undefined;
+  const held = new Promise<Buffer>((resolve) => (release = resolve));
+  proxy.cut = (bytes) => {
+    release(bytes.subarray(bytes.length - 5));
+    return [bytes.subarray(0, bytes.length - 5)];
+  };
+  raw.publish(base, 'a message');
+  const rest = await held;
+  const { parser } = protocolOf(nc) as { parser: { state?: number } };
+  await eventually(() => expect(parser.state).not.toBe(0));
+  const connection = new JetStreamConnection('default', nc);
+  proxy.cut = (bytes) => [bytes];
+  proxy.inject(rest.toString('latin1'));
+  await eventually(() => expect(received).toEqual(['a message']));
+  raw.publish(base, 'another');
+  await eventually(() => expect(received).toEqual(['a message', 'another']));
+  expect(connection.wire).toBeInstanceOf(DirectWire);
+});
+
+describe.each(['direct', 'client'])('what is published over the %s wire', (kind) => {
+  const openWire = () => (kind === 'direct' ? open() : openUnknown());
+
+  it('arrives whole and in order', async () => {
+    const { wire, nc } = await openWire();
+    expect(wire).toBeInstanceOf(kind === 'direct' ? DirectWire : ClientWire);
+    const base = nuid.next();
+    const received: Seen[] = [];
+    raw.subscribe(`${base}.>`, { callback: (_, message) => void received.push(seen(message)) });
+    await raw.flush();
+    const sent = messages(base);
+    for (const { subject, reply, data, headers: record } of sent) {
+      wire.publish(subject, Buffer.from(data, 'latin1'), reply, headersOf(record));
+    }
+    for (const text of ['', 'text', 'ünï', 'x'.repeat(100_000), 'ü'.repeat(40_000), '\ud800']) {
+      wire.publish(`${base}.text`, text);
+      sent.push({ subject: `${base}.text`, reply: '', headers: {}, data: latin1(Buffer.from(text)) });
+    }
+    wire.flush();
+    await nc.flush();
+    await eventually(() => expect(received).toHaveLength(sent.length));
+    expect(received).toEqual(sent);
+  });
+
+  it('follows what the client was told before: subscriptions first', async () => {
+    const { wire, nc } = await openWire();
+    const base = nuid.next();
+    const received: string[] = [];
+    for (let i = 0; i < 100; i++) {
+      nc.subscribe(`${base}.${i}`, { callback: (_, message) => void received.push(message.string()) });
+      wire.publish(`${base}.${i}`, String(i));
+    }
+    await eventually(() => expect(received).toEqual(Array.from({ length: 100 }, (_, i) => String(i))));
+  });
+
+  it('is answered', async () => {
+    const connection = await openWire();
+    const base = nuid.next();
+    raw.subscribe(base, { callback: (_, message) => void message.respond(`${message.string()}!`) });
+    await raw.flush();
+    const answer = new Promise<Msg>((resolve) => {
+      connection.wire.subscribe(`${base}.answer`, { callback: (_, message) => resolve(message) });
+    });
+    connection.wire.publish(base, 'hello', `${base}.answer`);
+    expect((await answer).string()).toBe('hello!');
+    expect((await answer).respond('nobody asked')).toBe(false);
+  });
+
+  it('is refused where it cannot be sent', async () => {
+    const { wire, nc } = await openWire();
+    expect(() => wire.publish('white space', '')).toThrow(/subject/);
+    expect(() => wire.publish('', '')).toThrow(/subject/);
+    expect(() => wire.publish('a\r\nPING', '')).toThrow(/subject/);
+    expect(() => wire.publish('a', '', 'white space')).toThrow(/subject/);
+    expect(() => wire.publish('a', new Uint8Array(1_048_577))).toThrow(/max_payload/);
+    await nc.close();
+    expect(() => wire.publish('a', '')).toThrow(/closed/);
+  });
+
+  it('is counted as the client counts', async () => {
+    const { wire, nc } = await openWire();
+    const base = nuid.next();
+    const subscription = wire.subscribe(base, { callback: () => undefined });
+    const before = nc.stats();
+    for (let i = 0; i < 10; i++) wire.publish(base, '12345');
+    await eventually(() => expect(subscription.getReceived()).toBe(10));
+    const { inMsgs, inBytes, outMsgs, outBytes } = nc.stats();
+    expect(outMsgs - before.outMsgs).toBe(10);
+    expect(outBytes - before.outBytes).toBe(50);
+    expect(inMsgs - before.inMsgs).toBe(10);
+    expect(inBytes - before.inBytes).toBe(50);
+  });
+});
+
+it('delivers nothing to a subscription that has ended', async () => {
+  const connection = await open();
+  const base = nuid.next();
+  const received: string[] = [];
+  const subscription = connection.wire.subscribe(base, {
+    callback: (_, message) => {
+      received.push(message.string());
+      subscription.unsubscribe();
+    },
+  });
+  await connection.flush();
+  for (let i = 0; i < 10; i++) raw.publish(base, String(i));
+  await raw.flush();
+  await connection.flush();
+  expect(received).toEqual(['0']);
+});
+
+it('goes on after a reconnect, for all that share the connection', async () => {
+  await using own = await NatsTestServer.start();
+  const first = await open(own.url);
+  const second = new JetStreamConnection('second', first.nc);
+  const received: string[] = [];
+  for (const { wire, name } of [first, second]) {
+    wire.subscribe('a', { callback: (_, message) => void received.push(`${name} ${message.string()}`) });
+  }
+  for (const round of ['0', '1', '2']) {
+    await first.flush();
+    second.wire.publish('a', round);
+    // The server delivers to several subscriptions in any order.
+    await eventually(() => expect(received.toSorted()).toEqual([`default ${round}`, `second ${round}`]));
+    received.length = 0;
+    const reconnected = new Promise<void>((resolve) => first.listen({ onReconnect: resolve }));
+    await own.restart();
+    await reconnected;
+  }
+});
+
+it('connects anew where the server sends what cannot be read', async () => {
+  await using proxy = await InterferingProxy.before(server);
+  for (const nonsense of [
+    'MSG broken\r\n',
+    'HMSG a b c d\r\n',
+    'MSG a 1 99999999999999\r\n',
+    'nonsense\r\n',
+  ]) {
+    const connection = await open(proxy.url);
+    const base = nuid.next();
+    const received: string[] = [];
+    connection.wire.subscribe(base, { callback: (_, message) => void received.push(message.string()) });
+    await connection.flush();
+    // The second reconnect needs the direct wire to be in place on the new link.
+    for (let round = 0; round < 2; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const reconnected = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
+      proxy.inject(nonsense);
+      await reconnected;
+    }
+    await connection.flush();
+    raw.publish(base, nonsense);
+    await eventually(() => expect(received).toEqual([nonsense]));
+    await connection.nc.close();
+  }
+});
