@@ -10,11 +10,12 @@ import { OrderedPush, type JetStreamApi, type OrderedPushStarted } from '../jets
 import type { ObjectCatalog } from './object-catalog.js';
 import { normalizeDigest, ObjectDigest } from './object-digest.js';
 import type { ObjectInfo } from './object-info.js';
+import { YoungGeneration } from './young-generation.js';
 
 /** What a {@link ChunkDownload} tells its owner. None of these may throw. */
 export interface ChunkDownloadOwner {
-  /** The next chunk, in order. @returns `false` where no more is wanted until {@link ChunkDownload.resume} */
-  onChunk(data: Uint8Array): boolean;
+  /** The next chunk or part of one, in order. @returns `false` where no more is wanted until {@link ChunkDownload.resume} */
+  onData(data: Uint8Array): boolean;
   /** All chunks came and the digest is right. */
   onEnd(): void;
   /** The download ended, and neither by `stop` nor by a failing `start`. */
@@ -31,6 +32,7 @@ export class ChunkDownload {
   private readonly digest = new ObjectDigest();
   private readonly expected: string;
   private readonly push: OrderedPush;
+  private readonly youngGeneration = new YoungGeneration();
   private monitor: NodeJS.Timeout | undefined;
   private received = 0;
   private chunks = 0;
@@ -63,7 +65,7 @@ export class ChunkDownload {
         namePrefix: 'object',
       },
       {
-        onMessage: ({ data }) => this.receive(data),
+        onMessage: (message) => this.receive(message.pieces),
         onStart: (started) => this.compareCount(started),
         onIdle: () => void this.verifyCount(),
         onError: (error) => this.fail(error),
@@ -101,29 +103,39 @@ export class ChunkDownload {
     this.push.stop();
   }
 
-  private receive(data: Uint8Array): void {
+  private receive(pieces: readonly Uint8Array[]): void {
     if (this.state === 'ended' || this.failure) return;
     if (this.repeated > 0) return void this.repeated--;
-    this.received += data.length;
+    for (const piece of pieces) {
+      this.received += piece.length;
+      this.digest.update(piece);
+      this.youngGeneration.passed(piece.length);
+    }
     this.chunks++;
     this.progressAt = performance.now();
     const { size, chunks } = this.info;
-    this.digest.update(data);
-    if (this.received === size) return this.receiveLast(data);
+    if (this.received === size) return this.receiveLast(pieces);
     if (this.received > size || this.chunks === chunks) return this.fail(this.wrongSize());
-    if (this.owner.onChunk(data) || this.paused) return;
+    if (this.deliver(pieces) || this.paused) return;
     this.paused = true;
     this.push.pause();
   }
 
-  private receiveLast(data: Uint8Array): void {
+  /** @returns whether more is wanted */
+  private deliver(pieces: readonly Uint8Array[]): boolean {
+    let wanted = true;
+    for (const piece of pieces) wanted = this.owner.onData(piece);
+    return wanted;
+  }
+
+  private receiveLast(pieces: readonly Uint8Array[]): void {
     const actual = this.digest.value();
     if (actual !== this.expected) {
       const { bucket, name } = this.info;
       return this.fail(new DigestMismatchError(bucket, name, this.expected, actual));
     }
     this.stop();
-    this.owner.onChunk(data);
+    this.deliver(pieces);
     this.owner.onEnd();
   }
 

@@ -16,6 +16,7 @@ import {
 import type { Requests } from '../requests/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { SendWindow } from './send-window.js';
+import { YoungGeneration } from './young-generation.js';
 
 /** What a {@link ChunkUpload} is about and how long it tries. */
 export interface ChunkUploadOptions {
@@ -46,6 +47,7 @@ export interface ChunkUploadOptions {
 export class ChunkUpload {
   private readonly subject: string;
   private readonly window: SendWindow;
+  private readonly youngGeneration = new YoungGeneration();
   /** Chunks that are not known to be stored in their place, in order. */
   private readonly pending: Chunk[] = [];
   private pendingBytes = 0;
@@ -97,6 +99,7 @@ export class ChunkUpload {
     this.pending.push(chunk);
     this.pendingBytes += data.length;
     this.awaitedReplies++;
+    this.youngGeneration.passed(data.length);
     const options = { headers: this.headersOf(chunk), timeout: this.options.timeout, idempotent: true };
     this.requests.send(this.subject, data, options, (error, reply) => this.onReply(chunk, error, reply));
   }

@@ -20,7 +20,7 @@ export async function readBytes(
   try {
     await new Promise<void>((resolve, reject) => {
       const download = new ChunkDownload(api, catalog, info, stallTimeout, {
-        onChunk: (data) => {
+        onData: (data) => {
           content.set(data, filled);
           filled += data.length;
           return true;

@@ -65,7 +65,7 @@ export class ObjectReadable extends Readable {
 
   private async start(api: JetStreamApi, catalog: ObjectCatalog, stallTimeout: number): Promise<void> {
     this.download = new ChunkDownload(api, catalog, this.info, stallTimeout, {
-      onChunk: (data) => {
+      onData: (data) => {
         this.queue.push(data);
         this.queuedBytes += data.length;
         this.serve();

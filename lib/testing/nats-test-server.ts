@@ -11,6 +11,7 @@ import { startCluster, type NatsTestCluster, type NatsTestClusterOptions } from 
 import { findServerBinary } from './server-binary.js';
 import { toConfigText, type NatsServerConfig } from './server-config.js';
 import { ServerProcess } from './server-process.js';
+import { waitUntilStopped } from './stopped-process.js';
 
 /** How long a server may take until it is ready, in milliseconds; a large store takes its time. */
 const START_TIMEOUT = 30_000;
@@ -157,12 +158,14 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * Stops the server in its tracks (SIGSTOP): connections stay open and nothing answers. Not on Windows.
+   * Stops the server in its tracks (SIGSTOP): once this returns, connections stay open and nothing answers. Not on
+   * Windows.
    *
    * @throws Error when the server does not run
    */
   pause(): void {
     this.signal('SIGSTOP');
+    if (this.pid !== undefined) waitUntilStopped(this.pid);
   }
 
   /**

@@ -60,6 +60,11 @@ export interface ClientSubscription {
 /** Reads the block of headers of a message, as the client does. */
 export const decodeHeaders = (headers().constructor as { decode?: (block: Uint8Array) => MsgHdrs }).decode;
 
+/** Writes the block of headers of a message, as the client does. */
+export function encodeHeaders(block: MsgHdrs): Uint8Array {
+  return (block as MsgHdrs & { encode(): Uint8Array }).encode();
+}
+
 /** The protocol handler of a connection; `undefined` where the client is not built as the direct wire knows it. */
 export function protocolOf(nc: NatsConnection): ClientProtocol | undefined {
   const { protocol, options } = nc as { protocol?: Partial<ClientProtocol>; options?: { debug?: boolean } };

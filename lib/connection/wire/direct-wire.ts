@@ -1,6 +1,12 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import type { ChunkParser, ClientParser, ClientProtocol, ClientSubscription } from './client-protocol.js';
+import {
+  encodeHeaders,
+  type ChunkParser,
+  type ClientParser,
+  type ClientProtocol,
+  type ClientSubscription,
+} from './client-protocol.js';
 import { MessageParser } from './message-parser.js';
 import { LARGE, OutgoingBytes } from './outgoing-bytes.js';
 import { Receivers } from './receivers.js';
@@ -27,16 +33,16 @@ export class DirectWire implements Wire {
     private readonly protocol: ClientProtocol,
   ) {
     this.outgoing = new OutgoingBytes(protocol);
-    this.receivers = new Receivers(protocol, this);
+    this.receivers = new Receivers(protocol);
     this.attach();
   }
 
   publish(subject: string, data: Uint8Array | string, reply = '', headers?: MsgHdrs): void {
     const { protocol, outgoing } = this;
-    const text = typeof data === 'string';
-    const length = text ? Buffer.byteLength(data) : data.length;
+    const block = headers && encodeHeaders(headers);
+    const length = (typeof data === 'string' ? Buffer.byteLength(data) : data.length) + (block?.length ?? 0);
     const plain = PLAIN.test(subject) && (reply === '' || PLAIN.test(reply));
-    if (headers !== undefined || !plain || !this.writable(length)) {
+    if (!plain || !this.writable(length)) {
       // The client knows what to do where there is no link, and what is wrong with the rest.
       outgoing.flush();
       return this.nc.publish(subject, data, { reply, headers });
@@ -45,10 +51,14 @@ export class DirectWire implements Wire {
     if (protocol.outbound.length() > 0) protocol.flushPending();
     protocol.outMsgs++;
     protocol.outBytes += length;
-    const head = reply === '' ? `PUB ${subject} ${length}\r\n` : `PUB ${subject} ${reply} ${length}\r\n`;
-    if (!text) outgoing.add(head, data);
-    else if (length === data.length && length < LARGE) outgoing.addAscii(`${head}${data}\r\n`);
-    else outgoing.add(head, Buffer.from(data));
+    const to = reply === '' ? subject : `${subject} ${reply}`;
+    if (block) {
+      outgoing.add(`HPUB ${to} ${block.length} ${length}\r\n`, block, bytesOf(data));
+    } else if (typeof data === 'string' && data.length === length && length < LARGE) {
+      outgoing.addAscii(`PUB ${to} ${length}\r\n${data}\r\n`);
+    } else {
+      outgoing.add(`PUB ${to} ${length}\r\n`, undefined, bytesOf(data));
+    }
   }
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
@@ -77,7 +87,7 @@ export class DirectWire implements Wire {
   private attach(): void {
     const { parser } = this.protocol;
     if (isClientParser(parser)) {
-      this.protocol.parser = new MessageParser(parser, this.receivers);
+      this.protocol.parser = new MessageParser(parser, this, this.receivers);
       // By then the client has parsed what it had read.
       setImmediate(() => this.readDirectly(this.protocol.parser));
     } else if (parser instanceof MessageParser && parser.sink instanceof Receivers) {
@@ -103,6 +113,10 @@ export class DirectWire implements Wire {
     });
     socket.off('data', listener);
   }
+}
+
+function bytesOf(data: Uint8Array | string): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data) : data;
 }
 
 function isClientParser(parser: object): parser is ClientParser {

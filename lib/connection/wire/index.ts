@@ -1,1 +1,2 @@
 export * from './wire.js';
+export { WireMessage } from './wire-message.js';

@@ -1,23 +1,10 @@
 import { Buffer } from 'node:buffer';
 import type { ChunkParser, ClientParser } from './client-protocol.js';
+import { SplitMessage, WholeMessage, type Publisher, type WireMessage } from './wire-message.js';
 
-/** Who is told of messages: the places of a message's parts in the buffers that hold them. */
+/** Who takes the messages; it must not throw for what is wrong with one of them. */
 export interface MessageSink {
-  onMessage(
-    sid: number,
-    line: Buffer,
-    subjectStart: number,
-    subjectEnd: number,
-    /** Not before `replyStart`; equal to it where there is no reply subject. */
-    replyStart: number,
-    replyEnd: number,
-    /** Where headers and payload are: `line`, or another buffer where the message was split. */
-    body: Buffer,
-    bodyStart: number,
-    /** 0 where there are no headers. */
-    headersLength: number,
-    bodyEnd: number,
-  ): void;
+  onMessage(message: WireMessage): void;
 }
 
 const NEWLINE = 10;
@@ -26,6 +13,8 @@ const ZERO = 48;
 const NINE = 57;
 const H = 72;
 const M = 77;
+/** The largest payload that any server takes, in bytes. */
+const LONGEST = 67_108_864;
 /** `\r\n` */
 const LINE_END = 2;
 
@@ -42,7 +31,7 @@ export class MessageParser implements ChunkParser {
 
   constructor(
     private readonly client: ClientParser,
-    /** Who is told of the messages. */
+    private readonly publisher: Publisher,
     readonly sink: MessageSink,
   ) {}
 
@@ -54,7 +43,7 @@ export class MessageParser implements ChunkParser {
       this.client.parse(buffer.subarray(position, ++position));
     }
     if (this.partial) {
-      position = this.fill(this.partial, buffer);
+      position = this.fill(this.partial, buffer, position);
     } else if (this.rest) {
       buffer = Buffer.concat([this.rest, buffer]);
       this.rest = undefined;
@@ -98,64 +87,67 @@ export class MessageParser implements ChunkParser {
     }
     if (replyEnd < replyStart) replyEnd = replyStart;
     const bodyStart = newline + 1;
-    const bodyEnd = bodyStart + length;
-    if (bodyEnd + LINE_END <= buffer.length) {
-      this.sink.onMessage(
+    if (headersLength > length || length > LONGEST) throw unreadable();
+    if (bodyStart + length + LINE_END > buffer.length) {
+      const parts: Buffer[] = [];
+      const message = new SplitMessage(
+        this.publisher,
         sid,
-        buffer,
-        start,
-        subjectEnd,
-        replyStart,
-        replyEnd,
-        buffer,
-        bodyStart,
+        buffer.subarray(start, newline),
+        subjectEnd - start,
+        replyStart - start,
+        replyEnd - start,
+        parts,
         headersLength,
-        bodyEnd,
+        length,
       );
-      return bodyEnd + LINE_END;
+      this.partial = { message, parts, missing: length + LINE_END };
+      return this.fill(this.partial, buffer, bodyStart);
     }
-    const body = Buffer.allocUnsafe(length + LINE_END);
-    const filled = buffer.copy(body, 0, bodyStart);
-    const line = buffer.subarray(start, newline);
-    this.partial = {
+    const message = new WholeMessage(
+      this.publisher,
       sid,
-      line,
-      subjectEnd: subjectEnd - start,
-      replyStart: replyStart - start,
-      replyEnd: replyEnd - start,
+      buffer,
+      start,
+      subjectEnd,
+      replyStart,
+      replyEnd,
+      bodyStart,
       headersLength,
-      body,
-      filled,
-    };
-    return buffer.length;
+      length,
+    );
+    this.sink.onMessage(message);
+    return bodyStart + length + LINE_END;
   }
 
   /** Adds to the body of a message that was split; returns where the next command begins. */
-  private fill(partial: PartialMessage, buffer: Buffer): number {
-    const copied = buffer.copy(partial.body, partial.filled);
-    partial.filled += copied;
-    if (partial.filled === partial.body.length) {
+  private fill(partial: PartialMessage, buffer: Buffer, position: number): number {
+    const end = Math.min(buffer.length, position + partial.missing);
+    // The end of the line may come apart from the body, and in two.
+    const bodyEnd = Math.min(end, position + partial.missing - LINE_END);
+    if (bodyEnd > position) partial.parts.push(buffer.subarray(position, bodyEnd));
+    partial.missing -= end - position;
+    if (partial.missing === 0) {
       this.partial = undefined;
-      const { sid, line, subjectEnd, replyStart, replyEnd, body, headersLength } = partial;
-      const bodyEnd = body.length - LINE_END;
-      this.sink.onMessage(sid, line, 0, subjectEnd, replyStart, replyEnd, body, 0, headersLength, bodyEnd);
+      this.sink.onMessage(partial.message);
     }
-    return copied;
+    return end;
   }
 }
 
+interface PartialMessage {
+  readonly message: SplitMessage;
+  /** What has come of headers and payload. */
+  readonly parts: Buffer[];
+  /** How much has not come, the end of the line included. */
+  missing: number;
+}
+
 function digit(byte: number): number {
-  if (byte < ZERO || byte > NINE) throw new Error('The server sent what is no message of its protocol');
+  if (byte < ZERO || byte > NINE) throw unreadable();
   return byte - ZERO;
 }
 
-interface PartialMessage {
-  readonly sid: number;
-  readonly line: Buffer;
-  readonly subjectEnd: number;
-  readonly replyStart: number;
-  readonly replyEnd: number;
-  readonly headersLength: number;
-  readonly body: Buffer;
-  filled: number;
+function unreadable(): Error {
+  return new Error('The server sent what is not a message of its protocol');
 }

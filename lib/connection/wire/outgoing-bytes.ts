@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { ClientProtocol } from './client-protocol.js';
 
+const EMPTY = new Uint8Array(0);
 const BLOCK = 65_536;
 /** What waits is written when it is as much, for the server to begin while more is made. */
 const FLUSH_AT = 32_768;
@@ -29,13 +30,14 @@ export class OutgoingBytes {
     this.added();
   }
 
-  /** Adds a message with a payload in bytes. */
-  add(head: string, payload: Uint8Array): void {
-    if (payload.length >= LARGE) return this.addLarge(head, payload);
-    this.reserve(head.length + payload.length + 2);
+  /** Adds a message with a payload in bytes; `head` is ASCII. */
+  add(head: string, headers: Uint8Array | undefined, payload: Uint8Array): void {
+    const { length } = headers ?? EMPTY;
+    if (length + payload.length >= LARGE) return this.addLarge(head, headers ?? EMPTY, payload);
+    this.reserve(head.length + length + payload.length + 2);
     this.end += this.block.write(head, this.end, 'latin1');
-    this.block.set(payload, this.end);
-    this.end += payload.length;
+    if (headers) this.addBytes(headers);
+    this.addBytes(payload);
     this.block[this.end++] = 13;
     this.block[this.end++] = 10;
     this.added();
@@ -71,14 +73,21 @@ export class OutgoingBytes {
     this.start = this.end = 0;
   }
 
-  private addLarge(head: string, payload: Uint8Array): void {
-    const socket = this.protocol.transport.socket;
-    socket?.cork();
+  private addBytes(bytes: Uint8Array): void {
+    this.block.set(bytes, this.end);
+    this.end += bytes.length;
+  }
+
+  private addLarge(head: string, headers: Uint8Array, payload: Uint8Array): void {
+    const { socket, isClosed } = this.protocol.transport;
+    if (isClosed || !socket) return;
+    socket.cork();
     this.addAscii(head);
     this.flush();
-    if (!this.protocol.transport.isClosed) socket?.write(payload);
+    if (headers.length > 0) socket.write(headers);
+    socket.write(payload);
     this.addAscii('\r\n');
     this.flush();
-    socket?.uncork();
+    socket.uncork();
   }
 }

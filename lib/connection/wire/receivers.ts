@@ -1,17 +1,12 @@
-import type { Buffer } from 'node:buffer';
 import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
 import type { MessageSink } from './message-parser.js';
-import type { Wire } from './wire.js';
-import { WireMessage } from './wire-message.js';
+import type { WireMessage } from './wire-message.js';
 
 /** Who receives the messages of a link: the subscriptions made over a wire, and else the client's. */
 export class Receivers implements MessageSink {
   private readonly bySid = new Map<number, ClientSubscription>();
 
-  constructor(
-    private readonly protocol: ClientProtocol,
-    private readonly wire: Wire,
-  ) {}
+  constructor(private readonly protocol: ClientProtocol) {}
 
   add(sid: number, subscription: ClientSubscription): void {
     this.bySid.set(sid, subscription);
@@ -21,49 +16,14 @@ export class Receivers implements MessageSink {
     this.bySid.delete(sid);
   }
 
-  onMessage(
-    sid: number,
-    line: Buffer,
-    subjectStart: number,
-    subjectEnd: number,
-    replyStart: number,
-    replyEnd: number,
-    body: Buffer,
-    bodyStart: number,
-    headersLength: number,
-    bodyEnd: number,
-  ): void {
+  onMessage(message: WireMessage): void {
     const { protocol } = this;
-    const receiver = this.bySid.get(sid);
-    if (receiver === undefined) {
-      const message = {
-        sid,
-        subject: line.subarray(subjectStart, subjectEnd),
-        reply: replyEnd > replyStart ? line.subarray(replyStart, replyEnd) : undefined,
-        hdr: headersLength > 0 ? headersLength : -1,
-        size: bodyEnd - bodyStart,
-      };
-      return protocol.processMsg(message, body.subarray(bodyStart, bodyEnd));
-    }
+    const receiver = this.bySid.get(message.sid);
+    if (receiver === undefined) return message.forward((...parts) => protocol.processMsg(...parts));
     protocol.inMsgs++;
-    protocol.inBytes += bodyEnd - bodyStart;
+    protocol.inBytes += message.length;
     if (receiver.isClosed()) return;
     receiver.received++;
-    receiver.callback(
-      null,
-      new WireMessage(
-        this.wire,
-        sid,
-        line,
-        subjectStart,
-        subjectEnd,
-        replyStart,
-        replyEnd,
-        body,
-        bodyStart,
-        headersLength,
-        bodyEnd,
-      ),
-    );
+    receiver.callback(null, message);
   }
 }

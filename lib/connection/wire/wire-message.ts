@@ -1,36 +1,42 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
-import { decodeHeaders } from './client-protocol.js';
+import { decodeHeaders, type ClientMessage } from './client-protocol.js';
 import type { Wire } from './wire.js';
 
 const decoder = new TextDecoder();
 
-/**
- * A core NATS message that reads from the bytes it came in what it is asked for, when it is asked.
- *
- * The bytes of its line (subject and reply) and of its body may lie in different buffers, where a message was split.
- */
-export class WireMessage implements Msg {
+/** Answers go through it. */
+export type Publisher = Pick<Wire, 'publish'>;
+
+/** A core NATS message that reads from the bytes it came in what it is asked for, when it is asked. */
+export abstract class WireMessage implements Msg {
   private subjectText: string | undefined;
   private replyText: string | undefined;
-  private decodedHeaders: MsgHdrs | undefined;
-  private payload: Uint8Array | undefined;
+  private headersRead: MsgHdrs | undefined;
 
   constructor(
-    private readonly wire: Wire,
+    private readonly publisher: Publisher,
     readonly sid: number,
-    private readonly line: Buffer,
+    /** What the places of subject and reply are in. */
+    protected readonly line: Buffer,
     private readonly subjectStart: number,
     private readonly subjectEnd: number,
-    /** Not before `replyStart`; equal to it where there is no reply subject. */
     private readonly replyStart: number,
+    /** `replyStart` where there is no reply subject. */
     private readonly replyEnd: number,
-    private readonly body: Buffer,
-    private readonly bodyStart: number,
     /** 0 where there are no headers. */
-    private readonly headersLength: number,
-    private readonly bodyEnd: number,
+    protected readonly headersLength: number,
+    /** Of headers and payload. */
+    readonly length: number,
   ) {}
+
+  /** Headers and payload. */
+  protected abstract get body(): Buffer;
+
+  abstract get data(): Uint8Array;
+
+  /** The payload as it came: in several pieces perhaps, none of them copied. */
+  abstract get pieces(): readonly Uint8Array[];
 
   get subject(): string {
     return (this.subjectText ??= text(this.line, this.subjectStart, this.subjectEnd));
@@ -42,18 +48,12 @@ export class WireMessage implements Msg {
 
   get headers(): MsgHdrs | undefined {
     if (this.headersLength === 0) return undefined;
-    return (this.decodedHeaders ??= decodeHeaders?.(
-      this.body.subarray(this.bodyStart, this.bodyStart + this.headersLength),
-    ));
-  }
-
-  get data(): Uint8Array {
-    return (this.payload ??= this.body.subarray(this.bodyStart + this.headersLength, this.bodyEnd));
+    return (this.headersRead ??= decodeHeaders?.(this.body.subarray(0, this.headersLength)));
   }
 
   respond(data: Uint8Array | string = '', options: PublishOptions = {}): boolean {
     if (this.reply === '') return false;
-    this.wire.publish(this.reply, data, options.reply, options.headers);
+    this.publisher.publish(this.reply, data, options.reply, options.headers);
     return true;
   }
 
@@ -67,12 +67,82 @@ export class WireMessage implements Msg {
 
   /** The size that the server counts: subject, reply, headers and payload. */
   size(): number {
-    return (
-      this.subjectEnd -
-      this.subjectStart +
-      (this.replyEnd - this.replyStart) +
-      (this.bodyEnd - this.bodyStart)
-    );
+    return this.subjectEnd - this.subjectStart + (this.replyEnd - this.replyStart) + this.length;
+  }
+
+  /** Hands it to the client, for a subscription that is not the wire's. */
+  forward(take: (message: ClientMessage, body: Uint8Array) => void): void {
+    const { line, sid, headersLength, length: size, replyStart, replyEnd } = this;
+    const subject = line.subarray(this.subjectStart, this.subjectEnd);
+    const reply = replyEnd > replyStart ? line.subarray(replyStart, replyEnd) : undefined;
+    take({ sid, subject, reply, hdr: headersLength > 0 ? headersLength : -1, size }, this.body);
+  }
+}
+
+/** A message whose line, headers and payload lie one after the other in one buffer. */
+export class WholeMessage extends WireMessage {
+  private payload: Uint8Array | undefined;
+
+  constructor(
+    publisher: Publisher,
+    sid: number,
+    buffer: Buffer,
+    subjectStart: number,
+    subjectEnd: number,
+    replyStart: number,
+    replyEnd: number,
+    private readonly bodyStart: number,
+    headersLength: number,
+    length: number,
+  ) {
+    super(publisher, sid, buffer, subjectStart, subjectEnd, replyStart, replyEnd, headersLength, length);
+  }
+
+  get data(): Uint8Array {
+    const { bodyStart } = this;
+    return (this.payload ??= this.line.subarray(bodyStart + this.headersLength, bodyStart + this.length));
+  }
+
+  get pieces(): readonly Uint8Array[] {
+    return [this.data];
+  }
+
+  protected get body(): Buffer {
+    return this.line.subarray(this.bodyStart, this.bodyStart + this.length);
+  }
+}
+
+/** What consists of more pieces than this is handed out in one: each piece has its cost for who takes it. */
+const MOST_PIECES = 8;
+
+/** A message whose headers and payload came in several pieces. They are put together when somebody asks for it. */
+export class SplitMessage extends WireMessage {
+  private joined: Buffer | undefined;
+
+  constructor(
+    publisher: Publisher,
+    sid: number,
+    line: Buffer,
+    subjectEnd: number,
+    replyStart: number,
+    replyEnd: number,
+    private readonly parts: readonly Buffer[],
+    headersLength: number,
+    length: number,
+  ) {
+    super(publisher, sid, line, 0, subjectEnd, replyStart, replyEnd, headersLength, length);
+  }
+
+  get data(): Uint8Array {
+    return this.body.subarray(this.headersLength);
+  }
+
+  get pieces(): readonly Uint8Array[] {
+    return this.headersLength === 0 && this.parts.length <= MOST_PIECES ? this.parts : [this.data];
+  }
+
+  protected get body(): Buffer {
+    return (this.joined ??= Buffer.concat(this.parts, this.length));
   }
 }
 

@@ -1,5 +1,6 @@
 import { utf8 } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { WireMessage } from '../../connection/index.js';
 import {
   InvalidArgumentError,
   MessageAlreadySettledError,
@@ -45,6 +46,11 @@ export class JetStreamMessage {
   /** The payload, not copied: valid as long as it is referenced. */
   get data(): Uint8Array {
     return this.msg.data;
+  }
+
+  /** @internal The payload as it came: in several pieces perhaps. */
+  get pieces(): readonly Uint8Array[] {
+    return this.msg instanceof WireMessage ? this.msg.pieces : [this.msg.data];
   }
 
   /** The headers, `undefined` where the message has none. */
