@@ -13,8 +13,12 @@ export async function packInto(folder: string): Promise<string> {
   return join(folder, tarball);
 }
 
-/** Copies one of `apps` to a folder of its own and installs what its lock file says, and the packed package. */
-export async function installApplication(name: string, tarball: string, folder: string): Promise<void> {
+/** Copies one of `apps` to a folder of its own and installs what its lock file says, and then more packages. */
+export async function installApplication(
+  name: string,
+  packages: readonly string[],
+  folder: string,
+): Promise<void> {
   await cp(fileURLToPath(new URL(`apps/${name}`, import.meta.url)), folder, {
     recursive: true,
     filter: (path) => !/[\\/](node_modules|dist|dist-node10)$/.test(path),
@@ -22,7 +26,7 @@ export async function installApplication(name: string, tarball: string, folder: 
   await runCommand('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], folder);
   await runCommand(
     'npm',
-    ['install', '--no-save', '--prefer-offline', '--no-audit', '--no-fund', tarball],
+    ['install', '--no-save', '--prefer-offline', '--no-audit', '--no-fund', ...packages],
     folder,
   );
 }

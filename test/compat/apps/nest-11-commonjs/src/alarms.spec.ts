@@ -1,0 +1,40 @@
+import { INestMicroservice } from '@nestjs/common';
+import { ClientProxy, RpcException } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { firstValueFrom } from 'rxjs';
+import { Alarms, AlarmsModule, alarmsTransport } from './alarms';
+
+describe('a microservice on Nest 11', () => {
+  let server: NatsTestServer;
+  let service: INestMicroservice;
+  let client: ClientProxy;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+    const module = await Test.createTestingModule({ imports: [AlarmsModule.on(server.url)] }).compile();
+    service = module.createNestMicroservice({ strategy: alarmsTransport(server.url) });
+    await service.listen();
+    client = service.get('ALARMS');
+  });
+
+  afterAll(async () => {
+    await service.close();
+    await server.stop();
+  });
+
+  it('gets an event that a stream keeps, and gets it again when it failed', async () => {
+    const alarm = { sensor: 's1', degrees: 99 };
+    expect(await firstValueFrom(client.emit('alarms.raised', alarm))).toMatchObject({ stream: 'ALARMS' });
+    expect(await firstValueFrom(service.get(Alarms).handled)).toEqual(alarm);
+    expect(service.get(Alarms).deliveries).toBe(2);
+  });
+
+  it('answers requests, with errors too', async () => {
+    const limitOf = (sensor: string) => firstValueFrom(client.send<number>({ limit: 'degrees' }, sensor));
+    expect(await limitOf('s1')).toBe(30);
+    const error: unknown = await limitOf('unknown').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RpcException);
+    expect((error as RpcException).getError()).toEqual({ code: 404, message: 'no such sensor' });
+  });
+});
