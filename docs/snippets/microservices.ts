@@ -1,5 +1,14 @@
 import { Readable } from 'node:stream';
-import { Controller, Inject, Injectable, Module, UseFilters, UsePipes, ValidationPipe } from '@nestjs/common';
+import {
+  Controller,
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  UseFilters,
+  UsePipes,
+  ValidationPipe,
+} from '@nestjs/common';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -11,7 +20,7 @@ import {
   RpcException,
   type MicroserviceOptions,
 } from '@nestjs/microservices';
-import { JetStreamService, type PubAck } from 'nestjs-nats-jetstream';
+import { JetStreamEvents, JetStreamService, type PubAck } from 'nestjs-nats-jetstream';
 import {
   JETSTREAM_TRANSPORT,
   JetStreamClient,
@@ -31,6 +40,7 @@ interface Order {
   readonly quantity: number;
 }
 
+const logger = new Logger('Billing');
 const shipping = { book: async (_order: Order): Promise<void> => {} };
 const changes = { apply: (_change: unknown): void => {} };
 
@@ -233,6 +243,20 @@ export async function hybrid(app: INestApplication): Promise<void> {
   );
   await app.startAllMicroservices();
   // #endregion
+}
+
+export function observed(app: INestApplication): JetStreamServer {
+  // #region observed
+  const server = new JetStreamServer({
+    name: 'billing',
+    connection: app.get(JetStreamService),
+    jetStreamEvents: app.get(JetStreamEvents),
+  });
+  server.status.subscribe((status) => logger.log(status));
+  server.on('consumer-lost', ({ handler, error }) => logger.error(`${handler}: ${error.message}`));
+  server.on('consumer-recovered', ({ handler }) => logger.log(`${handler} goes on`));
+  // #endregion
+  return server;
 }
 
 export const sharedClient = ClientsModule.registerAsync([

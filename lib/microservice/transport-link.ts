@@ -28,7 +28,7 @@ export interface TransportConnectionOptions {
 /** The status of a transport's connection. */
 export type JetStreamTransportStatus = 'connected' | 'disconnected';
 
-/** What `on` of a server or client tells of. */
+/** What `on` of a client tells of. */
 export type JetStreamTransportEvents = {
   /** The link to the server broke; the client keeps trying to restore it. */
   disconnect: () => void;

@@ -11,7 +11,14 @@ import {
 } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import {
+  JetStreamEvents,
+  JetStreamModule,
+  JetStreamService,
+  JsConsumer,
+  OnJetStreamEvent,
+  type JetStreamEvent,
+} from 'nestjs-nats-jetstream';
 import { JETSTREAM_TRANSPORT, JetStreamServer, type EventExtras } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -218,6 +225,46 @@ describe('hybrid applications', () => {
     await app.close();
     expect(nc.isClosed()).toBe(true);
     await server.close();
+  });
+
+  it('tell of consumers that were deleted, and are there again', async () => {
+    @Injectable()
+    class Watchdog {
+      readonly heard: string[] = [];
+
+      @OnJetStreamEvent('consumer-lost', 'consumer-recovered')
+      on(@Payload() { type, connection, ...event }: JetStreamEvent): void {
+        this.heard.push(`${type} ${connection} ${'handler' in event ? event.handler : ''}`);
+      }
+    }
+    const told: string[] = [];
+    await using hybrid = await startHybrid(
+      { controllers: [Orders], providers: [OnlyKnown, Watchdog] },
+      (app) => {
+        const server = new JetStreamServer({
+          name: 'watched',
+          connection: app.get(JetStreamService),
+          jetStreamEvents: app.get(JetStreamEvents),
+        });
+        server.on('consumer-lost', ({ source, error }) => {
+          told.push(`lost ${source}: ${error.name}`);
+          throw new Error('a listener that fails');
+        });
+        server.on('consumer-recovered', ({ source }) => told.push(`recovered ${source}`));
+        app.connectMicroservice({ strategy: server });
+      },
+    );
+    await (await hybrid.app.get(JetStreamService).stream('ORDERS')).deleteConsumer('watched_orders-created');
+    const { heard } = hybrid.app.get(Watchdog);
+    await eventually(
+      () => heard,
+      ({ length }) => length === 2,
+    );
+    const handler = "watched @EventPattern('orders.created')";
+    expect(heard).toEqual([`consumer-lost ${handler}`, `consumer-recovered ${handler}`]);
+    expect(told).toEqual(['lost ORDERS: ConsumerDeletedError', 'recovered ORDERS']);
+    await emit(client, 'orders.created', 'tea');
+    await sawThat(1);
   });
 
   it('close at once though the NATS server is gone', async () => {

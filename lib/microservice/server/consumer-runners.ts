@@ -4,12 +4,12 @@ import {
   createRunner,
   DeadLetterLookout,
   HandlerConfigurationError,
-  JetStreamEvents,
   planRunning,
   retryInPlace,
   TerminateMessage,
   type CompiledHandler,
   type ConsumerSource,
+  type JetStreamEvents,
   type RunningPlan,
   type Settlement,
   type SettlementPolicy,
@@ -28,13 +28,14 @@ export interface ConsumingContext {
   readonly deliveries: AnswerDeliveries;
   readonly hooks: ProcessingHooks | undefined;
   readonly settlement: Settlement | undefined;
+  /** Told of what happens to consumers. */
+  readonly events: JetStreamEvents;
 }
 
 type Planned = ConsumerSource & RunningPlan & { readonly group: ConsumerGroup };
 
 /** Runs the durable events and requests of a server, on the engine of the decorated handlers. */
 export class ConsumerRunners {
-  private readonly events = new JetStreamEvents();
   private readonly lookout = new DeadLetterLookout();
   private handlers: readonly ConsumerHandler[] = [];
 
@@ -75,7 +76,7 @@ export class ConsumerRunners {
         const route = { policy, handler: plan.options.ordered ? retryInPlace(handler, policy) : handler };
         return createRunner(plan, { ack, route }, onCircuit);
       },
-      this.events,
+      this.consuming.events,
     );
   }
 

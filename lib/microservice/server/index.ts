@@ -1,3 +1,4 @@
+export type { ConsumerEvent, JetStreamServerEvents } from './jetstream-server-events.js';
 export * from './jetstream-server-options.interface.js';
 export * from './jetstream-server.js';
 export type {

@@ -1,4 +1,4 @@
-import type { Settlement } from '../../handlers/index.js';
+import type { JetStreamEvents, Settlement } from '../../handlers/index.js';
 import type { Provisioning, StreamConfig } from '../../jetstream/index.js';
 import type { TransportConnectionOptions } from '../transport-link.js';
 import type { ConsumerDefaults } from './pattern-extras.interface.js';
@@ -25,6 +25,11 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
   readonly provisioning?: Provisioning;
   /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: an {@link AckInterceptor}. */
   readonly settlement?: Settlement;
+  /**
+   * The `JetStreamEvents` of the application, where `@OnJetStreamEvent` methods are to hear of the consumers of this server
+   * too: `app.get(JetStreamEvents)`.
+   */
+  readonly jetStreamEvents?: JetStreamEvents;
   /** How long handlers in flight may take at shutdown; then events are given back, and requests called off. Default 10,000. */
   readonly shutdownTimeout?: number;
 }

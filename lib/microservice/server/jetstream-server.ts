@@ -8,7 +8,8 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import type { ProcessingHooks } from '../serving/index.js';
-import type { JetStreamTransportEvents, JetStreamTransportStatus } from '../transport-link.js';
+import type { JetStreamTransportStatus } from '../transport-link.js';
+import type { JetStreamServerEvents } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { describe, type Registration } from './registration.js';
 import { RunningServer } from './running-server.js';
@@ -43,7 +44,7 @@ export const JETSTREAM_TRANSPORT = Symbol('JETSTREAM_TRANSPORT');
  * ```
  */
 export class JetStreamServer
-  extends Server<JetStreamTransportEvents, JetStreamTransportStatus>
+  extends Server<JetStreamServerEvents, JetStreamTransportStatus>
   implements CustomTransportStrategy
 {
   override transportId: Transport | symbol = JETSTREAM_TRANSPORT;
@@ -100,6 +101,7 @@ export class JetStreamServer
         {
           onStatus: (status) => this._status$.next(status),
           onEvent: (event, ...args) => this.emitter.emit(event, ...args),
+          onConsumerEvent: (event) => this.emitter.emit(event.type, event),
         },
       );
       if (closings !== this.closings) {
@@ -128,10 +130,11 @@ export class JetStreamServer
     await running?.stop();
   }
 
-  on<
-    EventKey extends keyof JetStreamTransportEvents,
-    EventCallback extends JetStreamTransportEvents[EventKey],
-  >(event: EventKey, callback: EventCallback): void {
+  /** Hears of what happens to the connection, and to consumers; see {@link JetStreamServerEvents}. */
+  on<EventKey extends keyof JetStreamServerEvents, EventCallback extends JetStreamServerEvents[EventKey]>(
+    event: EventKey,
+    callback: EventCallback,
+  ): void {
     this.emitter.on(event, callback);
   }
 

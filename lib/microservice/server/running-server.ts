@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
-import type { ConfigurationProblem } from '../../handlers/index.js';
+import { JetStreamEvents, type ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
@@ -9,6 +9,7 @@ import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } 
 import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
 import { ConsumerPlanner } from './consumer-planner.js';
 import { ConsumerRunners } from './consumer-runners.js';
+import type { ConsumerEvent } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { planListeners } from './listener-plans.js';
 import { describe, type Registration } from './registration.js';
@@ -25,6 +26,11 @@ export interface ServerParts {
   readonly subjectOf: (pattern: unknown) => unknown;
 }
 
+/** Whom a running server tells of what happens. */
+export interface RunningServerOwner extends TransportLinkOwner {
+  onConsumerEvent(event: ConsumerEvent): void;
+}
+
 /** A server between `listen` and `close`. */
 export class RunningServer {
   private readonly logger = new Logger('JetStreamServer');
@@ -36,6 +42,7 @@ export class RunningServer {
   private constructor(
     private readonly parts: ServerParts,
     readonly link: TransportLink,
+    owner: RunningServerOwner,
   ) {
     const { options, hooks, subjectOf } = parts;
     const { connection, jetstream, codec, requests } = link;
@@ -48,6 +55,7 @@ export class RunningServer {
       deliveries: this.deliveries,
       hooks,
       settlement: options.settlement,
+      events: consumerEvents(options, owner),
     });
   }
 
@@ -56,9 +64,9 @@ export class RunningServer {
    *
    * @throws {@link ConnectionFailedError}, {@link HandlerConfigurationError}
    */
-  static async start(parts: ServerParts, owner: TransportLinkOwner): Promise<RunningServer> {
+  static async start(parts: ServerParts, owner: RunningServerOwner): Promise<RunningServer> {
     const link = await TransportLink.open(parts.options.name, parts.options, {}, owner);
-    const server = new RunningServer(parts, link);
+    const server = new RunningServer(parts, link, owner);
     try {
       await server.start();
       return server;
@@ -106,6 +114,19 @@ export class RunningServer {
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);
     }
   }
+}
+
+/** What is told of consumers: to the owner, and to the application where it wants to know. */
+function consumerEvents(
+  { name, jetStreamEvents }: JetStreamServerOptions,
+  owner: RunningServerOwner,
+): JetStreamEvents {
+  const events = new JetStreamEvents();
+  events.listen([], `A listener of the service "${name}"`, (event) =>
+    owner.onConsumerEvent(event as ConsumerEvent),
+  );
+  if (jetStreamEvents) events.all.subscribe((event) => jetStreamEvents.emit(event));
+  return events;
 }
 
 function isDurable({ isEvent, extras }: Registration): boolean {

@@ -1,0 +1,23 @@
+import type { JetStreamEvent } from '../../handlers/index.js';
+import type { JetStreamTransportEvents } from '../transport-link.js';
+
+/** What becomes of the consumers of a server beside their messages. */
+export type ConsumerEvent = Extract<
+  JetStreamEvent,
+  {
+    readonly type:
+      'consumer-lost' | 'consumer-recovered' | 'handler-interrupted' | 'circuit-opened' | 'circuit-closed';
+  }
+>;
+
+/**
+ * What `on` of a {@link JetStreamServer} tells of: the connection, and the consumers of its events and durable requests.
+ *
+ * - `consumer-lost`: a consumer or its stream was deleted; it is being made anew
+ * - `consumer-recovered`: it is there again
+ * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
+ * - `circuit-opened`, `circuit-closed`: the circuit breaker of a pattern
+ */
+export type JetStreamServerEvents = JetStreamTransportEvents & {
+  [Type in ConsumerEvent['type']]: (event: Extract<ConsumerEvent, { readonly type: Type }>) => void;
+};
