@@ -177,6 +177,13 @@ export class Requests {
   }
   // #endregion
 
+  // #region bounded-request
+  @MessagePattern('reports.render', { concurrency: 4, maxPending: 100 } satisfies RequestExtras)
+  async render(@Payload() report: string): Promise<string> {
+    return this.press.print(report);
+  }
+  // #endregion
+
   // #region durable-request
   @MessagePattern('payments.charge', {
     mode: 'jetstream',
@@ -188,6 +195,7 @@ export class Requests {
   // #endregion
 
   private readonly read = createReadable;
+  private readonly press = { print: async (report: string): Promise<string> => report };
   private readonly bank = { charge: async (id: string, _amount: number): Promise<string> => id };
 }
 

@@ -1,7 +1,10 @@
 import { patternsOverlap, PatternTable } from '../patterns/index.js';
-import type { ListenerPlan } from '../serving/index.js';
+import { CallLimit, type ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { together, type Registration } from './registration.js';
+
+/** How many requests may wait for a handler with a `concurrency`. */
+const DEFAULT_MAX_PENDING = 65_536;
 
 /** Decides what a server listens to on core NATS: requests, and events with `mode: 'core'`. */
 export function planListeners(
@@ -29,16 +32,17 @@ function planRequests(
     // As in Nest's own servers, the last handler of a pattern counts.
     const last = [...new Map(members.map((each) => [each.pattern, each])).values()];
     // Where patterns overlap within a queue group the server gives a request to the subscription of any of them.
+    const served = last.map(({ pattern, handler, extras }) => ({ pattern, handler, limit: limitOf(extras) }));
     const overlap = queue !== undefined && last.some((a) => last.some((b) => a !== b && overlapping(a, b)));
     const table = new PatternTable(
-      last,
+      served,
       ({ pattern }) => pattern,
-      ([mostSpecific]) => mostSpecific.handler,
+      ([mostSpecific]) => mostSpecific,
     );
-    return last.map(({ pattern, handler }): ListenerPlan => ({
-      pattern,
+    return served.map((each): ListenerPlan => ({
+      pattern: each.pattern,
       queue,
-      handlerOf: overlap ? (subject) => table.find(subject) : () => handler,
+      handlerOf: overlap ? (subject) => table.find(subject) : () => each,
     }));
   });
 }
@@ -47,10 +51,15 @@ function planEvents(registrations: readonly Registration[], options: JetStreamSe
   const byPattern = groupBy(registrations, ({ pattern }) => pattern);
   return [...byPattern].flatMap(([pattern, members]) =>
     [...groupBy(members, ({ extras }) => eventQueue(extras, pattern, options))].map(([queue, sharing]) => {
-      const handler = together(sharing.map((each) => each.handler));
-      return { pattern, queue, handlerOf: () => handler };
+      const served = { handler: together(sharing.map((each) => each.handler)) };
+      return { pattern, queue, handlerOf: () => served };
     }),
   );
+}
+
+function limitOf({ concurrency, maxPending }: Registration['extras']): CallLimit | undefined {
+  if (typeof concurrency !== 'number') return undefined;
+  return new CallLimit(concurrency, typeof maxPending === 'number' ? maxPending : DEFAULT_MAX_PENDING);
 }
 
 function requestQueue(queue: unknown, options: JetStreamServerOptions): string | undefined {

@@ -98,6 +98,16 @@ export type RequestExtras =
       readonly mode?: 'core';
       /** The queue group in which instances share the requests. Default: the server's. */
       readonly queue?: string;
+      /**
+       * How many requests of the pattern an instance handles at once; others wait their turn. Default: as many as come, as
+       * with Nest's own transports.
+       */
+      readonly concurrency?: number;
+      /**
+       * How many requests may wait, with `concurrency`; what comes then is answered at once with an error, `code` 503.
+       * Default 65,536.
+       */
+      readonly maxPending?: number;
     }
   | (ConsumerExtras & {
       /**

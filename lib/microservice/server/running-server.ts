@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
-import { JetStreamEvents, type ConfigurationProblem } from '../../handlers/index.js';
+import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
@@ -135,7 +135,7 @@ function isDurable({ isEvent, extras }: Registration): boolean {
 
 /** What is wrong with a registration, however it is served. */
 function problemsOf(registration: Registration): ConfigurationProblem[] {
-  const { pattern, extras } = registration;
+  const { pattern, isEvent, extras } = registration;
   const handler = describe(registration);
   const problems: ConfigurationProblem[] = [];
   if (!isPattern(pattern)) {
@@ -145,6 +145,12 @@ function problemsOf(registration: Registration): ConfigurationProblem[] {
   if (!MODES.includes(extras.mode)) {
     const problem = `mode must be 'core' or 'jetstream'; it is ${JSON.stringify(extras.mode)}`;
     problems.push({ handler, problem });
+  }
+  if (!isEvent && !isDurable(registration)) {
+    const checks = new OptionChecks();
+    checks.count('concurrency', extras.concurrency);
+    checks.count('maxPending', extras.maxPending, 0);
+    problems.push(...checks.problems.map((problem) => ({ handler, problem })));
   }
   return problems;
 }

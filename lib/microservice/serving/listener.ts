@@ -2,9 +2,16 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { JetStreamRequestContext } from '../context/index.js';
 import type { CallPacket, PacketReader } from '../packets/index.js';
+import type { CallLimit } from './call-limit.js';
 import { errorText } from './handler-error.js';
 import { within, type ProcessingHooks } from './processing-hooks.js';
 import { ServedCall, type ServingContext } from './served-call.js';
+
+/** A handler with the limit to its calls, where there is one. */
+export interface ServedHandler {
+  readonly handler: MessageHandler;
+  readonly limit?: CallLimit;
+}
 
 /** What is listened to on core NATS: requests, and events that no stream keeps. */
 export interface ListenerPlan {
@@ -13,7 +20,7 @@ export interface ListenerPlan {
   /** The group in which instances share the messages; without it each gets all. */
   readonly queue: string | undefined;
   /** The handler that a message is for, by its subject. */
-  readonly handlerOf: (subject: string) => MessageHandler;
+  readonly handlerOf: (subject: string) => ServedHandler;
 }
 
 /** Listens to one pattern and has its handlers answer. */
@@ -61,14 +68,49 @@ export class Listener {
   }
 
   private handle(message: Msg, packet: CallPacket): void {
-    const { hooks } = this;
-    const handler = this.plan.handlerOf(message.subject);
+    const { handler, limit } = this.plan.handlerOf(message.subject);
     const context = new JetStreamRequestContext(message, packet);
-    const onEnd = hooks && (() => hooks.end(hooks.transportId, context));
-    const call = new ServedCall(this.serving, message, packet.id, context, onEnd);
+    const call = new ServedCall(this.serving, message, packet.id, context);
+    if (limit === undefined) void this.begin(handler, packet, context, call);
+    else this.beginWithin(limit, message.subject, call, () => this.begin(handler, packet, context, call));
+  }
+
+  private begin(
+    handler: MessageHandler,
+    packet: CallPacket,
+    context: JetStreamRequestContext,
+    call: ServedCall,
+  ): Promise<unknown> {
+    const { hooks } = this;
     const run = (): Promise<unknown> => handler(packet.data, context);
+    if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
     const result = hooks ? within(hooks, context, run) : run();
     result.then(call.settle, call.fail);
+    return result;
+  }
+
+  /** Begins a call when its limit allows it. It is through when it has ended and its handler too, though called off. */
+  private beginWithin(
+    limit: CallLimit,
+    subject: string,
+    call: ServedCall,
+    begin: () => Promise<unknown>,
+  ): void {
+    const admitted = limit.admit(call, () => {
+      const handled = begin();
+      const { onEnd } = call;
+      const ended = new Promise<void>((resolve) => {
+        call.onEnd = () => {
+          onEnd?.();
+          resolve();
+        };
+      });
+      void Promise.allSettled([handled, ended]).then(() => limit.leave());
+    });
+    if (admitted) return;
+    call.turnAway();
+    if (!limit.isFirstRefusal()) return;
+    this.serving.onError(`Requests on "${subject}" are refused: ${limit.maxPending} wait already`);
   }
 
   /** What cannot be read has no number: whoever waits for an answer gets one that Nest's clients take all the same. */

@@ -31,6 +31,8 @@ const FLUSH_AFTER = 128;
 export class ServedCall implements AnswerSink, CallInProgress {
   place = -1;
   since = 0;
+  /** Called once, when all is answered or nothing is to be answered any more. */
+  onEnd: (() => void) | undefined;
   private control = 0;
   private answers = 0;
   private ended = false;
@@ -44,10 +46,13 @@ export class ServedCall implements AnswerSink, CallInProgress {
     /** Nest's number of the request; without it the caller is not Nest, and takes bare answers. */
     private readonly id: string | undefined,
     private readonly context: JetStreamRequestContext,
-    /** Called once, when all is answered. */
-    private readonly onEnd: (() => void) | undefined,
   ) {
     serving.calls.add(this);
+  }
+
+  /** Whether nothing is to be answered any more. */
+  get isOver(): boolean {
+    return this.ended;
   }
 
   get wantsNotice(): boolean {
@@ -113,6 +118,12 @@ export class ServedCall implements AnswerSink, CallInProgress {
     if (this.message.reply) this.sendError({ status: 'error', message: STOPPED });
   }
 
+  /** Tells the caller that too many wait already. */
+  turnAway(): void {
+    this.cancel();
+    if (this.message.reply) this.sendError({ status: 'error', code: 503, message: BUSY }, 503);
+  }
+
   private release(): void {
     if (this.held === undefined || this.ended) return;
     const { value } = this.held;
@@ -150,11 +161,11 @@ export class ServedCall implements AnswerSink, CallInProgress {
     if (payload) this.answer(payload, { headers });
   }
 
-  private sendError(err: unknown): void {
+  private sendError(err: unknown, code = 500): void {
     if (this.id !== undefined) return this.send({ err, isDisposed: true, id: this.id });
     // As services of every other NATS client do (ADR-32).
     const text = errorText(err).replace(/[\r\n]+/g, ' ');
-    const headers = toHeaders({ 'Nats-Service-Error-Code': '500', 'Nats-Service-Error': text });
+    const headers = toHeaders({ 'Nats-Service-Error-Code': String(code), 'Nats-Service-Error': text });
     this.answer(EMPTY, { headers });
   }
 
@@ -203,5 +214,6 @@ export class ServedCall implements AnswerSink, CallInProgress {
   }
 }
 
+const BUSY = 'The service has too many requests waiting';
 const STOPPED = 'The service stopped before it had an answer';
 const EMPTY = new Uint8Array(0);

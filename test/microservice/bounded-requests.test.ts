@@ -1,0 +1,193 @@
+import { Controller, type Type } from '@nestjs/common';
+import { Ctx, MessagePattern, Payload, type RpcException } from '@nestjs/microservices';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { JetStreamRequestContext, RequestExtras } from 'nestjs-nats-jetstream/microservice';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { Subject, type Observable } from 'rxjs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { ask, askAll, connectClient, failure, startMicroservice } from './microservice.js';
+
+/** The requests that were begun, in order, each with what ends it. */
+let begun: { readonly request: unknown; readonly signal: AbortSignal; readonly finish: () => void }[] = [];
+
+/** A controller whose requests end when the test says so. */
+function controller(extras: RequestExtras): Type {
+  @Controller()
+  class Works {
+    @MessagePattern('work', extras)
+    work(@Payload() request: unknown, @Ctx() { signal }: JetStreamRequestContext): Promise<unknown> {
+      return new Promise((resolve) => begun.push({ request, signal, finish: () => resolve(request) }));
+    }
+  }
+  return Works;
+}
+
+describe('requests with a concurrency', () => {
+  let nats: NatsTestServer;
+  let raw: NatsConnection;
+  let client: Awaited<ReturnType<typeof connectClient>>;
+
+  beforeAll(async () => {
+    nats = await NatsTestServer.start({ jetstream: false });
+    raw = await connect({ servers: nats.url });
+    client = await connectClient(nats.url);
+  });
+  afterAll(async () => {
+    await client.close();
+    await raw.close();
+    await nats.stop();
+  });
+  beforeEach(() => {
+    begun = [];
+  });
+
+  const start = (extras: RequestExtras) => startMicroservice(nats.url, { controllers: [controller(extras)] });
+
+  const requests = () => begun.map(({ request }) => request);
+
+  /** Resolves when the service has all that was sent to it before. */
+  async function arrived(): Promise<void> {
+    await client.unwrap().flush();
+    // Its answer to a request that is no packet comes after all that came before.
+    await raw.request('work', '{');
+  }
+
+  const begins = (count: number) =>
+    eventually(
+      () => begun,
+      ({ length }) => length === count,
+    );
+
+  it('are begun up to that many at once, the rest in turn', async () => {
+    await using service = await start({ concurrency: 2 });
+    expect(service.app).toBeDefined();
+    const answers = Promise.all([1, 2, 3, 4].map((i) => ask(client, 'work', i)));
+    await begins(2);
+    await arrived();
+    expect(requests()).toEqual([1, 2]);
+    begun[1].finish();
+    await begins(3);
+    begun[0].finish();
+    await begins(4);
+    begun[2].finish();
+    begun[3].finish();
+    expect(await answers).toEqual([1, 2, 3, 4]);
+    expect(requests()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('are refused at once where as many wait as may', async () => {
+    await using service = await start({ concurrency: 1, maxPending: 1 });
+    const answers = Promise.all([1, 2].map((i) => ask(client, 'work', i)));
+    await begins(1);
+    const busy = { status: 'error', code: 503, message: 'The service has too many requests waiting' };
+    for (let i = 0; i < 2; i++) {
+      expect(((await failure(ask(client, 'work', 3))) as RpcException).getError()).toEqual(busy);
+    }
+    const bare = await raw.request('work', '3');
+    expect(bare.headers?.get('Nats-Service-Error-Code')).toBe('503');
+    expect(service.logs.of('error', 'JetStreamServer')).toEqual([
+      'Requests on "work" are refused: 1 wait already',
+    ]);
+    begun[0].finish();
+    await begins(2);
+    begun[1].finish();
+    expect(await answers).toEqual([1, 2]);
+    const later = ask(client, 'work', 4);
+    await begins(3);
+    begun[2].finish();
+    expect(await later).toBe(4);
+  });
+
+  it('that were called off are not begun, and hold their place while their handler still runs', async () => {
+    await using service = await start({ concurrency: 1 });
+    expect(service.app).toBeDefined();
+    const calls = [1, 2].map((i) => client.send('work', i).subscribe());
+    await begins(1);
+    const third = ask(client, 'work', 3);
+    await arrived();
+    for (const call of calls) call.unsubscribe();
+    await eventually(
+      () => begun[0].signal,
+      ({ aborted }) => aborted,
+    );
+    await arrived();
+    expect(requests()).toEqual([1]);
+    begun[0].finish();
+    await begins(2);
+    begun[1].finish();
+    expect(await third).toBe(3);
+    expect(requests()).toEqual([1, 3]);
+  });
+
+  it('are through with their last answer', async () => {
+    const sources: Subject<number>[] = [];
+    @Controller()
+    class Streams {
+      @MessagePattern('streams', { concurrency: 1 } satisfies RequestExtras)
+      streams(): Observable<number> {
+        const source = new Subject<number>();
+        sources.push(source);
+        return source;
+      }
+    }
+    await using service = await startMicroservice(nats.url, { controllers: [Streams] });
+    expect(service.app).toBeDefined();
+    const first = askAll(client, 'streams', 1);
+    const second = askAll(client, 'streams', 2);
+    const opened = (count: number) =>
+      eventually(
+        () => sources.filter(({ observed }) => observed),
+        ({ length }) => length === count,
+      );
+    await opened(1);
+    sources[0].next(1);
+    expect(sources).toHaveLength(1);
+    sources[0].complete();
+    expect(await first).toEqual([1]);
+    await eventually(
+      () => sources,
+      ({ length }) => length === 2,
+    );
+    await opened(1);
+    sources[1].complete();
+    expect(await second).toEqual([]);
+  });
+
+  it('that wait at shutdown are handled, as far as there is time', async () => {
+    const service = await start({ concurrency: 1 });
+    const answers = Promise.all([1, 2].map((i) => ask(client, 'work', i)));
+    await begins(1);
+    await arrived();
+    const closing = service.app.close();
+    begun[0].finish();
+    await begins(2);
+    begun[1].finish();
+    expect(await answers).toEqual([1, 2]);
+    await closing;
+  });
+
+  it('that are called off at shutdown are not begun', async () => {
+    const service = await startMicroservice(nats.url, {
+      controllers: [controller({ concurrency: 1 })],
+      server: { shutdownTimeout: 50 },
+    });
+    const failures = Promise.all([1, 2].map((i) => failure(ask(client, 'work', i))));
+    await begins(1);
+    await arrived();
+    await service.app.close();
+    for (const { message } of await failures) expect(message).toContain('stopped before');
+    begun[0].finish();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(requests()).toEqual([1]);
+  });
+
+  it.each([
+    [{ concurrency: 0 }, 'concurrency must be a whole number, 1 or more; it is 0'],
+    [{ concurrency: 1, maxPending: -1 }, 'maxPending must be a whole number, 0 or more; it is -1'],
+  ])('do not start with %j', async (extras, problem) => {
+    const error = await failure(start(extras));
+    expect(error.name).toBe('HandlerConfigurationError');
+    expect(error.message).toContain(`@MessagePattern('work'): ${problem}`);
+  });
+});
