@@ -18,9 +18,10 @@ import {
   MessagePattern,
   Payload,
   RpcException,
+  type AsyncMicroserviceOptions,
   type MicroserviceOptions,
 } from '@nestjs/microservices';
-import { JetStreamEvents, JetStreamService, type PubAck } from 'nestjs-nats-jetstream';
+import { DeadLetters, JetStreamEvents, JetStreamService, type PubAck } from 'nestjs-nats-jetstream';
 import {
   JETSTREAM_TRANSPORT,
   JetStreamClient,
@@ -245,12 +246,32 @@ export async function hybrid(app: INestApplication): Promise<void> {
   app.connectMicroservice<MicroserviceOptions>(
     {
       // The connection of the application's JetStreamModule, which stays open until the application closes it.
-      strategy: new JetStreamServer({ name: 'billing', connection: app.get(JetStreamService) }),
+      strategy: new JetStreamServer({
+        name: 'billing',
+        connection: app.get(JetStreamService),
+        deadLetters: app.get(DeadLetters),
+      }),
     },
     { inheritAppConfig: true },
   );
   await app.startAllMicroservices();
   // #endregion
+}
+
+export async function wired(): Promise<void> {
+  // #region wired
+  const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
+    inject: [JetStreamService, DeadLetters, JetStreamEvents],
+    useFactory: (
+      connection: JetStreamService,
+      deadLetters: DeadLetters,
+      jetStreamEvents: JetStreamEvents,
+    ) => ({
+      strategy: new JetStreamServer({ name: 'billing', connection, deadLetters, jetStreamEvents }),
+    }),
+  });
+  // #endregion
+  await app.listen();
 }
 
 export function observed(app: INestApplication): JetStreamServer {

@@ -9,17 +9,34 @@ import {
   type PipeTransform,
   type Type,
 } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { NestFactory } from '@nestjs/core';
+import {
+  Ctx,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  RpcException,
+  Transport,
+  type AsyncMicroserviceOptions,
+} from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
+  DeadLetters,
   JetStreamEvents,
   JetStreamModule,
   JetStreamService,
   JsConsumer,
   OnJetStreamEvent,
+  RetryMessage,
   type JetStreamEvent,
 } from 'nestjs-nats-jetstream';
-import { JETSTREAM_TRANSPORT, JetStreamServer, type EventExtras } from 'nestjs-nats-jetstream/microservice';
+import {
+  JETSTREAM_TRANSPORT,
+  JetStreamEventContext,
+  JetStreamServer,
+  type EventExtras,
+  type RequestExtras,
+} from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -200,6 +217,50 @@ describe('hybrid applications', () => {
     expect(seen).toEqual(['once']);
   });
 
+  it('may be all that there is: a microservice takes connection, dead letters and events from its module', async () => {
+    let mended = false;
+    @Controller()
+    class Failing {
+      @EventPattern('inner.failed', { retry: { maxDeliver: 1 } } satisfies EventExtras)
+      failed(@Payload() text: string): void {
+        if (!mended) throw new RpcException('not yet');
+        seen.push(text);
+      }
+    }
+    @Module({
+      imports: [JetStreamModule.forRoot({ connection: { servers: nats.url } })],
+      controllers: [Failing],
+    })
+    class AppModule {}
+    const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(AppModule, {
+      logger: false,
+      inject: [JetStreamService, DeadLetters, JetStreamEvents],
+      useFactory: (connection: JetStreamService, letters: DeadLetters, jetStreamEvents: JetStreamEvents) => ({
+        strategy: new JetStreamServer({
+          name: 'inner',
+          streams: [{ name: 'INNER', subjects: ['inner.>'], storage: 'memory' }],
+          connection,
+          deadLetters: letters,
+          jetStreamEvents,
+        }),
+      }),
+    });
+    await app.listen();
+    await emit(client, 'inner.failed', 'tea');
+    const deadLetters = app.get(DeadLetters);
+    const stream = 'INNER';
+    const { letters } = await eventually(
+      () => deadLetters.page({ stream }),
+      ({ letters: { length } }) => length === 1,
+    );
+    mended = true;
+    await deadLetters.replay(letters[0], { to: 'handler' });
+    expect(seen).toEqual(['tea']);
+    const { nc } = app.get(JetStreamService).connection;
+    await app.close();
+    expect(nc.isClosed()).toBe(true);
+  });
+
   it('tell of their status and give their connection', async () => {
     await using own = await NatsTestServer.start();
     const server = new JetStreamServer({
@@ -265,6 +326,60 @@ describe('hybrid applications', () => {
     expect(told).toEqual(['lost ORDERS: ConsumerDeletedError', 'recovered ORDERS']);
     await emit(client, 'orders.created', 'tea');
     await sawThat(1);
+  });
+
+  it('have dead letters replayed to the handler that failed, and to no other', async () => {
+    let mended = false;
+    @Controller()
+    class Failing {
+      @EventPattern<unknown>('orders.failed.*', { retry: { maxDeliver: 1 } } satisfies EventExtras)
+      failed(@Payload() text: string, @Ctx() { metadata }: JetStreamEventContext): void {
+        if (!mended) throw new RpcException('not yet');
+        if (text === 'worse') throw new RpcException('nor now');
+        seen.push(`${text} ${metadata.deliveryCount}`);
+      }
+
+      @EventPattern('orders.failed.>')
+      other(@Payload() text: string): void {
+        seen.push(text);
+      }
+
+      @MessagePattern('orders.refused', {
+        mode: 'jetstream',
+        retry: { maxDeliver: 1 },
+      } satisfies RequestExtras)
+      refused(): string {
+        if (!mended) throw new RetryMessage();
+        seen.push('answered');
+        return 'done';
+      }
+    }
+    await using hybrid = await startHybrid({ controllers: [Failing] }, (app) => {
+      app.connectMicroservice({
+        strategy: new JetStreamServer({
+          name: 'mended',
+          connection: app.get(JetStreamService),
+          deadLetters: app.get(DeadLetters),
+        }),
+      });
+    });
+    await emit(client, 'orders.failed.a', 'bad');
+    await emit(client, 'orders.failed.b', 'worse');
+    await using caller = await connectClient(nats.url, { mode: 'jetstream' });
+    expect((await failure(ask(caller, 'orders.refused', 1))).message).toContain('retry');
+    const deadLetters = hybrid.app.get(DeadLetters);
+    await eventually(
+      () => deadLetters.page(),
+      ({ letters }) => letters.length === 3,
+    );
+    await sawThat(2);
+    mended = true;
+    const { replayed, failed } = await deadLetters.replayAll({}, { to: 'handler' });
+    expect(seen.toSorted()).toEqual(['answered', 'bad', 'bad 2', 'worse']);
+    expect(replayed).toBe(2);
+    expect(failed.map(({ error }) => error.message)).toEqual([expect.stringContaining('nor now')]);
+    expect((await deadLetters.page()).letters.map(({ subject }) => subject)).toEqual(['orders.failed.b']);
+    await deadLetters.dropAll({});
   });
 
   it('close at once though the NATS server is gone', async () => {

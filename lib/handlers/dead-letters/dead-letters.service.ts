@@ -57,7 +57,8 @@ export class DeadLetters {
   /** @internal Made by the module. */
   constructor(
     private readonly jetstream: JetStreamService,
-    private readonly handlers: LocalHandlers,
+    /** @internal Those of the microservice transport are added to it. */
+    readonly handlers: LocalHandlers,
   ) {}
 
   /**

@@ -9,6 +9,7 @@ import {
   TerminateMessage,
   type CompiledHandler,
   type ConsumerSource,
+  type DeadLetters,
   type JetStreamEvents,
   type RunningPlan,
   type Settlement,
@@ -28,6 +29,8 @@ export interface ConsumingContext {
   readonly deliveries: AnswerDeliveries;
   readonly hooks: ProcessingHooks | undefined;
   readonly settlement: Settlement | undefined;
+  /** Whose replays find the handlers here. */
+  readonly deadLetters: DeadLetters | undefined;
   /** Told of what happens to consumers. */
   readonly events: JetStreamEvents;
 }
@@ -74,6 +77,7 @@ export class ConsumerRunners {
         const policy: SettlementPolicy = { ...plan.policy, handler: plan.handler, consumer };
         const handler = this.compile(plan.group, policy);
         const route = { policy, handler: plan.options.ordered ? retryInPlace(handler, policy) : handler };
+        this.consuming.deadLetters?.handlers.add(policy, () => ({ policy, unsettled: handler }));
         return createRunner(plan, { ack, route }, onCircuit);
       },
       this.consuming.events,

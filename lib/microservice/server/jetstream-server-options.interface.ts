@@ -1,4 +1,4 @@
-import type { JetStreamEvents, Settlement } from '../../handlers/index.js';
+import type { DeadLetters, JetStreamEvents, Settlement } from '../../handlers/index.js';
 import type { Provisioning, StreamConfig } from '../../jetstream/index.js';
 import type { TransportConnectionOptions } from '../transport-link.js';
 import type { ConsumerDefaults } from './pattern-extras.interface.js';
@@ -25,6 +25,11 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
   readonly provisioning?: Provisioning;
   /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: an {@link AckInterceptor}. */
   readonly settlement?: Settlement;
+  /**
+   * The `DeadLetters` of the application, where replays to the handler are to find the handlers of this server:
+   * `app.get(DeadLetters)`. Replays to the subject need nothing.
+   */
+  readonly deadLetters?: DeadLetters;
   /**
    * The `JetStreamEvents` of the application, where `@OnJetStreamEvent` methods are to hear of the consumers of this server
    * too: `app.get(JetStreamEvents)`.

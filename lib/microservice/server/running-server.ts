@@ -55,6 +55,7 @@ export class RunningServer {
       deliveries: this.deliveries,
       hooks,
       settlement: options.settlement,
+      deadLetters: options.deadLetters,
       events: consumerEvents(options, owner),
     });
   }
