@@ -244,6 +244,22 @@ describe('durable requests', () => {
     await stored();
   });
 
+  it('that the service has no handler for any more become dead letters, and their caller is told at once', async () => {
+    const server: Partial<JetStreamServerOptions> = {
+      streams: [{ ...stream(), retention: 'limits' }],
+    };
+    const before = await start([controller(`${root}.*`, () => 'old', { durable: 'work' })], server);
+    await before.app.close();
+    const after = controller(`${root}.new`, () => 'new', { durable: 'work' });
+    await using service = await start([after], { ...server, provisioning: 'off' });
+    expect(service.app).toBeDefined();
+    const error = (await failure(ask(client, `${root}.old`, 1))) as RpcException;
+    expect(error.getError()).toEqual({ status: 'error', message: `no handler for "${root}.old"` });
+    expect(await ask(client, `${root}.new`, 1)).toBe('new');
+    const letters = await jetstream.stream(DEAD_LETTER_STREAM);
+    expect(await letters.getLastMessage(`dead-letters.${stream().name}.work`)).toBeDefined();
+  });
+
   it('that nobody waits for are handled all the same', async () => {
     await using service = await start([controller(`${root}.x`, (data) => void seen.push(data))]);
     expect(service.app).toBeDefined();

@@ -16,6 +16,7 @@ import {
   type SettlementPolicy,
 } from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { JetStreamEventContext } from '../context/index.js';
 import { eventHandler, requestHandler, type AnswerDeliveries, type MessageReader } from '../events/index.js';
 import { PatternTable } from '../patterns/index.js';
 import type { ProcessingHooks } from '../serving/index.js';
@@ -102,7 +103,8 @@ export class ConsumerRunners {
     policy: SettlementPolicy,
   ): CompiledHandler<JetStreamMessage> {
     const { reader, hooks, deliveries } = this.consuming;
-    if (matching.length === 0) return unhandled;
+    // Whether it is an event or a request that nobody handles is not known: a caller that waits is told.
+    if (matching.length === 0) return requestHandler(refuse, reader, policy, undefined, deliveries);
     const request = matching.find(({ isEvent }) => !isEvent);
     if (request) return requestHandler(request.handler, reader, policy, hooks, deliveries);
     return eventHandler(together(matching.map(({ handler }) => handler)), reader, policy, hooks);
@@ -110,6 +112,6 @@ export class ConsumerRunners {
 }
 
 /** A consumer may bring what was meant for a handler that the service has no longer. */
-function unhandled({ subject }: JetStreamMessage): never {
+async function refuse(_data: unknown, { subject }: JetStreamEventContext): Promise<never> {
   throw new TerminateMessage(`no handler for "${subject}"`);
 }
