@@ -45,12 +45,26 @@ export async function* currentKeys<T>(
   bucket: Bucket<T>,
   filters: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
+  if (bucket.replicated) return yield* settledKeys(bucket, filters);
   // A key that is written while the server lists it comes twice.
   const seen = new Set<string>();
   for await (const { key } of currentEntries(bucket, filters, { ignoreDeletes: true, metaOnly: true })) {
     if (!seen.has(key)) yield key;
     seen.add(key);
   }
+}
+
+/** A server that is behind the others first tells of keys that were removed, and afterwards that they were. */
+async function* settledKeys<T>(
+  bucket: Bucket<T>,
+  filters: readonly string[],
+): AsyncGenerator<string, void, undefined> {
+  const keys = new Set<string>();
+  for await (const { key, operation } of currentEntries(bucket, filters, { metaOnly: true })) {
+    keys.delete(key);
+    if (operation === 'PUT') keys.add(key);
+  }
+  yield* keys;
 }
 
 /**

@@ -24,6 +24,8 @@ export class Bucket<T> {
   readonly directSubject: string;
   /** Whether the stream allows direct gets. */
   readonly direct: boolean;
+  /** Whether several servers keep the bucket: one may be behind the others. */
+  readonly replicated: boolean;
   /** Whether keys may have a ttl of their own. */
   readonly allowsTtl: boolean;
   /** When the stream was created, as in its information. */
@@ -44,6 +46,7 @@ export class Bucket<T> {
     this.directSubject = `${apiPrefix}.DIRECT.GET.${this.stream}`;
     this.directPrefix = `${this.directSubject}.${this.prefix}`;
     this.direct = config.allowDirect;
+    this.replicated = config.replicas > 1;
     this.allowsTtl = config.allowMessageTtl ?? false;
     this.created = created;
   }

@@ -122,7 +122,8 @@ export class KeyValue<T = unknown> {
       return await this.access.writer.putIf(key, value, { ...options, revision: 0 });
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
-      const last = await this.access.reader.change(key);
+      // A replica that is behind would tell of a value that is removed by now.
+      const last = await this.access.reader.change(key, { consistent: true });
       if (!last || last.operation === 'PUT') throw exists(error);
       return this.access.writer
         .putIf(key, value, { ...options, revision: last.revision })
@@ -166,7 +167,8 @@ export class KeyValue<T = unknown> {
 
   /**
    * Follows keys: first what the bucket holds, then every change. Resolves when the server has the watch, so that no
-   * change from then on is missed.
+   * change from then on is missed. All that was acknowledged before is among the initial values; in a replicated bucket
+   * they may begin with older ones of the same keys.
    *
    * @param keys one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
@@ -262,7 +264,8 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * The keys that have a value, in the order in which they were last written.
+   * The keys that have a value, in the order in which they were last written: as they come, of a replicated bucket all
+   * at the end.
    *
    * @param filters one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    */
@@ -272,9 +275,12 @@ export class KeyValue<T = unknown> {
 
   /** All that the bucket keeps of a key, oldest first, marks of removals too; nothing where it keeps nothing. */
   async history(key: string): Promise<KeyValueEntry<T>[]> {
-    const entries: KeyValueEntry<T>[] = [];
-    for await (const entry of currentEntries(this.store, [key], { includeHistory: true }))
+    let entries: KeyValueEntry<T>[] = [];
+    for await (const entry of currentEntries(this.store, [key], { includeHistory: true })) {
+      // A replica that is behind may still have what was purged.
+      if (entry.operation === 'PURGE') entries = [];
       entries.push(entry);
+    }
     return entries;
   }
 

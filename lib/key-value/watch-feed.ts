@@ -4,6 +4,7 @@ import { OrderedPush, type JetStreamMessage, type OrderedPushStarted } from '../
 import type { Bucket } from './bucket.js';
 import { headerText } from './header-text.js';
 import { validateKeyFilter } from './key-names.js';
+import { lastRevision } from './last-revision.js';
 import { BaseEntry, operationOf, type KeyValueEntry, type KeyValueOperation } from './key-value-entry.js';
 import { watchStart, type KeyValueWatchOptions } from './watch-options.js';
 
@@ -29,6 +30,7 @@ export class WatchFeed<T> {
   /** Called where nothing is queued and the server has nothing to send: every change up to that revision was taken. */
   onIdle: (revision: number) => void = () => undefined;
   private readonly push: OrderedPush;
+  private readonly filters: readonly string[];
   private readonly updatesOnly: boolean;
   private queue: FeedItem<T>[] = [];
   private head = 0;
@@ -36,6 +38,12 @@ export class WatchFeed<T> {
   private initialized = false;
   private received = 0;
   private initialValues = 0;
+  /** The last change that was taken in. */
+  private last = 0;
+  /**
+   * The last of the initial values as the bucket's leader knows it: the server that delivers may not have heard of it yet.
+   */
+  private lastInitial = 0;
   private end: { readonly error: Error | undefined } | undefined;
 
   /**
@@ -44,18 +52,19 @@ export class WatchFeed<T> {
    */
   constructor(
     private readonly bucket: Bucket<T>,
-    filters: readonly string[],
+    keys: readonly string[],
     private readonly options: KeyValueWatchOptions,
     heartbeat?: number,
   ) {
-    for (const filter of filters) validateKeyFilter(bucket.name, filter);
+    for (const key of keys) validateKeyFilter(bucket.name, key);
+    this.filters = keys.length === 0 ? ['>'] : keys;
     this.updatesOnly = options.updatesOnly ?? false;
     this.push = new OrderedPush(
       bucket.jetstream.api,
       {
         stream: bucket.stream,
         streamCreated: bucket.created,
-        filterSubjects: (filters.length === 0 ? ['>'] : filters).map((filter) => bucket.prefix + filter),
+        filterSubjects: this.filters.map((filter) => bucket.prefix + filter),
         start: watchStart(options),
         headersOnly: options.metaOnly,
         namePrefix: 'kv_watch',
@@ -73,6 +82,7 @@ export class WatchFeed<T> {
   /** @throws {@link BucketNotFoundError} and what else the server answers */
   async start(): Promise<void> {
     try {
+      if (this.bucket.replicated && !this.updatesOnly) await this.findLastInitial();
       await this.push.start();
     } catch (error) {
       throw this.translated(error);
@@ -116,13 +126,16 @@ export class WatchFeed<T> {
       this.add(RESTARTED);
       this.initialized = false;
       this.received = 0;
+      this.last = 0;
+      this.lastInitial = 0;
     }
     this.initialValues = this.received + pending;
-    if (pending === 0 || this.updatesOnly) this.complete();
+    if (this.updatesOnly || (pending === 0 && this.isUpTo(this.last))) this.complete();
   }
 
   private receive(message: JetStreamMessage, revision: number): void {
     const { bucket, initialized } = this;
+    this.last = revision;
     const operation = operationOf(headerText(message.msg));
     if (!this.options.ignoreDeletes || operation === 'PUT') {
       this.add(
@@ -130,13 +143,34 @@ export class WatchFeed<T> {
       );
     }
     if (initialized) return;
+    this.received++;
+    if (!this.isUpTo(revision)) return;
     // Values that are replaced while they are being sent make the count too high; then nothing is left to send earlier.
-    if (++this.received >= this.initialValues || this.push.pending === 0) this.complete();
+    if (this.received >= this.initialValues || this.push.pending === 0) this.complete();
   }
 
   private idle(revision: number): void {
-    this.complete();
+    if (this.initialized || this.isUpTo(revision)) this.complete();
+    else void this.recheck(revision);
     if (this.head === this.queue.length) this.onIdle(revision);
+  }
+
+  /** Whether a server that has delivered up to that revision has delivered all initial values. */
+  private isUpTo(revision: number): boolean {
+    return revision >= this.lastInitial;
+  }
+
+  private async findLastInitial(): Promise<void> {
+    const { resumeFromRevision = 0 } = this.options;
+    const last = await lastRevision(this.bucket, this.filters);
+    this.lastInitial = last < resumeFromRevision ? 0 : last;
+  }
+
+  /** The last initial value may have been removed before the server that delivers knew it: then there is none to wait for. */
+  private async recheck(revision: number): Promise<void> {
+    // What fails is tried again with the next heartbeat.
+    const last = await lastRevision(this.bucket, this.filters).catch(() => this.lastInitial);
+    if (last <= revision) this.complete();
   }
 
   private complete(): void {

@@ -4,6 +4,17 @@ import type { KeyValue } from '../../lib/key-value/index.js';
 import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, uniqueName } from './support.js';
 
+/** Everybody may do everything, but for one user. */
+const MAY_NOT_ASK_THE_LEADER = {
+  authorization: {
+    users: [
+      { user: 'any', password: 'any' },
+      { user: 'limited', password: 'any', permissions: { publish: { deny: '$JS.API.STREAM.MSG.GET.>' } } },
+    ],
+  },
+  no_auth_user: 'any',
+};
+
 describe('a bucket of three replicas', () => {
   let cluster: NatsTestCluster;
   let client: Client;
@@ -12,7 +23,7 @@ describe('a bucket of three replicas', () => {
   let name: string;
 
   beforeAll(async () => {
-    cluster = await NatsTestServer.cluster(3);
+    cluster = await NatsTestServer.cluster(3, { config: MAY_NOT_ASK_THE_LEADER });
   });
   afterAll(() => cluster.stop());
   beforeEach(async () => {
@@ -36,6 +47,21 @@ describe('a bucket of three replicas', () => {
     expect(refusals).toHaveLength(19);
     for (const { reason } of refusals) expect(reason).toBeInstanceOf(RevisionMismatchError);
     expect((await kv.get('a', { consistent: true }))?.revision).toBe(revision + 2);
+  });
+
+  it('is listed and watched by a client that may not ask its leader', async () => {
+    await kv.put('a', 1);
+    await kv.put('b', 2);
+    const limited = await connectTo(
+      cluster.urls[0] ?? '',
+      { user: 'limited', pass: 'any' },
+      { timeout: 300 },
+    );
+    const mine = await limited.keyValues.open<number>(name);
+    await eventually(async () => expect(await collect(mine.keys())).toEqual(['a', 'b']));
+    const watch = await mine.watch('b');
+    expect(await watch.next()).toMatchObject({ value: { key: 'b', value: 2, initial: true } });
+    await limited.nc.close();
   });
 
   it('loses no update of several writers', async () => {

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KeyValue } from '../../lib/key-value/index.js';
+import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
+import { collect, connectTo, type Client } from '../key-value/support.js';
+import { eventually } from '../support/eventually.js';
+
+/** The servers choose which replica a consumer reads: in so many rounds the one that is behind has its turn. */
+const ROUNDS = 8;
+const KEYS = 300;
+/** Large enough to take the replica a while. */
+const VALUE = 'x'.repeat(8_000);
+
+describe('with a replica that is behind', () => {
+  let cluster: NatsTestCluster;
+  let follower: NatsTestServer;
+  /** Connected to the leader of the bucket. */
+  let client: Client;
+  let kv: KeyValue<string>;
+  /** Connected to the follower. */
+  let distant: Client;
+  let serial = 0;
+
+  beforeAll(async () => {
+    cluster = await NatsTestServer.cluster(3);
+    const { keyValues, nc } = await connectTo(cluster.urls[0]);
+    const bucket = await keyValues.create({ bucket: 'replicated', replicas: 3, history: 3 });
+    await cluster.ready();
+    const leader = (await bucket.status()).streamInfo.cluster?.leader;
+    const metaLeader = await metaLeaderOf(cluster);
+    await nc.close();
+    const first = cluster.servers.find(({ name }) => name === leader);
+    const last = cluster.servers.find(({ name }) => name !== leader && name !== metaLeader);
+    if (!first || !last) throw new Error(`no follower of ${leader} and ${metaLeader}`);
+    follower = last;
+    client = await connectTo(first.url, { ignoreClusterUpdates: true });
+    distant = await connectTo(follower.url, { ignoreClusterUpdates: true });
+    kv = await client.keyValues.open('replicated');
+  });
+  afterAll(async () => {
+    await client.nc.close();
+    await distant.nc.close();
+    await cluster.stop();
+  });
+
+  /** Writes while one replica is stopped, and reads as it comes back, round after round. */
+  async function rounds<T>(
+    write: (keys: readonly string[]) => Promise<unknown>,
+    read: (keys: readonly string[], filter: string) => Promise<T>,
+  ): Promise<T[]> {
+    const results: T[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const prefix = String(++serial);
+      const keys = Array.from({ length: KEYS }, (_, i) => `${prefix}.${i}`);
+      follower.pause();
+      let reading: Promise<T>;
+      try {
+        await write(keys);
+        reading = read(keys, `${prefix}.>`);
+        await client.nc.flush();
+      } finally {
+        follower.resume();
+      }
+      results.push(await reading);
+      await cluster.ready();
+    }
+    return results;
+  }
+
+  const putAll = (keys: readonly string[]) => Promise.all(keys.map((key) => kv.put(key, VALUE)));
+
+  it('keys are listed that were put, and none that were deleted', async () => {
+    const lists = await rounds(
+      async (keys) => {
+        await putAll(keys);
+        await Promise.all(keys.slice(0, 100).map((key) => kv.delete(key)));
+      },
+      async (keys, filter) => [await collect(kv.keys(filter)), keys.slice(100)],
+    );
+    for (const [listed, expected] of lists) expect(listed.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it('a watch has all values before it says that it is initialized, and so has a live copy', async () => {
+    const lists = await rounds(putAll, async (keys, filter) => {
+      const copying = kv.cached(filter);
+      const watch = await kv.watch(filter);
+      const seen = new Set<string>();
+      void (async () => {
+        for await (const { key, initial } of watch) if (initial) seen.add(key);
+      })();
+      await watch.initialized;
+      watch.stop();
+      const copy = await copying;
+      await copy.stop();
+      return [seen.size, copy.size, keys.length];
+    });
+    for (const [watched, copied, expected] of lists) expect([watched, copied]).toEqual([expected, expected]);
+  });
+
+  it('a history is told to its end, without what was purged', async () => {
+    const histories = await rounds(
+      async (keys) => {
+        await putAll(keys);
+        await kv.put(keys[0], VALUE);
+        await kv.purge(keys[0]);
+        await kv.put(keys[0], VALUE);
+      },
+      ([key]) => kv.history(key),
+    );
+    for (const history of histories) {
+      expect(history.map(({ operation }) => operation)).toEqual(['PURGE', 'PUT']);
+    }
+  });
+
+  it('the leader answers a consistent get, and a key that was deleted is free for the next one who creates it', async () => {
+    const far = await distant.keyValues.open<string>('replicated');
+    // A replica answers gets only when it has been in step for a while.
+    await eventually(
+      () => page(follower, '/subsz?subs=1&test=$JS.API.DIRECT.GET.KV_replicated'),
+      (subscriptions) => subscriptions.includes('DIRECT.GET.KV_replicated'),
+    );
+    const results = await rounds(
+      async (keys) => {
+        await putAll(keys);
+        await kv.delete(keys[KEYS - 1]);
+      },
+      async (keys) => {
+        const made = far.create(keys[KEYS - 1], 'anew');
+        const got = await far.get(keys[KEYS - 2], { consistent: true });
+        return [got?.value === VALUE, (await made) === (await kv.status()).streamInfo.state.lastSequence];
+      },
+    );
+    expect(results).toEqual(Array.from({ length: ROUNDS }, () => [true, true]));
+  });
+});
+
+async function metaLeaderOf({ servers: [server] }: NatsTestCluster): Promise<string> {
+  const jsz = JSON.parse(await page(server, '/jsz')) as {
+    readonly meta_cluster: { readonly leader: string };
+  };
+  return jsz.meta_cluster.leader;
+}
+
+async function page({ monitoringUrl }: NatsTestServer, path: string): Promise<string> {
+  return (await fetch(monitoringUrl + path)).text();
+}
