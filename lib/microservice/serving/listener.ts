@@ -72,7 +72,7 @@ export class Listener {
     const context = new JetStreamRequestContext(message, packet);
     const call = new ServedCall(this.serving, message, packet.id, context);
     if (limit === undefined) void this.begin(handler, packet, context, call);
-    else this.beginWithin(limit, message.subject, call, () => this.begin(handler, packet, context, call));
+    else this.beginWithin(limit, handler, packet, context, call);
   }
 
   private begin(
@@ -92,12 +92,13 @@ export class Listener {
   /** Begins a call when its limit allows it. It is through when it has ended and its handler too, though called off. */
   private beginWithin(
     limit: CallLimit,
-    subject: string,
+    handler: MessageHandler,
+    packet: CallPacket,
+    context: JetStreamRequestContext,
     call: ServedCall,
-    begin: () => Promise<unknown>,
   ): void {
     const admitted = limit.admit(call, () => {
-      const handled = begin();
+      const handled = this.begin(handler, packet, context, call);
       const { onEnd } = call;
       const ended = new Promise<void>((resolve) => {
         call.onEnd = () => {
@@ -110,7 +111,7 @@ export class Listener {
     if (admitted) return;
     call.turnAway();
     if (!limit.isFirstRefusal()) return;
-    this.serving.onError(`Requests on "${subject}" are refused: ${limit.maxPending} wait already`);
+    this.serving.onError(`Requests on "${context.subject}" are refused: ${limit.maxPending} wait already`);
   }
 
   /** What cannot be read has no number: whoever waits for an answer gets one that Nest's clients take all the same. */
