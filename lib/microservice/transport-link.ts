@@ -6,6 +6,7 @@ import {
   type JetStreamConnection,
   type JetStreamOptions,
 } from '../connection/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamService, type PublishDefaults } from '../jetstream/index.js';
 import { Requests } from '../requests/index.js';
 
@@ -23,6 +24,24 @@ export interface TransportConnectionOptions {
    * both ends must have it.
    */
   readonly codec?: Codec;
+}
+
+/**
+ * Refuses what a shared `JetStreamService` brings itself.
+ *
+ * @throws {@link InvalidArgumentError}
+ */
+export function checkSharing(
+  options: TransportConnectionOptions & { readonly publish?: PublishDefaults },
+): void {
+  if (!(options.connection instanceof JetStreamService)) return;
+  for (const option of ['jetstream', 'publish'] as const) {
+    if (options[option] === undefined) continue;
+    throw new InvalidArgumentError(
+      option,
+      'the JetStreamService that is the connection has its own: leave it out',
+    );
+  }
 }
 
 /** The status of a transport's connection. */

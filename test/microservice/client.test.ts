@@ -15,7 +15,7 @@ import {
   WrongLastSequenceError,
   type PubAck,
 } from 'nestjs-nats-jetstream';
-import { JetStreamClient, JetStreamRecordBuilder } from 'nestjs-nats-jetstream/microservice';
+import { JetStreamClient, JetStreamRecordBuilder, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { firstValueFrom, NEVER } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -253,6 +253,14 @@ describe('JetStreamClient', () => {
     await using client = await connectClient(nats.url);
     const error = await failure(ask(client, 'x', new JetStreamRecordBuilder(1).setTimeout(timeout).build()));
     expect(error).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  it('refuses options that a shared connection has already', () => {
+    expect(() => new JetStreamClient({ connection: jetstream, publish: { timeout: 1 } })).toThrow(
+      'publish: the JetStreamService',
+    );
+    const options = { name: 'shared', connection: jetstream, jetstream: { domain: 'hub' } };
+    expect(() => new JetStreamServer(options)).toThrow('jetstream: the JetStreamService');
   });
 
   describe('in an application', () => {

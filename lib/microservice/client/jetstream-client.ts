@@ -7,6 +7,7 @@ import { JetStreamService, type PublishHeaders } from '../../jetstream/index.js'
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import {
+  checkSharing,
   TransportLink,
   type JetStreamTransportEvents,
   type JetStreamTransportStatus,
@@ -51,6 +52,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
     this.name = options.name ?? 'client';
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT;
     checkTimeout('timeout', this.timeout);
+    checkSharing(options);
   }
 
   /** Whether it is connected, from now on. */

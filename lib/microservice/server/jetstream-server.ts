@@ -8,7 +8,7 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import type { ProcessingHooks } from '../serving/index.js';
-import type { JetStreamTransportStatus } from '../transport-link.js';
+import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { describe, type Registration } from './registration.js';
@@ -57,7 +57,7 @@ export class JetStreamServer
   /** How often it was closed: what is being started meanwhile is too late. */
   private closings = 0;
 
-  /** @throws {@link InvalidArgumentError} without a name, or with one that no consumer can have */
+  /** @throws {@link InvalidArgumentError} without a name, with one that no consumer can have, or with options of a connection that is shared */
   constructor(private readonly options: JetStreamServerOptions) {
     super();
     if (typeof options?.name !== 'string' || !/^[^\s.*>/\\]+$/.test(options.name)) {
@@ -66,6 +66,7 @@ export class JetStreamServer
         'the name of the service, without spaces, ".", "*", ">", "/" and "\\"',
       );
     }
+    checkSharing(options);
   }
 
   override addHandler(
