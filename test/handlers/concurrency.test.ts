@@ -253,6 +253,27 @@ describe('concurrency and control', () => {
       expect(events.map(({ type }) => type)).toEqual(['handler-paused', 'handler-resumed']);
     });
 
+    it('pauses and resumes a handler with orderBy: keys that waited go on', async () => {
+      const handled: string[] = [];
+      let release = (): void => undefined;
+      const gate = new Promise<void>((resolve) => (release = resolve));
+      await using application = await start({ orderBy: 1 }, steps(3, 2), async ({ key, n }) => {
+        handled.push(`${key}.${n}`);
+        await gate;
+      });
+      const handlers = application.app.get(Handlers);
+      await eventually(
+        () => handlers.get('Steps.onStep'),
+        ({ running, waiting }) => running === 1 && waiting === 5,
+      );
+      await handlers.pause('Steps.onStep');
+      release();
+      await handlers.idle('Steps.onStep');
+      await handlers.resume('Steps.onStep');
+      await application.settled();
+      expect(handled.toSorted()).toEqual(['k0.0', 'k0.1', 'k1.0', 'k1.1', 'k2.0', 'k2.1']);
+    });
+
     it('stops and starts again', async () => {
       const handled: number[] = [];
       await using application = await start({}, steps(1, 1), ({ n }) => void handled.push(n));

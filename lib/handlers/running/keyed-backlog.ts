@@ -71,6 +71,8 @@ export class KeyedBacklog implements Backlog {
 
   clear(): JetStreamMessage[] {
     const all = [...this];
+    // A lane with a message in the works goes when that is through.
+    for (const { key } of this.readyLanes) this.lanes.delete(key);
     for (const lane of this.lanes.values()) lane.waiting.clear();
     this.readyLanes.clear();
     this.waiting = 0;
