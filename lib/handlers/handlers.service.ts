@@ -39,7 +39,8 @@ export class Handlers implements OnModuleDestroy {
 
   /**
    * Has a handler take nothing new: what is buffered is given back, for other instances to take; what is in the works
-   * goes on. Its consumer stays.
+   * goes on. Its consumer stays. Without acknowledgements (`ackMode: 'none'`, `ordered`) nothing can be given back: what
+   * is buffered is handled.
    *
    * @throws {@link HandlerNotFoundError}
    */

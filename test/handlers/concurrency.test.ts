@@ -274,6 +274,31 @@ describe('concurrency and control', () => {
       expect(handled.toSorted()).toEqual(['k0.0', 'k0.1', 'k1.0', 'k1.1', 'k2.0', 'k2.1']);
     });
 
+    it('pauses and resumes with messages in the works, and holds no more than maxMessages after that', async () => {
+      let release = (): void => undefined;
+      let gate = new Promise<void>((resolve) => (release = resolve));
+      await using application = await start({ concurrency: 2, maxMessages: 4 }, steps(1, 30), () => gate);
+      const handlers = application.app.get(Handlers);
+      const isFull = (): Promise<unknown> =>
+        eventually(
+          () => handlers.get('Steps.onStep'),
+          ({ running, waiting }) => running === 2 && waiting >= 1,
+        );
+      await isFull();
+      await handlers.pause('Steps.onStep');
+      await handlers.resume('Steps.onStep');
+      for (let cycle = 0; cycle < 5; cycle++) {
+        await isFull();
+        const opened = release;
+        gate = new Promise<void>((resolve) => (release = resolve));
+        opened();
+      }
+      await isFull();
+      const consumer = await application.app.get(JetStreamService).consumer(`STEPS_${serial}`, 'steps');
+      expect((await consumer.info()).numAckPending).toBeLessThanOrEqual(4);
+      release();
+    });
+
     it('stops and starts again', async () => {
       const handled: number[] = [];
       await using application = await start({}, steps(1, 1), ({ n }) => void handled.push(n));

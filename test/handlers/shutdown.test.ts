@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { Handlers, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startApplication } from '../support/application.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
 describe('at shutdown', () => {
@@ -92,6 +93,98 @@ describe('at shutdown', () => {
     const message = await consumer.next({ maxWait: 2_000 });
     expect(message?.metadata.deliveryCount).toBe(2);
     message?.ack();
+  });
+
+  describe.each([
+    ['messages', { concurrency: 2 }],
+    ['batches', { batch: { size: 3, maxWait: 60_000 }, concurrency: 2 }],
+  ])("ackMode 'none', in %s", (_form, options) => {
+    const MESSAGES = 20;
+
+    /** Starts a handler that takes its time, with messages that it has begun on, and others that wait. */
+    async function startBusy(
+      module: { readonly shutdownTimeout?: number },
+      handle: () => Promise<unknown>,
+    ): Promise<{
+      readonly application: TestApplication;
+      readonly handled: number[];
+      readonly delivered: () => Promise<number>;
+    }> {
+      const stream = `TASKS_${++serial}`;
+      const handled: number[] = [];
+      @Injectable()
+      class Tasks {
+        @JsConsumer({ stream, durable: 'worker', ackMode: 'none', ...options })
+        async onTask(@Payload() tasks: number | number[]): Promise<void> {
+          await handle();
+          handled.push(...[tasks].flat());
+        }
+      }
+      const feature = {
+        streams: [{ name: stream, subjects: [`tasks.${serial}`], storage: 'memory' as const }],
+      };
+      await using writer = await startApplication(server.url, { feature });
+      const jetstream = writer.app.get(JetStreamService);
+      for (let id = 1; id <= MESSAGES; id++) await jetstream.publish(`tasks.${serial}`, id);
+      const application = await startApplication(server.url, {
+        options: module,
+        feature,
+        providers: [Tasks],
+      });
+      await eventually(
+        () => application.app.get(Handlers).get('Tasks.onTask'),
+        ({ running, waiting }) => running > 0 && waiting > 0,
+      );
+      return {
+        application,
+        handled,
+        delivered: async () => {
+          await using observer = await startApplication(server.url, {});
+          const consumer = await observer.app.get(JetStreamService).consumer(stream, 'worker');
+          return (await consumer.info()).delivered.streamSequence;
+        },
+      };
+    }
+
+    it('what waits is handled too: the server would not deliver it again', async () => {
+      const { application, handled, delivered } = await startBusy({}, () => delay(10));
+      await application.app.close();
+      expect(handled.length).toBeGreaterThan(1);
+      expect(handled.toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: await delivered() }, (_, i) => i + 1),
+      );
+    });
+
+    it('a pause ends when what waits is handled, and nothing is lost to it', async () => {
+      const { application, handled } = await startBusy({}, () => delay(10));
+      const handlers = application.app.get(Handlers);
+      await handlers.pause('Tasks.onTask');
+      await handlers.idle('Tasks.onTask');
+      await handlers.resume('Tasks.onTask');
+      await application.app.get(JetStreamService).publish(`tasks.${serial}`, MESSAGES + 1);
+      await eventually(
+        () => handlers.get('Tasks.onTask'),
+        ({ running, waiting, handled: count }) => count + running + waiting === MESSAGES + 1,
+      );
+      await application.app.close();
+      expect(handled.toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: MESSAGES + 1 }, (_, i) => i + 1),
+      );
+    });
+
+    it('what is not through after shutdownTimeout is left, and the log tells how much', async () => {
+      const { application, handled, delivered } = await startBusy(
+        { shutdownTimeout: 100 },
+        () => new Promise(() => undefined),
+      );
+      const closing = Date.now();
+      await application.app.close();
+      expect(Date.now() - closing).toBeLessThan(2_000);
+      expect(handled).toEqual([]);
+      expect(application.logs.of('warn', 'JsConsumer')).toEqual([
+        `Tasks.onTask: ${await delivered()} messages unfinished after 100 ms do not come again`,
+      ]);
+    });
   });
 
   it('handlers start after everything else has started, and stop before anything else does', async () => {

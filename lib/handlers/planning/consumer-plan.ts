@@ -11,7 +11,7 @@ import {
   type RetryOptions,
   type SettlementPolicy,
 } from '../settlement/index.js';
-import { checkDelivery, planDelivery, type Delivery } from './delivery-plan.js';
+import { checkDelivery, isAcknowledged, planDelivery, type Delivery } from './delivery-plan.js';
 import { OptionChecks } from './option-checks.js';
 import { checkSettlement } from './settlement-checks.js';
 
@@ -36,6 +36,8 @@ export interface RunningOptions {
   readonly ackWait: number;
   /** How long one message is kept alive at the most; `Infinity`: as long as its handler runs. */
   readonly maxProcessingTime: number;
+  /** Whether what is given back comes again; else it would be lost. */
+  readonly acknowledged: boolean;
 }
 
 /** A method to call for messages, with the rules that they are settled by once the consumer's name is known. */
@@ -115,11 +117,13 @@ export function planRunning(
     deadLetters:
       deadLetter && stream !== DEAD_LETTER_STREAM ? new DeadLetterPublisher(connection.jetstream) : undefined,
   };
+  const delivery = planDelivery(options, filtersOf(options), acknowledgements(policy, ackWait));
+  const acknowledged = isAcknowledged(delivery);
   return {
     handler,
     connection,
     stream,
-    delivery: planDelivery(options, filtersOf(options), acknowledged(policy, ackWait)),
+    delivery,
     maxMessages: Math.max(maxMessages, concurrency, 2 * (options.batch?.size ?? 0) * concurrency),
     options,
     running: {
@@ -127,7 +131,8 @@ export function planRunning(
       maxMessages: Math.max(maxMessages, concurrency),
       ackWait,
       // What nobody waits for needs not be kept alive.
-      maxProcessingTime: policy.ackMode === 'none' ? 0 : maxProcessingTime,
+      maxProcessingTime: acknowledged ? maxProcessingTime : 0,
+      acknowledged,
     },
     policy,
   };
@@ -152,7 +157,7 @@ export function filtersOf({ filterSubjects }: JsConsumerOptions): readonly strin
   return typeof filterSubjects === 'string' ? [filterSubjects] : filterSubjects;
 }
 
-function acknowledged(
+function acknowledgements(
   { ackMode, retry: { maxDeliver } }: Pick<SettlementPolicy, 'ackMode' | 'retry'>,
   ackWait: number,
 ): Pick<ConsumerConfig, 'ackPolicy' | 'ackWait' | 'maxDeliver'> {

@@ -151,6 +151,11 @@ export function planDelivery(
   };
 }
 
+/** Whether the server waits to hear what became of a message; else it counts as handled once it is delivered. */
+export function isAcknowledged(delivery: Delivery): boolean {
+  return delivery.mode !== 'ordered' && delivery.config.ackPolicy !== 'none';
+}
+
 /** The push consumer to make: its own inbox where no subject is given. */
 export function pushConfig(
   delivery: Extract<Delivery, { readonly mode: 'push' }>,

@@ -6,7 +6,14 @@ export type {
   RunningOptions,
   RunningPlan,
 } from './consumer-plan.js';
-export { keyOf, pushConfig, type Delivery, type KeyOf, type PullInGroup } from './delivery-plan.js';
+export {
+  isAcknowledged,
+  keyOf,
+  pushConfig,
+  type Delivery,
+  type KeyOf,
+  type PullInGroup,
+} from './delivery-plan.js';
 export * from './handler-planner.js';
 export { OptionChecks } from './option-checks.js';
 export { SubjectRouter } from './subject-router.js';

@@ -38,6 +38,8 @@ export class BatchRunner implements MessageRunner {
   private loop: ReceiveLoop | undefined;
   private timer: NodeJS.Timeout | undefined;
   private refusing = false;
+  /** How many messages of former loops are held: the places of the present one are not theirs. */
+  private heldBefore = 0;
   private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
   private failures = 0;
@@ -74,6 +76,7 @@ export class BatchRunner implements MessageRunner {
 
   follow(loop: ReceiveLoop): void {
     this.loop = loop;
+    this.heldBefore = this.running + this.waiting;
     this.refusing = false;
   }
 
@@ -98,11 +101,12 @@ export class BatchRunner implements MessageRunner {
   }
 
   async pause(): Promise<void> {
-    this.refusing = true;
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    for (const message of [...this.full.splice(0).flat(), ...this.collected.splice(0)]) message.nak();
+    if (this.options.acknowledged) {
+      this.refusing = true;
+      for (const message of this.clear()) message.nak();
+    }
     await this.loop?.drain();
+    if (this.collected.length > 0) this.close();
   }
 
   idle(): Promise<void> {
@@ -112,11 +116,19 @@ export class BatchRunner implements MessageRunner {
 
   async stop(timeout: number): Promise<number> {
     await this.pause();
-    if (this.inTheWorks.size > 0) await within(timeout, this.idle());
+    await within(timeout, this.idle());
     this.keepAlive.close();
     const unfinished = [...this.held()].filter(({ settled }) => !settled);
-    for (const message of unfinished) message.nak();
+    this.clear();
+    if (this.options.acknowledged) for (const message of unfinished) message.nak();
     return unfinished.length;
+  }
+
+  /** Removes all that waits. */
+  private clear(): JetStreamMessage[] {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    return [...this.full.splice(0).flat(), ...this.collected.splice(0)];
   }
 
   /** The batch being collected takes no more. */
@@ -144,7 +156,7 @@ export class BatchRunner implements MessageRunner {
         decoded.map(({ payload }) => payload),
       );
     // A schema validates asynchronously: what it refuses is left out then.
-    const placeholder: MessageBatchInput = { messages: all, payloads: [] };
+    const placeholder: MessageBatchInput = { messages: decoded.map(({ message }) => message), payloads: [] };
     this.inTheWorks.add(placeholder);
     void Promise.allSettled(decoded.map(({ payload }) => payload)).then((outcomes) => {
       this.inTheWorks.delete(placeholder);
@@ -219,7 +231,9 @@ export class BatchRunner implements MessageRunner {
   private count(messages: number, failed: boolean): void {
     this.ended += messages;
     if (failed) this.failures += messages;
-    this.loop?.release(messages);
+    const before = Math.min(messages, this.heldBefore);
+    this.heldBefore -= before;
+    this.loop?.release(messages - before);
   }
 
   private *held(): Generator<JetStreamMessage> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamEvents } from '../events/index.js';
-import type { ConsumerSource } from '../planning/index.js';
+import { isAcknowledged, type ConsumerSource } from '../planning/index.js';
 import { prepareConsumer, type ReadyConsumer } from './consumer-receiver.js';
 import type { MessageRunner } from './consumer-runner.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
@@ -52,8 +52,10 @@ export class ConsumerHandler implements HandlerRunner {
   }
 
   async start(): Promise<void> {
-    this.aborted = new AbortController();
+    const { signal } = (this.aborted = new AbortController());
     const ready = await prepareConsumer(this.source);
+    // Stopped meanwhile.
+    if (signal.aborted) return;
     this.runner = this.makeRunner(ready.name, (open) => this.onCircuit(open));
     this.follow(ready);
     this.logger.log(`${this.source.handler} consumes ${this.name}`);
@@ -68,8 +70,9 @@ export class ConsumerHandler implements HandlerRunner {
 
   async resume(): Promise<void> {
     if (this.status !== 'paused') return;
-    this.aborted = new AbortController();
-    this.follow(await prepareConsumer(this.source));
+    const { signal } = (this.aborted = new AbortController());
+    const ready = await prepareConsumer(this.source);
+    if (!signal.aborted) this.follow(ready);
   }
 
   async idle(): Promise<void> {
@@ -81,8 +84,9 @@ export class ConsumerHandler implements HandlerRunner {
     this.aborted.abort();
     const unfinished = (await this.runner?.stop(timeout)) ?? 0;
     if (unfinished > 0) {
-      const { handler } = this.source;
-      this.logger.warn(`${handler}: ${unfinished} messages unfinished after ${timeout} ms were given back`);
+      const { handler, delivery } = this.source;
+      const fate = isAcknowledged(delivery) ? 'were given back' : 'do not come again';
+      this.logger.warn(`${handler}: ${unfinished} messages unfinished after ${timeout} ms ${fate}`);
     }
   }
 

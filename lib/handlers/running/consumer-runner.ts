@@ -23,14 +23,17 @@ export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
   follow(loop: ReceiveLoop): void;
   /** Starts what may be started: a gate may have opened. */
   wake(): void;
-  /** Gives back what waits, and what comes; what is in the works goes on. Until the next {@link follow}. */
+  /**
+   * Gives back what waits, and what comes; what is in the works goes on. Until the next {@link follow}. Where nothing can
+   * be given back, as there are no acknowledgements, what waits is handled.
+   */
   pause(): Promise<void>;
   /** Resolves when nothing waits and nothing is in the works. */
   idle(): Promise<void>;
   /**
-   * Gives back what waits, lets what is in the works end, and gives back what has not ended after `timeout`.
+   * Pauses, lets what goes on end, and gives back what has not ended after `timeout`.
    *
-   * @returns how many were given back unfinished
+   * @returns how many had not ended
    */
   stop(timeout: number): Promise<number>;
 }
@@ -46,13 +49,15 @@ export class ConsumerRunner implements MessageRunner {
   private readonly pullWindow: PullWindow;
   private loop: ReceiveLoop | undefined;
   private refusing = false;
+  /** How many messages of former loops are held: the places of the present one are not theirs. */
+  private heldBefore = 0;
   private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
   private failures = 0;
 
   constructor(
     handling: MessageHandling,
-    options: RunningOptions,
+    private readonly options: RunningOptions,
     private readonly backlog: Backlog,
     private readonly gates: readonly StartGate[] = [],
   ) {
@@ -83,6 +88,7 @@ export class ConsumerRunner implements MessageRunner {
 
   follow(loop: ReceiveLoop): void {
     this.loop = loop;
+    this.heldBefore = this.running + this.backlog.size;
     this.refusing = false;
   }
 
@@ -113,8 +119,10 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   async pause(): Promise<void> {
-    this.refusing = true;
-    for (const message of this.backlog.clear()) message.nak();
+    if (this.options.acknowledged) {
+      this.refusing = true;
+      for (const message of this.backlog.clear()) message.nak();
+    }
     await this.loop?.drain();
   }
 
@@ -125,11 +133,12 @@ export class ConsumerRunner implements MessageRunner {
 
   async stop(timeout: number): Promise<number> {
     await this.pause();
-    if (this.running > 0) await within(timeout, this.idle());
+    await within(timeout, this.idle());
     this.keepAlive.close();
     for (const gate of this.gates) gate.close();
     const unfinished = [...this.held()].filter(({ settled }) => !settled);
-    for (const message of unfinished) message.nak();
+    this.backlog.clear();
+    if (this.options.acknowledged) for (const message of unfinished) message.nak();
     return unfinished.length;
   }
 
@@ -158,7 +167,8 @@ export class ConsumerRunner implements MessageRunner {
       this.ended++;
       if (slot.failed) this.failures++;
       for (const gate of this.gates) gate.ended?.(slot.failed);
-      this.loop?.release(1);
+      if (this.heldBefore > 0) this.heldBefore--;
+      else this.loop?.release(1);
       const next = this.next();
       if (next === undefined) break;
       if (!slot.run(next)) return;

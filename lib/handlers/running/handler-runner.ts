@@ -29,7 +29,7 @@ export interface HandlerState {
 export interface HandlerRunner {
   readonly state: HandlerState;
   start(): Promise<void>;
-  /** Takes nothing new and gives back what waits, until `resume`; what is in the works goes on. */
+  /** Takes nothing new, and gives back what waits where it can, until `resume`; what is in the works goes on. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Resolves when nothing waits and nothing is in the works. */

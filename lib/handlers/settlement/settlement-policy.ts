@@ -9,8 +9,9 @@ import type { RetryPolicy } from './retry-policy.js';
  *   is treated as in `auto`;
  * - `first`: acknowledged before the handler is called, so that it never comes twice, and not again where the handler
  *   fails or dies: at most once;
- * - `none`: delivered is done: the consumer has no acknowledgements (`ackPolicy` none). What was delivered and not yet
- *   handled when an instance ends is lost. The cheapest, for what the next message makes obsolete.
+ * - `none`: delivered is done: the consumer has no acknowledgements (`ackPolicy` none). A pause or shutdown handles what
+ *   was delivered, as far as `shutdownTimeout` allows; what an instance that dies has not handled is lost. The cheapest,
+ *   for what the next message makes obsolete.
  *
  * With `first` and `none` nothing is retried; with `deadLetter`, what fails is kept nevertheless.
  */
