@@ -2,6 +2,7 @@ import { Controller, Inject, Injectable, Module } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
   HandlerConfigurationError,
+  Handlers as HandlersService,
   JetStreamBatchContext,
   JetStreamContext,
   JetStreamService,
@@ -254,6 +255,38 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       await application.publish('orders.x', 2);
       await count(2);
       expect(seen).toEqual([1, 2]);
+    });
+  });
+
+  describe('ordered, paused', () => {
+    it('goes on after the last message', async () => {
+      let release = (): void => undefined;
+      const gate = new Promise<void>((resolve) => (release = resolve));
+      @Injectable()
+      class Projection {
+        @JsConsumer({ stream: 'ORDERS', ordered: true, namePrefix: 'projection' })
+        async project(@Payload() id: number): Promise<void> {
+          seen.push(id);
+          await gate;
+        }
+      }
+      await using application = await start([Projection]);
+      const handlers = application.app.get(HandlersService);
+      for (const id of [1, 2, 3]) await application.publish('orders.x', id);
+      await eventually(
+        () => handlers.get('Projection.project'),
+        ({ running, waiting }) => running === 1 && waiting > 0,
+      );
+      await handlers.pause('Projection.project');
+      release();
+      await handlers.resume('Projection.project');
+      await application.publish('orders.x', 4);
+      await count(4);
+      await handlers.pause('Projection.project');
+      await handlers.resume('Projection.project');
+      await application.publish('orders.x', 5);
+      await count(5);
+      expect(seen).toEqual([1, 2, 3, 4, 5]);
     });
   });
 

@@ -27,6 +27,8 @@ export class ConsumerHandler implements HandlerRunner {
   private runner: MessageRunner | undefined;
   private aborted = new AbortController();
   private circuitOpen = false;
+  /** The last stream sequence that came, where the consumer is ordered. */
+  private lastSequence = 0;
 
   constructor(
     private readonly source: ConsumerSource,
@@ -53,7 +55,8 @@ export class ConsumerHandler implements HandlerRunner {
 
   async start(): Promise<void> {
     const { signal } = (this.aborted = new AbortController());
-    const ready = await prepareConsumer(this.source);
+    this.lastSequence = 0;
+    const ready = await prepareConsumer(this.source, 0);
     // Stopped meanwhile.
     if (signal.aborted) return;
     this.runner = this.makeRunner(ready.name, (open) => this.onCircuit(open));
@@ -71,7 +74,7 @@ export class ConsumerHandler implements HandlerRunner {
   async resume(): Promise<void> {
     if (this.status !== 'paused') return;
     const { signal } = (this.aborted = new AbortController());
-    const ready = await prepareConsumer(this.source);
+    const ready = await prepareConsumer(this.source, this.lastSequence);
     if (!signal.aborted) this.follow(ready);
   }
 
@@ -101,7 +104,13 @@ export class ConsumerHandler implements HandlerRunner {
     this.consumer = ready.name;
     this.status = 'running';
     const loop = ready.open({
-      onMessage: (message) => runner.onMessage(message),
+      onMessage:
+        this.source.delivery.mode === 'ordered'
+          ? (message) => {
+              this.lastSequence = message.metadata.streamSequence;
+              runner.onMessage(message);
+            }
+          : (message) => runner.onMessage(message),
       window: () => runner.window(),
       onError: (error) => {
         this.logger.warn(`${this.source.handler}: ${error.message}`);
@@ -122,7 +131,7 @@ export class ConsumerHandler implements HandlerRunner {
     this.emit({ type: 'consumer-lost', error });
     for (let wait = FIRST_RETRY; !signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY)) {
       try {
-        const ready = await prepareConsumer(this.source);
+        const ready = await prepareConsumer(this.source, this.lastSequence);
         if (signal.aborted) return;
         this.follow(ready);
         this.logger.log(`${this.source.handler} consumes ${this.name} again`);

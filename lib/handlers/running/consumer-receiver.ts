@@ -6,6 +6,7 @@ import {
   PullLoop,
   PushLoop,
   VerifiedLoop,
+  type OrderedConsumerConfig,
   type PullLoopOptions,
   type PullLoopOwner,
   type ReceiveLoop,
@@ -23,8 +24,13 @@ export interface ReadyConsumer {
   open(owner: PullLoopOwner): ReceiveLoop;
 }
 
-/** Makes the consumer of a handler, or takes it as it is, and tells how to read it. */
-export async function prepareConsumer(source: ConsumerSource): Promise<ReadyConsumer> {
+/**
+ * Makes the consumer of a handler, or takes it as it is, and tells how to read it.
+ *
+ * @param after where an ordered consumer goes on, which the server keeps no state of: after this sequence; 0: where its
+ * options say
+ */
+export async function prepareConsumer(source: ConsumerSource, after: number): Promise<ReadyConsumer> {
   const { connection, stream, delivery } = source;
   const { jetstream, provisioning } = connection;
   const { api } = jetstream;
@@ -63,7 +69,16 @@ export async function prepareConsumer(source: ConsumerSource): Promise<ReadyCons
       };
     }
     case 'ordered': {
-      const consumers = new NumberedConsumers(api, stream, delivery.config);
+      const config: OrderedConsumerConfig =
+        after > 0
+          ? {
+              ...delivery.config,
+              deliverPolicy: 'by_start_sequence',
+              startSequence: after + 1,
+              startTime: undefined,
+            }
+          : delivery.config;
+      const consumers = new NumberedConsumers(api, stream, config);
       const name = await consumers.recreate(0);
       return {
         name,
