@@ -108,7 +108,7 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   window(): number {
-    for (const gate of this.gates) if (gate.shut) return 0;
+    for (const gate of this.gates) if (gate.shut) return 1;
     return this.pullWindow.next(this.ended, this.backlog.size > 0);
   }
 

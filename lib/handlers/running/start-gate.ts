@@ -4,7 +4,7 @@ import type { CircuitBreakerOptions, RateLimit } from '../decorators/index.js';
 export interface StartGate {
   /** Whether one more message may be started now. Where it may, it is counted as started. */
   mayStart(): boolean;
-  /** Whether the gate is shut, so that nothing more should be pulled. */
+  /** Whether the gate is shut: no more should be held than the one message that may be started next. */
   readonly shut: boolean;
   /** A message is through. */
   ended?(failed: boolean): void;
@@ -67,8 +67,8 @@ export interface CircuitBreakerOwner {
 }
 
 /**
- * Opens when a share of the last messages failed: nothing is pulled and started for a while. Then one message is
- * tried: where it succeeds all goes on, where it fails the pause begins anew.
+ * Opens when a share of the last messages failed: nothing is started for a while, and nothing pulled but the message
+ * that is tried then. Where it succeeds all goes on, where it fails the pause begins anew.
  */
 export class CircuitBreakerGate implements StartGate {
   private readonly failureRatio: number;
@@ -89,7 +89,7 @@ export class CircuitBreakerGate implements StartGate {
   }
 
   get shut(): boolean {
-    return this.state === 'open';
+    return this.state !== 'closed';
   }
 
   mayStart(): boolean {
