@@ -150,6 +150,35 @@ describe('a message that kills its process each time', () => {
   });
   afterAll(() => server.stop());
 
+  /** Starts the service that the message kills as often as it is delivered. */
+  async function crashUntilGivenUp({ url }: NatsTestServer): Promise<void> {
+    for (let delivery = 1; delivery <= crashing.options.retry.maxDeliver; delivery++) {
+      const child = spawn(process.execPath, [fixture, url], { stdio: ['ignore', 'ignore', 'inherit'] });
+      expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    }
+  }
+
+  it('does not use up the deliveries of those behind it', async () => {
+    await using own = await NatsTestServer.start();
+    await using observer = await startFailing(own.url, {
+      stream: { name: 'OTHER', subjects: ['other'] },
+      handle: () => undefined,
+    });
+    const { jetstream } = observer;
+    const stream = await jetstream.createStream(crashing.stream);
+    await jetstream.publish('jobs', { id: 1, poison: true });
+    for (let id = 2; id <= 30; id++) await jetstream.publish('jobs', { id, poison: false });
+    await crashUntilGivenUp(own);
+
+    await using application = await startFailing(own.url, { ...crashing, handle: () => undefined });
+    await eventually(
+      () => stream.info(),
+      ({ state }) => state.messages === 0,
+    );
+    const { letters } = await application.deadLetters.page();
+    expect(letters.map((letter) => letter.json())).toEqual([{ id: 1, poison: true }]);
+  }, 60_000);
+
   it('is a dead letter at the next start, though nobody was there when the server gave it up', async () => {
     const handled: number[] = [];
     const startMended = (): Promise<FailingApplication> =>
@@ -162,12 +191,7 @@ describe('a message that kills its process each time', () => {
     await jetstream.createStream(crashing.stream);
     await jetstream.publish('jobs', { id: 1, poison: true });
 
-    for (let delivery = 1; delivery <= crashing.options.retry.maxDeliver; delivery++) {
-      const child = spawn(process.execPath, [fixture, server.url], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-      expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
-    }
+    await crashUntilGivenUp(server);
 
     // Whoever asks for messages then has the server notice that this one has used up its deliveries.
     const consumer = await jetstream.consumer('JOBS', 'worker');

@@ -47,7 +47,7 @@ describe('at shutdown', () => {
     for (let id = 1; id <= 10; id++) await jetstream.publish(`tasks.${serial}`, id);
     await eventually(
       () => started.length,
-      (n) => n >= 2,
+      (n) => n >= 3,
     );
     await application.app.close();
     expect(finished).toEqual(started);
@@ -173,16 +173,16 @@ describe('at shutdown', () => {
     });
 
     it('what is not through after shutdownTimeout is left, and the log tells how much', async () => {
-      const { application, handled, delivered } = await startBusy(
-        { shutdownTimeout: 100 },
-        () => new Promise(() => undefined),
+      let calls = 0;
+      const { application, handled, delivered } = await startBusy({ shutdownTimeout: 100 }, () =>
+        ++calls > 3 ? new Promise(() => undefined) : delay(1),
       );
       const closing = Date.now();
       await application.app.close();
       expect(Date.now() - closing).toBeLessThan(2_000);
-      expect(handled).toEqual([]);
+      const left = (await delivered()) - handled.length;
       expect(application.logs.of('warn', 'JsConsumer')).toEqual([
-        `Tasks.onTask: ${await delivered()} messages unfinished after 100 ms do not come again`,
+        `Tasks.onTask: ${left} messages unfinished after 100 ms do not come again`,
       ]);
     });
   });

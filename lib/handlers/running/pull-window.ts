@@ -1,11 +1,12 @@
-const FIRST_WINDOW = 16;
-
 /**
  * How many messages may be asked for, buffered or in the works: as much as could be handled in half of `ackWait` at the
  * pace of late; while nothing has to wait, twice as much as before.
+ *
+ * The first pull asks for no more than is handled at once: where a message kills its process whenever it comes, those
+ * delivered with it would use up their deliveries too.
  */
 export class PullWindow {
-  private current: number;
+  private current = 0;
   private measuredAt = performance.now();
   private measuredHandled = 0;
 
@@ -14,9 +15,7 @@ export class PullWindow {
     private readonly most: number,
     /** In milliseconds. */
     private readonly ackWait: number,
-  ) {
-    this.current = Math.max(FIRST_WINDOW, least);
-  }
+  ) {}
 
   /** The window for the next pull, given how many were handled in all, and whether any are waiting. */
   next(handled: number, isBusy: boolean): number {
