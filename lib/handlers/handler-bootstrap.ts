@@ -5,7 +5,7 @@ import { HandlerCompiler, handlerName, type HandlerSource } from './compile/inde
 import { EventContext } from './context/index.js';
 import { DeadLetterLookout } from './dead-letters/index.js';
 import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
-import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
+import { JetStreamEvents, watchPermissions, type JetStreamEvent } from './events/index.js';
 import { HandlerConnection } from './handler-connection.js';
 import { HandlerWrapper } from './handler-wrapper.js';
 import { Handlers, type RegisteredHandler } from './handlers.service.js';
@@ -151,6 +151,9 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
         onReconnect: () => this.events.emit({ type: 'reconnected', ...about() }),
         onClose: (error) => this.events.emit({ type: 'closed', ...about(), ...(error ? { error } : {}) }),
       });
+      void watchPermissions(connection, jetstream.connection.nc, (error) =>
+        this.events.emit({ type: 'permission-denied', ...about(), error }),
+      );
     }
   }
 }

@@ -1,1 +1,2 @@
 export * from './jetstream-events.js';
+export * from './watch-permissions.js';

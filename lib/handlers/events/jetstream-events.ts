@@ -19,6 +19,7 @@ interface AboutHandler<Type extends string> extends About<Type> {
  * What happens to connections and handlers beside the messages.
  *
  * - `disconnected`, `reconnected`, `closed`: the connection
+ * - `permission-denied`: the connection's user may not publish or subscribe to something; told once a minute
  * - `consumer-lost`: a consumer or its stream was deleted; it is being made anew
  * - `consumer-recovered`: it is there again
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
@@ -29,6 +30,7 @@ export type JetStreamEvent =
   | About<'disconnected'>
   | About<'reconnected'>
   | (About<'closed'> & { readonly error?: Error })
+  | (About<'permission-denied'> & { readonly error: Error })
   | (AboutHandler<'consumer-lost'> & { readonly error: Error })
   | AboutHandler<'consumer-recovered'>
   | (AboutHandler<'handler-interrupted'> & { readonly error: Error })
