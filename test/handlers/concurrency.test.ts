@@ -146,6 +146,27 @@ describe('concurrency and control', () => {
     expect(deliveries).toEqual(Array.from({ length: 12 }, () => 1));
   });
 
+  it('maxProcessingTime: what takes longer is kept alive no longer, which the log tells, and comes again', async () => {
+    const deliveries: number[] = [];
+    await using application = await start(
+      { ackWait: 200, maxProcessingTime: 500, concurrency: 2 },
+      steps(1, 1),
+      async (_, { metadata }) => {
+        deliveries.push(metadata.deliveryCount);
+        if (metadata.deliveryCount === 1) await new Promise((resolve) => setTimeout(resolve, 1_500));
+      },
+    );
+    await eventually(
+      () => deliveries.length,
+      (n) => n === 2,
+    );
+    await application.app.get(Handlers).idle();
+    expect(deliveries).toEqual([1, 2]);
+    expect(application.logs.of('warn', 'JsConsumer')).toEqual([
+      expect.stringMatching(/^Steps\.onStep: the message .*delivery 1\) is not settled after 500 ms/),
+    ]);
+  });
+
   it('rateLimit: starts no more than it says', async () => {
     const at: number[] = [];
     await using application = await start(

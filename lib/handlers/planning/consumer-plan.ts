@@ -130,8 +130,7 @@ export function planRunning(
       concurrency,
       maxMessages: Math.max(maxMessages, concurrency),
       ackWait,
-      // What nobody waits for needs not be kept alive.
-      maxProcessingTime: acknowledged ? maxProcessingTime : 0,
+      maxProcessingTime,
       acknowledged,
     },
     policy,

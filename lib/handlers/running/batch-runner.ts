@@ -53,7 +53,7 @@ export class BatchRunner implements MessageRunner {
     // One batch in the works and one to come for each place.
     const least = 2 * batch.size * options.concurrency;
     this.pullWindow = new PullWindow(least, Math.max(least, options.maxMessages), options.ackWait);
-    this.keepAlive = new KeepAlive(options.ackWait, options.maxProcessingTime, () => this.held());
+    this.keepAlive = new KeepAlive(options, handling.policy, () => this.held());
   }
 
   get handled(): number {

@@ -67,7 +67,7 @@ export class ConsumerRunner implements MessageRunner {
     );
     this.free = [...this.slots];
     this.pullWindow = new PullWindow(options.concurrency, options.maxMessages, options.ackWait);
-    this.keepAlive = new KeepAlive(options.ackWait, options.maxProcessingTime, () => this.held());
+    this.keepAlive = new KeepAlive(options, handling.route.policy, () => this.held());
   }
 
   get handled(): number {

@@ -9,6 +9,7 @@ import { Observable } from 'rxjs';
 import { ConnectionClosedError, PayloadTooLargeError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { JetStreamContext } from '../context/index.js';
+import { messageName } from './message-name.js';
 import { InvalidPayloadError, RetryMessage, TerminateMessage } from './retry.errors.js';
 import { retryDelay } from './retry-policy.js';
 import { DeadLetterReason, type Settlement, type SettlementPolicy } from './settlement-policy.js';
@@ -89,7 +90,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
       return message
         .doubleAck()
         .catch((error: unknown) =>
-          this.logger.warn(`${name(message, policy)} may come again: ${text(error)}`),
+          this.logger.warn(`${messageName(message, policy)} may come again: ${text(error)}`),
         );
     }
     message.ack();
@@ -97,7 +98,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
 
   /** The handler has thrown or rejected, or could not be given its payload. Never throws. */
   onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
-    const what = name(message, policy);
+    const what = messageName(message, policy);
     const reason = reasonOf(error);
     if (policy.ackMode === 'first' || policy.ackMode === 'none') {
       if (reason === undefined)
@@ -120,7 +121,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
   private retry(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     const { metadata } = message;
     const delivery = metadata.deliveryCount;
-    const what = name(message, policy);
+    const what = messageName(message, policy);
     if (error instanceof RetryMessage && delivery < policy.retry.maxDeliver) return message.nak(error.delay);
     const rule = policy.retry.ruleFor(error);
     if (delivery < rule.maxDeliver) {
@@ -178,7 +179,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
         await policy.deadLetters?.publish(message, policy, reason, error);
         break;
       } catch (failure) {
-        this.logger.error(`No dead letter yet for ${name(message, policy)}: ${text(failure)}`);
+        this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${text(failure)}`);
         if (failure instanceof ConnectionClosedError) return;
         if (failure instanceof PayloadTooLargeError) {
           // It stays in its stream, where it can be read, though no consumer of this handler gets it any more.
@@ -202,14 +203,6 @@ function reasonOf(error: unknown): string | undefined {
 
 function isPending(message: JetStreamMessage, { ackMode }: SettlementPolicy): boolean {
   return !message.settled && ackMode !== 'none';
-}
-
-function name(message: JetStreamMessage, { handler }: SettlementPolicy): string {
-  const { stream, consumer, streamSequence, deliveryCount } = message.metadata;
-  return (
-    `${handler}: the message on "${message.subject}" (stream ${stream}, sequence ${streamSequence}, ` +
-    `consumer ${consumer}, delivery ${deliveryCount})`
-  );
 }
 
 function text(error: unknown): string {

@@ -1,4 +1,5 @@
 export * from './ack.interceptor.js';
+export * from './message-name.js';
 export * from './retry.errors.js';
 export * from './retry-policy.js';
 export * from './settlement-policy.js';
