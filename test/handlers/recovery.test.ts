@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { JetStreamService, JsConsumer, OnJetStreamEvent, type JetStreamEvent } from 'nestjs-nats-jetstream';
+import { JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
@@ -97,40 +97,4 @@ describe('a handler recovers', () => {
       true,
     );
   });
-});
-
-it('a permission that is missing is reported once, however often it is missed', async () => {
-  const deliveries: number[] = [];
-  const events: JetStreamEvent[] = [];
-  @Injectable()
-  class Unacknowledged {
-    @JsConsumer({ stream: 'TASKS', durable: 'worker', ackWait: 100 })
-    onTask(@Payload() id: number): void {
-      deliveries.push(id);
-    }
-
-    @OnJetStreamEvent('permission-denied')
-    onDenied(event: JetStreamEvent): void {
-      events.push(event);
-    }
-  }
-  const user = '{ user: u, password: p, permissions: { publish: { allow: ">", deny: "$JS.ACK.>" } } }';
-  await using server = await NatsTestServer.start({
-    config: `no_auth_user: u\nauthorization { users: [${user}] }`,
-  });
-  await using application = await startApplication(server.url, {
-    feature: { streams: [{ name: 'TASKS', subjects: ['tasks'], storage: 'memory' }] },
-    providers: [Unacknowledged],
-  });
-  await application.app.get(JetStreamService).publish('tasks', 1);
-  await eventually(
-    () => deliveries,
-    (list) => list.length >= 3,
-  );
-  expect(events).toMatchObject([{ type: 'permission-denied', connection: 'default' }]);
-  expect(application.logs.of('error', 'NatsConnection')).toEqual([
-    expect.stringMatching(
-      /^Connection "default": no permission to publish to "\$JS\.ACK\.TASKS\.worker\..*": messages may not come/,
-    ),
-  ]);
 });
