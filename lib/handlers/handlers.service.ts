@@ -71,7 +71,9 @@ export class Handlers implements OnModuleDestroy {
     await this.each(
       handler,
       async ({ runner }) => {
-        if (runner.state.status === 'stopped') await runner.start();
+        if (runner.state.status !== 'stopped') return;
+        const begin = await runner.prepare();
+        begin();
       },
       'handler-started',
     );
@@ -87,10 +89,18 @@ export class Handlers implements OnModuleDestroy {
     await Promise.all(handlers.map(({ runner }) => runner.idle()));
   }
 
-  /** @internal Starts all; resolves with what became of each. */
-  async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<void>[]> {
+  /**
+   * @internal Starts all; resolves with what became of each.
+   *
+   * Consumers begin together, once all can: a boot that fails has handled nothing, and messages come only after the
+   * application could listen to signals.
+   */
+  async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<() => void>[]> {
     this.handlers = handlers;
-    return Promise.allSettled(handlers.map(({ runner }) => runner.start()));
+    const outcomes = await Promise.allSettled(handlers.map(({ runner }) => runner.prepare()));
+    const begins = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    if (begins.length === handlers.length) for (const begin of begins) begin();
+    return outcomes;
   }
 
   /** @internal */

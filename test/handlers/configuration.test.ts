@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
 import {
   HandlerConfigurationError,
+  JetStreamService,
   JsConsumer,
   KvWatch,
   type JsConsumerOptions,
@@ -33,6 +35,37 @@ describe('mistakes in the configuration of handlers', () => {
     for (const line of lines) expect(error.message).toContain(line);
     return lines;
   }
+
+  it('stop the boot before anything is handled', async () => {
+    const handled: number[] = [];
+    @Injectable()
+    class Right {
+      @JsConsumer({ stream: 'ORDERS', durable: 'right' })
+      onOrder(@Payload() id: number): void {
+        handled.push(id);
+      }
+    }
+    @Injectable()
+    class Wrong {
+      // More is asked of the server until this turns out to be impossible than until the other could begin.
+      @JsConsumer({ stream: 'ORDERS', durable: 'wrong', deliverPolicy: 'new' })
+      onOrder(): void {}
+    }
+    const feature = {
+      streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' as const }],
+    };
+    await using owner = await startApplication(server.url, { feature });
+    const jetstream = owner.app.get(JetStreamService);
+    await jetstream.createConsumer('ORDERS', { durable: 'wrong' });
+    for (let id = 0; id < 100; id++) await jetstream.publish('orders.placed', id);
+    expect(await problemsOf(Right, Wrong)).toEqual([
+      expect.stringContaining('Wrong.onOrder: Consumer "wrong"'),
+    ]);
+    const consumer = await jetstream.consumer('ORDERS', 'right');
+    expect(handled).toEqual([]);
+    expect((await consumer.info()).delivered.consumerSequence).toBe(0);
+    await jetstream.deleteStream('ORDERS');
+  });
 
   it('are all listed in one error, each with class and method', async () => {
     @Injectable()

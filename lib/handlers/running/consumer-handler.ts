@@ -54,14 +54,21 @@ export class ConsumerHandler implements HandlerRunner {
   }
 
   async start(): Promise<void> {
+    const begin = await this.prepare();
+    begin();
+  }
+
+  async prepare(): Promise<() => void> {
     const { signal } = (this.aborted = new AbortController());
     this.lastSequence = 0;
     const ready = await prepareConsumer(this.source, 0);
-    // Stopped meanwhile.
-    if (signal.aborted) return;
-    this.runner = this.makeRunner(ready.name, (open) => this.onCircuit(open));
-    this.follow(ready);
-    this.logger.log(`${this.source.handler} consumes ${this.name}`);
+    return () => {
+      // Stopped meanwhile.
+      if (signal.aborted) return;
+      this.runner = this.makeRunner(ready.name, (open) => this.onCircuit(open));
+      this.follow(ready);
+      this.logger.log(`${this.source.handler} consumes ${this.name}`);
+    };
   }
 
   async pause(): Promise<void> {

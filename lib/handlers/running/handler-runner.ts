@@ -28,7 +28,8 @@ export interface HandlerState {
 /** A handler at work: a consumer's loop, a watch, a subscription. */
 export interface HandlerRunner {
   readonly state: HandlerState;
-  start(): Promise<void>;
+  /** Does all that takes time or may fail; what it resolves with begins. A watch or subscription has begun already. */
+  prepare(): Promise<() => void>;
   /** Takes nothing new, and gives back what waits where it can, until `resume`; what is in the works goes on. */
   pause(): Promise<void>;
   resume(): Promise<void>;

@@ -59,9 +59,10 @@ export class SubscriptionHandler implements HandlerRunner {
     };
   }
 
-  async start(): Promise<void> {
+  async prepare(): Promise<() => void> {
     await this.subscribe();
     this.logger.log(`${this.plan.handler} subscribes to "${this.plan.definition.metadata.subject}"`);
+    return () => undefined;
   }
 
   async pause(): Promise<void> {

@@ -81,9 +81,10 @@ export class WatchHandler<Entry> implements HandlerRunner {
     };
   }
 
-  async start(): Promise<void> {
+  async prepare(): Promise<() => void> {
     await this.follow();
     this.logger.log(`${this.source.handler} watches bucket "${this.source.bucket}"`);
+    return () => undefined;
   }
 
   async pause(): Promise<void> {
