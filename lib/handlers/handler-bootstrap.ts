@@ -92,11 +92,11 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       }),
       ...plans.kvWatches.map((plan) => {
         const handler = compiler.compile(plan.definition, kvEntrySource);
-        return register(new WatchHandler(kvWatchSource(plan), handler), plan.connection);
+        return register(new WatchHandler(kvWatchSource(plan), handler, this.events), plan.connection);
       }),
       ...plans.objectWatches.map((plan) => {
         const handler = compiler.compile(plan.definition, objectEntrySource);
-        return register(new WatchHandler(objectWatchSource(plan), handler), plan.connection);
+        return register(new WatchHandler(objectWatchSource(plan), handler, this.events), plan.connection);
       }),
       ...plans.subscriptions.map((plan) => {
         const handler = compiler.compile(plan.definition, coreMessageSource(plan.connection));

@@ -1,6 +1,15 @@
 import { Injectable, UseGuards, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { getKeyValueToken, KvContext, KvWatch, type KeyValue } from 'nestjs-nats-jetstream';
+import {
+  getKeyValueToken,
+  Handlers,
+  KeyValueService,
+  KvContext,
+  KvWatch,
+  OnJetStreamEvent,
+  type JetStreamEvent,
+  type KeyValue,
+} from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
@@ -118,6 +127,85 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(application.logs.of('error', 'KvWatch')).toEqual([
       expect.stringMatching(/Plain\.onEntry: the entry "a" .*cannot be decoded/),
     ]);
+  });
+
+  it('stopped before an entry was handled again, it gets that entry when it is started', async () => {
+    let healthy = false;
+    @Injectable()
+    class Stopped {
+      @KvWatch(`stopped_${++serial}`)
+      onEntry(@Payload() value: number): void {
+        if (!healthy) throw new Error('not yet');
+        seen.push(value);
+      }
+    }
+    const bucket = `stopped_${serial}`;
+    await using application = await startApplication(server.url, {
+      feature: { keyValues: [{ bucket, storage: 'memory' }] },
+      providers: [Stopped],
+    });
+    const { app, logs } = application;
+    await app.get<KeyValue<number>>(getKeyValueToken(bucket)).put('a', 1);
+    const failures = (count: number): Promise<unknown> =>
+      eventually(
+        () => logs.of('warn', 'KvWatch').length,
+        (n) => n === count,
+      );
+    // The first retry comes 100 ms after the first failure, the second a second later.
+    await failures(2);
+    await app.get(Handlers).stop('Stopped.onEntry');
+    await app.get(Handlers).start('Stopped.onEntry');
+    await failures(3);
+    healthy = true;
+    await eventually(
+      () => seen.length,
+      (n) => n === 1,
+    );
+    expect(seen).toEqual([1]);
+  });
+
+  it('survives that its bucket is deleted and made anew', async () => {
+    const events: string[] = [];
+    @Injectable()
+    class Remade {
+      @KvWatch(`remade_${++serial}`)
+      onEntry(@Payload() value: unknown): void {
+        seen.push(value);
+      }
+
+      @OnJetStreamEvent('consumer-lost', 'consumer-recovered')
+      onEvent({ type }: JetStreamEvent): void {
+        events.push(type);
+      }
+    }
+    const bucket = `remade_${serial}`;
+    const config = { bucket, storage: 'memory' as const };
+    await using application = await startApplication(server.url, {
+      feature: { keyValues: [config] },
+      providers: [Remade],
+    });
+    const values = application.app.get<KeyValue>(getKeyValueToken(bucket));
+    for (const value of [1, 2, 3]) await values.put('a', value);
+    await eventually(
+      () => seen.length,
+      (n) => n === 3,
+    );
+    const buckets = application.app.get(KeyValueService);
+    await buckets.delete(bucket);
+    // A watch looks for its bucket when the connection is back, or after some silence.
+    await server.restart();
+    await eventually(
+      () => events,
+      (list) => list.includes('consumer-lost'),
+    );
+    await buckets.create(config);
+    await values.put('b', 4);
+    await eventually(
+      () => seen.length,
+      (n) => n === 4,
+    );
+    expect(seen).toEqual([1, 2, 3, 4]);
+    expect(events).toEqual(['consumer-lost', 'consumer-recovered']);
   });
 
   it('goes through guards as any handler, and survives a restart of the server', async () => {

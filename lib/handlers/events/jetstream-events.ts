@@ -20,7 +20,7 @@ interface AboutHandler<Type extends string> extends About<Type> {
  *
  * - `disconnected`, `reconnected`, `closed`: the connection
  * - `permission-denied`: the connection's user may not publish or subscribe to something; told once a minute
- * - `consumer-lost`: a consumer or its stream was deleted; it is being made anew
+ * - `consumer-lost`: a consumer or its stream, or a watched bucket, was deleted; what can be is being made anew
  * - `consumer-recovered`: it is there again
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
  * - `handler-paused`, `handler-resumed`, `handler-stopped`, `handler-started`: through {@link Handlers}

@@ -15,7 +15,7 @@ export interface EntryReports<Entry> {
 
 /** Handles the entries of a watch one by one, again with backoff where it fails, and goes on after what keeps failing. */
 export class EntryRunner<Entry> {
-  private readonly stopped = new AbortController();
+  private stopped = new AbortController();
   private ended = 0;
   private failures = 0;
   private busy = false;
@@ -38,8 +38,11 @@ export class EntryRunner<Entry> {
     return this.busy ? 1 : 0;
   }
 
-  /** Handles an entry; a promise only where that takes its time. Never throws, never rejects. */
-  handle(entry: Entry): void | Promise<void> {
+  /**
+   * Handles an entry, and tells whether it is through: not where `stop` was called before its next try. A promise only
+   * where that takes its time. Never throws, never rejects.
+   */
+  handle(entry: Entry): boolean | Promise<boolean> {
     try {
       const pending = pendingResult(this.handler(entry));
       if (pending === undefined) return this.end();
@@ -51,41 +54,50 @@ export class EntryRunner<Entry> {
     }
   }
 
-  /** Waits for no retry any more. */
+  /** Waits for no retry any more, until {@link start}. */
   stop(): void {
     this.stopped.abort();
   }
 
-  private async settle(entry: Entry, pending: PromiseLike<unknown>): Promise<void> {
+  /** Goes on after {@link stop}. */
+  start(): void {
+    this.stopped = new AbortController();
+  }
+
+  private async settle(entry: Entry, pending: PromiseLike<unknown>): Promise<boolean> {
     try {
       await pending;
-      this.end();
+      return this.end();
     } catch (error) {
-      await this.retry(entry, error);
+      return this.retry(entry, error);
     }
   }
 
-  private async retry(entry: Entry, thrown: unknown): Promise<void> {
+  private async retry(entry: Entry, thrown: unknown): Promise<boolean> {
     const { signal } = this.stopped;
     let error = settlementError(thrown);
     for (const wait of error instanceof InvalidPayloadError ? [] : RETRY_BACKOFF) {
       this.reports.onRetry(entry, error, wait);
       await delay(wait, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) break;
+      if (signal.aborted) {
+        this.busy = false;
+        return false;
+      }
       try {
-        await this.handler(entry);
+        await pendingResult(this.handler(entry));
         return this.end();
       } catch (again) {
         error = settlementError(again);
       }
     }
     this.failures++;
-    this.end();
-    if (!signal.aborted) this.reports.onGivenUp(entry, error);
+    this.reports.onGivenUp(entry, error);
+    return this.end();
   }
 
-  private end(): void {
+  private end(): true {
     this.busy = false;
     this.ended++;
+    return true;
   }
 }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { ConnectionClosedError } from '../../errors/index.js';
 import type { CompiledHandler } from '../compile/index.js';
+import type { JetStreamEvents } from '../events/index.js';
 import { EntryRunner } from './entry-runner.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
 import { within } from './within.js';
@@ -13,6 +15,8 @@ export interface WatchSource<Entry> {
   /** The name of the connection. */
   readonly connection: string;
   readonly bucket: string;
+  /** When the bucket was made: revisions of another one under its name mean nothing. */
+  created(): Promise<Date>;
   /** Opens the watch, after the entry given by its revision where there is one. */
   open(owner: WatchOwner<Entry>, after: number | undefined): Promise<Watch>;
   /** The sequence of an entry in the bucket. */
@@ -32,7 +36,8 @@ export interface Watch {
   stop(): Promise<void>;
 }
 
-const RESTART_WAIT = 1_000;
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 30_000;
 
 /**
  * Runs one `@KvWatch` or `@ObjectWatch`: hands over entry after entry. A watch that ends is taken up again after the
@@ -44,12 +49,14 @@ export class WatchHandler<Entry> implements HandlerRunner {
   private status: HandlerStatus = 'starting';
   private aborted = new AbortController();
   private watch: Watch | undefined;
+  private bucketCreated = 0;
   private lastRevision: number | undefined;
   private current: Promise<void> | undefined;
 
   constructor(
     private readonly source: WatchSource<Entry>,
     handler: CompiledHandler<Entry>,
+    private readonly events: JetStreamEvents,
   ) {
     this.logger = new Logger(source.kind === 'kv-watch' ? 'KvWatch' : 'ObjectWatch');
     this.entries = new EntryRunner(handler, {
@@ -82,7 +89,8 @@ export class WatchHandler<Entry> implements HandlerRunner {
   }
 
   async prepare(): Promise<() => void> {
-    await this.follow();
+    this.entries.start();
+    await this.begin();
     this.logger.log(`${this.source.handler} watches bucket "${this.source.bucket}"`);
     return () => undefined;
   }
@@ -95,7 +103,7 @@ export class WatchHandler<Entry> implements HandlerRunner {
   }
 
   async resume(): Promise<void> {
-    if (this.status === 'paused') await this.follow();
+    if (this.status === 'paused') await this.begin();
   }
 
   async idle(): Promise<void> {
@@ -109,47 +117,68 @@ export class WatchHandler<Entry> implements HandlerRunner {
     await within(timeout, this.watch?.stop() ?? Promise.resolve());
   }
 
-  private async follow(): Promise<void> {
+  private begin(): Promise<void> {
     this.aborted = new AbortController();
-    const { signal } = this.aborted;
-    this.watch = await this.source.open(
+    return this.follow(this.aborted.signal);
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    const created = (await this.source.created()).getTime();
+    if (created !== this.bucketCreated) this.lastRevision = undefined;
+    this.bucketCreated = created;
+    const watch = await this.source.open(
       {
         onEntry: (entry) => this.onEntry(entry),
         onError: (error) => void this.recover(error, signal),
       },
       this.lastRevision,
     );
+    // Stopped meanwhile.
+    if (signal.aborted) return watch.stop();
+    this.watch = watch;
     this.status = 'running';
   }
 
   private onEntry(entry: Entry): void | Promise<void> {
     const handling = this.entries.handle(entry);
-    if (handling === undefined) {
-      this.lastRevision = this.source.revisionOf(entry);
-      return;
-    }
-    this.current = handling.then(() => {
-      this.lastRevision = this.source.revisionOf(entry);
-    });
+    if (typeof handling === 'boolean') return this.handled(entry, handling);
+    this.current = handling.then((isThrough) => this.handled(entry, isThrough));
     return this.current;
   }
 
+  private handled(entry: Entry, isThrough: boolean): void {
+    if (isThrough) this.lastRevision = this.source.revisionOf(entry);
+  }
+
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
-    const { handler, bucket } = this.source;
-    let error = cause;
-    while (!signal.aborted) {
-      this.status = 'recovering';
-      this.logger.error(
-        `${handler}: the watch ended, to be taken up again in ${RESTART_WAIT} ms: ${error.message}`,
-      );
-      await delay(RESTART_WAIT, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const { handler, bucket, connection } = this.source;
+    const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
+      connection,
+      handler,
+      source: bucket,
+      time: new Date(),
+    });
+    this.status = 'recovering';
+    this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${cause.message}`);
+    // The connection is gone for good: nothing can be taken up again.
+    if (cause instanceof ConnectionClosedError) return;
+    this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
+    for (let wait = FIRST_RETRY; ; wait = Math.min(wait * 2, LONGEST_RETRY)) {
+      await delay(wait, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await this.follow();
+        await this.follow(signal);
+        if (signal.aborted) return;
         this.logger.log(`${handler} watches bucket "${bucket}" again`);
+        this.events.emit({ type: 'consumer-recovered', ...about() });
         return;
       } catch (failure) {
-        error = failure as Error;
+        if (failure instanceof ConnectionClosedError) return;
+        const words = failure instanceof Error ? failure.message : String(failure);
+        this.logger.warn(
+          `${handler}: no watch yet, next try in ${Math.min(wait * 2, LONGEST_RETRY)} ms: ${words}`,
+        );
       }
     }
   }

@@ -41,6 +41,10 @@ export function kvWatchSource({
     handler,
     connection: connection.name,
     bucket,
+    created: async () => {
+      const store = await connection.keyValue.open(bucket);
+      return (await store.status()).streamInfo.created;
+    },
     open: async (owner, after) => {
       const store = await connection.keyValue.open(bucket);
       // Taken up again, it goes on after what was handled, and no longer from its start.
@@ -65,6 +69,10 @@ export function objectWatchSource({
     handler,
     connection: connection.name,
     bucket,
+    created: async () => {
+      const store = await connection.objectStore.open(bucket);
+      return (await store.status()).streamInfo.created;
+    },
     open: async (owner, after) => {
       const store = await connection.objectStore.open(bucket);
       const watcher = await store.watch(watch);
