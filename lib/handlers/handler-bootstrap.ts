@@ -100,7 +100,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       }),
       ...plans.subscriptions.map((plan) => {
         const handler = compiler.compile(plan.definition, coreMessageSource(plan.connection));
-        return register(new SubscriptionHandler(plan, handler), plan.connection);
+        return register(new SubscriptionHandler(plan, handler, this.events), plan.connection);
       }),
     ];
   }

@@ -1,10 +1,21 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { JetStreamService, JsConsumer, OnJetStreamEvent, type JetStreamEvent } from 'nestjs-nats-jetstream';
+import {
+  getNatsConnectionToken,
+  Handlers,
+  JetStreamService,
+  JsConsumer,
+  OnJetStreamEvent,
+  Subscribe,
+  type JetStreamEvent,
+} from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
@@ -71,4 +82,72 @@ it('a handler needs no more than the guide says', async () => {
   await nc.close();
   expect(handled).toEqual([1]);
   expect(application.logs.of('error')).toEqual([]);
+});
+
+describe('a permission to subscribe', () => {
+  // The servers of tests keep their configuration in a folder beside it.
+  const file = `permissions-${process.pid}.conf`;
+  const deny = (subjects: string): Promise<void> =>
+    writeFile(
+      join(tmpdir(), file),
+      `no_auth_user: u
+       authorization { users: [{ user: u, password: p, permissions: { subscribe: { deny: [${subjects}] } } }] }`,
+    );
+  const start = (): Promise<NatsTestServer> => NatsTestServer.start({ config: `include "../${file}"` });
+  afterAll(() => rm(join(tmpdir(), file)));
+
+  it('that is missing stops the boot', async () => {
+    @Injectable()
+    class Prices {
+      @Subscribe('prices.*')
+      onPrice(): void {}
+    }
+    await deny('"prices.*"');
+    await using server = await start();
+    await expect(startApplication(server.url, { providers: [Prices] })).rejects.toThrow(
+      /Prices\.onPrice: Permissions Violation for Subscription to "prices\.\*"/,
+    );
+  });
+
+  it('that is lost interrupts handlers until it is there again', async () => {
+    const seen: unknown[] = [];
+    @Injectable()
+    class Tasks {
+      @JsConsumer({ stream: 'TASKS', durable: 'worker' })
+      onTask(@Payload() task: unknown): void {
+        seen.push(task);
+      }
+
+      @Subscribe('prices.*')
+      onPrice(@Payload() price: unknown): void {
+        seen.push(price);
+      }
+    }
+    await deny('');
+    await using server = await start();
+    await using application = await startApplication(server.url, {
+      feature: { streams: [{ name: 'TASKS', subjects: ['tasks'] }] },
+      providers: [Tasks],
+    });
+    const statuses = (status: string): Promise<unknown> =>
+      eventually(
+        () => application.app.get(Handlers).list(),
+        (handlers) => handlers.every((handler) => handler.status === status),
+        20_000,
+      );
+    await deny('"prices.*", "_INBOX.>"');
+    await server.restart();
+    await statuses('recovering');
+    await deny('');
+    await server.restart();
+    await statuses('running');
+    const nc = application.app.get<NatsConnection>(getNatsConnectionToken());
+    nc.publish('prices.gold', '21');
+    nc.publish('tasks', '1');
+    await eventually(
+      () => seen.length,
+      (n) => n === 2,
+    );
+    expect(new Set(seen)).toEqual(new Set([21, 1]));
+  }, 60_000);
 });

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Ring } from '../../jetstream/index.js';
 import { pendingResult, type CompiledHandler, type HandlerSource } from '../compile/index.js';
 import { NatsContext } from '../context/index.js';
+import type { JetStreamEvents } from '../events/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import type { SubscribePlan } from '../planning/index.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
@@ -10,6 +12,8 @@ import { decodePayload } from './payload-decoder.js';
 import { within } from './within.js';
 
 const DEFAULT_MAX_PENDING = 65_536;
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 30_000;
 
 /** Reads a handler's parameters from a core NATS message. */
 export function coreMessageSource({ codecOf }: HandlerConnection): HandlerSource<Msg> {
@@ -32,11 +36,13 @@ export class SubscriptionHandler implements HandlerRunner {
   private handled = 0;
   private failed = 0;
   private dropping = false;
+  private aborted = new AbortController();
   private readonly whenIdle: (() => void)[] = [];
 
   constructor(
     private readonly plan: SubscribePlan,
     private readonly handler: CompiledHandler<Msg>,
+    private readonly events: JetStreamEvents,
   ) {
     const { concurrency = 1, maxPending = DEFAULT_MAX_PENDING } = plan.definition.metadata.options;
     this.concurrency = concurrency;
@@ -66,8 +72,9 @@ export class SubscriptionHandler implements HandlerRunner {
   }
 
   async pause(): Promise<void> {
-    if (this.status !== 'running') return;
+    if (this.status !== 'running' && this.status !== 'recovering') return;
     this.status = 'paused';
+    this.aborted.abort();
     await this.unsubscribe();
   }
 
@@ -83,23 +90,62 @@ export class SubscriptionHandler implements HandlerRunner {
   /** Core NATS keeps nothing: what waits is handled, as far as the time allows. */
   async stop(timeout: number): Promise<void> {
     this.status = 'stopped';
+    this.aborted.abort();
     await this.unsubscribe();
     await within(timeout, this.idle());
   }
 
+  /** @throws what the server says where it refuses the subscription */
   private async subscribe(): Promise<void> {
+    this.aborted = new AbortController();
+    await this.follow(this.aborted.signal);
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
     const { subject, options } = this.plan.definition.metadata;
     const { connection } = this.plan.connection.jetstream;
+    const refusals: Error[] = [];
+    // What the link broke under comes to life with the link: it must not be there twice.
+    if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();
     this.subscription = connection.wire.subscribe(subject, {
       queue: options.queue,
       callback: (error, message) => {
-        if (error)
-          this.logger.error(`${this.plan.handler} cannot subscribe to "${subject}": ${error.message}`);
-        else this.receive(message);
+        if (!error) return this.receive(message);
+        refusals.push(error);
+        if (this.status === 'running' && !signal.aborted) void this.recover(error, signal);
       },
     });
-    this.status = 'running';
+    // A refusal comes before the answer to this.
     await connection.flush();
+    if (refusals.length > 0) throw refusals[0];
+    if (!signal.aborted) this.status = 'running';
+  }
+
+  /** The server ends a subscription that its user may not have any longer. */
+  private async recover(cause: Error, signal: AbortSignal): Promise<void> {
+    const { handler, connection, definition } = this.plan;
+    const { subject } = definition.metadata;
+    this.status = 'recovering';
+    this.logger.error(`${handler}: the subscription to "${subject}" ended: ${cause.message}`);
+    const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
+      connection: connection.name,
+      handler,
+      source: subject,
+      time: new Date(),
+    });
+    this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
+    for (let wait = FIRST_RETRY; ; wait = Math.min(wait * 2, LONGEST_RETRY)) {
+      await delay(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || connection.jetstream.connection.nc.isClosed()) return;
+      try {
+        await this.follow(signal);
+        this.logger.log(`${handler} subscribes to "${subject}" again`);
+        this.events.emit({ type: 'consumer-recovered', ...about() });
+        return;
+      } catch {
+        // The next try is the answer; what is refused is in the log already.
+      }
+    }
   }
 
   private async unsubscribe(): Promise<void> {
