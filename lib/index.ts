@@ -67,6 +67,7 @@ export {
   type JetStreamEvent,
   type JsConsumerOptions,
   type KvWatchOptions,
+  type MadeOptions,
   type ObjectWatchHandlerOptions,
   type OnDeadLetterOptions,
   type OrderedJsConsumerOptions,

@@ -37,6 +37,7 @@ export type {
   HandlerMethodDecorator,
   JsConsumerOptions,
   KvWatchOptions,
+  MadeOptions,
   ObjectWatchHandlerOptions,
   OrderedJsConsumerOptions,
   PullJsConsumerOptions,

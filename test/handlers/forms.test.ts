@@ -12,8 +12,11 @@ import {
   ObjectContext,
   ObjectWatch,
   getNatsConnectionToken,
+  getKeyValueToken,
   getObjectStoreToken,
+  KvWatch,
   Subscribe,
+  type KeyValue,
   type ObjectInfo,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
@@ -210,6 +213,34 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     const stream = await application.app.get(JetStreamService).stream('ORDERS');
     expect((await stream.info()).state.consumers).toBe(1);
   });
+
+  it.runIf(version === '2.15')(
+    'in a priority group, gets messages only when enough of them wait',
+    async () => {
+      @Injectable()
+      class Orders {
+        @JsConsumer({
+          stream: 'ORDERS',
+          durable: 'orders',
+          priorityPolicy: 'overflow',
+          priorityGroups: ['jobs'],
+          group: 'jobs',
+          minPending: 5,
+        })
+        handle(@Payload() id: number): void {
+          seen.push(id);
+        }
+      }
+      await using application = await start([Orders]);
+      for (let id = 1; id <= 4; id++) await application.publish('orders.x', id);
+      const consumer = await application.app.get(JetStreamService).consumer('ORDERS', 'orders');
+      expect((await consumer.info()).numPending).toBe(4);
+      expect(seen).toEqual([]);
+      await application.publish('orders.x', 5);
+      await count(1);
+      expect(seen[0]).toBe(1);
+    },
+  );
 
   describe('ordered', () => {
     it('reads the stream in order, retries on the spot, and passes over what keeps failing', async () => {
@@ -489,6 +520,49 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       );
     });
 
+    it('are made for watches and subscriptions too, with the name of what they follow', async () => {
+      @Injectable()
+      class Names {
+        readonly profiles = 'profiles';
+        readonly configs = 'configs';
+        readonly prices = 'prices.*';
+      }
+      @Injectable()
+      class Followers {
+        @KvWatch({
+          inject: [Names],
+          useFactory: ({ profiles }: Names) => ({ bucket: profiles, keys: 'sue' }),
+        })
+        onProfile(@Payload() profile: unknown): void {
+          seen.push(profile);
+        }
+
+        @ObjectWatch({ inject: [Names], useFactory: ({ configs }: Names) => ({ bucket: configs }) })
+        onConfig(@Payload() { name }: ObjectInfo): void {
+          seen.push(name);
+        }
+
+        @Subscribe({ inject: [Names], useFactory: async ({ prices }: Names) => ({ subject: prices }) })
+        onPrice(@Payload() price: number): void {
+          seen.push(price);
+        }
+      }
+      await using writer = await startApplication(server.url, {
+        feature: {
+          keyValues: [{ bucket: 'profiles', storage: 'memory' }],
+          objectStores: [{ bucket: 'configs', storage: 'memory' }],
+        },
+      });
+      await using _ = await start([Followers, Names]);
+      const profiles = writer.app.get<KeyValue>(getKeyValueToken('profiles'));
+      await profiles.put('tom', 'Tom');
+      await profiles.put('sue', 'Sue');
+      await writer.app.get<ObjectStore>(getObjectStoreToken('configs')).putString({ name: 'a.json' }, '{}');
+      writer.app.get<NatsConnection>(getNatsConnectionToken()).publish('prices.gold', '21');
+      await count(3);
+      expect(new Set(seen)).toEqual(new Set(['Sue', 'a.json', 21]));
+    });
+
     it('that cannot be made are mistakes as any other', async () => {
       @Injectable()
       class Handlers {
@@ -501,9 +575,19 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
           },
         })
         failing(): void {}
+
+        @KvWatch({
+          useFactory: () => {
+            throw new Error('no such bucket');
+          },
+        })
+        watching(): void {}
+
+        @Subscribe({ useFactory: () => ({ subject: 'not a subject' }) })
+        listening(): void {}
       }
       await expect(start([Handlers])).rejects.toThrow(
-        /Handlers\.named: .*no options "nowhere"[^]*Handlers\.failing: .*no such variable/,
+        /Handlers\.named: .*no options "nowhere"[^]*Handlers\.failing: .*no such variable[^]*Handlers\.watching: .*no such bucket[^]*Handlers\.listening: subject/,
       );
     });
   });

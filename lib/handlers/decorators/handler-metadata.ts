@@ -4,7 +4,7 @@ import type { JetStreamEvent } from '../events/index.js';
 import type { JsConsumerOptions } from './js-consumer-options.interface.js';
 import type { KvWatchOptions } from './kv-watch.decorator.js';
 import type { ObjectWatchHandlerOptions } from './object-watch.decorator.js';
-import type { ResolvedOptions } from './resolved-options.js';
+import type { MadeOptions, ResolvedOptions } from './resolved-options.js';
 import type { SubscribeOptions } from './subscribe.decorator.js';
 
 /** What a decorator says of a method. */
@@ -15,10 +15,34 @@ export type HandlerMetadata =
       /** Handles dead letters: those that fit. */
       readonly deadLetters?: DeadLetterFilter;
     }
-  | { readonly kind: 'kv-watch'; readonly bucket: string; readonly options: KvWatchOptions }
-  | { readonly kind: 'object-watch'; readonly bucket: string; readonly options: ObjectWatchHandlerOptions }
-  | { readonly kind: 'subscribe'; readonly subject: string; readonly options: SubscribeOptions }
+  | KvWatchMetadata
+  | ObjectWatchMetadata
+  | SubscribeMetadata
   | { readonly kind: 'event'; readonly types: readonly JetStreamEvent['type'][] };
+
+interface KvWatchMetadata {
+  readonly kind: 'kv-watch';
+  readonly bucket: string;
+  readonly options: KvWatchOptions;
+  /** Makes what counts, at bootstrap. */
+  readonly made?: MadeOptions<KvWatchMetadata>;
+}
+
+interface ObjectWatchMetadata {
+  readonly kind: 'object-watch';
+  readonly bucket: string;
+  readonly options: ObjectWatchHandlerOptions;
+  /** Makes what counts, at bootstrap. */
+  readonly made?: MadeOptions<ObjectWatchMetadata>;
+}
+
+interface SubscribeMetadata {
+  readonly kind: 'subscribe';
+  readonly subject: string;
+  readonly options: SubscribeOptions;
+  /** Makes what counts, at bootstrap. */
+  readonly made?: MadeOptions<SubscribeMetadata>;
+}
 
 /** A decorator of methods. */
 export type HandlerMethodDecorator = (

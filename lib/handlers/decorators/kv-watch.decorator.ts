@@ -1,4 +1,5 @@
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
+import { changedOptions, type MadeOptions } from './resolved-options.js';
 
 /** Options of {@link KvWatch}. */
 export interface KvWatchOptions {
@@ -31,6 +32,28 @@ export interface KvWatchOptions {
  * onProfile(@Payload() profile: Profile | null, @Ctx() context: KvContext) {}
  * ```
  */
-export function KvWatch(bucket: string, options: KvWatchOptions = {}): HandlerMethodDecorator {
-  return addHandler({ kind: 'kv-watch', bucket, options });
+export function KvWatch(bucket: string, options?: KvWatchOptions): HandlerMethodDecorator;
+/**
+ * With a bucket and options that are made at bootstrap from what is injected.
+ *
+ * @example
+ * ```ts
+ * @KvWatch({ inject: [ConfigService], useFactory: (config: ConfigService) => ({ bucket: config.getOrThrow('BUCKET') }) })
+ * onProfile(@Payload() profile: Profile | null) {}
+ * ```
+ */
+export function KvWatch(
+  options: MadeOptions<KvWatchOptions & { readonly bucket: string }>,
+): HandlerMethodDecorator;
+export function KvWatch(
+  bucket: string | MadeOptions<KvWatchOptions & { readonly bucket: string }>,
+  options: KvWatchOptions = {},
+): HandlerMethodDecorator {
+  if (typeof bucket === 'string') return addHandler({ kind: 'kv-watch', bucket, options });
+  const made = changedOptions(bucket, ({ bucket: name, ...rest }) => ({
+    kind: 'kv-watch' as const,
+    bucket: name,
+    options: rest,
+  }));
+  return addHandler({ kind: 'kv-watch', bucket: '', options: {}, made });
 }

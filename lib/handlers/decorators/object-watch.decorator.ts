@@ -1,4 +1,5 @@
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
+import { changedOptions, type MadeOptions } from './resolved-options.js';
 
 /** Options of {@link ObjectWatch}. */
 export interface ObjectWatchHandlerOptions {
@@ -19,6 +20,20 @@ export interface ObjectWatchHandlerOptions {
  *
  * A method that throws is called again with backoff, a few times; then the object is reported and the watch goes on.
  */
-export function ObjectWatch(bucket: string, options: ObjectWatchHandlerOptions = {}): HandlerMethodDecorator {
-  return addHandler({ kind: 'object-watch', bucket, options });
+export function ObjectWatch(bucket: string, options?: ObjectWatchHandlerOptions): HandlerMethodDecorator;
+/** With a bucket and options that are made at bootstrap from what is injected, as with `@KvWatch`. */
+export function ObjectWatch(
+  options: MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
+): HandlerMethodDecorator;
+export function ObjectWatch(
+  bucket: string | MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
+  options: ObjectWatchHandlerOptions = {},
+): HandlerMethodDecorator {
+  if (typeof bucket === 'string') return addHandler({ kind: 'object-watch', bucket, options });
+  const made = changedOptions(bucket, ({ bucket: name, ...rest }) => ({
+    kind: 'object-watch' as const,
+    bucket: name,
+    options: rest,
+  }));
+  return addHandler({ kind: 'object-watch', bucket: '', options: {}, made });
 }

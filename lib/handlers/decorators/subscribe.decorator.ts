@@ -1,4 +1,5 @@
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
+import { changedOptions, type MadeOptions } from './resolved-options.js';
 
 /** Options of {@link Subscribe}. */
 export interface SubscribeOptions {
@@ -22,6 +23,20 @@ export interface SubscribeOptions {
  * onPrice(@Payload() price: Price, @Ctx() context: NatsContext) {}
  * ```
  */
-export function Subscribe(subject: string, options: SubscribeOptions = {}): HandlerMethodDecorator {
-  return addHandler({ kind: 'subscribe', subject, options });
+export function Subscribe(subject: string, options?: SubscribeOptions): HandlerMethodDecorator;
+/** With a subject and options that are made at bootstrap from what is injected, as with `@KvWatch`. */
+export function Subscribe(
+  options: MadeOptions<SubscribeOptions & { readonly subject: string }>,
+): HandlerMethodDecorator;
+export function Subscribe(
+  subject: string | MadeOptions<SubscribeOptions & { readonly subject: string }>,
+  options: SubscribeOptions = {},
+): HandlerMethodDecorator {
+  if (typeof subject === 'string') return addHandler({ kind: 'subscribe', subject, options });
+  const made = changedOptions(subject, ({ subject: name, ...rest }) => ({
+    kind: 'subscribe' as const,
+    subject: name,
+    options: rest,
+  }));
+  return addHandler({ kind: 'subscribe', subject: '', options: {}, made });
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
-import { handlerName } from '../compile/index.js';
-import type { JsConsumerOptions } from '../decorators/index.js';
+import { handlerName, type HandlerMethod } from '../compile/index.js';
+import type { JsConsumerOptions, MadeOptions } from '../decorators/index.js';
 import {
   HandlerConfigurationError,
   type ConfigurationProblem,
@@ -59,9 +59,13 @@ export class HandlerPlanner {
       const plan = await this.planConsumer(definition);
       if (plan) consumers.push(plan);
     }
-    const kvWatches = findings.kvWatches.flatMap((definition) => this.planKvWatch(definition));
-    const objectWatches = findings.objectWatches.flatMap((definition) => this.planObjectWatch(definition));
-    const subscriptions = findings.subscriptions.flatMap((definition) => this.planSubscription(definition));
+    const kvWatches = (await this.made(findings.kvWatches)).flatMap((each) => this.planKvWatch(each));
+    const objectWatches = (await this.made(findings.objectWatches)).flatMap((each) =>
+      this.planObjectWatch(each),
+    );
+    const subscriptions = (await this.made(findings.subscriptions)).flatMap((each) =>
+      this.planSubscription(each),
+    );
     this.checkDurables(consumers);
     await this.checkStreams(consumers);
     await this.checkBuckets(kvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
@@ -94,6 +98,22 @@ export class HandlerPlanner {
     this.report(definition.name, mistakes);
     this.checkTargets(definition, options);
     return mistakes.length > 0 ? undefined : planConsumer(definition, connection, options);
+  }
+
+  /** Handlers with what is made at bootstrap of their options; those are left out where that fails. */
+  private async made<Metadata extends { readonly made?: MadeOptions<Metadata> }>(
+    definitions: readonly (HandlerMethod & { readonly metadata: Metadata })[],
+  ): Promise<(HandlerMethod & { readonly metadata: Metadata })[]> {
+    const all: (HandlerMethod & { readonly metadata: Metadata })[] = [];
+    for (const definition of definitions) {
+      const { made } = definition.metadata;
+      try {
+        all.push(made ? { ...definition, metadata: await this.options.make(made) } : definition);
+      } catch (error) {
+        this.report(handlerName(definition), [`its options cannot be made: ${(error as Error).message}`]);
+      }
+    }
+    return all;
   }
 
   private planKvWatch(definition: KvWatchDefinition): KvWatchPlan[] {

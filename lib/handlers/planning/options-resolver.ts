@@ -1,5 +1,5 @@
 import type { ModuleRef } from '@nestjs/core';
-import type { JsConsumerOptions, ResolvedOptions } from '../decorators/index.js';
+import type { JsConsumerOptions, MadeOptions, ResolvedOptions } from '../decorators/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 
 /** Makes the options of handlers that are decided at bootstrap. */
@@ -12,11 +12,13 @@ export class OptionsResolver {
   /** @throws Error where a name or an injection token leads nowhere, or the function throws */
   async resolve(options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>): Promise<JsConsumerOptions> {
     if (typeof options === 'string') return this.named(options);
-    if (!('useFactory' in options)) return options;
-    const injected = (options.inject ?? []).map((token): unknown =>
-      this.moduleRef.get(token, { strict: false }),
-    );
-    return options.useFactory(...(injected as never[]));
+    return 'useFactory' in options ? this.make(options) : options;
+  }
+
+  /** @throws Error where an injection token leads nowhere, or the function throws */
+  async make<Options>({ inject = [], useFactory }: MadeOptions<Options>): Promise<Options> {
+    const injected = inject.map((token): unknown => this.moduleRef.get(token, { strict: false }));
+    return useFactory(...(injected as never[]));
   }
 
   private named(name: string): JsConsumerOptions {
