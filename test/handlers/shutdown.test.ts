@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { Handlers, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { Handlers, JetStreamEvents, JetStreamService, JsConsumer, Subscribe } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
@@ -185,6 +186,34 @@ describe('at shutdown', () => {
         `Tasks.onTask: ${left} messages unfinished after 100 ms do not come again`,
       ]);
     });
+  });
+
+  it('handlers stop within shutdownTimeout though the server is away', async () => {
+    const own = await NatsTestServer.start();
+    @Injectable()
+    class Tasks {
+      @JsConsumer({ stream: 'TASKS', durable: 'worker' })
+      onTask(): void {}
+
+      @JsConsumer({ stream: 'TASKS', durable: 'batches', batch: { size: 10 } })
+      onBatch(): void {}
+
+      @Subscribe('tasks.core')
+      onMessage(): void {}
+    }
+    await using application = await startApplication(own.url, {
+      options: { shutdownTimeout: 100 },
+      feature: { streams: [{ name: 'TASKS', subjects: ['tasks'], storage: 'memory' }] },
+      providers: [Tasks],
+    });
+    const handlers = application.app.get(Handlers);
+    const disconnected = firstValueFrom(application.app.get(JetStreamEvents).all);
+    await own.kill();
+    expect(await disconnected).toMatchObject({ type: 'disconnected' });
+    const stopping = Date.now();
+    await Promise.all(handlers.list().map(({ handler }) => handlers.stop(handler)));
+    expect(Date.now() - stopping).toBeLessThan(1_000);
+    await own.stop();
   });
 
   it('handlers start after everything else has started, and stop before anything else does', async () => {

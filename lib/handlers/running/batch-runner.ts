@@ -115,8 +115,12 @@ export class BatchRunner implements MessageRunner {
   }
 
   async stop(timeout: number): Promise<number> {
-    await this.pause();
-    await within(timeout, this.idle());
+    // Without a link to the server, the loop does not end before there is one again.
+    await within(
+      timeout,
+      this.pause().then(() => this.idle()),
+    );
+    this.refusing = true;
     this.keepAlive.close();
     const unfinished = [...this.held()].filter(({ settled }) => !settled);
     this.clear();

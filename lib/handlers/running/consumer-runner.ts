@@ -132,8 +132,12 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   async stop(timeout: number): Promise<number> {
-    await this.pause();
-    await within(timeout, this.idle());
+    // Without a link to the server, the loop does not end before there is one again.
+    await within(
+      timeout,
+      this.pause().then(() => this.idle()),
+    );
+    this.refusing = true;
     this.keepAlive.close();
     for (const gate of this.gates) gate.close();
     const unfinished = [...this.held()].filter(({ settled }) => !settled);

@@ -91,8 +91,11 @@ export class SubscriptionHandler implements HandlerRunner {
   async stop(timeout: number): Promise<void> {
     this.status = 'stopped';
     this.aborted.abort();
-    await this.unsubscribe();
-    await within(timeout, this.idle());
+    // Without a link to the server, it does not end before there is one again.
+    await within(
+      timeout,
+      this.unsubscribe().then(() => this.idle()),
+    );
   }
 
   /** @throws what the server says where it refuses the subscription */
