@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { Handlers, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
@@ -50,6 +50,40 @@ describe('a handler recovers', () => {
     expect(application.logs.of('log', 'JsConsumer').at(-1)).toBe(
       'Tasks.onTask consumes "worker" of stream "TASKS" again',
     );
+  });
+
+  it('when the server is restarted while an ordered handler holds more than it would ask for', async () => {
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const seen: number[] = [];
+    @Injectable()
+    class Projection {
+      @JsConsumer({ stream: 'TASKS', ordered: true, namePrefix: 'projection' })
+      async project(@Payload() id: number): Promise<void> {
+        seen.push(id);
+        if (seen.length > 40) await gate;
+      }
+    }
+    const lasting = { streams: [{ name: 'TASKS', subjects: ['tasks'] }] };
+    await using writer = await startApplication(server.url, { feature: lasting });
+    const jetstream = writer.app.get(JetStreamService);
+    for (let id = 0; id < 200; id++) await jetstream.publish('tasks', id);
+    await using application = await startApplication(server.url, { providers: [Projection] });
+    await eventually(
+      () => application.app.get(Handlers).get('Projection.project'),
+      ({ waiting }) => waiting > 20,
+    );
+    await server.restart();
+    await eventually(
+      () => jetstream.consumer('TASKS', 'projection_2').catch(() => undefined),
+      (consumer) => consumer !== undefined,
+    );
+    open();
+    await eventually(
+      () => seen.length,
+      (n) => n === 200,
+    );
+    expect(seen).toEqual(Array.from({ length: 200 }, (_, id) => id));
   });
 
   it('when its stream is deleted: waits for it with backoff', async () => {
