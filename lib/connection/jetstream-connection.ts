@@ -60,19 +60,12 @@ export class JetStreamConnection {
     return this.serverInfo?.max_payload ?? 1_048_576;
   }
 
-  /** Sends what waits to be sent, and resolves when the server has taken it. */
-  flush(): Promise<void> {
-    this.wire.flush();
-    return this.nc.flush();
-  }
-
   /** Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. */
   async drain(): Promise<void> {
     if (this.nc.isClosed()) return;
-    this.wire.flush();
     try {
       if (this.owned) await this.nc.drain();
-      else await this.flush();
+      else await this.nc.flush();
     } catch {
       // The link is down: nothing can be sent any more.
       if (this.owned) await this.nc.close();

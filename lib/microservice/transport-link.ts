@@ -121,7 +121,6 @@ export class TransportLink {
 
   /** Sends what is buffered and fails what waits for replies; closes the connection where it was opened here. */
   async close(): Promise<void> {
-    this.connection.wire.flush();
     if (this.owned) await this.connection.drain();
     this.requests.close();
     this.forget();

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
-import type { JetStreamConnection } from '../connection/index.js';
+import { WireMessage, type JetStreamConnection } from '../connection/index.js';
 import {
   ConnectionClosedError,
   InboxPermissionError,
@@ -223,7 +223,9 @@ export class Requests {
   }
 
   private receive(msg: Msg): void {
-    const request = this.pending.get(serialOf(msg.subject, this.inbox.length));
+    const { length } = this.inbox;
+    const serial = msg instanceof WireMessage ? msg.numberAfter(length) : serialOf(msg.subject, length);
+    const request = this.pending.get(serial);
     // Nobody waits any more where the reply comes after the deadline, or a second time.
     if (request === undefined) return;
     if (msg.data.length === 0 && msg.headers?.code === 503) {

@@ -120,7 +120,7 @@ describe.each(CUTS)('what the server sends %s', (_, cut) => {
     const [direct, client]: [Seen[], Seen[]] = [[], []];
     connection.wire.subscribe(`${base}.>`, { callback: (__, message) => void direct.push(seen(message)) });
     connection.nc.subscribe(`${base}.>`, { callback: (__, message) => void client.push(seen(message)) });
-    await connection.flush();
+    await connection.nc.flush();
     proxy.cut = cut;
     const sent = messages(base);
     for (const message of sent) {
@@ -133,7 +133,7 @@ describe.each(CUTS)('what the server sends %s', (_, cut) => {
     await raw.flush();
     await eventually(() => expect(direct).toHaveLength(sent.length));
     // The client's own commands come in between.
-    await connection.flush();
+    await connection.nc.flush();
     expect(direct).toEqual(sent);
     expect(client).toEqual(sent);
   });
@@ -184,7 +184,6 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
       wire.publish(`${base}.text`, text);
       sent.push({ subject: `${base}.text`, reply: '', headers: {}, data: latin1(Buffer.from(text)) });
     }
-    wire.flush();
     await nc.flush();
     await eventually(() => expect(received).toHaveLength(sent.length));
     expect(received).toEqual(sent);
@@ -199,6 +198,24 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
       wire.publish(`${base}.${i}`, String(i));
     }
     await eventually(() => expect(received).toEqual(Array.from({ length: 100 }, (_, i) => String(i))));
+  });
+
+  it('stays in order with what the client sends', async () => {
+    const { wire, nc } = await openWire();
+    const base = nuid.next();
+    const received: string[] = [];
+    raw.subscribe(base, { callback: (_, message) => void received.push(message.string()) });
+    await raw.flush();
+    const sent = Array.from({ length: 60 }, (_, i) => String(i));
+    for (const [i, text] of sent.entries()) {
+      // Turn and turn about, and in runs.
+      if (Math.floor(i / (1 + (i % 3))) % 2 === 0) wire.publish(base, text);
+      else nc.publish(base, text);
+    }
+    // What is answered is behind all of it.
+    await nc.flush();
+    await raw.flush();
+    expect(received).toEqual(sent);
   });
 
   it('is answered', async () => {
@@ -250,10 +267,10 @@ it('delivers nothing to a subscription that has ended', async () => {
       subscription.unsubscribe();
     },
   });
-  await connection.flush();
+  await connection.nc.flush();
   for (let i = 0; i < 10; i++) raw.publish(base, String(i));
   await raw.flush();
-  await connection.flush();
+  await connection.nc.flush();
   expect(received).toEqual(['0']);
 });
 
@@ -266,7 +283,7 @@ it('goes on after a reconnect, for all that share the connection', async () => {
     wire.subscribe('a', { callback: (_, message) => void received.push(`${name} ${message.string()}`) });
   }
   for (const round of ['0', '1', '2']) {
-    await first.flush();
+    await first.nc.flush();
     second.wire.publish('a', round);
     // The server delivers to several subscriptions in any order.
     await eventually(() => expect(received.toSorted()).toEqual([`default ${round}`, `second ${round}`]));
@@ -289,7 +306,7 @@ it('connects anew where the server sends what cannot be read', async () => {
     const base = nuid.next();
     const received: string[] = [];
     connection.wire.subscribe(base, { callback: (_, message) => void received.push(message.string()) });
-    await connection.flush();
+    await connection.nc.flush();
     // The second reconnect needs the direct wire to be in place on the new link.
     for (let round = 0; round < 2; round++) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -297,7 +314,7 @@ it('connects anew where the server sends what cannot be read', async () => {
       proxy.inject(nonsense);
       await reconnected;
     }
-    await connection.flush();
+    await connection.nc.flush();
     raw.publish(base, nonsense);
     await eventually(() => expect(received).toEqual([nonsense]));
     await connection.nc.close();

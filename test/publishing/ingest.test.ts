@@ -49,7 +49,7 @@ function losing(lost: (data: string) => boolean): Disposable {
   const { wire } = client.connection;
   const publish = wire.publish.bind(wire);
   wire.publish = (to, data, ...rest) => {
-    if (to !== subject || !lost(new TextDecoder().decode(data as Uint8Array))) publish(to, data, ...rest);
+    if (to !== subject || !lost(Buffer.from(data).toString())) publish(to, data, ...rest);
   };
   return { [Symbol.dispose]: () => (wire.publish = publish) };
 }

@@ -13,10 +13,6 @@ export class ClientWire implements Wire {
     return this.nc.subscribe(subject, options);
   }
 
-  flush(): void {
-    // The client writes by itself, a microtask after something is published.
-  }
-
   reconnected(): void {
     // Nothing is kept for a link.
   }

@@ -21,18 +21,24 @@ const PLAIN = /^[!-~]+$/;
  * costs several times what a handler does: it looks at every byte with a state machine, and makes several arrays for each
  * message that it sends.
  *
- * Messages for subscriptions of others on the same connection are handed to the client, and what others publish is
- * written in its order before what is published here afterwards.
+ * Messages for subscriptions of others on the same connection are handed to the client, and what the client sends stays in
+ * order with what is sent here: whichever writes, the earlier of the two is written first.
  */
 export class DirectWire implements Wire {
   private readonly outgoing: OutgoingBytes;
   private receivers: Receivers;
+  private plainSubject: string | undefined;
 
   constructor(
     private readonly nc: NatsConnection,
     private readonly protocol: ClientProtocol,
   ) {
     this.outgoing = new OutgoingBytes(protocol);
+    const flushClient = protocol.flushPending.bind(protocol);
+    protocol.flushPending = () => {
+      this.outgoing.flush();
+      flushClient();
+    };
     this.receivers = new Receivers(protocol);
     this.attach();
   }
@@ -41,13 +47,13 @@ export class DirectWire implements Wire {
     const { protocol, outgoing } = this;
     const block = headers && encodeHeaders(headers);
     const length = (typeof data === 'string' ? Buffer.byteLength(data) : data.length) + (block?.length ?? 0);
-    const plain = PLAIN.test(subject) && (reply === '' || PLAIN.test(reply));
+    const plain = this.isPlain(subject) && (reply === '' || PLAIN.test(reply));
     if (!plain || !this.writable(length)) {
       // The client knows what to do where there is no link, and what is wrong with the rest.
       outgoing.flush();
       return this.nc.publish(subject, data, { reply, headers });
     }
-    // What others published, and subscriptions above all, comes first.
+    // What the client was told before, and subscriptions above all, comes first.
     if (protocol.outbound.length() > 0) protocol.flushPending();
     protocol.outMsgs++;
     protocol.outBytes += length;
@@ -69,12 +75,16 @@ export class DirectWire implements Wire {
     return subscription;
   }
 
-  flush(): void {
-    this.outgoing.flush();
-  }
-
   reconnected(): void {
     this.attach();
+  }
+
+  /** Most subjects are that of the message before. */
+  private isPlain(subject: string): boolean {
+    if (subject === this.plainSubject) return true;
+    if (!PLAIN.test(subject)) return false;
+    this.plainSubject = subject;
+    return true;
   }
 
   private writable(length: number): boolean {

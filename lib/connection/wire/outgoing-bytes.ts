@@ -46,12 +46,12 @@ export class OutgoingBytes {
   /** Writes what waits. */
   readonly flush = (): void => {
     if (this.end === this.start) return;
-    const { transport } = this.protocol;
+    const { transport, connected } = this.protocol;
     const bytes = this.block.subarray(this.start, this.end);
     // A block is never written to twice: the socket may still hold what was before.
     this.start = this.end;
     // What the link broke under is lost as if it had been on its way; who waits for an answer notices.
-    if (!transport.isClosed) transport.socket?.write(bytes);
+    if (connected && !transport.isClosed) transport.socket?.write(bytes);
   };
 
   private readonly tick = (): void => {

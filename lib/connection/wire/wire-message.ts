@@ -42,6 +42,17 @@ export abstract class WireMessage implements Msg {
     return (this.subjectText ??= text(this.line, this.subjectStart, this.subjectEnd));
   }
 
+  /** The number in decimal digits that the subject ends with after so many characters; -1 where it is none. */
+  numberAfter(characters: number): number {
+    let number = 0;
+    for (let i = this.subjectStart + characters; i < this.subjectEnd; i++) {
+      const digit = this.line[i] - 48;
+      if (digit < 0 || digit > 9) return -1;
+      number = number * 10 + digit;
+    }
+    return number;
+  }
+
   get reply(): string {
     return (this.replyText ??= text(this.line, this.replyStart, this.replyEnd));
   }

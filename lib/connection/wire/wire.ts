@@ -6,15 +6,13 @@ import { DirectWire } from './direct-wire.js';
 /** How messages go to the server and come from it. */
 export interface Wire {
   /**
-   * Sends a message within this turn of the event loop.
+   * Sends a message within this turn of the event loop, in order with what the client sends.
    *
    * @throws the client's own error where the connection is closed, the subject is none, or the payload is too large
    */
   publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void;
   /** Subscribes; the callback must not throw. */
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
-  /** Hands what waits to the socket, now. */
-  flush(): void;
   /** After a reconnect. */
   reconnected(): void;
 }

@@ -110,18 +110,15 @@ export class ConsumerHandler implements HandlerRunner {
     const { signal } = this.aborted;
     this.consumer = ready.name;
     this.status = 'running';
-    const isOrdered = this.source.delivery.mode === 'ordered';
     const loop = ready.open({
-      onMessage: isOrdered
-        ? (message) => {
-            this.lastSequence = message.metadata.streamSequence;
-            runner.onMessage(message);
-          }
-        : (message) => runner.onMessage(message),
-      // An ordered loop that began anew takes what is held off its window, and never asks again where nothing is left.
-      window: isOrdered
-        ? () => Math.max(runner.window(), runner.running + runner.waiting + 1)
-        : () => runner.window(),
+      onMessage:
+        this.source.delivery.mode === 'ordered'
+          ? (message) => {
+              this.lastSequence = message.metadata.streamSequence;
+              runner.onMessage(message);
+            }
+          : (message) => runner.onMessage(message),
+      window: () => runner.window(),
       onError: (error) => {
         this.logger.warn(`${this.source.handler}: ${error.message}`);
         this.emit({ type: 'handler-interrupted', error });

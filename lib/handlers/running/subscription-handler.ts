@@ -119,7 +119,7 @@ export class SubscriptionHandler implements HandlerRunner {
       },
     });
     // A refusal comes before the answer to this.
-    await connection.flush();
+    await connection.nc.flush();
     if (refusals.length > 0) throw refusals[0];
     if (!signal.aborted) this.status = 'running';
   }

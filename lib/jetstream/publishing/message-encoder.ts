@@ -11,7 +11,8 @@ import { assertPublishSubject } from './publish-subject.js';
 /** A message as it goes to the server. */
 export interface EncodedMessage {
   readonly subject: string;
-  readonly data: Uint8Array;
+  /** Text is written in UTF-8. */
+  readonly data: Uint8Array | string;
   readonly headers: MsgHdrs | undefined;
   readonly messageId: string | undefined;
 }
@@ -39,7 +40,8 @@ export class MessageEncoder {
     const data = encodePayload(message.data, options.codec ?? this.codec);
     const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
     const headers = buildHeaders(message.headers, options, messageId);
-    const size = data.length + (headers ? sizeOf(headers) : 0);
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    const size = length + (headers ? sizeOf(headers) : 0);
     if (size > this.connection.maxPayload) {
       throw new PayloadTooLargeError(subject, size, this.connection.maxPayload);
     }
@@ -58,9 +60,8 @@ export class MessageEncoder {
   }
 }
 
-function encodePayload(data: unknown, codec: Codec): Uint8Array {
-  if (data instanceof Uint8Array) return data;
-  if (typeof data === 'string') return Buffer.from(data, 'utf8');
+function encodePayload(data: unknown, codec: Codec): Uint8Array | string {
+  if (data instanceof Uint8Array || typeof data === 'string') return data;
   return data === undefined ? EMPTY : codec.encode(data);
 }
 

@@ -51,9 +51,9 @@ export class OrderedLoop implements ReceiveLoop {
   release(messages: number, bytes = 0): void {
     const before = Math.min(messages, this.heldBefore);
     this.heldBefore -= before;
-    if (before === messages) return;
     this.held -= messages - before;
-    this.loop?.release(messages - before, bytes);
+    // Even where none of them were of this loop: its window may have been full with them.
+    this.loop?.release(messages - before, before === messages ? 0 : bytes);
   }
 
   stop(): void {

@@ -213,7 +213,8 @@ export class PullLoop {
     if (messages >= this.threshold && !(bytesCount && bytes < options.thresholdBytes)) return;
     if (this.owner.window) {
       this.window = Math.min(options.maxMessages, this.owner.window());
-      this.threshold = Math.ceil(this.window / 2);
+      // At least 1: with a window of 0, the next release asks again.
+      this.threshold = Math.max(1, Math.ceil(this.window / 2));
     }
     const batch = this.window - messages;
     const maxBytes = bytesCount ? options.maxBytes - bytes : options.maxBytes;

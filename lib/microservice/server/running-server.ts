@@ -109,7 +109,7 @@ export class RunningServer {
     this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
     for (const listener of this.listeners) listener.start();
     // The server knows of all subscriptions once it has answered.
-    await connection.flush();
+    await connection.nc.flush();
     if (plans.length > 0) {
       const patterns = plans.map(({ pattern }) => `"${pattern}"`).join(', ');
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);

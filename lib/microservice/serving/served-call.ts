@@ -80,7 +80,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
     this.held = { value };
     if (++this.answers % FLUSH_AFTER !== 0) return undefined;
     // While the link is down there is nothing to wait for.
-    return this.serving.connection.flush().catch(() => undefined);
+    return this.serving.connection.nc.flush().catch(() => undefined);
   }
 
   complete(): void {
