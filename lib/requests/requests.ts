@@ -204,7 +204,9 @@ export class Requests {
     try {
       this.subscribe();
       const reply = this.inbox + request.serial;
-      this.connection.wire.publish(request.subject, request.data, reply, request.headers);
+      // Who asks one thing after the other has nothing that it could be sent together with.
+      const alone = this.pending.size === 1;
+      this.connection.wire.publish(request.subject, request.data, reply, request.headers, alone);
     } catch (cause) {
       this.failToSend(request, cause);
     }

@@ -43,7 +43,7 @@ export class DirectWire implements Wire {
     this.attach();
   }
 
-  publish(subject: string, data: Uint8Array | string, reply = '', headers?: MsgHdrs): void {
+  publish(subject: string, data: Uint8Array | string, reply = '', headers?: MsgHdrs, alone = false): void {
     const { protocol, outgoing } = this;
     const block = headers && encodeHeaders(headers);
     const length = (typeof data === 'string' ? Buffer.byteLength(data) : data.length) + (block?.length ?? 0);
@@ -61,7 +61,7 @@ export class DirectWire implements Wire {
     if (block) {
       outgoing.add(`HPUB ${to} ${block.length} ${length}\r\n`, block, bytesOf(data));
     } else if (typeof data === 'string' && data.length === length && length < LARGE) {
-      outgoing.addAscii(`PUB ${to} ${length}\r\n${data}\r\n`);
+      outgoing.addAscii(`PUB ${to} ${length}\r\n${data}\r\n`, alone);
     } else {
       outgoing.add(`PUB ${to} ${length}\r\n`, undefined, bytesOf(data));
     }

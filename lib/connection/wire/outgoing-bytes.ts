@@ -23,8 +23,13 @@ export class OutgoingBytes {
 
   constructor(private readonly protocol: ClientProtocol) {}
 
-  /** Adds text of ASCII characters only, less than {@link LARGE} of them and a head. */
-  addAscii(text: string): void {
+  /**
+   * Adds text of ASCII characters only, less than {@link LARGE} of them and a head.
+   *
+   * @param alone nothing else is expected in this turn
+   */
+  addAscii(text: string, alone = false): void {
+    if (alone && this.end === this.start) return this.write(text);
     this.reserve(text.length);
     this.end += this.block.write(text, this.end, 'latin1');
     this.added();
@@ -46,13 +51,19 @@ export class OutgoingBytes {
   /** Writes what waits. */
   readonly flush = (): void => {
     if (this.end === this.start) return;
-    const { transport, connected } = this.protocol;
     const bytes = this.block.subarray(this.start, this.end);
     // A block is never written to twice: the socket may still hold what was before.
     this.start = this.end;
-    // What the link broke under is lost as if it had been on its way; who waits for an answer notices.
-    if (connected && !transport.isClosed) transport.socket?.write(bytes);
+    this.write(bytes);
   };
+
+  private write(bytes: Buffer | string): void {
+    const { transport, connected } = this.protocol;
+    // What the link broke under is lost as if it had been on its way; who waits for an answer notices.
+    if (!connected || transport.isClosed) return;
+    if (typeof bytes === 'string') transport.socket?.write(bytes, 'latin1');
+    else transport.socket?.write(bytes);
+  }
 
   private readonly tick = (): void => {
     this.scheduled = false;

@@ -8,9 +8,16 @@ export interface Wire {
   /**
    * Sends a message within this turn of the event loop, in order with what the client sends.
    *
+   * @param alone nothing else is expected in this turn: a short text may be written at once
    * @throws the client's own error where the connection is closed, the subject is none, or the payload is too large
    */
-  publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void;
+  publish(
+    subject: string,
+    data: Uint8Array | string,
+    reply?: string,
+    headers?: MsgHdrs,
+    alone?: boolean,
+  ): void;
   /** Subscribes; the callback must not throw. */
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
   /** After a reconnect. */

@@ -32,7 +32,8 @@ export class AtomicBatches {
     // The rest is sent only now: a stream that takes no batches has said so.
     const refusal = refusalIn(answer.data, first.subject);
     if (refusal) throw refusal;
-    for (const { subject, data, headers } of others) this.connection.wire.publish(subject, data, undefined, headers);
+    for (const { subject, data, headers } of others)
+      this.connection.wire.publish(subject, data, undefined, headers);
     const { data } = await this.request(last, delivery);
     return parsePubAck(data, last.subject);
   }

@@ -22,6 +22,7 @@ const EMPTY = new Uint8Array(0);
 /** Checks messages and turns them into bytes and headers, before anything is sent. */
 export class MessageEncoder {
   readonly ids = new MessageIds();
+  private checkedSubject: string | undefined;
 
   constructor(
     private readonly connection: JetStreamConnection,
@@ -35,7 +36,10 @@ export class MessageEncoder {
    */
   encode(message: OutgoingMessage, options: MessageOptions, identify: boolean): EncodedMessage {
     const { subject } = message;
-    assertPublishSubject(subject);
+    if (subject !== this.checkedSubject) {
+      assertPublishSubject(subject);
+      this.checkedSubject = subject;
+    }
     if (options.ttl !== undefined || options.schedule || options.expect) this.requireFeatures(options);
     const data = encodePayload(message.data, options.codec ?? this.codec);
     const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
