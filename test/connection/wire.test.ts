@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { connect, headers, nuid, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import { protocolOf } from '../../lib/connection/wire/client-protocol.js';
 import { ClientWire } from '../../lib/connection/wire/client-wire.js';
 import { DirectWire } from '../../lib/connection/wire/direct-wire.js';
+import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
+import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { InterferingProxy } from './interfering-proxy.js';
 
@@ -240,6 +243,33 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(() => wire.publish('a', new Uint8Array(1_048_577))).toThrow(/max_payload/);
     await nc.close();
     expect(() => wire.publish('a', '')).toThrow(/closed/);
+  });
+
+  it('carries streams, consumers and acknowledgements', async () => {
+    const connection = await openWire();
+    const jetstream = new JetStreamService(connection, new Requests(connection), {
+      codec: jsonCodec,
+      publish: {},
+    });
+    const name = nuid.next();
+    const stream = await jetstream.createStream({
+      name,
+      subjects: [`${name}.>`],
+      storage: StorageType.Memory,
+    });
+    const consumer = await stream.createConsumer({ durable: 'c' });
+    for (let i = 0; i < 500; i++) jetstream.publishAsync(`${name}.a`, i);
+    await jetstream.publishAsyncComplete();
+    const received: unknown[] = [];
+    await using _ = consumer.consume(async (message) => {
+      await Promise.resolve();
+      received.push(message.json());
+      message.ack();
+    });
+    await vi.waitFor(async () =>
+      expect(await consumer.info()).toMatchObject({ numAckPending: 0, numPending: 0 }),
+    );
+    expect(received).toEqual(Array.from({ length: 500 }, (__, i) => i));
   });
 
   it('is counted as the client counts', async () => {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { Logger } from '@nestjs/common';
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import {
   encodeHeaders,
@@ -25,6 +26,7 @@ const PLAIN = /^[!-~]+$/;
  * order with what is sent here: whichever writes, the earlier of the two is written first.
  */
 export class DirectWire implements Wire {
+  private readonly logger = new Logger('NatsConnection');
   private readonly outgoing: OutgoingBytes;
   private receivers: Receivers;
   private plainSubject: string | undefined;
@@ -116,9 +118,11 @@ export class DirectWire implements Wire {
     socket.on('data', (chunk: Uint8Array) => {
       try {
         parser.parse(chunk);
-      } catch (error) {
+      } catch (thrown) {
         // Nothing can be read after it: the client connects anew.
-        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        this.logger.error(`Connecting anew: what the server sent was not read to its end: ${error.stack}`);
+        socket.destroy(error);
       }
     });
     socket.off('data', listener);
