@@ -278,8 +278,7 @@ export class JetStreamService {
    * Publishes one message and resolves when a stream has stored it.
    *
    * @param subject without wildcards; one stream must listen on it
-   * @param data a `Uint8Array` goes as it is, and must stay as it is until acknowledged; a string as UTF-8 text, any
-   * other value through the codec
+   * @param data bytes go uncopied: leave them until acknowledged; a string as UTF-8, any other through the codec
    * @throws {@link NoStreamResponseError} where no stream answered, after `retry.attempts` more attempts
    * @throws {@link PublishTimeoutError} where the acknowledgement did not come in time
    * @throws {@link PublishRefusedError} or a subclass where the stream refused the message

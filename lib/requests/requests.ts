@@ -242,7 +242,7 @@ export class Requests {
     }
   }
 
-  /** Callbacks run inside the client's parser, which does not survive what they throw. */
+  /** Callbacks run inside the parser of the link, which does not survive what they throw. */
   private answer({ onReply, subject }: PendingRequest, ...outcome: Outcome): unknown {
     try {
       return onReply(...outcome);

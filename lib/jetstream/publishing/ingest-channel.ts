@@ -158,7 +158,7 @@ export class IngestChannel {
     return `${this.inbox}.${this.flow}.${this.options.allowGaps ? 'ok' : 'fail'}.${message}.${operation}.$FI`;
   }
 
-  /** Runs inside the client's parser, which does not survive what is thrown. */
+  /** Runs inside the parser of the link, which does not survive what is thrown. */
   private receive(msg: Msg): void {
     this.heard = performance.now();
     try {

@@ -52,7 +52,7 @@ export class Listener {
     await this.subscription.drain().catch(() => undefined);
   }
 
-  /** Runs inside the client's parser, which does not survive what is thrown here. */
+  /** Runs inside the parser of the link, which does not survive what is thrown here. */
   private receive(message: Msg): void {
     let packet: CallPacket;
     try {
