@@ -192,6 +192,26 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(received).toEqual(sent);
   });
 
+  it('arrives whole where each message is alone in its turn', async () => {
+    const { wire } = await openWire();
+    const base = nuid.next();
+    const received: Seen[] = [];
+    raw.subscribe(`${base}.>`, { callback: (_, message) => void received.push(seen(message)) });
+    await raw.flush();
+    const sent: Seen[] = [];
+    for (const message of messages(base)) {
+      const data = Buffer.from(message.data, 'latin1');
+      const record = headersOf(message.headers);
+      wire.publish(message.subject, data, message.reply, record, true);
+      // Not alone after all.
+      wire.publish(message.subject, message.data, message.reply, record, true);
+      sent.push(message, { ...message, data: latin1(Buffer.from(message.data)) });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await eventually(() => expect(received).toHaveLength(sent.length));
+    expect(received).toEqual(sent);
+  });
+
   it('follows what the client was told before: subscriptions first', async () => {
     const { wire, nc } = await openWire();
     const base = nuid.next();
@@ -302,6 +322,12 @@ it('delivers nothing to a subscription that has ended', async () => {
   await raw.flush();
   await connection.nc.flush();
   expect(received).toEqual(['0']);
+});
+
+it('is one for all that share the connection', async () => {
+  const { nc, wire } = await open();
+  const others = Array.from({ length: 5 }, () => new JetStreamConnection('other', nc).wire);
+  expect(new Set([wire, ...others]).size).toBe(1);
 });
 
 it('goes on after a reconnect, for all that share the connection', async () => {

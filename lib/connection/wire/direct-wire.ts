@@ -8,6 +8,7 @@ import {
   type ClientProtocol,
   type ClientSubscription,
 } from './client-protocol.js';
+import { takeIncomingBytes } from './incoming-bytes.js';
 import { MessageParser } from './message-parser.js';
 import { LARGE, OutgoingBytes } from './outgoing-bytes.js';
 import { Receivers } from './receivers.js';
@@ -28,7 +29,7 @@ const PLAIN = /^[!-~]+$/;
 export class DirectWire implements Wire {
   private readonly logger = new Logger('NatsConnection');
   private readonly outgoing: OutgoingBytes;
-  private receivers: Receivers;
+  private readonly receivers: Receivers;
   private plainSubject: string | undefined;
 
   constructor(
@@ -48,7 +49,8 @@ export class DirectWire implements Wire {
   publish(subject: string, data: Uint8Array | string, reply = '', headers?: MsgHdrs, alone = false): void {
     const { protocol, outgoing } = this;
     const block = headers && encodeHeaders(headers);
-    const length = (typeof data === 'string' ? Buffer.byteLength(data) : data.length) + (block?.length ?? 0);
+    const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    const length = size + (block?.length ?? 0);
     const plain = this.isPlain(subject) && (reply === '' || PLAIN.test(reply));
     if (!plain || !this.writable(length)) {
       // The client knows what to do where there is no link, and what is wrong with the rest.
@@ -60,12 +62,14 @@ export class DirectWire implements Wire {
     protocol.outMsgs++;
     protocol.outBytes += length;
     const to = reply === '' ? subject : `${subject} ${reply}`;
-    if (block) {
-      outgoing.add(`HPUB ${to} ${block.length} ${length}\r\n`, block, bytesOf(data));
-    } else if (typeof data === 'string' && data.length === length && length < LARGE) {
-      outgoing.addAscii(`PUB ${to} ${length}\r\n${data}\r\n`, alone);
+    const head = block ? `HPUB ${to} ${block.length} ${length}\r\n` : `PUB ${to} ${length}\r\n`;
+    // One text costs less than several pieces of bytes, where it need not be made of them or is written at once.
+    const ascii = typeof data === 'string' && data.length === size;
+    if (length < LARGE && (alone || (ascii && !block))) {
+      const body = ascii ? data : latin1Of(bytesOf(data));
+      outgoing.addText(`${head}${block ? latin1Of(block) : ''}${body}\r\n`, alone);
     } else {
-      outgoing.add(`PUB ${to} ${length}\r\n`, undefined, bytesOf(data));
+      outgoing.add(head, block, bytesOf(data));
     }
   }
 
@@ -98,24 +102,20 @@ export class DirectWire implements Wire {
   /** The client makes a new parser for each link. */
   private attach(): void {
     const { parser } = this.protocol;
-    if (isClientParser(parser)) {
-      this.protocol.parser = new MessageParser(parser, this, this.receivers);
-      // By then the client has parsed what it had read.
-      setImmediate(() => this.readDirectly(this.protocol.parser));
-    } else if (parser instanceof MessageParser && parser.sink instanceof Receivers) {
-      // Another wire on the same connection was here first, and hands over what is for this one.
-      this.receivers = parser.sink;
-    }
+    if (!isClientParser(parser)) return;
+    this.protocol.parser = new MessageParser(parser, this, this.receivers);
+    // By then the client has parsed what it had read.
+    setImmediate(() => this.readDirectly(this.protocol.parser));
   }
 
-  /** Parses chunks where the socket hands them out: the client would wake an iterator with several promises for each. */
+  /** Parses chunks where the socket has them: the client would wake an iterator with several promises for each. */
   private readDirectly(parser: ChunkParser): void {
     const { transport } = this.protocol;
     const { socket } = transport;
     if (transport.isClosed || socket === undefined || parser !== this.protocol.parser) return;
     const [listener, ...others] = socket.listeners('data') as ((chunk: Uint8Array) => void)[];
     if (listener === undefined || others.length > 0 || transport.yields.length > 0) return;
-    socket.on('data', (chunk: Uint8Array) => {
+    takeIncomingBytes(socket, (chunk) => {
       try {
         parser.parse(chunk);
       } catch (thrown) {
@@ -131,6 +131,12 @@ export class DirectWire implements Wire {
 
 function bytesOf(data: Uint8Array | string): Uint8Array {
   return typeof data === 'string' ? Buffer.from(data) : data;
+}
+
+/** Text with a character for each byte. */
+function latin1Of(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString('latin1');
 }
 
 function isClientParser(parser: object): parser is ClientParser {

@@ -24,11 +24,11 @@ export class OutgoingBytes {
   constructor(private readonly protocol: ClientProtocol) {}
 
   /**
-   * Adds text of ASCII characters only, less than {@link LARGE} of them and a head.
+   * Adds text with a character for each byte, less than {@link LARGE} of them and a head.
    *
    * @param alone nothing else is expected in this turn
    */
-  addAscii(text: string, alone = false): void {
+  addText(text: string, alone = false): void {
     if (alone && this.end === this.start) return this.write(text);
     this.reserve(text.length);
     this.end += this.block.write(text, this.end, 'latin1');
@@ -93,11 +93,11 @@ export class OutgoingBytes {
     const { socket, isClosed } = this.protocol.transport;
     if (isClosed || !socket) return;
     socket.cork();
-    this.addAscii(head);
+    this.addText(head);
     this.flush();
     if (headers.length > 0) socket.write(headers);
     socket.write(payload);
-    this.addAscii('\r\n');
+    this.addText('\r\n');
     this.flush();
     socket.uncork();
   }

@@ -8,7 +8,7 @@ export interface Wire {
   /**
    * Sends a message within this turn of the event loop, in order with what the client sends.
    *
-   * @param alone nothing else is expected in this turn: a short text may be written at once
+   * @param alone nothing else is expected in this turn: a short message may be written at once
    * @throws the client's own error where the connection is closed, the subject is none, or the payload is too large
    */
   publish(
@@ -29,8 +29,15 @@ export interface WireSubscriptionOptions extends Pick<SubscriptionOptions, 'queu
   readonly callback: NonNullable<SubscriptionOptions['callback']>;
 }
 
+/** Several `JetStreamConnection`s on one and the same connection share its wire. */
+const wires = new WeakMap<NatsConnection, Wire>();
+
 /** The wire of a connection: direct, where the client is built as it is known here; else through its public methods. */
 export function wireOf(nc: NatsConnection): Wire {
+  const known = wires.get(nc);
+  if (known) return known;
   const protocol = protocolOf(nc);
-  return protocol ? new DirectWire(nc, protocol) : new ClientWire(nc);
+  const wire = protocol ? new DirectWire(nc, protocol) : new ClientWire(nc);
+  wires.set(nc, wire);
+  return wire;
 }
