@@ -46,9 +46,11 @@ export class PrivateApt {
   /** Downloads a package and unpacks it. */
   async unpack(name: string, folder: string): Promise<void> {
     await this.run('apt-get', 'download', name);
-    const file = (await readdir(this.downloads)).find((entry) => entry.endsWith('.deb')) ?? '';
-    const args = ['--extract', join(this.downloads, file), folder];
-    await runCommand('dpkg-deb', args, { env: this.env });
+    const download = (await readdir(this.downloads)).find((entry) => entry.endsWith('.deb')) ?? '';
+    const file = join(this.downloads, download);
+    await mkdir(folder, { recursive: true });
+    await runCommand('dpkg-deb', ['--extract', file, folder], { env: this.env });
+    await rm(file);
   }
 
   private async configure(archive: DebianArchive, suite: string): Promise<void> {

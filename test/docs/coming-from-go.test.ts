@@ -1,27 +1,60 @@
 import { readFile } from 'node:fs/promises';
 import { Test } from '@nestjs/testing';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { KeyValueService } from '../../lib/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
+import { buildGoProgram, type GoProgram } from '../support/go-program.js';
 
 const docs = new URL('../../docs/', import.meta.url);
 
 describe('"Coming from the Go client"', () => {
-  afterEach(() => vi.unstubAllEnvs());
+  let server: NatsTestServer;
+  let program: GoProgram;
 
-  it('shows snippets that work here', async () => {
-    await using server = await NatsTestServer.start();
+  beforeAll(async () => {
+    [server, program] = await Promise.all([
+      NatsTestServer.start(),
+      buildGoProgram(new URL('snippets/go/', docs)),
+    ]);
     vi.stubEnv('NATS_URL', server.url);
+  }, 300_000);
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await program[Symbol.asyncDispose]();
+    await server.stop();
+  });
+
+  it('shows Go that does what it says', async () => {
+    expect((await program.run(server.url)).trim().split('\n')).toEqual([
+      'published 1',
+      'shipped 1',
+      'shipped 2',
+      'shipped 3',
+      'fetched 4',
+      '{"color":"blue"}',
+      'sue KeyValuePutOp',
+      'Call Sue.',
+      'no such stream',
+    ]);
+  });
+
+  it('shows snippets that do the same here, after Go on the same server', async () => {
     const { AppModule, Orders } = await import('../../docs/snippets/coming-from-go.js');
     const module = await Test.createTestingModule({ imports: [AppModule], providers: [Orders] }).compile();
     const app = await module.init();
     try {
       const orders = app.get(Orders);
-      const stream = await orders.streams();
-      expect(stream.cachedInfo.config).toMatchObject({ subjects: ['orders.>'], maxAge: 86_400_000 });
+      const left = await orders.streams();
+      expect(left.cachedInfo).toMatchObject({
+        config: { subjects: ['orders.>'], maxAge: 86_400_000 },
+        state: { messages: 5 },
+      });
+      // What was published there is known here by its id.
       expect(await orders.publish({ id: '4711', total: 12.5 })).toBe(1);
       await orders.publishAsync(['1', '2', '3']);
 
-      const shipping = await orders.consumer(stream);
+      // The consumer stands where Go left it.
+      const shipping = await orders.consumer(left);
       const shipped: string[] = [];
       const ship = (data: Uint8Array) => void shipped.push(Buffer.from(data).toString());
       const consumption = orders.consume(shipping, ship);
@@ -32,6 +65,7 @@ describe('"Coming from the Go client"', () => {
       expect(shipped).toEqual(['1', '2', '3', '4']);
 
       const print = vi.fn<(...values: string[]) => void>();
+      await app.get(KeyValueService).delete('profiles');
       await orders.keyValue(print);
       expect(print.mock.calls).toEqual([['blue'], ['sue', 'PUT']]);
       expect(await orders.objectStore()).toBe('Call Sue.');

@@ -1,5 +1,5 @@
 module example.com/orders
 
-go 1.25.0
+go 1.24.0
 
 require github.com/nats-io/nats.go v1.53.1

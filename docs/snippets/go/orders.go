@@ -1,5 +1,5 @@
-// Package orders is the Go side of docs/coming-from-the-go-client.md.
-package orders
+// The Go side of docs/coming-from-the-go-client.md.
+package main
 
 import (
 	"context"
