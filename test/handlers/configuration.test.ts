@@ -4,7 +4,14 @@ import {
   HandlerConfigurationError,
   JetStreamService,
   JsConsumer,
+  JsHeaders,
+  JsMessage,
+  JsMetadata,
+  JsSubject,
   KvWatch,
+  ObjectWatch,
+  OnJetStreamEvent,
+  Subscribe,
   type JsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -186,6 +193,36 @@ describe('mistakes in the configuration of handlers', () => {
     expect((await problemsOf(Watches)).sort()).toEqual([
       expect.stringMatching(/^Watches\.contradictory: includeHistory and updatesOnly exclude each other/),
       expect.stringMatching(/^Watches\.dotted: bucket must be a name/),
+    ]);
+  });
+
+  it('a parameter that asks for a message where there is none, or several', async () => {
+    @Injectable()
+    class Several {
+      @JsConsumer({ stream: 'ORDERS', durable: 'several', batch: { size: 10 } })
+      handle(@Payload() _: unknown[], @JsMetadata() __: unknown): void {}
+    }
+    @Injectable()
+    class None {
+      @KvWatch('profiles')
+      onKey(@JsSubject(1) _: unknown): void {}
+
+      @ObjectWatch('documents')
+      onObject(@JsMessage() _: unknown, @Payload() __: unknown): void {}
+
+      @Subscribe('orders.>')
+      onMessage(@JsHeaders('id') _: unknown, @JsSubject() __: unknown, @JsMetadata() ___: unknown): void {}
+
+      @OnJetStreamEvent('reconnected')
+      onEvent(@JsHeaders() _: unknown): void {}
+    }
+    const problems = (await problemsOf(Several, None)).filter((line) => line.includes('@Js'));
+    expect(problems.toSorted()).toEqual([
+      'None.onEvent: @JsHeaders reads from a message of a stream, and there is none behind an event: take `@Ctx() context: EventContext`',
+      'None.onKey: @JsSubject reads from a message of a stream, and there is none behind a key: take `@Ctx() context: KvContext`',
+      'None.onMessage: @JsMetadata reads from a message of a stream, and core NATS has none: take `@Ctx() context: NatsContext`',
+      'None.onObject: @JsMessage reads from a message of a stream, and there is none behind an object: take `@Ctx() context: ObjectContext`',
+      'Several.handle: @JsMetadata reads from a message of a stream, and a batch has several: take `@Ctx() context: JetStreamBatchContext` and its `messages`',
     ]);
   });
 

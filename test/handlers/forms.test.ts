@@ -8,6 +8,9 @@ import {
   JetStreamService,
   JsConsumer,
   JsHandler,
+  JsHeaders,
+  JsMessage,
+  JsSubject,
   NatsContext,
   ObjectContext,
   ObjectWatch,
@@ -20,7 +23,7 @@ import {
   type ObjectInfo,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -590,6 +593,32 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
         /Handlers\.named: .*no options "nowhere"[^]*Handlers\.failing: .*no such variable[^]*Handlers\.watching: .*no such bucket[^]*Handlers\.listening: subject/,
       );
     });
+  });
+
+  it('@Subscribe gives subject, headers and message', async () => {
+    @Injectable()
+    class Prices {
+      @Subscribe('prices.*')
+      onPrice(
+        @JsSubject(1) metal: string,
+        @JsHeaders('unit') unit: string | undefined,
+        @JsMessage() message: Msg,
+        @Payload() price: number,
+      ): void {
+        seen.push([metal, unit, message.string(), price]);
+      }
+    }
+    await using application = await startApplication(server.url, { providers: [Prices] });
+    const nc = application.app.get<NatsConnection>(getNatsConnectionToken());
+    const unit = headers();
+    unit.set('unit', 'ounce');
+    nc.publish('prices.gold', '21', { headers: unit });
+    nc.publish('prices.iron', '1');
+    await count(2);
+    expect(seen).toEqual([
+      ['gold', 'ounce', '21', 21],
+      ['iron', undefined, '1', 1],
+    ]);
   });
 
   it('@ObjectWatch follows the objects of a bucket', async () => {

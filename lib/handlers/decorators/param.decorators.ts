@@ -12,28 +12,36 @@ function messageOf(context: ExecutionContext): JetStreamMessage {
   return context.switchToRpc().getContext<JetStreamContext>().message;
 }
 
+const headersOf = (name: string | undefined, context: ExecutionContext): MsgHdrs | string | undefined => {
+  const { headers } = messageOf(context);
+  return name === undefined ? headers : headers?.has(name) ? headers.get(name) : undefined;
+};
+
+const subjectOf = (token: number | undefined, context: ExecutionContext): string | undefined => {
+  const { subject } = messageOf(context);
+  return token === undefined ? subject : subject.split('.')[token];
+};
+
+const metadataOf = (_: unknown, context: ExecutionContext): MessageMetadata => messageOf(context).metadata;
+
+const itself = (_: unknown, context: ExecutionContext): JetStreamMessage => messageOf(context);
+
 /** The message's headers, or one header's value by its name; `undefined` where there are none. */
-export const JsHeaders: PickingDecorator<string> = createParamDecorator(
-  (name: string | undefined, context: ExecutionContext): MsgHdrs | string | undefined => {
-    const { headers } = messageOf(context);
-    return name === undefined ? headers : headers?.has(name) ? headers.get(name) : undefined;
-  },
-);
+export const JsHeaders: PickingDecorator<string> = createParamDecorator(headersOf);
 
 /** The message's subject, or one of its tokens by its position from 0. */
-export const JsSubject: PickingDecorator<number> = createParamDecorator(
-  (token: number | undefined, context: ExecutionContext): string | undefined => {
-    const { subject } = messageOf(context);
-    return token === undefined ? subject : subject.split('.')[token];
-  },
-);
+export const JsSubject: PickingDecorator<number> = createParamDecorator(subjectOf);
 
 /** Stream, consumer, sequences, delivery count and time of the message. */
-export const JsMetadata: PickingDecorator<never> = createParamDecorator(
-  (_: unknown, context: ExecutionContext): MessageMetadata => messageOf(context).metadata,
-);
+export const JsMetadata: PickingDecorator<never> = createParamDecorator(metadataOf);
 
 /** The message itself. */
-export const JsMessage: PickingDecorator<never> = createParamDecorator(
-  (_: unknown, context: ExecutionContext): JetStreamMessage => messageOf(context),
-);
+export const JsMessage: PickingDecorator<never> = createParamDecorator(itself);
+
+/** The decorators above by what Nest keeps of them, to tell where a handler has no message for them. */
+export const MESSAGE_PARAMS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [headersOf, '@JsHeaders'],
+  [subjectOf, '@JsSubject'],
+  [metadataOf, '@JsMetadata'],
+  [itself, '@JsMessage'],
+]);

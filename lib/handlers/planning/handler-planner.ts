@@ -17,6 +17,7 @@ import type { HandlerConnection } from '../handler-connection.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
 import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
+import { checkParams } from './param-checks.js';
 import { checkDeadLetterFilter } from './settlement-checks.js';
 import { SubjectRouter } from './subject-router.js';
 import { subjectsOverlap } from './subjects.js';
@@ -75,6 +76,7 @@ export class HandlerPlanner {
       'objectStores',
     );
     await this.checkClaimBuckets(consumers);
+    for (const each of findings.events) this.report(handlerName(each), checkParams(each, 'event'));
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
     return { consumers, kvWatches, objectWatches, subscriptions, events: findings.events };
   }
@@ -97,6 +99,9 @@ export class HandlerPlanner {
     ];
     this.report(definition.name, mistakes);
     this.checkTargets(definition, options);
+    if (options.batch) {
+      for (const method of definition.methods) this.report(handlerName(method), checkParams(method, 'batch'));
+    }
     return mistakes.length > 0 ? undefined : planConsumer(definition, connection, options);
   }
 
@@ -154,6 +159,7 @@ export class HandlerPlanner {
   ): Planned<Definition>[] {
     const handler = handlerName(definition);
     const connection = this.connectionOf(handler, connectionName);
+    checks.problems.push(...checkParams(definition, definition.metadata.kind));
     this.report(handler, checks.problems);
     return connection && checks.problems.length === 0 ? [{ definition, handler, connection }] : [];
   }
