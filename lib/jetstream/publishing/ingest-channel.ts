@@ -9,7 +9,6 @@ import {
   PublishTimeoutError,
 } from '../../errors/index.js';
 import { createInboxOf } from '../../requests/index.js';
-import { Burst } from './burst.js';
 import { parseIngestReply, type IngestReply } from './ingest-reply.js';
 import type { IngestOptions } from './ingest-options.js';
 import type { EncodedMessage } from './message-encoder.js';
@@ -45,7 +44,6 @@ export class IngestChannel {
 
   private readonly logger = new Logger('Publisher');
   private readonly inbox: string;
-  private readonly burst = new Burst<() => void>((send) => this.attempt(send));
   private readonly flow: number;
   private readonly outstanding: number;
   private readonly subscription: Subscription;
@@ -97,7 +95,7 @@ export class IngestChannel {
   /** Sends the next message. */
   send(message: EncodedMessage): void {
     const reply = this.replySubject(++this.sent, Operation.append);
-    this.burst.add(() => this.publish(message, reply));
+    this.attempt(() => this.publish(message, reply));
   }
 
   /** Waits until another message may be sent, or none any more. @throws {@link failure} */
@@ -108,7 +106,7 @@ export class IngestChannel {
   /** Ends the load and resolves with the server's last word. @throws {@link failure} */
   finish(): Promise<PubAck> {
     this.finishing = true;
-    if (!this.interruption) this.burst.add(() => this.tell(Operation.end, this.sent + 1));
+    if (!this.interruption) this.attempt(() => this.tell(Operation.end, this.sent + 1));
     return this.waitFor(() => this.end);
   }
 
@@ -224,7 +222,6 @@ export class IngestChannel {
 
   /** Makes the server report how far it is, and what it misses. */
   private ping(): void {
-    this.burst.flush();
     if (this.interval > 0) this.attempt(() => this.tell(Operation.ping, this.sent));
   }
 

@@ -1,6 +1,5 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, TooManyStalledPublishesError } from '../../errors/index.js';
-import { Burst } from './burst.js';
 import type { LossReport } from './loss-report.js';
 import type { PendingPubAck } from './pub-ack-future.js';
 import type { PubAck } from './pub-ack.js';
@@ -34,7 +33,6 @@ export class PublishWindow {
   private readonly line: Waiting[] = [];
   private readonly readyWaiters: (() => void)[] = [];
   private readonly completionWaiters: (() => void)[] = [];
-  private readonly burst = new Burst<Publication>((publication) => publication.send());
   private inFlight = 0;
   private advancing = false;
   private waking = false;
@@ -57,11 +55,6 @@ export class PublishWindow {
       return this.report(future, this.stalled(future, 'as many wait in line'));
     this.line.push({ future, publication, deadline: performance.now() + stallWait });
     this.timer ??= this.startTimer(stallWait);
-  }
-
-  /** Hands what is kept back to the client, so that nothing published later overtakes it. */
-  flush(): void {
-    this.burst.flush();
   }
 
   /** Takes the outcome of a message that was sent. */
@@ -101,7 +94,7 @@ export class PublishWindow {
 
   private launch(publication: Publication): void {
     this.inFlight++;
-    this.burst.add(publication);
+    publication.send();
   }
 
   private advance(): void {

@@ -91,7 +91,6 @@ export class Publisher {
       const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
         error ? reject(error) : resolve(ack),
       );
-      this.window.flush();
       publication.send();
     });
   }
@@ -161,7 +160,6 @@ export class Publisher {
    * @throws {@link PublishTimeoutError} where the stream did not answer in time: all is stored, or nothing
    */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
-    this.window.flush();
     return this.batches.publish(messages, this.deliveryOf(options));
   }
 
@@ -175,7 +173,6 @@ export class Publisher {
    * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
    */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
-    this.window.flush();
     return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
   }
 
