@@ -28,6 +28,7 @@ export class JetStreamConnection {
   readonly wire: Wire;
   private readonly events: ConnectionEvents;
   private lastInfo: ServerInfo | undefined;
+  private connected: boolean;
 
   constructor(
     /** The name given to `JetStreamModule.forRoot`, `default` where none was. */
@@ -42,8 +43,15 @@ export class JetStreamConnection {
     this.events = new ConnectionEvents(nc);
     this.wire = wireOf(nc);
     // The first to hear of it: what others send then is written to the new link.
-    this.events.listen({ onReconnect: () => this.wire.reconnected() });
+    this.events.listen({
+      onDisconnect: () => (this.connected = false),
+      onReconnect: () => {
+        this.connected = true;
+        this.wire.reconnected();
+      },
+    });
     this.lastInfo = nc.info;
+    this.connected = nc.info !== undefined;
     this.timeout = options.timeout ?? 5_000;
     if (!Number.isFinite(this.timeout) || this.timeout <= 0) {
       throw new InvalidArgumentError('jetstream.timeout', 'milliseconds, a positive number');
@@ -60,16 +68,17 @@ export class JetStreamConnection {
     return this.serverInfo?.max_payload ?? 1_048_576;
   }
 
-  /** Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. */
+  /**
+   * Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. Without a link
+   * there is nobody to send to, and the client would wait for the next.
+   */
   async drain(): Promise<void> {
     if (this.nc.isClosed()) return;
-    try {
-      if (this.owned) await this.nc.drain();
-      else await this.nc.flush();
-    } catch {
-      // The link is down: nothing can be sent any more.
-      if (this.owned) await this.nc.close();
+    if (this.connected) {
+      const lost = new Promise<void>((resolve) => this.events.listen({ onDisconnect: resolve }));
+      await Promise.race([this.owned ? this.nc.drain() : this.nc.flush(), lost]).catch(() => undefined);
     }
+    if (this.owned) await this.nc.close();
   }
 
   /** What the server said of itself; while disconnected, what the last one said: the client forgets it then. */

@@ -204,6 +204,37 @@ describe('JetStreamModule', () => {
     expect(nc.isClosed()).toBe(true);
   });
 
+  it.each(['before', 'while'])('closes though the server has gone %s it does', async (when) => {
+    const own = await NatsTestServer.start();
+    @Injectable()
+    class Orders {
+      @JsConsumer({ stream: 'ORDERS', durable: 'orders' })
+      onOrder(): void {}
+    }
+    const { app } = await startApplication(own.url, {
+      // The client would wait that long for the server before it said that there is none to take leave of.
+      connection: { reconnectTimeWait: 60_000 },
+      options: { shutdownTimeout: 100 },
+      feature: { streams: [{ name: 'ORDERS', subjects: ['orders'], storage: 'memory' }] },
+      providers: [Orders],
+    });
+    const nc = app.get<NatsConnection>(getNatsConnectionToken());
+    const { connection } = app.get(JetStreamService);
+    if (when === 'before') {
+      const lost = new Promise<void>((resolve) => connection.listen({ onDisconnect: resolve }));
+      await own.kill();
+      await lost;
+      await app.close();
+    } else {
+      own.pause();
+      const closing = app.close();
+      await own.kill();
+      await closing;
+    }
+    expect(nc.isClosed()).toBe(true);
+    await own.stop();
+  });
+
   it('closes its connection when the boot fails', async () => {
     let nc: NatsConnection | undefined;
     @Injectable()

@@ -1,5 +1,6 @@
 import type { ModuleMetadata, INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import {
   JetStreamModule,
   type JetStreamFeatureOptions,
@@ -16,10 +17,12 @@ export interface TestApplication extends AsyncDisposable {
 export async function startApplication(
   url: string | string[],
   {
+    connection = {},
     options = {},
     feature = {},
     ...metadata
   }: ModuleMetadata & {
+    connection?: NodeConnectionOptions;
     options?: Omit<JetStreamModuleOptions, 'connection'>;
     feature?: JetStreamFeatureOptions;
   },
@@ -28,7 +31,7 @@ export async function startApplication(
   const app = await Test.createTestingModule({
     ...metadata,
     imports: [
-      JetStreamModule.forRoot({ connection: { servers: url }, ...options }),
+      JetStreamModule.forRoot({ connection: { servers: url, ...connection }, ...options }),
       JetStreamModule.forFeature(feature),
       ...(metadata.imports ?? []),
     ],
