@@ -1,11 +1,12 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { watchPermissions } from '../connection/index.js';
 import { Acknowledgements, type Acknowledgement } from './acknowledging/index.js';
 import { HandlerCompiler, handlerName, type HandlerSource } from './compile/index.js';
 import { EventContext } from './context/index.js';
 import { DeadLetterLookout } from './dead-letters/index.js';
 import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
-import { JetStreamEvents, watchPermissions, type JetStreamEvent } from './events/index.js';
+import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import { HandlerConnection } from './handler-connection.js';
 import { HandlerWrapper } from './handler-wrapper.js';
 import { Handlers, type RegisteredHandler } from './handlers.service.js';

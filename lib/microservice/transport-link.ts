@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
   openConnection,
+  watchPermissions,
   type ConnectionSource,
   type JetStreamConnection,
   type JetStreamOptions,
@@ -55,6 +56,8 @@ export type JetStreamTransportEvents = {
   reconnect: () => void;
   /** The connection is closed for good. */
   close: (error?: Error) => void;
+  /** The server refused to publish or to subscribe; of each, it is told once a minute. */
+  'permission-denied': (error: Error) => void;
 };
 
 /** What tells of a link's connection. */
@@ -107,6 +110,9 @@ export class TransportLink {
         owner.onEvent('close', error);
       },
     });
+    // The module of a shared service does so itself.
+    if (!shared)
+      void watchPermissions(name, connection.nc, (error) => owner.onEvent('permission-denied', error));
     owner.onStatus('connected');
     return new TransportLink(jetstream, requests, codec ?? jetstream.codec, !shared, forget);
   }

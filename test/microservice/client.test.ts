@@ -229,6 +229,42 @@ describe('JetStreamClient', () => {
     });
   });
 
+  it('and its server tell what they have no permission for', async () => {
+    const permissions = { publish: { deny: ['secret'] }, subscribe: { deny: ['hidden'] } };
+    await using own = await NatsTestServer.start({
+      config: {
+        no_auth_user: 'u',
+        authorization: { users: [{ user: 'u', password: 'p', permissions }] },
+      },
+    });
+    const denied: string[] = [];
+    @Controller()
+    class Hidden {
+      @MessagePattern('hidden')
+      answer(): void {}
+    }
+    await using service = await startMicroservice(own.url, {
+      controllers: [Hidden],
+      prepare: (_, server) =>
+        server.on('permission-denied', ({ message }) => denied.push(`server: ${message}`)),
+    });
+    await using client = await connectClient(own.url, { timeout: 200 });
+    client.on('permission-denied', ({ message }) => denied.push(`client: ${message}`));
+    await expect(ask(client, 'secret', 1)).rejects.toThrow();
+    await eventually(
+      () => denied,
+      (all) => all.length >= 2,
+    );
+    expect(denied.toSorted()).toEqual([
+      expect.stringMatching(/^client: .*publish.*"secret"/i),
+      expect.stringMatching(/^server: .*subscription.*"hidden"/i),
+    ]);
+    expect(service.logs.of('error', 'NatsConnection')).toEqual([
+      expect.stringContaining('no permission to subscribe to "hidden"'),
+      expect.stringContaining('no permission to publish to "secret"'),
+    ]);
+  });
+
   it('fails what waits for answers when it is closed', async () => {
     @Controller()
     class Silent {

@@ -1,2 +1,1 @@
 export * from './jetstream-events.js';
-export * from './watch-permissions.js';
