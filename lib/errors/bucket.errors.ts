@@ -10,7 +10,7 @@ export class InvalidBucketNameError extends JetStreamError {
     /** The name given. */
     readonly bucket: string,
   ) {
-    super(`Invalid ${kind} bucket name "${bucket}": one or more letters, digits, "-" and "_".`);
+    super(`Invalid ${kind} bucket name "${bucket}": 1 to 251 letters, digits, "-" and "_".`);
   }
 }
 

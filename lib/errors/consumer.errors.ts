@@ -78,7 +78,7 @@ export class InvalidConsumerResetError extends JetStreamApiError {
 export class InvalidConsumerNameError extends JetStreamError {
   constructor(readonly consumer: string) {
     super(
-      `Invalid consumer name "${consumer}": one or more printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
+      `Invalid consumer name "${consumer}": up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
     );
   }
 }

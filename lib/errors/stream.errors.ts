@@ -36,22 +36,23 @@ export class StreamNameInUseError extends JetStreamApiError {
   }
 }
 
-/** The name of a stream is empty or has characters that no stream name may have. */
+/** The name of a stream is empty, too long, or has characters that no stream name may have. */
 export class InvalidStreamNameError extends JetStreamError {
   constructor(readonly stream: string) {
     super(
-      `Invalid stream name "${stream}": one or more printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
+      `Invalid stream name "${stream}": up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
     );
   }
 }
 
-/** A subject or a filter is empty or malformed. */
+/** A subject or a filter is empty, malformed, or too long. */
 export class InvalidSubjectError extends JetStreamError {
   constructor(
     readonly subject: string,
     problem: string,
   ) {
-    super(`Invalid subject "${subject}": ${problem}.`);
+    const shown = subject.length > 200 ? `${subject.slice(0, 200)}…` : subject;
+    super(`Invalid subject "${shown}": ${problem}.`);
   }
 }
 

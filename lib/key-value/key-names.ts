@@ -1,6 +1,7 @@
 import { InvalidBucketNameError, InvalidKeyError } from '../errors/index.js';
 
-const BUCKET = /^[a-zA-Z0-9_-]+$/;
+// Behind `KV_` and within the 255 bytes of a stream's name; as many for both kinds of buckets.
+const BUCKET = /^[a-zA-Z0-9_-]{1,251}$/;
 const KEY = /^[-/_=a-zA-Z0-9]+(?:\.[-/_=a-zA-Z0-9]+)*$/;
 const FILTER = /^[-/_=.a-zA-Z0-9*]*>?$/;
 

@@ -47,7 +47,8 @@ export function bucketOfStream(stream: string): string | undefined {
 }
 
 const STREAM_PREFIX = 'OBJ_';
-const BUCKET = /^[A-Za-z0-9_-]+$/;
+// Behind the prefix, and within the 255 bytes of a stream's name.
+const BUCKET = /^[A-Za-z0-9_-]{1,251}$/;
 
 // A subject goes over the wire within one control line, 4,096 bytes unless the server's configuration says otherwise;
 // a longer one makes the server close the connection. This leaves room for the rest of the line.

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, headers, nuid, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
+import { InvalidSubjectError } from '../../lib/errors/index.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import { protocolOf } from '../../lib/connection/wire/client-protocol.js';
 import { ClientWire } from '../../lib/connection/wire/client-wire.js';
@@ -263,6 +264,26 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(() => wire.publish('a', new Uint8Array(1_048_577))).toThrow(/max_payload/);
     await nc.close();
     expect(() => wire.publish('a', '')).toThrow(/closed/);
+  });
+
+  it('is refused where the server would end the connection for it', async () => {
+    const { wire, nc } = await openWire();
+    const [fits, exceeds] = [4_040, 4_096];
+    expect(() => wire.publish('x'.repeat(exceeds), '')).toThrow(InvalidSubjectError);
+    expect(() => wire.publish('ü'.repeat(exceeds / 2), '')).toThrow(InvalidSubjectError);
+    expect(() => wire.publish('x'.repeat(fits), '', 'a'.repeat(100))).toThrow(InvalidSubjectError);
+    const callback = (): void => {};
+    expect(() => wire.subscribe('x'.repeat(exceeds), { callback })).toThrow(InvalidSubjectError);
+    expect(() => wire.subscribe('x'.repeat(fits), { queue: 'a'.repeat(100), callback })).toThrow(
+      InvalidSubjectError,
+    );
+    const received: number[] = [];
+    for (const subject of ['x'.repeat(fits), 'ü'.repeat(fits / 2)]) {
+      wire.subscribe(subject, { callback: (_, { subject: { length } }) => void received.push(length) });
+      wire.publish(subject, 'x'.repeat(1_000));
+    }
+    await nc.flush();
+    expect(received).toEqual([fits, fits / 2]);
   });
 
   it('carries streams, consumers and acknowledgements', async () => {

@@ -384,7 +384,18 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
   });
 
-  it.each(['', 'a.b', 'a b', 'a*', 'a>', 'a/b', 'a\\b', 'a\n'])(
+  it('takes names of 255 bytes', async () => {
+    const name = 'n'.repeat(255);
+    const long = await connected.jetstream.createStream({ name, subjects: [name], storage: 'memory' });
+    const consumer = await long.createConsumer({ durable: name });
+    await connected.jetstream.publish(name, 'x');
+    const message = await consumer.next();
+    await message?.doubleAck();
+    expect(await consumer.info()).toMatchObject({ name, numPending: 0, numAckPending: 0 });
+    await connected.jetstream.deleteStream(name);
+  });
+
+  it.each(['', 'a.b', 'a b', 'a*', 'a>', 'a/b', 'a\\b', 'a\n', 'a'.repeat(256), 'ü'.repeat(128)])(
     'refuses the name %j before anything is sent',
     async (name) => {
       const before = connected.nc.stats().outMsgs;

@@ -123,6 +123,10 @@ describe('JetStreamClient', () => {
       const elsewhere = new JetStreamRecordBuilder(1).setExpectations({ stream: 'OTHER' }).build();
       expect(await failure(emit(client, 'events.x', elsewhere))).toBeInstanceOf(PublishRefusedError);
       expect((await failure(emit(client, 'events.*', 1))).name).toBe('InvalidSubjectError');
+      expect((await failure(emit(client, 'x'.repeat(5_000), 1))).name).toBe('InvalidSubjectError');
+      const core = new JetStreamRecordBuilder(1).setMode('core').build();
+      expect((await failure(emit(client, 'x'.repeat(5_000), core))).name).toBe('InvalidSubjectError');
+      expect((await failure(ask(client, 'x'.repeat(5_000), 1))).name).toBe('InvalidSubjectError');
     });
 
     it("with mode 'core' publishes what services on Nest's own transport understand", async () => {

@@ -53,6 +53,8 @@ describe('a subject', () => {
     'a\r\nb',
     ' a',
     'a\u0000',
+    'a'.repeat(4_001),
+    'ü'.repeat(2_001),
   ])('%j cannot be published to', async (subject) => {
     const error = await errorOf(subject, 'x');
     expect(error).toBeInstanceOf(InvalidSubjectError);

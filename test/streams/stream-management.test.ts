@@ -207,7 +207,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     });
   });
 
-  it.each(['', 'a.b', 'a b', 'a*', 'a>', 'a/b', 'a\\b', 'a\tb', 'a\u0000'])(
+  it.each(['', 'a.b', 'a b', 'a*', 'a>', 'a/b', 'a\\b', 'a\tb', 'a\u0000', 'a'.repeat(256), 'ü'.repeat(128)])(
     'refuses the name %j before anything is sent',
     async (name) => {
       for (const attempt of [

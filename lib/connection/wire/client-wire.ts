@@ -1,4 +1,5 @@
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { checkLineLength } from './line-length.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
 
 /** The wire through the client's public methods, for clients that {@link DirectWire} does not know. */
@@ -6,10 +7,12 @@ export class ClientWire implements Wire {
   constructor(private readonly nc: NatsConnection) {}
 
   publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void {
+    checkLineLength(subject, reply);
     this.nc.publish(subject, data, { reply, headers });
   }
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
+    checkLineLength(subject, options.queue);
     return this.nc.subscribe(subject, options);
   }
 

@@ -9,6 +9,7 @@ import {
   type ClientSubscription,
 } from './client-protocol.js';
 import { takeIncomingBytes } from './incoming-bytes.js';
+import { checkLineLength } from './line-length.js';
 import { MessageParser } from './message-parser.js';
 import { LARGE, OutgoingBytes } from './outgoing-bytes.js';
 import { Receivers } from './receivers.js';
@@ -47,6 +48,7 @@ export class DirectWire implements Wire {
   }
 
   publish(subject: string, data: Uint8Array | string, reply = '', headers?: MsgHdrs, alone = false): void {
+    checkLineLength(subject, reply);
     const { protocol, outgoing } = this;
     const block = headers && encodeHeaders(headers);
     const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
@@ -74,6 +76,7 @@ export class DirectWire implements Wire {
   }
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
+    checkLineLength(subject, options.queue);
     const subscription = this.nc.subscribe(subject, options);
     const sid = subscription.getID();
     this.receivers.add(sid, subscription as unknown as ClientSubscription);

@@ -9,6 +9,7 @@ export interface Wire {
    * Sends a message within this turn of the event loop, in order with what the client sends.
    *
    * @param alone nothing else is expected in this turn: a short message may be written at once
+   * @throws {@link InvalidSubjectError} where the line would be too long for the server
    * @throws the client's own error where the connection is closed, the subject is none, or the payload is too large
    */
   publish(
@@ -18,7 +19,7 @@ export interface Wire {
     headers?: MsgHdrs,
     alone?: boolean,
   ): void;
-  /** Subscribes; the callback must not throw. */
+  /** Subscribes; the callback must not throw. @throws {@link InvalidSubjectError} as `publish` */
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
   /** After a reconnect. */
   reconnected(): void;

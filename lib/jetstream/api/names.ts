@@ -1,16 +1,25 @@
+import { Buffer } from 'node:buffer';
 import { InvalidConsumerNameError, InvalidSubjectError, InvalidStreamNameError } from '../../errors/index.js';
 
 // Printable, and none of the characters with a meaning in subjects or in the paths of the server's store.
 const NAME = /^[^\s.*>/\\\p{Cc}]+$/u;
+/** What the server takes, in bytes. */
+const LONGEST_NAME = 255;
+/** Of a line of the protocol, 4,096 bytes, this leaves some for a reply subject and sizes. */
+const LONGEST_SUBJECT = 4_000;
 
 /** @throws {@link InvalidStreamNameError} */
 export function validateStreamName(name: string): void {
-  if (typeof name !== 'string' || !NAME.test(name)) throw new InvalidStreamNameError(String(name ?? ''));
+  if (!isName(name)) throw new InvalidStreamNameError(String(name ?? ''));
 }
 
 /** @throws {@link InvalidConsumerNameError} */
 export function validateConsumerName(name: string): void {
-  if (typeof name !== 'string' || !NAME.test(name)) throw new InvalidConsumerNameError(String(name ?? ''));
+  if (!isName(name)) throw new InvalidConsumerNameError(String(name ?? ''));
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && NAME.test(name) && Buffer.byteLength(name) <= LONGEST_NAME;
 }
 
 /**
@@ -23,6 +32,10 @@ export function validateFilter(subject: string): void {
     throw new InvalidSubjectError(String(subject ?? ''), 'it must not be empty');
   }
   if (/[\s\p{Cc}]/u.test(subject)) throw new InvalidSubjectError(subject, 'it must not contain spaces');
+  const length = Buffer.byteLength(subject);
+  if (length > LONGEST_SUBJECT) {
+    throw new InvalidSubjectError(subject, `it has ${length} bytes, and ${LONGEST_SUBJECT} are the most`);
+  }
   const tokens = subject.split('.');
   if (tokens.includes('')) throw new InvalidSubjectError(subject, 'it must not have empty tokens');
   if (tokens.indexOf('>') !== -1 && tokens.indexOf('>') !== tokens.length - 1) {

@@ -1,7 +1,7 @@
 import { validateSubject } from '../api/index.js';
 
-// Tokens of printable ASCII without "*", "." and ">".
-const PLAIN = /^[!-)+-\-/-=?-~]+(?:\.[!-)+-\-/-=?-~]+)*$/;
+// Tokens of printable ASCII without "*", "." and ">", and no more of them than any line of the protocol has room for.
+const PLAIN = /^(?=.{1,1000}$)[!-)+-\-/-=?-~]+(?:\.[!-)+-\-/-=?-~]+)*$/;
 
 /**
  * Refuses what cannot be published to: an empty subject or token, white space, a wildcard. It runs with every message,

@@ -132,12 +132,13 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   protected async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     const { data, options } = recordOf(packet.data);
     const { mode = 'jetstream', headers, ...publishing } = options;
-    const { codec, jetstream, nc } = this.connected();
+    const { codec, jetstream, connection } = this.connected();
     const subject = this.normalizePattern(packet.pattern as string);
     assertSubject(subject);
     const merged = toHeaders(this.options.headers, packet.metadata, headers);
     if (mode === 'core') {
-      nc.publish(subject, codec.encode({ ...packet, data } satisfies CallPacket), { headers: merged });
+      const message = codec.encode({ ...packet, data } satisfies CallPacket);
+      connection.wire.publish(subject, message, undefined, merged);
       return undefined as T;
     }
     // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
