@@ -170,6 +170,7 @@ export {
   type StoredStreamConfig,
   type StreamAlternate,
   type StreamConfig,
+  type StreamDeclaration,
   type StreamConsumerLimits,
   type StreamConsumerSource,
   type StreamInfo,

@@ -15,6 +15,7 @@ import {
   type JetStreamMessage,
   type PubAck,
 } from 'nestjs-nats-jetstream';
+import { msgpackCodec } from 'nestjs-nats-jetstream/msgpack';
 
 interface Order {
   readonly id: string;
@@ -175,6 +176,20 @@ export const csvCodec: Codec<string[]> = {
   encode: (row) => textCodec.encode(row.join(',')),
   decode: (data) => textCodec.decode(data).split(','),
 };
+// #endregion
+
+// #region choose-codec
+@Module({
+  imports: [
+    // Messages may name csvCodec in their headers; those of READINGS need not name anything.
+    JetStreamModule.forRoot({ codec: jsonCodec, codecs: [csvCodec] }),
+    JetStreamModule.forFeature({
+      streams: [{ name: 'READINGS', subjects: ['readings.>'], codec: msgpackCodec }],
+    }),
+  ],
+  providers: [Shop],
+})
+export class ReadingsModule {}
 // #endregion
 
 // #region select

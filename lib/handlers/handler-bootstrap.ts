@@ -100,7 +100,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
         return register(new WatchHandler(objectWatchSource(plan), handler, this.events), plan.connection);
       }),
       ...plans.subscriptions.map((plan) => {
-        const handler = compiler.compile(plan.definition, coreMessageSource(plan.connection));
+        const handler = compiler.compile(plan.definition, coreMessageSource(plan));
         return register(new SubscriptionHandler(plan, handler, this.events), plan.connection);
       }),
     ];

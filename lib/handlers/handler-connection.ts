@@ -1,4 +1,4 @@
-import type { CodecSelector } from '../codecs/index.js';
+import { createCodecSelector, type Codec, type CodecSelector } from '../codecs/index.js';
 import type { JetStreamService, Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
@@ -15,8 +15,8 @@ export class HandlerConnection {
     readonly jetstream: JetStreamService,
     readonly keyValue: KeyValueService,
     readonly objectStore: ObjectStoreService,
-    /** Chooses the codec for a message. */
-    readonly codecOf: CodecSelector,
+    /** What the `Content-Type` of a message may name. */
+    private readonly codecs: readonly Codec[],
     readonly defaults: HandlerDefaults,
     /** Options that handlers refer to by name. */
     readonly consumers: Readonly<Record<string, JsConsumerOptions>>,
@@ -24,4 +24,14 @@ export class HandlerConnection {
     /** How long handlers in flight may take at shutdown, in milliseconds. */
     readonly shutdownTimeout: number,
   ) {}
+
+  /** Chooses the codec for a message: that of its `Content-Type`, else the stream's. */
+  codecsOfStream(name: string): CodecSelector {
+    return createCodecSelector(this.codecs, this.jetstream.codecs.ofStream(name));
+  }
+
+  /** As {@link codecsOfStream}, for messages of core NATS. */
+  codecsOfSubject(subject: string): CodecSelector {
+    return createCodecSelector(this.codecs, this.jetstream.codecs.ofSubject(subject));
+  }
 }

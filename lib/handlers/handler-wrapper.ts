@@ -4,7 +4,7 @@ import { getPublishTargets, publishResults, ResultTarget, warnOfShortWindows } f
 import type { HandlerConnection } from './handler-connection.js';
 import { messageKey, provisionClaims, runOnce, type ClaimBucket } from './idempotence/index.js';
 import type { ConsumerPlan, PlannedMethod } from './planning/index.js';
-import { messageSource } from './running/index.js';
+import { codecsOf, messageSource } from './running/index.js';
 import type { SettlementPolicy } from './settlement/index.js';
 
 /**
@@ -61,11 +61,10 @@ export class HandlerWrapper {
     policy: SettlementPolicy,
     plan: ConsumerPlan,
   ): CompiledHandler<JetStreamMessage> {
-    const { options, connection, running } = plan;
+    const { options, running } = plan;
     const bucket = this.claims.get(plan);
     if (!options.idempotent || !bucket) return next;
-    const { codec } = options;
-    const source = messageSource(codec ? () => codec : connection.codecOf, policy, options.schema);
+    const source = messageSource(codecsOf(plan), policy, options.schema);
     return runOnce(
       next,
       {

@@ -1,5 +1,11 @@
 export * from './account-info.js';
-export { JetStreamApi, type ApiCallOptions, type RawFields } from './api/index.js';
+export {
+  JetStreamApi,
+  subjectCovers,
+  subjectsOverlap,
+  type ApiCallOptions,
+  type RawFields,
+} from './api/index.js';
 export {
   AckPolicy,
   Consumer,
@@ -24,6 +30,7 @@ export {
   type StoredPullConsumerConfig,
   type StoredPushConsumerConfig,
 } from './consumers/index.js';
+export * from './jetstream-service-options.interface.js';
 export * from './jetstream.service.js';
 export * from './message/index.js';
 export * from './ordered-push/index.js';
@@ -52,6 +59,7 @@ export {
   type ReceiveLoop,
   type ReceivingFrom,
 } from './receiving/index.js';
+export * from './stream-codecs.js';
 export {
   DiscardPolicy,
   PersistMode,

@@ -1,4 +1,3 @@
-import type { Codec } from '../codecs/index.js';
 import type { JetStreamConnection } from '../connection/index.js';
 import type { Requests } from '../requests/index.js';
 import { accountInfo, type AccountInfo } from './account-info.js';
@@ -15,6 +14,7 @@ import {
   type PushConsumer,
   type PushConsumerConfig,
 } from './consumers/index.js';
+import type { JetStreamServiceOptions } from './jetstream-service-options.interface.js';
 import {
   Publisher,
   type BatchMessage,
@@ -27,9 +27,9 @@ import {
   type OutgoingMessage,
   type PubAck,
   type PubAckFuture,
-  type PublishDefaults,
   type PublishOptions,
 } from './publishing/index.js';
+import { StreamCodecs } from './stream-codecs.js';
 import {
   Streams,
   type Stream,
@@ -38,18 +38,12 @@ import {
   type StreamListOptions,
 } from './streams/index.js';
 
-/** What a {@link JetStreamService} is made with. */
-export interface JetStreamServiceOptions {
-  /** Turns values into payloads where none other is given. */
-  readonly codec: Codec;
-  /** Defaults of everything that publishes. */
-  readonly publish: PublishDefaults;
-}
-
 /** Streams, consumers and publishing over one connection. */
 export class JetStreamService {
   /** The JetStream API, for operations that have no method here. */
   readonly api: JetStreamApi;
+  /** Which codec the values of a stream have. */
+  readonly codecs: StreamCodecs;
   private readonly streams: Streams;
   private readonly consumers: Consumers;
   private readonly publisher: Publisher;
@@ -62,12 +56,8 @@ export class JetStreamService {
     this.api = new JetStreamApi(connection, requests);
     this.streams = new Streams(this.api);
     this.consumers = new Consumers(this.api);
-    this.publisher = new Publisher(connection, requests, options.codec, options.publish);
-  }
-
-  /** Turns values into payloads where none other is given. */
-  get codec(): Codec {
-    return this.options.codec;
+    this.codecs = new StreamCodecs(options.codec);
+    this.publisher = new Publisher(connection, requests, this.codecs, options.publish);
   }
 
   /**

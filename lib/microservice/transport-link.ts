@@ -22,7 +22,7 @@ export interface TransportConnectionOptions {
   readonly jetstream?: JetStreamOptions;
   /**
    * Turns packets into payloads and back. Default: JSON, which Nest's own NATS transport speaks; with any other codec
-   * both ends must have it.
+   * both ends must have it. Without it, what goes through a stream has the stream's codec, where it was declared with one.
    */
   readonly codec?: Codec;
 }
@@ -75,7 +75,8 @@ export class TransportLink {
     readonly jetstream: JetStreamService,
     /** For what this server or client asks alone: so it can be ended without the rest of the application. */
     readonly requests: Requests,
-    readonly codec: Codec,
+    /** The transport's own codec, where it has one. */
+    private readonly own: Codec | undefined,
     private readonly owned: boolean,
     private readonly forget: () => void,
   ) {}
@@ -114,7 +115,22 @@ export class TransportLink {
     if (!shared)
       void watchPermissions(name, connection.nc, (error) => owner.onEvent('permission-denied', error));
     owner.onStatus('connected');
-    return new TransportLink(jetstream, requests, codec ?? jetstream.codec, !shared, forget);
+    return new TransportLink(jetstream, requests, codec, !shared, forget);
+  }
+
+  /** For packets of core NATS, and for answers. */
+  get codec(): Codec {
+    return this.own ?? this.jetstream.options.codec;
+  }
+
+  /** For what a stream takes on a subject. */
+  codecOfSubject(subject: string): Codec {
+    return this.own ?? this.jetstream.codecs.ofSubject(subject);
+  }
+
+  /** For what a stream delivers. */
+  codecOfStream(name: string): Codec {
+    return this.own ?? this.jetstream.codecs.ofStream(name);
   }
 
   get connection(): JetStreamConnection {

@@ -1,5 +1,5 @@
 import type { Provider } from '@nestjs/common';
-import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../codecs/index.js';
+import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
 import { openConnection, type JetStreamConnection } from '../connection/index.js';
 import { DeadLetters, HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
@@ -52,7 +52,7 @@ export function connectionProviders(name: string): Provider[] {
     {
       provide: keyValue,
       inject: [jetstream],
-      useFactory: (service: JetStreamService) => new KeyValueService(service, service.codec),
+      useFactory: (service: JetStreamService) => new KeyValueService(service, service.options.codec),
     },
     {
       provide: objectStore,
@@ -73,7 +73,7 @@ export function connectionProviders(name: string): Provider[] {
           service,
           buckets,
           objects,
-          createCodecSelector([jsonCodec, textCodec, bytesCodec, ...(options.codecs ?? [])], service.codec),
+          [jsonCodec, textCodec, bytesCodec, ...(options.codecs ?? [])],
           defaults,
           consumers,
           options.provisioning ?? 'ensure',

@@ -1,7 +1,7 @@
 import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../handlers/index.js';
-import type { Provisioning, PublishDefaults, StreamConfig } from '../jetstream/index.js';
+import type { Provisioning, PublishDefaults, StreamDeclaration } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
 import type { ObjectStoreConfig } from '../object-store/index.js';
 
@@ -52,7 +52,7 @@ export interface JetStreamOptionsFactory {
 /** Options of `JetStreamModule.forFeature`: what a feature needs on the server, made before it is injected. */
 export interface JetStreamFeatureOptions {
   /** Streams; each can be injected by `@InjectStream(name)`. */
-  readonly streams?: readonly StreamConfig[];
+  readonly streams?: readonly StreamDeclaration[];
   /** Key-Value buckets; each can be injected by `@InjectKeyValue(bucket)`. */
   readonly keyValues?: readonly KeyValueConfig[];
   /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */

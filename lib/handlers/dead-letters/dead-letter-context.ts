@@ -22,15 +22,16 @@ export class DeadLetterContext extends JetStreamContext {
   }
 }
 
-/** Reads a handler's parameters from a message of the dead-letter stream. */
+/** Reads a handler's parameters from a message of the dead-letter stream; the payload is of the original's stream. */
 export function deadLetterSource(
-  codecOf: CodecSelector,
+  codecsOf: (stream: string) => CodecSelector,
   policy: SettlementPolicy,
 ): HandlerSource<JetStreamMessage> {
   return {
-    payload: ({ data, headers }) => {
+    payload: (message) => {
+      const { data, headers } = message;
       try {
-        return codecOf(headers).decode(data);
+        return codecsOf(DeadLetter.from(message)?.stream ?? policy.stream)(headers).decode(data);
       } catch {
         // Perhaps that is just why it is a dead letter.
         return data;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
+import { subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
 import { handlerName, type HandlerMethod } from '../compile/index.js';
 import type { JsConsumerOptions, MadeOptions } from '../decorators/index.js';
 import {
@@ -20,7 +21,6 @@ import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
 import { checkDeadLetterFilter } from './settlement-checks.js';
 import { SubjectRouter } from './subject-router.js';
-import { subjectsOverlap } from './subjects.js';
 
 /** A handler with its connection. */
 interface Planned<Definition> {
@@ -279,22 +279,11 @@ function withFilters(
   if (patterns.length === 0 || options.filterSubjects !== undefined) return options;
   // The server refuses filters that overlap; the wider one delivers what the narrower one would.
   const filters = patterns.filter(
-    (pattern) => !patterns.some((other) => other !== pattern && covers(other, pattern)),
+    (pattern) => !patterns.some((other) => other !== pattern && subjectCovers(other, pattern)),
   );
   const overlap = filters.some((a) => filters.some((b) => a !== b && subjectsOverlap(a, b)));
   const mayFilter = !overlap && (filters.length === 1 || jetstream.connection.supports('2.10.0'));
   return mayFilter ? { ...options, filterSubjects: filters } : options;
-}
-
-/** Whether every subject that matches the second pattern matches the first one. */
-function covers(wider: string, narrower: string): boolean {
-  const a = wider.split('.');
-  const b = narrower.split('.');
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] === '>') return b.length > i;
-    if (b[i] === undefined || b[i] === '>' || (a[i] !== '*' && a[i] !== b[i])) return false;
-  }
-  return a.length === b.length;
 }
 
 function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {

@@ -1,4 +1,3 @@
-import type { CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { Acknowledgement } from '../acknowledging/index.js';
 import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
@@ -19,7 +18,7 @@ import type { OnCircuit } from './consumer-handler.js';
 import { ConsumerRunner, type MessageRunner } from './consumer-runner.js';
 import { retryInPlace } from './in-place-retry.js';
 import { KeyedBacklog } from './keyed-backlog.js';
-import { messageSource } from './message-source.js';
+import { codecsOf, messageSource } from './message-source.js';
 import { payloadDecoder } from './payload-decoder.js';
 import type { MessageHandling, Route } from './slot.js';
 import { CircuitBreakerGate, RateLimitGate, type StartGate } from './start-gate.js';
@@ -99,7 +98,7 @@ export class MessageRunnerFactory {
     const { options } = plan;
     const policy: SettlementPolicy = { ...planned.policy, consumer };
     const source = plan.deadLetters
-      ? deadLetterSource(codecsOf(plan), policy)
+      ? deadLetterSource((stream) => codecsOf({ ...plan, stream }), policy)
       : messageSource(codecsOf(plan), policy, options.schema);
     const wantsEveryValue = getPublishTargets(planned.method.callback).length > 0;
     const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
@@ -139,10 +138,4 @@ function unroutable(policy: SettlementPolicy, handler: string): LocalRoute {
     throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
   };
   return { policy: { ...policy, handler }, handler: refuse, unsettled: refuse };
-}
-
-/** A handler's own codec is for all its messages; else their `Content-Type` decides. */
-function codecsOf({ options, connection }: ConsumerPlan): CodecSelector {
-  const { codec } = options;
-  return codec ? () => codec : connection.codecOf;
 }

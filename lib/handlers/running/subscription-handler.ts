@@ -5,7 +5,6 @@ import { Ring } from '../../jetstream/index.js';
 import { pendingResult, type CompiledHandler, type HandlerSource } from '../compile/index.js';
 import { NatsContext } from '../context/index.js';
 import type { JetStreamEvents } from '../events/index.js';
-import type { HandlerConnection } from '../handler-connection.js';
 import type { SubscribePlan } from '../planning/index.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
 import { decodePayload } from './payload-decoder.js';
@@ -16,7 +15,8 @@ const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 30_000;
 
 /** Reads a handler's parameters from a core NATS message. */
-export function coreMessageSource({ codecOf }: HandlerConnection): HandlerSource<Msg> {
+export function coreMessageSource({ connection, definition }: SubscribePlan): HandlerSource<Msg> {
+  const codecOf = connection.codecsOfSubject(definition.metadata.subject);
   return {
     payload: ({ data, headers }) => decodePayload(codecOf(headers), data),
     context: (message) => new NatsContext(message),

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import type { Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { PayloadTooLargeError } from '../../errors/index.js';
+import type { StreamCodecs } from '../stream-codecs.js';
 import { MessageIds } from './message-ids.js';
 import { buildHeaders } from './publish-headers.js';
 import type { MessageOptions, OutgoingMessage, Schedule } from './publish-options.js';
@@ -26,7 +26,7 @@ export class MessageEncoder {
 
   constructor(
     private readonly connection: JetStreamConnection,
-    private readonly codec: Codec,
+    private readonly codecs: StreamCodecs,
   ) {}
 
   /**
@@ -41,7 +41,7 @@ export class MessageEncoder {
       this.checkedSubject = subject;
     }
     if (options.ttl !== undefined || options.schedule || options.expect) this.requireFeatures(options);
-    const data = encodePayload(message.data, options.codec ?? this.codec);
+    const data = this.payload(message, options);
     const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
     const headers = buildHeaders(message.headers, options, messageId);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
@@ -50,6 +50,11 @@ export class MessageEncoder {
       throw new PayloadTooLargeError(subject, size, this.connection.maxPayload);
     }
     return { subject, data, headers, messageId };
+  }
+
+  private payload({ subject, data }: OutgoingMessage, { codec }: MessageOptions): Uint8Array | string {
+    if (data instanceof Uint8Array || typeof data === 'string') return data;
+    return data === undefined ? EMPTY : (codec ?? this.codecs.ofSubject(subject)).encode(data);
   }
 
   private requireFeatures({ ttl, schedule, expect }: MessageOptions): void {
@@ -62,11 +67,6 @@ export class MessageEncoder {
     this.connection.require('The publish option schedule', '2.12.0');
     if (!isDelay(schedule)) this.connection.require('A repeated schedule or one with a source', '2.14.0');
   }
-}
-
-function encodePayload(data: unknown, codec: Codec): Uint8Array | string {
-  if (data instanceof Uint8Array || typeof data === 'string') return data;
-  return data === undefined ? EMPTY : codec.encode(data);
 }
 
 function isDelay(schedule: Schedule): boolean {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { Requests } from '../../requests/index.js';
 import { JetStreamApi } from '../api/index.js';
+import type { StreamCodecs } from '../stream-codecs.js';
 import { AtomicBatches } from './atomic-batch.js';
 import { counterValue, incrementHeaders, readCounter, type Counter } from './counters.js';
 import type { IngestOptions, IngestResult } from './ingest-options.js';
@@ -44,11 +44,11 @@ export class Publisher {
   constructor(
     private readonly connection: JetStreamConnection,
     requests: Requests,
-    codec: Codec,
+    codecs: StreamCodecs,
     defaults: PublishDefaults = {},
   ) {
     checkDefaults(defaults, requests.maxPending);
-    this.encoder = new MessageEncoder(connection, codec);
+    this.encoder = new MessageEncoder(connection, codecs);
     this.idempotent = defaults.idempotent ?? false;
     this.context = { requests, acks: new PubAckReader(), ids: this.encoder.ids };
     this.delivery = {

@@ -117,7 +117,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       const subject = this.normalizePattern(packet.pattern as string);
       assertSubject(subject);
       const link = this.connected();
-      const message = link.codec.encode({ ...packet, data, id: this.ids.next() } satisfies CallPacket);
+      const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
+      const message = codec.encode({ ...packet, data, id: this.ids.next() } satisfies CallPacket);
       const call = new Call(link, subject, timeout, handler);
       const merged = toHeaders(this.options.headers, headers);
       if (mode === 'core') call.send(message, merged);
@@ -132,18 +133,18 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   protected async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     const { data, options } = recordOf(packet.data);
     const { mode = 'jetstream', headers, ...publishing } = options;
-    const { codec, jetstream, connection } = this.connected();
+    const link = this.connected();
     const subject = this.normalizePattern(packet.pattern as string);
     assertSubject(subject);
     const merged = toHeaders(this.options.headers, packet.metadata, headers);
     if (mode === 'core') {
-      const message = codec.encode({ ...packet, data } satisfies CallPacket);
-      connection.wire.publish(subject, message, undefined, merged);
+      const message = link.codec.encode({ ...packet, data } satisfies CallPacket);
+      link.connection.wire.publish(subject, message, undefined, merged);
       return undefined as T;
     }
     // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
-    const payload = data instanceof Uint8Array ? data : codec.encode(data);
-    return (await jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
+    const payload = data instanceof Uint8Array ? data : link.codecOfSubject(subject).encode(data);
+    return (await link.jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
   }
 
   protected override serializeError(error: unknown): unknown {

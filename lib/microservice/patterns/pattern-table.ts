@@ -1,3 +1,4 @@
+import { subjectCovers } from '../../jetstream/index.js';
 import { hasWildcard } from './subjects.js';
 
 /** How many subjects a table remembers the outcome of. */
@@ -5,7 +6,7 @@ const REMEMBERED = 1_024;
 
 /** Finds what belongs to the patterns that match a subject. */
 export class PatternTable<Entry, Found> {
-  private readonly entries: readonly { readonly tokens: readonly string[]; readonly entry: Entry }[];
+  private readonly entries: readonly { readonly pattern: string; readonly entry: Entry }[];
   private readonly known = new Map<string, Found>();
 
   constructor(
@@ -15,16 +16,15 @@ export class PatternTable<Entry, Found> {
     private readonly combine: (matching: readonly Entry[]) => Found,
   ) {
     this.entries = entries
-      .map((entry) => ({ tokens: patternOf(entry).split('.'), entry }))
-      .sort((a, b) => compareSpecificity(a.tokens, b.tokens));
+      .map((entry) => ({ pattern: patternOf(entry), entry }))
+      .sort((a, b) => compareSpecificity(a.pattern.split('.'), b.pattern.split('.')));
   }
 
   find(subject: string): Found {
     let found = this.known.get(subject);
     if (found === undefined) {
-      const tokens = subject.split('.');
-      const matching = this.entries.filter((each) => covers(each.tokens, tokens)).map(({ entry }) => entry);
-      found = this.combine(matching);
+      const matching = this.entries.filter(({ pattern }) => subjectCovers(pattern, subject));
+      found = this.combine(matching.map(({ entry }) => entry));
       // Subjects may be without number.
       if (this.known.size === REMEMBERED) this.known.clear();
       this.known.set(subject, found);
@@ -33,37 +33,11 @@ export class PatternTable<Entry, Found> {
   }
 }
 
-/** Whether every subject that the second pattern matches is matched by the first. */
-export function patternCovers(pattern: string, other: string): boolean {
-  return covers(pattern.split('.'), other.split('.'));
-}
-
-/** Whether some subject is matched by both. */
-export function patternsOverlap(pattern: string, other: string): boolean {
-  const left = pattern.split('.');
-  const right = other.split('.');
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    if (left[i] === undefined || right[i] === undefined) return false;
-    if (left[i] === '>' || right[i] === '>') return true;
-    if (left[i] !== right[i] && left[i] !== '*' && right[i] !== '*') return false;
-  }
-  return true;
-}
-
 /** The patterns without those that others cover: what a consumer can filter by. */
 export function widestPatterns(patterns: Iterable<string>): string[] {
   const all = [...new Set(patterns)];
   if (!all.some(hasWildcard)) return all;
-  return all.filter((pattern) => !all.some((other) => other !== pattern && patternCovers(other, pattern)));
-}
-
-function covers(tokens: readonly string[], others: readonly string[]): boolean {
-  for (let i = 0; i < tokens.length; i++) {
-    if (others[i] === undefined) return false;
-    if (tokens[i] === '>') return true;
-    if (others[i] === '>' || (tokens[i] !== '*' && tokens[i] !== others[i])) return false;
-  }
-  return tokens.length === others.length;
+  return all.filter((pattern) => !all.some((other) => other !== pattern && subjectCovers(other, pattern)));
 }
 
 function compareSpecificity(left: readonly string[], right: readonly string[]): number {

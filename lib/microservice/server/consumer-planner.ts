@@ -7,8 +7,8 @@ import {
   type ConfigurationProblem,
   type JsConsumerOptions,
 } from '../../handlers/index.js';
-import type { JetStreamService, Stream } from '../../jetstream/index.js';
-import { isPattern, patternsOverlap, widestPatterns } from '../patterns/index.js';
+import { subjectsOverlap, type JetStreamService, type Stream } from '../../jetstream/index.js';
+import { isPattern, widestPatterns } from '../patterns/index.js';
 import { consumerOptions } from './consumer-options.js';
 import { durableName } from './durable-name.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
@@ -160,7 +160,7 @@ export class ConsumerPlanner {
       this.report(name, ['several patterns on one consumer need nats-server 2.10: give each one of its own']);
     }
     const [pair] = filters.flatMap((a, i) =>
-      filters.slice(i + 1).flatMap((b) => (patternsOverlap(a, b) ? [`"${a}" and "${b}"`] : [])),
+      filters.slice(i + 1).flatMap((b) => (subjectsOverlap(a, b) ? [`"${a}" and "${b}"`] : [])),
     );
     if (pair) {
       this.report(name, [
@@ -182,6 +182,6 @@ function missing(stream: string): string {
 function mismatch({ cachedInfo: { config } }: Stream, pattern: string): string | undefined {
   // Their messages may have other subjects.
   if (config.mirror || config.sources?.length || config.subjectTransform) return undefined;
-  if (config.subjects?.some((subject) => patternsOverlap(subject, pattern))) return undefined;
+  if (config.subjects?.some((subject) => subjectsOverlap(subject, pattern))) return undefined;
   return `stream "${config.name}" listens on ${config.subjects?.join(', ')}, which the pattern does not match`;
 }

@@ -26,7 +26,7 @@ import { together, type Registration } from './registration.js';
 /** What the consumers of one server share. */
 export interface ConsumingContext {
   readonly connection: ConsumerSource['connection'];
-  readonly reader: MessageReader;
+  readonly readerOf: (stream: string) => MessageReader;
   readonly deliveries: AnswerDeliveries;
   readonly hooks: ProcessingHooks | undefined;
   readonly settlement: Settlement | undefined;
@@ -89,10 +89,11 @@ export class ConsumerRunners {
     { registrations }: ConsumerGroup,
     policy: SettlementPolicy,
   ): CompiledHandler<JetStreamMessage> {
+    const reader = this.consuming.readerOf(policy.stream);
     const table = new PatternTable(
       registrations,
       ({ pattern }) => pattern,
-      (matching) => this.route(matching, policy),
+      (matching) => this.route(matching, policy, reader),
     );
     return (message) => table.find(message.subject)(message);
   }
@@ -101,8 +102,9 @@ export class ConsumerRunners {
   private route(
     matching: readonly Registration[],
     policy: SettlementPolicy,
+    reader: MessageReader,
   ): CompiledHandler<JetStreamMessage> {
-    const { reader, hooks, deliveries } = this.consuming;
+    const { hooks, deliveries } = this.consuming;
     // Whether it is an event or a request that nobody handles is not known: a caller that waits is told.
     if (matching.length === 0) return requestHandler(refuse, reader, policy, undefined, deliveries);
     const request = matching.find(({ isEvent }) => !isEvent);

@@ -1,5 +1,5 @@
 import type { DeadLetters, JetStreamEvents, Settlement } from '../../handlers/index.js';
-import type { Provisioning, StreamConfig } from '../../jetstream/index.js';
+import type { Provisioning, StreamDeclaration } from '../../jetstream/index.js';
 import type { TransportConnectionOptions } from '../transport-link.js';
 import type { ConsumerDefaults } from './pattern-extras.interface.js';
 
@@ -13,7 +13,7 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
   /** The queue group in which instances share requests; `false`: every instance answers. Default: `name`. */
   readonly queue?: string | false;
   /** Streams that the service needs: made, or compared, before its consumers. */
-  readonly streams?: readonly StreamConfig[];
+  readonly streams?: readonly StreamDeclaration[];
   /** What holds for all `@EventPattern`s that do not say otherwise. */
   readonly events?: ConsumerDefaults & {
     /** One durable consumer for each pattern (default), or one for all patterns of a stream. */

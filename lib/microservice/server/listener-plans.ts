@@ -1,4 +1,5 @@
-import { patternsOverlap, PatternTable } from '../patterns/index.js';
+import { subjectsOverlap } from '../../jetstream/index.js';
+import { PatternTable } from '../patterns/index.js';
 import { CallLimit, type ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { together, type Registration } from './registration.js';
@@ -78,7 +79,7 @@ function eventQueue(
 }
 
 function overlapping(a: Registration, b: Registration): boolean {
-  return patternsOverlap(a.pattern, b.pattern);
+  return subjectsOverlap(a.pattern, b.pattern);
 }
 
 function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {

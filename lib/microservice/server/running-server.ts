@@ -1,5 +1,12 @@
 import { Logger } from '@nestjs/common';
-import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
+import {
+  bytesCodec,
+  createCodecSelector,
+  jsonCodec,
+  textCodec,
+  type Codec,
+  type CodecSelector,
+} from '../../codecs/index.js';
 import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
@@ -46,12 +53,11 @@ export class RunningServer {
   ) {
     const { options, hooks, subjectOf } = parts;
     const { connection, jetstream, codec, requests } = link;
-    const codecOf = createCodecSelector([jsonCodec, textCodec, bytesCodec], codec);
     this.calls = new CallsInProgress(connection);
     this.deliveries = new AnswerDeliveries(requests, codec);
     this.consumers = new ConsumerRunners({
       connection: { name: options.name, jetstream, provisioning: options.provisioning ?? 'ensure' },
-      reader: new MessageReader(codecOf, subjectOf),
+      readerOf: (stream) => new MessageReader(codecsOf(link.codecOfStream(stream)), subjectOf),
       deliveries: this.deliveries,
       hooks,
       settlement: options.settlement,
@@ -115,6 +121,11 @@ export class RunningServer {
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);
     }
   }
+}
+
+/** By the `Content-Type` of a message, else the given one. */
+function codecsOf(fallback: Codec): CodecSelector {
+  return createCodecSelector([jsonCodec, textCodec, bytesCodec], fallback);
 }
 
 /** What is told of consumers: to the owner, and to the application where it wants to know. */
