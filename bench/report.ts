@@ -1,4 +1,4 @@
-import type { Round } from './rounds.js';
+import type { Measurement, Round } from './rounds.js';
 
 /** The outcome of a suite; the last line of `npm run bench -- <suite> --json`. */
 export interface Result {
@@ -14,54 +14,92 @@ export interface Result {
   readonly cpuRaw: number;
   /** The median of the rounds' own ratios ours/raw. */
   readonly cpuRatio: number;
+  /** The same for the Go client, where it was measured. */
+  readonly go?: GoResult;
+}
+
+/** The Go client, and the ratios ours/Go. */
+interface GoResult {
+  readonly rate: number;
+  readonly cpu: number;
+  readonly ratio: number;
+  readonly cpuRatio: number;
 }
 
 /** Sums up the rounds of a suite. */
 export function summarize(suite: string, unit: string, rounds: readonly Round[]): Result {
-  const of = (value: (round: Round) => number) => median(rounds.map(value));
+  const against = rounds.map(({ ours, raw }): Pair => ({ ours, other: raw }));
+  const oursOf = (value: (measurement: Measurement) => number) =>
+    median(rounds.map(({ ours }) => value(ours)));
+  const raw = sideOf(against);
+  const go = withGo(rounds);
   return {
     suite,
     unit,
-    ours: Math.round(of(({ ours }) => ours.rate)),
-    raw: Math.round(of(({ raw }) => raw.rate)),
-    ratio: to(3, of(ratio)),
-    cpuOurs: to(
-      2,
-      of(({ ours }) => ours.cpu),
-    ),
-    cpuRaw: to(
-      2,
-      of(({ raw }) => raw.cpu),
-    ),
-    cpuRatio: to(3, of(cpuRatio)),
+    ours: Math.round(oursOf(rateOf)),
+    raw: raw.rate,
+    ratio: raw.ratio,
+    cpuOurs: to(2, oursOf(cpuOf)),
+    cpuRaw: raw.cpu,
+    cpuRatio: raw.cpuRatio,
+    ...(go.length > 0 && { go: sideOf(go) }),
+  };
+}
+
+/** What this library and another client did in one round. */
+interface Pair {
+  readonly ours: Measurement;
+  readonly other: Measurement;
+}
+
+function withGo(rounds: readonly Round[]): Pair[] {
+  return rounds.flatMap(({ ours, go }) => (go ? [{ ours, other: go }] : []));
+}
+
+function sideOf(pairs: readonly Pair[]): GoResult {
+  return {
+    rate: Math.round(median(pairs.map(({ other }) => other.rate))),
+    cpu: to(2, median(pairs.map(({ other }) => other.cpu))),
+    ratio: to(3, median(pairs.map(ratio))),
+    cpuRatio: to(3, median(pairs.map(cpuRatio))),
   };
 }
 
 /** A table of medians with the spread of the rounds, smallest to largest. */
 export function table({ suite, unit, ...result }: Result, rounds: readonly Round[]): string {
+  const measured = (name: string, rate: number, cpu: number, all: readonly Measurement[]) => [
+    name,
+    count(rate),
+    spread(all.map(rateOf), count),
+    fixed(cpu),
+    spread(all.map(cpuOf), fixed),
+  ];
+  const compared = (
+    name: string,
+    { ratio: rate, cpuRatio: cpu }: Omit<GoResult, 'rate' | 'cpu'>,
+    pairs: readonly Pair[],
+  ) => [
+    name,
+    rate.toFixed(3),
+    spread(pairs.map(ratio), ratioText),
+    cpu.toFixed(3),
+    spread(pairs.map(cpuRatio), ratioText),
+  ];
+  const go = withGo(rounds);
+  const raw = rounds.map(({ ours, raw: other }): Pair => ({ ours, other }));
+  const others = (pairs: readonly Pair[]) => pairs.map(({ other }) => other);
   const rows = [
     [suite, `${unit}/s`, 'spread', 'CPU µs each', 'spread'],
-    [
+    measured(
       'ours',
-      count(result.ours),
-      spread(rounds, ({ ours }) => ours.rate, count),
-      fixed(result.cpuOurs),
-      spread(rounds, ({ ours }) => ours.cpu, fixed),
-    ],
-    [
-      'raw',
-      count(result.raw),
-      spread(rounds, ({ raw }) => raw.rate, count),
-      fixed(result.cpuRaw),
-      spread(rounds, ({ raw }) => raw.cpu, fixed),
-    ],
-    [
-      'ours/raw',
-      result.ratio.toFixed(3),
-      spread(rounds, ratio, ratioText),
-      result.cpuRatio.toFixed(3),
-      spread(rounds, cpuRatio, ratioText),
-    ],
+      result.ours,
+      result.cpuOurs,
+      rounds.map(({ ours }) => ours),
+    ),
+    measured('raw', result.raw, result.cpuRaw, others(raw)),
+    ...(result.go ? [measured('Go', result.go.rate, result.go.cpu, others(go))] : []),
+    compared('ours/raw', result, raw),
+    ...(result.go ? [compared('ours/Go', result.go, go)] : []),
   ];
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (row: string[]) =>
@@ -72,19 +110,16 @@ export function table({ suite, unit, ...result }: Result, rounds: readonly Round
   return [line(header), line(widths.map((width) => '─'.repeat(width))), ...body.map(line)].join('\n');
 }
 
-const ratio = ({ ours, raw }: Round) => ours.rate / raw.rate;
-const cpuRatio = ({ ours, raw }: Round) => ours.cpu / raw.cpu;
+const rateOf = ({ rate }: Measurement) => rate;
+const cpuOf = ({ cpu }: Measurement) => cpu;
+const ratio = ({ ours, other }: Pair) => ours.rate / other.rate;
+const cpuRatio = ({ ours, other }: Pair) => ours.cpu / other.cpu;
 
 const count = (value: number) => Math.round(value).toLocaleString('en-US');
 const fixed = (value: number) => value.toFixed(2);
 const ratioText = (value: number) => value.toFixed(3);
 
-function spread(
-  rounds: readonly Round[],
-  value: (round: Round) => number,
-  text: (value: number) => string,
-): string {
-  const values = rounds.map(value);
+function spread(values: readonly number[], text: (value: number) => string): string {
   return `${text(Math.min(...values))} – ${text(Math.max(...values))}`;
 }
 

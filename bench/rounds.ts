@@ -1,3 +1,4 @@
+import type { GoClient } from './go-client.js';
 import type { Comparison, Side } from './suite.js';
 
 /** What one side did in one round. */
@@ -8,10 +9,11 @@ export interface Measurement {
   readonly cpu: number;
 }
 
-/** One round: both sides, one directly after the other. */
+/** One round: both sides, one directly after the other, and the Go client after them, where it was asked for. */
 export interface Round {
   readonly ours: Measurement;
   readonly raw: Measurement;
+  readonly go?: Measurement;
 }
 
 /**
@@ -22,12 +24,15 @@ export async function* measureRounds(
   { ours, raw }: Comparison,
   rounds: number,
   operations: number,
+  go?: GoClient,
 ): AsyncGenerator<Round> {
   for (let round = 0; round <= rounds; round++) {
     const oursFirst = round % 2 === 0;
     const first = await measure(oursFirst ? ours : raw, operations);
     const second = await measure(oursFirst ? raw : ours, operations);
-    if (round > 0) yield oursFirst ? { ours: first, raw: second } : { ours: second, raw: first };
+    if (round === 0) continue;
+    const [oursDone, rawDone] = oursFirst ? [first, second] : [second, first];
+    yield { ours: oursDone, raw: rawDone, go: await go?.(operations) };
   }
 }
 

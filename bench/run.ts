@@ -1,11 +1,13 @@
 /**
- * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --json] [-- --list]`
+ * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --go <program>] [-- --json] [-- --list]`
  *
- * Measures the built package (`dist/esm`), as users get it, against the raw `@nats-io` client.
+ * Measures the built package (`dist/esm`), as users get it, against the raw `@nats-io` client; and
+ * against the Go client, where `bench/go` was built and is given.
  */
 import { readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { openBench } from './environment.js';
+import { goClient } from './go-client.js';
 import { summarize, table } from './report.js';
 import { measureRounds, type Round } from './rounds.js';
 import type { Suite } from './suite.js';
@@ -15,6 +17,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     messages: { type: 'string' },
+    go: { type: 'string' },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -39,7 +42,8 @@ async function run(name: string): Promise<void> {
   try {
     const comparison = await suite.open(bench);
     try {
-      for await (const round of measureRounds(comparison, count, operations)) rounds.push(round);
+      const go = options.go === undefined ? undefined : goClient(options.go, name, bench.url);
+      for await (const round of measureRounds(comparison, count, operations, go)) rounds.push(round);
     } finally {
       await comparison.close();
     }

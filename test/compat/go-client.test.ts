@@ -58,6 +58,25 @@ describe('what this library and the Go client write', () => {
   );
 });
 
+it('the Go client does the work of the benchmarks', async () => {
+  await using server = await NatsTestServer.start();
+  await using go = await buildGoProgram(new URL('../../bench/go/', import.meta.url));
+  for (const suite of [
+    'publish',
+    'publish-async',
+    'consume',
+    'kv-put',
+    'kv-get',
+    'object-put',
+    'object-get',
+  ]) {
+    const { rate, cpu } = JSON.parse(await go.run(suite, server.url, '64')) as Record<string, number>;
+    expect(rate, suite).toBeGreaterThan(0);
+    expect(cpu, suite).toBeGreaterThan(0);
+  }
+  expect(JSON.parse(await go.run('rpc', server.url, '64'))).toBeNull();
+}, 300_000);
+
 /** Writes what the Go program writes too, under names of its own. */
 async function write(app: INestApplicationContext, name: string): Promise<void> {
   const jetstream = app.get(JetStreamService);
