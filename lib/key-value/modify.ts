@@ -38,18 +38,25 @@ export async function modify<T>(
   if (!Number.isFinite(backoff) || backoff < 0) {
     throw new InvalidArgumentError('backoff', `${backoff} is not a number of milliseconds`);
   }
+  let consistent = false;
   for (let attempt = 1; ; attempt++) {
-    // Once there was a conflict, a replica that is behind would only make another one.
-    const entry = await reader.change(key, { consistent: attempt > 1 });
+    const entry = await reader.change(key, { consistent });
     const revision = entry?.revision ?? 0;
     const value = await change(entry?.value);
-    if (value === undefined) return { value: entry?.value, revision, changed: false };
+    if (value === undefined) {
+      if (consistent || !bucket.replicated) return { value: entry?.value, revision, changed: false };
+      // A write would have found that the replica is behind; to write nothing is decided on the leader's word.
+      consistent = true;
+      continue;
+    }
     try {
       return { value, revision: await writer.putIf(key, value, { revision }), changed: true };
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
       if (attempt >= attempts) throw new TooManyConflictsError(bucket.name, key, attempts, { cause: error });
     }
+    // A replica that is behind would only make another conflict.
+    consistent = true;
     await sleep(Math.random() * Math.min(MAX_BACKOFF, backoff * 2 ** (attempt - 1)));
   }
 }

@@ -113,11 +113,7 @@ describe('with a replica that is behind', () => {
 
   it('the leader answers a consistent get, and a key that was deleted is free for the next one who creates it', async () => {
     const far = await distant.keyValues.open<string>('replicated');
-    // A replica answers gets only when it has been in step for a while.
-    await eventually(
-      () => page(follower, '/subsz?subs=1&test=$JS.API.DIRECT.GET.KV_replicated'),
-      (subscriptions) => subscriptions.includes('DIRECT.GET.KV_replicated'),
-    );
+    await answersGets(follower);
     const results = await rounds(
       async (keys) => {
         await putAll(keys);
@@ -131,6 +127,23 @@ describe('with a replica that is behind', () => {
     );
     expect(results).toEqual(Array.from({ length: ROUNDS }, () => [true, true]));
   });
+
+  it('whether to change nothing is decided on what the leader has', async () => {
+    const far = await distant.keyValues.open<string>('replicated');
+    await answersGets(follower);
+    const values = await rounds(
+      async (keys) => {
+        await putAll(keys);
+        await kv.put(keys[KEYS - 1], 'last');
+      },
+      async (keys) => {
+        const seen: (string | undefined)[] = [];
+        const { value, changed } = await far.modify(keys[KEYS - 1], (current) => void seen.push(current));
+        return [value, changed, seen.at(-1)];
+      },
+    );
+    expect(values).toEqual(Array.from({ length: ROUNDS }, () => ['last', false, 'last']));
+  });
 });
 
 async function metaLeaderOf({ servers: [server] }: NatsTestCluster): Promise<string> {
@@ -138,6 +151,14 @@ async function metaLeaderOf({ servers: [server] }: NatsTestCluster): Promise<str
     readonly meta_cluster: { readonly leader: string };
   };
   return jsz.meta_cluster.leader;
+}
+
+/** A replica answers gets only when it has been in step for a while. */
+async function answersGets(server: NatsTestServer): Promise<void> {
+  await eventually(
+    () => page(server, '/subsz?subs=1&test=$JS.API.DIRECT.GET.KV_replicated'),
+    (subscriptions) => subscriptions.includes('DIRECT.GET.KV_replicated'),
+  );
 }
 
 async function page({ monitoringUrl }: NatsTestServer, path: string): Promise<string> {
