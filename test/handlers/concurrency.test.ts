@@ -68,6 +68,23 @@ describe('concurrency and control', () => {
   const steps = (keys: number, each: number): Step[] =>
     Array.from({ length: keys * each }, (_, i) => ({ key: `k${i % keys}`, n: Math.floor(i / keys) }));
 
+  it('a free slot gets the next message, however long the others take', async () => {
+    const handled: number[] = [];
+    const hanging: (() => void)[] = [];
+    const steps = Array.from({ length: 40 }, (_, n): Step => ({ key: 'a', n }));
+    await using application = await start({ concurrency: 8 }, steps, async ({ n }) => {
+      if (n < 7) await new Promise<void>((resolve) => hanging.push(resolve));
+      else handled.push(n);
+    });
+    await eventually(
+      () => handled,
+      (all) => all.length === 33,
+    );
+    expect(hanging).toHaveLength(7);
+    for (const end of hanging) end();
+    await application.settled();
+  });
+
   it('handles one after another by default, and up to `concurrency` at once where it is told', async () => {
     for (const concurrency of [undefined, 8]) {
       let running = 0;

@@ -100,7 +100,7 @@ describe('at shutdown', () => {
     ['messages', { concurrency: 2 }],
     ['batches', { batch: { size: 3, maxWait: 60_000 }, concurrency: 2 }],
   ])("ackMode 'none', in %s", (_form, options) => {
-    const MESSAGES = 20;
+    const MESSAGES = 40;
 
     /** Starts a handler that takes its time, with messages that it has begun on, and others that wait. */
     async function startBusy(
@@ -176,7 +176,7 @@ describe('at shutdown', () => {
     it('what is not through after shutdownTimeout is left, and the log tells how much', async () => {
       let calls = 0;
       const { application, handled, delivered } = await startBusy({ shutdownTimeout: 100 }, () =>
-        ++calls > 3 ? new Promise(() => undefined) : delay(1),
+        ++calls > 6 ? new Promise(() => undefined) : delay(1),
       );
       const closing = Date.now();
       await application.app.close();

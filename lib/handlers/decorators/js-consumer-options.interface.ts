@@ -30,7 +30,7 @@ export interface HandlerDefaults {
   readonly ackInterceptor?: AckInterceptorOption;
   /** The longest that one message is kept alive beyond `ackWait`. Default: as long as its handler runs. */
   readonly maxProcessingTime?: number;
-  /** The most messages that are pulled ahead. Default 500; fewer where handlers are slow. */
+  /** The most messages that are pulled ahead. Default 500, or twice `concurrency`; fewer where handlers are slow. */
   readonly maxMessages?: number;
 }
 

@@ -108,7 +108,9 @@ export function planRunning(
   options: JsConsumerOptions,
 ): ConsumerSource & RunningPlan {
   const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
-  const { ackMode = 'auto', retry = {}, deadLetter = false, maxMessages = DEFAULT_MAX_MESSAGES } = options;
+  const { ackMode = 'auto', retry = {}, deadLetter = false } = options;
+  // So many that a pull brings more than one message where all slots are busy.
+  const { maxMessages = Math.max(DEFAULT_MAX_MESSAGES, 2 * concurrency) } = options;
   const policy = {
     stream,
     ackMode: options.ordered ? 'none' : ackMode,

@@ -88,6 +88,10 @@ export class BatchRunner implements MessageRunner {
     else this.timer ??= setTimeout(() => this.close(), this.maxWait);
   }
 
+  get slots(): number {
+    return this.batch.size * this.options.concurrency;
+  }
+
   window(): number {
     return this.pullWindow.next(this.ended, this.full.length > 0);
   }

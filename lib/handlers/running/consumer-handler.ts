@@ -119,6 +119,7 @@ export class ConsumerHandler implements HandlerRunner {
             }
           : (message) => runner.onMessage(message),
       window: () => runner.window(),
+      slots: runner.slots,
       onError: (error) => {
         this.logger.warn(`${this.source.handler}: ${error.message}`);
         this.emit({ type: 'handler-interrupted', error });

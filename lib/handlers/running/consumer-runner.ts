@@ -17,6 +17,8 @@ export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
   readonly running: number;
   /** How many messages wait. */
   readonly waiting: number;
+  /** How many messages may be in the works at once. */
+  readonly slots: number;
   /** How many messages may be asked for or held. */
   window(): number;
   /** Follows a loop: the first one, or the one after a consumer was made anew. */
@@ -43,7 +45,7 @@ export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
  * not be handled within `ackWait`, and what waits or takes long is kept alive.
  */
 export class ConsumerRunner implements MessageRunner {
-  private readonly slots: readonly Slot[];
+  private readonly places: readonly Slot[];
   private readonly free: Slot[];
   private readonly keepAlive: KeepAlive;
   private readonly pullWindow: PullWindow;
@@ -61,11 +63,11 @@ export class ConsumerRunner implements MessageRunner {
     private readonly backlog: Backlog,
     private readonly gates: readonly StartGate[] = [],
   ) {
-    this.slots = Array.from(
+    this.places = Array.from(
       { length: options.concurrency },
       () => new Slot(handling, (slot) => this.release(slot)),
     );
-    this.free = [...this.slots];
+    this.free = [...this.places];
     this.pullWindow = new PullWindow(options.concurrency, options.maxMessages, options.ackWait);
     this.keepAlive = new KeepAlive(options, handling.route.policy, () => this.held());
   }
@@ -78,8 +80,12 @@ export class ConsumerRunner implements MessageRunner {
     return this.failures;
   }
 
+  get slots(): number {
+    return this.places.length;
+  }
+
   get running(): number {
-    return this.slots.length - this.free.length;
+    return this.slots - this.free.length;
   }
 
   get waiting(): number {
@@ -185,6 +191,6 @@ export class ConsumerRunner implements MessageRunner {
 
   private *held(): Generator<JetStreamMessage> {
     yield* this.backlog;
-    for (const { message } of this.slots) if (message) yield message;
+    for (const { message } of this.places) if (message) yield message;
   }
 }

@@ -73,6 +73,7 @@ export class OrderedLoop implements ReceiveLoop {
       onError: (error) => this.receiveError(error),
       onEnd: (error) => this.loopEnded(error),
       window: owner.window && (() => (owner.window?.() ?? 0) - this.heldBefore),
+      slots: owner.slots,
     });
   }
 

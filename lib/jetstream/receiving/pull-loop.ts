@@ -42,9 +42,11 @@ export interface PullLoopOwner {
   onEnd(error: Error | undefined): void;
   /**
    * A pull is due: how many messages may be asked for or held from now on, `maxMessages` at the most. The next pull
-   * is due at half of that. Without it: `maxMessages` and `thresholdMessages`.
+   * is due at half of that, or at `slots`. Without it: `maxMessages` and `thresholdMessages`.
    */
   window?(): number;
+  /** How many messages the owner is at work on at once: where fewer are asked for or held, it has nothing to do. */
+  readonly slots?: number;
 }
 
 const NO_RESPONDERS_RETRY = 500;
@@ -214,7 +216,7 @@ export class PullLoop {
     if (this.owner.window) {
       this.window = Math.min(options.maxMessages, this.owner.window());
       // At least 1: with a window of 0, the next release asks again.
-      this.threshold = Math.max(1, Math.ceil(this.window / 2));
+      this.threshold = Math.max(1, Math.ceil(this.window / 2), Math.min(this.window, this.owner.slots ?? 0));
     }
     const batch = this.window - messages;
     const maxBytes = bytesCount ? options.maxBytes - bytes : options.maxBytes;

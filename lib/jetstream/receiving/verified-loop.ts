@@ -32,6 +32,7 @@ export class VerifiedLoop implements ReceiveLoop {
       },
       onEnd: (error) => this.end(error),
       window: owner.window && (() => owner.window?.() ?? 0),
+      slots: owner.slots,
     });
   }
 
