@@ -71,8 +71,7 @@ describe('concurrency and control', () => {
   it('a free slot gets the next message, however long the others take', async () => {
     const handled: number[] = [];
     const hanging: (() => void)[] = [];
-    const steps = Array.from({ length: 40 }, (_, n): Step => ({ key: 'a', n }));
-    await using application = await start({ concurrency: 8 }, steps, async ({ n }) => {
+    await using application = await start({ concurrency: 8 }, steps(1, 40), async ({ n }) => {
       if (n < 7) await new Promise<void>((resolve) => hanging.push(resolve));
       else handled.push(n);
     });
