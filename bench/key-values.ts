@@ -28,7 +28,7 @@ async function openBuckets(bench: Bench): Promise<Buckets> {
     codec: jsonCodec,
     publish: {},
   });
-  const keyValues = new KeyValueService(jetstream, jsonCodec);
+  const keyValues = new KeyValueService(jetstream);
   const ours = await keyValues.create<BenchValue>({ bucket: 'ours', storage: 'memory' });
   const raw = await new Kvm(rawNc).create('raw', { storage: 'memory' });
   for (let i = 0; i < KEYS; i++) {

@@ -200,6 +200,7 @@ export {
   InjectObjectStore,
   InjectStream,
   type JetStreamFeatureOptions,
+  type KeyValueDeclaration,
   type JetStreamModuleExtras,
   type JetStreamModuleOptions,
   type JetStreamOptionsFactory,

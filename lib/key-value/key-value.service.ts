@@ -17,7 +17,7 @@ import { validateBucketName } from './key-names.js';
 
 /** How a bucket is used. */
 export interface KeyValueOptions<T> {
-  /** Turns values into bytes and back. Default: the codec of the module. */
+  /** Turns values into bytes and back. Default: the codec that the bucket was declared with, else the module's. */
   readonly codec?: Codec<T>;
 }
 
@@ -31,10 +31,7 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
 export class KeyValueService implements BeforeApplicationShutdown {
   private readonly leases = new Leases();
 
-  constructor(
-    private readonly jetstream: JetStreamService,
-    private readonly codec: Codec,
-  ) {}
+  constructor(private readonly jetstream: JetStreamService) {}
 
   /**
    * Creates a bucket. One that exists with the same configuration is taken as it is.
@@ -122,6 +119,14 @@ export class KeyValueService implements BeforeApplicationShutdown {
     await this.leases.releaseAll();
   }
 
+  /**
+   * @internal The codec of a bucket, for all who open it without another.
+   * @throws {@link InvalidArgumentError} where it has another one
+   */
+  declareCodec(bucket: string, codec: Codec): void {
+    this.jetstream.codecs.declare({ name: STREAM_PREFIX + bucket }, codec);
+  }
+
   /** Updates a bucket of an older client where that is all that is wrong with it. */
   private async modernized(wanted: StreamConfig): Promise<Stream | undefined> {
     const { cachedInfo } = await this.jetstream.stream(wanted.name);
@@ -129,7 +134,7 @@ export class KeyValueService implements BeforeApplicationShutdown {
   }
 
   private keyValue<T>(stream: Stream, options: KeyValueOptions<T> = {}): KeyValue<T> {
-    const codec = options.codec ?? (this.codec as Codec<T>);
+    const codec = options.codec ?? (this.jetstream.codecs.ofStream(stream.name) as Codec<T>);
     return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases);
   }
 }

@@ -52,7 +52,7 @@ export function connectionProviders(name: string): Provider[] {
     {
       provide: keyValue,
       inject: [jetstream],
-      useFactory: (service: JetStreamService) => new KeyValueService(service, service.options.codec),
+      useFactory: (service: JetStreamService) => new KeyValueService(service),
     },
     {
       provide: objectStore,

@@ -49,12 +49,18 @@ export interface JetStreamOptionsFactory {
   createJetStreamOptions(): JetStreamModuleOptions | Promise<JetStreamModuleOptions>;
 }
 
+/** A Key-Value bucket as a module declares it. */
+export interface KeyValueDeclaration extends KeyValueConfig {
+  /** Turns the values of this bucket into bytes and back, for all who inject, open or watch it. Default: the module's. */
+  readonly codec?: Codec;
+}
+
 /** Options of `JetStreamModule.forFeature`: what a feature needs on the server, made before it is injected. */
 export interface JetStreamFeatureOptions {
   /** Streams; each can be injected by `@InjectStream(name)`. */
   readonly streams?: readonly StreamDeclaration[];
   /** Key-Value buckets; each can be injected by `@InjectKeyValue(bucket)`. */
-  readonly keyValues?: readonly KeyValueConfig[];
+  readonly keyValues?: readonly KeyValueDeclaration[];
   /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
   readonly objectStores?: readonly ObjectStoreConfig[];
   /** The name of the connection. Default: `default`. */

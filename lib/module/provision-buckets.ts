@@ -1,17 +1,19 @@
 import { Logger } from '@nestjs/common';
 import { BucketNotFoundError, ConfigMismatchError } from '../errors/index.js';
 import { configDifferences, describeDifferences, type Provisioning } from '../jetstream/index.js';
-import type { KeyValue, KeyValueConfig, KeyValueService } from '../key-value/index.js';
+import type { KeyValue, KeyValueService } from '../key-value/index.js';
 import type { ObjectStore, ObjectStoreConfig, ObjectStoreService } from '../object-store/index.js';
+import type { KeyValueDeclaration } from './jetstream-module-options.interface.js';
 
 const logger = new Logger('JetStreamProvisioning');
 
 /** Makes a Key-Value bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
 export function provisionKeyValue(
   service: KeyValueService,
-  config: KeyValueConfig,
+  { codec, ...config }: KeyValueDeclaration,
   provisioning: Provisioning,
 ): Promise<KeyValue> {
+  if (codec) service.declareCodec(config.bucket, codec);
   return provisionBucket(
     `Key-Value bucket "${config.bucket}"`,
     service,

@@ -3,6 +3,7 @@ import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservice
 import {
   bytesCodec,
   DeadLetterContext,
+  getKeyValueToken,
   getNatsConnectionToken,
   InvalidArgumentError,
   JetStreamContext,
@@ -10,6 +11,8 @@ import {
   JetStreamService,
   JsConsumer,
   jsonCodec,
+  KeyValueService,
+  KvWatch,
   OnDeadLetter,
   PublishTo,
   Subscribe,
@@ -17,6 +20,7 @@ import {
   textCodec,
   type Codec,
   type JetStreamFeatureOptions,
+  type KeyValue,
 } from 'nestjs-nats-jetstream';
 import { msgpackCodec } from 'nestjs-nats-jetstream/msgpack';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -200,6 +204,29 @@ describe('the codec of a handler', () => {
     expect(await ask(client, `${root}.request`, { at })).toEqual({ got: { at: at.toISOString() } });
     const stored = await (await jetstream.stream(root)).getMessage(1);
     expect(msgpackCodec.decode(stored.data)).toEqual({ at });
+  });
+
+  it('is that of the bucket which a watch follows', async () => {
+    const at = new Date(0);
+    @Injectable()
+    class Watch {
+      @KvWatch(root)
+      onChange(@Payload() payload: unknown): void {
+        seen.push(payload);
+      }
+    }
+    await using application = await startApplication(server.url, {
+      feature: { keyValues: [{ bucket: root, storage: 'memory', codec: msgpackCodec }] },
+      providers: [Watch],
+    });
+    const { app } = application;
+    await app.get<KeyValue>(getKeyValueToken(root)).put('a', { at });
+    await count(1);
+    expect(seen).toEqual([{ at }]);
+    const opened = await app.get(KeyValueService).open(root);
+    expect((await opened.get('a'))?.value).toEqual({ at });
+    const other = await app.get(KeyValueService).open(root, { codec: bytesCodec });
+    expect((await other.get('a'))?.value).toEqual(Buffer.from(msgpackCodec.encode({ at })));
   });
 
   it('cannot be two for one stream', async () => {

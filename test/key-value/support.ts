@@ -28,7 +28,7 @@ export async function connectTo(
     codec: jsonCodec,
     publish: {},
   });
-  return { nc, jetstream, keyValues: new KeyValueService(jetstream, jsonCodec) };
+  return { nc, jetstream, keyValues: new KeyValueService(jetstream) };
 }
 
 /** All that an async iterable gives. */
