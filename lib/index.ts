@@ -170,9 +170,9 @@ export {
   type StoredStreamConfig,
   type StreamAlternate,
   type StreamConfig,
-  type StreamDeclaration,
   type StreamConsumerLimits,
   type StreamConsumerSource,
+  type StreamDeclaration,
   type StreamInfo,
   type StreamInfoOptions,
   type StreamListOptions,
@@ -200,10 +200,10 @@ export {
   InjectObjectStore,
   InjectStream,
   type JetStreamFeatureOptions,
-  type KeyValueDeclaration,
   type JetStreamModuleExtras,
   type JetStreamModuleOptions,
   type JetStreamOptionsFactory,
+  type KeyValueDeclaration,
 } from './module/index.js';
 export * from './object-store/index.js';
 export { Requests, type ReplyHandler, type RequestOptions } from './requests/index.js';

@@ -74,11 +74,16 @@ export class JetStreamConnection {
    */
   async drain(): Promise<void> {
     if (this.nc.isClosed()) return;
-    if (this.connected) {
-      const lost = new Promise<void>((resolve) => this.events.listen({ onDisconnect: resolve }));
-      await Promise.race([this.owned ? this.nc.drain() : this.nc.flush(), lost]).catch(() => undefined);
-    }
+    if (this.connected) await this.send();
     if (this.owned) await this.nc.close();
+  }
+
+  /** Until all is sent, or the link breaks. */
+  private async send(): Promise<void> {
+    let forget = (): void => {};
+    const lost = new Promise<void>((resolve) => (forget = this.listen({ onDisconnect: resolve })));
+    await Promise.race([this.owned ? this.nc.drain() : this.nc.flush(), lost]).catch(() => undefined);
+    forget();
   }
 
   /** What the server said of itself; while disconnected, what the last one said: the client forgets it then. */

@@ -42,7 +42,7 @@ import {
 export class JetStreamService {
   /** The JetStream API, for operations that have no method here. */
   readonly api: JetStreamApi;
-  /** Which codec the values of a stream have. */
+  /** @internal Which codec the values of a stream have. */
   readonly codecs: StreamCodecs;
   private readonly streams: Streams;
   private readonly consumers: Consumers;

@@ -1,12 +1,5 @@
 import { Logger } from '@nestjs/common';
-import {
-  bytesCodec,
-  createCodecSelector,
-  jsonCodec,
-  textCodec,
-  type Codec,
-  type CodecSelector,
-} from '../../codecs/index.js';
+import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
 import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
@@ -57,7 +50,10 @@ export class RunningServer {
     this.deliveries = new AnswerDeliveries(requests, codec);
     this.consumers = new ConsumerRunners({
       connection: { name: options.name, jetstream, provisioning: options.provisioning ?? 'ensure' },
-      readerOf: (stream) => new MessageReader(codecsOf(link.codecOfStream(stream)), subjectOf),
+      readerOf: (stream) => {
+        const codecs = [jsonCodec, textCodec, bytesCodec];
+        return new MessageReader(createCodecSelector(codecs, link.codecOfStream(stream)), subjectOf);
+      },
       deliveries: this.deliveries,
       hooks,
       settlement: options.settlement,
@@ -121,11 +117,6 @@ export class RunningServer {
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);
     }
   }
-}
-
-/** By the `Content-Type` of a message, else the given one. */
-function codecsOf(fallback: Codec): CodecSelector {
-  return createCodecSelector([jsonCodec, textCodec, bytesCodec], fallback);
 }
 
 /** What is told of consumers: to the owner, and to the application where it wants to know. */
