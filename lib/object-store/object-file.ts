@@ -16,10 +16,13 @@ export function putFromFile(path: string, put: ObjectPut): Promise<ObjectInfo> {
 export async function getToFile(content: ObjectReadable, path: string): Promise<ObjectInfo> {
   // In the same folder, for a rename does not reach across file systems.
   const temporary = `${path}.${nuid.next()}.part`;
+  const file = createWriteStream(temporary, { flags: 'wx' });
   try {
-    await pipeline(content, createWriteStream(temporary, { flags: 'wx' }));
+    await pipeline(content, file);
     await rename(temporary, path);
   } catch (error) {
+    // It may still be being opened, which would make it after it was removed.
+    if (!file.closed) await new Promise<void>((resolve) => file.once('close', resolve));
     await rm(temporary, { force: true });
     throw error;
   }
