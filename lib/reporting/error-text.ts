@@ -1,0 +1,63 @@
+/** What can be said of a value that cannot be printed. */
+const UNPRINTABLE = 'an error that cannot be printed';
+/** The longest text of an error in a log line or another error, in characters. */
+const LONGEST = 2_000;
+
+/**
+ * The text of anything that was thrown, on one line and escaped: safe for logs, whatever a handler or a message put into it.
+ * Never throws, even for values whose `message`, `toString` or prototype throws.
+ */
+export function errorText(thrown: unknown): string {
+  return printable(rawText(thrown));
+}
+
+/** The stack of anything that was thrown, escaped line by line; `undefined` if it has none. Never throws. */
+export function errorStack(thrown: unknown): string | undefined {
+  try {
+    if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return undefined;
+    return thrown.stack.split('\n').map(printable).join('\n');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Anything that was thrown as an `Error`: itself if it is one, otherwise a new one with its text and it as the cause. */
+export function toError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) return thrown;
+  } catch {
+    // A proxy whose prototype cannot be read is wrapped below.
+  }
+  return new Error(rawText(thrown), { cause: thrown });
+}
+
+/**
+ * Text from outside as a log line may hold it: control characters, line ends and characters that change the direction of
+ * text are written as escapes, and very long text is cut.
+ */
+export function printable(text: string): string {
+  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text;
+  return short.replace(UNSAFE, (character) => ESCAPES[character] ?? `\\u${hex(character)}`);
+}
+
+/** C0 and C1 control characters, line and paragraph separators, and marks that reorder text. */
+// oxlint-disable-next-line no-control-regex -- these are the characters to find
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function hex(character: string): string {
+  return character.charCodeAt(0).toString(16).padStart(4, '0');
+}
+
+function rawText(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) {
+      const message: unknown = thrown.message;
+      return typeof message === 'string' && message !== '' ? message : String(thrown.name);
+    }
+    return typeof thrown === 'string' ? thrown : String(thrown);
+  } catch {
+    return UNPRINTABLE;
+  }
+}

@@ -1,0 +1,5 @@
+export * from './backoff.js';
+export * from './commands.js';
+export * from './deadline.js';
+export * from './retry.js';
+export * from './timer.js';

@@ -1,0 +1,41 @@
+import { Backoff, type BackoffOptions } from './backoff.js';
+import type { Deadline } from './deadline.js';
+import { sleep } from './timer.js';
+
+/** How {@link retry} tries again. */
+export interface RetryLoop extends BackoffOptions {
+  /** Whether an error may pass by itself; an error of another kind is thrown at once. */
+  readonly retryable: (error: unknown) => boolean;
+  /** Until when it is tried again; without one, until `signal` is aborted. */
+  readonly deadline?: Deadline;
+  /** Ends the loop: the last error is thrown. */
+  readonly signal?: AbortSignal;
+  /** Told before each wait. It must not throw. */
+  readonly onRetry?: (error: unknown, wait: number) => void;
+}
+
+/**
+ * Repeats an operation that is safe to repeat until it succeeds, with backoff and jitter.
+ *
+ * @throws the operation's last error, when it is not retryable, the deadline leaves no time for another attempt, or the
+ * signal is aborted
+ */
+export async function retry<T>(operation: () => Promise<T>, loop: RetryLoop): Promise<T> {
+  const backoff = new Backoff(loop);
+  for (;;) {
+    try {
+      return await operation();
+    } catch (error) {
+      if (loop.signal?.aborted === true || !loop.retryable(error)) throw error;
+      const wait = backoff.next();
+      if (loop.deadline !== undefined && loop.deadline.left <= wait) throw error;
+      loop.onRetry?.(error, wait);
+      await sleep(wait, loop.signal);
+      if (isAborted(loop.signal)) throw error;
+    }
+  }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
