@@ -1,9 +1,14 @@
 import type { Measurement, Round } from './rounds.js';
 
+/** What this build is compared with: the raw client, or the build before. */
+export type Against = 'raw' | 'before';
+
 /** The outcome of a suite; the last line of `npm run bench -- <suite> --json`. */
 export interface Result {
   readonly suite: string;
   readonly unit: string;
+  /** What `raw` is: the raw client, or another build of this library. */
+  readonly against: Against;
   /** Operations a second, the median of the rounds. */
   readonly ours: number;
   readonly raw: number;
@@ -27,15 +32,16 @@ interface GoResult {
 }
 
 /** Sums up the rounds of a suite. */
-export function summarize(suite: string, unit: string, rounds: readonly Round[]): Result {
-  const against = rounds.map(({ ours, raw }): Pair => ({ ours, other: raw }));
+export function summarize(suite: string, unit: string, rounds: readonly Round[], compared: Against): Result {
+  const pairs = rounds.map(({ ours, raw }): Pair => ({ ours, other: raw }));
   const oursOf = (value: (measurement: Measurement) => number) =>
     median(rounds.map(({ ours }) => value(ours)));
-  const raw = sideOf(against);
+  const raw = sideOf(pairs);
   const go = withGo(rounds);
   return {
     suite,
     unit,
+    against: compared,
     ours: Math.round(oursOf(rateOf)),
     raw: raw.rate,
     ratio: raw.ratio,
@@ -66,7 +72,7 @@ function sideOf(pairs: readonly Pair[]): GoResult {
 }
 
 /** A table of medians with the spread of the rounds, smallest to largest. */
-export function table({ suite, unit, ...result }: Result, rounds: readonly Round[]): string {
+export function table({ suite, unit, against, ...result }: Result, rounds: readonly Round[]): string {
   const measured = (name: string, rate: number, cpu: number, all: readonly Measurement[]) => [
     name,
     count(rate),
@@ -96,9 +102,9 @@ export function table({ suite, unit, ...result }: Result, rounds: readonly Round
       result.cpuOurs,
       rounds.map(({ ours }) => ours),
     ),
-    measured('raw', result.raw, result.cpuRaw, others(raw)),
+    measured(against, result.raw, result.cpuRaw, others(raw)),
     ...(result.go ? [measured('Go', result.go.rate, result.go.cpu, others(go))] : []),
-    compared('ours/raw', result, raw),
+    compared(`ours/${against}`, result, raw),
     ...(result.go ? [compared('ours/Go', result.go, go)] : []),
   ];
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));

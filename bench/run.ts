@@ -1,28 +1,34 @@
 /**
- * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --go <program>] [-- --json] [-- --list]`
+ * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --go <program>] [-- --against <folder>] [-- --json]
+ * [-- --list]`
  *
- * Measures the built package (`dist/esm`), as users get it, against the raw `@nats-io` client; and
- * against the Go client, where `bench/go` was built and is given.
+ * Measures the built package (`dist/esm`), as users get it, against the raw `@nats-io` client; also against the Go client if
+ * `bench/go` was built and is given. With `--against` it measures against another build of this library instead of the raw
+ * client.
  */
 import { readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openBench } from './environment.js';
+import { suiteOfBuild } from './build.js';
 import { goClient } from './go-client.js';
 import { summarize, table } from './report.js';
 import { measureRounds, type Round } from './rounds.js';
-import type { Suite } from './suite.js';
+import type { Comparison } from './suite.js';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string' },
     messages: { type: 'string' },
     go: { type: 'string' },
+    against: { type: 'string' },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 });
 
+const here = fileURLToPath(new URL('../..', import.meta.url));
 const known = await suiteNames();
 if (options.list) {
   console.log(known.join('\n'));
@@ -32,26 +38,31 @@ if (options.list) {
 
 async function run(name: string): Promise<void> {
   if (!known.includes(name)) throw new Error(`no suite "${name}"; there are: ${known.join(', ')}`);
-  const { default: suite } = (await import(`./suites/${name}.js`)) as { default: Suite };
-  const operations = positiveInteger('messages', options.messages ?? String(suite.operations));
-  const count = positiveInteger('rounds', options.rounds);
-  console.log(`\n${name}: ${count} rounds of ${operations.toLocaleString('en-US')} ${suite.unit} a side`);
+  const { against } = options;
+  const ours = await suiteOfBuild(here, name);
+  const before = against === undefined ? undefined : await suiteOfBuild(resolve(against), name);
+  const operations = positiveInteger('messages', options.messages ?? String(ours.suite.operations));
+  const count = positiveInteger('rounds', options.rounds ?? (before ? '15' : '5'));
+  console.log(
+    `\n${name}: ${count} rounds of ${operations.toLocaleString('en-US')} ${ours.suite.unit} a side`,
+  );
 
-  const bench = await openBench();
   const rounds: Round[] = [];
+  const opened = await ours.open();
   try {
-    const comparison = await suite.open(bench);
+    const other = await before?.open();
     try {
-      const go = options.go === undefined ? undefined : goClient(options.go, name, bench.url);
-      for await (const round of measureRounds(comparison, count, operations, go)) rounds.push(round);
+      const go = options.go === undefined ? undefined : goClient(options.go, name, opened.url);
+      const sides: Comparison = other ? { ...opened, raw: other.ours } : opened;
+      for await (const round of measureRounds(sides, count, operations, go)) rounds.push(round);
     } finally {
-      await comparison.close();
+      await other?.close();
     }
   } finally {
-    await bench.close();
+    await opened.close();
   }
 
-  const result = summarize(name, suite.unit, rounds);
+  const result = summarize(name, ours.suite.unit, rounds, before ? 'before' : 'raw');
   console.log(`\n${table(result, rounds)}`);
   if (options.json) console.log(JSON.stringify(result));
 }
