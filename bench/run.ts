@@ -2,7 +2,7 @@
  * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --go <program>] [-- --against <folder>] [-- --json]
  * [-- --list]`
  *
- * Measures the built package (`dist/esm`), as users get it, against the raw `@nats-io` client; also against the Go client if
+ * Measures the built package (`dist`), as users get it, against the raw `@nats-io` client; also against the Go client if
  * `bench/go` was built and is given. With `--against` it measures against another build of this library instead of the raw
  * client.
  */

@@ -36,13 +36,29 @@ describe('the packed package', () => {
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']));
   });
 
-  it('has the same modules as ECMAScript modules and as CommonJS', () => {
-    const modules = (tree: string) =>
-      files
-        .filter((path) => path.startsWith(tree) && path.endsWith('s'))
-        .map((path) => path.slice(tree.length));
-    expect(modules('dist/cjs/').length).toBeGreaterThan(0);
-    expect(modules('dist/cjs/').toSorted()).toEqual(modules('dist/esm/').toSorted());
+  it('is one implementation in a process, for ES modules and CommonJS together', async () => {
+    const { exports } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
+      readonly exports: Readonly<Record<string, object>>;
+    };
+    const entries = Object.keys(exports)
+      .filter((entry) => entry !== './package.json')
+      .map((entry) => `nestjs-nats-jetstream${entry.slice(1)}`);
+    const script = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/');
+      for (const entry of ${JSON.stringify(entries)}) {
+        const [esm, cjs] = [await import(entry), require(entry)];
+        const names = new Set([...Object.keys(esm), ...Object.keys(cjs)]);
+        const different = [...names].filter((name) => esm[name] !== cjs[name]);
+        console.log(entry, names.size > 0, different.join() || 'the same');
+      }`;
+    const output = await runCommand(process.execPath, ['--input-type=module', '-e', script], repository);
+    expect(
+      output
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('nestjs')),
+    ).toEqual(entries.map((entry) => `${entry} true the same`));
   });
 
   it('has everything that its manifest points to', async () => {
