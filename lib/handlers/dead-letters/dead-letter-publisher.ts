@@ -1,5 +1,5 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
-import type { JetStreamMessage, JetStreamService } from '../../jetstream/index.js';
+import { messageIdentity, type JetStreamMessage, type JetStreamService } from '../../jetstream/index.js';
 import type { DeadLetterSink, SettlementPolicy } from '../settlement/index.js';
 import { DEAD_LETTER_SUBJECT, toDeadLetterHeaders } from './dead-letter-headers.js';
 
@@ -48,8 +48,8 @@ export class DeadLetterPublisher implements DeadLetterSink {
   async store({ data, headers, ...failed }: FailedMessage): Promise<void> {
     const { stream, consumer, sequence } = failed;
     await this.jetstream.publish(`${DEAD_LETTER_SUBJECT}.${stream}.${consumer}`, data, {
-      // One dead letter for a message and consumer, however often storing it is tried, and by whom.
-      messageId: `dead-letter.${stream}.${consumer}.${sequence}`,
+      // One dead letter for a message and consumer, whichever instance stores it and however often it tries.
+      messageId: `dead-letter.${stream}.${consumer}.${messageIdentity(sequence, failed.published)}`,
       headers: toDeadLetterHeaders(headers, {
         ...failed,
         sequence: String(sequence),

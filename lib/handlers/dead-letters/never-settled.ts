@@ -25,6 +25,8 @@ export interface WatchedConsumer {
 
 /** What the server says of a message that used up its deliveries. */
 interface Advisory {
+  /** When the server said it. */
+  readonly timestamp?: string;
   readonly stream_seq: number;
   readonly deliveries: number;
 }
@@ -102,11 +104,12 @@ export class NeverSettled {
     }
   }
 
-  private async keep({ stream_seq: sequence, deliveries }: Advisory): Promise<void> {
+  private async keep({ timestamp, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
     const { stream, consumer, handler } = this.watched;
     const what = `${handler}: a message (stream ${stream}, sequence ${sequence}, consumer ${consumer})`;
     const original = await this.find(sequence);
-    if (!original) {
+    // A message that was stored after the advisory has the sequence of one in a stream that was deleted since.
+    if (!original || (timestamp !== undefined && original.time > new Date(timestamp))) {
       this.logger.warn(`${what} was never settled in ${deliveries} deliveries, and is gone from its stream`);
       return;
     }

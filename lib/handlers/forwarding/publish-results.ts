@@ -1,5 +1,5 @@
 import { concatMap, isObservable, lastValueFrom } from 'rxjs';
-import type { JetStreamMessage } from '../../jetstream/index.js';
+import { messageIdentity, type JetStreamMessage } from '../../jetstream/index.js';
 import type { CompiledHandler } from '../compile/index.js';
 import type { ResultTarget } from './result-target.js';
 
@@ -52,14 +52,11 @@ async function publishOne(
   await Promise.all(targets.map(publish));
 }
 
-/**
- * The same for every delivery of a message to a consumer. The time at which it was stored tells it from one of the same
- * sequence in a stream that was deleted and made anew.
- */
+/** The message id of a result: the same for every delivery of a message to a consumer. */
 function resultId({ metadata }: JetStreamMessage): string {
   const { domain, stream, consumer, streamSequence, timestamp } = metadata;
   const origin = domain === '' ? stream : `${domain}:${stream}`;
-  return `${origin}.${consumer}.${streamSequence}.${timestamp.getTime().toString(36)}`;
+  return `${origin}.${consumer}.${messageIdentity(streamSequence, timestamp)}`;
 }
 
 /** Whether a result stands for several values. Text and bytes, though iterable, are one. */

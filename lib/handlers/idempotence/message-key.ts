@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import type { JetStreamMessage } from '../../jetstream/index.js';
+import { messageIdentity, type JetStreamMessage } from '../../jetstream/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
 
@@ -23,7 +23,12 @@ export function messageKey(
   payloadOf: (message: JetStreamMessage) => unknown,
 ): MessageKey {
   if (key === undefined) {
-    return (message) => headerOf(message, MESSAGE_ID) ?? String(message.metadata.streamSequence);
+    return (message) => {
+      const id = headerOf(message, MESSAGE_ID);
+      if (id !== undefined) return id;
+      const { streamSequence, timestamp } = message.metadata;
+      return messageIdentity(streamSequence, timestamp);
+    };
   }
   if (typeof key === 'string') {
     return (message) => {

@@ -1,2 +1,3 @@
 export * from './jetstream-message.js';
 export * from './message-metadata.js';
+export * from './message-identity.js';

@@ -36,8 +36,8 @@ export function parseMetadata(reply: string): MessageMetadata | undefined {
     deliveryCount: Number(tokens[offset + 2]),
     streamSequence: Number(tokens[offset + 3]),
     consumerSequence: Number(tokens[offset + 4]),
-    // Nanoseconds; a double keeps the milliseconds exact.
-    timestamp: new Date(Number(tokens[offset + 5]) / 1_000_000),
+    // Nanoseconds, which a double would round: without the last six digits they are exact milliseconds.
+    timestamp: new Date(Number(tokens[offset + 5].slice(0, -6))),
     pending: Number(tokens[offset + 6]),
   };
 }
