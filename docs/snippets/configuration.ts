@@ -1,10 +1,13 @@
-import { Injectable, Module } from '@nestjs/common';
-import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { Injectable } from '@nestjs/common';
+// #region imports
+import { Module } from '@nestjs/common';
+import { JetStreamModule } from 'nestjs-nats-jetstream';
+import { connect, credsAuthenticator, type NatsConnection } from 'nestjs-nats-jetstream/nats';
+// #endregion
 import {
   InjectJetStream,
   InjectNatsConnection,
   InjectStream,
-  JetStreamModule,
   JetStreamService,
   type JetStreamModuleOptions,
   type JetStreamOptionsFactory,

@@ -1,5 +1,5 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { describe, expect, it } from 'vitest';
 
