@@ -1,8 +1,10 @@
 import type { NatsConnection, ServerInfo } from '@nats-io/transport-node';
 import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
+import { UnsentPosts, type PostOptions } from './posts.js';
 import { compareVersions } from './server-version.js';
-import { wireOf, type Wire } from './wire/index.js';
+import { toConnectionError } from './to-connection-error.js';
+import { ConnectionWire, wireOf, type Wire } from './wire/index.js';
 
 /** How JetStream is reached over a connection. */
 export interface JetStreamOptions {
@@ -27,6 +29,7 @@ export class JetStreamConnection {
   /** @internal What messages come and go through. */
   readonly wire: Wire;
   private readonly events: ConnectionEvents;
+  private readonly unsent: UnsentPosts;
   private lastInfo: ServerInfo | undefined;
   private connected: boolean;
 
@@ -41,7 +44,8 @@ export class JetStreamConnection {
   ) {
     this.apiPrefix = apiPrefix(options);
     this.events = new ConnectionEvents(nc);
-    this.wire = wireOf(nc);
+    this.unsent = new UnsentPosts(name);
+    this.wire = new ConnectionWire(this, wireOf(nc));
     // The first to hear of it: what others send then is written to the new link.
     this.events.listen({
       onDisconnect: () => (this.connected = false),
@@ -94,6 +98,22 @@ export class JetStreamConnection {
   /** Hears of disconnects, reconnects and the end of the connection; the returned function stops that. */
   listen(listener: ConnectionListener): () => void {
     return this.events.listen(listener);
+  }
+
+  /**
+   * @internal Sends what nobody waits for: acknowledgements, answers, signs of life. It never throws, so that timers,
+   * promise continuations and callbacks of the parser may call it; what cannot be sent is reported, once for each kind.
+   *
+   * @returns whether the message was handed to the link; `false` also while the link is down, which is not reported
+   */
+  post(subject: string, data: Uint8Array | string, options: PostOptions): boolean {
+    try {
+      this.wire.publish(subject, data, options.reply, options.headers);
+      return this.connected;
+    } catch (thrown) {
+      this.unsent.report(toConnectionError(thrown, this, { subject }), subject, options.purpose);
+      return false;
+    }
   }
 
   /** Whether the connected server is at least of that version. */

@@ -7,7 +7,8 @@ export class InvalidArgumentError extends JetStreamError {
     readonly argument: string,
     /** What is wrong with it and what is allowed. */
     problem: string,
+    options?: ErrorOptions,
   ) {
-    super(`Invalid ${argument}: ${problem}`);
+    super(`Invalid ${argument}: ${problem}`, options);
   }
 }

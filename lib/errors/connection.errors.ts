@@ -14,3 +14,22 @@ export class ConnectionFailedError extends JetStreamError {
     );
   }
 }
+
+/** The server refused to publish or to subscribe: the user of the connection has no permission for the subject. */
+export class PermissionDeniedError extends JetStreamError {
+  constructor(
+    /** The name of the connection, as given to `JetStreamModule.forRoot`. */
+    readonly connection: string,
+    /** What was refused. */
+    readonly operation: 'publish' | 'subscribe',
+    /** The subject that it was refused for. */
+    readonly subject: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The user of connection "${connection}" has no permission to ${operation} to "${subject}". ` +
+        'Grant the user this permission in the configuration of the server or account.',
+      options,
+    );
+  }
+}

@@ -69,10 +69,12 @@ export class PayloadTooLargeError extends JetStreamError {
     readonly size: number,
     /** What the server takes, in bytes. */
     readonly maximum: number,
+    options?: ErrorOptions,
   ) {
     super(
       `A message of ${size} bytes to "${subject}" is larger than the server takes (${maximum}): raise max_payload in ` +
         'the server configuration, or put large payloads into an object store.',
+      options,
     );
   }
 }

@@ -50,9 +50,10 @@ export class InvalidSubjectError extends JetStreamError {
   constructor(
     readonly subject: string,
     problem: string,
+    options?: ErrorOptions,
   ) {
     const shown = subject.length > 200 ? `${subject.slice(0, 200)}…` : subject;
-    super(`Invalid subject "${shown}": ${problem}.`);
+    super(`Invalid subject "${shown}": ${problem}.`, options);
   }
 }
 

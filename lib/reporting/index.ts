@@ -1,1 +1,2 @@
 export * from './error-text.js';
+export * from './report-limiter.js';

@@ -1,6 +1,6 @@
 import { utf8 } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { WireMessage } from '../../connection/index.js';
+import { WireMessage, type PostOptions } from '../../connection/index.js';
 import {
   InvalidArgumentError,
   MessageAlreadySettledError,
@@ -13,6 +13,9 @@ const ACK = '+ACK';
 const NAK = '-NAK';
 const IN_PROGRESS = '+WPI';
 const TERM = '+TERM';
+
+const SETTLEMENT: PostOptions = { purpose: 'the acknowledgement of a message' };
+const SIGN_OF_LIFE: PostOptions = { purpose: 'the extension of the ack wait of a message' };
 
 /**
  * A message delivered by a consumer. Everything but its payload's bytes is read when asked for, and only then.
@@ -117,7 +120,7 @@ export class JetStreamMessage {
   /** Says that handling goes on: the server starts `ackWait` anew. */
   inProgress(): void {
     if (this.done) throw new MessageAlreadySettledError(this.subject);
-    this.respond(IN_PROGRESS);
+    this.respond(IN_PROGRESS, SIGN_OF_LIFE);
   }
 
   /**
@@ -132,8 +135,9 @@ export class JetStreamMessage {
     this.respond(told ? `+TERM ${reason.replace(/[\r\n]+/g, ' ')}` : TERM);
   }
 
-  private respond(answer: string): void {
-    this.requests.connection.wire.publish(this.reply, answer);
+  /** On a closed connection the answer is lost, and the message comes again after the ack wait. */
+  private respond(answer: string, options = SETTLEMENT): void {
+    this.requests.connection.post(this.reply, answer, options);
   }
 
   private settle(): void {

@@ -1,0 +1,45 @@
+import { Logger } from '@nestjs/common';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { ConnectionClosedError } from '../errors/index.js';
+import { errorText, heldBackText, printable, ReportLimiter } from '../reporting/index.js';
+
+/** Options of `JetStreamConnection.post`. */
+export interface PostOptions {
+  /** What is sent, for the log if it cannot be sent; for example `the acknowledgement of a message`. */
+  readonly purpose: string;
+  /** The reply subject of the message. */
+  readonly reply?: string;
+  readonly headers?: MsgHdrs;
+}
+
+/**
+ * Reports what could not be sent and has no caller that waits for it: a closed connection once, any other refusal once for
+ * each kind and purpose in a minute.
+ */
+export class UnsentPosts {
+  private readonly logger = new Logger('NatsConnection');
+  private readonly limiter = new ReportLimiter();
+  private closedReported = false;
+
+  constructor(private readonly connection: string) {}
+
+  report(error: Error, subject: string, purpose: string): void {
+    if (error instanceof ConnectionClosedError) return this.reportClosed(subject, purpose);
+    const heldBack = this.limiter.admit(`${error.name} ${purpose}`);
+    if (heldBack === undefined) return;
+    this.logger.error(
+      `Connection "${this.connection}": ${purpose} to "${printable(subject)}" was not sent: ` +
+        `${errorText(error)}${heldBackText(heldBack)}`,
+    );
+  }
+
+  /** A closed connection does not open again, so one line covers everything that comes after it. */
+  private reportClosed(subject: string, purpose: string): void {
+    if (this.closedReported) return;
+    this.closedReported = true;
+    this.logger.warn(
+      `Connection "${this.connection}" is closed: ${purpose} to "${printable(subject)}" was not sent. ` +
+        'Messages that were not acknowledged are delivered again; nothing more is logged about this connection.',
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import type { MsgHdrs, Subscription } from '@nats-io/transport-node';
+import { toConnectionError, type FailedConnection } from '../to-connection-error.js';
+import type { Wire, WireSubscriptionOptions } from './wire.js';
+
+/** The wire as one connection uses it: what the client throws becomes an error of this library that names the connection. */
+export class ConnectionWire implements Wire {
+  constructor(
+    private readonly connection: FailedConnection,
+    /** Shared by all connections on the same `NatsConnection`. */
+    readonly shared: Wire,
+  ) {}
+
+  publish(
+    subject: string,
+    data: Uint8Array | string,
+    reply?: string,
+    headers?: MsgHdrs,
+    alone?: boolean,
+  ): void {
+    try {
+      this.shared.publish(subject, data, reply, headers, alone);
+    } catch (thrown) {
+      throw toConnectionError(thrown, this.connection, { subject, reply, data });
+    }
+  }
+
+  subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
+    try {
+      return this.shared.subscribe(subject, options);
+    } catch (thrown) {
+      throw toConnectionError(thrown, this.connection, { subject });
+    }
+  }
+
+  reconnected(): void {
+    this.shared.reconnected();
+  }
+}

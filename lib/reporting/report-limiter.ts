@@ -1,0 +1,56 @@
+/** How many kinds are told apart; further kinds share one. */
+const MOST_KINDS = 100;
+/** What all kinds share that are not told apart any more. */
+const OTHERS = '';
+
+/** Options of a {@link ReportLimiter}. */
+export interface ReportLimiterOptions {
+  /** How long reports of one kind are held back after one was made, in milliseconds. Default 60,000. */
+  readonly interval?: number;
+}
+
+interface Kind {
+  reportedAt: number;
+  heldBack: number;
+}
+
+/**
+ * Lets one report of each kind through in an interval and counts the rest, so that something that fails a thousand times a
+ * second fills neither the log nor the memory.
+ */
+export class ReportLimiter {
+  private readonly interval: number;
+  private readonly kinds = new Map<string, Kind>();
+
+  constructor({ interval = 60_000 }: ReportLimiterOptions = {}) {
+    this.interval = interval;
+  }
+
+  /**
+   * Asks whether a report of this kind may be made now.
+   *
+   * @returns `undefined` if it is held back; otherwise how many reports of its kind were held back since the last one
+   */
+  admit(kind: string): number | undefined {
+    const now = performance.now();
+    const name = this.kinds.has(kind) || this.kinds.size < MOST_KINDS ? kind : OTHERS;
+    const known = this.kinds.get(name);
+    if (known === undefined) {
+      this.kinds.set(name, { reportedAt: now, heldBack: 0 });
+      return 0;
+    }
+    if (now - known.reportedAt < this.interval) {
+      known.heldBack++;
+      return undefined;
+    }
+    const { heldBack } = known;
+    known.reportedAt = now;
+    known.heldBack = 0;
+    return heldBack;
+  }
+}
+
+/** What a report says about those of its kind that were held back before it; empty if there were none. */
+export function heldBackText(heldBack: number): string {
+  return heldBack === 0 ? '' : ` (${heldBack} more of this kind were not logged)`;
+}
