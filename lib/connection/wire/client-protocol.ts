@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { headers, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 
 /** The client's protocol handler: the part of it that the direct wire reads and writes through. */
 export interface ClientProtocol {
@@ -18,7 +18,7 @@ export interface ClientProtocol {
   isClosed(): boolean;
   flushPending(): void;
   /** Hands a message to the client's own subscription. */
-  processMsg(message: ClientMessage, data: Uint8Array): void;
+  processMsg(message: ClientDelivery, data: Uint8Array): void;
 }
 
 /** What takes chunks of the protocol's stream. */
@@ -40,7 +40,7 @@ export interface ClientTransport {
 }
 
 /** A message as the client's parser hands it over. */
-export interface ClientMessage {
+export interface ClientDelivery {
   readonly sid: number;
   readonly subject: Uint8Array;
   readonly reply?: Uint8Array;
@@ -57,9 +57,6 @@ export interface ClientSubscription {
   isClosed(): boolean;
 }
 
-/** Reads the block of headers of a message, as the client does. */
-export const decodeHeaders = (headers().constructor as { decode?: (block: Uint8Array) => MsgHdrs }).decode;
-
 /** Writes the block of headers of a message, as the client does. */
 export function encodeHeaders(block: MsgHdrs): Uint8Array {
   return (block as MsgHdrs & { encode(): Uint8Array }).encode();
@@ -69,7 +66,7 @@ export function encodeHeaders(block: MsgHdrs): Uint8Array {
 export function protocolOf(nc: NatsConnection): ClientProtocol | undefined {
   const { protocol, options } = nc as { protocol?: Partial<ClientProtocol>; options?: { debug?: boolean } };
   // In debug mode the client prints what it writes.
-  if (!protocol || options?.debug === true || typeof decodeHeaders !== 'function') return undefined;
+  if (!protocol || options?.debug === true) return undefined;
   const whole =
     typeof protocol.parser?.parse === 'function' &&
     typeof protocol.transport?.isClosed === 'boolean' &&

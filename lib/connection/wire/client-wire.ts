@@ -1,4 +1,5 @@
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { ClientMessage } from './client-message.js';
 import { checkLineLength } from './line-length.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
 
@@ -13,7 +14,11 @@ export class ClientWire implements Wire {
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
     checkLineLength(subject, options.queue);
-    return this.nc.subscribe(subject, options);
+    const { callback, ...rest } = options;
+    return this.nc.subscribe(subject, {
+      ...rest,
+      callback: (error, msg) => callback(error, error ? msg : new ClientMessage(msg)),
+    });
   }
 
   reconnected(): void {

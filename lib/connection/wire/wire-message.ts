@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
-import { decodeHeaders, type ClientMessage } from './client-protocol.js';
+import type { ClientDelivery } from './client-protocol.js';
+import { MessageHeaders } from './message-headers.js';
 import type { Wire } from './wire.js';
 
 const decoder = new TextDecoder();
@@ -59,7 +60,12 @@ export abstract class WireMessage implements Msg {
 
   get headers(): MsgHdrs | undefined {
     if (this.headersLength === 0) return undefined;
-    return (this.headersRead ??= decodeHeaders?.(this.body.subarray(0, this.headersLength)));
+    return (this.headersRead ??= MessageHeaders.decode(this.body.subarray(0, this.headersLength)));
+  }
+
+  /** The block of headers as it came; `undefined` where there is none. */
+  get rawHeaders(): Uint8Array | undefined {
+    return this.headersLength === 0 ? undefined : this.body.subarray(0, this.headersLength);
   }
 
   respond(data: Uint8Array | string = '', options: PublishOptions = {}): boolean {
@@ -82,7 +88,7 @@ export abstract class WireMessage implements Msg {
   }
 
   /** Hands it to the client, for a subscription that is not the wire's. */
-  forward(take: (message: ClientMessage, body: Uint8Array) => void): void {
+  forward(take: (message: ClientDelivery, body: Uint8Array) => void): void {
     const { line, sid, headersLength, length: size, replyStart, replyEnd } = this;
     const subject = line.subarray(this.subjectStart, this.subjectEnd);
     const reply = replyEnd > replyStart ? line.subarray(replyStart, replyEnd) : undefined;

@@ -1,6 +1,6 @@
 import { utf8 } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { WireMessage, type PostOptions } from '../../connection/index.js';
+import { hasValidHeaders, rawHeadersOf, WireMessage, type PostOptions } from '../../connection/index.js';
 import {
   InvalidArgumentError,
   MessageAlreadySettledError,
@@ -59,6 +59,19 @@ export class JetStreamMessage {
   /** The headers, `undefined` where the message has none. */
   get headers(): MsgHdrs | undefined {
     return this.msg.headers;
+  }
+
+  /**
+   * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Lines in it that make no
+   * sense are skipped. With `false`, `headers` is empty, and handlers treat the message as one with an invalid payload.
+   */
+  get headersValid(): boolean {
+    return hasValidHeaders(this.msg);
+  }
+
+  /** The block of headers as it travelled, `undefined` if the message has none. */
+  get rawHeaders(): Uint8Array | undefined {
+    return rawHeadersOf(this.msg);
   }
 
   /**

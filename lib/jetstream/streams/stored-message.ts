@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { headers as newHeaders, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { MessageHeaders } from '../../connection/index.js';
 
 /** A message as a stream keeps it. */
 export class StoredMessage {
@@ -49,7 +50,7 @@ export function fromApi(stream: string, wire: WireStoredMessage): StoredMessage 
     wire.seq,
     new Date(wire.time),
     Buffer.from(wire.data ?? '', 'base64'),
-    wire.hdrs === undefined ? undefined : parseHeaders(Buffer.from(wire.hdrs, 'base64').toString('utf8')),
+    wire.hdrs === undefined ? undefined : MessageHeaders.decode(Buffer.from(wire.hdrs, 'base64')),
   );
 }
 
@@ -86,13 +87,4 @@ function withoutAddedHeaders(headers: MsgHdrs): MsgHdrs | undefined {
     for (const value of own) headers.append(name, value);
   }
   return headers.keys().length > 0 ? headers : undefined;
-}
-
-function parseHeaders(block: string): MsgHdrs {
-  const headers = newHeaders();
-  for (const line of block.split('\r\n').slice(1)) {
-    const colon = line.indexOf(':');
-    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
-  }
-  return headers;
 }
