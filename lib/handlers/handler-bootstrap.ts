@@ -12,6 +12,7 @@ import { HandlerWrapper } from './handler-wrapper.js';
 import { Handlers, type RegisteredHandler } from './handlers.service.js';
 import { HandlerPlanner, OptionsResolver, type ConsumerPlan, type HandlerPlans } from './planning/index.js';
 import {
+  CleanScope,
   ConsumerHandler,
   coreMessageSource,
   kvEntrySource,
@@ -51,9 +52,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       const options = new OptionsResolver(this.moduleRef, connections);
       const plans = await new HandlerPlanner(connections, options).plan(findings);
       this.tellOfConnections(connections);
-      for (const definition of plans.events) this.listen(definition);
+      const scope = new CleanScope();
+      for (const definition of plans.events) this.listen(definition, scope);
       const wrapper = await HandlerWrapper.create(plans.consumers, connections);
-      const runners = await this.runners(plans, wrapper);
+      const runners = await this.runners(plans, wrapper, scope);
       await this.deadLetters.start(plans.consumers);
       await this.start(runners);
     } catch (error) {
@@ -75,8 +77,12 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     return new Map(connections.map((connection) => [connection.name, connection]));
   }
 
-  private async runners(plans: HandlerPlans, wrapper: HandlerWrapper): Promise<RegisteredHandler[]> {
-    const factories = await this.factories(plans.consumers, wrapper);
+  private async runners(
+    plans: HandlerPlans,
+    wrapper: HandlerWrapper,
+    scope: CleanScope,
+  ): Promise<RegisteredHandler[]> {
+    const factories = await this.factories(plans.consumers, wrapper, scope);
     const { compiler } = this;
     const register = (runner: HandlerRunner, { shutdownTimeout }: HandlerConnection): RegisteredHandler => ({
       runner,
@@ -93,15 +99,18 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       }),
       ...plans.kvWatches.map((plan) => {
         const handler = compiler.compile(plan.definition, kvEntrySource);
-        return register(new WatchHandler(kvWatchSource(plan), handler, this.events), plan.connection);
+        return register(new WatchHandler(kvWatchSource(plan), handler, this.events, scope), plan.connection);
       }),
       ...plans.objectWatches.map((plan) => {
         const handler = compiler.compile(plan.definition, objectEntrySource);
-        return register(new WatchHandler(objectWatchSource(plan), handler, this.events), plan.connection);
+        return register(
+          new WatchHandler(objectWatchSource(plan), handler, this.events, scope),
+          plan.connection,
+        );
       }),
       ...plans.subscriptions.map((plan) => {
         const handler = compiler.compile(plan.definition, coreMessageSource(plan));
-        return register(new SubscriptionHandler(plan, handler, this.events), plan.connection);
+        return register(new SubscriptionHandler(plan, handler, this.events, scope), plan.connection);
       }),
     ];
   }
@@ -109,12 +118,13 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   private factories(
     plans: readonly ConsumerPlan[],
     wrapper: HandlerWrapper,
+    scope: CleanScope,
   ): Promise<[ConsumerPlan, MessageRunnerFactory][]> {
     const wrap: WrapHandler = (next, method, policy) => wrapper.wrap(next, method, policy);
     return Promise.all(
       plans.map(async (plan) => [
         plan,
-        new MessageRunnerFactory(this.compiler, await this.ackOf(plan), wrap),
+        new MessageRunnerFactory(this.compiler, await this.ackOf(plan), wrap, scope),
       ]),
     );
   }
@@ -139,9 +149,9 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
 
-  private listen(definition: EventDefinition): void {
+  private listen(definition: EventDefinition, scope: CleanScope): void {
     const handler = this.compiler.compile(definition, eventSource);
-    this.events.listen(definition.metadata.types, handlerName(definition), handler);
+    this.events.listen(definition.metadata.types, handlerName(definition), scope.around(handler));
   }
 
   private tellOfConnections(connections: ReadonlyMap<string, HandlerConnection>): void {

@@ -38,9 +38,12 @@ export class Handlers implements OnModuleDestroy {
   }
 
   /**
-   * Has a handler take nothing new: what is buffered is given back, for other instances to take; what is in the works
-   * goes on. Its consumer stays. Without acknowledgements (`ackMode: 'none'`, `ordered`) nothing can be given back: what
-   * is buffered is handled.
+   * Lets a handler take nothing new: what is buffered is given back, for other instances to take; what is in flight goes
+   * on. Its consumer stays. What cannot be given back is handled: messages in their last delivery, and all messages
+   * without acknowledgements (`ackMode: 'none'`, `ordered`).
+   *
+   * The commands of one handler run one after the other; one that changes nothing, such as a second `pause`, emits no
+   * event.
    *
    * @throws {@link HandlerNotFoundError}
    */
@@ -54,33 +57,29 @@ export class Handlers implements OnModuleDestroy {
   }
 
   /**
-   * Stops a handler as a shutdown does: what is in the works may take up to the module's `shutdownTimeout`.
+   * Stops a handler as a shutdown does: what is in flight may take up to the module's `shutdownTimeout`.
    *
    * @throws {@link HandlerNotFoundError}
    */
   async stop(handler: string): Promise<void> {
     await this.each(
       handler,
-      ({ runner, shutdownTimeout }) => runner.stop(shutdownTimeout),
+      async ({ runner, shutdownTimeout }) => {
+        const wasStopped = runner.state.status === 'stopped';
+        await runner.stop(shutdownTimeout);
+        return !wasStopped;
+      },
       'handler-stopped',
     );
   }
 
   /** Starts a handler that was stopped. @throws {@link HandlerNotFoundError} */
   async start(handler: string): Promise<void> {
-    await this.each(
-      handler,
-      async ({ runner }) => {
-        if (runner.state.status !== 'stopped') return;
-        const begin = await runner.prepare();
-        begin();
-      },
-      'handler-started',
-    );
+    await this.each(handler, ({ runner }) => runner.start(), 'handler-started');
   }
 
   /**
-   * Resolves when a handler, or every handler, has nothing in the works and nothing buffered.
+   * Resolves when a handler, or every handler, has nothing in flight and nothing buffered.
    *
    * @throws {@link HandlerNotFoundError}
    */
@@ -118,11 +117,12 @@ export class Handlers implements OnModuleDestroy {
 
   private async each(
     handler: string,
-    act: (registered: RegisteredHandler) => Promise<void>,
+    /** Whether it changed what the handler does. */
+    act: (registered: RegisteredHandler) => Promise<boolean>,
     type: 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started',
   ): Promise<void> {
     for (const registered of this.find(handler)) {
-      await act(registered);
+      if (!(await act(registered))) continue;
       const { connection, source } = registered.runner.state;
       const event: JetStreamEvent = { type, handler, connection, source, time: new Date() };
       this.events.emit(event);

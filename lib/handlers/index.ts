@@ -58,6 +58,6 @@ export { Handlers } from './handlers.service.js';
 export type { IdempotenceKey, IdempotenceOptions } from './idempotence/index.js';
 export { checkConsumer, OptionChecks, planRunning } from './planning/index.js';
 export type { ConsumerSource, RunningPlan } from './planning/index.js';
-export { ConsumerHandler, createRunner, decodePayload, retryInPlace } from './running/index.js';
+export { CleanScope, ConsumerHandler, createRunner, decodePayload, retryInPlace } from './running/index.js';
 export type { HandlerRunner, HandlerState, HandlerStatus } from './running/index.js';
 export * from './settlement/index.js';

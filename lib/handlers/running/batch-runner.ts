@@ -1,12 +1,18 @@
+import { Logger } from '@nestjs/common';
 import type { JetStreamMessage, ReceiveLoop } from '../../jetstream/index.js';
+import { errorText } from '../../reporting/index.js';
+import { Deadline, Timer, within } from '../../timing/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
 import type { BatchOptions } from '../decorators/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import type { Settlement, SettlementPolicy } from '../settlement/index.js';
-import type { MessageRunner } from './consumer-runner.js';
-import { KeepAlive } from './keep-alive.js';
+import type { CleanScope } from './clean-scope.js';
+import { LONGEST_DRAIN, type MessageRunner } from './consumer-runner.js';
+import { CumulativeAcks, type ConsumerPosition } from './cumulative-acks.js';
+import { GivingBack, type Abandoned } from './giving-back.js';
+import { KeepAlive, TICKS_UNTIL_ALIVE } from './keep-alive.js';
 import { PullWindow } from './pull-window.js';
-import { within } from './within.js';
+import { reportUnsettled } from './slot.js';
 
 /** Messages that are handled together, with their payloads. */
 export interface MessageBatchInput {
@@ -21,39 +27,60 @@ export interface BatchHandling {
   readonly decode: (message: JetStreamMessage) => unknown;
   readonly ack: Settlement;
   readonly policy: SettlementPolicy;
-  /** One acknowledgement settles all before it (`ackPolicy: 'all'`). */
-  readonly cumulative: boolean;
+  /** What batches run in. */
+  readonly scope: CleanScope;
+  /** Asks the server for the position of the consumer, if one acknowledgement covers all before it (`ackPolicy: 'all'`). */
+  readonly inspect: (() => Promise<ConsumerPosition>) | undefined;
 }
+
+/** The messages of one batch. */
+type Batch = readonly JetStreamMessage[];
 
 const DEFAULT_MAX_WAIT = 1_000;
 
 /** Hands messages to a handler in batches: full ones at once, others when their first message has waited long enough. */
 export class BatchRunner implements MessageRunner {
+  private readonly logger = new Logger('JsConsumer');
   private readonly maxWait: number;
   private readonly pullWindow: PullWindow;
   private readonly keepAlive: KeepAlive;
-  private readonly inTheWorks = new Set<MessageBatchInput>();
+  private readonly givingBack: GivingBack;
+  private readonly cumulative: CumulativeAcks | undefined;
+  private readonly inFlight = new Set<Batch>();
   private collected: JetStreamMessage[] = [];
-  private readonly full: JetStreamMessage[][] = [];
+  private readonly full: Batch[] = [];
   private loop: ReceiveLoop | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private refusing = false;
+  private stopped = false;
   /** How many messages of former loops are held: the places of the present one are not theirs. */
   private heldBefore = 0;
   private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
   private failures = 0;
+  private readonly process = (batch: Batch): Promise<number> => this.handle(batch);
 
   constructor(
     private readonly handling: BatchHandling,
     private readonly batch: BatchOptions,
     private readonly options: RunningOptions,
   ) {
+    const { policy, inspect } = handling;
     this.maxWait = batch.maxWait ?? DEFAULT_MAX_WAIT;
-    // One batch in the works and one to come for each place.
-    const least = 2 * batch.size * options.concurrency;
-    this.pullWindow = new PullWindow(least, Math.max(least, options.maxMessages), options.ackWait);
-    this.keepAlive = new KeepAlive(options, handling.policy, () => this.held());
+    this.givingBack = new GivingBack(options, policy);
+    // One batch in flight for each place, and one to come.
+    const least = (this.givingBack.isCostly ? 1 : 2) * this.slots;
+    const most = this.givingBack.isCostly ? least : Math.max(least, options.maxMessages);
+    this.pullWindow = new PullWindow(least, most, options.ackWait);
+    this.cumulative =
+      inspect &&
+      new CumulativeAcks(inspect, (error) => this.logger.warn(`${policy.handler}: ${errorText(error)}`));
+    this.keepAlive = new KeepAlive(
+      options,
+      policy,
+      () => this.held(),
+      () => this.cumulative?.tick(({ arrivedAt }) => this.keepAlive.ticks - arrivedAt >= TICKS_UNTIL_ALIVE),
+    );
   }
 
   get handled(): number {
@@ -66,12 +93,16 @@ export class BatchRunner implements MessageRunner {
 
   get running(): number {
     let count = 0;
-    for (const { messages } of this.inTheWorks) count += messages.length;
+    for (const { length } of this.inFlight) count += length;
     return count;
   }
 
   get waiting(): number {
-    return this.full.reduce((count, messages) => count + messages.length, this.collected.length);
+    return this.full.reduce((count, { length }) => count + length, this.collected.length);
+  }
+
+  get slots(): number {
+    return this.batch.size * this.options.concurrency;
   }
 
   follow(loop: ReceiveLoop): void {
@@ -81,172 +112,195 @@ export class BatchRunner implements MessageRunner {
   }
 
   onMessage(message: JetStreamMessage): void {
-    if (this.refusing) return message.nak();
-    message.arrivedAt = this.keepAlive.ticks;
-    this.collected.push(message);
-    if (this.collected.length >= this.batch.size) this.close();
-    else this.timer ??= setTimeout(() => this.close(), this.maxWait);
-  }
-
-  get slots(): number {
-    return this.batch.size * this.options.concurrency;
+    this.cumulative?.arrived(message);
+    if (this.refusing && (this.givingBack.offer(message) || this.stopped)) return;
+    this.collect(message);
   }
 
   window(): number {
-    return this.pullWindow.next(this.ended, this.full.length > 0);
+    const window = this.pullWindow.next(this.ended, this.full.length > 0);
+    return this.givingBack.isCostly ? Math.max(0, window - this.heldBefore) : window;
   }
 
   wake(): void {
-    while (this.full.length > 0 && this.inTheWorks.size < this.options.concurrency) {
-      const messages = this.full.shift();
-      if (messages) this.start(messages);
-    }
+    this.startFull();
     this.loop?.release(0);
   }
 
   async pause(): Promise<void> {
-    if (this.options.acknowledged) {
-      this.refusing = true;
-      for (const message of this.clear()) message.nak();
+    this.refusing = this.options.acknowledged;
+    // No more is asked for from here on.
+    const drained = this.loop?.drain();
+    if (this.refusing) {
+      for (const message of this.clear()) if (!this.givingBack.offer(message)) this.collect(message);
     }
-    await this.loop?.drain();
+    if (drained && !(await within(LONGEST_DRAIN, drained))) this.loop?.stop();
     if (this.collected.length > 0) this.close();
+    this.checkIdle();
   }
 
   idle(): Promise<void> {
-    if (this.inTheWorks.size === 0 && this.waiting === 0) return Promise.resolve();
+    if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.whenIdle.push(resolve));
   }
 
-  async stop(timeout: number): Promise<number> {
+  async stop(timeout: number): Promise<Abandoned> {
+    const deadline = new Deadline(timeout);
     // Without a link to the server, the loop does not end before there is one again.
-    await within(
-      timeout,
-      this.pause().then(() => this.idle()),
-    );
+    await deadline.wait(this.pause().then(() => this.idle()));
     this.refusing = true;
-    this.keepAlive.close();
+    this.stopped = true;
+    this.loop?.stop();
     const unfinished = [...this.held()].filter(({ settled }) => !settled);
     this.clear();
-    if (this.options.acknowledged) for (const message of unfinished) message.nak();
-    return unfinished.length;
+    const abandoned = await this.givingBack.abandon(unfinished);
+    this.keepAlive.close();
+    this.checkIdle();
+    return abandoned;
   }
 
-  /** Removes all that waits. */
+  disconnected(): void {
+    this.refusing = true;
+    this.keepAlive.close();
+    if (!this.options.acknowledged) return;
+    this.stopped = true;
+    this.clear();
+    this.checkIdle();
+  }
+
+  private get isIdle(): boolean {
+    return this.inFlight.size === 0 && this.waiting === 0;
+  }
+
+  private collect(message: JetStreamMessage): void {
+    message.arrivedAt = this.keepAlive.ticks;
+    this.collected.push(message);
+    if (this.collected.length >= this.batch.size) this.close();
+    else this.timer ??= new Timer(this.maxWait, () => this.close());
+  }
+
+  /** Removes all that is buffered. */
   private clear(): JetStreamMessage[] {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
     return [...this.full.splice(0).flat(), ...this.collected.splice(0)];
   }
 
   /** The batch being collected takes no more. */
   private close(): void {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
-    const messages = this.collected;
+    this.full.push(this.collected);
     this.collected = [];
-    if (this.inTheWorks.size < this.options.concurrency) this.start(messages);
-    else this.full.push(messages);
+    this.startFull();
   }
 
-  private start(all: readonly JetStreamMessage[]): void {
-    const decoded: { readonly message: JetStreamMessage; readonly payload: unknown }[] = [];
-    for (const message of all) {
+  private startFull(): void {
+    while (this.inFlight.size < this.options.concurrency) {
+      const batch = this.full.shift();
+      if (!batch) return;
+      this.inFlight.add(batch);
+      // Neither rejects.
+      void this.handling.scope.run(this.process, batch).then((failed) => this.end(batch, failed));
+    }
+  }
+
+  /** The one place where a batch ends, whatever became of its messages. */
+  private end(batch: Batch, failed: number): void {
+    this.inFlight.delete(batch);
+    this.ended += batch.length;
+    this.failures += failed;
+    const before = Math.min(batch.length, this.heldBefore);
+    this.heldBefore -= before;
+    this.loop?.release(batch.length - before);
+    this.startFull();
+    this.checkIdle();
+  }
+
+  private checkIdle(): void {
+    if (this.whenIdle.length > 0 && this.isIdle) for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+
+  /** Decodes, handles and settles a batch; resolves with how many of its messages failed. Never rejects. */
+  private async handle(batch: Batch): Promise<number> {
+    const { ack, policy } = this.handling;
+    await this.settle(batch, (message) => ack.onStart(message, policy));
+    const { messages, payloads, refused } = await this.decode(batch);
+    // One bad message does not spoil the others.
+    const refusing = this.settle([...refused.keys()], (message) =>
+      ack.onFailure(refused.get(message), message, policy),
+    );
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      if (messages.length > 0) await this.call({ messages, payloads });
+    } catch (thrown) {
+      failure = { error: settlementError(thrown) };
+    }
+    await refusing;
+    if (!failure) this.cumulative?.cover(messages);
+    await this.settle(messages, (message) =>
+      failure ? ack.onFailure(failure.error, message, policy) : ack.onSuccess(message, policy),
+    );
+    return failure ? batch.length : refused.size;
+  }
+
+  /** Calls the handler; resolves when what it returned has ended. An asynchronous method may return an observable. */
+  private async call(input: MessageBatchInput): Promise<void> {
+    let pending = pendingResult(this.handling.handler(input));
+    while (pending !== undefined) pending = pendingResult(await pending);
+  }
+
+  /** Settles messages; hooks of users may have a part in it. Never rejects; resolved at once if there is nothing to wait for. */
+  private async settle(
+    messages: readonly JetStreamMessage[],
+    settle: (message: JetStreamMessage) => void | Promise<void>,
+  ): Promise<void> {
+    let pending: Promise<void>[] | undefined;
+    for (const message of messages) {
+      const report = (error: unknown): void => reportUnsettled(message, this.handling.policy, error);
       try {
-        decoded.push({ message, payload: this.handling.decode(message) });
+        const settling = settle(message);
+        if (settling) (pending ??= []).push(Promise.resolve(settling).catch(report));
       } catch (error) {
-        this.spoilt(message, error);
+        report(error);
       }
     }
-    if (!decoded.some(({ payload }) => payload instanceof Promise))
-      return this.handle(
-        decoded.map(({ message }) => message),
-        decoded.map(({ payload }) => payload),
-      );
-    // A schema validates asynchronously: what it refuses is left out then.
-    const placeholder: MessageBatchInput = { messages: decoded.map(({ message }) => message), payloads: [] };
-    this.inTheWorks.add(placeholder);
-    void Promise.allSettled(decoded.map(({ payload }) => payload)).then((outcomes) => {
-      this.inTheWorks.delete(placeholder);
-      const messages: JetStreamMessage[] = [];
-      const payloads: unknown[] = [];
-      outcomes.forEach((outcome, i) => {
-        if (outcome.status === 'rejected') return this.spoilt(decoded[i].message, outcome.reason);
-        messages.push(decoded[i].message);
-        payloads.push(outcome.value);
-      });
-      this.handle(messages, payloads);
-    });
-  }
-
-  /** One bad message does not spoil the others. */
-  private spoilt(message: JetStreamMessage, error: unknown): void {
-    void this.handling.ack.onFailure(error, message, this.handling.policy);
-    this.count(1, true);
-  }
-
-  private handle(messages: readonly JetStreamMessage[], payloads: readonly unknown[]): void {
-    if (messages.length === 0) return;
-    const input: MessageBatchInput = { messages, payloads };
-    const { ack, policy } = this.handling;
-    this.inTheWorks.add(input);
-    for (const message of messages) ack.onStart(message, policy);
-    try {
-      const pending = pendingResult(this.handling.handler(input));
-      if (pending === undefined) void this.succeeded(input);
-      else
-        pending.then(
-          () => this.succeeded(input),
-          (error: unknown) => this.failedWith(input, error),
-        );
-    } catch (error) {
-      void this.failedWith(input, error);
-    }
-  }
-
-  private async succeeded(input: MessageBatchInput): Promise<void> {
-    const { ack, policy, cumulative } = this.handling;
-    const { messages } = input;
-    // One that the handler settled otherwise must not be covered by the acknowledgement of a later one.
-    const last = messages[messages.length - 1];
-    const settle = cumulative && !messages.some(({ settled }) => settled) ? [last] : messages;
-    let pending: Promise<unknown>[] | undefined;
-    for (const message of settle) {
-      const settling = ack.onSuccess(message, policy);
-      if (settling) (pending ??= []).push(settling);
-    }
     if (pending) await Promise.all(pending);
-    this.end(input, false);
   }
 
-  private async failedWith(input: MessageBatchInput, thrown: unknown): Promise<void> {
-    const { ack, policy } = this.handling;
-    const error = settlementError(thrown);
-    await Promise.all(input.messages.map(async (message) => ack.onFailure(error, message, policy)));
-    this.end(input, true);
-  }
-
-  private end(input: MessageBatchInput, failed: boolean): void {
-    this.inTheWorks.delete(input);
-    this.count(input.messages.length, failed);
-    const next = this.full.shift();
-    if (next) this.start(next);
-    if (this.whenIdle.length > 0 && this.inTheWorks.size === 0 && this.waiting === 0) {
-      for (const resolve of this.whenIdle.splice(0)) resolve();
+  private async decode(
+    batch: Batch,
+  ): Promise<MessageBatchInput & { readonly refused: ReadonlyMap<JetStreamMessage, unknown> }> {
+    const messages: JetStreamMessage[] = [];
+    const payloads: unknown[] = [];
+    const refused = new Map<JetStreamMessage, unknown>();
+    let pending = false;
+    for (const message of batch) {
+      try {
+        const payload = this.handling.decode(message);
+        pending ||= payload instanceof Promise;
+        messages.push(message);
+        payloads.push(payload);
+      } catch (error) {
+        refused.set(message, error);
+      }
     }
-  }
-
-  private count(messages: number, failed: boolean): void {
-    this.ended += messages;
-    if (failed) this.failures += messages;
-    const before = Math.min(messages, this.heldBefore);
-    this.heldBefore -= before;
-    this.loop?.release(messages - before);
+    if (!pending) return { messages, payloads, refused };
+    // A schema validates asynchronously.
+    const outcomes = await Promise.allSettled(payloads);
+    outcomes.forEach((outcome, i) => {
+      if (outcome.status === 'rejected') refused.set(messages[i], outcome.reason);
+    });
+    return {
+      messages: messages.filter((message) => !refused.has(message)),
+      payloads: outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
+      refused,
+    };
   }
 
   private *held(): Generator<JetStreamMessage> {
     yield* this.collected;
-    for (const messages of this.full) yield* messages;
-    for (const { messages } of this.inTheWorks) yield* messages;
+    for (const batch of this.full) yield* batch;
+    for (const batch of this.inFlight) yield* batch;
   }
 }

@@ -1,40 +1,45 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
+import { errorText } from '../../reporting/index.js';
+import { Backoff, sleep } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import { isAcknowledged, type ConsumerSource } from '../planning/index.js';
 import { prepareConsumer, type ReadyConsumer } from './consumer-receiver.js';
 import type { MessageRunner } from './consumer-runner.js';
-import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
+import { ControlledHandler } from './handler-control.js';
+import type { HandlerState } from './handler-runner.js';
 
 const FIRST_RETRY = 250;
 const LONGEST_RETRY = 30_000;
 
-/** Tells a handler whether its circuit breaker is open. */
-export type OnCircuit = (open: boolean) => void;
+/** Tells a handler whether its circuit breaker is open, and why it opened. */
+export type OnCircuit = (open: boolean, reason?: string) => void;
 
 /** Makes the runner once the consumer's name is known. */
 export type MakeRunner = (consumer: string, onCircuit: OnCircuit) => MessageRunner;
 
 /**
- * Runs one consumer handler: makes its consumer, keeps a loop on it, and makes both anew with backoff when the consumer
- * or its stream was deleted.
+ * Runs one consumer handler: creates its consumer, keeps a loop on it, and creates both again, with backoff, when the
+ * consumer or its stream was deleted.
  */
-export class ConsumerHandler implements HandlerRunner {
-  private readonly logger = new Logger('JsConsumer');
-  private status: HandlerStatus = 'starting';
+export class ConsumerHandler extends ControlledHandler {
   private consumer = '';
   private runner: MessageRunner | undefined;
-  private aborted = new AbortController();
   private circuitOpen = false;
-  /** The last stream sequence that came, where the consumer is ordered. */
+  /** The last stream sequence that came, if the consumer is ordered. */
   private lastSequence = 0;
+  /** A consumer that is lost again soon after it recovered is waited for longer and longer. */
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
+  /** The recovery under way. */
+  private recovery: Promise<void> | undefined;
 
   constructor(
     private readonly source: ConsumerSource,
     private readonly makeRunner: MakeRunner,
     private readonly events: JetStreamEvents,
-  ) {}
+  ) {
+    super(source.connection.jetstream.connection, new Logger('JsConsumer'));
+  }
 
   get state(): HandlerState {
     const { source, runner, status, consumer, circuitOpen } = this;
@@ -53,51 +58,51 @@ export class ConsumerHandler implements HandlerRunner {
     };
   }
 
-  async start(): Promise<void> {
-    const begin = await this.prepare();
-    begin();
+  async idle(): Promise<void> {
+    await this.runner?.idle();
   }
 
-  async prepare(): Promise<() => void> {
-    const { signal } = (this.aborted = new AbortController());
+  protected async open(): Promise<() => void> {
     this.lastSequence = 0;
+    this.circuitOpen = false;
+    this.runner = undefined;
     const ready = await prepareConsumer(this.source, 0);
     return () => {
-      // Stopped meanwhile.
-      if (signal.aborted) return;
-      this.runner = this.makeRunner(ready.name, (open) => this.onCircuit(open));
+      this.runner = this.makeRunner(ready.name, (open, reason) => this.onCircuit(open, reason));
       this.follow(ready);
       this.logger.log(`${this.source.handler} consumes ${this.name}`);
     };
   }
 
-  async pause(): Promise<void> {
-    if (this.status !== 'running' && this.status !== 'recovering') return;
-    this.status = 'paused';
-    this.aborted.abort();
+  protected async suspend(): Promise<void> {
     await this.runner?.pause();
   }
 
-  async resume(): Promise<void> {
-    if (this.status !== 'paused') return;
-    const { signal } = (this.aborted = new AbortController());
+  protected async proceed(signal: AbortSignal): Promise<void> {
+    // A recovery that the pause interrupted may still wait for the server.
+    await this.recovery;
     const ready = await prepareConsumer(this.source, this.lastSequence);
     if (!signal.aborted) this.follow(ready);
   }
 
-  async idle(): Promise<void> {
-    await this.runner?.idle();
+  protected async end(left: number, timeout: number): Promise<void> {
+    const { handler, delivery, connection } = this.source;
+    const { returned = 0, last = 0 } = (await this.runner?.stop(left)) ?? {};
+    if (returned + last === 0) return;
+    const fates: string[] = [];
+    if (returned > 0) {
+      const closed = connection.jetstream.connection.nc.isClosed();
+      const back = closed ? 'come again after ackWait' : 'were given back';
+      fates.push(
+        `${returned} messages unfinished after ${timeout} ms ${isAcknowledged(delivery) ? back : 'do not come again'}`,
+      );
+    }
+    if (last > 0) fates.push(`${last} messages were unfinished in their last delivery`);
+    this.logger.warn(`${handler}: ${fates.join('; ')}`);
   }
 
-  async stop(timeout: number): Promise<void> {
-    this.status = 'stopped';
-    this.aborted.abort();
-    const unfinished = (await this.runner?.stop(timeout)) ?? 0;
-    if (unfinished > 0) {
-      const { handler, delivery } = this.source;
-      const fate = isAcknowledged(delivery) ? 'were given back' : 'do not come again';
-      this.logger.warn(`${handler}: ${unfinished} messages unfinished after ${timeout} ms ${fate}`);
-    }
+  protected disconnected(): void {
+    this.runner?.disconnected();
   }
 
   private get name(): string {
@@ -107,7 +112,7 @@ export class ConsumerHandler implements HandlerRunner {
   private follow(ready: ReadyConsumer): void {
     const { runner } = this;
     if (!runner) return;
-    const { signal } = this.aborted;
+    const { signal } = this.run;
     this.consumer = ready.name;
     this.status = 'running';
     const loop = ready.open({
@@ -121,43 +126,49 @@ export class ConsumerHandler implements HandlerRunner {
       window: () => runner.window(),
       slots: runner.slots,
       onError: (error) => {
-        this.logger.warn(`${this.source.handler}: ${error.message}`);
+        this.logger.warn(`${this.source.handler}: ${errorText(error)}`);
         this.emit({ type: 'handler-interrupted', error });
       },
       onEnd: (error) => {
-        if (error && !signal.aborted) void this.onEnd(error, signal);
+        // The end of the connection is reported once, for whatever the handler was doing.
+        if (!error || signal.aborted || error instanceof ConnectionClosedError) return;
+        this.recovery = this.recover(error, signal);
       },
     });
     runner.follow(loop);
   }
 
-  private async onEnd(error: Error, signal: AbortSignal): Promise<void> {
-    this.logger.error(`${this.source.handler}: ${error.message}`);
-    // The connection is gone for good, and has been reported: nothing can be made anew.
-    if (error instanceof ConnectionClosedError) return;
+  private async recover(error: Error, signal: AbortSignal): Promise<void> {
+    this.logger.error(`${this.source.handler}: ${errorText(error)}`);
     this.status = 'recovering';
     this.emit({ type: 'consumer-lost', error });
-    for (let wait = FIRST_RETRY; !signal.aborted; wait = Math.min(wait * 2, LONGEST_RETRY)) {
+    // The first attempt after a success that lasted is made at once.
+    let wait = this.backoff.next();
+    if (this.backoff.attempts === 1) wait = 0;
+    for (;;) {
+      await sleep(wait, signal);
+      if (signal.aborted) return;
       try {
         const ready = await prepareConsumer(this.source, this.lastSequence);
         if (signal.aborted) return;
         this.follow(ready);
+        this.backoff.succeeded();
         this.logger.log(`${this.source.handler} consumes ${this.name} again`);
         this.emit({ type: 'consumer-recovered' });
         return;
       } catch (failure) {
-        const words = (failure as Error).message;
+        wait = this.backoff.next();
+        const words = errorText(failure);
         this.logger.warn(`${this.source.handler}: no consumer yet, next try in ${wait} ms: ${words}`);
-        await delay(wait, undefined, { signal }).catch(() => undefined);
       }
     }
   }
 
-  private onCircuit(open: boolean): void {
+  private onCircuit(open: boolean, reason = ''): void {
     this.circuitOpen = open;
     const { handler } = this.source;
-    if (open) this.logger.error(`${handler}: too much fails: its circuit is open, it takes a rest`);
-    else this.logger.log(`${handler}: its circuit is closed, it goes on`);
+    if (open) this.logger.error(`${handler}: circuit opened: ${reason}`);
+    else this.logger.log(`${handler}: circuit closed`);
     this.emit({ type: open ? 'circuit-opened' : 'circuit-closed' });
   }
 

@@ -1,11 +1,15 @@
 import type { JetStreamMessage, PullLoopOwner, ReceiveLoop } from '../../jetstream/index.js';
+import { Deadline, within } from '../../timing/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import type { Backlog } from './backlog.js';
+import { GivingBack, type Abandoned } from './giving-back.js';
 import { KeepAlive } from './keep-alive.js';
 import { PullWindow } from './pull-window.js';
 import { Slot, type MessageHandling } from './slot.js';
 import type { StartGate } from './start-gate.js';
-import { within } from './within.js';
+
+/** How long a loop may take to deliver what the server has sent, in milliseconds; a server that hangs takes for ever. */
+export const LONGEST_DRAIN = 2_000;
 
 /** Handles the messages of one consumer, whatever loop brings them. */
 export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
@@ -13,44 +17,48 @@ export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
   readonly handled: number;
   /** How many of them failed. */
   readonly failed: number;
-  /** How many messages are in the works. */
+  /** How many messages are in flight. */
   readonly running: number;
-  /** How many messages wait. */
+  /** How many messages are buffered. */
   readonly waiting: number;
-  /** How many messages may be in the works at once. */
+  /** How many messages may be in flight at once. */
   readonly slots: number;
   /** How many messages may be asked for or held. */
   window(): number;
-  /** Follows a loop: the first one, or the one after a consumer was made anew. */
+  /** Follows a loop: the first one, or the one after a consumer was created again. */
   follow(loop: ReceiveLoop): void;
   /** Starts what may be started: a gate may have opened. */
   wake(): void;
   /**
-   * Gives back what waits, and what comes; what is in the works goes on. Until the next {@link follow}. Where nothing can
-   * be given back, as there are no acknowledgements, what waits is handled.
+   * Gives back what is buffered, and what still comes; what is in flight goes on. Until the next {@link follow}. What
+   * cannot be given back is handled: messages in their last delivery, and all where there are no acknowledgements.
    */
   pause(): Promise<void>;
-  /** Resolves when nothing waits and nothing is in the works. */
+  /** Resolves when nothing is buffered and nothing in flight. */
   idle(): Promise<void>;
   /**
-   * Pauses, lets what goes on end, and gives back what has not ended after `timeout`.
+   * Pauses, lets what goes on end, and gives back what has not ended after `timeout` milliseconds.
    *
-   * @returns how many had not ended
+   * @returns what became of the messages that had not ended
    */
-  stop(timeout: number): Promise<number>;
+  stop(timeout: number): Promise<Abandoned>;
+  /** The connection is closed: nothing can be settled any more. What is in flight goes on, what is buffered is dropped. */
+  disconnected(): void;
 }
 
 /**
- * Handles the messages that one loop brings: up to `concurrency` at once, the rest waits. Nothing is pulled that could
- * not be handled within `ackWait`, and what waits or takes long is kept alive.
+ * Handles the messages that one loop brings: up to `concurrency` at once, the rest is buffered. Nothing is pulled that
+ * could not be handled within `ackWait`, and what is buffered or takes long is kept alive.
  */
 export class ConsumerRunner implements MessageRunner {
   private readonly places: readonly Slot[];
   private readonly free: Slot[];
   private readonly keepAlive: KeepAlive;
   private readonly pullWindow: PullWindow;
+  private readonly givingBack: GivingBack;
   private loop: ReceiveLoop | undefined;
   private refusing = false;
+  private stopped = false;
   /** How many messages of former loops are held: the places of the present one are not theirs. */
   private heldBefore = 0;
   private readonly whenIdle: (() => void)[] = [];
@@ -63,12 +71,12 @@ export class ConsumerRunner implements MessageRunner {
     private readonly backlog: Backlog,
     private readonly gates: readonly StartGate[] = [],
   ) {
-    this.places = Array.from(
-      { length: options.concurrency },
-      () => new Slot(handling, (slot) => this.release(slot)),
-    );
+    const { concurrency, maxMessages, ackWait } = options;
+    this.places = Array.from({ length: concurrency }, () => new Slot(handling, (slot) => this.release(slot)));
     this.free = [...this.places];
-    this.pullWindow = new PullWindow(options.concurrency, options.maxMessages, options.ackWait);
+    this.givingBack = new GivingBack(options, handling.route.policy);
+    const most = this.givingBack.isCostly ? concurrency : maxMessages;
+    this.pullWindow = new PullWindow(concurrency, most, ackWait);
     this.keepAlive = new KeepAlive(options, handling.route.policy, () => this.held());
   }
 
@@ -99,7 +107,7 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   onMessage(message: JetStreamMessage): void {
-    if (this.refusing) return message.nak();
+    if (this.refusing && (this.givingBack.offer(message) || this.stopped)) return;
     message.arrivedAt = this.keepAlive.ticks;
     const slot = this.free.pop();
     if (slot === undefined) return this.backlog.add(message);
@@ -115,7 +123,8 @@ export class ConsumerRunner implements MessageRunner {
 
   window(): number {
     for (const gate of this.gates) if (gate.shut) return 1;
-    return this.pullWindow.next(this.ended, this.backlog.size > 0);
+    const window = this.pullWindow.next(this.ended, this.backlog.size > 0);
+    return this.givingBack.isCostly ? Math.max(0, window - this.heldBefore) : window;
   }
 
   wake(): void {
@@ -125,34 +134,54 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   async pause(): Promise<void> {
-    if (this.options.acknowledged) {
-      this.refusing = true;
-      for (const message of this.backlog.clear()) message.nak();
+    this.refusing = this.options.acknowledged;
+    // No more is asked for from here on.
+    const drained = this.loop?.drain();
+    if (this.refusing) {
+      for (const message of this.backlog.clear()) {
+        if (!this.givingBack.offer(message)) this.backlog.add(message);
+      }
     }
-    await this.loop?.drain();
+    if (drained && !(await within(LONGEST_DRAIN, drained))) this.loop?.stop();
+    this.checkIdle();
   }
 
   idle(): Promise<void> {
-    if (this.running === 0 && this.backlog.size === 0) return Promise.resolve();
+    if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => this.whenIdle.push(resolve));
   }
 
-  async stop(timeout: number): Promise<number> {
+  async stop(timeout: number): Promise<Abandoned> {
+    const deadline = new Deadline(timeout);
     // Without a link to the server, the loop does not end before there is one again.
-    await within(
-      timeout,
-      this.pause().then(() => this.idle()),
-    );
+    await deadline.wait(this.pause().then(() => this.idle()));
     this.refusing = true;
-    this.keepAlive.close();
+    this.stopped = true;
+    this.loop?.stop();
     for (const gate of this.gates) gate.close();
     const unfinished = [...this.held()].filter(({ settled }) => !settled);
     this.backlog.clear();
-    if (this.options.acknowledged) for (const message of unfinished) message.nak();
-    return unfinished.length;
+    const abandoned = await this.givingBack.abandon(unfinished);
+    this.keepAlive.close();
+    this.checkIdle();
+    return abandoned;
   }
 
-  /** Gives a slot the next message that may be started; false where there is none, and the slot is free again. */
+  disconnected(): void {
+    this.refusing = true;
+    this.keepAlive.close();
+    if (!this.options.acknowledged) return;
+    this.stopped = true;
+    for (const gate of this.gates) gate.close();
+    this.backlog.clear();
+    this.checkIdle();
+  }
+
+  private get isIdle(): boolean {
+    return this.running === 0 && this.backlog.size === 0;
+  }
+
+  /** Gives a slot the next message that may be started; false if there is none, and the slot is free again. */
   private startNext(slot: Slot): boolean {
     const message = this.next();
     if (message === undefined) {
@@ -166,17 +195,22 @@ export class ConsumerRunner implements MessageRunner {
   private next(): JetStreamMessage | undefined {
     if (!this.backlog.ready) return undefined;
     for (const gate of this.gates) if (!gate.mayStart()) return undefined;
-    return this.backlog.take();
+    const message = this.backlog.take();
+    if (message !== undefined) for (const gate of this.gates) gate.started(message);
+    return message;
   }
 
-  /** A slot is through with its message: it takes the next one, in a loop where handlers are synchronous. */
+  /** A slot's message has ended: it takes the next one, in a loop where handlers are synchronous. */
   private release(slot: Slot): void {
     for (;;) {
-      if (slot.message !== undefined) this.backlog.done(slot.message);
+      const { message } = slot;
       slot.message = undefined;
       this.ended++;
       if (slot.failed) this.failures++;
-      for (const gate of this.gates) gate.ended?.(slot.failed);
+      if (message !== undefined) {
+        this.backlog.done(message);
+        for (const gate of this.gates) gate.ended?.(message, slot.failed);
+      }
       if (this.heldBefore > 0) this.heldBefore--;
       else this.loop?.release(1);
       const next = this.next();
@@ -184,9 +218,11 @@ export class ConsumerRunner implements MessageRunner {
       if (!slot.run(next)) return;
     }
     this.free.push(slot);
-    if (this.whenIdle.length > 0 && this.running === 0 && this.backlog.size === 0) {
-      for (const resolve of this.whenIdle.splice(0)) resolve();
-    }
+    this.checkIdle();
+  }
+
+  private checkIdle(): void {
+    if (this.whenIdle.length > 0 && this.isIdle) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
   private *held(): Generator<JetStreamMessage> {

@@ -1,6 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { sleep } from '../../timing/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
+import type { CleanScope } from './clean-scope.js';
 
 /** How long to wait before an entry whose handling failed is handled again, in milliseconds; then it is given up. */
 const RETRY_BACKOFF = [100, 1_000, 5_000];
@@ -20,8 +21,12 @@ export class EntryRunner<Entry> {
   private failures = 0;
   private busy = false;
 
+  private readonly begin = (entry: Entry): PromiseLike<unknown> | undefined =>
+    pendingResult(this.handler(entry));
+
   constructor(
     private readonly handler: CompiledHandler<Entry>,
+    private readonly scope: CleanScope,
     private readonly reports: EntryReports<Entry>,
   ) {}
 
@@ -44,7 +49,7 @@ export class EntryRunner<Entry> {
    */
   handle(entry: Entry): boolean | Promise<boolean> {
     try {
-      const pending = pendingResult(this.handler(entry));
+      const pending = this.scope.run(this.begin, entry);
       if (pending === undefined) return this.end();
       this.busy = true;
       return this.settle(entry, pending);
@@ -78,13 +83,13 @@ export class EntryRunner<Entry> {
     let error = settlementError(thrown);
     for (const wait of error instanceof InvalidPayloadError ? [] : RETRY_BACKOFF) {
       this.reports.onRetry(entry, error, wait);
-      await delay(wait, undefined, { signal }).catch(() => undefined);
+      await sleep(wait, signal);
       if (signal.aborted) {
         this.busy = false;
         return false;
       }
       try {
-        await pendingResult(this.handler(entry));
+        await this.scope.run(this.begin, entry);
         return this.end();
       } catch (again) {
         error = settlementError(again);

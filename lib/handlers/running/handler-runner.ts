@@ -12,12 +12,13 @@ export interface HandlerState {
   readonly source: string;
   /** The name of the consumer, where there is one. */
   readonly consumer?: string;
+  /** `stopped` also after its connection was closed for good. */
   readonly status: HandlerStatus;
   /** How many messages or entries were handled since the start, well or not. */
   readonly handled: number;
   /** How many of them failed. */
   readonly failed: number;
-  /** How many are in the works. */
+  /** How many are in flight. */
   readonly running: number;
   /** How many are buffered. */
   readonly waiting: number;
@@ -25,16 +26,23 @@ export interface HandlerState {
   readonly circuitOpen: boolean;
 }
 
-/** A handler at work: a consumer's loop, a watch, a subscription. */
+/** A handler at work: a consumer's loop, a watch, a subscription. Its commands run one after the other. */
 export interface HandlerRunner {
   readonly state: HandlerState;
   /** Does all that takes time or may fail; what it resolves with begins. A watch or subscription has begun already. */
   prepare(): Promise<() => void>;
-  /** Takes nothing new, and gives back what waits where it can, until `resume`; what is in the works goes on. */
-  pause(): Promise<void>;
-  resume(): Promise<void>;
-  /** Resolves when nothing waits and nothing is in the works. */
+  /** Prepares and begins, if the handler is stopped; whether it was. */
+  start(): Promise<boolean>;
+  /**
+   * Takes nothing new, and gives back what is buffered where it can, until `resume`; what is in flight goes on.
+   *
+   * @returns whether it was running
+   */
+  pause(): Promise<boolean>;
+  /** Goes on after `pause`; whether it was paused. */
+  resume(): Promise<boolean>;
+  /** Resolves when nothing is buffered and nothing in flight. */
   idle(): Promise<void>;
-  /** Takes nothing new, lets what is in the works end for up to `timeout` milliseconds, gives the rest back. */
+  /** Takes nothing new, lets what is in flight end for up to `timeout` milliseconds, gives the rest back. */
   stop(timeout: number): Promise<void>;
 }

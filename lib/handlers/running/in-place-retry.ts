@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { sleep } from '../../timing/index.js';
 import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
 import {
   InvalidPayloadError,
@@ -21,7 +21,7 @@ export function retryInPlace(
     for (let attempt = 1; ; attempt++) {
       const wait = waitBefore(error, attempt, message, policy);
       if (wait === undefined) throw error;
-      await delay(wait);
+      await sleep(wait);
       try {
         return await next(message);
       } catch (failure) {

@@ -1,3 +1,4 @@
+export * from './clean-scope.js';
 export * from './consumer-handler.js';
 export type { MessageRunner } from './consumer-runner.js';
 export * from './handler-runner.js';

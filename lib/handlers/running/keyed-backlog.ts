@@ -1,12 +1,12 @@
 import { Ring, type JetStreamMessage } from '../../jetstream/index.js';
-import type { KeyOf } from '../planning/index.js';
 import type { Backlog } from './backlog.js';
+import type { MessageKeys } from './message-keys.js';
 
-/** The messages of one key: one may be in the works, the others wait for it. */
+/** The messages of one key: one may be in flight, the others wait for it. */
 class Lane {
   readonly waiting = new Ring<JetStreamMessage>();
 
-  constructor(readonly key: string) {}
+  constructor(readonly key: unknown) {}
 }
 
 /**
@@ -14,14 +14,14 @@ class Lane {
  * has messages here.
  */
 export class KeyedBacklog implements Backlog {
-  private readonly lanes = new Map<string, Lane>();
+  private readonly lanes = new Map<unknown, Lane>();
   /** The lane of each message that was started. */
   private readonly started = new Map<JetStreamMessage, Lane>();
-  /** Lanes with a message to start, and none in the works. */
+  /** Lanes with a message to start, and none in flight. */
   private readonly readyLanes = new Ring<Lane>();
   private waiting = 0;
 
-  constructor(private readonly keyOf: KeyOf) {}
+  constructor(private readonly keys: MessageKeys) {}
 
   get size(): number {
     return this.waiting;
@@ -32,7 +32,7 @@ export class KeyedBacklog implements Backlog {
   }
 
   offer(message: JetStreamMessage): boolean {
-    const key = this.keyOf(message);
+    const key = this.keys.of(message);
     // Lanes that are ready came before it.
     if (this.readyLanes.size > 0 || this.lanes.has(key)) {
       this.wait(key, message);
@@ -45,7 +45,7 @@ export class KeyedBacklog implements Backlog {
   }
 
   add(message: JetStreamMessage): void {
-    this.wait(this.keyOf(message), message);
+    this.wait(this.keys.of(message), message);
   }
 
   take(): JetStreamMessage | undefined {
@@ -71,7 +71,7 @@ export class KeyedBacklog implements Backlog {
 
   clear(): JetStreamMessage[] {
     const all = [...this];
-    // A lane with a message in the works goes when that is through.
+    // A lane with a message in flight is removed when that message ends.
     for (const { key } of this.readyLanes) this.lanes.delete(key);
     for (const lane of this.lanes.values()) lane.waiting.clear();
     this.readyLanes.clear();
@@ -79,7 +79,7 @@ export class KeyedBacklog implements Backlog {
     return all;
   }
 
-  private wait(key: string, message: JetStreamMessage): void {
+  private wait(key: unknown, message: JetStreamMessage): void {
     let lane = this.lanes.get(key);
     if (lane === undefined) {
       lane = new Lane(key);

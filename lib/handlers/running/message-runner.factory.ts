@@ -14,10 +14,13 @@ import { TerminateMessage, type SettlementPolicy } from '../settlement/index.js'
 import { InOrderBacklog } from './backlog.js';
 import { BatchRunner } from './batch-runner.js';
 import { batchSource } from './batch-source.js';
+import type { CleanScope } from './clean-scope.js';
+import type { ConsumerPosition } from './cumulative-acks.js';
 import type { OnCircuit } from './consumer-handler.js';
 import { ConsumerRunner, type MessageRunner } from './consumer-runner.js';
 import { retryInPlace } from './in-place-retry.js';
 import { KeyedBacklog } from './keyed-backlog.js';
+import { MessageKeys } from './message-keys.js';
 import { codecsOf, messageSource } from './message-source.js';
 import { payloadDecoder } from './payload-decoder.js';
 import type { MessageHandling, Route } from './slot.js';
@@ -30,25 +33,26 @@ export type WrapHandler = (
   policy: SettlementPolicy,
 ) => CompiledHandler<JetStreamMessage>;
 
-/** A route with what is called where nothing is to be settled. */
+/** A route with what is called when nothing is to be settled. */
 type LocalRoute = Route & LocalHandler;
 
-/** Makes what runs messages one by one, as a handler's options say. */
+/** Creates the runner that handles messages one by one, as a handler's options say. */
 export function createRunner(
   { options, running }: Pick<RunningPlan, 'options' | 'running'>,
   handling: MessageHandling,
   onCircuit: OnCircuit,
 ): MessageRunner {
   const { orderBy } = options;
-  const backlog = orderBy === undefined ? new InOrderBacklog() : new KeyedBacklog(keyOf(orderBy));
+  const keys = orderBy === undefined ? undefined : new MessageKeys(keyOf(orderBy));
+  const backlog = keys ? new KeyedBacklog(keys) : new InOrderBacklog();
   const gates: StartGate[] = [];
-  const runner = new ConsumerRunner(handling, running, backlog, gates);
+  const runner = new ConsumerRunner({ ...handling, keys }, running, backlog, gates);
   const wake = (): void => runner.wake();
   if (options.rateLimit) gates.push(new RateLimitGate(options.rateLimit, wake));
   if (options.circuitBreaker) {
     gates.push(
       new CircuitBreakerGate(options.circuitBreaker, {
-        onOpen: () => onCircuit(true),
+        onOpen: (reason) => onCircuit(true, reason),
         onTry: wake,
         onClose: () => {
           onCircuit(false);
@@ -60,12 +64,13 @@ export function createRunner(
   return runner;
 }
 
-/** Makes what runs a planned handler's methods. */
+/** Creates the runner of a planned handler's methods. */
 export class MessageRunnerFactory {
   constructor(
     private readonly compiler: HandlerCompiler,
     private readonly ack: Acknowledgement,
     private readonly wrap: WrapHandler,
+    private readonly scope: CleanScope,
   ) {}
 
   create(plan: ConsumerPlan, consumer: string, onCircuit: OnCircuit): MessageRunner {
@@ -76,12 +81,13 @@ export class MessageRunnerFactory {
 
   private handling(plan: ConsumerPlan, consumer: string): MessageHandling {
     const [first, ...rest] = plan.methods;
+    const { scope } = this;
     const { settlement: ack } = this.ack;
     const whole = this.route(plan, first, consumer);
     const { localHandlers } = plan.connection;
     if (first.method.patterns.length === 0) {
       localHandlers.add(whole.policy, () => whole);
-      return { ack, route: whole };
+      return { ack, scope, route: whole };
     }
     const router = new SubjectRouter<LocalRoute>();
     for (const pattern of first.method.patterns) router.add(pattern, whole);
@@ -91,7 +97,7 @@ export class MessageRunnerFactory {
     }
     const other = unroutable(whole.policy, plan.handler);
     localHandlers.add(whole.policy, (subject) => router.match(subject) ?? other);
-    return { ack, route: other, router };
+    return { ack, scope, route: other, router };
   }
 
   private route(plan: ConsumerPlan, planned: PlannedMethod, consumer: string): LocalRoute {
@@ -125,11 +131,18 @@ export class MessageRunnerFactory {
       handler,
       decode,
       ack: this.ack.settlement,
+      scope: this.scope,
       policy,
-      cumulative: plan.options.ackPolicy === 'all',
+      inspect: plan.options.ackPolicy === 'all' ? () => positionOf(plan, consumer) : undefined,
     };
     return new BatchRunner(handling, batch, plan.running);
   }
+}
+
+async function positionOf({ connection, stream }: ConsumerPlan, name: string): Promise<ConsumerPosition> {
+  const consumer = await connection.jetstream.consumer(stream, name);
+  const { numAckPending, delivered } = consumer.cachedInfo;
+  return { ackPending: numAckPending, delivered: delivered.consumerSequence };
 }
 
 /** What becomes of a message that no method of a class handles. */

@@ -1,13 +1,17 @@
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { Timer } from '../../timing/index.js';
 import type { CircuitBreakerOptions, RateLimit } from '../decorators/index.js';
 
 /** Something that may forbid to start messages for a while. */
 export interface StartGate {
-  /** Whether one more message may be started now. Where it may, it is counted as started. */
+  /** Whether one more message may be started now. Changes nothing: another gate may forbid it. */
   mayStart(): boolean;
+  /** A message is started. */
+  started(message: JetStreamMessage): void;
   /** Whether the gate is shut: no more should be held than the one message that may be started next. */
   readonly shut: boolean;
-  /** A message is through. */
-  ended?(failed: boolean): void;
+  /** A message has ended. */
+  ended?(message: JetStreamMessage, failed: boolean): void;
   /** Ends timers. */
   close(): void;
 }
@@ -17,7 +21,8 @@ export class RateLimitGate implements StartGate {
   readonly shut = false;
   private tokens: number;
   private filledAt = performance.now();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
+  private closed = false;
 
   constructor(
     private readonly limit: RateLimit,
@@ -29,23 +34,23 @@ export class RateLimitGate implements StartGate {
 
   mayStart(): boolean {
     this.fill();
-    if (this.tokens >= 1) {
-      this.tokens--;
-      return true;
-    }
+    if (this.tokens >= 1) return true;
+    if (this.closed) return false;
     const { messages, per } = this.limit;
-    this.timer ??= setTimeout(
-      () => {
-        this.timer = undefined;
-        this.onOpen();
-      },
-      Math.ceil(((1 - this.tokens) * per) / messages),
-    );
+    this.timer ??= new Timer(Math.ceil(((1 - this.tokens) * per) / messages), () => {
+      this.timer = undefined;
+      this.onOpen();
+    });
     return false;
   }
 
+  started(): void {
+    this.tokens--;
+  }
+
   close(): void {
-    clearTimeout(this.timer);
+    this.closed = true;
+    this.timer?.cancel();
   }
 
   private fill(): void {
@@ -56,19 +61,19 @@ export class RateLimitGate implements StartGate {
   }
 }
 
-/** What a {@link CircuitBreakerGate} tells. */
+/** What a {@link CircuitBreakerGate} reports. */
 export interface CircuitBreakerOwner {
-  /** Too much failed: nothing is started for a while. */
-  onOpen(): void;
-  /** The while is over: a message may be tried. */
+  /** The failure ratio was reached: nothing is started for a while. */
+  onOpen(reason: string): void;
+  /** The pause is over: one message may be tried. */
   onTry(): void;
-  /** The message that was tried succeeded: all goes on. */
+  /** The message that was tried succeeded: messages are started again. */
   onClose(): void;
 }
 
 /**
- * Opens when a share of the last messages failed: nothing is started for a while, and nothing pulled but the message
- * that is tried then. Where it succeeds all goes on, where it fails the pause begins anew.
+ * Opens when a share of the last messages failed: nothing is started for a while, and nothing pulled except the message
+ * that is tried then. If that one succeeds the circuit closes, if it fails the pause begins again.
  */
 export class CircuitBreakerGate implements StartGate {
   private readonly failureRatio: number;
@@ -77,7 +82,10 @@ export class CircuitBreakerGate implements StartGate {
   private outcomes: boolean[] = [];
   private failures = 0;
   private state: 'closed' | 'open' | 'half-open' | 'trying' = 'closed';
-  private timer: NodeJS.Timeout | undefined;
+  /** The message that is tried: the outcomes of others, which were started before the circuit opened, say nothing. */
+  private trial: JetStreamMessage | undefined;
+  private timer: Timer | undefined;
+  private ending = false;
 
   constructor(
     options: CircuitBreakerOptions,
@@ -93,29 +101,27 @@ export class CircuitBreakerGate implements StartGate {
   }
 
   mayStart(): boolean {
-    if (this.state === 'closed') return true;
-    if (this.state !== 'half-open') return false;
-    this.state = 'trying';
-    return true;
+    return this.state === 'closed' || this.state === 'half-open';
   }
 
-  ended(failed: boolean): void {
-    switch (this.state) {
-      case 'closed':
-        return this.count(failed);
-      case 'trying':
-        if (failed) return this.open();
-        this.state = 'closed';
-        return this.owner.onClose();
-      // What was in the works when it opened changes nothing.
-      case 'open':
-      case 'half-open':
-        return;
-    }
+  started(message: JetStreamMessage): void {
+    if (this.state !== 'half-open') return;
+    this.state = 'trying';
+    this.trial = message;
+  }
+
+  ended(message: JetStreamMessage, failed: boolean): void {
+    if (this.state === 'closed') return this.count(failed);
+    if (message !== this.trial) return;
+    this.trial = undefined;
+    if (failed) return this.open();
+    this.state = 'closed';
+    this.owner.onClose();
   }
 
   close(): void {
-    clearTimeout(this.timer);
+    this.ending = true;
+    this.timer?.cancel();
   }
 
   private count(failed: boolean): void {
@@ -126,14 +132,16 @@ export class CircuitBreakerGate implements StartGate {
     this.outcomes = [];
     this.failures = 0;
     this.open();
-    this.owner.onOpen();
+    this.owner.onOpen(`failure ratio reached ${this.failureRatio}; paused for ${this.pause} ms`);
   }
 
   private open(): void {
     this.state = 'open';
-    this.timer = setTimeout(() => {
+    // A message that ends after the handler was stopped starts no pause.
+    if (this.ending) return;
+    this.timer = new Timer(this.pause, () => {
       this.state = 'half-open';
       this.owner.onTry();
-    }, this.pause);
+    });
   }
 }

@@ -1,14 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Ring } from '../../jetstream/index.js';
+import { errorStack, errorText, printable } from '../../reporting/index.js';
+import { Backoff, Deadline, sleep, within } from '../../timing/index.js';
 import { pendingResult, type CompiledHandler, type HandlerSource } from '../compile/index.js';
 import { NatsContext } from '../context/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import type { SubscribePlan } from '../planning/index.js';
-import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
+import type { CleanScope } from './clean-scope.js';
+import { LONGEST_DRAIN } from './consumer-runner.js';
+import { ControlledHandler } from './handler-control.js';
+import type { HandlerState } from './handler-runner.js';
 import { decodePayload } from './payload-decoder.js';
-import { within } from './within.js';
 
 const DEFAULT_MAX_PENDING = 65_536;
 const FIRST_RETRY = 1_000;
@@ -24,26 +27,31 @@ export function coreMessageSource({ connection, definition }: SubscribePlan): Ha
   };
 }
 
-/** Runs one `@Subscribe`: up to `concurrency` messages at once, the rest waits; what fails is logged. */
-export class SubscriptionHandler implements HandlerRunner {
-  private readonly logger = new Logger('Subscribe');
+/** Runs one `@Subscribe`: up to `concurrency` messages at once, the rest is buffered; what fails is logged. */
+export class SubscriptionHandler extends ControlledHandler {
   private readonly concurrency: number;
   private readonly maxPending: number;
   private readonly queue = new Ring<Msg>();
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private subscription: Subscription | undefined;
-  private status: HandlerStatus = 'starting';
-  private inTheWorks = 0;
+  private inFlight = 0;
   private handled = 0;
   private failed = 0;
   private dropping = false;
-  private aborted = new AbortController();
+  private abandoned = false;
   private readonly whenIdle: (() => void)[] = [];
+  private readonly call = (message: Msg): Promise<unknown> | undefined => {
+    const pending = pendingResult(this.handler(message));
+    return pending && Promise.resolve(pending);
+  };
 
   constructor(
     private readonly plan: SubscribePlan,
     private readonly handler: CompiledHandler<Msg>,
     private readonly events: JetStreamEvents,
+    private readonly scope: CleanScope,
   ) {
+    super(plan.connection.jetstream.connection, new Logger('Subscribe'));
     const { concurrency = 1, maxPending = DEFAULT_MAX_PENDING } = plan.definition.metadata.options;
     this.concurrency = concurrency;
     this.maxPending = maxPending;
@@ -59,57 +67,51 @@ export class SubscriptionHandler implements HandlerRunner {
       status,
       handled,
       failed,
-      running: this.inTheWorks,
+      running: this.inFlight,
       waiting: this.queue.size,
       circuitOpen: false,
     };
   }
 
-  async prepare(): Promise<() => void> {
-    await this.subscribe();
+  idle(): Promise<void> {
+    if (this.inFlight === 0 && this.queue.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.whenIdle.push(resolve));
+  }
+
+  /** @throws what the server says if it refuses the subscription */
+  protected async open(signal: AbortSignal): Promise<() => void> {
+    this.abandoned = false;
+    await this.follow(signal);
     this.logger.log(`${this.plan.handler} subscribes to "${this.plan.definition.metadata.subject}"`);
     return () => undefined;
   }
 
-  async pause(): Promise<void> {
-    if (this.status !== 'running' && this.status !== 'recovering') return;
-    this.status = 'paused';
-    this.aborted.abort();
-    await this.unsubscribe();
+  protected suspend(): Promise<void> {
+    return this.unsubscribe();
   }
 
-  async resume(): Promise<void> {
-    if (this.status === 'paused') await this.subscribe();
+  protected proceed(signal: AbortSignal): Promise<void> {
+    return this.follow(signal);
   }
 
-  idle(): Promise<void> {
-    if (this.inTheWorks === 0 && this.queue.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.whenIdle.push(resolve));
+  /** Core NATS keeps nothing: what is buffered is handled, as far as the time allows. */
+  protected async end(left: number): Promise<void> {
+    const deadline = new Deadline(left);
+    // Without a link to the server, the subscription does not end before there is one again.
+    await deadline.wait(this.unsubscribe().then(() => this.idle()));
+    this.abandoned = true;
+    this.queue.clear();
   }
 
-  /** Core NATS keeps nothing: what waits is handled, as far as the time allows. */
-  async stop(timeout: number): Promise<void> {
-    this.status = 'stopped';
-    this.aborted.abort();
-    // Without a link to the server, it does not end before there is one again.
-    await within(
-      timeout,
-      this.unsubscribe().then(() => this.idle()),
-    );
-  }
-
-  /** @throws what the server says where it refuses the subscription */
-  private async subscribe(): Promise<void> {
-    this.aborted = new AbortController();
-    await this.follow(this.aborted.signal);
-  }
+  /** What was received is still handled: nothing of it has to be settled. */
+  protected disconnected(): void {}
 
   private async follow(signal: AbortSignal): Promise<void> {
     const { subject, options } = this.plan.definition.metadata;
     const { connection } = this.plan.connection.jetstream;
     const refusals: Error[] = [];
-    // What the link broke under comes to life with the link: it must not be there twice.
-    if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();
+    // A subscription that the link took down with it is restored with the link: it must not be there twice.
+    this.unsubscribeNow();
     this.subscription = connection.wire.subscribe(subject, {
       queue: options.queue,
       callback: (error, message) => {
@@ -118,18 +120,24 @@ export class SubscriptionHandler implements HandlerRunner {
         if (this.status === 'running' && !signal.aborted) void this.recover(error, signal);
       },
     });
-    // A refusal comes before the answer to this.
-    await connection.nc.flush();
+    try {
+      // A refusal comes before the answer to this.
+      await connection.nc.flush();
+    } catch (error) {
+      this.unsubscribeNow();
+      throw error;
+    }
     if (refusals.length > 0) throw refusals[0];
-    if (!signal.aborted) this.status = 'running';
+    if (signal.aborted) await this.unsubscribe();
+    else this.status = 'running';
   }
 
-  /** The server ends a subscription that its user may not have any longer. */
+  /** The server ends a subscription that its user has no permission for any longer. */
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
     const { handler, connection, definition } = this.plan;
     const { subject } = definition.metadata;
     this.status = 'recovering';
-    this.logger.error(`${handler}: the subscription to "${subject}" ended: ${cause.message}`);
+    this.logger.error(`${handler}: the subscription to "${subject}" ended: ${errorText(cause)}`);
     const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
       connection: connection.name,
       handler,
@@ -137,11 +145,13 @@ export class SubscriptionHandler implements HandlerRunner {
       time: new Date(),
     });
     this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
-    for (let wait = FIRST_RETRY; ; wait = Math.min(wait * 2, LONGEST_RETRY)) {
-      await delay(wait, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || connection.jetstream.connection.nc.isClosed()) return;
+    for (;;) {
+      await sleep(this.backoff.next(), signal);
+      if (signal.aborted) return;
       try {
         await this.follow(signal);
+        if (signal.aborted) return;
+        this.backoff.succeeded();
         this.logger.log(`${handler} subscribes to "${subject}" again`);
         this.events.emit({ type: 'consumer-recovered', ...about() });
         return;
@@ -152,68 +162,68 @@ export class SubscriptionHandler implements HandlerRunner {
   }
 
   private async unsubscribe(): Promise<void> {
-    if (!this.subscription || this.subscription.isClosed()) return;
-    await this.subscription.drain().catch(() => undefined);
+    const { subscription } = this;
+    if (!subscription || subscription.isClosed()) return;
+    const drained = subscription.drain().catch(() => undefined);
+    if (!(await within(LONGEST_DRAIN, drained)) && !subscription.isClosed()) subscription.unsubscribe();
+  }
+
+  private unsubscribeNow(): void {
+    if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();
   }
 
   private receive(message: Msg): void {
-    if (this.inTheWorks < this.concurrency) return this.run(message);
+    if (this.abandoned) return;
+    if (this.inFlight < this.concurrency) return this.handle(message);
     if (this.queue.size < this.maxPending) return this.queue.push(message);
     if (this.dropping) return;
     this.dropping = true;
     this.logger.error(
-      `${this.plan.handler} is too slow: messages beyond ${this.maxPending} waiting are dropped`,
+      `${this.plan.handler} is too slow: messages beyond ${this.maxPending} buffered ones are dropped`,
     );
   }
 
-  private run(first: Msg): void {
-    this.inTheWorks++;
+  /** Handles a message, and those buffered behind it as long as handlers are synchronous. */
+  private handle(first: Msg): void {
+    this.inFlight++;
     for (let message: Msg | undefined = first; message !== undefined; message = this.queue.shift()) {
       const current = message;
       try {
-        const pending = pendingResult(this.handler(current));
-        if (pending !== undefined) {
-          pending.then(
-            () => this.finishLater(),
-            (error: unknown) => {
-              this.report(current, error);
-              this.finishLater();
-            },
-          );
-          return;
-        }
+        const pending = this.scope.run(this.call, current);
+        if (pending !== undefined) return void this.finishLater(current, pending);
       } catch (error) {
         this.report(current, error);
       }
       this.handled++;
     }
-    this.finish();
-  }
-
-  private finishLater(): void {
-    this.handled++;
-    this.inTheWorks--;
-    const next = this.queue.shift();
-    if (next !== undefined) this.run(next);
-    else this.checkIdle();
-  }
-
-  private finish(): void {
-    this.inTheWorks--;
+    this.inFlight--;
     this.checkIdle();
+  }
+
+  private async finishLater(message: Msg, pending: Promise<unknown>): Promise<void> {
+    try {
+      await pending;
+    } catch (error) {
+      this.report(message, error);
+    }
+    this.handled++;
+    this.inFlight--;
+    const next = this.queue.shift();
+    if (next !== undefined) this.handle(next);
+    else this.checkIdle();
   }
 
   private checkIdle(): void {
     this.dropping = false;
-    if (this.inTheWorks > 0) return;
+    if (this.inFlight > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
   private report(message: Msg, error: unknown): void {
     this.failed++;
     this.logger.error(
-      `${this.plan.handler}: the message on "${message.subject}" failed: ${error instanceof Error ? error.message : String(error)}`,
-      error instanceof Error ? error.stack : undefined,
+      `${this.plan.handler}: the message on "${printable(message.subject)}" failed: ${errorText(error)}`,
+      errorStack(error),
     );
   }
 }

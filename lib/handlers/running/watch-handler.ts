@@ -1,21 +1,23 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError } from '../../errors/index.js';
+import { errorStack, errorText, printable } from '../../reporting/index.js';
+import { Backoff, sleep, within } from '../../timing/index.js';
 import type { CompiledHandler } from '../compile/index.js';
 import type { JetStreamEvents } from '../events/index.js';
+import type { CleanScope } from './clean-scope.js';
 import { EntryRunner } from './entry-runner.js';
-import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
-import { within } from './within.js';
+import { ControlledHandler } from './handler-control.js';
+import type { HandlerState } from './handler-runner.js';
 
 /** What a {@link WatchHandler} follows. */
 export interface WatchSource<Entry> {
   readonly kind: 'kv-watch' | 'object-watch';
   /** Class and method. */
   readonly handler: string;
-  /** The name of the connection. */
-  readonly connection: string;
+  readonly connection: JetStreamConnection;
   readonly bucket: string;
-  /** When the bucket was made: revisions of another one under its name mean nothing. */
+  /** When the bucket was created: revisions of another one under its name mean nothing. */
   created(): Promise<Date>;
   /** Opens the watch, after the entry given by its revision where there is one. */
   open(owner: WatchOwner<Entry>, after: number | undefined): Promise<Watch>;
@@ -40,14 +42,12 @@ const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 30_000;
 
 /**
- * Runs one `@KvWatch` or `@ObjectWatch`: hands over entry after entry. A watch that ends is taken up again after the
- * last entry handled.
+ * Runs one `@KvWatch` or `@ObjectWatch`: hands over entry after entry. A watch that ends is opened again after the last
+ * entry handled.
  */
-export class WatchHandler<Entry> implements HandlerRunner {
-  private readonly logger: Logger;
+export class WatchHandler<Entry> extends ControlledHandler {
   private readonly entries: EntryRunner<Entry>;
-  private status: HandlerStatus = 'starting';
-  private aborted = new AbortController();
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private watch: Watch | undefined;
   private bucketCreated = 0;
   private lastRevision: number | undefined;
@@ -57,16 +57,14 @@ export class WatchHandler<Entry> implements HandlerRunner {
     private readonly source: WatchSource<Entry>,
     handler: CompiledHandler<Entry>,
     private readonly events: JetStreamEvents,
+    scope: CleanScope,
   ) {
-    this.logger = new Logger(source.kind === 'kv-watch' ? 'KvWatch' : 'ObjectWatch');
-    this.entries = new EntryRunner(handler, {
+    super(source.connection, new Logger(source.kind === 'kv-watch' ? 'KvWatch' : 'ObjectWatch'));
+    this.entries = new EntryRunner(handler, scope, {
       onRetry: (entry, error, wait) =>
-        this.logger.warn(`${this.name(entry)} failed, to be retried in ${wait} ms: ${text(error)}`),
+        this.logger.warn(`${this.name(entry)} failed, to be retried in ${wait} ms: ${errorText(error)}`),
       onGivenUp: (entry, error) =>
-        this.logger.error(
-          `${this.name(entry)} is given up: ${text(error)}`,
-          error instanceof Error ? error.stack : undefined,
-        ),
+        this.logger.error(`${this.name(entry)} is given up: ${errorText(error)}`, errorStack(error)),
     });
   }
 
@@ -77,7 +75,7 @@ export class WatchHandler<Entry> implements HandlerRunner {
     return {
       handler,
       kind,
-      connection,
+      connection: connection.name,
       source: bucket,
       status,
       handled,
@@ -88,38 +86,36 @@ export class WatchHandler<Entry> implements HandlerRunner {
     };
   }
 
-  async prepare(): Promise<() => void> {
-    this.entries.start();
-    await this.begin();
-    this.logger.log(`${this.source.handler} watches bucket "${this.source.bucket}"`);
-    return () => undefined;
-  }
-
-  async pause(): Promise<void> {
-    if (this.status !== 'running' && this.status !== 'recovering') return;
-    this.status = 'paused';
-    this.aborted.abort();
-    void this.watch?.stop();
-  }
-
-  async resume(): Promise<void> {
-    if (this.status === 'paused') await this.begin();
-  }
-
   async idle(): Promise<void> {
     await this.current;
   }
 
-  async stop(timeout: number): Promise<void> {
-    this.status = 'stopped';
-    this.aborted.abort();
-    this.entries.stop();
-    await within(timeout, this.watch?.stop() ?? Promise.resolve());
+  protected async open(signal: AbortSignal): Promise<() => void> {
+    this.entries.start();
+    await this.follow(signal);
+    this.logger.log(`${this.source.handler} watches bucket "${this.source.bucket}"`);
+    return () => undefined;
   }
 
-  private begin(): Promise<void> {
-    this.aborted = new AbortController();
-    return this.follow(this.aborted.signal);
+  /** The entry in hand goes on. */
+  protected async suspend(): Promise<void> {
+    void this.stopWatch();
+  }
+
+  /** The watch opens after the entry in hand, which the pause let go on. */
+  protected async proceed(signal: AbortSignal): Promise<void> {
+    await this.current;
+    if (!signal.aborted) await this.follow(signal);
+  }
+
+  protected async end(left: number): Promise<void> {
+    this.entries.stop();
+    await within(left, this.stopWatch());
+  }
+
+  protected disconnected(): void {
+    this.entries.stop();
+    void this.stopWatch();
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
@@ -133,10 +129,17 @@ export class WatchHandler<Entry> implements HandlerRunner {
       },
       this.lastRevision,
     );
-    // Stopped meanwhile.
-    if (signal.aborted) return watch.stop();
     this.watch = watch;
-    this.status = 'running';
+    if (signal.aborted) void this.stopWatch();
+    else this.status = 'running';
+  }
+
+  private async stopWatch(): Promise<void> {
+    try {
+      await this.watch?.stop();
+    } catch (error) {
+      this.logger.debug(`${this.source.handler}: the watch ended with an error: ${errorText(error)}`);
+    }
   }
 
   private onEntry(entry: Entry): void | Promise<void> {
@@ -151,34 +154,31 @@ export class WatchHandler<Entry> implements HandlerRunner {
   }
 
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+    // The end of the connection is reported once, for whatever the handler was doing.
+    if (signal.aborted || cause instanceof ConnectionClosedError) return;
     const { handler, bucket, connection } = this.source;
     const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
-      connection,
+      connection: connection.name,
       handler,
       source: bucket,
       time: new Date(),
     });
     this.status = 'recovering';
-    this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${cause.message}`);
-    // The connection is gone for good: nothing can be taken up again.
-    if (cause instanceof ConnectionClosedError) return;
+    this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${errorText(cause)}`);
     this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
-    for (let wait = FIRST_RETRY; ; wait = Math.min(wait * 2, LONGEST_RETRY)) {
-      await delay(wait, undefined, { signal }).catch(() => undefined);
+    for (let wait = this.backoff.next(); ;) {
+      await sleep(wait, signal);
       if (signal.aborted) return;
       try {
         await this.follow(signal);
         if (signal.aborted) return;
+        this.backoff.succeeded();
         this.logger.log(`${handler} watches bucket "${bucket}" again`);
         this.events.emit({ type: 'consumer-recovered', ...about() });
         return;
       } catch (failure) {
-        if (failure instanceof ConnectionClosedError) return;
-        const words = failure instanceof Error ? failure.message : String(failure);
-        this.logger.warn(
-          `${handler}: no watch yet, next try in ${Math.min(wait * 2, LONGEST_RETRY)} ms: ${words}`,
-        );
+        wait = this.backoff.next();
+        this.logger.warn(`${handler}: no watch yet, next try in ${wait} ms: ${errorText(failure)}`);
       }
     }
   }
@@ -186,10 +186,6 @@ export class WatchHandler<Entry> implements HandlerRunner {
   private name(entry: Entry): string {
     const { handler, bucket } = this.source;
     const [what, revision] = [this.source.nameOf(entry), this.source.revisionOf(entry)];
-    return `${handler}: the entry "${what}" (bucket ${bucket}, revision ${revision})`;
+    return `${handler}: the entry "${printable(what)}" (bucket ${bucket}, revision ${revision})`;
   }
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

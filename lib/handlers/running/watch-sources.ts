@@ -1,5 +1,6 @@
 import type { KeyValueEntry } from '../../key-value/index.js';
 import type { ObjectWatchEntry } from '../../object-store/index.js';
+import { errorText, toError } from '../../reporting/index.js';
 import type { HandlerSource } from '../compile/index.js';
 import { KvContext, ObjectContext } from '../context/index.js';
 import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
@@ -12,7 +13,7 @@ export const kvEntrySource: HandlerSource<KeyValueEntry<unknown>> = {
     try {
       return entry.value ?? null;
     } catch (error) {
-      throw new InvalidPayloadError(`the value cannot be decoded: ${(error as Error).message}`, {
+      throw new InvalidPayloadError(`the value cannot be decoded: ${errorText(error)}`, {
         cause: error,
       });
     }
@@ -39,7 +40,7 @@ export function kvWatchSource({
   return {
     kind: 'kv-watch',
     handler,
-    connection: connection.name,
+    connection: connection.jetstream.connection,
     bucket,
     created: async () => {
       const store = await connection.keyValue.open(bucket);
@@ -47,7 +48,7 @@ export function kvWatchSource({
     },
     open: async (owner, after) => {
       const store = await connection.keyValue.open(bucket);
-      // Taken up again, it goes on after what was handled, and no longer from its start.
+      // Opened again, it goes on after what was handled, and no longer from its start.
       const resume = after === undefined ? {} : { updatesOnly: false, resumeFromRevision: after + 1 };
       return store.follow(keys, { ...watch, ...resume }, owner);
     },
@@ -67,7 +68,7 @@ export function objectWatchSource({
   return {
     kind: 'object-watch',
     handler,
-    connection: connection.name,
+    connection: connection.jetstream.connection,
     bucket,
     created: async () => {
       const store = await connection.objectStore.open(bucket);
@@ -78,13 +79,11 @@ export function objectWatchSource({
       const watcher = await store.watch(watch);
       const done = (async () => {
         for await (const info of watcher) {
-          // Taken up again, it begins anew: what was handled before is passed over.
+          // Opened again, it starts from the beginning: what was handled before is skipped.
           if (after === undefined || info.revision > after) await owner.onEntry(info);
         }
       })();
-      done.catch((error: unknown) =>
-        owner.onError(error instanceof Error ? error : new Error(String(error))),
-      );
+      done.catch((error: unknown) => owner.onError(toError(error)));
       return {
         stop: async () => {
           watcher.stop();

@@ -17,6 +17,14 @@ const TERM = '+TERM';
 const SETTLEMENT: PostOptions = { purpose: 'the acknowledgement of a message' };
 const SIGN_OF_LIFE: PostOptions = { purpose: 'the extension of the ack wait of a message' };
 
+/** Decides what is sent to the server, for consumers whose acknowledgements cover earlier messages (`ackPolicy` all). */
+export interface AnswerOutlet {
+  /** The message was settled, or declared in progress. Must not throw. */
+  answer(message: JetStreamMessage, answer: string): void;
+  /** The message was acknowledged by `doubleAck`. */
+  confirm(message: JetStreamMessage, options: { readonly timeout?: number }): Promise<void>;
+}
+
 /**
  * A message delivered by a consumer. Everything but its payload's bytes is read when asked for, and only then.
  *
@@ -26,6 +34,8 @@ const SIGN_OF_LIFE: PostOptions = { purpose: 'the extension of the ack wait of a
 export class JetStreamMessage {
   /** @internal When it arrived, in the ticks of whoever keeps it alive. */
   arrivedAt = 0;
+  /** @internal What answers go through, if not straight to the server. */
+  outlet: AnswerOutlet | undefined;
   private done = false;
   private parsed: MessageMetadata | undefined;
 
@@ -114,7 +124,13 @@ export class JetStreamMessage {
    */
   async doubleAck(options: { readonly timeout?: number } = {}): Promise<void> {
     this.settle();
-    await this.requests.request(this.reply, ACK, options);
+    if (this.outlet) await this.outlet.confirm(this, options);
+    else await this.requestAck(this.reply, options);
+  }
+
+  /** @internal Acknowledges by a reply subject, and waits for the server's word. */
+  async requestAck(reply: string, options: { readonly timeout?: number }): Promise<void> {
+    await this.requests.request(reply, ACK, options);
   }
 
   /**
@@ -150,7 +166,13 @@ export class JetStreamMessage {
 
   /** On a closed connection the answer is lost, and the message comes again after the ack wait. */
   private respond(answer: string, options = SETTLEMENT): void {
-    this.requests.connection.post(this.reply, answer, options);
+    if (this.outlet) this.outlet.answer(this, answer);
+    else this.requests.connection.post(this.reply, answer, options);
+  }
+
+  /** @internal Sends an answer by a reply subject, whatever was said before. */
+  post(answer: string, reply = this.reply): void {
+    this.requests.connection.post(reply, answer, SETTLEMENT);
   }
 
   private settle(): void {

@@ -1,5 +1,6 @@
 import {
   AckInterceptor,
+  CleanScope,
   ConsumerHandler,
   createRunner,
   DeadLetterLookout,
@@ -41,6 +42,7 @@ type Planned = ConsumerSource & RunningPlan & { readonly group: ConsumerGroup };
 /** Runs the durable events and requests of a server, on the engine of the decorated handlers. */
 export class ConsumerRunners {
   private readonly lookout = new DeadLetterLookout();
+  private readonly scope = new CleanScope();
   private handlers: readonly ConsumerHandler[] = [];
 
   constructor(private readonly consuming: ConsumingContext) {}
@@ -79,7 +81,7 @@ export class ConsumerRunners {
         const handler = this.compile(plan.group, policy);
         const route = { policy, handler: plan.options.ordered ? retryInPlace(handler, policy) : handler };
         this.consuming.deadLetters?.handlers.add(policy, () => ({ policy, unsettled: handler }));
-        return createRunner(plan, { ack, route }, onCircuit);
+        return createRunner(plan, { ack, route, scope: this.scope }, onCircuit);
       },
       this.consuming.events,
     );

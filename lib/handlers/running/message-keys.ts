@@ -1,0 +1,50 @@
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorText } from '../../reporting/index.js';
+import type { KeyOf } from '../planning/index.js';
+import { InvalidPayloadError, type SettlementPolicy } from '../settlement/index.js';
+
+/**
+ * The keys that `orderBy` gives messages. A message that it throws for, or gives no usable key, gets a key of its own and
+ * counts as a message with an invalid payload: its handler is not called.
+ */
+export class MessageKeys {
+  private readonly failures = new WeakMap<JetStreamMessage, InvalidPayloadError>();
+  private anyFailure = false;
+
+  constructor(private readonly keyOf: KeyOf) {}
+
+  /** The key of a message. Never throws. */
+  of(message: JetStreamMessage): unknown {
+    let problem: string;
+    let cause: unknown;
+    try {
+      const key: unknown = this.keyOf(message);
+      if (isKey(key)) return key;
+      // The promise of an asynchronous function may reject.
+      if (key instanceof Promise) key.catch(() => undefined);
+      problem = `returned a ${key instanceof Promise ? 'promise' : typeof key}; it must return a string`;
+    } catch (error) {
+      cause = error;
+      problem = `threw: ${errorText(error)}`;
+    }
+    this.anyFailure = true;
+    this.failures.set(message, new InvalidPayloadError(`orderBy ${problem}`, { cause }));
+    return message;
+  }
+
+  /** Refuses a message without a usable key. @throws {@link InvalidPayloadError} */
+  check(message: JetStreamMessage, { ackMode }: SettlementPolicy): void {
+    if (!this.anyFailure) return;
+    const failure = this.failures.get(message);
+    if (failure === undefined) return;
+    this.failures.delete(message);
+    // What is acknowledged before its handler is called is so here too.
+    if (ackMode === 'first' && !message.settled) message.ack();
+    throw failure;
+  }
+}
+
+/** `undefined` is a key too: that of messages which lack what they are ordered by. */
+function isKey(key: unknown): boolean {
+  return key === null || (typeof key !== 'object' && typeof key !== 'function');
+}
