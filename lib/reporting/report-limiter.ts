@@ -33,6 +33,7 @@ export class ReportLimiter {
    */
   admit(kind: string): number | undefined {
     const now = performance.now();
+    if (this.kinds.size >= MOST_KINDS && !this.kinds.has(kind)) this.forgetOldKinds(now);
     const name = this.kinds.has(kind) || this.kinds.size < MOST_KINDS ? kind : OTHERS;
     const known = this.kinds.get(name);
     if (known === undefined) {
@@ -47,6 +48,12 @@ export class ReportLimiter {
     known.reportedAt = now;
     known.heldBack = 0;
     return heldBack;
+  }
+
+  private forgetOldKinds(now: number): void {
+    for (const [kind, { reportedAt }] of this.kinds) {
+      if (now - reportedAt >= this.interval) this.kinds.delete(kind);
+    }
   }
 }
 

@@ -5,10 +5,14 @@ import { connect, type Socket } from 'node:net';
 export class RawPublisher implements AsyncDisposable {
   private constructor(private readonly socket: Socket) {}
 
-  static async connect(url: string): Promise<RawPublisher> {
+  static async connect(
+    url: string,
+    credentials: { user?: string; pass?: string } = {},
+  ): Promise<RawPublisher> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     await once(socket, 'data');
-    socket.write('CONNECT {"verbose":false,"pedantic":false,"headers":true}\r\n');
+    const options = { verbose: false, pedantic: false, headers: true, ...credentials };
+    socket.write(`CONNECT ${JSON.stringify(options)}\r\n`);
     return new RawPublisher(socket);
   }
 

@@ -371,18 +371,46 @@ it('goes on after a reconnect, for all that share the connection', async () => {
   }
 });
 
-it('connects anew where the server sends what cannot be read', async () => {
-  await using proxy = await InterferingProxy.before(server);
-  for (const nonsense of [
-    'MSG broken\r\n',
-    'HMSG a b c d\r\n',
-    'MSG a 1 99999999999999\r\n',
-    'nonsense\r\n',
-  ]) {
+describe('bytes of a server that cannot be parsed end the link, and the client connects again:', () => {
+  const NONSENSE: readonly (readonly [string, string])[] = [
+    ['no command', 'nonsense\r\n'],
+    ['a line of nothing', '\r\n'],
+    ['an unknown command with the first letter of a message', 'MXYZ a 1 0\r\n\r\n'],
+    ['a message without anything', 'MSG\r\n'],
+    ['a message of one letter', 'M\n'],
+    ['a message with a blank only', 'MSG \r\n'],
+    ['a message with a subject only', 'MSG broken\r\n'],
+    ['a message with a number for a subject', 'MSG 5\r\n'],
+    ['a message without a length', 'MSG a 1 \r\n'],
+    ['a message without a subscription', 'MSG a  5\r\n12345\r\n'],
+    ['a message without a subject', 'MSG  1 5\r\n12345\r\n'],
+    ['a negative length', 'MSG a 1 -5\r\n'],
+    ['a negative subscription', 'MSG a -1 5\r\n12345\r\n'],
+    ['a length that is no number', 'MSG a 1 NaN\r\n'],
+    ['a length with a point', 'MSG a 1 1.5\r\n'],
+    ['a length of many digits', 'MSG a 1 99999999999999\r\n'],
+    ['a length beyond all numbers', `MSG a 1 ${'9'.repeat(400)}\r\n`],
+    ['a payload that is longer than its length', 'MSG a 1 2\r\n12345\r\nPING\r\n'],
+    ['a payload that is shorter than its length', 'MSG a 1 8\r\n12345\r\nPING\r\n'],
+    ['no carriage return', 'MSG a 1 5\n12345\r\n'],
+    ['headers without lengths', 'HMSG a b c d\r\n'],
+    ['headers without a second length', 'HMSG a 1 5\r\n12345\r\n'],
+    ['headers that are longer than the message', 'HMSG a 1 9 5\r\n12345\r\n'],
+    ['a negative length of headers', 'HMSG a 1 -9 5\r\n12345\r\n'],
+    ['no length of headers', 'HMSG a 1  5\r\n12345\r\n'],
+    ['information that is not JSON', 'INFO {"server_id"\r\n'],
+    ['information that is null', 'INFO null\r\n'],
+    ['information of nothing', 'INFO \r\n'],
+    ['an error of nothing', '-ERR\r\n'],
+    ['a line without an end', 'INFO '.padEnd(300_000, 'x')],
+  ];
+
+  it.each(NONSENSE)('%s', async (_, nonsense) => {
+    await using proxy = await InterferingProxy.before(server);
     const connection = await open(proxy.url);
     const base = nuid.next();
     const received: string[] = [];
-    connection.wire.subscribe(base, { callback: (_, message) => void received.push(message.string()) });
+    connection.wire.subscribe(base, { callback: (__, message) => void received.push(message.string()) });
     await connection.nc.flush();
     // The second reconnect needs the direct wire to be in place on the new link.
     for (let round = 0; round < 2; round++) {
@@ -392,8 +420,21 @@ it('connects anew where the server sends what cannot be read', async () => {
       await reconnected;
     }
     await connection.nc.flush();
-    raw.publish(base, nonsense);
-    await eventually(() => expect(received).toEqual([nonsense]));
-    await connection.nc.close();
-  }
+    raw.publish(base, nonsense.slice(0, 100));
+    await eventually(() => expect(received).toEqual([nonsense.slice(0, 100)]));
+  });
+
+  it('also when they come before the wire reads from the socket itself', async () => {
+    await using proxy = await InterferingProxy.before(server);
+    const nc = await connect({ servers: proxy.url, reconnectTimeWait: 20 });
+    opened.push(nc);
+    const { parser } = protocolOf(nc) as { parser: { parse(chunk: Uint8Array): void } };
+    const connection = new JetStreamConnection('default', nc);
+    const reconnected = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
+    const guarded = (protocolOf(nc) as { parser: typeof parser }).parser;
+    expect(guarded).not.toBe(parser);
+    expect(() => guarded.parse(Buffer.from('nonsense\r\n'))).not.toThrow();
+    await reconnected;
+    await nc.flush();
+  });
 });

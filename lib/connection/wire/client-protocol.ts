@@ -15,6 +15,8 @@ export interface ClientProtocol {
   inBytes: number;
   outMsgs: number;
   outBytes: number;
+  /** All subscriptions of the connection. */
+  readonly subscriptions?: { all(): ClientSubscription[] };
   isClosed(): boolean;
   flushPending(): void;
   /** Hands a message to the client's own subscription. */
@@ -53,7 +55,8 @@ export interface ClientDelivery {
 /** The client's subscription: what it counts, and who is called. */
 export interface ClientSubscription {
   received: number;
-  callback(error: Error | null, message: Msg): void;
+  readonly callback: (error: Error | null, message: Msg) => void;
+  getSubject(): string;
   isClosed(): boolean;
 }
 

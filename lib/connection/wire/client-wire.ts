@@ -1,11 +1,15 @@
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ClientMessage } from './client-message.js';
+import type { Fence } from './fence.js';
 import { checkLineLength } from './line-length.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
 
 /** The wire through the client's public methods, for clients that {@link DirectWire} does not know. */
 export class ClientWire implements Wire {
-  constructor(private readonly nc: NatsConnection) {}
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly fence: Fence,
+  ) {}
 
   publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void {
     checkLineLength(subject, reply);
@@ -15,7 +19,7 @@ export class ClientWire implements Wire {
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
     checkLineLength(subject, options.queue);
     const { callback, ...rest } = options;
-    return this.nc.subscribe(subject, {
+    return this.fence.subscribe(subject, {
       ...rest,
       callback: (error, msg) => callback(error, error ? msg : new ClientMessage(msg)),
     });

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { errorText, heldBackText, ReportLimiter, toError } from '../../reporting/index.js';
 import {
   encodeHeaders,
   type ChunkParser,
@@ -8,6 +9,8 @@ import {
   type ClientProtocol,
   type ClientSubscription,
 } from './client-protocol.js';
+import type { Fence } from './fence.js';
+import { GuardedParser } from './guarded-parser.js';
 import { takeIncomingBytes } from './incoming-bytes.js';
 import { checkLineLength } from './line-length.js';
 import { MessageParser } from './message-parser.js';
@@ -29,6 +32,7 @@ const PLAIN = /^[!-~]+$/;
  */
 export class DirectWire implements Wire {
   private readonly logger = new Logger('NatsConnection');
+  private readonly limiter = new ReportLimiter();
   private readonly outgoing: OutgoingBytes;
   private readonly receivers: Receivers;
   private plainSubject: string | undefined;
@@ -36,6 +40,7 @@ export class DirectWire implements Wire {
   constructor(
     private readonly nc: NatsConnection,
     private readonly protocol: ClientProtocol,
+    private readonly fence: Fence,
   ) {
     this.outgoing = new OutgoingBytes(protocol);
     const flushClient = protocol.flushPending.bind(protocol);
@@ -43,7 +48,7 @@ export class DirectWire implements Wire {
       this.outgoing.flush();
       flushClient();
     };
-    this.receivers = new Receivers(protocol);
+    this.receivers = new Receivers(protocol, fence);
     this.attach();
   }
 
@@ -77,9 +82,10 @@ export class DirectWire implements Wire {
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
     checkLineLength(subject, options.queue);
-    const subscription = this.nc.subscribe(subject, options);
+    const subscription = this.fence.subscribe(subject, options);
     const sid = subscription.getID();
-    this.receivers.add(sid, subscription as unknown as ClientSubscription);
+    const { callback } = options;
+    this.receivers.add(sid, { subscription: subscription as unknown as ClientSubscription, callback });
     void subscription.closed.then(() => this.receivers.remove(sid));
     return subscription;
   }
@@ -106,7 +112,7 @@ export class DirectWire implements Wire {
   private attach(): void {
     const { parser } = this.protocol;
     if (!isClientParser(parser)) return;
-    this.protocol.parser = new MessageParser(parser, this, this.receivers);
+    this.protocol.parser = new GuardedParser(new MessageParser(parser, this, this.receivers), this.endLink);
     // By then the client has parsed what it had read.
     setImmediate(() => this.readDirectly(this.protocol.parser));
   }
@@ -118,18 +124,21 @@ export class DirectWire implements Wire {
     if (transport.isClosed || socket === undefined || parser !== this.protocol.parser) return;
     const [listener, ...others] = socket.listeners('data') as ((chunk: Uint8Array) => void)[];
     if (listener === undefined || others.length > 0 || transport.yields.length > 0) return;
-    takeIncomingBytes(socket, (chunk) => {
-      try {
-        parser.parse(chunk);
-      } catch (thrown) {
-        // Nothing can be read after it: the client connects anew.
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-        this.logger.error(`Connecting anew: what the server sent was not read to its end: ${error.stack}`);
-        socket.destroy(error);
-      }
-    });
+    takeIncomingBytes(socket, (chunk) => parser.parse(chunk));
     socket.off('data', listener);
   }
+
+  /** The client then connects again, unless it was told not to. */
+  private readonly endLink = (thrown: unknown): void => {
+    const heldBack = this.limiter.admit('unreadable');
+    if (heldBack !== undefined) {
+      this.logger.error(
+        `The server sent bytes that cannot be parsed, so the link to it is closed${heldBackText(heldBack)}. ` +
+          `Check what stands between client and server: ${errorText(thrown)}`,
+      );
+    }
+    this.protocol.transport.socket?.destroy(toError(thrown));
+  };
 }
 
 function bytesOf(data: Uint8Array | string): Uint8Array {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { ChunkParser, ClientParser } from './client-protocol.js';
 import { SplitMessage, WholeMessage, type Publisher, type WireMessage } from './wire-message.js';
 
-/** Who takes the messages; it must not throw for what is wrong with one of them. */
+/** Who takes the messages; it must not throw: an error ends the link. */
 export interface MessageSink {
   onMessage(message: WireMessage): void;
 }
@@ -17,6 +17,9 @@ const M = 77;
 const LONGEST = 67_108_864;
 /** `\r\n` */
 const LINE_END = 2;
+const CARRIAGE_RETURN = 13;
+/** The longest line that is waited for, in bytes. The longest that a server sends is about itself (`INFO`). */
+const LONGEST_LINE = 262_144;
 
 /**
  * Finds messages (`MSG` and `HMSG`) in the protocol's stream; all else goes to the client's own parser, command by
@@ -51,6 +54,7 @@ export class MessageParser implements ChunkParser {
     while (position < buffer.length) {
       const end = buffer.indexOf(NEWLINE, position);
       if (end < 0) {
+        if (buffer.length - position > LONGEST_LINE) throw unreadable('a line without an end');
         this.rest = buffer.subarray(position);
         return;
       }
@@ -60,34 +64,42 @@ export class MessageParser implements ChunkParser {
       else {
         this.client.parse(buffer.subarray(position, end + 1));
         position = end + 1;
+        if (this.client.state !== 0) throw unreadable('an incomplete command');
       }
     }
   }
 
   /** Reads `<subject> <sid> [reply] [length of the headers] <length>`; returns where the next command begins. */
   private message(buffer: Buffer, start: number, newline: number, hasHeaders: boolean): number {
+    if (buffer[start - 1] !== SPACE || buffer[newline - 1] !== CARRIAGE_RETURN) throw unreadable('a line');
     let i = start;
     while (i < newline && buffer[i] !== SPACE) i++;
     const subjectEnd = i++;
+    const sidStart = i;
     let sid = 0;
     for (; i < newline && buffer[i] !== SPACE; i++) sid = sid * 10 + digit(buffer[i]);
+    const sidEnd = i;
     const replyStart = i + 1;
     // The rest from behind: there may be a reply subject, or not.
-    let replyEnd = newline - LINE_END;
+    const lengthEnd = newline - LINE_END;
+    let replyEnd = lengthEnd;
     let length = 0;
     for (let unit = 1; buffer[replyEnd] !== SPACE; replyEnd--, unit *= 10) {
       length += digit(buffer[replyEnd]) * unit;
     }
+    let incomplete = subjectEnd === start || sidEnd === sidStart || replyEnd === lengthEnd;
     let headersLength = 0;
     if (hasHeaders) {
-      replyEnd--;
+      const headersEnd = --replyEnd;
       for (let unit = 1; buffer[replyEnd] !== SPACE; replyEnd--, unit *= 10) {
         headersLength += digit(buffer[replyEnd]) * unit;
       }
+      incomplete ||= replyEnd === headersEnd;
     }
+    if (incomplete || replyEnd < sidEnd) throw unreadable('a line');
     if (replyEnd < replyStart) replyEnd = replyStart;
     const bodyStart = newline + 1;
-    if (headersLength > length || length > LONGEST) throw unreadable();
+    if (headersLength > length || length > LONGEST) throw unreadable('a length');
     if (bodyStart + length + LINE_END > buffer.length) {
       const parts: Buffer[] = [];
       const message = new SplitMessage(
@@ -116,8 +128,10 @@ export class MessageParser implements ChunkParser {
       headersLength,
       length,
     );
+    const end = bodyStart + length + LINE_END;
+    if (buffer[end - 1] !== NEWLINE) throw unreadable('the end of a message');
     this.sink.onMessage(message);
-    return bodyStart + length + LINE_END;
+    return end;
   }
 
   /** Adds to the body of a message that was split; returns where the next command begins. */
@@ -129,6 +143,7 @@ export class MessageParser implements ChunkParser {
     partial.missing -= end - position;
     if (partial.missing === 0) {
       this.partial = undefined;
+      if (buffer[end - 1] !== NEWLINE) throw unreadable('the end of a message');
       this.sink.onMessage(partial.message);
     }
     return end;
@@ -144,10 +159,10 @@ interface PartialMessage {
 }
 
 function digit(byte: number): number {
-  if (byte < ZERO || byte > NINE) throw unreadable();
+  if (byte < ZERO || byte > NINE) throw unreadable('a number');
   return byte - ZERO;
 }
 
-function unreadable(): Error {
-  return new Error('The server sent what is not a message of its protocol');
+function unreadable(what: string): Error {
+  return new Error(`the server sent ${what} that is not one of the NATS protocol`);
 }

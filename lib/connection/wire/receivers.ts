@@ -1,15 +1,26 @@
+import type { SubscriptionOptions } from '@nats-io/transport-node';
 import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
+import type { Fence } from './fence.js';
 import type { MessageSink } from './message-parser.js';
 import type { WireMessage } from './wire-message.js';
 
-/** Who receives the messages of a link: the subscriptions made over a wire, and else the client's. */
+/** A subscription made over the wire, and its callback without the client's way to it. */
+interface Receiver {
+  readonly subscription: ClientSubscription;
+  readonly callback: NonNullable<SubscriptionOptions['callback']>;
+}
+
+/** Who receives the messages of a link: the subscriptions made over a wire, and otherwise the client's. */
 export class Receivers implements MessageSink {
-  private readonly bySid = new Map<number, ClientSubscription>();
+  private readonly bySid = new Map<number, Receiver>();
 
-  constructor(private readonly protocol: ClientProtocol) {}
+  constructor(
+    private readonly protocol: ClientProtocol,
+    private readonly fence: Fence,
+  ) {}
 
-  add(sid: number, subscription: ClientSubscription): void {
-    this.bySid.set(sid, subscription);
+  add(sid: number, receiver: Receiver): void {
+    this.bySid.set(sid, receiver);
   }
 
   remove(sid: number): void {
@@ -19,11 +30,26 @@ export class Receivers implements MessageSink {
   onMessage(message: WireMessage): void {
     const { protocol } = this;
     const receiver = this.bySid.get(message.sid);
-    if (receiver === undefined) return message.forward((...parts) => protocol.processMsg(...parts));
+    if (receiver === undefined) return this.forward(message);
     protocol.inMsgs++;
     protocol.inBytes += message.length;
-    if (receiver.isClosed()) return;
-    receiver.received++;
-    receiver.callback(null, message);
+    const { subscription } = receiver;
+    if (subscription.isClosed()) return;
+    subscription.received++;
+    // Entering a `try` costs nothing; the callback is called without a wrapper.
+    try {
+      receiver.callback(null, message);
+    } catch (thrown) {
+      this.fence.report(subscription.getSubject(), thrown);
+    }
+  }
+
+  /** The client's own subscriptions have the fence around their callbacks; its requests have none. */
+  private forward(message: WireMessage): void {
+    try {
+      message.forward((...parts) => this.protocol.processMsg(...parts));
+    } catch (thrown) {
+      this.fence.report(message.subject, thrown);
+    }
   }
 }

@@ -1,7 +1,8 @@
 import type { MsgHdrs, NatsConnection, Subscription, SubscriptionOptions } from '@nats-io/transport-node';
-import { protocolOf } from './client-protocol.js';
+import { protocolOf, type ClientProtocol } from './client-protocol.js';
 import { ClientWire } from './client-wire.js';
 import { DirectWire } from './direct-wire.js';
+import { fenceSubscriptions } from './fence.js';
 
 /** How messages go to the server and come from it. */
 export interface Wire {
@@ -19,7 +20,11 @@ export interface Wire {
     headers?: MsgHdrs,
     alone?: boolean,
   ): void;
-  /** Subscribes; the callback must not throw. @throws {@link InvalidSubjectError} as `publish` */
+  /**
+   * Subscribes. What the callback throws is reported, and its message is skipped.
+   *
+   * @throws as `publish`
+   */
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
   /** After a reconnect. */
   reconnected(): void;
@@ -38,7 +43,8 @@ export function wireOf(nc: NatsConnection): Wire {
   const known = wires.get(nc);
   if (known) return known;
   const protocol = protocolOf(nc);
-  const wire = protocol ? new DirectWire(nc, protocol) : new ClientWire(nc);
+  const fence = fenceSubscriptions(nc, (nc as { protocol?: Partial<ClientProtocol> }).protocol);
+  const wire = protocol ? new DirectWire(nc, protocol, fence) : new ClientWire(nc, fence);
   wires.set(nc, wire);
   return wire;
 }

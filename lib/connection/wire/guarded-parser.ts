@@ -1,0 +1,25 @@
+import type { ChunkParser } from './client-protocol.js';
+
+/**
+ * Ends the link when its bytes cannot be parsed: nothing behind them can be understood. What callbacks of subscriptions
+ * throw does not come here, see `Fence`.
+ */
+export class GuardedParser implements ChunkParser {
+  private failed = false;
+
+  constructor(
+    private readonly parser: ChunkParser,
+    /** Ends the link; it must not throw. */
+    private readonly end: (thrown: unknown) => void,
+  ) {}
+
+  parse(chunk: Uint8Array): void {
+    if (this.failed) return;
+    try {
+      this.parser.parse(chunk);
+    } catch (thrown) {
+      this.failed = true;
+      this.end(thrown);
+    }
+  }
+}
