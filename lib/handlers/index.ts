@@ -59,5 +59,6 @@ export type { IdempotenceKey, IdempotenceOptions } from './idempotence/index.js'
 export { checkConsumer, OptionChecks, planRunning } from './planning/index.js';
 export type { ConsumerSource, RunningPlan } from './planning/index.js';
 export { CleanScope, ConsumerHandler, createRunner, decodePayload, retryInPlace } from './running/index.js';
+export * from './results/index.js';
 export type { HandlerRunner, HandlerState, HandlerStatus } from './running/index.js';
 export * from './settlement/index.js';

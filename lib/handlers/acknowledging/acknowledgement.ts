@@ -1,14 +1,14 @@
 import { Logger, type NestInterceptor } from '@nestjs/common';
-import { lastValueFrom, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import {
   callHandler,
-  pendingResult,
   settlementError,
   type CompiledHandler,
   type HandlerMethod,
   type HandlerSource,
 } from '../compile/index.js';
+import { finalResult, pendingResult } from '../results/index.js';
 import { AckInterceptor, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
@@ -75,7 +75,7 @@ function throughInterceptor(
       context,
       callHandler(() => withSettlementErrors(handler, message)),
     );
-    return lastValueFrom(outcome, { defaultValue: undefined });
+    return finalResult(outcome);
   };
 }
 
@@ -88,7 +88,7 @@ function withSettlementErrors(
     const result = handler(message);
     const pending = pendingResult(result);
     if (pending === undefined) return result;
-    return pending.then(undefined, (error: unknown) => {
+    return finalResult(pending).catch((error: unknown) => {
       throw settlementError(error);
     });
   } catch (error) {

@@ -1,4 +1,3 @@
-import { isObservable, lastValueFrom } from 'rxjs';
 import { HandlerExecutionContext } from '../context/index.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
@@ -98,12 +97,4 @@ export class ParamValues<Input> {
     this.rpcContext ??= this.source.context(this.input);
     return this.rpcContext;
   }
-}
-
-/** What is still under way behind a handler's result: a promise, or an observable's last value; else `undefined`. */
-export function pendingResult(result: unknown): PromiseLike<unknown> | undefined {
-  if (typeof result !== 'object' || result === null) return undefined;
-  if (typeof (result as { then?: unknown }).then === 'function') return result as PromiseLike<unknown>;
-  if (isObservable(result)) return lastValueFrom(result, { defaultValue: undefined });
-  return undefined;
 }

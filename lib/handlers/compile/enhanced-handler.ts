@@ -8,17 +8,20 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
+import { catchError as recover, defer, Observable, type Subscriber } from 'rxjs';
 import {
-  catchError as recover,
-  defer,
-  from,
-  isObservable,
-  lastValueFrom,
-  Observable,
-  type Subscriber,
-} from 'rxjs';
+  finalResult,
+  isObservableLike,
+  pendingResult,
+  pendingThenable,
+  runToEnd,
+  stepsOf,
+  subscribeSafely,
+  toObservable,
+  type Steps,
+} from '../results/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
-import { ParamValues, pendingResult, type CompiledHandler } from './direct-handler.js';
+import { ParamValues, type CompiledHandler } from './direct-handler.js';
 import type { Enhancers } from './enhancers.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
@@ -64,8 +67,9 @@ export function compileEnhanced<Input>(
     };
     try {
       const result = await run(values);
-      if (!isObservable(result)) return result;
-      return result.pipe(recover((error: unknown) => defer(() => from(Promise.resolve(rescue(error))))));
+      if (!source.wantsEveryValue) return result;
+      const several = valuesOf(result);
+      return several ? several.pipe(recover((error: unknown) => defer(async () => rescue(error)))) : result;
     } catch (error) {
       return rescue(error);
     }
@@ -95,15 +99,21 @@ function compileInvocation<Input>(
   return (values) => {
     const args = new Array<unknown>(length);
     const pending: Promise<void>[] = [];
-    for (const { param, metadata, pipes: chain } of piped) {
-      const value = values.valueOf(param);
-      if (chain.length === 0) {
-        const waiting = pendingResult(value);
-        if (waiting === undefined) args[param.index] = value;
-        else pending.push(assign(args, param.index, waiting));
-      } else {
-        pending.push(assign(args, param.index, applyPipes(value, chain, metadata)));
+    try {
+      for (const { param, metadata, pipes: chain } of piped) {
+        const value = values.valueOf(param);
+        if (chain.length === 0) {
+          const waiting = pendingThenable(value);
+          if (waiting === undefined) args[param.index] = value;
+          else pending.push(assign(args, param.index, waiting));
+        } else {
+          pending.push(assign(args, param.index, applyPipes(value, chain, metadata)));
+        }
       }
+    } catch (error) {
+      // This error ends the call. What the other parameters are still waiting for may fail too, and needs a listener.
+      void Promise.allSettled(pending);
+      throw error;
     }
     if (pending.length === 0) return callback.apply(instance, args);
     const ready = pending.length === 1 ? pending[0] : Promise.all(pending);
@@ -150,15 +160,17 @@ function reasons(error: HttpException): string {
   return Array.isArray(message) ? message.join('; ') : typeof message === 'string' ? message : error.message;
 }
 
+/** A result as it is if it is final, otherwise a promise of what it comes to. */
 function settledValue(value: unknown): unknown {
   const pending = pendingResult(value);
-  return pending === undefined
-    ? value
-    : pending.then((result) => (isObservable(result) ? lastOf(result) : result));
+  return pending === undefined ? value : finalResult(pending);
 }
 
-function lastOf(source: Observable<unknown>): Promise<unknown> {
-  return lastValueFrom(source, { defaultValue: undefined });
+/** The values of a result that stands for several; `undefined` for a single value. */
+function valuesOf(result: unknown): Observable<unknown> | undefined {
+  if (isObservableLike(result)) return toObservable(result);
+  const steps = stepsOf(result);
+  return steps && new Observable((subscriber) => emitSteps(steps, subscriber));
 }
 
 /** Runs interceptors around a handler; what comes out of the outermost one. */
@@ -198,28 +210,35 @@ export function callHandler(proceed: () => unknown): CallHandler {
   };
 }
 
-/** Passes a result on: an observable's values, a promise's outcome, or the value itself. */
+/** Passes a result on: the values of an observable, generator or asynchronous iterable, a promise's outcome, or the value. */
 function emit(result: unknown, subscriber: Subscriber<unknown>): (() => void) | undefined {
-  if (isObservable(result)) {
-    const subscription = result.subscribe(subscriber);
-    return () => subscription.unsubscribe();
-  }
-  if (
-    typeof result === 'object' &&
-    result !== null &&
-    typeof (result as { then?: unknown }).then === 'function'
-  ) {
+  if (isObservableLike(result)) return subscribeSafely(result, subscriber);
+  const pending = pendingThenable(result);
+  if (pending !== undefined) {
     let inner: (() => void) | undefined;
-    (result as PromiseLike<unknown>).then(
-      (value) => {
+    pending
+      .then((value) => {
         if (subscriber.closed) return;
         inner = emit(value, subscriber);
-      },
-      (error: unknown) => subscriber.error(error),
-    );
+      })
+      .catch((error: unknown) => subscriber.error(error));
     return () => inner?.();
   }
+  const steps = stepsOf(result);
+  if (steps !== undefined) return emitSteps(steps, subscriber);
   subscriber.next(result);
   subscriber.complete();
   return undefined;
+}
+
+/** Passes on what a generator or asynchronous iterable brings; it is closed when the subscriber is. */
+function emitSteps(steps: Steps, subscriber: Subscriber<unknown>): () => void {
+  const take = async (value: unknown): Promise<void> => {
+    subscriber.next(await value);
+  };
+  runToEnd(steps, take)
+    .then(() => subscriber.complete())
+    .catch((error: unknown) => subscriber.error(error));
+  // Does nothing to one that has ended.
+  return () => void finalResult(steps.return?.()).catch(() => undefined);
 }

@@ -6,7 +6,7 @@ import {
   ReplayFailedError,
 } from '../../errors/index.js';
 import type { JetStreamService } from '../../jetstream/index.js';
-import { pendingResult } from '../compile/index.js';
+import { finalResult } from '../results/index.js';
 import { readDeadLetters } from './dead-letter-reader.js';
 import { subjectsOf, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM, REPLAY_HEADER } from './dead-letter-headers.js';
@@ -197,7 +197,7 @@ export class DeadLetters {
     if (!local) throw new HandlerNotRunningError(handler, stream, consumer);
     const message = new ReplayedMessage(letter, this.jetstream.requests);
     try {
-      await pendingResult(local.unsettled(message));
+      await finalResult(local.unsettled(message));
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       throw new ReplayFailedError(sequence, local.policy.handler, words, { cause: error });

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
+import { finalResult } from '../results/index.js';
 
 interface About<Type extends string> {
   readonly type: Type;
@@ -78,7 +79,7 @@ export class JetStreamEvents {
     call: (event: JetStreamEvent) => unknown,
   ): Promise<void> {
     try {
-      await call(event);
+      await finalResult(call(event));
     } catch (error) {
       this.logger.error(
         `${handler} failed on "${event.type}": ${error instanceof Error ? error.message : String(error)}`,

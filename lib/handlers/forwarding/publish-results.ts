@@ -1,6 +1,13 @@
-import { concatMap, isObservable, lastValueFrom } from 'rxjs';
 import { messageIdentity, type JetStreamMessage } from '../../jetstream/index.js';
 import type { CompiledHandler } from '../compile/index.js';
+import {
+  isObservableLike,
+  pendingThenable,
+  runToEnd,
+  stepsOf,
+  subscribeSafely,
+  type ObservableLike,
+} from '../results/index.js';
 import type { ResultTarget } from './result-target.js';
 
 /**
@@ -25,18 +32,59 @@ async function publishAll(
   message: JetStreamMessage,
   targets: readonly ResultTarget[],
 ): Promise<void> {
-  const value = await result;
+  const value = await (pendingThenable(result) ?? result);
   if (value === undefined) return;
   const id = resultId(message);
-  if (isObservable(value)) {
-    const published = value.pipe(
-      concatMap((each, index) => publishOne(each, message, `${id}.${index}`, targets)),
-    );
-    return lastValueFrom(published, { defaultValue: undefined });
-  }
-  if (!isSequence(value)) return publishOne(value, message, id, targets);
+  if (!isSequence(value) && !isObservableLike(value)) return publishOne(value, message, id, targets);
   let index = 0;
-  for await (const each of value) await publishOne(each, message, `${id}.${index++}`, targets);
+  const publishNext = async (each: unknown): Promise<void> => {
+    const single = await each;
+    // An interceptor may have wrapped what the handler returned. An array in there is one value.
+    if (isObservableLike(single)) return observeInTurn(single, publishNext);
+    const steps = stepsOf(single);
+    if (steps !== undefined) return void (await runToEnd(steps, publishNext));
+    return publishOne(single, message, `${id}.${index++}`, targets);
+  };
+  return inTurn(value, publishNext);
+}
+
+type Results = ObservableLike | Iterable<unknown> | AsyncIterable<unknown>;
+
+/** Hands over the values of a result one after another, and leaves it when one of them fails. */
+async function inTurn(results: Results, take: (value: unknown) => Promise<void>): Promise<void> {
+  if (isObservableLike(results)) return observeInTurn(results, take);
+  const steps = stepsOf(results);
+  if (steps !== undefined) await runToEnd(steps, take);
+  else for (const each of results as Iterable<unknown>) await take(each);
+}
+
+function observeInTurn(source: ObservableLike, take: (value: unknown) => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let line = Promise.resolve();
+    let failed = false;
+    const fail = (error: unknown): void => {
+      failed = true;
+      reject(error);
+      try {
+        unsubscribe();
+      } catch {
+        // The result has failed already, and with an error that came before.
+      }
+    };
+    const unsubscribe = subscribeSafely(source, {
+      next: (value) => {
+        line = line.then(() => (failed ? undefined : take(value)));
+        line.catch(fail);
+      },
+      // What came before the error is published all the same.
+      error: (error) =>
+        void line.then(
+          () => reject(error),
+          () => undefined,
+        ),
+      complete: () => void line.then(resolve, () => undefined),
+    });
+  });
 }
 
 async function publishOne(

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { pendingResult, type CompiledHandler } from '../compile/index.js';
+import type { CompiledHandler } from '../compile/index.js';
+import { finalResult } from '../results/index.js';
 import type { SettlementPolicy } from '../settlement/index.js';
 import type { ClaimBucket } from './claim-bucket.js';
 import { Claims, type Claim } from './claims.js';
@@ -43,7 +44,7 @@ export function runOnce(
 
   const run = async (message: JetStreamMessage, claim: Claim): Promise<void> => {
     try {
-      await pendingResult(next(message));
+      await finalResult(next(message));
     } catch (error) {
       await claims.release(claim);
       throw error;

@@ -2,9 +2,10 @@ import { Logger } from '@nestjs/common';
 import type { JetStreamMessage, ReceiveLoop } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import { Deadline, Timer, within } from '../../timing/index.js';
-import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import { settlementError, type CompiledHandler } from '../compile/index.js';
 import type { BatchOptions } from '../decorators/index.js';
 import type { RunningOptions } from '../planning/index.js';
+import { finalResult } from '../results/index.js';
 import type { Settlement, SettlementPolicy } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 import { LONGEST_DRAIN, type MessageRunner } from './consumer-runner.js';
@@ -244,10 +245,9 @@ export class BatchRunner implements MessageRunner {
     return failure ? batch.length : refused.size;
   }
 
-  /** Calls the handler; resolves when what it returned has ended. An asynchronous method may return an observable. */
+  /** Calls the handler; resolves when what it returned has ended. */
   private async call(input: MessageBatchInput): Promise<void> {
-    let pending = pendingResult(this.handling.handler(input));
-    while (pending !== undefined) pending = pendingResult(await pending);
+    await finalResult(this.handling.handler(input));
   }
 
   /** Settles messages; hooks of users may have a part in it. Never rejects; resolved at once if there is nothing to wait for. */

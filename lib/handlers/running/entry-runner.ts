@@ -1,5 +1,6 @@
 import { sleep } from '../../timing/index.js';
-import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import { settlementError, type CompiledHandler } from '../compile/index.js';
+import { finalResult, pendingResult } from '../results/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 
@@ -21,8 +22,7 @@ export class EntryRunner<Entry> {
   private failures = 0;
   private busy = false;
 
-  private readonly begin = (entry: Entry): PromiseLike<unknown> | undefined =>
-    pendingResult(this.handler(entry));
+  private readonly begin = (entry: Entry): Promise<unknown> | undefined => pendingResult(this.handler(entry));
 
   constructor(
     private readonly handler: CompiledHandler<Entry>,
@@ -69,9 +69,9 @@ export class EntryRunner<Entry> {
     this.stopped = new AbortController();
   }
 
-  private async settle(entry: Entry, pending: PromiseLike<unknown>): Promise<boolean> {
+  private async settle(entry: Entry, pending: Promise<unknown>): Promise<boolean> {
     try {
-      await pending;
+      await finalResult(pending);
       return this.end();
     } catch (error) {
       return this.retry(entry, error);
@@ -89,7 +89,7 @@ export class EntryRunner<Entry> {
         return false;
       }
       try {
-        await this.scope.run(this.begin, entry);
+        await finalResult(this.scope.run(this.begin, entry));
         return this.end();
       } catch (again) {
         error = settlementError(again);

@@ -1,6 +1,7 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { sleep } from '../../timing/index.js';
-import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import { settlementError, type CompiledHandler } from '../compile/index.js';
+import { finalResult, pendingResult } from '../results/index.js';
 import {
   InvalidPayloadError,
   retryDelay,
@@ -23,7 +24,7 @@ export function retryInPlace(
       if (wait === undefined) throw error;
       await sleep(wait);
       try {
-        return await next(message);
+        return await finalResult(next(message));
       } catch (failure) {
         error = failure;
       }
@@ -32,7 +33,9 @@ export function retryInPlace(
   return (message) => {
     try {
       const result = next(message);
-      return pendingResult(result)?.then(undefined, (error: unknown) => again(message, error)) ?? result;
+      const pending = pendingResult(result);
+      if (pending === undefined) return result;
+      return finalResult(pending).catch((error: unknown) => again(message, error));
     } catch (error) {
       return again(message, error);
     }

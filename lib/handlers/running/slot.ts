@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
-import { pendingResult, settlementError, type CompiledHandler } from '../compile/index.js';
+import { settlementError, type CompiledHandler } from '../compile/index.js';
 import type { SubjectRouter } from '../planning/index.js';
+import { pendingResult } from '../results/index.js';
 import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 import type { MessageKeys } from './message-keys.js';
@@ -44,19 +45,14 @@ export class Slot {
 
   private readonly begin = (message: JetStreamMessage): Promise<unknown> | undefined => {
     this.handling.keys?.check(message, this.route.policy);
-    const pending = pendingResult(this.route.handler(message));
-    return pending && Promise.resolve(pending);
+    return pendingResult(this.route.handler(message));
   };
   private readonly resolved = (result: unknown): boolean => {
-    try {
-      // An asynchronous method may resolve to an observable: its end counts.
-      const pending = pendingResult(result);
-      if (pending === undefined) return this.settle(false, undefined);
-      void then.call(Promise.resolve(pending), this.resolved, this.rejected);
-      return false;
-    } catch (error) {
-      return this.settle(true, error);
-    }
+    // An asynchronous method may resolve to an observable or a generator: its end counts.
+    const pending = pendingResult(result);
+    if (pending === undefined) return this.settle(false, undefined);
+    pending.then(this.resolved, this.rejected);
+    return false;
   };
   private readonly rejected = (error: unknown): boolean => this.settle(true, error);
   private readonly finished = (): void => this.onFree(this);
@@ -80,7 +76,7 @@ export class Slot {
     try {
       const pending = scope.run(this.begin, message);
       if (pending !== undefined) {
-        void then.call(pending, this.resolved, this.rejected);
+        pending.then(this.resolved, this.rejected);
         this.waiting = true;
         return false;
       }

@@ -3,10 +3,11 @@ import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Ring } from '../../jetstream/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, Deadline, sleep, within } from '../../timing/index.js';
-import { pendingResult, type CompiledHandler, type HandlerSource } from '../compile/index.js';
+import type { CompiledHandler, HandlerSource } from '../compile/index.js';
 import { NatsContext } from '../context/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import type { SubscribePlan } from '../planning/index.js';
+import { finalResult, pendingResult } from '../results/index.js';
 import type { CleanScope } from './clean-scope.js';
 import { LONGEST_DRAIN } from './consumer-runner.js';
 import { ControlledHandler } from './handler-control.js';
@@ -40,10 +41,8 @@ export class SubscriptionHandler extends ControlledHandler {
   private dropping = false;
   private abandoned = false;
   private readonly whenIdle: (() => void)[] = [];
-  private readonly call = (message: Msg): Promise<unknown> | undefined => {
-    const pending = pendingResult(this.handler(message));
-    return pending && Promise.resolve(pending);
-  };
+  private readonly call = (message: Msg): Promise<unknown> | undefined =>
+    pendingResult(this.handler(message));
 
   constructor(
     private readonly plan: SubscribePlan,
@@ -202,7 +201,7 @@ export class SubscriptionHandler extends ControlledHandler {
 
   private async finishLater(message: Msg, pending: Promise<unknown>): Promise<void> {
     try {
-      await pending;
+      await finalResult(pending);
     } catch (error) {
       this.report(message, error);
     }

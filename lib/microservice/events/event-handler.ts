@@ -20,7 +20,7 @@ export function eventHandler(
     const packet = reader.read(message);
     const context = new JetStreamEventContext(message, policy, packet);
     if (!hooks) return handler(packet.data, context).then(completion);
-    const run = async (): Promise<void> => completion(await handler(packet.data, context));
+    const run = async (): Promise<unknown> => completion(await handler(packet.data, context));
     return within(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
   };
   return (message) => handle(message).then(undefined, rethrow);

@@ -26,7 +26,7 @@ export function describeAll(registrations: readonly Registration[]): string {
 /** Several handlers of the same events as one, which ends when all have ended, and fails where one has failed. */
 export function together(handlers: readonly MessageHandler[]): MessageHandler {
   if (handlers.length === 1) return handlers[0];
-  const run = async (handler: MessageHandler, data: unknown, context: unknown): Promise<void> =>
+  const run = async (handler: MessageHandler, data: unknown, context: unknown): Promise<unknown> =>
     completion(await handler(data, context));
   return async (data, context) => {
     const outcomes = await Promise.allSettled(handlers.map((handler) => run(handler, data, context)));

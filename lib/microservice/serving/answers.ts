@@ -1,4 +1,12 @@
-import { from, isObservable, mergeMap, type Observable } from 'rxjs';
+import { from, mergeMap, type Observable } from 'rxjs';
+import {
+  finalResult,
+  isObservableLike,
+  pendingResult,
+  stepsOf,
+  toObservable,
+  type Steps,
+} from '../../handlers/index.js';
 
 /** Takes what a handler answers with: either `only`, or any number of `next` and then `complete`, or at any time `fail`. */
 export interface AnswerSink {
@@ -16,23 +24,28 @@ export interface AnswerSink {
 export type CancelAnswers = () => void;
 
 /**
- * Hands what a handler returned to a sink: a value, or all that an observable or an asynchronous iterable brings.
+ * Hands what a handler returned to a sink: a value, or all that an observable, a generator or an asynchronous iterable
+ * brings.
  *
  * @returns how to stop it, where it may go on
  */
 export function answer(result: unknown, sink: AnswerSink): CancelAnswers | undefined {
-  if (isAsyncIterable(result)) return iterate(result, sink);
-  if (isObservable(result)) return subscribe(result, sink);
+  try {
+    if (isObservableLike(result)) return subscribe(toObservable(result), sink);
+    const steps = stepsOf(result);
+    if (steps !== undefined) return iterate(steps, sink);
+  } catch (error) {
+    sink.fail(error);
+    return undefined;
+  }
   sink.only(result);
   return undefined;
 }
 
-/** What a handler returned is through: at once, or when an observable or iterable has ended. */
-export function completion(result: unknown): Promise<void> | undefined {
-  if (!isAsyncIterable(result) && !isObservable(result)) return undefined;
-  return new Promise((resolve, reject) => {
-    answer(result, { only: () => resolve(), next: () => undefined, complete: resolve, fail: reject });
-  });
+/** Waits until a handler's result has ended; `undefined` if it has already. */
+export function completion(result: unknown): Promise<unknown> | undefined {
+  const pending = pendingResult(result);
+  return pending && finalResult(pending);
 }
 
 /** An interceptor turns what a handler returned into an observable's value: so an iterable may be in there. */
@@ -47,8 +60,7 @@ function subscribe(source: Observable<unknown>, sink: AnswerSink): CancelAnswers
   return () => subscription.unsubscribe();
 }
 
-function iterate(source: AsyncIterable<unknown>, sink: AnswerSink): CancelAnswers {
-  const iterator = source[Symbol.asyncIterator]();
+function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
   let stopped = false;
   const run = async (): Promise<void> => {
     try {
@@ -56,7 +68,7 @@ function iterate(source: AsyncIterable<unknown>, sink: AnswerSink): CancelAnswer
         const result = await iterator.next();
         if (stopped) return;
         if (result.done) return sink.complete();
-        await sink.next(result.value);
+        await sink.next(await result.value);
       }
     } catch (error) {
       if (!stopped) sink.fail(error);
@@ -66,7 +78,7 @@ function iterate(source: AsyncIterable<unknown>, sink: AnswerSink): CancelAnswer
   return () => {
     stopped = true;
     // A generator that waits for something ends when that has come; what it throws then concerns nobody.
-    void iterator.return?.().catch(() => undefined);
+    void finalResult(iterator.return?.()).catch(() => undefined);
   };
 }
 

@@ -1,0 +1,1 @@
+export * from './handler-result.js';
