@@ -204,6 +204,7 @@ export {
   type JetStreamModuleOptions,
   type JetStreamOptionsFactory,
   type KeyValueDeclaration,
+  type ObjectStoreDeclaration,
 } from './module/index.js';
 export * from './object-store/index.js';
 export { Requests, type ReplyHandler, type RequestOptions } from './requests/index.js';

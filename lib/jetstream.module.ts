@@ -1,5 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { ConfigurableModuleClass, featureProviders, type JetStreamFeatureOptions } from './module/index.js';
+import {
+  ConfigurableModuleClass,
+  FeatureDeclaration,
+  featureProviders,
+  type JetStreamFeatureOptions,
+} from './module/index.js';
 
 /**
  * NATS JetStream, Key-Value and Object Store for a Nest application.
@@ -27,8 +32,8 @@ export class JetStreamModule extends ConfigurableModuleClass {
     const providers = featureProviders(options);
     return {
       module: JetStreamModule,
-      providers,
-      exports: providers.map((provider) => ('provide' in provider ? provider.provide : provider)),
+      providers: [...providers, { provide: FeatureDeclaration, useValue: new FeatureDeclaration(options) }],
+      exports: providers.map(({ provide }) => provide),
     };
   }
 }

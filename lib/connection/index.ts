@@ -1,3 +1,4 @@
+export * from './boot.js';
 export * from './connection-events.js';
 export * from './jetstream-connection.js';
 export * from './open-connection.js';

@@ -1,5 +1,7 @@
 import type { NatsConnection, ServerInfo } from '@nats-io/transport-node';
 import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
+import { within } from '../timing/index.js';
+import type { Boot } from './boot.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
 import { UnsentPosts, type PostOptions } from './posts.js';
 import { compareVersions } from './server-version.js';
@@ -26,6 +28,8 @@ export class JetStreamConnection {
   readonly apiPrefix: string;
   /** The default deadline of JetStream API requests, in milliseconds. */
   readonly timeout: number;
+  /** @internal The startup of the application on this connection; `undefined` once it runs. */
+  boot: Boot | undefined;
   /** @internal What messages come and go through. */
   readonly wire: Wire;
   private readonly events: ConnectionEvents;
@@ -74,12 +78,19 @@ export class JetStreamConnection {
 
   /**
    * Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. Without a link
-   * there is nobody to send to, and the client would wait for the next.
+   * there is no server to send to, and the client would wait for the next.
+   *
+   * @param timeout how long to wait for the server to take it, in milliseconds; it may hang
    */
-  async drain(): Promise<void> {
+  async drain(timeout = Infinity): Promise<void> {
     if (this.nc.isClosed()) return;
-    if (this.connected) await this.send();
+    if (this.connected) await within(timeout, this.send());
     if (this.owned) await this.nc.close();
+  }
+
+  /** Whether there is a link to a server at this moment. */
+  get hasLink(): boolean {
+    return this.connected && !this.nc.isClosed();
   }
 
   /** Until all is sent, or the link breaks. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import {
   AuthorizationError,
@@ -9,6 +8,7 @@ import {
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
+import { sleep } from '../timing/index.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
 import { redactServers, withoutCredentials } from './redact.js';
 
@@ -24,17 +24,26 @@ export type ConnectionSource = NodeConnectionOptions | NatsConnection;
  * Without a server it waits and keeps trying, unless `waitOnFirstConnect` is `false`. Once connected it reconnects
  * without end, unless `maxReconnectAttempts` says otherwise (the client alone gives up after 10 attempts).
  *
+ * @param signal ends the wait for a server
  * @throws {@link ConnectionFailedError} where the server refuses the credentials, or must not be waited for
  */
 export async function openConnection(
   name: string,
   source: ConnectionSource,
   jetstream: JetStreamOptions,
+  signal?: AbortSignal,
 ): Promise<JetStreamConnection> {
   const logger = new Logger('NatsConnection');
   const owned = !isConnection(source);
-  const nc = isConnection(source) ? source : await dial(name, source, logger);
-  const connection = new JetStreamConnection(name, nc, jetstream, owned);
+  const nc = isConnection(source) ? source : await dial(name, source, logger, signal);
+  let connection: JetStreamConnection;
+  try {
+    connection = new JetStreamConnection(name, nc, jetstream, owned);
+  } catch (error) {
+    // Refused options must not leave behind a connection that keeps the process alive.
+    if (owned) await nc.close();
+    throw error;
+  }
   logger.log(`Connection "${name}": connected to ${serverOf(nc)}, nats-server ${connection.serverVersion}`);
   connection.listen({
     onDisconnect: () => logger.warn(`Connection "${name}": disconnected, trying to reconnect`),
@@ -49,7 +58,12 @@ export async function openConnection(
   return connection;
 }
 
-async function dial(name: string, options: NodeConnectionOptions, logger: Logger): Promise<NatsConnection> {
+async function dial(
+  name: string,
+  options: NodeConnectionOptions,
+  logger: Logger,
+  signal: AbortSignal | undefined,
+): Promise<NatsConnection> {
   const { waitOnFirstConnect = true, ...own } = options;
   const wait = options.reconnectTimeWait ?? DEFAULT_RETRY_WAIT;
   const servers = redactServers(options);
@@ -66,7 +80,9 @@ async function dial(name: string, options: NodeConnectionOptions, logger: Logger
           `Connection "${name}": no NATS server at ${servers} yet (${words}); trying again every ${wait} ms`,
         );
       }
-      await delay(wait);
+      await sleep(wait, signal);
+      if (signal?.aborted === true)
+        throw new ConnectionFailedError(name, servers, 'the application failed to start');
     }
   }
 }

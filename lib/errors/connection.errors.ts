@@ -33,3 +33,23 @@ export class PermissionDeniedError extends JetStreamError {
     );
   }
 }
+
+/** What the application does at startup on a connected server did not end within `bootTimeout`. The cause is the last error. */
+export class BootTimeoutError extends JetStreamError {
+  constructor(
+    /** The name of the connection. */
+    readonly connection: string,
+    /** What was being done, such as `STREAM.CREATE.ORDERS` or `starting handlers`. */
+    readonly step: string,
+    /** The limit that passed, in milliseconds. */
+    readonly timeout: number,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Connection "${connection}": the application did not start within ${timeout} ms; while ${step}: ${problem} ` +
+        'Check that the servers are running and that the cluster has a leader, or raise bootTimeout.',
+      options,
+    );
+  }
+}

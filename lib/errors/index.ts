@@ -18,3 +18,4 @@ export * from './request.errors.js';
 export * from './server.errors.js';
 export * from './stream.errors.js';
 export * from './to-api-error.js';
+export * from './transient.js';

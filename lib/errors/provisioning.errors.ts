@@ -12,3 +12,28 @@ export class ConfigMismatchError extends JetStreamError {
     super(`${subject} is not as declared (${differences}): ${advice}.`);
   }
 }
+
+/** One stream or bucket is declared twice in one application, in different ways. */
+export class DuplicateDeclarationError extends JetStreamError {
+  constructor(
+    /** One sentence for each pair of declarations, with their modules and what differs. */
+    readonly conflicts: readonly string[],
+  ) {
+    super(`${conflicts.join('; ')}. Declare it once, and import that module where it is needed.`);
+  }
+}
+
+/** One connection is opened twice in one application. */
+export class DuplicateConnectionError extends JetStreamError {
+  constructor(
+    /** The name of the connection. */
+    readonly connection: string,
+    /** The modules that import `JetStreamModule.forRoot` for it. */
+    readonly modules: readonly string[],
+  ) {
+    super(
+      `JetStreamModule.forRoot is imported ${modules.length} times for connection "${connection}", by ` +
+        `${modules.join(', ')}. Import it once, or give each another name: forRoot({ name: '...' }).`,
+    );
+  }
+}

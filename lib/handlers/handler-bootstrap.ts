@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { watchPermissions } from '../connection/index.js';
+import { errorText } from '../reporting/index.js';
 import { Acknowledgements, type Acknowledgement } from './acknowledging/index.js';
 import { HandlerCompiler, handlerName, type HandlerSource } from './compile/index.js';
 import { EventContext } from './context/index.js';
@@ -26,6 +27,9 @@ import {
   type WrapHandler,
 } from './running/index.js';
 
+/** How long each part of a failed startup may take to end, in milliseconds. */
+const GIVE_UP_WITHIN = 1_000;
+
 /** Finds, checks and starts the handlers of an application. */
 @Injectable()
 export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy {
@@ -50,25 +54,39 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     try {
       const findings = new HandlerExplorer(this.discovery).explore();
       const options = new OptionsResolver(this.moduleRef, connections);
-      const plans = await new HandlerPlanner(connections, options).plan(findings);
+      const planner = new HandlerPlanner(connections, options);
+      const plans = await step('checking the handlers', connections, () => planner.plan(findings));
       this.tellOfConnections(connections);
       const scope = new CleanScope();
       for (const definition of plans.events) this.listen(definition, scope);
-      const wrapper = await HandlerWrapper.create(plans.consumers, connections);
-      const runners = await this.runners(plans, wrapper, scope);
-      await this.deadLetters.start(plans.consumers);
-      await this.start(runners);
+      await step('starting the handlers', connections, async () => {
+        const wrapper = await HandlerWrapper.create(plans.consumers, connections);
+        const runners = await this.runners(plans, wrapper, scope);
+        await this.deadLetters.start(plans.consumers);
+        await this.start(runners);
+      });
     } catch (error) {
-      // A boot that fails must not keep the process alive through open connections.
-      await this.deadLetters.stop();
-      await this.handlers.stopAll(0);
-      await Promise.allSettled([...connections.values()].map((each) => each.jetstream.connection.drain()));
+      await this.giveUp(connections);
       throw error;
+    } finally {
+      for (const { jetstream } of connections.values()) {
+        jetstream.connection.boot?.end();
+        jetstream.connection.boot = undefined;
+      }
     }
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.deadLetters.stop();
+    const connections = [...this.connections().values()];
+    await this.deadLetters.stop(Math.max(0, ...connections.map(({ shutdown }) => shutdown.left)));
+  }
+
+  /** A boot that fails must not keep the process alive through open connections, nor wait for a server that hangs. */
+  private async giveUp(connections: ReadonlyMap<string, HandlerConnection>): Promise<void> {
+    await this.deadLetters.stop(GIVE_UP_WITHIN);
+    await this.handlers.stopAll(0);
+    const opened = [...connections.values()].map(({ jetstream }) => jetstream.connection);
+    await Promise.allSettled(opened.map((connection) => connection.drain(GIVE_UP_WITHIN)));
   }
 
   private connections(): ReadonlyMap<string, HandlerConnection> {
@@ -84,10 +102,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   ): Promise<RegisteredHandler[]> {
     const factories = await this.factories(plans.consumers, wrapper, scope);
     const { compiler } = this;
-    const register = (runner: HandlerRunner, { shutdownTimeout }: HandlerConnection): RegisteredHandler => ({
-      runner,
-      shutdownTimeout,
-    });
+    const register = (
+      runner: HandlerRunner,
+      { shutdownTimeout, shutdown }: HandlerConnection,
+    ): RegisteredHandler => ({ runner, shutdownTimeout, shutdown });
     return [
       ...factories.map(([plan, factory]) => {
         const runner = new ConsumerHandler(
@@ -143,8 +161,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     const problems = outcomes.flatMap((outcome, i) => {
       if (outcome.status === 'fulfilled') return [];
       const { reason } = outcome as { readonly reason: unknown };
-      const problem = reason instanceof Error ? reason.message : String(reason);
-      return [{ handler: handlers[i].runner.state.handler, problem }];
+      return [{ handler: handlers[i].runner.state.handler, problem: errorText(reason) }];
     });
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
@@ -167,6 +184,20 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       );
     }
   }
+}
+
+/** Runs a step of the startup within the `bootTimeout` of all connections. */
+function step<T>(
+  what: string,
+  connections: ReadonlyMap<string, HandlerConnection>,
+  run: () => Promise<T>,
+): Promise<T> {
+  return [...connections.values()].reduce<() => Promise<T>>(
+    (next, { jetstream }) =>
+      () =>
+        jetstream.connection.boot?.step(what, next) ?? next(),
+    run,
+  )();
 }
 
 const eventSource: HandlerSource<JetStreamEvent> = {

@@ -2,6 +2,7 @@ import { createCodecSelector, type Codec, type CodecSelector } from '../codecs/i
 import type { JetStreamService, Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
+import { TimeBudget } from '../timing/index.js';
 import { LocalHandlers } from './dead-letters/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 
@@ -9,6 +10,8 @@ import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 export class HandlerConnection {
   /** The handlers of consumers that run in this process. */
   readonly localHandlers = new LocalHandlers();
+  /** What all stages of the shutdown may take together. */
+  readonly shutdown: TimeBudget;
 
   constructor(
     readonly name: string,
@@ -21,9 +24,11 @@ export class HandlerConnection {
     /** Options that handlers refer to by name. */
     readonly consumers: Readonly<Record<string, JsConsumerOptions>>,
     readonly provisioning: Provisioning,
-    /** How long handlers in flight may take at shutdown, in milliseconds. */
+    /** How long the shutdown may take, in milliseconds. */
     readonly shutdownTimeout: number,
-  ) {}
+  ) {
+    this.shutdown = new TimeBudget(shutdownTimeout);
+  }
 
   /** Chooses the codec for a message: that of its `Content-Type`, else the stream's. */
   codecsOfStream(name: string): CodecSelector {

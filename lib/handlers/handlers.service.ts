@@ -1,14 +1,21 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { HandlerNotFoundError } from '../errors/index.js';
+import { errorText } from '../reporting/index.js';
+import { within, type TimeBudget } from '../timing/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import type { HandlerRunner, HandlerState } from './running/index.js';
 
 /** A handler that was started, with how long it may take to stop. */
 export interface RegisteredHandler {
   readonly runner: HandlerRunner;
-  /** In milliseconds. */
+  /** How long it may take to stop at run time, in milliseconds. */
   readonly shutdownTimeout: number;
+  /** How long all stages of the shutdown may take together. */
+  readonly shutdown: TimeBudget;
 }
+
+/** A handler that was told to stop gets this much more to give back what it holds, in milliseconds. */
+const MOMENT = 100;
 
 /**
  * The handlers of the application at run time: their states and figures, and control over them.
@@ -18,6 +25,7 @@ export interface RegisteredHandler {
  */
 @Injectable()
 export class Handlers implements OnModuleDestroy {
+  private readonly logger = new Logger(Handlers.name);
   private handlers: readonly RegisteredHandler[] = [];
 
   /** @internal */
@@ -102,17 +110,25 @@ export class Handlers implements OnModuleDestroy {
     return outcomes;
   }
 
-  /** @internal */
-  async stopAll(timeout?: number): Promise<void> {
-    await Promise.all(
-      this.handlers.map(({ runner, shutdownTimeout }) => runner.stop(timeout ?? shutdownTimeout)),
-    );
+  /** @internal Stops all, for the shutdown; a handler that does not stop in time is left behind. */
+  async stopAll(limit = Infinity): Promise<void> {
+    await Promise.all(this.handlers.map((registered) => this.shutDown(registered, limit)));
   }
 
   /** @internal */
   async onModuleDestroy(): Promise<void> {
     await this.stopAll();
     this.events.complete();
+  }
+
+  private async shutDown({ runner, shutdown }: RegisteredHandler, limit: number): Promise<void> {
+    await shutdown.spend(async () => {
+      const timeout = Math.ceil(Math.min(shutdown.left, limit));
+      const stopped = runner.stop(timeout).catch((error: unknown) => {
+        this.logger.error(`${runner.state.handler} failed to stop: ${errorText(error)}`);
+      });
+      await within(timeout + MOMENT, stopped);
+    });
   }
 
   private async each(

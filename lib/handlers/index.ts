@@ -56,7 +56,13 @@ export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export { Handlers } from './handlers.service.js';
 export type { IdempotenceKey, IdempotenceOptions } from './idempotence/index.js';
-export { checkConsumer, OptionChecks, planRunning } from './planning/index.js';
+export {
+  checkConsumer,
+  CONSUMER_OPTIONS,
+  HANDLER_DEFAULTS,
+  OptionChecks,
+  planRunning,
+} from './planning/index.js';
 export type { ConsumerSource, RunningPlan } from './planning/index.js';
 export { CleanScope, ConsumerHandler, createRunner, decodePayload, retryInPlace } from './running/index.js';
 export * from './results/index.js';

@@ -1,4 +1,3 @@
-import type { BeforeApplicationShutdown } from '@nestjs/common';
 import type { Codec } from '../codecs/index.js';
 import {
   BucketExistsError,
@@ -28,7 +27,7 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
  *
  * Buckets are streams with a name of `KV_` and the bucket's; every NATS client reads and writes them.
  */
-export class KeyValueService implements BeforeApplicationShutdown {
+export class KeyValueService {
   private readonly leases = new Leases();
 
   constructor(private readonly jetstream: JetStreamService) {}
@@ -114,9 +113,13 @@ export class KeyValueService implements BeforeApplicationShutdown {
     }
   }
 
-  /** Releases the locks and withdraws from the elections of this process. Nest calls it when the application shuts down. */
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.leases.releaseAll();
+  /**
+   * @internal Releases the locks and withdraws from the elections of this process, when the application shuts down.
+   *
+   * @param timeout how long to wait for the server, in milliseconds
+   */
+  async releaseLeases(timeout: number): Promise<void> {
+    await this.leases.releaseAll(timeout);
   }
 
   /**

@@ -1,18 +1,41 @@
-import type { OnApplicationShutdown } from '@nestjs/common';
-import type { JetStreamService } from '../jetstream/index.js';
+import type { BeforeApplicationShutdown, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type { HandlerConnection } from '../handlers/index.js';
+import type { ApplicationBoot } from './application-boot.js';
 
-/** Ends a connection when the application shuts down: after all handlers and all other modules. */
-export class ConnectionLifecycle implements OnApplicationShutdown {
+/** What a server that is there gets at least for what must be sent, in milliseconds, though handlers took all the time. */
+const LEAST = 250;
+
+/**
+ * Ends a connection when the application shuts down: handlers have stopped then, and their time is a part of the same
+ * `shutdownTimeout`. Nothing is waited for without a link to a server.
+ */
+export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
-    private readonly jetstream: JetStreamService,
-    /** How long publishes may wait for their acknowledgements, in milliseconds. */
-    private readonly timeout: number,
+    private readonly connection: HandlerConnection,
+    private readonly boot: ApplicationBoot,
   ) {}
 
+  onModuleInit(): void {
+    this.boot.succeed();
+  }
+
+  /** Locks are given back while other providers can still use the connection. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const { keyValue, shutdown } = this.connection;
+    await shutdown.spend(() => keyValue.releaseLeases(this.left));
+  }
+
   async onApplicationShutdown(): Promise<void> {
-    const { connection, requests } = this.jetstream;
-    await this.jetstream.drain(this.timeout);
-    await connection.drain();
-    requests.close();
+    const { jetstream, shutdown } = this.connection;
+    await shutdown.spend(async () => {
+      await jetstream.drain(jetstream.connection.hasLink ? shutdown.left : 0);
+      await jetstream.connection.drain(this.left);
+      jetstream.requests.close();
+    });
+  }
+
+  private get left(): number {
+    const { jetstream, shutdown } = this.connection;
+    return jetstream.connection.hasLink ? Math.max(LEAST, shutdown.left) : 0;
   }
 }

@@ -1,13 +1,17 @@
 import type { Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
-import { openConnection, type JetStreamConnection } from '../connection/index.js';
+import { Boot, openConnection, type JetStreamConnection } from '../connection/index.js';
 import { DeadLetters, HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
 import { Requests } from '../requests/index.js';
+import { ApplicationBoot } from './application-boot.js';
 import { ConnectionLifecycle } from './connection-lifecycle.js';
+import { checkConnection } from './declarations.js';
 import type { JetStreamModuleOptions } from './jetstream-module-options.interface.js';
+import { checkModuleOptions } from './check-options.js';
 import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
 import {
   getDeadLettersToken,
@@ -17,6 +21,7 @@ import {
   getObjectStoreServiceToken,
 } from './tokens.js';
 
+const DEFAULT_BOOT_TIMEOUT = 60_000;
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
 /** Everything that one named connection provides. */
@@ -31,9 +36,20 @@ export function connectionProviders(name: string): Provider[] {
   return [
     {
       provide: connection,
-      inject: [JETSTREAM_MODULE_OPTIONS],
-      useFactory: (options: JetStreamModuleOptions) =>
-        openConnection(name, options.connection ?? {}, options.jetstream ?? {}),
+      inject: [JETSTREAM_MODULE_OPTIONS, ModulesContainer],
+      useFactory: (options: JetStreamModuleOptions, modules: ModulesContainer) =>
+        ApplicationBoot.of(modules).open(async (signal) => {
+          checkModuleOptions(options);
+          checkConnection(modules, name, connection);
+          const {
+            connection: source = {},
+            jetstream: how = {},
+            bootTimeout = DEFAULT_BOOT_TIMEOUT,
+          } = options;
+          const opened = await openConnection(name, source, how, signal);
+          opened.boot = new Boot(name, bootTimeout, () => opened.nc.info?.jetstream === true);
+          return opened;
+        }),
     },
     {
       provide: getNatsConnectionToken(name),
@@ -42,12 +58,15 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: jetstream,
-      inject: [connection, JETSTREAM_MODULE_OPTIONS],
-      useFactory: (opened: JetStreamConnection, options: JetStreamModuleOptions) =>
-        new JetStreamService(opened, new Requests(opened), {
-          codec: options.codec ?? jsonCodec,
-          publish: options.publish ?? {},
-        }),
+      inject: [connection, JETSTREAM_MODULE_OPTIONS, ModulesContainer],
+      useFactory: (opened: JetStreamConnection, options: JetStreamModuleOptions, modules: ModulesContainer) =>
+        ApplicationBoot.of(modules).step(
+          () =>
+            new JetStreamService(opened, new Requests(opened), {
+              codec: options.codec ?? jsonCodec,
+              publish: options.publish ?? {},
+            }),
+        ),
     },
     {
       provide: keyValue,
@@ -88,9 +107,9 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: `ConnectionLifecycle:${name}`,
-      inject: [jetstream, JETSTREAM_MODULE_OPTIONS],
-      useFactory: (service: JetStreamService, options: JetStreamModuleOptions) =>
-        new ConnectionLifecycle(service, options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT),
+      inject: [handlers, ModulesContainer],
+      useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
+        new ConnectionLifecycle(target, ApplicationBoot.of(modules)),
     },
   ];
 }

@@ -1,47 +1,60 @@
-import type { Provider } from '@nestjs/common';
+import type { FactoryProvider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { InvalidArgumentError } from '../errors/index.js';
 import type { HandlerConnection } from '../handlers/index.js';
-import { provisionStream, type JetStreamService } from '../jetstream/index.js';
-import type { KeyValueService } from '../key-value/index.js';
-import type { ObjectStoreService } from '../object-store/index.js';
+import { provisionStream } from '../jetstream/index.js';
+import { refuseUnknownOptions } from '../validation/index.js';
+import { ApplicationBoot } from './application-boot.js';
+import { checkDeclarations } from './declarations.js';
 import type { JetStreamFeatureOptions } from './jetstream-module-options.interface.js';
+import { FEATURE_OPTIONS } from './known-options.js';
 import { provisionKeyValue, provisionObjectStore } from './provision-buckets.js';
 import {
   DEFAULT_CONNECTION,
-  getJetStreamToken,
-  getKeyValueServiceToken,
+  getFeatureConnectionToken,
   getKeyValueToken,
-  getObjectStoreServiceToken,
   getObjectStoreToken,
   getStreamToken,
 } from './tokens.js';
 
 /**
- * The providers of what a feature declares. Each is made, or checked, while Nest resolves it: whoever injects it can
+ * The providers of what a feature declares. Each is created, or checked, while Nest resolves it, so that what injects it can
  * use it at once.
+ *
+ * @throws {@link InvalidArgumentError} for options that do not exist, and declarations without a name
  */
-export function featureProviders(options: JetStreamFeatureOptions): Provider[] {
+export function featureProviders(options: JetStreamFeatureOptions): FactoryProvider[] {
+  refuseUnknownOptions('JetStreamModule.forFeature', options, FEATURE_OPTIONS);
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
-  const handlers = `HandlerConnection:${connection}`;
+  const declare = <T>(
+    token: FactoryProvider['provide'],
+    provision: (connection: HandlerConnection) => Promise<T>,
+  ): FactoryProvider<T> => ({
+    provide: token,
+    inject: [getFeatureConnectionToken(connection), ModulesContainer],
+    useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
+      ApplicationBoot.of(modules).step(() => {
+        checkDeclarations(modules);
+        return provision(target);
+      }),
+  });
   return [
-    ...streams.map((config): Provider => ({
-      provide: getStreamToken(named('streams', config.name), connection),
-      inject: [getJetStreamToken(connection), handlers],
-      useFactory: (service: JetStreamService, { provisioning }: HandlerConnection) =>
-        provisionStream(service, config, provisioning),
-    })),
-    ...keyValues.map((config): Provider => ({
-      provide: getKeyValueToken(named('keyValues', config.bucket), connection),
-      inject: [getKeyValueServiceToken(connection), handlers],
-      useFactory: (service: KeyValueService, { provisioning }: HandlerConnection) =>
-        provisionKeyValue(service, config, provisioning),
-    })),
-    ...objectStores.map((config): Provider => ({
-      provide: getObjectStoreToken(named('objectStores', config.bucket), connection),
-      inject: [getObjectStoreServiceToken(connection), handlers],
-      useFactory: (service: ObjectStoreService, { provisioning }: HandlerConnection) =>
-        provisionObjectStore(service, config, provisioning),
-    })),
+    ...streams.map((config) =>
+      declare(getStreamToken(named('streams', config.name), connection), ({ jetstream, provisioning }) =>
+        provisionStream(jetstream, config, provisioning),
+      ),
+    ),
+    ...keyValues.map((config) =>
+      declare(getKeyValueToken(named('keyValues', config.bucket), connection), ({ keyValue, provisioning }) =>
+        provisionKeyValue(keyValue, config, provisioning),
+      ),
+    ),
+    ...objectStores.map((config) =>
+      declare(
+        getObjectStoreToken(named('objectStores', config.bucket), connection),
+        ({ objectStore, provisioning }) => provisionObjectStore(objectStore, config, provisioning),
+      ),
+    ),
   ];
 }
 

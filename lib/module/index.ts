@@ -1,3 +1,4 @@
+export { FeatureDeclaration } from './declarations.js';
 export * from './feature-providers.js';
 export * from './jetstream-module-options.interface.js';
 export * from './module-definition.js';

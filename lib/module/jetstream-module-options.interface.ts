@@ -32,7 +32,17 @@ export interface JetStreamModuleOptions {
   };
   /** Whether streams, buckets and consumers are made: `ensure` (default), `assert` or `off`. */
   readonly provisioning?: Provisioning;
-  /** How long handlers in flight may take at shutdown; the rest is given back. Default 10,000. */
+  /**
+   * How long the startup may take on a connected server: streams, buckets and consumers are looked up and created, and what
+   * fails because a cluster elects its leaders is tried again. The wait for a first server and the time of other providers do
+   * not count. `Infinity`: no limit. Default 60,000.
+   */
+  readonly bootTimeout?: number;
+  /**
+   * How long the shutdown may take in all: handlers in flight, locks and elections, publishes that wait for their
+   * acknowledgements, and what is still to be sent. The time of other providers does not count. `Infinity`: no limit.
+   * Default 10,000.
+   */
   readonly shutdownTimeout?: number;
 }
 
@@ -53,6 +63,14 @@ export interface JetStreamOptionsFactory {
 export interface KeyValueDeclaration extends KeyValueConfig {
   /** Turns the values of this bucket into bytes and back, for all who inject, open or watch it. Default: the module's. */
   readonly codec?: Codec;
+  /** As {@link StreamDeclaration.recreate}. */
+  readonly recreate?: boolean;
+}
+
+/** An Object Store bucket as a module declares it. */
+export interface ObjectStoreDeclaration extends ObjectStoreConfig {
+  /** As {@link StreamDeclaration.recreate}. */
+  readonly recreate?: boolean;
 }
 
 /** Options of `JetStreamModule.forFeature`: what a feature needs on the server, made before it is injected. */
@@ -62,7 +80,7 @@ export interface JetStreamFeatureOptions {
   /** Key-Value buckets; each can be injected by `@InjectKeyValue(bucket)`. */
   readonly keyValues?: readonly KeyValueDeclaration[];
   /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
-  readonly objectStores?: readonly ObjectStoreConfig[];
+  readonly objectStores?: readonly ObjectStoreDeclaration[];
   /** The name of the connection. Default: `default`. */
   readonly connection?: string;
 }

@@ -1,21 +1,59 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { HandlersModule } from '../handlers/index.js';
 import { connectionExports, connectionProviders } from './connection-providers.js';
 import type { JetStreamModuleExtras, JetStreamModuleOptions } from './jetstream-module-options.interface.js';
 import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
-import { DEFAULT_CONNECTION } from './tokens.js';
+import { DEFAULT_CONNECTION, getFeatureConnectionToken } from './tokens.js';
 
 const extras: JetStreamModuleExtras = { name: DEFAULT_CONNECTION, isGlobal: true };
+
+/** Holds the connection of a module that is not global. */
+@Module({})
+class ConnectionModule {}
+
+/** Lets `forFeature` find a connection whose module is not global. */
+@Module({})
+class FeatureConnectionModule {}
 
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<JetStreamModuleOptions>({ optionsInjectionToken: JETSTREAM_MODULE_OPTIONS })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createJetStreamOptions')
-    .setExtras(extras, (definition, { name = DEFAULT_CONNECTION, isGlobal = true }) => ({
-      ...definition,
-      global: isGlobal,
-      imports: [...(definition.imports ?? []), HandlersModule],
-      providers: [...(definition.providers ?? []), ...connectionProviders(name)],
-      exports: [...(definition.exports ?? []), ...connectionExports(name), HandlersModule],
-    }))
+    .setExtras(extras, (definition, { name = DEFAULT_CONNECTION, isGlobal = true }) => {
+      const connection: DynamicModule = {
+        ...definition,
+        imports: [...(definition.imports ?? []), HandlersModule],
+        providers: [...(definition.providers ?? []), ...connectionProviders(name)],
+        exports: [...(definition.exports ?? []), ...connectionExports(name), HandlersModule],
+      };
+      return isGlobal ? globally(connection, name) : locally(connection, name);
+    })
     .build();
+
+/** The services of the connection can be injected everywhere. */
+function globally(connection: DynamicModule, name: string): DynamicModule {
+  const token = getFeatureConnectionToken(name);
+  return {
+    ...connection,
+    global: true,
+    providers: [...(connection.providers ?? []), forFeature(name)],
+    exports: [...(connection.exports ?? []), token],
+  };
+}
+
+/** The services of the connection can be injected where the module is imported; `forFeature` finds it everywhere. */
+function locally(definition: DynamicModule, name: string): DynamicModule {
+  const connection = { ...definition, module: ConnectionModule };
+  const feature: DynamicModule = {
+    module: FeatureConnectionModule,
+    global: true,
+    imports: [connection],
+    providers: [forFeature(name)],
+    exports: [getFeatureConnectionToken(name)],
+  };
+  return { module: definition.module, imports: [connection, feature], exports: [connection] };
+}
+
+function forFeature(name: string): { provide: string; useExisting: string } {
+  return { provide: getFeatureConnectionToken(name), useExisting: `HandlerConnection:${name}` };
+}

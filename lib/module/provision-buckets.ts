@@ -1,16 +1,21 @@
 import { Logger } from '@nestjs/common';
-import { BucketNotFoundError, ConfigMismatchError } from '../errors/index.js';
-import { configDifferences, describeDifferences, type Provisioning } from '../jetstream/index.js';
+import { BucketExistsError, BucketNotFoundError, ConfigMismatchError } from '../errors/index.js';
+import {
+  configDifferences,
+  describeDifferences,
+  mergedConfig,
+  type Provisioning,
+} from '../jetstream/index.js';
 import type { KeyValue, KeyValueService } from '../key-value/index.js';
-import type { ObjectStore, ObjectStoreConfig, ObjectStoreService } from '../object-store/index.js';
-import type { KeyValueDeclaration } from './jetstream-module-options.interface.js';
+import type { ObjectStore, ObjectStoreService } from '../object-store/index.js';
+import type { KeyValueDeclaration, ObjectStoreDeclaration } from './jetstream-module-options.interface.js';
 
 const logger = new Logger('JetStreamProvisioning');
 
 /** Makes a Key-Value bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
 export function provisionKeyValue(
   service: KeyValueService,
-  { codec, ...config }: KeyValueDeclaration,
+  { codec, recreate: _, ...config }: KeyValueDeclaration,
   provisioning: Provisioning,
 ): Promise<KeyValue> {
   if (codec) service.declareCodec(config.bucket, codec);
@@ -26,7 +31,7 @@ export function provisionKeyValue(
 /** Makes an Object Store bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
 export function provisionObjectStore(
   service: ObjectStoreService,
-  config: ObjectStoreConfig,
+  { recreate: _, ...config }: ObjectStoreDeclaration,
   provisioning: Provisioning,
 ): Promise<ObjectStore> {
   return provisionBucket(
@@ -68,9 +73,10 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
     bucket = await service.open(config.bucket);
   } catch (error) {
     if (!(error instanceof BucketNotFoundError) || provisioning !== 'ensure') throw error;
-    bucket = await service.create(config);
-    logger.log(`${what} created`);
-    return bucket;
+    const created = await create(what, service, config);
+    if (created) return created;
+    // Another instance, or another declaration, was faster.
+    bucket = await service.open(config.bucket);
   }
   if (provisioning === 'off') return bucket;
   const actual = await configOf(bucket);
@@ -78,7 +84,22 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
   if (differences.length === 0) return bucket;
   if (provisioning === 'assert') throw new ConfigMismatchError(what, describeDifferences(differences));
   // What is not declared stays as it is: it may have been set by those who run the server.
-  const updated = await service.update({ ...actual, ...config });
+  const updated = await service.update(mergedConfig(actual, config));
   logger.log(`${what} updated: ${describeDifferences(differences)}`);
   return updated;
+}
+
+async function create<Config, Bucket>(
+  what: string,
+  service: BucketService<Config, Bucket>,
+  config: Config,
+): Promise<Bucket | undefined> {
+  try {
+    const bucket = await service.create(config);
+    logger.log(`${what} created`);
+    return bucket;
+  } catch (error) {
+    if (error instanceof BucketExistsError) return undefined;
+    throw error;
+  }
 }

@@ -34,6 +34,11 @@ export function getDeadLettersToken(connection = DEFAULT_CONNECTION): Token {
   return connection === DEFAULT_CONNECTION ? DeadLetters : `DeadLetters:${connection}`;
 }
 
+/** @internal The injection token of a connection for `forFeature`, which every module can inject. */
+export function getFeatureConnectionToken(connection: string): string {
+  return `FeatureConnection:${connection}`;
+}
+
 /** The injection token of a stream that `forFeature` declares. */
 export function getStreamToken(stream: string, connection = DEFAULT_CONNECTION): Token {
   return `Stream:${connection}:${stream}`;

@@ -3,3 +3,4 @@ export * from './commands.js';
 export * from './deadline.js';
 export * from './retry.js';
 export * from './timer.js';
+export * from './time-budget.js';

@@ -1,2 +1,8 @@
 export { numberFromPeer, type PeerNumberRange } from './peer-numbers.js';
 export { isAckSubject, isFlowControlSubject, isReplyAllowed } from './peer-subjects.js';
+export {
+  refuseUnknownOptions,
+  unknownOptions,
+  type AllOptionsOf,
+  type KnownOptions,
+} from './unknown-options.js';

@@ -151,7 +151,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     const lock = await kv.lock('job');
     const election = kv.elect('leader');
     await eventually(() => expect(election.isLeader).toBe(true));
-    await client.keyValues.beforeApplicationShutdown();
+    await client.keyValues.releaseLeases(10_000);
     expect(lock.held).toBe(false);
     expect(election.isLeader).toBe(false);
     await using next = await theirs.lock('job', { wait: 0 });

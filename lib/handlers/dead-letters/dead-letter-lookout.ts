@@ -1,4 +1,6 @@
 import { HandlerConfigurationError, type ConfigurationProblem } from '../discovery/index.js';
+import { errorText } from '../../reporting/index.js';
+import { within } from '../../timing/index.js';
 import type { ConsumerPlan, ConsumerSource, RunningPlan } from '../planning/index.js';
 import { DeadLetterPublisher } from './dead-letter-publisher.js';
 import { provisionDeadLetterStream } from './dead-letter-streams.js';
@@ -44,8 +46,9 @@ export class DeadLetterLookout {
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.watches.map((watch) => watch.stop()));
+  /** @param timeout how long to wait for what is in flight, in milliseconds */
+  async stop(timeout: number): Promise<void> {
+    await within(timeout, Promise.allSettled(this.watches.map((watch) => watch.stop())));
   }
 }
 
@@ -83,6 +86,6 @@ async function report(
   try {
     await act();
   } catch (error) {
-    problems.push({ handler, problem: error instanceof Error ? error.message : String(error) });
+    problems.push({ handler, problem: errorText(error) });
   }
 }

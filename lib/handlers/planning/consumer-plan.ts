@@ -12,6 +12,7 @@ import {
   type SettlementPolicy,
 } from '../settlement/index.js';
 import { checkDelivery, isAcknowledged, planDelivery, type Delivery } from './delivery-plan.js';
+import { CONSUMER_OPTIONS } from './known-options.js';
 import { OptionChecks } from './option-checks.js';
 import { checkSettlement } from './settlement-checks.js';
 
@@ -69,6 +70,7 @@ const DEFAULT_MAX_DELIVER = 5;
 /** What is wrong with a handler's options, without asking the server. */
 export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   const checks = new OptionChecks();
+  checks.known(options, CONSUMER_OPTIONS);
   checks.name('stream', options.stream);
   if (options.durable !== undefined) checks.name('durable', options.durable);
   if (options.name !== undefined) checks.name('name', options.name);

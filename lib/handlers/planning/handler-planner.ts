@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import { subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
+import { unknownOptions } from '../../validation/index.js';
 import { handlerName, type HandlerMethod } from '../compile/index.js';
 import type { JsConsumerOptions, MadeOptions } from '../decorators/index.js';
 import {
@@ -16,6 +17,12 @@ import {
 import { checkTargets, getPublishTargets } from '../forwarding/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
+import {
+  KV_WATCH_OPTIONS,
+  OBJECT_WATCH_OPTIONS,
+  PUBLISH_TO_OPTIONS,
+  SUBSCRIBE_OPTIONS,
+} from './known-options.js';
 import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
@@ -124,6 +131,7 @@ export class HandlerPlanner {
   private planKvWatch(definition: KvWatchDefinition): KvWatchPlan[] {
     const { bucket, options } = definition.metadata;
     const checks = new OptionChecks();
+    checks.known(options, KV_WATCH_OPTIONS);
     checks.name('bucket', bucket);
     checks.count('resumeFromRevision', options.resumeFromRevision);
     if (options.includeHistory && options.updatesOnly) {
@@ -135,6 +143,7 @@ export class HandlerPlanner {
   private planObjectWatch(definition: ObjectWatchDefinition): ObjectWatchPlan[] {
     const { bucket, options } = definition.metadata;
     const checks = new OptionChecks();
+    checks.known(options, OBJECT_WATCH_OPTIONS);
     checks.name('bucket', bucket);
     if (options.includeHistory && options.updatesOnly) {
       checks.problems.push('includeHistory and updatesOnly exclude each other: give one of them');
@@ -145,6 +154,7 @@ export class HandlerPlanner {
   private planSubscription(definition: SubscribeDefinition): SubscribePlan[] {
     const { subject, options } = definition.metadata;
     const checks = new OptionChecks();
+    checks.known(options, SUBSCRIBE_OPTIONS);
     checks.subject('subject', subject);
     if (options.queue !== undefined) checks.subject('queue', options.queue);
     checks.count('concurrency', options.concurrency);
@@ -225,6 +235,8 @@ export class HandlerPlanner {
     for (const method of methods) {
       const filters = method.patterns.length > 0 ? method.patterns : filtersOf(options);
       const targets = getPublishTargets(method.callback);
+      for (const { options: own } of targets)
+        this.report(handlerName(method), unknownOptions(own, PUBLISH_TO_OPTIONS, '@PublishTo'));
       this.report(handlerName(method), checkTargets(targets, filters, [...this.connections.keys()], options));
     }
   }

@@ -15,6 +15,7 @@ export {
   type PullInGroup,
 } from './delivery-plan.js';
 export * from './handler-planner.js';
+export { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from './known-options.js';
 export { OptionChecks } from './option-checks.js';
 export { SubjectRouter } from './subject-router.js';
 export { OptionsResolver } from './options-resolver.js';

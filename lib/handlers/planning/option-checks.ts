@@ -1,6 +1,13 @@
+import { unknownOptions, type KnownOptions } from '../../validation/index.js';
+
 /** Collects what is wrong with options, each as a sentence. */
 export class OptionChecks {
   readonly problems: string[] = [];
+
+  /** Options that exist. */
+  known(options: object, known: KnownOptions): void {
+    this.problems.push(...unknownOptions(options, known));
+  }
 
   /** A duration in milliseconds. */
   duration(option: string, value: unknown, minimum = 0): void {

@@ -27,17 +27,21 @@ export class JetStreamApi {
   ) {}
 
   /**
-   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body.
+   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body. While the application starts, an
+   * operation that is safe to repeat is tried again if it fails for a reason that passes, such as an election.
    *
    * @throws {@link JetStreamApiError} or the subclass of its code where the server refuses
    * @throws {@link JetStreamNotEnabledError} where nobody answers under the API prefix
    * @throws {@link InvalidApiResponseError} where the answer is not JSON
+   * @throws {@link BootTimeoutError} while the application starts, if it still fails after `bootTimeout`
    */
   async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
-    const { apiPrefix } = this.connection;
-    const response = await this.exchange<R>(operation, body, options);
-    if (response.error) throw toApiError(response.error, apiPrefix, options);
-    return response;
+    const { boot } = this.connection;
+    if (boot === undefined || !IDEMPOTENT.test(operation)) return this.attempt(operation, body, options);
+    const { timeout = this.connection.timeout } = options;
+    return boot.request(operation, (left) =>
+      this.attempt(operation, body, { ...options, timeout: Math.min(timeout, left) }),
+    );
   }
 
   /**
@@ -59,6 +63,16 @@ export class JetStreamApi {
       total = page.total ?? 0;
       yield* found;
     }
+  }
+
+  private async attempt<R extends object>(
+    operation: string,
+    body: unknown,
+    options: ApiCallOptions,
+  ): Promise<R> {
+    const response = await this.exchange<R>(operation, body, options);
+    if (response.error) throw toApiError(response.error, this.connection.apiPrefix, options);
+    return response;
   }
 
   private async exchange<R>(

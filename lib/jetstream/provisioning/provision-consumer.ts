@@ -8,7 +8,7 @@ import type {
   PushConsumerConfig,
 } from '../consumers/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
-import { configDifferences, describeDifferences, type Provisioning } from './provisioning.js';
+import { configDifferences, describeDifferences, mergedConfig, type Provisioning } from './provisioning.js';
 
 const logger = new Logger('JetStreamProvisioning');
 
@@ -99,7 +99,7 @@ async function provision<
   }
   // What is not declared stays as it is, but for the filter: it is declared by leaving it out.
   const { filterSubject: _, filterSubjects: __, ...kept } = consumer.cachedInfo.config;
-  const updated = await access.make({ ...kept, ...config });
+  const updated = await access.make(mergedConfig(kept, config));
   logger.log(`${what} updated: ${describeDifferences(differences)}`);
   return updated;
 }

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { Requests } from '../../requests/index.js';
+import { within } from '../../timing/index.js';
 import { JetStreamApi } from '../api/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { AtomicBatches } from './atomic-batch.js';
@@ -213,10 +213,7 @@ export class Publisher {
    */
   async drain(timeout: number): Promise<void> {
     this.window.stop();
-    const abort = new AbortController();
-    const late = delay(timeout, undefined, { signal: abort.signal }).catch(() => undefined);
-    await Promise.race([this.window.complete(), late]);
-    abort.abort();
+    await within(timeout, this.window.complete());
     this.close();
   }
 

@@ -6,3 +6,4 @@ export * from './stream-config.js';
 export type { StreamAlternate, StreamInfo, StreamSourceInfo, StreamState } from './stream-info.js';
 export * from './stream.js';
 export * from './streams.js';
+export * from './known-options.js';

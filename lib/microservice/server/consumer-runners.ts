@@ -68,7 +68,7 @@ export class ConsumerRunners {
 
   /** Takes nothing more, lets what is in the works end, and gives back what has not after `timeout` milliseconds. */
   async stop(timeout: number): Promise<void> {
-    await this.lookout.stop();
+    await this.lookout.stop(timeout);
     await Promise.all(this.handlers.map((handler) => handler.stop(timeout)));
   }
 

@@ -1,0 +1,139 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { DynamicModule, Provider } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { DuplicateConnectionError, DuplicateDeclarationError } from '../errors/index.js';
+import { sameConfig } from '../jetstream/index.js';
+import type { JetStreamFeatureOptions } from './jetstream-module-options.interface.js';
+import { DEFAULT_CONNECTION } from './tokens.js';
+
+/** What one call of `forFeature` declares. Each is a provider, so that all of an application can be found. */
+export class FeatureDeclaration {
+  constructor(readonly options: JetStreamFeatureOptions) {}
+}
+
+/** One stream or bucket of a declaration. */
+interface Declared {
+  /** Such as `Stream "ORDERS"`. */
+  readonly what: string;
+  /** The name of the stream behind it. */
+  readonly stream: string;
+  readonly connection: string;
+  /** The module that imports the declaration. */
+  readonly place: string;
+  readonly config: object;
+}
+
+const checked = new WeakMap<ModulesContainer, Error | undefined>();
+
+/**
+ * Refuses an application that declares a stream or bucket twice in different ways: which of the two the server has would
+ * depend on their order. Two declarations that say the same are one.
+ *
+ * @throws {@link DuplicateDeclarationError} which names all such declarations and their modules
+ */
+export function checkDeclarations(modules: ModulesContainer): void {
+  if (!checked.has(modules)) checked.set(modules, findConflicts(declarationsOf(modules)));
+  const error = checked.get(modules);
+  if (error) throw error;
+}
+
+/**
+ * Refuses an application that opens a connection twice: both would be open, and providers would get one or the other.
+ *
+ * @param token what provides the connection
+ * @throws {@link DuplicateConnectionError} which names the modules
+ */
+export function checkConnection(modules: ModulesContainer, name: string, token: string): void {
+  const found = [...modules.values()].filter(({ providers }) => providers.has(token));
+  if (found.length < 2) return;
+  const importers = importersOf(modules, (provider) => 'provide' in provider && provider.provide === token);
+  throw new DuplicateConnectionError(
+    name,
+    importers.length > 1 ? importers : found.map((module) => module.name),
+  );
+}
+
+/** The names of the modules that import a dynamic module with such a provider. */
+function importersOf(modules: ModulesContainer, has: (provider: Provider) => boolean): string[] {
+  const imports = (imported: unknown): boolean => {
+    if (typeof imported !== 'object' || imported === null || !('module' in imported)) return false;
+    const { providers = [], imports: nested = [] } = imported as DynamicModule;
+    return providers.some(has) || nested.some(imports);
+  };
+  // Nest adds every global module to the imports of all modules; what a module itself imports is in its metadata.
+  return [...modules.values()]
+    .filter(({ metatype }) => ((Reflect.getMetadata('imports', metatype) ?? []) as unknown[]).some(imports))
+    .map(({ name }) => name);
+}
+
+function declarationsOf(modules: ModulesContainer): Declared[] {
+  const declarations = [...modules.values()].flatMap(({ providers, name }) =>
+    [...providers.values()].flatMap(({ instance }: { readonly instance: unknown }) =>
+      instance instanceof FeatureDeclaration ? [{ instance, name }] : [],
+    ),
+  );
+  return declarations.flatMap(({ instance, name }) => {
+    const isIt = (provider: Provider): boolean => 'useValue' in provider && provider.useValue === instance;
+    return declared(instance.options, importersOf(modules, isIt).join(' and ') || name);
+  });
+}
+
+function declared(options: JetStreamFeatureOptions, place: string): Declared[] {
+  const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
+  // A codec belongs to this process; a stream that is given two is refused when they are declared.
+  return [
+    ...streams.map(({ codec: _, ...config }) => ({
+      what: `Stream "${config.name}"`,
+      stream: config.name,
+      connection,
+      place,
+      config,
+    })),
+    ...keyValues.map(({ codec: _, ...config }) => ({
+      what: `Key-Value bucket "${config.bucket}"`,
+      stream: `KV_${config.bucket}`,
+      connection,
+      place,
+      config,
+    })),
+    ...objectStores.map((config) => ({
+      what: `Object Store bucket "${config.bucket}"`,
+      stream: `OBJ_${config.bucket}`,
+      connection,
+      place,
+      config,
+    })),
+  ];
+}
+
+function findConflicts(all: readonly Declared[]): Error | undefined {
+  const first = new Map<string, Declared>();
+  const conflicts: string[] = [];
+  for (const declaration of all) {
+    const key = `${declaration.connection}\n${declaration.stream}`;
+    const other = first.get(key);
+    if (other === undefined) first.set(key, declaration);
+    else if (other.what !== declaration.what || !sameConfig(other.config, declaration.config))
+      conflicts.push(describe(other, declaration));
+  }
+  return conflicts.length > 0 ? new DuplicateDeclarationError(conflicts) : undefined;
+}
+
+function describe(first: Declared, second: Declared): string {
+  if (first.what !== second.what)
+    return `${first.what} in ${first.place} and ${second.what} in ${second.place} are one stream, "${first.stream}"`;
+  return (
+    `${first.what} is declared in ${first.place} with ${difference(first.config, second.config)} ` +
+    `and in ${second.place} with ${difference(second.config, first.config)}`
+  );
+}
+
+/** The options of a declaration that the other one has not, or has otherwise. */
+function difference(config: object, other: object): string {
+  const theirs = other as Readonly<Record<string, unknown>>;
+  const own = Object.entries(config as Readonly<Record<string, unknown>>).filter(
+    ([option, value]) => value !== undefined && !isDeepStrictEqual(value, theirs[option]),
+  );
+  if (own.length === 0) return 'none of that';
+  return own.map(([option, value]) => `${option}: ${JSON.stringify(value)}`).join(', ');
+}
