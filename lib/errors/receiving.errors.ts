@@ -10,6 +10,16 @@ export class ConsumerDeletedError extends JetStreamError {
   }
 }
 
+/** A stream that was read was deleted and created again, or lost its messages: its sequences begin anew. */
+export class StreamReplacedError extends JetStreamError {
+  constructor(readonly stream: string) {
+    super(
+      `Stream "${stream}" was deleted and created again while it was read. ` +
+        'Nothing needs to be done: reading continues with the messages of the new stream.',
+    );
+  }
+}
+
 /** Nothing, not even a heartbeat, came from a consumer: the server or its leader may be gone. */
 export class NoHeartbeatError extends JetStreamError {
   constructor(

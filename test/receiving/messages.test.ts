@@ -302,15 +302,25 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect((await requests.stop()).reduce((sum, { batch }) => sum + batch, 0)).toBe(12);
   });
 
-  it('ask for one at a time where they are told to', async () => {
+  it('with maxMessages 1 ask for a message when next() is called, and not before', async () => {
     await publishNumbers(3);
     const requests = await pullRequests(connected.nc, streamName, 'd');
     await using messages = consumer.messages({ maxMessages: 1 });
+    await using idle = consumer.messages({ maxMessages: 1 });
+    const taken = [await messages.next(), await idle.next(), await idle.next()];
 
-    await messages.next();
-    await expect.poll(async () => (await consumer.info()).numAckPending).toBe(2);
+    expect(taken.map((message) => message.text())).toEqual(['1', '2', '3']);
+    expect((await consumer.info()).numAckPending).toBe(3);
+    expect(await requests.stop()).toMatchObject([{ batch: 1 }, { batch: 1 }, { batch: 1 }]);
+  });
 
-    expect(await requests.stop()).toMatchObject([{ batch: 1 }, { batch: 1 }]);
+  it('with maxMessages 1 go to all workers that wait', async () => {
+    await using messages = consumer.messages({ maxMessages: 1 });
+    const waiting = [messages.next(), messages.next(), messages.next()];
+    await publishNumbers(5);
+
+    expect((await Promise.all(waiting)).map((message) => message.text())).toEqual(['1', '2', '3']);
+    expect((await consumer.info()).numAckPending).toBe(3);
   });
 
   it('never hold more than they may', async () => {

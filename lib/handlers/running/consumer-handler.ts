@@ -4,7 +4,7 @@ import { errorText } from '../../reporting/index.js';
 import { Backoff, sleep } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import { isAcknowledged, type ConsumerSource } from '../planning/index.js';
-import { prepareConsumer, type ReadyConsumer } from './consumer-receiver.js';
+import { ConsumerReceiver, type ReadyConsumer } from './consumer-receiver.js';
 import type { MessageRunner } from './consumer-runner.js';
 import { ControlledHandler } from './handler-control.js';
 import type { HandlerState } from './handler-runner.js';
@@ -26,8 +26,8 @@ export class ConsumerHandler extends ControlledHandler {
   private consumer = '';
   private runner: MessageRunner | undefined;
   private circuitOpen = false;
-  /** The last stream sequence that came, if the consumer is ordered. */
-  private lastSequence = 0;
+  /** Remembers where to continue, until the handler is started again. */
+  private receiver: ConsumerReceiver;
   /** A consumer that is lost again soon after it recovered is waited for longer and longer. */
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   /** The recovery under way. */
@@ -39,6 +39,7 @@ export class ConsumerHandler extends ControlledHandler {
     private readonly events: JetStreamEvents,
   ) {
     super(source.connection.jetstream.connection, new Logger('JsConsumer'));
+    this.receiver = new ConsumerReceiver(source);
   }
 
   get state(): HandlerState {
@@ -63,10 +64,10 @@ export class ConsumerHandler extends ControlledHandler {
   }
 
   protected async open(): Promise<() => void> {
-    this.lastSequence = 0;
+    this.receiver = new ConsumerReceiver(this.source);
     this.circuitOpen = false;
     this.runner = undefined;
-    const ready = await prepareConsumer(this.source, 0);
+    const ready = await this.receiver.prepare();
     return () => {
       this.runner = this.makeRunner(ready.name, (open, reason) => this.onCircuit(open, reason));
       this.follow(ready);
@@ -81,7 +82,7 @@ export class ConsumerHandler extends ControlledHandler {
   protected async proceed(signal: AbortSignal): Promise<void> {
     // A recovery that the pause interrupted may still wait for the server.
     await this.recovery;
-    const ready = await prepareConsumer(this.source, this.lastSequence);
+    const ready = await this.receiver.prepare();
     if (!signal.aborted) this.follow(ready);
   }
 
@@ -116,18 +117,18 @@ export class ConsumerHandler extends ControlledHandler {
     this.consumer = ready.name;
     this.status = 'running';
     const loop = ready.open({
-      onMessage:
-        this.source.delivery.mode === 'ordered'
-          ? (message) => {
-              this.lastSequence = message.metadata.streamSequence;
-              runner.onMessage(message);
-            }
-          : (message) => runner.onMessage(message),
+      onMessage: (message) => runner.onMessage(message),
       window: () => runner.window(),
       slots: runner.slots,
       onError: (error) => {
         this.logger.warn(`${this.source.handler}: ${errorText(error)}`);
         this.emit({ type: 'handler-interrupted', error });
+      },
+      onLost: (error) => {
+        if (!signal.aborted) this.lost(error);
+      },
+      onRecovered: () => {
+        if (!signal.aborted) this.recovered();
       },
       onEnd: (error) => {
         // The end of the connection is reported once, for whatever the handler was doing.
@@ -139,9 +140,7 @@ export class ConsumerHandler extends ControlledHandler {
   }
 
   private async recover(error: Error, signal: AbortSignal): Promise<void> {
-    this.logger.error(`${this.source.handler}: ${errorText(error)}`);
-    this.status = 'recovering';
-    this.emit({ type: 'consumer-lost', error });
+    this.lost(error);
     // The first attempt after a success that lasted is made at once.
     let wait = this.backoff.next();
     if (this.backoff.attempts === 1) wait = 0;
@@ -149,12 +148,11 @@ export class ConsumerHandler extends ControlledHandler {
       await sleep(wait, signal);
       if (signal.aborted) return;
       try {
-        const ready = await prepareConsumer(this.source, this.lastSequence);
+        const ready = await this.receiver.prepare();
         if (signal.aborted) return;
         this.follow(ready);
         this.backoff.succeeded();
-        this.logger.log(`${this.source.handler} consumes ${this.name} again`);
-        this.emit({ type: 'consumer-recovered' });
+        this.recovered();
         return;
       } catch (failure) {
         wait = this.backoff.next();
@@ -162,6 +160,18 @@ export class ConsumerHandler extends ControlledHandler {
         this.logger.warn(`${this.source.handler}: no consumer yet, next try in ${wait} ms: ${words}`);
       }
     }
+  }
+
+  private lost(error: Error): void {
+    this.logger.error(`${this.source.handler}: ${errorText(error)}`);
+    this.status = 'recovering';
+    this.emit({ type: 'consumer-lost', error });
+  }
+
+  private recovered(): void {
+    this.status = 'running';
+    this.logger.log(`${this.source.handler} consumes ${this.name} again`);
+    this.emit({ type: 'consumer-recovered' });
   }
 
   private onCircuit(open: boolean, reason = ''): void {

@@ -1,18 +1,28 @@
+import { ConsumerNotFoundError } from '../../errors/index.js';
 import {
+  Incarnation,
   NumberedConsumers,
   OrderedLoop,
+  priorityOf,
   provisionConsumer,
   provisionPushConsumer,
   PullLoop,
   PushLoop,
+  startAfter,
+  startOfNewStream,
+  startPosition,
   VerifiedLoop,
-  type OrderedConsumerConfig,
+  type Consumer,
+  type ConsumerInfo,
+  type ConsumerStart,
   type PullLoopOptions,
   type PullLoopOwner,
+  type PushConsumer,
   type ReceiveLoop,
 } from '../../jetstream/index.js';
 import { createInboxOf } from '../../requests/index.js';
-import { pushConfig, type ConsumerSource } from '../planning/index.js';
+import { isAcknowledged, pushConfig, type ConsumerSource, type Delivery } from '../planning/index.js';
+import { ResumePosition } from './resume-position.js';
 
 const PULL_EXPIRY = 30_000;
 /** Shorter than the Go client's default: a handler should notice within seconds that its consumer went silent. */
@@ -24,68 +34,153 @@ export interface ReadyConsumer {
   open(owner: PullLoopOwner): ReceiveLoop;
 }
 
+type PullDelivery = Extract<Delivery, { readonly mode: 'pull' }>;
+type PushDelivery = Extract<Delivery, { readonly mode: 'push' }>;
+type OrderedDelivery = Extract<Delivery, { readonly mode: 'ordered' }>;
+
 /**
- * Makes the consumer of a handler, or takes it as it is, and tells how to read it.
- *
- * @param after where an ordered consumer goes on, which the server keeps no state of: after this sequence; 0: where its
- * options say
+ * Makes the consumer of a handler, or takes it as it is, and reads it. It remembers how far the handler has come if nobody else
+ * does: the server forgets the position of ordered consumers and of consumers without a name when it removes them.
  */
-export async function prepareConsumer(source: ConsumerSource, after: number): Promise<ReadyConsumer> {
-  const { connection, stream, delivery } = source;
-  const { jetstream, provisioning } = connection;
-  const { api } = jetstream;
-  switch (delivery.mode) {
-    case 'pull': {
-      const { name } = await provisionConsumer(jetstream, stream, delivery.config, provisioning);
-      const from = { stream, consumer: name };
-      const options = { ...pullOptions(source.maxMessages), ...delivery.pull };
-      return {
-        name,
-        open: (owner) =>
-          new VerifiedLoop(
-            (inner) => new PullLoop(api.connection, api.requests, stream, name, options, inner),
-            owner,
-            from,
-            () => jetstream.consumer(stream, name),
-          ),
-      };
-    }
-    case 'push': {
-      const config = pushConfig(delivery, createInboxOf(api.connection.nc));
-      const consumer = await provisionPushConsumer(jetstream, stream, config, provisioning);
-      const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = consumer.cachedInfo.config;
-      const subject = deliverSubject ?? config.deliverSubject;
-      const { name } = consumer;
-      return {
-        name,
-        open: (owner) =>
-          new PushLoop(
-            api,
-            { stream, consumer: name },
-            { subject, group: deliverGroup, idleHeartbeat },
-            owner,
-            () => jetstream.pushConsumer(stream, name),
-          ),
-      };
-    }
-    case 'ordered': {
-      const config: OrderedConsumerConfig =
-        after > 0
-          ? {
-              ...delivery.config,
-              deliverPolicy: 'by_start_sequence',
-              startSequence: after + 1,
-              startTime: undefined,
-            }
-          : delivery.config;
-      const consumers = new NumberedConsumers(api, stream, config);
-      const name = await consumers.recreate(0);
-      return {
-        name,
-        open: (owner) => new OrderedLoop(api, consumers, pullOptions(source.maxMessages), owner, name),
-      };
+export class ConsumerReceiver {
+  private readonly position: ResumePosition;
+  private readonly incarnation: Incarnation;
+  private ordered: NumberedConsumers | undefined;
+  /** The consumer without a name that was made last. */
+  private nameless = '';
+
+  constructor(private readonly source: ConsumerSource) {
+    const { delivery, connection, stream } = source;
+    const cumulative = delivery.mode === 'pull' && delivery.config.ackPolicy === 'all';
+    this.position = new ResumePosition(isAcknowledged(delivery), cumulative);
+    this.incarnation = new Incarnation(connection.jetstream.api, stream);
+  }
+
+  /**
+   * Makes the consumer ready: the first time as configured, later so that it continues where the handler has come to.
+   *
+   * @throws {@link InvalidArgumentError} if the consumer needs a priority group, and the handler's is none of them
+   */
+  prepare(): Promise<ReadyConsumer> {
+    const { delivery } = this.source;
+    switch (delivery.mode) {
+      case 'pull':
+        return this.preparePull(delivery);
+      case 'push':
+        return this.preparePush(delivery);
+      case 'ordered':
+        return this.prepareOrdered(delivery);
     }
   }
+
+  private async preparePull({ config, pull }: PullDelivery): Promise<ReadyConsumer> {
+    const { stream, connection, maxMessages } = this.source;
+    const { jetstream, provisioning } = connection;
+    const { api } = jetstream;
+    const isNamed = (config.durable ?? config.name) !== undefined;
+    const consumer = isNamed
+      ? await provisionConsumer(jetstream, stream, config, provisioning)
+      : await this.continued<Consumer>(config, {
+          find: (name) => jetstream.consumer(stream, name),
+          make: (start) => provisionConsumer(jetstream, stream, { ...config, ...start }, provisioning),
+        });
+    const { name, cachedInfo } = consumer;
+    const priority = priorityOf({ ...pull, priorityGroup: pull.group }, cachedInfo.config, api.connection);
+    const options = { ...pullOptions(maxMessages), ...priority, limits: cachedInfo.config };
+    const from = { stream, consumer: name };
+    return {
+      name,
+      open: (owner) =>
+        new VerifiedLoop(
+          (inner) => new PullLoop(api.connection, api.requests, stream, name, options, inner),
+          isNamed ? owner : this.tracking(owner),
+          from,
+          () => jetstream.consumer(stream, name),
+        ),
+    };
+  }
+
+  private async preparePush(delivery: PushDelivery): Promise<ReadyConsumer> {
+    const { stream, connection } = this.source;
+    const { jetstream, provisioning } = connection;
+    const { api } = jetstream;
+    const config = pushConfig(delivery, createInboxOf(api.connection.nc));
+    const isNamed = (config.durable ?? config.name) !== undefined;
+    const consumer = isNamed
+      ? await provisionPushConsumer(jetstream, stream, config, provisioning)
+      : await this.continued<PushConsumer>(config, {
+          find: (name) => jetstream.pushConsumer(stream, name),
+          make: (start) => provisionPushConsumer(jetstream, stream, { ...config, ...start }, provisioning),
+        });
+    const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = consumer.cachedInfo.config;
+    const { name } = consumer;
+    return {
+      name,
+      open: (owner) =>
+        new PushLoop(
+          api,
+          { stream, consumer: name },
+          { subject: deliverSubject, group: deliverGroup, idleHeartbeat },
+          isNamed ? owner : this.tracking(owner),
+          async () => {
+            const { config: now } = (await jetstream.pushConsumer(stream, name)).cachedInfo;
+            return { subject: now.deliverSubject, group: now.deliverGroup };
+          },
+        ),
+    };
+  }
+
+  private async prepareOrdered({ config }: OrderedDelivery): Promise<ReadyConsumer> {
+    const { stream, connection, maxMessages } = this.source;
+    const { api } = connection.jetstream;
+    const consumers = (this.ordered ??= new NumberedConsumers(api, stream, config));
+    const { name } = await consumers.recreate();
+    return {
+      name,
+      open: (owner) => new OrderedLoop(api, consumers, pullOptions(maxMessages), owner, name),
+    };
+  }
+
+  /** A consumer without a name: the one from before if it is still there, or another one that continues where it was. */
+  private async continued<Handle extends { readonly name: string; readonly cachedInfo: ConsumerInfo }>(
+    configured: ConsumerStart,
+    access: {
+      find(name: string): Promise<Handle>;
+      make(start: ConsumerStart): Promise<Handle>;
+    },
+  ): Promise<Handle> {
+    if (this.nameless !== '') {
+      const existing = await access.find(this.nameless).catch(ignoreNotFound);
+      if (existing) return existing;
+    }
+    const { after } = this.position;
+    let consumer = await access.make(after === undefined ? configured : startAfter(after));
+    if (after === undefined) {
+      this.incarnation.learn();
+    } else if (await this.incarnation.hasChanged(this.position.reached)) {
+      const { jetstream } = this.source.connection;
+      this.position.forget();
+      await jetstream.deleteConsumer(this.source.stream, consumer.name).catch(ignoreNotFound);
+      consumer = await access.make(startOfNewStream(configured));
+    }
+    this.nameless = consumer.name;
+    this.position.startAt(startPosition(consumer.cachedInfo));
+    return consumer;
+  }
+
+  private tracking(owner: PullLoopOwner): PullLoopOwner {
+    return {
+      ...owner,
+      onMessage: (message) => {
+        this.position.track(message);
+        owner.onMessage(message);
+      },
+    };
+  }
+}
+
+function ignoreNotFound(error: unknown): undefined {
+  if (!(error instanceof ConsumerNotFoundError)) throw error;
 }
 
 function pullOptions(maxMessages: number): PullLoopOptions {

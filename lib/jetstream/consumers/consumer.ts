@@ -1,10 +1,11 @@
-import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import {
   LoopConsumption,
   MessageBatch,
   Messages,
   PullLoop,
+  requestLimits,
+  requireOpen,
   toFetchRequest,
   toNoWaitRequest,
   toPullLoopOptions,
@@ -30,12 +31,14 @@ import type { ConsumerInfo } from './consumer-info.js';
  */
 export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   private readonly pin: PinId = { value: '' };
+  /** What the consumer allows in one request: learned by the requests, since it may change while the handle is in use. */
+  private limits = requestLimits(this.cachedInfo.config);
 
   /**
-   * Hands messages to a handler, one at a time and in order, pulled ahead of their use. What goes wrong on the way
-   * (missed heartbeats, a new leader, a reconnect) is reported to `onError` and mended.
+   * Hands messages to a handler, one at a time and in order, pulled ahead of their use. It recovers from missed heartbeats, a
+   * new leader, a reconnect or refused requests, and reports them to `onError`.
    *
-   * A handler that throws, or whose promise rejects, is reported to `onError` too; its message is left as it is, and
+   * What the handler throws, or its promise rejects with, is reported to `onError` too. Its message is left as it is, and
    * comes again after `ackWait` unless the handler has settled it.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
@@ -60,7 +63,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    */
   fetch(messages: number, options: FetchOptions = {}): MessageBatch {
     const request = toFetchRequest({ messages }, options, this.cachedInfo.config, this.api.connection);
-    return new MessageBatch(this.api, request, this.pin, this.names);
+    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
   }
 
   /**
@@ -71,7 +74,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    */
   fetchBytes(bytes: number, options: FetchOptions = {}): MessageBatch {
     const request = toFetchRequest({ bytes }, options, this.cachedInfo.config, this.api.connection);
-    return new MessageBatch(this.api, request, this.pin, this.names);
+    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
   }
 
   /**
@@ -81,7 +84,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    */
   fetchNoWait(messages: number, options: PriorityOptions = {}): MessageBatch {
     const request = toNoWaitRequest(messages, options, this.cachedInfo.config, this.api.connection);
-    return new MessageBatch(this.api, request, this.pin, this.names);
+    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
   }
 
   /**
@@ -94,13 +97,15 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   protected override ofThisKind(info: ConsumerInfo): ConsumerInfo<StoredPullConsumerConfig> {
-    return requirePull(info);
+    const known = requirePull(info);
+    this.limits = requestLimits(known.config);
+    return known;
   }
 
   private opener(options: PullOptions): OpenLoop {
     const { connection, requests } = this.api;
     const loopOptions = toPullLoopOptions(options, this.cachedInfo.config, connection);
-    if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
+    requireOpen(connection);
     const { stream, consumer } = this.names;
     const open: OpenLoop = (owner) =>
       new PullLoop(connection, requests, stream, consumer, loopOptions, owner);

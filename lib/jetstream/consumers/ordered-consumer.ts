@@ -1,4 +1,4 @@
-import { ConnectionClosedError, OrderedConsumerInUseError } from '../../errors/index.js';
+import { OrderedConsumerInUseError } from '../../errors/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import {
@@ -6,6 +6,8 @@ import {
   MessageBatch,
   Messages,
   OrderedLoop,
+  requestLimits,
+  requireOpen,
   toFetchRequest,
   toNoWaitRequest,
   toPullLoopOptions,
@@ -42,7 +44,6 @@ const heartbeat = (expiry: number) => (expiry < 10_000 ? expiry / 2 : 5_000);
 export class OrderedConsumer {
   /** Whether nothing was read from the current consumer yet. */
   private fresh = true;
-  private streamSequence = 0;
   private reading: 'nothing' | 'on and on' | MessageBatch = 'nothing';
 
   private constructor(
@@ -57,7 +58,7 @@ export class OrderedConsumer {
     config: OrderedConsumerConfig,
   ): Promise<OrderedConsumer> {
     const source = new NumberedConsumers(api, stream, config);
-    await source.recreate(0);
+    await source.recreate();
     return new OrderedConsumer(api, source);
   }
 
@@ -129,9 +130,11 @@ export class OrderedConsumer {
     const { api, source } = this;
     if (this.reading !== 'nothing') throw new OrderedConsumerInUseError(this.stream, 'it was used already');
     const loopOptions = toPullLoopOptions(options, {}, api.connection, heartbeat);
-    if (api.connection.nc.isClosed()) throw new ConnectionClosedError(api.connection.name);
-    this.reading = 'on and on';
-    return (owner) => new OrderedLoop(api, source, loopOptions, owner, source.names.consumer);
+    requireOpen(api.connection);
+    return (owner) => {
+      this.reading = 'on and on';
+      return new OrderedLoop(api, source, loopOptions, owner, source.names.consumer);
+    };
   }
 
   private request(request: FetchRequest): MessageBatch {
@@ -143,18 +146,26 @@ export class OrderedConsumer {
       throw new OrderedConsumerInUseError(this.stream, 'a fetch of it is not over');
     }
     let consumerSequence = 0;
-    this.reading = new MessageBatch(this.api, request, { value: '' }, this.ready(), ({ metadata }) => {
-      if (metadata.consumerSequence !== ++consumerSequence) return false;
-      this.streamSequence = metadata.streamSequence;
-      return true;
-    });
+    const limits = requestLimits({});
+    this.reading = new MessageBatch(
+      this.api,
+      request,
+      { value: '' },
+      limits,
+      this.ready(),
+      ({ metadata }) => {
+        if (metadata.consumerSequence !== ++consumerSequence) return false;
+        this.source.delivered(metadata.streamSequence);
+        return true;
+      },
+    );
     return this.reading;
   }
 
   private async ready(): Promise<ReceivingFrom> {
     if (!this.fresh) {
       this.source.abandon();
-      await this.source.recreate(this.streamSequence);
+      await this.source.recreate();
     }
     this.fresh = false;
     return this.source.names;

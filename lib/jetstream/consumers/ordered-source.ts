@@ -1,9 +1,22 @@
 import { nuid } from '@nats-io/transport-node';
 import { validateConsumerName, type JetStreamApi } from '../api/index.js';
-import { positive, type OrderedSource, type ReceivingFrom } from '../receiving/index.js';
+import {
+  positive,
+  type OrderedSource,
+  type ReceivingFrom,
+  type RecreatedConsumer,
+} from '../receiving/index.js';
+
 import { consumerInfo, upsertConsumer } from './consumer-api.js';
 import type { BaseConsumerConfig, ConsumerConfig } from './consumer-config.js';
 import type { ConsumerInfo } from './consumer-info.js';
+import {
+  Incarnation,
+  startAfter,
+  startOfNewStream,
+  startPosition,
+  type ConsumerStart,
+} from './incarnation.js';
 
 /** What an ordered consumer reads. Durations in milliseconds. */
 export interface OrderedConsumerConfig extends Pick<
@@ -24,6 +37,10 @@ export interface OrderedConsumerConfig extends Pick<
 export class NumberedConsumers implements OrderedSource {
   readonly maxResetAttempts: number;
   readonly namePrefix: string;
+  private position: number | undefined;
+  /** The highest sequence that came from the present stream. */
+  private reached = 0;
+  private readonly incarnation: Incarnation;
   private serial = 0;
   private current: ConsumerInfo | undefined;
 
@@ -36,6 +53,7 @@ export class NumberedConsumers implements OrderedSource {
     validateConsumerName(this.namePrefix);
     if (config.maxResetAttempts !== undefined) positive('maxResetAttempts', config.maxResetAttempts);
     this.maxResetAttempts = config.maxResetAttempts ?? Infinity;
+    this.incarnation = new Incarnation(api, stream);
   }
 
   /** What the server last said of the current one. */
@@ -53,11 +71,23 @@ export class NumberedConsumers implements OrderedSource {
     return this.current;
   }
 
-  async recreate(afterSequence: number): Promise<string> {
-    this.serial++;
-    const name = `${this.namePrefix}_${this.serial}`;
-    this.current = await upsertConsumer(this.api, this.stream, this.configAfter(afterSequence, name), '');
-    return name;
+  async recreate(): Promise<RecreatedConsumer> {
+    const { position } = this;
+    const name = await this.create(position === undefined ? this.config : startAfter(position));
+    if (position === undefined) {
+      // Only needed when this consumer is replaced.
+      this.incarnation.learn();
+      return { name, restarted: false };
+    }
+    if (!(await this.incarnation.hasChanged(this.reached))) return { name, restarted: false };
+    this.abandon();
+    this.reached = 0;
+    return { name: await this.create(startOfNewStream(this.config)), restarted: true };
+  }
+
+  delivered(sequence: number): void {
+    this.position = sequence;
+    this.reached = sequence;
   }
 
   abandon(): void {
@@ -68,17 +98,26 @@ export class NumberedConsumers implements OrderedSource {
     this.api.requests.send(subject, '', {}, () => {});
   }
 
-  private configAfter(sequence: number, name: string): ConsumerConfig {
-    const { deliverPolicy, startSequence, startTime, replayPolicy, headersOnly, metadata } = this.config;
+  private async create(start: ConsumerStart): Promise<string> {
+    this.serial++;
+    const name = `${this.namePrefix}_${this.serial}`;
+    this.current = await upsertConsumer(this.api, this.stream, this.configFrom(start, name), '');
+    this.position = startPosition(this.current);
+    return name;
+  }
+
+  private configFrom(
+    { deliverPolicy, startSequence, startTime }: ConsumerStart,
+    name: string,
+  ): ConsumerConfig {
+    const { replayPolicy, headersOnly, metadata } = this.config;
     const { filterSubjects: filters, inactiveThreshold = 300_000 } = this.config;
     const filterSubjects = typeof filters === 'string' ? [filters] : filters;
-    const start: ConsumerConfig =
-      sequence > 0
-        ? { deliverPolicy: 'by_start_sequence', startSequence: sequence + 1 }
-        : { deliverPolicy, startSequence, startTime };
-    const needsFilter = start.deliverPolicy === 'last_per_subject' && !filterSubjects?.length;
+    const needsFilter = deliverPolicy === 'last_per_subject' && !filterSubjects?.length;
     return {
-      ...start,
+      deliverPolicy,
+      startSequence,
+      startTime,
       name,
       filterSubjects: needsFilter ? ['>'] : filterSubjects,
       replayPolicy,

@@ -1,7 +1,9 @@
-import { ConnectionClosedError, ConsumerAlreadyConsumingError } from '../../errors/index.js';
+import { ConsumerAlreadyConsumingError } from '../../errors/index.js';
 import {
   LoopConsumption,
   PushLoop,
+  requireCallbacks,
+  requireOpen,
   type Consumption,
   type MessageHandler,
   type PushConsumeOptions,
@@ -18,8 +20,8 @@ export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
   /**
    * Hands messages to a handler, one at a time and in order. Flow control and the queue group are those of the
    * consumer's configuration. Missed heartbeats are reported to `onError`, and delivery goes on when the server does;
-   * where the consumer turns out to be deleted, it ends with {@link ConsumerDeletedError}. Without `idleHeartbeat` in
-   * the consumer's configuration neither is noticed.
+   * if the consumer was deleted, it ends with {@link ConsumerDeletedError}. Without `idleHeartbeat` in the consumer's
+   * configuration, a deleted consumer is noticed within about six seconds, and a silent server is not.
    *
    * @throws {@link ConsumerAlreadyConsumingError} where this handle is consuming
    * @throws {@link ConnectionClosedError}
@@ -28,16 +30,22 @@ export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
     const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = this.cachedInfo.config;
     const { connection } = this.api;
     if (this.consuming) throw new ConsumerAlreadyConsumingError(this.stream, this.name);
-    if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
+    requireCallbacks(options);
+    requireOpen(connection);
     const delivery = { subject: deliverSubject, group: deliverGroup, idleHeartbeat };
     const consumption = new LoopConsumption(
       handler,
       options,
-      (owner) => new PushLoop(this.api, this.names, delivery, owner, () => this.info()),
+      (owner) => new PushLoop(this.api, this.names, delivery, owner, () => this.deliversTo()),
     );
     this.consuming = true;
     void consumption.closed.then(() => (this.consuming = false));
     return consumption;
+  }
+
+  private async deliversTo(): Promise<{ subject: string; group?: string }> {
+    const { config } = await this.info();
+    return { subject: config.deliverSubject, group: config.deliverGroup };
   }
 
   protected override ofThisKind(info: ConsumerInfo): ConsumerInfo<StoredPushConsumerConfig> {

@@ -36,6 +36,8 @@ export class JetStreamMessage {
   arrivedAt = 0;
   /** @internal What answers go through, if not straight to the server. */
   outlet: AnswerOutlet | undefined;
+  /** @internal Whether it was settled by `nak`, so that it comes again. */
+  returned = false;
   private done = false;
   private parsed: MessageMetadata | undefined;
 
@@ -143,6 +145,7 @@ export class JetStreamMessage {
       throw new InvalidArgumentError('delay', `${delay} is not a number of milliseconds`);
     }
     this.settle();
+    this.returned = true;
     this.respond(delay ? `-NAK {"delay":${Math.round(delay * 1_000_000)}}` : NAK);
   }
 

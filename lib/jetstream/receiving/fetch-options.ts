@@ -1,14 +1,15 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
-import { toNanos } from '../api/index.js';
 import {
   MESSAGES_BY_BYTES,
   positive,
   priorityOf,
+  requireObject,
   within,
   type PriorityOptions,
   type PullLimits,
 } from './pull-options.js';
+import type { RequestLimits } from './request-limits.js';
 
 /** How long one request for messages may take. Durations in milliseconds. */
 export interface FetchOptions extends PriorityOptions {
@@ -34,8 +35,47 @@ export interface FetchRequest {
   /** 0: none. */
   readonly heartbeat: number;
   readonly signal?: AbortSignal;
-  /** The request in the wire's form. */
+  /** What is the same in each request that is sent. */
   readonly wire: Readonly<Record<string, unknown>>;
+}
+
+/** A request in the wire's form. */
+export interface WireRequest extends Readonly<Record<string, unknown>> {
+  readonly batch: number;
+}
+
+/** The longest time that one request waits at the server, in milliseconds; a longer wait is made of several requests. */
+const LONGEST_EXPIRY = 86_400_000;
+
+/**
+ * The request to send for what is missing, within the limits of the consumer, and whether these made it smaller, so that
+ * another one has to follow.
+ *
+ * @param left how much of the wait is left, in milliseconds
+ */
+export function wireRequest(
+  { bytes, maxWait, heartbeat, wire }: FetchRequest,
+  missing: { readonly messages: number; readonly bytes: number },
+  left: number,
+  limits: RequestLimits,
+): { readonly wire: WireRequest; readonly isPartial: boolean } {
+  const batch = Math.min(missing.messages, limits.batch);
+  const maxBytes = Math.min(missing.bytes, limits.bytes);
+  const expires = Math.min(left, limits.expires, LONGEST_EXPIRY);
+  return {
+    wire: {
+      ...wire,
+      batch,
+      max_bytes: bytes > 0 ? maxBytes : undefined,
+      expires: maxWait > 0 ? nanos(Math.max(1, expires)) : undefined,
+      idle_heartbeat: heartbeat > 0 ? nanos(Math.min(heartbeat, expires / 2)) : undefined,
+    },
+    isPartial: batch < missing.messages || (bytes > 0 && maxBytes < missing.bytes) || expires < left,
+  };
+}
+
+function nanos(milliseconds: number): number {
+  return Math.floor(milliseconds * 1_000_000);
 }
 
 const DEFAULT_WAIT = 30_000;
@@ -52,6 +92,7 @@ export function toFetchRequest(
   limits: PullLimits,
   connection: JetStreamConnection,
 ): FetchRequest {
+  requireObject(options);
   const messages = 'messages' in size ? size.messages : limits.maxRequestBatch || MESSAGES_BY_BYTES;
   const bytes = 'bytes' in size ? size.bytes : 0;
   positive('messages', messages);
@@ -64,16 +105,7 @@ export function toFetchRequest(
   const { heartbeat = maxWait >= 2 * DEFAULT_HEARTBEAT ? DEFAULT_HEARTBEAT : 0 } = options;
   if (options.heartbeat !== undefined) within('heartbeat', heartbeat, 1, maxWait / 2);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
-  const wire = {
-    batch: messages,
-    max_bytes: bytes || undefined,
-    expires: toNanos(maxWait, 'maxWait'),
-    idle_heartbeat: heartbeat ? toNanos(heartbeat, 'heartbeat') : undefined,
-    group,
-    min_pending: minPending,
-    min_ack_pending: minAckPending,
-    priority,
-  };
+  const wire = { group, min_pending: minPending, min_ack_pending: minAckPending, priority };
   return { messages, bytes, maxWait, heartbeat, signal, wire };
 }
 
@@ -84,11 +116,11 @@ export function toNoWaitRequest(
   limits: PullLimits,
   connection: JetStreamConnection,
 ): FetchRequest {
+  requireObject(options);
   positive('messages', messages);
   most('messages', messages, limits.maxRequestBatch);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
   const wire = {
-    batch: messages,
     no_wait: true,
     group,
     min_pending: minPending,

@@ -1,23 +1,20 @@
-import { toError } from './report.js';
 import { Ring } from './ring.js';
 
 /**
- * Handles one item after the other. Where handling returns a promise, what comes in the meantime waits for it; where it
- * does not, nothing is ever queued and no promise is made.
+ * Handles one item after the other. If handling returns a promise or another thenable, the items that arrive in the meantime
+ * wait for it; if it does not, nothing is ever queued and no promise is created.
  */
 export class InOrder<T> {
   private readonly waiting = new Ring<T>();
   private busy = false;
 
   constructor(
-    private readonly handle: (item: T) => void | Promise<void>,
+    private readonly handle: (item: T) => unknown,
     private readonly owner: {
-      /** An item is handled, well or not. */
+      /** An item was handled, successfully or not. */
       onHandled(item: T): void;
       /** Handling threw, or its promise rejected; `onHandled` follows. */
-      onThrown(error: Error): void;
-      /** Nothing waits and nothing is being handled, after something had to wait. */
-      onIdle(): void;
+      onThrown(thrown: unknown, item: T): void;
     },
   ) {}
 
@@ -30,7 +27,7 @@ export class InOrder<T> {
     else this.start(item);
   }
 
-  /** Throws away what waits. */
+  /** Discards the items that wait. */
   clear(): void {
     this.waiting.clear();
   }
@@ -39,22 +36,21 @@ export class InOrder<T> {
     this.busy = true;
     try {
       const handling = this.handle(item);
-      if (isPromise(handling)) return void this.finishLater(item, handling);
+      if (isThenable(handling)) return void this.finishLater(item, handling);
     } catch (thrown) {
-      this.owner.onThrown(toError(thrown));
+      this.owner.onThrown(thrown, item);
     }
     this.finish(item);
   }
 
-  private async finishLater(item: T, handling: Promise<void>): Promise<void> {
+  private async finishLater(item: T, handling: PromiseLike<unknown>): Promise<void> {
     try {
       await handling;
     } catch (thrown) {
-      this.owner.onThrown(toError(thrown));
+      this.owner.onThrown(thrown, item);
     }
     this.finish(item);
     for (let next; !this.busy && (next = this.waiting.shift()) !== undefined;) this.start(next);
-    if (!this.busy) this.owner.onIdle();
   }
 
   private finish(item: T): void {
@@ -63,6 +59,9 @@ export class InOrder<T> {
   }
 }
 
-function isPromise(value: void | Promise<void>): value is Promise<void> {
-  return typeof value === 'object' && typeof value.then === 'function';
+/** Reads `then` of a value of the user, so it may throw. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  );
 }

@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from '../../errors/index.js';
+import { printable, toError } from '../../reporting/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import type { Consumption, MessageHandler } from './consumption.js';
 import { InOrder } from './in-order.js';
@@ -19,14 +21,20 @@ export class LoopConsumption implements Consumption {
   private cause: Error | undefined;
   private close: (error: Error | undefined) => void = () => {};
 
+  /** @throws {@link InvalidArgumentError} if the handler is no function */
   constructor(handler: MessageHandler, options: PullOptions, open: OpenLoop) {
+    if (typeof handler !== 'function') {
+      throw new InvalidArgumentError(
+        'handler',
+        `${describe(handler)} is not a function. Pass a function that takes a message.`,
+      );
+    }
     this.countBytes = options.maxBytes !== undefined;
     this.stopAfter = options.stopAfter ?? Infinity;
     this.closed = new Promise((resolve) => (this.close = resolve));
     this.inOrder = new InOrder(handler, {
       onHandled: (message) => this.finish(message),
-      onThrown: (error) => report(options.onError, error),
-      onIdle: () => this.closeIfDone(),
+      onThrown: (thrown, message) => report(options.onError, toError(thrown), () => failedMessage(message)),
     });
     this.loop = open({
       onMessage: (message) => {
@@ -47,6 +55,7 @@ export class LoopConsumption implements Consumption {
     this.stopped = true;
     this.inOrder.clear();
     this.loop.stop();
+    this.closeIfDone();
   }
 
   async drain(): Promise<void> {
@@ -62,9 +71,24 @@ export class LoopConsumption implements Consumption {
     this.handled++;
     this.loop.release(1, this.countBytes ? messageSize(message.msg) : 0);
     if (this.handled >= this.stopAfter) void this.stop();
+    // The loop may have ended while this message was handled, for example by `stop` in the handler.
+    if (this.ended) this.closeIfDone();
   }
 
   private closeIfDone(): void {
     if (this.ended && this.inOrder.isIdle) this.close(this.cause);
   }
+}
+
+/** Which message the callback failed for, for the log. */
+function failedMessage({ subject, metadata }: JetStreamMessage): string {
+  const { stream, consumer, streamSequence } = metadata;
+  return (
+    `The consume callback failed for the message on "${printable(subject)}" (stream "${stream}", consumer "${consumer}", ` +
+    `sequence ${streamSequence})`
+  );
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : typeof value;
 }

@@ -1,4 +1,5 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import { toConnectionError } from '../../connection/index.js';
 import {
   ConnectionClosedError,
   MaxBytesExceededError,
@@ -6,15 +7,19 @@ import {
   PinIdMismatchError,
   toPullError,
 } from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
+import { Deadline, Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
-import type { FetchRequest } from './fetch-options.js';
+import { DeliveredSubjects } from './delivered-subjects.js';
+import { wireRequest, type FetchRequest } from './fetch-options.js';
 import { messageSize } from './pull-loop.js';
 import { pullStatus } from './pull-status.js';
 import type { ReceivingFrom } from './receive-loop.js';
-import { toError } from './report.js';
+import { learnLimit, type RequestLimits } from './request-limits.js';
 import { Ring } from './ring.js';
+import { SilenceMonitor } from './silence-monitor.js';
 
 /** The id of the pinned client (ADR-42), shared by the requests of one consumer handle. */
 export interface PinId {
@@ -41,11 +46,16 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private readonly ring = new Ring<JetStreamMessage>();
   private readonly waiters: ((result: IteratorResult<JetStreamMessage, undefined>) => void)[] = [];
   private subscription: Subscription | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private monitor: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
+  private monitor: SilenceMonitor | undefined;
   private forget: () => void = () => {};
-  private silent = false;
   private ended = false;
+  private readonly deadline: Deadline;
+  private delivered: DeliveredSubjects | undefined;
+  /** How many messages the request that is open may still bring. */
+  private open = 0;
+  /** Whether a limit of the consumer made the request smaller than what was asked for, so that another follows. */
+  private partial = false;
   private bytes = 0;
   private inbox = '';
 
@@ -54,10 +64,12 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     private readonly api: JetStreamApi,
     private readonly request: FetchRequest,
     private readonly pin: PinId,
+    private readonly limits: RequestLimits,
     from: ReceivingFrom | Promise<ReceivingFrom>,
     /** Hears of each message as it comes; `false` ends the batch before it. */
     private readonly accept: (message: JetStreamMessage) => boolean = () => true,
   ) {
+    this.deadline = new Deadline(request.maxWait);
     request.signal?.addEventListener('abort', this.abort);
     if (request.signal?.aborted) this.abort();
     else if (from instanceof Promise) void this.startLater(from);
@@ -80,11 +92,20 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<JetStreamMessage, undefined> {
+    let left = false;
+    const leave = (): void => {
+      left = true;
+      this.end(undefined);
+    };
     return {
-      next: () => this.next(),
+      next: () => (left ? Promise.resolve({ done: true, value: undefined }) : this.next()),
       return: () => {
-        this.end(undefined);
+        leave();
         return Promise.resolve({ done: true, value: undefined });
+      },
+      throw: (error: unknown) => {
+        leave();
+        return Promise.reject(error);
       },
     };
   }
@@ -119,59 +140,90 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private start(from: ReceivingFrom): void {
     if (this.ended) return;
     const { api, request } = this;
-    const { nc, wire, apiPrefix, name } = api.connection;
-    if (nc.isClosed()) return this.end(new ConnectionClosedError(name));
+    const { nc, wire, name, timeout } = api.connection;
+    this.delivered = new DeliveredSubjects(from);
     this.inbox = createInboxOf(nc);
-    this.subscription = wire.subscribe(this.inbox, {
-      callback: (error, msg) => this.receive(error, msg, from),
-    });
+    try {
+      this.subscription = wire.subscribe(this.inbox, {
+        callback: (error, msg) => this.receive(error, msg, from),
+      });
+    } catch (thrown) {
+      return this.end(toError(thrown));
+    }
     this.forget = api.connection.listen({
       onClose: (cause) => this.end(new ConnectionClosedError(name, { cause })),
     });
-    const lifetime = request.maxWait === 0 ? api.connection.timeout : request.maxWait + GRACE;
-    this.timer = setTimeout(() => this.end(undefined), lifetime);
-    if (request.heartbeat > 0)
-      this.monitor = setInterval(() => this.checkSilence(from), 2 * request.heartbeat);
-    wire.publish(
-      `${apiPrefix}.CONSUMER.MSG.NEXT.${from.stream}.${from.consumer}`,
-      JSON.stringify({ ...request.wire, id: this.pin.value || undefined }),
-      this.inbox,
+    const lifetime = request.maxWait === 0 ? timeout : request.maxWait + GRACE;
+    this.timer = new Timer(lifetime, () => this.end(undefined));
+    if (request.heartbeat > 0) {
+      const { stream, consumer } = from;
+      this.monitor = new SilenceMonitor(
+        request.heartbeat,
+        () => true,
+        () => this.end(new NoHeartbeatError(stream, consumer, request.heartbeat)),
+      );
+    }
+    this.pull(from);
+  }
+
+  /** Asks for what is missing, or as much of it as the consumer allows in one request. */
+  private pull({ stream, consumer }: ReceivingFrom): void {
+    const { request, limits, api } = this;
+    const missing = { messages: request.messages - this.count, bytes: request.bytes - this.bytes };
+    const { wire, isPartial } = wireRequest(request, missing, this.deadline.left, limits);
+    this.open = wire.batch;
+    this.partial = isPartial;
+    const { apiPrefix } = api.connection;
+    api.connection.post(
+      `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+      JSON.stringify({ ...wire, id: this.pin.value || undefined }),
+      { reply: this.inbox, purpose: 'a pull request' },
     );
   }
 
   private receive(error: Error | null, msg: Msg, from: ReceivingFrom): void {
     if (this.ended) return;
-    if (error) return this.end(error);
-    this.silent = false;
-    const { request } = this;
-    const status = pullStatus(msg, this.inbox);
-    if (status) return this.receiveStatus(status.code, status.description, from);
+    if (error) return this.end(toConnectionError(error, this.api.connection, { subject: this.inbox }));
+    const { request, delivered } = this;
+    if (!delivered?.isDelivered(msg.reply)) {
+      const status = pullStatus(msg, this.inbox);
+      if (!status) return delivered?.ignore(msg.subject, msg.reply);
+      this.monitor?.heard();
+      return this.receiveStatus(status.code, status.description, from);
+    }
+    this.monitor?.heard();
     if (request.wire.group !== undefined) this.pin.value = msg.headers?.get('Nats-Pin-Id') || this.pin.value;
     const message = new JetStreamMessage(msg, this.api.requests);
     if (!this.accept(message)) return this.end(undefined);
     this.count++;
+    this.open--;
+    if (request.bytes > 0) this.bytes += messageSize(msg);
     const waiter = this.waiters.shift();
     if (waiter) waiter({ done: false, value: message });
     else this.ring.push(message);
-    if (request.bytes > 0) this.bytes += messageSize(msg);
     const isFull = request.bytes > 0 && this.bytes >= request.bytes;
     if (this.count === request.messages || isFull) this.end(undefined);
+    else if (this.open === 0) this.pull(from);
   }
 
   private receiveStatus(code: number, description: string, from: ReceivingFrom): void {
     if (code === 100) return;
-    // The wait is over, or there is nothing (more).
-    if (code === 404 || code === 408) return this.end(undefined);
+    if (code === 404) return this.end(undefined);
+    if (code === 408) return this.endOrPull(from);
+    if (learnLimit(this.limits, description)) return this.pull(from);
     const error = toPullError(from.stream, from.consumer, code, description);
     if (error instanceof PinIdMismatchError) this.pin.value = '';
-    const isFull = error instanceof MaxBytesExceededError && this.count > 0;
-    const isComplete = isFull || description.toLowerCase().includes('batch completed');
+    const isTooLarge = error instanceof MaxBytesExceededError;
+    if (isTooLarge && this.partial && this.count > 0) return this.endOrPull(from);
+    const isComplete =
+      (isTooLarge && this.count > 0) || description.toLowerCase().includes('batch completed');
     this.end(isComplete ? undefined : error);
   }
 
-  private checkSilence({ stream, consumer }: ReceivingFrom): void {
-    if (this.silent) this.end(new NoHeartbeatError(stream, consumer, this.request.heartbeat));
-    this.silent = true;
+  /** The request is over; another one follows if a limit of the consumer cut it short and there is time left. */
+  private endOrPull(from: ReceivingFrom): void {
+    if (this.partial && this.deadline.left >= 1) this.pull(from);
+    else this.end(undefined);
   }
 
   private readonly abort = () => this.end(toError(this.request.signal?.reason));
@@ -180,8 +232,8 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     if (this.ended) return;
     this.ended = true;
     this.cause = error;
-    clearTimeout(this.timer);
-    clearInterval(this.monitor);
+    this.timer?.cancel();
+    this.monitor?.stop();
     this.request.signal?.removeEventListener('abort', this.abort);
     this.forget();
     if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();

@@ -1,9 +1,11 @@
 import { IteratorClosedError, NoHeartbeatError } from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
+import { Timer } from '../../timing/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { messageSize } from './pull-loop.js';
-import type { PullOptions } from './pull-options.js';
+import { requireObject, within, type PullOptions } from './pull-options.js';
 import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
-import { report, toError } from './report.js';
+import { report } from './report.js';
 import { Ring } from './ring.js';
 
 /** How messages are iterated over. Durations in milliseconds, sizes in bytes. */
@@ -54,6 +56,9 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   private readonly countBytes: boolean;
   private readonly stopAfter: number;
   private delivered = 0;
+  /** With one message at a time, it is asked for when `next` is called and not before: another client may handle it. */
+  private readonly oneAtATime: boolean;
+  private wanted: boolean;
   private ended = false;
   private cause: Error | undefined;
   private causeTold = true;
@@ -67,12 +72,15 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   ) {
     this.countBytes = options.maxBytes !== undefined;
     this.stopAfter = options.stopAfter ?? Infinity;
+    this.oneAtATime = (options.maxMessages ?? options.maxMessagesWithBytesLimit?.messages) === 1;
+    this.wanted = !this.oneAtATime;
     this.closed = new Promise((resolve) => (this.close = resolve));
     this.loop = open({
       onMessage: (message) => this.receive(message),
       onError: (error) => this.reportError(error),
       onEnd: (error) => this.end(error),
       window: options.stopAfter === undefined ? undefined : () => this.stopAfter - this.delivered,
+      wants: () => this.wanted,
     });
   }
 
@@ -86,7 +94,8 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   next(options?: { readonly maxWait?: undefined; readonly signal?: AbortSignal }): Promise<JetStreamMessage>;
   next(options: NextOptions): Promise<JetStreamMessage | undefined>;
   next(options: NextOptions = {}): Promise<JetStreamMessage | undefined> {
-    if (options.signal?.aborted) return Promise.reject(toError(options.signal.reason));
+    const refusal = nextRefusal(options);
+    if (refusal) return Promise.reject(refusal);
     const message = this.take();
     if (message !== undefined) return Promise.resolve(message);
     if (this.ended) return Promise.reject(this.untoldCause() ?? this.closedError());
@@ -117,6 +126,10 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
         await this.stop();
         return { done: true, value: undefined };
       },
+      throw: async (error: unknown) => {
+        await this.stop();
+        throw error;
+      },
     };
   }
 
@@ -141,13 +154,20 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   }
 
   private take(): JetStreamMessage | undefined {
+    if (this.oneAtATime && !this.wanted) this.want();
     const message = this.ring.shift();
     if (message !== undefined) this.handOver(message);
     return message;
   }
 
+  private want(): void {
+    this.wanted = true;
+    this.loop.release(0);
+  }
+
   private handOver(message: JetStreamMessage): void {
     this.delivered++;
+    this.wanted = !this.oneAtATime || this.waiters.length > 0;
     this.loop.release(1, this.countBytes ? messageSize(message.msg) : 0);
     if (this.delivered >= this.stopAfter) void this.stop();
   }
@@ -184,7 +204,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
     reject: (error: unknown) => void,
   ): void {
     const settle = (outcome: () => void) => {
-      clearTimeout(timer);
+      timer?.cancel();
       signal?.removeEventListener('abort', abort);
       const index = this.waiters.indexOf(waiter);
       if (index !== -1) this.waiters.splice(index, 1);
@@ -197,7 +217,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
       end: () => settle(() => reject(this.closedError())),
     };
     const timer =
-      maxWait === undefined ? undefined : setTimeout(() => settle(() => resolve(undefined)), maxWait);
+      maxWait === undefined ? undefined : new Timer(maxWait, () => settle(() => resolve(undefined)));
     signal?.addEventListener('abort', abort);
     this.waiters.push(waiter);
   }
@@ -211,4 +231,15 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   private closedError(): IteratorClosedError {
     return new IteratorClosedError(this.from.stream, this.from.consumer, { cause: this.cause });
   }
+}
+
+/** Why `next` cannot be called like that, if it cannot. */
+function nextRefusal(options: NextOptions): Error | undefined {
+  try {
+    requireObject(options);
+    if (options.maxWait !== undefined) within('maxWait', options.maxWait, 0, Infinity);
+  } catch (thrown) {
+    return toError(thrown);
+  }
+  return options.signal?.aborted ? toError(options.signal.reason) : undefined;
 }

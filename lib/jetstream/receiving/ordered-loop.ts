@@ -1,39 +1,56 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { ConsumerDeletedError, NoHeartbeatError, PullRequestRejectedError } from '../../errors/index.js';
+import {
+  ConnectionClosedError,
+  ConsumerDeletedError,
+  NoHeartbeatError,
+  PullRequestRejectedError,
+  StreamNotFoundError,
+  StreamReplacedError,
+} from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
+import { Backoff, sleep } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { PullLoop, type PullLoopOptions, type PullLoopOwner } from './pull-loop.js';
 import type { ReceiveLoop } from './receive-loop.js';
-import { toError } from './report.js';
 
-/** What makes and removes the consumers behind an ordered loop. */
+/** What makes and removes the consumers behind an ordered loop, and knows how far the stream was read. */
 export interface OrderedSource {
   readonly stream: string;
   /** How often making a consumer is tried before the loop ends. */
   readonly maxResetAttempts: number;
-  /** Makes a consumer that goes on after a sequence of the stream, and resolves with its name. */
-  recreate(afterSequence: number): Promise<string>;
+  /** The message of this sequence was delivered. */
+  delivered(sequence: number): void;
+  /** Makes a consumer that continues after the last message that was delivered. */
+  recreate(): Promise<RecreatedConsumer>;
   /** Removes the current one, without waiting for it. */
   abandon(): void;
 }
 
-const FIRST_RETRY = 1_000;
-const LONGEST_RETRY = 10_000;
+/** A consumer that took the place of another one. */
+export interface RecreatedConsumer {
+  readonly name: string;
+  /** Whether the stream is another one than before, so that the position was given up. */
+  readonly restarted: boolean;
+}
+
+const RETRY = { first: 250, longest: 10_000 };
 
 /**
  * A pull loop that delivers in stream order, without gaps or repeats: after a gap, silence, deletion of its consumer or
- * a reconnect it makes another consumer, which goes on after the last message (ADR-17).
+ * a reconnect it makes another consumer, which goes on after the last message (ADR-17). If the stream was deleted and created
+ * again in the meantime, delivery begins anew with all messages of the new stream.
  */
 export class OrderedLoop implements ReceiveLoop {
   private readonly stopping = new AbortController();
   private readonly forget: () => void;
+  private readonly backoff = new Backoff(RETRY);
   private loop: PullLoop | undefined;
   /** What the owner holds of the current loop, and of those before it. */
   private held = 0;
   private heldBefore = 0;
   private consumerSequence = 0;
-  private streamSequence = 0;
   private resetting = false;
+  private lost = false;
   private ended = false;
 
   constructor(
@@ -43,8 +60,12 @@ export class OrderedLoop implements ReceiveLoop {
     private readonly owner: PullLoopOwner,
     consumer: string,
   ) {
-    // What was under way when the link broke is lost, and nothing later might show it.
-    this.forget = api.connection.listen({ onReconnect: () => void this.reset() });
+    const { connection } = api;
+    this.forget = connection.listen({
+      // What was on its way when the link broke is lost, and nothing later might show it.
+      onReconnect: () => void this.reset(),
+      onClose: (cause) => this.end(new ConnectionClosedError(connection.name, { cause })),
+    });
     this.open(consumer);
   }
 
@@ -52,7 +73,7 @@ export class OrderedLoop implements ReceiveLoop {
     const before = Math.min(messages, this.heldBefore);
     this.heldBefore -= before;
     this.held -= messages - before;
-    // Even where none of them were of this loop: its window may have been full with them.
+    // Even if none of them were of this loop: its window may have been full with them.
     this.loop?.release(messages - before, before === messages ? 0 : bytes);
   }
 
@@ -61,19 +82,21 @@ export class OrderedLoop implements ReceiveLoop {
   }
 
   async drain(): Promise<void> {
-    await this.loop?.drain();
+    if (!this.resetting) await this.loop?.drain();
     this.end(undefined);
   }
 
   private open(consumer: string): void {
     const { owner, options } = this;
     this.consumerSequence = 0;
+    this.backoff.succeeded();
     this.loop = new PullLoop(this.api.connection, this.api.requests, this.source.stream, consumer, options, {
       onMessage: (message) => this.receive(message),
       onError: (error) => this.receiveError(error),
       onEnd: (error) => this.loopEnded(error),
       window: owner.window && (() => (owner.window?.() ?? 0) - this.heldBefore),
       slots: owner.slots,
+      wants: owner.wants && (() => owner.wants?.() ?? true),
     });
   }
 
@@ -82,7 +105,7 @@ export class OrderedLoop implements ReceiveLoop {
     const { consumerSequence, streamSequence } = message.metadata;
     if (consumerSequence !== this.consumerSequence + 1) return void this.reset();
     this.consumerSequence = consumerSequence;
-    this.streamSequence = streamSequence;
+    this.source.delivered(streamSequence);
     this.held++;
     this.owner.onMessage(message);
   }
@@ -97,7 +120,7 @@ export class OrderedLoop implements ReceiveLoop {
   private loopEnded(error: Error | undefined): void {
     if (this.resetting || this.ended || !error) return;
     if (!(error instanceof ConsumerDeletedError)) return this.end(error);
-    this.owner.onError(error);
+    this.reportLost(error);
     void this.reset();
   }
 
@@ -108,28 +131,47 @@ export class OrderedLoop implements ReceiveLoop {
     this.source.abandon();
     this.heldBefore += this.held;
     this.held = 0;
-    const consumer = await this.recreate();
+    const recreated = await this.recreate();
     this.resetting = false;
-    if (consumer === undefined) return;
-    if (this.ended) this.source.abandon();
-    else this.open(consumer);
+    if (recreated === undefined) return;
+    if (this.ended) return this.source.abandon();
+    if (recreated.restarted) this.reportLost(new StreamReplacedError(this.source.stream));
+    this.open(recreated.name);
+    this.reportRecovered();
   }
 
-  private async recreate(): Promise<string | undefined> {
+  private async recreate(): Promise<RecreatedConsumer | undefined> {
     const { signal } = this.stopping;
-    for (let attempt = 1, wait = FIRST_RETRY; !signal.aborted; attempt++) {
+    for (let attempt = 1; ; attempt++) {
+      const wait = this.backoff.next();
+      // At once the first time after a while.
+      if (this.backoff.attempts > 1) await sleep(wait, signal);
+      if (signal.aborted) return undefined;
       try {
-        return await this.source.recreate(this.streamSequence);
+        return await this.source.recreate();
       } catch (thrown) {
+        if (this.ended) return undefined;
         const error = toError(thrown);
-        if (signal.aborted) return undefined;
-        if (attempt >= this.source.maxResetAttempts) this.end(error);
+        if (error instanceof ConnectionClosedError || attempt >= this.source.maxResetAttempts)
+          this.end(error);
+        else if (error instanceof StreamNotFoundError) this.reportLost(error);
         else this.owner.onError(error);
       }
-      await delay(wait, undefined, { signal }).catch(() => undefined);
-      wait = Math.min(wait * 2, LONGEST_RETRY);
     }
-    return undefined;
+  }
+
+  /** Once for each loss. */
+  private reportLost(error: Error): void {
+    if (this.lost) return;
+    this.lost = true;
+    if (this.owner.onLost) this.owner.onLost(error);
+    else this.owner.onError(error);
+  }
+
+  private reportRecovered(): void {
+    if (!this.lost) return;
+    this.lost = false;
+    this.owner.onRecovered?.();
   }
 
   private end(error: Error | undefined): void {

@@ -7,8 +7,14 @@ import {
   toPullError,
 } from '../../errors/index.js';
 import { createInboxOf, type Requests } from '../../requests/index.js';
+import { Backoff, Timer } from '../../timing/index.js';
 import { JetStreamMessage } from '../message/index.js';
+import { DeliveredSubjects } from './delivered-subjects.js';
+import { endOfDrain } from './end-of-drain.js';
+import type { PullLimits } from './pull-options.js';
 import { pullStatus, type PullStatus } from './pull-status.js';
+import { learnLimit, requestLimits, type RequestLimits } from './request-limits.js';
+import { SilenceMonitor } from './silence-monitor.js';
 
 /** How a {@link PullLoop} pulls. Every duration in milliseconds, every size in bytes. */
 export interface PullLoopOptions {
@@ -30,14 +36,20 @@ export interface PullLoopOptions {
   readonly minPending?: number;
   readonly minAckPending?: number;
   readonly priority?: number;
+  /** What the consumer allows in one request, as far as it is known; what the server says later is learned. */
+  readonly limits?: PullLimits;
 }
 
 /** What a {@link PullLoop} tells its owner. None of these may throw. */
 export interface PullLoopOwner {
   /** A message. The owner gives its place back with {@link PullLoop.release} once it holds it no longer. */
   onMessage(message: JetStreamMessage): void;
-  /** Something went wrong that the loop mends by itself: missed heartbeats, a new leader, a refused request. */
+  /** Something went wrong that the loop recovers from: missed heartbeats, a new leader, a refused request. */
   onError(error: Error): void;
+  /** The consumer or its stream was lost; the loop makes another one by itself. Without it: as `onError`. */
+  onLost?(error: Error): void;
+  /** What was reported to `onLost` is over. */
+  onRecovered?(): void;
   /** The loop has ended, by `stop` or `drain` (no error) or because it cannot go on. Called once. */
   onEnd(error: Error | undefined): void;
   /**
@@ -47,9 +59,15 @@ export interface PullLoopOwner {
   window?(): number;
   /** How many messages the owner is at work on at once: where fewer are asked for or held, it has nothing to do. */
   readonly slots?: number;
+  /** Whether messages are wanted now; `release(0)` asks again. Without it: always. */
+  wants?(): boolean;
 }
 
-const NO_RESPONDERS_RETRY = 500;
+/** After a refused request, in milliseconds. */
+const RETRY = { first: 500, longest: 15_000, resetAfter: 5_000 };
+/** A longer expiry changes nothing: an expired request is repeated. */
+const LONGEST_EXPIRY = 86_400_000;
+const PULL = 'a pull request';
 
 /**
  * Keeps a pull consumer's messages coming over one subscription: asks for more whenever fewer than the threshold are
@@ -69,16 +87,18 @@ export class PullLoop {
   private requested = 0;
   private requestedBytes = 0;
   private held = 0;
-  /** Whether a message has come since the last pull: else the next one may be larger than `maxBytes`. */
-  private progressed = false;
   private heldBytes = 0;
+  /** Whether the server had no message small enough for the bytes that were left: waits until some are given back. */
+  private bytesUsedUp = false;
+  private readonly limits: RequestLimits;
+  private readonly delivered: DeliveredSubjects;
   private paused = false;
   private connected = true;
   private ended = false;
   private draining = false;
-  private silentTicks = 0;
-  private readonly monitor: NodeJS.Timeout | undefined;
-  private retry: NodeJS.Timeout | undefined;
+  private readonly monitor: SilenceMonitor | undefined;
+  private readonly backoff = new Backoff(RETRY);
+  private retry: Timer | undefined;
   private pinId = '';
 
   constructor(
@@ -92,6 +112,8 @@ export class PullLoop {
     const { nc, wire } = connection;
     this.window = options.maxMessages;
     this.threshold = options.thresholdMessages;
+    this.limits = requestLimits(options.limits ?? {});
+    this.delivered = new DeliveredSubjects({ stream, consumer });
     this.inbox = `${createInboxOf(nc)}.`;
     this.nextSubject = `${connection.apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     this.subscription = wire.subscribe(`${this.inbox}*`, {
@@ -102,7 +124,13 @@ export class PullLoop {
       onReconnect: () => this.reconnected(),
       onClose: (cause) => this.end(new ConnectionClosedError(connection.name, { cause })),
     });
-    if (options.heartbeat > 0) this.monitor = setInterval(() => this.checkSilence(), options.heartbeat);
+    if (options.heartbeat > 0) {
+      this.monitor = new SilenceMonitor(
+        options.heartbeat,
+        () => this.requested > 0 && this.connected,
+        () => this.silent(),
+      );
+    }
     this.pullIfDue();
   }
 
@@ -110,6 +138,7 @@ export class PullLoop {
   release(messages: number, bytes = 0): void {
     this.held -= messages;
     this.heldBytes -= bytes;
+    if (messages > 0) this.bytesUsedUp = false;
     this.pullIfDue();
   }
 
@@ -129,12 +158,11 @@ export class PullLoop {
     this.end(undefined);
   }
 
-  /** Asks for no more, delivers what the server has sent until now, then ends. */
+  /** Asks for no more, delivers what the server has sent until now, then ends; at once while there is no link. */
   async drain(): Promise<void> {
     if (this.ended || this.draining) return;
     this.draining = true;
-    // Unsubscribes and waits for a round trip, in which what was under way still arrives.
-    await this.subscription.drain().catch(() => undefined);
+    if (this.connected) await endOfDrain(this.subscription, this.connection);
     this.end(undefined);
   }
 
@@ -143,18 +171,22 @@ export class PullLoop {
     this.generation++;
     this.requested = 0;
     this.requestedBytes = 0;
-    this.silentTicks = 0;
+    this.bytesUsedUp = false;
+    this.monitor?.heard();
     this.pullIfDue();
   }
 
   private receive(error: Error | null, msg: Msg): void {
     if (error) return this.end(error);
     if (this.ended) return;
-    this.silentTicks = 0;
-    const status = pullStatus(msg, this.inbox);
-    if (status) return this.receiveStatus(status, msg.subject);
+    this.monitor?.heard();
+    const { reply } = msg;
+    if (!this.delivered.isDelivered(reply)) {
+      const status = pullStatus(msg, this.inbox);
+      return status ? this.receiveStatus(status, msg.subject) : this.delivered.ignore(msg.subject, reply);
+    }
     if (this.requested > 0) this.requested--;
-    this.progressed = true;
+    this.backoff.succeeded();
     this.held++;
     if (this.options.maxBytes > 0) {
       const size = messageSize(msg);
@@ -166,7 +198,7 @@ export class PullLoop {
   }
 
   private receiveStatus(status: PullStatus, subject: string): void {
-    if (status.code === 100) return;
+    if (status.code === 100) return this.backoff.succeeded();
     // A status of a request that is no longer counted says nothing about those that are.
     if (subject !== this.inbox + this.generation) return;
     this.requested = Math.max(0, this.requested - status.messagesLeft);
@@ -176,11 +208,12 @@ export class PullLoop {
         return this.end(this.rejected(status));
       case 404:
       case 408:
+        this.backoff.succeeded();
         break;
       case 423:
         this.pinId = '';
         this.owner.onError(this.rejected(status));
-        return this.restart();
+        return this.restartSoon();
       case 503:
         this.owner.onError(this.rejected(status));
         return this.restartLater();
@@ -197,42 +230,73 @@ export class PullLoop {
       return this.end(new ConsumerDeletedError(this.stream, this.consumer));
     if (words.includes('push based')) return this.end(this.rejected(status));
     if (words.includes('batch completed')) return this.pullIfDue();
-    if (words.includes('message size exceeds maxbytes') && (this.held > 0 || this.progressed)) {
-      return this.pullIfDue();
-    }
+    if (words.includes('message size exceeds maxbytes')) return this.receiveTooLarge(status);
+    // The limits of the consumer were changed: smaller requests are within them.
+    if (learnLimit(this.limits, status.description)) return this.restart();
     this.owner.onError(this.rejected(status));
-    if (words.includes('leadership change')) return this.restart();
+    if (words.includes('leadership change')) return this.restartSoon();
     // Over a limit of the consumer, or a server that shuts down: asking again at once would be refused again.
     return this.restartLater();
   }
 
+  /**
+   * The next message did not fit into what was left of a request. That is an error only if nothing was delivered for a
+   * request of full size; otherwise it is asked for again once bytes were given back.
+   */
+  private receiveTooLarge(status: PullStatus): void {
+    const largest = Math.min(this.options.maxBytes, this.limits.bytes);
+    if (status.bytesLeft >= largest) {
+      this.owner.onError(this.rejected(status));
+      return this.restartLater();
+    }
+    this.bytesUsedUp = this.held > 0 || this.requested > 0;
+    this.pullIfDue();
+  }
+
   private pullIfDue(): void {
     if (this.paused || this.ended || this.draining || !this.connected || this.retry !== undefined) return;
-    const { options } = this;
+    if (this.bytesUsedUp || this.owner.wants?.() === false) return;
+    // One request, or several if the consumer allows only small ones.
+    while (this.pullOnce());
+  }
+
+  private pullOnce(): boolean {
+    const { options, limits } = this;
     const messages = this.requested + this.held;
     const bytes = this.requestedBytes + this.heldBytes;
     const bytesCount = options.maxBytes > 0 && !options.limitBytesPerPull;
-    if (messages >= this.threshold && !(bytesCount && bytes < options.thresholdBytes)) return;
-    if (this.owner.window) {
-      this.window = Math.min(options.maxMessages, this.owner.window());
-      // At least 1: with a window of 0, the next release asks again.
-      this.threshold = Math.max(1, Math.ceil(this.window / 2), Math.min(this.window, this.owner.slots ?? 0));
-    }
-    const batch = this.window - messages;
-    const maxBytes = bytesCount ? options.maxBytes - bytes : options.maxBytes;
-    if (batch <= 0 || (options.maxBytes > 0 && maxBytes <= 0)) return;
+    if (messages >= this.threshold && !(bytesCount && bytes < options.thresholdBytes)) return false;
+    this.adjustWindow();
+    const batch = Math.min(this.window - messages, limits.batch);
+    const maxBytes = Math.min(bytesCount ? options.maxBytes - bytes : options.maxBytes, limits.bytes);
+    if (batch <= 0 || (options.maxBytes > 0 && maxBytes <= 0)) return false;
+    if (this.requested === 0) this.monitor?.heard();
     this.requested += batch;
     this.requestedBytes += maxBytes;
     this.pull(batch, maxBytes);
+    return limits.batch !== Infinity && messages + batch < this.threshold;
+  }
+
+  private adjustWindow(): void {
+    const { options, owner, limits } = this;
+    const slots = owner.slots ?? 0;
+    if (!owner.window && limits.batch >= options.maxMessages) return;
+    this.window = Math.min(
+      options.maxMessages,
+      owner.window?.() ?? Infinity,
+      Math.max(slots, 2 * limits.batch),
+    );
+    // At least 1: with a window of 0, the next release asks again.
+    this.threshold = Math.max(1, Math.ceil(this.window / 2), Math.min(this.window, slots));
   }
 
   private pull(batch: number, maxBytes: number): void {
-    this.progressed = false;
     const { expiry, heartbeat, group, minPending, minAckPending, priority } = this.options;
+    const expires = Math.min(expiry, this.limits.expires, LONGEST_EXPIRY);
     const request = {
       batch,
-      expires: expiry * 1_000_000,
-      idle_heartbeat: heartbeat > 0 ? heartbeat * 1_000_000 : undefined,
+      expires: Math.floor(expires * 1_000_000),
+      idle_heartbeat: heartbeat > 0 ? Math.floor(Math.min(heartbeat, expires / 2) * 1_000_000) : undefined,
       max_bytes: maxBytes > 0 ? maxBytes : undefined,
       group,
       min_pending: minPending,
@@ -241,21 +305,31 @@ export class PullLoop {
       id: this.pinId || undefined,
     };
     const reply = this.inbox + this.generation;
-    this.connection.wire.publish(this.nextSubject, JSON.stringify(request), reply);
+    this.connection.post(this.nextSubject, JSON.stringify(request), { reply, purpose: PULL });
   }
 
-  private checkSilence(): void {
-    if (this.requested === 0 || !this.connected) return;
-    if (++this.silentTicks < 3) return;
+  private silent(): void {
     this.owner.onError(new NoHeartbeatError(this.stream, this.consumer, this.options.heartbeat));
     this.restart();
   }
 
+  /** At once the first time, later if that is refused too. */
+  private restartSoon(): void {
+    const wait = this.backoff.next();
+    if (this.backoff.attempts === 1) this.restart();
+    else this.restartAfter(wait);
+  }
+
   private restartLater(): void {
-    this.retry ??= setTimeout(() => {
+    this.restartAfter(this.backoff.next());
+  }
+
+  private restartAfter(wait: number): void {
+    if (this.ended) return;
+    this.retry ??= new Timer(wait, () => {
       this.retry = undefined;
       this.restart();
-    }, NO_RESPONDERS_RETRY);
+    });
   }
 
   private disconnected(): void {
@@ -264,6 +338,8 @@ export class PullLoop {
 
   private reconnected(): void {
     this.connected = true;
+    this.retry?.cancel();
+    this.retry = undefined;
     this.restart();
   }
 
@@ -274,8 +350,8 @@ export class PullLoop {
   private end(error: Error | undefined): void {
     if (this.ended) return;
     this.ended = true;
-    clearInterval(this.monitor);
-    clearTimeout(this.retry);
+    this.monitor?.stop();
+    this.retry?.cancel();
     this.forget();
     if (!this.subscription.isClosed()) this.subscription.unsubscribe();
     this.owner.onEnd(error);

@@ -1,5 +1,5 @@
 import type { JetStreamConnection } from '../../connection/index.js';
-import { InvalidArgumentError } from '../../errors/index.js';
+import { ConnectionClosedError, InvalidArgumentError } from '../../errors/index.js';
 import { requireOptions } from '../api/index.js';
 import type { PullLoopOptions } from './pull-loop.js';
 
@@ -54,10 +54,11 @@ export type PullOptions = PullSize &
     /** Stops after so many messages. Default: never. */
     readonly stopAfter?: number;
     /**
-     * Hears of what goes wrong: what mends itself (missed heartbeats, a new leader, a refused request) and what ends
-     * receiving (the consumer deleted, the connection closed). Default: a warning in the log.
+     * Called with every error: those that receiving recovers from (missed heartbeats, a new leader, a refused request), those
+     * that end it (the consumer deleted, the connection closed), and what a handler throws or rejects with. What `onError`
+     * itself throws is logged. Default: a warning in the log.
      */
-    readonly onError?: (error: Error) => void;
+    readonly onError?: (error: Error) => unknown;
   };
 
 /** What a consumer allows: its limits of one pull request, and its priority groups. */
@@ -85,6 +86,7 @@ export function toPullLoopOptions(
   connection: JetStreamConnection,
   defaultHeartbeat = (expiry: number) => Math.min(expiry / 2, LONGEST_HEARTBEAT),
 ): PullLoopOptions {
+  requireCallbacks(options);
   const size = sizes(options, limits);
   const longest = limits.maxRequestExpires || Infinity;
   const expiry = options.expiry ?? Math.min(DEFAULT_EXPIRY, longest);
@@ -93,7 +95,7 @@ export function toPullLoopOptions(
   if (options.heartbeat !== undefined)
     within('heartbeat', heartbeat, 500, Math.min(LONGEST_HEARTBEAT, expiry / 2));
   if (options.stopAfter !== undefined) positive('stopAfter', options.stopAfter);
-  return { ...size, expiry, heartbeat, ...priorityOf(options, limits, connection) };
+  return { ...size, expiry, heartbeat, limits, ...priorityOf(options, limits, connection) };
 }
 
 /**
@@ -126,6 +128,36 @@ export function priorityOf(
     throw new InvalidArgumentError('priorityGroup', 'goes with minPending, minAckPending and priority');
   }
   return { group, minPending, minAckPending, priority };
+}
+
+/** @throws {@link InvalidArgumentError} if the options are no object or their `onError` is no function */
+export function requireCallbacks(options: { readonly onError?: unknown }): void {
+  requireObject(options);
+  if (options.onError !== undefined && typeof options.onError !== 'function') {
+    throw new InvalidArgumentError(
+      'onError',
+      `${typeof options.onError} is not a function that takes an error`,
+    );
+  }
+}
+
+/** @throws {@link InvalidArgumentError} if the options are no object */
+export function requireObject(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(
+      'options',
+      `${options === null ? 'null' : typeof options} is not an object`,
+    );
+  }
+}
+
+/**
+ * Refuses to start receiving on a connection that is closed or about to be.
+ *
+ * @throws {@link ConnectionClosedError}
+ */
+export function requireOpen({ nc, name }: JetStreamConnection): void {
+  if (nc.isClosed() || nc.isDraining()) throw new ConnectionClosedError(name);
 }
 
 /** @throws {@link InvalidArgumentError} where it is not a positive whole number */

@@ -5,11 +5,15 @@ import {
   NoHeartbeatError,
   toPullError,
 } from '../../errors/index.js';
+import { Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
+import { DeliveredSubjects, isFlowControlSubject } from './delivered-subjects.js';
+import { endOfDrain } from './end-of-drain.js';
 import type { PullLoopOwner } from './pull-loop.js';
 import { pullStatus } from './pull-status.js';
 import type { ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+import { SilenceMonitor } from './silence-monitor.js';
 import { isGone } from './verified-loop.js';
 
 /** Where a push consumer delivers, from its configuration. */
@@ -19,6 +23,12 @@ export interface PushDelivery {
   /** In milliseconds; 0: none. */
   readonly idleHeartbeat: number;
 }
+
+/** The server waits for one answer before it asks again; only somebody else asks this often. */
+const MOST_UNANSWERED = 100;
+
+/** How often a consumer without heartbeats is looked for, in milliseconds, on average. */
+const LOOK_UP_INTERVAL = 5_000;
 
 /** A flow-control request, and how many messages came before it. */
 interface FlowControl {
@@ -33,12 +43,15 @@ interface FlowControl {
 export class PushLoop implements ReceiveLoop {
   private readonly subscription: Subscription;
   private readonly forget: () => void;
-  private readonly monitor: NodeJS.Timeout | undefined;
+  private readonly monitor: SilenceMonitor | undefined;
+  private readonly delivered: DeliveredSubjects;
+  /** Without heartbeats, the consumer is looked for from time to time. */
+  private lookUp: Timer | undefined;
   private readonly unanswered: FlowControl[] = [];
   private received = 0;
   private released = 0;
   private connected = true;
-  private silent = false;
+  private verifying = false;
   private ended = false;
 
   constructor(
@@ -46,10 +59,11 @@ export class PushLoop implements ReceiveLoop {
     private readonly from: ReceivingFrom,
     private readonly delivery: PushDelivery,
     private readonly owner: PullLoopOwner,
-    /** Asks the server for the consumer. */
-    private readonly find: () => Promise<unknown>,
+    /** Asks the server where the consumer delivers to now. */
+    private readonly find: () => Promise<Pick<PushDelivery, 'subject' | 'group'>>,
   ) {
     const { connection } = api;
+    this.delivered = new DeliveredSubjects(from);
     this.subscription = connection.wire.subscribe(delivery.subject, {
       queue: delivery.group,
       callback: (error, msg) => (error ? this.end(error) : this.receive(msg)),
@@ -58,12 +72,18 @@ export class PushLoop implements ReceiveLoop {
       onDisconnect: () => (this.connected = false),
       onReconnect: () => {
         this.connected = true;
-        this.silent = false;
+        this.monitor?.heard();
       },
       onClose: (cause) => this.end(new ConnectionClosedError(connection.name, { cause })),
     });
     if (delivery.idleHeartbeat > 0) {
-      this.monitor = setInterval(() => this.checkSilence(), 2 * delivery.idleHeartbeat);
+      this.monitor = new SilenceMonitor(
+        delivery.idleHeartbeat,
+        () => this.connected,
+        () => this.silent(),
+      );
+    } else {
+      this.lookUpLater();
     }
   }
 
@@ -80,54 +100,71 @@ export class PushLoop implements ReceiveLoop {
   }
 
   async drain(): Promise<void> {
-    if (!this.subscription.isClosed()) await this.subscription.drain().catch(() => undefined);
+    if (this.connected) await endOfDrain(this.subscription, this.api.connection);
     this.end(undefined);
   }
 
   private receive(msg: Msg): void {
     if (this.ended) return;
-    this.silent = false;
-    const status = pullStatus(msg, this.delivery.subject);
-    if (status) return this.receiveStatus(status.code, status.description, msg);
+    const { reply } = msg;
+    if (!this.delivered.isDelivered(reply)) {
+      const status = pullStatus(msg, this.delivery.subject);
+      return status
+        ? this.receiveStatus(status.code, status.description, msg)
+        : this.delivered.ignore(msg.subject, reply);
+    }
+    this.monitor?.heard();
     this.received++;
     this.owner.onMessage(new JetStreamMessage(msg, this.api.requests));
   }
 
   private receiveStatus(code: number, description: string, msg: Msg): void {
+    // A flow-control request has a reply subject; a heartbeat names one where the server waits for such a reply.
+    const subject = msg.reply || msg.headers?.get('Nats-Consumer-Stalled');
+    if (subject && !isFlowControlSubject(subject)) return this.delivered.ignore(msg.subject, subject);
+    this.monitor?.heard();
     if (code !== 100) {
       return this.owner.onError(toPullError(this.from.stream, this.from.consumer, code, description));
     }
-    // A flow-control request has a reply subject; a heartbeat names one where the server waits for such a reply.
-    const subject = msg.reply || msg.headers?.get('Nats-Consumer-Stalled');
     if (!subject) return;
     if (this.released >= this.received) this.answer(subject);
-    else this.unanswered.push({ after: this.received, subject });
+    else if (this.unanswered.length < MOST_UNANSWERED)
+      this.unanswered.push({ after: this.received, subject });
   }
 
   private answer(subject: string): void {
-    if (!this.ended) this.api.connection.wire.publish(subject, '');
+    if (!this.ended) this.api.connection.post(subject, '', { purpose: 'a flow-control reply' });
   }
 
-  private checkSilence(): void {
-    if (!this.connected) return;
-    if (this.silent) {
-      const { stream, consumer } = this.from;
-      this.owner.onError(new NoHeartbeatError(stream, consumer, this.delivery.idleHeartbeat));
-      void this.verify();
-    }
-    this.silent = true;
-  }
-
-  /** A deleted push consumer just falls silent. */
-  private async verify(): Promise<void> {
+  private silent(): void {
     const { stream, consumer } = this.from;
-    if (await isGone(this.find)) this.end(new ConsumerDeletedError(stream, consumer));
+    this.owner.onError(new NoHeartbeatError(stream, consumer, this.delivery.idleHeartbeat));
+    void this.verify();
+  }
+
+  private lookUpLater(): void {
+    const wait = LOOK_UP_INTERVAL * (0.75 + Math.random() / 2);
+    this.lookUp = new Timer(wait, () => void this.verify().then(() => this.ended || this.lookUpLater()), {
+      keepsAlive: false,
+    });
+  }
+
+  /** A push consumer that is deleted, or delivers to another subject now, just falls silent. */
+  private async verify(): Promise<void> {
+    if (this.verifying || !this.connected) return;
+    this.verifying = true;
+    const { subject, group } = this.delivery;
+    const { stream, consumer } = this.from;
+    const isLost = await isGone(this.find, (now) => now.subject !== subject || now.group !== group);
+    this.verifying = false;
+    if (isLost) this.end(new ConsumerDeletedError(stream, consumer));
   }
 
   private end(error: Error | undefined): void {
     if (this.ended) return;
     this.ended = true;
-    clearInterval(this.monitor);
+    this.monitor?.stop();
+    this.lookUp?.cancel();
     this.forget();
     if (!this.subscription.isClosed()) this.subscription.unsubscribe();
     this.owner.onEnd(error);

@@ -2,6 +2,8 @@ import {
   ConsumerDeletedError,
   ConsumerNotFoundError,
   NoHeartbeatError,
+  NotAPullConsumerError,
+  NotAPushConsumerError,
   PullRequestRejectedError,
   StreamNotFoundError,
 } from '../../errors/index.js';
@@ -33,6 +35,7 @@ export class VerifiedLoop implements ReceiveLoop {
       onEnd: (error) => this.end(error),
       window: owner.window && (() => owner.window?.() ?? 0),
       slots: owner.slots,
+      wants: owner.wants && (() => owner.wants?.() ?? true),
     });
   }
 
@@ -54,7 +57,8 @@ export class VerifiedLoop implements ReceiveLoop {
     const gone = await isGone(this.find);
     this.verifying = false;
     if (!gone || this.ended) return;
-    this.end(new ConsumerDeletedError(this.from.stream, this.from.consumer));
+    const { stream, consumer } = this.from;
+    this.end(new ConsumerDeletedError(stream, consumer));
     this.loop.stop();
   }
 
@@ -65,13 +69,20 @@ export class VerifiedLoop implements ReceiveLoop {
   }
 }
 
-/** Whether the server says that there is no such consumer. That it does not answer says nothing. */
-export async function isGone(find: () => Promise<unknown>): Promise<boolean> {
+/** Whether the server says that there is no such consumer, or it is not the same. A missing answer says nothing. */
+export async function isGone<Found>(
+  find: () => Promise<Found>,
+  isAnother: (found: Found) => boolean = () => false,
+): Promise<boolean> {
   try {
-    await find();
-    return false;
+    return isAnother(await find());
   } catch (error) {
-    return error instanceof ConsumerNotFoundError || error instanceof StreamNotFoundError;
+    return (
+      error instanceof ConsumerNotFoundError ||
+      error instanceof StreamNotFoundError ||
+      error instanceof NotAPullConsumerError ||
+      error instanceof NotAPushConsumerError
+    );
   }
 }
 
