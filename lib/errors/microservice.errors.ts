@@ -15,6 +15,28 @@ export class InvalidReplyError extends JetStreamError {
   }
 }
 
+/**
+ * A durable request was not stored, since its stream has a message with the same id within its duplicates window. Only the
+ * caller of that one is answered.
+ */
+export class DuplicateRequestError extends JetStreamError {
+  constructor(
+    /** The subject of the request. */
+    readonly subject: string,
+    /** The id that both requests have. */
+    readonly messageId: string,
+    /** The stream that has the other request. */
+    readonly stream: string,
+    /** The sequence of the other request in that stream. */
+    readonly sequence: number,
+  ) {
+    super(
+      `The request to "${subject}" was not stored: stream "${stream}" has a request with the message id "${messageId}", ` +
+        `sequence ${sequence}, and answers only the caller of that one. Give each request a message id of its own.`,
+    );
+  }
+}
+
 /** The client or server of the transport has no connection yet, or no longer. */
 export class TransportNotConnectedError extends JetStreamError {
   constructor(

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
@@ -10,6 +11,9 @@ import {
 import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamService, type PublishDefaults } from '../jetstream/index.js';
 import { Requests } from '../requests/index.js';
+import { within } from '../timing/index.js';
+import { isReplyAllowed } from '../validation/index.js';
+import { CALL_OFF } from './packets/index.js';
 
 /** How a server or client of the transport reaches NATS. Durations in milliseconds. */
 export interface TransportConnectionOptions {
@@ -45,6 +49,9 @@ export function checkSharing(
   }
 }
 
+/** How long the end of a connection waits for the server to confirm that it has everything, in milliseconds. */
+const CLOSING = 2_000;
+
 /** The status of a transport's connection. */
 export type JetStreamTransportStatus = 'connected' | 'disconnected';
 
@@ -71,6 +78,9 @@ export interface TransportLinkOwner {
 
 /** A connection in use by a server or client: its own, or one that it shares with the application. */
 export class TransportLink {
+  /** How often the link to the server came back. */
+  reconnects = 0;
+
   private constructor(
     readonly jetstream: JetStreamService,
     /** For what this server or client asks alone: so it can be ended without the rest of the application. */
@@ -93,7 +103,8 @@ export class TransportLink {
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
     const connection = shared ? source.connection : await openConnection(name, source, options);
-    const requests = new Requests(connection);
+    // A service whose answers come too late for their request is told to stop.
+    const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared
       ? source
       : new JetStreamService(connection, requests, { codec: codec ?? jsonCodec, publish });
@@ -103,6 +114,7 @@ export class TransportLink {
         owner.onEvent('disconnect');
       },
       onReconnect: () => {
+        link.reconnects++;
         owner.onStatus('connected');
         owner.onEvent('reconnect');
       },
@@ -115,7 +127,8 @@ export class TransportLink {
     if (!shared)
       void watchPermissions(name, connection.nc, (error) => owner.onEvent('permission-denied', error));
     owner.onStatus('connected');
-    return new TransportLink(jetstream, requests, codec, !shared, forget);
+    const link = new TransportLink(jetstream, requests, codec, !shared, forget);
+    return link;
   }
 
   /** For packets of core NATS, and for answers. */
@@ -141,10 +154,38 @@ export class TransportLink {
     return this.connection.nc;
   }
 
-  /** Sends what is buffered and fails what waits for replies; closes the connection where it was opened here. */
+  /** Tells a service to stop working at a request. */
+  callOff(control: string): void {
+    callOff(this.connection, control);
+  }
+
+  /** Sends something to a subject that a peer chose, if this library publishes there. */
+  answerPeer(subject: string | undefined, data: string): void {
+    answerPeer(this.connection, subject, data);
+  }
+
+  /**
+   * Sends what is buffered and fails what waits for replies; closes the connection if it was opened here. A server that does
+   * not respond is not waited for longer than two seconds.
+   */
   async close(): Promise<void> {
-    if (this.owned) await this.connection.drain();
+    if (this.owned && !(await within(CLOSING, this.connection.drain()))) {
+      new Logger('NatsConnection').warn(
+        `Connection "${this.connection.name}": closed without the server's confirmation, which did not come within ${CLOSING} ms`,
+      );
+      await within(CLOSING, this.nc.close());
+    }
     this.requests.close();
     this.forget();
   }
+}
+
+function callOff(connection: JetStreamConnection, control: string | undefined): void {
+  answerPeer(connection, control, CALL_OFF);
+}
+
+/** Peers are not trusted with the choice of a subject; what is sent is never empty. */
+function answerPeer(connection: JetStreamConnection, subject: string | undefined, data: string): void {
+  if (!subject || !isReplyAllowed(subject)) return;
+  connection.post(subject, data, { purpose: 'a word to a service' });
 }

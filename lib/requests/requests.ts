@@ -8,6 +8,7 @@ import {
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from '../errors/index.js';
+import { errorText } from '../reporting/index.js';
 import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { PendingRequests, type PendingRequest } from './pending-requests.js';
@@ -66,6 +67,8 @@ export class Requests {
     readonly connection: JetStreamConnection,
     /** How many requests may wait for replies at a time; what exceeds it fails at once. */
     readonly maxPending = 100_000,
+    /** Told of replies that no request waits for any more. Runs inside the parser of the link. */
+    private readonly onStray?: (reply: Msg) => void,
   ) {
     this.inbox = `${createInboxOf(connection.nc)}.`;
     this.stopListening = connection.listen({
@@ -228,8 +231,8 @@ export class Requests {
     const { length } = this.inbox;
     const serial = msg instanceof WireMessage ? msg.numberAfter(length) : serialOf(msg.subject, length);
     const request = this.pending.get(serial);
-    // Nobody waits any more where the reply comes after the deadline, or a second time.
-    if (request === undefined) return;
+    // The reply came after the deadline, or a second time.
+    if (request === undefined) return this.stray(msg);
     if (msg.data.length === 0 && msg.headers?.code === 503) {
       this.fail(request, new NoRespondersError(request.subject));
     } else if (request.many) {
@@ -249,6 +252,15 @@ export class Requests {
     } catch (thrown) {
       this.logger.error(`The reply handler of a request to "${subject}" threw: ${toError(thrown).stack}`);
       return undefined;
+    }
+  }
+
+  private stray(reply: Msg): void {
+    if (this.onStray === undefined || this.closed) return;
+    try {
+      this.onStray(reply);
+    } catch (thrown) {
+      this.logger.error(`A reply that no request waits for was not handled: ${errorText(thrown)}`);
     }
   }
 

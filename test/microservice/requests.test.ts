@@ -404,7 +404,7 @@ describe('requests over core NATS', () => {
       const reply = await raw.request('sum', '[4,5]');
       expect(reply.json()).toBe(9);
       const refused = await raw.request('refuse', 'null');
-      expect(refused.data).toHaveLength(0);
+      expect(refused.json()).toEqual({ code: 500, message: 'not allowed' });
       expect(refused.headers?.get('Nats-Service-Error')).toBe('not allowed');
       expect(refused.headers?.get('Nats-Service-Error-Code')).toBe('500');
       await using failing = await startMicroservice(nats.url, { controllers: [Failures] });

@@ -3,6 +3,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { PayloadTooLargeError } from '../../errors/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
+import { headerSize } from './header-size.js';
 import { MessageIds } from './message-ids.js';
 import { buildHeaders } from './publish-headers.js';
 import type { MessageOptions, OutgoingMessage, Schedule } from './publish-options.js';
@@ -45,7 +46,7 @@ export class MessageEncoder {
     const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
     const headers = buildHeaders(message.headers, options, messageId);
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    const size = length + (headers ? sizeOf(headers) : 0);
+    const size = length + (headers ? headerSize(headers) : 0);
     if (size > this.connection.maxPayload) {
       throw new PayloadTooLargeError(subject, size, this.connection.maxPayload);
     }
@@ -71,13 +72,4 @@ export class MessageEncoder {
 
 function isDelay(schedule: Schedule): boolean {
   return 'at' in schedule && schedule.source === undefined;
-}
-
-/** The size of `NATS/1.0`, a line for each value and an empty line, in bytes. */
-function sizeOf(headers: MsgHdrs): number {
-  let size = 12;
-  for (const [name, values] of headers) {
-    for (const value of values) size += name.length + Buffer.byteLength(value) + 4;
-  }
-  return size;
 }

@@ -1,25 +1,37 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import type { Codec } from '../../codecs/index.js';
-import { InvalidReplyError } from '../../errors/index.js';
-import type { PublishOptions } from '../../jetstream/index.js';
+import { DuplicateRequestError, InvalidReplyError } from '../../errors/index.js';
+import type { PubAck, PublishOptions } from '../../jetstream/index.js';
 import type { Outcome } from '../../requests/index.js';
-import { isPubAck, isReplyPacket, RequestHeader, toHeaders, type ReplyPacket } from '../packets/index.js';
+import { numberFromPeer } from '../../validation/index.js';
+import {
+  CONFIRMATION,
+  isNotice,
+  isPubAck,
+  isReplyPacket,
+  RequestHeader,
+  toHeaders,
+  type ReplyPacket,
+} from '../packets/index.js';
 import type { TransportLink } from '../transport-link.js';
 
 /** Receives what comes of a call; the last packet has `err` or `isDisposed`. */
 export type CallHandler = (packet: WritePacket) => void;
 
-/** How long a request without a deadline is kept after its cancellation, for the service to say that it is at it. */
-const LONGEST_CANCELLATION = 30_000;
+/** The largest code of an error that a service may give. */
+const LARGEST_CODE = 999_999;
+/** How much of the text of a service's error is kept, in characters. */
+const LONGEST_TEXT = 4_000;
 
 /** One request of a client, until its last answer. */
 export class Call {
   private serial = -1;
   private durable = false;
-  private state: 'open' | 'cancelled' | 'done' = 'open';
-  /** The subject that calls the request off, once an answer has named it. */
-  private control = '';
+  /** When a durable request was published, and after how many reconnects. */
+  private published = { at: 0, reconnects: 0 };
+  private state: 'open' | 'done' = 'open';
+  /** The subjects that call the request off: one for each service that has named one. */
+  private readonly controls = new Set<string>();
 
   constructor(
     private readonly link: TransportLink,
@@ -29,7 +41,7 @@ export class Call {
     private readonly handler: CallHandler,
   ) {}
 
-  /** Sends the request to whoever listens now. */
+  /** Sends the request to the services that listen now. */
   send(data: Uint8Array, headers: MsgHdrs | undefined): void {
     const { timeout } = this;
     this.serial = this.link.requests.open(this.subject, data, { timeout, headers }, this.onReply);
@@ -42,60 +54,58 @@ export class Call {
     this.durable = true;
     this.serial = requests.expect(this.subject, { timeout }, this.onReply);
     if (this.state === 'done') return;
-    const request: Record<string, string> = { [RequestHeader.replyTo]: requests.replySubject(this.serial) };
-    if (Number.isFinite(timeout)) request[RequestHeader.timeout] = String(timeout);
+    this.published = { at: performance.now(), reconnects: this.link.reconnects };
+    const replyTo = requests.replySubject(this.serial);
+    const request: Record<string, string> = { [RequestHeader.replyTo]: replyTo };
+    if (Number.isFinite(timeout)) request[RequestHeader.timeout] = String(Math.ceil(timeout));
     jetstream
       .publish(this.subject, data, {
-        // Sent again after a reconnect it is stored once; so the work is not done twice for one call.
+        // Sent again after a reconnect it is stored once, so that the work is not done twice for one call.
         idempotent: true,
         ...options,
         ...(Number.isFinite(timeout) ? { timeout } : {}),
         headers: toHeaders(headers, request),
       })
+      .then((ack) => this.refuseDuplicate(ack, replyTo, options.messageId))
       .catch((error: unknown) => {
         this.giveUp();
         this.end({ err: error });
       });
   }
 
-  /** Waits for no more answers, and has the service stop. A durable request is handled all the same. */
+  /** Waits for no more answers, and has the services stop. A durable request is handled all the same. */
   cancel(): void {
     if (this.state !== 'open') return;
-    if (this.control === '') {
-      // The service may not have said yet where to call it off: it will, if it takes long. One that answers a durable
-      // request waits for the caller's confirmation.
-      this.state = 'cancelled';
-      if (!Number.isFinite(this.timeout)) setTimeout(() => this.giveUp(), LONGEST_CANCELLATION).unref();
-      return;
-    }
     this.state = 'done';
     this.giveUp();
+    // A service that has not said yet where to call it off does so when it takes long: then it is told (TransportLink).
     this.callOff();
   }
 
   private readonly onReply = (...[error, reply]: Outcome): boolean => {
-    if (this.durable && reply?.reply) this.link.nc.publish(reply.reply);
-    if (this.state === 'cancelled') return this.afterCancel(reply);
     if (error) {
       this.callOff();
       return this.end({ err: error });
     }
-    if (reply.data.length === 0) return this.receiveNotice(reply);
+    if (this.durable) this.link.answerPeer(reply.reply, CONFIRMATION);
+    else if (reply.reply) this.controls.add(reply.reply);
+    const failure = serviceError(reply);
+    if (failure) return this.finish({ err: failure });
     let packet: ReplyPacket;
     try {
       packet = this.read(reply);
     } catch (cause) {
-      return this.end({ err: cause });
+      return this.finish({ err: cause });
     }
     const { err, response, isDisposed } = packet;
-    if (isDisposed || err) return this.end({ err, response, isDisposed: true });
-    if (packet === IGNORED) return true;
-    this.learn(reply);
+    if (isDisposed || err) return this.finish({ err, response, isDisposed: true });
+    if (packet === IGNORED || isNotice(packet)) return true;
     this.handler({ response });
     return this.state === 'open';
   };
 
   private read(reply: Msg): ReplyPacket {
+    if (reply.data.length === 0) throw new InvalidReplyError(this.subject, 'it is empty');
     let value: unknown;
     try {
       value = this.link.codec.decode(reply.data);
@@ -107,40 +117,48 @@ export class Call {
     return { response: value, isDisposed: true };
   }
 
-  /** Nothing but a reply subject: the service is at it, and can be told there to stop. */
-  private receiveNotice(reply: Msg): boolean {
-    const { headers } = reply;
-    const code = headers?.get('Nats-Service-Error-Code');
-    if (code) {
-      return this.end({ err: { code: Number(code), message: headers?.get('Nats-Service-Error') ?? '' } });
-    }
-    if (!reply.reply || this.durable) {
-      return this.end({ err: new InvalidReplyError(this.subject, 'it is empty') });
-    }
-    this.learn(reply);
-    return true;
+  /**
+   * A stream that has the message id already did not store the request, so no answer would come. The id may be there because
+   * this request was sent twice, around a lost link: then the stored message names this call.
+   */
+  private async refuseDuplicate(ack: PubAck, replyTo: string, messageId: string | undefined): Promise<void> {
+    if (!ack.duplicate || messageId === undefined || this.state === 'done') return;
+    if (!this.wasPublishedOnce && (await this.mayBeStoredFor(ack, replyTo))) return;
+    throw new DuplicateRequestError(this.subject, messageId, ack.stream, ack.sequence);
   }
 
-  /** Returns whether something may still come that concerns the service. */
-  private afterCancel(reply: Msg | undefined): boolean {
-    if (reply && this.durable) return !isLast(this.link.codec, reply);
-    if (reply) this.learn(reply);
-    this.callOff();
-    this.state = 'done';
-    return false;
+  /** A message with an id is published again after a reconnect, and at half of its timeout. */
+  private get wasPublishedOnce(): boolean {
+    const { jetstream, reconnects } = this.link;
+    const standard = jetstream.options.publish?.timeout ?? jetstream.connection.timeout;
+    const timeout = Number.isFinite(this.timeout) ? this.timeout : standard;
+    return reconnects === this.published.reconnects && performance.now() - this.published.at < timeout / 2;
+  }
+
+  /** Whether the stored message is of this call; it is not known if it was handled and removed meanwhile. */
+  private async mayBeStoredFor({ stream, sequence }: PubAck, replyTo: string): Promise<boolean> {
+    try {
+      const stored = await (await this.link.jetstream.stream(stream)).getMessage(sequence);
+      return stored.headers?.get(RequestHeader.replyTo) === replyTo;
+    } catch {
+      // The call goes on to its deadline, as it would without the look at the stream.
+      return true;
+    }
   }
 
   private giveUp(): void {
     this.link.requests.giveUp(this.serial);
   }
 
-  private learn(reply: Msg): void {
-    if (this.control === '' && !this.durable && reply.reply) this.control = reply.reply;
+  private callOff(): void {
+    for (const control of this.controls) this.link.callOff(control);
+    this.controls.clear();
   }
 
-  private callOff(): void {
-    const { nc } = this.link;
-    if (this.control !== '' && !nc.isClosed()) nc.publish(this.control);
+  /** The call has its last answer; other services that are still at it are told to stop. */
+  private finish(packet: WritePacket): false {
+    this.callOff();
+    return this.end(packet);
   }
 
   private end(packet: WritePacket): false {
@@ -155,11 +173,12 @@ export class Call {
 /** What is not meant for the caller. */
 const IGNORED: ReplyPacket = {};
 
-function isLast(codec: Codec, reply: Msg): boolean {
-  try {
-    const packet = codec.decode(reply.data);
-    return !isReplyPacket(packet) || packet.isDisposed === true;
-  } catch {
-    return true;
-  }
+/** The error of a service that is not Nest (ADR-32), if an answer is one. */
+function serviceError({ headers }: Msg): { readonly code: unknown; readonly message: string } | undefined {
+  const code = headers?.get('Nats-Service-Error-Code');
+  if (!code) return undefined;
+  return {
+    code: numberFromPeer(code, { least: 0, most: LARGEST_CODE }) ?? code.slice(0, LONGEST_TEXT),
+    message: (headers?.get('Nats-Service-Error') ?? '').slice(0, LONGEST_TEXT),
+  };
 }

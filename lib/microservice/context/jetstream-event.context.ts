@@ -1,7 +1,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { JetStreamContext, type SettlementPolicy } from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import type { CallPacket } from '../packets/index.js';
+import { metadataOf, type CallPacket } from '../packets/index.js';
 
 /**
  * What `@Ctx()` gives a handler of events from a stream, or of durable requests: a {@link JetStreamContext} that can be
@@ -27,6 +27,6 @@ export class JetStreamEventContext extends JetStreamContext {
 
   /** What the client's dispatch hook added to the packet (Nest 12); with an event it comes in the headers instead. */
   getMetadata(): Readonly<Record<string, string>> | undefined {
-    return this.packet.metadata;
+    return metadataOf(this.packet);
   }
 }

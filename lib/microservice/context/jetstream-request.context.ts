@@ -1,6 +1,6 @@
 import { NatsContext } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import type { CallPacket } from '../packets/index.js';
+import { metadataOf, type CallPacket } from '../packets/index.js';
 
 /**
  * What `@Ctx()` gives a handler of requests, or of events that do not come from a stream: Nest's `NatsContext` with more
@@ -36,7 +36,7 @@ export class JetStreamRequestContext extends NatsContext {
 
   /** What the client's dispatch hook added to the packet (Nest 12), if anything. */
   getMetadata(): Readonly<Record<string, string>> | undefined {
-    return this.packet.metadata;
+    return metadataOf(this.packet);
   }
 
   /** @internal */

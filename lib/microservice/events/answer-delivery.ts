@@ -1,19 +1,27 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Codec } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorText as textOf, printable } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
+import { Backoff, sleep, within } from '../../timing/index.js';
+import { isReplyAllowed, numberFromPeer } from '../../validation/index.js';
 import { RequestHeader, type ReplyPacket } from '../packets/index.js';
 import { errorText } from '../serving/index.js';
 
 /** How long the caller may take to confirm an answer before it is sent again, in milliseconds. */
 const CONFIRMATION = 2_000;
-/** How long the request stays unsettled for its last answer's confirmation: a caller that is gone must hold up nobody. */
+/** How long the request stays unsettled for the confirmation of its last answer, in milliseconds. */
 const PATIENCE = 250;
-const FIRST_RETRY = 250;
-const LONGEST_RETRY = 5_000;
-/** How long answers are tried where the caller did not say how long it waits. */
+/** The waits between attempts, in milliseconds. */
+const RETRY = { first: 250, longest: 5_000 };
+/** How long answers are tried if the caller did not say how long it waits, or not in a number; in milliseconds. */
 const DEFAULT_TIMEOUT = 30_000;
+/** The longest time that answers are tried, whatever the caller says, in milliseconds. */
+const LONGEST_TIMEOUT = 24 * 3_600_000;
+/** How many answers may be under way; a caller that is gone holds one until its deadline. */
+const MOST_UNDER_WAY = 10_000;
+/** As long as the reply subject that goes with an answer may be: an inbox and a number. */
+const LONGEST_INBOX = 'x'.repeat(128);
 
 /** The answers of one server that are on their way to callers of durable requests. */
 export class AnswerDeliveries {
@@ -30,6 +38,12 @@ export class AnswerDeliveries {
     return this.stopping.signal;
   }
 
+  /** Whether no more answers may be under way. */
+  get isFull(): boolean {
+    return this.underWay.size >= MOST_UNDER_WAY;
+  }
+
+  /** @param delivery never rejects */
   add(delivery: Promise<void>): void {
     this.underWay.add(delivery);
     void delivery.finally(() => this.underWay.delete(delivery));
@@ -38,7 +52,7 @@ export class AnswerDeliveries {
   /** Tries no answer again; waits until those that were sent are confirmed, up to `timeout` milliseconds. */
   async end(timeout: number): Promise<void> {
     this.stopping.abort();
-    await atMost(timeout, Promise.all(this.underWay));
+    await within(timeout, Promise.all(this.underWay));
   }
 }
 
@@ -56,17 +70,22 @@ export class AnswerDelivery {
     private readonly deliveries: AnswerDeliveries,
     private readonly message: JetStreamMessage,
   ) {
-    const { headers } = message;
-    this.replyTo = headers?.get(RequestHeader.replyTo) || undefined;
-    const timeout = Number(headers?.get(RequestHeader.timeout) || DEFAULT_TIMEOUT);
-    this.deadline = message.metadata.timestamp.getTime() + timeout;
+    const { headers, metadata } = message;
+    this.replyTo = this.allowed(headers?.get(RequestHeader.replyTo));
+    const wanted = numberFromPeer(headers?.get(RequestHeader.timeout), { least: 1, most: LONGEST_TIMEOUT });
+    this.deadline = metadata.timestamp.getTime() + (wanted ?? DEFAULT_TIMEOUT);
   }
 
-  /** Sends one answer of several; resolves when the caller has it, or it is given up. */
+  /** Sends one answer of several; resolves when the caller has it, or it is given up. It never rejects. */
   send(packet: ReplyPacket): Promise<void> {
     const { replyTo } = this;
-    if (replyTo === undefined) return this.line;
+    if (replyTo === undefined || this.lost) return this.line;
     const payload = this.encode(packet);
+    if (payload === undefined) return this.line;
+    if (this.deliveries.isFull) {
+      this.giveUp('too many answers are under way');
+      return this.line;
+    }
     this.line = this.line.then(() => this.deliver(replyTo, payload));
     this.deliveries.add(this.line);
     return this.line;
@@ -74,46 +93,70 @@ export class AnswerDelivery {
 
   /** Sends the last answer; resolves when the caller has it, or after a moment, while it is still tried. */
   async sendLast(packet: ReplyPacket): Promise<void> {
-    await atMost(PATIENCE, this.send({ ...packet, isDisposed: true }));
+    await within(PATIENCE, this.send({ ...packet, isDisposed: true }));
+  }
+
+  /** The subject that the caller wants the answer at, if the service may publish there. */
+  private allowed(replyTo: string | undefined): string | undefined {
+    if (!replyTo || isReplyAllowed(replyTo, LONGEST_INBOX)) return replyTo || undefined;
+    this.deliveries.logger.warn(
+      `A request on "${this.subject}" is handled without an answer: the service does not publish to "${printable(replyTo)}", ` +
+        'which the caller chose. Reply subjects must not begin with "$", have wildcards, or be too long.',
+    );
+    return undefined;
+  }
+
+  private get subject(): string {
+    return printable(this.message.subject);
   }
 
   private async deliver(replyTo: string, payload: Uint8Array): Promise<void> {
-    const { requests, stopped, logger } = this.deliveries;
-    for (let wait = FIRST_RETRY; !this.lost; wait = Math.min(2 * wait, LONGEST_RETRY)) {
+    const { requests, stopped } = this.deliveries;
+    const backoff = new Backoff(RETRY);
+    while (!this.lost) {
       try {
-        if (Date.now() >= this.deadline) throw new Error('the caller waits no longer');
+        if (Date.now() >= this.deadline) return this.giveUp('the caller waits no longer');
         await requests.request(replyTo, payload, { timeout: CONFIRMATION, idempotent: true });
         return;
       } catch (error) {
-        this.lost = stopped.aborted || Date.now() + wait >= this.deadline;
-        const { subject } = this.message;
-        if (this.lost) logger.warn(`No answer to a request on "${subject}" any more: ${errorText(error)}`);
-        else await delay(wait, undefined, { signal: stopped }).catch(() => undefined);
+        const wait = backoff.next();
+        const closed = requests.connection.nc.isClosed();
+        if (closed || stopped.aborted || Date.now() + wait >= this.deadline)
+          return this.giveUp(textOf(error));
+        await sleep(wait, stopped);
       }
     }
   }
 
-  private encode(packet: ReplyPacket): Uint8Array {
-    const { codec, requests, logger } = this.deliveries;
-    const { maxPayload } = requests.connection;
-    let problem: string;
-    try {
-      const payload = codec.encode(packet);
-      if (payload.length <= maxPayload) return payload;
-      problem = `of ${payload.length} bytes is larger than the server takes (${maxPayload})`;
-    } catch (error) {
-      problem = `cannot be encoded: ${errorText(error)}`;
-    }
-    logger.error(`The answer to a request on "${this.message.subject}" ${problem}`);
-    const err = { status: 'error', message: `The answer ${problem}` };
-    return codec.encode({ err, isDisposed: true, id: packet.id } satisfies ReplyPacket);
+  private giveUp(reason: string): void {
+    if (this.lost) return;
+    this.lost = true;
+    this.deliveries.logger.warn(`The answer to a request on "${this.subject}" is given up: ${reason}`);
   }
-}
 
-/** Waits for something, but not longer than so many milliseconds. */
-async function atMost(timeout: number, something: Promise<unknown>): Promise<void> {
-  const waiting = new AbortController();
-  const { signal } = waiting;
-  await Promise.race([something, delay(timeout, undefined, { signal }).catch(() => undefined)]);
-  waiting.abort();
+  private encode(packet: ReplyPacket): Uint8Array | undefined {
+    const { codec, logger } = this.deliveries;
+    const problem = this.encoded(packet);
+    if (problem instanceof Uint8Array) return problem;
+    logger.error(`The answer to a request on "${this.subject}" ${problem}`);
+    const err = { status: 'error', message: `The answer ${problem}` };
+    const refusal = this.encoded({ err, isDisposed: true, id: packet.id });
+    if (refusal instanceof Uint8Array) return refusal;
+    logger.error(`The caller cannot be told: the error ${refusal} with the codec ${codec.contentType}`);
+    return undefined;
+  }
+
+  /** A packet in bytes, or why it cannot be sent. */
+  private encoded(packet: ReplyPacket): Uint8Array | string {
+    const { codec, requests } = this.deliveries;
+    const { maxPayload } = requests.connection;
+    try {
+      const payload: unknown = codec.encode(packet);
+      if (!(payload instanceof Uint8Array)) return `cannot be encoded: the codec returned ${typeof payload}`;
+      if (payload.length <= maxPayload) return payload;
+      return `of ${payload.length} bytes is larger than the server takes (${maxPayload})`;
+    } catch (error) {
+      return `cannot be encoded: ${errorText(error)}`;
+    }
+  }
 }

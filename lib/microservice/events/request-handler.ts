@@ -62,6 +62,7 @@ class Answers {
         next: (response) => delivery.send({ response, id }),
         complete: () => void delivery.sendLast({ id }).then(resolve),
         fail: reject,
+        failStopped: reject,
       });
     });
   }

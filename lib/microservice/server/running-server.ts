@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
+import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
 import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
+import { heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
+import { Deadline } from '../../timing/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
@@ -38,6 +41,8 @@ export class RunningServer {
   private readonly deliveries: AnswerDeliveries;
   private readonly consumers: ConsumerRunners;
   private listeners: readonly Listener[] = [];
+  private readonly forbiddenReplies = new ReportLimiter();
+  private drained: Promise<void> | undefined;
 
   private constructor(
     private readonly parts: ServerParts,
@@ -80,15 +85,36 @@ export class RunningServer {
     }
   }
 
-  /** Takes nothing new, lets handlers end, sends what is buffered and closes the connection, where it is its own. */
-  async stop(timeout = this.parts.options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT): Promise<void> {
-    await Promise.all(this.listeners.map((listener) => listener.stop()));
-    const [unanswered] = await Promise.all([this.calls.end(timeout), this.consumers.stop(timeout)]);
+  /**
+   * Takes nothing new, lets handlers end, sends what is buffered and closes the connection, if it is its own. All stages share
+   * one deadline, and a server that does not respond holds up none of them.
+   */
+  async stop(timeout = this.shutdownTimeout): Promise<void> {
+    await this.drain(timeout);
+    await this.link.close();
+  }
+
+  /** Takes nothing new and lets handlers end, within one deadline. Calling it again waits for the same end. */
+  drain(timeout = this.shutdownTimeout): Promise<void> {
+    return (this.drained ??= this.end(timeout));
+  }
+
+  private get shutdownTimeout(): number {
+    return this.parts.options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT;
+  }
+
+  private async end(timeout: number): Promise<void> {
+    const deadline = new Deadline(timeout);
+    await Promise.all([this.endCalls(deadline, timeout), this.consumers.stop(timeout)]);
+    await this.deliveries.end(deadline.left);
+  }
+
+  private async endCalls(deadline: Deadline, timeout: number): Promise<void> {
+    await deadline.wait(Promise.all(this.listeners.map((listener) => listener.stop())));
+    const unanswered = await this.calls.end(deadline.left);
     if (unanswered > 0) {
       this.logger.warn(`${unanswered} requests unanswered after ${timeout} ms were called off`);
     }
-    await this.deliveries.end(timeout);
-    await this.link.close();
   }
 
   private async start(): Promise<void> {
@@ -104,6 +130,7 @@ export class RunningServer {
       codec,
       calls: this.calls,
       onError: (text) => this.logger.error(text),
+      onForbiddenReply: (message) => this.reportForbiddenReply(message),
     };
     const reader = new PacketReader(codec, subjectOf);
     const core = registrations.filter((registration) => !isDurable(registration));
@@ -117,9 +144,20 @@ export class RunningServer {
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);
     }
   }
+
+  /** A peer can send any number of them: they are reported once a minute. */
+  private reportForbiddenReply({ subject, reply = '' }: Msg): void {
+    const heldBack = this.forbiddenReplies.admit('reply');
+    if (heldBack === undefined) return;
+    this.logger.warn(
+      `A message on "${printable(subject)}" is handled without an answer: the service does not publish to ` +
+        `"${printable(reply.slice(0, 200))}", which the caller chose. Reply subjects must not begin with "$", have ` +
+        `wildcards, or be too long.${heldBackText(heldBack)}`,
+    );
+  }
 }
 
-/** What is told of consumers: to the owner, and to the application where it wants to know. */
+/** Reports of consumers: to the owner, and to the application where it wants to know. */
 function consumerEvents(
   { name, jetStreamEvents }: JetStreamServerOptions,
   owner: RunningServerOwner,

@@ -8,26 +8,31 @@ import {
   type Steps,
 } from '../../handlers/index.js';
 
-/** Takes what a handler answers with: either `only`, or any number of `next` and then `complete`, or at any time `fail`. */
+/**
+ * Takes what a handler answers with: either `only`, or any number of `next` and then `complete`, or at any time `fail`. Its
+ * methods must not throw: they run inside the user's observables and iterables.
+ */
 export interface AnswerSink {
   /** The one answer. */
   only(value: unknown): void;
-  /** One answer of several; where it returns a promise, an iterable waits for it. */
+  /** One answer of several; an iterable waits for the promise that it returns, if any. */
   next(value: unknown): void | Promise<void>;
   /** There are no more answers. */
   complete(): void;
   /** The handler failed. */
   fail(error: unknown): void;
+  /** What produced the answers failed after it was stopped. */
+  failStopped(error: unknown): void;
 }
 
-/** Ends what still produces answers. */
+/** Ends what still produces answers. It never throws. */
 export type CancelAnswers = () => void;
 
 /**
  * Hands what a handler returned to a sink: a value, or all that an observable, a generator or an asynchronous iterable
- * brings.
+ * brings. It never throws: what the user's code throws is given to the sink.
  *
- * @returns how to stop it, where it may go on
+ * @returns how to stop it, if it may go on
  */
 export function answer(result: unknown, sink: AnswerSink): CancelAnswers | undefined {
   try {
@@ -48,16 +53,27 @@ export function completion(result: unknown): Promise<unknown> | undefined {
   return pending && finalResult(pending);
 }
 
-/** An interceptor turns what a handler returned into an observable's value: so an iterable may be in there. */
+/** An interceptor makes an observable of what the handler returned, so that its value may be an iterable. */
 function subscribe(source: Observable<unknown>, sink: AnswerSink): CancelAnswers {
   const subscription = source
-    .pipe(mergeMap((value) => (isAsyncIterable(value) ? from(value) : [value])))
+    .pipe(
+      mergeMap((value) => {
+        const steps = stepsOf(value);
+        return steps === undefined ? [value] : from(valuesOf(steps));
+      }),
+    )
     .subscribe({
       next: (value) => void sink.next(value),
       error: (error: unknown) => sink.fail(error),
       complete: () => sink.complete(),
     });
-  return () => subscription.unsubscribe();
+  return () => {
+    try {
+      subscription.unsubscribe();
+    } catch (error) {
+      sink.failStopped(error);
+    }
+  };
 }
 
 function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
@@ -71,21 +87,32 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
         await sink.next(await result.value);
       }
     } catch (error) {
-      if (!stopped) sink.fail(error);
+      if (stopped) sink.failStopped(error);
+      else sink.fail(error);
+    }
+  };
+  // A generator that waits for something ends when that has come.
+  const stop = async (): Promise<void> => {
+    stopped = true;
+    try {
+      await iterator.return?.();
+    } catch (error) {
+      sink.failStopped(error);
     }
   };
   void run();
-  return () => {
-    stopped = true;
-    // A generator that waits for something ends when that has come; what it throws then concerns nobody.
-    void finalResult(iterator.return?.()).catch(() => undefined);
-  };
+  return () => void stop();
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
-  );
+/** The steps of a generator or iterable, as rxjs takes them. */
+async function* valuesOf(steps: Steps): AsyncGenerator<unknown> {
+  try {
+    for (;;) {
+      const result = await steps.next();
+      if (result.done) return;
+      yield await result.value;
+    }
+  } finally {
+    await steps.return?.();
+  }
 }

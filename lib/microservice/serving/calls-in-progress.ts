@@ -1,6 +1,7 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { createInboxOf, serialOf } from '../../requests/index.js';
+import { Interval, within } from '../../timing/index.js';
 
 /** A call that may take a while. */
 export interface CallInProgress {
@@ -10,7 +11,7 @@ export interface CallInProgress {
   since: number;
   /** Whether the caller wants to be told where to call it off before the first answer. */
   readonly wantsNotice: boolean;
-  /** Tells the caller where to call it off. */
+  /** Tells the caller where to call it off. It never throws, and neither do the others. */
   notify(): void;
   /** The caller has called it off, or is gone. */
   cancel(): void;
@@ -18,29 +19,34 @@ export interface CallInProgress {
   abandon(): void;
 }
 
-/** How often calls are looked at that take long, in milliseconds. */
+/** How often calls that take long are looked at, in milliseconds. */
 const TICK = 50;
+/** The longest number in a control subject. */
+const LONGEST_SERIAL = String(Number.MAX_SAFE_INTEGER);
 
-/** All calls of a server that are in the works: what is waited for at shutdown, and what callers can call off. */
+/** All calls of a server that are in flight: the shutdown waits for them, and callers can call them off. */
 export class CallsInProgress {
   /** In no order: a call is removed by putting the last one in its place, which costs less than a set of them. */
   private readonly calls: CallInProgress[] = [];
   private readonly bySerial = new Map<number, CallInProgress>();
+  /** As long as any control subject: what an answer's line must have room for. */
+  readonly longestControlSubject: string;
   private readonly inbox: string;
   private subscription: Subscription | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Interval | undefined;
   private ticks = 0;
   private serial = 0;
   private whenIdle: (() => void) | undefined;
 
   constructor(private readonly connection: JetStreamConnection) {
     this.inbox = `${createInboxOf(connection.nc)}.`;
+    this.longestControlSubject = this.inbox + LONGEST_SERIAL;
   }
 
   add(call: CallInProgress): void {
     call.since = this.ticks;
     call.place = this.calls.push(call) - 1;
-    this.timer ??= setInterval(() => this.tick(), TICK).unref();
+    this.timer ??= new Interval(TICK, () => this.tick(), { keepsAlive: false });
   }
 
   delete(call: CallInProgress, control: number): void {
@@ -53,14 +59,14 @@ export class CallsInProgress {
     if (this.calls.length === 0) this.whenIdle?.();
   }
 
-  /** A number by which the caller can call a call off. */
+  /** A number by which the caller can call a call off; 0 if the connection is closed. */
   control(call: CallInProgress): number {
-    // What comes here is a caller's word, or the server's that nobody takes the answers any more.
-    this.subscription ??= this.connection.wire.subscribe(`${this.inbox}*`, {
-      callback: (error, msg) => {
-        if (!error) this.bySerial.get(serialOf(msg.subject, this.inbox.length))?.cancel();
-      },
-    });
+    try {
+      this.subscription ??= this.listen();
+    } catch {
+      // The answer itself reports that the connection is closed.
+      return 0;
+    }
     const serial = ++this.serial;
     this.bySerial.set(serial, call);
     return serial;
@@ -77,24 +83,28 @@ export class CallsInProgress {
    */
   async end(timeout: number): Promise<number> {
     if (this.calls.length > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        this.whenIdle = resolve;
-        timer = setTimeout(resolve, timeout);
-      });
-      clearTimeout(timer);
+      await within(timeout, new Promise<void>((resolve) => (this.whenIdle = resolve)));
     }
-    clearInterval(this.timer);
+    this.timer?.cancel();
     const unfinished = [...this.calls];
     for (const call of unfinished) call.abandon();
     this.subscription?.unsubscribe();
     return unfinished.length;
   }
 
+  /** What comes here is the word of a caller, or of the server that nobody receives the answers any more. */
+  private listen(): Subscription {
+    return this.connection.wire.subscribe(`${this.inbox}*`, {
+      callback: (error, msg) => {
+        if (!error) this.bySerial.get(serialOf(msg.subject, this.inbox.length))?.cancel();
+      },
+    });
+  }
+
   private tick(): void {
     this.ticks++;
     if (this.calls.length === 0) {
-      clearInterval(this.timer);
+      this.timer?.cancel();
       this.timer = undefined;
     }
     for (const call of this.calls) {

@@ -1,6 +1,7 @@
 import { RpcException } from '@nestjs/microservices';
+import { errorText as textOf, printable } from '../../reporting/index.js';
 
-/** What a caller is told where a handler failed in a way that Nest does not disclose. */
+/** What a caller is told if a handler failed in a way that Nest does not disclose. */
 export const UNKNOWN_ERROR = { status: 'error', message: 'Internal server error' } as const;
 
 /** Whether an error is what Nest's own exception filter makes of all that is no `RpcException`; Nest has logged it. */
@@ -22,12 +23,15 @@ export function errorForPacket(error: unknown): unknown {
   return error ?? UNKNOWN_ERROR;
 }
 
-/** The words of an error, whatever was thrown. */
+/** The text of whatever a handler failed with, also of plain objects; on one line, escaped and bounded. Never throws. */
 export function errorText(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  if (typeof error === 'object' && error !== null) {
-    const { message } = error as { readonly message?: unknown };
-    return typeof message === 'string' ? message : JSON.stringify(error);
+  try {
+    if (typeof error === 'object' && error !== null && !(error instanceof Error)) {
+      const { message } = error as { readonly message?: unknown };
+      return printable(typeof message === 'string' ? message : (JSON.stringify(error) ?? typeof error));
+    }
+  } catch {
+    // A getter that throws, a cycle or a bigint: the text below is the best that there is.
   }
-  return String(error);
+  return textOf(error);
 }

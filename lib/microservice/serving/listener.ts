@@ -1,11 +1,12 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import { printable } from '../../reporting/index.js';
 import { JetStreamRequestContext } from '../context/index.js';
 import type { CallPacket, PacketReader } from '../packets/index.js';
 import type { CallLimit } from './call-limit.js';
 import { errorText } from './handler-error.js';
 import { within, type ProcessingHooks } from './processing-hooks.js';
-import { ServedCall, type ServingContext } from './served-call.js';
+import { replySubjectOf, ServedCall, type ServingContext } from './served-call.js';
 
 /** A handler with the limit to its calls, where there is one. */
 export interface ServedHandler {
@@ -39,20 +40,20 @@ export class Listener {
     this.subscription = this.serving.connection.wire.subscribe(pattern, {
       queue,
       callback: (error, message) => {
-        if (error) this.serving.onError(`Cannot listen on "${pattern}": ${error.message}`);
+        if (error) this.serving.onError(`Cannot listen on "${pattern}": ${errorText(error)}`);
         else this.receive(message);
       },
     });
   }
 
-  /** Takes nothing more; what has been delivered is still handled. */
+  /** Takes nothing more; what has been delivered is still handled. It ends only when the server has confirmed it. */
   async stop(): Promise<void> {
     if (!this.subscription || this.subscription.isClosed()) return;
-    // Without a server there is nobody to take leave of.
+    // A drain that fails found the connection closed.
     await this.subscription.drain().catch(() => undefined);
   }
 
-  /** Runs inside the parser of the link, which does not survive what is thrown here. */
+  /** Called by the parser of the link. */
   private receive(message: Msg): void {
     let packet: CallPacket;
     try {
@@ -63,7 +64,9 @@ export class Listener {
     try {
       this.handle(message, packet);
     } catch (error) {
-      this.serving.onError(`A message on "${message.subject}" was not handled: ${errorText(error)}`);
+      this.serving.onError(
+        `A message on "${printable(message.subject)}" was not handled: ${errorText(error)}`,
+      );
     }
   }
 
@@ -84,12 +87,12 @@ export class Listener {
     const { hooks } = this;
     const run = (): Promise<unknown> => handler(packet.data, context);
     if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
-    const result = hooks ? within(hooks, context, run) : run();
+    const result = start(hooks ? () => within(hooks, context, run) : run);
     result.then(call.settle, call.fail);
     return result;
   }
 
-  /** Begins a call when its limit allows it. It is through when it has ended and its handler too, though called off. */
+  /** Begins a call when its limit allows it. It keeps its slot until it and its handler have ended, also if it was called off. */
   private beginWithin(
     limit: CallLimit,
     handler: MessageHandler,
@@ -114,12 +117,31 @@ export class Listener {
     this.serving.onError(`Requests on "${context.subject}" are refused: ${limit.maxPending} wait already`);
   }
 
-  /** What cannot be read has no number: whoever waits for an answer gets one that Nest's clients take all the same. */
+  /** A message that cannot be read has no number, so its caller gets an answer without one, which Nest's clients accept. */
   private refuse(message: Msg, error: unknown): void {
-    const problem = `The packet is not ${this.serving.codec.contentType}: ${errorText(error)}`;
-    this.serving.onError(`A message on "${message.subject}" is not handled. ${problem}`);
-    if (!message.reply) return;
-    const packet = { err: { status: 'error', message: problem }, isDisposed: true };
-    this.serving.connection.wire.publish(message.reply, this.serving.codec.encode(packet));
+    const { connection, codec, onError } = this.serving;
+    const problem = `The packet is not ${codec.contentType}: ${errorText(error)}`;
+    onError(`A message on "${printable(message.subject)}" is not handled. ${problem}`);
+    const reply = replySubjectOf(message, this.serving);
+    if (reply === undefined) return;
+    try {
+      const packet = { err: { status: 'error', message: problem }, isDisposed: true };
+      connection.post(reply, codec.encode(packet), { purpose: 'an answer' });
+    } catch (thrown) {
+      onError(`The answer to "${printable(message.subject)}" cannot be encoded: ${errorText(thrown)}`);
+    }
   }
+}
+
+/** Nest's handlers return promises; one that was registered otherwise may return a value, or throw. */
+function start(run: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return Promise.resolve(run());
+  } catch (error) {
+    return rejected(error);
+  }
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

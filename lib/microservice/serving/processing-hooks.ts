@@ -18,9 +18,9 @@ export interface ProcessingHooks {
 }
 
 /**
- * Has a hook call something once its preparation is done.
+ * Has a hook call something once its preparation is done; a hook that calls it again has no effect.
  *
- * @returns what was called resolves or rejects with; it never comes where the hook does not go on
+ * @returns what was called resolves or rejects with; it stays pending if the hook never calls
  */
 export function within<T>(
   hooks: ProcessingHooks,
@@ -28,7 +28,10 @@ export function within<T>(
   run: () => PromiseLike<T> | T,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    let begun = false;
     const done = async (): Promise<void> => {
+      if (begun) return;
+      begun = true;
       try {
         resolve(await run());
       } catch (error) {

@@ -1,8 +1,11 @@
+import { Buffer } from 'node:buffer';
 import { NatsRecord } from '@nestjs/microservices';
-import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import type { Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
-import type { PublishHeaders } from '../../jetstream/index.js';
+import { headerSize, type PublishHeaders } from '../../jetstream/index.js';
+import { printable } from '../../reporting/index.js';
+import { isReplyAllowed } from '../../validation/index.js';
 import { JetStreamRecord } from '../client/jetstream-record.js';
 import type { JetStreamRequestContext } from '../context/index.js';
 import { canCancel, toHeaders, type ReplyPacket } from '../packets/index.js';
@@ -15,8 +18,19 @@ export interface ServingContext {
   readonly connection: JetStreamConnection;
   readonly codec: Codec;
   readonly calls: CallsInProgress;
-  /** Reports what there is no caller to tell. */
+  /** Reports what no caller can be told. It never throws. */
   readonly onError: (text: string) => void;
+  /** Reports a message whose reply subject the service does not publish to. It never throws. */
+  readonly onForbiddenReply: (message: Msg) => void;
+}
+
+/** The reply subject of a message, if the service may publish there; otherwise it is reported, and nothing is answered. */
+export function replySubjectOf(message: Msg, serving: ServingContext): string | undefined {
+  const { reply } = message;
+  if (!reply) return undefined;
+  if (isReplyAllowed(reply, serving.calls.longestControlSubject)) return reply;
+  serving.onForbiddenReply(message);
+  return undefined;
 }
 
 interface AnswerContent {
@@ -24,29 +38,41 @@ interface AnswerContent {
   readonly headers?: MsgHdrs;
 }
 
-/** After so many answers of one iterable it is waited until the server has them. */
+interface AnswerOptions {
+  readonly headers?: MsgHdrs;
+  /** Where the caller can call the rest off. */
+  readonly control?: string;
+}
+
+/** After so many answers of one iterable, it waits until the server has them. */
 const FLUSH_AFTER = 128;
 
-/** One message that is being handled, and what is answered to it. */
+/**
+ * One message that is being handled, and what is answered to it. No public method throws: they are called from timers, from
+ * the parser of the link and from the user's observables.
+ */
 export class ServedCall implements AnswerSink, CallInProgress {
   place = -1;
   since = 0;
   /** Called once, when all is answered or nothing is to be answered any more. */
   onEnd: (() => void) | undefined;
+  private readonly replyTo: string | undefined;
   private control = 0;
   private answers = 0;
   private ended = false;
+  private refused = false;
   /** The answer that may be the last. */
   private held: { readonly value: unknown } | undefined;
   private stop: CancelAnswers | undefined;
 
   constructor(
     private readonly serving: ServingContext,
-    private readonly message: Msg,
+    message: Msg,
     /** Nest's number of the request; without it the caller is not Nest, and takes bare answers. */
     private readonly id: string | undefined,
     private readonly context: JetStreamRequestContext,
   ) {
+    this.replyTo = replySubjectOf(message, serving);
     serving.calls.add(this);
   }
 
@@ -56,15 +82,15 @@ export class ServedCall implements AnswerSink, CallInProgress {
   }
 
   get wantsNotice(): boolean {
-    return this.control === 0 && canCancel(this.id);
+    return this.control === 0 && this.replyTo !== undefined && canCancel(this.id);
   }
 
   /** Answers with what the handler returned. */
   readonly settle = (result: unknown): void => {
     if (this.ended) return;
     this.stop = answer(result, this);
-    // Called off while it was subscribed to.
-    if (this.ended) this.stop?.();
+    // It was called off while it was subscribed to.
+    if (this.isOver) this.stop?.();
   };
 
   only(value: unknown): void {
@@ -75,12 +101,12 @@ export class ServedCall implements AnswerSink, CallInProgress {
   next(value: unknown): void | Promise<void> {
     if (this.ended) return undefined;
     if (this.held) this.release();
-    // An answer says itself that it is the last: so each is held back until the next, or the end of this turn.
+    // An answer says itself that it is the last, so each is held back until the next one or the end of this turn.
     else process.nextTick(() => this.release());
     this.held = { value };
     if (++this.answers % FLUSH_AFTER !== 0) return undefined;
     // While the link is down there is nothing to wait for.
-    return this.serving.connection.nc.flush().catch(() => undefined);
+    return this.flush();
   }
 
   complete(): void {
@@ -93,16 +119,26 @@ export class ServedCall implements AnswerSink, CallInProgress {
   readonly fail = (error: unknown): void => {
     if (this.ended) return;
     this.release();
-    if (this.message.reply) {
-      this.sendError(errorForPacket(error));
-    } else if (!isUnknownError(error)) {
-      this.serving.onError(`A handler of "${this.context.subject}" failed: ${errorText(error)}`);
+    try {
+      if (this.replyTo !== undefined) this.sendError(errorForPacket(error));
+      else if (!isUnknownError(error)) this.reportFailure(error);
+    } catch {
+      // What was thrown throws itself when it is read.
+      this.reportFailure(error);
+      this.sendError({ status: 'error', message: 'The handler failed with an error that cannot be read' });
     }
     this.end();
   };
 
+  failStopped(error: unknown): void {
+    this.serving.onError(
+      `The answers of a handler of "${this.subject}" failed after they were stopped: ${errorText(error)}`,
+    );
+  }
+
   notify(): void {
-    this.message.respond(undefined, { reply: this.controlSubject() });
+    const control = this.controlSubject();
+    if (control !== undefined) this.send({ id: this.id, isDisposed: false }, { control });
   }
 
   cancel(): void {
@@ -115,13 +151,29 @@ export class ServedCall implements AnswerSink, CallInProgress {
   abandon(): void {
     if (this.ended) return;
     this.cancel();
-    if (this.message.reply) this.sendError({ status: 'error', message: STOPPED });
+    this.sendError({ status: 'error', message: STOPPED });
   }
 
-  /** Tells the caller that too many wait already. */
+  /** Tells the caller that too many requests wait already. */
   turnAway(): void {
     this.cancel();
-    if (this.message.reply) this.sendError({ status: 'error', code: 503, message: BUSY }, 503);
+    this.sendError({ status: 'error', code: 503, message: BUSY }, 503);
+  }
+
+  private get subject(): string {
+    return printable(this.context.subject);
+  }
+
+  private reportFailure(error: unknown): void {
+    this.serving.onError(`A handler of "${this.subject}" failed: ${errorText(error)}`);
+  }
+
+  private async flush(): Promise<void> {
+    try {
+      await this.serving.connection.nc.flush();
+    } catch {
+      // A link that broke has nothing left to wait for.
+    }
   }
 
   private release(): void {
@@ -132,7 +184,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
   }
 
   private respond(value: unknown, isLast: boolean): void {
-    if (!this.message.reply) return;
+    if (this.replyTo === undefined) return;
     const content = this.contentOf(value);
     if (content === undefined) return;
     const { data, headers } = content;
@@ -140,70 +192,81 @@ export class ServedCall implements AnswerSink, CallInProgress {
     // In the order of Nest's own servers.
     if (id === undefined) this.sendBare(data, headers);
     else if (isLast) this.send({ response: data, isDisposed: true, id }, { headers });
-    else this.send({ response: data, id }, { headers, reply: this.controlSubject() });
+    else this.send({ response: data, id }, { headers, control: this.controlSubject() });
   }
 
-  /** Where the caller can call the rest off; the server itself says so there when nobody takes the answers any more. */
-  private controlSubject(): string {
+  /**
+   * Where the caller can call the rest off; the server itself says so there when nobody receives the answers any more.
+   * `undefined` if the connection is closed.
+   */
+  private controlSubject(): string | undefined {
     const { calls } = this.serving;
     if (this.control === 0) this.control = calls.control(this);
-    return calls.controlSubject(this.control);
+    return this.control === 0 ? undefined : calls.controlSubject(this.control);
   }
 
-  private send(packet: ReplyPacket, options?: PublishOptions): void {
-    if (this.id === undefined || !this.message.reply) return;
+  private send(packet: ReplyPacket, options?: AnswerOptions): void {
+    if (this.id === undefined || this.replyTo === undefined) return;
     const payload = this.encode(packet);
-    if (payload) this.answer(payload, options);
+    if (payload) this.post(payload, options);
   }
 
   private sendBare(data: unknown, headers: MsgHdrs | undefined): void {
-    const payload = data instanceof Uint8Array ? data : this.encode(data);
-    if (payload) this.answer(payload, { headers });
+    const payload = data instanceof Uint8Array ? data : this.encode(data ?? null);
+    if (payload) this.post(payload, { headers });
   }
 
   private sendError(err: unknown, code = 500): void {
+    if (this.replyTo === undefined) return;
     if (this.id !== undefined) return this.send({ err, isDisposed: true, id: this.id });
-    // As services of every other NATS client do (ADR-32).
-    const text = errorText(err).replace(/[\r\n]+/g, ' ');
+    // As services of every other NATS client do (ADR-32). The header is bounded, the payload is not empty.
+    const text = errorText(err).replaceAll('\\r\\n', ' ').replaceAll('\\n', ' ').replaceAll('\\r', ' ');
     const headers = toHeaders({ 'Nats-Service-Error-Code': String(code), 'Nats-Service-Error': text });
-    this.answer(EMPTY, { headers });
+    this.post(Buffer.from(JSON.stringify({ code, message: text })), { headers });
   }
 
-  private answer(payload: Uint8Array, { reply, headers }: PublishOptions = {}): void {
-    if (this.message.reply) this.serving.connection.wire.publish(this.message.reply, payload, reply, headers);
+  /** Sends an answer if it fits; what does not is answered with an error that does. */
+  private post(payload: Uint8Array, { control: reply, headers }: AnswerOptions = {}): void {
+    const { connection } = this.serving;
+    if (this.replyTo === undefined) return;
+    const size = payload.length + (headers ? headerSize(headers) : 0);
+    if (size > connection.maxPayload) {
+      return this.refuse(`of ${size} bytes is larger than the server takes (${connection.maxPayload})`);
+    }
+    if (payload.length === 0) return this.refuse('is empty, which only callers that are Nest can be told');
+    connection.post(this.replyTo, payload, { purpose: 'an answer', reply, headers });
   }
 
-  /** What a handler answers, and the headers where it gave some. */
+  /** What a handler answers, with headers if it gave some. */
   private contentOf(value: unknown): AnswerContent | undefined {
     if (!(value instanceof JetStreamRecord) && !(value instanceof NatsRecord)) return { data: value };
-    const headers: unknown = value instanceof JetStreamRecord ? value.options.headers : value.headers;
     try {
+      const headers: unknown = value instanceof JetStreamRecord ? value.options.headers : value.headers;
       return { data: value.data, headers: toHeaders(headers as PublishHeaders | undefined) };
     } catch (error) {
-      return this.refuse(`has headers that cannot be sent: ${errorText(error)}`);
+      this.refuse(`has headers that cannot be sent: ${errorText(error)}`);
+      return undefined;
     }
   }
 
   private encode(value: unknown): Uint8Array | undefined {
-    const { codec, connection } = this.serving;
-    let payload: Uint8Array;
     try {
-      payload = codec.encode(value);
+      const payload: unknown = this.serving.codec.encode(value);
+      if (payload instanceof Uint8Array) return payload;
+      this.refuse(`cannot be encoded: the codec returned no bytes but ${typeof payload}`);
     } catch (error) {
-      return this.refuse(`cannot be encoded: ${errorText(error)}`);
+      this.refuse(`cannot be encoded: ${errorText(error)}`);
     }
-    const { maxPayload } = connection;
-    if (payload.length <= maxPayload) return payload;
-    return this.refuse(`of ${payload.length} bytes is larger than the server takes (${maxPayload})`);
+    return undefined;
   }
 
   /** An answer that cannot be sent is an error of the handler; the caller is told what it can be told. */
-  private refuse(problem: string): undefined {
-    this.serving.onError(`The answer to "${this.context.subject}" ${problem}`);
-    const isFirst = !this.ended;
+  private refuse(problem: string): void {
+    if (this.refused) return;
+    this.refused = true;
+    this.serving.onError(`The answer to "${this.subject}" ${problem}`);
     this.cancel();
-    if (isFirst) this.sendError({ status: 'error', message: `The answer ${problem}` });
-    return undefined;
+    this.sendError({ status: 'error', message: `The answer ${problem}` });
   }
 
   private end(): void {
@@ -216,4 +279,3 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
 const BUSY = 'The service has too many requests waiting';
 const STOPPED = 'The service stopped before it had an answer';
-const EMPTY = new Uint8Array(0);
