@@ -105,7 +105,7 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
 }
 
 /** The steps of a generator or iterable, as rxjs takes them. */
-async function* valuesOf(steps: Steps): AsyncGenerator<unknown> {
+async function* valuesOf(steps: Steps): AsyncGenerator {
   try {
     for (;;) {
       const result = await steps.next();
