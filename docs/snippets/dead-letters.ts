@@ -1,8 +1,23 @@
-import { Controller, Delete, Get, Injectable, Param, ParseIntPipe, Post, Query } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Delete,
+  Get,
+  Injectable,
+  NotFoundException,
+  Param,
+  ParseIntPipe,
+  Post,
+  Query,
+  UseFilters,
+  type ArgumentsHost,
+} from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
   DEAD_LETTER_STREAM,
   DeadLetterContext,
+  DeadLetterNotFoundError,
   DeadLetterReason,
   DeadLetters,
   InjectDeadLetters,
@@ -29,7 +44,15 @@ export class Billing {
 }
 
 // #region service
+@Catch(DeadLetterNotFoundError)
+class NotFoundFilter extends BaseExceptionFilter {
+  override catch(error: DeadLetterNotFoundError, host: ArgumentsHost): void {
+    super.catch(new NotFoundException(error.message, { cause: error }), host);
+  }
+}
+
 @Controller('dead-letters')
+@UseFilters(NotFoundFilter)
 export class DeadLettersController {
   constructor(private readonly deadLetters: DeadLetters) {}
 

@@ -1,3 +1,4 @@
+import { printable } from '../reporting/index.js';
 import { JetStreamError } from './jetstream.error.js';
 
 /** The dead-letter stream has no dead letter of that sequence: dropped, replayed or expired meanwhile, or never there. */
@@ -43,6 +44,21 @@ export class ReplayFailedError extends JetStreamError {
     super(
       `The replay of dead letter ${sequence} to ${handler} failed, and the dead letter stays: ${problem}`,
       options,
+    );
+  }
+}
+
+/** A dead letter is not published to the subject that it names. It is still there. */
+export class ReplayRefusedError extends JetStreamError {
+  constructor(
+    /** The sequence in the dead-letter stream. */
+    readonly sequence: number,
+    /** The subject that the dead letter names. */
+    readonly subject: string,
+  ) {
+    super(
+      `Dead letter ${sequence} is not published to ${JSON.stringify(printable(subject.slice(0, 200)))}: that begins with "$", or is not a ` +
+        "subject without wildcards. Replay it to its handler ({ to: 'handler' }), or drop it.",
     );
   }
 }

@@ -110,7 +110,7 @@ describe('@OnDeadLetter', () => {
         seen.push('other');
       }
 
-      @OnDeadLetter({ subject: `tasks.*.*` })
+      @OnDeadLetter({ subject: 'tasks.*.*', durable: 'Filtered-longer' })
       longer(): void {
         seen.push('longer');
       }

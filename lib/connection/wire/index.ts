@@ -1,5 +1,5 @@
 export * from './wire.js';
 export { WireMessage } from './wire-message.js';
 export { ConnectionWire } from './connection-wire.js';
-export { MessageHeaders } from './message-headers.js';
+export { isHeaderBlock, MessageHeaders } from './message-headers.js';
 export { hasValidHeaders, rawHeadersOf } from './raw-headers.js';

@@ -66,3 +66,14 @@ function toPattern(subject: string): RegExp {
   });
   return new RegExp(`^${tokens.join('\\.')}$`);
 }
+
+/** The metadata of a consumer that say which dead letters its handler takes. */
+export const FILTER_METADATA = 'nestjs-nats-jetstream.dead-letters';
+
+/** A filter as text: the same for the same filter. Without anything it is empty. */
+export function filterText({ stream, consumer, handler, reason, subject }: DeadLetterFilter): string {
+  return Object.entries({ stream, consumer, handler, reason, subject })
+    .filter(([, value]) => value !== undefined)
+    .map(([option, value]) => `${option}=${JSON.stringify(value)}`)
+    .join(' ');
+}

@@ -1,7 +1,11 @@
+import { ConsumerNotFoundError, NotAPullConsumerError } from '../../errors/index.js';
+import type { ConsumerConfig } from '../../jetstream/index.js';
 import { HandlerConfigurationError, type ConfigurationProblem } from '../discovery/index.js';
 import { errorText } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import type { ConsumerPlan, ConsumerSource, RunningPlan } from '../planning/index.js';
+import { FILTER_METADATA, filterText } from './dead-letter-filter.js';
+import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
 import { DeadLetterPublisher } from './dead-letter-publisher.js';
 import { provisionDeadLetterStream } from './dead-letter-streams.js';
 import { NeverSettled, type WatchedConsumer } from './never-settled.js';
@@ -30,6 +34,10 @@ export class DeadLetterLookout {
       await report(problems, own[0].handler, () =>
         provisionDeadLetterStream(connection.jetstream, connection.provisioning, replicas),
       );
+      for (const plan of own) {
+        const problem = await sharedDurable(plan);
+        if (problem !== undefined) problems.push({ handler: plan.handler, problem });
+      }
       if (problems.length > 0) continue;
       const { jetstream, provisioning } = connection;
       const publisher = new DeadLetterPublisher(jetstream);
@@ -63,6 +71,34 @@ function watchedConsumers(plan: LookedAfter): WatchedConsumer[] {
   const { durable, ackPolicy, maxDeliver = -1 } = delivery.config;
   if (durable === undefined || maxDeliver < 1) return [];
   return [{ handler, stream, consumer: durable, explicit: ackPolicy === 'explicit' }];
+}
+
+/** What is wrong if the durable of a handler of dead letters is that of a handler that takes others. */
+async function sharedDurable({
+  connection,
+  delivery,
+  deadLetters,
+}: LookedAfter): Promise<string | undefined> {
+  if (deadLetters === undefined || delivery.mode !== 'pull') return undefined;
+  const { durable, filterSubject } = delivery.config;
+  if (durable === undefined) return undefined;
+  let theirs: ConsumerConfig;
+  try {
+    theirs = (await connection.jetstream.consumer(DEAD_LETTER_STREAM, durable)).cachedInfo
+      .config as ConsumerConfig;
+  } catch (error) {
+    // It is created, or refused, when the handler starts.
+    if (error instanceof ConsumerNotFoundError || error instanceof NotAPullConsumerError) return undefined;
+    throw error;
+  }
+  const filter = filterText(deadLetters);
+  const other = theirs.metadata?.[FILTER_METADATA] ?? filter;
+  if (other === filter && (theirs.filterSubject ?? filterSubject) === filterSubject) return undefined;
+  return (
+    `the durable "${durable}" of the dead-letter stream belongs to a handler that takes other dead letters ` +
+    `(${other || theirs.filterSubject || 'all'}), whose consumer this one would change: give each a durable of its own, or ` +
+    'delete the consumer if the filter of this handler has changed'
+  );
 }
 
 /** Dead letters are kept as safely as the safest of the streams that they come from. */

@@ -1,7 +1,9 @@
+import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { utf8 } from '../../codecs/index.js';
 import type { JetStreamMessage, StoredMessage } from '../../jetstream/index.js';
-import { originalHeaders, readDetails, type DeadLetterDetails } from './dead-letter-headers.js';
+import { numberFromPeer } from '../../validation/index.js';
+import { originalHeaders, RAW_HEADERS, readDetails, type DeadLetterDetails } from './dead-letter-headers.js';
 
 /** A message that could not be handled: the original, and what is known of its failure. */
 export class DeadLetter {
@@ -45,17 +47,18 @@ export class DeadLetter {
 
   /** Its sequence in its stream. */
   get streamSequence(): number {
-    return Number(this.details.sequence);
+    return numberFromPeer(this.details.sequence, { least: 1, most: Number.MAX_SAFE_INTEGER }) ?? 0;
   }
 
-  /** When its stream stored it. */
+  /** When its stream stored it; when the dead letter was stored, if its headers do not tell. */
   get published(): Date {
-    return new Date(this.details.published);
+    const published = new Date(this.details.published);
+    return Number.isNaN(published.getTime()) ? this.time : published;
   }
 
   /** How often it was delivered. */
   get deliveries(): number {
-    return Number(this.details.deliveries);
+    return numberFromPeer(this.details.deliveries, { least: 0, most: Number.MAX_SAFE_INTEGER }) ?? 0;
   }
 
   /** Class and method of the handler, such as `Billing.onCreated`. */
@@ -77,6 +80,15 @@ export class DeadLetter {
   get headers(): MsgHdrs | undefined {
     this.original ??= originalHeaders(this.stored, { instructions: true });
     return this.original.keys().length > 0 ? this.original : undefined;
+  }
+
+  /**
+   * The original's block of headers as it travelled, if some of it cannot be kept as headers: it does not begin with
+   * `NATS/1.0`, or has a name that no client writes. `undefined` for all others.
+   */
+  get rawHeaders(): Uint8Array | undefined {
+    const encoded = this.stored.get(RAW_HEADERS);
+    return encoded === '' ? undefined : Buffer.from(encoded, 'base64');
   }
 
   /** @internal The original headers but for those that tell a server what to do: that was done when it was published. */

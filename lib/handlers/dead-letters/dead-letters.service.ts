@@ -4,8 +4,11 @@ import {
   InvalidArgumentError,
   MessageNotFoundError,
   ReplayFailedError,
+  ReplayRefusedError,
 } from '../../errors/index.js';
 import type { JetStreamService } from '../../jetstream/index.js';
+import { errorText, toError } from '../../reporting/index.js';
+import { isReplyAllowed } from '../../validation/index.js';
 import { finalResult } from '../results/index.js';
 import { readDeadLetters } from './dead-letter-reader.js';
 import { subjectsOf, type DeadLetterFilter } from './dead-letter-filter.js';
@@ -114,6 +117,7 @@ export class DeadLetters {
    *
    * @throws {@link DeadLetterNotFoundError}
    * @throws {@link HandlerNotRunningError}, {@link ReplayFailedError} with `to: 'handler'`
+   * @throws {@link ReplayRefusedError} with `to: 'subject'`, for a subject that begins with `$` or has wildcards
    * @throws what {@link JetStreamService.publish} throws, with `to: 'subject'`
    */
   async replay(letter: number | DeadLetter, { to = 'subject' }: ReplayOptions = {}): Promise<void> {
@@ -136,7 +140,7 @@ export class DeadLetters {
         await this.replay(letter, options);
         replayed++;
       } catch (error) {
-        failed.push({ letter, error: error instanceof Error ? error : new Error(String(error)) });
+        failed.push({ letter, error: toError(error) });
       }
     }
     return { replayed, failed };
@@ -185,6 +189,8 @@ export class DeadLetters {
 
   private async publish(letter: DeadLetter): Promise<void> {
     const { subject, sequence, time, data, publishableHeaders: headers } = letter;
+    // Whoever may publish to the dead-letter stream could have written it.
+    if (!isReplyAllowed(subject)) throw new ReplayRefusedError(sequence, subject);
     headers.set(REPLAY_HEADER, String(sequence));
     // Not the id of the original: within the duplicates window the stream would take this for a repetition of it.
     const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
@@ -199,7 +205,7 @@ export class DeadLetters {
     try {
       await finalResult(local.unsettled(message));
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
+      const words = errorText(error);
       throw new ReplayFailedError(sequence, local.policy.handler, words, { cause: error });
     }
     const { settledWith = local.policy.ackMode === 'manual' ? 'nothing' : 'ack' } = message;

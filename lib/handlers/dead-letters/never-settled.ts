@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { MessageNotFoundError, NoRespondersError, PayloadTooLargeError } from '../../errors/index.js';
 import type {
@@ -9,6 +8,8 @@ import type {
   StoredMessage,
 } from '../../jetstream/index.js';
 import { provisionConsumer } from '../../jetstream/index.js';
+import { errorText, toError } from '../../reporting/index.js';
+import { Backoff, sleep } from '../../timing/index.js';
 import { DeadLetterReason } from '../settlement/index.js';
 import type { DeadLetterPublisher } from './dead-letter-publisher.js';
 import { advisorySubject, provisionAdvisoryStream } from './dead-letter-streams.js';
@@ -45,6 +46,7 @@ const PULL = 16;
 export class NeverSettled {
   private readonly logger = new Logger('DeadLetters');
   private readonly stopped = new AbortController();
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private consumption: Consumption | undefined;
 
   constructor(
@@ -96,7 +98,7 @@ export class NeverSettled {
       message.ack();
     } catch (error) {
       this.logger.error(
-        `No dead letter yet for a message that ${this.watched.handler} never settled: ${text(error)}`,
+        `No dead letter yet for a message that ${this.watched.handler} never settled: ${errorText(error)}`,
       );
       message.nak(
         Math.min(FIRST_RETRY * 2 ** Math.min(message.metadata.deliveryCount - 1, 10), LONGEST_RETRY),
@@ -164,17 +166,20 @@ export class NeverSettled {
       });
   }
 
-  /** Makes the consumer of advisories, or their stream, anew where someone deleted it. */
+  /** Creates the consumer of advisories, and their stream, again after somebody deleted them. */
   private async restart(cause: Error | undefined): Promise<void> {
     const { signal } = this.stopped;
-    let error = cause;
-    for (let wait = FIRST_RETRY; error && !signal.aborted; wait = Math.min(2 * wait, LONGEST_RETRY)) {
-      this.logger.warn(`${this.watched.handler}: no advisories, next try in ${wait} ms: ${error.message}`);
-      await delay(wait, undefined, { signal }).catch(() => undefined);
+    let error: unknown = cause;
+    while (error !== undefined && !signal.aborted) {
+      const wait = this.backoff.next();
+      this.logger.warn(
+        `${this.watched.handler}: no advisories of messages that were never settled, next try in ${wait} ms: ${errorText(error)}`,
+      );
+      await sleep(wait, signal);
       if (signal.aborted) return;
       error = await this.start().then(
-        () => undefined,
-        (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
+        () => this.backoff.succeeded(),
+        (failure: unknown) => toError(failure),
       );
     }
   }
@@ -183,8 +188,4 @@ export class NeverSettled {
 /** A part of a consumer's name in which `@` does not occur. */
 function encode(name: string): string {
   return name.replace(/[%@]/g, encodeURIComponent);
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { addHandler, type HandlerMethodDecorator, type PullJsConsumerOptions } from '../decorators/index.js';
-import type { DeadLetterFilter } from './dead-letter-filter.js';
+import { filterText, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
 
 /** Which dead letters a handler of {@link OnDeadLetter} gets, and how they are handled. */
@@ -12,7 +13,8 @@ export interface OnDeadLetterOptions
     > {
   /**
    * The name of its durable consumer of the dead-letter stream, which the instances of a service share. Default: class and
-   * method, such as `Alerts-onDeadLetter`.
+   * method, such as `Alerts-onDeadLetter`, and if only some dead letters are taken a few characters that stand for which. Give
+   * a name if another service has a class of the same name that takes the same: each dead letter would reach one of them.
    */
   readonly durable?: string;
   /** Where to start when the consumer is made: with the next dead letter, or with all that are there. Default `new`. */
@@ -43,7 +45,7 @@ export function OnDeadLetter(options: OnDeadLetterOptions = {}): HandlerMethodDe
     addHandler({
       kind: 'consumer',
       options: {
-        durable: `${target.constructor.name}-${String(method)}`,
+        durable: defaultDurable(target.constructor.name, String(method), options),
         ...consuming,
         stream: DEAD_LETTER_STREAM,
         filterSubjects: `${DEAD_LETTER_SUBJECT}.${stream ?? '*'}.${consumer ?? '*'}`,
@@ -52,4 +54,11 @@ export function OnDeadLetter(options: OnDeadLetterOptions = {}): HandlerMethodDe
       },
       deadLetters: { stream, consumer, handler, reason, subject },
     })(target, method, descriptor);
+}
+
+/** Services name their classes alike: those that take different dead letters must not share a consumer. */
+function defaultDurable(target: string, method: string, filter: DeadLetterFilter): string {
+  const text = filterText(filter);
+  const name = `${target}-${method}`;
+  return text === '' ? name : `${name}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;
 }

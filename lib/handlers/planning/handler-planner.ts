@@ -3,6 +3,7 @@ import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js'
 import { subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
 import { unknownOptions } from '../../validation/index.js';
 import { handlerName, type HandlerMethod } from '../compile/index.js';
+import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
 import type { JsConsumerOptions, MadeOptions } from '../decorators/index.js';
 import {
   HandlerConfigurationError,
@@ -109,7 +110,8 @@ export class HandlerPlanner {
     if (options.batch) {
       for (const method of definition.methods) this.report(handlerName(method), checkParams(method, 'batch'));
     }
-    return mistakes.length > 0 ? undefined : planConsumer(definition, connection, options);
+    if (mistakes.length > 0) return undefined;
+    return planConsumer(definition, connection, withFilterMetadata(options, definition, connection));
   }
 
   /** Handlers with what is made at bootstrap of their options; those are left out where that fails. */
@@ -296,6 +298,16 @@ function withFilters(
   const overlap = filters.some((a) => filters.some((b) => a !== b && subjectsOverlap(a, b)));
   const mayFilter = !overlap && (filters.length === 1 || jetstream.connection.supports('2.10.0'));
   return mayFilter ? { ...options, filterSubjects: filters } : options;
+}
+
+/** The consumer of a handler of dead letters says which ones it takes, for other services that use the same name. */
+function withFilterMetadata(
+  options: JsConsumerOptions,
+  { deadLetters }: ConsumerDefinition,
+  { jetstream }: HandlerConnection,
+): JsConsumerOptions {
+  if (deadLetters === undefined || !jetstream.connection.supports('2.10.0')) return options;
+  return { ...options, metadata: { ...options.metadata, [FILTER_METADATA]: filterText(deadLetters) } };
 }
 
 function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
