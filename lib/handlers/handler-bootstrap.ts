@@ -110,7 +110,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       ...factories.map(([plan, factory]) => {
         const runner = new ConsumerHandler(
           plan,
-          (consumer, onCircuit) => factory.create(plan, consumer, onCircuit),
+          (consumer, onCircuit, stopped) => factory.create(plan, consumer, onCircuit, stopped),
           this.events,
         );
         return register(runner, plan.connection);

@@ -18,6 +18,7 @@ import {
 import { checkTargets, getPublishTargets } from '../forwarding/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
+import { pinCumulative } from './cumulative-consumer.js';
 import {
   KV_WATCH_OPTIONS,
   OBJECT_WATCH_OPTIONS,
@@ -99,8 +100,12 @@ export class HandlerPlanner {
     }
     const connection = this.connectionOf(definition.name, own.connection);
     if (!connection) return undefined;
-    const options = withFilters(withDefaults(own, connection.defaults), definition, connection);
+    const { options, mistakes: unpinned } = pinCumulative(
+      withFilters(withDefaults(own, connection.defaults), definition, connection),
+      (version) => connection.jetstream.connection.supports(version),
+    );
     const mistakes = [
+      ...unpinned,
       ...(definition.deadLetters ? checkDeadLetterFilter(definition.deadLetters) : []),
       ...checkConsumer(options),
       ...checkRoutes(definition),

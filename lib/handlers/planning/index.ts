@@ -6,6 +6,7 @@ export type {
   RunningOptions,
   RunningPlan,
 } from './consumer-plan.js';
+export { PINNED_GROUP } from './cumulative-consumer.js';
 export {
   isAcknowledged,
   keyOf,

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
 import { errorText } from '../../reporting/index.js';
-import { Backoff, sleep } from '../../timing/index.js';
+import { Backoff, sleep, within } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
-import { isAcknowledged, type ConsumerSource } from '../planning/index.js';
+import { isAcknowledged, PINNED_GROUP, type ConsumerSource } from '../planning/index.js';
 import { ConsumerReceiver, type ReadyConsumer } from './consumer-receiver.js';
 import type { MessageRunner } from './consumer-runner.js';
 import { ControlledHandler } from './handler-control.js';
@@ -11,12 +11,14 @@ import type { HandlerState } from './handler-runner.js';
 
 const FIRST_RETRY = 250;
 const LONGEST_RETRY = 30_000;
+/** How long the server may take to unpin this instance, in milliseconds. */
+const LONGEST_UNPIN = 500;
 
 /** Tells a handler whether its circuit breaker is open, and why it opened. */
 export type OnCircuit = (open: boolean, reason?: string) => void;
 
-/** Makes the runner once the consumer's name is known. */
-export type MakeRunner = (consumer: string, onCircuit: OnCircuit) => MessageRunner;
+/** Creates the runner once the consumer's name is known. The signal is aborted when the handler has stopped. */
+export type MakeRunner = (consumer: string, onCircuit: OnCircuit, stopped: AbortSignal) => MessageRunner;
 
 /**
  * Runs one consumer handler: creates its consumer, keeps a loop on it, and creates both again, with backoff, when the
@@ -25,6 +27,7 @@ export type MakeRunner = (consumer: string, onCircuit: OnCircuit) => MessageRunn
 export class ConsumerHandler extends ControlledHandler {
   private consumer = '';
   private runner: MessageRunner | undefined;
+  private stopped = new AbortController();
   private circuitOpen = false;
   /** Remembers where to continue, until the handler is started again. */
   private receiver: ConsumerReceiver;
@@ -69,7 +72,12 @@ export class ConsumerHandler extends ControlledHandler {
     this.runner = undefined;
     const ready = await this.receiver.prepare();
     return () => {
-      this.runner = this.makeRunner(ready.name, (open, reason) => this.onCircuit(open, reason));
+      this.stopped = new AbortController();
+      this.runner = this.makeRunner(
+        ready.name,
+        (open, reason) => this.onCircuit(open, reason),
+        this.stopped.signal,
+      );
       this.follow(ready);
       this.logger.log(`${this.source.handler} consumes ${this.name}`);
     };
@@ -77,6 +85,7 @@ export class ConsumerHandler extends ControlledHandler {
 
   protected async suspend(): Promise<void> {
     await this.runner?.pause();
+    await this.unpin();
   }
 
   protected async proceed(signal: AbortSignal): Promise<void> {
@@ -89,6 +98,8 @@ export class ConsumerHandler extends ControlledHandler {
   protected async end(left: number, timeout: number): Promise<void> {
     const { handler, delivery, connection } = this.source;
     const { returned = 0, last = 0 } = (await this.runner?.stop(left)) ?? {};
+    this.stopped.abort();
+    await this.unpin();
     if (returned + last === 0) return;
     const fates: string[] = [];
     if (returned > 0) {
@@ -103,7 +114,18 @@ export class ConsumerHandler extends ControlledHandler {
   }
 
   protected disconnected(): void {
+    this.stopped.abort();
     this.runner?.disconnected();
+  }
+
+  /** Lets another instance take over at once; otherwise it would wait until the server gives up on this one. */
+  private async unpin(): Promise<void> {
+    const { delivery, connection, stream } = this.source;
+    if (delivery.mode !== 'pull' || delivery.pull.group !== PINNED_GROUP) return;
+    const { jetstream } = connection;
+    if (!this.runner || this.runner.handled + this.runner.running === 0) return;
+    if (jetstream.connection.nc.isClosed()) return;
+    await within(LONGEST_UNPIN, jetstream.unpinConsumer(stream, this.consumer, PINNED_GROUP));
   }
 
   private get name(): string {

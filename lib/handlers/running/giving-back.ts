@@ -57,7 +57,7 @@ export class GivingBack {
       await within(LAST_DELIVERIES, Promise.all(messages.map((message) => this.keep(message))));
       return;
     }
-    const sequences = messages.map(({ metadata }) => metadata.streamSequence);
+    const sequences = messages.map(({ metadata }) => metadata.streamSequence).toSorted((a, b) => a - b);
     const named = sequences.slice(0, NAMED).join(', ');
     const more = sequences.length > NAMED ? ` and ${sequences.length - NAMED} more` : '';
     this.logger.error(

@@ -11,18 +11,23 @@ import {
 } from '../settlement/index.js';
 
 /**
- * Handles a message again on the spot where it fails, with the backoff of its rule and as often as that says: an ordered consumer has no redelivery, and what comes after must wait.
+ * Handles a message that failed again on the spot, with the backoff of its rule and as often as that says: an ordered
+ * consumer has no redelivery, and what comes after must wait.
+ *
+ * @param signal ends the retries: the handler is stopped
  */
 export function retryInPlace(
   next: CompiledHandler<JetStreamMessage>,
   policy: SettlementPolicy,
+  signal: AbortSignal,
 ): CompiledHandler<JetStreamMessage> {
   const again = async (message: JetStreamMessage, thrown: unknown): Promise<unknown> => {
     let error = thrown;
     for (let attempt = 1; ; attempt++) {
       const wait = waitBefore(error, attempt, message, policy);
       if (wait === undefined) throw error;
-      await sleep(wait);
+      await sleep(wait, signal);
+      if (signal.aborted) throw error;
       try {
         return await finalResult(next(message));
       } catch (failure) {

@@ -73,17 +73,17 @@ export class MessageRunnerFactory {
     private readonly scope: CleanScope,
   ) {}
 
-  create(plan: ConsumerPlan, consumer: string, onCircuit: OnCircuit): MessageRunner {
+  create(plan: ConsumerPlan, consumer: string, onCircuit: OnCircuit, stopped: AbortSignal): MessageRunner {
     const { options } = plan;
     if (options.batch) return this.batches(plan, consumer, options.batch);
-    return createRunner(plan, this.handling(plan, consumer), onCircuit);
+    return createRunner(plan, this.handling(plan, consumer, stopped), onCircuit);
   }
 
-  private handling(plan: ConsumerPlan, consumer: string): MessageHandling {
+  private handling(plan: ConsumerPlan, consumer: string, stopped: AbortSignal): MessageHandling {
     const [first, ...rest] = plan.methods;
     const { scope } = this;
     const { settlement: ack } = this.ack;
-    const whole = this.route(plan, first, consumer);
+    const whole = this.route(plan, first, consumer, stopped);
     const { localHandlers } = plan.connection;
     if (first.method.patterns.length === 0) {
       localHandlers.add(whole.policy, () => whole);
@@ -92,7 +92,7 @@ export class MessageRunnerFactory {
     const router = new SubjectRouter<LocalRoute>();
     for (const pattern of first.method.patterns) router.add(pattern, whole);
     for (const planned of rest) {
-      const route = this.route(plan, planned, consumer);
+      const route = this.route(plan, planned, consumer, stopped);
       for (const pattern of planned.method.patterns) router.add(pattern, route);
     }
     const other = unroutable(whole.policy, plan.handler);
@@ -100,7 +100,12 @@ export class MessageRunnerFactory {
     return { ack, scope, route: other, router };
   }
 
-  private route(plan: ConsumerPlan, planned: PlannedMethod, consumer: string): LocalRoute {
+  private route(
+    plan: ConsumerPlan,
+    planned: PlannedMethod,
+    consumer: string,
+    stopped: AbortSignal,
+  ): LocalRoute {
     const { options } = plan;
     const policy: SettlementPolicy = { ...planned.policy, consumer };
     const source = plan.deadLetters
@@ -110,7 +115,7 @@ export class MessageRunnerFactory {
     const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
     const compiled = this.wrap(method, planned, policy);
     const fitting = plan.deadLetters ? fittingOnly(compiled, plan.deadLetters) : compiled;
-    const unsettled = options.ordered ? retryInPlace(fitting, policy) : fitting;
+    const unsettled = options.ordered ? retryInPlace(fitting, policy, stopped) : fitting;
     return { policy, unsettled, handler: this.ack.around(unsettled, planned.method, source, policy) };
   }
 

@@ -76,10 +76,13 @@ export class ConsumerRunners {
     const ack = this.consuming.settlement ?? new AckInterceptor();
     return new ConsumerHandler(
       plan,
-      (consumer, onCircuit) => {
+      (consumer, onCircuit, stopped) => {
         const policy: SettlementPolicy = { ...plan.policy, handler: plan.handler, consumer };
         const handler = this.compile(plan.group, policy);
-        const route = { policy, handler: plan.options.ordered ? retryInPlace(handler, policy) : handler };
+        const route = {
+          policy,
+          handler: plan.options.ordered ? retryInPlace(handler, policy, stopped) : handler,
+        };
         this.consuming.deadLetters?.handlers.add(policy, () => ({ policy, unsettled: handler }));
         return createRunner(plan, { ack, route, scope: this.scope }, onCircuit);
       },

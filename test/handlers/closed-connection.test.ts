@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import {
+  getNatsConnectionToken,
+  Handlers,
+  JsConsumer,
+  KvWatch,
+  ObjectWatch,
+  PublishTo,
+  Subscribe,
+  type JsConsumerOptions,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { describe, expect, it } from 'vitest';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+/** How a connection ends for good. */
+const ends: [string, (application: TestApplication, server: NatsTestServer) => Promise<unknown>][] = [
+  ['its owner closes it', ({ app }) => app.get<NatsConnection>(getNatsConnectionToken()).close()],
+  ['its reconnects are used up', (_application, server) => server.kill()],
+];
+
+type ConsumerForm = [string, Omit<JsConsumerOptions, 'stream'>];
+
+const forms: ConsumerForm[] = [
+  ['one by one', { durable: 'w' }],
+  ['several at once', { durable: 'w', concurrency: 4, ackWait: 200 }],
+  ['with dead letters', { durable: 'w', deadLetter: true, retry: { maxDeliver: 1 } }],
+  ['confirmed', { durable: 'w', ackMode: 'confirmed' }],
+  ['batches', { durable: 'w', batch: { size: 2, maxWait: 10 } }],
+  ['cumulative batches', { durable: 'w', batch: { size: 2, maxWait: 10 }, ackPolicy: 'all', ackWait: 200 }],
+  ['push', { durable: 'w', push: {} }],
+  ['ordered', { ordered: true }],
+  ['by key', { durable: 'w', orderBy: () => 'k', concurrency: 2 }],
+  ['idempotent', { durable: 'w', idempotent: { bucket: 'claims' } }],
+] as ConsumerForm[];
+
+const cases = ends.flatMap(([end, close], i) =>
+  forms.map(([form, options]) => ({ end, close, form, options, succeeds: i === 0 })),
+);
+
+describe('a connection that ends while handlers are in flight stops them', () => {
+  async function start(providers: (new () => object)[], server: NatsTestServer): Promise<TestApplication> {
+    return startApplication(server.url, {
+      connection: { maxReconnectAttempts: 2, reconnectTimeWait: 20 },
+      options: { shutdownTimeout: 3_000 },
+      feature: {
+        streams: [
+          { name: 'TASKS', subjects: ['tasks'], storage: 'memory' },
+          { name: 'RESULTS', subjects: ['results'], storage: 'memory' },
+        ],
+        keyValues: [{ bucket: 'claims', storage: 'memory' }],
+        objectStores: [{ bucket: 'files', storage: 'memory' }],
+      },
+      providers,
+    });
+  }
+
+  it.each(cases)('$end, $form, succeeds: $succeeds', async ({ close, options, succeeds }) => {
+    await using server = await NatsTestServer.start();
+    let finish = (): void => {};
+    const gate = new Promise<void>((resolve) => (finish = resolve));
+    let begun = 0;
+    @Injectable()
+    class Tasks {
+      @PublishTo('results')
+      @JsConsumer({ stream: 'TASKS', ...options } as JsConsumerOptions)
+      async onTask(@Payload() n: unknown): Promise<unknown> {
+        begun++;
+        await gate;
+        if (!succeeds) throw new Error('failed');
+        return n;
+      }
+    }
+    @Injectable()
+    class Unpublished {
+      @JsConsumer({ stream: 'TASKS', ...options } as JsConsumerOptions)
+      async onTask(@Payload() n: unknown): Promise<unknown> {
+        begun++;
+        await gate;
+        if (!succeeds) throw new Error('failed');
+        return n;
+      }
+    }
+    const provider = 'batch' in options || 'ordered' in options ? Unpublished : Tasks;
+    const handler = `${provider.name}.onTask`;
+    const application = await start([provider], server);
+    const handlers = application.app.get(Handlers);
+    const client = await connect({ servers: server.url, reconnect: false });
+    for (let n = 0; n < 4; n++) client.publish('tasks', `${n}`);
+    await client.drain();
+    await eventually(
+      () => begun,
+      (count) => count >= 1,
+    );
+    await close(application, server);
+    await eventually(
+      () => handlers.get(handler).status,
+      (status) => status === 'stopped',
+    );
+    // Past what keeps messages alive.
+    await delay(150);
+    finish();
+    await eventually(
+      () => handlers.get(handler).running,
+      (running) => running === 0,
+    );
+    expect(application.logs.of('error').filter((line) => line.includes('is stopped'))).toHaveLength(1);
+    const closing = Date.now();
+    await application.app.close();
+    expect(Date.now() - closing).toBeLessThan(1_500);
+  });
+
+  it.each(ends)('%s: watches and subscriptions too, and a paused handler', async (_, close) => {
+    await using server = await NatsTestServer.start();
+    @Injectable()
+    class All {
+      @KvWatch('claims')
+      onEntry(): void {}
+      @ObjectWatch('files')
+      onObject(): void {}
+      @Subscribe('core')
+      onMessage(): void {}
+      @JsConsumer({ stream: 'TASKS', durable: 'w' })
+      onTask(): void {}
+    }
+    const application = await start([All], server);
+    const handlers = application.app.get(Handlers);
+    await handlers.pause('All.onTask');
+    await close(application, server);
+    await eventually(
+      () => handlers.list().map(({ status }) => status),
+      (all) => all.every((status) => status === 'stopped'),
+    );
+    expect(application.logs.of('error').filter((line) => line.includes('is stopped'))).toHaveLength(4);
+    await expect(handlers.start('All.onTask')).rejects.toThrow();
+    expect(handlers.get('All.onTask').status).toBe('stopped');
+    const closing = Date.now();
+    await application.app.close();
+    expect(Date.now() - closing).toBeLessThan(1_500);
+  });
+});
