@@ -3,4 +3,4 @@ export * from './codec.js';
 export * from './json.codec.js';
 export * from './select-codec.js';
 export * from './text.codec.js';
-export { utf8 } from './utf8.js';
+export { exactUtf8, utf8 } from './utf8.js';

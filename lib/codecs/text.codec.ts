@@ -1,14 +1,17 @@
 import { Buffer } from 'node:buffer';
 import type { Codec } from './codec.js';
-import { utf8 } from './utf8.js';
+import { PayloadEncodingError } from '../errors/index.js';
+import { exactUtf8 } from './utf8.js';
 
-/** Text in UTF-8. */
+/** Text in UTF-8, a byte order mark included. `undefined` becomes an empty payload. */
 export const textCodec: Codec<string> = {
   contentType: 'text/plain',
   encode(value) {
     // Reached with other values too: publishers take any value.
-    if (typeof value !== 'string') throw new TypeError(`textCodec takes strings, not ${typeof value}`);
+    if ((value as unknown) === undefined) return new Uint8Array(0);
+    if (typeof value !== 'string')
+      throw new PayloadEncodingError('textCodec', `it takes strings, not ${typeof value}`);
     return Buffer.from(value, 'utf8');
   },
-  decode: utf8,
+  decode: exactUtf8,
 };

@@ -1,6 +1,8 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import { Logger } from '@nestjs/common';
+import type { NatsConnection, PermissionViolationError, Status } from '@nats-io/transport-node';
+import { errorStack, errorText, toError } from '../reporting/index.js';
 
-/** What listeners of a connection hear of. */
+/** What listeners of a connection hear of. What one of them throws is reported, and the others hear it all the same. */
 export interface ConnectionListener {
   /** The link to the server broke; the client keeps trying to restore it. */
   onDisconnect?(): void;
@@ -8,35 +10,88 @@ export interface ConnectionListener {
   onReconnect?(): void;
   /** The connection is closed for good. */
   onClose?(error: Error | undefined): void;
+  /** The server refused a subscription or a published message. */
+  onPermissionDenied?(error: PermissionViolationError): void;
 }
+
+/** The client's iterator of statuses can be stopped, but its type does not say so. */
+type StatusIterator = AsyncIterable<Status> & { stop?: () => void };
 
 /** Follows a connection's status once for all who want to know: one iterator, not one for each consumer. */
 export class ConnectionEvents {
+  private readonly logger = new Logger('NatsConnection');
   private readonly listeners = new Set<ConnectionListener>();
-  private following = false;
+  private statuses: StatusIterator | undefined;
+  private ended = false;
 
-  constructor(private readonly nc: NatsConnection) {}
+  constructor(
+    private readonly connection: string,
+    private readonly nc: NatsConnection,
+  ) {}
 
   /** Adds a listener; the returned function removes it. */
   listen(listener: ConnectionListener): () => void {
     this.listeners.add(listener);
-    if (!this.following) {
-      this.following = true;
-      void this.follow();
-      void this.nc.closed().then((error) => this.closed(error ?? undefined));
-    }
+    if (this.statuses === undefined && !this.ended) this.follow();
     return () => this.listeners.delete(listener);
   }
 
-  private async follow(): Promise<void> {
-    for await (const status of this.nc.status()) {
-      if (status.type === 'disconnect') for (const listener of this.listeners) listener.onDisconnect?.();
-      else if (status.type === 'reconnect') for (const listener of this.listeners) listener.onReconnect?.();
+  /** Follows the connection no longer, which another application may go on to use. */
+  end(): void {
+    this.ended = true;
+    this.statuses?.stop?.();
+    this.statuses = undefined;
+    this.listeners.clear();
+  }
+
+  private follow(): void {
+    this.statuses = this.nc.status();
+    void this.read(this.statuses);
+    this.nc.closed().then(
+      (error) => this.closed(error ?? undefined),
+      (error: unknown) => this.closed(toError(error)),
+    );
+  }
+
+  private async read(statuses: StatusIterator): Promise<void> {
+    try {
+      for await (const status of statuses) {
+        if (status.type === 'disconnect') this.tell((listener) => listener.onDisconnect?.());
+        else if (status.type === 'reconnect') this.tell((listener) => listener.onReconnect?.());
+        else if (status.type === 'error' && isPermissionViolation(status.error)) {
+          const { error } = status;
+          this.tell((listener) => listener.onPermissionDenied?.(error));
+        }
+      }
+    } catch (thrown) {
+      this.logger.error(
+        `Connection "${this.connection}": its status can be followed no longer, so disconnects are not noticed: ` +
+          `${errorText(thrown)}. Close the connection and open another.`,
+      );
     }
   }
 
   private closed(error: Error | undefined): void {
-    for (const listener of this.listeners) listener.onClose?.(error);
-    this.listeners.clear();
+    if (this.ended) return;
+    this.tell((listener) => listener.onClose?.(error));
+    this.end();
   }
+
+  private tell(call: (listener: ConnectionListener) => void): void {
+    for (const listener of this.listeners) {
+      try {
+        call(listener);
+      } catch (thrown) {
+        this.logger.error(
+          `Connection "${this.connection}": a listener threw. Catch errors in the listener: ${errorText(thrown)}`,
+          errorStack(thrown),
+        );
+      }
+    }
+  }
+}
+
+/** By name: the connection may be the application's own, made with another copy of the client. */
+function isPermissionViolation(error: Error): error is PermissionViolationError {
+  return error.name === 'PermissionViolationError';
 }

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { NatsConnection, ServerInfo } from '@nats-io/transport-node';
 import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
 import { within } from '../timing/index.js';
@@ -7,6 +8,9 @@ import { UnsentPosts, type PostOptions } from './posts.js';
 import { compareVersions } from './server-version.js';
 import { toConnectionError } from './to-connection-error.js';
 import { ConnectionWire, wireOf, type Wire } from './wire/index.js';
+
+/** How long closing waits for the socket before it gives the link up, in milliseconds. */
+const CLOSE_WAIT = 500;
 
 /** How JetStream is reached over a connection. */
 export interface JetStreamOptions {
@@ -32,6 +36,7 @@ export class JetStreamConnection {
   boot: Boot | undefined;
   /** @internal What messages come and go through. */
   readonly wire: Wire;
+  private readonly logger = new Logger('NatsConnection');
   private readonly events: ConnectionEvents;
   private readonly unsent: UnsentPosts;
   private lastInfo: ServerInfo | undefined;
@@ -47,7 +52,7 @@ export class JetStreamConnection {
     readonly owned = true,
   ) {
     this.apiPrefix = apiPrefix(options);
-    this.events = new ConnectionEvents(nc);
+    this.events = new ConnectionEvents(name, nc);
     this.unsent = new UnsentPosts(name);
     this.wire = new ConnectionWire(this, wireOf(nc));
     // The first to hear of it: what others send then is written to the new link.
@@ -77,15 +82,18 @@ export class JetStreamConnection {
   }
 
   /**
-   * Sends what is buffered, acknowledgements above all; closes the connection where it was opened here. Without a link
-   * there is no server to send to, and the client would wait for the next.
+   * Sends what is buffered, acknowledgements above all, and closes the connection if it was opened here. Without a link there
+   * is no server to send to; a server that does not answer is not waited for longer than the timeout.
    *
-   * @param timeout how long to wait for the server to take it, in milliseconds; it may hang
+   * @param timeout in milliseconds, of any number; default: the timeout of JetStream API requests
    */
-  async drain(timeout = Infinity): Promise<void> {
-    if (this.nc.isClosed()) return;
-    if (this.connected) await within(timeout, this.send());
-    if (this.owned) await this.nc.close();
+  async drain(timeout = this.timeout): Promise<void> {
+    if (!this.nc.isClosed()) {
+      if (this.connected) await this.send(timeout);
+      if (this.owned) await this.close();
+    }
+    // The application may go on to use a connection of its own; one that was opened here has ended by itself.
+    if (!this.owned) this.events.end();
   }
 
   /** Whether there is a link to a server at this moment. */
@@ -93,12 +101,26 @@ export class JetStreamConnection {
     return this.connected && !this.nc.isClosed();
   }
 
-  /** Until all is sent, or the link breaks. */
-  private async send(): Promise<void> {
+  /** Until all is sent, the link breaks, or the time is over. */
+  private async send(timeout: number): Promise<void> {
     let forget = (): void => {};
     const lost = new Promise<void>((resolve) => (forget = this.listen({ onDisconnect: resolve })));
-    await Promise.race([this.owned ? this.nc.drain() : this.nc.flush(), lost]).catch(() => undefined);
+    const sent = this.owned ? this.nc.drain() : this.nc.flush();
+    const inTime = await within(timeout, Promise.race([sent, lost]));
     forget();
+    if (!inTime) {
+      this.logger.warn(
+        `Connection "${this.name}": the server did not confirm within ${timeout} ms that it has received everything, ` +
+          'so messages that were not acknowledged may be delivered again',
+      );
+    }
+  }
+
+  /** The client waits until the socket has taken everything, which never happens if the server does not read. */
+  private async close(): Promise<void> {
+    if (await within(CLOSE_WAIT, this.nc.close())) return;
+    this.wire.abandon();
+    await within(CLOSE_WAIT, this.nc.closed());
   }
 
   /** What the server said of itself; while disconnected, what the last one said: the client forgets it then. */

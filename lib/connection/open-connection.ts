@@ -1,18 +1,14 @@
 import { Logger } from '@nestjs/common';
-import {
-  AuthorizationError,
-  connect,
-  ConnectionError,
-  TimeoutError,
-  type NatsConnection,
-  type NodeConnectionOptions,
-} from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
-import { sleep } from '../timing/index.js';
+import { ReportLimiter, toError } from '../reporting/index.js';
+import { Backoff, sleep } from '../timing/index.js';
+import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
-import { redactServers, withoutCredentials } from './redact.js';
+import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
 
 const DEFAULT_RETRY_WAIT = 2_000;
+const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
 
 /** Options of the connection: the client's own, untouched, or a connection that the application owns. */
@@ -21,11 +17,12 @@ export type ConnectionSource = NodeConnectionOptions | NatsConnection;
 /**
  * Opens a named connection, or takes the application's own.
  *
- * Without a server it waits and keeps trying, unless `waitOnFirstConnect` is `false`. Once connected it reconnects
+ * Without a server it keeps trying, unless `waitOnFirstConnect` is `false`. Once connected it reconnects
  * without end, unless `maxReconnectAttempts` says otherwise (the client alone gives up after 10 attempts).
  *
  * @param signal ends the wait for a server
- * @throws {@link ConnectionFailedError} where the server refuses the credentials, or must not be waited for
+ * @throws {@link ConnectionFailedError} when the server refuses the credentials, the certificate is not valid, an option is
+ * wrong, or there is no server and `waitOnFirstConnect` is `false`
  */
 export async function openConnection(
   name: string,
@@ -35,7 +32,8 @@ export async function openConnection(
 ): Promise<JetStreamConnection> {
   const logger = new Logger('NatsConnection');
   const owned = !isConnection(source);
-  const nc = isConnection(source) ? source : await dial(name, source, logger, signal);
+  const redactor = new Redactor(owned ? source : {});
+  const nc = isConnection(source) ? source : await dial(name, source, { logger, redactor, signal });
   let connection: JetStreamConnection;
   try {
     connection = new JetStreamConnection(name, nc, jetstream, owned);
@@ -52,49 +50,60 @@ export async function openConnection(
         `Connection "${name}": reconnected to ${serverOf(nc)}, nats-server ${connection.serverVersion}`,
       ),
     onClose: (error) => {
-      if (error) logger.error(`Connection "${name}": closed: ${withoutCredentials(error.message)}`);
+      if (error) logger.error(`Connection "${name}": closed: ${redactor.text(error)}`);
     },
   });
   return connection;
 }
 
+interface Dialing {
+  readonly logger: Logger;
+  readonly redactor: Redactor;
+  readonly signal: AbortSignal | undefined;
+}
+
 async function dial(
   name: string,
   options: NodeConnectionOptions,
-  logger: Logger,
-  signal: AbortSignal | undefined,
+  { logger, redactor, signal }: Dialing,
 ): Promise<NatsConnection> {
   const { waitOnFirstConnect = true, ...own } = options;
-  const wait = options.reconnectTimeWait ?? DEFAULT_RETRY_WAIT;
-  const servers = redactServers(options);
-  let saidAt = -Infinity;
+  const { servers } = redactor;
+  const given = serverList(options.servers);
+  // The client does not read users from addresses, and takes a part of some for the host.
+  const addresses = given ? { servers: given.map(withoutUserInfo) } : {};
+  const { user, token, authenticator } = options;
+  if (given?.some((server) => server.includes('@')) && (user ?? token ?? authenticator) === undefined) {
+    logger.warn(
+      `Connection "${name}": credentials in "servers" are not used. Give them as "user" and "pass", "token" or "authenticator"`,
+    );
+  }
+  const problem = problemOfServers(options);
+  if (problem !== undefined) throw new ConnectionFailedError(name, servers, problem, 'INVALID_OPTIONS');
+  const first = options.reconnectTimeWait ?? DEFAULT_RETRY_WAIT;
+  const backoff = new Backoff({ first, longest: Math.max(first, LONGEST_RETRY_WAIT) });
+  const limiter = new ReportLimiter({ interval: SAY_AGAIN_AFTER });
   for (;;) {
     try {
-      return await connect({ maxReconnectAttempts: -1, ...own });
-    } catch (error) {
-      const words = withoutCredentials(error instanceof Error ? error.message : String(error));
-      if (!waitOnFirstConnect || !mayPass(error)) throw new ConnectionFailedError(name, servers, words);
-      if (Date.now() - saidAt >= SAY_AGAIN_AFTER) {
-        saidAt = Date.now();
+      return await connect({ maxReconnectAttempts: -1, ...own, ...addresses });
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (!waitOnFirstConnect || !mayPass(error)) {
+        const cause = redactor.error(error);
+        throw new ConnectionFailedError(name, servers, redactor.text(error), failureCode(error), { cause });
+      }
+      if (limiter.admit(error.name) !== undefined) {
         logger.warn(
-          `Connection "${name}": no NATS server at ${servers} yet (${words}); trying again every ${wait} ms`,
+          `Connection "${name}": no NATS server at ${servers} yet (${redactor.text(error)}); ` +
+            'the connection is tried again until there is one',
         );
       }
-      await sleep(wait, signal);
-      if (signal?.aborted === true)
-        throw new ConnectionFailedError(name, servers, 'the application failed to start');
+      await sleep(backoff.next(), signal);
+      if (signal?.aborted === true) {
+        throw new ConnectionFailedError(name, servers, 'the application failed to start', 'ABORTED');
+      }
     }
   }
-}
-
-/** A server that is not there yet may come; refused credentials and wrong options stay so. */
-function mayPass(error: unknown): boolean {
-  if (error instanceof AuthorizationError) return false;
-  return (
-    error instanceof ConnectionError ||
-    error instanceof TimeoutError ||
-    (error as { code?: unknown }).code !== undefined
-  );
 }
 
 function isConnection(source: ConnectionSource): source is NatsConnection {

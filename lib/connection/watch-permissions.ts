@@ -1,36 +1,30 @@
 import { Logger } from '@nestjs/common';
-import type { NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
-
-/** Acknowledgements are refused one by one: each kind of refusal is told once in this time, in milliseconds. */
-const TOLD_AGAIN_AFTER = 60_000;
+import { heldBackText, printable, ReportLimiter } from '../reporting/index.js';
+import type { JetStreamConnection } from './jetstream-connection.js';
 
 /**
- * Reports what a connection has no permission for. The server tells the client so, and none of those who wait: without
- * this, a handler would just get its messages again and again, or not at all.
+ * Reports what a connection has no permission for: of each operation and subject once in a minute. The server tells the
+ * client so, and none of those who wait: without this, a handler would just get its messages again and again, or not at all.
+ *
+ * @returns ends the reports
  */
-export async function watchPermissions(
-  connection: string,
-  nc: NatsConnection,
+export function watchPermissions(
+  connection: JetStreamConnection,
   onDenied: (error: Error) => void,
-): Promise<void> {
+): () => void {
   const logger = new Logger('NatsConnection');
-  const toldAt = new Map<string, number>();
-  for await (const status of nc.status()) {
-    if (status.type !== 'error' || !isPermissionViolation(status.error)) continue;
-    const { operation, subject } = status.error;
-    const now = performance.now();
-    if (now - (toldAt.get(operation) ?? -Infinity) < TOLD_AGAIN_AFTER) continue;
-    toldAt.set(operation, now);
-    const what = operation === 'publish' ? 'publish' : 'subscribe';
-    logger.error(
-      `Connection "${connection}": no permission to ${what} to "${subject}": ` +
-        'messages may not come, or come again without end. Mend the permissions of its user.',
-    );
-    onDenied(status.error);
-  }
-}
-
-/** By name: the connection may be the application's own, made with another copy of the client. */
-function isPermissionViolation(error: Error): error is PermissionViolationError {
-  return error.name === 'PermissionViolationError';
+  const limiter = new ReportLimiter();
+  return connection.listen({
+    onPermissionDenied: (error) => {
+      // Acknowledgements are refused one by one, each for a subject of its own.
+      const operation = error.operation === 'publish' ? 'publish' : 'subscribe';
+      const heldBack = limiter.admit(operation);
+      if (heldBack === undefined) return;
+      logger.error(
+        `Connection "${connection.name}": no permission to ${operation} to "${printable(error.subject)}", so messages ` +
+          `may not come, or come again without end. Grant its user this permission${heldBackText(heldBack)}.`,
+      );
+      onDenied(error);
+    },
+  });
 }

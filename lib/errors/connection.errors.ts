@@ -1,6 +1,9 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The first connection could not be made: refused credentials, wrong options, or nobody there and no wish to wait. */
+/**
+ * The first connection could not be made: the server refused the credentials, the options are wrong, or there is no server
+ * and `waitOnFirstConnect` is `false`. The client's error is the `cause`.
+ */
 export class ConnectionFailedError extends JetStreamError {
   constructor(
     /** The name of the connection. */
@@ -8,9 +11,16 @@ export class ConnectionFailedError extends JetStreamError {
     /** The servers tried, without credentials. */
     readonly servers: string,
     reason: string,
+    /**
+     * What failed: Node's code, such as `ECONNREFUSED`, `ENOTFOUND`, `CERT_HAS_EXPIRED` or `ERR_INVALID_URL`, or
+     * `AUTHORIZATION_VIOLATION`, `AUTHENTICATION_EXPIRED`, `TIMEOUT`, `PROTOCOL_ERROR`, `INVALID_OPTIONS`, `ABORTED`, `UNKNOWN`.
+     */
+    readonly code = 'UNKNOWN',
+    options?: ErrorOptions,
   ) {
     super(
       `Connection "${connection}" to ${servers} failed: ${reason}. Check the address, the credentials and TLS.`,
+      options,
     );
   }
 }

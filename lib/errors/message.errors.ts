@@ -22,3 +22,18 @@ export class NotAJetStreamMessageError extends JetStreamError {
     );
   }
 }
+
+/** A value cannot be made a payload by its codec. Raised before anything is sent; the codec's own error is the `cause`. */
+export class PayloadEncodingError extends JetStreamError {
+  constructor(
+    /** The codec, such as `jsonCodec`. */
+    readonly codec: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The payload cannot be encoded by ${codec}: ${problem}. Give another value, or use another codec.`,
+      options,
+    );
+  }
+}

@@ -1,3 +1,4 @@
+import { printable } from '../reporting/index.js';
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
@@ -52,7 +53,7 @@ export class InvalidSubjectError extends JetStreamError {
     problem: string,
     options?: ErrorOptions,
   ) {
-    const shown = subject.length > 200 ? `${subject.slice(0, 200)}…` : subject;
+    const shown = printable(subject.length > 200 ? `${subject.slice(0, 200)}…` : subject);
     super(`Invalid subject "${shown}": ${problem}.`, options);
   }
 }

@@ -179,7 +179,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
         onReconnect: () => this.events.emit({ type: 'reconnected', ...about() }),
         onClose: (error) => this.events.emit({ type: 'closed', ...about(), ...(error ? { error } : {}) }),
       });
-      void watchPermissions(connection, jetstream.connection.nc, (error) =>
+      watchPermissions(jetstream.connection, (error) =>
         this.events.emit({ type: 'permission-denied', ...about(), error }),
       );
     }

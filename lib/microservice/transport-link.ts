@@ -124,8 +124,7 @@ export class TransportLink {
       },
     });
     // The module of a shared service does so itself.
-    if (!shared)
-      void watchPermissions(name, connection.nc, (error) => owner.onEvent('permission-denied', error));
+    if (!shared) watchPermissions(connection, (error) => owner.onEvent('permission-denied', error));
     owner.onStatus('connected');
     const link = new TransportLink(jetstream, requests, codec, !shared, forget);
     return link;

@@ -1,14 +1,23 @@
 import { Logger } from '@nestjs/common';
-import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
-import { WireMessage, type JetStreamConnection } from '../connection/index.js';
+import type { Msg, MsgHdrs, PermissionViolationError, Subscription } from '@nats-io/transport-node';
+import { toConnectionError, WireMessage, type JetStreamConnection } from '../connection/index.js';
 import {
   ConnectionClosedError,
   InboxPermissionError,
+  InvalidArgumentError,
   NoRespondersError,
+  PermissionDeniedError,
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from '../errors/index.js';
-import { errorText } from '../reporting/index.js';
+import {
+  errorStack,
+  errorText,
+  heldBackText,
+  printable,
+  ReportLimiter,
+  toError,
+} from '../reporting/index.js';
 import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { PendingRequests, type PendingRequest } from './pending-requests.js';
@@ -52,6 +61,7 @@ const TICK = 25;
  */
 export class Requests {
   private readonly logger = new Logger(Requests.name);
+  private readonly limiter = new ReportLimiter();
   private readonly inbox: string;
   private readonly pending = new PendingRequests();
   private readonly aborts = new AbortGroups();
@@ -75,6 +85,7 @@ export class Requests {
       onDisconnect: () => (this.connected = false),
       onReconnect: () => this.resume(),
       onClose: (cause) => this.end(cause),
+      onPermissionDenied: (error) => this.deny(error),
     });
   }
 
@@ -88,6 +99,7 @@ export class Requests {
    *
    * @throws {@link RequestTimeoutError} where no reply came in time
    * @throws {@link NoRespondersError} where nobody listens on the subject
+   * @throws {@link PermissionDeniedError} where this client may not publish to the subject
    * @throws {@link InboxPermissionError} where this client may not subscribe to its inbox
    * @throws {@link TooManyPendingRequestsError} where too many requests wait already
    * @throws {@link ConnectionClosedError} where the connection is closed, or closes meanwhile
@@ -103,8 +115,8 @@ export class Requests {
    * without a promise. It never throws; what fails at once calls back before it returns.
    */
   send(subject: string, data: Uint8Array | string, options: RequestOptions, onReply: ReplyHandler): void {
-    const refusal = this.refusal(subject, options.signal);
-    if (refusal) return onReply(refusal, undefined);
+    const refusal = this.refusal(subject, options);
+    if (refusal) return void this.call(onReply, subject, refusal, undefined);
     const request = this.add(subject, data, options, onReply, false);
     if (options.signal) this.giveUpOn(options.signal, request);
     if (this.connected) this.transmit(request);
@@ -122,8 +134,8 @@ export class Requests {
     options: Omit<RequestOptions, 'signal'>,
     onReply: RepliesHandler,
   ): number {
-    const refusal = this.refusal(subject, undefined);
-    if (refusal) return this.refuse(refusal, onReply);
+    const refusal = this.refusal(subject, options);
+    if (refusal) return this.refuse(subject, refusal, onReply);
     const request = this.add(subject, data, options, onReply, true);
     if (this.connected) this.transmit(request);
     return request.serial;
@@ -135,8 +147,8 @@ export class Requests {
    * @param subject what is asked, for errors
    */
   expect(subject: string, options: Pick<RequestOptions, 'timeout'>, onReply: RepliesHandler): number {
-    const refusal = this.refusal(subject, undefined);
-    if (refusal) return this.refuse(refusal, onReply);
+    const refusal = this.refusal(subject, options);
+    if (refusal) return this.refuse(subject, refusal, onReply);
     const request = this.add(subject, '', options, onReply, true);
     request.sent = true;
     try {
@@ -190,13 +202,15 @@ export class Requests {
     return request;
   }
 
-  private refuse(refusal: Error, onReply: RepliesHandler): number {
-    onReply(refusal, undefined);
+  private refuse(subject: string, refusal: Error, onReply: RepliesHandler): number {
+    this.call(onReply, subject, refusal, undefined);
     return NO_REQUEST;
   }
 
-  private refusal(subject: string, signal: AbortSignal | undefined): Error | undefined {
+  private refusal(subject: string, { timeout, signal }: RequestOptions): Error | undefined {
     if (this.closed) return this.closedError(undefined);
+    if (Number.isNaN(timeout))
+      return new InvalidArgumentError('timeout', 'NaN is not a number of milliseconds');
     if (signal?.aborted) return toError(signal.reason);
     if (this.pending.size < this.maxPending) return undefined;
     return new TooManyPendingRequestsError(this.connection.name, subject, this.maxPending);
@@ -216,9 +230,7 @@ export class Requests {
   }
 
   private failToSend(request: PendingRequest, cause: unknown): void {
-    const { nc } = this.connection;
-    const ended = nc.isClosed() || nc.isDraining();
-    this.fail(request, ended ? this.closedError(cause) : toError(cause));
+    this.fail(request, toConnectionError(cause, this.connection, { subject: request.subject }));
   }
 
   private subscribe(): void {
@@ -245,12 +257,23 @@ export class Requests {
     }
   }
 
-  /** Callbacks run inside the parser of the link, which does not survive what they throw. */
   private answer({ onReply, subject }: PendingRequest, ...outcome: Outcome): unknown {
+    return this.call(onReply, subject, ...outcome);
+  }
+
+  /** Callbacks run inside the parser of the link, a timer or whoever aborts a signal: what they throw ends here. */
+  private call(onReply: PendingRequest['onReply'], subject: string, ...outcome: Outcome): unknown {
     try {
       return onReply(...outcome);
     } catch (thrown) {
-      this.logger.error(`The reply handler of a request to "${subject}" threw: ${toError(thrown).stack}`);
+      const heldBack = this.limiter.admit(subject);
+      if (heldBack !== undefined) {
+        this.logger.error(
+          `The reply handler of a request to "${printable(subject)}" threw${heldBackText(heldBack)}. ` +
+            `Catch errors in the handler: ${errorText(thrown)}`,
+          errorStack(thrown),
+        );
+      }
       return undefined;
     }
   }
@@ -272,6 +295,16 @@ export class Requests {
     this.subscription = undefined;
     const error = new InboxPermissionError(this.connection.name, `${this.inbox}*`, { cause });
     for (const request of this.pending.all()) this.fail(request, error);
+  }
+
+  /** The server says so once, and answers nothing: without this, the request would wait for its whole timeout. */
+  private deny({ operation, subject }: PermissionViolationError): void {
+    if (operation !== 'publish' || this.pending.size === 0) return;
+    for (const request of this.pending.all()) {
+      if (request.sent && request.subject === subject) {
+        this.fail(request, new PermissionDeniedError(this.connection.name, 'publish', subject));
+      }
+    }
   }
 
   private resume(): void {
@@ -331,8 +364,4 @@ export class Requests {
       }
     }
   }
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 }

@@ -1,6 +1,7 @@
 import { headers } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec, type Codec } from '../../lib/codecs/index.js';
+import { PayloadEncodingError } from '../../lib/errors/index.js';
 import { msgpackCodec } from '../../lib/msgpack/index.js';
 
 describe('jsonCodec', () => {
@@ -15,7 +16,21 @@ describe('jsonCodec', () => {
 
   it('throws for what is not JSON', () => {
     expect(() => jsonCodec.decode(new TextEncoder().encode('{"a":'))).toThrow(SyntaxError);
-    expect(() => jsonCodec.encode({ n: 1n })).toThrow(TypeError);
+  });
+
+  it('refuses what has no JSON with an error of this library', () => {
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    const failing = {
+      toJSON: () => {
+        throw new RangeError('no JSON today');
+      },
+    };
+    for (const value of [{ n: 1n }, 1n, cycle, failing, () => 1, Symbol('s'), Map]) {
+      expect(() => jsonCodec.encode(value)).toThrow(PayloadEncodingError);
+    }
+    expect(() => jsonCodec.encode(failing)).toThrow(/no JSON today/);
+    expect(() => jsonCodec.encode(() => 1)).toThrow(/a function has no JSON/);
   });
 });
 
@@ -23,10 +38,15 @@ describe('textCodec', () => {
   it('keeps text', () => {
     expect(textCodec.decode(textCodec.encode('Grüße 🌍'))).toBe('Grüße 🌍');
     expect(textCodec.decode(new Uint8Array(0))).toBe('');
+    expect(textCodec.decode(textCodec.encode('\ufeffGrüße'))).toBe('\ufeffGrüße');
   });
 
   it('takes nothing else', () => {
     expect(() => (textCodec as Codec).encode(5)).toThrow(/strings, not number/);
+    for (const value of [null, 5, {}, () => 'x', Symbol('s')]) {
+      expect(() => (textCodec as Codec).encode(value)).toThrow(PayloadEncodingError);
+    }
+    expect((textCodec as Codec).encode(undefined)).toHaveLength(0);
   });
 });
 
@@ -39,6 +59,10 @@ describe('bytesCodec', () => {
 
   it('takes nothing else', () => {
     expect(() => (bytesCodec as Codec).encode('x')).toThrow(/Uint8Array, not string/);
+    for (const value of [null, 5, [1, 2], () => 'x', Symbol('s')]) {
+      expect(() => (bytesCodec as Codec).encode(value)).toThrow(PayloadEncodingError);
+    }
+    expect((bytesCodec as Codec).encode(undefined)).toHaveLength(0);
   });
 });
 

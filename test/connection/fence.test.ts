@@ -98,7 +98,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
     expect(logs.of('error')).toHaveLength(1);
     expect(logs.of('error')[0]).toContain(`subscription to "${base}.a" threw`);
     expect(logs.of('error')[0]).toContain(words);
-    expect(logs.of('error')[0]).not.toMatch(/[\r\n\u001b]/);
+    for (const character of '\r\n\u001b') expect(logs.of('error')[0]).not.toContain(character);
   });
 
   it('does no harm when it is one of the application, made before or after', async () => {

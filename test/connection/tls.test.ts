@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { openConnection } from '../../lib/connection/index.js';
+import type { ConnectionWire } from '../../lib/connection/wire/connection-wire.js';
 import { DirectWire } from '../../lib/connection/wire/direct-wire.js';
 import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
@@ -29,7 +30,7 @@ it.each([
     },
     {},
   );
-  expect(connection.wire).toBeInstanceOf(DirectWire);
+  expect((connection.wire as ConnectionWire).shared).toBeInstanceOf(DirectWire);
   const jetstream = new JetStreamService(connection, new Requests(connection), {
     codec: jsonCodec,
     publish: {},

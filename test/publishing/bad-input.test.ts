@@ -1,6 +1,11 @@
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InvalidArgumentError, InvalidSubjectError, PayloadTooLargeError } from '../../lib/errors/index.js';
+import {
+  InvalidArgumentError,
+  InvalidSubjectError,
+  PayloadEncodingError,
+  PayloadTooLargeError,
+} from '../../lib/errors/index.js';
 import type { PublishDefaults, PublishOptions, Schedule } from '../../lib/jetstream/index.js';
 import { ConnectedPublisher, failure, thrown } from './connected-publisher.js';
 
@@ -78,8 +83,22 @@ describe('a payload', () => {
     });
   });
 
-  it('that the codec cannot encode is refused with the error of the codec', async () => {
-    expect(await errorOf('big', { n: 1n })).toBeInstanceOf(TypeError);
+  it('that the codec cannot encode is refused with an error of this library', async () => {
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    for (const value of [{ n: 1n }, cycle, () => 1, Symbol('s')]) {
+      expect(await errorOf('big', value)).toBeInstanceOf(PayloadEncodingError);
+    }
+  });
+
+  it.each([
+    ['an umlaut in a name', { ü: '1' }],
+    ['a colon in a name', { 'a:b': '1' }],
+    ['an empty name', { '': '1' }],
+    ['a line end in a value', { a: '1\r\nb: 2' }],
+    ['a number as a value', { a: [1 as unknown as string] }],
+  ])('with %s in its headers is refused with an error of this library', async (_, headers) => {
+    expect(await errorOf('headers', 'x', { headers })).toBeInstanceOf(InvalidArgumentError);
   });
 });
 

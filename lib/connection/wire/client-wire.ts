@@ -1,5 +1,6 @@
 import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ClientMessage } from './client-message.js';
+import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
 import { checkLineLength } from './line-length.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
@@ -13,6 +14,7 @@ export class ClientWire implements Wire {
 
   publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void {
     checkLineLength(subject, reply);
+    if (isDialing(this.nc)) return checkSubjects(subject, reply);
     this.nc.publish(subject, data, { reply, headers });
   }
 
@@ -23,6 +25,10 @@ export class ClientWire implements Wire {
       ...rest,
       callback: (error, msg) => callback(error, error ? msg : new ClientMessage(msg)),
     });
+  }
+
+  abandon(): void {
+    // The client's public methods know no such thing: its own time limits end the link.
   }
 
   reconnected(): void {

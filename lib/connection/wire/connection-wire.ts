@@ -32,6 +32,10 @@ export class ConnectionWire implements Wire {
     }
   }
 
+  abandon(): void {
+    this.shared.abandon();
+  }
+
   reconnected(): void {
     this.shared.reconnected();
   }

@@ -9,6 +9,7 @@ import {
   type ClientProtocol,
   type ClientSubscription,
 } from './client-protocol.js';
+import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
 import { GuardedParser } from './guarded-parser.js';
 import { takeIncomingBytes } from './incoming-bytes.js';
@@ -62,6 +63,7 @@ export class DirectWire implements Wire {
     if (!plain || !this.writable(length)) {
       // The client knows what to do where there is no link, and what is wrong with the rest.
       outgoing.flush();
+      if (isDialing(this.nc)) return checkSubjects(subject, reply);
       return this.nc.publish(subject, data, { reply, headers });
     }
     // What the client was told before, and subscriptions above all, comes first.
@@ -88,6 +90,10 @@ export class DirectWire implements Wire {
     this.receivers.add(sid, { subscription: subscription as unknown as ClientSubscription, callback });
     void subscription.closed.then(() => this.receivers.remove(sid));
     return subscription;
+  }
+
+  abandon(): void {
+    this.protocol.transport.socket?.destroy();
   }
 
   reconnected(): void {

@@ -41,7 +41,7 @@ export class Fence {
   around(subject: string, callback: Callback): Callback {
     return (error: Error | null, message: Msg) => {
       try {
-        callback(error, message);
+        void callback(error, message);
       } catch (thrown) {
         this.report(subject, thrown);
       }
@@ -58,10 +58,8 @@ export function fenceSubscriptions(nc: NatsConnection, protocol: Partial<ClientP
   for (const subscription of protocol?.subscriptions?.all() ?? []) {
     if (!Object.hasOwn(subscription, 'callback')) continue;
     const callback = subscription.callback.bind(subscription);
-    (subscription as Writable<ClientSubscription>).callback = fence.around(
-      subscription.getSubject(),
-      callback,
-    );
+    const fenced = fence.around(subscription.getSubject(), callback);
+    (subscription as Writable<ClientSubscription>).callback = (error, message) => void fenced(error, message);
   }
   // A connection that cannot be written to keeps its own method: then the application's callbacks are its own affair.
   Reflect.set(nc, 'subscribe', (subject: string, options?: SubscriptionOptions) =>

@@ -15,6 +15,7 @@ const SHORT = Math.floor((LONGEST - SIZES) / 3);
  * @throws {@link InvalidSubjectError}
  */
 export function checkLineLength(subject: string, other = ''): void {
+  if (typeof subject !== 'string') throw new InvalidSubjectError(String(subject), 'it is not text');
   if (subject.length + other.length <= SHORT) return;
   const length = Buffer.byteLength(subject) + Buffer.byteLength(other) + SIZES;
   if (length <= LONGEST) return;

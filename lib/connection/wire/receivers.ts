@@ -38,7 +38,7 @@ export class Receivers implements MessageSink {
     subscription.received++;
     // Entering a `try` costs nothing; the callback is called without a wrapper.
     try {
-      receiver.callback(null, message);
+      void receiver.callback(null, message);
     } catch (thrown) {
       this.fence.report(subscription.getSubject(), thrown);
     }

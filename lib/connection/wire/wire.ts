@@ -7,7 +7,7 @@ import { fenceSubscriptions } from './fence.js';
 /** How messages go to the server and come from it. */
 export interface Wire {
   /**
-   * Sends a message within this turn of the event loop, in order with what the client sends.
+   * Sends a message within this turn of the event loop, in order with what the client sends. Without a link it is discarded.
    *
    * @param alone nothing else is expected in this turn: a short message may be written at once
    * @throws {@link InvalidSubjectError} where the line would be too long for the server
@@ -26,6 +26,8 @@ export interface Wire {
    * @throws as `publish`
    */
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
+  /** Gives the link up without waiting for what was not written yet. */
+  abandon(): void;
   /** After a reconnect. */
   reconnected(): void;
 }

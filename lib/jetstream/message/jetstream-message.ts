@@ -1,4 +1,4 @@
-import { utf8 } from '../../codecs/index.js';
+import { exactUtf8, utf8 } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { hasValidHeaders, rawHeadersOf, WireMessage, type PostOptions } from '../../connection/index.js';
 import {
@@ -104,12 +104,12 @@ export class JetStreamMessage {
 
   /** The payload as UTF-8 text. */
   text(): string {
-    return utf8(this.msg.data);
+    return exactUtf8(this.msg.data);
   }
 
   /** The payload parsed as JSON. @throws SyntaxError where it is not JSON */
   json<T = unknown>(): T {
-    return JSON.parse(this.text()) as T;
+    return JSON.parse(utf8(this.msg.data)) as T;
   }
 
   /** Says that the message is handled; does not wait for the server's word. */

@@ -1,4 +1,5 @@
-import { headers as createHeaders, type MsgHdrs } from '@nats-io/transport-node';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { MessageHeaders } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { validateFilter } from '../api/index.js';
 import { assertPublishSubject } from './publish-subject.js';
@@ -38,7 +39,7 @@ export function buildHeaders(
   if (!own && !headers && messageId === undefined && !expect && ttl === undefined && !schedule && !codec) {
     return undefined;
   }
-  const result = createHeaders();
+  const result = new MessageHeaders();
   if (codec) result.set('Content-Type', codec.contentType);
   if (own) copyHeaders(own, result);
   if (headers) copyHeaders(headers, result);

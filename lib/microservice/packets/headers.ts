@@ -1,4 +1,5 @@
-import { headers as createHeaders, type MsgHdrs } from '@nats-io/transport-node';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { MessageHeaders } from '../../connection/index.js';
 import type { PublishHeaders } from '../../jetstream/index.js';
 
 /** The headers that durable requests carry. */
@@ -14,7 +15,7 @@ export function toHeaders(...sources: readonly (PublishHeaders | undefined)[]): 
   let result: MsgHdrs | undefined;
   for (const source of sources) {
     if (source === undefined) continue;
-    result ??= createHeaders();
+    result ??= new MessageHeaders();
     for (const [name, value] of Symbol.iterator in source ? source : Object.entries(source)) {
       result.delete(name);
       for (const one of typeof value === 'string' ? [value] : value) result.append(name, one);

@@ -1,0 +1,88 @@
+import { serverList } from './redact.js';
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
+
+/** What the operating system says of a server that is not there yet, or of a network that is not. */
+const TRANSIENT_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EAI_NODATA',
+  'ENODATA',
+  'ESERVFAIL',
+  'EMFILE',
+  'ENFILE',
+]);
+
+/** What servers and the client say of what may pass, where there is no code. */
+const TRANSIENT_TEXT =
+  /connection refused|undefined error|authentication timeout|maximum .*connections exceeded|server shutdown|stale connection/i;
+
+/** The codes of failures that the client gives none. */
+const CODES: Readonly<Record<string, string>> = {
+  AuthorizationError: 'AUTHORIZATION_VIOLATION',
+  UserAuthenticationExpiredError: 'AUTHENTICATION_EXPIRED',
+  TimeoutError: 'TIMEOUT',
+  ProtocolError: 'PROTOCOL_ERROR',
+  InvalidArgumentError: 'INVALID_OPTIONS',
+};
+
+/**
+ * The code of a failure to connect: that of Node where there is one in the chain of causes (`ECONNREFUSED`, `ENOTFOUND`,
+ * `CERT_HAS_EXPIRED`, `ERR_INVALID_URL`), otherwise one that stands for the client's error (`AUTHORIZATION_VIOLATION`,
+ * `AUTHENTICATION_EXPIRED`, `TIMEOUT`, `PROTOCOL_ERROR`, `INVALID_OPTIONS`), or `UNKNOWN`.
+ */
+export function failureCode(error: Error): string {
+  return nodeCode(error) ?? CODES[error.name] ?? 'UNKNOWN';
+}
+
+/**
+ * Whether a failure to connect may pass by itself: a server that is not there yet may come. Refused credentials, invalid
+ * certificates and wrong options stay as they are.
+ */
+export function mayPass(error: Error): boolean {
+  const code = nodeCode(error);
+  if (code !== undefined) return TRANSIENT_CODES.has(code);
+  return error.name === 'TimeoutError' || TRANSIENT_TEXT.test(error.message);
+}
+
+/** What is wrong with the servers of connection options, so that no attempt can succeed; `undefined` if nothing is. */
+export function problemOfServers({ servers }: NodeConnectionOptions): string | undefined {
+  for (const server of serverList(servers) ?? []) {
+    const problem = problemOf(server);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function problemOf(server: string): string | undefined {
+  const address = server.slice(server.lastIndexOf('@') + 1).replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
+  if (address.trim() === '') return 'an address in "servers" is empty';
+  if (address.includes(',')) return `"${address}" is several addresses in one text: give an array of them`;
+  if (/\s/.test(address.trim())) return `"${address}" contains white space`;
+  // The colons of an IPv6 address without brackets are no ports.
+  const isBareIpv6 = !address.includes('[') && address.split(':').length > 2;
+  const port = isBareIpv6 ? undefined : /:([^:\]/]*)\/?$/.exec(address)?.[1];
+  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+    return `the port of "${address}" is not a number from 1 to 65535`;
+  }
+  return undefined;
+}
+
+function nodeCode(error: Error): string | undefined {
+  let each: unknown = error;
+  for (let depth = 0; each instanceof Error && depth < 10; depth++) {
+    const { code, cause } = each as Error & { readonly code?: unknown };
+    if (typeof code === 'string') return code;
+    each = cause;
+  }
+  return undefined;
+}

@@ -1,0 +1,191 @@
+import { Logger } from '@nestjs/common';
+import { credsAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openConnection } from '../../lib/connection/index.js';
+import { Redactor } from '../../lib/connection/redact.js';
+import { ConnectionFailedError } from '../../lib/errors/index.js';
+import { NatsTestServer } from '../../lib/testing/index.js';
+import { LogRecorder } from '../support/log-recorder.js';
+
+const file = (name: string): string => fileURLToPath(new URL(`certificate/${name}`, import.meta.url));
+
+let server: NatsTestServer;
+let logs: LogRecorder;
+
+beforeAll(async () => {
+  server = await NatsTestServer.start({ config: { authorization: { user: 'u', password: 'right' } } });
+});
+beforeEach(() => {
+  logs = new LogRecorder();
+  Logger.overrideLogger(logs);
+});
+afterEach(() => Logger.overrideLogger(false));
+afterAll(() => server.stop());
+
+async function failure(options: NodeConnectionOptions): Promise<ConnectionFailedError> {
+  const outcome: unknown = await openConnection('main', options, {}).catch((error: unknown) => error);
+  if (outcome instanceof ConnectionFailedError) return outcome;
+  throw new Error(`it should have failed, but: ${String(outcome)}`);
+}
+
+async function unusedPort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+describe('a connection that cannot succeed fails at once, though servers are waited for:', () => {
+  it.each([
+    ['a port that is no number', 'nats://127.0.0.1:notaport'],
+    ['a port that is too large', 'nats://127.0.0.1:99999'],
+    ['a port of 0', '127.0.0.1:0'],
+    ['a negative port', '127.0.0.1:-1'],
+    ['an empty port', 'nats://127.0.0.1:'],
+    ['no host', 'nats://'],
+    ['an empty address', ''],
+    ['blanks', ' '],
+    ['a blank in the host', 'nats://some host:4222'],
+    ['several addresses in one text', 'nats://127.0.0.1:4222,nats://127.0.0.1:4223'],
+    ['a host with forbidden characters', 'nats://a^b:4222'],
+    ['web sockets', 'ws://127.0.0.1:4222'],
+    ['a bad address beside a good one', ['nats://127.0.0.1:4222', 'nats://127.0.0.1:x']],
+    ['a bad address with credentials', 'nats://u:p@ss@127.0.0.1:x'],
+  ])('%s', async (_, servers) => {
+    const error = await failure({ servers });
+    expect(error.connection).toBe('main');
+    expect(error.code).not.toBe('UNKNOWN');
+    expect(error.message).toMatch(/Check the address/);
+  });
+
+  it('wrong credentials', async () => {
+    const error = await failure({ servers: server.url, user: 'u', pass: 'wrong' });
+    expect(error).toMatchObject({ code: 'AUTHORIZATION_VIOLATION', cause: { name: 'AuthorizationError' } });
+  });
+
+  it('an expired certificate of the server', async () => {
+    await using secure = await NatsTestServer.start({
+      config: { tls: { cert_file: file('expired.pem'), key_file: file('key.pem') } },
+    });
+    const ca = await readFile(file('expired.pem'), 'utf8');
+    expect(await failure({ servers: secure.url, tls: { ca } })).toMatchObject({ code: 'CERT_HAS_EXPIRED' });
+  });
+
+  it('a certificate that nobody knows, of another host, or TLS where there is none', async () => {
+    await using secure = await NatsTestServer.start({
+      config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
+    });
+    expect((await failure({ servers: secure.url })).code).toMatch(/^(DEPTH_ZERO_)?SELF_SIGNED_CERT/);
+    const plain = await failure({ servers: server.url, tls: {}, user: 'u', pass: 'right' });
+    expect(plain.message).toContain("does not support 'tls'");
+  });
+
+  it('a certificate file that is not there', async () => {
+    await using secure = await NatsTestServer.start({
+      config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
+    });
+    const error = await failure({ servers: secure.url, tls: { caFile: '/nowhere/ca.pem' } });
+    expect(error.message).toContain("/nowhere/ca.pem doesn't exist");
+  });
+
+  it('an authenticator that throws', async () => {
+    const error = await failure({ servers: server.url, authenticator: credsAuthenticator(Buffer.from('x')) });
+    expect(error.message).toMatch(/credentials/);
+  });
+
+  it('options that the client refuses', async () => {
+    const error = await failure({ servers: server.url, port: 4222 });
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS' });
+  });
+});
+
+it('a server that is not there is waited for, and told apart when it is not', async () => {
+  const port = await unusedPort();
+  const servers = `nats://127.0.0.1:${port}`;
+  expect(await failure({ servers, waitOnFirstConnect: false })).toMatchObject({
+    code: 'ECONNREFUSED',
+    cause: { name: 'ConnectionError' },
+  });
+  const opening = openConnection('main', { servers, reconnectTimeWait: 20 }, {});
+  await vi.waitFor(() => expect(logs.of('warn')).toHaveLength(1));
+  await using _ = await NatsTestServer.start({ port });
+  await (await opening).drain();
+});
+
+const SEED = 'SUAIBDPBAUTWCWBKIO6XHQNINK5FWJW4OHLXC3HQ2KFE4PEJUA44CNHTC4';
+const TOKEN = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5In0.eyJqdGkiOiJBQUEifQ.c2lnbmF0dXJl';
+
+describe('credentials are in no error and no log:', () => {
+  const cases: [string, (port: number) => NodeConnectionOptions, string[]][] = [
+    ['an @ in the password', (p) => ({ servers: `nats://user:p@ssw0rd@127.0.0.1:${p}` }), ['ssw0rd', 'user']],
+    [
+      'a / in the password',
+      (p) => ({ servers: `nats://user:pa/ss@127.0.0.1:${p}` }),
+      ['pa/ss', '/ss', 'user'],
+    ],
+    ['a : in the password', (p) => ({ servers: `nats://user:pa:ss@127.0.0.1:${p}` }), ['pa:ss', 'user']],
+    ['a # and a ? in it', (p) => ({ servers: `nats://user:pa#s?s@127.0.0.1:${p}` }), ['pa#', 's?s']],
+    ['an encoded password', (p) => ({ servers: `nats://user:p%40ssw@127.0.0.1:${p}` }), ['p%40ssw', 'p@ssw']],
+    ['a token in the address', (p) => ({ servers: `nats://s3cr3t@127.0.0.1:${p}` }), ['s3cr3t']],
+    ['a token without a scheme', (p) => ({ servers: `s3cr3t@127.0.0.1:${p}` }), ['s3cr3t']],
+    ['a user without a scheme', (p) => ({ servers: `user:s3cr3t@127.0.0.1:${p}` }), ['s3cr3t', 'user']],
+    ['another scheme', (p) => ({ servers: `TLS://user:s3cr3t@127.0.0.1:${p}` }), ['s3cr3t', 'user']],
+    [
+      'several servers',
+      (p) => ({ servers: [`a:one1@127.0.0.1:${p}`, `nats://b:tw@o2@127.0.0.1:${p}`] }),
+      ['one1', 'o2@'],
+    ],
+    ['options', (p) => ({ port: p, user: 'the-user', pass: 'the-pass' }), ['the-user', 'the-pass']],
+    ['a token', (p) => ({ port: p, token: 'the-token' }), ['the-token']],
+    ['a bad port', () => ({ servers: 'nats://user:p@s/s@127.0.0.1:x' }), ['p@s', 's/s', 'user']],
+    ['a bad host', () => ({ servers: 'nats://user:pa/ss@a^b:4222' }), ['pa/ss', '/ss@', 'user']],
+  ];
+
+  it.each(cases)('%s', async (_, options, hidden) => {
+    const error = await failure({ ...options(await unusedPort()), waitOnFirstConnect: false });
+    const shown = inspect(error, { depth: 10, showHidden: true });
+    for (const secret of hidden) expect(shown).not.toContain(secret);
+    expect(error.message).toMatch(/127\.0\.0\.1|a\^b/);
+  });
+
+  it.each([
+    ['a seed', `bad seed ${SEED} given`, SEED],
+    ['a JWT', `jwt ${TOKEN}`, TOKEN],
+    ['an address', 'dial nats://me:pa/s@s@host:4222: refused', 'pa/s'],
+    ['the password of an option', 'refused pass-word', 'pass-word'],
+    ['the token of an option', 'auth t0ken, refused', 't0ken'],
+  ])('%s in the words of the client, and in its causes', (_, text, secret) => {
+    const redactor = new Redactor({ user: 'me', pass: 'pass-word', token: 't0ken' });
+    const cause = Object.assign(new TypeError(text), { input: text, code: 'ERR_INVALID_URL' });
+    const error = redactor.error(new Error('outer', { cause: new Error(text, { cause }) }));
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(secret);
+    expect(redactor.text(new Error(text))).not.toContain(secret);
+    expect(error).toMatchObject({
+      message: 'outer',
+      cause: { cause: { name: 'TypeError', code: 'ERR_INVALID_URL' } },
+    });
+  });
+
+  it('an error without any is left as it is', () => {
+    const error = new RangeError('plain');
+    expect(new Redactor({ pass: 'secret' }).error(error)).toBe(error);
+  });
+
+  it('while a server is waited for, and in the line that tells of the connection', async () => {
+    const port = await unusedPort();
+    const servers = [`nats://me:p@ss/word@127.0.0.1:${port}`];
+    const opening = openConnection('main', { servers, reconnectTimeWait: 20 }, {});
+    await vi.waitFor(() => expect(logs.of('warn')).toHaveLength(2));
+    expect(logs.of('warn')[0]).toContain('credentials in "servers" are not used');
+    await using _ = await NatsTestServer.start({ port });
+    await (await opening).drain();
+    expect(inspect(logs.lines)).not.toMatch(/ss\/word|p@ss|me:/);
+  });
+});
