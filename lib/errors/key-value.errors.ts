@@ -129,6 +129,16 @@ export class WatchStoppedError extends JetStreamError {
   }
 }
 
+/** A revision was waited for that belongs to an earlier bucket of the same name. */
+export class BucketRecreatedError extends JetStreamError {
+  constructor(readonly bucket: string) {
+    super(
+      `Bucket "${bucket}" was deleted and created again, so the revision that was waited for does not come. ` +
+        'Read the value again.',
+    );
+  }
+}
+
 /** A lock is held by somebody else, and was for as long as was to be waited. */
 export class LockNotObtainedError extends JetStreamError {
   constructor(

@@ -8,10 +8,12 @@ export class NoStreamResponseError extends JetStreamError {
     readonly subject: string,
     /** How often it was tried. */
     readonly attempts: number,
+    options?: ErrorOptions,
   ) {
     super(
       `No stream answered a publish to "${subject}" in ${attempts} attempts: create a stream with that subject, ` +
         'and check that JetStream is enabled for the account.',
+      options,
     );
   }
 }

@@ -9,6 +9,6 @@ export class BucketAccess<T> {
 
   constructor(readonly bucket: Bucket<T>) {
     this.reader = new BucketReader(bucket);
-    this.writer = new BucketWriter(bucket);
+    this.writer = new BucketWriter(bucket, this.reader);
   }
 }

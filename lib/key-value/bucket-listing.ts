@@ -16,13 +16,20 @@ export interface PurgeDeletesOptions {
 const HALF_AN_HOUR = 1_800_000;
 const PARALLEL_PURGES = 16;
 
-/** What the bucket holds now, in order of revisions. Leaving the loop stops the server. */
+/** How often the server gives a sign of life while it is read, in milliseconds. */
+const HEARTBEAT = 1_000;
+
+/**
+ * What the bucket holds now, in order of revisions. Leaving the loop stops the server.
+ *
+ * @throws {@link RequestTimeoutError} if the server gives no sign of life for the connection's timeout
+ */
 export async function* currentEntries<T>(
   bucket: Bucket<T>,
   filters: readonly string[],
   options: KeyValueWatchOptions,
 ): AsyncGenerator<KeyValueEntry<T>, void, undefined> {
-  const feed = new WatchFeed(bucket, filters, options);
+  const feed = new WatchFeed(bucket, filters, options, HEARTBEAT);
   let wake = (): void => undefined;
   feed.onReady = () => wake();
   await feed.start();
@@ -30,7 +37,7 @@ export async function* currentEntries<T>(
     for (let item = feed.take(); item !== INITIALIZED; item = feed.take()) {
       if (item === undefined) {
         if (feed.ended?.error) throw feed.ended.error;
-        await new Promise<void>((resolve) => (wake = resolve));
+        await feed.patiently(new Promise<void>((resolve) => (wake = resolve)));
       } else if (item !== RESTARTED) {
         yield item;
       }
@@ -47,10 +54,11 @@ export async function* currentKeys<T>(
 ): AsyncGenerator<string, void, undefined> {
   if (bucket.replicated) return yield* settledKeys(bucket, filters);
   // A key that is written while the server lists it comes twice.
-  const seen = new Set<string>();
+  const listed = new Set<string>();
   for await (const { key } of currentEntries(bucket, filters, { ignoreDeletes: true, metaOnly: true })) {
-    if (!seen.has(key)) yield key;
-    seen.add(key);
+    if (listed.has(key)) continue;
+    listed.add(key);
+    yield key;
   }
 }
 

@@ -32,6 +32,15 @@ export interface KeyValueGetOptions {
   readonly consistent?: boolean;
 }
 
+/** The last change of a key, as the leader knows it. */
+export interface StoredChange {
+  readonly revision: number;
+  readonly operation: KeyValueOperation;
+  readonly bytes: Uint8Array;
+  /** The headers as they are stored. */
+  readonly headers: string;
+}
+
 /** Reads single values: by direct gets (ADR-31), where the bucket allows them. */
 export class BucketReader<T> {
   constructor(private readonly bucket: Bucket<T>) {}
@@ -46,6 +55,15 @@ export class BucketReader<T> {
   /** The change of a key that the options ask for, a removal too; `undefined` where there is none. */
   change(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValueEntry<T> | undefined> {
     return new Promise((resolve, reject) => this.read(key, options, resolve, reject));
+  }
+
+  /** The last change of a key as the bucket's leader knows it; `undefined` if there is none. */
+  async last(key: string, timeout?: number): Promise<StoredChange | undefined> {
+    const { prefix } = this.bucket;
+    const message = await this.ask({ last_by_subj: prefix + key }, timeout);
+    if (message?.subject !== prefix + key) return undefined;
+    const headers = headersOf(message);
+    return { revision: message.seq, operation: operationOf(headers), bytes: bytesOf(message), headers };
   }
 
   private read(
@@ -127,32 +145,45 @@ export class BucketReader<T> {
 
   private async fromLeader(key: string, revision: number | undefined): Promise<KeyValueEntry<T> | undefined> {
     const { bucket } = this;
-    let message: StoredMessage | undefined;
-    try {
-      ({ message } = await bucket.jetstream.api.call<{ readonly message?: StoredMessage }>(
-        `STREAM.MSG.GET.${bucket.stream}`,
-        revision === undefined ? { last_by_subj: bucket.prefix + key } : { seq: revision },
-        { stream: bucket.stream },
-      ));
-    } catch (error) {
-      if (error instanceof MessageNotFoundError) return undefined;
-      if (error instanceof StreamNotFoundError) {
-        throw new BucketNotFoundError('Key-Value', bucket.name, { cause: error });
-      }
-      throw error;
-    }
-    if (message?.subject !== bucket.prefix + key) return undefined;
-    const headers = Buffer.from(message.hdrs ?? '', 'base64').toString('latin1');
-    const data = Buffer.from(message.data ?? '', 'base64');
+    const subject = bucket.prefix + key;
+    const message = await this.ask(revision === undefined ? { last_by_subj: subject } : { seq: revision });
+    if (message?.subject !== subject) return undefined;
     return new StoredEntry(
       bucket.name,
       key,
-      operationOf(headers),
-      data,
+      operationOf(headersOf(message)),
+      bytesOf(message),
       bucket.codec,
       message,
     ) as KeyValueEntry<T>;
   }
+
+  /** A stored message as the bucket's leader has it. */
+  private async ask(body: object, timeout?: number): Promise<StoredMessage | undefined> {
+    const { jetstream, stream, name } = this.bucket;
+    try {
+      const { message } = await jetstream.api.call<{ readonly message?: StoredMessage }>(
+        `STREAM.MSG.GET.${stream}`,
+        body,
+        timeout === undefined ? { stream } : { stream, timeout },
+      );
+      return message;
+    } catch (error) {
+      if (error instanceof MessageNotFoundError) return undefined;
+      if (error instanceof StreamNotFoundError) {
+        throw new BucketNotFoundError('Key-Value', name, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+function headersOf({ hdrs = '' }: StoredMessage): string {
+  return Buffer.from(hdrs, 'base64').toString('latin1');
+}
+
+function bytesOf({ data = '' }: StoredMessage): Uint8Array {
+  return Buffer.from(data, 'base64');
 }
 
 /** @throws {@link InvalidArgumentError} */

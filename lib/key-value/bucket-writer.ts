@@ -1,6 +1,8 @@
-import { headers as createHeaders, type MsgHdrs } from '@nats-io/transport-node';
+import { Buffer } from 'node:buffer';
+import { headers as createHeaders, nuid, type MsgHdrs } from '@nats-io/transport-node';
 import {
   InvalidArgumentError,
+  JetStreamNotEnabledError,
   KeyTtlDisabledError,
   NoRespondersError,
   NoStreamResponseError,
@@ -9,14 +11,18 @@ import {
   RequestTimeoutError,
   RevisionMismatchError,
   StreamFeatureDisabledError,
+  StreamNotFoundError,
   WrongLastSequenceError,
+  isTransient,
   type ApiErrorBody,
   type JetStreamApiError,
 } from '../errors/index.js';
 import { PubAckReader } from '../jetstream/index.js';
 import type { RequestOptions } from '../requests/index.js';
-import { validateRevision } from './bucket-reader.js';
+import { Backoff, Deadline, sleep } from '../timing/index.js';
+import { validateRevision, type BucketReader, type StoredChange } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
+import { headerValue, type KeyValueOperation } from './key-value-entry.js';
 
 /** What a write expects and leaves behind. */
 export interface WriteConditions {
@@ -24,26 +30,40 @@ export interface WriteConditions {
   readonly revision?: number;
   /** After how many milliseconds the server removes it. */
   readonly ttl?: number;
-  /** How long to wait for the server's word, in milliseconds. Default: the connection's `jetstream.timeout`. */
+  /** How long to wait for the server's answer, in milliseconds. Default: the connection's `jetstream.timeout`. */
   readonly timeout?: number;
 }
 
-/** As the Go client: a write that no stream answers is sent again twice, a quarter of a second apart. */
-const RETRIES = 2;
-const RETRY_WAIT = 250;
+/** Names a conditional write, so that its writer recognizes it when the acknowledgement was lost. */
+const WRITE_ID = 'KV-Write-Id';
+/** After how many attempts that no stream answered it is asked whether the bucket exists. */
+const ATTEMPTS_WITHOUT_STREAM = 3;
+/** The pauses before a write is sent again that was not stored, in milliseconds. */
+const PAUSES = { first: 250, longest: 1_000 };
+/** The longest look at what is stored after a write that was not acknowledged in time, in milliseconds. */
+const LONGEST_LOOK_UP = 1_000;
 
 const NOTHING = new Uint8Array(0);
 
-/** Writes values and removals, and reads the acknowledgements. */
+/**
+ * Writes values and removals, and reads the acknowledgements.
+ *
+ * A write that the server refused for a reason that passes, or that no stream answered, is sent again until its timeout.
+ * If the outcome of a write is unknown, what is stored decides: see {@link settleUnknown}.
+ */
 export class BucketWriter<T> {
   private readonly acks = new PubAckReader();
 
-  constructor(private readonly bucket: Bucket<T>) {}
+  constructor(
+    private readonly bucket: Bucket<T>,
+    private readonly reader: BucketReader<T>,
+  ) {}
 
   /** Puts a value, whatever there was. The form without headers, for speed. */
   put(key: string, value: T | Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.send(this.writing(key, this.bucket.encode(value), undefined, UNCONDITIONAL, resolve, reject));
+      const data = this.bucket.encode(value);
+      this.send(this.writing('PUT', key, data, undefined, UNCONDITIONAL, resolve, reject));
     });
   }
 
@@ -52,7 +72,7 @@ export class BucketWriter<T> {
     return new Promise((resolve, reject) => {
       const headers = this.conditionHeaders(conditions);
       const data = this.bucket.encode(value);
-      this.send(this.writing(key, data, headers, conditions, resolve, reject));
+      this.send(this.writing('PUT', key, data, headers, conditions, resolve, reject));
     });
   }
 
@@ -62,11 +82,12 @@ export class BucketWriter<T> {
       const headers = this.conditionHeaders(conditions);
       headers.set('KV-Operation', operation);
       if (operation === 'PURGE') headers.set('Nats-Rollup', 'sub');
-      this.send(this.writing(key, NOTHING, headers, conditions, resolve, reject));
+      this.send(this.writing(operation, key, NOTHING, headers, conditions, resolve, reject));
     });
   }
 
   private writing(
+    operation: KeyValueOperation,
     key: string,
     data: Uint8Array,
     headers: MsgHdrs | undefined,
@@ -80,16 +101,28 @@ export class BucketWriter<T> {
     const { maxPayload } = bucket.jetstream.connection;
     const size = data.length + (headers ? sizeOf(headers) : 0);
     if (size > maxPayload) throw new PayloadTooLargeError(subject, size, maxPayload);
-    return {
+    const writing: Writing = {
+      operation,
       key,
       subject,
       data,
-      options: headers ? { headers, timeout } : NO_OPTIONS,
+      options: NO_OPTIONS,
       revision,
-      attempt: 1,
+      timeout,
       resolve,
       reject,
+      repeated: false,
+      attempts: 0,
+      deadline: undefined,
+      backoff: undefined,
     };
+    if (headers === undefined) return writing;
+    // At most one copy of a write that expects a revision is stored, so it may be sent again.
+    writing.options =
+      revision === undefined
+        ? { headers, timeout }
+        : { headers, timeout, idempotent: true, onRepeat: () => (writing.repeated = true) };
+    return writing;
   }
 
   private send(writing: Writing): void {
@@ -99,24 +132,94 @@ export class BucketWriter<T> {
       try {
         writing.resolve(this.acks.read(reply.data, writing.subject).sequence);
       } catch (refusal) {
-        writing.reject(this.translated(writing, refusal));
+        this.refused(writing, refusal);
       }
     });
   }
 
   private failed(writing: Writing, error: Error | undefined): void {
-    const { subject } = writing;
     if (error instanceof NoRespondersError) {
-      if (writing.attempt++ <= RETRIES) setTimeout(() => this.send(writing), RETRY_WAIT);
-      else writing.reject(new NoStreamResponseError(subject, RETRIES + 1));
+      void this.unanswered(writing);
     } else if (error instanceof RequestTimeoutError) {
-      writing.reject(new PublishTimeoutError(subject, error.timeout, undefined, error.sent));
+      if (error.sent) void this.settleUnknown(writing, this.timedOut(writing, true));
+      else writing.reject(this.timedOut(writing, false));
     } else {
       writing.reject(error);
     }
   }
 
-  /** In the words of buckets and keys what the stream refused in its own. */
+  private refused(writing: Writing, refusal: unknown): void {
+    if (writing.repeated && refusal instanceof WrongLastSequenceError) {
+      // The copy that came first may be what is in the way of this one.
+      void this.settleUnknown(writing, this.translated(writing, refusal));
+    } else if (!isTransient(refusal) || !this.sendLater(writing)) {
+      writing.reject(this.translated(writing, refusal));
+    }
+  }
+
+  /** Nothing was stored: while a leader is elected no server answers. A bucket that was deleted is not waited for. */
+  private async unanswered(writing: Writing): Promise<void> {
+    const attempts = ++writing.attempts;
+    const cause = attempts === ATTEMPTS_WITHOUT_STREAM ? await this.missing(writing) : undefined;
+    if (cause === undefined && this.sendLater(writing)) return;
+    writing.reject(new NoStreamResponseError(writing.subject, attempts, cause && { cause }));
+  }
+
+  /** The error that says that there is no stream that a write could be stored in. */
+  private async missing(writing: Writing): Promise<Error | undefined> {
+    const { jetstream, stream } = this.bucket;
+    try {
+      const timeout = Math.max(1, this.deadlineOf(writing).left);
+      await jetstream.api.call(`STREAM.INFO.${stream}`, undefined, { stream, timeout });
+    } catch (error) {
+      if (error instanceof StreamNotFoundError || error instanceof JetStreamNotEnabledError) return error;
+    }
+    return undefined;
+  }
+
+  /** Sends a write again after a pause. @returns `false` if its timeout leaves no time for that */
+  private sendLater(writing: Writing): boolean {
+    const deadline = this.deadlineOf(writing);
+    writing.backoff ??= new Backoff(PAUSES);
+    const pause = writing.backoff.next();
+    if (deadline.left <= pause) return false;
+    // The connection keeps the process alive, as long as it has a reason to.
+    void sleep(pause, undefined, { keepsAlive: false }).then(() => {
+      writing.options = { ...writing.options, timeout: Math.max(1, deadline.left) };
+      this.send(writing);
+    });
+    return true;
+  }
+
+  private deadlineOf(writing: Writing): Deadline {
+    return (writing.deadline ??= new Deadline(this.timeoutOf(writing)));
+  }
+
+  private timeoutOf({ timeout }: Writing): number {
+    return timeout ?? this.bucket.jetstream.connection.timeout;
+  }
+
+  private timedOut(writing: Writing, sent: boolean): PublishTimeoutError {
+    return new PublishTimeoutError(writing.subject, this.timeoutOf(writing), undefined, sent);
+  }
+
+  /**
+   * Decides by what is stored: a conditional write succeeded if the key's last change has its id; another one if the key
+   * has the value that was put, or none after a removal.
+   */
+  private async settleUnknown(writing: Writing, otherwise: unknown): Promise<void> {
+    const timeout = Math.min(LONGEST_LOOK_UP, this.timeoutOf(writing));
+    try {
+      const stored = await this.reader.last(writing.key, timeout);
+      if (stored && isSame(writing, stored)) return writing.resolve(stored.revision);
+    } catch {
+      // What is stored stays unknown, and so does the outcome.
+      if (writing.repeated) return writing.reject(this.timedOut(writing, true));
+    }
+    writing.reject(otherwise);
+  }
+
+  /** Says in the words of buckets and keys what the stream refused in its own. */
   private translated({ key, revision = 0 }: Writing, refusal: unknown): unknown {
     const { name } = this.bucket;
     if (refusal instanceof WrongLastSequenceError) {
@@ -131,10 +234,14 @@ export class BucketWriter<T> {
     if (revision !== undefined) {
       validateRevision(revision);
       headers.set('Nats-Expected-Last-Subject-Sequence', String(revision));
+      headers.set(WRITE_ID, nuid.next());
     }
     if (ttl !== undefined) {
       if (!Number.isSafeInteger(ttl) || ttl < 1_000 || ttl % 1_000 !== 0) {
-        throw new InvalidArgumentError('ttl', `${ttl} is not a number of milliseconds in whole seconds`);
+        throw new InvalidArgumentError(
+          'ttl',
+          `${String(ttl)} is not a number of milliseconds in whole seconds, 1000 or more`,
+        );
       }
       this.bucket.jetstream.connection.require('A ttl of a single key', '2.11.0');
       headers.set('Nats-TTL', `${ttl / 1_000}s`);
@@ -144,14 +251,28 @@ export class BucketWriter<T> {
 }
 
 interface Writing {
+  readonly operation: KeyValueOperation;
   readonly key: string;
   readonly subject: string;
   readonly data: Uint8Array;
-  readonly options: RequestOptions;
+  options: RequestOptions;
   readonly revision: number | undefined;
-  attempt: number;
+  readonly timeout: number | undefined;
   readonly resolve: (revision: number) => void;
   readonly reject: (error: unknown) => void;
+  /** Whether it may have reached the server more than once. */
+  repeated: boolean;
+  /** How often no stream answered. */
+  attempts: number;
+  /** Until when it is sent again; made when it first fails. */
+  deadline: Deadline | undefined;
+  backoff: Backoff | undefined;
+}
+
+function isSame({ operation, data, options, revision }: Writing, stored: StoredChange): boolean {
+  if (revision !== undefined) return headerValue(stored.headers, WRITE_ID) === options.headers?.get(WRITE_ID);
+  if (operation !== 'PUT') return stored.operation !== 'PUT';
+  return stored.operation === 'PUT' && Buffer.compare(stored.bytes, data) === 0;
 }
 
 const NO_OPTIONS: RequestOptions = {};

@@ -1,5 +1,7 @@
 import type { Codec } from '../codecs/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
 import type { JetStreamService, StreamInfo } from '../jetstream/index.js';
+import { errorText } from '../reporting/index.js';
 import { validateKey } from './key-names.js';
 
 export const STREAM_PREFIX = 'KV_';
@@ -60,8 +62,28 @@ export class Bucket<T> {
     return subject.slice(this.prefix.length);
   }
 
+  /** @throws {@link InvalidArgumentError} if the codec does not make bytes of the value */
   encode(value: T | Uint8Array): Uint8Array {
-    return value instanceof Uint8Array ? value : this.codec.encode(value);
+    if (value instanceof Uint8Array) return value;
+    // JSON would leave them out without a word.
+    if (typeof value === 'function' || typeof value === 'symbol') {
+      throw new InvalidArgumentError('value', `a ${typeof value} cannot be stored in bucket "${this.name}"`);
+    }
+    let bytes: unknown;
+    try {
+      bytes = this.codec.encode(value);
+    } catch (cause) {
+      throw new InvalidArgumentError(
+        'value',
+        `the codec of bucket "${this.name}" cannot encode it: ${errorText(cause)}`,
+        { cause },
+      );
+    }
+    if (bytes instanceof Uint8Array) return bytes;
+    throw new InvalidArgumentError(
+      'value',
+      `the codec of bucket "${this.name}" must make a Uint8Array of it, and made ${typeof bytes}`,
+    );
   }
 }
 

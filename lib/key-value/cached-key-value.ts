@@ -1,5 +1,5 @@
 import type { Codec } from '../codecs/index.js';
-import { WatchStoppedError } from '../errors/index.js';
+import { BucketRecreatedError, WatchStoppedError } from '../errors/index.js';
 import type { Bucket } from './bucket.js';
 import { BaseEntry, type KeyValueEntry, type KeyValuePut } from './key-value-entry.js';
 import { KvWatcher } from './kv-watcher.js';
@@ -8,8 +8,9 @@ import type { WatchFeed } from './watch-feed.js';
 /**
  * A copy of a bucket, or of some of its keys, in this process: kept by a watch, read at once.
  *
- * It follows the bucket, so it may be a little behind: by the way of a message, or, while the connection is down, by
- * everything since. Where a value must be at least as new as one's own write, `inStepWith` waits for it.
+ * It follows the bucket, so it may be a little behind: by the time a message takes or, while the connection is down, by
+ * everything since. If a value must be at least as new as one's own write, `inStepWith` waits for it. If the bucket is
+ * deleted and created again, the copy follows the new one.
  *
  * @example
  * ```ts
@@ -26,6 +27,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   private last = 0;
   private failure: Error | undefined;
   private stopped = false;
+  private restarted = false;
   private readonly ready: Promise<void>;
   private markReady: () => void = () => undefined;
   private failReady: (error: Error) => void = () => undefined;
@@ -42,7 +44,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     this.ready.catch(() => undefined);
     this.watcher = new KvWatcher(feed, {
       onEntry: (entry) => this.apply(entry),
-      onInitialized: () => this.markReady(),
+      onInitialized: () => this.initialized(),
       onRestarted: () => this.clear(),
       onError: (error) => this.fail(error),
     });
@@ -56,11 +58,16 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
 
   /** @internal Resolves when every value is there. */
   async start(): Promise<void> {
-    await this.feed.start();
-    await this.ready;
+    try {
+      await this.feed.start();
+      await this.feed.patiently(this.ready);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
-  /** The value of a key; `undefined` where there is none. Throws nothing and asks nobody. */
+  /** The value of a key; `undefined` if there is none. It throws nothing and sends nothing. */
   get(key: string): KeyValuePut<T> | undefined {
     return this.entries.get(key);
   }
@@ -92,7 +99,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     return this.last;
   }
 
-  /** Why the copy is followed up no longer, `undefined` while it is: the bucket was deleted, the connection closed. */
+  /** Why the copy no longer follows the bucket, `undefined` while it does: the bucket was deleted, the connection closed. */
   get error(): Error | undefined {
     return this.failure;
   }
@@ -100,10 +107,10 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   /**
    * Resolves when the copy knows of that revision: of everything that was written up to it.
    *
-   * Where the revision is one of a key that the copy leaves out, it takes the server's next heartbeats, up to two
-   * seconds.
+   * If the revision is one of a key that the copy leaves out, it takes the server's next heartbeats, up to two seconds.
    *
-   * @throws {@link WatchStoppedError} where the copy is stopped, else the error that it ended with
+   * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted and
+   * created again meanwhile; otherwise the error that the copy ended with
    */
   inStepWith(revision: number): Promise<void> {
     if (revision <= this.last) return Promise.resolve();
@@ -112,7 +119,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     return new Promise((resolve, reject) => this.waiting.push({ revision, resolve, reject }));
   }
 
-  /** Follows the bucket no longer. What is there can still be read. */
+  /** Stops following the bucket. The values that are there can still be read. */
   async stop(): Promise<void> {
     this.stopped = true;
     for (const { reject } of this.waiting.splice(0)) reject(new WatchStoppedError(this.bucket));
@@ -138,9 +145,19 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     for (const { resolve } of due) resolve();
   }
 
+  /** The bucket was deleted and created again. */
   private clear(): void {
     this.entries.clear();
     this.last = 0;
+    this.restarted = true;
+  }
+
+  /** Every value is there. What still waits after a restart waits for a revision of the bucket before. */
+  private initialized(): void {
+    this.markReady();
+    if (!this.restarted) return;
+    this.restarted = false;
+    for (const { reject } of this.waiting.splice(0)) reject(new BucketRecreatedError(this.bucket));
   }
 
   private fail(error: Error): void {

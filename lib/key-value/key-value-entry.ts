@@ -25,8 +25,8 @@ interface EntryFacts {
 export interface KeyValuePut<T> extends EntryFacts {
   readonly operation: 'PUT';
   /**
-   * The value, decoded by the bucket's codec when it is first asked for. Throws what the codec throws where the bytes
-   * are not of its making.
+   * The value, decoded by the bucket's codec when it is first asked for. Throws what the codec throws if it cannot decode
+   * the bytes, which any client may have stored; `bytes` and `text()` read them as they are.
    */
   readonly value: T;
 }
@@ -40,7 +40,7 @@ export interface KeyValueRemoval extends EntryFacts {
 /** One change of one key; `operation` tells a value from a removal. */
 export type KeyValueEntry<T> = KeyValuePut<T> | KeyValueRemoval;
 
-/** What entries have in common, whichever way they came. @internal */
+/** What all kinds of entries have in common. @internal */
 export abstract class BaseEntry<T> {
   private decoded: T | undefined;
   private isDecoded = false;
@@ -68,8 +68,8 @@ export abstract class BaseEntry<T> {
 }
 
 /**
- * What a removal looks like in the headers of a message as they travel. Markers of the server say why (ADR-48); another
- * `KV-Operation` than the two known ones stands for a value.
+ * What a removal looks like in the headers of a message as they travel. Markers of the server say why (ADR-48); a
+ * `KV-Operation` other than the two known ones stands for a value.
  */
 export function operationOf(headerText: string): KeyValueOperation {
   const operation = headerValue(headerText, 'KV-Operation');

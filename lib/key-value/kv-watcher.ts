@@ -1,23 +1,26 @@
+import { Logger } from '@nestjs/common';
+import { errorStack, errorText, toError } from '../reporting/index.js';
 import type { KeyValueEntry } from './key-value-entry.js';
-import { INITIALIZED, RESTARTED, type WatchFeed } from './watch-feed.js';
+import { INITIALIZED, RESTARTED, type FeedItem, type WatchFeed } from './watch-feed.js';
 
-/** Whom a {@link KvWatcher} tells of changes. */
+/** What a {@link KvWatcher} calls. What these throw or reject with ends the watch; a throwing `onError` is logged. */
 export interface KvWatcherOwner<T> {
   /**
-   * The next change. Changes come one by one: after a promise the next one waits for it, and the server with it. What
-   * this throws or rejects with ends the watch.
+   * The next change. Changes come one by one: if this returns a promise, the next change waits for it, and so does the
+   * server.
    */
   onEntry(entry: KeyValueEntry<T>): void | Promise<void>;
   /** All values that the bucket held at the beginning were handled. */
-  onInitialized?(): void;
-  /** The bucket was deleted and created again: initial values follow anew, and what is known of it is void. */
-  onRestarted?(): void;
+  onInitialized?(): unknown;
+  /** The bucket was deleted and created again: its initial values follow, and what was known of the old one is void. */
+  onRestarted?(): unknown;
   /** The watch ended, and not by `stop`. Called once at most. */
   onError(error: Error): void;
 }
 
 /** A watch that calls back, change by change. */
 export class KvWatcher<T> {
+  private readonly logger = new Logger('KeyValue');
   private busy: Promise<void> | undefined;
   private stopped = false;
 
@@ -29,7 +32,7 @@ export class KvWatcher<T> {
     feed.onReady = () => this.run();
   }
 
-  /** Ends the watch at once; resolves when the change in hand, if any, was handled. */
+  /** Ends the watch at once; resolves when the change in hand, if any, is handled. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.feed.stop();
@@ -40,26 +43,31 @@ export class KvWatcher<T> {
     while (!this.busy && !this.stopped) {
       const item = this.feed.take();
       if (item === undefined) break;
-      if (item === INITIALIZED) this.owner.onInitialized?.();
-      else if (item === RESTARTED) this.owner.onRestarted?.();
-      else this.handle(item);
+      this.handle(item);
     }
     const { ended } = this.feed;
     if (!ended?.error || this.busy || this.stopped) return;
     this.stopped = true;
-    this.owner.onError(ended.error);
+    this.tell(ended.error);
   }
 
-  private handle(entry: KeyValueEntry<T>): void {
+  private handle(item: FeedItem<T>): void {
     try {
-      const handling = this.owner.onEntry(entry);
+      const handling = this.call(item);
       if (handling) this.busy = this.wait(handling);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  private async wait(handling: Promise<void>): Promise<void> {
+  private call(item: FeedItem<T>): unknown {
+    if (item === INITIALIZED) return this.owner.onInitialized?.();
+    if (item === RESTARTED) return this.owner.onRestarted?.();
+    return this.owner.onEntry(item);
+  }
+
+  /** Never rejects. */
+  private async wait(handling: unknown): Promise<void> {
     try {
       await handling;
     } catch (error) {
@@ -73,6 +81,21 @@ export class KvWatcher<T> {
     if (this.stopped) return;
     this.stopped = true;
     this.feed.stop();
-    this.owner.onError(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    this.tell(toError(thrown));
+  }
+
+  /** Reports the end; there is nobody left to report to if the owner throws here. */
+  private tell(error: Error): void {
+    const failed = (thrown: unknown): void =>
+      this.logger.error(
+        `onError of a watch of bucket "${this.feed.bucketName}" failed: ${errorText(thrown)}`,
+        errorStack(thrown),
+      );
+    try {
+      // What is typed as returning nothing may be an async function.
+      Promise.resolve(this.owner.onError(error)).catch(failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
   }
 }

@@ -1,22 +1,26 @@
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, LockLostError } from '../errors/index.js';
+import { errorStack, errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
+import { Backoff, Deadline, sleep } from '../timing/index.js';
 import type { KeyLock } from './key-lock.js';
 
 /** How an election goes. */
 export interface LeaderElectionOptions {
   /**
    * How long the others leave a leader alone that gives no sign of life, in milliseconds: a leader that crashed is
-   * followed after that time. It is renewed three times as often. Default 10,000; at least 100.
+   * replaced after that time. It is renewed three times as often. Default 10,000; at least 100.
    */
   readonly ttl?: number;
-  /** What this candidate is called. Default: the host's name and the process's id. */
+  /** The name of this candidate. Default: the host's name and the process's id. */
   readonly name?: string;
-  /** This candidate leads now. `lock.signal` is aborted when it does no longer; `lock.revision` is the fencing token. */
-  onElected?(lock: KeyLock): void;
-  /** This candidate leads no longer: it was deposed, or it withdrew. */
-  onDeposed?(): void;
+  /**
+   * This candidate leads now. `lock.signal` is aborted when it no longer does; `lock.revision` is the fencing token. The
+   * election does not wait for a promise; an error is logged and changes nothing.
+   */
+  onElected?(lock: KeyLock): unknown;
+  /** This candidate no longer leads: it was deposed, or it withdrew. Promises and errors are treated as above. */
+  onDeposed?(): unknown;
 }
 
 /** How an election reaches its bucket. @internal */
@@ -27,17 +31,20 @@ export interface Ballot {
   obtain(signal: AbortSignal): Promise<KeyLock>;
   /** Asks who leads. */
   leader(): Promise<string | undefined>;
+  /** How long to wait for the server when the election is stopped, in milliseconds. */
+  readonly timeout: number;
+  /** The candidate contends no longer. */
+  ended(): void;
 }
 
-const FIRST_RETRY = 100;
-const LONGEST_RETRY = 5_000;
+const RETRY = { first: 100, longest: 5_000 };
 
 /** The name of a holder or candidate that was given none. */
 export const DEFAULT_NAME = `${hostname()}:${process.pid}`;
 
 /**
- * Sees to it that of all processes that take part one leads, and another one soon where that one goes: each contends for
- * the same lock, again and again.
+ * Makes one of all processes that take part the leader, and another one soon after the leader is gone: each contends for the
+ * same lock, again and again.
  *
  * @example
  * ```ts
@@ -48,6 +55,7 @@ export const DEFAULT_NAME = `${hostname()}:${process.pid}`;
  */
 export class LeaderElection implements AsyncDisposable {
   private readonly logger = new Logger(LeaderElection.name);
+  private readonly limiter = new ReportLimiter();
   private readonly withdrawn = new AbortController();
   private readonly running: Promise<void>;
   private lock: KeyLock | undefined;
@@ -56,7 +64,7 @@ export class LeaderElection implements AsyncDisposable {
   constructor(
     /** The key that is contended for. */
     readonly key: string,
-    /** What this candidate is called. */
+    /** The name of this candidate. */
     readonly name: string,
     private readonly ballot: Ballot,
     private readonly options: Pick<LeaderElectionOptions, 'onElected' | 'onDeposed'>,
@@ -74,37 +82,47 @@ export class LeaderElection implements AsyncDisposable {
     return this.lock?.held ? this.lock : undefined;
   }
 
-  /** The name of who leads, as far as the bucket's leader knows; `undefined` where nobody does. */
+  /** The name of the candidate that leads, as far as the bucket's leader knows; `undefined` if none does. */
   leader(): Promise<string | undefined> {
     return this.ballot.leader();
   }
 
-  /** Withdraws: gives the lead up, where this candidate has it, and contends no longer. */
-  async stop(): Promise<void> {
+  /**
+   * Withdraws: gives the lead up if this candidate has it, and contends no longer. It waits for the server no longer than
+   * the connection's `jetstream.timeout`, and not at all without a link; others lead after the ttl then.
+   */
+  stop(): Promise<void> {
+    return this.stopWithin(new Deadline(this.ballot.timeout));
+  }
+
+  /** @internal As {@link stop}, with a limit in time. */
+  async stopWithin(deadline: Deadline): Promise<void> {
     this.withdrawn.abort();
-    await this.lock?.release();
-    await this.running;
+    await this.lock?.releaseWithin(deadline);
+    await deadline.wait(this.running);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
+  /** Never rejects. */
   private async run(): Promise<void> {
     const { signal } = this.withdrawn;
-    for (let retry = FIRST_RETRY; !signal.aborted;) {
+    const backoff = new Backoff(RETRY);
+    while (!signal.aborted) {
       try {
-        await this.lead(await this.ballot.obtain(signal));
-        retry = FIRST_RETRY;
+        const lock = await this.ballot.obtain(signal);
+        backoff.succeeded();
+        await this.lead(lock);
       } catch (error) {
-        if (signal.aborted || error instanceof ConnectionClosedError) break;
-        this.logger.warn(
-          `No candidate for "${this.key}", next try in ${retry} ms: ${(error as Error).message}`,
-        );
-        await sleep(retry, undefined, { signal }).catch(() => undefined);
-        retry = Math.min(LONGEST_RETRY, retry * 2);
+        if (error instanceof ConnectionClosedError) break;
+        if (!signal.aborted) this.report(error);
       }
+      // After a lost lead too: a lock that is taken away again and again would be contended for without a pause.
+      await sleep(backoff.next(), signal, { keepsAlive: false });
     }
+    this.ballot.ended();
   }
 
   /** Resolves when the lock is lost or released. */
@@ -113,20 +131,34 @@ export class LeaderElection implements AsyncDisposable {
     const ended = new Promise<void>((resolve) => lock.onEnd(resolve));
     this.lock = lock;
     this.logger.log(`"${this.name}" leads "${this.key}" of bucket "${this.ballot.bucket}"`);
-    this.tell(() => this.options.onElected?.(lock));
+    this.tell('onElected', () => this.options.onElected?.(lock));
     await ended;
     const { reason } = lock.signal as { readonly reason: unknown };
-    const why = reason instanceof LockLostError ? `: ${reason.message}` : '';
-    this.logger.log(`"${this.name}" leads "${this.key}" no longer${why}`);
-    this.tell(() => this.options.onDeposed?.());
+    const why = reason instanceof LockLostError ? `: ${errorText(reason)}` : '';
+    this.logger.log(`"${this.name}" no longer leads "${this.key}"${why}`);
+    this.tell('onDeposed', () => this.options.onDeposed?.());
   }
 
-  /** What a callback throws must not end the election. */
-  private tell(callback: () => void): void {
+  private report(error: unknown): void {
+    const heldBack = this.limiter.admit(error instanceof Error ? error.name : '');
+    if (heldBack === undefined) return;
+    this.logger.warn(
+      `"${this.name}" cannot contend for "${this.key}" of bucket "${this.ballot.bucket}" and tries again: ` +
+        `${errorText(error)}${heldBackText(heldBack)}`,
+    );
+  }
+
+  /** What a callback throws or rejects with must not end the election. */
+  private tell(name: string, callback: () => unknown): void {
+    const failed = (error: unknown): void =>
+      this.logger.error(
+        `${name} of the election "${this.key}" failed: ${errorText(error)}`,
+        errorStack(error),
+      );
     try {
-      callback();
+      Promise.resolve(callback()).catch(failed);
     } catch (error) {
-      this.logger.error(error);
+      failed(error);
     }
   }
 }

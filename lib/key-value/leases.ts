@@ -1,10 +1,18 @@
-import { within } from '../timing/index.js';
+import { Deadline } from '../timing/index.js';
 
-/** The locks and elections of one service, so that shutdown can give them back. */
+/** Gives a lock or an election up within a limit in time. It does not reject. */
+type Release = (deadline: Deadline) => Promise<void>;
+
+/** The locks and elections of one service, so that shutdown can give them up. */
 export class Leases {
-  private readonly held = new Map<object, () => Promise<void>>();
+  private readonly held = new Map<object, Release>();
 
-  add(lease: object, release: () => Promise<void>): void {
+  /** How many locks are held and elections go on. */
+  get size(): number {
+    return this.held.size;
+  }
+
+  add(lease: object, release: Release): void {
     this.held.set(lease, release);
   }
 
@@ -13,11 +21,12 @@ export class Leases {
   }
 
   /**
-   * Releases all. The server removes what could not be released in time when its ttl has passed.
+   * Gives all of them up. Other processes get those that the server did not hear of in time when their ttl has passed.
    *
    * @param timeout how long to wait for the server, in milliseconds
    */
   async releaseAll(timeout: number): Promise<void> {
-    await within(timeout, Promise.allSettled([...this.held.values()].map((release) => release())));
+    const deadline = new Deadline(timeout);
+    await deadline.wait(Promise.allSettled([...this.held.values()].map((release) => release(deadline))));
   }
 }

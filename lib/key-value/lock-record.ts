@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
+import { printable } from '../reporting/index.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 
-/** What a lock's key holds: who has it, and how long others must leave it to him after each sign of life. */
+/** What a lock's key holds: its holder, and how long others must leave it to the holder after each sign of life. */
 export interface LockRecord {
-  /** Different for every lock obtained, so that a holder knows his own writes. */
+  /** Different for every contender, so that a holder recognizes its own writes. */
   readonly id: string;
-  /** Who it is, for people. */
+  /** The name of the holder, for people. */
   readonly name: string;
   /** In milliseconds. */
   readonly ttl: number;
@@ -16,14 +17,18 @@ export function encodeRecord(record: LockRecord): Uint8Array {
   return Buffer.from(JSON.stringify(record), 'utf8');
 }
 
-/** The record of an entry; `undefined` where the lock is free, or the key holds something else. */
+/** The longest name of a holder that is kept, in characters: it is written by other processes. */
+const LONGEST_NAME = 200;
+
+/** The record of an entry; `undefined` if the lock is free, or the key holds something else. */
 export function recordOf(entry: KeyValueEntry<unknown> | undefined): LockRecord | undefined {
   if (entry?.operation !== 'PUT') return undefined;
   try {
-    const record = JSON.parse(entry.text()) as Partial<LockRecord> | null;
-    return record && typeof record.id === 'string' && typeof record.ttl === 'number'
-      ? { id: record.id, name: String(record.name), ttl: record.ttl }
-      : undefined;
+    const record = JSON.parse(entry.text()) as Partial<Record<keyof LockRecord, unknown>> | null;
+    if (typeof record?.id !== 'string' || typeof record.ttl !== 'number' || !(record.ttl > 0))
+      return undefined;
+    const name = typeof record.name === 'string' ? record.name : 'an unnamed holder';
+    return { id: record.id, name: printable(name.slice(0, LONGEST_NAME)), ttl: record.ttl };
   } catch {
     return undefined;
   }

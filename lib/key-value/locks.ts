@@ -10,12 +10,12 @@ import { recordOf } from './lock-record.js';
 export interface KeyValueLockOptions {
   /**
    * How long the others leave a holder alone that gives no sign of life, in milliseconds: the lock of a process that
-   * crashed can be had after that time. It is renewed three times as often. Default 10,000; at least 100.
+   * crashed is free after that time. It is renewed three times as often. Default 10,000; at least 100.
    */
   readonly ttl?: number;
-  /** Who holds it, for people. Default: the host's name and the process's id. */
+  /** The name of the holder, for people. Default: the host's name and the process's id. */
   readonly name?: string;
-  /** How long to wait for it, in milliseconds; 0: it is to be had now, or not at all. Default: as long as it takes. */
+  /** How long to wait for it, in milliseconds; 0: one attempt. Default `Infinity`. */
   readonly wait?: number;
   /** Gives the waiting up. */
   readonly signal?: AbortSignal;
@@ -33,9 +33,11 @@ export async function obtainLock<T>(
 ): Promise<KeyLock> {
   access.bucket.check(key);
   checkTtl(ttl);
-  if (!(wait >= 0)) throw new InvalidArgumentError('wait', `${wait} is not a number of milliseconds`);
+  checkName(name);
+  if (typeof wait !== 'number' || !(wait >= 0))
+    throw new InvalidArgumentError('wait', `${String(wait)} is not a number of milliseconds`);
   const lock = await new LockContender(access, key, name, ttl).obtain({ wait, signal });
-  leases.add(lock, () => lock.release());
+  leases.add(lock, (deadline) => lock.releaseWithin(deadline));
   lock.onEnd(() => leases.remove(lock));
   return lock;
 }
@@ -50,6 +52,7 @@ export function startElection<T>(
   const { ttl = DEFAULT_TTL, name = DEFAULT_NAME } = options;
   access.bucket.check(key);
   checkTtl(ttl);
+  checkName(name);
   const election = new LeaderElection(
     key,
     name,
@@ -57,15 +60,24 @@ export function startElection<T>(
       bucket: access.bucket.name,
       obtain: (signal) => new LockContender(access, key, name, ttl).obtain({ wait: Infinity, signal }),
       leader: async () => recordOf(await access.reader.change(key, { consistent: true }))?.name,
+      timeout: access.bucket.jetstream.connection.timeout,
+      ended: () => leases.remove(election),
     },
     options,
   );
-  leases.add(election, () => election.stop());
+  leases.add(election, (deadline) => election.stopWithin(deadline));
   return election;
 }
 
 function checkTtl(ttl: number): void {
   if (!Number.isFinite(ttl) || ttl < SHORTEST_TTL) {
-    throw new InvalidArgumentError('ttl', `${ttl} is not a number of milliseconds from ${SHORTEST_TTL}`);
+    throw new InvalidArgumentError(
+      'ttl',
+      `${String(ttl)} is not a number of milliseconds from ${SHORTEST_TTL}`,
+    );
   }
+}
+
+function checkName(name: string): void {
+  if (typeof name !== 'string') throw new InvalidArgumentError('name', `a ${typeof name} is not a name`);
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError, RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
+import { Backoff, sleep } from '../timing/index.js';
 import type { BucketAccess } from './bucket-access.js';
 
 /** How often and how patiently a change is tried. */
@@ -7,25 +7,25 @@ export interface KeyValueModifyOptions {
   /** How often it is tried before {@link TooManyConflictsError}. Default 50. */
   readonly attempts?: number;
   /**
-   * The longest pause before the second attempt, in milliseconds. It doubles with each attempt, up to a second, and each
-   * pause is a random part of it. Default 2.
+   * The longest pause before the second attempt, in milliseconds. It doubles with each attempt, up to a second, and up to
+   * half of each pause is taken off at random. Default 2.
    */
   readonly backoff?: number;
 }
 
 /** What `modify` leaves behind. */
 export interface KeyValueModification<T> {
-  /** The value that is there now; `undefined` where there is none. */
+  /** The value that is there now; `undefined` if there is none. */
   readonly value: T | undefined;
-  /** Its revision; 0 where the key was never written. */
+  /** Its revision; 0 if the key was never written. */
   readonly revision: number;
-  /** Whether it was written: not where the function gave `undefined`. */
+  /** Whether it was written: not if the function returned `undefined`. */
   readonly changed: boolean;
 }
 
 const MAX_BACKOFF = 1_000;
 
-/** Reads, lets the function change, and writes where nobody else has written in between; else begins again. */
+/** Reads, lets the function change, and writes if there was no other write in between; otherwise begins again. */
 export async function modify<T>(
   { bucket, reader, writer }: BucketAccess<T>,
   key: string,
@@ -33,11 +33,15 @@ export async function modify<T>(
   { attempts = 50, backoff = 2 }: KeyValueModifyOptions,
 ): Promise<KeyValueModification<T>> {
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
-    throw new InvalidArgumentError('attempts', `${attempts} is not a whole number from 1`);
+    throw new InvalidArgumentError('attempts', `${String(attempts)} is not a whole number from 1`);
   }
   if (!Number.isFinite(backoff) || backoff < 0) {
-    throw new InvalidArgumentError('backoff', `${backoff} is not a number of milliseconds`);
+    throw new InvalidArgumentError('backoff', `${String(backoff)} is not a number of milliseconds`);
   }
+  if (typeof change !== 'function') {
+    throw new InvalidArgumentError('change', `a ${typeof change} is not a function`);
+  }
+  const pauses = new Backoff({ first: backoff, longest: MAX_BACKOFF });
   let consistent = false;
   for (let attempt = 1; ; attempt++) {
     const entry = await reader.change(key, { consistent });
@@ -57,6 +61,6 @@ export async function modify<T>(
     }
     // A replica that is behind would only make another conflict.
     consistent = true;
-    await sleep(Math.random() * Math.min(MAX_BACKOFF, backoff * 2 ** (attempt - 1)));
+    await sleep(pauses.next());
   }
 }

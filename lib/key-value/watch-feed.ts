@@ -1,8 +1,12 @@
+import { Logger } from '@nestjs/common';
 import type { Codec } from '../codecs/index.js';
-import { BucketNotFoundError, StreamNotFoundError } from '../errors/index.js';
+import { toConnectionError } from '../connection/index.js';
+import { BucketNotFoundError, RequestTimeoutError, StreamNotFoundError } from '../errors/index.js';
 import { OrderedPush, type JetStreamMessage, type OrderedPushStarted } from '../jetstream/index.js';
+import { within } from '../timing/index.js';
 import type { Bucket } from './bucket.js';
 import { headerText } from './header-text.js';
+import { InitialValues } from './initial-values.js';
 import { validateKeyFilter } from './key-names.js';
 import { lastRevision } from './last-revision.js';
 import { BaseEntry, operationOf, type KeyValueEntry, type KeyValueOperation } from './key-value-entry.js';
@@ -11,24 +15,26 @@ import { watchStart, type KeyValueWatchOptions } from './watch-options.js';
 /** Stands in the feed where the initial values end. */
 export const INITIALIZED = Symbol('initialized');
 
-/** Stands in the feed where it begins anew, because the bucket was deleted and created again. */
+/** Stands in the feed where it begins from the start, because the bucket was deleted and created again. */
 export const RESTARTED = Symbol('restarted');
 
 export type FeedItem<T> = KeyValueEntry<T> | typeof INITIALIZED | typeof RESTARTED;
 
-/** The server is made to wait while this many items are queued, and sends again when half of them are. */
+/** The server is made to wait while this many items are queued, and sends again when half of them are left. */
 const HIGH_WATER = 1_024;
 
 /**
- * The changes of keys as a queue: what the server pushes goes in, and whoever reads it takes it out at his own pace.
+ * The changes of keys as a queue: the server pushes into it, and the reader takes from it at its own pace.
  *
- * It goes on by itself after reconnects and server restarts, without a gap and without a repeat.
+ * It goes on by itself after reconnects and server restarts, without a gap and without a repeat. A bucket that was deleted
+ * and created again is followed from its start.
  */
 export class WatchFeed<T> {
   /** Called when there is something to take, or the feed has ended. Set before `start`. */
   onReady: () => void = () => undefined;
-  /** Called where nothing is queued and the server has nothing to send: every change up to that revision was taken. */
+  /** Called when nothing is queued and the server has nothing to send: every change up to that revision was taken. */
   onIdle: (revision: number) => void = () => undefined;
+  private readonly logger = new Logger('KeyValue');
   private readonly push: OrderedPush;
   private readonly filters: readonly string[];
   private readonly updatesOnly: boolean;
@@ -36,10 +42,8 @@ export class WatchFeed<T> {
   private head = 0;
   private held = false;
   private initialized = false;
-  private received = 0;
-  private initialValues = 0;
-  /** The last change that was taken in. */
-  private last = 0;
+  private initialValues: InitialValues;
+  private signs = 0;
   /**
    * The last of the initial values as the bucket's leader knows it: the server that delivers may not have heard of it yet.
    */
@@ -59,6 +63,7 @@ export class WatchFeed<T> {
     for (const key of keys) validateKeyFilter(bucket.name, key);
     this.filters = keys.length === 0 ? ['>'] : keys;
     this.updatesOnly = options.updatesOnly ?? false;
+    this.initialValues = this.initialPhase(options.resumeFromRevision === undefined);
     this.push = new OrderedPush(
       bucket.jetstream.api,
       {
@@ -66,6 +71,8 @@ export class WatchFeed<T> {
         streamCreated: bucket.created,
         filterSubjects: this.filters.map((filter) => bucket.prefix + filter),
         start: watchStart(options),
+        verifyStart: options.resumeFromRevision !== undefined,
+        missingStreamPatience: bucket.jetstream.connection.timeout,
         headersOnly: options.metaOnly,
         namePrefix: 'kv_watch',
         heartbeat,
@@ -79,7 +86,7 @@ export class WatchFeed<T> {
     );
   }
 
-  /** @throws {@link BucketNotFoundError} and what else the server answers */
+  /** @throws {@link BucketNotFoundError}, {@link ConnectionClosedError} and what else the server answers */
   async start(): Promise<void> {
     try {
       if (this.bucket.replicated && !this.updatesOnly) await this.findLastInitial();
@@ -89,12 +96,17 @@ export class WatchFeed<T> {
     }
   }
 
+  /** The name of the bucket. */
+  get bucketName(): string {
+    return this.bucket.name;
+  }
+
   /** The next item, without taking it. */
   peek(): FeedItem<T> | undefined {
     return this.queue[this.head];
   }
 
-  /** The next item, `undefined` where there is none yet or the feed has ended. */
+  /** The next item, `undefined` if there is none yet or the feed has ended. */
   take(): FeedItem<T> | undefined {
     if (this.head === this.queue.length) return undefined;
     const item = this.queue[this.head++];
@@ -109,9 +121,29 @@ export class WatchFeed<T> {
     return item;
   }
 
-  /** Set where nothing more will come than what is queued; with the reason, unless it was `stop`. */
+  /** Set when nothing more will come than what is queued; with the reason, unless it was `stop`. */
   get ended(): { readonly error: Error | undefined } | undefined {
     return this.end;
+  }
+
+  /** How often the server gave a sign of life. */
+  get signsOfLife(): number {
+    return this.signs;
+  }
+
+  /**
+   * Waits for something that this feed brings, for as long as the server gives signs of life.
+   *
+   * @throws {@link RequestTimeoutError} if there was none for the connection's timeout; and what the promise rejects with
+   */
+  async patiently(promise: Promise<unknown>): Promise<void> {
+    const { connection } = this.bucket.jetstream;
+    for (;;) {
+      const { signs } = this;
+      if (await within(connection.timeout, promise)) return void (await promise);
+      if (signs === this.signs)
+        throw new RequestTimeoutError(this.bucket.prefix + this.filters.join(','), connection.timeout);
+    }
   }
 
   /** Ends the feed and forgets what is queued. */
@@ -121,35 +153,49 @@ export class WatchFeed<T> {
     this.close(undefined);
   }
 
+  private initialPhase(allKeys: boolean): InitialValues {
+    const phase: InitialValues = new InitialValues(this.bucket, this.filters, allKeys, () => {
+      if (phase === this.initialValues) this.complete();
+    });
+    return phase;
+  }
+
   private started({ pending, restarted }: OrderedPushStarted): void {
-    if (restarted) {
-      this.add(RESTARTED);
-      this.initialized = false;
-      this.received = 0;
-      this.last = 0;
-      this.lastInitial = 0;
+    this.signs++;
+    if (restarted) this.restart();
+    if (this.updatesOnly) this.complete();
+    else if (!this.initialized) this.initialValues.started(pending);
+  }
+
+  private restart(): void {
+    const { name, replicated } = this.bucket;
+    this.logger.warn(`Bucket "${name}" was deleted and created again: it is watched from its start`);
+    this.add(RESTARTED);
+    this.initialized = false;
+    this.initialValues.stop();
+    this.initialValues = this.initialPhase(true);
+    this.lastInitial = 0;
+    if (replicated && !this.updatesOnly) {
+      // Until the leader has said how far the initial values go, no heartbeat ends them.
+      this.lastInitial = Infinity;
+      void this.findLastInitial().catch(() => undefined);
     }
-    this.initialValues = this.received + pending;
-    if (this.updatesOnly || (pending === 0 && this.isUpTo(this.last))) this.complete();
   }
 
   private receive(message: JetStreamMessage, revision: number): void {
-    const { bucket, initialized } = this;
-    this.last = revision;
+    const { bucket, initialized, initialValues } = this;
+    this.signs++;
+    const initial = !initialized && initialValues.isInitial;
     const operation = operationOf(headerText(message.msg));
-    if (!this.options.ignoreDeletes || operation === 'PUT') {
-      this.add(
-        new WatchEntry(bucket, operation, message, revision, !initialized, bucket.codec) as KeyValueEntry<T>,
-      );
-    }
+    const entry = new WatchEntry(bucket, operation, message, revision, initial, bucket.codec);
+    if (!this.options.ignoreDeletes || operation === 'PUT') this.add(entry as KeyValueEntry<T>);
     if (initialized) return;
-    this.received++;
-    if (!this.isUpTo(revision)) return;
-    // Values that are replaced while they are being sent make the count too high; then nothing is left to send earlier.
-    if (this.received >= this.initialValues || this.push.pending === 0) this.complete();
+    const isEnd = initialValues.delivered(entry.key, { revision, pending: this.push.pending });
+    if (isEnd && this.isUpTo(revision)) this.complete();
   }
 
   private idle(revision: number): void {
+    this.signs++;
     if (this.initialized || this.isUpTo(revision)) this.complete();
     else void this.recheck(revision);
     if (this.head === this.queue.length) this.onIdle(revision);
@@ -176,6 +222,7 @@ export class WatchFeed<T> {
   private complete(): void {
     if (this.initialized) return;
     this.initialized = true;
+    this.initialValues.stop();
     this.add(INITIALIZED);
   }
 
@@ -192,11 +239,13 @@ export class WatchFeed<T> {
   private close(error: Error | undefined): void {
     if (this.end) return;
     this.end = { error: error && this.translated(error) };
+    this.initialValues.stop();
     this.push.stop();
     this.onReady();
   }
 
-  private translated<E>(error: E): E | BucketNotFoundError {
+  private translated(thrown: unknown): Error {
+    const error = toConnectionError(thrown, this.bucket.jetstream.connection);
     return error instanceof StreamNotFoundError
       ? new BucketNotFoundError('Key-Value', this.bucket.name, { cause: error })
       : error;

@@ -13,6 +13,12 @@ export interface PendingRequest {
   deadline: number;
   /** Whether it may be sent again though the server may have received it. */
   readonly idempotent: boolean;
+  /** When it is sent again if no reply has come, on the same clock; `Infinity` if it must not be repeated. */
+  repeatAt: number;
+  /** How long to wait before the repetition after that one, in milliseconds. */
+  repeatWait: number;
+  /** Told before it is sent again. */
+  readonly onRepeat: (() => void) | undefined;
   /** Whether further replies may follow one: then `onReply` says so by returning true. */
   readonly many: boolean;
   onReply: (...outcome: Outcome) => unknown;

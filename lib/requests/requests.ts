@@ -28,10 +28,13 @@ export interface RequestOptions {
   readonly timeout?: number;
   readonly headers?: MsgHdrs;
   /**
-   * Whether doing it twice does no harm. Such a request is sent again after a reconnect, where its reply was still
-   * missing; any other then goes on to its deadline. Default `false`.
+   * Whether doing it twice does no harm. Such a request is sent again if its reply is missing: after a reconnect, and when
+   * nothing has come for a second or a quarter of its timeout, since a cluster without a leader answers nothing. Any other
+   * request waits for its deadline. Default `false`.
    */
   readonly idempotent?: boolean;
+  /** Told before an idempotent request is sent again. It must not throw. */
+  readonly onRepeat?: () => void;
   /** Gives the request up: it fails with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -50,6 +53,13 @@ const NO_REQUEST = -1;
 
 /** How often deadlines are looked at, in milliseconds: a request fails at most that much after its timeout. */
 const TICK = 25;
+
+/** When a request is repeated that no reply has come to, in milliseconds; a quarter of its timeout if that is sooner. */
+const REPEAT_AFTER = 1_000;
+/** Requests of a shorter timeout are not repeated, in milliseconds. */
+const SHORTEST_REPEATED = 400;
+/** While more requests wait, silence means that the server is busy: repeating them would make it worse. */
+const MOST_REPEATED = 1_000;
 
 /**
  * All that asks and waits goes through here: one wildcard inbox subscription a connection, a ring of what waits, and
@@ -184,20 +194,28 @@ export class Requests {
     many: boolean,
   ): PendingRequest {
     const timeout = options.timeout ?? this.connection.timeout;
+    const idempotent = options.idempotent ?? false;
+    const now = performance.now();
+    const repeatWait =
+      idempotent && timeout >= SHORTEST_REPEATED ? Math.min(REPEAT_AFTER, timeout / 4) : Infinity;
     const request: PendingRequest = {
       serial: this.pending.next(),
       subject,
       data,
       headers: options.headers,
       timeout,
-      deadline: performance.now() + timeout,
-      idempotent: options.idempotent ?? false,
+      deadline: now + timeout,
+      idempotent,
+      repeatAt: now + repeatWait,
+      repeatWait: repeatWait * 2,
+      onRepeat: options.onRepeat,
       many,
       onReply,
       sent: false,
     };
     this.pending.add(request);
-    if (request.deadline < this.earliest) this.earliest = request.deadline;
+    const due = Math.min(request.deadline, request.repeatAt);
+    if (due < this.earliest) this.earliest = due;
     if (this.timer === undefined) this.startTimer();
     return request;
   }
@@ -310,8 +328,21 @@ export class Requests {
   private resume(): void {
     this.connected = true;
     for (const request of this.pending.all()) {
-      if (!request.sent || request.idempotent) this.transmit(request);
+      if (!request.sent) this.transmit(request);
+      else if (request.idempotent) this.repeat(request);
     }
+  }
+
+  private repeat(request: PendingRequest): void {
+    request.onRepeat?.();
+    this.transmit(request);
+  }
+
+  /** Sends a request again that no reply has come to, with growing pauses. */
+  private repeatSilent(request: PendingRequest, now: number): void {
+    request.repeatAt = now + request.repeatWait;
+    request.repeatWait *= 2;
+    if (this.connected && request.sent && this.pending.size <= MOST_REPEATED) this.repeat(request);
   }
 
   private end(cause: unknown): void {
@@ -358,7 +389,8 @@ export class Requests {
     this.earliest = Infinity;
     for (const request of waiting) {
       if (request.deadline > now) {
-        if (request.deadline < this.earliest) this.earliest = request.deadline;
+        if (request.repeatAt <= now) this.repeatSilent(request, now);
+        this.earliest = Math.min(this.earliest, request.deadline, request.repeatAt);
       } else {
         this.fail(request, new RequestTimeoutError(request.subject, request.timeout, request.sent));
       }

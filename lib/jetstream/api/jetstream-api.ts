@@ -1,6 +1,8 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import {
   InvalidApiResponseError,
+  isTransient,
+  JetStreamApiError,
   JetStreamNotEnabledError,
   NoRespondersError,
   toApiError,
@@ -8,10 +10,22 @@ import {
   type ApiErrorContext,
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
+import { Deadline, retry } from '../../timing/index.js';
 
 // What may be asked again after a reconnect, for the second time changes nothing.
 const IDEMPOTENT =
   /^(INFO$|STREAM\.(INFO|LIST|NAMES|CREATE|UPDATE|MSG\.GET)|CONSUMER\.(INFO|LIST|NAMES|CREATE))/;
+
+/** The code of "no suitable peers for placement", which passes while a cluster starts and otherwise stays. */
+const NO_SUITABLE_PEERS = 10_005;
+
+/** How an operation that is safe to repeat is tried again, in milliseconds. */
+const REPETITION = {
+  first: 50,
+  longest: 1_000,
+  retryable: (error: unknown): boolean =>
+    isTransient(error) && !(error instanceof JetStreamApiError && error.code === NO_SUITABLE_PEERS),
+};
 
 /** Options of one API call; the names go into the message of an error. */
 export interface ApiCallOptions extends ApiErrorContext {
@@ -27,8 +41,9 @@ export class JetStreamApi {
   ) {}
 
   /**
-   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body. While the application starts, an
-   * operation that is safe to repeat is tried again if it fails for a reason that passes, such as an election.
+   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body. An operation that is safe to repeat is
+   * tried again if it fails for a reason that passes, such as an election: until its timeout, and while the application
+   * starts until `bootTimeout`, unless a timeout is given.
    *
    * @throws {@link JetStreamApiError} or the subclass of its code where the server refuses
    * @throws {@link JetStreamNotEnabledError} where nobody answers under the API prefix
@@ -36,12 +51,18 @@ export class JetStreamApi {
    * @throws {@link BootTimeoutError} while the application starts, if it still fails after `bootTimeout`
    */
   async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
-    const { boot } = this.connection;
-    if (boot === undefined || !IDEMPOTENT.test(operation)) return this.attempt(operation, body, options);
-    const { timeout = this.connection.timeout } = options;
-    return boot.request(operation, (left) =>
-      this.attempt(operation, body, { ...options, timeout: Math.min(timeout, left) }),
-    );
+    if (!IDEMPOTENT.test(operation)) return this.attempt(operation, body, options);
+    const { boot, timeout } = this.connection;
+    if (boot !== undefined && options.timeout === undefined) {
+      return boot.request(operation, (left) =>
+        this.attempt(operation, body, { ...options, timeout: Math.min(timeout, left) }),
+      );
+    }
+    const deadline = new Deadline(options.timeout ?? timeout);
+    return retry(() => this.attempt<R>(operation, body, { ...options, timeout: deadline.left }), {
+      ...REPETITION,
+      deadline,
+    });
   }
 
   /**

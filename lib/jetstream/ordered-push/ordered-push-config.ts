@@ -18,6 +18,16 @@ export interface OrderedPushConfig {
    * under the same name is always noticed; else only while it is shorter than what was delivered.
    */
   readonly streamCreated?: Date;
+  /**
+   * Checks before the first message whether `start` is a sequence of this stream: it begins anew if the stream is another
+   * one than `streamCreated` says, or ends before that sequence. One more request. Default `false`.
+   */
+  readonly verifyStart?: boolean;
+  /**
+   * For how many milliseconds a stream that is missing after an interruption is waited for, since it may be created again.
+   * Default 0: the push ends at once.
+   */
+  readonly missingStreamPatience?: number;
   /** How often the server says that it is alive, in milliseconds; two missed ones make a reset. Default 5,000. */
   readonly heartbeat?: number;
   /** Removes the consumer on the server after that many milliseconds without a listener. Default 30,000. */

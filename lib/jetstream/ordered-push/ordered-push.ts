@@ -1,6 +1,14 @@
 import { nuid, type Msg, type Subscription } from '@nats-io/transport-node';
-import { ConnectionClosedError, JetStreamApiError, MaximumConsumersError } from '../../errors/index.js';
+import { toConnectionError } from '../../connection/index.js';
+import {
+  ConnectionClosedError,
+  JetStreamApiError,
+  MaximumConsumersError,
+  StreamNotFoundError,
+} from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
+import { Backoff, Deadline, Interval, Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveryPosition } from './delivery-position.js';
@@ -30,9 +38,13 @@ export interface OrderedPushOwner {
   onError(error: Error): void;
 }
 
-const RETRY_MIN = 50;
-const RETRY_MAX = 5_000;
-const SILENT_TICKS = 3;
+/** The pauses between attempts to make a consumer, in milliseconds. */
+const PAUSES = { first: 100, longest: 5_000 };
+/** Silence is looked for several times in an interval of heartbeats, so that it is noticed soon after two were missed. */
+const TICKS_PER_HEARTBEAT = 4;
+/** In milliseconds: very short heartbeats are late when the server is busy. */
+const SHORTEST_TICK = 50;
+const SILENT_TICKS = 2 * TICKS_PER_HEARTBEAT + 1;
 
 /**
  * An ordered, flow-controlled, ephemeral push consumer (ADR-17): the fastest way to read a stream.
@@ -43,13 +55,17 @@ const SILENT_TICKS = 3;
 export class OrderedPush {
   private readonly position = new DeliveryPosition();
   private forget: (() => void) | undefined;
-  private monitor: NodeJS.Timeout | undefined;
+  private monitor: Interval | undefined;
   private consumer = '';
   private subscription: Subscription | undefined;
   /** What arrives before the server's word that the consumer is made; `undefined` afterwards. */
   private early: Msg[] | undefined;
   /** When the stream was created, as far as is known. */
   private created: number | undefined;
+  /** When the server made the last consumer: the stream was created before that. */
+  private consumerCreated: number | undefined;
+  /** Until when a stream that is missing is waited for. */
+  private missing: Deadline | undefined;
   /** The last sequence that was delivered, or was not to be; `undefined` while only the server knows. */
   private streamSequence: number | undefined;
   /** The stream is known to have reached that sequence. */
@@ -60,7 +76,8 @@ export class OrderedPush {
   /** Counts the calls of `goOn`, so that one that failed late knows of a later one. */
   private runs = 0;
   private silentTicks = 0;
-  private retry: NodeJS.Timeout | undefined;
+  private retry: Timer | undefined;
+  private readonly backoff = new Backoff(PAUSES);
   private connected = true;
   private started = false;
   private stopped = false;
@@ -90,12 +107,14 @@ export class OrderedPush {
       onReconnect: () => this.reconnected(),
       onClose: (cause) => this.fail(new ConnectionClosedError(api.connection.name, { cause })),
     });
-    this.monitor = setInterval(() => this.checkSilence(), config.heartbeat ?? DEFAULT_HEARTBEAT).unref();
+    const tick = Math.max(SHORTEST_TICK, (config.heartbeat ?? DEFAULT_HEARTBEAT) / TICKS_PER_HEARTBEAT);
+    this.monitor = new Interval(tick, () => this.checkSilence(), { keepsAlive: false });
     try {
-      await this.create(await this.firstStart());
+      const restarted = await this.startIsVoid();
+      await this.create(restarted ? this.restartedStart() : await this.firstStart(), restarted);
     } catch (error) {
       this.stop();
-      throw error;
+      throw toConnectionError(error, api.connection);
     }
   }
 
@@ -123,8 +142,8 @@ export class OrderedPush {
     if (this.stopped) return;
     this.stopped = true;
     this.forget?.();
-    clearInterval(this.monitor);
-    clearTimeout(this.retry);
+    this.monitor?.cancel();
+    this.retry?.cancel();
     this.abandonConsumer();
   }
 
@@ -150,6 +169,9 @@ export class OrderedPush {
     );
     if (this.stopped || this.consumer !== consumer) return;
     this.started = true;
+    this.missing = undefined;
+    this.backoff.succeeded();
+    this.consumerCreated = Date.parse(info.created);
     // The server may have begun to deliver before it answered.
     this.owner.onStart?.({ pending: info.num_pending + info.delivered.consumer_seq, restarted });
     this.deliverEarly();
@@ -176,7 +198,7 @@ export class OrderedPush {
     try {
       this.owner.onMessage(new JetStreamMessage(msg, this.api.requests), position.streamSequence);
     } catch (thrown) {
-      this.fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      this.fail(toError(thrown));
     }
   }
 
@@ -198,7 +220,7 @@ export class OrderedPush {
 
   private answerFlowControl(subject: string): void {
     this.withheld = '';
-    this.api.connection.wire.publish(subject, '');
+    this.api.connection.post(subject, '', { purpose: 'a flow control reply' });
   }
 
   private checkSilence(): void {
@@ -228,7 +250,7 @@ export class OrderedPush {
   }
 
   private async goOn(): Promise<void> {
-    clearTimeout(this.retry);
+    this.retry?.cancel();
     this.retry = undefined;
     // Nothing can be made while disconnected; the reconnect makes a reset.
     if (!this.connected) return;
@@ -236,15 +258,30 @@ export class OrderedPush {
     try {
       const restarted = await this.streamWasMadeAnew();
       if (this.stopped || run !== this.runs) return;
-      if (restarted) this.beginAnew();
-      await this.create(this.nextStart(), restarted);
-    } catch (error) {
+      await this.create(restarted ? this.restartedStart() : this.nextStart(), restarted);
+    } catch (thrown) {
       if (this.stopped || run !== this.runs) return;
-      if (isFinal(error)) return this.fail(error);
+      const error = toConnectionError(thrown, this.api.connection);
+      if (isFinal(error) && !this.mayComeBack(error)) return this.fail(error);
       this.abandonConsumer();
       this.attempts++;
       this.goOnLater();
     }
+  }
+
+  /** Whether a stream is missing that may be created again. */
+  private mayComeBack(error: Error): boolean {
+    if (!(error instanceof StreamNotFoundError)) return false;
+    this.missing ??= new Deadline(this.config.missingStreamPatience ?? 0);
+    return !this.missing.passed;
+  }
+
+  /** Whether the sequence to start with belongs to another stream than this one. */
+  private async startIsVoid(): Promise<boolean> {
+    const { start, verifyStart } = this.config;
+    if (!verifyStart || start === undefined || !('startSequence' in start)) return false;
+    this.streamSequence = this.reached = start.startSequence - 1;
+    return this.streamWasMadeAnew();
   }
 
   /** What is new is told from what is not by sequence, so that nothing gets lost where the first reset comes early. */
@@ -266,18 +303,26 @@ export class OrderedPush {
   private async streamWasMadeAnew(): Promise<boolean> {
     const info = await this.streamInfo();
     const created = Date.parse(info.created);
-    const other = this.created !== undefined && this.created !== created;
-    if (other) this.created = created;
+    const other = this.isOther(created);
+    this.created = created;
     return this.streamSequence !== undefined && (other || info.state.last_seq < this.reached);
   }
 
+  /** Whether a stream that was created at that time is another one than before. */
+  private isOther(created: number): boolean {
+    if (this.created === undefined || this.created === created) return false;
+    // The configured time may be that of a stream which was gone before this push began.
+    return this.consumerCreated === undefined || created > this.consumerCreated;
+  }
+
   /** All that a new stream holds is new, but of each subject only the last message may be wanted. */
-  private beginAnew(): void {
+  private restartedStart(): OrderedPushStart | undefined {
     const { start } = this.config;
     const isLast =
       start && 'policy' in start && (start.policy === 'last' || start.policy === 'last_per_subject');
     this.streamSequence = isLast ? undefined : 0;
     this.reached = 0;
+    return this.nextStart();
   }
 
   private streamInfo(): Promise<StreamInfo> {
@@ -286,9 +331,8 @@ export class OrderedPush {
   }
 
   private goOnLater(): void {
-    clearTimeout(this.retry);
-    const pause = Math.min(RETRY_MAX, RETRY_MIN * 2 ** this.attempts);
-    this.retry = setTimeout(() => void this.goOn(), pause * (0.5 + Math.random() / 2));
+    this.retry?.cancel();
+    this.retry = new Timer(this.backoff.next(), () => void this.goOn(), { keepsAlive: false });
   }
 
   private fail(error: Error): void {
@@ -317,6 +361,7 @@ interface StreamInfo {
 }
 
 interface ConsumerInfo {
+  readonly created: string;
   readonly num_pending: number;
   readonly delivered: { readonly consumer_seq: number };
 }
