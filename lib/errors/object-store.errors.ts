@@ -1,3 +1,4 @@
+import { printable } from '../reporting/index.js';
 import { JetStreamError } from './jetstream.error.js';
 
 /** The name of an object is empty, not well-formed Unicode, or too long for a subject. */
@@ -68,12 +69,16 @@ export class ObjectRevisionMismatchError extends JetStreamError {
 export class InvalidObjectInfoError extends JetStreamError {
   constructor(
     readonly bucket: string,
-    /** The name of the object, or the subject where the name is unknown. */
+    /** The name of the object. */
     readonly object: string,
     problem: string,
     options?: ErrorOptions,
   ) {
-    super(`The description of object "${object}" in bucket "${bucket}" cannot be read: ${problem}.`, options);
+    super(
+      `The description of object "${printable(object)}" in bucket "${bucket}" cannot be read: ${printable(problem)}. ` +
+        'Put the object again to replace it.',
+      options,
+    );
   }
 }
 
@@ -114,6 +119,37 @@ export class ObjectIncompleteError extends ObjectCorruptError {
     readonly actual: number,
   ) {
     super(bucket, object, `it has ${actual} chunks, not ${expected}`);
+  }
+}
+
+/** The object is larger than what memory can hold in one piece. */
+export class ObjectTooLargeError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+    /** In bytes. */
+    readonly size: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Object "${object}" of bucket "${bucket}" has ${size} bytes, more than fit into one buffer. ` +
+        'Read it as a stream with get, or into a file with getFile.',
+      options,
+    );
+  }
+}
+
+/** The bucket is a mirror of another one: it can be read, but not written. */
+export class MirroredObjectStoreError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The bucket that it is a copy of. */
+    readonly origin: string,
+  ) {
+    super(
+      `Object Store bucket "${bucket}" is a mirror of bucket "${origin}" and cannot be written. Write to "${origin}" instead.`,
+    );
   }
 }
 

@@ -26,8 +26,9 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
   }
 
   async onApplicationShutdown(): Promise<void> {
-    const { jetstream, shutdown } = this.connection;
+    const { jetstream, objectStore, shutdown } = this.connection;
     await shutdown.spend(async () => {
+      await objectStore.close(this.left);
       await jetstream.drain(jetstream.connection.hasLink ? shutdown.left : 0);
       await jetstream.connection.drain(this.left);
       jetstream.requests.close();

@@ -5,16 +5,22 @@ import {
   ObjectCorruptError,
   ObjectIncompleteError,
   ObjectTransferStalledError,
+  StreamNotFoundError,
 } from '../errors/index.js';
-import { OrderedPush, type JetStreamApi, type OrderedPushStarted } from '../jetstream/index.js';
+import { OrderedPush, type OrderedPushStarted } from '../jetstream/index.js';
+import { toError } from '../reporting/index.js';
+import { Interval, retry } from '../timing/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { normalizeDigest, ObjectDigest } from './object-digest.js';
 import type { ObjectInfo } from './object-info.js';
+import type { ReadOptions } from './object-readable.js';
+import { mayPass, PAUSES } from './transient.js';
+import { untilAborted } from './until-aborted.js';
 import { YoungGeneration } from './young-generation.js';
 
 /** What a {@link ChunkDownload} tells its owner. None of these may throw. */
 export interface ChunkDownloadOwner {
-  /** The next chunk or part of one, in order. @returns `false` where no more is wanted until {@link ChunkDownload.resume} */
+  /** The next chunk or part of one, in order. @returns `false` if no more is wanted until {@link ChunkDownload.resume} */
   onData(data: Uint8Array): boolean;
   /** All chunks came and the digest is right. */
   onEnd(): void;
@@ -31,9 +37,9 @@ export interface ChunkDownloadOwner {
 export class ChunkDownload {
   private readonly digest = new ObjectDigest();
   private readonly expected: string;
-  private readonly push: OrderedPush;
+  private push: OrderedPush | undefined;
   private readonly youngGeneration = new YoungGeneration();
-  private monitor: NodeJS.Timeout | undefined;
+  private monitor: Interval | undefined;
   private received = 0;
   private chunks = 0;
   private progressAt = 0;
@@ -45,22 +51,68 @@ export class ChunkDownload {
   private verifying = false;
   private failure: Error | undefined;
 
-  /** @throws {@link InvalidObjectInfoError} where the digest cannot be read */
+  /** @throws {@link InvalidObjectInfoError} if the digest cannot be read */
   constructor(
-    api: JetStreamApi,
     private readonly catalog: ObjectCatalog,
     private readonly info: ObjectInfo,
-    /** How long nothing may come although more is wanted, in milliseconds. */
-    private readonly stallTimeout: number,
+    private readonly options: ReadOptions,
     private readonly owner: ChunkDownloadOwner,
   ) {
     this.expected = normalizeDigest(info.digest, info.bucket, info.name);
-    const { names } = catalog;
+  }
+
+  /**
+   * Begins to read. The first chunks may have been delivered when this resolves, all of them perhaps.
+   *
+   * @throws {@link ObjectIncompleteError}, {@link ObjectChangedError} if chunks are missing
+   * @throws {@link ObjectTransferStalledError} if the server does not begin to send before the deadline
+   */
+  async start(): Promise<void> {
+    const { deadline, signal, stallTimeout } = this.options;
+    this.progressAt = performance.now();
+    const opening = this.open();
+    try {
+      if (!(await untilAborted(signal, deadline.wait(opening)))) throw this.stalled();
+      await opening;
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+    if (this.failure) throw this.failure;
+    if (this.state === 'ended') return;
+    this.state = 'running';
+    this.monitor = new Interval(stallTimeout / 4, () => this.checkProgress(), { keepsAlive: false });
+  }
+
+  /** More is wanted. */
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.progressAt = performance.now();
+    this.push?.resume();
+  }
+
+  /** Ends the download; the owner hears nothing more. */
+  stop(): void {
+    this.state = 'ended';
+    this.monitor?.cancel();
+    this.push?.stop();
+  }
+
+  private async open(): Promise<void> {
+    // While the stream has no leader, its consumers cannot be created.
+    await retry(() => this.openPush(), { ...PAUSES, retryable: mayPass, deadline: this.options.deadline });
+    if (this.suspicious) await this.verifyCount();
+  }
+
+  private async openPush(): Promise<void> {
+    const { jetstream, names } = this.catalog;
+    if (this.state === 'ended') return;
     this.push = new OrderedPush(
-      api,
+      jetstream.api,
       {
         stream: names.stream,
-        filterSubjects: [names.chunks(info.nuid)],
+        filterSubjects: [names.chunks(this.info.nuid)],
         heartbeat: HEARTBEAT,
         namePrefix: 'object',
       },
@@ -71,36 +123,17 @@ export class ChunkDownload {
         onError: (error) => this.fail(error),
       },
     );
+    try {
+      await this.push.start();
+    } catch (error) {
+      throw this.translated(toError(error));
+    }
   }
 
-  /**
-   * Begins to read. The first chunks may have been delivered when this resolves, all of them perhaps.
-   *
-   * @throws {@link ObjectIncompleteError}, {@link ObjectChangedError} where chunks are missing
-   */
-  async start(): Promise<void> {
-    this.progressAt = performance.now();
-    await this.push.start();
-    if (this.suspicious) await this.verifyCount();
-    if (this.failure) throw this.failure;
-    if (this.state === 'ended') return;
-    this.state = 'running';
-    this.monitor = setInterval(() => this.checkProgress(), this.stallTimeout / 4).unref();
-  }
-
-  /** More is wanted. */
-  resume(): void {
-    if (!this.paused) return;
-    this.paused = false;
-    this.progressAt = performance.now();
-    this.push.resume();
-  }
-
-  /** Ends the download; the owner hears nothing more. */
-  stop(): void {
-    this.state = 'ended';
-    clearInterval(this.monitor);
-    this.push.stop();
+  private translated(error: Error): Error {
+    return error instanceof StreamNotFoundError
+      ? new BucketNotFoundError('Object Store', this.catalog.names.bucket, { cause: error })
+      : error;
   }
 
   private receive(pieces: readonly Uint8Array[]): void {
@@ -118,7 +151,7 @@ export class ChunkDownload {
     if (this.received > size || this.chunks === chunks) return this.fail(this.wrongSize());
     if (this.deliver(pieces) || this.paused) return;
     this.paused = true;
-    this.push.pause();
+    this.push?.pause();
   }
 
   /** @returns whether more is wanted */
@@ -147,7 +180,7 @@ export class ChunkDownload {
   }
 
   /**
-   * Asks the stream's leader whether it has all chunks where the server that delivers does not, or has no more to send:
+   * Asks the stream's leader whether it has all chunks if the server that delivers does not, or has no more to send:
    * in a replicated bucket it may just not have heard of them yet.
    */
   private async verifyCount(): Promise<void> {
@@ -174,9 +207,13 @@ export class ChunkDownload {
   }
 
   private checkProgress(): void {
-    if (this.paused || performance.now() - this.progressAt < this.stallTimeout) return;
+    if (this.paused || performance.now() - this.progressAt < this.options.stallTimeout) return;
+    this.fail(this.stalled());
+  }
+
+  private stalled(): Error {
     const { bucket, name } = this.info;
-    this.fail(new ObjectTransferStalledError(bucket, name, this.stallTimeout));
+    return new ObjectTransferStalledError(bucket, name, this.options.stallTimeout);
   }
 
   private wrongSize(): Error {
@@ -186,12 +223,12 @@ export class ChunkDownload {
 
   private fail(error: Error): void {
     if (this.state === 'ended' || this.failure) return;
-    this.failure = error;
+    this.failure = this.translated(error);
     const { state } = this;
     this.stop();
-    if (state === 'running') this.owner.onError(error);
+    if (state === 'running') this.owner.onError(this.failure);
   }
 }
 
-// Idle heartbeats tell that chunks are missing; nobody wants to wait for that as long as for changes of a stream.
+// Idle heartbeats show that chunks are missing, which a reader should hear soon.
 const HEARTBEAT = 1_000;

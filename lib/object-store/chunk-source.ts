@@ -1,24 +1,26 @@
 import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
-import { ReadableStream } from 'node:stream/web';
+import type { ReadableStream } from 'node:stream/web';
+import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors/index.js';
+import { shown } from './argument-checks.js';
 
 /**
  * Where the content of an object comes from: a stream of Node, a stream of the web platform, or anything that can be
- * iterated asynchronously. It gives bytes, or text that goes as UTF-8; the pieces may be of any size and must not be
+ * iterated asynchronously. It gives bytes, or text that is stored as UTF-8; the pieces may be of any size and must not be
  * changed after they were given.
  */
 export type ObjectSource =
   Readable | ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
 
-/** Takes pieces of any size and gives chunks of one size, the last one apart. Copies only what lies across two pieces. */
+/** Takes pieces of any size and gives chunks of one size, except the last one. Copies only what lies across two pieces. */
 export class Chunker {
   private buffer: Buffer | undefined;
   private filled = 0;
 
   constructor(private readonly chunkSize: number) {}
 
-  /** The chunks that a piece makes full. */
+  /** The chunks that a piece completes. */
   *add(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
     let offset = 0;
     while (offset < piece.length) {
@@ -38,7 +40,7 @@ export class Chunker {
     }
   }
 
-  /** What is left at the end, `undefined` where nothing is. */
+  /** What is left at the end, `undefined` if nothing is. */
   rest(): Uint8Array | undefined {
     return this.filled > 0 ? this.buffer?.subarray(0, this.filled) : undefined;
   }
@@ -46,40 +48,110 @@ export class Chunker {
 
 /** The pieces of a source, one after another. */
 export interface Pieces {
-  next(): Promise<{ readonly done?: boolean; readonly value?: unknown }>;
-  /** Tells the source that no more is wanted, even while it is asked for a piece that may never come. */
-  close(reason: Error): void;
+  /** The next piece. Rejects with what the source throws. */
+  next(): Promise<Piece>;
+  /**
+   * Tells the source that no more is wanted, even while it is asked for a piece that may never come: a `Readable` is
+   * destroyed, a `ReadableStream` is cancelled, an iterator's `return` is called. Never throws; only the first call counts.
+   */
+  close(reason: unknown): void;
 }
 
-/** @throws {@link InvalidArgumentError} where it is not a source */
+export interface Piece {
+  readonly done?: boolean;
+  readonly value?: unknown;
+}
+
+/** @throws {@link InvalidArgumentError} if it is not a source, or is locked by another reader */
 export function piecesOf(source: ObjectSource): Pieces {
-  if (source instanceof ReadableStream) {
-    const reader = source.getReader();
-    return { next: () => reader.read(), close: (reason) => void reader.cancel(reason).catch(ignore) };
-  }
-  const iterable: Partial<AsyncIterable<unknown>> | null | undefined = source;
-  if (typeof iterable?.[Symbol.asyncIterator] !== 'function') {
-    throw new InvalidArgumentError(
-      'source',
-      'a Readable, a ReadableStream or an async iterable; bytes go to putBytes, text to putString',
-    );
-  }
-  const iterator = (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+  const pieces = open(source);
+  let closed = false;
   return {
-    next: () => iterator.next(),
-    close: () => {
-      // The iterators of streams do not hear of `return` before the piece that they are asked for has come.
-      if ('destroy' in source) source.destroy();
-      void iterator.return?.().catch(ignore);
+    next: () => pieces.next(),
+    close: (reason) => {
+      if (closed) return;
+      closed = true;
+      pieces.close(reason);
     },
   };
 }
 
+function open(source: ObjectSource): Pieces {
+  if (isObject(source)) {
+    if (isWebStream(source)) return ofWebStream(source);
+    if (typeof (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function') {
+      return ofIterable(source as AsyncIterable<unknown>);
+    }
+  }
+  throw new InvalidArgumentError(
+    'source',
+    `${shown(source)} is not a Readable, a ReadableStream or an async iterable; use putBytes for bytes, putString for text`,
+  );
+}
+
+function ofWebStream(source: ReadableStream<unknown>): Pieces {
+  if (source.locked) {
+    throw new InvalidArgumentError('source', 'the ReadableStream is locked by another reader');
+  }
+  const reader = source.getReader();
+  return {
+    next: async () => checkPiece(await reader.read()),
+    close: (reason) => attempt(() => reader.cancel(reason)),
+  };
+}
+
+function ofIterable(source: AsyncIterable<unknown>): Pieces {
+  const iterator: Partial<AsyncIterator<unknown>> = source[Symbol.asyncIterator]();
+  if (!isObject(iterator) || typeof iterator.next !== 'function') {
+    throw new InvalidArgumentError('source', 'its [Symbol.asyncIterator]() does not return an iterator');
+  }
+  const { next } = iterator;
+  return {
+    next: async () => checkPiece(await next.call(iterator as AsyncIterator<unknown>)),
+    close: () => {
+      // The iterators of streams do not hear of `return` before the piece that they are asked for has come.
+      attempt(() => destroy(source));
+      attempt(() => iterator.return?.());
+    },
+  };
+}
+
+/** A stream that cannot be opened reports that also after it was destroyed. */
+function destroy(source: object): void {
+  const stream: Partial<Pick<Readable, 'destroy' | 'on'>> = source;
+  if (typeof stream.destroy !== 'function') return;
+  if (typeof stream.on === 'function') stream.on('error', ignore);
+  stream.destroy();
+}
+
+/** Calls a source that is given up; its errors, late ones too, are about content that is not wanted any more. */
+function attempt(act: () => unknown): void {
+  try {
+    Promise.resolve(act()).catch(ignore);
+  } catch {
+    // See above.
+  }
+}
+
 function ignore(): void {}
 
-/** @throws {@link InvalidArgumentError} where it is neither bytes nor text */
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function isWebStream(source: object): source is ReadableStream<unknown> {
+  return typeof (source as Partial<ReadableStream<unknown>>).getReader === 'function';
+}
+
+function checkPiece(piece: unknown): Piece {
+  if (isObject(piece)) return piece;
+  throw new InvalidArgumentError('source', `its iterator gave ${shown(piece)} instead of a result`);
+}
+
+/** @throws {@link InvalidArgumentError} if it is neither bytes nor text */
 export function toBytes(piece: unknown): Uint8Array {
-  if (piece instanceof Uint8Array) return piece;
+  // Not by `instanceof`: bytes may come from another realm, as they do in Jest.
+  if (types.isUint8Array(piece)) return piece;
   if (typeof piece === 'string') return Buffer.from(piece, 'utf8');
-  throw new InvalidArgumentError('source', `it gave ${typeof piece}, neither a Uint8Array nor a string`);
+  throw new InvalidArgumentError('source', `it gave ${shown(piece)}, neither a Uint8Array nor a string`);
 }

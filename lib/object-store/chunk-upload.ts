@@ -1,21 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { headers as newHeaders, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import {
   InvalidPubAckError,
-  JetStreamApiError,
-  JetStreamNotEnabledError,
-  NoRespondersError,
   ObjectIncompleteError,
   ObjectTransferStalledError,
   PublishRefusedError,
-  RequestTimeoutError,
   StreamFullError,
-  TooManyPendingRequestsError,
   type ApiErrorBody,
 } from '../errors/index.js';
 import type { Requests } from '../requests/index.js';
+import { sleep } from '../timing/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { SendWindow } from './send-window.js';
+import { isUnanswered, mayPassForPublish } from './transient.js';
 import { YoungGeneration } from './young-generation.js';
 
 /** What a {@link ChunkUpload} is about and how long it tries. */
@@ -30,8 +26,8 @@ export interface ChunkUploadOptions {
   readonly timeout: number;
   /** How long no chunk may be acknowledged before the upload fails, in milliseconds. */
   readonly stallTimeout: number;
-  /** Hears that the upload cannot go on, perhaps while nobody waits in `send` or `finish`. */
-  readonly onFailure: (error: Error) => void;
+  /** Hears that the upload cannot go on, perhaps while nothing waits in `send` or `finish`. */
+  readonly onFailure: (reason: unknown) => void;
 }
 
 /**
@@ -60,7 +56,10 @@ export class ChunkUpload {
   private repaired = false;
   /** How many steps of the repair failed since a chunk was last stored. */
   private failedSteps = 0;
-  private failure: Error | undefined;
+  /** Why it failed; a signal's reason may be anything. */
+  private failure: { readonly reason: unknown } | undefined;
+  private heardAt = 0;
+  private unanswered = false;
   private wake: (() => void) | undefined;
 
   constructor(
@@ -82,10 +81,20 @@ export class ChunkUpload {
     return this.given > this.refused;
   }
 
+  /** When the server last answered, on the clock of `performance.now()`. */
+  get lastAnswer(): number {
+    return this.heardAt;
+  }
+
+  /** Whether a chunk may be stored later than this upload ends, because its answer did not come. */
+  get inDoubt(): boolean {
+    return this.unanswered;
+  }
+
   /** Sends a chunk as soon as the window has room for it. The chunk must not be changed any more. */
   async send(data: Uint8Array): Promise<void> {
     while (!this.failure && !this.hasRoom(data.length)) await this.change();
-    if (this.failure) throw this.failure;
+    if (this.failure) throw this.failure.reason;
     const chunk: Chunk = {
       index: this.given++,
       data,
@@ -108,13 +117,13 @@ export class ChunkUpload {
   async finish(): Promise<void> {
     while (!this.failure && this.pending.length > 0) await this.change();
     if (!this.failure && this.repaired) await this.checkCount();
-    if (this.failure) throw this.failure;
+    if (this.failure) throw this.failure.reason;
   }
 
   /** Gives up: what waits in `send` or `finish` fails with the reason, and nothing more is sent. */
-  fail(reason: Error): void {
+  fail(reason: unknown): void {
     if (this.failure) return;
-    this.failure = reason;
+    this.failure = { reason };
     this.options.onFailure(reason);
     this.wake?.();
   }
@@ -137,6 +146,8 @@ export class ChunkUpload {
 
   private onReply(chunk: Chunk, error: Error | undefined, reply: Msg | undefined): void {
     this.awaitedReplies--;
+    if (reply) this.heardAt = performance.now();
+    else if (isUnanswered(error)) this.unanswered = true;
     const refusal = error ?? this.readAck(chunk, reply);
     if (!refusal) this.window.acknowledged(chunk.data.length, performance.now() - chunk.sentAt);
     else if (isTransient(refusal)) this.state = 'doubtful';
@@ -175,7 +186,7 @@ export class ChunkUpload {
         await this.repairFirst(chunk);
       }
     } catch (error) {
-      this.fail(error as Error);
+      this.fail(error);
     }
     this.state = 'sending';
     this.wake?.();
@@ -197,7 +208,7 @@ export class ChunkUpload {
           cause: error,
         });
       }
-      await delay(Math.min(MAXIMUM_PAUSE, MINIMUM_PAUSE * 2 ** this.failedSteps++));
+      await sleep(Math.min(MAXIMUM_PAUSE, MINIMUM_PAUSE * 2 ** this.failedSteps++));
     }
   }
 
@@ -206,6 +217,7 @@ export class ChunkUpload {
     if (!chunk.unconditional) headers.set('Nats-Expected-Last-Subject-Sequence', String(this.lastSequence));
     const { timeout } = this.options;
     const reply = await this.requests.request(this.subject, chunk.data, { headers, timeout });
+    this.heardAt = performance.now();
     const refusal = this.readAck(chunk, reply);
     // Where the stream still has nothing after the last chunk, the condition fails by a defect of nats-server 2.10: it
     // may forget what a subject has after deletions. The message id alone then keeps the chunk from being stored twice.
@@ -290,16 +302,9 @@ const MAXIMUM_PAUSE = 1_000;
 const STORE_FAILED = 10077;
 const WRONG_LAST_SEQUENCE = 10071;
 
-// Temporarily unavailable, not leader, insufficient resources, wrong last sequence (an earlier attempt is still being
-// stored), duplicate in process, too many requests.
-const TRANSIENT = new Set([10008, 10009, 10023, WRONG_LAST_SEQUENCE, 10158, 10167]);
-
+// A wrong last sequence means that an earlier attempt is still being stored.
 function isTransient(error: unknown): boolean {
   return (
-    error instanceof RequestTimeoutError ||
-    error instanceof NoRespondersError ||
-    error instanceof JetStreamNotEnabledError ||
-    error instanceof TooManyPendingRequestsError ||
-    (error instanceof JetStreamApiError && TRANSIENT.has(error.code))
+    mayPassForPublish(error) || (error instanceof PublishRefusedError && error.code === WRONG_LAST_SEQUENCE)
   );
 }

@@ -1,28 +1,39 @@
 import { Buffer } from 'node:buffer';
-import type { JetStreamApi } from '../jetstream/index.js';
+import { ObjectTooLargeError } from '../errors/index.js';
 import { ChunkDownload } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
+import type { ReadOptions } from './object-readable.js';
 
-/** Reads the whole content of an object into one buffer, without a stream in between. */
+/**
+ * Reads the whole content of an object into one buffer, without a stream in between.
+ *
+ * @throws {@link ObjectTooLargeError}
+ */
 export async function readBytes(
-  api: JetStreamApi,
   catalog: ObjectCatalog,
   info: ObjectInfo,
-  stallTimeout: number,
-  signal: AbortSignal | undefined,
+  options: ReadOptions,
 ): Promise<Buffer> {
+  const { signal } = options;
   signal?.throwIfAborted();
   if (info.size === 0) return Buffer.alloc(0);
-  const content = Buffer.allocUnsafeSlow(info.size);
+  let content: Buffer | undefined;
   let filled = 0;
   let abort: (() => void) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
-      const download = new ChunkDownload(api, catalog, info, stallTimeout, {
+      const download = new ChunkDownload(catalog, info, options, {
         onData: (data) => {
-          content.set(data, filled);
-          filled += data.length;
+          try {
+            // Not before the first chunk has come: a description may claim any size.
+            content ??= allocate(info);
+            content.set(data, filled);
+            filled += data.length;
+          } catch (error) {
+            download.stop();
+            reject(error);
+          }
           return true;
         },
         onEnd: resolve,
@@ -32,11 +43,19 @@ export async function readBytes(
         download.stop();
         reject(signal?.reason as Error);
       };
-      signal?.addEventListener('abort', abort);
+      signal?.addEventListener('abort', abort, { once: true });
       download.start().catch(reject);
     });
   } finally {
     if (abort) signal?.removeEventListener('abort', abort);
   }
-  return content;
+  return content ?? Buffer.alloc(0);
+}
+
+function allocate({ bucket, name, size }: ObjectInfo): Buffer {
+  try {
+    return Buffer.allocUnsafeSlow(size);
+  } catch (cause) {
+    throw new ObjectTooLargeError(bucket, name, size, { cause });
+  }
 }

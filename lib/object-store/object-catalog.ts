@@ -1,20 +1,21 @@
 import { Buffer } from 'node:buffer';
-import { setTimeout as delay } from 'node:timers/promises';
 import { nuid } from '@nats-io/transport-node';
 import {
   BucketNotFoundError,
+  ConnectionClosedError,
+  InvalidObjectInfoError,
   JetStreamApiError,
   MessageNotFoundError,
-  NoStreamResponseError,
   ObjectDeletedError,
   ObjectNotFoundError,
-  PublishTimeoutError,
   StreamNotFoundError,
   WrongLastSequenceError,
 } from '../errors/index.js';
 import type { JetStreamService, PublishOptions } from '../jetstream/index.js';
+import { Deadline, retry, sleep } from '../timing/index.js';
 import { parseObjectInfo, toObjectInfo, type ObjectInfo, type WireObjectInfo } from './object-info.js';
 import type { ObjectNames } from './object-names.js';
+import { isUnanswered, mayPass, mayPassForPublish, PAUSES } from './transient.js';
 
 /** A stored description with what is needed to replace it. */
 export interface ObjectRecord {
@@ -29,26 +30,53 @@ export interface BucketMessage {
   readonly id: string;
 }
 
+/** How a description is replaced. */
+export interface ReplaceOptions {
+  /** Until when what is safe to repeat is repeated. Default: a few times the timeout of a request. */
+  readonly deadline?: Deadline;
+  /** Replaces a description that cannot be read, too, as if there was none. Default: it is an error. */
+  readonly repair?: boolean;
+  /** Hears that it remained unknown whether the new description is stored, before that is thrown. */
+  readonly onUnknown?: () => void;
+}
+
 /**
  * The descriptions of a bucket's objects, and the few operations on its stream that writing objects takes.
  *
- * Everything is asked of the stream's leader: a replica may not know yet that an object was replaced, and would lead to
- * chunks that are gone.
+ * The stream's leader is asked for everything: a replica may not know yet that an object was replaced, and would lead to
+ * chunks that are gone. While the stream has no leader, what is safe to repeat is repeated.
  */
 export class ObjectCatalog {
   constructor(
-    private readonly jetstream: JetStreamService,
+    readonly jetstream: JetStreamService,
     readonly names: ObjectNames,
   ) {}
 
-  /** The description of an object, of a deleted one too; `undefined` where there is none. */
-  async find(name: string): Promise<ObjectRecord | undefined> {
-    const subject = this.names.info(name);
-    const message = await this.getMessage({ last_by_subj: subject });
-    if (!message) return undefined;
-    const { bucket } = this.names;
-    const wire = parseObjectInfo(Buffer.from(message.data ?? '', 'base64').toString('utf8'), bucket, subject);
-    return { wire, info: toObjectInfo(wire, bucket, message.seq, new Date(message.time)) };
+  /** How long an operation that has no timeout of its own goes on trying: an election takes longer than a request may. */
+  patience(): Deadline {
+    return new Deadline(this.jetstream.connection.timeout * PATIENCE);
+  }
+
+  /**
+   * The description of an object, of a deleted one too; `undefined` if there is none.
+   *
+   * @throws {@link InvalidObjectInfoError}
+   */
+  async find(name: string, deadline = this.patience()): Promise<ObjectRecord | undefined> {
+    const message = await this.last(this.names.info(name), deadline);
+    return message && this.read(message, name);
+  }
+
+  /** The revision of an object, 0 if there is none, with its description unless that cannot be read. */
+  async revision(
+    name: string,
+    deadline: Deadline,
+  ): Promise<{ readonly revision: number; readonly record: ObjectRecord | undefined }> {
+    const message = await this.last(this.names.info(name), deadline);
+    return {
+      revision: message?.seq ?? 0,
+      record: message && this.readToReplace(message, name, { repair: true }),
+    };
   }
 
   /**
@@ -56,46 +84,49 @@ export class ObjectCatalog {
    *
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError} unless `showDeleted`
    */
-  async get(name: string, showDeleted = false): Promise<ObjectRecord> {
-    const record = await this.find(name);
+  async get(name: string, showDeleted = false, deadline?: Deadline): Promise<ObjectRecord> {
+    const record = await this.find(name, deadline);
     if (!record) throw new ObjectNotFoundError(this.names.bucket, name);
     if (record.info.deleted && !showDeleted) throw new ObjectDeletedError(this.names.bucket, name);
     return record;
   }
 
   /**
-   * Writes a description in place of the one that is there, and never over one that it has not seen: when somebody else
+   * Writes a description in place of the one that is there, and never over one that it has not seen: when another client
    * writes in between, `make` is asked again.
    *
-   * @param make gives the new description for the one that is there, or the same to leave it as it is, or throws
+   * @param make gives the new description for the one that is there and its revision, 0 if there is none; or the same to
+   * leave it as it is; or throws
    * @returns what was there before, and what is there now
    */
   async replace(
     name: string,
-    make: (current: ObjectRecord | undefined) => WireObjectInfo,
+    make: (current: ObjectRecord | undefined, revision: number) => WireObjectInfo,
+    options: ReplaceOptions = {},
   ): Promise<{ readonly previous: ObjectRecord | undefined; readonly info: ObjectInfo }> {
+    const { deadline = this.patience() } = options;
     for (let attempt = 1; ; attempt++) {
-      const previous = await this.find(name);
-      const wire = make(previous);
+      const message = await this.last(this.names.info(name), deadline);
+      const previous = message && this.readToReplace(message, name, options);
+      const wire = make(previous, message?.seq ?? 0);
       if (previous && wire === previous.wire) return { previous, info: previous.info };
       try {
-        const revision = await this.publish(wire, previous?.info.revision ?? 0);
+        const revision = await this.publish(wire, message?.seq ?? 0, deadline, options);
         return { previous, info: toObjectInfo(wire, this.names.bucket, revision, new Date()) };
       } catch (error) {
         if (!(error instanceof WrongLastSequenceError) || attempt === REPLACE_ATTEMPTS) throw error;
-        await delay(CONFLICT_PAUSE);
+        await sleep(CONFLICT_PAUSE);
       }
     }
   }
 
-  /** Removes the messages of a subject, up to a sequence where one is given. */
-  async purge(subject: string, upTo?: number): Promise<void> {
-    const { stream } = this.names;
+  /** Removes the messages of a subject, up to a sequence if one is given. */
+  async purge(subject: string, upTo?: number, deadline = this.patience()): Promise<void> {
     const body = { filter: subject, ...(upTo !== undefined && { seq: upTo + 1 }) };
-    await this.ofStream(() => this.jetstream.api.call(`STREAM.PURGE.${stream}`, body, { stream }));
+    await this.ask('STREAM.PURGE', body, deadline);
   }
 
-  /** Removes one message; does nothing where it is gone already. */
+  /** Removes one message; does nothing if it is gone already. */
   async deleteMessage(sequence: number): Promise<void> {
     const { stream } = this.names;
     const body = { seq: sequence, no_erase: true };
@@ -106,40 +137,45 @@ export class ObjectCatalog {
     }
   }
 
-  /** The first message of a subject at or after a sequence; `undefined` where there is none. */
-  async nextMessage(subject: string, sequence: number): Promise<BucketMessage | undefined> {
-    const message = await this.getMessage({ next_by_subj: subject, seq: sequence });
+  /** The first message of a subject at or after a sequence; `undefined` if there is none. */
+  async nextMessage(
+    subject: string,
+    sequence: number,
+    deadline?: Deadline,
+  ): Promise<BucketMessage | undefined> {
+    const message = await this.getMessage({ next_by_subj: subject, seq: sequence }, deadline);
     if (!message) return undefined;
     const headers = Buffer.from(message.hdrs ?? '', 'base64').toString('utf8');
     return { sequence: message.seq, id: /^Nats-Msg-Id: *(.*)\r$/im.exec(headers)?.[1] ?? '' };
   }
 
-  /** The sequence of the last message of a subject, which may have wildcards; 0 where there is none. */
+  /** The sequence of the last message of a subject, which may have wildcards; 0 if there is none. */
   async lastSequence(subject: string): Promise<number> {
-    return (await this.getMessage({ last_by_subj: subject }))?.seq ?? 0;
+    return (await this.last(subject, this.patience()))?.seq ?? 0;
   }
 
   /** How many messages a subject has. */
   async countMessages(subject: string): Promise<number> {
-    const { stream } = this.names;
-    const { state } = await this.ofStream(() =>
-      this.jetstream.api.call<{ readonly state: { readonly subjects?: Readonly<Record<string, number>> } }>(
-        `STREAM.INFO.${stream}`,
-        { subjects_filter: subject },
-        { stream },
-      ),
-    );
+    const { state } = await this.ask<{
+      readonly state: { readonly subjects?: Readonly<Record<string, number>> };
+    }>('STREAM.INFO', { subjects_filter: subject });
     return state.subjects?.[subject] ?? 0;
   }
 
   /**
-   * Publishes a description, again where its fate is unknown: its message id keeps it from being stored twice.
+   * Publishes a description, again if its fate is unknown: its message id keeps it from being stored twice.
    *
    * @returns the revision
-   * @throws {@link WrongLastSequenceError} where `expected` is not the subject's last sequence any more
-   * @throws {@link PublishTimeoutError}, {@link NoStreamResponseError} where it may or may not be stored
+   * @throws {@link WrongLastSequenceError} if `expected` is not the subject's last sequence any more
+   * @throws {@link PublishTimeoutError}, {@link NoStreamResponseError} or another error if it may or may not be stored;
+   * `onUnknown` hears of it before
    */
-  private async publish(wire: WireObjectInfo, expected: number): Promise<number> {
+  private async publish(
+    wire: WireObjectInfo,
+    expected: number,
+    deadline: Deadline,
+    { onUnknown }: ReplaceOptions,
+  ): Promise<number> {
     const subject = this.names.info(wire.name);
     const data = JSON.stringify(wire);
     const messageId = nuid.next();
@@ -149,33 +185,98 @@ export class ObjectCatalog {
       expect: { stream: this.names.stream, lastSubjectSequence: expected },
     };
     let doubt: Error | undefined;
+    let looks = 0;
     for (let attempt = 1; ; attempt++) {
       try {
         return (await this.jetstream.publish(subject, data, options)).sequence;
       } catch (error) {
         if (isUnanswered(error)) doubt ??= error;
-        if (!doubt || !(isUnanswered(error) || error instanceof WrongLastSequenceError)) throw error;
-        const last = await this.nextMessage(subject, expected + 1);
-        if (last?.id === messageId) return last.sequence;
-        // Another description may have taken the place of this one, or may have been the first.
-        if (last || attempt === PUBLISH_ATTEMPTS) throw doubt;
+        else if (!doubt && !(mayPassForPublish(error) && deadline.left > CONFLICT_PAUSE)) throw error;
+        if (doubt) {
+          const stored = await this.isStored(subject, expected, messageId, deadline);
+          if (typeof stored === 'number') return stored;
+          if (stored === 'never' || ++looks === PUBLISH_LOOKS || error instanceof ConnectionClosedError) {
+            onUnknown?.();
+            throw doubt;
+          }
+        }
+        await sleep(Math.min(PAUSES.longest, PAUSES.first * attempt));
       }
     }
   }
 
-  private async getMessage(body: object): Promise<WireMessage | undefined> {
-    const { stream } = this.names;
+  /**
+   * Asks the stream what became of a description whose acknowledgement did not come.
+   *
+   * @returns its sequence; `'no'` if it is not stored so far; `'never'` if that cannot be found out, or the description of
+   * another client came before it, or has replaced it already
+   */
+  private async isStored(
+    subject: string,
+    expected: number,
+    messageId: string,
+    deadline: Deadline,
+  ): Promise<number | 'no' | 'never'> {
     try {
-      const { message } = await this.ofStream(() =>
-        this.jetstream.api.call<{ readonly message: WireMessage }>(`STREAM.MSG.GET.${stream}`, body, {
-          stream,
-        }),
-      );
-      return message;
+      const last = await this.nextMessage(subject, expected + 1, deadline);
+      if (!last) return deadline.passed ? 'never' : 'no';
+      return last.id === messageId ? last.sequence : 'never';
+    } catch {
+      // The caller throws why it is in doubt; why that could not be cleared up is the same reason.
+      return 'never';
+    }
+  }
+
+  private read(message: WireMessage, name: string): ObjectRecord {
+    const { bucket } = this.names;
+    const text = Buffer.from(message.data ?? '', 'base64').toString('utf8');
+    const wire = parseObjectInfo(text, bucket, this.names.info(name));
+    return { wire, info: toObjectInfo(wire, bucket, message.seq, new Date(message.time)) };
+  }
+
+  private readToReplace(
+    message: WireMessage,
+    name: string,
+    { repair }: ReplaceOptions,
+  ): ObjectRecord | undefined {
+    try {
+      return this.read(message, name);
+    } catch (error) {
+      if (repair === true && error instanceof InvalidObjectInfoError) return undefined;
+      throw error;
+    }
+  }
+
+  private last(subject: string, deadline: Deadline): Promise<WireMessage | undefined> {
+    return this.getMessage({ last_by_subj: subject }, deadline);
+  }
+
+  private async getMessage(body: object, deadline?: Deadline): Promise<WireMessage | undefined> {
+    try {
+      return (await this.ask<{ readonly message: WireMessage }>('STREAM.MSG.GET', body, deadline)).message;
     } catch (error) {
       if (error instanceof MessageNotFoundError) return undefined;
       throw error;
     }
+  }
+
+  /** Asks the stream's leader something that is safe to ask twice. */
+  private async ask<R extends object>(
+    operation: string,
+    body: object,
+    deadline = this.patience(),
+  ): Promise<R> {
+    const { jetstream, names } = this;
+    const { stream } = names;
+    return this.ofStream(() =>
+      retry(
+        () => {
+          const timeout = Math.max(1, Math.min(jetstream.connection.timeout, deadline.left));
+          return jetstream.api.call<R>(`${operation}.${stream}`, body, { stream, timeout });
+        },
+        { ...PAUSES, retryable: mayPass, deadline },
+      ),
+    );
   }
 
   private async ofStream<R>(call: () => Promise<R>): Promise<R> {
@@ -195,11 +296,7 @@ interface WireMessage {
   readonly hdrs?: string;
 }
 
+const PATIENCE = 3;
 const CONFLICT_PAUSE = 5;
 const REPLACE_ATTEMPTS = 500;
-const PUBLISH_ATTEMPTS = 5;
-
-/** Whether the error of a publish leaves open what became of the message. */
-export function isUnanswered(error: unknown): error is PublishTimeoutError | NoStreamResponseError {
-  return error instanceof PublishTimeoutError || error instanceof NoStreamResponseError;
-}
+const PUBLISH_LOOKS = 5;

@@ -1,7 +1,13 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { Logger } from '@nestjs/common';
 import { nuid } from '@nats-io/transport-node';
+import { InvalidArgumentError } from '../errors/index.js';
+import { errorText } from '../reporting/index.js';
+import { shown } from './argument-checks.js';
+import { piecesOf } from './chunk-source.js';
 import type { ObjectInfo } from './object-info.js';
 import type { ObjectPut } from './object-put.js';
 import type { ObjectReadable } from './object-readable.js';
@@ -9,22 +15,33 @@ import type { ObjectReadable } from './object-readable.js';
 /** Puts the content of a file. */
 export function putFromFile(path: string, put: ObjectPut): Promise<ObjectInfo> {
   // In pieces of the chunks' size, so that none has to be put together.
-  return put.source(createReadStream(path, { highWaterMark: put.chunkSize }));
+  return put.source(piecesOf(createReadStream(path, { highWaterMark: put.chunkSize })));
 }
 
 /** Writes content into a file that appears under its name when it is complete. */
 export async function getToFile(content: ObjectReadable, path: string): Promise<ObjectInfo> {
-  // In the same folder, for a rename does not reach across file systems.
-  const temporary = `${path}.${nuid.next()}.part`;
+  // In the same folder, for a rename does not reach across file systems; of its own name, which cannot get too long.
+  const temporary = join(dirname(path), `.${nuid.next()}.part`);
   const file = createWriteStream(temporary, { flags: 'wx' });
   try {
     await pipeline(content, file);
     await rename(temporary, path);
   } catch (error) {
-    // It may still be being opened, which would make it after it was removed.
+    // It may still be being opened, which would create it after it was removed.
     if (!file.closed) await new Promise<void>((resolve) => file.once('close', resolve));
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch((failure: unknown) => {
+      logger.warn(`The unfinished file ${temporary} cannot be removed: ${errorText(failure)}. Remove it.`);
+    });
     throw error;
   }
   return content.info;
 }
+
+/** @throws {@link InvalidArgumentError} */
+export function checkPath(path: string): void {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new InvalidArgumentError('path', `${shown(path)} is not the path of a file`);
+  }
+}
+
+const logger = new Logger('ObjectStore');

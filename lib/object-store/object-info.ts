@@ -1,5 +1,7 @@
 import { InvalidArgumentError, InvalidObjectInfoError } from '../errors/index.js';
 import type { PublishHeaders } from '../jetstream/index.js';
+import { checkObject, shown } from './argument-checks.js';
+import { isBucketName, nameOfInfo } from './object-names.js';
 
 /** What describes an object; given when it is put. */
 export interface ObjectMeta {
@@ -60,7 +62,7 @@ export interface ObjectInfo {
 export interface WireObjectInfo {
   readonly name: string;
   readonly description?: string;
-  readonly headers?: Readonly<Record<string, readonly string[]>>;
+  readonly headers?: Readonly<Record<string, readonly string[] | null>>;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly options?: { readonly link?: ObjectLink; readonly max_chunk_size?: number };
   readonly bucket: string;
@@ -82,7 +84,7 @@ export function toObjectInfo(
   return {
     name: wire.name,
     description: wire.description ?? '',
-    headers: wire.headers ?? {},
+    headers: toHeaders(wire.headers),
     metadata: wire.metadata ?? {},
     chunkSize: wire.options?.max_chunk_size || undefined,
     link: link && { bucket: link.bucket, ...(link.name && { name: link.name }) },
@@ -98,41 +100,169 @@ export function toObjectInfo(
   };
 }
 
+/** Go writes a header without values as `null`. */
+function toHeaders(headers: WireObjectInfo['headers'] = {}): ObjectInfo['headers'] {
+  return Object.fromEntries(Object.entries(headers).map(([key, values]) => [key, values ?? []]));
+}
+
 /**
- * Parses a stored description.
+ * Parses a stored description. It may have been written by anybody who may publish to the bucket, so everything that is
+ * used later is checked here: an id becomes a part of subjects, sizes become buffers, a link leads to another bucket.
  *
  * @throws {@link InvalidObjectInfoError}
  */
 export function parseObjectInfo(json: string, bucket: string, subject: string): WireObjectInfo {
+  const name = nameOfInfo(subject);
   let wire: unknown;
   try {
     wire = JSON.parse(json);
   } catch (cause) {
-    throw new InvalidObjectInfoError(bucket, subject, 'it is not JSON', { cause });
+    throw new InvalidObjectInfoError(bucket, name, 'it is not JSON', { cause });
   }
-  if (typeof wire !== 'object' || wire === null || typeof (wire as WireObjectInfo).name !== 'string') {
-    throw new InvalidObjectInfoError(bucket, subject, 'it has no name');
-  }
-  return wire as WireObjectInfo;
+  const problem = isRecord(wire) ? problemOf(wire, name) : 'it is not a JSON object';
+  if (problem !== undefined) throw new InvalidObjectInfoError(bucket, name, problem);
+  return withoutNulls(wire as Record<string, unknown>) as unknown as WireObjectInfo;
 }
 
-/** The part of a stored description that `put` and `updateMeta` set. What is `undefined` is left out. */
+function problemOf(wire: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  if (typeof wire.name !== 'string' || wire.name === '') return 'it has no name';
+  if (wire.name !== name) return `it describes another object, "${wire.name}"`;
+  return (
+    FIELDS.find(({ field, valid }) => !valid(wire[field] ?? undefined))?.problem ?? problemOfContent(wire)
+  );
+}
+
+function problemOfContent({
+  nuid,
+  size,
+  chunks,
+  options,
+  deleted,
+}: Readonly<Record<string, unknown>>): string | undefined {
+  // Go's client leaves the id out of links.
+  if (deleted === true || (isRecord(options) && isRecord(options.link))) return undefined;
+  const [bytes, messages] = [Number(size ?? 0), Number(chunks ?? 0)];
+  if (bytes === 0) return undefined;
+  if ((nuid ?? '') === '') return 'it has content, but no id';
+  if (messages <= bytes && bytes <= messages * LARGEST_MESSAGE) return undefined;
+  return `${bytes} bytes cannot be in ${messages} chunks`;
+}
+
+/** The fields of a stored description, each of which may be left out or null. */
+const FIELDS: readonly {
+  readonly field: keyof WireObjectInfo;
+  readonly valid: (value: unknown) => boolean;
+  readonly problem: string;
+}[] = [
+  { field: 'description', valid: isString, problem: 'its description is not a string' },
+  { field: 'bucket', valid: isString, problem: 'its bucket is not a string' },
+  { field: 'digest', valid: isString, problem: 'its digest is not a string' },
+  {
+    field: 'deleted',
+    valid: (value) => value === undefined || typeof value === 'boolean',
+    problem: 'its mark of deletion is not a boolean',
+  },
+  {
+    field: 'nuid',
+    valid: (value) => value === undefined || value === '' || isToken(value),
+    problem: 'its id is not one token of a subject',
+  },
+  { field: 'size', valid: isCount, problem: 'its size is not a whole number from 0' },
+  { field: 'chunks', valid: isCount, problem: 'its number of chunks is not a whole number from 0' },
+  {
+    field: 'headers',
+    valid: (value) => isRecordOf(value, isStrings),
+    problem: 'its headers are not lists of strings',
+  },
+  {
+    field: 'metadata',
+    valid: (value) => isRecordOf(value, (item) => typeof item === 'string'),
+    problem: 'its metadata are not strings',
+  },
+  { field: 'options', valid: areOptions, problem: 'its options or its link cannot be right' },
+];
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isString(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
+}
+
+function isStrings(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+}
+
+function isCount(value: unknown): boolean {
+  return value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
+}
+
+function isRecordOf(value: unknown, valid: (item: unknown) => boolean): boolean {
+  return value === undefined || (isRecord(value) && Object.values(value).every(valid));
+}
+
+function areOptions(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isRecord(value) || !isCount(value.max_chunk_size ?? undefined)) return false;
+  const link = value.link ?? undefined;
+  if (link === undefined) return true;
+  return (
+    isRecord(link) &&
+    typeof link.bucket === 'string' &&
+    isBucketName(link.bucket) &&
+    isString(link.name ?? undefined)
+  );
+}
+
+/** One token of a subject, without wildcards, and short enough for a subject. */
+function isToken(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= LONGEST_ID && /^[!-)+\-/-=?-~]+$/.test(value);
+}
+
+function withoutNulls(wire: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(wire).filter(([, value]) => value !== null));
+}
+
+const LONGEST_ID = 256;
+/** What `max_payload` can be at most, in bytes. */
+const LARGEST_MESSAGE = 67_108_864;
+
+/**
+ * The part of a stored description that `put` and `updateMeta` set. What is `undefined` is left out.
+ *
+ * @throws {@link InvalidArgumentError}
+ */
 export function toWireMeta(
   meta: Partial<ObjectMeta>,
 ): Pick<WireObjectInfo, 'description' | 'headers' | 'metadata'> {
+  const { description, headers, metadata } = meta;
+  if (description !== undefined && typeof description !== 'string') {
+    throw new InvalidArgumentError('description', `${shown(description)} is not a string`);
+  }
   return {
-    ...(meta.description !== undefined && { description: meta.description }),
-    ...(meta.headers !== undefined && { headers: toRecord(meta.headers) }),
-    ...(meta.metadata !== undefined && { metadata: toPairs(meta.metadata) }),
+    ...(description !== undefined && { description }),
+    ...(headers !== undefined && { headers: toRecord(headers) }),
+    ...(metadata !== undefined && { metadata: toPairs(metadata) }),
   };
 }
 
 function toRecord(headers: PublishHeaders): Record<string, readonly string[]> {
+  checkObject('headers', headers);
   if (isMsgHdrs(headers)) {
     return Object.fromEntries(headers.keys().map((key) => [key, headers.values(key)]));
   }
   return Object.fromEntries(
-    Object.entries(headers).map(([key, value]) => [key, typeof value === 'string' ? [value] : value]),
+    Object.entries<unknown>(headers as Readonly<Record<string, unknown>>).map(([key, value]) => {
+      const values: unknown = typeof value === 'string' ? [value] : value;
+      if (!Array.isArray(values) || !isStrings(values)) {
+        throw new InvalidArgumentError(
+          `headers.${key}`,
+          `${shown(value)} is neither a string nor a list of strings`,
+        );
+      }
+      return [key, [...(values as string[])]];
+    }),
   );
 }
 
@@ -141,10 +271,11 @@ function isMsgHdrs(headers: PublishHeaders): headers is Extract<PublishHeaders, 
 }
 
 function toPairs(metadata: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  for (const [key, value] of Object.entries(metadata)) {
+  checkObject('metadata', metadata);
+  for (const [key, value] of Object.entries<unknown>(metadata)) {
     if (typeof value !== 'string') {
-      throw new InvalidArgumentError(`metadata.${key}`, `${String(value)} is not a string`);
+      throw new InvalidArgumentError(`metadata.${key}`, `${shown(value)} is not a string`);
     }
   }
-  return metadata;
+  return { ...metadata };
 }

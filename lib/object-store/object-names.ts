@@ -1,28 +1,55 @@
 import { Buffer } from 'node:buffer';
 import { InvalidBucketNameError, InvalidObjectNameError } from '../errors/index.js';
+import { shown } from './argument-checks.js';
 
-/** The stream and the subjects of one bucket (ADR-20). */
+/**
+ * The stream and the subjects of one bucket (ADR-20).
+ *
+ * A mirror is read under its own stream's name, but holds the subjects of the bucket that it is a copy of.
+ */
 export class ObjectNames {
   /** The stream that holds the bucket. */
   readonly stream: string;
-  /** What the chunks of all objects are published on. */
+  /** The subjects of the chunks of all objects. */
   readonly allChunks: string;
-  /** What the descriptions of all objects are published on. */
+  /** The subjects of the descriptions of all objects. */
   readonly allInfos: string;
+  private readonly prefix: string;
 
-  /** @throws {@link InvalidBucketNameError} */
-  constructor(readonly bucket: string) {
-    if (typeof bucket !== 'string' || !BUCKET.test(bucket)) {
-      throw new InvalidBucketNameError('Object Store', String(bucket ?? ''));
+  /**
+   * @param origin the bucket that this one is a mirror of
+   * @throws {@link InvalidBucketNameError}
+   */
+  constructor(
+    readonly bucket: string,
+    readonly origin?: string,
+  ) {
+    if (typeof bucket !== 'string' || !isBucketName(bucket)) {
+      throw new InvalidBucketNameError('Object Store', typeof bucket === 'string' ? bucket : shown(bucket));
     }
     this.stream = STREAM_PREFIX + bucket;
-    this.allChunks = `$O.${bucket}.C.>`;
-    this.allInfos = `$O.${bucket}.M.>`;
+    this.prefix = `$O.${origin ?? bucket}`;
+    this.allChunks = `${this.prefix}.C.>`;
+    this.allInfos = `${this.prefix}.M.>`;
+  }
+
+  /** The names of the bucket that a stream holds. */
+  static of({
+    name,
+    mirror,
+  }: {
+    readonly name: string;
+    readonly mirror?: { readonly name: string };
+  }): ObjectNames {
+    return new ObjectNames(
+      bucketOfStream(name) ?? name,
+      mirror && (bucketOfStream(mirror.name) ?? mirror.name),
+    );
   }
 
   /** The subject of the chunks of one object; `id` is the object's `nuid`. */
   chunks(id: string): string {
-    return `$O.${this.bucket}.C.${id}`;
+    return `${this.prefix}.C.${id}`;
   }
 
   /**
@@ -34,20 +61,30 @@ export class ObjectNames {
     validateObjectName(name);
     // Node's base64url leaves out the padding that all other clients write.
     const encoded = Buffer.from(name, 'utf8').toString('base64').replaceAll('+', '-').replaceAll('/', '_');
-    return `$O.${this.bucket}.M.${encoded}`;
+    return `${this.prefix}.M.${encoded}`;
   }
+}
+
+/** The name of the object that a subject is the description of. */
+export function nameOfInfo(subject: string): string {
+  return Buffer.from(subject.slice(subject.lastIndexOf('.') + 1), 'base64url').toString('utf8');
+}
+
+/** Whether a bucket can have that name. */
+export function isBucketName(name: string): boolean {
+  return BUCKET.test(name);
 }
 
 /** The subject that finds the streams of all object stores of an account. */
 export const ANY_BUCKET = '$O.*.C.>';
 
-/** The bucket that a stream holds, `undefined` where it is not the stream of an object store. */
+/** The bucket that a stream holds, `undefined` if it is not the stream of an object store. */
 export function bucketOfStream(stream: string): string | undefined {
   return stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : undefined;
 }
 
 const STREAM_PREFIX = 'OBJ_';
-// Behind the prefix, and within the 255 bytes of a stream's name.
+// After the prefix, and within the 255 bytes of a stream's name.
 const BUCKET = /^[A-Za-z0-9_-]{1,251}$/;
 
 // A subject goes over the wire within one control line, 4,096 bytes unless the server's configuration says otherwise;
@@ -56,8 +93,8 @@ const MAXIMUM_NAME_BYTES = 2_048;
 
 /** @throws {@link InvalidObjectNameError} */
 export function validateObjectName(name: string): void {
-  if (typeof name !== 'string' || name === '')
-    throw new InvalidObjectNameError(String(name ?? ''), 'it is empty');
+  if (typeof name !== 'string') throw new InvalidObjectNameError(shown(name), 'it is not a string');
+  if (name === '') throw new InvalidObjectNameError(name, 'it is empty');
   if (/\p{Surrogate}/u.test(name)) {
     throw new InvalidObjectNameError(name, 'it has lone surrogates, which UTF-8 cannot carry');
   }

@@ -1,127 +1,190 @@
-import { Logger } from '@nestjs/common';
+import { Buffer } from 'node:buffer';
 import { nuid } from '@nats-io/transport-node';
 import {
-  BucketNotFoundError,
   InvalidArgumentError,
   LinkNotAllowedError,
   ObjectRevisionMismatchError,
+  PayloadTooLargeError,
 } from '../errors/index.js';
-import type { JetStreamService } from '../jetstream/index.js';
-import { Chunker, piecesOf, toBytes, type ObjectSource, type Pieces } from './chunk-source.js';
+import { Deadline, sleep, within } from '../timing/index.js';
+import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
+import { Chunker, toBytes, type Piece, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
-import { isUnanswered, type ObjectCatalog, type ObjectRecord } from './object-catalog.js';
+import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
 import { toWireMeta, type ObjectInfo, type ObjectMeta, type WireObjectInfo } from './object-info.js';
 import { validateObjectName } from './object-names.js';
+import { SILENCE, type ObjectTransfers, type RunningPut } from './object-transfers.js';
 
 /** Options of putting an object. */
 export interface ObjectPutOptions {
-  /** Aborts the put: it rejects with the signal's reason and leaves no chunk behind. */
+  /**
+   * Aborts the put: it rejects with the signal's reason at once, even if the server hangs, and leaves no chunk behind. A put
+   * that is aborted while its description is being stored may have succeeded nevertheless.
+   */
   readonly signal?: AbortSignal;
   /**
-   * Puts only where the object is at this revision, 0 for "only where it does not exist". It is compared at the
-   * beginning and when the object is complete.
+   * Puts only if the object is at this revision, 0 for "only if it does not exist". It is compared at the beginning and
+   * when the object is complete.
    */
   readonly previousRevision?: number;
   /** How long to wait for the acknowledgement of a chunk before it is sent again, in milliseconds. Default 5,000. */
   readonly timeout?: number;
-  /** How long the server may take no chunk at all before the put fails, in milliseconds. Default 30,000. */
+  /**
+   * How long the server may take nothing at all before the put fails, in milliseconds. Elections of leaders that take less
+   * are waited for. Default 30,000.
+   */
   readonly stallTimeout?: number;
 }
 
+/** Where a put writes. */
+export interface ObjectPutTarget {
+  readonly catalog: ObjectCatalog;
+  readonly transfers: ObjectTransfers;
+  /** Whether any description of the bucket names an id. */
+  readonly isNamed: (id: string) => Promise<boolean>;
+}
+
 /** One put: from the content to the description that makes it visible. */
-export class ObjectPut {
-  private readonly id = nuid.next();
-  private readonly digest = new ObjectDigest();
+export class ObjectPut implements RunningPut {
   /** How many bytes go into one message. */
   readonly chunkSize: number;
+  private readonly id = nuid.next();
+  private readonly digest = new ObjectDigest();
+  private readonly name: string;
   private readonly upload: ChunkUpload;
   private readonly described: Pick<WireObjectInfo, 'description' | 'headers' | 'metadata'>;
+  private readonly previousRevision: number | undefined;
+  private readonly signal: AbortSignal | undefined;
+  private readonly stallTimeout: number;
   private size = 0;
-  private failure: Error | undefined;
-  private interrupt: ((reason: Error) => void) | undefined;
+  private sourceOpen = false;
+  private failure: { readonly reason: unknown } | undefined;
+  private interrupt: ((reason: unknown) => void) | undefined;
+  private markAborted: (aborted: { readonly reason: unknown }) => void = () => undefined;
+  private readonly aborted: Promise<{ readonly reason: unknown }>;
 
-  /** @throws {@link InvalidArgumentError}, {@link InvalidObjectNameError}, {@link LinkNotAllowedError} */
+  /**
+   * @throws {@link InvalidArgumentError}, {@link InvalidObjectNameError}, {@link LinkNotAllowedError}
+   * @throws {@link PayloadTooLargeError} if the description is larger than the server takes
+   */
   constructor(
-    jetstream: JetStreamService,
-    private readonly catalog: ObjectCatalog,
-    private readonly meta: ObjectMeta,
-    private readonly options: ObjectPutOptions,
+    private readonly target: ObjectPutTarget,
+    meta: ObjectMeta,
+    options: ObjectPutOptions,
   ) {
-    const { bucket } = catalog.names;
-    const { connection, requests } = jetstream;
-    validateObjectName(meta.name);
-    if ((meta as Partial<ObjectInfo>).link) throw new LinkNotAllowedError(bucket, meta.name);
-    this.chunkSize = Math.min(
-      positive('chunkSize', meta.chunkSize ?? DEFAULT_CHUNK_SIZE),
-      connection.maxPayload - HEADER_ROOM,
-    );
-    if (!Number.isInteger(this.chunkSize)) {
-      throw new InvalidArgumentError('chunkSize', `${meta.chunkSize} is not a whole number of bytes`);
-    }
+    const { names, jetstream } = target.catalog;
+    checkObject('meta', meta);
+    const {
+      timeout = DEFAULT_TIMEOUT,
+      stallTimeout = DEFAULT_STALL_TIMEOUT,
+      signal,
+      previousRevision,
+    } = checkOptions(options);
+    this.name = meta.name;
+    validateObjectName(this.name);
+    if ((meta as Partial<ObjectInfo>).link) throw new LinkNotAllowedError(names.bucket, this.name);
+    this.chunkSize = chunkSizeOf(meta.chunkSize, jetstream.connection.maxPayload);
     this.described = toWireMeta(meta);
-    this.upload = new ChunkUpload(requests, catalog, {
-      object: meta.name,
+    this.checkDescription(jetstream.connection.maxPayload);
+    this.signal = signal;
+    this.previousRevision = checkRevisionOption(previousRevision);
+    this.stallTimeout = checkDuration('stallTimeout', stallTimeout);
+    this.aborted = new Promise((resolve) => {
+      this.markAborted = resolve;
+    });
+    this.upload = new ChunkUpload(jetstream.requests, target.catalog, {
+      object: this.name,
       id: this.id,
       chunkSize: this.chunkSize,
-      timeout: positive('timeout', options.timeout ?? DEFAULT_TIMEOUT),
-      stallTimeout: positive('stallTimeout', options.stallTimeout ?? DEFAULT_STALL_TIMEOUT),
-      onFailure: (error) => {
-        this.failure = error;
-        this.interrupt?.(error);
+      timeout: Math.min(checkDuration('timeout', timeout), this.stallTimeout),
+      stallTimeout: this.stallTimeout,
+      onFailure: (reason) => {
+        this.failure = { reason };
+        this.interrupt?.(reason);
       },
     });
   }
 
+  get reading(): boolean {
+    return this.sourceOpen;
+  }
+
+  /** Gives up: the put rejects with the reason. */
+  abort(reason: unknown): void {
+    this.markAborted({ reason });
+    this.upload.fail(reason);
+  }
+
   /** Puts content that is in memory. */
   bytes(data: Uint8Array): Promise<ObjectInfo> {
-    return this.store(async () => {
+    return this.run(async () => {
       for (let offset = 0; offset < data.length; offset += this.chunkSize) {
         await this.send(data.subarray(offset, offset + this.chunkSize));
       }
     });
   }
 
-  /** Puts content as it comes. The source is closed when the put fails. */
-  source(source: ObjectSource): Promise<ObjectInfo> {
-    const pieces = piecesOf(source);
+  /** Puts content as it comes. The source is closed if the put fails. */
+  async source(pieces: Pieces): Promise<ObjectInfo> {
+    this.sourceOpen = true;
+    try {
+      return await this.run(() => this.transfer(pieces));
+    } catch (error) {
+      pieces.close(error);
+      throw error;
+    }
+  }
+
+  private async transfer(pieces: Pieces): Promise<void> {
     const chunker = new Chunker(this.chunkSize);
-    return this.store(async () => {
-      try {
-        for (let next = await this.next(pieces); !next.done; next = await this.next(pieces)) {
-          for (const chunk of chunker.add(toBytes(next.value))) await this.send(chunk);
-        }
-      } catch (error) {
-        pieces.close(error as Error);
-        throw error;
+    try {
+      let empty = 0;
+      for (let next = await this.next(pieces); next.done !== true; next = await this.next(pieces)) {
+        const bytes = toBytes(next.value);
+        // A source that gives nothing again and again must not keep the process from everything else.
+        if (bytes.length === 0 && ++empty % MANY_EMPTY === 0) await sleep(0);
+        for (const chunk of chunker.add(bytes)) await this.send(chunk);
       }
-      const rest = chunker.rest();
-      if (rest) await this.send(rest);
+    } catch (error) {
+      pieces.close(error);
+      throw error;
+    }
+    this.sourceOpen = false;
+    const rest = chunker.rest();
+    if (rest) await this.send(rest);
+  }
+
+  private run(transfer: () => Promise<void>): Promise<ObjectInfo> {
+    return this.target.transfers.run(this, async () => {
+      const { signal } = this;
+      const abort = (): void => this.abort(signal?.reason);
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        await this.store(transfer);
+        return await this.publish();
+      } finally {
+        signal?.removeEventListener('abort', abort);
+      }
     });
   }
 
-  private async store(transfer: () => Promise<void>): Promise<ObjectInfo> {
-    const { signal } = this.options;
-    signal?.throwIfAborted();
+  private async store(transfer: () => Promise<void>): Promise<void> {
     await this.checkRevision();
-    const abort = (): void => this.upload.fail(signal?.reason as Error);
-    signal?.addEventListener('abort', abort, { once: true });
     try {
       await transfer();
       await this.upload.finish();
     } catch (error) {
-      this.upload.fail(error as Error);
+      this.upload.fail(error);
       await this.rollBack();
       throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
     }
-    return this.publish();
   }
 
-  private next(pieces: Pieces): ReturnType<Pieces['next']> {
+  private next(pieces: Pieces): Promise<Piece> {
     return new Promise((resolve, reject) => {
-      if (this.failure) return reject(this.failure);
+      if (this.failure) return reject(this.failure.reason);
       this.interrupt = reject;
       pieces.next().then(resolve, reject);
     });
@@ -133,80 +196,132 @@ export class ObjectPut {
     await this.upload.send(chunk);
   }
 
+  /** Stores the description, and goes on with that in the background if the put is aborted meanwhile and the server is silent. */
   private async publish(): Promise<ObjectInfo> {
-    const wire: WireObjectInfo = {
-      name: this.meta.name,
+    const publishing = this.describe();
+    const settled = publishing.then(ignore, ignore);
+    const aborted = this.aborted.then(async (abort) => {
+      await within(SILENCE, settled);
+      return abort;
+    });
+    const outcome = await Promise.race([publishing, aborted]);
+    if (!('reason' in outcome)) return outcome;
+    this.target.transfers.background(settled);
+    throw outcome.reason;
+  }
+
+  private async describe(): Promise<ObjectInfo> {
+    const { catalog, transfers, isNamed } = this.target;
+    const wire = this.description();
+    let replaced: string | undefined;
+    let unknown = false;
+    try {
+      const { info } = await catalog.replace(
+        this.name,
+        (current, revision) => {
+          this.compareRevision(current, revision);
+          replaced = current && current.info.chunks > 0 ? current.info.nuid : undefined;
+          return wire;
+        },
+        { deadline: new Deadline(this.stallTimeout), repair: true, onUnknown: () => (unknown = true) },
+      );
+      if (replaced) await transfers.remove(catalog, replaced);
+      return info;
+    } catch (error) {
+      if (unknown) transfers.settle({ catalog, name: this.name, id: this.id, replaced, isNamed });
+      else await this.rollBack();
+      throw error;
+    }
+  }
+
+  private description(): WireObjectInfo {
+    return {
+      name: this.name,
       ...this.described,
       options: { max_chunk_size: this.chunkSize },
-      bucket: this.catalog.names.bucket,
+      bucket: this.target.catalog.names.bucket,
       nuid: this.id,
       size: this.size,
       chunks: this.upload.chunks,
       digest: this.digest.value(),
     };
-    let replaced;
-    try {
-      replaced = await this.catalog.replace(this.meta.name, (current) => {
-        this.compareRevision(current);
-        return wire;
-      });
-    } catch (error) {
-      // Where it is unknown whether the description is stored, the object may be there and needs its chunks.
-      if (!isUnanswered(error)) await this.rollBack();
-      throw error;
-    }
-    const { info, previous } = replaced;
-    if (previous && previous.info.chunks > 0 && previous.info.nuid !== '') {
-      await this.purge(previous.info.nuid);
-    }
-    return info;
   }
 
   private async checkRevision(): Promise<void> {
-    if (this.options.previousRevision === undefined) return;
-    this.compareRevision(await this.catalog.find(this.meta.name));
+    if (this.previousRevision === undefined) return;
+    const looking = this.target.catalog.revision(this.name, new Deadline(this.stallTimeout));
+    const outcome = await Promise.race([looking, this.aborted]);
+    if ('reason' in outcome) throw outcome.reason;
+    this.compareRevision(outcome.record, outcome.revision);
   }
 
-  private compareRevision(current: ObjectRecord | undefined): void {
-    const { previousRevision } = this.options;
-    const actual = current?.info.revision ?? 0;
+  private compareRevision(current: ObjectRecord | undefined, actual: number): void {
+    const { previousRevision, name } = this;
     if (previousRevision === undefined || previousRevision === actual) return;
-    if (previousRevision === 0 && current?.info.deleted) return;
-    throw new ObjectRevisionMismatchError(
-      this.catalog.names.bucket,
-      this.meta.name,
-      previousRevision,
-      actual,
-    );
+    if (previousRevision === 0 && current?.info.deleted === true) return;
+    throw new ObjectRevisionMismatchError(this.target.catalog.names.bucket, name, previousRevision, actual);
   }
 
+  /**
+   * Removes what was stored. It is waited for as long as the server answers, so that nothing is left when the put rejects;
+   * if the server is silent, it goes on in the background.
+   */
   private async rollBack(): Promise<void> {
-    await this.upload.settled();
-    if (this.upload.leftovers) await this.purge(this.id);
+    const rollBack = this.removeChunks();
+    this.target.transfers.background(rollBack);
+    let done = await within(SILENCE, rollBack);
+    while (!done && performance.now() - this.upload.lastAnswer < SILENCE)
+      done = await within(SILENCE, rollBack);
   }
 
-  /** What became of the object is settled before this: a failure here costs space, and must not be taken for another. */
-  private async purge(id: string): Promise<void> {
-    const subject = this.catalog.names.chunks(id);
-    try {
-      await this.catalog.purge(subject);
-    } catch (error) {
-      if (error instanceof BucketNotFoundError) return;
-      logger.warn(`Unused chunks stay in the bucket; purge "${subject}" to remove them: ${String(error)}`);
+  private async removeChunks(): Promise<void> {
+    const { catalog, transfers } = this.target;
+    await this.upload.settled();
+    if (!this.upload.leftovers) return;
+    const purged = await transfers.purge(catalog, this.id);
+    if (!purged || !this.upload.inDoubt) return;
+    // The server works on requests and messages apart: a chunk may have come after the purge.
+    await sleep(SECOND_PURGE, undefined, { keepsAlive: false });
+    await transfers.purge(catalog, this.id);
+  }
+
+  private checkDescription(maxPayload: number): void {
+    const { name, described } = this;
+    const size = Buffer.byteLength(JSON.stringify({ name, ...described })) + DESCRIPTION_ROOM;
+    if (size > maxPayload) {
+      throw new PayloadTooLargeError(this.target.catalog.names.info(name), size, maxPayload);
     }
   }
 }
 
-const logger = new Logger('ObjectStore');
 const DEFAULT_CHUNK_SIZE = 131_072;
 const DEFAULT_TIMEOUT = 5_000;
 const DEFAULT_STALL_TIMEOUT = 30_000;
-// What the headers of a chunk need of the server's max_payload.
+/** What the headers of a chunk need of the server's max_payload. */
 const HEADER_ROOM = 256;
+/** What a description has besides what the caller gives, with its headers. */
+const DESCRIPTION_ROOM = 1_024;
+const MANY_EMPTY = 256;
+const SECOND_PURGE = 3_000;
 
-function positive(option: string, value: number): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
-    throw new InvalidArgumentError(option, `${String(value)} is not a positive number`);
+function ignore(): void {}
+
+function chunkSizeOf(asked: number | undefined, maxPayload: number): number {
+  const size = asked ?? DEFAULT_CHUNK_SIZE;
+  if (!Number.isInteger(size) || size <= 0) {
+    throw new InvalidArgumentError('chunkSize', `${shown(asked)} is not a positive whole number of bytes`);
   }
-  return value;
+  const largest = maxPayload - HEADER_ROOM;
+  if (largest <= 0) {
+    throw new InvalidArgumentError(
+      'chunkSize',
+      `the server takes no more than ${maxPayload} bytes a message; raise its max_payload`,
+    );
+  }
+  return Math.min(size, largest);
+}
+
+function checkRevisionOption(revision: number | undefined): number | undefined {
+  if (revision === undefined || (Number.isSafeInteger(revision) && revision >= 0)) return revision;
+  throw new InvalidArgumentError('previousRevision', `${shown(revision)} is not a whole number from 0`);
 }

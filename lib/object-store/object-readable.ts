@@ -1,8 +1,19 @@
 import { Readable } from 'node:stream';
-import type { JetStreamApi } from '../jetstream/index.js';
+import { Logger } from '@nestjs/common';
+import { errorText, toError } from '../reporting/index.js';
+import type { Deadline } from '../timing/index.js';
 import { ChunkDownload } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
+
+/** How an object is read. */
+export interface ReadOptions {
+  /** How long nothing may come although more is wanted, in milliseconds. */
+  readonly stallTimeout: number;
+  /** When the first chunk must be on its way. */
+  readonly deadline: Deadline;
+  readonly signal: AbortSignal | undefined;
+}
 
 /**
  * The content of an object as a Node stream of `Buffer`s, together with the object's description.
@@ -10,6 +21,9 @@ import type { ObjectInfo } from './object-info.js';
  * It ends only after all of the content came and its digest proved right; otherwise it is destroyed with a
  * {@link DigestMismatchError}, {@link ObjectIncompleteError} or {@link ObjectChangedError}. It reads no further ahead
  * than the flow control window, however slowly it is read. Destroying it ends the transfer.
+ *
+ * A failure before the stream is read is kept for its reader: the stream is destroyed with it when somebody reads or
+ * listens for `error`. A failure that nobody listens for is logged and does not end the process.
  *
  * @example
  * ```ts
@@ -24,29 +38,28 @@ export class ObjectReadable extends Readable {
   private queuedBytes = 0;
   private wanted = false;
   private complete = false;
+  /** The failure that waits for a reader. */
+  private kept: Error | undefined;
 
   private constructor(
-    /** What the bucket said about the object when reading began. Of the object itself, where a link was asked for. */
+    /** What the bucket said about the object when reading began. Of the object itself, if a link was asked for. */
     readonly info: ObjectInfo,
   ) {
     // What the stream holds besides the chunk that is being read is copied together; so it is given one at a time.
     super({ highWaterMark: 1 });
+    this.on('error', (error) => this.logUnheard(error));
+    this.on('newListener', (event: string | symbol) => {
+      if (READING.has(event)) this.releaseFailure();
+    });
   }
 
   /** @internal Made by `ObjectStore.get`. */
-  static async open(
-    api: JetStreamApi,
-    catalog: ObjectCatalog,
-    info: ObjectInfo,
-    stallTimeout: number,
-    signal: AbortSignal | undefined,
-  ): Promise<ObjectReadable> {
+  static async open(catalog: ObjectCatalog, info: ObjectInfo, options: ReadOptions): Promise<ObjectReadable> {
+    const { signal } = options;
     signal?.throwIfAborted();
     const readable = new ObjectReadable(info);
     if (info.size === 0) readable.complete = true;
-    else await readable.start(api, catalog, stallTimeout);
-    if (signal?.aborted) readable.download?.stop();
-    signal?.throwIfAborted();
+    else await readable.start(catalog, options);
     if (signal) readable.obey(signal);
     return readable;
   }
@@ -57,14 +70,19 @@ export class ObjectReadable extends Readable {
     queueMicrotask(() => this.serve());
   }
 
+  override read(size?: number): unknown {
+    this.releaseFailure();
+    return super.read(size);
+  }
+
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.download?.stop();
     this.queue.length = 0;
     callback(error);
   }
 
-  private async start(api: JetStreamApi, catalog: ObjectCatalog, stallTimeout: number): Promise<void> {
-    this.download = new ChunkDownload(api, catalog, this.info, stallTimeout, {
+  private async start(catalog: ObjectCatalog, options: ReadOptions): Promise<void> {
+    this.download = new ChunkDownload(catalog, this.info, options, {
       onData: (data) => {
         this.queue.push(data);
         this.queuedBytes += data.length;
@@ -75,19 +93,43 @@ export class ObjectReadable extends Readable {
         this.complete = true;
         this.serve();
       },
-      onError: (error) => void this.destroy(error),
+      onError: (error) => this.fail(error),
     });
     await this.download.start();
   }
 
   private obey(signal: AbortSignal): void {
-    const abort = (): void => void this.destroy(signal.reason as Error);
+    const abort = (): void => this.fail(toError(signal.reason));
     signal.addEventListener('abort', abort, { once: true });
     this.once('close', () => signal.removeEventListener('abort', abort));
+    if (signal.aborted) abort();
+  }
+
+  private fail(error: Error): void {
+    if (this.destroyed || this.kept) return;
+    this.download?.stop();
+    const isHeard = this.readableFlowing === true || this.listenerCount('error') > OWN_LISTENERS;
+    if (isHeard) this.destroy(error);
+    else this.kept = error;
+  }
+
+  private releaseFailure(): void {
+    const { kept } = this;
+    if (!kept) return;
+    this.kept = undefined;
+    this.destroy(kept);
+  }
+
+  private logUnheard(error: Error): void {
+    if (this.listenerCount('error') > OWN_LISTENERS) return;
+    const { bucket, name } = this.info;
+    logger.error(
+      `Reading object "${name}" of bucket "${bucket}" failed, and nobody listens for errors: ${errorText(error)}`,
+    );
   }
 
   private serve(): void {
-    if (!this.wanted || this.destroyed) return;
+    if (!this.wanted || this.destroyed || this.kept) return;
     const chunk = this.queue.shift();
     if (chunk) {
       this.wanted = false;
@@ -100,4 +142,9 @@ export class ObjectReadable extends Readable {
   }
 }
 
+const logger = new Logger('ObjectStore');
 const READ_AHEAD = 1_048_576;
+/** Events that only a reader of the stream listens for. */
+const READING: ReadonlySet<string | symbol> = new Set(['error', 'data', 'readable', 'end']);
+/** The stream listens for its own errors. */
+const OWN_LISTENERS = 1;

@@ -13,15 +13,20 @@ import {
   type ObjectStoreStatus,
 } from './object-store-config.js';
 import { ObjectStore } from './object-store.js';
+import { ObjectTransfers } from './object-transfers.js';
 
 /** The object stores of an account: buckets of objects of any size (ADR-20). nats-server 2.9. */
 export class ObjectStoreService {
-  constructor(private readonly jetstream: JetStreamService) {}
+  private readonly transfers: ObjectTransfers;
+
+  constructor(private readonly jetstream: JetStreamService) {
+    this.transfers = new ObjectTransfers(jetstream.connection);
+  }
 
   /**
    * Creates a bucket. One that exists with the same configuration is taken as it is.
    *
-   * @throws {@link BucketExistsError} where it exists with another configuration
+   * @throws {@link BucketExistsError} if it exists with another configuration
    * @throws {@link InvalidBucketNameError}
    * @throws {@link UnsupportedServerFeatureError} for `compression` and `metadata` before nats-server 2.10
    */
@@ -33,17 +38,17 @@ export class ObjectStoreService {
    * Changes the configuration of a bucket: options that are left out go back to their defaults.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
-   * @throws {@link JetStreamApiError} where an option cannot change, such as `storage`
+   * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
    */
   update(config: ObjectStoreConfig): Promise<ObjectStore> {
     return this.withStream(config.bucket, () => this.jetstream.updateStream(objectStoreStreamConfig(config)));
   }
 
   /**
-   * Updates a bucket, or creates it where it does not exist.
+   * Updates a bucket, or creates it if it does not exist.
    *
    * @throws {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
-   * @throws {@link JetStreamApiError} where an option cannot change, such as `storage`
+   * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
    */
   createOrUpdate(config: ObjectStoreConfig): Promise<ObjectStore> {
     return this.withStream(config.bucket, () =>
@@ -72,7 +77,16 @@ export class ObjectStoreService {
     });
   }
 
-  /** The names of all buckets. */
+  /**
+   * @internal Ends the puts in progress when the application shuts down, before the connection is closed.
+   *
+   * @param timeout in milliseconds
+   */
+  async close(timeout: number): Promise<void> {
+    await this.transfers.close(timeout);
+  }
+
+  /** The names of all buckets except mirrors, which listen on no subjects. */
   async *names(): AsyncGenerator<string, void, undefined> {
     for await (const stream of this.jetstream.streamNames({ subject: ANY_BUCKET })) {
       const bucket = bucketOfStream(stream);
@@ -80,7 +94,7 @@ export class ObjectStoreService {
     }
   }
 
-  /** The status of all buckets. */
+  /** The status of all buckets except mirrors, which listen on no subjects. */
   async *list(): AsyncGenerator<ObjectStoreStatus, void, undefined> {
     for await (const info of this.jetstream.listStreams({ subject: ANY_BUCKET })) {
       if (bucketOfStream(info.config.name) !== undefined) yield toStatus(info);
@@ -89,11 +103,10 @@ export class ObjectStoreService {
 
   private async withStream(bucket: string, stream: () => Promise<Stream>): Promise<ObjectStore> {
     try {
-      await stream();
+      return new ObjectStore(this.jetstream, (await stream()).cachedInfo, this.transfers);
     } catch (error) {
       throw ofBucket(bucket, error);
     }
-    return new ObjectStore(this.jetstream, bucket);
   }
 }
 

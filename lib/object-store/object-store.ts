@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
 import { nuid } from '@nats-io/transport-node';
 import {
   BucketLinkError,
@@ -7,30 +8,39 @@ import {
   LinkLoopError,
   LinkToDeletedObjectError,
   LinkToLinkError,
+  MirroredObjectStoreError,
   ObjectDeletedError,
   ObjectExistsError,
   ObjectNotFoundError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import type { JetStreamService, StreamInfo } from '../jetstream/index.js';
-import type { ObjectSource } from './chunk-source.js';
-import { ObjectCatalog } from './object-catalog.js';
+import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
+import { Deadline, retry } from '../timing/index.js';
+import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
+import { piecesOf, type ObjectSource } from './chunk-source.js';
+import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
 import { readBytes } from './object-bytes.js';
-import { getToFile, putFromFile } from './object-file.js';
+import { checkPath, getToFile, putFromFile } from './object-file.js';
 import { toWireMeta, type ObjectInfo, type ObjectLink, type ObjectMeta } from './object-info.js';
-import { ObjectNames } from './object-names.js';
+import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
 import { ObjectPut, type ObjectPutOptions } from './object-put.js';
-import { ObjectReadable } from './object-readable.js';
+import { ObjectReadable, type ReadOptions } from './object-readable.js';
 import { toStatus, type ObjectStoreStatus } from './object-store-config.js';
+import type { ObjectTransfers } from './object-transfers.js';
 import { ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';
+import { mayPass, PAUSES } from './transient.js';
+import { untilAborted } from './until-aborted.js';
 
 /** Options of reading an object. */
 export interface ObjectGetOptions {
   /** Gives the (empty) content of a deleted object instead of an error. Default `false`. */
   readonly showDeleted?: boolean;
-  /** Ends the transfer with the signal's reason. */
+  /** Ends the get with the signal's reason, at once. */
   readonly signal?: AbortSignal;
-  /** How long nothing may come, although more is wanted, before the get fails, in milliseconds. Default 30,000. */
+  /**
+   * How long nothing may come, although more is wanted, before the get fails, in milliseconds. Elections of leaders that
+   * take less are waited for. Default 30,000.
+   */
   readonly stallTimeout?: number;
 }
 
@@ -38,39 +48,55 @@ export interface ObjectGetOptions {
  * A bucket of objects: content of any size under a name, with a description (ADR-20).
  *
  * An object is split into chunks, which are messages of the bucket's stream; its description, which is another message,
- * makes it visible when it is complete. Until then, and where a put fails, an older object of that name stays as it is.
+ * makes it visible when it is complete. Until then, and if a put fails, an older object of that name stays as it is.
  */
 export class ObjectStore {
+  /** The name of the bucket. */
+  readonly bucket: string;
+  private readonly jetstream: JetStreamService;
   private readonly catalog: ObjectCatalog;
   private readonly names: ObjectNames;
+  private readonly replicated: boolean;
 
   /** @internal Made by `ObjectStoreService`. */
   constructor(
-    private readonly jetstream: JetStreamService,
-    /** The name of the bucket. */
-    readonly bucket: string,
+    jetstream: JetStreamService,
+    { config }: StreamInfo,
+    private readonly transfers: ObjectTransfers,
   ) {
-    this.names = new ObjectNames(bucket);
+    this.jetstream = jetstream;
+    this.names = ObjectNames.of(config);
+    this.bucket = this.names.bucket;
+    this.replicated = config.replicas > 1;
     this.catalog = new ObjectCatalog(jetstream, this.names);
   }
 
   /**
-   * Stores what a source gives, in place of an object of that name. Holds a few megabytes of it at a time.
+   * Stores what a source gives, in place of an object of that name. Holds a few megabytes of it at a time. If the put fails
+   * or is refused, the source is closed.
    *
    * @param meta the name, or the name and more
    * @returns the description of the object
    * @throws what the source throws
    * @throws {@link InvalidObjectNameError}, {@link InvalidArgumentError}, {@link LinkNotAllowedError}
-   * @throws {@link ObjectRevisionMismatchError} where it is not at `previousRevision`
-   * @throws {@link StreamFullError} where the bucket is full
-   * @throws {@link ObjectTransferStalledError} where the server takes no more chunks; {@link BucketNotFoundError}
+   * @throws {@link ObjectRevisionMismatchError} if it is not at `previousRevision`
+   * @throws {@link StreamFullError} if the bucket is full
+   * @throws {@link ObjectTransferStalledError} if the server takes no more chunks; {@link BucketNotFoundError}
+   * @throws {@link PublishTimeoutError} if it remained unknown whether the description is stored: the object may be there
+   * @throws {@link MirroredObjectStoreError} if the bucket is a mirror
    */
   async put(
     meta: ObjectMeta | string,
     source: ObjectSource,
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
-    return this.newPut(meta, options).source(source);
+    const pieces = piecesOf(source);
+    try {
+      return await this.newPut(meta, options).source(pieces);
+    } catch (error) {
+      pieces.close(error);
+      throw error;
+    }
   }
 
   /** Stores bytes; see {@link ObjectStore.put}. They must not be changed before this resolves. */
@@ -79,7 +105,8 @@ export class ObjectStore {
     data: Uint8Array,
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
-    if (!(data instanceof Uint8Array)) throw new InvalidArgumentError('data', 'a Uint8Array');
+    if (!types.isUint8Array(data))
+      throw new InvalidArgumentError('data', `${shown(data)} is not a Uint8Array`);
     return this.newPut(meta, options).bytes(data);
   }
 
@@ -89,7 +116,7 @@ export class ObjectStore {
     text: string,
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
-    if (typeof text !== 'string') throw new InvalidArgumentError('text', 'a string');
+    if (typeof text !== 'string') throw new InvalidArgumentError('text', `${shown(text)} is not a string`);
     return this.newPut(meta, options).bytes(Buffer.from(text, 'utf8'));
   }
 
@@ -97,13 +124,15 @@ export class ObjectStore {
    * Stores the content of a file; see {@link ObjectStore.put}.
    *
    * @param meta the name and more. Default name: the path as given, as in the Go client
-   * @throws the error of the file system where the file cannot be read
+   * @throws the error of the file system if the file cannot be read
    */
   async putFile(
     path: string,
     meta: Partial<ObjectMeta> = {},
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
+    checkPath(path);
+    checkObject('meta', meta);
     return putFromFile(path, this.newPut({ name: path, ...meta }, options));
   }
 
@@ -111,25 +140,25 @@ export class ObjectStore {
    * The content of an object, as a stream that ends after the digest was verified. Follows links.
    *
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}, {@link InvalidObjectNameError}
-   * @throws {@link ObjectIncompleteError} where chunks are missing, before any is read
+   * @throws {@link ObjectIncompleteError} if chunks are missing, before any is read
    * @throws {@link BucketLinkError}, {@link LinkLoopError}, {@link BucketNotFoundError} of a link
    */
   async get(name: string, options: ObjectGetOptions = {}): Promise<ObjectReadable> {
-    const stallTimeout = checkStallTimeout(options);
-    const [catalog, info] = await this.resolve(name, options.showDeleted);
-    return ObjectReadable.open(this.jetstream.api, catalog, info, stallTimeout, options.signal);
+    const read = readOptions(options);
+    const [catalog, info] = await this.resolve(name, options.showDeleted, read);
+    return ObjectReadable.open(catalog, info, read);
   }
 
   /**
    * The content of an object in memory; see {@link ObjectStore.get}.
    *
    * @throws {@link DigestMismatchError}
-   * @throws RangeError where it is larger than a `Buffer` can be
+   * @throws {@link ObjectTooLargeError} if it is larger than a `Buffer` can be
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
-    const stallTimeout = checkStallTimeout(options);
-    const [catalog, info] = await this.resolve(name, options.showDeleted);
-    return readBytes(this.jetstream.api, catalog, info, stallTimeout, options.signal);
+    const read = readOptions(options);
+    const [catalog, info] = await this.resolve(name, options.showDeleted, read);
+    return readBytes(catalog, info, read);
   }
 
   /** The content of an object as text, from UTF-8; see {@link ObjectStore.getBytes}. */
@@ -139,11 +168,12 @@ export class ObjectStore {
 
   /**
    * Writes the content of an object into a file; see {@link ObjectStore.get}. The file appears under its name, in place
-   * of another one perhaps, when the content is complete and verified; where that fails, no file is left behind.
+   * of another one perhaps, when the content is complete and verified; if that fails, no file is left behind.
    *
    * @returns the description of the object
    */
   async getFile(name: string, path: string, options: ObjectGetOptions = {}): Promise<ObjectInfo> {
+    checkPath(path);
     return getToFile(await this.get(name, options), path);
   }
 
@@ -154,66 +184,57 @@ export class ObjectStore {
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}, {@link InvalidObjectNameError}
    */
   async info(name: string, options: { readonly showDeleted?: boolean } = {}): Promise<ObjectInfo> {
+    checkOptions(options);
     return (await this.catalog.get(name, options.showDeleted)).info;
   }
 
   /**
-   * Changes the description of an object or a link, and renames it where `meta` has another name. What is left out stays
+   * Changes the description of an object or a link, and renames it if `meta` has another name. What is left out stays
    * as it is; the content and `chunkSize` do, too.
    *
    * @returns the new description
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}
-   * @throws {@link ObjectExistsError} where the new name is taken
+   * @throws {@link ObjectExistsError} if the new name is taken
    */
   async updateMeta(name: string, meta: Partial<Omit<ObjectMeta, 'chunkSize'>>): Promise<ObjectInfo> {
+    checkObject('meta', meta);
     const newName = meta.name ?? name;
     const change = toWireMeta(meta);
-    if (newName === name) {
-      const { info } = await this.catalog.replace(name, (current) => {
-        if (!current) throw new ObjectNotFoundError(this.bucket, name);
-        if (current.info.deleted) throw new ObjectDeletedError(this.bucket, name);
-        return { ...current.wire, ...change };
-      });
-      return info;
-    }
-    const renamed = await this.catalog.get(name);
-    const { info } = await this.catalog.replace(newName, (current) => {
-      if (current && !current.info.deleted) throw new ObjectExistsError(this.bucket, newName);
-      return { ...renamed.wire, ...change, name: newName };
+    if (newName !== name) return this.rename(name, newName, change);
+    const { info } = await this.replace(name, (current) => {
+      if (!current) throw new ObjectNotFoundError(this.bucket, name);
+      if (current.info.deleted) throw new ObjectDeletedError(this.bucket, name);
+      return { ...current.wire, ...change };
     });
-    await this.catalog.purge(this.names.info(name), renamed.info.revision);
     return info;
   }
 
   /**
-   * Deletes the content of an object, and leaves a mark in place of its description. Does nothing where the object is
+   * Deletes the content of an object, and leaves a mark in place of its description. Does nothing if the object is
    * deleted already.
    *
    * @throws {@link ObjectNotFoundError}, {@link InvalidObjectNameError}
    */
   async delete(name: string): Promise<void> {
-    const { previous } = await this.catalog.replace(name, (current) => {
-      if (!current) throw new ObjectNotFoundError(this.bucket, name);
-      if (current.info.deleted) return current.wire;
-      return { ...current.wire, size: 0, chunks: 0, digest: undefined, deleted: true };
-    });
-    if (previous && previous.info.nuid !== '') {
-      await this.catalog.purge(this.names.chunks(previous.info.nuid));
-    }
+    await this.remove(name, () => true);
+  }
+
+  /** @internal Deletes an object if it is still the version that was described. */
+  async deleteVersion({ name, nuid: id }: ObjectInfo): Promise<void> {
+    await this.remove(name, (current) => current.nuid === id);
   }
 
   /**
-   * The descriptions of all objects and links.
+   * The descriptions of all objects and links, each once. An object that exists all the time is listed, however often it
+   * is replaced meanwhile; one that is written or deleted meanwhile may be listed or not.
    *
    * @param options.showDeleted those of deleted objects, too; default `false`
    */
   async *list(options: { readonly showDeleted?: boolean } = {}): AsyncGenerator<ObjectInfo, void, undefined> {
-    const watcher = await this.watch({ ignoreDeletes: !options.showDeleted });
-    void watcher.initialized.then(() => watcher.drain());
-    for await (const { initial, ...info } of watcher) {
-      if (!initial) return;
-      yield info;
-    }
+    const { showDeleted = false } = checkOptions(options);
+    // A server that is behind the others first delivers objects that were deleted, and afterwards that they were.
+    if (this.replicated) yield* this.settledList(showDeleted);
+    else yield* this.quickList(showDeleted);
   }
 
   /**
@@ -222,7 +243,7 @@ export class ObjectStore {
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
   async watch(options: ObjectWatchOptions = {}): Promise<ObjectWatcher> {
-    const watcher = new ObjectWatcher(this.jetstream.api, this.catalog, options);
+    const watcher = new ObjectWatcher(this.catalog, options);
     await this.ofBucket(watcher.start());
     return watcher;
   }
@@ -249,10 +270,11 @@ export class ObjectStore {
    * @param name the name of the link
    * @param target the description of the object to link to
    * @throws {@link LinkToDeletedObjectError}, {@link LinkToLinkError}
-   * @throws {@link ObjectExistsError} where the name is taken by an object that is not a link
+   * @throws {@link ObjectExistsError} if the name is taken by an object that is not a link
    * @throws {@link InvalidObjectNameError}
    */
   async addLink(name: string, target: ObjectInfo): Promise<ObjectInfo> {
+    checkTarget(target);
     if (target.deleted) throw new LinkToDeletedObjectError(this.bucket, name, target.name);
     if (target.link) throw new LinkToLinkError(this.bucket, name, target.name);
     return this.putLink(name, { bucket: target.bucket, name: target.name });
@@ -265,16 +287,96 @@ export class ObjectStore {
    * @throws {@link ObjectExistsError}, {@link InvalidObjectNameError}
    */
   async addBucketLink(name: string, target: ObjectStore): Promise<ObjectInfo> {
+    checkBucket(target);
     return this.putLink(name, { bucket: target.bucket });
   }
 
   private newPut(meta: ObjectMeta | string, options: ObjectPutOptions): ObjectPut {
+    this.checkWritable();
     const full = typeof meta === 'string' ? { name: meta } : meta;
-    return new ObjectPut(this.jetstream, this.catalog, full, options);
+    const { catalog, transfers } = this;
+    return new ObjectPut({ catalog, transfers, isNamed: (id) => this.isNamed(id) }, full, options);
+  }
+
+  private async rename(
+    name: string,
+    newName: string,
+    change: ReturnType<typeof toWireMeta>,
+  ): Promise<ObjectInfo> {
+    this.checkWritable();
+    const renamed = await this.catalog.get(name);
+    const { info } = await this.replace(newName, (current) => {
+      if (current && !current.info.deleted) throw new ObjectExistsError(this.bucket, newName);
+      return { ...renamed.wire, ...change, name: newName };
+    });
+    await this.catalog.purge(this.names.info(name), renamed.info.revision);
+    return info;
+  }
+
+  private async remove(name: string, isMeant: (current: ObjectInfo) => boolean): Promise<void> {
+    const { catalog, transfers } = this;
+    let removed: string | undefined;
+    let unknown = false;
+    try {
+      await this.replace(
+        name,
+        (current) => {
+          if (!current) throw new ObjectNotFoundError(this.bucket, name);
+          const { deleted, nuid: id } = current.info;
+          removed = undefined;
+          if (!isMeant(current.info)) return current.wire;
+          removed = id;
+          if (deleted) return current.wire;
+          return { ...current.wire, size: 0, chunks: 0, digest: undefined, deleted: true };
+        },
+        { onUnknown: () => (unknown = true) },
+      );
+    } catch (error) {
+      if (unknown && removed) transfers.removeUnnamed(catalog, removed, (id) => this.isNamed(id));
+      throw error;
+    }
+    if (removed) await transfers.remove(catalog, removed);
+  }
+
+  private async *quickList(showDeleted: boolean): AsyncGenerator<ObjectInfo, void, undefined> {
+    // An object that is written while the server lists it comes twice.
+    const seen = new Set<string>();
+    for await (const info of this.present()) {
+      if (info.deleted && !showDeleted) continue;
+      if (!seen.has(info.name)) yield info;
+      seen.add(info.name);
+    }
+  }
+
+  private async *settledList(showDeleted: boolean): AsyncGenerator<ObjectInfo, void, undefined> {
+    const objects = new Map<string, ObjectInfo>();
+    for await (const info of this.present()) {
+      objects.delete(info.name);
+      if (!info.deleted || showDeleted) objects.set(info.name, info);
+    }
+    yield* objects.values();
+  }
+
+  private async *present(): AsyncGenerator<ObjectInfo, void, undefined> {
+    const watcher = await this.watch();
+    void watcher.initialized.then(
+      () => watcher.drain(),
+      () => undefined,
+    );
+    for await (const { initial, ...info } of watcher) {
+      if (!initial) return;
+      yield info;
+    }
+  }
+
+  /** Whether the description of an object names an id. The mark of a deleted object does not count: it has no chunks. */
+  private async isNamed(id: string): Promise<boolean> {
+    for await (const info of this.present()) if (info.nuid === id && !info.deleted) return true;
+    return false;
   }
 
   private async putLink(name: string, link: ObjectLink): Promise<ObjectInfo> {
-    const { info } = await this.catalog.replace(name, (current) => {
+    const { info } = await this.replace(name, (current) => {
       if (current && !current.info.deleted && !current.info.link) {
         throw new ObjectExistsError(this.bucket, name);
       }
@@ -283,35 +385,67 @@ export class ObjectStore {
     return info;
   }
 
-  /** Where the content of an object is: of the object that a link leads to, where it is one. */
-  private async resolve(
+  private async replace(
+    name: string,
+    make: Parameters<ObjectCatalog['replace']>[1],
+    options?: ReplaceOptions,
+  ): ReturnType<ObjectCatalog['replace']> {
+    this.checkWritable();
+    return this.catalog.replace(name, make, options);
+  }
+
+  private checkWritable(): void {
+    const { bucket, origin } = this.names;
+    if (origin !== undefined) throw new MirroredObjectStoreError(bucket, origin);
+  }
+
+  /** Where the content of an object is: of the object that a link leads to, if it is one. */
+  private resolve(
     name: string,
     showDeleted: boolean | undefined,
+    { signal, deadline }: ReadOptions,
+  ): Promise<[ObjectCatalog, ObjectInfo]> {
+    signal?.throwIfAborted();
+    return untilAborted(signal, this.follow(name, showDeleted, deadline));
+  }
+
+  private async follow(
+    name: string,
+    showDeleted: boolean | undefined,
+    deadline: Deadline,
   ): Promise<[ObjectCatalog, ObjectInfo]> {
     let { catalog } = this;
-    let { info } = await catalog.get(name, showDeleted);
+    let { info } = await catalog.get(name, showDeleted, deadline);
     for (let followed = 0; info.link && !info.deleted; followed++) {
       const { link } = info;
       if (link.name === undefined) throw new BucketLinkError(this.bucket, name, link.bucket);
       if (followed === MAXIMUM_LINKS) throw new LinkLoopError(this.bucket, name);
-      if (link.bucket !== catalog.names.bucket) {
-        catalog = new ObjectCatalog(this.jetstream, new ObjectNames(link.bucket));
-      }
-      ({ info } = await catalog.get(link.name));
+      catalog = await this.catalogOf(link.bucket, catalog);
+      ({ info } = await catalog.get(link.name, false, deadline));
     }
     return [catalog, info];
   }
 
-  private async streamInfo(): Promise<StreamInfo> {
-    return (await this.ofBucket(this.jetstream.stream(this.names.stream))).cachedInfo;
+  private async catalogOf(bucket: string, current: ObjectCatalog): Promise<ObjectCatalog> {
+    const { names } = current;
+    // In a mirror, links to the origin lead to objects that the mirror has as well.
+    if (bucket === names.bucket || bucket === names.origin) return current;
+    const stream = await this.ofBucket(this.jetstream.stream(new ObjectNames(bucket).stream), bucket);
+    return new ObjectCatalog(this.jetstream, ObjectNames.of(stream.cachedInfo.config));
   }
 
-  private async ofBucket<R>(operation: Promise<R>): Promise<R> {
+  private async streamInfo(): Promise<StreamInfo> {
+    const deadline = this.catalog.patience();
+    const get = (): Promise<Stream> => this.jetstream.stream(this.names.stream);
+    return (await this.ofBucket(retry(get, { ...PAUSES, retryable: mayPass, deadline }))).cachedInfo;
+  }
+
+  private async ofBucket<R>(operation: Promise<R>, bucket = this.bucket): Promise<R> {
     try {
       return await operation;
     } catch (cause) {
       if (!(cause instanceof StreamNotFoundError)) throw cause;
-      throw new BucketNotFoundError('Object Store', this.bucket, { cause });
+      throw new BucketNotFoundError('Object Store', bucket, { cause });
     }
   }
 }
@@ -320,12 +454,23 @@ export class ObjectStore {
 const MAXIMUM_LINKS = 16;
 const DEFAULT_STALL_TIMEOUT = 30_000;
 
-function checkStallTimeout({ stallTimeout = DEFAULT_STALL_TIMEOUT }: ObjectGetOptions): number {
-  if (!Number.isFinite(stallTimeout) || stallTimeout <= 0) {
+function readOptions(options: ObjectGetOptions): ReadOptions {
+  const { stallTimeout: asked = DEFAULT_STALL_TIMEOUT, signal } = checkOptions(options);
+  const stallTimeout = checkDuration('stallTimeout', asked);
+  return { stallTimeout, deadline: new Deadline(stallTimeout), signal };
+}
+
+function checkTarget(target: ObjectInfo): void {
+  checkBucket(target);
+  validateObjectName(target.name);
+}
+
+function checkBucket(target: { readonly bucket: string }): void {
+  checkObject('target', target);
+  if (typeof target.bucket !== 'string' || !isBucketName(target.bucket)) {
     throw new InvalidArgumentError(
-      'stallTimeout',
-      `${stallTimeout} is not a positive number of milliseconds`,
+      'target',
+      `its bucket is ${shown(target.bucket)}, which no bucket can be called`,
     );
   }
-  return stallTimeout;
 }

@@ -1,14 +1,17 @@
 import { Logger } from '@nestjs/common';
-import { InvalidArgumentError } from '../errors/index.js';
+import { BucketNotFoundError, InvalidArgumentError, StreamNotFoundError } from '../errors/index.js';
 import {
+  InitialDelivery,
   OrderedPush,
-  type JetStreamApi,
   type JetStreamMessage,
-  type OrderedPushStarted,
   type OrderedPushStart,
 } from '../jetstream/index.js';
+import { errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
+import { retry } from '../timing/index.js';
+import { checkObject } from './argument-checks.js';
 import { parseObjectInfo, toObjectInfo, type ObjectInfo } from './object-info.js';
 import type { ObjectCatalog } from './object-catalog.js';
+import { mayPass, PAUSES } from './transient.js';
 
 /** What a watch delivers. */
 export interface ObjectWatchOptions {
@@ -28,97 +31,75 @@ export interface ObjectWatchEntry extends ObjectInfo {
 
 /**
  * The descriptions of a bucket's objects as an async iterable: first those that are there, then each new one, in order.
- * It goes on after reconnects and server restarts, and ends with `stop`, with `break`, or with an error where it cannot
- * go on. To be iterated once.
+ * It goes on after reconnects and server restarts, and ends with `stop`, with `break`, or with an error if it cannot
+ * go on. To be iterated once. A description that is replaced before the server has sent it is not delivered.
  *
  * @example
  * ```ts
  * for await (const info of await store.watch({ ignoreDeletes: true })) show(info.name, info.size);
  * ```
  */
-export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisposable {
+export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, AsyncDisposable {
   /**
    * Resolves when the loop asks for what comes after the last initial description: it has handled all of them. Resolves
-   * too where there are none or the watch is stopped. Rejects where the watch fails before.
+   * too if there are none or the watch is stopped. Rejects if the watch fails before.
    */
   readonly initialized: Promise<void>;
-  private readonly push: OrderedPush;
+  private readonly initial: InitialDelivery;
+  private readonly unreadable = new ReportLimiter();
   private readonly queue: (ObjectWatchEntry | typeof INITIALIZED)[] = [];
-  private initializing = true;
-  /** How many initial descriptions are to come, as far as the server that delivers knows. */
-  private awaited = 0;
-  /**
-   * The last initial description as the stream's leader knows it: in a replicated bucket the server that delivers may
-   * not have heard of it yet.
-   */
-  private lastInitial = 0;
-  /** Whether the loop has an entry in hand. */
+  private readonly waiting: Waiting[] = [];
+  private push: OrderedPush | undefined;
+  /** Whether an entry was handed out and no other was asked for since: it may still be in hand. */
   private inHand = false;
   private ended = false;
   private failure: Error | undefined;
-  private wake: () => void = () => undefined;
   private markInitialized: () => void = () => undefined;
   private failInitialized: (error: Error) => void = () => undefined;
 
   /** @internal Made by `ObjectStore.watch`. */
   constructor(
-    api: JetStreamApi,
     private readonly catalog: ObjectCatalog,
     private readonly options: ObjectWatchOptions,
   ) {
-    const { names } = catalog;
+    checkObject('options', options);
+    checkStart(options);
     this.initialized = new Promise((resolve, reject) => {
       this.markInitialized = resolve;
       this.failInitialized = reject;
     });
-    // Whoever does not ask must not be brought down by an unhandled rejection; the iteration throws the same error.
+    // A caller that does not ask must not get an unhandled rejection; the iteration throws the same error.
     this.initialized.catch(() => undefined);
-    this.push = new OrderedPush(
-      api,
-      {
-        stream: names.stream,
-        filterSubjects: [names.allInfos],
-        start: startOf(options),
-        namePrefix: 'object_watch',
-      },
-      {
-        onMessage: (message, revision) => this.receive(message, revision),
-        onStart: (started) => this.begin(started),
-        onIdle: () => this.initialize(),
-        onError: (error) => this.fail(error),
-      },
-    );
+    this.initial = new InitialDelivery({
+      lastSequence: () => catalog.lastSequence(catalog.names.allInfos),
+      onComplete: () => this.add(INITIALIZED),
+    });
   }
 
   /** @internal Called by `ObjectStore.watch`. */
   async start(): Promise<void> {
-    if (!this.options.updatesOnly)
-      this.lastInitial = await this.catalog.lastSequence(this.catalog.names.allInfos);
-    await this.push.start();
+    if (this.options.updatesOnly !== true) await this.initial.prepare();
+    // While the stream has no leader, its consumers cannot be created.
+    await retry(() => this.open(), { ...PAUSES, retryable: mayPass, deadline: this.catalog.patience() });
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ObjectWatchEntry, void, undefined> {
-    try {
-      for (;;) {
-        for (let item = this.queue.shift(); item; item = this.queue.shift()) {
-          this.adjustFlow();
-          if (item === INITIALIZED) {
-            this.markInitialized();
-            continue;
-          }
-          this.inHand = true;
-          yield item;
-          this.inHand = false;
-        }
-        if (this.failure) throw this.failure;
-        if (this.ended) return;
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-      }
-    } finally {
-      this.stop();
-    }
+  /** The next description. Several calls may wait at once; they are served in turn. */
+  next(): Promise<IteratorResult<ObjectWatchEntry, undefined>> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.inHand = false;
+      this.serve();
+    });
+  }
+
+  /** As `stop`; a loop that is left calls it. */
+  async return(): Promise<IteratorResult<ObjectWatchEntry, undefined>> {
+    this.stop();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
   /** Ends the watch. The iteration ends without what it has not taken yet. */
@@ -137,50 +118,78 @@ export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisp
     this.stop();
   }
 
+  private open(): Promise<void> {
+    const { names, jetstream } = this.catalog;
+    this.push = new OrderedPush(
+      jetstream.api,
+      {
+        stream: names.stream,
+        filterSubjects: [names.allInfos],
+        start: startOf(this.options),
+        namePrefix: 'object_watch',
+        heartbeat: HEARTBEAT,
+      },
+      {
+        onMessage: (message, revision) => this.receive(message, revision),
+        onStart: (started) =>
+          this.options.updatesOnly === true ? this.initial.skip() : this.initial.started(started),
+        onIdle: (revision) => this.initial.idle(revision),
+        onError: (error) => this.fail(error),
+      },
+    );
+    return this.push.start();
+  }
+
   private end(): void {
     this.ended = true;
-    this.push.stop();
-    this.wake();
+    this.push?.stop();
+    this.serve();
   }
 
   private fail(error: Error): void {
-    this.failure = error;
-    this.failInitialized(error);
+    const { bucket } = this.catalog.names;
+    this.failure =
+      error instanceof StreamNotFoundError
+        ? new BucketNotFoundError('Object Store', bucket, { cause: error })
+        : error;
+    this.failInitialized(this.failure);
     this.end();
   }
 
-  private begin({ pending, restarted }: OrderedPushStarted): void {
-    if (restarted) this.initializing = true;
-    if (!this.initializing) return;
-    this.awaited = pending;
-    if (this.options.updatesOnly || (pending === 0 && this.lastInitial === 0)) this.initialize();
-  }
-
   private receive(message: JetStreamMessage, revision: number): void {
-    const initial = this.initializing;
+    const initial = !this.initial.complete;
     const info = this.read(message, revision);
-    if (info && !(info.deleted && this.options.ignoreDeletes)) {
-      this.queue.push({ ...info, initial });
-      this.adjustFlow();
+    if (info && !(info.deleted && this.options.ignoreDeletes === true)) this.add({ ...info, initial });
+    this.initial.received(revision, this.push?.pending ?? 0);
+  }
+
+  private add(item: ObjectWatchEntry | typeof INITIALIZED): void {
+    this.queue.push(item);
+    this.serve();
+    if (this.queue.length > QUEUE_HIGH) this.push?.pause();
+  }
+
+  private serve(): void {
+    // If there are no initial descriptions, their end needs no reader.
+    while (
+      this.queue.length > 0 &&
+      (this.waiting.length > 0 || (this.queue[0] === INITIALIZED && !this.inHand))
+    ) {
+      this.hand(this.queue.shift());
     }
-    // Descriptions that are replaced while they are sent make the count too high; then nothing is left to send earlier.
-    if (initial) this.countInitial(revision);
-    this.wake();
+    if (this.queue.length < QUEUE_LOW) this.push?.resume();
+    if (this.queue.length > 0 || !this.ended) return;
+    for (const { resolve, reject } of this.waiting.splice(0)) {
+      if (this.failure) reject(this.failure);
+      else resolve({ done: true, value: undefined });
+    }
   }
 
-  private countInitial(revision: number): void {
-    this.awaited--;
-    if (revision < this.lastInitial) return;
-    if (this.awaited <= 0 || this.push.pending === 0) this.initialize();
-  }
-
-  private initialize(): void {
-    if (!this.initializing) return;
-    this.initializing = false;
-    // Where there are no initial descriptions their end needs no loop.
-    if (this.queue.length === 0 && !this.inHand) this.markInitialized();
-    else this.queue.push(INITIALIZED);
-    this.wake();
+  private hand(item: ObjectWatchEntry | typeof INITIALIZED | undefined): void {
+    if (item === INITIALIZED) return this.markInitialized();
+    if (item === undefined) return;
+    this.inHand = true;
+    this.waiting.shift()?.resolve({ done: false, value: item });
   }
 
   private read(message: JetStreamMessage, revision: number): ObjectInfo | undefined {
@@ -190,15 +199,17 @@ export class ObjectWatcher implements AsyncIterable<ObjectWatchEntry>, AsyncDisp
       return toObjectInfo(wire, bucket, revision, message.metadata.timestamp);
     } catch (error) {
       // One description that cannot be read must not end the watch of all others.
-      logger.warn(`Left out of a watch: ${String(error)}`);
+      const heldBack = this.unreadable.admit('description');
+      if (heldBack !== undefined)
+        logger.warn(`Left out of a watch: ${errorText(error)}${heldBackText(heldBack)}`);
       return undefined;
     }
   }
+}
 
-  private adjustFlow(): void {
-    if (this.queue.length > QUEUE_HIGH) this.push.pause();
-    else if (this.queue.length < QUEUE_LOW) this.push.resume();
-  }
+interface Waiting {
+  readonly resolve: (result: IteratorResult<ObjectWatchEntry, undefined>) => void;
+  readonly reject: (error: Error) => void;
 }
 
 const logger = new Logger('ObjectWatcher');
@@ -206,11 +217,16 @@ const logger = new Logger('ObjectWatcher');
 const INITIALIZED = Symbol('initialized');
 const QUEUE_HIGH = 1_024;
 const QUEUE_LOW = 512;
+/** Heartbeats say that there is nothing more to send, which lists wait for: in milliseconds. */
+const HEARTBEAT = 1_000;
 
-function startOf({ includeHistory, updatesOnly }: ObjectWatchOptions): OrderedPushStart {
-  if (includeHistory && updatesOnly) {
+function checkStart({ includeHistory, updatesOnly }: ObjectWatchOptions): void {
+  if (includeHistory === true && updatesOnly === true) {
     throw new InvalidArgumentError('updatesOnly', 'not together with includeHistory; give one of them');
   }
-  if (updatesOnly) return { policy: 'new' };
-  return { policy: includeHistory ? 'all' : 'last_per_subject' };
+}
+
+function startOf({ includeHistory, updatesOnly }: ObjectWatchOptions): OrderedPushStart {
+  if (updatesOnly === true) return { policy: 'new' };
+  return { policy: includeHistory === true ? 'all' : 'last_per_subject' };
 }

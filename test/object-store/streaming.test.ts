@@ -108,7 +108,8 @@ describe('streaming objects', () => {
       const reason = new Error('too late');
       const signal = AbortSignal.abort(reason);
       await expect(store.putString('a', 'text', { signal })).rejects.toBe(reason);
-      await expect(store.get('a', { signal })).rejects.toThrow(ObjectNotFoundError);
+      await expect(store.get('a', { signal })).rejects.toBe(reason);
+      await expect(store.get('a')).rejects.toThrow(ObjectNotFoundError);
       await expectNothingStored();
     });
 
