@@ -84,8 +84,7 @@ async function sharedDurable({
   if (durable === undefined) return undefined;
   let theirs: ConsumerConfig;
   try {
-    theirs = (await connection.jetstream.consumer(DEAD_LETTER_STREAM, durable)).cachedInfo
-      .config as ConsumerConfig;
+    theirs = (await connection.jetstream.consumer(DEAD_LETTER_STREAM, durable)).cachedInfo.config;
   } catch (error) {
     // It is created, or refused, when the handler starts.
     if (error instanceof ConsumerNotFoundError || error instanceof NotAPullConsumerError) return undefined;

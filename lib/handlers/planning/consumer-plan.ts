@@ -25,6 +25,12 @@ export interface ConsumerSource {
   readonly delivery: Delivery;
   /** The most messages that are asked for or held. */
   readonly maxMessages: number;
+  /**
+   * What becomes of messages that are schedules themselves, not what they publish: `skip` acknowledges them, which leaves
+   * them in a stream that keeps messages by limits; `keep` returns them, since an acknowledgement would remove them.
+   * `undefined` if the stream has no schedules.
+   */
+  readonly schedules?: 'skip' | 'keep';
 }
 
 /** How a consumer's messages are handled. Durations in milliseconds. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
-import { subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
+import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
 import { unknownOptions } from '../../validation/index.js';
 import { handlerName, type HandlerMethod } from '../compile/index.js';
 import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
@@ -29,6 +29,7 @@ import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
 import { checkDeadLetterFilter } from './settlement-checks.js';
+import { checkFilters, checkSchedules } from './stream-checks.js';
 import { SubjectRouter } from './subject-router.js';
 
 /** A handler with its connection. */
@@ -77,7 +78,7 @@ export class HandlerPlanner {
       this.planSubscription(each),
     );
     this.checkDurables(consumers);
-    await this.checkStreams(consumers);
+    const checked = await this.checkStreams(consumers);
     await this.checkBuckets(kvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
     await this.checkBuckets(
       objectWatches,
@@ -87,7 +88,7 @@ export class HandlerPlanner {
     await this.checkClaimBuckets(consumers);
     for (const each of findings.events) this.report(handlerName(each), checkParams(each, 'event'));
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
-    return { consumers, kvWatches, objectWatches, subscriptions, events: findings.events };
+    return { consumers: checked, kvWatches, objectWatches, subscriptions, events: findings.events };
   }
 
   private async planConsumer(definition: ConsumerDefinition): Promise<ConsumerPlan | undefined> {
@@ -213,29 +214,31 @@ export class HandlerPlanner {
     }
   }
 
-  private async checkStreams(plans: readonly ConsumerPlan[]): Promise<void> {
-    const subjects = new Map<string, Promise<readonly string[] | undefined | StreamNotFoundError>>();
+  /** Looks at the streams of handlers; the plans that it returns know whether their streams have schedules. */
+  private async checkStreams(plans: readonly ConsumerPlan[]): Promise<ConsumerPlan[]> {
+    const configs = new Map<string, Promise<StoredStreamConfig | StreamNotFoundError>>();
+    const checked: ConsumerPlan[] = [];
     for (const plan of plans) {
       // The dead-letter stream is made before its consumers are.
-      if (plan.deadLetters) continue;
+      if (plan.deadLetters) {
+        checked.push(plan);
+        continue;
+      }
       const key = `${plan.connection.name}\n${plan.stream}`;
-      const lookup = subjects.get(key) ?? streamSubjects(plan);
-      subjects.set(key, lookup);
-      const found = await lookup;
-      if (found instanceof StreamNotFoundError) {
+      const lookup = configs.get(key) ?? streamConfig(plan);
+      configs.set(key, lookup);
+      const config = await lookup;
+      if (config instanceof StreamNotFoundError) {
         this.report(plan.handler, [
           `there is no stream "${plan.stream}": declare it in JetStreamModule.forFeature({ streams: [...] }) or create it`,
         ]);
         continue;
       }
-      const patterns = plan.methods.flatMap(({ method }) => method.patterns);
-      for (const filter of new Set([...filtersOf(plan.options), ...patterns])) {
-        if (found === undefined || found.some((subject) => subjectsOverlap(subject, filter))) continue;
-        this.report(plan.handler, [
-          `stream "${plan.stream}" has no subject that "${filter}" could match; it listens on ${found.join(', ')}`,
-        ]);
-      }
+      this.report(plan.handler, [...checkFilters(plan, config), ...checkSchedules(plan, config)]);
+      if (!config.allowMessageSchedules) checked.push(plan);
+      else checked.push({ ...plan, schedules: config.retention === 'limits' ? 'skip' : 'keep' });
     }
+    return checked;
   }
 
   private checkTargets({ methods }: ConsumerDefinition, options: JsConsumerOptions): void {
@@ -328,14 +331,9 @@ function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
   return checks.problems;
 }
 
-/** What a stream listens on; `undefined` where its messages may have other subjects (mirrors, sources, transforms). */
-async function streamSubjects(
-  plan: ConsumerPlan,
-): Promise<readonly string[] | undefined | StreamNotFoundError> {
+async function streamConfig(plan: ConsumerPlan): Promise<StoredStreamConfig | StreamNotFoundError> {
   try {
-    const { config } = (await plan.connection.jetstream.stream(plan.stream)).cachedInfo;
-    if (config.mirror || config.sources?.length || config.subjectTransform) return undefined;
-    return config.subjects;
+    return (await plan.connection.jetstream.stream(plan.stream)).cachedInfo.config;
   } catch (error) {
     if (error instanceof StreamNotFoundError) return error;
     throw error;

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import { Backoff, sleep, within } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
@@ -13,6 +14,8 @@ const FIRST_RETRY = 250;
 const LONGEST_RETRY = 30_000;
 /** How long the server may take to unpin this instance, in milliseconds. */
 const LONGEST_UNPIN = 500;
+/** For how long a schedule that must not be acknowledged is returned, in milliseconds. */
+const RETURN_SCHEDULE_FOR = 3_600_000;
 
 /** Tells a handler whether its circuit breaker is open, and why it opened. */
 export type OnCircuit = (open: boolean, reason?: string) => void;
@@ -29,6 +32,7 @@ export class ConsumerHandler extends ControlledHandler {
   private runner: MessageRunner | undefined;
   private stopped = new AbortController();
   private circuitOpen = false;
+  private reportedSchedule = false;
   /** Remembers where to continue, until the handler is started again. */
   private receiver: ConsumerReceiver;
   /** A consumer that is lost again soon after it recovered is waited for longer and longer. */
@@ -138,8 +142,16 @@ export class ConsumerHandler extends ControlledHandler {
     const { signal } = this.run;
     this.consumer = ready.name;
     this.status = 'running';
+    const { schedules } = this.source;
     const loop = ready.open({
-      onMessage: (message) => runner.onMessage(message),
+      onMessage:
+        schedules === undefined
+          ? (message) => runner.onMessage(message)
+          : (message) => {
+              if (!isSchedule(message)) return runner.onMessage(message);
+              this.passOver(message, schedules);
+              loop.release(1);
+            },
       window: () => runner.window(),
       slots: runner.slots,
       onError: (error) => {
@@ -159,6 +171,22 @@ export class ConsumerHandler extends ControlledHandler {
       },
     });
     runner.follow(loop);
+  }
+
+  /** A schedule is for the server; the handler gets what it publishes when it is due. */
+  private passOver(message: JetStreamMessage, schedules: 'skip' | 'keep'): void {
+    const { handler, delivery } = this.source;
+    // An acknowledgement with the policy `all` would cover messages before this one that are still in flight.
+    if (!isAcknowledged(delivery) || (delivery.mode === 'pull' && delivery.config.ackPolicy === 'all'))
+      return;
+    if (schedules === 'skip') return message.ack();
+    message.nak(RETURN_SCHEDULE_FOR);
+    if (this.reportedSchedule) return;
+    this.reportedSchedule = true;
+    this.logger.error(
+      `${handler}: the schedule on "${message.subject}" was delivered to it, and is returned, since an acknowledgement would ` +
+        'remove it. Change filterSubjects so that they do not match schedules.',
+    );
   }
 
   private async recover(error: Error, signal: AbortSignal): Promise<void> {
@@ -212,4 +240,9 @@ export class ConsumerHandler extends ControlledHandler {
     const { connection, handler, stream } = this.source;
     this.events.emit({ ...event, connection: connection.name, time: new Date(), handler, source: stream });
   }
+}
+
+/** Whether a message says when the server is to publish (ADR-51). What it publishes has other headers. */
+function isSchedule({ headers }: JetStreamMessage): boolean {
+  return headers?.has('Nats-Schedule') === true;
 }
