@@ -2,13 +2,16 @@ import type { Msg } from '@nats-io/transport-node';
 import {
   DirectAccessDisabledError,
   InvalidArgumentError,
+  JetStreamApiError,
   NoRespondersError,
   RequestTimeoutError,
 } from '../../errors/index.js';
+import { Deadline, retry } from '../../timing/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
 import { statusError, validateSequence } from './message-access.js';
 import { fromDirectGet, type StoredMessage } from './stored-message.js';
+import { streamInfo } from './stream-api.js';
 
 /** Which messages to read, in the order of the stream. */
 export type GetMessagesOptions = (
@@ -54,7 +57,7 @@ export async function* getMessages(
   if (subject !== undefined) validateFilter(subject);
   let start = startOf(options);
   for (let left = batch; left > 0;) {
-    const { messages, pending } = await requestPage(api, stream, {
+    const { messages, pending } = await readPage(api, stream, {
       ...start,
       batch: Math.min(left, PAGE),
       next_by_subj: subject,
@@ -85,7 +88,7 @@ export async function* getLastMessages(
   }
   let from: object = { up_to_seq: upToSequence, up_to_time: upToTime?.toISOString() };
   for (let left = batch ?? Infinity; left > 0;) {
-    const page = await requestPage(api, stream, {
+    const page = await readPage(api, stream, {
       ...from,
       multi_last: filters,
       batch: batch === undefined ? undefined : left,
@@ -104,6 +107,37 @@ interface Page {
   readonly pending: number;
   /** Up to where last messages were looked for. */
   readonly upToSequence?: number;
+}
+
+/** How the time between attempts at a stream that is not ready grows, in milliseconds. */
+const BACKOFF = { first: 25, longest: 500 };
+
+/**
+ * Reads a page. The replicas of a stream that was just created do not answer at once, which looks as if direct access was not
+ * allowed; if the stream does allow it, the page is asked for again, within the time of one request.
+ */
+async function readPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
+  try {
+    return await requestPage(api, stream, body);
+  } catch (error) {
+    if (!(error instanceof DirectAccessDisabledError) || !(await allowsDirect(api, stream))) throw error;
+  }
+  return retry(() => requestPage(api, stream, body), {
+    ...BACKOFF,
+    retryable: (error) => error instanceof DirectAccessDisabledError,
+    deadline: new Deadline(api.connection.timeout),
+  });
+}
+
+async function allowsDirect(api: JetStreamApi, stream: string): Promise<boolean> {
+  try {
+    const { allowDirect, mirrorDirect } = (await streamInfo(api, stream)).config;
+    return allowDirect || mirrorDirect;
+  } catch (error) {
+    // It does not exist, or may not be looked at: what the first attempt said is better.
+    if (error instanceof JetStreamApiError || error instanceof RequestTimeoutError) return false;
+    throw error;
+  }
 }
 
 /** One request with many replies: messages, and a status that ends them. */
