@@ -1,4 +1,4 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, StorageType, type JetStreamManager } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { JetStreamConnection } from '../../lib/connection/index.js';
@@ -86,17 +86,17 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     const one = await start({ filterSubjects: ['s.1'] });
     const last = await start({ start: { policy: 'last_per_subject' }, filterSubjects: ['s.>'] });
     const fresh = await start({ start: { policy: 'new' } });
-    const headers = await start({ headersOnly: true });
+    const withoutPayload = await start({ headersOnly: true });
     const from = await start({ start: { startSequence: 29 } });
     await publish(1, 31);
     await eventually(() => {
       expect(one.received).toEqual([1, 11, 21, 31]);
       expect(last.received).toEqual([21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]);
       expect(fresh.received).toEqual([31]);
-      expect(headers.received).toHaveLength(31);
+      expect(withoutPayload.received).toHaveLength(31);
       expect(from.received).toEqual([29, 30, 31]);
     });
-    expect(headers.texts.join('')).toBe('');
+    expect(withoutPayload.texts.join('')).toBe('');
   });
 
   it.skipIf(version === '2.9')('takes several filters', async () => {
@@ -241,6 +241,29 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     );
     await eventually(() => expect(errors).toEqual([new TypeError('no')]));
     await nc.flush();
+  });
+
+  it('ignores what others publish to its inbox, and answers flow control on no other subject', async () => {
+    let inbox = '';
+    nc.subscribe('$JS.API.CONSUMER.CREATE.>', {
+      callback: (_, msg) => {
+        inbox = msg.json<{ config: { deliver_subject: string } }>().config.deliver_subject;
+      },
+    });
+    await nc.flush();
+    const { received, events } = await start();
+    await eventually(() => expect(inbox).not.toBe(''));
+    const answers: string[] = [];
+    nc.subscribe('victim', { callback: (_, msg) => void answers.push(msg.string()) });
+    const flowControl = headers(100, 'FlowControl Request');
+    nc.publish(inbox, 'x');
+    nc.publish(inbox, '', { reply: 'victim' });
+    nc.publish(inbox, '', { reply: 'victim', headers: flowControl });
+    await nc.flush();
+    await publish(3);
+    await eventually(() => expect(received).toEqual([1, 2, 3]));
+    expect(events).toEqual(['start 0']);
+    expect(answers).toEqual([]);
   });
 
   it('says when there is nothing left to deliver', async () => {

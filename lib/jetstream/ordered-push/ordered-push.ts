@@ -11,6 +11,7 @@ import { createInboxOf } from '../../requests/index.js';
 import { Backoff, Deadline, Interval, Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
+import { DeliveredSubjects, isFlowControlSubject } from '../receiving/index.js';
 import { DeliveryPosition } from './delivery-position.js';
 import {
   DEFAULT_HEARTBEAT,
@@ -56,6 +57,7 @@ export class OrderedPush {
   private readonly position = new DeliveryPosition();
   private forget: (() => void) | undefined;
   private monitor: Interval | undefined;
+  private readonly delivered: DeliveredSubjects;
   private consumer = '';
   private subscription: Subscription | undefined;
   /** What arrives before the server's word that the consumer is made; `undefined` afterwards. */
@@ -91,6 +93,10 @@ export class OrderedPush {
     private readonly owner: OrderedPushOwner,
   ) {
     this.created = config.streamCreated?.getTime();
+    this.delivered = new DeliveredSubjects({
+      stream: config.stream,
+      consumer: config.namePrefix ?? 'ordered',
+    });
   }
 
   /**
@@ -187,8 +193,8 @@ export class OrderedPush {
     if (this.stopped || consumer !== this.consumer) return;
     if (error) return this.fail(error);
     if (this.early) return void this.early.push(msg);
-    this.silentTicks = 0;
     if (!this.position.read(msg.reply ?? '')) return this.receiveStatus(msg);
+    this.silentTicks = 0;
     const { position } = this;
     if (position.consumerSequence !== this.consumerSequence + 1) return this.reset('gap');
     this.consumerSequence = position.consumerSequence;
@@ -202,13 +208,19 @@ export class OrderedPush {
     }
   }
 
-  private receiveStatus({ headers, reply }: Msg): void {
-    if (headers?.code !== 100) return this.resetLater('refused');
+  private receiveStatus(msg: Msg): void {
+    const { headers, reply, subject } = msg;
+    const stalled = headers?.get('Nats-Consumer-Stalled');
+    const answerTo = reply || stalled;
+    // Anybody who knows the subject can publish to it; only flow control is answered.
+    if (!headers?.code || msg.data.length > 0 || (answerTo && !isFlowControlSubject(answerTo)))
+      return this.delivered.ignore(subject, answerTo);
+    this.silentTicks = 0;
+    if (headers.code !== 100) return this.resetLater('refused');
     if (reply) return this.flowControl(reply);
     const lastDelivered = Number(headers.get('Nats-Last-Consumer'));
     if (lastDelivered !== this.consumerSequence) return this.reset('gap');
     this.attempts = 0;
-    const stalled = headers.get('Nats-Consumer-Stalled');
     if (stalled) this.flowControl(stalled);
     else if (this.withheld === '') this.owner.onIdle?.(Number(headers.get('Nats-Last-Stream')));
   }

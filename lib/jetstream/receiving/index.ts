@@ -1,6 +1,6 @@
 export type { Consumption, MessageHandler, PushConsumeOptions } from './consumption.js';
 export { toFetchRequest, toNoWaitRequest, type FetchOptions, type FetchRequest } from './fetch-options.js';
-export { isFlowControlSubject } from './delivered-subjects.js';
+export { DeliveredSubjects, isFlowControlSubject } from './delivered-subjects.js';
 export { LoopConsumption } from './loop-consumption.js';
 export * from './message-batch.js';
 export * from './messages.js';
@@ -12,5 +12,4 @@ export type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 export { PushLoop } from './push-loop.js';
 export { requestLimits } from './request-limits.js';
 export { Ring } from './ring.js';
-export { SilenceMonitor } from './silence-monitor.js';
 export { VerifiedLoop } from './verified-loop.js';

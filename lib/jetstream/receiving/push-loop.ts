@@ -13,7 +13,7 @@ import { endOfDrain } from './end-of-drain.js';
 import type { PullLoopOwner } from './pull-loop.js';
 import { pullStatus } from './pull-status.js';
 import type { ReceiveLoop, ReceivingFrom } from './receive-loop.js';
-import { SilenceMonitor } from './silence-monitor.js';
+import { PUSH_INTERVALS, SilenceMonitor } from './silence-monitor.js';
 import { isGone } from './verified-loop.js';
 
 /** Where a push consumer delivers, from its configuration. */
@@ -81,6 +81,7 @@ export class PushLoop implements ReceiveLoop {
         delivery.idleHeartbeat,
         () => this.connected,
         () => this.silent(),
+        PUSH_INTERVALS,
       );
     } else {
       this.lookUpLater();
