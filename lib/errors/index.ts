@@ -9,6 +9,7 @@ export * from './handler.errors.js';
 export * from './jetstream.error.js';
 export * from './key-value.errors.js';
 export * from './message.errors.js';
+export * from './nest.errors.js';
 export * from './microservice.errors.js';
 export * from './object-store.errors.js';
 export * from './provisioning.errors.js';

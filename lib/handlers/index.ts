@@ -1,5 +1,5 @@
 export type { AckInterceptorOption } from './acknowledging/index.js';
-export type { CompiledHandler } from './compile/index.js';
+export { isPipeRefusal, reportPipeRefusals, type CompiledHandler } from './compile/index.js';
 export * from './context/index.js';
 export {
   DEAD_LETTER_HEADERS,
@@ -64,7 +64,14 @@ export {
   planRunning,
 } from './planning/index.js';
 export type { ConsumerSource, RunningPlan } from './planning/index.js';
-export { CleanScope, ConsumerHandler, createRunner, decodePayload, retryInPlace } from './running/index.js';
+export {
+  CleanScope,
+  ConsumerHandler,
+  createRunner,
+  decodePayload,
+  requireHeaders,
+  retryInPlace,
+} from './running/index.js';
 export * from './results/index.js';
 export type { HandlerRunner, HandlerState, HandlerStatus } from './running/index.js';
 export * from './settlement/index.js';

@@ -1,2 +1,3 @@
 export * from './error-text.js';
 export * from './report-limiter.js';
+export * from './instance-of.js';

@@ -3,12 +3,11 @@ import type { Observable } from 'rxjs';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import {
   callHandler,
-  settlementError,
   type CompiledHandler,
   type HandlerMethod,
   type HandlerSource,
 } from '../compile/index.js';
-import { finalResult, pendingResult } from '../results/index.js';
+import { finalResult } from '../results/index.js';
 import { AckInterceptor, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
@@ -73,27 +72,10 @@ function throughInterceptor(
     );
     const outcome: Observable<unknown> = await interceptor.intercept(
       context,
-      callHandler(() => withSettlementErrors(handler, message)),
+      callHandler(() => handler(message)),
     );
     return finalResult(outcome);
   };
-}
-
-/** Calls a handler; what it throws comes out as settlement has to see it. */
-function withSettlementErrors(
-  handler: CompiledHandler<JetStreamMessage>,
-  message: JetStreamMessage,
-): unknown {
-  try {
-    const result = handler(message);
-    const pending = pendingResult(result);
-    if (pending === undefined) return result;
-    return finalResult(pending).catch((error: unknown) => {
-      throw settlementError(error);
-    });
-  } catch (error) {
-    throw settlementError(error);
-  }
 }
 
 /** For messages that went through an interceptor: it has settled them, but for what it let through as an error. */

@@ -43,6 +43,8 @@ export class ParamValues<Input> {
   private payload: unknown;
   private rpcContext: ReturnType<HandlerSource<Input>['context']> | undefined;
   private execution: HandlerExecutionContext | undefined;
+  /** The error with which a pipe has refused the payload. */
+  refusal: { readonly error: unknown } | undefined;
 
   constructor(
     private readonly handler: HandlerMethod,
@@ -61,10 +63,12 @@ export class ParamValues<Input> {
     return this.execution;
   }
 
-  /** Decodes the payload; a promise where that takes its time. */
+  /** Decodes the payload; a promise if that is asynchronous. */
   prepare(): PromiseLike<void> | undefined {
     const payload = this.payloadValue();
     if (!this.source.mayBePending || !(payload instanceof Promise)) return undefined;
+    // To filters, a payload that is refused is `undefined`.
+    this.payload = undefined;
     return payload.then((value: unknown) => {
       this.payload = value;
     });
@@ -87,8 +91,9 @@ export class ParamValues<Input> {
 
   private payloadValue(): unknown {
     if (!this.decoded) {
-      this.payload = this.source.payload(this.input);
+      // First: where it throws, filters still get an execution context, whose payload is `undefined`.
       this.decoded = true;
+      this.payload = this.source.payload(this.input);
     }
     return this.payload;
   }

@@ -1,13 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import {
-  HttpException,
+  Logger,
   type ArgumentMetadata,
   type CallHandler,
+  type CanActivate,
   type ExecutionContext,
   type NestInterceptor,
   type PipeTransform,
 } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
+import { errorStack, errorText, isInstance } from '../../reporting/index.js';
 import { catchError as recover, defer, Observable, type Subscriber } from 'rxjs';
 import {
   finalResult,
@@ -20,10 +22,10 @@ import {
   toObservable,
   type Steps,
 } from '../results/index.js';
-import { InvalidPayloadError } from '../settlement/index.js';
+import { invalidPayload, isSettlementError, refusesPayload } from '../settlement/index.js';
 import { ParamValues, type CompiledHandler } from './direct-handler.js';
 import type { Enhancers } from './enhancers.js';
-import type { HandlerMethod } from './handler-method.js';
+import { handlerName, type HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
 import type { HandlerSource } from './handler-source.js';
 
@@ -42,38 +44,123 @@ export function compileEnhanced<Input>(
   enhancers: Enhancers,
 ): CompiledHandler<Input> {
   const { guards, interceptors, catchError } = enhancers;
-  const outcome = source.wantsEveryValue ? (value: unknown): unknown => value : settledValue;
+  const { wantsEveryValue } = source;
   const invoke = compileInvocation(handler, params, enhancers.pipes, instance);
 
-  const run = async (values: ParamValues<Input>): Promise<unknown> => {
-    const preparing = values.prepare();
-    if (preparing) await preparing;
-    for (const guard of guards) {
-      let allowed: unknown = guard.canActivate(values.executionContext);
-      if (allowed !== true && allowed !== false) allowed = await settledValue(allowed);
-      if (!allowed) throw new RpcException('Forbidden resource');
+  /** Lets the filters answer for an error; rejects with what settlement is to see if none does. */
+  const rescue = async (error: unknown, values: ParamValues<Input>): Promise<unknown> => {
+    let outcome = error;
+    if (catchError) {
+      try {
+        const answer = catchError(error, values.executionContext);
+        // `undefined` says that no filter took it.
+        if (answer !== undefined) return await answerOf(answer, error);
+      } catch (failure) {
+        outcome = errorAfterFilter(failure, error, handler);
+      }
     }
-    if (interceptors.length === 0) return outcome(invoke(values));
-    return outcome(await intercept(interceptors, values.executionContext, () => invoke(values)));
+    throw outcome === values.refusal?.error ? invalidPayload(outcome) : outcome;
   };
-  if (!catchError) return (input) => run(new ParamValues(handler, source, input));
   return async (input) => {
     const values = new ParamValues(handler, source, input);
-    const rescue = (error: unknown): unknown => {
-      const handled = catchError(error, values.executionContext);
-      // `undefined` says that no filter took it.
-      if (handled === undefined) throw error;
-      return settledValue(handled);
-    };
     try {
-      const result = await run(values);
-      if (!source.wantsEveryValue) return result;
-      const several = valuesOf(result);
-      return several ? several.pipe(recover((error: unknown) => defer(async () => rescue(error)))) : result;
+      const preparing = values.prepare();
+      if (preparing) await preparing;
+      for (const guard of guards) {
+        let allowed: unknown = guard.canActivate(values.executionContext);
+        if (allowed !== true && allowed !== false) allowed = await settledValue(allowed);
+        if (!allowed) throw new RefusedByGuard(guard);
+      }
+      const result: unknown =
+        interceptors.length === 0
+          ? invoke(values)
+          : await intercept(interceptors, values.executionContext, () => invoke(values));
+      if (wantsEveryValue) return await valuesWithRescue(result, (error) => rescue(error, values));
+      const pending = pendingResult(result);
+      return pending === undefined ? result : await finalResult(pending);
     } catch (error) {
-      return rescue(error);
+      return rescue(error, values);
     }
   };
+}
+
+/** What a guard that returns `false` stands for. Filters and callers see what Nest's own pipeline throws. */
+class RefusedByGuard extends RpcException {
+  constructor(guard: CanActivate) {
+    super('Forbidden resource');
+    this.name = 'RpcException';
+    this.message = `Forbidden resource (refused by the guard ${guard.constructor.name})`;
+  }
+}
+
+/** An observable with which a filter answers with an error of its own. */
+class AnsweredError {
+  constructor(readonly error: unknown) {}
+}
+
+/** What the answer of a filter comes to. @throws {@link AnsweredError} if it is an observable that fails with another error */
+async function answerOf(answer: unknown, error: unknown): Promise<unknown> {
+  if (!isObservableLike(answer)) return finalResult(answer);
+  try {
+    return await finalResult(answer);
+  } catch (answered) {
+    throw answered === error ? error : new AnsweredError(answered);
+  }
+}
+
+const logger = new Logger('ExceptionFilters');
+
+/**
+ * The error that a message is settled by after a filter failed: that of the handler. A filter may replace it by a
+ * {@link RetryMessage}, {@link TerminateMessage} or {@link InvalidPayloadError}, or by an observable that fails with an
+ * `Error`; what else it throws is an error of the filter, and is reported.
+ */
+function errorAfterFilter(failure: unknown, error: unknown, handler: HandlerMethod): unknown {
+  if (failure === error || isSettlementError(failure)) return failure;
+  if (failure instanceof AnsweredError) {
+    const { error: answered } = failure;
+    return isInstance(answered, Error) ? answered : error;
+  }
+  logger.error(
+    `${handlerName(handler)}: an exception filter failed, and the message is settled by the error of the handler: ` +
+      errorText(failure),
+    errorStack(failure),
+  );
+  return error;
+}
+
+/** All values of a result, with what the filters make of an error that comes only while they are brought. */
+async function valuesWithRescue(
+  result: unknown,
+  rescue: (error: unknown) => Promise<unknown>,
+): Promise<unknown> {
+  const value = await (pendingThenable(result) ?? result);
+  if (isObservableLike(value)) {
+    return toObservable(value).pipe(recover((error: unknown) => defer(() => rescue(error))));
+  }
+  const steps = stepsOf(value);
+  return steps === undefined ? value : rescuedSteps(steps, rescue);
+}
+
+async function* rescuedSteps(
+  steps: Steps,
+  rescue: (error: unknown) => Promise<unknown>,
+): AsyncGenerator<unknown, unknown> {
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await steps.next();
+      ended = done === true;
+      if (ended) return value;
+      yield value;
+    }
+  } catch (error) {
+    ended = true;
+    yield await rescue(error);
+    return undefined;
+  } finally {
+    if (!ended) await steps.return?.();
+  }
 }
 
 /** The innermost part: pipes and the method. Parameters without pipes cost nothing but their value. */
@@ -107,7 +194,7 @@ function compileInvocation<Input>(
           if (waiting === undefined) args[param.index] = value;
           else pending.push(assign(args, param.index, waiting));
         } else {
-          pending.push(assign(args, param.index, applyPipes(value, chain, metadata)));
+          pending.push(assign(args, param.index, applyPipes(value, chain, metadata, values)));
         }
       }
     } catch (error) {
@@ -125,52 +212,28 @@ async function assign(args: unknown[], index: number, value: PromiseLike<unknown
   args[index] = await value;
 }
 
-async function applyPipes(
+async function applyPipes<Input>(
   value: unknown,
   pipes: readonly PipeTransform[],
   metadata: ArgumentMetadata,
+  values: ParamValues<Input>,
 ): Promise<unknown> {
   let result = await value;
-  try {
-    for (const pipe of pipes) result = await pipe.transform(result, metadata);
-  } catch (error) {
-    throw markInvalid(error);
+  for (const pipe of pipes) {
+    try {
+      result = await pipe.transform(result, metadata);
+    } catch (error) {
+      if (refusesPayload(error, pipe)) values.refusal ??= { error };
+      throw error;
+    }
   }
   return result;
-}
-
-const invalid = new WeakSet<object>();
-
-/** A pipe's client error says that the payload is wrong. Filters still see it as it was thrown. */
-function markInvalid(error: unknown): unknown {
-  if (error instanceof HttpException && error.getStatus() >= 400 && error.getStatus() < 500)
-    invalid.add(error);
-  return error;
-}
-
-/** What settlement sees of an error: a pipe's refusal of the payload as {@link InvalidPayloadError}. */
-export function settlementError(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || !invalid.has(error)) return error;
-  return new InvalidPayloadError(`invalid payload: ${reasons(error as HttpException)}`, { cause: error });
-}
-
-function reasons(error: HttpException): string {
-  const response = error.getResponse();
-  const message = typeof response === 'object' ? (response as { message?: unknown }).message : response;
-  return Array.isArray(message) ? message.join('; ') : typeof message === 'string' ? message : error.message;
 }
 
 /** A result as it is if it is final, otherwise a promise of what it comes to. */
 function settledValue(value: unknown): unknown {
   const pending = pendingResult(value);
   return pending === undefined ? value : finalResult(pending);
-}
-
-/** The values of a result that stands for several; `undefined` for a single value. */
-function valuesOf(result: unknown): Observable<unknown> | undefined {
-  if (isObservableLike(result)) return toObservable(result);
-  const steps = stepsOf(result);
-  return steps && new Observable((subscriber) => emitSteps(steps, subscriber));
 }
 
 /** Runs interceptors around a handler; what comes out of the outermost one. */

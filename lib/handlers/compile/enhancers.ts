@@ -2,6 +2,7 @@ import type { ArgumentsHost, CanActivate, NestInterceptor, PipeTransform } from 
 import type { ContextId, ExternalContextCreator } from '@nestjs/core';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
+import { contextCreators, type ContextCreators } from './nest-internals.js';
 
 /** All that Nest puts around one handler, in the order in which it applies. */
 export interface Enhancers {
@@ -13,50 +14,12 @@ export interface Enhancers {
   readonly catchError: ((error: unknown, host: ArgumentsHost) => unknown) | undefined;
 }
 
-/** What is used of Nest's context creators: the same in Nest 11 and 12, where compatibility tests hold it. */
-interface ContextCreators {
-  readonly guardsContextCreator: EnhancerCreator<CanActivate[]> & { readonly config?: GlobalEnhancers };
-  readonly interceptorsContextCreator: EnhancerCreator<NestInterceptor[]>;
-  readonly pipesContextCreator: EnhancerCreator<PipeTransform[]> & {
-    createConcreteContext(
-      pipes: HandlerParam['pipes'],
-      contextId?: ContextId,
-      inquirerId?: string,
-    ): PipeTransform[];
-  };
-  readonly filtersContextCreator: EnhancerCreator<{
-    readonly filters: readonly unknown[];
-    invokeCustomFilters(error: unknown, host: ArgumentsHost): unknown;
-  }>;
-}
-
-interface EnhancerCreator<T> {
-  create(
-    instance: object,
-    callback: unknown,
-    moduleKey: string,
-    contextId?: ContextId,
-    inquirerId?: string,
-  ): T;
-}
-
-interface GlobalEnhancers {
-  getGlobalRequestGuards(): unknown[];
-  getGlobalRequestPipes(): unknown[];
-  getGlobalRequestInterceptors(): unknown[];
-  getGlobalRequestFilters(): unknown[];
-}
-
-/**
- * Finds a handler's guards, pipes, interceptors and filters: those of the method, the class and the whole application.
- *
- * Nest exports the creators that know them only as parts of `ExternalContextCreator`.
- */
+/** Finds a handler's guards, pipes, interceptors and filters: those of the method, the class and the whole application. */
 export class EnhancerResolver {
   private readonly creators: ContextCreators;
 
   constructor(external: ExternalContextCreator) {
-    this.creators = external as unknown as ContextCreators;
+    this.creators = contextCreators(external);
   }
 
   /** The enhancers around one instance; those with request scope from the given context. */

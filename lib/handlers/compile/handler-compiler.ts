@@ -6,17 +6,7 @@ import { EnhancerResolver, isEnhanced } from './enhancers.js';
 import type { HandlerMethod } from './handler-method.js';
 import { readParams, type HandlerParam } from './handler-params.js';
 import type { HandlerSource } from './handler-source.js';
-
-/** What is used of Nest's injector, reached through `ModuleRef`: the same in Nest 11 and 12. */
-interface Injector {
-  loadPerContext(
-    instance: object,
-    module: unknown,
-    collection: unknown,
-    contextId: ContextId,
-    wrapper: unknown,
-  ): Promise<object>;
-}
+import { injectorOf } from './nest-internals.js';
 
 /** Turns handler methods into functions, once, at bootstrap. */
 export class HandlerCompiler {
@@ -64,10 +54,11 @@ export class HandlerCompiler {
     const { host } = wrapper;
     const moduleRef = host?.getProviderByKey<ModuleRef>(ModuleRef)?.instance;
     if (!host || !moduleRef) throw new Error(`${handler.target.name} belongs to no module`);
-    const { injector } = moduleRef as unknown as { readonly injector: Injector };
+    const injector = injectorOf(moduleRef);
     const collection = host.controllers.get(wrapper.token) === wrapper ? host.controllers : host.providers;
     return async (input) => {
-      const request = new HandlerRequest(source.pattern(input), source.payload(input), source.context(input));
+      const payload = await readPayload(source, input);
+      const request = new HandlerRequest(source.pattern(input), payload, source.context(input));
       const contextId = ContextIdFactory.getByRequest(request);
       moduleRef.registerRequestByContextId(request, contextId);
       const instance = await injector.loadPerContext(
@@ -82,13 +73,30 @@ export class HandlerCompiler {
   }
 }
 
+/** The payload of a request, or the error that there is instead: filters, which may be request-scoped too, get to see it. */
+type ReadPayload = { readonly value: unknown } | { readonly error: unknown };
+
+async function readPayload<Input>(source: HandlerSource<Input>, input: Input): Promise<ReadPayload> {
+  try {
+    const payload = source.payload(input);
+    return { value: source.mayBePending ? await payload : payload };
+  } catch (error) {
+    return { error };
+  }
+}
+
 /** What request-scoped providers get by `@Inject(REQUEST)`. */
 class HandlerRequest implements RequestContext {
   constructor(
     readonly pattern: string,
-    readonly data: unknown,
+    private readonly payload: ReadPayload,
     readonly context: BaseRpcContext,
   ) {}
+
+  /** `undefined` if the payload cannot be decoded. */
+  get data(): unknown {
+    return 'value' in this.payload ? this.payload.value : undefined;
+  }
 
   getPattern(): string {
     return this.pattern;
@@ -103,12 +111,14 @@ class HandlerRequest implements RequestContext {
   }
 
   /** The same payload and context for the handler, so that neither is made twice. */
-  asSource({ mayBePending, wantsEveryValue }: HandlerSource<never>): HandlerSource<unknown> {
+  asSource({ wantsEveryValue }: HandlerSource<never>): HandlerSource<unknown> {
     return {
-      mayBePending,
       wantsEveryValue,
       pattern: () => this.pattern,
-      payload: () => this.data,
+      payload: () => {
+        if ('error' in this.payload) throw this.payload.error;
+        return this.payload.value;
+      },
       context: () => this.context,
     };
   }

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
+import { CUSTOM_PARAM, PARAMS, PAYLOAD_PARAM } from './nest-internals.js';
 
 /** One parameter of a handler, as its decorators describe it. */
 export interface HandlerParam {
@@ -26,12 +27,6 @@ interface ParamMetadata {
   readonly factory?: (data: unknown, context: ExecutionContext) => unknown;
 }
 
-// Where Nest keeps what parameter decorators say: the same in Nest 11 and 12, but exported from internal paths that
-// differ. Compatibility tests of both hold these.
-const PARAMS = '__routeArguments__';
-const CUSTOM = '__customRouteArgs__';
-const PAYLOAD = 3;
-
 /**
  * Reads a handler's parameters. Without any decorator they are the payload and the context, as in Nest's own RPC; a
  * method of one parameter is spared the context.
@@ -47,7 +42,11 @@ export function readParams(
   )[];
   const params = Object.entries(metadata).map(([key, param]): HandlerParam => ({
     index: param.index,
-    source: key.includes(CUSTOM) ? 'custom' : Number(key.split(':')[0]) === PAYLOAD ? 'payload' : 'context',
+    source: key.includes(CUSTOM_PARAM)
+      ? 'custom'
+      : Number(key.split(':')[0]) === PAYLOAD_PARAM
+        ? 'payload'
+        : 'context',
     data: param.data,
     pipes: param.pipes ?? [],
     schema: param.schema,

@@ -13,7 +13,7 @@ const PINNING_VERSION = '2.11.0';
 export function pinCumulative(
   options: JsConsumerOptions,
   supports: (version: string) => boolean,
-): { readonly options: JsConsumerOptions; readonly mistakes: readonly string[]; readonly warning?: string } {
+): { readonly options: JsConsumerOptions; readonly mistakes: readonly string[] } {
   if (options.ordered || options.push || options.ackPolicy !== 'all') return { options, mistakes: [] };
   const mistakes: string[] = [];
   const { durable, name, priorityPolicy, maxAckPending } = options;
@@ -34,10 +34,11 @@ export function pinCumulative(
     return { options, mistakes };
   }
   if (!supports(PINNING_VERSION)) {
-    const warning =
-      "ackPolicy 'all': run one instance of this handler only. Pinning its consumer to one of several instances needs " +
-      'nats-server 2.11; until then, several instances hold back the acknowledgements of each other.';
-    return { options, mistakes, warning };
+    mistakes.push(
+      "ackPolicy 'all' with a durable consumer needs nats-server 2.11, which pins the consumer to one instance: an " +
+        "acknowledgement of one instance would cover what another has in flight. Use ackPolicy 'explicit', or leave durable out",
+    );
+    return { options, mistakes };
   }
   return {
     options: {

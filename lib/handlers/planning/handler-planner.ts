@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Logger } from '@nestjs/common';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
 import { unknownOptions } from '../../validation/index.js';
@@ -56,7 +55,6 @@ export interface HandlerPlans {
 
 /** Checks all handlers and decides how each is run; finds every mistake before it complains. */
 export class HandlerPlanner {
-  private readonly logger = new Logger('JsConsumer');
   private readonly problems: ConfigurationProblem[] = [];
 
   constructor(
@@ -103,15 +101,10 @@ export class HandlerPlanner {
     }
     const connection = this.connectionOf(definition.name, own.connection);
     if (!connection) return undefined;
-    const {
-      options,
-      mistakes: unpinned,
-      warning,
-    } = pinCumulative(
+    const { options, mistakes: unpinned } = pinCumulative(
       withFilters(withDefaults(own, connection.defaults), definition, connection),
       (version) => connection.jetstream.connection.supports(version),
     );
-    if (warning !== undefined) this.logger.warn(`${definition.name}: ${warning}`);
     const mistakes = [
       ...unpinned,
       ...(definition.deadLetters ? checkDeadLetterFilter(definition.deadLetters) : []),

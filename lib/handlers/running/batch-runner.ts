@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { JetStreamMessage, ReceiveLoop } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import { Deadline, Timer, within } from '../../timing/index.js';
-import { settlementError, type CompiledHandler } from '../compile/index.js';
+import type { CompiledHandler } from '../compile/index.js';
 import type { BatchOptions } from '../decorators/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import { finalResult } from '../results/index.js';
@@ -235,7 +235,7 @@ export class BatchRunner implements MessageRunner {
     try {
       if (messages.length > 0) await this.call({ messages, payloads });
     } catch (thrown) {
-      failure = { error: settlementError(thrown) };
+      failure = { error: thrown };
     }
     await refusing;
     if (!failure) this.cumulative?.cover(messages);

@@ -1,11 +1,15 @@
 import { sleep } from '../../timing/index.js';
-import { settlementError, type CompiledHandler } from '../compile/index.js';
+import type { CompiledHandler } from '../compile/index.js';
 import { finalResult, pendingResult } from '../results/index.js';
-import { InvalidPayloadError } from '../settlement/index.js';
+import { RetryPolicy, verdictOn, type Rules } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 
-/** How long to wait before an entry whose handling failed is handled again, in milliseconds; then it is given up. */
-const RETRY_BACKOFF = [100, 1_000, 5_000];
+/** An entry whose handling failed is handled again three times. */
+const RULES: Rules = {
+  ackMode: 'none',
+  retry: new RetryPolicy({ backoff: [100, 1_000, 5_000] }, 4),
+  deadLetters: undefined,
+};
 
 /** What an {@link EntryRunner} reports. */
 export interface EntryReports<Entry> {
@@ -80,10 +84,12 @@ export class EntryRunner<Entry> {
 
   private async retry(entry: Entry, thrown: unknown): Promise<boolean> {
     const { signal } = this.stopped;
-    let error = settlementError(thrown);
-    for (const wait of error instanceof InvalidPayloadError ? [] : RETRY_BACKOFF) {
-      this.reports.onRetry(entry, error, wait);
-      await sleep(wait, signal);
+    let error = thrown;
+    for (let number = 1; ; number++) {
+      const verdict = verdictOn(error, { number, inPlace: true }, RULES);
+      if (verdict.action !== 'retry') break;
+      this.reports.onRetry(entry, error, verdict.delay);
+      await sleep(verdict.delay, signal);
       if (signal.aborted) {
         this.busy = false;
         return false;
@@ -92,7 +98,7 @@ export class EntryRunner<Entry> {
         await finalResult(this.scope.run(this.begin, entry));
         return this.end();
       } catch (again) {
-        error = settlementError(again);
+        error = again;
       }
     }
     this.failures++;

@@ -1,14 +1,9 @@
+import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { sleep } from '../../timing/index.js';
-import { settlementError, type CompiledHandler } from '../compile/index.js';
+import type { CompiledHandler } from '../compile/index.js';
 import { finalResult, pendingResult } from '../results/index.js';
-import {
-  InvalidPayloadError,
-  retryDelay,
-  RetryMessage,
-  TerminateMessage,
-  type SettlementPolicy,
-} from '../settlement/index.js';
+import { FailureLog, messageName, verdictOn, type SettlementPolicy } from '../settlement/index.js';
 
 /**
  * Handles a message that failed again on the spot, with the backoff of its rule and as often as that says: an ordered
@@ -21,12 +16,18 @@ export function retryInPlace(
   policy: SettlementPolicy,
   signal: AbortSignal,
 ): CompiledHandler<JetStreamMessage> {
+  const failures = new FailureLog(new Logger('JsConsumer'));
   const again = async (message: JetStreamMessage, thrown: unknown): Promise<unknown> => {
+    const { metadata } = message;
+    const { handler } = policy;
     let error = thrown;
-    for (let attempt = 1; ; attempt++) {
-      const wait = waitBefore(error, attempt, message, policy);
-      if (wait === undefined) throw error;
-      await sleep(wait, signal);
+    for (let number = 1; ; number++) {
+      const verdict = verdictOn(error, { number, metadata, inPlace: true }, policy);
+      if (verdict.action !== 'retry') throw error;
+      const { delay, retryIfError } = verdict;
+      if (retryIfError !== undefined) failures.failed(`${handler}: retry.retryIf failed`, retryIfError);
+      failures.retried(messageName(message, policy), handler, error, delay);
+      await sleep(delay, signal);
       if (signal.aborted) throw error;
       try {
         return await finalResult(next(message));
@@ -45,19 +46,4 @@ export function retryInPlace(
       return again(message, error);
     }
   };
-}
-
-/** How long to wait before the message is handled again; `undefined` where it is not. */
-function waitBefore(
-  error: unknown,
-  attempt: number,
-  { metadata }: JetStreamMessage,
-  { retry }: SettlementPolicy,
-): number | undefined {
-  if (error instanceof TerminateMessage || settlementError(error) instanceof InvalidPayloadError)
-    return undefined;
-  if (error instanceof RetryMessage) return attempt < retry.maxDeliver ? (error.delay ?? 0) : undefined;
-  const rule = retry.ruleFor(error);
-  const again = attempt < rule.maxDeliver && (rule.retryIf?.(error, metadata) ?? true);
-  return again ? retryDelay(rule, attempt) : undefined;
 }

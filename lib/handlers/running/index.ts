@@ -5,7 +5,7 @@ export * from './handler-runner.js';
 export { retryInPlace } from './in-place-retry.js';
 export * from './message-runner.factory.js';
 export * from './message-source.js';
-export { decodePayload } from './payload-decoder.js';
+export { decodePayload, requireHeaders } from './payload-decoder.js';
 export type { Route } from './slot.js';
 export * from './subscription-handler.js';
 export * from './watch-handler.js';

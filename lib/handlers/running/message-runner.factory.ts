@@ -22,7 +22,7 @@ import { retryInPlace } from './in-place-retry.js';
 import { KeyedBacklog } from './keyed-backlog.js';
 import { MessageKeys } from './message-keys.js';
 import { codecsOf, messageSource } from './message-source.js';
-import { payloadDecoder } from './payload-decoder.js';
+import { payloadDecoder, requireHeaders, type PayloadDecoder } from './payload-decoder.js';
 import type { MessageHandling, Route } from './slot.js';
 import { CircuitBreakerGate, RateLimitGate, type StartGate } from './start-gate.js';
 
@@ -113,7 +113,11 @@ export class MessageRunnerFactory {
       : messageSource(codecsOf(plan), policy, options.schema);
     const wantsEveryValue = getPublishTargets(planned.method.callback).length > 0;
     const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
-    const compiled = this.wrap(method, planned, policy);
+    const wrapped = this.wrap(method, planned, policy);
+    const compiled: CompiledHandler<JetStreamMessage> = (message) => {
+      requireHeaders(message);
+      return wrapped(message);
+    };
     const fitting = plan.deadLetters ? fittingOnly(compiled, plan.deadLetters) : compiled;
     const unsettled = options.ordered ? retryInPlace(fitting, policy, stopped) : fitting;
     return { policy, unsettled, handler: this.ack.around(unsettled, planned.method, source, policy) };
@@ -127,7 +131,11 @@ export class MessageRunnerFactory {
     const [{ method, policy: planned }] = plan.methods;
     const policy: SettlementPolicy = { ...planned, consumer };
     const handler = this.compiler.compile(method, batchSource(policy));
-    const decode = payloadDecoder(codecsOf(plan), plan.options.schema);
+    const decoder = payloadDecoder(codecsOf(plan), plan.options.schema);
+    const decode: PayloadDecoder = (message) => {
+      requireHeaders(message);
+      return decoder(message);
+    };
     plan.connection.localHandlers.add(policy, () => ({
       policy,
       unsettled: async (message) => handler({ messages: [message], payloads: [await decode(message)] }),

@@ -1,5 +1,6 @@
 import type { Codec, CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorText } from '../../reporting/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 
@@ -20,13 +21,19 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
   };
 }
 
+/** @throws {@link InvalidPayloadError} if the headers of a message cannot be read, whether or not its handler asks for them */
+export function requireHeaders({ headersValid }: Pick<JetStreamMessage, 'headersValid'>): void {
+  if (!headersValid) throw new InvalidPayloadError('the header block does not begin with NATS/1.0');
+}
+
 /** @throws {@link InvalidPayloadError} where the bytes are not of the codec's making */
 export function decodePayload(codec: Codec, data: Uint8Array): unknown {
   try {
     return codec.decode(data);
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${words}`, { cause: error });
+    throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${errorText(error)}`, {
+      cause: error,
+    });
   }
 }
 

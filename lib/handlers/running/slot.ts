@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
-import { settlementError, type CompiledHandler } from '../compile/index.js';
+import type { CompiledHandler } from '../compile/index.js';
 import type { SubjectRouter } from '../planning/index.js';
 import { pendingResult } from '../results/index.js';
 import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
@@ -105,9 +105,7 @@ export class Slot {
     const { ack } = this.handling;
     const { policy } = this.route;
     try {
-      const pending = this.failed
-        ? ack.onFailure(settlementError(error), message, policy)
-        : ack.onSuccess(message, policy);
+      const pending = this.failed ? ack.onFailure(error, message, policy) : ack.onSuccess(message, policy);
       return pending ? Promise.resolve(pending) : undefined;
     } catch (thrown) {
       reportUnsettled(message, policy, thrown);

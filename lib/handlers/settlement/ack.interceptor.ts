@@ -9,10 +9,12 @@ import { Observable } from 'rxjs';
 import { ConnectionClosedError, PayloadTooLargeError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { JetStreamContext } from '../context/index.js';
+import { errorText } from '../../reporting/index.js';
+import { sleep } from '../../timing/index.js';
+import { FailureLog } from './failure-log.js';
 import { messageName } from './message-name.js';
-import { InvalidPayloadError, RetryMessage, TerminateMessage } from './retry.errors.js';
-import { retryDelay } from './retry-policy.js';
-import { DeadLetterReason, type Settlement, type SettlementPolicy } from './settlement-policy.js';
+import type { Settlement, SettlementPolicy } from './settlement-policy.js';
+import { verdictOn, type Cause } from './verdict.js';
 
 const FIRST_STORE_RETRY = 1_000;
 const LONGEST_STORE_RETRY = 30_000;
@@ -55,6 +57,7 @@ const TOO_LARGE_RETRY = 30_000;
 @Injectable()
 export class AckInterceptor implements NestInterceptor, Settlement {
   private readonly logger = new Logger(AckInterceptor.name);
+  private readonly failures = new FailureLog(this.logger);
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { message, policy } = context.switchToRpc().getContext<JetStreamContext>();
@@ -90,7 +93,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
       return message
         .doubleAck()
         .catch((error: unknown) =>
-          this.logger.warn(`${messageName(message, policy)} may come again: ${text(error)}`),
+          this.logger.warn(`${messageName(message, policy)} may come again: ${errorText(error)}`),
         );
     }
     message.ack();
@@ -99,71 +102,44 @@ export class AckInterceptor implements NestInterceptor, Settlement {
   /** The handler has thrown or rejected, or could not be given its payload. Never throws. */
   onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     const what = messageName(message, policy);
-    const reason = reasonOf(error);
-    if (policy.ackMode === 'first' || policy.ackMode === 'none') {
-      if (reason === undefined)
-        this.logger.error(`${what} failed and does not come again: ${text(error)}`, stackOf(error));
-      else this.logger.warn(`${what} is given up: ${text(error)}`);
-      if (policy.deadLetters) return this.keep(message, policy, reason ?? DeadLetterReason.Failed, error);
-      return;
-    }
-    if (message.settled) {
-      this.logger.warn(`${what} was settled by its handler, which then failed: ${text(error)}`);
-      return;
-    }
-    if (reason !== undefined) {
-      this.logger.warn(`${what} is terminated: ${text(error)}`);
-      return this.terminate(message, policy, reason, error);
-    }
-    return this.retry(error, message, policy);
-  }
-
-  private retry(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     const { metadata } = message;
-    const delivery = metadata.deliveryCount;
-    const what = messageName(message, policy);
-    if (error instanceof RetryMessage && delivery < policy.retry.maxDeliver) return message.nak(error.delay);
-    const rule = policy.retry.ruleFor(error);
-    if (delivery < rule.maxDeliver) {
-      if (this.mayRetry(rule.retryIf, error, message, policy)) {
-        const delay = retryDelay(rule, delivery);
-        this.logger.warn(`${what} failed, to be retried in ${delay} ms: ${text(error)}`);
-        return message.nak(delay);
+    const isAcknowledged = policy.ackMode !== 'first' && policy.ackMode !== 'none';
+    if (isAcknowledged && message.settled) {
+      return this.failures.refused(`${what} was settled by its handler, which then failed`, error);
+    }
+    const verdict = verdictOn(error, { number: metadata.deliveryCount, metadata }, policy);
+    if (verdict.action === 'retry') {
+      const { delay, requested, retryIfError } = verdict;
+      if (retryIfError !== undefined) {
+        this.failures.failed(`${policy.handler}: retry.retryIf failed`, retryIfError);
       }
-      this.logger.error(`${what} failed and is not to be retried: ${text(error)}`, stackOf(error));
-      return this.terminate(message, policy, DeadLetterReason.NotToBeRetried, error);
+      if (!requested) this.failures.retried(what, policy.handler, error, delay);
+      return message.nak(delay);
     }
-    this.logger.error(
-      `${what} failed in its last delivery, ${delivery} of ${rule.maxDeliver}: ${text(error)}`,
-      stackOf(error),
-    );
-    return this.terminate(message, policy, DeadLetterReason.DeliveriesUsedUp, error);
+    const { action, reason, cause } = verdict;
+    const delivery = `${metadata.deliveryCount} of ${policy.retry.ruleFor(error).maxDeliver}`;
+    this.report(cause, what, error, delivery, isAcknowledged);
+    if (action === 'dead-letter') return this.keep(message, policy, reason, error);
+    if (action === 'terminate') message.term(reason);
   }
 
-  /** A `retryIf` that throws decides nothing: the message is retried. */
-  private mayRetry(
-    retryIf: ReturnType<SettlementPolicy['retry']['ruleFor']>['retryIf'],
+  private report(
+    cause: Cause,
+    what: string,
     error: unknown,
-    message: JetStreamMessage,
-    policy: SettlementPolicy,
-  ): boolean {
-    if (!retryIf) return true;
-    try {
-      return retryIf(error, message.metadata);
-    } catch (failure) {
-      this.logger.error(`${policy.handler}: retry.retryIf failed: ${text(failure)}`, stackOf(failure));
-      return true;
+    delivery: string,
+    isAcknowledged: boolean,
+  ): void {
+    switch (cause) {
+      case 'asked':
+        return this.failures.refused(`${what} is ${isAcknowledged ? 'terminated' : 'given up'}`, error);
+      case 'never-retried':
+        return this.failures.failed(`${what} failed and does not come again`, error);
+      case 'not-retried':
+        return this.failures.failed(`${what} failed and is not to be retried`, error);
+      case 'used-up':
+        return this.failures.failed(`${what} failed in its last delivery, ${delivery}`, error);
     }
-  }
-
-  private terminate(
-    message: JetStreamMessage,
-    policy: SettlementPolicy,
-    reason: string,
-    error: unknown,
-  ): void | Promise<void> {
-    if (policy.deadLetters) return this.keep(message, policy, reason, error);
-    message.term(reason);
   }
 
   /** Terminates a message only after its dead letter is stored: it is tried until it is, and meanwhile kept alive. */
@@ -179,14 +155,14 @@ export class AckInterceptor implements NestInterceptor, Settlement {
         await policy.deadLetters?.publish(message, policy, reason, error);
         break;
       } catch (failure) {
-        this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${text(failure)}`);
+        this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(failure)}`);
         if (failure instanceof ConnectionClosedError) return;
         if (failure instanceof PayloadTooLargeError) {
           // It stays in its stream, where it can be read, though no consumer of this handler gets it any more.
           if (isPending(message, policy)) message.nak(TOO_LARGE_RETRY);
           return;
         }
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await sleep(wait);
         // Abandoned at shutdown meanwhile: it comes again.
         if (message.settled !== settledBefore) return;
       }
@@ -195,20 +171,6 @@ export class AckInterceptor implements NestInterceptor, Settlement {
   }
 }
 
-/** The reason for the dead letter of an error that no retry can help. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof InvalidPayloadError) return DeadLetterReason.InvalidPayload;
-  return error instanceof TerminateMessage ? error.reason : undefined;
-}
-
 function isPending(message: JetStreamMessage, { ackMode }: SettlementPolicy): boolean {
   return !message.settled && ackMode !== 'none';
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function stackOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : undefined;
 }

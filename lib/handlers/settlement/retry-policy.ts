@@ -1,4 +1,5 @@
 import type { MessageMetadata } from '../../jetstream/index.js';
+import { isInstance } from '../../reporting/index.js';
 
 /** A class of errors. */
 export type ErrorType = abstract new (...args: never[]) => unknown;
@@ -92,7 +93,7 @@ export class RetryPolicy {
 
   /** The rule for an error. */
   ruleFor(error: unknown): ResolvedRetryRule {
-    const fits = (type: ErrorType): boolean => error instanceof type;
+    const fits = (type: ErrorType): boolean => isInstance(error, type);
     return this.special.find(({ types }) => types.some(fits))?.rule ?? this.general;
   }
 }

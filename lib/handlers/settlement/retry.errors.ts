@@ -1,5 +1,13 @@
 import { RpcException } from '@nestjs/microservices';
 import { InvalidArgumentError } from '../../errors/index.js';
+import { propertyOf } from '../../reporting/index.js';
+
+/** What says of an error what becomes of its message, in every copy of this library, whichever version it is. */
+const BRAND = Symbol.for('nestjs-nats-jetstream:settlement');
+
+const isInstanceOf = Function.prototype[Symbol.hasInstance];
+
+type Kind = 'retry' | 'terminate' | 'invalid-payload';
 
 /**
  * An error that says what is to become of a message. Nest's own exception filters answer for whatever a handler of
@@ -22,9 +30,9 @@ abstract class SettlementError extends RpcException {
  * counts as a delivery all the same: in the last one the message is ended as after any other error.
  */
 export class RetryMessage extends SettlementError {
-  /** @throws {@link InvalidArgumentError} where the delay is no number of milliseconds */
+  /** @throws {@link InvalidArgumentError} if the delay is not a number of milliseconds */
   constructor(
-    /** After how many milliseconds; at once where left out. */
+    /** After how many milliseconds; at once if left out. */
     readonly delay?: number,
     options?: ErrorOptions,
   ) {
@@ -35,7 +43,7 @@ export class RetryMessage extends SettlementError {
   }
 }
 
-/** Thrown by a handler when no retry can help: the message is terminated, and kept as a dead letter where one is set. */
+/** Thrown by a handler when no retry can help: the message is terminated, and kept as a dead letter with `deadLetter`. */
 export class TerminateMessage extends SettlementError {
   constructor(
     /** Why, for the server's advisory and the dead letter. */
@@ -46,5 +54,28 @@ export class TerminateMessage extends SettlementError {
   }
 }
 
-/** The payload cannot be decoded or did not pass validation: no retry can mend it. */
+/** The payload cannot be decoded or did not pass validation: no retry can help. */
 export class InvalidPayloadError extends SettlementError {}
+
+brand(RetryMessage, 'retry');
+brand(TerminateMessage, 'terminate');
+brand(InvalidPayloadError, 'invalid-payload');
+
+/** Has `instanceof` go by the brand, for the class itself; for a subclass it is as usual. */
+function brand(type: { readonly prototype: object }, kind: Kind): void {
+  // On the prototype, so that it is not a property of each error.
+  Object.defineProperty(type.prototype, BRAND, { value: kind });
+  Object.defineProperty(type, Symbol.hasInstance, {
+    value(this: () => unknown, value: unknown): boolean {
+      const isBase = (this as unknown) === type;
+      return isBase ? propertyOf(value, BRAND) === kind : isInstanceOf.call(this, value);
+    },
+  });
+}
+
+/** Whether an error says itself what is to become of the message. */
+export function isSettlementError(
+  error: unknown,
+): error is RetryMessage | TerminateMessage | InvalidPayloadError {
+  return propertyOf(error, BRAND) !== undefined;
+}

@@ -1,5 +1,5 @@
 import type { CodecSelector } from '../../codecs/index.js';
-import { decodePayload } from '../../handlers/index.js';
+import { decodePayload, requireHeaders } from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { isCallPacket, type CallPacket } from '../packets/index.js';
 
@@ -14,6 +14,7 @@ export class MessageReader {
 
   /** @throws {@link InvalidPayloadError} */
   read(message: JetStreamMessage): CallPacket {
+    requireHeaders(message);
     const value = decodePayload(this.codecOf(message.headers), message.data);
     return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }

@@ -1,12 +1,17 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { RetryMessage, type CompiledHandler, type SettlementPolicy } from '../../handlers/index.js';
+import {
+  isSettlementError,
+  verdictOn,
+  type CompiledHandler,
+  type SettlementPolicy,
+} from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { JetStreamEventContext } from '../context/index.js';
 import type { CallPacket } from '../packets/index.js';
 import { answer, errorForPacket, UNKNOWN_ERROR, within, type ProcessingHooks } from '../serving/index.js';
 import { AnswerDelivery, type AnswerDeliveries } from './answer-delivery.js';
 import type { MessageReader } from './message-reader.js';
-import { isAnswer, isVerdict, toSettlementError } from './settlement-error.js';
+import { isAnswer, toSettlementError } from './settlement-error.js';
 
 /**
  * Has Nest's pipeline handle the requests in a stream, and answers them before they are acknowledged. An `RpcException`
@@ -74,15 +79,11 @@ class Answers {
 
 /** Whether the request does not come again, once settlement sees that error. */
 function isLast(error: Error, { metadata }: JetStreamMessage, policy: SettlementPolicy): boolean {
-  if (policy.ackMode === 'first' || policy.ackMode === 'none') return true;
-  if (error instanceof RetryMessage) return metadata.deliveryCount >= policy.retry.maxDeliver;
-  if (isVerdict(error)) return true;
-  const { maxDeliver, retryIf } = policy.retry.ruleFor(error);
-  return metadata.deliveryCount >= maxDeliver || retryIf?.(error, metadata) === false;
+  return verdictOn(error, { number: metadata.deliveryCount, metadata }, policy).action !== 'retry';
 }
 
 /** What the caller is told of an error: as Nest does, not what is inside the service. */
 function disclosed(error: Error, thrown: unknown): unknown {
-  if (isVerdict(error)) return errorForPacket(error);
+  if (isSettlementError(error)) return errorForPacket(error);
   return thrown instanceof Error ? UNKNOWN_ERROR : thrown;
 }

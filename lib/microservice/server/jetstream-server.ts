@@ -7,6 +7,7 @@ import {
 } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
+import { reportPipeRefusals } from '../../handlers/index.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
@@ -67,6 +68,7 @@ export class JetStreamServer
       );
     }
     checkSharing(options);
+    reportPipeRefusals();
   }
 
   override addHandler(

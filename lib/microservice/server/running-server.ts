@@ -1,12 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
-import {
-  CleanScope,
-  JetStreamEvents,
-  OptionChecks,
-  type ConfigurationProblem,
-} from '../../handlers/index.js';
+import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
 import { provisionStream } from '../../jetstream/index.js';
 import { heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import { Deadline } from '../../timing/index.js';
@@ -134,7 +129,6 @@ export class RunningServer {
       connection,
       codec,
       calls: this.calls,
-      scope: new CleanScope(),
       onError: (text) => this.logger.error(text),
       onForbiddenReply: (message) => this.reportForbiddenReply(message),
     };

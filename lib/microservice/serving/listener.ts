@@ -84,15 +84,12 @@ export class Listener {
     context: JetStreamRequestContext,
     call: ServedCall,
   ): Promise<unknown> {
-    const { hooks, serving } = this;
+    const { hooks } = this;
     const run = (): Promise<unknown> => handler(packet.data, context);
     if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
-    // What the handler returns is followed in the scope too: an observable runs when it is subscribed to.
-    return serving.scope.run(() => {
-      const result = start(hooks ? () => within(hooks, context, run) : run);
-      void result.then(call.settle, call.fail);
-      return result;
-    }, undefined);
+    const result = start(hooks ? () => within(hooks, context, run) : run);
+    result.then(call.settle, call.fail);
+    return result;
   }
 
   /** Begins a call when its limit allows it. It keeps its slot until it and its handler have ended, also if it was called off. */
