@@ -219,7 +219,7 @@ describe('a consumer with priority groups', () => {
   ])('stops the boot of a handler with %s', async (_, options) => {
     const failure = await start(options).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Error);
-    expect(String((failure as Error).message)).toContain('"jobs"');
+    expect(String((failure as Error).message)).toMatch(/Reader\.on.*consumer "d".*"jobs"/s);
   });
 });
 

@@ -1,4 +1,4 @@
-import { ConsumerNotFoundError } from '../../errors/index.js';
+import { ConsumerNotFoundError, InvalidArgumentError } from '../../errors/index.js';
 import {
   Incarnation,
   NumberedConsumers,
@@ -85,7 +85,7 @@ export class ConsumerReceiver {
           make: (start) => provisionConsumer(jetstream, stream, { ...config, ...start }, provisioning),
         });
     const { name, cachedInfo } = consumer;
-    const priority = priorityOf({ ...pull, priorityGroup: pull.group }, cachedInfo.config, api.connection);
+    const priority = this.priority(pull, cachedInfo);
     const options = { ...pullOptions(maxMessages), ...priority, limits: cachedInfo.config };
     const from = { stream, consumer: name };
     return {
@@ -166,6 +166,23 @@ export class ConsumerReceiver {
     this.nameless = consumer.name;
     this.position.startAt(startPosition(consumer.cachedInfo));
     return consumer;
+  }
+
+  private priority(
+    pull: PullDelivery['pull'],
+    { name, config }: Consumer['cachedInfo'],
+  ): ReturnType<typeof priorityOf> {
+    const { handler, stream, connection } = this.source;
+    try {
+      return priorityOf({ ...pull, priorityGroup: pull.group }, config, connection.jetstream.api.connection);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw new InvalidArgumentError(
+        'group',
+        `${handler} cannot pull from consumer "${name}" of stream "${stream}" (${error.message}). ` +
+          'Set the option group of the handler to one of the priority groups of the consumer.',
+      );
+    }
   }
 
   private tracking(owner: PullLoopOwner): PullLoopOwner {
