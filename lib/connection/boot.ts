@@ -89,7 +89,7 @@ export class Boot {
       const result = run();
       // A limit of a moment more: the requests within the step say better what failed.
       if (await new Deadline(this.left + SHORTEST_ATTEMPT).wait(result)) return result;
-      throw this.timedOut(step, 'it has not ended.');
+      throw this.timedOut(step, 'it has not ended');
     });
   }
 

@@ -57,7 +57,7 @@ export class BootTimeoutError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `Connection "${connection}": the application did not start within ${timeout} ms; while ${step}: ${problem} ` +
+      `Connection "${connection}": the application did not start within ${timeout} ms; while ${step}: ${/[.?!]$/.test(problem) ? problem : `${problem}.`} ` +
         'Check that the servers are running and that the cluster has a leader, or raise bootTimeout.',
       options,
     );

@@ -172,13 +172,16 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private tellOfConnections(connections: ReadonlyMap<string, HandlerConnection>): void {
-    for (const [connection, { jetstream }] of connections) {
+    for (const [connection, { jetstream, declared }] of connections) {
       const about = (): { connection: string; time: Date } => ({ connection, time: new Date() });
       jetstream.connection.listen({
         onDisconnect: () => this.events.emit({ type: 'disconnected', ...about() }),
         onReconnect: () => this.events.emit({ type: 'reconnected', ...about() }),
         onClose: (error) => this.events.emit({ type: 'closed', ...about(), ...(error ? { error } : {}) }),
       });
+      declared.listen(({ kind: resource, name }) =>
+        this.events.emit({ type: 'resource-recreated', ...about(), resource, name }),
+      );
       watchPermissions(jetstream.connection, (error) =>
         this.events.emit({ type: 'permission-denied', ...about(), error }),
       );

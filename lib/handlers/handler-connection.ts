@@ -1,5 +1,5 @@
 import { createCodecSelector, type Codec, type CodecSelector } from '../codecs/index.js';
-import type { JetStreamService, Provisioning } from '../jetstream/index.js';
+import { DeclaredResources, type JetStreamService, type Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
 import { TimeBudget } from '../timing/index.js';
@@ -10,6 +10,8 @@ import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 export class HandlerConnection {
   /** The handlers of consumers that run in this process. */
   readonly localHandlers = new LocalHandlers();
+  /** What `forFeature` declares, and is created again if it is lost. */
+  readonly declared: DeclaredResources;
   /** What all stages of the shutdown may take together. */
   readonly shutdown: TimeBudget;
 
@@ -27,6 +29,7 @@ export class HandlerConnection {
     /** How long the shutdown may take, in milliseconds. */
     readonly shutdownTimeout: number,
   ) {
+    this.declared = new DeclaredResources(jetstream);
     this.shutdown = new TimeBudget(shutdownTimeout);
   }
 

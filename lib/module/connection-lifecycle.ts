@@ -21,7 +21,8 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
 
   /** Locks are given back while other providers can still use the connection. */
   async beforeApplicationShutdown(): Promise<void> {
-    const { keyValue, shutdown } = this.connection;
+    const { keyValue, shutdown, declared } = this.connection;
+    declared.close();
     await shutdown.spend(() => keyValue.releaseLeases(this.left));
   }
 

@@ -2,7 +2,7 @@ import type { FactoryProvider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { InvalidArgumentError } from '../errors/index.js';
 import type { HandlerConnection } from '../handlers/index.js';
-import { provisionStream } from '../jetstream/index.js';
+import { provisionStream, type DeclaredResource } from '../jetstream/index.js';
 import { refuseUnknownOptions } from '../validation/index.js';
 import { ApplicationBoot } from './application-boot.js';
 import { checkDeclarations } from './declarations.js';
@@ -28,33 +28,44 @@ export function featureProviders(options: JetStreamFeatureOptions): FactoryProvi
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
   const declare = <T>(
     token: FactoryProvider['provide'],
+    resource: Omit<DeclaredResource, 'create'>,
     provision: (connection: HandlerConnection) => Promise<T>,
   ): FactoryProvider<T> => ({
     provide: token,
     inject: [getFeatureConnectionToken(connection), ModulesContainer],
     useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
-      ApplicationBoot.of(modules).step(() => {
+      ApplicationBoot.of(modules).step(async () => {
         checkDeclarations(modules);
-        return provision(target);
+        const found = await provision(target);
+        if (target.provisioning === 'ensure')
+          target.declared.add({ ...resource, create: () => provision(target) });
+        return found;
       }),
   });
   return [
-    ...streams.map((config) =>
-      declare(getStreamToken(named('streams', config.name), connection), ({ jetstream, provisioning }) =>
+    ...streams.map((config) => {
+      const name = named('streams', config.name);
+      const resource = { kind: 'stream', name, stream: name, recreate: config.recreate ?? false } as const;
+      return declare(getStreamToken(name, connection), resource, ({ jetstream, provisioning }) =>
         provisionStream(jetstream, config, provisioning),
-      ),
-    ),
-    ...keyValues.map((config) =>
-      declare(getKeyValueToken(named('keyValues', config.bucket), connection), ({ keyValue, provisioning }) =>
+      );
+    }),
+    ...keyValues.map((config) => {
+      const name = named('keyValues', config.bucket);
+      const { recreate = false } = config;
+      const resource = { kind: 'key-value', name, stream: `KV_${name}`, recreate } as const;
+      return declare(getKeyValueToken(name, connection), resource, ({ keyValue, provisioning }) =>
         provisionKeyValue(keyValue, config, provisioning),
-      ),
-    ),
-    ...objectStores.map((config) =>
-      declare(
-        getObjectStoreToken(named('objectStores', config.bucket), connection),
-        ({ objectStore, provisioning }) => provisionObjectStore(objectStore, config, provisioning),
-      ),
-    ),
+      );
+    }),
+    ...objectStores.map((config) => {
+      const name = named('objectStores', config.bucket);
+      const { recreate = false } = config;
+      const resource = { kind: 'object-store', name, stream: `OBJ_${name}`, recreate } as const;
+      return declare(getObjectStoreToken(name, connection), resource, ({ objectStore, provisioning }) =>
+        provisionObjectStore(objectStore, config, provisioning),
+      );
+    }),
   ];
 }
 

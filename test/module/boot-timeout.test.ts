@@ -97,19 +97,18 @@ describe('a boot on a server that hangs', () => {
 
   beforeAll(async () => {
     server = await NatsTestServer.start();
-    await using application = await startApplication(server.url, {
+    const { app } = await startApplication(server.url, {
       feature: {
         streams: [{ name: 'ORDERS', subjects: ['orders'] }],
         keyValues: [{ bucket: 'orders' }],
       },
     });
-    expect(application.app).toBeDefined();
+    await app.close();
   });
   afterAll(() => server.stop());
   afterEach(() => server.resume());
 
   it.each([1_000, 0])('ends within bootTimeout (%d ms) when it starts handlers', async (bootTimeout) => {
-    let nc: NatsConnection | undefined;
     @Injectable()
     class Freezer implements OnModuleInit {
       onModuleInit(): void {
@@ -122,7 +121,7 @@ describe('a boot on a server that hangs', () => {
     })
       .setLogger(new LogRecorder())
       .compile();
-    nc = module.get<NatsConnection>(getNatsConnectionToken());
+    const nc = module.get<NatsConnection>(getNatsConnectionToken());
     const began = Date.now();
     await expect(module.init()).rejects.toThrow(BootTimeoutError);
     expect(Date.now() - began).toBeLessThan(bootTimeout + 3_000);

@@ -23,6 +23,8 @@ interface AboutHandler<Type extends string> extends About<Type> {
  * - `permission-denied`: the connection's user may not publish or subscribe to something; told once a minute
  * - `consumer-lost`: a consumer or its stream, or a watched bucket, was deleted; what can be is being made anew
  * - `consumer-recovered`: it is there again
+ * - `resource-recreated`: a declared stream or bucket was lost in a restart of the server, or deleted, and is created again
+ *   without what it held
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
  * - `handler-paused`, `handler-resumed`, `handler-stopped`, `handler-started`: through {@link Handlers}
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
@@ -34,6 +36,11 @@ export type JetStreamEvent =
   | (About<'permission-denied'> & { readonly error: Error })
   | (AboutHandler<'consumer-lost'> & { readonly error: Error })
   | AboutHandler<'consumer-recovered'>
+  | (About<'resource-recreated'> & {
+      readonly resource: 'stream' | 'key-value' | 'object-store';
+      /** The name of the stream or bucket. */
+      readonly name: string;
+    })
   | (AboutHandler<'handler-interrupted'> & { readonly error: Error })
   | AboutHandler<'handler-paused'>
   | AboutHandler<'handler-resumed'>

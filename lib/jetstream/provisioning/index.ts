@@ -1,3 +1,4 @@
+export * from './declared-resources.js';
 export * from './provision-consumer.js';
 export * from './provision-stream.js';
 export * from './provisioning.js';

@@ -1,0 +1,176 @@
+import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import {
+  getKeyValueToken,
+  getObjectStoreToken,
+  JetStreamService,
+  JsConsumer,
+  KvWatch,
+  OnJetStreamEvent,
+  type JetStreamEvent,
+  type JetStreamFeatureOptions,
+  type KeyValue,
+  type ObjectStore,
+  type Provisioning,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+const STORAGE = { storage: 'memory' } as const;
+
+describe('declared streams and buckets', () => {
+  let server: NatsTestServer;
+
+  beforeEach(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterEach(() => server.stop());
+
+  async function start(
+    feature: JetStreamFeatureOptions,
+    provisioning: Provisioning = 'ensure',
+    providers: (new () => object)[] = [],
+  ): Promise<
+    TestApplication & { jetstream: JetStreamService; recreated: string[]; restart(): Promise<void> }
+  > {
+    const recreated: string[] = [];
+    @Injectable()
+    class Events {
+      @OnJetStreamEvent('resource-recreated')
+      on(event: JetStreamEvent): void {
+        if (event.type === 'resource-recreated') recreated.push(`${event.resource} ${event.name}`);
+      }
+    }
+    const application = await startApplication(server.url, {
+      connection: { reconnectTimeWait: 50 },
+      options: { provisioning },
+      feature,
+      providers: [Events, ...providers],
+    });
+    const jetstream = application.app.get(JetStreamService);
+    const restart = async (): Promise<void> => {
+      const back = new Promise<void>((resolve) => jetstream.connection.listen({ onReconnect: resolve }));
+      await server.kill();
+      await server.restart();
+      await back;
+    };
+    return { ...application, jetstream, recreated, restart };
+  }
+
+  const all: JetStreamFeatureOptions = {
+    streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE }],
+    keyValues: [{ bucket: 'values', ...STORAGE }],
+    objectStores: [{ bucket: 'objects', ...STORAGE }],
+  };
+
+  it('that a restart of the server lost are created again, and their handlers go on', async () => {
+    const seen: unknown[] = [];
+    @Injectable()
+    class Handlers {
+      @JsConsumer({ stream: 'EVENTS', durable: 'events' })
+      onEvent(@Payload() event: unknown): void {
+        seen.push(event);
+      }
+
+      @KvWatch('values')
+      onValue(@Payload() value: unknown): void {
+        seen.push(value);
+      }
+    }
+    await using application = await start(all, 'ensure', [Handlers]);
+    await application.jetstream.publish('events', 1);
+    await eventually(
+      () => seen,
+      (values) => values.length === 1,
+    );
+    await application.restart();
+    await eventually(
+      () => application.recreated,
+      (names) => names.length === 3,
+    );
+    expect(application.recreated.sort()).toEqual([
+      'key-value values',
+      'object-store objects',
+      'stream EVENTS',
+    ]);
+    await application.jetstream.publish('events', 2);
+    await application.app.get<KeyValue>(getKeyValueToken('values')).put('k', 3);
+    await application.app.get<ObjectStore>(getObjectStoreToken('objects')).putString({ name: 'o' }, 'o');
+    await eventually(
+      () => seen,
+      (values) => values.length === 3,
+      20_000,
+    );
+    expect(new Set(seen)).toEqual(new Set([1, 2, 3]));
+  });
+
+  it('on disk stay, and nothing is created', async () => {
+    await using application = await start({ streams: [{ name: 'EVENTS', subjects: ['events'] }] });
+    await application.jetstream.publish('events', 1);
+    await application.restart();
+    expect((await application.jetstream.stream('EVENTS')).cachedInfo.state.messages).toBe(1);
+    expect(application.recreated).toEqual([]);
+  });
+
+  it.each<[string, JetStreamFeatureOptions]>([
+    ['in memory', { streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE }] }],
+    ['on disk', { streams: [{ name: 'EVENTS', subjects: ['events'] }] }],
+  ])('that somebody deleted stay deleted, also after a restart (%s)', async (_, feature) => {
+    await using application = await start({ ...feature, keyValues: [{ bucket: 'marker', ...STORAGE }] });
+    await application.jetstream.deleteStream('EVENTS');
+    await application.jetstream.connection.nc.flush();
+    await application.restart();
+    // The other one is created again after the same reconnect.
+    await eventually(
+      () => application.recreated,
+      (names) => names.length > 0,
+    );
+    expect(application.recreated).toEqual(['key-value marker']);
+    await expect(application.jetstream.stream('EVENTS')).rejects.toThrow('not found');
+  });
+
+  it('that were deleted and created again by hand count as there', async () => {
+    await using application = await start({
+      streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE }],
+    });
+    const { jetstream } = application;
+    await jetstream.deleteStream('EVENTS');
+    await jetstream.createStream({ name: 'EVENTS', subjects: ['events'], ...STORAGE });
+    await jetstream.connection.nc.flush();
+    await application.restart();
+    await eventually(
+      () => application.recreated,
+      (names) => names.length === 1,
+    );
+  });
+
+  it('with recreate are created again at once', async () => {
+    await using application = await start({
+      streams: [{ name: 'EVENTS', subjects: ['events'], recreate: true }],
+      keyValues: [{ bucket: 'values', recreate: true }],
+      objectStores: [{ bucket: 'objects', recreate: true }],
+    });
+    for (const stream of ['EVENTS', 'KV_values', 'OBJ_objects'])
+      await application.jetstream.deleteStream(stream);
+    await eventually(
+      () => application.recreated,
+      (names) => names.length === 3,
+    );
+    expect(await application.jetstream.publish('events', 1)).toMatchObject({ sequence: 1 });
+  });
+
+  it.each<Provisioning>(['assert', 'off'])('are not created with provisioning %s', async (provisioning) => {
+    await using owner = await start(all);
+    await owner.app.close();
+    await using application = await start(
+      { ...all, streams: [{ name: 'EVENTS', subjects: ['events'], recreate: true }] },
+      provisioning,
+    );
+    await application.jetstream.deleteStream('EVENTS');
+    await application.restart();
+    await expect(application.jetstream.stream('EVENTS')).rejects.toThrow('not found');
+    expect(application.recreated).toEqual([]);
+  });
+});
