@@ -78,6 +78,8 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
 
   async onModuleDestroy(): Promise<void> {
     const connections = [...this.connections().values()];
+    // The servers of a hybrid application are closed by Nest only after the providers that their handlers use.
+    await Promise.all(connections.map((connection) => drainServers(connection)));
     await this.deadLetters.stop(Math.max(0, ...connections.map(({ shutdown }) => shutdown.left)));
   }
 
@@ -201,6 +203,12 @@ function step<T>(
         jetstream.connection.boot?.step(what, next) ?? next(),
     run,
   )();
+}
+
+function drainServers({ jetstream, shutdown }: HandlerConnection): Promise<unknown> {
+  return shutdown.spend(() =>
+    Promise.all([...jetstream.servers].map((server) => server.drain(shutdown.left))),
+  );
 }
 
 const eventSource: HandlerSource<JetStreamEvent> = {

@@ -38,10 +38,18 @@ import {
   type StreamListOptions,
 } from './streams/index.js';
 
+/** A server of microservices on the connection of an application. */
+export interface AttachedServer {
+  /** Takes nothing new and lets handlers end, for up to so many milliseconds. It never rejects. */
+  drain(timeout: number): Promise<void>;
+}
+
 /** Streams, consumers and publishing over one connection. */
 export class JetStreamService {
   /** The JetStream API, for operations that have no method here. */
   readonly api: JetStreamApi;
+  /** @internal Servers that share the connection: the application drains them together with its own handlers. */
+  readonly servers = new Set<AttachedServer>();
   /** @internal Which codec the values of a stream have. */
   readonly codecs: StreamCodecs;
   private readonly streams: Streams;

@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
@@ -168,12 +167,7 @@ export class TransportLink {
    * not respond is not waited for longer than two seconds.
    */
   async close(): Promise<void> {
-    if (this.owned && !(await within(CLOSING, this.connection.drain()))) {
-      new Logger('NatsConnection').warn(
-        `Connection "${this.connection.name}": closed without the server's confirmation, which did not come within ${CLOSING} ms`,
-      );
-      await within(CLOSING, this.nc.close());
-    }
+    if (this.owned) await within(2 * CLOSING, this.connection.drain(CLOSING));
     this.requests.close();
     this.forget();
   }

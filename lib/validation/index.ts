@@ -1,6 +1,7 @@
 export { numberFromPeer, type PeerNumberRange } from './peer-numbers.js';
 export { isAckSubject, isFlowControlSubject, isReplyAllowed } from './peer-subjects.js';
 export {
+  nearestName,
   refuseUnknownOptions,
   unknownOptions,
   type AllOptionsOf,

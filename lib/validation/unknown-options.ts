@@ -55,7 +55,7 @@ function unknown(place: string, name: string, known: readonly string[]): string 
 }
 
 /** The known name that needs the fewest changes, if that is less than half of it, or that begins with the name. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let fewest = Infinity;
   const wanted = name.toLowerCase();

@@ -7,6 +7,7 @@ import {
   PayloadTooLargeError,
 } from '../../lib/errors/index.js';
 import type { PublishDefaults, PublishOptions, Schedule } from '../../lib/jetstream/index.js';
+import type { Codec } from '../../lib/codecs/index.js';
 import { ConnectedPublisher, failure, thrown } from './connected-publisher.js';
 
 let server: NatsTestServer;
@@ -83,22 +84,25 @@ describe('a payload', () => {
     });
   });
 
-  it('that the codec cannot encode is refused with an error of this library', async () => {
-    const cycle: Record<string, unknown> = {};
-    cycle.self = cycle;
-    for (const value of [{ n: 1n }, cycle, () => 1, Symbol('s')]) {
-      expect(await errorOf('big', value)).toBeInstanceOf(PayloadEncodingError);
-    }
+  it.each([
+    ['a bigint', { n: 1n }],
+    ['a cycle', cycle()],
+    ['a function', () => 1],
+    ['a class', Date],
+    ['a symbol', Symbol('x')],
+    ['an object whose toJSON throws', { toJSON: () => fail() }],
+  ])('that cannot be encoded is refused: %s', async (_, data) => {
+    expect(await errorOf('big', data)).toBeInstanceOf(PayloadEncodingError);
   });
 
   it.each([
-    ['an umlaut in a name', { ü: '1' }],
-    ['a colon in a name', { 'a:b': '1' }],
-    ['an empty name', { '': '1' }],
-    ['a line end in a value', { a: '1\r\nb: 2' }],
-    ['a number as a value', { a: [1 as unknown as string] }],
-  ])('with %s in its headers is refused with an error of this library', async (_, headers) => {
-    expect(await errorOf('headers', 'x', { headers })).toBeInstanceOf(InvalidArgumentError);
+    ['nothing', () => undefined],
+    ['text', () => 'text'],
+    ['a promise', () => Promise.resolve(new Uint8Array(1))],
+    ['an exception that is no error', () => fail('no error')],
+  ])('whose codec returns %s is refused', async (_, encode) => {
+    const codec = { contentType: 'x/y', encode, decode: () => 1 } as unknown as Codec;
+    expect(await errorOf('codec', { a: 1 }, { codec })).toBeInstanceOf(PayloadEncodingError);
   });
 });
 
@@ -179,3 +183,65 @@ describe('a default', () => {
     expect(error).toMatchObject({ constructor: InvalidArgumentError, argument });
   });
 });
+
+describe('arguments of callers without types', () => {
+  it.each([undefined, null, 1, Symbol('x'), {}, ['a'], () => 'a'])('subject %s', async (subject) => {
+    expect(await errorOf(subject as string, 'x')).toBeInstanceOf(InvalidSubjectError);
+  });
+
+  it.each([null, 1, 'options', Symbol('x')])('options %s', async (options) => {
+    expect(await errorOf('a', 'x', options as never)).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  it.each([
+    ['a name with a space', { 'a b': 'x' }],
+    ['a name with a colon', { 'a:b': 'x' }],
+    ['a name with an umlaut', { ü: 'x' }],
+    ['an empty name', { '': 'x' }],
+    ['a value with a line end', { a: 'x\r\ny' }],
+    ['a number', { a: 1 }],
+    ['null', { a: null }],
+    ['a list of numbers', { a: [1] }],
+    ['text', 'a: b'],
+  ])('headers with %s', async (_, headers) => {
+    expect(await errorOf('a', 'x', { headers: headers as never })).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  it.each([
+    ['without a target', { at: new Date() }],
+    ['with a target that is no subject', { at: new Date(), target: 'a.*' }],
+    ['with a number as its target', { at: new Date(), target: 1 }],
+    ['without a time', { target: 'a' }],
+    ['that is text', 'soon'],
+  ])('a schedule %s', async (_, schedule) => {
+    const error = await errorOf('a', 'x', { schedule: schedule as never });
+    expect([InvalidArgumentError.name, InvalidSubjectError.name]).toContain(error.name);
+  });
+
+  it.each([undefined, null, 1, 'a'])('a message %s', async (message) => {
+    const { publisher } = client;
+    expect(await failure(publisher.publishMessage(message as never))).toBeInstanceOf(InvalidArgumentError);
+    expect(thrown(() => publisher.publishMessageAsync(message as never))).toBeInstanceOf(
+      InvalidArgumentError,
+    );
+    expect(await failure(publisher.publishBatch([message as never]))).toBeInstanceOf(InvalidArgumentError);
+  });
+
+  it.each([undefined, null, 1, 'a', new Set([{ subject: 'a' }]), (function* () {})()])(
+    'a batch %s',
+    async (messages) => {
+      const error = await failure(client.publisher.publishBatch(messages as never));
+      expect(error).toBeInstanceOf(InvalidArgumentError);
+    },
+  );
+});
+
+function cycle(): object {
+  const object: { self?: object } = {};
+  object.self = object;
+  return object;
+}
+
+function fail(thrownValue: unknown = new Error('no')): never {
+  throw thrownValue;
+}

@@ -1,4 +1,6 @@
 import { BaseRpcContext } from '@nestjs/microservices';
+import { InvalidArgumentError } from '../../errors/index.js';
+import { isReplyAllowed } from '../../validation/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 
 /** What `@Ctx()` gives a handler of `@Subscribe`. */
@@ -27,8 +29,24 @@ export class NatsContext extends BaseRpcContext<[Msg]> {
     return this.message.reply || undefined;
   }
 
-  /** Answers the message; false where no answer is awaited. */
-  respond(data?: Uint8Array | string, headers?: MsgHdrs): boolean {
+  /**
+   * Answers the message.
+   *
+   * The sender chose where the answer goes, and it is sent with the rights of this application. So it is not sent to a
+   * subject that begins with `$`, has wildcards or is too long, and it must not be empty.
+   *
+   * @returns `false` if no answer is awaited, or its subject is not allowed
+   * @throws {@link InvalidArgumentError} if the answer is empty
+   * @throws {@link PayloadTooLargeError}, {@link ConnectionClosedError}
+   */
+  respond(data: Uint8Array | string, headers?: MsgHdrs): boolean {
+    const { reply } = this;
+    if (reply === undefined || !isReplyAllowed(reply)) return false;
+    // Callers without types may leave the data out.
+    const given: Uint8Array | string | undefined = data;
+    if (given === undefined || given.length === 0) {
+      throw new InvalidArgumentError('data', 'an answer must not be empty; give it a payload');
+    }
     return this.message.respond(data, headers && { headers });
   }
 }

@@ -77,6 +77,7 @@ export class HandlerPlanner {
     const subscriptions = (await this.made(findings.subscriptions)).flatMap((each) =>
       this.planSubscription(each),
     );
+    this.checkQueues(subscriptions);
     this.checkDurables(consumers);
     const checked = await this.checkStreams(consumers);
     await this.checkBuckets(kvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
@@ -157,6 +158,22 @@ export class HandlerPlanner {
       checks.problems.push('includeHistory and updatesOnly exclude each other: give one of them');
     }
     return this.planned(definition, options.connection, checks);
+  }
+
+  /** The server gives each message of a queue group to one of its subscriptions, so handlers that share one compete. */
+  private checkQueues(plans: readonly SubscribePlan[]): void {
+    plans.forEach((plan, i) => {
+      const { subject, options } = plan.definition.metadata;
+      const rival = plans.slice(0, i).find(({ connection, definition: { metadata } }) => {
+        const isShared = options.queue !== undefined && options.queue === metadata.options.queue;
+        return isShared && connection === plan.connection && subjectsOverlap(subject, metadata.subject);
+      });
+      if (rival === undefined) return;
+      this.report(plan.handler, [
+        `shares the queue group "${options.queue}" with ${rival.handler}, and "${subject}" matches subjects of ` +
+          `"${rival.definition.metadata.subject}": each message would reach only one of them. Give one of them another queue`,
+      ]);
+    });
   }
 
   private planSubscription(definition: SubscribeDefinition): SubscribePlan[] {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { nuid, type Msg } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
 import {
@@ -14,6 +13,7 @@ import { parsePubAck, refusalIn, type PubAck } from './pub-ack.js';
 import type { Delivery } from './publication.js';
 import { PublishHeader } from './publish-headers.js';
 import type { BatchMessage } from './publish-options.js';
+import type { RetryPauses } from './retry-pauses.js';
 
 /** Publishes batches of which a stream stores all messages or none (nats-server 2.12, ADR-50). */
 export class AtomicBatches {
@@ -21,6 +21,7 @@ export class AtomicBatches {
     private readonly connection: JetStreamConnection,
     private readonly requests: Requests,
     private readonly encoder: MessageEncoder,
+    private readonly pauses: RetryPauses,
   ) {}
 
   async publish(messages: readonly BatchMessage[], delivery: Delivery): Promise<PubAck> {
@@ -39,9 +40,14 @@ export class AtomicBatches {
   }
 
   private encode(messages: readonly BatchMessage[]): EncodedMessage[] {
-    if (messages.length === 0) throw new InvalidArgumentError('messages', 'one message at least');
+    if (!Array.isArray(messages) || messages.length === 0) {
+      throw new InvalidArgumentError('messages', 'an array with one message at least');
+    }
     const id = nuid.next();
-    return messages.map((message, i) => {
+    return messages.map((message: BatchMessage, i) => {
+      if (typeof message !== 'object' || message === null) {
+        throw new InvalidArgumentError(`messages[${i}]`, `${String(message)} is not a message`);
+      }
       this.check(message, i);
       const protocol = {
         [PublishHeader.batchId]: id,
@@ -65,7 +71,7 @@ export class AtomicBatches {
     }
   }
 
-  /** Nobody received what there was no responder for, so a first message can be sent again. */
+  /** "No responders" means that nothing was stored, so a first message can be sent again. */
   private async begin(message: EncodedMessage, delivery: Delivery): Promise<Msg> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -74,7 +80,7 @@ export class AtomicBatches {
         if (!(error instanceof NoRespondersError)) throw error;
         if (attempt > delivery.retryAttempts) throw new NoStreamResponseError(message.subject, attempt);
       }
-      await delay(delivery.retryWait);
+      await this.pauses.wait(delivery.retryWait, delivery.signal);
     }
   }
 

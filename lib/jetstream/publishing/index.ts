@@ -1,7 +1,10 @@
 export type { Counter } from './counters.js';
+export { encodePayload } from './message-encoder.js';
+export { copyHeaders } from './publish-headers.js';
 export { headerSize } from './header-size.js';
 export type * from './ingest-options.js';
 export type { IngestSource } from './ingest.js';
+export { LossReport } from './loss-report.js';
 export type { PubAckFuture } from './pub-ack-future.js';
 export { PubAckReader, type PubAck } from './pub-ack.js';
 export type * from './publish-options.js';

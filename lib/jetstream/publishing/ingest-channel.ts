@@ -8,7 +8,10 @@ import {
   NoStreamResponseError,
   PublishTimeoutError,
 } from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
+import { Interval, Timer } from '../../timing/index.js';
+import { callUser } from './call-user.js';
 import { parseIngestReply, type IngestReply } from './ingest-reply.js';
 import type { IngestOptions } from './ingest-options.js';
 import type { EncodedMessage } from './message-encoder.js';
@@ -41,6 +44,8 @@ export class IngestChannel {
   interruption: Error | undefined;
   /** Why there will be no last word. */
   failure: Error | undefined;
+  /** Told when {@link failure} is set. It must not throw. */
+  onFailure: ((error: Error) => void) | undefined;
 
   private readonly logger = new Logger('Publisher');
   private readonly inbox: string;
@@ -48,7 +53,8 @@ export class IngestChannel {
   private readonly outstanding: number;
   private readonly subscription: Subscription;
   private readonly stopListening: () => void;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timer: Interval;
+  private restart: Timer | undefined;
   /** After how many messages the server acknowledges; 0 until it has taken up the load. */
   private interval = 0;
   private starts = 0;
@@ -77,7 +83,7 @@ export class IngestChannel {
       onReconnect: () => this.reconnected(),
       onClose: (cause) => this.fail(new ConnectionClosedError(connection.name, { cause })),
     });
-    this.timer = setInterval(() => this.lookAfter(performance.now()), TICK);
+    this.timer = new Interval(TICK, () => this.lookAfter(performance.now()));
     this.sent = 1;
     this.start();
   }
@@ -111,7 +117,8 @@ export class IngestChannel {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.timer.cancel();
+    this.restart?.cancel();
     this.stopListening();
     this.subscription.unsubscribe();
   }
@@ -139,7 +146,7 @@ export class IngestChannel {
     try {
       send();
     } catch (cause) {
-      this.fail(cause as Error);
+      this.fail(toError(cause));
     }
   }
 
@@ -162,7 +169,7 @@ export class IngestChannel {
     try {
       this.take(parseIngestReply(msg, this.first.subject));
     } catch (error) {
-      this.fail(error as Error);
+      this.fail(toError(error));
     }
     this.wake?.();
   }
@@ -177,11 +184,13 @@ export class IngestChannel {
       case 'gap':
         if (!allowGaps)
           this.interruption ??= new IngestGapError(this.first.subject, reply.gap.from, reply.gap.to);
-        else this.tellUser(() => onGap?.(reply.gap));
+        else if (onGap) callUser(this.logger, 'onGap of an ingest', () => onGap(reply.gap));
         break;
       case 'refused':
         if (!allowGaps) this.interruption ??= reply.error;
-        else this.tellUser(() => onRefused?.(reply.error, reply.message));
+        else if (onRefused) {
+          callUser(this.logger, 'onRefused of an ingest', () => onRefused(reply.error, reply.message));
+        }
         break;
       case 'end':
         this.end = reply.ack;
@@ -191,7 +200,7 @@ export class IngestChannel {
         if (this.interval > 0 || this.starts > this.delivery.retryAttempts) {
           this.fail(new NoStreamResponseError(this.first.subject, this.starts));
         } else {
-          setTimeout(() => this.start(), this.delivery.retryWait);
+          this.restart = new Timer(this.delivery.retryWait, () => this.start());
         }
     }
   }
@@ -200,14 +209,6 @@ export class IngestChannel {
   private lostAfter({ batchSize = 0 }: PubAck): IngestGapError | undefined {
     if (this.finishing && batchSize === this.sent) return undefined;
     return new IngestGapError(this.first.subject, batchSize + 1, this.sent);
-  }
-
-  private tellUser(handler: () => void): void {
-    try {
-      handler();
-    } catch (thrown) {
-      this.logger.error(`onGap or onRefused of an ingest threw: ${String(thrown)}`);
-    }
   }
 
   private forbid(cause: Error): void {
@@ -237,7 +238,10 @@ export class IngestChannel {
   }
 
   private fail(error: Error): void {
-    this.failure ??= error;
+    if (this.failure === undefined) {
+      this.failure = error;
+      this.onFailure?.(error);
+    }
     this.wake?.();
   }
 }

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { ApiErrorBody, PublishRefusedError } from '../../errors/index.js';
 import type { IngestGap } from './ingest-options.js';
-import { parsePubAck, type PubAck } from './pub-ack.js';
+import { parsePubAck, parseReply, type PubAck } from './pub-ack.js';
 import { publishError } from './publish-error.js';
 
 /** What a server says during a bulk load (ADR-50). */
@@ -24,7 +24,13 @@ interface WireReply {
 /** @throws {@link PublishRefusedError} where the load as a whole is refused, {@link InvalidPubAckError} */
 export function parseIngestReply(msg: Msg, subject: string): IngestReply {
   if (msg.data.length === 0 && msg.headers?.code === 503) return { kind: 'no stream' };
-  const { type, seq, last_seq: lastSequence, msgs, error } = msg.json<WireReply>();
+  const {
+    type,
+    seq = 0,
+    last_seq: lastSequence = 0,
+    msgs = 0,
+    error,
+  } = parseReply<WireReply>(msg.data, subject);
   switch (type) {
     case 'ack':
       return { kind: 'progress', message: seq, interval: msgs };

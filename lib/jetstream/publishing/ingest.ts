@@ -1,5 +1,8 @@
+import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
-import { IngestInterruptedError } from '../../errors/index.js';
+import { ConnectionClosedError, IngestInterruptedError, InvalidArgumentError } from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
+import { callUser } from './call-user.js';
 import { IngestChannel } from './ingest-channel.js';
 import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
 import type { MessageEncoder } from './message-encoder.js';
@@ -14,7 +17,9 @@ export type IngestSource = Iterable<IngestMessage> | AsyncIterable<IngestMessage
  * acknowledges many at a time and says how many, so that all who load go as fast as it can take them together.
  */
 export class Ingest {
+  private readonly logger = new Logger('Publisher');
   private channel: IngestChannel | undefined;
+  private onFailure: ((error: Error) => void) | undefined;
 
   constructor(
     private readonly connection: JetStreamConnection,
@@ -35,34 +40,73 @@ export class Ingest {
       const ack = await channel.finish();
       if (channel.interruption) throw channel.interruption;
       return { count: channel.sent, ack };
-    } catch (cause) {
-      throw this.channel ? await this.interrupted(this.channel, cause as Error) : cause;
+    } catch (thrown) {
+      throw this.channel ? await this.interrupted(this.channel, toError(thrown)) : thrown;
     } finally {
       this.channel?.close();
     }
   }
 
   private async load(source: IngestSource): Promise<void> {
+    const given: unknown = source;
+    if (typeof given !== 'object' || given === null) {
+      throw new InvalidArgumentError('source', `${String(given)} is not an iterable of messages`);
+    }
     if (Symbol.asyncIterator in source) {
-      for await (const message of source) {
-        const channel = this.add(message);
-        if (!channel.hasRoom) await this.room(channel);
-      }
-    } else {
+      await this.loadSlowly(source[Symbol.asyncIterator]());
+    } else if (Symbol.iterator in source) {
       // Without awaiting every message, which would cost the client a system call for each.
       for (const message of source) {
         const channel = this.add(message);
         if (!channel.hasRoom) await this.room(channel);
       }
+    } else {
+      throw new InvalidArgumentError('source', 'it is neither an iterable nor an asynchronous iterable');
     }
     if (this.channel?.interruption) throw this.channel.interruption;
+  }
+
+  /** The source may wait for ever for its next message: a load that failed meanwhile does not. */
+  private async loadSlowly(source: AsyncIterator<IngestMessage>): Promise<void> {
+    const { connection } = this;
+    const { signal } = this.options;
+    let interrupt: (error: unknown) => void = () => undefined;
+    const onAbort = (): void => interrupt(signal?.reason);
+    this.onFailure = (error) => interrupt(error);
+    const forget = connection.listen({
+      onClose: (cause) => interrupt(new ConnectionClosedError(connection.name, { cause })),
+    });
+    signal?.addEventListener('abort', onAbort);
+    let isOver = false;
+    try {
+      for (;;) {
+        const result = await new Promise<IteratorResult<IngestMessage>>((resolve, reject) => {
+          interrupt = reject;
+          if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
+          source.next().then(resolve, reject);
+        });
+        isOver = result.done === true;
+        if (result.done) return;
+        const channel = this.add(result.value);
+        if (!channel.hasRoom) await this.room(channel);
+      }
+    } finally {
+      forget();
+      signal?.removeEventListener('abort', onAbort);
+      // The source is told, but not waited for: it may hang.
+      if (!isOver)
+        callUser(this.logger, 'The source of an ingest, when it was closed,', () => source.return?.());
+    }
   }
 
   private add(message: IngestMessage): IngestChannel {
     this.options.signal?.throwIfAborted();
     const encoded = this.encoder.encode(message, message, false);
     if (this.channel) this.channel.send(encoded);
-    else this.channel = new IngestChannel(this.connection, encoded, this.options, this.delivery);
+    else {
+      this.channel = new IngestChannel(this.connection, encoded, this.options, this.delivery);
+      this.channel.onFailure = this.onFailure;
+    }
     return this.channel;
   }
 

@@ -1,22 +1,32 @@
 import { Logger } from '@nestjs/common';
+import { errorText } from '../../reporting/index.js';
+import { Timer } from '../../timing/index.js';
 
 /** How many milliseconds of losses go into one line. */
 const INTERVAL = 1_000;
 
-/** Logs failed messages that nobody hears of otherwise: one line a second, however many they are. */
+/** Logs failed messages that no caller is told of: one line a second, however many they are. */
 export class LossReport {
-  private readonly logger = new Logger('Publisher');
+  private readonly logger: Logger;
   private count = 0;
   private example: Error | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
+
+  constructor(
+    context: string,
+    /** What failed and why it is logged, after the number of them: such as `events failed, and no subscriber was told`. */
+    private readonly what: string,
+  ) {
+    this.logger = new Logger(context);
+  }
 
   add(error: Error): void {
     this.count++;
     this.example ??= error;
-    this.timer ??= setTimeout(() => this.write(), INTERVAL);
+    this.timer ??= new Timer(INTERVAL, () => this.write());
   }
 
-  /** Takes one back: somebody hears of it after all. */
+  /** Takes one back: a caller is told of it after all. */
   withdraw(error: Error): void {
     if (this.count > 0) this.count--;
     if (this.example === error) this.example = undefined;
@@ -28,9 +38,7 @@ export class LossReport {
     this.count = 0;
     this.example = undefined;
     if (count === 0) return;
-    this.logger.error(
-      `${count} messages of publishAsync failed, and neither are their acks awaited nor is publish.onError set. ` +
-        `One of them: ${example?.message}`,
-    );
+    const reason = example === undefined ? '' : ` One of them: ${errorText(example)}`;
+    this.logger.error(`${count} ${this.what}.${reason}`);
   }
 }

@@ -1,7 +1,14 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
-import { PayloadTooLargeError } from '../../errors/index.js';
+import {
+  InvalidArgumentError,
+  JetStreamError,
+  PayloadEncodingError,
+  PayloadTooLargeError,
+} from '../../errors/index.js';
+import { errorText } from '../../reporting/index.js';
+import type { Codec } from '../../codecs/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { headerSize } from './header-size.js';
 import { MessageIds } from './message-ids.js';
@@ -36,6 +43,12 @@ export class MessageEncoder {
    * {@link UnsupportedServerFeatureError}
    */
   encode(message: OutgoingMessage, options: MessageOptions, identify: boolean): EncodedMessage {
+    if (typeof message !== 'object' || message === null) {
+      throw new InvalidArgumentError(
+        'message',
+        `${String(message)} is not a message: an object with a subject`,
+      );
+    }
     const { subject } = message;
     if (subject !== this.checkedSubject) {
       assertPublishSubject(subject);
@@ -55,7 +68,8 @@ export class MessageEncoder {
 
   private payload({ subject, data }: OutgoingMessage, { codec }: MessageOptions): Uint8Array | string {
     if (data instanceof Uint8Array || typeof data === 'string') return data;
-    return data === undefined ? EMPTY : (codec ?? this.codecs.ofSubject(subject)).encode(data);
+    if (data === undefined) return EMPTY;
+    return encodePayload(codec ?? this.codecs.ofSubject(subject), data);
   }
 
   private requireFeatures({ ttl, schedule, expect }: MessageOptions): void {
@@ -64,7 +78,8 @@ export class MessageEncoder {
       this.connection.require('The publish option expect.lastSubjectSequenceSubject', '2.11.0');
     }
     if (ttl !== undefined) this.connection.require('The publish option ttl', '2.11.0');
-    if (schedule === undefined) return;
+    if (schedule === undefined || schedule === null) return;
+    if (typeof schedule !== 'object') throw new InvalidArgumentError('schedule', 'an object with a target');
     this.connection.require('The publish option schedule', '2.12.0');
     if (!isDelay(schedule)) this.connection.require('A repeated schedule or one with a source', '2.14.0');
   }
@@ -72,4 +87,22 @@ export class MessageEncoder {
 
 function isDelay(schedule: Schedule): boolean {
   return 'at' in schedule && schedule.source === undefined;
+}
+
+/**
+ * Turns a value into bytes.
+ *
+ * @throws {@link PayloadEncodingError} for a value that the codec cannot encode
+ */
+export function encodePayload(codec: Codec, data: unknown): Uint8Array {
+  let payload: unknown;
+  try {
+    if (typeof data === 'function' || typeof data === 'symbol') throw new TypeError(`it is a ${typeof data}`);
+    payload = codec.encode(data);
+  } catch (cause) {
+    if (cause instanceof JetStreamError) throw cause;
+    throw new PayloadEncodingError(codec.contentType, errorText(cause), { cause });
+  }
+  if (payload instanceof Uint8Array) return payload;
+  throw new PayloadEncodingError(codec.contentType, `the codec returned ${typeof payload}, not bytes`);
 }

@@ -85,9 +85,10 @@ export class PubAckReader {
  * @throws the error of a refusal, or {@link InvalidPubAckError}
  */
 export function parsePubAck(data: Uint8Array, subject: string): PubAck {
-  const { stream, seq, duplicate, domain, val, batch, count, error } = parse(data, subject);
+  const { stream, seq, duplicate, domain, val, batch, count, error } = parseReply<WireAck>(data, subject);
   if (error) throw publishError(error, subject);
-  if (!stream || seq === undefined) throw new InvalidPubAckError(subject, 'it names no stream and sequence');
+  if (typeof stream !== 'string' || stream === '' || typeof seq !== 'number')
+    throw new InvalidPubAckError(subject, 'it names no stream and sequence');
   return {
     stream,
     sequence: seq,
@@ -100,14 +101,18 @@ export function parsePubAck(data: Uint8Array, subject: string): PubAck {
 
 /** The error in what answered, `undefined` where there is none: an empty answer confirms a message of a batch. */
 export function refusalIn(data: Uint8Array, subject: string): PublishRefusedError | undefined {
-  const error = data.length > 0 ? parse(data, subject).error : undefined;
+  const error = data.length > 0 ? parseReply<WireAck>(data, subject).error : undefined;
   return error && publishError(error, subject);
 }
 
-function parse(data: Uint8Array, subject: string): WireAck {
+/** @throws {@link InvalidPubAckError} if it is not a JSON object */
+export function parseReply<T extends object>(data: Uint8Array, subject: string): Partial<T> {
+  let value: unknown;
   try {
-    return JSON.parse(utf8(data)) as WireAck;
+    value = JSON.parse(utf8(data));
   } catch (cause) {
     throw new InvalidPubAckError(subject, 'it is not JSON', { cause });
   }
+  if (typeof value === 'object' && value !== null) return value;
+  throw new InvalidPubAckError(subject, 'it is not an object');
 }

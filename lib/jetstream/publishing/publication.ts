@@ -12,12 +12,14 @@ import type { EncodedMessage } from './message-encoder.js';
 import type { MessageIds } from './message-ids.js';
 import type { PubAck, PubAckReader } from './pub-ack.js';
 import { PublishHeader } from './publish-headers.js';
+import type { RetryPauses } from './retry-pauses.js';
 
 /** What publications of one publisher share. */
 export interface PublicationContext {
   readonly requests: Requests;
   readonly acks: PubAckReader;
   readonly ids: MessageIds;
+  readonly pauses: RetryPauses;
 }
 
 /** How a message is sent and repeated; shared by all messages without options of their own. */
@@ -37,7 +39,7 @@ export type PublicationHandler = (
 /**
  * One message on its way to a stream: sent, repeated where no stream answered, and settled once.
  *
- * Nobody received what no responder was there for, so repeating that is safe. It is made idempotent all the same, for
+ * "No responders" means that nothing was stored, so it is safe to send again. The message gets an id all the same, since
  * the outcome of the repeated attempt may be lost with the connection.
  */
 export class Publication {
@@ -90,7 +92,10 @@ export class Publication {
     if (repeatable(error) && this.attempts <= retryAttempts && retryWait < this.timeLeft()) {
       this.attempts++;
       this.identify();
-      setTimeout(() => this.attempt(this.timeLeft()), retryWait);
+      this.context.pauses.after(retryWait, this.delivery.signal, (ended) => {
+        if (ended) this.onSettled(ended, undefined);
+        else this.attempt(this.timeLeft());
+      });
     } else if (error instanceof RequestTimeoutError && this.timeLeft() > 0) {
       this.attempt(this.timeLeft());
     } else {

@@ -7,6 +7,12 @@ export function checkDuration(option: string, value: number | undefined): void {
   throw new InvalidArgumentError(option, `${String(value)} is not a number of milliseconds above 0`);
 }
 
+/** @throws {@link InvalidArgumentError} for what callers without types give instead of options */
+export function checkOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new InvalidArgumentError('options', `${String(options)} is not an object`);
+}
+
 /** @throws {@link InvalidArgumentError} where it is not a whole number of at least `minimum` */
 export function checkCount(option: string, value: number | undefined, minimum: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= minimum)) return;

@@ -1,6 +1,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { MessageHeaders } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
+import { errorText, printable } from '../../reporting/index.js';
 import { validateFilter } from '../api/index.js';
 import { assertPublishSubject } from './publish-subject.js';
 import type { PublishExpectations, MessageOptions, PublishHeaders, Schedule } from './publish-options.js';
@@ -39,6 +40,7 @@ export function buildHeaders(
   if (!own && !headers && messageId === undefined && !expect && ttl === undefined && !schedule && !codec) {
     return undefined;
   }
+  if (expect && typeof expect !== 'object') throw new InvalidArgumentError('expect', 'an object');
   const result = new MessageHeaders();
   if (codec) result.set('Content-Type', codec.contentType);
   if (own) copyHeaders(own, result);
@@ -50,12 +52,37 @@ export function buildHeaders(
   return result;
 }
 
-function copyHeaders(from: PublishHeaders, to: MsgHdrs): void {
+/**
+ * Adds headers to a block; each replaces those of the same name.
+ *
+ * @throws {@link InvalidArgumentError} for names and values that no header can have
+ */
+export function copyHeaders(from: PublishHeaders, to: MsgHdrs): void {
+  if (typeof from !== 'object') throw new InvalidArgumentError('headers', 'an object of names and values');
   for (const [name, value] of Symbol.iterator in from ? from : Object.entries(from)) {
-    const values = typeof value === 'string' ? [value] : value;
+    copyHeader(name, value, to);
+  }
+}
+
+function copyHeader(name: unknown, value: unknown, to: MsgHdrs): void {
+  const values: unknown = typeof value === 'string' ? [value] : value;
+  if (name === '') throw new InvalidArgumentError('headers', 'the name of a header must not be empty');
+  if (typeof name !== 'string' || !isStrings(values)) {
+    throw new InvalidArgumentError(
+      `headers["${String(name)}"]`,
+      'its value must be a string or a list of strings',
+    );
+  }
+  try {
     to.delete(name);
     for (const one of values) to.append(name, one);
+  } catch (cause) {
+    throw new InvalidArgumentError(`headers["${printable(name)}"]`, errorText(cause), { cause });
   }
+}
+
+function isStrings(values: unknown): values is readonly string[] {
+  return Array.isArray(values) && values.every((value) => typeof value === 'string');
 }
 
 function setExpectations(headers: MsgHdrs, expect: PublishExpectations): void {
@@ -87,7 +114,15 @@ function setExpectations(headers: MsgHdrs, expect: PublishExpectations): void {
 
 function setSchedule(headers: MsgHdrs, schedule: Schedule): void {
   headers.set(PublishHeader.schedule, formatSchedule(schedule));
-  assertPublishSubject(schedule.target);
+  // Callers without types may leave it out.
+  const target: unknown = schedule.target;
+  if (typeof target !== 'string') {
+    throw new InvalidArgumentError(
+      'schedule.target',
+      'the subject that the server publishes to must be given',
+    );
+  }
+  assertPublishSubject(target);
   headers.set(PublishHeader.scheduleTarget, schedule.target);
   if (schedule.source !== undefined) {
     assertPublishSubject(schedule.source);
@@ -150,5 +185,6 @@ function sequence(name: string, value: number): string {
 function nonEmpty(name: string, value: string | undefined): string {
   if (typeof value !== 'string' || value.trim() === '')
     throw new InvalidArgumentError(name, 'a string that is not empty');
+  if (/[\r\n]/.test(value)) throw new InvalidArgumentError(name, 'it must not contain line ends');
   return value;
 }

@@ -1,3 +1,4 @@
+import { InvalidSubjectError } from '../../errors/index.js';
 import { validateSubject } from '../api/index.js';
 
 // Tokens of printable ASCII without "*", "." and ">", and no more of them than any line of the protocol has room for.
@@ -9,6 +10,13 @@ const PLAIN = /^(?=.{1,1000}$)[!-)+-\-/-=?-~]+(?:\.[!-)+-\-/-=?-~]+)*$/;
  *
  * @throws {@link InvalidSubjectError}
  */
-export function assertPublishSubject(subject: string): void {
+export function assertPublishSubject(subject: unknown): asserts subject is string {
+  if (typeof subject !== 'string') {
+    throw new InvalidSubjectError(kindOf(subject), 'it must be a string');
+  }
   if (!PLAIN.test(subject)) validateSubject(subject);
+}
+
+function kindOf(value: unknown): string {
+  return value === null || value === undefined ? String(value) : typeof value;
 }

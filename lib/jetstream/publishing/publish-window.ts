@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, TooManyStalledPublishesError } from '../../errors/index.js';
+import { Timer } from '../../timing/index.js';
+import { callUser } from './call-user.js';
 import type { LossReport } from './loss-report.js';
 import type { PendingPubAck } from './pub-ack-future.js';
 import type { PubAck } from './pub-ack.js';
@@ -36,7 +38,7 @@ export class PublishWindow {
   private inFlight = 0;
   private advancing = false;
   private waking = false;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private closed = false;
 
   constructor(private readonly options: PublishWindowOptions) {}
@@ -85,7 +87,7 @@ export class PublishWindow {
   /** Takes nothing more, and fails what waits in line. */
   close(): void {
     this.stop();
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     for (const { future } of this.line.splice(0)) {
       this.report(future, new ConnectionClosedError(this.options.connection));
     }
@@ -125,9 +127,9 @@ export class PublishWindow {
     });
   }
 
-  private startTimer(delay: number): NodeJS.Timeout {
+  private startTimer(delay: number): Timer {
     // Acknowledgements that lie in the socket unread count: they are read before `setImmediate` comes round.
-    return setTimeout(() => setImmediate(() => this.expire()), delay);
+    return new Timer(delay, () => setImmediate(() => this.expire()));
   }
 
   private expire(): void {
@@ -144,12 +146,12 @@ export class PublishWindow {
   private report(future: PendingPubAck, outcome: PubAck | Error): void {
     const { onAck, onError, losses } = this.options;
     future.settle(outcome);
-    try {
-      if (!(outcome instanceof Error)) onAck?.(outcome, future.message);
-      else if (onError) onError(outcome, future.message);
-      else future.reportTo(losses, outcome);
-    } catch (thrown) {
-      this.logger.error(`publish.onAck or publish.onError threw: ${String(thrown)}`);
+    if (!(outcome instanceof Error)) {
+      if (onAck) callUser(this.logger, 'publish.onAck', () => onAck(outcome, future.message));
+    } else if (onError) {
+      callUser(this.logger, 'publish.onError', () => onError(outcome, future.message));
+    } else {
+      future.reportTo(losses, outcome);
     }
   }
 

@@ -12,7 +12,7 @@ import { MessageEncoder } from './message-encoder.js';
 import { PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
 import { PubAckReader, type PubAck } from './pub-ack.js';
 import { Publication, type Delivery, type PublicationContext } from './publication.js';
-import { checkDefaults, checkDuration, checkRetry } from './publish-checks.js';
+import { checkDefaults, checkDuration, checkOptions, checkRetry } from './publish-checks.js';
 import type {
   BatchMessage,
   DeliveryOptions,
@@ -22,6 +22,7 @@ import type {
   PublishOptions,
 } from './publish-options.js';
 import { PublishWindow } from './publish-window.js';
+import { RetryPauses } from './retry-pauses.js';
 
 const NONE: PublishOptions = {};
 
@@ -38,6 +39,7 @@ export class Publisher {
   private readonly context: PublicationContext;
   private readonly delivery: Delivery;
   private readonly window: PublishWindow;
+  private readonly pauses: RetryPauses;
   private readonly batches: AtomicBatches;
   private readonly api: JetStreamApi;
 
@@ -50,14 +52,15 @@ export class Publisher {
     checkDefaults(defaults, requests.maxPending);
     this.encoder = new MessageEncoder(connection, codecs);
     this.idempotent = defaults.idempotent ?? false;
-    this.context = { requests, acks: new PubAckReader(), ids: this.encoder.ids };
+    this.pauses = new RetryPauses(connection);
+    this.context = { requests, acks: new PubAckReader(), ids: this.encoder.ids, pauses: this.pauses };
     this.delivery = {
       timeout: defaults.timeout ?? connection.timeout,
       retryAttempts: defaults.retry?.attempts ?? 2,
       retryWait: defaults.retry?.wait ?? 250,
       signal: undefined,
     };
-    this.batches = new AtomicBatches(connection, requests, this.encoder);
+    this.batches = new AtomicBatches(connection, requests, this.encoder, this.pauses);
     this.api = new JetStreamApi(connection, requests);
     this.window = new PublishWindow({
       connection: connection.name,
@@ -65,7 +68,10 @@ export class Publisher {
       stallWait: defaults.stallWait ?? 200,
       onError: defaults.onError,
       onAck: defaults.onAck,
-      losses: new LossReport(),
+      losses: new LossReport(
+        'Publisher',
+        'messages of publishAsync failed, and neither are their acks awaited nor is publish.onError set',
+      ),
     });
   }
 
@@ -87,6 +93,7 @@ export class Publisher {
   /** As {@link publish}, for a message in one piece. */
   publishMessage(message: OutgoingMessage, options: PublishOptions = NONE): Promise<PubAck> {
     return new Promise((resolve, reject) => {
+      checkOptions(options);
       const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
       const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
         error ? reject(error) : resolve(ack),
@@ -122,6 +129,7 @@ export class Publisher {
 
   /** As {@link publishAsync}, for a message in one piece. */
   publishMessageAsync(message: OutgoingMessage, options: PublishOptions = NONE): PubAckFuture {
+    checkOptions(options);
     const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
     const future = new PendingPubAck(message);
     const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
@@ -160,6 +168,7 @@ export class Publisher {
    * @throws {@link PublishTimeoutError} where the stream did not answer in time: all is stored, or nothing
    */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
+    checkOptions(options);
     return this.batches.publish(messages, this.deliveryOf(options));
   }
 
@@ -173,6 +182,7 @@ export class Publisher {
    * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
    */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
+    checkOptions(options);
     return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
   }
 
@@ -220,6 +230,7 @@ export class Publisher {
   /** As {@link drain}, without waiting. */
   close(): void {
     this.window.close();
+    this.pauses.close();
   }
 
   private deliveryOf({ timeout, retry, signal }: DeliveryOptions): Delivery {

@@ -3,7 +3,10 @@ import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
-import { JetStreamService, type PublishHeaders } from '../../jetstream/index.js';
+import { encodePayload, JetStreamService, LossReport, type PublishHeaders } from '../../jetstream/index.js';
+import { toError } from '../../reporting/index.js';
+import { refuseUnknownOptions } from '../../validation/index.js';
+import { CLIENT_OPTIONS } from '../known-options.js';
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import {
@@ -43,12 +46,17 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   private readonly timeout: number;
   private readonly ids = new CallIds();
   private readonly emitter = new EventEmitter();
+  private readonly losses = new LossReport(
+    'JetStreamClient',
+    'events were not emitted, and no subscriber of emit was told',
+  );
   private opening: Promise<TransportLink> | undefined;
   private link: TransportLink | undefined;
 
   /** @throws {@link InvalidArgumentError} */
   constructor(private readonly options: JetStreamClientOptions = {}) {
     super();
+    checkOptions(options);
     this.name = options.name ?? 'client';
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT;
     checkTimeout('timeout', this.timeout);
@@ -101,6 +109,33 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   }
 
   /**
+   * Publishes an event, also if the observable is not subscribed to; see {@link JetStreamClient}. An event that fails while
+   * no subscriber is there is logged.
+   */
+  override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
+    const emitted = super.emit<TResult, TInput>(pattern, data);
+    let subscribers = 0;
+    let lost: Error | undefined;
+    emitted.subscribe({
+      error: (thrown: unknown) => {
+        if (subscribers > 0) return;
+        lost = toError(thrown);
+        this.losses.add(lost);
+      },
+    });
+    return new Observable((observer) => {
+      subscribers++;
+      if (lost) this.losses.withdraw(lost);
+      lost = undefined;
+      const subscription = emitted.subscribe(observer);
+      return () => {
+        subscribers--;
+        subscription.unsubscribe();
+      };
+    });
+  }
+
+  /**
    * The client's `NatsConnection`.
    *
    * @throws {@link TransportNotConnectedError}
@@ -118,7 +153,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       assertSubject(subject);
       const link = this.connected();
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
-      const message = codec.encode({ ...packet, data, id: this.ids.next() } satisfies CallPacket);
+      const packed: CallPacket = { ...packet, data, id: this.ids.next() };
+      const message = encodePayload(codec, packed);
       const call = new Call(link, subject, timeout, handler);
       const merged = toHeaders(this.options.headers, headers);
       if (mode === 'core') call.send(message, merged);
@@ -138,12 +174,13 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
     assertSubject(subject);
     const merged = toHeaders(this.options.headers, packet.metadata, headers);
     if (mode === 'core') {
-      const message = link.codec.encode({ ...packet, data } satisfies CallPacket);
+      const packed: CallPacket = { ...packet, data };
+      const message = encodePayload(link.codec, packed);
       link.connection.wire.publish(subject, message, undefined, merged);
       return undefined as T;
     }
     // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
-    const payload = data instanceof Uint8Array ? data : link.codecOfSubject(subject).encode(data);
+    const payload = data instanceof Uint8Array ? data : encodePayload(link.codecOfSubject(subject), data);
     return (await link.jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
   }
 
@@ -197,6 +234,20 @@ function impatient(
 ): JetStreamClientOptions['connection'] {
   if (connection instanceof JetStreamService || 'publish' in connection) return connection;
   return { waitOnFirstConnect: false, ...connection };
+}
+
+/** @throws {@link InvalidArgumentError} */
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError('options of JetStreamClient', 'they must be an object');
+  }
+  if ('servers' in options) {
+    throw new InvalidArgumentError(
+      'options of JetStreamClient',
+      'servers is an option of the connection; give { connection: { servers } }',
+    );
+  }
+  refuseUnknownOptions('JetStreamClient', options, CLIENT_OPTIONS);
 }
 
 function checkTimeout(option: string, timeout: number): void {

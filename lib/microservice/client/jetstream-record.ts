@@ -1,4 +1,6 @@
 import type { MessageOptions, PublishHeaders, PublishOptions } from '../../jetstream/index.js';
+import { refuseUnknownOptions } from '../../validation/index.js';
+import { RECORD_OPTIONS } from '../known-options.js';
 
 /**
  * How a request or event travels: `jetstream` through a stream, which keeps it until it is handled; `core` straight to
@@ -20,7 +22,9 @@ export class JetStreamRecord<T = unknown> {
   constructor(
     readonly data: T,
     readonly options: JetStreamRecordOptions,
-  ) {}
+  ) {
+    refuseUnknownOptions('JetStreamRecord', options, RECORD_OPTIONS);
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { MessageHeaders } from '../../connection/index.js';
-import type { PublishHeaders } from '../../jetstream/index.js';
+import { copyHeaders, type PublishHeaders } from '../../jetstream/index.js';
 
 /** The headers that durable requests carry. */
 export const RequestHeader = {
@@ -10,16 +10,17 @@ export const RequestHeader = {
   timeout: 'Request-Timeout',
 } as const;
 
-/** Headers in the client's own class, from whatever form they were given in; `undefined` where there are none. */
+/**
+ * Headers in the client's own class, from whatever form they were given in; `undefined` if there are none.
+ *
+ * @throws {@link InvalidArgumentError}
+ */
 export function toHeaders(...sources: readonly (PublishHeaders | undefined)[]): MsgHdrs | undefined {
   let result: MsgHdrs | undefined;
   for (const source of sources) {
     if (source === undefined) continue;
     result ??= new MessageHeaders();
-    for (const [name, value] of Symbol.iterator in source ? source : Object.entries(source)) {
-      result.delete(name);
-      for (const one of typeof value === 'string' ? [value] : value) result.append(name, one);
-    }
+    copyHeaders(source, result);
   }
   return result;
 }

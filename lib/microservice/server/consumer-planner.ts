@@ -25,7 +25,15 @@ export interface ConsumerGroup {
 type OpenGroup = { -readonly [Key in keyof ConsumerGroup]: ConsumerGroup[Key] };
 
 /** What `@JsConsumer` has and patterns have not, for Nest's own pipeline stands around them. */
-const NOT_FOR_PATTERNS = ['ackPolicy', 'batch', 'codec', 'filterSubjects', 'idempotent', 'push', 'schema'];
+export const NOT_FOR_PATTERNS = [
+  'ackPolicy',
+  'batch',
+  'codec',
+  'filterSubjects',
+  'idempotent',
+  'push',
+  'schema',
+];
 
 /** Decides which consumers a server has, and finds all mistakes before it complains. */
 export class ConsumerPlanner {

@@ -8,6 +8,8 @@ import {
 import type { NatsConnection } from '@nats-io/transport-node';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import { reportPipeRefusals } from '../../handlers/index.js';
+import { refuseUnknownOptions } from '../../validation/index.js';
+import { SERVER_OPTIONS } from '../known-options.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
@@ -67,6 +69,13 @@ export class JetStreamServer
         'the name of the service, without spaces, ".", "*", ">", "/" and "\\"',
       );
     }
+    if ('servers' in options) {
+      throw new InvalidArgumentError(
+        'options of JetStreamServer',
+        'servers is an option of the connection; give { name, connection: { servers } }',
+      );
+    }
+    refuseUnknownOptions('JetStreamServer', options, SERVER_OPTIONS);
     checkSharing(options);
     reportPipeRefusals();
   }

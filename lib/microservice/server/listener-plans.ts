@@ -1,8 +1,9 @@
 import { subjectsOverlap } from '../../jetstream/index.js';
-import { PatternTable } from '../patterns/index.js';
+import type { ConfigurationProblem } from '../../handlers/index.js';
+import { isPattern, PatternTable } from '../patterns/index.js';
 import { CallLimit, type ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
-import { together, type Registration } from './registration.js';
+import { describe, together, type Registration } from './registration.js';
 
 /** How many requests may wait for a handler with a `concurrency`. */
 const DEFAULT_MAX_PENDING = 65_536;
@@ -56,6 +57,34 @@ function planEvents(registrations: readonly Registration[], options: JetStreamSe
       return { pattern, queue, handlerOf: () => served };
     }),
   );
+}
+
+/** The server gives each message of a queue group to one of its subscriptions, so handlers that share one compete. */
+export function queueProblems(
+  registrations: readonly Registration[],
+  options: JetStreamServerOptions,
+): ConfigurationProblem[] {
+  const grouped = registrations.flatMap((registration) => {
+    const { isEvent, extras, pattern } = registration;
+    const queue = isEvent ? eventQueue(extras, pattern, options) : requestQueue(extras.queue, options);
+    return queue === undefined ? [] : [{ registration, queue }];
+  });
+  return grouped.flatMap(({ registration, queue }, i) => {
+    const rival = grouped
+      .slice(0, i)
+      .find((other) => queue === other.queue && compete(registration, other.registration));
+    if (rival === undefined) return [];
+    const problem =
+      `shares the queue group "${queue}" with ${describe(rival.registration)}, and their patterns match the same subjects: ` +
+      'each message would reach only one of them. Give one of them a queue of its own';
+    return [{ handler: describe(registration), problem }];
+  });
+}
+
+/** Requests find the most specific of their handlers, and events of one pattern all of them. */
+function compete(a: Registration, b: Registration): boolean {
+  if (!isPattern(a.pattern) || !isPattern(b.pattern) || !overlapping(a, b)) return false;
+  return a.isEvent !== b.isEvent || (a.isEvent && a.pattern !== b.pattern);
 }
 
 function limitOf({ concurrency, maxPending }: Registration['extras']): CallLimit | undefined {

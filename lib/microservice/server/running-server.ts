@@ -2,19 +2,20 @@ import { Logger } from '@nestjs/common';
 import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
 import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
-import { provisionStream } from '../../jetstream/index.js';
-import { heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
+import { provisionStream, type AttachedServer } from '../../jetstream/index.js';
+import { errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import { Deadline } from '../../timing/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
 import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } from '../serving/index.js';
 import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
-import { ConsumerPlanner } from './consumer-planner.js';
+import { unknownExtras } from '../known-options.js';
+import { ConsumerPlanner, NOT_FOR_PATTERNS } from './consumer-planner.js';
 import { ConsumerRunners } from './consumer-runners.js';
 import type { ConsumerEvent } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
-import { planListeners } from './listener-plans.js';
+import { planListeners, queueProblems } from './listener-plans.js';
 import { describe, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
@@ -35,7 +36,7 @@ export interface RunningServerOwner extends TransportLinkOwner {
 }
 
 /** A server between `listen` and `close`. */
-export class RunningServer {
+export class RunningServer implements AttachedServer {
   private readonly logger = new Logger('JetStreamServer');
   private readonly calls: CallsInProgress;
   private readonly deliveries: AnswerDeliveries;
@@ -77,6 +78,7 @@ export class RunningServer {
     const server = new RunningServer(parts, link, owner);
     try {
       await server.start();
+      link.jetstream.servers.add(server);
       return server;
     } catch (error) {
       // A boot that fails must not keep the process alive through an open connection.
@@ -90,13 +92,17 @@ export class RunningServer {
    * one deadline, and a server that does not respond holds up none of them.
    */
   async stop(timeout = this.shutdownTimeout): Promise<void> {
+    this.link.jetstream.servers.delete(this);
     await this.drain(timeout);
     await this.link.close();
   }
 
-  /** Takes nothing new and lets handlers end, within one deadline. Calling it again waits for the same end. */
-  drain(timeout = this.shutdownTimeout): Promise<void> {
-    return (this.drained ??= this.end(timeout));
+  /**
+   * Takes nothing new and lets handlers end, within one deadline: the server's own, or that of the application if it is
+   * shorter. Calling it again waits for the same end.
+   */
+  drain(timeout: number): Promise<void> {
+    return (this.drained ??= this.end(Math.min(timeout, this.shutdownTimeout)));
   }
 
   private get shutdownTimeout(): number {
@@ -105,7 +111,10 @@ export class RunningServer {
 
   private async end(timeout: number): Promise<void> {
     const deadline = new Deadline(timeout);
-    await Promise.all([this.endCalls(deadline, timeout), this.consumers.stop(timeout)]);
+    const ended = await Promise.allSettled([this.endCalls(deadline, timeout), this.consumers.stop(timeout)]);
+    for (const outcome of ended) {
+      if (outcome.status === 'rejected') this.logger.error(`Stopping failed: ${errorText(outcome.reason)}`);
+    }
     await this.deliveries.end(deadline.left);
   }
 
@@ -123,7 +132,10 @@ export class RunningServer {
     for (const stream of options.streams ?? []) {
       await provisionStream(jetstream, stream, options.provisioning ?? 'ensure');
     }
-    const planner = new ConsumerPlanner(jetstream, options, registrations.flatMap(problemsOf));
+    for (const registration of registrations) this.reportForeignExtras(registration);
+    const core = registrations.filter((registration) => !isDurable(registration));
+    const problems = [...registrations.flatMap(problemsOf), ...queueProblems(core, options)];
+    const planner = new ConsumerPlanner(jetstream, options, problems);
     await this.consumers.start(await planner.plan(registrations.filter(isDurable)));
     const serving: ServingContext = {
       connection,
@@ -133,7 +145,6 @@ export class RunningServer {
       onForbiddenReply: (message) => this.reportForbiddenReply(message),
     };
     const reader = new PacketReader(codec, subjectOf);
-    const core = registrations.filter((registration) => !isDurable(registration));
     const plans = planListeners(core, options);
     this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
     for (const listener of this.listeners) listener.start();
@@ -143,6 +154,14 @@ export class RunningServer {
       const patterns = plans.map(({ pattern }) => `"${pattern}"`).join(', ');
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);
     }
+  }
+
+  private reportForeignExtras(registration: Registration): void {
+    const { foreign } = unknownExtras(registration.extras, NOT_FOR_PATTERNS);
+    if (foreign.length === 0) return;
+    this.logger.warn(
+      `${describe(registration)}: this transport has no extras ${foreign.join(', ')}, and ignores them`,
+    );
   }
 
   /** A peer can send any number of them: they are reported once a minute. */
@@ -187,6 +206,8 @@ function problemsOf(registration: Registration): ConfigurationProblem[] {
     const problem = `mode must be 'core' or 'jetstream'; it is ${JSON.stringify(extras.mode)}`;
     problems.push({ handler, problem });
   }
+  const { problems: misspelled } = unknownExtras(extras, NOT_FOR_PATTERNS);
+  problems.push(...misspelled.map((problem) => ({ handler, problem })));
   if (!isEvent && !isDurable(registration)) {
     const checks = new OptionChecks();
     checks.count('concurrency', extras.concurrency);

@@ -1,0 +1,52 @@
+import type { JetStreamConnection } from '../../connection/index.js';
+import { ConnectionClosedError } from '../../errors/index.js';
+import { toError } from '../../reporting/index.js';
+import { AbortGroups } from '../../requests/index.js';
+import { Timer } from '../../timing/index.js';
+
+/** Told when a pause is over, or why it ended early. It must not throw. */
+type PauseEnd = (error?: Error) => void;
+
+/** The pauses between attempts to publish. They end early when the connection closes or the caller gives up. */
+export class RetryPauses {
+  private readonly aborts = new AbortGroups();
+  private readonly waiting = new Set<PauseEnd>();
+  private stopListening: (() => void) | undefined;
+
+  constructor(private readonly connection: JetStreamConnection) {}
+
+  /** Calls back after so many milliseconds, or with an error before. */
+  after(delay: number, signal: AbortSignal | undefined, onEnd: PauseEnd): void {
+    if (signal?.aborted) return onEnd(toError(signal.reason));
+    if (this.connection.nc.isClosed()) return onEnd(new ConnectionClosedError(this.connection.name));
+    const end: PauseEnd = (error) => {
+      if (!this.waiting.delete(end)) return;
+      timer.cancel();
+      forget?.();
+      if (this.waiting.size === 0) this.rest();
+      onEnd(error);
+    };
+    const timer = new Timer(delay, () => end());
+    const forget = signal && this.aborts.add(signal, () => end(toError(signal.reason)));
+    this.waiting.add(end);
+    this.stopListening ??= this.connection.listen({ onClose: (cause) => this.close(cause) });
+  }
+
+  /** As {@link after}. @throws the error that ended the pause early */
+  wait(delay: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.after(delay, signal, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** Ends all pauses: the connection is closed, or its application is. */
+  close(cause?: Error): void {
+    const error = new ConnectionClosedError(this.connection.name, cause && { cause });
+    for (const end of this.waiting) end(error);
+  }
+
+  private rest(): void {
+    this.stopListening?.();
+    this.stopListening = undefined;
+  }
+}
