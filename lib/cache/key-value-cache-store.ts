@@ -4,6 +4,9 @@ import { InvalidArgumentError } from '../errors/index.js';
 import type { KeyValue } from '../key-value/index.js';
 import { toToken } from './cache-key.js';
 
+/** Values of a longer ttl, in milliseconds, are kept for ever: the server counts in nanoseconds of 63 bits. */
+const LONGEST_TTL = 200 * 365 * 86_400_000;
+
 /**
  * A Key-Value bucket as the store of a cache: a storage adapter of Keyv, and so of `@nestjs/cache-manager`. All instances
  * of an application share it.
@@ -43,8 +46,8 @@ export class KeyValueCacheStore extends EventEmitter {
   /**
    * Sets what Keyv made of a value.
    *
-   * @param ttl in milliseconds. Default: for ever, or as long as the bucket keeps values
-   * @throws {@link InvalidArgumentError} where it is not text, because Keyv was told not to serialize
+   * @param ttl in milliseconds. Default: for ever, or as long as the bucket keeps values; so is a ttl of more than 200 years
+   * @throws {@link InvalidArgumentError} if the value is not text, because Keyv was told not to serialize
    */
   async set(key: string, value: unknown, ttl?: number): Promise<void> {
     if (typeof value !== 'string') {
@@ -52,7 +55,7 @@ export class KeyValueCacheStore extends EventEmitter {
     }
     const { bucket, writer } = this.bucket.access;
     const data = Buffer.from(value, 'utf8');
-    if (ttl !== undefined && ttl > 0 && bucket.allowsTtl) {
+    if (ttl !== undefined && ttl > 0 && ttl <= LONGEST_TTL && bucket.allowsTtl) {
       await writer.putIf(this.keyOf(key), data, { ttl: Math.ceil(ttl / 1_000) * 1_000 });
     } else {
       await writer.put(this.keyOf(key), data);
@@ -104,6 +107,7 @@ export class KeyValueCacheStore extends EventEmitter {
   /** Keyv puts its namespace and a colon before each key; a namespace gets a level of its own here. */
   private keyOf(key: string): string {
     const { namespace } = this;
+    if (typeof key !== 'string') throw new InvalidArgumentError('key', `a ${typeof key} is not a key`);
     return namespace !== undefined && key.startsWith(`${namespace}:`)
       ? `${toToken(namespace)}.${toToken(key.slice(namespace.length + 1))}`
       : toToken(key);

@@ -21,7 +21,7 @@ import {
   type KeyValuePut,
 } from './key-value-entry.js';
 
-/** Which value of a key, and whom to ask for it. */
+/** Which value of a key, and which server to ask for it. */
 export interface KeyValueGetOptions {
   /** The value of that revision, where the bucket still has it and it is one of this key. Default: the last one. */
   readonly revision?: number;
@@ -91,13 +91,16 @@ export class BucketReader<T> {
     const body = revision === undefined ? '' : JSON.stringify({ seq: revision });
     bucket.jetstream.requests.send(subject, body, IDEMPOTENT, (error, reply) => {
       if (reply) {
+        const text = headerText(reply);
+        // Stored headers that cannot be read take those with them that the server adds.
+        if (text.length <= UNREADABLE) return this.leader(key, revision, resolve, reject);
         try {
-          resolve(this.fromReply(key, revision, reply));
+          resolve(this.fromReply(key, revision, reply, text));
         } catch (refusal) {
           reject(refusal);
         }
       } else if (error instanceof NoRespondersError) {
-        // Nobody answers direct gets (any more): the leader does, or knows that the bucket is gone.
+        // No server answers direct gets (any more): the leader does, or knows that the bucket is gone.
         this.leader(key, revision, resolve, reject);
       } else {
         reject(error);
@@ -114,9 +117,13 @@ export class BucketReader<T> {
     this.fromLeader(key, revision).then(resolve, reject);
   }
 
-  private fromReply(key: string, revision: number | undefined, reply: Msg): KeyValueEntry<T> | undefined {
+  private fromReply(
+    key: string,
+    revision: number | undefined,
+    reply: Msg,
+    text: string,
+  ): KeyValueEntry<T> | undefined {
     const { bucket } = this;
-    const text = headerText(reply);
     if (!text.startsWith(MESSAGE) && headerValue(text, 'Nats-Sequence') === undefined)
       return this.refused(text);
     if (revision !== undefined && headerValue(text, 'Nats-Subject') !== bucket.prefix + key) return undefined;
@@ -201,8 +208,11 @@ interface StoredMessage {
   readonly hdrs?: string;
 }
 
-/** What headers begin with; those of a status go on with a blank and its code. */
+/** The first line of headers; in those of a status a blank and its code follow the version. */
 const MESSAGE = 'NATS/1.0\r\n';
+
+/** The length of headers that hold nothing. */
+const UNREADABLE = `${MESSAGE}\r\n`.length;
 
 const LAST: KeyValueGetOptions = {};
 

@@ -102,4 +102,35 @@ describe('a bucket of three replicas', () => {
       expect(await collect(kv.keys())).toHaveLength(40);
     },
   );
+
+  it('is read, written, listed and locked while its leader and the one of the cluster step down', async () => {
+    const patient = await connectTo(cluster.urls[0] ?? '', { servers: cluster.urls }, { timeout: 15_000 });
+    const bucket = await patient.keyValues.open<number>(name);
+    await bucket.put('a', 0);
+    let electing = true;
+    const elections = (async () => {
+      while (electing) {
+        for (const leader of ['META.LEADER', `STREAM.LEADER.STEPDOWN.KV_${name}`]) {
+          const operation = leader === 'META.LEADER' ? 'META.LEADER.STEPDOWN' : leader;
+          await client.nc.request(`$JS.API.${operation}`, '', { timeout: 1_000 }).catch(() => undefined);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    })();
+    for (let i = 1; i <= 15; i++) {
+      const revision = await bucket.put('a', i);
+      expect((await bucket.get('a', { consistent: true }))?.value).toBe(i);
+      await bucket.update('a', i, revision);
+      await bucket.create(`k${i}`, i);
+      expect(await collect(bucket.keys())).toHaveLength(i + 1);
+      await using cached = await bucket.cached();
+      expect(cached.size).toBe(i + 1);
+      await using lock = await bucket.lock('lock.a', { ttl: 10_000 });
+      expect(lock.held).toBe(true);
+      await bucket.purge('lock.a');
+    }
+    electing = false;
+    await elections;
+    await patient.nc.close();
+  }, 60_000);
 });

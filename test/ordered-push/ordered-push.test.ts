@@ -136,6 +136,16 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(events).toContain('silence');
   });
 
+  it('notices that heartbeats are missed after two of them', async () => {
+    const heartbeat = 400;
+    const { events } = await start({ heartbeat });
+    const [{ name }] = await jsm.consumers.list(stream).next();
+    await jsm.consumers.delete(stream, name);
+    const since = performance.now();
+    await eventually(() => expect(events).toContain('silence'));
+    expect(performance.now() - since).toBeLessThan(2.9 * heartbeat);
+  });
+
   it('goes on after a server restart, though nothing had come before', async () => {
     const { received, events } = await start({ start: { policy: 'new' }, filterSubjects: ['s.5'] });
     await publish(4);

@@ -21,6 +21,24 @@ export interface DoneRecord {
   readonly sequence: number;
 }
 
+/**
+ * What a claim says, as far as it is one: other clients can write anything under a key. `undefined` if there is no entry or
+ * it is no claim.
+ */
+export function readRecord(entry: KeyValuePut<ClaimRecord> | undefined): ClaimRecord | undefined {
+  if (entry === undefined) return undefined;
+  let record: Partial<Record<keyof RunningRecord, unknown>> | null | undefined;
+  try {
+    record = entry.value as typeof record;
+  } catch {
+    return undefined;
+  }
+  const { state, owner, lease, sequence } = record ?? {};
+  if (state === 'done') return { state, sequence: Number(sequence) };
+  if (state !== 'running' || typeof owner !== 'string' || typeof lease !== 'number') return undefined;
+  return Number.isFinite(lease) ? { state, owner, lease, sequence: Number(sequence) } : undefined;
+}
+
 /** Written to learn the server's time. The keys of claims have several tokens: none is this. */
 const CLOCK = 'clock';
 const NOTHING = new Uint8Array(0);

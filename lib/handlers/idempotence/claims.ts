@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { nuid } from '@nats-io/transport-node';
-import { KeyExistsError, RevisionMismatchError } from '../../errors/index.js';
-import type { ClaimBucket, RunningRecord } from './claim-bucket.js';
+import { ConnectionClosedError, KeyExistsError, RevisionMismatchError } from '../../errors/index.js';
+import { errorText, printable } from '../../reporting/index.js';
+import { Backoff, Interval, sleep } from '../../timing/index.js';
+import { readRecord, type ClaimBucket, type RunningRecord } from './claim-bucket.js';
 
 /** What became of the wish to run a handler for a key. `left`: for how many milliseconds another's claim holds yet. */
 export type ClaimOutcome =
@@ -29,18 +31,22 @@ interface HeldClaim extends Claim {
 const DONE: ClaimOutcome = { state: 'done' };
 /** How often in a lease claims are looked at: each is renewed when it is between one and two of these parts old. */
 const TICKS_PER_LEASE = 3;
+/** The pauses before a key is looked at again that another instance was faster with, in milliseconds. */
+const PAUSES = { first: 2, longest: 1_000 };
+/** The longest wait for another instance's claim, in milliseconds: its lease is a number that the other one wrote. */
+const LONGEST_WAIT = 86_400_000;
 
 /**
  * The claims of one handler in one process.
  *
- * A claim is a value that only one can write first, and that its owner renews. One that was not renewed for its lease
- * may be replaced, by revision, so by one only.
+ * A claim is a value that only one instance can write first, and that its owner renews. If it was not renewed for its
+ * lease, another instance may replace it; the expected revision makes sure that only one does.
  */
 export class Claims {
   private readonly logger = new Logger('Idempotence');
   private readonly owner = nuid.next();
   private readonly held = new Map<string, HeldClaim>();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Interval | undefined;
 
   constructor(
     private readonly bucket: ClaimBucket,
@@ -50,7 +56,7 @@ export class Claims {
     private readonly handler: string,
   ) {}
 
-  /** Claims a key for the message of that stream sequence, or tells why not. */
+  /** Claims a key for the message of that stream sequence, or says why that is not possible. */
   async claim(key: string, sequence: number): Promise<ClaimOutcome> {
     if (this.held.has(key)) return { state: 'running', left: this.lease };
     const record: RunningRecord = { state: 'running', owner: this.owner, lease: this.lease, sequence };
@@ -75,7 +81,7 @@ export class Claims {
     }
   }
 
-  /** Remembers that a key's handler ran, even where the claim was lost meanwhile. Where it fails, the claim holds on. */
+  /** Remembers that a key's handler ran, even if the claim was lost meanwhile. If that fails, the claim goes on. */
   async finish({ key, record }: Claim): Promise<void> {
     const held = this.held.get(key);
     if (!held) return;
@@ -89,7 +95,7 @@ export class Claims {
     }
   }
 
-  /** Makes a key vacant for the next message. Never throws: where it fails, the end of the lease does it. */
+  /** Makes a key vacant for the next message. Never throws: if it fails, the end of the lease does it. */
   async release(claim: Claim): Promise<void> {
     const held = this.held.get(claim.key);
     if (!held) return;
@@ -101,8 +107,8 @@ export class Claims {
     } catch (error) {
       if (error instanceof RevisionMismatchError) return;
       this.logger.warn(
-        `${this.handler}: the claim on key "${held.key}" was not released and holds for up to ${this.lease} ms: ` +
-          (error as Error).message,
+        `${this.handler}: the claim on key "${printable(held.key)}" was not released and holds for up to ${this.lease} ms: ` +
+          errorText(error),
       );
     }
   }
@@ -112,23 +118,27 @@ export class Claims {
     const { key, record } = claim;
     // Most keys were never seen.
     if (await this.write(claim, () => values.update(key, record, 0))) return { state: 'claimed', claim };
-    for (;;) {
+    for (const backoff = new Backoff(PAUSES); ; await sleep(backoff.next())) {
       const entry = await values.get(key, { consistent: true });
-      if (entry?.value.state === 'done') return DONE;
-      if (entry?.value.state === 'running' && entry.value.owner !== this.owner) {
-        const left = entry.value.lease - (await this.bucket.ageOf(entry));
-        if (left > 0) return { state: 'running', left };
+      const found = readRecord(entry);
+      if (found?.state === 'done') return DONE;
+      if (entry && found && found.owner !== this.owner) {
+        const left = found.lease - (await this.bucket.ageOf(entry));
+        if (left > 0) return { state: 'running', left: Math.min(left, LONGEST_WAIT) };
       }
-      // Released or forgotten; or expired; or an own one, whose grant was not heard of.
+      if (entry && !found) {
+        this.logger.warn(`${this.handler}: key "${printable(key)}" holds no claim and is overwritten`);
+      }
+      // Released or forgotten; expired; no claim at all; or an own one, whose grant was not acknowledged.
       const granted = entry
         ? await this.write(claim, () => values.update(key, record, entry.revision))
         : await this.write(claim, () => values.create(key, record));
       if (granted) return { state: 'claimed', claim };
-      // Somebody else was faster: look again.
+      // Another instance was faster: look again.
     }
   }
 
-  /** Writes a claim; false where somebody else has written the key meanwhile. */
+  /** Writes a claim; `false` if another instance has written the key meanwhile. */
   private async write(claim: HeldClaim, put: () => Promise<number>): Promise<boolean> {
     const now = performance.now();
     try {
@@ -142,13 +152,17 @@ export class Claims {
   }
 
   private startRenewing(): void {
-    this.timer ??= setInterval(() => this.renewAll(), this.lease / TICKS_PER_LEASE).unref();
+    this.timer ??= new Interval(this.lease / TICKS_PER_LEASE, () => this.renewAll(), { keepsAlive: false });
   }
 
   private drop({ key }: Claim): void {
     this.held.delete(key);
     if (this.held.size > 0) return;
-    clearInterval(this.timer);
+    this.stopRenewing();
+  }
+
+  private stopRenewing(): void {
+    this.timer?.cancel();
     this.timer = undefined;
   }
 
@@ -167,20 +181,23 @@ export class Claims {
     try {
       if (await this.write(claim, () => values.update(key, record, claim.revision))) return;
       const entry = await values.get(key, { consistent: true });
-      if (entry?.value.state === 'running' && entry.value.owner === this.owner) {
+      const found = readRecord(entry);
+      if (entry && found?.state === 'running' && found.owner === this.owner) {
         // An earlier renewal came through, and only its answer did not.
         claim.revision = entry.revision;
         return;
       }
       claim.lost = true;
-      if (entry?.value.state === 'done') return;
+      if (found?.state === 'done') return;
       this.logger.warn(
-        `${this.handler}: the claim on key "${key}" was not renewed in time, for ${this.lease} ms, and another ` +
+        `${this.handler}: the claim on key "${printable(key)}" was not renewed in time, for ${this.lease} ms, and another ` +
           'instance took it: the handler may run twice. Raise idempotent.lease, or block the event loop less',
       );
     } catch (error) {
+      // Nothing can be renewed any more, and the end of the connection is reported elsewhere.
+      if (error instanceof ConnectionClosedError) return this.stopRenewing();
       this.logger.warn(
-        `${this.handler}: the claim on key "${key}" was not renewed: ${(error as Error).message}`,
+        `${this.handler}: the claim on key "${printable(key)}" was not renewed: ${errorText(error)}`,
       );
     }
   }

@@ -1,6 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorText, printable } from '../../reporting/index.js';
+import { Backoff, sleep } from '../../timing/index.js';
 import type { CompiledHandler } from '../compile/index.js';
 import { finalResult } from '../results/index.js';
 import type { SettlementPolicy } from '../settlement/index.js';
@@ -17,11 +19,12 @@ export interface RunOnceOptions {
   readonly route?: string | undefined;
 }
 
-const RETRY = 1_000;
+/** The pauses before a key is remembered that could not be, in milliseconds. */
+const PAUSES = { first: 1_000, longest: 30_000 };
 /** What is given back until a claim expires should not come a moment too early: that would cost it a delivery. */
 const GRACE = 10;
 /** A wait keeps no process alive that has closed its application. */
-const UNREFERENCED = { ref: false };
+const UNREFERENCED = { keepsAlive: false };
 
 /**
  * Stands between a message and its handler: runs the handler only for the first message of a key, in whichever process.
@@ -50,14 +53,15 @@ export function runOnce(
       throw error;
     }
     // It has run: nothing but this may end in another run.
-    for (;;) {
+    for (const backoff = new Backoff(PAUSES); ;) {
       try {
         return await claims.finish(claim);
       } catch (error) {
+        if (error instanceof ConnectionClosedError) throw error;
         logger.error(
-          `${policy.handler}: key "${claim.key}" is done, but not remembered yet: ${(error as Error).message}`,
+          `${policy.handler}: key "${printable(claim.key)}" is done, but not remembered yet: ${errorText(error)}`,
         );
-        await delay(RETRY, undefined, UNREFERENCED);
+        await sleep(backoff.next(), undefined, UNREFERENCED);
         // Abandoned at shutdown meanwhile.
         if (message.settled) return;
       }
@@ -79,7 +83,7 @@ export function runOnce(
       if (message.settled) return;
       const wait = outcome.left + GRACE;
       if (deliveryCount < policy.retry.maxDeliver) return message.nak(wait);
-      await delay(wait, undefined, UNREFERENCED);
+      await sleep(wait, undefined, UNREFERENCED);
       if (message.settled) return;
     }
   };

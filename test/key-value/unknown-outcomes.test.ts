@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { KeyExistsError, NoStreamResponseError, RequestTimeoutError } from '../../lib/errors/index.js';
+import type { KeyValue } from '../../lib/key-value/index.js';
+import type { NatsTestServer } from '../../lib/testing/index.js';
+import { InterferingProxy } from '../connection/interfering-proxy.js';
+import { type Client, collect, connectTo, eventually, startServer, uniqueName } from './support.js';
+
+beforeAll(() => Logger.overrideLogger(false));
+
+/** How long a request waits, in milliseconds. It is repeated after a quarter of that. */
+const TIMEOUT = 1_200;
+
+describe('when answers of the server are lost', () => {
+  let server: NatsTestServer;
+  let proxy: InterferingProxy;
+  let client: Client;
+  let direct: Client;
+  let bucket: string;
+  let kv: KeyValue<number>;
+  let stored: KeyValue<number>;
+
+  beforeAll(async () => {
+    server = await startServer();
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    proxy = await InterferingProxy.before(server);
+    client = await connectTo(proxy.url, { ignoreClusterUpdates: true }, { timeout: TIMEOUT });
+    direct = await connectTo(server.url);
+    bucket = uniqueName('unknown');
+    stored = await direct.keyValues.create<number>({ bucket, history: 10, storage: 'memory' });
+    kv = await client.keyValues.open<number>(bucket);
+    // The inbox is subscribed to.
+    await kv.get('any');
+  });
+  afterEach(async () => {
+    await direct.keyValues.delete(bucket).catch(() => undefined);
+    await client.nc.close();
+    await direct.nc.close();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  /** Loses what the server sends for a while: what it was asked for is done, and the client does not hear of it. */
+  async function losing<T>(ms: number, operation: () => Promise<T>): Promise<T> {
+    proxy.cut = () => [];
+    const result = operation();
+    result.catch(() => undefined);
+    await sleep(ms);
+    proxy.cut = (bytes) => [bytes];
+    return result;
+  }
+
+  const writes: [string, number, () => Promise<unknown>][] = [
+    ['create', 2, () => kv.create('a', 7)],
+    ['update', 2, () => kv.update('a', 7, 1)],
+    ['delete at a revision', 2, () => kv.delete('a', { revision: 1 })],
+    ['purge at a revision', 2, () => kv.purge('a', { revision: 1 })],
+    ['delete', 2, () => kv.delete('a')],
+    ['purge', 2, () => kv.purge('a')],
+    ['put', 2, () => kv.put('a', 7)],
+  ];
+
+  it.each(writes)('%s succeeds with what it stored, once', async (name, revision, write) => {
+    await stored.put(name === 'create' ? 'other' : 'a', 1);
+    expect(await losing(200, write)).toBe(revision);
+    const { streamInfo } = await stored.status();
+    expect(streamInfo.state.lastSequence).toBe(revision);
+  });
+
+  it('modify counts once', async () => {
+    await stored.put('count', 1);
+    // The read is a direct get, which is repeated; the write is recognized.
+    const { value } = await losing(200, () => kv.modify('count', (count = 0) => count + 1));
+    expect(value).toBe(2);
+    expect((await stored.get('count'))?.value).toBe(2);
+  });
+
+  it('create does not take the same value of another client for its own', async () => {
+    await stored.create('a', 7);
+    await expect(losing(200, () => kv.create('a', 7))).rejects.toThrow(KeyExistsError);
+  });
+
+  it('a lock is obtained by the contender whose record is stored', async () => {
+    const lock = await losing(250, () => kv.lock('job', { ttl: 5_000 }));
+    expect(lock.held).toBe(true);
+    await lock.release();
+    await (await stored.lock('job', { wait: 0 })).release();
+  });
+
+  const reads: [string, () => Promise<unknown>, unknown][] = [
+    ['get', async () => (await kv.get('a'))?.value, 1],
+    ['consistent get', async () => (await kv.get('a', { consistent: true }))?.value, 1],
+    ['keys', () => collect(kv.keys()), ['a']],
+    ['history', async () => (await kv.history('a')).length, 1],
+    ['status', async () => (await kv.status()).values, 1],
+    [
+      'cached',
+      async () => {
+        await using cached = await kv.cached();
+        return [...cached.keys()];
+      },
+      ['a'],
+    ],
+    [
+      'watch',
+      async () => {
+        await using watch = await kv.watch();
+        return (await watch.next()).value?.value;
+      },
+      1,
+    ],
+  ];
+
+  it.each(reads)('%s asks again within its own timeout', async (_, read, answer) => {
+    await stored.put('a', 1);
+    expect(await losing(250, read)).toEqual(answer);
+  });
+
+  it.each([
+    ['keys', () => collect(kv.keys())],
+    ['history', () => kv.history('a')],
+    ['cached', () => kv.cached()],
+    ['purgeDeletes', () => kv.purgeDeletes()],
+    ['consistent get', () => kv.get('a', { consistent: true })],
+  ] as [string, () => Promise<unknown>][])('%s ends when the server stays silent', async (_, read) => {
+    await stored.put('a', 1);
+    proxy.cut = () => [];
+    const since = performance.now();
+    await expect(read()).rejects.toThrow(RequestTimeoutError);
+    expect(performance.now() - since).toBeLessThan(3 * TIMEOUT);
+    proxy.cut = (bytes) => [bytes];
+  });
+
+  it('a listing ends when the server falls silent in the middle of it', async () => {
+    for (let i = 0; i < 3; i++) await stored.put(`k${i}`, i);
+    const keys = kv.keys();
+    await keys.next();
+    proxy.cut = () => [];
+    const rest = collect(keys);
+    // What had come already is still listed.
+    await rest.then(
+      (listed) => expect(listed).toHaveLength(2),
+      (error: unknown) => expect(error).toBeInstanceOf(RequestTimeoutError),
+    );
+    proxy.cut = (bytes) => [bytes];
+  });
+
+  it('a write waits for a stream that is back in time, and not for a bucket that is gone', async () => {
+    await direct.keyValues.delete(bucket);
+    const put = kv.put('a', 1);
+    await sleep(100);
+    await direct.keyValues.create({ bucket, storage: 'memory' });
+    expect(await put).toBe(1);
+
+    await direct.keyValues.delete(bucket);
+    const failure = await kv.create('b', 1).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(NoStreamResponseError);
+    expect((failure as Error).cause).toBeDefined();
+  });
+
+  it('a lock that is waited for goes on waiting through a silence', async () => {
+    const first = await stored.lock('job', { ttl: 5_000 });
+    const waiting = losing(TIMEOUT + 200, () => kv.lock('job', { ttl: 5_000 }));
+    waiting.catch(() => undefined);
+    await sleep(TIMEOUT + 300);
+    await first.release();
+    const lock = await waiting;
+    await eventually(() => expect(lock.held).toBe(true));
+    await lock.release();
+  });
+});
