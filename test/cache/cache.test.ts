@@ -52,6 +52,19 @@ describe('a cache on a Key-Value bucket', () => {
     expect(await keyv.get('key')).toBeUndefined();
   });
 
+  it.each([Infinity, NaN, -1, 0, 1, 2 ** 31, 2 ** 53, 1e300])('takes a ttl of %s', async (ttl) => {
+    const store = new KeyValueCacheStore(bucket);
+    await store.set('key', 'value', ttl);
+    expect(await store.get('key')).toBe('value');
+  });
+
+  it.each([undefined, null, 1, Symbol('s'), {}])('refuses a key that is no text', async (key) => {
+    const store = new KeyValueCacheStore(bucket);
+    await expect(store.get(key as never)).rejects.toThrow(InvalidArgumentError);
+    await expect(store.set(key as never, 'value')).rejects.toThrow(InvalidArgumentError);
+    await expect(store.delete(key as never)).rejects.toThrow(InvalidArgumentError);
+  });
+
   it('is shared by all that use the bucket', async () => {
     await open().set('key', 1);
     const other = await connectTo(server.url);
