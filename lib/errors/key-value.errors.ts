@@ -129,12 +129,12 @@ export class WatchStoppedError extends JetStreamError {
   }
 }
 
-/** A revision was waited for that belongs to an earlier bucket of the same name. */
+/** A bucket was deleted and created again: revisions of the one before mean nothing any more. */
 export class BucketRecreatedError extends JetStreamError {
   constructor(readonly bucket: string) {
     super(
-      `Bucket "${bucket}" was deleted and created again, so the revision that was waited for does not come. ` +
-        'Read the value again.',
+      `Bucket "${bucket}" was deleted and created again, so revisions of the one before are void. ` +
+        'Read its values again.',
     );
   }
 }

@@ -3,6 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import {
   getKeyValueToken,
   Handlers,
+  JetStreamService,
   KeyValueService,
   KvContext,
   KvWatch,
@@ -206,6 +207,43 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     );
     expect(seen).toEqual([1, 2, 3, 4]);
     expect(events).toEqual(['consumer-lost', 'consumer-recovered']);
+  });
+
+  it('follows a bucket that is created again at once from its start, and says so', async () => {
+    const heard: string[] = [];
+    const events: string[] = [];
+    const bucket = `again-${++serial}`;
+    const declared = { keyValues: [{ bucket, storage: 'memory' as const }] };
+    @Injectable()
+    class Board {
+      @KvWatch(bucket)
+      onEntry(@Ctx() { key }: KvContext): void {
+        heard.push(key);
+      }
+
+      @OnJetStreamEvent('consumer-lost', 'consumer-recovered')
+      onEvent(event: JetStreamEvent): void {
+        events.push(event.type === 'consumer-lost' ? `lost: ${event.error.name}` : event.type);
+      }
+    }
+    await using application = await startApplication(server.url, { feature: declared, providers: [Board] });
+    const buckets = application.app.get(KeyValueService);
+    const old = await buckets.open(bucket);
+    for (let i = 0; i < 5; i++) await old.put(`old-${i}`, i);
+    await eventually(
+      () => heard.length,
+      (count) => count === 5,
+    );
+    await buckets.delete(bucket);
+    const again = await buckets.create(declared.keyValues[0]);
+    await again.put('new', 1);
+    await application.app.get(JetStreamService).connection.nc.reconnect();
+    await eventually(
+      () => heard.at(-1),
+      (key) => key === 'new',
+    );
+    expect(heard).toHaveLength(6);
+    expect(events).toEqual(['lost: BucketRecreatedError', 'consumer-recovered']);
   });
 
   it('goes through guards as any handler, and survives a restart of the server', async () => {

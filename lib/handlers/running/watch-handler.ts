@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
-import { ConnectionClosedError } from '../../errors/index.js';
+import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, sleep, within } from '../../timing/index.js';
 import type { CompiledHandler } from '../compile/index.js';
@@ -29,6 +29,8 @@ export interface WatchSource<Entry> {
 
 export interface WatchOwner<Entry> {
   onEntry(entry: Entry): void | Promise<void>;
+  /** The bucket was deleted and created again; its entries follow. */
+  onRestarted(): void;
   onError(error: Error): void;
 }
 
@@ -49,7 +51,8 @@ export class WatchHandler<Entry> extends ControlledHandler {
   private readonly entries: EntryRunner<Entry>;
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private watch: Watch | undefined;
-  private bucketCreated = 0;
+  /** When the bucket was created; `undefined` after a restart of the watch, which knows better. */
+  private bucketCreated: number | undefined;
   private lastRevision: number | undefined;
   private current: Promise<void> | undefined;
 
@@ -120,11 +123,12 @@ export class WatchHandler<Entry> extends ControlledHandler {
 
   private async follow(signal: AbortSignal): Promise<void> {
     const created = (await this.source.created()).getTime();
-    if (created !== this.bucketCreated) this.lastRevision = undefined;
+    if (this.bucketCreated !== undefined && created !== this.bucketCreated) this.lastRevision = undefined;
     this.bucketCreated = created;
     const watch = await this.source.open(
       {
         onEntry: (entry) => this.onEntry(entry),
+        onRestarted: () => this.restarted(signal),
         onError: (error) => void this.recover(error, signal),
       },
       this.lastRevision,
@@ -153,19 +157,28 @@ export class WatchHandler<Entry> extends ControlledHandler {
     if (isThrough) this.lastRevision = this.source.revisionOf(entry);
   }
 
+  /** What was handled of the bucket before says nothing about this one. */
+  private restarted(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const { bucket } = this.source;
+    this.lastRevision = undefined;
+    this.bucketCreated = undefined;
+    this.events.emit({ type: 'consumer-lost', ...this.about(), error: new BucketRecreatedError(bucket) });
+    this.events.emit({ type: 'consumer-recovered', ...this.about() });
+  }
+
+  private about(): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } {
+    const { handler, bucket, connection } = this.source;
+    return { connection: connection.name, handler, source: bucket, time: new Date() };
+  }
+
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
     // The end of the connection is reported once, for whatever the handler was doing.
     if (signal.aborted || cause instanceof ConnectionClosedError) return;
-    const { handler, bucket, connection } = this.source;
-    const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
-      connection: connection.name,
-      handler,
-      source: bucket,
-      time: new Date(),
-    });
+    const { handler, bucket } = this.source;
     this.status = 'recovering';
     this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${errorText(cause)}`);
-    this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
+    this.events.emit({ type: 'consumer-lost', ...this.about(), error: cause });
     for (let wait = this.backoff.next(); ;) {
       await sleep(wait, signal);
       if (signal.aborted) return;
@@ -174,7 +187,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
         if (signal.aborted) return;
         this.backoff.succeeded();
         this.logger.log(`${handler} watches bucket "${bucket}" again`);
-        this.events.emit({ type: 'consumer-recovered', ...about() });
+        this.events.emit({ type: 'consumer-recovered', ...this.about() });
         return;
       } catch (failure) {
         wait = this.backoff.next();
