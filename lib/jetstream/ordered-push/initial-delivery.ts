@@ -12,14 +12,18 @@ export interface InitialDeliveryOptions {
  * Finds out when an ordered push has delivered what the stream held at the beginning.
  *
  * Counting is not enough: a message that is replaced before it is sent comes later, and one that is replaced afterwards
- * comes twice. All has been delivered at a moment when the server has nothing left to send. In a replicated stream the
- * server that delivers may be behind; so it must also have reached the last message that the leader knew at the beginning.
+ * comes twice; so the count may be reached while messages are missing. What the server says that it has left to send is
+ * also wrong at times while messages are replaced. So the leader is asked for its last message until that was delivered
+ * before it was asked for. That is right with replicas too, where the server that delivers may be behind.
  */
 export class InitialDelivery {
   private lastInitial = 0;
   private delivered = 0;
   private completed = false;
   private asking = false;
+  private asked = 0;
+  /** Counts the restarts, so that an answer about the stream before is not taken for one about this one. */
+  private life = 0;
 
   constructor(private readonly options: InitialDeliveryOptions) {}
 
@@ -44,38 +48,46 @@ export class InitialDelivery {
       this.completed = false;
       this.lastInitial = 0;
       this.delivered = 0;
+      this.asked = 0;
+      this.life++;
     }
-    if (pending === 0 && this.isUpTo(this.delivered)) this.finish();
+    if (pending === 0 && this.delivered >= this.lastInitial) this.finish();
   }
 
   /** A message was delivered, after which the server has so many more to send. */
   received(sequence: number, pending: number): void {
     this.delivered = sequence;
-    if (pending === 0 && this.isUpTo(sequence)) this.finish();
+    if (this.completed || sequence < this.lastInitial) return;
+    // The stream may change so fast that the leader's last message is never reached.
+    if (pending === 0 && this.asked >= MANY) this.finish();
+    else void this.askAgain(sequence);
   }
 
   /** The server has nothing to send, up to that sequence. */
   idle(sequence: number): void {
     if (this.completed) return;
-    if (this.isUpTo(sequence)) this.finish();
+    if (sequence >= this.lastInitial) this.finish();
+    // The last message may have been removed before the server that delivers knew it: then there is none to wait for.
     else void this.askAgain(sequence);
   }
 
-  private isUpTo(sequence: number): boolean {
-    return sequence >= this.lastInitial;
-  }
-
-  /** The last message may have been removed before the server that delivers knew it: then there is none to wait for. */
   private async askAgain(sequence: number): Promise<void> {
     if (this.asking) return;
     this.asking = true;
+    const { life } = this;
     try {
-      if ((await this.options.lastSequence()) <= sequence) this.finish();
+      this.asked++;
+      const last = await this.options.lastSequence();
+      if (life !== this.life) return;
+      if (last <= sequence) return this.finish();
     } catch {
-      // Asked again with the next heartbeat.
+      // Asked again with the next message or heartbeat.
+      return;
     } finally {
       this.asking = false;
     }
+    // What came meanwhile may be the leader's last message.
+    if (!this.completed && this.delivered > sequence) void this.askAgain(this.delivered);
   }
 
   private finish(): void {
@@ -84,3 +96,5 @@ export class InitialDelivery {
     this.options.onComplete();
   }
 }
+
+const MANY = 20;
