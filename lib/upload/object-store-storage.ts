@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
 import { nuid } from '@nats-io/transport-node';
 import { ObjectNotFoundError } from '../errors/index.js';
+import { toError } from '../reporting/index.js';
 import type { ObjectInfo, ObjectMeta, ObjectStore } from '../object-store/index.js';
 
 /** A file of a multipart request, before it is stored; what multer tells of it. */
@@ -77,24 +78,33 @@ export class ObjectStoreStorage {
 
   private async put(request: IncomingMessage, file: IncomingFile): Promise<StoredFile> {
     const { describe = describeByDefault, stallTimeout } = this.options;
-    const meta = await describe(request, file);
-    const object = await this.store.put(meta, file.stream, { stallTimeout });
-    return { object, filename: object.name, size: object.size };
+    try {
+      const object = await this.store.put(await describe(request, file), file.stream, { stallTimeout });
+      return { object, filename: object.name, size: object.size };
+    } catch (error) {
+      // A file that is not read would keep the rest of the form, and so the request, from coming.
+      file.stream.destroy();
+      throw toError(error);
+    }
   }
 
-  private async remove({ filename }: StoredFile): Promise<void> {
+  /** Removes what was stored, but not what another request has put under the same name since. */
+  private async remove({ object }: StoredFile): Promise<void> {
     try {
-      await this.store.delete(filename);
+      await this.store.deleteVersion(object);
     } catch (error) {
       if (!(error instanceof ObjectNotFoundError)) throw error;
     }
   }
 }
 
+/** A description longer than this is no file name, in characters. */
+const LONGEST_NAME = 1_024;
+
 function describeByDefault(_request: IncomingMessage, file: IncomingFile): ObjectMeta {
   return {
     name: nuid.next(),
-    description: file.originalname,
+    description: file.originalname.slice(0, LONGEST_NAME),
     headers: { 'Content-Type': file.mimetype },
   };
 }

@@ -43,6 +43,80 @@ describe('a bucket of three replicas', () => {
     expect((await collect(store.list())).length).toBe(24);
   }, 60_000);
 
+  it('lists and watches to the end, though a replica is behind', async () => {
+    const target = await store.putString('target', 'content');
+    const leader = (await stores.jsm.streams.info('OBJ_B')).cluster?.leader;
+    const follower = cluster.servers.find(({ name }) => name !== leader);
+    const near = await ObjectStores.connect(cluster.servers.find(({ name }) => name === leader)?.url ?? '');
+    const writer = await near.service.open('B');
+    for (let round = 0; round < 4; round++) {
+      const names = Array.from({ length: 300 }, (_, i) => `${round}.${i}`);
+      follower?.pause();
+      let reading: Promise<string[]>;
+      let watching: Promise<string[]>;
+      try {
+        await Promise.all(names.map((name) => writer.addLink(name, target)));
+        await writer.delete(names[0]);
+        reading = collect(writer.list()).then((list) => list.map(({ name }) => name));
+        watching = initialNames(writer);
+        await near.nc.flush();
+      } finally {
+        follower?.resume();
+      }
+      const expected = names.slice(1).toSorted();
+      const ofRound = (list: readonly string[]): string[] =>
+        list.filter((name) => name.startsWith(`${round}.`)).toSorted();
+      expect(ofRound(await reading)).toEqual(expected);
+      expect(ofRound(await watching)).toEqual(expected);
+      await cluster.ready();
+    }
+    await near[Symbol.asyncDispose]();
+  }, 120_000);
+
+  it('goes on with everything while leaders are elected, and leaves no chunk', async () => {
+    let electing = true;
+    const elect = async (): Promise<void> => {
+      for (let i = 0; electing; i++) {
+        await stores.nc
+          .request('$JS.API.STREAM.LEADER.STEPDOWN.OBJ_B', '', { timeout: 2_000 })
+          .catch(() => undefined);
+        if (i % 3 === 0)
+          await stores.nc
+            .request('$JS.API.META.LEADER.STEPDOWN', '', { timeout: 2_000 })
+            .catch(() => undefined);
+        await sleep(300);
+      }
+    };
+    const done = elect();
+    const failures: string[] = [];
+    const attempt = async (what: string, act: () => Promise<unknown>): Promise<void> => {
+      await act().catch((error: unknown) => failures.push(`${what}: ${String(error)}`));
+    };
+    for (let round = 0; round < 12; round++) {
+      const data = randomBytes(200_000);
+      await attempt('put', () => store.putBytes('elected', data));
+      await attempt('get', async () => expect((await store.getBytes('elected')).equals(data)).toBe(true));
+      await attempt('info', () => store.info('elected'));
+      await attempt('list', async () =>
+        expect((await collect(store.list())).map(({ name }) => name)).toContain('elected'),
+      );
+      await attempt('updateMeta', () => store.updateMeta('elected', { description: `round ${round}` }));
+      await attempt('status', () => store.status());
+      await attempt('put', () => store.putBytes('deleted', data));
+      await attempt('delete', () => store.delete('deleted'));
+    }
+    electing = false;
+    await done;
+    expect(failures).toEqual([]);
+    await cluster.ready();
+    const count = async (): Promise<number> => {
+      let chunks = 0;
+      for await (const info of store.list()) chunks += info.chunks;
+      return (await stores.messages('B', 'C')) - chunks;
+    };
+    await expect.poll(count, { timeout: 20_000, interval: 500 }).toBe(0);
+  }, 120_000);
+
   it('takes and gives an object while its leader is killed', async () => {
     const data = randomBytes(32 * MIB);
     async function* source(): AsyncGenerator<Uint8Array> {
@@ -68,3 +142,17 @@ describe('a bucket of three replicas', () => {
     expect(Buffer.concat(pieces).equals(data)).toBe(true);
   }, 120_000);
 });
+
+async function initialNames(store: ObjectStore): Promise<string[]> {
+  const watcher = await store.watch();
+  void watcher.initialized.then(
+    () => watcher.drain(),
+    () => undefined,
+  );
+  const names = new Set<string>();
+  for await (const { name, initial, deleted } of watcher) {
+    if (initial && !deleted) names.add(name);
+    if (initial && deleted) names.delete(name);
+  }
+  return [...names];
+}

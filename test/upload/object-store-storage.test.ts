@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import {
   Controller,
   Module,
@@ -75,6 +76,8 @@ describe('uploads into an object store', () => {
     })
     class App {}
     const booted = await NestFactory.create(App, { logger: false, abortOnError: false });
+    // Otherwise the server may close a connection just when a request is sent on it.
+    (booted.getHttpServer() as Server).keepAliveTimeout = 60_000;
     return booted.listen(0, '127.0.0.1').then(() => booted);
   }
 
@@ -146,7 +149,7 @@ describe('uploads into an object store', () => {
     await expect.poll(chunks).toBe(before);
   });
 
-  it('gives files names of its own where it is not told any', async () => {
+  it('gives files names of its own if it is not told any', async () => {
     const other = await boot({});
     const response = await uploadTo(other, image('../../etc/passwd', Buffer.from('content')));
     const [{ filename }] = (await response.json()) as StoredFile[];
@@ -155,6 +158,51 @@ describe('uploads into an object store', () => {
       description: 'passwd',
       headers: { 'Content-Type': ['image/png'] },
     });
+    expect(await store.getString(filename)).toBe('content');
+    await other.close();
+  });
+
+  it.each<[string, ObjectStoreStorageOptions['describe']]>([
+    [
+      'throws',
+      () => {
+        throw new Error('refused');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('refused'))],
+    ['rejects without a reason', () => Promise.reject()],
+    ['gives nothing', () => undefined as never],
+    ['gives a name that is empty', () => ''],
+    ['gives a number', () => 5 as never],
+    ['gives metadata that cannot be stored', () => ({ name: 'x', metadata: { size: 5 as never } })],
+  ])('answers, and leaves nothing, when the description of a file %s', async (_, describeFile) => {
+    const other = await boot({ describe: describeFile });
+    const before = await chunks();
+    const files = [image('a.png', randomBytes(2 * MIB)), image('b.png', randomBytes(2 * MIB))];
+    const response = await uploadTo(other, ...files);
+    expect(response.status).toBe(500);
+    await expect.poll(chunks).toBe(before);
+    await other.close();
+  });
+
+  it('does not remove what another request stored under the same name since', async () => {
+    const storage = new ObjectStoreStorage(store);
+    const object = await store.putString('same', 'first');
+    await store.putString('same', 'second');
+    const removed = { object, filename: 'same', size: object.size };
+    await promisify(storage._removeFile.bind(storage))({} as IncomingMessage, removed);
+    expect(await store.getString('same')).toBe('second');
+    const current = { object: await store.info('same'), filename: 'same', size: 6 };
+    await promisify(storage._removeFile.bind(storage))({} as IncomingMessage, current);
+    await expect(store.info('same')).rejects.toThrow('deleted');
+  });
+
+  it('stores files of any name', async () => {
+    const other = await boot({});
+    const name = `\u202e${'n'.repeat(3_000)}.png`;
+    const response = await uploadTo(other, image(name, Buffer.from('content')));
+    const [{ filename, object }] = (await response.json()) as StoredFile[];
+    expect(object.description.length).toBeLessThanOrEqual(1_024);
     expect(await store.getString(filename)).toBe('content');
     await other.close();
   });

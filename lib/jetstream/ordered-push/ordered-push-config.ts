@@ -48,7 +48,7 @@ export interface OrderedPushStarted {
 }
 
 /** Why delivery was interrupted; it goes on by itself. */
-export type OrderedPushReset = 'gap' | 'silence' | 'reconnected' | 'refused';
+export type OrderedPushReset = 'stuck' | 'gap' | 'silence' | 'reconnected' | 'refused';
 
 export const DEFAULT_HEARTBEAT = 5_000;
 

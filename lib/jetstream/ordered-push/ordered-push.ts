@@ -73,6 +73,8 @@ export class OrderedPush {
   /** The stream is known to have reached that sequence. */
   private reached = 0;
   private consumerSequence = 0;
+  /** Whether the consumer works through a list of last messages, at which it may get stuck. */
+  private listed = false;
   /** Counts the resets without a delivery since. */
   private attempts = 0;
   /** Counts the calls of `goOn`, so that one that failed late knows of a later one. */
@@ -159,6 +161,7 @@ export class OrderedPush {
     const inbox = createInboxOf(api.connection.nc);
     this.consumer = consumer;
     this.consumerSequence = 0;
+    this.listed = start !== undefined && 'policy' in start && start.policy === 'last_per_subject';
     this.withheld = '';
     this.early = [];
     this.subscription = api.connection.wire.subscribe(inbox, {
@@ -222,7 +225,39 @@ export class OrderedPush {
     if (lastDelivered !== this.consumerSequence) return this.reset('gap');
     this.attempts = 0;
     if (stalled) this.flowControl(stalled);
-    else if (this.withheld === '') this.owner.onIdle?.(Number(headers.get('Nats-Last-Stream')));
+    else if (this.withheld === '') this.idle(Number(headers.get('Nats-Last-Stream')));
+  }
+
+  private idle(streamSequence: number): void {
+    if (this.listed) void this.checkList(streamSequence);
+    else this.owner.onIdle?.(streamSequence);
+  }
+
+  /**
+   * A consumer of the last message of each subject lists them when it is created. If one of them is replaced before it is
+   * sent, nats-server waits for the next message of the stream before it goes on with the list: without one it is stuck.
+   * Another consumer, which goes on after the last message delivered, has no such list.
+   */
+  private async checkList(streamSequence: number): Promise<void> {
+    const { consumer, consumerSequence } = this;
+    const pending = await this.pendingOnServer();
+    if (this.stopped || consumer !== this.consumer || consumerSequence !== this.consumerSequence) return;
+    if (pending > 0) return this.reset('stuck');
+    this.listed = false;
+    this.owner.onIdle?.(streamSequence);
+  }
+
+  /** How many messages the consumer has to deliver; 0 if the server does not say. */
+  private async pendingOnServer(): Promise<number> {
+    const { api, config, consumer } = this;
+    const { stream } = config;
+    try {
+      const operation = `CONSUMER.INFO.${stream}.${consumer}`;
+      return (await api.call<ConsumerInfo>(operation, undefined, { stream, consumer })).num_pending;
+    } catch {
+      // A consumer that is gone is noticed by its silence.
+      return 0;
+    }
   }
 
   private flowControl(subject: string): void {
