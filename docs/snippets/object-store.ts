@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import {
   ConflictException,
   Controller,
@@ -88,7 +89,7 @@ export async function putAndGet(store: ObjectStore, source: Readable): Promise<B
   const bytes = await store.getBytes('logo.png');
   await store.getFile('reports/2026.pdf', '/tmp/2026.pdf');
   const content = await store.get('video.mp4');
-  content.pipe(process.stdout);
+  await pipeline(content, process.stdout, { end: false });
   // #endregion
   new Logger('Documents').log(`${info.name}: ${text}, ${content.info.size} bytes`);
   return bytes;
