@@ -6,6 +6,8 @@ export interface ConsumerPosition {
   readonly ackPending: number;
   /** The consumer sequence of the last delivery. */
   readonly delivered: number;
+  /** Up to which stream sequence nothing is pending. */
+  readonly floor: number;
 }
 
 /** A message that was delivered and is not covered by an acknowledgement yet. */
@@ -179,12 +181,14 @@ export class CumulativeAcks implements AnswerOutlet {
     if (this.inspecting) return;
     this.inspecting = true;
     try {
-      const { ackPending, delivered } = await this.inspect();
+      const { ackPending, delivered, floor } = await this.inspect();
+      // What is not pending any more, though it was not acknowledged: deleted, or without deliveries left.
+      for (const sequence of [...this.entries.keys()]) if (sequence <= floor) this.entries.delete(sequence);
       const known = [...this.entries.values()].filter(
         ({ consumerSequence }) => consumerSequence <= delivered,
       );
       const overdue = this.overdue();
-      // None of those that were given back long ago is pending any more: deleted, or without deliveries left.
+      // None of those that were given back long ago is pending any more.
       const gone = overdue.length > 0 && ackPending === known.length - overdue.length;
       if (gone) for (const { message } of overdue) this.entries.delete(message.metadata.streamSequence);
       if (!gone && ackPending !== known.length) return;

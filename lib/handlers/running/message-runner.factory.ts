@@ -154,8 +154,12 @@ export class MessageRunnerFactory {
 
 async function positionOf({ connection, stream }: ConsumerPlan, name: string): Promise<ConsumerPosition> {
   const consumer = await connection.jetstream.consumer(stream, name);
-  const { numAckPending, delivered } = consumer.cachedInfo;
-  return { ackPending: numAckPending, delivered: delivered.consumerSequence };
+  const { numAckPending, delivered, ackFloor } = consumer.cachedInfo;
+  return {
+    ackPending: numAckPending,
+    delivered: delivered.consumerSequence,
+    floor: ackFloor.streamSequence,
+  };
 }
 
 /** What becomes of a message that no method of a class handles. */
