@@ -9,7 +9,7 @@ import type {
 } from '../../jetstream/index.js';
 import { provisionConsumer } from '../../jetstream/index.js';
 import { errorText, toError } from '../../reporting/index.js';
-import { Backoff, sleep } from '../../timing/index.js';
+import { Backoff, sleep, within } from '../../timing/index.js';
 import { DeadLetterReason } from '../settlement/index.js';
 import type { DeadLetterPublisher } from './dead-letter-publisher.js';
 import { advisorySubject, provisionAdvisoryStream } from './dead-letter-streams.js';
@@ -33,6 +33,8 @@ interface Advisory {
 }
 
 const ACK_WAIT = 30_000;
+/** How long the advisories in flight may take at shutdown, in milliseconds. */
+const LONGEST_DRAIN = 2_000;
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 30_000;
 /** How many advisories are asked for at a time. */
@@ -89,7 +91,9 @@ export class NeverSettled {
 
   async stop(): Promise<void> {
     this.stopped.abort();
-    await this.consumption?.drain();
+    const { consumption } = this;
+    // A server that hangs does not answer, and must not hold up the end of the application.
+    if (consumption && !(await within(LONGEST_DRAIN, consumption.drain()))) void consumption.stop();
   }
 
   private async handle(message: JetStreamMessage): Promise<void> {
