@@ -269,7 +269,7 @@ describe('JetStreamModule', () => {
         .setLogger(logs)
         .compile();
       const [line] = await eventually(
-        () => logs.of('warn', 'NatsConnection'),
+        () => logs.of('warn', 'NatsConnection').filter((text) => text.includes('no NATS server')),
         (lines) => lines.length > 0,
       );
       expect(line).toContain(`Connection "default": no NATS server at ${absent.url} yet`);
