@@ -1,6 +1,7 @@
 import {
-  InvalidPubAckError,
   ConnectionClosedError,
+  InvalidPubAckError,
+  isTransient,
   JetStreamApiError,
   JetStreamNotEnabledError,
   NoRespondersError,
@@ -10,8 +11,8 @@ import {
   TooManyPendingRequestsError,
 } from '../errors/index.js';
 
-// Temporarily unavailable, not leader, insufficient resources, duplicate in process, too many requests.
-const PASSING = new Set([10008, 10009, 10023, 10158, 10167]);
+// Insufficient resources, duplicate in process, too many requests: a bucket that is written fast meets them for a moment.
+const PASSING = new Set([10023, 10158, 10167]);
 
 /** How long to wait before something is tried again, in milliseconds. */
 export const PAUSES = { first: 50, longest: 1_000 } as const;
@@ -19,7 +20,7 @@ export const PAUSES = { first: 50, longest: 1_000 } as const;
 /** Whether the server may answer otherwise if it is asked again: no answer in time, a leader that is being elected. */
 export function mayPass(error: unknown): boolean {
   return (
-    error instanceof RequestTimeoutError ||
+    isTransient(error) ||
     error instanceof TooManyPendingRequestsError ||
     (error instanceof JetStreamApiError && PASSING.has(error.code))
   );
