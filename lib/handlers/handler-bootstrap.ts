@@ -1,9 +1,27 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { DiscoveryService, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import {
+  DiscoveryService,
+  ExternalContextCreator,
+  LazyModuleLoader,
+  ModuleRef,
+  ModulesContainer,
+} from '@nestjs/core';
 import { watchPermissions } from '../connection/index.js';
 import { errorText } from '../reporting/index.js';
 import { Acknowledgements, type Acknowledgement } from './acknowledging/index.js';
-import { HandlerCompiler, handlerName, type HandlerSource } from './compile/index.js';
+import {
+  checkNestInternals,
+  HandlerCompiler,
+  handlerName,
+  onLazyModule,
+  type HandlerSource,
+} from './compile/index.js';
 import { EventContext } from './context/index.js';
 import { DeadLetterLookout } from './dead-letters/index.js';
 import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
@@ -33,17 +51,18 @@ const GIVE_UP_WITHIN = 1_000;
 /** Finds, checks and starts the handlers of an application. */
 @Injectable()
 export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(HandlerBootstrap.name);
   private readonly compiler: HandlerCompiler;
   private readonly acks = new Acknowledgements();
   private readonly deadLetters = new DeadLetterLookout();
 
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
-    @Inject(ExternalContextCreator) external: ExternalContextCreator,
+    @Inject(ExternalContextCreator) private readonly external: ExternalContextCreator,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(Handlers) private readonly handlers: Handlers,
     @Inject(JetStreamEvents) private readonly events: JetStreamEvents,
-    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     this.compiler = new HandlerCompiler(external);
     startLastAndStopFirst(modules);
@@ -52,7 +71,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   async onApplicationBootstrap(): Promise<void> {
     const connections = this.connections();
     try {
-      const findings = new HandlerExplorer(this.discovery).explore();
+      checkNestInternals(this.external, this.moduleRef, this.modules);
+      const explorer = new HandlerExplorer(this.discovery);
+      const findings = explorer.explore();
+      this.watchLazyModules(explorer);
       const options = new OptionsResolver(this.moduleRef, connections);
       const planner = new HandlerPlanner(connections, options);
       const plans = await step('checking the handlers', connections, () => planner.plan(findings));
@@ -89,6 +111,20 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     await this.handlers.stopAll(0);
     const opened = [...connections.values()].map(({ jetstream }) => jetstream.connection);
     await Promise.allSettled(opened.map((connection) => connection.drain(GIVE_UP_WITHIN)));
+  }
+
+  /** Handlers are found and checked once, while the application starts: those that come later would never start. */
+  private watchLazyModules(explorer: HandlerExplorer): void {
+    const known = new Set(explorer.classNames());
+    onLazyModule(this.moduleRef.get(LazyModuleLoader, { strict: false }), () => {
+      const late = explorer.classNames().filter((name) => !known.has(name));
+      if (late.length === 0) return;
+      for (const name of late) known.add(name);
+      this.logger.warn(
+        `The handlers of ${late.join(', ')} are not started: their module was loaded by LazyModuleLoader, after the ` +
+          'application had started. Import the module where it is known at startup.',
+      );
+    });
   }
 
   private connections(): ReadonlyMap<string, HandlerConnection> {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { HandlerNotFoundError } from '../errors/index.js';
+import { AmbiguousHandlerError, HandlerNotFoundError } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
 import { within, type TimeBudget } from '../timing/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
@@ -20,8 +20,9 @@ const MOMENT = 100;
 /**
  * The handlers of the application at run time: their states and figures, and control over them.
  *
- * Handlers are named by class and method, such as `Billing.onCreated`; by the class alone where its methods share a
- * consumer.
+ * Handlers are named by class and method, such as `Billing.onCreated`; by the class alone if its methods share a
+ * consumer. If several modules provide the class, or classes of one name, the name of the module comes first:
+ * `Sales/Billing.onCreated`; and a number last if that is not unique either: `Sales/Billing#2.onCreated`.
  */
 @Injectable()
 export class Handlers implements OnModuleDestroy {
@@ -39,7 +40,7 @@ export class Handlers implements OnModuleDestroy {
   /**
    * The state and figures of one handler.
    *
-   * @throws {@link HandlerNotFoundError}
+   * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   get(handler: string): HandlerState {
     return this.find(handler)[0].runner.state;
@@ -53,13 +54,13 @@ export class Handlers implements OnModuleDestroy {
    * The commands of one handler run one after the other; one that changes nothing, such as a second `pause`, emits no
    * event.
    *
-   * @throws {@link HandlerNotFoundError}
+   * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async pause(handler: string): Promise<void> {
     await this.each(handler, ({ runner }) => runner.pause(), 'handler-paused');
   }
 
-  /** Goes on after {@link pause}. @throws {@link HandlerNotFoundError} */
+  /** Goes on after {@link pause}. @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError} */
   async resume(handler: string): Promise<void> {
     await this.each(handler, ({ runner }) => runner.resume(), 'handler-resumed');
   }
@@ -67,7 +68,7 @@ export class Handlers implements OnModuleDestroy {
   /**
    * Stops a handler as a shutdown does: what is in flight may take up to the module's `shutdownTimeout`.
    *
-   * @throws {@link HandlerNotFoundError}
+   * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async stop(handler: string): Promise<void> {
     await this.each(
@@ -81,7 +82,7 @@ export class Handlers implements OnModuleDestroy {
     );
   }
 
-  /** Starts a handler that was stopped. @throws {@link HandlerNotFoundError} */
+  /** Starts a handler that was stopped. @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError} */
   async start(handler: string): Promise<void> {
     await this.each(handler, ({ runner }) => runner.start(), 'handler-started');
   }
@@ -89,7 +90,7 @@ export class Handlers implements OnModuleDestroy {
   /**
    * Resolves when a handler, or every handler, has nothing in flight and nothing buffered.
    *
-   * @throws {@link HandlerNotFoundError}
+   * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async idle(handler?: string): Promise<void> {
     const handlers = handler === undefined ? this.handlers : this.find(handler);
@@ -145,14 +146,18 @@ export class Handlers implements OnModuleDestroy {
     }
   }
 
-  /** A method may carry several decorators, and a class be provided twice: they share a name. */
+  /** A method may carry several decorators: its handlers share a name, and are controlled together. */
   private find(handler: string): readonly [RegisteredHandler, ...RegisteredHandler[]] {
     const [first, ...rest] = this.handlers.filter(({ runner }) => runner.state.handler === handler);
-    if (!first)
-      throw new HandlerNotFoundError(
-        handler,
-        this.list().map((state) => state.handler),
-      );
-    return [first, ...rest];
+    if (first) return [first, ...rest];
+    const names = this.list().map((state) => state.handler);
+    const candidates = names.filter((name) => withoutModule(name) === handler);
+    if (candidates.length > 0) throw new AmbiguousHandlerError(handler, candidates);
+    throw new HandlerNotFoundError(handler, names);
   }
+}
+
+/** The name of a handler without what tells it from others of its class: `Sales/Billing#2.onPaid` is called `Billing.onPaid`. */
+function withoutModule(name: string): string {
+  return name.replace(/^[^/]*\//, '').replace(/#\d+/, '');
 }

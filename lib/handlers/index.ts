@@ -19,6 +19,7 @@ export {
   type ReplayResult,
 } from './dead-letters/index.js';
 export {
+  handlersAreStarted,
   JsConsumer,
   JsHandler,
   JsHeaders,
@@ -29,6 +30,7 @@ export {
   ObjectWatch,
   OnJetStreamEvent,
   Subscribe,
+  uniteMetadata,
 } from './decorators/index.js';
 export type {
   BatchOptions,

@@ -1,9 +1,15 @@
-import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
-import { HandlersModule } from '../handlers/index.js';
+import { ConfigurableModuleBuilder, forwardRef, Module, type DynamicModule } from '@nestjs/common';
+import { handlersAreStarted, HandlersModule, uniteMetadata } from '../handlers/index.js';
 import { connectionExports, connectionProviders } from './connection-providers.js';
 import type { JetStreamModuleExtras, JetStreamModuleOptions } from './jetstream-module-options.interface.js';
 import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
 import { DEFAULT_CONNECTION, getFeatureConnectionToken } from './tokens.js';
+
+/** Nest calls this when it looks at the modules of an application, before it looks at their classes. */
+const handlersModule = forwardRef(() => {
+  uniteMetadata();
+  return HandlersModule;
+});
 
 const extras: JetStreamModuleExtras = { name: DEFAULT_CONNECTION, isGlobal: true };
 
@@ -20,9 +26,10 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createJetStreamOptions')
     .setExtras(extras, (definition, { name = DEFAULT_CONNECTION, isGlobal = true }) => {
+      handlersAreStarted();
       const connection: DynamicModule = {
         ...definition,
-        imports: [...(definition.imports ?? []), HandlersModule],
+        imports: [...(definition.imports ?? []), handlersModule],
         providers: [...(definition.providers ?? []), ...connectionProviders(name)],
         exports: [...(definition.exports ?? []), ...connectionExports(name), HandlersModule],
       };

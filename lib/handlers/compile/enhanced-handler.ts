@@ -1,12 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import {
   Logger,
-  type ArgumentMetadata,
   type CallHandler,
   type CanActivate,
   type ExecutionContext,
   type NestInterceptor,
-  type PipeTransform,
 } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { errorStack, errorText, isInstance } from '../../reporting/index.js';
@@ -22,8 +20,10 @@ import {
   toObservable,
   type Steps,
 } from '../results/index.js';
-import { invalidPayload, isSettlementError, refusesPayload } from '../settlement/index.js';
-import { ParamValues, type CompiledHandler } from './direct-handler.js';
+import { invalidPayload, isSettlementError } from '../settlement/index.js';
+import type { CompiledHandler } from './direct-handler.js';
+import { compileInvocation } from './invocation.js';
+import { ParamValues } from './param-values.js';
 import type { Enhancers } from './enhancers.js';
 import { handlerName, type HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
@@ -161,73 +161,6 @@ async function* rescuedSteps(
   } finally {
     if (!ended) await steps.return?.();
   }
-}
-
-/** The innermost part: pipes and the method. Parameters without pipes cost nothing but their value. */
-function compileInvocation<Input>(
-  { callback }: HandlerMethod,
-  params: readonly HandlerParam[],
-  pipes: Enhancers['pipes'],
-  instance: object,
-): (values: ParamValues<Input>) => unknown {
-  const length = params.reduce((most, { index }) => Math.max(most, index + 1), 0);
-  const piped = params.map((param, place) => {
-    // As in Nest: a payload is a `body` to pipes, all else is `custom`.
-    const type = param.source === 'payload' ? ('body' as const) : ('custom' as const);
-    // Nest 12 hands a parameter's Standard Schema to its pipes; Nest 11 has none.
-    const metadata = {
-      type,
-      metatype: param.metatype,
-      data: param.data,
-      schema: param.schema,
-    } as ArgumentMetadata;
-    return { param, metadata, pipes: pipes[place] ?? [] };
-  });
-  return (values) => {
-    const args = new Array<unknown>(length);
-    const pending: Promise<void>[] = [];
-    try {
-      for (const { param, metadata, pipes: chain } of piped) {
-        const value = values.valueOf(param);
-        if (chain.length === 0) {
-          const waiting = pendingThenable(value);
-          if (waiting === undefined) args[param.index] = value;
-          else pending.push(assign(args, param.index, waiting));
-        } else {
-          pending.push(assign(args, param.index, applyPipes(value, chain, metadata, values)));
-        }
-      }
-    } catch (error) {
-      // This error ends the call. What the other parameters are still waiting for may fail too, and needs a listener.
-      void Promise.allSettled(pending);
-      throw error;
-    }
-    if (pending.length === 0) return callback.apply(instance, args);
-    const ready = pending.length === 1 ? pending[0] : Promise.all(pending);
-    return (ready as Promise<unknown>).then(() => callback.apply(instance, args));
-  };
-}
-
-async function assign(args: unknown[], index: number, value: PromiseLike<unknown>): Promise<void> {
-  args[index] = await value;
-}
-
-async function applyPipes<Input>(
-  value: unknown,
-  pipes: readonly PipeTransform[],
-  metadata: ArgumentMetadata,
-  values: ParamValues<Input>,
-): Promise<unknown> {
-  let result = await value;
-  for (const pipe of pipes) {
-    try {
-      result = await pipe.transform(result, metadata);
-    } catch (error) {
-      if (refusesPayload(error, pipe)) values.refusal ??= { error };
-      throw error;
-    }
-  }
-  return result;
 }
 
 /** A result as it is if it is final, otherwise a promise of what it comes to. */

@@ -1,8 +1,8 @@
-import type { ArgumentsHost, CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
+import type { ArgumentsHost, CanActivate, NestInterceptor, PipeTransform, Type } from '@nestjs/common';
 import type { ContextId, ExternalContextCreator } from '@nestjs/core';
 import type { HandlerMethod } from './handler-method.js';
-import type { HandlerParam } from './handler-params.js';
-import { contextCreators, type ContextCreators } from './nest-internals.js';
+import { readParams, type HandlerParam } from './handler-params.js';
+import { contextCreators, ENHANCERS, type ContextCreators } from './nest-internals.js';
 
 /** All that Nest puts around one handler, in the order in which it applies. */
 export interface Enhancers {
@@ -58,6 +58,20 @@ export class EnhancerResolver {
       config.getGlobalRequestFilters(),
     ].some((wrappers) => wrappers.length > 0);
   }
+}
+
+/**
+ * The guards, interceptors, pipes and filters of a handler that Nest does not know: when it looked at the class, something
+ * else stood in the place of the method, such as an accessor or a spy.
+ */
+export function lostEnhancers({ target, method, callback, wrapper }: HandlerMethod): readonly Type[] {
+  const known = wrapper.host?.injectables;
+  if (!known) return [];
+  const listed = ENHANCERS.flatMap((key) => (Reflect.getMetadata(key, callback) ?? []) as readonly unknown[]);
+  const pipes = readParams(target, method, callback).flatMap((param): readonly unknown[] => param.pipes);
+  return [...listed, ...pipes].filter(
+    (each): each is Type => typeof each === 'function' && !known.has(each as Type),
+  );
 }
 
 /** Whether anything at all stands around a handler. Without it the handler is called directly. */

@@ -8,11 +8,14 @@ export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[numbe
 export interface HandlerMethod {
   readonly target: Type;
   readonly method: string;
+  /** The method with the metadata of its decorators. What is called is the instance's own method of that name. */
   readonly callback: (...args: unknown[]) => unknown;
   readonly wrapper: InstanceWrapper;
+  /** What the class is called: its name, with that of its module in front if there are several of that name. */
+  readonly className: string;
 }
 
 /** Class and method, as errors and logs name them. */
-export function handlerName({ target, method }: Pick<HandlerMethod, 'target' | 'method'>): string {
-  return `${target.name}.${method}`;
+export function handlerName({ className, method }: Pick<HandlerMethod, 'className' | 'method'>): string {
+  return `${className}.${method}`;
 }

@@ -1,6 +1,12 @@
 import type { CanActivate, NestInterceptor, PipeTransform, Type } from '@nestjs/common';
 import { createParamDecorator } from '@nestjs/common';
-import { ExternalContextCreator, type ContextId, type ModuleRef, type ModulesContainer } from '@nestjs/core';
+import {
+  ExternalContextCreator,
+  type ContextId,
+  type LazyModuleLoader,
+  type ModuleRef,
+  type ModulesContainer,
+} from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
 import type { ArgumentsHost } from '@nestjs/common';
 import { UnsupportedNestVersionError } from '../../errors/index.js';
@@ -65,6 +71,9 @@ export const PAYLOAD_PARAM = 3;
 /** Where Nest looks for classes that are called from outside, so that request-scoped global enhancers are made for them. */
 export const ENTRY_PROVIDER = '__entryProvider__';
 
+/** Where Nest keeps the guards, interceptors, pipes and filters of a method. */
+export const ENHANCERS = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'] as const;
+
 /** Checks all of it. @throws {@link UnsupportedNestVersionError} */
 export function checkNestInternals(
   external: ExternalContextCreator,
@@ -122,6 +131,17 @@ export function pipesConsumerPrototype(): PipesConsumer {
   const { pipesConsumer } = external as unknown as ContextCreators;
   requireMethods('pipesConsumer', pipesConsumer, ['apply']);
   return Object.getPrototypeOf(pipesConsumer) as PipesConsumer;
+}
+
+/** Calls back after each module that is loaded lazily. Nest has no hook for it, and calls none of the module's own. */
+export function onLazyModule(loader: LazyModuleLoader, loaded: () => void): void {
+  requireMethods('LazyModuleLoader', loader, ['load']);
+  const load = loader.load.bind(loader);
+  loader.load = async (...args) => {
+    const module = await load(...args);
+    loaded();
+    return module;
+  };
 }
 
 /** Decorates a class as a user would, and looks whether the metadata is where it is expected. */

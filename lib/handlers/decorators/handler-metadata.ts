@@ -1,6 +1,9 @@
 import 'reflect-metadata';
 import type { DeadLetterFilter } from '../dead-letters/index.js';
 import type { JetStreamEvent } from '../events/index.js';
+import { ENTRY_PROVIDER } from '../compile/index.js';
+import { declareMethod } from './declared-methods.js';
+import { noteHandlerClass } from './unstarted-handlers.js';
 import type { JsConsumerOptions } from './js-consumer-options.interface.js';
 import type { KvWatchOptions } from './kv-watch.decorator.js';
 import type { ObjectWatchHandlerOptions } from './object-watch.decorator.js';
@@ -51,8 +54,6 @@ export type HandlerMethodDecorator = (
   descriptor: PropertyDescriptor,
 ) => void;
 
-// Where Nest looks for classes that are called from outside, so that request-scoped global enhancers are made for them.
-const ENTRY_PROVIDER = '__entryProvider__';
 const HANDLERS = 'nestjs-nats-jetstream:handlers';
 const ROUTES = 'nestjs-nats-jetstream:routes';
 const CONSUMER = 'nestjs-nats-jetstream:consumer';
@@ -100,24 +101,43 @@ export function getClassHandler(
     JsConsumerOptions | ResolvedOptions<JsConsumerOptions> | undefined;
 }
 
-/** The names of a class's static methods that carry a handler decorator. */
-export function getMisplacedHandlers(target: object): readonly string[] {
-  return (Reflect.getMetadata(MISPLACED, target) as string[] | undefined) ?? [];
+/** A decorator of a handler in a place where none can be. */
+export interface MisplacedHandler {
+  readonly method: string;
+  /** What is wrong, and what to do. */
+  readonly problem: string;
+}
+
+/** The decorators of a class's members that cannot be handlers. */
+export function getMisplacedHandlers(target: object): readonly MisplacedHandler[] {
+  return (Reflect.getMetadata(MISPLACED, target) as MisplacedHandler[] | undefined) ?? [];
 }
 
 /**
- * A static method belongs to no provider and can be no handler: it is noted on its class, and reported at bootstrap with
- * every other mistake.
+ * Makes a decorator of methods. What cannot be a handler is noted on its class, and reported at bootstrap with every other
+ * mistake.
  */
-function onMethod(note: (callback: object) => void): HandlerMethodDecorator {
-  return (target, method, descriptor) => {
+export function onMethod(note: (callback: object) => void): HandlerMethodDecorator {
+  return (target, method, descriptor: PropertyDescriptor | undefined) => {
+    const misplaced = (type: object, problem: string): void => {
+      const others = getMisplacedHandlers(type);
+      if (others.some((each) => each.method === String(method))) return;
+      Reflect.defineMetadata(MISPLACED, [...others, { method: String(method), problem }], type);
+    };
     if (typeof target === 'function') {
-      Reflect.defineMetadata(MISPLACED, [...getMisplacedHandlers(target), String(method)], target);
-      return;
+      return misplaced(
+        target,
+        'a handler cannot be a static method: no provider stands behind it; make it an instance method',
+      );
     }
-    const callback: unknown = descriptor.value;
-    if (typeof callback !== 'function') return;
-    Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
+    const type = target.constructor;
+    if (typeof method === 'symbol') {
+      return misplaced(type, 'a handler is called by its name: give the method a name instead of a symbol');
+    }
+    const callback = descriptor && declareMethod(target, method, descriptor);
+    if (!callback) return misplaced(type, 'a handler must be a method; it is a property or an accessor');
+    Reflect.defineMetadata(ENTRY_PROVIDER, true, type);
+    noteHandlerClass(type);
     note(callback);
   };
 }

@@ -1,3 +1,4 @@
+export { declaredMethods, uniteMetadata } from './declared-methods.js';
 export * from './handler-metadata.js';
 export * from './js-consumer-options.interface.js';
 export * from './js-consumer.decorator.js';
@@ -9,3 +10,4 @@ export * from './param.decorators.js';
 export * from './resolved-options.js';
 export * from './standard-schema.js';
 export * from './subscribe.decorator.js';
+export { handlersAreStarted } from './unstarted-handlers.js';

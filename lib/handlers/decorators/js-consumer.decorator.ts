@@ -46,7 +46,8 @@ export function JsConsumer(
   options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
 ): JsConsumerDecorator {
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor) => {
-    if (method === undefined || descriptor === undefined) addClassHandler(target, options);
-    else addHandler({ kind: 'consumer', options })(target, method, descriptor);
+    if (method === undefined) addClassHandler(target, options);
+    // A property has no descriptor; that is reported at bootstrap.
+    else addHandler({ kind: 'consumer', options })(target, method, descriptor as PropertyDescriptor);
   };
 }

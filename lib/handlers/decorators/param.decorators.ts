@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import type { JetStreamMessage, MessageMetadata } from '../../jetstream/index.js';
+import { readHeader, type JetStreamMessage, type MessageMetadata } from '../../jetstream/index.js';
 import type { JetStreamContext } from '../context/index.js';
 
 /** A decorator of parameters that takes what to pick, and pipes. Declared here, for Nest 11 and 12 type theirs differently. */
@@ -14,7 +14,7 @@ function messageOf(context: ExecutionContext): JetStreamMessage {
 
 const headersOf = (name: string | undefined, context: ExecutionContext): MsgHdrs | string | undefined => {
   const { headers } = messageOf(context);
-  return name === undefined ? headers : headers?.has(name) ? headers.get(name) : undefined;
+  return name === undefined ? headers : readHeader(headers, name);
 };
 
 const subjectOf = (token: number | undefined, context: ExecutionContext): string | undefined => {
@@ -26,7 +26,10 @@ const metadataOf = (_: unknown, context: ExecutionContext): MessageMetadata => m
 
 const itself = (_: unknown, context: ExecutionContext): JetStreamMessage => messageOf(context);
 
-/** The message's headers, or one header's value by its name; `undefined` where there are none. */
+/**
+ * The message's headers, or the value of one of them by its name; `undefined` if there is none. The exact name counts
+ * first, then one that differs only in case.
+ */
 export const JsHeaders: PickingDecorator<string> = createParamDecorator(headersOf);
 
 /** The message's subject, or one of its tokens by its position from 0. */

@@ -1,7 +1,13 @@
 import type { Type } from '@nestjs/common';
-import { MetadataScanner, type DiscoveryService } from '@nestjs/core';
-import { handlerName, type HandlerMethod, type InstanceWrapper } from '../compile/index.js';
-import { getClassHandler, getHandlers, getMisplacedHandlers, getRoutes } from '../decorators/index.js';
+import type { DiscoveryService } from '@nestjs/core';
+import { handlerName, lostEnhancers, type HandlerMethod, type InstanceWrapper } from '../compile/index.js';
+import {
+  declaredMethods,
+  getClassHandler,
+  getHandlers,
+  getMisplacedHandlers,
+  getRoutes,
+} from '../decorators/index.js';
 import { getPublishTargets } from '../forwarding/index.js';
 import type { ConfigurationProblem } from './handler-configuration.error.js';
 import type {
@@ -25,19 +31,11 @@ export class Findings {
 
 /** Finds the decorated methods of all providers and controllers of an application. */
 export class HandlerExplorer {
-  private readonly scanner = new MetadataScanner();
-
   constructor(private readonly discovery: DiscoveryService) {}
 
   explore(): Findings {
     const findings = new Findings();
-    const seen = new Set<unknown>();
-    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
-      const target = classOf(wrapper);
-      // An alias, or a second token for the same object, is the same handler.
-      if (!target || wrapper.isAlias || seen.has(wrapper.instance ?? wrapper)) continue;
-      seen.add(wrapper.instance ?? wrapper);
-      const methods = this.methodsOf(wrapper, target);
+    for (const { name, target, methods } of this.classes()) {
       for (const method of methods) {
         collectHandlers(method, findings);
         if (publishesNothing(method)) {
@@ -48,27 +46,82 @@ export class HandlerExplorer {
           });
         }
       }
-      collectRoutes(target, methods, findings);
-      for (const method of getMisplacedHandlers(target)) {
-        findings.problems.push({
-          handler: `${target.name}.${method}`,
-          problem:
-            'a handler cannot be a static method: no provider stands behind it; make it an instance method',
-        });
+      for (const method of methods) reportLost(method, findings);
+      collectRoutes(name, target, methods, findings);
+      for (const { method, problem } of getMisplacedHandlers(target)) {
+        findings.problems.push({ handler: `${name}.${method}`, problem });
       }
     }
     return findings;
   }
 
-  private methodsOf(wrapper: InstanceWrapper, target: Type): HandlerMethod[] {
-    const prototype = target.prototype as Record<string, unknown>;
-    return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
-      const callback = prototype[method];
-      return typeof callback === 'function'
-        ? [{ target, method, callback: callback as HandlerMethod['callback'], wrapper }]
-        : [];
-    });
+  /** The names of all classes with handlers, each as its handlers are named. */
+  classNames(): readonly string[] {
+    return this.classes().map(({ name }) => name);
   }
+
+  /** All providers and controllers that have handlers, or decorators of handlers. */
+  private classes(): HandlerClass[] {
+    const seen = new Set<unknown>();
+    const found = [...this.discovery.getProviders(), ...this.discovery.getControllers()].flatMap(
+      (wrapper) => {
+        const target = classOf(wrapper);
+        // An alias, or a second token for the same object, is the same handler.
+        if (!target || wrapper.isAlias || seen.has(wrapper.instance ?? wrapper)) return [];
+        seen.add(wrapper.instance ?? wrapper);
+        const methods = declaredMethods(target);
+        const hasHandlers =
+          methods.length > 0 ||
+          getClassHandler(target) !== undefined ||
+          getMisplacedHandlers(target).length > 0;
+        return hasHandlers ? [{ wrapper, target, methods }] : [];
+      },
+    );
+    const names = uniqueNames(found);
+    return found.map(({ wrapper, target, methods }, place) => ({
+      name: names[place],
+      target,
+      methods: methods.map(({ name, callback }) => ({
+        target,
+        method: name,
+        callback,
+        wrapper,
+        className: names[place],
+      })),
+    }));
+  }
+}
+
+/** A handler without its guards would do what it must not. */
+function reportLost(method: HandlerMethod, findings: Findings): void {
+  const lost = lostEnhancers(method);
+  if (lost.length === 0) return;
+  const problem =
+    `${lost.map(({ name }) => name).join(', ')} would be lost: when Nest looked at the class, an accessor or a spy stood in ` +
+    'the place of the method; let its decorators leave it a method, and spy on it after the application has started';
+  findings.problems.push({ handler: handlerName(method), problem });
+}
+
+interface HandlerClass {
+  readonly name: string;
+  readonly target: Type;
+  readonly methods: readonly HandlerMethod[];
+}
+
+/** The names of classes; those of which there are several have the name of their module in front, and a number if need be. */
+function uniqueNames(
+  classes: readonly { readonly target: Type; readonly wrapper: InstanceWrapper }[],
+): string[] {
+  const counts = new Map<string, number>();
+  for (const { target } of classes) counts.set(target.name, (counts.get(target.name) ?? 0) + 1);
+  const taken = new Map<string, number>();
+  return classes.map(({ target, wrapper }) => {
+    const isUnique = counts.get(target.name) === 1;
+    const name = isUnique ? target.name : `${wrapper.host?.name ?? ''}/${target.name}`;
+    const before = taken.get(name) ?? 0;
+    taken.set(name, before + 1);
+    return before === 0 ? name : `${name}#${before + 1}`;
+  });
 }
 
 function collectHandlers(method: HandlerMethod, findings: Findings): void {
@@ -76,7 +129,7 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
     switch (metadata.kind) {
       case 'consumer':
         findings.consumers.push({
-          name: `${method.target.name}.${method.method}`,
+          name: handlerName(method),
           options: metadata.options,
           deadLetters: metadata.deadLetters,
           methods: [{ ...method, patterns: [] }],
@@ -105,7 +158,12 @@ function publishesNothing({ callback }: HandlerMethod): boolean {
 }
 
 /** The consumer that a class's methods share. */
-function collectRoutes(target: Type, methods: readonly HandlerMethod[], findings: Findings): void {
+function collectRoutes(
+  name: string,
+  target: Type,
+  methods: readonly HandlerMethod[],
+  findings: Findings,
+): void {
   const options = getClassHandler(target);
   const [first, ...rest] = methods.flatMap((method): RoutedMethod[] => {
     const patterns = getRoutes(method.callback);
@@ -114,18 +172,18 @@ function collectRoutes(target: Type, methods: readonly HandlerMethod[], findings
   if (options === undefined) {
     for (const { method } of first ? [first, ...rest] : []) {
       findings.problems.push({
-        handler: `${target.name}.${method}`,
+        handler: `${name}.${method}`,
         problem:
           '@JsHandler has no consumer: decorate the class with @JsConsumer, or the method with it instead',
       });
     }
   } else if (first === undefined) {
     findings.problems.push({
-      handler: target.name,
+      handler: name,
       problem: '@JsConsumer on a class needs methods decorated with @JsHandler',
     });
   } else {
-    findings.consumers.push({ name: target.name, options, methods: [first, ...rest] });
+    findings.consumers.push({ name, options, methods: [first, ...rest] });
   }
 }
 

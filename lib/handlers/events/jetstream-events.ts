@@ -1,6 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
+import { errorStack, errorText } from '../../reporting/index.js';
 import { finalResult } from '../results/index.js';
+import { FencedObservable } from './fenced-observable.js';
 
 interface About<Type extends string> {
   readonly type: Type;
@@ -56,7 +58,10 @@ export class JetStreamEvents {
   private readonly subject = new Subject<JetStreamEvent>();
 
   /** All events from now on. */
-  readonly all: Observable<JetStreamEvent> = this.subject.asObservable();
+  readonly all: Observable<JetStreamEvent> = new FencedObservable(
+    (subscriber) => this.subject.subscribe(subscriber),
+    (error) => this.report('A subscriber of JetStreamEvents.all failed', error),
+  );
 
   /** @internal */
   emit(event: JetStreamEvent): void {
@@ -88,9 +93,11 @@ export class JetStreamEvents {
     try {
       await finalResult(call(event));
     } catch (error) {
-      this.logger.error(
-        `${handler} failed on "${event.type}": ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.report(`${handler} failed on "${event.type}"`, error);
     }
+  }
+
+  private report(what: string, error: unknown): void {
+    this.logger.error(`${what}: ${errorText(error)}`, errorStack(error));
   }
 }

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Codec } from '../../codecs/index.js';
 import type { JetStreamMessage, PublishHeaders } from '../../jetstream/index.js';
+import { onMethod } from '../decorators/index.js';
 
 /**
  * Where results go: a subject; a subject with tokens of the handled message's one, counted from 0 (`orders.{1}.billed`);
@@ -69,13 +70,11 @@ export function PublishTo<Result = unknown>(
   subject: PublishSubject<Result>,
   options: PublishToOptions<Result> = {},
 ): PublishToDecorator<Result> {
-  return (_target, _method, descriptor) => {
-    const callback: unknown = descriptor.value;
-    if (typeof callback !== 'function') return;
-    const metadata: PublishToMetadata = { subject, options };
+  const metadata: PublishToMetadata = { subject, options };
+  return onMethod((callback) => {
     // Decorators apply from the last to the first; the list reads from the first to the last.
     Reflect.defineMetadata(TARGETS, [metadata, ...getPublishTargets(callback)], callback);
-  };
+  });
 }
 
 /** What {@link PublishTo} says of a method, from the first decorator to the last. */

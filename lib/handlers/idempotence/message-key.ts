@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { messageIdentity, type JetStreamMessage } from '../../jetstream/index.js';
+import { messageIdentity, readHeader, type JetStreamMessage } from '../../jetstream/index.js';
+import { errorText } from '../../reporting/index.js';
+import { pendingThenable } from '../results/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
 
@@ -13,7 +15,7 @@ export type MessageKey = (message: JetStreamMessage) => string | Promise<string>
 /**
  * Makes the function that gives a message's key.
  *
- * It throws {@link InvalidPayloadError} where a message has none: no retry can mend that.
+ * It throws {@link InvalidPayloadError} if a message has none, or the function throws: no retry can help.
  *
  * @param payloadOf decodes a message's payload, to a promise where that takes its time; called only where the key is
  *   made of it
@@ -38,11 +40,20 @@ export function messageKey(
     };
   }
   return async (message) => {
-    const value: unknown = key(await payloadOf(message), message);
+    const payload = await payloadOf(message);
+    let value: unknown;
+    try {
+      value = key(payload, message);
+    } catch (error) {
+      throw new InvalidPayloadError(`the function of the idempotence key threw: ${errorText(error)}`, {
+        cause: error,
+      });
+    }
     if (typeof value === 'string' && value !== '') return value;
-    throw new InvalidPayloadError(
-      `the idempotence key must be a string that is not empty; it is ${JSON.stringify(value)}`,
-    );
+    // The promise of an asynchronous function may reject.
+    const isPromise = pendingThenable(value)?.catch(() => undefined) !== undefined;
+    const found = isPromise ? 'a promise' : value === '' ? 'empty' : `of type ${typeof value}`;
+    throw new InvalidPayloadError(`the idempotence key must be a string that is not empty; it is ${found}`);
   };
 }
 
@@ -57,5 +68,5 @@ export function keyToken(text: string): string {
 }
 
 function headerOf({ headers }: JetStreamMessage, name: string): string | undefined {
-  return headers?.get(name) || undefined;
+  return readHeader(headers, name) || undefined;
 }

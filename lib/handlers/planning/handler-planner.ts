@@ -56,6 +56,8 @@ export interface HandlerPlans {
 /** Checks all handlers and decides how each is run; finds every mistake before it complains. */
 export class HandlerPlanner {
   private readonly problems: ConfigurationProblem[] = [];
+  /** Handlers with other mistakes, whose streams and filters are checked all the same. */
+  private readonly flawed: ConsumerPlan[] = [];
 
   constructor(
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
@@ -79,7 +81,7 @@ export class HandlerPlanner {
     );
     this.checkQueues(subscriptions);
     this.checkDurables(consumers);
-    const checked = await this.checkStreams(consumers);
+    const checked = await this.checkStreams([...consumers, ...this.flawed]);
     await this.checkBuckets(kvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
     await this.checkBuckets(
       objectWatches,
@@ -117,8 +119,16 @@ export class HandlerPlanner {
     if (options.batch) {
       for (const method of definition.methods) this.report(handlerName(method), checkParams(method, 'batch'));
     }
-    if (mistakes.length > 0) return undefined;
-    return planConsumer(definition, connection, withFilterMetadata(options, definition, connection));
+    const complete = withFilterMetadata(options, definition, connection);
+    if (mistakes.length === 0) return planConsumer(definition, connection, complete);
+    if (namesItsMessages(options))
+      this.flawed.push(
+        planConsumer(definition, connection, {
+          stream: complete.stream,
+          filterSubjects: complete.filterSubjects,
+        }),
+      );
+    return undefined;
   }
 
   /** Handlers with what is made at bootstrap of their options; those are left out where that fails. */
@@ -220,6 +230,13 @@ export class HandlerPlanner {
       const other = first.get(key);
       if (!other) {
         first.set(key, plan);
+        continue;
+      }
+      if (plan.methods[0].method.target === other.methods[0].method.target) {
+        this.report(plan.handler, [
+          `is the same class as ${other.handler}, provided by two modules, and each message would reach only one of the ` +
+            'two: provide the class in one module, and let that export it',
+        ]);
         continue;
       }
       const same = isDeepStrictEqual(plan.delivery, other.delivery);
@@ -355,4 +372,14 @@ async function streamConfig(plan: ConsumerPlan): Promise<StoredStreamConfig | St
     if (error instanceof StreamNotFoundError) return error;
     throw error;
   }
+}
+
+/** Whether the options say well enough which messages a handler wants for that to be checked, whatever else is wrong. */
+function namesItsMessages(options: JsConsumerOptions): boolean {
+  const checks = new OptionChecks();
+  checks.name('stream', options.stream);
+  const filters: readonly unknown[] = [options.filterSubjects ?? []].flat();
+  if (filters.some((filter) => typeof filter !== 'string')) return false;
+  for (const filter of filtersOf(options)) checks.subject('filterSubjects', filter);
+  return checks.problems.length === 0;
 }
