@@ -331,6 +331,26 @@ describe('microservices', () => {
     });
   });
 
+  it('survive listeners of their events that throw or reject, and tell the others', async () => {
+    const proxied = await NatsTestServer.start();
+    const own = await connectClient(proxied.url, {
+      connection: { servers: proxied.url, reconnectTimeWait: 50 },
+    });
+    const heard: string[] = [];
+    const gone = new Promise<void>((resolve) => {
+      own.on('disconnect', () => thrower());
+      own.on('disconnect', () => Promise.reject(new Error('rejected')) as unknown as void);
+      own.on('disconnect', () => {
+        heard.push('disconnect');
+        resolve();
+      });
+    });
+    await proxied.stop();
+    await gone;
+    expect(heard).toEqual(['disconnect']);
+    await own.close();
+  });
+
   it('in a hybrid application drain their handlers before providers are destroyed', async () => {
     @Injectable()
     class Database implements OnModuleDestroy {

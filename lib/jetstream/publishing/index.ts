@@ -1,3 +1,4 @@
+export { callUser } from './call-user.js';
 export type { Counter } from './counters.js';
 export { encodePayload } from './message-encoder.js';
 export { copyHeaders } from './publish-headers.js';

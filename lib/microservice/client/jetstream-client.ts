@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
@@ -15,6 +14,7 @@ import {
   type JetStreamTransportEvents,
   type JetStreamTransportStatus,
 } from '../transport-link.js';
+import { TransportEvents } from '../transport-events.js';
 import { Call, type CallHandler } from './call.js';
 import type { JetStreamClientOptions } from './jetstream-client-options.interface.js';
 import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
@@ -45,7 +45,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   private readonly name: string;
   private readonly timeout: number;
   private readonly ids = new CallIds();
-  private readonly emitter = new EventEmitter();
+  private readonly events = new TransportEvents('JetStreamClient');
   private readonly losses = new LossReport(
     'JetStreamClient',
     'events were not emitted, and no subscriber of emit was told',
@@ -91,7 +91,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
     EventKey extends keyof JetStreamTransportEvents,
     EventCallback extends JetStreamTransportEvents[EventKey],
   >(event: EventKey, callback: EventCallback): void {
-    this.emitter.on(event, callback);
+    this.events.on(event, callback);
   }
 
   /** Asks, and emits the answers; see {@link JetStreamClient}. */
@@ -198,7 +198,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       publish,
       {
         onStatus: (status) => this._status$.next(status),
-        onEvent: (event, ...args) => this.emitter.emit(event, ...args),
+        onEvent: (event, ...args) => this.events.emit(event, ...args),
       },
     );
     this.opening = opening;

@@ -17,6 +17,7 @@ import {
   type SettlementPolicy,
 } from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorText } from '../../reporting/index.js';
 import type { JetStreamEventContext } from '../context/index.js';
 import { eventHandler, requestHandler, type AnswerDeliveries, type MessageReader } from '../events/index.js';
 import { PatternTable } from '../patterns/index.js';
@@ -59,9 +60,7 @@ export class ConsumerRunners {
     const problems = outcomes.flatMap((outcome, i) => {
       if (outcome.status === 'fulfilled') return [];
       const { reason } = outcome as { readonly reason: unknown };
-      return [
-        { handler: plans[i].handler, problem: reason instanceof Error ? reason.message : String(reason) },
-      ];
+      return [{ handler: plans[i].handler, problem: errorText(reason) }];
     });
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import {
   Server,
   type CustomTransportStrategy,
@@ -12,6 +11,7 @@ import { refuseUnknownOptions } from '../../validation/index.js';
 import { SERVER_OPTIONS } from '../known-options.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
+import { TransportEvents } from '../transport-events.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { describe, type Registration } from './registration.js';
@@ -54,7 +54,7 @@ export class JetStreamServer
   /** What an event handler fails with is settled and logged here, so Nest need not log it. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly registrations: Registration[] = [];
-  private readonly emitter = new EventEmitter();
+  private readonly events = new TransportEvents('JetStreamServer');
   private readonly noStartHook = this.onProcessingStartHook;
   private running: RunningServer | undefined;
   /** How often it was closed: what is being started meanwhile is too late. */
@@ -112,8 +112,8 @@ export class JetStreamServer
         },
         {
           onStatus: (status) => this._status$.next(status),
-          onEvent: (event, ...args) => this.emitter.emit(event, ...args),
-          onConsumerEvent: (event) => this.emitter.emit(event.type, event),
+          onEvent: (event, ...args) => this.events.emit(event, ...args),
+          onConsumerEvent: (event) => this.events.emit(event.type, event),
         },
       );
       if (closings !== this.closings) {
@@ -147,7 +147,7 @@ export class JetStreamServer
     event: EventKey,
     callback: EventCallback,
   ): void {
-    this.emitter.on(event, callback);
+    this.events.on(event, callback);
   }
 
   /**
