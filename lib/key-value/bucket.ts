@@ -1,4 +1,4 @@
-import type { Codec } from '../codecs/index.js';
+import { encodePayload, type Codec } from '../codecs/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
 import type { JetStreamService, StreamInfo } from '../jetstream/index.js';
 import { errorText } from '../reporting/index.js';
@@ -69,9 +69,8 @@ export class Bucket<T> {
     if (typeof value === 'function' || typeof value === 'symbol') {
       throw new InvalidArgumentError('value', `a ${typeof value} cannot be stored in bucket "${this.name}"`);
     }
-    let bytes: unknown;
     try {
-      bytes = this.codec.encode(value);
+      return encodePayload(this.codec, value);
     } catch (cause) {
       throw new InvalidArgumentError(
         'value',
@@ -79,11 +78,6 @@ export class Bucket<T> {
         { cause },
       );
     }
-    if (bytes instanceof Uint8Array) return bytes;
-    throw new InvalidArgumentError(
-      'value',
-      `the codec of bucket "${this.name}" must make a Uint8Array of it, and made ${typeof bytes}`,
-    );
   }
 }
 

@@ -1,7 +1,6 @@
 import {
-  ConnectionClosedError,
   InvalidPubAckError,
-  isTransient,
+  ConnectionClosedError,
   JetStreamApiError,
   JetStreamNotEnabledError,
   NoRespondersError,
@@ -11,8 +10,8 @@ import {
   TooManyPendingRequestsError,
 } from '../errors/index.js';
 
-// Insufficient resources, duplicate in process, too many requests: a bucket that is written fast meets them for a moment.
-const PASSING = new Set([10023, 10158, 10167]);
+// Temporarily unavailable, not leader, insufficient resources, duplicate in process, too many requests.
+const PASSING = new Set([10008, 10009, 10023, 10158, 10167]);
 
 /** How long to wait before something is tried again, in milliseconds. */
 export const PAUSES = { first: 50, longest: 1_000 } as const;
@@ -20,7 +19,7 @@ export const PAUSES = { first: 50, longest: 1_000 } as const;
 /** Whether the server may answer otherwise if it is asked again: no answer in time, a leader that is being elected. */
 export function mayPass(error: unknown): boolean {
   return (
-    isTransient(error) ||
+    error instanceof RequestTimeoutError ||
     error instanceof TooManyPendingRequestsError ||
     (error instanceof JetStreamApiError && PASSING.has(error.code))
   );

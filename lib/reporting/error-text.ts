@@ -14,8 +14,14 @@ export function errorText(thrown: unknown): string {
 /** The stack of anything that was thrown, escaped line by line; `undefined` if it has none. Never throws. */
 export function errorStack(thrown: unknown): string | undefined {
   try {
-    if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return undefined;
-    return thrown.stack.split('\n').map(printable).join('\n');
+    if (!(thrown instanceof Error)) return undefined;
+    const { stack, message } = thrown as { readonly stack?: unknown; readonly message: unknown };
+    if (typeof stack !== 'string') return undefined;
+    // A stack begins with the message, whose line ends must not look like lines of the log.
+    const start = typeof message === 'string' ? stack.indexOf(message) : -1;
+    const frames = start < 0 ? 0 : start + String(message).length;
+    const head = printable(stack.slice(0, frames));
+    return head + stack.slice(frames).split('\n').map(printable).join('\n');
   } catch {
     return undefined;
   }

@@ -7,3 +7,4 @@ export {
   type AllOptionsOf,
   type KnownOptions,
 } from './unknown-options.js';
+export { wrongType } from './wrong-type.js';

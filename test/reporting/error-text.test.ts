@@ -38,6 +38,12 @@ describe('text of unknown errors', () => {
     expect(errorText(new TypeError(''))).toBe('TypeError');
   });
 
+  it('keeps a message on one line in a stack too', () => {
+    const [first, second] = errorStack(new Error('first\nsecond line'))?.split('\n') ?? [];
+    expect(first).toBe('Error: first\\nsecond line');
+    expect(second).toMatch(/^ {4}at /);
+  });
+
   it('escapes what a terminal would obey, and cuts what is too long', () => {
     expect(printable('\u001b[31mred\r\nfaked line\u202e\u0000')).toBe(
       '\\u001b[31mred\\r\\nfaked line\\u202e\\u0000',

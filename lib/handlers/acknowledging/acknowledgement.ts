@@ -7,8 +7,9 @@ import {
   type HandlerMethod,
   type HandlerSource,
 } from '../compile/index.js';
-import { finalResult } from '../results/index.js';
-import { AckInterceptor, type Settlement, type SettlementPolicy } from '../settlement/index.js';
+import { errorStack, errorText } from '../../reporting/index.js';
+import { finalResult, pendingThenable } from '../results/index.js';
+import { AckInterceptor, messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
 /** How the messages of one consumer are settled: by the hooks of an {@link AckInterceptor}, or by going through it. */
@@ -105,35 +106,37 @@ class Guarded implements Settlement {
     try {
       this.hooks.onStart(message, policy);
     } catch (error) {
-      this.report('onStart', error);
+      this.report('onStart', error, message, policy);
     }
   }
 
   onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
-    try {
-      return this.hooks
-        .onSuccess(message, policy)
-        ?.catch((error: unknown) => this.report('onSuccess', error));
-    } catch (error) {
-      this.report('onSuccess', error);
-    }
+    return this.guard('onSuccess', message, policy, () => this.hooks.onSuccess(message, policy));
   }
 
   onFailure(cause: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    return this.guard('onFailure', message, policy, () => this.hooks.onFailure(cause, message, policy));
+  }
+
+  private guard(
+    hook: string,
+    message: JetStreamMessage,
+    policy: SettlementPolicy,
+    call: () => unknown,
+  ): void | Promise<void> {
+    const failed = (error: unknown): void => this.report(hook, error, message, policy);
     try {
-      return this.hooks
-        .onFailure(cause, message, policy)
-        ?.catch((failure: unknown) => this.report('onFailure', failure));
-    } catch (failure) {
-      this.report('onFailure', failure);
+      return pendingThenable(call())?.then(() => undefined, failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
-  private report(hook: string, error: unknown): void {
-    const words = error instanceof Error ? error.message : String(error);
+  private report(hook: string, error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void {
     this.logger.error(
-      `${this.hooks.constructor.name}.${hook} failed: ${words}`,
-      error instanceof Error ? error.stack : undefined,
+      `${messageName(message, policy)} was not settled by ${this.hooks.constructor.name}.${hook}, which failed: ` +
+        `${errorText(error)}. It comes again after ackWait.`,
+      errorStack(error),
     );
   }
 }

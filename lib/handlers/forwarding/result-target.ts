@@ -1,6 +1,8 @@
 import type { Codec } from '../../codecs/index.js';
 import type { JetStreamMessage, JetStreamService, PublishHeaders } from '../../jetstream/index.js';
 import type { PublishToMetadata } from './publish-to.decorator.js';
+import { InvalidArgumentError } from '../../errors/index.js';
+import { wrongType } from '../../validation/index.js';
 import { compileTemplate, templateFilter } from './subject-template.js';
 
 /** Where the results of one handler go. */
@@ -30,10 +32,26 @@ export class ResultTarget {
 
   /** Publishes a result of a message; resolves when a stream has it. */
   async publish(result: unknown, message: JetStreamMessage, messageId: string): Promise<void> {
-    await this.jetstream.publish(this.subjectOf(result, message), result, {
+    const subject: unknown = this.subjectOf(result, message);
+    if (typeof subject !== 'string') throw refusal('the subject', subject, 'a string');
+    const headers: unknown = this.headersOf(result, message);
+    if (headers !== undefined && !isRecord(headers))
+      throw refusal('headers', headers, 'an object of headers');
+    await this.jetstream.publish(subject, result, {
       messageId,
-      headers: this.headersOf(result, message),
+      headers: headers as PublishHeaders | undefined,
       codec: this.codec,
     });
   }
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && wrongType(value) === 'an object';
+}
+
+function refusal(what: string, value: unknown, wanted: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `${what} of @PublishTo`,
+    `its function returned ${wrongType(value)}; it must return ${wanted}`,
+  );
 }

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { messageIdentity, readHeader, type JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
-import { pendingThenable } from '../results/index.js';
+import { wrongType } from '../../validation/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
 
@@ -50,9 +50,7 @@ export function messageKey(
       });
     }
     if (typeof value === 'string' && value !== '') return value;
-    // The promise of an asynchronous function may reject.
-    const isPromise = pendingThenable(value)?.catch(() => undefined) !== undefined;
-    const found = isPromise ? 'a promise' : value === '' ? 'empty' : `of type ${typeof value}`;
+    const found = value === '' ? 'empty' : wrongType(value);
     throw new InvalidPayloadError(`the idempotence key must be a string that is not empty; it is ${found}`);
   };
 }

@@ -277,7 +277,7 @@ export class BatchRunner implements MessageRunner {
     let pending = false;
     for (const message of batch) {
       try {
-        const payload = this.handling.decode(message);
+        const payload = this.handling.scope.run(this.handling.decode, message);
         pending ||= payload instanceof Promise;
         messages.push(message);
         payloads.push(payload);

@@ -1,5 +1,6 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
+import { wrongType } from '../../validation/index.js';
 import type { KeyOf } from '../planning/index.js';
 import { InvalidPayloadError, type SettlementPolicy } from '../settlement/index.js';
 
@@ -20,9 +21,7 @@ export class MessageKeys {
     try {
       const key: unknown = this.keyOf(message);
       if (isKey(key)) return key;
-      // The promise of an asynchronous function may reject.
-      if (key instanceof Promise) key.catch(() => undefined);
-      problem = `returned a ${key instanceof Promise ? 'promise' : typeof key}; it must return a string`;
+      problem = `returned ${wrongType(key)}; it must return a string`;
     } catch (error) {
       cause = error;
       problem = `threw: ${errorText(error)}`;

@@ -2,6 +2,7 @@ import type { Codec, CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
+import { pendingThenable } from '../results/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 
 /** Makes a payload's value; a promise where a schema validates asynchronously. */
@@ -17,7 +18,10 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
   const standard = schema['~standard'];
   return (message) => {
     const result = standard.validate(decode(message));
-    return result instanceof Promise ? result.then(accepted) : accepted(result);
+    const pending = pendingThenable(result);
+    return pending
+      ? pending.then((value) => accepted(value as StandardResult<unknown>))
+      : accepted(result as StandardResult<unknown>);
   };
 }
 

@@ -1,6 +1,5 @@
 export { callUser } from './call-user.js';
 export type { Counter } from './counters.js';
-export { encodePayload } from './message-encoder.js';
 export { copyHeaders } from './publish-headers.js';
 export { headerSize } from './header-size.js';
 export type * from './ingest-options.js';

@@ -1,14 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
+import { encodePayload } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
-import {
-  InvalidArgumentError,
-  JetStreamError,
-  PayloadEncodingError,
-  PayloadTooLargeError,
-} from '../../errors/index.js';
-import { errorText } from '../../reporting/index.js';
-import type { Codec } from '../../codecs/index.js';
+import { InvalidArgumentError, PayloadTooLargeError } from '../../errors/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { headerSize } from './header-size.js';
 import { MessageIds } from './message-ids.js';
@@ -87,22 +81,4 @@ export class MessageEncoder {
 
 function isDelay(schedule: Schedule): boolean {
   return 'at' in schedule && schedule.source === undefined;
-}
-
-/**
- * Turns a value into bytes.
- *
- * @throws {@link PayloadEncodingError} for a value that the codec cannot encode
- */
-export function encodePayload(codec: Codec, data: unknown): Uint8Array {
-  let payload: unknown;
-  try {
-    if (typeof data === 'function' || typeof data === 'symbol') throw new TypeError(`it is a ${typeof data}`);
-    payload = codec.encode(data);
-  } catch (cause) {
-    if (cause instanceof JetStreamError) throw cause;
-    throw new PayloadEncodingError(codec.contentType, errorText(cause), { cause });
-  }
-  if (payload instanceof Uint8Array) return payload;
-  throw new PayloadEncodingError(codec.contentType, `the codec returned ${typeof payload}, not bytes`);
 }

@@ -1,8 +1,9 @@
+import { encodePayload } from '../../codecs/index.js';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
-import { encodePayload, JetStreamService, LossReport, type PublishHeaders } from '../../jetstream/index.js';
+import { JetStreamService, LossReport, type PublishHeaders } from '../../jetstream/index.js';
 import { toError } from '../../reporting/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS } from '../known-options.js';

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Codec } from '../../codecs/index.js';
+import { encodePayload, type Codec } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText as textOf, printable } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
@@ -151,8 +151,7 @@ export class AnswerDelivery {
     const { codec, requests } = this.deliveries;
     const { maxPayload } = requests.connection;
     try {
-      const payload: unknown = codec.encode(packet);
-      if (!(payload instanceof Uint8Array)) return `cannot be encoded: the codec returned ${typeof payload}`;
+      const payload = encodePayload(codec, packet);
       if (payload.length <= maxPayload) return payload;
       return `of ${payload.length} bytes is larger than the server takes (${maxPayload})`;
     } catch (error) {

@@ -1,3 +1,4 @@
+import { encodePayload } from '../../codecs/index.js';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { printable } from '../../reporting/index.js';
@@ -126,7 +127,7 @@ export class Listener {
     if (reply === undefined) return;
     try {
       const packet = { err: { status: 'error', message: problem }, isDisposed: true };
-      connection.post(reply, codec.encode(packet), { purpose: 'an answer' });
+      connection.post(reply, encodePayload(codec, packet), { purpose: 'an answer' });
     } catch (thrown) {
       onError(`The answer to "${printable(message.subject)}" cannot be encoded: ${errorText(thrown)}`);
     }

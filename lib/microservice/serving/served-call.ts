@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { NatsRecord } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import type { Codec } from '../../codecs/index.js';
+import { encodePayload, type Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { headerSize, type PublishHeaders } from '../../jetstream/index.js';
 import { printable } from '../../reporting/index.js';
@@ -251,9 +251,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   private encode(value: unknown): Uint8Array | undefined {
     try {
-      const payload: unknown = this.serving.codec.encode(value);
-      if (payload instanceof Uint8Array) return payload;
-      this.refuse(`cannot be encoded: the codec returned no bytes but ${typeof payload}`);
+      return encodePayload(this.serving.codec, value);
     } catch (error) {
       this.refuse(`cannot be encoded: ${errorText(error)}`);
     }

@@ -1,0 +1,26 @@
+import { JetStreamError, PayloadEncodingError } from '../errors/index.js';
+import { errorText } from '../reporting/index.js';
+import { wrongType } from '../validation/index.js';
+import type { Codec } from './codec.js';
+
+/**
+ * Makes a payload with a codec of whatever origin.
+ *
+ * @throws {@link PayloadEncodingError} if the codec cannot encode the value, with the codec's error as the cause; if it
+ * returns anything but bytes, such as the promise of an asynchronous function; and for functions and symbols, which a codec
+ * may leave out without a word
+ */
+export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
+  let bytes: unknown;
+  try {
+    if (typeof value === 'function' || typeof value === 'symbol')
+      throw new TypeError(`it is a ${typeof value}`);
+    bytes = codec.encode(value);
+  } catch (cause) {
+    if (cause instanceof JetStreamError) throw cause;
+    throw new PayloadEncodingError(codec.contentType, errorText(cause), { cause });
+  }
+  if (bytes instanceof Uint8Array) return bytes;
+  const problem = `encode returned ${wrongType(bytes)}; it must return a Uint8Array`;
+  throw new PayloadEncodingError(codec.contentType, problem);
+}

@@ -1,0 +1,22 @@
+/**
+ * Names the type of a value that a function of the user returned instead of the right one, such as `a promise`.
+ *
+ * An asynchronous function where a synchronous one is asked for returns a promise that may reject: its rejection counts as
+ * handled from then on, since the caller reports the value itself. Never throws.
+ */
+export function wrongType(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object' && typeof value !== 'function') return `a ${typeof value}`;
+  if (!isThenable(value)) return typeof value === 'function' ? 'a function' : 'an object';
+  Promise.resolve(value).catch(() => undefined);
+  return 'a promise';
+}
+
+/** A `then` that cannot be read counts as one: nothing else may touch it. */
+function isThenable(value: object): boolean {
+  try {
+    return typeof (value as { readonly then?: unknown }).then === 'function';
+  } catch {
+    return true;
+  }
+}
