@@ -67,10 +67,12 @@ export class NatsTestServer implements AsyncDisposable {
     const binary = await findServerBinary(options.version);
     const folder = await mkdtemp(join(tmpdir(), 'nats-test-server-'));
     try {
-      await writeFile(join(folder, 'server.conf'), toConfigText(options.config));
       return await retryWhilePortIsTaken(async () => {
         const [port = 0, monitoringPort = 0] = await findFreePorts(2);
         const server = new NatsTestServer(binary, folder, options, options.port ?? port, monitoringPort);
+        // Not an argument of the program: a server that reads its configuration again refuses that.
+        const name = toConfigText({ server_name: server.name });
+        await writeFile(join(folder, 'server.conf'), name + toConfigText(options.config));
         await server.launch();
         return server;
       });
@@ -210,7 +212,7 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   private args(): string[] {
-    const args = ['--config', join(this.folder, 'server.conf'), '--name', this.name, '--addr', '127.0.0.1'];
+    const args = ['--config', join(this.folder, 'server.conf'), '--addr', '127.0.0.1'];
     args.push('--port', `${this.port}`, '--http_port', `${this.monitoringPort}`);
     if (this.options.jetstream ?? true) {
       args.push('--jetstream', '--store_dir', this.storeDir);

@@ -29,12 +29,17 @@ export class InterferingProxy implements AsyncDisposable {
     for (const { client } of this.links) client.write(text);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.server.close();
+  /** Cuts all links; new ones may be made at once. */
+  cutLinks(): void {
     for (const { client, server } of this.links) {
       client.destroy();
       server.destroy();
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.close();
+    this.cutLinks();
     await once(this.server, 'close');
   }
 
