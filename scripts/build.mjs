@@ -26,7 +26,8 @@ for (const entry of Object.values(exports)) {
 /** Names every export: the static analysis of CommonJS finds fewer in some loaders. */
 function writeModuleEntry(target, source) {
   const from = (file, to) => relative(dirname(file), to).replaceAll('\\', '/');
-  const names = Object.keys(require(`../${source.default}`)).filter((name) => name !== 'default');
+  const library = require(`../${source.default}`);
+  const names = Object.keys(library).filter((name) => name !== 'default');
   mkdirSync(dirname(target.default), { recursive: true });
   writeFileSync(
     target.default,

@@ -34,10 +34,6 @@ export class ConnectedPublisher implements AsyncDisposable {
     return new ConnectedPublisher(nc, new JetStreamConnection('default', nc), defaults);
   }
 
-  static over(nc: NatsConnection): ConnectedPublisher {
-    return new ConnectedPublisher(nc, new JetStreamConnection('default', nc), {});
-  }
-
   /** Creates a stream in memory that listens on `<prefix>.>`; the prefix is its name in lower case. */
   createStream(config: Partial<StreamConfig> = {}): Promise<Stream> {
     const name = `S${++streams}`;

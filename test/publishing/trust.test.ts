@@ -74,29 +74,6 @@ describe('publishing when others fail', () => {
     expect((await client.publisher.publish('bulk', 'x')).stream).toBe('BULK');
   });
 
-  it('a message that is too large for the next server fails before it is sent', async () => {
-    await using large = await NatsTestServer.start();
-    await using small = await NatsTestServer.start({ config: { max_payload: 1_000 } });
-    const nc = await connect({
-      servers: [large.url, small.url],
-      noRandomize: true,
-      ignoreClusterUpdates: true,
-      reconnectTimeWait: 50,
-      maxReconnectAttempts: -1,
-    });
-    await using client = ConnectedPublisher.over(nc);
-    const disconnected = client.next('onDisconnect');
-    const reconnected = client.next('onReconnect');
-    await large.stop();
-    await disconnected;
-    const kept = failure(client.publisher.publish('bulk', 'x'.repeat(5_000), { timeout: 20_000 }));
-    await reconnected;
-    expect(await kept).toMatchObject({ name: 'PayloadTooLargeError', maximum: 1_000 });
-    const later = await failure(client.publisher.publish('bulk', 'x'.repeat(5_000)));
-    expect(later).toMatchObject({ name: 'PayloadTooLargeError', size: 5_000 });
-    expect(nc.isClosed()).toBe(false);
-  });
-
   describe('an ingest', () => {
     async function* then(end: () => unknown): AsyncGenerator<typeof message> {
       yield message;

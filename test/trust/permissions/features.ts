@@ -1,0 +1,613 @@
+import { Controller, Injectable, type Type } from '@nestjs/common';
+import { Ctx, EventPattern, MessagePattern, Payload, type MicroserviceOptions } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import {
+  DeadLetters,
+  JetStreamService,
+  JsConsumer,
+  KeyValueService,
+  KvWatch,
+  NatsContext,
+  ObjectStoreService,
+  ObjectWatch,
+  OnDeadLetter,
+  PublishTo,
+  Subscribe,
+  TerminateMessage,
+  type JetStreamFeatureOptions,
+  type JetStreamModuleOptions,
+  type KeyValue,
+  type ObjectStore,
+} from 'nestjs-nats-jetstream';
+import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
+import type { NatsConnection, NodeConnectionOptions } from 'nestjs-nats-jetstream/nats';
+import { firstValueFrom } from 'rxjs';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { eventually } from '../../support/eventually.js';
+
+/** What another user, who may do everything, does for a feature. */
+export interface Owner {
+  readonly user: User;
+  readonly nc: NatsConnection;
+  readonly jetstream: JetStreamService;
+  readonly keyValues: KeyValueService;
+  readonly objects: ObjectStoreService;
+}
+
+/** How the user under test connects. */
+export interface User extends Pick<NodeConnectionOptions, 'user' | 'pass'> {
+  readonly servers: string;
+}
+
+/** One row of the permissions table in `docs/security.md`, by its first column. */
+export interface Feature {
+  /** Before the user connects. */
+  prepare?(owner: Owner): Promise<unknown>;
+  /** Uses the feature as the user; throws or never ends if something is not permitted. */
+  use(user: User, owner: Owner): Promise<unknown>;
+}
+
+/** Every feature of the table, with the names that the table uses: stream ORDERS, consumer billing, buckets profiles and files. */
+export const features: Readonly<Record<string, Feature>> = {
+  connect: { use: (user) => inApplication(user, {}, () => Promise.resolve()) },
+
+  'publish, publishAsync': {
+    prepare: orders,
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const jetstream = app.get(JetStreamService);
+        await jetstream.publish('orders.1.placed', { id: 1 }, { messageId: '1' });
+        await jetstream.publishAsync('orders.2.placed', { id: 2 }).ack;
+      }),
+  },
+  publishBatch: {
+    prepare: orders,
+    use: (user) =>
+      inApplication(user, {}, ({ app }) =>
+        app.get(JetStreamService).publishBatch([
+          { subject: 'orders.1.placed', data: 1 },
+          { subject: 'orders.2.placed', data: 2 },
+        ]),
+      ),
+  },
+  ingest: {
+    prepare: orders,
+    use: (user) =>
+      inApplication(user, {}, ({ app }) =>
+        app
+          .get(JetStreamService)
+          .ingest([1, 2, 3].map((id) => ({ subject: `orders.${id}.placed`, data: id }))),
+      ),
+  },
+  'increment, counter': {
+    prepare: ({ jetstream }) => jetstream.createStream({ ...ORDERS, allowMessageCounter: true }),
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const jetstream = app.get(JetStreamService);
+        await jetstream.increment('orders.count', 2);
+        await jetstream.counter('orders.count');
+      }),
+  },
+  "a declared stream (`provisioning: 'ensure'`)": {
+    use: (user) => inApplication(user, { feature: { streams: [ORDERS] } }, () => Promise.resolve()),
+  },
+  'a declared stream that differs': {
+    prepare: ({ jetstream }) => jetstream.createStream({ ...ORDERS, description: 'of another version' }),
+    use: (user) => inApplication(user, { feature: { streams: [ORDERS] } }, () => Promise.resolve()),
+  },
+  "a declared stream (`'assert'`, `'off'`)": {
+    prepare: orders,
+    use: (user) =>
+      inApplication(user, { options: { provisioning: 'assert' }, feature: { streams: [ORDERS] } }, () =>
+        Promise.resolve(),
+      ),
+  },
+  'streams and consumers, administered': {
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const jetstream = app.get(JetStreamService);
+        await jetstream.accountInfo();
+        const stream = await jetstream.createStream(ORDERS);
+        await jetstream.updateStream({ ...ORDERS, description: 'all orders' });
+        for await (const _ of jetstream.listStreams()) break;
+        for await (const _ of jetstream.streamNames({ subject: 'orders.>' })) break;
+        await jetstream.publish('orders.1.placed', 1);
+        await stream.deleteMessage(1);
+        await stream.purge();
+        await jetstream.createConsumer('ORDERS', { durable: 'billing' });
+        await jetstream.consumer('ORDERS', 'billing');
+        for await (const _ of jetstream.listConsumers('ORDERS')) break;
+        for await (const _ of jetstream.consumerNames('ORDERS')) break;
+        await jetstream.pauseConsumer('ORDERS', 'billing', new Date(Date.now() + 60_000));
+        await jetstream.deleteConsumer('ORDERS', 'billing');
+        await jetstream.deleteStream('ORDERS');
+      }),
+  },
+  'reading messages of a stream': {
+    prepare: async (owner) => {
+      await orders(owner);
+      await owner.jetstream.publish('orders.1.placed', 1);
+    },
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const stream = await app.get(JetStreamService).stream('ORDERS');
+        await stream.getMessage(1);
+        await stream.getLastMessage('orders.1.placed');
+        for await (const _ of stream.getMessages({ startSequence: 1, batch: 1 })) break;
+      }),
+  },
+  'consuming without a handler (`consume`, `messages`, `fetch`, `next`)': {
+    prepare: async (owner) => {
+      await orders(owner);
+      await owner.jetstream.createConsumer('ORDERS', { durable: 'billing' });
+      for (let id = 1; id <= 4; id++) await owner.jetstream.publish(`orders.${id}.placed`, id);
+    },
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const consumer = await app.get(JetStreamService).consumer('ORDERS', 'billing');
+        await (await consumer.next())?.doubleAck();
+        for await (const message of consumer.fetch(1)) await message.doubleAck();
+        const messages = consumer.messages({ stopAfter: 2 });
+        for await (const message of messages) await message.doubleAck();
+      }),
+  },
+  '`@JsConsumer`, durable': handlerOf(() => {
+    const handled: unknown[] = [];
+    @Injectable()
+    class Billing {
+      @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+      on(@Payload() id: number): void {
+        handled.push(id);
+      }
+    }
+    return { provider: Billing, handled };
+  }),
+  "`@JsConsumer`, consumer made by others (`provisioning: 'off'`)": handlerOf(
+    () => {
+      const handled: unknown[] = [];
+      @Injectable()
+      class Billing {
+        @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: false })
+        on(@Payload() id: number): void {
+          handled.push(id);
+        }
+      }
+      return { provider: Billing, handled };
+    },
+    { options: { provisioning: 'off' } },
+    ({ jetstream }) => jetstream.createConsumer('ORDERS', { durable: 'billing' }),
+  ),
+  '`@JsConsumer({ ordered: true })`': handlerOf(() => {
+    const handled: unknown[] = [];
+    @Injectable()
+    class Projection {
+      @JsConsumer({ stream: 'ORDERS', ordered: true, deliverPolicy: 'all' })
+      on(@Payload() id: number): void {
+        handled.push(id);
+      }
+    }
+    return { provider: Projection, handled };
+  }),
+  '`@JsConsumer({ push })`': handlerOf(() => {
+    const handled: unknown[] = [];
+    @Injectable()
+    class Legacy {
+      @JsConsumer({
+        stream: 'ORDERS',
+        durable: 'billing',
+        push: { deliverSubject: 'deliver.billing', deliverGroup: 'workers' },
+      })
+      on(@Payload() id: number): void {
+        handled.push(id);
+      }
+    }
+    return { provider: Legacy, handled };
+  }),
+  '`deadLetter: true`': {
+    prepare: orders,
+    use: (user, owner) => {
+      @Injectable()
+      class Billing {
+        @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
+        on(): void {
+          throw new TerminateMessage('never');
+        }
+      }
+      return inApplication(user, { providers: [Billing] }, async () => {
+        await owner.jetstream.publish('orders.1.placed', 1);
+        await eventually(
+          async () => (await owner.jetstream.stream('DEAD_LETTERS').catch(() => undefined))?.info(),
+          (info) => info?.state.messages === 1,
+        );
+      });
+    },
+  },
+  '`@OnDeadLetter`': {
+    prepare: orders,
+    use: async (user, owner) => {
+      const letters: unknown[] = [];
+      @Injectable()
+      class Alerts {
+        @OnDeadLetter({ stream: 'ORDERS' })
+        on(@Payload() id: number): void {
+          letters.push(id);
+        }
+      }
+      await inApplication(user, { providers: [Alerts] }, async () => {
+        await deadLetters(owner);
+        await eventually(
+          () => letters,
+          ({ length }) => length === 2,
+        );
+      });
+    },
+  },
+  '`DeadLetters`': {
+    prepare: async (owner) => {
+      await orders(owner);
+      await deadLetters(owner);
+    },
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const letters = app.get(DeadLetters);
+        const page = await letters.page();
+        await letters.replay(page.letters[0]?.sequence ?? 0);
+        await letters.drop(page.letters[1]?.sequence ?? 0);
+      }),
+  },
+  "`@PublishTo('invoices')`": {
+    prepare: async (owner) => {
+      await orders(owner);
+      await owner.jetstream.createStream({ name: 'INVOICES', subjects: ['invoices'], storage: 'memory' });
+    },
+    use: (user, owner) => {
+      @Injectable()
+      class Billing {
+        @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+        @PublishTo('invoices')
+        on(@Payload() id: number): number {
+          return id;
+        }
+      }
+      return inApplication(user, { providers: [Billing] }, async () => {
+        await owner.jetstream.publish('orders.1.placed', 1);
+        const invoices = await owner.jetstream.stream('INVOICES');
+        await eventually(
+          () => invoices.info(),
+          (info) => info.state.messages === 1,
+        );
+      });
+    },
+  },
+  "`idempotent: { bucket: 'done' }`": handlerOf(() => {
+    const handled: unknown[] = [];
+    @Injectable()
+    class Bank {
+      @JsConsumer({
+        stream: 'ORDERS',
+        durable: 'billing',
+        idempotent: { bucket: 'done', key: String, ttl: 60_000 },
+      })
+      on(@Payload() id: number): void {
+        handled.push(id);
+      }
+    }
+    return { provider: Bank, handled };
+  }),
+  "`@Subscribe('prices.*')`": {
+    use: (user, { nc }) => {
+      @Injectable()
+      class Prices {
+        @Subscribe('prices.*')
+        on(@Payload() price: number, @Ctx() context: NatsContext): void {
+          context.respond(String(price));
+        }
+      }
+      return inApplication(user, { providers: [Prices] }, async () => {
+        await nc.request('prices.gold', '1', { timeout: 5_000 });
+      });
+    },
+  },
+  'a declared bucket': {
+    use: (user) =>
+      inApplication(user, { feature: { keyValues: [{ bucket: 'profiles' }] } }, () => Promise.resolve()),
+  },
+  'Key-Value, reading': {
+    prepare: profiles,
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const bucket = await app.get(KeyValueService).open('profiles');
+        await bucket.get('sue');
+        await bucket.get('sue', { consistent: true });
+        for await (const _ of bucket.keys()) continue;
+        await bucket.history('sue');
+        await bucket.status();
+        const watcher = await bucket.watch();
+        for await (const _ of watcher) break;
+        const cached = await bucket.cached();
+        await cached.stop();
+      }),
+  },
+  'Key-Value, writing': {
+    prepare: profiles,
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const bucket = await app.get(KeyValueService).open('profiles');
+        const revision = await bucket.create('joe', 1);
+        await bucket.update('joe', 2, revision);
+        await bucket.put('joe', 3);
+        await bucket.modify('joe', () => 4);
+        await bucket.delete('joe');
+        await bucket.purge('joe');
+      }),
+  },
+  'Key-Value, `purgeDeletes`': {
+    prepare: async (owner) => {
+      const bucket = await profiles(owner);
+      await bucket.delete('sue');
+    },
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const bucket = await app.get(KeyValueService).open('profiles');
+        await bucket.purgeDeletes({ olderThan: 0 });
+      }),
+  },
+  'Key-Value, locks and elections': {
+    prepare: profiles,
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const bucket = await app.get(KeyValueService).open('profiles');
+        const lock = await bucket.lock('report', { ttl: 5_000 });
+        await lock.release();
+        const election = bucket.elect('leader', { ttl: 5_000 });
+        await eventually(
+          () => election.isLeader,
+          (leader) => leader,
+        );
+        await election.stop();
+      }),
+  },
+  '`@KvWatch`': {
+    prepare: profiles,
+    use: async (user) => {
+      const seen: unknown[] = [];
+      @Injectable()
+      class Board {
+        @KvWatch('profiles')
+        on(@Payload() value: unknown): void {
+          seen.push(value);
+        }
+      }
+      await inApplication(user, { providers: [Board] }, () =>
+        eventually(
+          () => seen,
+          ({ length }) => length === 1,
+        ),
+      );
+    },
+  },
+  'a declared object store': {
+    use: (user) =>
+      inApplication(user, { feature: { objectStores: [{ bucket: 'files' }] } }, () => Promise.resolve()),
+  },
+  'Object Store, reading': {
+    prepare: files,
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const store = await app.get(ObjectStoreService).open('files');
+        await store.getString('a.txt');
+        await store.info('a.txt');
+        for await (const _ of store.list()) continue;
+        await store.status();
+        const watcher = await store.watch();
+        for await (const _ of watcher) break;
+      }),
+  },
+  'Object Store, writing': {
+    prepare: files,
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const store = await app.get(ObjectStoreService).open('files');
+        await store.putString('b.txt', 'b');
+        await store.putString('b.txt', 'c');
+        await store.updateMeta('b.txt', { name: 'c.txt' });
+        await store.delete('c.txt');
+      }),
+  },
+  '`@ObjectWatch`': {
+    prepare: files,
+    use: async (user) => {
+      const seen: unknown[] = [];
+      @Injectable()
+      class Files {
+        @ObjectWatch('files')
+        on(@Payload() info: unknown): void {
+          seen.push(info);
+        }
+      }
+      await inApplication(user, { providers: [Files] }, () =>
+        eventually(
+          () => seen,
+          ({ length }) => length === 1,
+        ),
+      );
+    },
+  },
+  '`JetStreamServer`, requests': {
+    use: (user, { nc }) =>
+      serving(user, async () => {
+        const client = new JetStreamClient({ connection: nc });
+        const answer = await firstValueFrom(client.send<number>('prices.quote', 2));
+        if (answer !== 8) throw new Error(`answered ${answer}`);
+        await client.close();
+      }),
+  },
+  '`JetStreamServer`, events': {
+    prepare: orders,
+    use: (user, { jetstream }) => {
+      const events: unknown[] = [];
+      @Controller()
+      class Orders {
+        @EventPattern('orders.*.placed', { stream: 'ORDERS' })
+        on(@Payload() event: unknown): void {
+          events.push(event);
+        }
+      }
+      return serving(
+        user,
+        async () => {
+          await jetstream.publish('orders.1.placed', { pattern: 'orders.1.placed', data: 1 });
+          await eventually(
+            () => events,
+            ({ length }) => length === 1,
+          );
+        },
+        Orders,
+      );
+    },
+  },
+  '`JetStreamClient`, `send`': {
+    use: async (user, { nc }) => {
+      nc.subscribe('prices.quote', {
+        callback: (_, message) => {
+          const { id } = message.json<{ id: string }>();
+          message.respond(JSON.stringify({ id, response: 8, isDisposed: true }));
+        },
+      });
+      await nc.flush();
+      const client = new JetStreamClient({ connection: user });
+      const answer = await firstValueFrom(client.send<number>('prices.quote', 2));
+      if (answer !== 8) throw new Error(`answered ${answer}`);
+      await client.close();
+    },
+  },
+  '`JetStreamClient`, `emit`': {
+    prepare: orders,
+    use: async (user, { jetstream }) => {
+      const client = new JetStreamClient({ connection: user });
+      await firstValueFrom(client.emit('orders.1.placed', 1), { defaultValue: undefined });
+      const stream = await jetstream.stream('ORDERS');
+      await eventually(
+        () => stream.info(),
+        (info) => info.state.messages === 1,
+      );
+      await client.close();
+    },
+  },
+};
+
+const ORDERS = {
+  name: 'ORDERS',
+  subjects: ['orders.>'],
+  storage: 'memory',
+  allowDirect: true,
+} as const;
+
+async function orders({ jetstream }: Owner): Promise<void> {
+  await jetstream.createStream({
+    ...ORDERS,
+    allowAtomicPublish: true,
+    allowBatchPublish: true,
+  });
+}
+
+/** Two dead letters, as a handler of the owner leaves them. */
+async function deadLetters({ jetstream, user }: Owner): Promise<void> {
+  @Injectable()
+  class Billing {
+    @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
+    on(): void {
+      throw new TerminateMessage('never');
+    }
+  }
+  await inApplication(user, { providers: [Billing] }, async () => {
+    await jetstream.publish('orders.1.placed', 1);
+    await jetstream.publish('orders.2.placed', 2);
+    const stream = await jetstream.stream('DEAD_LETTERS');
+    await eventually(
+      () => stream.info(),
+      ({ state }) => state.messages === 2,
+    );
+  });
+}
+
+async function profiles({ keyValues }: Owner): Promise<KeyValue> {
+  const bucket = await keyValues.create({ bucket: 'profiles', storage: 'memory', history: 3 });
+  await bucket.put('sue', 1);
+  return bucket;
+}
+
+async function files({ objects }: Owner): Promise<ObjectStore> {
+  const store = await objects.create({ bucket: 'files', storage: 'memory' });
+  await store.putString('a.txt', 'a');
+  return store;
+}
+
+interface Settings {
+  readonly options?: Omit<JetStreamModuleOptions, 'connection'>;
+  readonly feature?: JetStreamFeatureOptions;
+  readonly providers?: Type[];
+}
+
+async function inApplication(
+  { servers, ...connection }: User,
+  settings: Settings,
+  use: (application: TestApplication) => Promise<unknown>,
+): Promise<void> {
+  await using application = await startApplication(servers, { connection, ...settings });
+  await use(application);
+}
+
+/** A handler gets a message that the owner publishes, and it is acknowledged. */
+function handlerOf(
+  make: () => { readonly provider: Type; readonly handled: readonly unknown[] },
+  settings: Settings = {},
+  prepare: (owner: Owner) => Promise<unknown> = () => Promise.resolve(),
+): Feature {
+  return {
+    prepare: async (owner) => {
+      await orders(owner);
+      await prepare(owner);
+    },
+    use: async (user, { jetstream }) => {
+      const { provider, handled } = make();
+      await inApplication(user, { ...settings, providers: [provider] }, async () => {
+        await jetstream.publish('orders.1.placed', 1);
+        await eventually(
+          () => handled,
+          ({ length }) => length === 1,
+        );
+        for await (const { name } of jetstream.listConsumers('ORDERS')) {
+          await eventually(
+            async () => {
+              for await (const info of jetstream.listConsumers('ORDERS')) if (info.name === name) return info;
+              return undefined;
+            },
+            (info) => info === undefined || info.numAckPending === 0,
+          );
+        }
+      });
+    },
+  };
+}
+
+@Controller()
+class Prices {
+  @MessagePattern('prices.quote')
+  quote(@Payload() quantity: number): number {
+    return 4 * quantity;
+  }
+}
+
+async function serving(user: User, use: () => Promise<void>, controller: Type = Prices): Promise<void> {
+  const module = await Test.createTestingModule({ controllers: [controller] }).compile();
+  const app = module.createNestMicroservice<MicroserviceOptions>({
+    strategy: new JetStreamServer({ name: 'billing', connection: user }),
+  });
+  await app.listen();
+  try {
+    await use();
+  } finally {
+    await app.close();
+  }
+}
