@@ -183,7 +183,7 @@ export class CumulativeAcks implements AnswerOutlet {
     try {
       const { ackPending, delivered, floor } = await this.inspect();
       // What is not pending any more, though it was not acknowledged: deleted, or without deliveries left.
-      for (const sequence of [...this.entries.keys()]) if (sequence <= floor) this.entries.delete(sequence);
+      for (const sequence of this.entries.keys()) if (sequence <= floor) this.entries.delete(sequence);
       const known = [...this.entries.values()].filter(
         ({ consumerSequence }) => consumerSequence <= delivered,
       );

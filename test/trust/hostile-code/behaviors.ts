@@ -1,3 +1,4 @@
+// oxlint-disable unicorn/no-thenable -- user code does such things
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** What user code may do instead of its work. */
@@ -30,7 +31,6 @@ export function behave(behavior: Behavior, cause: string): never {
       // oxlint-disable-next-line typescript/only-throw-error -- user code does such things
       throw undefined;
     case 'throws what cannot be printed':
-      // oxlint-disable-next-line typescript/only-throw-error -- user code does such things
       throw unprintable();
     case 'rejects':
       return Promise.reject(new Error(cause)) as never;

@@ -151,8 +151,8 @@ export const hooks: readonly Hook[] = [
       handler: true,
     },
   ),
-  consumer('handler of batches', { batch: { size: 2, maxWait: 5 } } as Options, [], { handler: true }),
-  consumer('ordered handler', { ordered: true, deliverPolicy: 'all' } as Options, [], {
+  consumer('handler of batches', { batch: { size: 2, maxWait: 5 } }, [], { handler: true }),
+  consumer('ordered handler', { ordered: true, deliverPolicy: 'all' }, [], {
     handler: true,
     sequential: true,
   }),
@@ -194,7 +194,7 @@ export const hooks: readonly Hook[] = [
   consumer('schema', { schema }),
   consumer('schema, with a dead letter', { schema, deadLetter: true }),
   consumer('codec', { codec }, [], SYNCHRONOUS),
-  consumer('codec of a batch', { codec, batch: { size: 2, maxWait: 5 } } as Options, [], SYNCHRONOUS),
+  consumer('codec of a batch', { codec, batch: { size: 2, maxWait: 5 } }, [], SYNCHRONOUS),
   consumer('orderBy', { orderBy: (message) => hostile(message.json<Order>(), () => 'key') }, [], SYNCHRONOUS),
   consumer(
     'retryIf',
@@ -216,7 +216,7 @@ export const hooks: readonly Hook[] = [
         ttl: 60_000,
         key: (order: Order) => hostile(order, () => String(order.id)),
       },
-    } as Options,
+    },
     [],
     SYNCHRONOUS,
   ),
