@@ -232,17 +232,19 @@ export class HandlerPlanner {
         first.set(key, plan);
         continue;
       }
-      if (plan.methods[0].method.target === other.methods[0].method.target) {
+      const [{ method }] = plan.methods;
+      const [{ method: same }] = other.methods;
+      if (method.target === same.target && method.wrapper !== same.wrapper) {
         this.report(plan.handler, [
           `is the same class as ${other.handler}, provided by two modules, and each message would reach only one of the ` +
             'two: provide the class in one module, and let that export it',
         ]);
         continue;
       }
-      const same = isDeepStrictEqual(plan.delivery, other.delivery);
+      const alike = isDeepStrictEqual(plan.delivery, other.delivery);
       this.report(plan.handler, [
         `shares the durable "${durable}" of stream "${plan.stream}" with ${other.handler}` +
-          (same ? '' : ', with different options') +
+          (alike ? '' : ', with different options') +
           ': each message would reach only one of the two; give each a durable of its own',
       ]);
     }
