@@ -50,7 +50,7 @@ export function messageKey(
       });
     }
     if (typeof value === 'string' && value !== '') return value;
-    const found = value === '' ? 'empty' : wrongType(value);
+    const found = value === '' ? '""' : wrongType(value);
     throw new InvalidPayloadError(`the idempotence key must be a string that is not empty; it is ${found}`);
   };
 }
