@@ -189,7 +189,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     try {
       return await this.acks.of(methods[0].method, options.ackInterceptor);
     } catch (error) {
-      const problem = `its ackInterceptor cannot be made: ${(error as Error).message}`;
+      const problem = `its ackInterceptor cannot be made: ${errorText(error)}`;
       throw new HandlerConfigurationError([{ handler, problem }]);
     }
   }

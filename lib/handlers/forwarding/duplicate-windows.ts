@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { errorText } from '../../reporting/index.js';
 import type { RetryPolicy, SettlementPolicy } from '../settlement/index.js';
 import type { ResultTarget } from './result-target.js';
 
@@ -35,9 +36,7 @@ export async function warnOfShortWindows(
         );
       }
     } catch (error) {
-      logger.debug(
-        `${policy.handler}: the streams of "${filter}" are not known: ${(error as Error).message}`,
-      );
+      logger.debug(`${policy.handler}: the streams of "${filter}" are not known: ${errorText(error)}`);
     }
   }
 }

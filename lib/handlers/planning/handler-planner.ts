@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
+import { errorText } from '../../reporting/index.js';
 import { unknownOptions } from '../../validation/index.js';
 import { handlerName, type HandlerMethod } from '../compile/index.js';
 import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
@@ -99,7 +100,7 @@ export class HandlerPlanner {
     try {
       own = await this.options.resolve(definition.options);
     } catch (error) {
-      this.report(definition.name, [`its options cannot be made: ${(error as Error).message}`]);
+      this.report(definition.name, [`its options cannot be made: ${errorText(error)}`]);
       return undefined;
     }
     const connection = this.connectionOf(definition.name, own.connection);
@@ -141,7 +142,7 @@ export class HandlerPlanner {
       try {
         all.push(made ? { ...definition, metadata: await this.options.make(made) } : definition);
       } catch (error) {
-        this.report(handlerName(definition), [`its options cannot be made: ${(error as Error).message}`]);
+        this.report(handlerName(definition), [`its options cannot be made: ${errorText(error)}`]);
       }
     }
     return all;

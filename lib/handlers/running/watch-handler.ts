@@ -1,10 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
-import { errorStack, errorText, printable } from '../../reporting/index.js';
+import { errorText, printable } from '../../reporting/index.js';
 import { Backoff, sleep, within } from '../../timing/index.js';
 import type { CompiledHandler } from '../compile/index.js';
 import type { JetStreamEvents } from '../events/index.js';
+import { FailureLog } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 import { EntryRunner } from './entry-runner.js';
 import { ControlledHandler } from './handler-control.js';
@@ -63,11 +64,10 @@ export class WatchHandler<Entry> extends ControlledHandler {
     scope: CleanScope,
   ) {
     super(source.connection, new Logger(source.kind === 'kv-watch' ? 'KvWatch' : 'ObjectWatch'));
+    const failures = new FailureLog(this.logger);
     this.entries = new EntryRunner(handler, scope, {
-      onRetry: (entry, error, wait) =>
-        this.logger.warn(`${this.name(entry)} failed, to be retried in ${wait} ms: ${errorText(error)}`),
-      onGivenUp: (entry, error) =>
-        this.logger.error(`${this.name(entry)} is given up: ${errorText(error)}`, errorStack(error)),
+      onRetry: (entry, error, wait) => failures.retried(this.name(entry), source.handler, error, wait),
+      onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} is given up`, error),
     });
   }
 
