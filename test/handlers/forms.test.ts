@@ -398,7 +398,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       ]);
     });
 
-    it('one acknowledgement settles a batch with ackPolicy all', async () => {
+    it.runIf(version === '2.15')('one acknowledgement settles a batch with ackPolicy all', async () => {
       @Injectable()
       class Orders {
         @JsConsumer({
@@ -416,6 +416,18 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       for (let id = 0; id < 25; id++) await application.publish('orders.x', id);
       await application.settled();
       expect(seen).toEqual(Array.from({ length: 25 }, (_, id) => id));
+    });
+
+    // Older servers cannot pin it to one instance.
+    it.runIf(version !== '2.15')('a durable consumer with ackPolicy all is refused', async () => {
+      @Injectable()
+      class Orders {
+        @JsConsumer({ stream: 'ORDERS', durable: 'orders', batch: { size: 10 }, ackPolicy: 'all' })
+        handle(): void {}
+      }
+      await expect(start([Orders])).rejects.toThrow(
+        /Orders\.handle: ackPolicy 'all' with a durable .* needs nats-server 2\.11/,
+      );
     });
 
     it('a batch that fails comes again; a message that cannot be decoded does not spoil it', async () => {
