@@ -16,7 +16,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Tests wait most of their time: for servers, timeouts and backoffs.
+    maxWorkers: 3,
     // Servers, elections and processes share the two cores of a small machine; what fails there is tried again.
     retry: process.env.CI ? 2 : 0,
   },

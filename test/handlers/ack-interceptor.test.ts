@@ -220,7 +220,11 @@ describe('the ack interceptor', () => {
     }
     await using application = await run({ ackInterceptor: Stumbling, ackWait: 100 }, [1]);
     expect(trace).toEqual(['handles 1', 'handles 1']);
-    expect(application.logs.of('error', 'AckInterceptor')).toEqual(['Stumbling.onSuccess failed: stumbled']);
+    expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+      expect.stringMatching(
+        /^Numbers\.onNumber: the message on .* was not settled by Stumbling\.onSuccess, which failed: stumbled\. It comes again after ackWait\.$/,
+      ),
+    ]);
   });
 
   it('that cannot be made, or is none, stops the boot', async () => {

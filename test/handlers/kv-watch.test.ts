@@ -182,6 +182,8 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     const bucket = `remade_${serial}`;
     const config = { bucket, storage: 'memory' as const };
     await using application = await startApplication(server.url, {
+      // A bucket that is missing is waited for as long.
+      options: { jetstream: { timeout: 1_000 } },
       feature: { keyValues: [config] },
       providers: [Remade],
     });
