@@ -17,7 +17,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     // Tests wait most of their time: for servers, timeouts and backoffs.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Servers, elections and processes share the two cores of a small machine; what fails there is tried again.
     retry: process.env.CI ? 2 : 0,
   },
