@@ -150,7 +150,7 @@ export class BucketWriter<T> {
 
   private refused(writing: Writing, refusal: unknown): void {
     if (writing.repeated && refusal instanceof WrongLastSequenceError) {
-      // The copy that came first may be what is in the way of this one.
+      // The server may refuse this copy because it stored the one that was sent before.
       void this.settleUnknown(writing, this.translated(writing, refusal));
     } else if (!isTransient(refusal) || !this.sendLater(writing)) {
       writing.reject(this.translated(writing, refusal));

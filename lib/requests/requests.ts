@@ -87,7 +87,7 @@ export class Requests {
     readonly connection: JetStreamConnection,
     /** How many requests may wait for replies at a time; what exceeds it fails at once. */
     readonly maxPending = 100_000,
-    /** Told of replies that no request waits for any more. Runs inside the parser of the link. */
+    /** Receives replies that no request waits for any more. Runs inside the parser of the link. */
     private readonly onStray?: (reply: Msg) => void,
   ) {
     this.inbox = `${createInboxOf(connection.nc)}.`;
@@ -279,7 +279,7 @@ export class Requests {
     return this.call(onReply, subject, ...outcome);
   }
 
-  /** Callbacks run inside the parser of the link, a timer or whoever aborts a signal: what they throw ends here. */
+  /** Callbacks run inside the parser of the link, a timer or the code that aborts a signal: what they throw ends here. */
   private call(onReply: PendingRequest['onReply'], subject: string, ...outcome: Outcome): unknown {
     try {
       return onReply(...outcome);

@@ -189,7 +189,7 @@ export class DeadLetters {
 
   private async publish(letter: DeadLetter): Promise<void> {
     const { subject, sequence, time, data, publishableHeaders: headers } = letter;
-    // Whoever may publish to the dead-letter stream could have written it.
+    // Any user with permission to publish to the dead-letter stream could have written it.
     if (!isReplyAllowed(subject)) throw new ReplayRefusedError(sequence, subject);
     headers.set(REPLAY_HEADER, String(sequence));
     // Not the id of the original: within the duplicates window the stream would take this for a repetition of it.

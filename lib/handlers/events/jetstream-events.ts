@@ -24,7 +24,7 @@ interface AboutHandler<Type extends string> extends About<Type> {
  * - `disconnected`, `reconnected`, `closed`: the connection
  * - `permission-denied`: the connection's user may not publish or subscribe to something; told once a minute
  * - `consumer-lost`: a consumer or its stream, or a watched bucket, was deleted; what can be is being made anew
- * - `consumer-recovered`: it is there again
+ * - `consumer-recovered`: the lost consumer was created again and is read
  * - `resource-recreated`: a declared stream or bucket was lost in a restart of the server, or deleted, and is created again
  *   without what it held
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself

@@ -106,7 +106,7 @@ export function lastValueOf(source: ObservableLike): Promise<unknown> {
 }
 
 /**
- * Subscribes to the observable that a handler returned. The observer is told of an error or the end after the teardown has
+ * Subscribes to the observable that a handler returned. The observer gets an error or the end after the teardown has
  * run, and what the teardown throws is an error of the observable: rxjs would throw it at the code that completes the
  * observable, which may be a timer, where it ends the process.
  *

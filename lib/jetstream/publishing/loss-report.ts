@@ -5,7 +5,7 @@ import { Timer } from '../../timing/index.js';
 /** How many milliseconds of losses go into one line. */
 const INTERVAL = 1_000;
 
-/** Logs failed messages that no caller is told of: one line a second, however many they are. */
+/** Logs failed messages whose failure no caller receives: one line a second, however many they are. */
 export class LossReport {
   private readonly logger: Logger;
   private count = 0;
@@ -26,7 +26,7 @@ export class LossReport {
     this.timer ??= new Timer(INTERVAL, () => this.write());
   }
 
-  /** Takes one back: a caller is told of it after all. */
+  /** Takes one back: a caller receives its failure after all. */
   withdraw(error: Error): void {
     if (this.count > 0) this.count--;
     if (this.example === error) this.example = undefined;

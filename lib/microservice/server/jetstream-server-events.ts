@@ -14,7 +14,7 @@ export type ConsumerEvent = Extract<
  * What `on` of a {@link JetStreamServer} tells of: the connection, and the consumers of its events and durable requests.
  *
  * - `consumer-lost`: a consumer or its stream was deleted; it is being made anew
- * - `consumer-recovered`: it is there again
+ * - `consumer-recovered`: the lost consumer was created again and is read
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a pattern
  */
