@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { NatsConnection, ServerInfo } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, ServerInfo } from '@nats-io/transport-node';
 import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
 import { within } from '../timing/index.js';
 import type { Boot } from './boot.js';
@@ -36,6 +36,8 @@ export class JetStreamConnection {
   boot: Boot | undefined;
   /** @internal What messages come and go through. */
   readonly wire: Wire;
+  /** The same without the translation of errors, for what translates them itself. */
+  private readonly bareWire: Wire;
   private readonly logger = new Logger('NatsConnection');
   private readonly events: ConnectionEvents;
   private readonly unsent: UnsentPosts;
@@ -54,7 +56,8 @@ export class JetStreamConnection {
     this.apiPrefix = apiPrefix(options);
     this.events = new ConnectionEvents(name, nc);
     this.unsent = new UnsentPosts(name);
-    this.wire = new ConnectionWire(this, wireOf(nc));
+    this.bareWire = wireOf(nc);
+    this.wire = new ConnectionWire(this, this.bareWire);
     // The first to hear of it: what others send then is written to the new link.
     this.events.listen({
       onDisconnect: () => (this.connected = false),
@@ -141,10 +144,27 @@ export class JetStreamConnection {
    */
   post(subject: string, data: Uint8Array | string, options: PostOptions): boolean {
     try {
-      this.wire.publish(subject, data, options.reply, options.headers);
+      this.bareWire.publish(subject, data, options.reply, options.headers);
       return this.connected;
     } catch (thrown) {
-      this.unsent.report(toConnectionError(thrown, this, { subject }), subject, options.purpose);
+      const sent = { subject, reply: options.reply, data };
+      this.unsent.report(toConnectionError(thrown, this, sent), subject, options.purpose);
+      return false;
+    }
+  }
+
+  /**
+   * @internal As {@link post}, to the reply subject of a message.
+   *
+   * @param text short printable ASCII
+   */
+  answer(message: Msg, text: string, { purpose }: PostOptions): boolean {
+    try {
+      this.bareWire.answer(message, text);
+      return this.connected;
+    } catch (thrown) {
+      const { reply: subject = '' } = message;
+      this.unsent.report(toConnectionError(thrown, this, { subject }), subject, purpose);
       return false;
     }
   }

@@ -1,4 +1,4 @@
-import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ClientMessage } from './client-message.js';
 import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
@@ -16,6 +16,10 @@ export class ClientWire implements Wire {
     checkLineLength(subject, reply);
     if (isDialing(this.nc)) return checkSubjects(subject, reply);
     this.nc.publish(subject, data, { reply, headers });
+  }
+
+  answer(message: Msg, text: string): void {
+    this.publish(message.reply ?? '', text);
   }
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {

@@ -1,4 +1,4 @@
-import type { MsgHdrs, Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
 import { toConnectionError, type FailedConnection } from '../to-connection-error.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
 
@@ -21,6 +21,14 @@ export class ConnectionWire implements Wire {
       this.shared.publish(subject, data, reply, headers, alone);
     } catch (thrown) {
       throw toConnectionError(thrown, this.connection, { subject, reply, data });
+    }
+  }
+
+  answer(message: Msg, text: string): void {
+    try {
+      this.shared.answer(message, text);
+    } catch (thrown) {
+      throw toConnectionError(thrown, this.connection, { subject: message.reply ?? '' });
     }
   }
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
-import type { MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { errorText, heldBackText, ReportLimiter, toError } from '../../reporting/index.js';
 import {
   encodeHeaders,
@@ -17,6 +17,7 @@ import { checkLineLength } from './line-length.js';
 import { MessageParser } from './message-parser.js';
 import { LARGE, OutgoingBytes } from './outgoing-bytes.js';
 import { Receivers } from './receivers.js';
+import { WireMessage } from './wire-message.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
 
 /** What a subject may consist of to be written as it is: printable ASCII. */
@@ -80,6 +81,20 @@ export class DirectWire implements Wire {
     } else {
       outgoing.add(head, block, bytesOf(data));
     }
+  }
+
+  answer(message: Msg, text: string): void {
+    const { protocol, outgoing } = this;
+    if (message instanceof WireMessage && this.writable(text.length)) {
+      if (protocol.outbound.length() > 0) protocol.flushPending();
+      const { line, replyStart, replyEnd } = message;
+      if (outgoing.addAnswer(line, replyStart, replyEnd, text)) {
+        protocol.outMsgs++;
+        protocol.outBytes += text.length;
+        return;
+      }
+    }
+    this.publish(message.reply ?? '', text);
   }
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {

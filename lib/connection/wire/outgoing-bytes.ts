@@ -5,6 +5,11 @@ const EMPTY = new Uint8Array(0);
 const BLOCK = 65_536;
 /** What waits is written when it is as much, for the server to begin while more is made. */
 const FLUSH_AT = 32_768;
+const VERB = Buffer.from('PUB ');
+/** What an answer needs beside its subject and its text, at most. */
+const SIZES = 32;
+/** The longest subject that is written without a look at the length of the line. */
+const LONGEST_PLAIN = 1_024;
 /** Payloads from this size on are written from where they are, not copied. */
 export const LARGE = 16_384;
 
@@ -20,6 +25,8 @@ export class OutgoingBytes {
   private start = 0;
   private end = 0;
   private scheduled = false;
+  private answer = '';
+  private answerBytes = Buffer.from(' 0\r\n\r\n');
 
   constructor(private readonly protocol: ClientProtocol) {}
 
@@ -46,6 +53,29 @@ export class OutgoingBytes {
     this.block[this.end++] = 13;
     this.block[this.end++] = 10;
     this.added();
+  }
+
+  /**
+   * Adds an answer: a short ASCII text to a subject that is copied as it came. Only to a subject of printable ASCII of a usual
+   * length: else nothing is added.
+   */
+  addAnswer(line: Buffer, subjectStart: number, subjectEnd: number, text: string): boolean {
+    const length = subjectEnd - subjectStart;
+    if (length === 0 || length > LONGEST_PLAIN) return false;
+    this.reserve(length + text.length + SIZES);
+    const { block } = this;
+    let end = this.end + VERB.length;
+    for (let i = subjectStart; i < subjectEnd; i++) {
+      const byte = line[i];
+      if (byte < 33 || byte > 126) return false;
+      block[end++] = byte;
+    }
+    block.set(VERB, this.end);
+    if (text !== this.answer) this.prepare(text);
+    block.set(this.answerBytes, end);
+    this.end = end + this.answerBytes.length;
+    this.added();
+    return true;
   }
 
   /** Writes what waits. */
@@ -82,6 +112,12 @@ export class OutgoingBytes {
     this.flush();
     this.block = Buffer.allocUnsafeSlow(BLOCK);
     this.start = this.end = 0;
+  }
+
+  /** Most answers are that of the message before. */
+  private prepare(answer: string): void {
+    this.answer = answer;
+    this.answerBytes = Buffer.from(` ${answer.length}\r\n${answer}\r\n`, 'latin1');
   }
 
   private addBytes(bytes: Uint8Array): void {

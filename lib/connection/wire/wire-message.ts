@@ -19,12 +19,12 @@ export abstract class WireMessage implements Msg {
     private readonly publisher: Publisher,
     readonly sid: number,
     /** What the places of subject and reply are in. */
-    protected readonly line: Buffer,
+    readonly line: Buffer,
     private readonly subjectStart: number,
     private readonly subjectEnd: number,
-    private readonly replyStart: number,
+    readonly replyStart: number,
     /** `replyStart` where there is no reply subject. */
-    private readonly replyEnd: number,
+    readonly replyEnd: number,
     /** 0 where there are no headers. */
     protected readonly headersLength: number,
     /** Of headers and payload. */

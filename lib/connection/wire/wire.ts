@@ -1,4 +1,10 @@
-import type { MsgHdrs, NatsConnection, Subscription, SubscriptionOptions } from '@nats-io/transport-node';
+import type {
+  Msg,
+  MsgHdrs,
+  NatsConnection,
+  Subscription,
+  SubscriptionOptions,
+} from '@nats-io/transport-node';
 import { protocolOf, type ClientProtocol } from './client-protocol.js';
 import { ClientWire } from './client-wire.js';
 import { DirectWire } from './direct-wire.js';
@@ -20,6 +26,13 @@ export interface Wire {
     headers?: MsgHdrs,
     alone?: boolean,
   ): void;
+  /**
+   * Publishes to the reply subject of a message.
+   *
+   * @param text short printable ASCII, which is not checked
+   * @throws as `publish`
+   */
+  answer(message: Msg, text: string): void;
   /**
    * Subscribes. What the callback throws is reported, and its message is skipped.
    *

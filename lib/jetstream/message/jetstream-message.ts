@@ -164,13 +164,23 @@ export class JetStreamMessage {
   term(reason?: string): void {
     this.settle();
     const told = reason !== undefined && this.requests.connection.supports('2.10.4');
-    this.respond(told ? `+TERM ${reason.replace(/[\r\n]+/g, ' ')}` : TERM);
+    if (told) this.respondWith(`+TERM ${reason.replace(/[\r\n]+/g, ' ')}`);
+    else this.respond(TERM);
   }
 
-  /** On a closed connection the answer is lost, and the message comes again after the ack wait. */
+  /**
+   * Sends one of the answers of the protocol, which are short and ASCII. On a closed connection the answer is lost, and the
+   * message comes again after the ack wait.
+   */
   private respond(answer: string, options = SETTLEMENT): void {
     if (this.outlet) this.outlet.answer(this, answer);
-    else this.requests.connection.post(this.reply, answer, options);
+    else this.requests.connection.answer(this.msg, answer, options);
+  }
+
+  /** As {@link respond}, with text of the caller. */
+  private respondWith(answer: string): void {
+    if (this.outlet) this.outlet.answer(this, answer);
+    else this.post(answer);
   }
 
   /** @internal Sends an answer by a reply subject, whatever was said before. */

@@ -1,6 +1,11 @@
+import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
+import type { Msg } from '@nats-io/transport-node';
+import { WireMessage } from '../../connection/index.js';
 import { heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import type { ReceivingFrom } from './receive-loop.js';
+
+const NONE = Buffer.alloc(0);
 
 /**
  * Tells what a consumer delivered from what somebody else published to the subject that it delivers to.
@@ -13,19 +18,25 @@ export class DeliveredSubjects {
   private readonly logger = new Logger('Consumer');
   private readonly limiter = new ReportLimiter();
   /** What the acknowledgement subjects have in common, as in the last message. */
-  private prefix = '';
+  private prefix = NONE;
 
   constructor(private readonly from: ReceivingFrom) {}
 
-  /** Whether a message with this reply subject was delivered by the consumer. */
-  isDelivered(reply: string | undefined): boolean {
-    if (!reply) return false;
-    if (this.prefix === '' || !reply.startsWith(this.prefix)) {
-      const prefix = prefixOf(reply, this.from);
+  /** Whether a message was delivered by the consumer. Reads the bytes of the subject, which need not become text for it. */
+  isDelivered(message: Msg): boolean {
+    if (message instanceof WireMessage) return this.isAck(message.line, message.replyStart, message.replyEnd);
+    const reply = Buffer.from(message.reply ?? '');
+    return this.isAck(reply, 0, reply.length);
+  }
+
+  private isAck(line: Buffer, start: number, end: number): boolean {
+    if (start === end) return false;
+    if (this.prefix === NONE || !startsWith(line, start, this.prefix)) {
+      const prefix = prefixOf(line.toString('utf8', start, end), this.from);
       if (prefix === undefined) return false;
-      this.prefix = prefix;
+      this.prefix = Buffer.from(prefix);
     }
-    return hasFiveNumbers(reply, this.prefix.length);
+    return hasFiveNumbers(line, start + this.prefix.length, end);
   }
 
   /** Logs that a message is ignored, at most once a minute. */
@@ -62,16 +73,21 @@ const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 
+function startsWith(line: Buffer, start: number, prefix: Buffer): boolean {
+  for (let i = 0; i < prefix.length; i++) if (line[start + i] !== prefix[i]) return false;
+  return true;
+}
+
 /** Whether five numbers follow, and then the end or, in the form with a domain, one more token. */
-function hasFiveNumbers(reply: string, start: number): boolean {
+function hasFiveNumbers(line: Buffer, start: number, end: number): boolean {
   let numbers = 0;
   let digits = 0;
-  for (let i = start; i < reply.length; i++) {
-    const code = reply.charCodeAt(i);
-    if (code >= ZERO && code <= NINE) {
+  for (let i = start; i < end; i++) {
+    const byte = line[i];
+    if (byte >= ZERO && byte <= NINE) {
       digits++;
-    } else if (code === DOT && digits > 0) {
-      if (++numbers === 5) return TOKEN.test(reply.slice(i + 1));
+    } else if (byte === DOT && digits > 0) {
+      if (++numbers === 5) return TOKEN.test(line.toString('utf8', i + 1, end));
       digits = 0;
     } else {
       return false;

@@ -185,7 +185,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     if (this.ended) return;
     if (error) return this.end(toConnectionError(error, this.api.connection, { subject: this.inbox }));
     const { request, delivered } = this;
-    if (!delivered?.isDelivered(msg.reply)) {
+    if (!delivered?.isDelivered(msg)) {
       const status = pullStatus(msg, this.inbox);
       if (!status) return delivered?.ignore(msg.subject, msg.reply);
       this.monitor?.heard();

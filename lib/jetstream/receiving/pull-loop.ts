@@ -180,10 +180,9 @@ export class PullLoop {
     if (error) return this.end(error);
     if (this.ended) return;
     this.monitor?.heard();
-    const { reply } = msg;
-    if (!this.delivered.isDelivered(reply)) {
+    if (!this.delivered.isDelivered(msg)) {
       const status = pullStatus(msg, this.inbox);
-      return status ? this.receiveStatus(status, msg.subject) : this.delivered.ignore(msg.subject, reply);
+      return status ? this.receiveStatus(status, msg.subject) : this.delivered.ignore(msg.subject, msg.reply);
     }
     if (this.requested > 0) this.requested--;
     this.backoff.succeeded();

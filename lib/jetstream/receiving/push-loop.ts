@@ -107,12 +107,11 @@ export class PushLoop implements ReceiveLoop {
 
   private receive(msg: Msg): void {
     if (this.ended) return;
-    const { reply } = msg;
-    if (!this.delivered.isDelivered(reply)) {
+    if (!this.delivered.isDelivered(msg)) {
       const status = pullStatus(msg, this.delivery.subject);
       return status
         ? this.receiveStatus(status.code, status.description, msg)
-        : this.delivered.ignore(msg.subject, reply);
+        : this.delivered.ignore(msg.subject, msg.reply);
     }
     this.monitor?.heard();
     this.received++;
