@@ -26,6 +26,7 @@ import { EventContext } from './context/index.js';
 import { DeadLetterLookout } from './dead-letters/index.js';
 import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
+import { ApplicationShutdown } from './application-shutdown.js';
 import { HandlerConnection } from './handler-connection.js';
 import { HandlerWrapper } from './handler-wrapper.js';
 import { Handlers, type RegisteredHandler } from './handlers.service.js';
@@ -98,11 +99,27 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     }
   }
 
+  /**
+   * All handlers end at the same time, and before the providers that they use. Nest itself would close the servers of a
+   * hybrid application only after those.
+   */
   async onModuleDestroy(): Promise<void> {
+    const shutdown = ApplicationShutdown.of(this.modules);
+    shutdown.begin();
+    for (const { instance } of this.discovery.getProviders()) shutdown.admit(instance);
     const connections = [...this.connections().values()];
-    // The servers of a hybrid application are closed by Nest only after the providers that their handlers use.
-    await Promise.all(connections.map((connection) => drainServers(connection)));
-    await this.deadLetters.stop(Math.max(0, ...connections.map(({ shutdown }) => shutdown.left)));
+    await Promise.all([
+      this.handlers.stopAll(),
+      shutdown.drainServers(),
+      ...connections.map((connection) => drainServers(connection)),
+      this.stopLookout(connections),
+    ]);
+    this.events.complete();
+  }
+
+  private async stopLookout(connections: readonly HandlerConnection[]): Promise<void> {
+    const [longest] = connections.map(({ shutdown }) => shutdown).toSorted((a, b) => b.timeout - a.timeout);
+    await longest?.spend(() => this.deadLetters.stop(longest.left));
   }
 
   /** A boot that fails must not keep the process alive through open connections, nor wait for a server that hangs. */
@@ -140,10 +157,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   ): Promise<RegisteredHandler[]> {
     const factories = await this.factories(plans.consumers, wrapper, scope);
     const { compiler } = this;
-    const register = (
-      runner: HandlerRunner,
-      { shutdownTimeout, shutdown }: HandlerConnection,
-    ): RegisteredHandler => ({ runner, shutdownTimeout, shutdown });
+    const register = (runner: HandlerRunner, { shutdown }: HandlerConnection): RegisteredHandler => ({
+      runner,
+      shutdown,
+    });
     return [
       ...factories.map(([plan, factory]) => {
         const runner = new ConsumerHandler(

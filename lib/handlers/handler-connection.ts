@@ -2,7 +2,7 @@ import { createCodecSelector, type Codec, type CodecSelector } from '../codecs/i
 import { DeclaredResources, type JetStreamService, type Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
-import { TimeBudget } from '../timing/index.js';
+import type { TimeBudget } from '../timing/index.js';
 import { LocalHandlers } from './dead-letters/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 
@@ -12,9 +12,6 @@ export class HandlerConnection {
   readonly localHandlers = new LocalHandlers();
   /** What `forFeature` declares, and is created again if it is lost. */
   readonly declared: DeclaredResources;
-  /** What all stages of the shutdown may take together. */
-  readonly shutdown: TimeBudget;
-
   constructor(
     readonly name: string,
     readonly jetstream: JetStreamService,
@@ -26,11 +23,10 @@ export class HandlerConnection {
     /** Options that handlers refer to by name. */
     readonly consumers: Readonly<Record<string, JsConsumerOptions>>,
     readonly provisioning: Provisioning,
-    /** How long the shutdown may take, in milliseconds. */
-    readonly shutdownTimeout: number,
+    /** What all stages of the shutdown of the application may take together, as far as this connection is concerned. */
+    readonly shutdown: TimeBudget,
   ) {
     this.declared = new DeclaredResources(jetstream);
-    this.shutdown = new TimeBudget(shutdownTimeout);
   }
 
   /** Chooses the codec for a message: that of its `Content-Type`, else the stream's. */

@@ -1,21 +1,15 @@
-import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { AmbiguousHandlerError, HandlerNotFoundError } from '../errors/index.js';
-import { errorText } from '../reporting/index.js';
-import { within, type TimeBudget } from '../timing/index.js';
+import type { TimeBudget } from '../timing/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
-import type { HandlerRunner, HandlerState } from './running/index.js';
+import { stopInTime, type HandlerRunner, type HandlerState } from './running/index.js';
 
-/** A handler that was started, with how long it may take to stop. */
+/** A handler that was started. */
 export interface RegisteredHandler {
   readonly runner: HandlerRunner;
-  /** How long it may take to stop at run time, in milliseconds. */
-  readonly shutdownTimeout: number;
-  /** How long all stages of the shutdown may take together. */
+  /** How long all stages of the shutdown may take together; its timeout is also what stopping it at run time may take. */
   readonly shutdown: TimeBudget;
 }
-
-/** A handler that was told to stop gets this much more to give back what it holds, in milliseconds. */
-const MOMENT = 100;
 
 /**
  * The handlers of the application at run time: their states and figures, and control over them.
@@ -25,8 +19,7 @@ const MOMENT = 100;
  * `Sales/Billing.onCreated`; and a number last if that is not unique either: `Sales/Billing#2.onCreated`.
  */
 @Injectable()
-export class Handlers implements OnModuleDestroy {
-  private readonly logger = new Logger(Handlers.name);
+export class Handlers {
   private handlers: readonly RegisteredHandler[] = [];
 
   /** @internal */
@@ -73,9 +66,9 @@ export class Handlers implements OnModuleDestroy {
   async stop(handler: string): Promise<void> {
     await this.each(
       handler,
-      async ({ runner, shutdownTimeout }) => {
+      async ({ runner, shutdown }) => {
         const wasStopped = runner.state.status === 'stopped';
-        await runner.stop(shutdownTimeout);
+        await runner.stop(shutdown.timeout);
         return !wasStopped;
       },
       'handler-stopped',
@@ -116,20 +109,8 @@ export class Handlers implements OnModuleDestroy {
     await Promise.all(this.handlers.map((registered) => this.shutDown(registered, limit)));
   }
 
-  /** @internal */
-  async onModuleDestroy(): Promise<void> {
-    await this.stopAll();
-    this.events.complete();
-  }
-
   private async shutDown({ runner, shutdown }: RegisteredHandler, limit: number): Promise<void> {
-    await shutdown.spend(async () => {
-      const timeout = Math.ceil(Math.min(shutdown.left, limit));
-      const stopped = runner.stop(timeout).catch((error: unknown) => {
-        this.logger.error(`${runner.state.handler} failed to stop: ${errorText(error)}`);
-      });
-      await within(timeout + MOMENT, stopped);
-    });
+    await shutdown.spend(() => stopInTime(runner, Math.ceil(Math.min(shutdown.left, limit))));
   }
 
   private async each(

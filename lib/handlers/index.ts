@@ -50,6 +50,7 @@ export type {
   StandardSchema,
   SubscribeOptions,
 } from './decorators/index.js';
+export { ApplicationShutdown, registerShutdownMember, type ShutdownMember } from './application-shutdown.js';
 export { HandlerConfigurationError, type ConfigurationProblem } from './discovery/index.js';
 export * from './events/index.js';
 export { PublishTo } from './forwarding/index.js';
@@ -73,6 +74,7 @@ export {
   decodePayload,
   requireHeaders,
   retryInPlace,
+  stopInTime,
 } from './running/index.js';
 export * from './results/index.js';
 export type { HandlerRunner, HandlerState, HandlerStatus } from './running/index.js';

@@ -10,7 +10,7 @@ import {
 import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamService, type PublishDefaults } from '../jetstream/index.js';
 import { Requests } from '../requests/index.js';
-import { within } from '../timing/index.js';
+import type { TimeBudget } from '../timing/index.js';
 import { isReplyAllowed } from '../validation/index.js';
 import { CALL_OFF } from './packets/index.js';
 
@@ -49,7 +49,9 @@ export function checkSharing(
 }
 
 /** How long the end of a connection waits for the server to confirm that it has everything, in milliseconds. */
-const CLOSING = 2_000;
+export const CLOSING = 2_000;
+/** What it gets of that at least, in milliseconds, though handlers took all the time. */
+const LEAST_CLOSING = 250;
 
 /** The status of a transport's connection. */
 export type JetStreamTransportStatus = 'connected' | 'disconnected';
@@ -164,10 +166,11 @@ export class TransportLink {
 
   /**
    * Sends what is buffered and fails what waits for replies; closes the connection if it was opened here. A server that does
-   * not respond is not waited for longer than two seconds.
+   * not respond is not waited for longer than two seconds, or than what is left of the budget.
    */
-  async close(): Promise<void> {
-    if (this.owned) await within(2 * CLOSING, this.connection.drain(CLOSING));
+  async close(budget: TimeBudget): Promise<void> {
+    const timeout = Math.max(LEAST_CLOSING, Math.min(CLOSING, budget.left));
+    if (this.owned) await budget.spend(() => this.connection.drain(timeout));
     this.requests.close();
     this.forget();
   }

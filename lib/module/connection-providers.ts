@@ -2,7 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
 import { Boot, openConnection, type JetStreamConnection } from '../connection/index.js';
-import { DeadLetters, HandlerConnection } from '../handlers/index.js';
+import { ApplicationShutdown, DeadLetters, HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -80,12 +80,13 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: handlers,
-      inject: [jetstream, keyValue, objectStore, JETSTREAM_MODULE_OPTIONS],
+      inject: [jetstream, keyValue, objectStore, JETSTREAM_MODULE_OPTIONS, ModulesContainer],
       useFactory: (
         service: JetStreamService,
         buckets: KeyValueService,
         objects: ObjectStoreService,
         { handlers: { consumers = {}, ...defaults } = {}, ...options }: JetStreamModuleOptions,
+        modules: ModulesContainer,
       ) =>
         new HandlerConnection(
           name,
@@ -96,7 +97,9 @@ export function connectionProviders(name: string): Provider[] {
           defaults,
           consumers,
           options.provisioning ?? 'ensure',
-          options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
+          ApplicationShutdown.of(modules).budgetOfConnection(
+            options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
+          ),
         ),
     },
     {

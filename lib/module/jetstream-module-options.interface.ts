@@ -39,8 +39,9 @@ export interface JetStreamModuleOptions {
    */
   readonly bootTimeout?: number;
   /**
-   * How long the shutdown may take in all: handlers in flight, locks and elections, publishes that wait for their
-   * acknowledgements, and what is still to be sent. The time of other providers does not count. `Infinity`: no limit.
+   * How long the shutdown may take in all: handlers in flight, those of microservices included, locks and elections, publishes
+   * that wait for their acknowledgements, and what is still to be sent. All connections of the application share the time,
+   * which begins with whatever is closed first; the time of other providers does not count. `Infinity`: no limit.
    * Default 10,000.
    */
   readonly shutdownTimeout?: number;

@@ -7,6 +7,7 @@ export * from './message-runner.factory.js';
 export * from './message-source.js';
 export { decodePayload, requireHeaders } from './payload-decoder.js';
 export type { Route } from './slot.js';
+export * from './stop-in-time.js';
 export * from './subscription-handler.js';
 export * from './watch-handler.js';
 export * from './watch-sources.js';

@@ -3,14 +3,21 @@ import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
+import {
+  registerShutdownMember,
+  type ApplicationShutdown,
+  type ShutdownMember,
+} from '../../handlers/index.js';
 import { JetStreamService, LossReport, type PublishHeaders } from '../../jetstream/index.js';
 import { toError } from '../../reporting/index.js';
+import { TimeBudget } from '../../timing/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS } from '../known-options.js';
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import {
   checkSharing,
+  CLOSING,
   TransportLink,
   type JetStreamTransportEvents,
   type JetStreamTransportStatus,
@@ -42,7 +49,7 @@ const DEFAULT_TIMEOUT = 30_000;
  * ])
  * ```
  */
-export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
+export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> implements ShutdownMember {
   private readonly name: string;
   private readonly timeout: number;
   private readonly ids = new CallIds();
@@ -53,6 +60,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   );
   private opening: Promise<TransportLink> | undefined;
   private link: TransportLink | undefined;
+  private shutdown: ApplicationShutdown | undefined;
 
   /** @throws {@link InvalidArgumentError} */
   constructor(private readonly options: JetStreamClientOptions = {}) {
@@ -62,6 +70,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
     this.timeout = options.timeout ?? DEFAULT_TIMEOUT;
     checkTimeout('timeout', this.timeout);
     checkSharing(options);
+    registerShutdownMember(this);
   }
 
   /** Whether it is connected, from now on. */
@@ -78,14 +87,22 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
     return (this.link ?? (await this.open())).nc;
   }
 
-  /** Fails what waits for answers with {@link ConnectionClosedError} and closes the connection, if it is its own. */
+  /**
+   * Fails what waits for answers with {@link ConnectionClosedError} and closes the connection, if it is its own. That is
+   * a part of the shutdown of the application whose provider it is.
+   */
   async close(): Promise<void> {
     const opening = this.opening;
     this.opening = undefined;
     this.link = undefined;
     // One that fails to open leaves nothing to close.
     const link = await opening?.catch(() => undefined);
-    await link?.close();
+    await link?.close(this.shutdown?.budgetOfMember(CLOSING) ?? new TimeBudget(CLOSING));
+  }
+
+  /** @internal */
+  joinShutdown(shutdown: ApplicationShutdown): void {
+    this.shutdown = shutdown;
   }
 
   override on<

@@ -7,6 +7,7 @@ import {
   HandlerConfigurationError,
   planRunning,
   retryInPlace,
+  stopInTime,
   TerminateMessage,
   type CompiledHandler,
   type ConsumerSource,
@@ -65,10 +66,12 @@ export class ConsumerRunners {
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
 
-  /** Takes nothing more, lets what is in the works end, and gives back what has not after `timeout` milliseconds. */
+  /** Takes nothing more, lets what is in flight end, and gives back what has not after `timeout` milliseconds. */
   async stop(timeout: number): Promise<void> {
-    await this.lookout.stop(timeout);
-    await Promise.all(this.handlers.map((handler) => handler.stop(timeout)));
+    await Promise.all([
+      this.lookout.stop(timeout),
+      ...this.handlers.map((handler) => stopInTime(handler, timeout)),
+    ]);
   }
 
   private handler(plan: Planned): ConsumerHandler {

@@ -35,6 +35,9 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
    * too: `app.get(JetStreamEvents)`.
    */
   readonly jetStreamEvents?: JetStreamEvents;
-  /** How long handlers in flight may take at shutdown; then events are given back, and requests called off. Default 10,000. */
+  /**
+   * How long handlers in flight may take at shutdown; then events are given back, and requests called off. In an application
+   * with a `JetStreamModule` it can only be shorter than the `shutdownTimeout` of the module, with which it runs. Default 10,000.
+   */
   readonly shutdownTimeout?: number;
 }

@@ -6,7 +6,12 @@ import {
 } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
-import { reportPipeRefusals } from '../../handlers/index.js';
+import {
+  registerShutdownMember,
+  reportPipeRefusals,
+  type ApplicationShutdown,
+  type ShutdownMember,
+} from '../../handlers/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { SERVER_OPTIONS } from '../known-options.js';
 import type { ProcessingHooks } from '../serving/index.js';
@@ -48,7 +53,7 @@ export const JETSTREAM_TRANSPORT = Symbol('JETSTREAM_TRANSPORT');
  */
 export class JetStreamServer
   extends Server<JetStreamServerEvents, JetStreamTransportStatus>
-  implements CustomTransportStrategy
+  implements CustomTransportStrategy, ShutdownMember
 {
   override transportId: Transport | symbol = JETSTREAM_TRANSPORT;
   /** What an event handler fails with is settled and logged here, so Nest need not log it. */
@@ -57,6 +62,7 @@ export class JetStreamServer
   private readonly events = new TransportEvents('JetStreamServer');
   private readonly noStartHook = this.onProcessingStartHook;
   private running: RunningServer | undefined;
+  private shutdown: ApplicationShutdown | undefined;
   /** How often it was closed: what is being started meanwhile is too late. */
   private closings = 0;
 
@@ -78,6 +84,7 @@ export class JetStreamServer
     refuseUnknownOptions('JetStreamServer', options, SERVER_OPTIONS);
     checkSharing(options);
     reportPipeRefusals();
+    registerShutdownMember(this);
   }
 
   override addHandler(
@@ -117,7 +124,7 @@ export class JetStreamServer
         },
       );
       if (closings !== this.closings) {
-        await running.stop(0);
+        await running.abort();
         throw new TransportNotConnectedError(
           `The JetStreamServer "${options.name}"`,
           'it was closed meanwhile',
@@ -133,13 +140,24 @@ export class JetStreamServer
 
   /**
    * Takes nothing new and lets handlers end, up to `shutdownTimeout`; then events are given back, and requests called
-   * off. Closes the connection, where it is the server's own.
+   * off. Closes the connection, where it is the server's own. In an application with a `JetStreamModule` that is a part of
+   * its shutdown, and takes no time beyond the module's own `shutdownTimeout`.
    */
   async close(): Promise<void> {
     const { running } = this;
     this.closings++;
     this.running = undefined;
-    await running?.stop();
+    await running?.stop(this.shutdown);
+  }
+
+  /** @internal */
+  joinShutdown(shutdown: ApplicationShutdown): void {
+    this.shutdown = shutdown;
+  }
+
+  /** @internal Takes nothing new and lets handlers end, as the first part of {@link close}. It never rejects. */
+  async drain(timeout: number): Promise<void> {
+    await this.running?.drain(timeout);
   }
 
   /** Hears of what happens to the connection, and to consumers; see {@link JetStreamServerEvents}. */

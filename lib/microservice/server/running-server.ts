@@ -1,10 +1,15 @@
 import { Logger } from '@nestjs/common';
 import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
-import { JetStreamEvents, OptionChecks, type ConfigurationProblem } from '../../handlers/index.js';
+import {
+  JetStreamEvents,
+  OptionChecks,
+  type ApplicationShutdown,
+  type ConfigurationProblem,
+} from '../../handlers/index.js';
 import { provisionStream, type AttachedServer } from '../../jetstream/index.js';
 import { errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
-import { Deadline } from '../../timing/index.js';
+import { Deadline, TimeBudget } from '../../timing/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
@@ -82,19 +87,29 @@ export class RunningServer implements AttachedServer {
       return server;
     } catch (error) {
       // A boot that fails must not keep the process alive through an open connection.
-      await server.stop(0);
+      await server.abort();
       throw error;
     }
   }
 
   /**
    * Takes nothing new, lets handlers end, sends what is buffered and closes the connection, if it is its own. All stages share
-   * one deadline, and a server that does not respond holds up none of them.
+   * one deadline, that of the application if there is one; a server that does not respond holds up none of them.
    */
-  async stop(timeout = this.shutdownTimeout): Promise<void> {
+  stop(shutdown: ApplicationShutdown | undefined): Promise<void> {
+    const { shutdownTimeout } = this;
+    return this.stopWithin(shutdown?.budgetOfMember(shutdownTimeout) ?? new TimeBudget(shutdownTimeout));
+  }
+
+  /** Ends what has not begun. */
+  abort(): Promise<void> {
+    return this.stopWithin(new TimeBudget(0));
+  }
+
+  private async stopWithin(budget: TimeBudget): Promise<void> {
     this.link.jetstream.servers.delete(this);
-    await this.drain(timeout);
-    await this.link.close();
+    await budget.spend(() => this.drain(budget.left));
+    await this.link.close(budget);
   }
 
   /**
