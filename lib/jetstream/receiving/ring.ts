@@ -1,6 +1,9 @@
+/** Rings of single keys hold few items and are made in numbers. A power of two. */
+const SMALLEST = 4;
+
 /** First in, first out, on a ring that grows to what it has to hold. */
 export class Ring<T> {
-  private slots: (T | undefined)[] = emptySlots(64);
+  private slots: (T | undefined)[] = emptySlots(SMALLEST);
   private head = 0;
   private count = 0;
 
@@ -29,7 +32,7 @@ export class Ring<T> {
   }
 
   clear(): void {
-    this.slots = emptySlots(64);
+    this.slots = emptySlots(SMALLEST);
     this.head = 0;
     this.count = 0;
   }
