@@ -13,7 +13,7 @@ export interface Measurement {
 export interface Round {
   readonly ours: Measurement;
   readonly raw: Measurement;
-  readonly go?: Measurement;
+  readonly go: Measurement | undefined;
 }
 
 /**

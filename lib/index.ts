@@ -10,6 +10,7 @@ export {
 export {
   JetStreamConnection,
   type ConnectionListener,
+  type ConnectionOptions,
   type ConnectionSource,
   type JetStreamOptions,
 } from './connection/index.js';

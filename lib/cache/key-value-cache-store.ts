@@ -64,7 +64,7 @@ export class KeyValueCacheStore extends EventEmitter {
 
   /** As {@link set}, for several values at once. */
   async setMany(
-    values: readonly { readonly key: string; readonly value: unknown; readonly ttl?: number }[],
+    values: readonly { readonly key: string; readonly value: unknown; readonly ttl?: number | undefined }[],
   ): Promise<void> {
     await Promise.all(values.map(({ key, value, ttl }) => this.set(key, value, ttl)));
   }

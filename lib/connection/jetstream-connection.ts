@@ -15,11 +15,11 @@ const CLOSE_WAIT = 500;
 /** How JetStream is reached over a connection. */
 export interface JetStreamOptions {
   /** The JetStream domain to talk to: the API prefix becomes `$JS.<domain>.API`. Not together with `apiPrefix`. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   /** The JetStream API prefix, for imported accounts. Default `$JS.API`. */
-  readonly apiPrefix?: string;
+  readonly apiPrefix?: string | undefined;
   /** How long a JetStream API request waits for its reply, in milliseconds. Default 5,000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /**

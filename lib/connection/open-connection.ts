@@ -1,8 +1,14 @@
 import { Logger } from '@nestjs/common';
-import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import {
+  connect,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type TlsOptions,
+} from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
 import { ReportLimiter, toError } from '../reporting/index.js';
 import { Backoff, sleep } from '../timing/index.js';
+import { given, type OrUndefined } from '../validation/index.js';
 import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
 import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
@@ -11,8 +17,13 @@ const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
 
-/** Options of the connection: the client's own, untouched, or a connection that the application owns. */
-export type ConnectionSource = NodeConnectionOptions | NatsConnection;
+/** The client's own options. An option that is `undefined` counts as left out. */
+export interface ConnectionOptions extends OrUndefined<Omit<NodeConnectionOptions, 'tls'>> {
+  readonly tls?: OrUndefined<TlsOptions> | null | undefined;
+}
+
+/** Options of the connection: the client's own, or a connection that the application owns. */
+export type ConnectionSource = ConnectionOptions | NatsConnection;
 
 /**
  * Opens a named connection, or takes the application's own.
@@ -32,8 +43,9 @@ export async function openConnection(
 ): Promise<JetStreamConnection> {
   const logger = new Logger('NatsConnection');
   const owned = !isConnection(source);
-  const redactor = new Redactor(owned ? source : {});
-  const nc = isConnection(source) ? source : await dial(name, source, { logger, redactor, signal });
+  const options = owned ? clientOptions(source) : {};
+  const redactor = new Redactor(options);
+  const nc = owned ? await dial(name, options, { logger, redactor, signal }) : source;
   let connection: JetStreamConnection;
   try {
     connection = new JetStreamConnection(name, nc, jetstream, owned);
@@ -69,11 +81,11 @@ async function dial(
 ): Promise<NatsConnection> {
   const { waitOnFirstConnect = true, ...own } = options;
   const { servers } = redactor;
-  const given = serverList(options.servers);
+  const listed = serverList(options.servers);
   // The client does not read users from addresses, and takes a part of some for the host.
-  const addresses = given ? { servers: given.map(withoutUserInfo) } : {};
+  const addresses = listed ? { servers: listed.map(withoutUserInfo) } : {};
   const { user, token, authenticator } = options;
-  if (given?.some((server) => server.includes('@')) && (user ?? token ?? authenticator) === undefined) {
+  if (listed?.some((server) => server.includes('@')) && (user ?? token ?? authenticator) === undefined) {
     logger.warn(
       `Connection "${name}": credentials in "servers" are not used. Give them as "user" and "pass", "token" or "authenticator"`,
     );
@@ -104,6 +116,11 @@ async function dial(
       }
     }
   }
+}
+
+/** Without options that are `undefined`: for the client they would replace its defaults. */
+function clientOptions({ tls, ...options }: ConnectionOptions): NodeConnectionOptions {
+  return tls === undefined ? given(options) : { ...given(options), tls: tls && given(tls) };
 }
 
 function isConnection(source: ConnectionSource): source is NatsConnection {

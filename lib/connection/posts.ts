@@ -8,8 +8,8 @@ export interface PostOptions {
   /** What is sent, for the log if it cannot be sent; for example `the acknowledgement of a message`. */
   readonly purpose: string;
   /** The reply subject of the message. */
-  readonly reply?: string;
-  readonly headers?: MsgHdrs;
+  readonly reply?: string | undefined;
+  readonly headers?: MsgHdrs | undefined;
 }
 
 /**

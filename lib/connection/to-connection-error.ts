@@ -19,9 +19,9 @@ export interface FailedConnection {
 
 /** What was attempted, as far as it is known. */
 export interface FailedOperation {
-  readonly subject?: string;
-  readonly reply?: string;
-  readonly data?: Uint8Array | string;
+  readonly subject?: string | undefined;
+  readonly reply?: string | undefined;
+  readonly data?: Uint8Array | string | undefined;
 }
 
 /**

@@ -5,16 +5,16 @@ export interface ApiErrorBody {
   /** HTTP-like status, such as 404. */
   readonly code: number;
   /** The server's own error code, such as 10059. */
-  readonly err_code?: number;
-  readonly description?: string;
+  readonly err_code?: number | undefined;
+  readonly description?: string | undefined;
 }
 
 /** What a JetStream API request was about: the names that an error message needs. */
 export interface ApiErrorContext {
-  readonly stream?: string;
-  readonly consumer?: string;
+  readonly stream?: string | undefined;
+  readonly consumer?: string | undefined;
   /** The subject or sequence of the message asked for, in words, such as `sequence 7`. */
-  readonly message?: string;
+  readonly message?: string | undefined;
 }
 
 /** The server refused a JetStream API request. Subclasses stand for the codes that a caller can act on. */

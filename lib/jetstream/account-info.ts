@@ -29,7 +29,7 @@ export interface AccountLimits {
 /** An account's use and limits, in total and by replication tier. */
 export interface AccountInfo extends AccountUsage {
   /** The JetStream domain, where there is one. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   readonly api: {
     /** The level of the server's JetStream API; 0 before nats-server 2.11. */
     readonly level: number;

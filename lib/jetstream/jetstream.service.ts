@@ -257,7 +257,7 @@ export class JetStreamService {
   resetConsumer(
     stream: string,
     name: string,
-    { sequence }: { readonly sequence?: number } = {},
+    { sequence }: { readonly sequence?: number | undefined } = {},
   ): Promise<ConsumerReset> {
     return this.consumers.reset(stream, name, sequence);
   }

@@ -22,7 +22,10 @@ export class StreamCodecs {
    * @param stream its name, and the subjects that it listens on
    * @throws {@link InvalidArgumentError} where the stream has another one
    */
-  declare({ name, subjects = [] }: { name: string; subjects?: readonly string[] }, codec: Codec): void {
+  declare(
+    { name, subjects = [] }: { name: string; subjects?: readonly string[] | undefined },
+    codec: Codec,
+  ): void {
     const { codec: other = codec } = this.streams.get(name) ?? {};
     if (other !== codec) {
       throw new InvalidArgumentError(

@@ -10,7 +10,7 @@ export interface PurgeDeletesOptions {
    * Those older than that, in milliseconds; of a younger one only the history before it is removed. 0: all of them.
    * Default 1,800,000, half an hour, so that a watch that was interrupted still hears of them.
    */
-  readonly olderThan?: number;
+  readonly olderThan?: number | undefined;
 }
 
 const HALF_AN_HOUR = 1_800_000;

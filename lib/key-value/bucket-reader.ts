@@ -24,12 +24,12 @@ import {
 /** Which value of a key, and which server to ask for it. */
 export interface KeyValueGetOptions {
   /** The value of that revision, where the bucket still has it and it is one of this key. Default: the last one. */
-  readonly revision?: number;
+  readonly revision?: number | undefined;
   /**
    * Asks the bucket's leader, which knows of every acknowledged write. Default `false`: any replica answers, which is
    * faster and may be a little behind.
    */
-  readonly consistent?: boolean;
+  readonly consistent?: boolean | undefined;
 }
 
 /** The last change of a key, as the leader knows it. */

@@ -27,11 +27,11 @@ import { headerValue, type KeyValueOperation } from './key-value-entry.js';
 /** What a write expects and leaves behind. */
 export interface WriteConditions {
   /** The revision that the key must be at: 0 for none. */
-  readonly revision?: number;
+  readonly revision?: number | undefined;
   /** After how many milliseconds the server removes it. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** How long to wait for the server's answer, in milliseconds. Default: the connection's `jetstream.timeout`. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** Names a conditional write, so that its writer recognizes it when the acknowledgement was lost. */

@@ -19,43 +19,43 @@ export const MAX_HISTORY = 64;
 export interface KeyValueConfig {
   /** The name: letters, digits, `-` and `_`. */
   readonly bucket: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** How many revisions of each key are kept, 1 to 64. Default 1. */
-  readonly history?: number;
+  readonly history?: number | undefined;
   /** The largest value, headers included. Default: no limit but the server's `max_payload`. */
-  readonly maxValueSize?: number;
+  readonly maxValueSize?: number | undefined;
   /** How long a value is kept, in milliseconds. Default: for ever. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** How much the bucket may hold in all; what is put into a full one is refused. Default: no limit. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Default `file`. */
-  readonly storage?: StorageType;
+  readonly storage?: StorageType | undefined;
   /** How many servers hold a copy, 1 to 5. Default 1. */
-  readonly replicas?: number;
-  readonly placement?: Placement;
+  readonly replicas?: number | undefined;
+  readonly placement?: Placement | undefined;
   /** Publishes every change again on another subject. */
-  readonly republish?: Republish;
+  readonly republish?: Republish | undefined;
   /**
    * Makes the bucket a copy of another one; `name` is a bucket's, with or without the `KV_` of its stream. Reads are
    * answered by the copy, writes go to the origin.
    */
-  readonly mirror?: StreamSource;
+  readonly mirror?: StreamSource | undefined;
   /**
    * Buckets that this one collects the keys of; names as in `mirror`. A source with `subjectTransforms` is taken as it
    * is, so that streams that are no buckets can be collected too. nats-server 2.10.
    */
-  readonly sources?: readonly StreamSource[];
+  readonly sources?: readonly StreamSource[] | undefined;
   /** Compresses values on disk. Default `false`. nats-server 2.10. */
-  readonly compression?: boolean;
+  readonly compression?: boolean | undefined;
   /** Pairs of the application. nats-server 2.10. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
    * Lets keys have a ttl of their own, and leaves a marker where a value expires, for this long, so that watches hear
    * of it. At least 1,000. Default: neither. nats-server 2.11.
    */
-  readonly limitMarkerTtl?: number;
+  readonly limitMarkerTtl?: number | undefined;
   /** Fields of the stream's configuration that this version does not know, under the server's own names. */
-  readonly raw?: Readonly<Record<string, unknown>>;
+  readonly raw?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const DUPLICATE_WINDOW = 120_000;

@@ -17,7 +17,7 @@ import { validateBucketName } from './key-names.js';
 /** How a bucket is used. */
 export interface KeyValueOptions<T> {
   /** Turns values into bytes and back. Default: the codec that the bucket was declared with, else the module's. */
-  readonly codec?: Codec<T>;
+  readonly codec?: Codec<T> | undefined;
 }
 
 const ALL_BUCKETS = { subject: '$KV.*.>' };

@@ -29,7 +29,7 @@ const CACHE_HEARTBEAT = 1_000;
 /** What a deletion expects. */
 export interface KeyValueDeleteOptions {
   /** Only where the key is at that revision. Default: whatever it is at. */
-  readonly revision?: number;
+  readonly revision?: number | undefined;
 }
 
 /** What a purge expects and leaves behind. */
@@ -38,7 +38,7 @@ export interface KeyValuePurgeOptions extends KeyValueDeleteOptions {
    * Removes the mark of the purge after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`.
    * Default: it stays. nats-server 2.11.
    */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
 }
 
 /** What becomes of a value that is created. */
@@ -47,7 +47,7 @@ export interface KeyValueCreateOptions {
    * Removes the value after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`; where it keeps
    * a history, the server raises a shorter ttl to that. Default: the value stays. nats-server 2.11.
    */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
 }
 
 /**

@@ -11,9 +11,9 @@ export interface LeaderElectionOptions {
    * How long the others leave a leader alone that gives no sign of life, in milliseconds: a leader that crashed is
    * replaced after that time. It is renewed three times as often. Default 10,000; at least 100.
    */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** The name of this candidate. Default: the host's name and the process's id. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * This candidate leads now. `lock.signal` is aborted when it no longer does; `lock.revision` is the fencing token. The
    * election does not wait for a promise; an error is logged and changes nothing.

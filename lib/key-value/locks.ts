@@ -12,13 +12,13 @@ export interface KeyValueLockOptions {
    * How long the others leave a holder alone that gives no sign of life, in milliseconds: the lock of a process that
    * crashed is free after that time. It is renewed three times as often. Default 10,000; at least 100.
    */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** The name of the holder, for people. Default: the host's name and the process's id. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** How long to wait for it, in milliseconds; 0: one attempt. Default `Infinity`. */
-  readonly wait?: number;
+  readonly wait?: number | undefined;
   /** Gives the waiting up. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const DEFAULT_TTL = 10_000;

@@ -5,12 +5,12 @@ import type { BucketAccess } from './bucket-access.js';
 /** How often and how patiently a change is tried. */
 export interface KeyValueModifyOptions {
   /** How often it is tried before {@link TooManyConflictsError}. Default 50. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /**
    * The longest pause before the second attempt, in milliseconds. It doubles with each attempt, up to a second, and up to
    * half of each pause is taken off at random. Default 2.
    */
-  readonly backoff?: number;
+  readonly backoff?: number | undefined;
 }
 
 /** What `modify` leaves behind. */

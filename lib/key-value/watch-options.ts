@@ -5,15 +5,15 @@ import { validateRevision } from './bucket-reader.js';
 /** What a watch delivers. */
 export interface KeyValueWatchOptions {
   /** Begins with all that the bucket keeps of each key, not only the last change. Default `false`. */
-  readonly includeHistory?: boolean;
+  readonly includeHistory?: boolean | undefined;
   /** Delivers only what changes from now on. Not together with `includeHistory` or `resumeFromRevision`. Default `false`. */
-  readonly updatesOnly?: boolean;
+  readonly updatesOnly?: boolean | undefined;
   /** Leaves out deleted and purged keys. Default `false`. */
-  readonly ignoreDeletes?: boolean;
+  readonly ignoreDeletes?: boolean | undefined;
   /** Delivers keys, revisions and operations without values. Default `false`. */
-  readonly metaOnly?: boolean;
+  readonly metaOnly?: boolean | undefined;
   /** Begins with that revision, and delivers every change since. */
-  readonly resumeFromRevision?: number;
+  readonly resumeFromRevision?: number | undefined;
 }
 
 /** @throws {@link InvalidArgumentError} where options contradict one another */

@@ -20,14 +20,14 @@ export interface TransportConnectionOptions {
    * The options of `@nats-io/transport-node`'s `connect`, untouched; or a `NatsConnection` or the `JetStreamService` of a
    * `JetStreamModule`, which are shared and left open. Default: a server at 127.0.0.1:4222.
    */
-  readonly connection?: ConnectionSource | JetStreamService;
+  readonly connection?: ConnectionSource | JetStreamService | undefined;
   /** How JetStream is reached: domain, API prefix, timeout. Not together with a `JetStreamService`. */
-  readonly jetstream?: JetStreamOptions;
+  readonly jetstream?: JetStreamOptions | undefined;
   /**
    * Turns packets into payloads and back. Default: JSON, which Nest's own NATS transport speaks; with any other codec
    * both ends must have it. Without it, what goes through a stream has the stream's codec, where it was declared with one.
    */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
 }
 
 /**
@@ -36,7 +36,7 @@ export interface TransportConnectionOptions {
  * @throws {@link InvalidArgumentError}
  */
 export function checkSharing(
-  options: TransportConnectionOptions & { readonly publish?: PublishDefaults },
+  options: TransportConnectionOptions & { readonly publish?: PublishDefaults | undefined },
 ): void {
   if (!(options.connection instanceof JetStreamService)) return;
   for (const option of ['jetstream', 'publish'] as const) {

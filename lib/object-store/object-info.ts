@@ -10,23 +10,23 @@ export interface ObjectMeta {
    * special meaning.
    */
   readonly name: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** Headers of the application, such as `Content-Type`: the client's own class, or a plain object. */
-  readonly headers?: PublishHeaders;
+  readonly headers?: PublishHeaders | undefined;
   /** Pairs of the application. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
    * How many bytes go into one message of the stream. Default 131,072 (128 KiB). Less where the server's `max_payload`
    * does not take that much.
    */
-  readonly chunkSize?: number;
+  readonly chunkSize?: number | undefined;
 }
 
 /** Where a link leads. */
 export interface ObjectLink {
   readonly bucket: string;
   /** The object there; `undefined` where the link leads to the whole bucket. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** An object as the bucket describes it. */
@@ -69,7 +69,7 @@ export interface WireObjectInfo {
   readonly nuid?: string;
   readonly size?: number;
   readonly chunks?: number;
-  readonly digest?: string;
+  readonly digest?: string | undefined;
   readonly deleted?: boolean;
 }
 

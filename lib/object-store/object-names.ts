@@ -39,7 +39,7 @@ export class ObjectNames {
     mirror,
   }: {
     readonly name: string;
-    readonly mirror?: { readonly name: string };
+    readonly mirror?: { readonly name: string } | undefined;
   }): ObjectNames {
     return new ObjectNames(
       bucketOfStream(name) ?? name,

@@ -22,19 +22,19 @@ export interface ObjectPutOptions {
    * Aborts the put: it rejects with the signal's reason at once, even if the server hangs, and leaves no chunk behind. A put
    * that is aborted while its description is being stored may have succeeded nevertheless.
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
    * Puts only if the object is at this revision, 0 for "only if it does not exist". It is compared at the beginning and
    * when the object is complete.
    */
-  readonly previousRevision?: number;
+  readonly previousRevision?: number | undefined;
   /** How long to wait for the acknowledgement of a chunk before it is sent again, in milliseconds. Default 5,000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /**
    * How long the server may take nothing at all before the put fails, in milliseconds. Elections of leaders that take less
    * are waited for. Default 30,000.
    */
-  readonly stallTimeout?: number;
+  readonly stallTimeout?: number | undefined;
 }
 
 /** Where a put writes. */

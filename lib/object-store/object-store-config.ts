@@ -5,22 +5,22 @@ import { bucketOfStream, ObjectNames } from './object-names.js';
 export interface ObjectStoreConfig {
   /** The name: letters, digits, `-` and `_`; unique among the object stores of the account. */
   readonly bucket: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** How long chunks and descriptions are kept, in milliseconds. Default 0: for ever. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** How many bytes the bucket may hold, descriptions and message headers included. Default -1: no limit. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** Default `file`. */
-  readonly storage?: StorageType;
+  readonly storage?: StorageType | undefined;
   /** How many servers hold a copy, 1 to 5. Default 1. */
-  readonly replicas?: number;
-  readonly placement?: Placement;
+  readonly replicas?: number | undefined;
+  readonly placement?: Placement | undefined;
   /** Compresses what is stored, with S2. Default `false`. nats-server 2.10. */
-  readonly compression?: boolean;
+  readonly compression?: boolean | undefined;
   /** Pairs of the application; keys that begin with `_nats` are the server's. nats-server 2.10. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Fields of the bucket's stream that have no option here, under the server's own names. */
-  readonly raw?: StreamConfig['raw'];
+  readonly raw?: StreamConfig['raw'] | undefined;
 }
 
 /** An object store's configuration and state at one moment. */

@@ -34,14 +34,14 @@ import { untilAborted } from './until-aborted.js';
 /** Options of reading an object. */
 export interface ObjectGetOptions {
   /** Gives the (empty) content of a deleted object instead of an error. Default `false`. */
-  readonly showDeleted?: boolean;
+  readonly showDeleted?: boolean | undefined;
   /** Ends the get with the signal's reason, at once. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
    * How long nothing may come, although more is wanted, before the get fails, in milliseconds. Elections of leaders that
    * take less are waited for. Default 30,000.
    */
-  readonly stallTimeout?: number;
+  readonly stallTimeout?: number | undefined;
 }
 
 /**
@@ -183,7 +183,10 @@ export class ObjectStore {
    * @param options.showDeleted gives that of a deleted object instead of an error; default `false`
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}, {@link InvalidObjectNameError}
    */
-  async info(name: string, options: { readonly showDeleted?: boolean } = {}): Promise<ObjectInfo> {
+  async info(
+    name: string,
+    options: { readonly showDeleted?: boolean | undefined } = {},
+  ): Promise<ObjectInfo> {
     checkOptions(options);
     return (await this.catalog.get(name, options.showDeleted)).info;
   }
@@ -230,7 +233,9 @@ export class ObjectStore {
    *
    * @param options.showDeleted those of deleted objects, too; default `false`
    */
-  async *list(options: { readonly showDeleted?: boolean } = {}): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *list(
+    options: { readonly showDeleted?: boolean | undefined } = {},
+  ): AsyncGenerator<ObjectInfo, void, undefined> {
     const { showDeleted = false } = checkOptions(options);
     // A server that is behind the others first delivers objects that were deleted, and afterwards that they were.
     if (this.replicated) yield* this.settledList(showDeleted);

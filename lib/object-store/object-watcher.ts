@@ -16,11 +16,11 @@ import { mayPass, PAUSES } from './transient.js';
 /** What a watch delivers. */
 export interface ObjectWatchOptions {
   /** Begins with all descriptions that the bucket has of each object, instead of the last ones. Default `false`. */
-  readonly includeHistory?: boolean;
+  readonly includeHistory?: boolean | undefined;
   /** Delivers only what is written from now on. Not together with `includeHistory`. Default `false`. */
-  readonly updatesOnly?: boolean;
+  readonly updatesOnly?: boolean | undefined;
   /** Leaves out the marks of deleted objects. Default `false`. */
-  readonly ignoreDeletes?: boolean;
+  readonly ignoreDeletes?: boolean | undefined;
 }
 
 /** A description that a watch delivers. */

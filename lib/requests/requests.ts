@@ -25,18 +25,18 @@ import { PendingRequests, type PendingRequest } from './pending-requests.js';
 /** Options of one request. */
 export interface RequestOptions {
   /** How long to wait for the reply, in milliseconds. Default: the connection's `jetstream.timeout`. */
-  readonly timeout?: number;
-  readonly headers?: MsgHdrs;
+  readonly timeout?: number | undefined;
+  readonly headers?: MsgHdrs | undefined;
   /**
    * Whether doing it twice does no harm. Such a request is sent again if its reply is missing: after a reconnect, and when
    * nothing has come for a second or a quarter of its timeout, since a cluster without a leader answers nothing. Any other
    * request waits for its deadline. Default `false`.
    */
-  readonly idempotent?: boolean;
+  readonly idempotent?: boolean | undefined;
   /** Told before an idempotent request is sent again. It must not throw. */
-  readonly onRepeat?: () => void;
+  readonly onRepeat?: (() => void) | undefined;
   /** Gives the request up: it fails with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The outcome of a request: an error or a reply. */

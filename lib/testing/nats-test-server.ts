@@ -24,18 +24,18 @@ export interface NatsTestServerOptions {
    * The server's version: `2.10` for the newest 2.10 that can be had, or `2.10.27`. Default: a `nats-server`
    * on `PATH` of 2.11 or newer, else the newest that can be had.
    */
-  readonly version?: string;
+  readonly version?: string | undefined;
   /** Whether JetStream is enabled. Default: `true`. */
-  readonly jetstream?: boolean;
+  readonly jetstream?: boolean | undefined;
   /** Where streams are stored; is kept by {@link NatsTestServer.stop}. Default: a new folder, removed by it. */
-  readonly storeDir?: string;
+  readonly storeDir?: string | undefined;
   /**
    * More configuration: the text of a nats-server configuration file, or the same as an object. Host, ports,
    * server name and store are not to be set here.
    */
-  readonly config?: NatsServerConfig;
+  readonly config?: NatsServerConfig | undefined;
   /** The port for clients. Default: one that is free. */
-  readonly port?: number;
+  readonly port?: number | undefined;
 }
 
 /**

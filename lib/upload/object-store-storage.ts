@@ -34,12 +34,11 @@ export interface ObjectStoreStorageOptions {
    * media type as `Content-Type` header. An object of the same name is replaced: take care with names that clients
    * choose.
    */
-  readonly describe?: (
-    request: IncomingMessage,
-    file: IncomingFile,
-  ) => string | ObjectMeta | Promise<string | ObjectMeta>;
+  readonly describe?:
+    | ((request: IncomingMessage, file: IncomingFile) => string | ObjectMeta | Promise<string | ObjectMeta>)
+    | undefined;
   /** How long the store may take nothing at all before the upload fails, in milliseconds. Default 30,000. */
-  readonly stallTimeout?: number;
+  readonly stallTimeout?: number | undefined;
 }
 
 /**

@@ -37,7 +37,7 @@ describe('a cache on a Key-Value bucket', () => {
   afterEach(() => client.keyValues.delete(name));
 
   const open = (namespace?: string) =>
-    new Keyv({ store: new KeyValueCacheStore(bucket), namespace, throwOnErrors: true });
+    new Keyv({ store: new KeyValueCacheStore(bucket), throwOnErrors: true, ...(namespace && { namespace }) });
 
   it('sets, gets and deletes values of every kind', async () => {
     const keyv = open();
@@ -69,7 +69,7 @@ describe('a cache on a Key-Value bucket', () => {
     await open().set('key', 1);
     const other = await connectTo(server.url);
     const store = new KeyValueCacheStore(await other.keyValues.open(name));
-    expect(await new Keyv({ store, namespace: undefined }).get('key')).toBe(1);
+    expect(await new Keyv({ store }).get('key')).toBe(1);
     await other.nc.close();
   });
 

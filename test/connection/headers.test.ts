@@ -1,4 +1,12 @@
-import { connect, headers, Match, nuid, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect,
+  headers,
+  Match,
+  nuid,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+} from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection, MessageHeaders } from '../../lib/connection/index.js';
@@ -72,7 +80,7 @@ const INVALID: readonly (readonly [string, string | Buffer])[] = [
   ['less than the version', 'NATS'],
 ];
 
-const record = ({ headers: block }: Pick<Msg, 'headers'>): Record<string, string[]> => {
+const record = ({ headers: block }: { readonly headers?: MsgHdrs | undefined }): Record<string, string[]> => {
   const entries = [...(block ?? [])].filter(([name]) => name !== '__proto__');
   return Object.fromEntries(entries);
 };

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { connect, headers, nuid, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect,
+  headers,
+  nuid,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type PublishOptions,
+} from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { ConnectionClosedError, InvalidSubjectError, PayloadTooLargeError } from '../../lib/errors/index.js';
@@ -129,10 +137,9 @@ describe.each(CUTS)('what the server sends %s', (_, cut) => {
     const sent = messages(base);
     for (const message of sent) {
       const { reply } = message;
-      raw.publish(message.subject, Buffer.from(message.data, 'latin1'), {
-        reply,
-        headers: headersOf(message.headers),
-      });
+      const block = headersOf(message.headers);
+      const options: PublishOptions = block ? { reply, headers: block } : { reply };
+      raw.publish(message.subject, Buffer.from(message.data, 'latin1'), options);
     }
     await raw.flush();
     await eventually(() => expect(direct).toHaveLength(sent.length));

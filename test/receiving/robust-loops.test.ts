@@ -218,7 +218,8 @@ describe('what others publish to the subject that a consumer delivers to', () =>
     await peer.nc.flush();
     await connected.publish(`${name}.a`, 1);
     await expect.poll(count).toBe(1);
-    for (let i = 0; i < 3; i++) peer.nc.publish(subject, data, { reply: replyTo });
+    const options = replyTo === undefined ? {} : { reply: replyTo };
+    for (let i = 0; i < 3; i++) peer.nc.publish(subject, data, options);
     await peer.nc.flush();
     await connected.publish(`${name}.a`, 2);
     await expect.poll(count).toBe(3);

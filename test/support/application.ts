@@ -22,9 +22,9 @@ export async function startApplication(
     feature = {},
     ...metadata
   }: ModuleMetadata & {
-    connection?: NodeConnectionOptions;
-    options?: Omit<JetStreamModuleOptions, 'connection'>;
-    feature?: JetStreamFeatureOptions;
+    connection?: NodeConnectionOptions | undefined;
+    options?: Omit<JetStreamModuleOptions, 'connection'> | undefined;
+    feature?: JetStreamFeatureOptions | undefined;
   },
 ): Promise<TestApplication> {
   const logs = new LogRecorder();

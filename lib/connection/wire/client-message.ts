@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
 import { MessageHeaders } from './message-headers.js';
+import type { ReceivedMessage } from './received-message.js';
 
 /** What the client's messages have beyond their type. */
 interface Sized {
@@ -12,7 +13,7 @@ interface Sized {
  * A message that the client's own parser made, with headers that can be read whatever is in them: the client throws for a
  * line that it does not like.
  */
-export class ClientMessage implements Msg {
+export class ClientMessage implements ReceivedMessage {
   private headersRead: MsgHdrs | undefined;
 
   constructor(private readonly msg: Msg & Sized) {}

@@ -45,7 +45,7 @@ export interface ClientTransport {
 export interface ClientDelivery {
   readonly sid: number;
   readonly subject: Uint8Array;
-  readonly reply?: Uint8Array;
+  readonly reply?: Uint8Array | undefined;
   /** The length of the headers, -1 where there are none. */
   readonly hdr: number;
   /** The length of headers and payload. */

@@ -1,8 +1,10 @@
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ClientMessage } from './client-message.js';
+import { publishOptions, subscriptionOptions } from './client-options.js';
 import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
 import { checkLineLength } from './line-length.js';
+import { asMsg } from './received-message.js';
 import type { Wire, WireSubscriptionOptions } from './wire.js';
 
 /** The wire through the client's public methods, for clients that {@link DirectWire} does not know. */
@@ -15,20 +17,18 @@ export class ClientWire implements Wire {
   publish(subject: string, data: Uint8Array | string, reply?: string, headers?: MsgHdrs): void {
     checkLineLength(subject, reply);
     if (isDialing(this.nc)) return checkSubjects(subject, reply);
-    this.nc.publish(subject, data, { reply, headers });
+    this.nc.publish(subject, data, publishOptions(reply, headers));
   }
 
   answer(message: Msg, text: string): void {
     this.publish(message.reply ?? '', text);
   }
 
-  subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
-    checkLineLength(subject, options.queue);
-    const { callback, ...rest } = options;
-    return this.fence.subscribe(subject, {
-      ...rest,
-      callback: (error, msg) => callback(error, error ? msg : new ClientMessage(msg)),
-    });
+  subscribe(subject: string, { queue, callback }: WireSubscriptionOptions): Subscription {
+    checkLineLength(subject, queue);
+    const readable: typeof callback = (error, msg) =>
+      callback(error, error ? msg : asMsg(new ClientMessage(msg)));
+    return this.fence.subscribe(subject, subscriptionOptions(queue, readable));
   }
 
   abandon(): void {

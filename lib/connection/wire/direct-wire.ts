@@ -9,6 +9,7 @@ import {
   type ClientProtocol,
   type ClientSubscription,
 } from './client-protocol.js';
+import { publishOptions, subscriptionOptions } from './client-options.js';
 import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
 import { GuardedParser } from './guarded-parser.js';
@@ -65,7 +66,7 @@ export class DirectWire implements Wire {
       // The client knows what to do where there is no link, and what is wrong with the rest.
       outgoing.flush();
       if (isDialing(this.nc)) return checkSubjects(subject, reply);
-      return this.nc.publish(subject, data, { reply, headers });
+      return this.nc.publish(subject, data, publishOptions(reply, headers));
     }
     // What the client was told before, and subscriptions above all, comes first.
     if (protocol.outbound.length() > 0) protocol.flushPending();
@@ -97,11 +98,10 @@ export class DirectWire implements Wire {
     this.publish(message.reply ?? '', text);
   }
 
-  subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
-    checkLineLength(subject, options.queue);
-    const subscription = this.fence.subscribe(subject, options);
+  subscribe(subject: string, { queue, callback }: WireSubscriptionOptions): Subscription {
+    checkLineLength(subject, queue);
+    const subscription = this.fence.subscribe(subject, subscriptionOptions(queue, callback));
     const sid = subscription.getID();
-    const { callback } = options;
     this.receivers.add(sid, { subscription: subscription as unknown as ClientSubscription, callback });
     void subscription.closed.then(() => this.receivers.remove(sid));
     return subscription;

@@ -2,6 +2,7 @@ import type { SubscriptionOptions } from '@nats-io/transport-node';
 import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
 import type { Fence } from './fence.js';
 import type { MessageSink } from './message-parser.js';
+import { asMsg } from './received-message.js';
 import type { WireMessage } from './wire-message.js';
 
 /** A subscription made over the wire, and its callback without the client's way to it. */
@@ -38,7 +39,7 @@ export class Receivers implements MessageSink {
     subscription.received++;
     // Entering a `try` costs nothing; the callback is called without a wrapper.
     try {
-      void receiver.callback(null, message);
+      void receiver.callback(null, asMsg(message));
     } catch (thrown) {
       this.fence.report(subscription.getSubject(), thrown);
     }

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
-import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
+import type { MsgHdrs, PublishOptions } from '@nats-io/transport-node';
 import type { ClientDelivery } from './client-protocol.js';
 import { MessageHeaders } from './message-headers.js';
+import type { ReceivedMessage } from './received-message.js';
 import type { Wire } from './wire.js';
 
 const decoder = new TextDecoder();
@@ -10,7 +11,7 @@ const decoder = new TextDecoder();
 export type Publisher = Pick<Wire, 'publish'>;
 
 /** A core NATS message that reads from the bytes it came in what it is asked for, when it is asked. */
-export abstract class WireMessage implements Msg {
+export abstract class WireMessage implements ReceivedMessage {
   private subjectText: string | undefined;
   private replyText: string | undefined;
   private headersRead: MsgHdrs | undefined;

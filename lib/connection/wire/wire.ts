@@ -46,7 +46,8 @@ export interface Wire {
 }
 
 /** Options of a subscription over a {@link Wire}. */
-export interface WireSubscriptionOptions extends Pick<SubscriptionOptions, 'queue'> {
+export interface WireSubscriptionOptions {
+  readonly queue?: string | undefined;
   readonly callback: NonNullable<SubscriptionOptions['callback']>;
 }
 

@@ -9,9 +9,9 @@ export interface HandlerSource<Input> {
    */
   payload(input: Input): unknown;
   /** Whether payloads may be promises: a schema may validate asynchronously. */
-  readonly mayBePending?: boolean;
+  readonly mayBePending?: boolean | undefined;
   /** Whether the values of an observable that comes out of a handler are all wanted. Default: the last one, at its end. */
-  readonly wantsEveryValue?: boolean;
+  readonly wantsEveryValue?: boolean | undefined;
   /** What `@Ctx()` gives. */
   context(input: Input): BaseRpcContext;
   /** The subject or key, as Nest's request-scoped providers see it. */

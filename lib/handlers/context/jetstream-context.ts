@@ -44,7 +44,7 @@ export class JetStreamContext extends BaseRpcContext<[JetStreamMessage]> {
   }
 
   /** See {@link JetStreamMessage.doubleAck}. */
-  doubleAck(options?: { readonly timeout?: number }): Promise<void> {
+  doubleAck(options?: { readonly timeout?: number | undefined }): Promise<void> {
     return this.message.doubleAck(options);
   }
 

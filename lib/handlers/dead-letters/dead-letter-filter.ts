@@ -5,19 +5,19 @@ import type { DeadLetter } from './dead-letter.js';
 /** Which dead letters: those that fit all that is given. */
 export interface DeadLetterFilter {
   /** Only messages of this stream. */
-  readonly stream?: string;
+  readonly stream?: string | undefined;
   /** Only messages of this consumer. */
-  readonly consumer?: string;
+  readonly consumer?: string | undefined;
   /** Only messages of this handler: class and method, such as `Billing.onCreated`. */
-  readonly handler?: string;
+  readonly handler?: string | undefined;
   /** Only messages given up for this reason: one of {@link DeadLetterReason}, or that of a {@link TerminateMessage}. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /** Only messages that were published to this subject; wildcards allowed. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
   /** Only what became a dead letter at that time or later. */
-  readonly since?: Date;
+  readonly since?: Date | undefined;
   /** Only what became a dead letter before that time. */
-  readonly until?: Date;
+  readonly until?: Date | undefined;
 }
 
 /** The subjects in the dead-letter stream that the filter is about. @throws {@link InvalidArgumentError} */

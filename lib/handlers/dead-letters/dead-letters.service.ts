@@ -20,9 +20,9 @@ import { ReplayedMessage } from './replayed-message.js';
 /** Which part of a list. */
 export interface DeadLetterPageOptions {
   /** How many at the most. Default 100. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Only dead letters after this sequence: the `next` of the page before. Default: from the first on. */
-  readonly after?: number;
+  readonly after?: number | undefined;
 }
 
 /** A part of a list of dead letters. */
@@ -39,7 +39,7 @@ export interface ReplayOptions {
    *   handled it. The default.
    * - `handler`: the handler that failed is called with it, in this process, and nobody else gets it.
    */
-  readonly to?: 'subject' | 'handler';
+  readonly to?: 'subject' | 'handler' | undefined;
 }
 
 /** What came of replaying several dead letters. */

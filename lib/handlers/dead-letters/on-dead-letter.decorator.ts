@@ -16,9 +16,9 @@ export interface OnDeadLetterOptions
    * method, such as `Alerts-onDeadLetter`, and if only some dead letters are taken a few characters that stand for which. Give
    * a name if another service has a class of the same name that takes the same: each dead letter would reach one of them.
    */
-  readonly durable?: string;
+  readonly durable?: string | undefined;
   /** Where to start when the consumer is made: with the next dead letter, or with all that are there. Default `new`. */
-  readonly deliverPolicy?: 'new' | 'all';
+  readonly deliverPolicy?: 'new' | 'all' | undefined;
 }
 
 const DEFAULT_MAX_DELIVER = 5;

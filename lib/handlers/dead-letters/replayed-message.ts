@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Msg } from '@nats-io/transport-node';
+import { asMsg } from '../../connection/index.js';
 import { MessageAlreadySettledError } from '../../errors/index.js';
 import { JetStreamMessage } from '../../jetstream/index.js';
 import type { Requests } from '../../requests/index.js';
@@ -63,7 +64,7 @@ function originalOf({
   headers,
 }: DeadLetter): Msg {
   const text = (): string => Buffer.from(data).toString();
-  return {
+  return asMsg({
     subject,
     sid: 0,
     // What metadata are read from: one more delivery of the same message.
@@ -73,5 +74,5 @@ function originalOf({
     respond: () => false,
     string: text,
     json: <T>() => JSON.parse(text()) as T,
-  };
+  });
 }

@@ -3,7 +3,7 @@ import type { InjectionToken } from '@nestjs/common';
 /** Options that are made at bootstrap, by a function of what is injected. */
 export interface MadeOptions<Options> {
   /** What the function gets, from anywhere in the application. */
-  readonly inject?: readonly InjectionToken[];
+  readonly inject?: readonly InjectionToken[] | undefined;
   readonly useFactory: (...injected: never[]) => Options | Promise<Options>;
 }
 

@@ -4,13 +4,13 @@ import { changedOptions, type MadeOptions } from './resolved-options.js';
 /** Options of {@link Subscribe}. */
 export interface SubscribeOptions {
   /** The queue group in which instances share the messages. Default: every instance gets every message. */
-  readonly queue?: string;
+  readonly queue?: string | undefined;
   /** How many messages are handled at once. Default 1: one after another. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** How many messages may wait; what comes then is dropped and reported, as core NATS keeps nothing. Default 65,536. */
-  readonly maxPending?: number;
+  readonly maxPending?: number | undefined;
   /** The name of the connection. Default: `default`. */
-  readonly connection?: string;
+  readonly connection?: string | undefined;
 }
 
 /**

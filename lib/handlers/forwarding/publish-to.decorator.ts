@@ -14,11 +14,11 @@ export type PublishSubject<Result = unknown> =
 export interface PublishToOptions<Result = unknown> {
   /** Headers of what is published, or a function that makes them. Default: none but the message id. */
   readonly headers?:
-    PublishHeaders | ((result: Result, message: JetStreamMessage) => PublishHeaders | undefined);
+    PublishHeaders | ((result: Result, message: JetStreamMessage) => PublishHeaders | undefined) | undefined;
   /** Makes the payload, and is named in the `Content-Type` header. Default: the codec of the module. */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
   /** The name of the connection to publish on. Default: the one that the handler consumes on. */
-  readonly connection?: string;
+  readonly connection?: string | undefined;
 }
 
 /** What a handler returns that publishes `Result`s: one, several (each is published), or none. */

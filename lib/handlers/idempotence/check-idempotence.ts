@@ -2,10 +2,10 @@ import type { IdempotenceOptions } from './idempotence-options.interface.js';
 
 /** The other options of a handler that matter here. */
 interface HandlerOptions {
-  readonly durable?: string;
-  readonly name?: string;
-  readonly ackMode?: string;
-  readonly ackWait?: number;
+  readonly durable?: string | undefined;
+  readonly name?: string | undefined;
+  readonly ackMode?: string | undefined;
+  readonly ackWait?: number | undefined;
   readonly batch?: unknown;
   readonly ordered?: unknown;
 }

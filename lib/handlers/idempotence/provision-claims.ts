@@ -18,7 +18,7 @@ interface PlannedHandler {
   /** Class and method, or the class. */
   readonly handler: string;
   readonly connection: ClaimConnection;
-  readonly options: { readonly idempotent?: IdempotenceOptions };
+  readonly options: { readonly idempotent?: IdempotenceOptions | undefined };
   /** In milliseconds. */
   readonly running: { readonly ackWait: number };
 }

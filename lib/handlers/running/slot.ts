@@ -19,11 +19,11 @@ export interface MessageHandling {
   readonly ack: Settlement;
   /** Where messages go that the router, if there is one, knows no other way for. */
   readonly route: Route;
-  readonly router?: SubjectRouter<Route>;
+  readonly router?: SubjectRouter<Route> | undefined;
   /** What handlers run in. */
   readonly scope: CleanScope;
   /** Refuses messages that `orderBy` gave no key, if messages are ordered. */
-  readonly keys?: MessageKeys;
+  readonly keys?: MessageKeys | undefined;
 }
 
 /** Calls each of its functions once, also for promises whose own `then` would not. */

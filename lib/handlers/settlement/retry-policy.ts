@@ -1,5 +1,6 @@
 import type { MessageMetadata } from '../../jetstream/index.js';
 import { isInstance } from '../../reporting/index.js';
+import { given, type Defined } from '../../validation/index.js';
 
 /** A class of errors. */
 export type ErrorType = abstract new (...args: never[]) => unknown;
@@ -10,19 +11,19 @@ export interface RetryRule {
    * How often a message is delivered at the most, `Infinity` for without end. Default: 5 with `deadLetter`, else without
    * end, so that nothing is lost.
    */
-  readonly maxDeliver?: number;
+  readonly maxDeliver?: number | undefined;
   /** How long to wait before each further delivery; the last counts for all that follow. Default `[1_000, 5_000, 30_000]`. */
-  readonly backoff?: readonly number[];
+  readonly backoff?: readonly number[] | undefined;
   /**
    * Makes each wait longer by a random share of itself, from 0 up to this: with 0.5 a wait of 1,000 becomes one of 1,000
    * to 1,500. Messages that failed together then do not come again together. 0 to 1; default 0.
    */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /**
    * Whether the message is tried again at all, asked after each delivery that failed and was not the last. One that is not is
    * terminated, with a dead letter where one is set. Default: yes.
    */
-  readonly retryIf?: (error: unknown, metadata: MessageMetadata) => boolean;
+  readonly retryIf?: ((error: unknown, metadata: MessageMetadata) => boolean) | undefined;
 }
 
 /** A rule for some errors. What it leaves out is taken from the handler's own rule. */
@@ -52,11 +53,11 @@ export interface RetryOptions extends RetryRule {
    * The server counts deliveries whatever failed: a message in its third delivery has two left of 5 though it failed with
    * another error before.
    */
-  readonly errors?: readonly ErrorRetryRule[];
+  readonly errors?: readonly ErrorRetryRule[] | undefined;
 }
 
 /** A rule with everything decided. */
-export type ResolvedRetryRule = Required<Omit<RetryRule, 'retryIf'>> & Pick<RetryRule, 'retryIf'>;
+export type ResolvedRetryRule = Defined<Omit<RetryRule, 'retryIf'>> & Pick<RetryRule, 'retryIf'>;
 
 const DEFAULT_BACKOFF: readonly number[] = [1_000, 5_000, 30_000];
 
@@ -106,9 +107,4 @@ export function retryDelay(rule: ResolvedRetryRule, delivery: number): number {
 
 function waitAfter({ backoff }: ResolvedRetryRule, delivery: number): number {
   return backoff[Math.min(delivery, backoff.length) - 1] ?? 0;
-}
-
-/** What is not `undefined`, so that it replaces no default. */
-function given(rule: RetryRule): RetryRule {
-  return Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== undefined));
 }

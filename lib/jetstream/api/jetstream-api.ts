@@ -30,7 +30,7 @@ const REPETITION = {
 /** Options of one API call; the names go into the message of an error. */
 export interface ApiCallOptions extends ApiErrorContext {
   /** How long to wait, in milliseconds. Default: the connection's `jetstream.timeout`. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** JetStream API requests and their errors: JSON both ways, under the connection's API prefix. */
@@ -70,7 +70,7 @@ export class JetStreamApi {
    *
    * @param items takes the items out of one page
    */
-  async *pages<R extends { readonly total?: number }, T>(
+  async *pages<R extends { readonly total?: number | undefined }, T>(
     operation: string,
     body: object,
     items: (page: R) => readonly T[] | null | undefined,

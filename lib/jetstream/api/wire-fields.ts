@@ -26,7 +26,7 @@ export type RawFields = Readonly<Record<string, unknown>>;
  *
  * @throws {@link InvalidArgumentError} where a value cannot be right or an option is unknown
  */
-export function encodeFields<T extends { readonly raw?: RawFields }>(
+export function encodeFields<T extends { readonly raw?: RawFields | undefined }>(
   fields: Fields<T>,
   options: T,
   path = '',
@@ -47,7 +47,7 @@ export function encodeFields<T extends { readonly raw?: RawFields }>(
 }
 
 /** Turns the wire's form into options; what has no field goes to `raw`. */
-export function decodeFields<T extends { readonly raw?: RawFields }>(
+export function decodeFields<T extends { readonly raw?: RawFields | undefined }>(
   fields: Fields<T>,
   wire: Readonly<Record<string, unknown>>,
 ): Partial<T> {
@@ -197,7 +197,10 @@ export function pairs(wire: string): Field<Readonly<Record<string, string>>> {
 }
 
 /** Options within options. */
-export function object<T extends { readonly raw?: RawFields }>(wire: string, fields: Fields<T>): Field<T> {
+export function object<T extends { readonly raw?: RawFields | undefined }>(
+  wire: string,
+  fields: Fields<T>,
+): Field<T> {
   return {
     wire,
     encode: (value, option) => encodeFields(fields, record(value, option), `${option}.`),
@@ -209,7 +212,7 @@ export function object<T extends { readonly raw?: RawFields }>(wire: string, fie
 }
 
 /** A list of options within options. */
-export function objects<T extends { readonly raw?: RawFields }>(
+export function objects<T extends { readonly raw?: RawFields | undefined }>(
   wire: string,
   fields: Fields<T>,
 ): Field<readonly T[]> {

@@ -125,7 +125,8 @@ function isSet(config: object, option: string): boolean {
   return value !== undefined && value !== false && value !== 0;
 }
 
-type AnyConsumerConfig = Omit<ConsumerConfig, 'deliverSubject'> & Partial<PushConsumerConfig>;
+type AnyConsumerConfig = Omit<ConsumerConfig, 'deliverSubject'> &
+  Omit<PushConsumerConfig, 'deliverSubject'> & { readonly deliverSubject?: string | undefined };
 
 const CONFIG: Fields<AnyConsumerConfig> = {
   name: text('name'),

@@ -22,15 +22,15 @@ export interface ConsumerInfo<Config extends StoredConsumerConfig = StoredConsum
   /** How many messages of the filter are not yet delivered. */
   readonly numPending: number;
   /** `undefined` on a single server. */
-  readonly cluster?: ClusterInfo;
+  readonly cluster?: ClusterInfo | undefined;
   /** Whether a client listens; push consumers only. */
   readonly pushBound: boolean;
   readonly paused: boolean;
   /** How much longer it is paused, in milliseconds; `undefined` where it is not. */
-  readonly pauseRemaining?: number;
+  readonly pauseRemaining?: number | undefined;
   readonly priorityGroups: readonly PriorityGroupState[];
   /** When the server gathered this. nats-server 2.10. */
-  readonly timestamp?: Date;
+  readonly timestamp?: Date | undefined;
 }
 
 /** A position in a consumer and in its stream. */
@@ -38,16 +38,16 @@ export interface SequenceInfo {
   readonly consumerSequence: number;
   readonly streamSequence: number;
   /** When something last happened there; `undefined` where nothing has. */
-  readonly lastActive?: Date;
+  readonly lastActive?: Date | undefined;
 }
 
 /** A priority group at one moment. */
 export interface PriorityGroupState {
   readonly group: string;
   /** The id that the server gave the pinned client; `undefined` where none is pinned. */
-  readonly pinnedClientId?: string;
+  readonly pinnedClientId?: string | undefined;
   /** Since when it is pinned. */
-  readonly pinnedSince?: Date;
+  readonly pinnedSince?: Date | undefined;
 }
 
 /** @internal The wire's form. */

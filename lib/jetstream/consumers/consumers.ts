@@ -23,9 +23,9 @@ import { PushConsumer } from './push-consumer.js';
 export interface ConsumerPause {
   readonly paused: boolean;
   /** Until when; `undefined` where it is not paused. */
-  readonly pauseUntil?: Date;
+  readonly pauseUntil?: Date | undefined;
   /** How much longer, in milliseconds; `undefined` where it is not paused. */
-  readonly pauseRemaining?: number;
+  readonly pauseRemaining?: number | undefined;
 }
 
 /** What became of resetting a consumer. */

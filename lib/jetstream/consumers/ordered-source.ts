@@ -24,13 +24,13 @@ export interface OrderedConsumerConfig extends Pick<
   'deliverPolicy' | 'startSequence' | 'startTime' | 'replayPolicy' | 'headersOnly' | 'metadata'
 > {
   /** Only messages whose subject matches one of these. Several: nats-server 2.10. */
-  readonly filterSubjects?: string | readonly string[];
+  readonly filterSubjects?: string | readonly string[] | undefined;
   /** After how long without a client the server removes what this leaves behind. Default 300,000. */
-  readonly inactiveThreshold?: number;
+  readonly inactiveThreshold?: number | undefined;
   /** How often making a consumer anew is tried each time it is needed. Default: without end. */
-  readonly maxResetAttempts?: number;
+  readonly maxResetAttempts?: number | undefined;
   /** What its consumers' names begin with. Default: a unique id. */
-  readonly namePrefix?: string;
+  readonly namePrefix?: string | undefined;
 }
 
 /** Makes the consumers of one ordered consumer, one after the other. */

@@ -43,7 +43,7 @@ export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
     return consumption;
   }
 
-  private async deliversTo(): Promise<{ subject: string; group?: string }> {
+  private async deliversTo(): Promise<{ subject: string; group: string | undefined }> {
     const { config } = await this.info();
     return { subject: config.deliverSubject, group: config.deliverGroup };
   }

@@ -22,7 +22,7 @@ export interface AnswerOutlet {
   /** The message was settled, or declared in progress. Must not throw. */
   answer(message: JetStreamMessage, answer: string): void;
   /** The message was acknowledged by `doubleAck`. */
-  confirm(message: JetStreamMessage, options: { readonly timeout?: number }): Promise<void>;
+  confirm(message: JetStreamMessage, options: { readonly timeout?: number | undefined }): Promise<void>;
 }
 
 /**
@@ -124,14 +124,14 @@ export class JetStreamMessage {
    * @param options.timeout how long to wait, in milliseconds; default: the connection's `jetstream.timeout`
    * @throws {@link RequestTimeoutError} where the server did not confirm in time: the message may come again
    */
-  async doubleAck(options: { readonly timeout?: number } = {}): Promise<void> {
+  async doubleAck(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
     this.settle();
     if (this.outlet) await this.outlet.confirm(this, options);
     else await this.requestAck(this.reply, options);
   }
 
   /** @internal Acknowledges by a reply subject, and waits for the server's word. */
-  async requestAck(reply: string, options: { readonly timeout?: number }): Promise<void> {
+  async requestAck(reply: string, options: { readonly timeout?: number | undefined }): Promise<void> {
     await this.requests.request(reply, ACK, options);
   }
 

@@ -8,32 +8,32 @@ export type OrderedPushStart =
 export interface OrderedPushConfig {
   readonly stream: string;
   /** The subjects to read; several need nats-server 2.10; all where left out. */
-  readonly filterSubjects?: readonly string[];
+  readonly filterSubjects?: readonly string[] | undefined;
   /** Where to start. Default: with the first message. `last_per_subject` goes with `filterSubjects` only. */
-  readonly start?: OrderedPushStart;
+  readonly start?: OrderedPushStart | undefined;
   /** Delivers headers, and the size of the payload in `Nats-Msg-Size`, but no payload. */
-  readonly headersOnly?: boolean;
+  readonly headersOnly?: boolean | undefined;
   /**
    * When the stream was created, as in its information. Where it is given, a stream that was deleted and created again
    * under the same name is always noticed; else only while it is shorter than what was delivered.
    */
-  readonly streamCreated?: Date;
+  readonly streamCreated?: Date | undefined;
   /**
    * Checks before the first message whether `start` is a sequence of this stream: it begins anew if the stream is another
    * one than `streamCreated` says, or ends before that sequence. One more request. Default `false`.
    */
-  readonly verifyStart?: boolean;
+  readonly verifyStart?: boolean | undefined;
   /**
    * For how many milliseconds a stream that is missing after an interruption is waited for, since it may be created again.
    * Default 0: the push ends at once.
    */
-  readonly missingStreamPatience?: number;
+  readonly missingStreamPatience?: number | undefined;
   /** How often the server says that it is alive, in milliseconds; two missed ones make a reset. Default 5,000. */
-  readonly heartbeat?: number;
+  readonly heartbeat?: number | undefined;
   /** Removes the consumer on the server after that many milliseconds without a listener. Default 30,000. */
-  readonly inactiveThreshold?: number;
+  readonly inactiveThreshold?: number | undefined;
   /** What the names of the consumers begin with. Default `ordered`. */
-  readonly namePrefix?: string;
+  readonly namePrefix?: string | undefined;
 }
 
 /** What is known when a consumer has been made. */

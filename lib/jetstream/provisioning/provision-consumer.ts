@@ -65,7 +65,7 @@ interface Access<Config, Handle> {
 }
 
 async function provision<
-  Config extends { readonly name?: string; readonly durable?: string },
+  Config extends { readonly name?: string | undefined; readonly durable?: string | undefined },
   Handle extends { readonly cachedInfo: ConsumerInfo },
 >(
   stream: string,

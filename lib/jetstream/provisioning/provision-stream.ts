@@ -14,12 +14,12 @@ export interface StreamDeclaration extends StreamConfig {
    * Turns the values of this stream into payloads and back, where neither a message nor a handler names another: what is
    * published to its subjects, and what its consumers deliver without a `Content-Type`. Default: the module's.
    */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
   /**
    * Creates it again also when it was deleted while the server ran. What is lost in a restart of the server is created again
    * in any case, with `provisioning: 'ensure'`. Default `false`.
    */
-  readonly recreate?: boolean;
+  readonly recreate?: boolean | undefined;
 }
 
 /**

@@ -18,18 +18,18 @@ export interface IngestOptions extends DeliveryOptions {
    * Whether to go on where a message is lost or refused. Default `false`: the load stops, so that what is stored is
    * always the start of the source, in order.
    */
-  readonly allowGaps?: boolean;
+  readonly allowGaps?: boolean | undefined;
   /** Hears of lost messages, with `allowGaps`. */
-  readonly onGap?: (gap: IngestGap) => void;
+  readonly onGap?: ((gap: IngestGap) => void) | undefined;
   /** Hears of refused messages, with `allowGaps`, and their numbers in the load. */
-  readonly onRefused?: (error: PublishRefusedError, message: number) => void;
+  readonly onRefused?: ((error: PublishRefusedError, message: number) => void) | undefined;
   /**
    * How many messages the server acknowledges at a time, at most; the server may choose fewer. Default 500, the
    * most that it grants.
    */
-  readonly ackInterval?: number;
+  readonly ackInterval?: number | undefined;
   /** How many acknowledgements may be outstanding, at most 3. Default 2. */
-  readonly maxOutstandingAcks?: number;
+  readonly maxOutstandingAcks?: number | undefined;
 }
 
 /** What a bulk load has done. */

@@ -11,13 +11,13 @@ export interface PubAck {
   /** Whether a message of the same id was stored before, within the duplicates window; `sequence` is then its. */
   readonly duplicate: boolean;
   /** The JetStream domain of the stream, where it has one. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   /** The counter's value after an increment, in decimal digits (nats-server 2.12, ADR-49). */
-  readonly value?: string;
+  readonly value?: string | undefined;
   /** The id of the batch that this acknowledgement ends (ADR-50). */
-  readonly batchId?: string;
+  readonly batchId?: string | undefined;
   /** How many messages that batch stored. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
 }
 
 interface WireAck {

@@ -31,5 +31,5 @@ export interface PushConsumeOptions {
    * the connection closed), and what the handler throws or rejects with. What `onError` itself throws is logged. Default: a
    * warning in the log.
    */
-  readonly onError?: (error: Error) => unknown;
+  readonly onError?: ((error: Error) => unknown) | undefined;
 }

@@ -14,14 +14,14 @@ import type { RequestLimits } from './request-limits.js';
 /** How long one request for messages may take. Durations in milliseconds. */
 export interface FetchOptions extends PriorityOptions {
   /** How long to wait for all of them. Default 30,000. */
-  readonly maxWait?: number;
+  readonly maxWait?: number | undefined;
   /**
    * How often an idle server says that it is there; at most half of `maxWait`. Silence for twice as long ends the
    * request with {@link NoHeartbeatError}. Default 5,000, or none where `maxWait` is below 10,000.
    */
-  readonly heartbeat?: number;
+  readonly heartbeat?: number | undefined;
   /** Gives the request up; what it delivered by then can still be read. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One request for messages, as it is sent and watched over. */
@@ -34,7 +34,7 @@ export interface FetchRequest {
   readonly maxWait: number;
   /** 0: none. */
   readonly heartbeat: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** What is the same in each request that is sent. */
   readonly wire: Readonly<Record<string, unknown>>;
 }

@@ -14,15 +14,15 @@ export type MessagesOptions = PullOptions & {
    * Whether missed heartbeats reject what waits in `next()` with {@link NoHeartbeatError}, and end a `for await` with
    * it. If not, they are only reported to `onError`; the messages are asked for again in either case. Default `true`.
    */
-  readonly errorOnMissingHeartbeat?: boolean;
+  readonly errorOnMissingHeartbeat?: boolean | undefined;
 };
 
 /** How long to wait for a message. */
 export interface NextOptions {
   /** In milliseconds. Default: as long as it takes. */
-  readonly maxWait?: number;
+  readonly maxWait?: number | undefined;
   /** Gives up waiting: `next` rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One that waits for a message. Exactly one of the methods is called, once. */
@@ -91,7 +91,10 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
    * @throws {@link NoHeartbeatError} see `errorOnMissingHeartbeat`; call again to go on
    * @throws {@link ConsumerDeletedError}, {@link ConnectionClosedError} once, when that ended it
    */
-  next(options?: { readonly maxWait?: undefined; readonly signal?: AbortSignal }): Promise<JetStreamMessage>;
+  next(options?: {
+    readonly maxWait?: undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<JetStreamMessage>;
   next(options: NextOptions): Promise<JetStreamMessage | undefined>;
   next(options: NextOptions = {}): Promise<JetStreamMessage | undefined> {
     const refusal = nextRefusal(options);

@@ -32,12 +32,12 @@ export interface PullLoopOptions {
   readonly expiry: number;
   /** How often the server says that an open request is alive; two missed ones are reported. 0: never. */
   readonly heartbeat: number;
-  readonly group?: string;
-  readonly minPending?: number;
-  readonly minAckPending?: number;
-  readonly priority?: number;
+  readonly group?: string | undefined;
+  readonly minPending?: number | undefined;
+  readonly minAckPending?: number | undefined;
+  readonly priority?: number | undefined;
   /** What the consumer allows in one request, as far as it is known; what the server says later is learned. */
-  readonly limits?: PullLimits;
+  readonly limits?: PullLimits | undefined;
 }
 
 /** What a {@link PullLoop} tells its owner. None of these may throw. */
@@ -56,11 +56,11 @@ export interface PullLoopOwner {
    * A pull is due: how many messages may be asked for or held from now on, `maxMessages` at the most. The next pull
    * is due at half of that, or at `slots`. Without it: `maxMessages` and `thresholdMessages`.
    */
-  window?(): number;
+  readonly window?: (() => number) | undefined;
   /** How many messages the owner is at work on at once: where fewer are asked for or held, it has nothing to do. */
-  readonly slots?: number;
+  readonly slots?: number | undefined;
   /** Whether messages are wanted now; `release(0)` asks again. Without it: always. */
-  wants?(): boolean;
+  readonly wants?: (() => boolean) | undefined;
 }
 
 /** After a refused request, in milliseconds. */

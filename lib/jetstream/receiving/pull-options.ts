@@ -7,9 +7,9 @@ import type { PullLoopOptions } from './pull-loop.js';
 export type PullSize =
   | {
       /** How many messages are asked for or held at the most. Default 500. */
-      readonly maxMessages?: number;
+      readonly maxMessages?: number | undefined;
       /** More is asked for below this many. Default: half of `maxMessages`. */
-      readonly thresholdMessages?: number;
+      readonly thresholdMessages?: number | undefined;
       readonly maxBytes?: undefined;
       readonly thresholdBytes?: undefined;
       readonly maxMessagesWithBytesLimit?: undefined;
@@ -18,7 +18,7 @@ export type PullSize =
       /** How many bytes are asked for or held at the most: several times the largest message. */
       readonly maxBytes: number;
       /** More is asked for below this many. Default: half of `maxBytes`. */
-      readonly thresholdBytes?: number;
+      readonly thresholdBytes?: number | undefined;
       readonly maxMessages?: undefined;
       readonly thresholdMessages?: undefined;
       readonly maxMessagesWithBytesLimit?: undefined;
@@ -26,7 +26,7 @@ export type PullSize =
   | {
       /** As `maxMessages`, and each request asks for so many bytes at the most: more than the largest message. */
       readonly maxMessagesWithBytesLimit: { readonly messages: number; readonly bytes: number };
-      readonly thresholdMessages?: number;
+      readonly thresholdMessages?: number | undefined;
       readonly maxMessages?: undefined;
       readonly maxBytes?: undefined;
       readonly thresholdBytes?: undefined;
@@ -35,38 +35,38 @@ export type PullSize =
 /** The place of a client among others of a consumer with priority groups (ADR-42). */
 export interface PriorityOptions {
   /** One of the consumer's `priorityGroups`; needed where it has some. nats-server 2.11. */
-  readonly priorityGroup?: string;
+  readonly priorityGroup?: string | undefined;
   /** With policy `overflow`: only when so many messages wait. nats-server 2.11. */
-  readonly minPending?: number;
+  readonly minPending?: number | undefined;
   /** With policy `overflow`: only when so many acknowledgements are pending. nats-server 2.11. */
-  readonly minAckPending?: number;
+  readonly minAckPending?: number | undefined;
   /** With policy `prioritized`: 0 (first) to 9 (last). Default 0. nats-server 2.12. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
 }
 
 /** How messages are pulled. Durations in milliseconds, sizes in bytes. */
 export type PullOptions = PullSize &
   PriorityOptions & {
     /** How long the server keeps a request open. At least 1,000. Default 30,000. */
-    readonly expiry?: number;
+    readonly expiry?: number | undefined;
     /** How often an idle server says that it is there, 500 to 30,000 and at most half of `expiry`. Default: that half. */
-    readonly heartbeat?: number;
+    readonly heartbeat?: number | undefined;
     /** Stops after so many messages. Default: never. */
-    readonly stopAfter?: number;
+    readonly stopAfter?: number | undefined;
     /**
      * Called with every error: those that receiving recovers from (missed heartbeats, a new leader, a refused request), those
      * that end it (the consumer deleted, the connection closed), and what a handler throws or rejects with. What `onError`
      * itself throws is logged. Default: a warning in the log.
      */
-    readonly onError?: (error: Error) => unknown;
+    readonly onError?: ((error: Error) => unknown) | undefined;
   };
 
 /** What a consumer allows: its limits of one pull request, and its priority groups. */
 export interface PullLimits {
-  readonly maxRequestBatch?: number;
-  readonly maxRequestExpires?: number;
-  readonly maxRequestMaxBytes?: number;
-  readonly priorityGroups?: readonly string[];
+  readonly maxRequestBatch?: number | undefined;
+  readonly maxRequestExpires?: number | undefined;
+  readonly maxRequestMaxBytes?: number | undefined;
+  readonly priorityGroups?: readonly string[] | undefined;
 }
 
 const DEFAULT_MESSAGES = 500;

@@ -19,7 +19,7 @@ import { isGone } from './verified-loop.js';
 /** Where a push consumer delivers, from its configuration. */
 export interface PushDelivery {
   readonly subject: string;
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** In milliseconds; 0: none. */
   readonly idleHeartbeat: number;
 }

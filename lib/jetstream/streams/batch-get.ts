@@ -27,19 +27,19 @@ export type GetMessagesOptions = (
     }
 ) & {
   /** How many at the most. Default: all to the end of the stream. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
   /** Only messages whose subject matches. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
 };
 
 /** As of when to read the last messages of subjects. */
 export interface GetLastMessagesOptions {
   /** How many at the most. Default: one for each subject, 1,024 in all. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
   /** The last ones up to this sequence. Not together with `upToTime`. */
-  readonly upToSequence?: number;
+  readonly upToSequence?: number | undefined;
   /** The last ones up to this time. Not together with `upToSequence`. */
-  readonly upToTime?: Date;
+  readonly upToTime?: Date | undefined;
 }
 
 /** So many messages are under way at a time: a slow reader holds no more than these. */
@@ -106,7 +106,7 @@ interface Page {
   /** How many messages would come after these. */
   readonly pending: number;
   /** Up to where last messages were looked for. */
-  readonly upToSequence?: number;
+  readonly upToSequence?: number | undefined;
 }
 
 /** How the time between attempts at a stream that is not ready grows, in milliseconds. */

@@ -3,12 +3,12 @@ import { fromNanos, fromTime } from '../api/index.js';
 /** The servers that hold a stream or consumer. */
 export interface ClusterInfo {
   /** The name of the cluster. */
-  readonly name?: string;
-  readonly raftGroup?: string;
+  readonly name?: string | undefined;
+  readonly raftGroup?: string | undefined;
   /** The name of the leading server; `undefined` while there is none. */
-  readonly leader?: string;
+  readonly leader?: string | undefined;
   /** Since when it leads. nats-server 2.12. */
-  readonly leaderSince?: Date;
+  readonly leaderSince?: Date | undefined;
   /** The other servers. */
   readonly replicas: readonly PeerInfo[];
 }

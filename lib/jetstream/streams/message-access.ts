@@ -11,7 +11,7 @@ import { fromApi, fromDirectGet, type StoredMessage, type WireStoredMessage } fr
 
 /** Which message: the one of that sequence, the first of a subject from a sequence on, or the last of a subject. */
 export type MessageQuery =
-  { readonly sequence: number; readonly subject?: string } | { readonly lastOf: string };
+  { readonly sequence: number; readonly subject?: string | undefined } | { readonly lastOf: string };
 
 /**
  * Reads one message: from any replica where `direct`, else from the stream's leader. A stream that does not allow

@@ -4,9 +4,9 @@ import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream
 /** What more to tell of a stream. */
 export interface StreamInfoOptions {
   /** Lists the sequences that were removed. Default `false`. */
-  readonly deletedDetails?: boolean;
+  readonly deletedDetails?: boolean | undefined;
   /** Counts the messages of each subject that matches, `>` for all. Default: none are counted. */
-  readonly subjectFilter?: string;
+  readonly subjectFilter?: string | undefined;
 }
 
 /** Asks the server about one stream. Subjects come in pages of 100,000; all of them are asked for. */

@@ -1,3 +1,4 @@
+import type { Defined } from '../../validation/index.js';
 import type { RawFields } from '../api/index.js';
 
 /** How a stream keeps messages. */
@@ -49,29 +50,29 @@ export type PersistMode = (typeof PersistMode)[keyof typeof PersistMode];
 /** Changes subjects of one pattern into another (ADR-30 tells the functions a destination may use). */
 export interface SubjectTransform {
   /** The subjects that are changed, with wildcards. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** What they become, such as `eu.{{wildcard(1)}}`. */
   readonly destination: string;
-  readonly raw?: RawFields;
+  readonly raw?: RawFields | undefined;
 }
 
 /** Publishes each stored message again on another subject (ADR-28). */
 export interface Republish {
   /** Which of the stream's subjects. Default: all. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** The subject to publish on, such as `live.>`. */
   readonly destination: string;
   /** Without payloads. Default `false`. */
-  readonly headersOnly?: boolean;
-  readonly raw?: RawFields;
+  readonly headersOnly?: boolean | undefined;
+  readonly raw?: RawFields | undefined;
 }
 
 /** Where in a cluster a stream lives. */
 export interface Placement {
-  readonly cluster?: string;
+  readonly cluster?: string | undefined;
   /** Tags that its servers must have. */
-  readonly tags?: readonly string[];
-  readonly raw?: RawFields;
+  readonly tags?: readonly string[] | undefined;
+  readonly raw?: RawFields | undefined;
 }
 
 /** A stream in another account or domain. */
@@ -79,8 +80,8 @@ export interface ExternalStream {
   /** The prefix of the JetStream API there, such as `$JS.hub.API`. */
   readonly apiPrefix: string;
   /** The prefix of the subjects that messages are delivered on. */
-  readonly deliverPrefix?: string;
-  readonly raw?: RawFields;
+  readonly deliverPrefix?: string | undefined;
+  readonly raw?: RawFields | undefined;
 }
 
 /** A durable push consumer that was made beforehand to feed a mirror or source, with ackPolicy `flow_control` (ADR-60). */
@@ -88,7 +89,7 @@ export interface StreamConsumerSource {
   readonly name: string;
   /** The consumer's `deliverSubject`. */
   readonly deliverSubject: string;
-  readonly raw?: RawFields;
+  readonly raw?: RawFields | undefined;
 }
 
 /** Another stream whose messages are copied into this one. */
@@ -96,28 +97,28 @@ export interface StreamSource {
   /** The name of the other stream. */
   readonly name: string;
   /** The sequence to start at. */
-  readonly startSequence?: number;
+  readonly startSequence?: number | undefined;
   /** The time to start at. */
-  readonly startTime?: Date;
+  readonly startTime?: Date | undefined;
   /** Only messages whose subjects match. */
-  readonly filterSubject?: string;
+  readonly filterSubject?: string | undefined;
   /** Filters and changes subjects; not together with `filterSubject`. nats-server 2.10. */
-  readonly subjectTransforms?: readonly SubjectTransform[];
+  readonly subjectTransforms?: readonly SubjectTransform[] | undefined;
   /** Where the other stream is, if not in this account and domain. Not together with `domain`. */
-  readonly external?: ExternalStream;
+  readonly external?: ExternalStream | undefined;
   /** The JetStream domain of the other stream: short for `external: { apiPrefix: '$JS.<domain>.API' }`. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   /** Reads through a consumer that exists already. nats-server 2.14. */
-  readonly consumer?: StreamConsumerSource;
-  readonly raw?: RawFields;
+  readonly consumer?: StreamConsumerSource | undefined;
+  readonly raw?: RawFields | undefined;
 }
 
 /** Limits and defaults for the consumers of a stream. */
 export interface StreamConsumerLimits {
   /** In milliseconds. */
-  readonly inactiveThreshold?: number;
-  readonly maxAckPending?: number;
-  readonly raw?: RawFields;
+  readonly inactiveThreshold?: number | undefined;
+  readonly maxAckPending?: number | undefined;
+  readonly raw?: RawFields | undefined;
 }
 
 /**
@@ -129,84 +130,84 @@ export interface StreamConsumerLimits {
 export interface StreamConfig {
   /** Unique in the account; no spaces, `.`, `*`, `>`, `/`, `\`. */
   readonly name: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** What the stream listens on, wildcards included. Default: its name. Not together with `mirror`. */
-  readonly subjects?: readonly string[];
+  readonly subjects?: readonly string[] | undefined;
   /** Default `limits`. */
-  readonly retention?: RetentionPolicy;
+  readonly retention?: RetentionPolicy | undefined;
   /** How many consumers it may have. Default -1, no limit. */
-  readonly maxConsumers?: number;
+  readonly maxConsumers?: number | undefined;
   /** How many messages it keeps. Default -1, no limit. */
-  readonly maxMessages?: number;
+  readonly maxMessages?: number | undefined;
   /** How many messages it keeps of each subject. Default -1, no limit. */
-  readonly maxMessagesPerSubject?: number;
+  readonly maxMessagesPerSubject?: number | undefined;
   /** How many bytes it keeps. Default -1, no limit. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /** How long it keeps a message, in milliseconds. Default 0, no limit. */
-  readonly maxAge?: number;
+  readonly maxAge?: number | undefined;
   /** The largest message it takes, headers included, in bytes. Default -1, the server's `max_payload`. */
-  readonly maxMessageSize?: number;
+  readonly maxMessageSize?: number | undefined;
   /** Default `old`. */
-  readonly discard?: DiscardPolicy;
+  readonly discard?: DiscardPolicy | undefined;
   /** With discard `new` and `maxMessagesPerSubject`: refuses new messages of a full subject. */
-  readonly discardNewPerSubject?: boolean;
+  readonly discardNewPerSubject?: boolean | undefined;
   /** Default `file`. */
-  readonly storage?: StorageType;
+  readonly storage?: StorageType | undefined;
   /** How many servers hold a copy, 1 to 5. Default 1. */
-  readonly replicas?: number;
+  readonly replicas?: number | undefined;
   /** Does not acknowledge what is published: the publish methods of this library then time out. Default `false`. */
-  readonly noAck?: boolean;
+  readonly noAck?: boolean | undefined;
   /** How long message ids are remembered, in milliseconds. Default 120,000, or `maxAge` where that is shorter. */
-  readonly duplicateWindow?: number;
-  readonly placement?: Placement;
+  readonly duplicateWindow?: number | undefined;
+  readonly placement?: Placement | undefined;
   /** Makes the stream a read-only copy of another. */
-  readonly mirror?: StreamSource;
+  readonly mirror?: StreamSource | undefined;
   /** Streams that this one collects from. */
-  readonly sources?: readonly StreamSource[];
+  readonly sources?: readonly StreamSource[] | undefined;
   /** Nothing more in or out, by limits or API. Cannot be undone; only by update. */
-  readonly sealed?: boolean;
+  readonly sealed?: boolean | undefined;
   /** Messages cannot be deleted. Cannot be undone. */
-  readonly denyDelete?: boolean;
+  readonly denyDelete?: boolean | undefined;
   /** The stream cannot be purged. Cannot be undone. */
-  readonly denyPurge?: boolean;
+  readonly denyPurge?: boolean | undefined;
   /** Takes messages with a `Nats-Rollup` header, which replace all before them. */
-  readonly allowRollup?: boolean;
+  readonly allowRollup?: boolean | undefined;
   /** Messages may be read from any replica (ADR-31). Default `false`. */
-  readonly allowDirect?: boolean;
+  readonly allowDirect?: boolean | undefined;
   /** For a mirror: it answers direct reads for its origin. */
-  readonly mirrorDirect?: boolean;
-  readonly republish?: Republish;
+  readonly mirrorDirect?: boolean | undefined;
+  readonly republish?: Republish | undefined;
   /** Default `none`. nats-server 2.10. */
-  readonly compression?: StoreCompression;
+  readonly compression?: StoreCompression | undefined;
   /** The sequence of the first message. Only on creation. nats-server 2.10. */
-  readonly firstSequence?: number;
+  readonly firstSequence?: number | undefined;
   /** Changes subjects before messages are stored. nats-server 2.10. */
-  readonly subjectTransform?: SubjectTransform;
+  readonly subjectTransform?: SubjectTransform | undefined;
   /** nats-server 2.10. */
-  readonly consumerLimits?: StreamConsumerLimits;
+  readonly consumerLimits?: StreamConsumerLimits | undefined;
   /** Pairs of the application; keys that begin with `_nats` are the server's. nats-server 2.10. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Messages may carry a time to live of their own. Cannot be switched off. nats-server 2.11. */
-  readonly allowMessageTtl?: boolean;
+  readonly allowMessageTtl?: boolean | undefined;
   /** Leaves a marker for this long, in milliseconds, where limits remove the last message of a subject. nats-server 2.11. */
-  readonly subjectDeleteMarkerTtl?: number;
+  readonly subjectDeleteMarkerTtl?: number | undefined;
   /** Makes every subject a counter (ADR-49). Only on creation. nats-server 2.12. */
-  readonly allowMessageCounter?: boolean;
+  readonly allowMessageCounter?: boolean | undefined;
   /** Takes atomic batches (ADR-50). nats-server 2.12. */
-  readonly allowAtomicPublish?: boolean;
+  readonly allowAtomicPublish?: boolean | undefined;
   /** Takes messages with a schedule (ADR-51). nats-server 2.12. */
-  readonly allowMessageSchedules?: boolean;
+  readonly allowMessageSchedules?: boolean | undefined;
   /** Default `default`. Only on creation. nats-server 2.12. */
-  readonly persistMode?: PersistMode;
+  readonly persistMode?: PersistMode | undefined;
   /** Takes fast-ingest batches. nats-server 2.14. */
-  readonly allowBatchPublish?: boolean;
+  readonly allowBatchPublish?: boolean | undefined;
   /** Server fields that this version does not know, under the server's own names. */
-  readonly raw?: RawFields;
+  readonly raw?: RawFields | undefined;
 }
 
 /** A configuration as the server reports it: what always has a value has one here. */
 export type StoredStreamConfig = StreamConfig &
-  Required<
+  Defined<
     Pick<
       StreamConfig,
       | 'retention'

@@ -9,16 +9,16 @@ export interface StreamInfo {
   readonly created: Date;
   readonly state: StreamState;
   /** The JetStream domain, where there is one. */
-  readonly domain?: string;
+  readonly domain?: string | undefined;
   /** `undefined` on a single server. */
-  readonly cluster?: ClusterInfo;
+  readonly cluster?: ClusterInfo | undefined;
   /** The origin, where the stream is a mirror. */
-  readonly mirror?: StreamSourceInfo;
-  readonly sources?: readonly StreamSourceInfo[];
+  readonly mirror?: StreamSourceInfo | undefined;
+  readonly sources?: readonly StreamSourceInfo[] | undefined;
   /** Mirrors of this stream that may be nearer, best first. */
-  readonly alternates?: readonly StreamAlternate[];
+  readonly alternates?: readonly StreamAlternate[] | undefined;
   /** When the server gathered this. nats-server 2.10. */
-  readonly timestamp?: Date;
+  readonly timestamp?: Date | undefined;
 }
 
 /** What a stream holds. */
@@ -29,19 +29,19 @@ export interface StreamState {
   readonly bytes: number;
   readonly firstSequence: number;
   /** `undefined` where the stream is empty. */
-  readonly firstTime?: Date;
+  readonly firstTime?: Date | undefined;
   readonly lastSequence: number;
   /** `undefined` where the stream never had a message. */
-  readonly lastTime?: Date;
+  readonly lastTime?: Date | undefined;
   readonly consumers: number;
   /** How many messages are missing between the first and the last. */
   readonly numDeleted: number;
   /** Their sequences, where `deletedDetails` was asked for. */
-  readonly deleted?: readonly number[];
+  readonly deleted?: readonly number[] | undefined;
   /** How many subjects have messages. */
   readonly numSubjects: number;
   /** How many messages each subject has, where `subjectFilter` was given. */
-  readonly subjects?: Readonly<Record<string, number>>;
+  readonly subjects?: Readonly<Record<string, number>> | undefined;
 }
 
 /** How a mirror or source is getting on. */
@@ -50,11 +50,11 @@ export interface StreamSourceInfo {
   /** How many messages it is behind. */
   readonly lag: number;
   /** How long ago it was last heard of, in milliseconds; `undefined` where it never was. */
-  readonly active?: number;
-  readonly filterSubject?: string;
-  readonly subjectTransforms?: readonly SubjectTransform[];
+  readonly active?: number | undefined;
+  readonly filterSubject?: string | undefined;
+  readonly subjectTransforms?: readonly SubjectTransform[] | undefined;
   /** Why it does not go on, in the server's words. */
-  readonly error?: string;
+  readonly error?: string | undefined;
 }
 
 /** A mirror that can be read instead of the stream. */

@@ -26,11 +26,11 @@ import type { StreamInfo } from './stream-info.js';
 /** What to remove; all messages where nothing is given. */
 export interface PurgeOptions {
   /** Only messages whose subject matches. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
   /** Only messages before this sequence. Not together with `keep`. */
-  readonly sequence?: number;
+  readonly sequence?: number | undefined;
   /** All but this many, the newest. Not together with `sequence`. */
-  readonly keep?: number;
+  readonly keep?: number | undefined;
 }
 
 /** A stream: its messages and its consumers. */
@@ -95,7 +95,10 @@ export class Stream {
    *
    * @throws {@link MessageNotFoundError}
    */
-  getMessage(sequence: number, { subject }: { readonly subject?: string } = {}): Promise<StoredMessage> {
+  getMessage(
+    sequence: number,
+    { subject }: { readonly subject?: string | undefined } = {},
+  ): Promise<StoredMessage> {
     return getMessage(this.api, this.name, { sequence, subject }, this.isDirect);
   }
 
@@ -216,7 +219,10 @@ export class Stream {
   }
 
   /** As {@link JetStreamService.resetConsumer}. */
-  resetConsumer(name: string, { sequence }: { readonly sequence?: number } = {}): Promise<ConsumerReset> {
+  resetConsumer(
+    name: string,
+    { sequence }: { readonly sequence?: number | undefined } = {},
+  ): Promise<ConsumerReset> {
     return this.consumers.reset(this.name, name, sequence);
   }
 

@@ -9,7 +9,7 @@ import { Stream } from './stream.js';
 /** Which streams to list. */
 export interface StreamListOptions {
   /** Only streams that listen on this subject, or on one that it matches. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
 }
 
 /** The operations on the streams of an account: what `JetStreamService` offers is done here. */

@@ -251,7 +251,7 @@ function impatient(
   connection: JetStreamClientOptions['connection'] = {},
 ): JetStreamClientOptions['connection'] {
   if (connection instanceof JetStreamService || 'publish' in connection) return connection;
-  return { waitOnFirstConnect: false, ...connection };
+  return { ...connection, waitOnFirstConnect: connection.waitOnFirstConnect ?? false };
 }
 
 /** @throws {@link InvalidArgumentError} */

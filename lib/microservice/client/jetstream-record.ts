@@ -11,7 +11,7 @@ export type TransportMode = 'jetstream' | 'core';
 /** What may be said of one event or request. */
 export interface JetStreamRecordOptions extends Omit<PublishOptions, 'codec' | 'signal'> {
   /** Default: `jetstream` for events, `core` for requests, unless the client says otherwise. */
-  readonly mode?: TransportMode;
+  readonly mode?: TransportMode | undefined;
 }
 
 /**

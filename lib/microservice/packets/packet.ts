@@ -10,11 +10,11 @@ export interface CallPacket {
 
 /** What an answer is sent in. */
 export interface ReplyPacket {
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly response?: unknown;
   readonly err?: unknown;
   /** Whether this is the last answer; `false` in a notice, which has no answer. */
-  readonly isDisposed?: boolean;
+  readonly isDisposed?: boolean | undefined;
 }
 
 /** All that a {@link ReplyPacket} may have; `status` comes from Nest's own servers. */

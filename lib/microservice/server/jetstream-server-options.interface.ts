@@ -11,33 +11,35 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
    */
   readonly name: string;
   /** The queue group in which instances share requests; `false`: every instance answers. Default: `name`. */
-  readonly queue?: string | false;
+  readonly queue?: string | false | undefined;
   /** Streams that the service needs: made, or compared, before its consumers. */
-  readonly streams?: readonly StreamDeclaration[];
+  readonly streams?: readonly StreamDeclaration[] | undefined;
   /** What holds for all `@EventPattern`s that do not say otherwise. */
-  readonly events?: ConsumerDefaults & {
-    /** One durable consumer for each pattern (default), or one for all patterns of a stream. */
-    readonly consumer?: 'pattern' | 'service';
-  };
+  readonly events?:
+    | (ConsumerDefaults & {
+        /** One durable consumer for each pattern (default), or one for all patterns of a stream. */
+        readonly consumer?: 'pattern' | 'service' | undefined;
+      })
+    | undefined;
   /** What holds for all `@MessagePattern`s with `mode: 'jetstream'` that do not say otherwise. */
-  readonly requests?: ConsumerDefaults;
+  readonly requests?: ConsumerDefaults | undefined;
   /** Whether streams and consumers are made: `ensure` (default), `assert` or `off`. */
-  readonly provisioning?: Provisioning;
+  readonly provisioning?: Provisioning | undefined;
   /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: an {@link AckInterceptor}. */
-  readonly settlement?: Settlement;
+  readonly settlement?: Settlement | undefined;
   /**
    * The `DeadLetters` of the application, where replays to the handler are to find the handlers of this server:
    * `app.get(DeadLetters)`. Replays to the subject need nothing.
    */
-  readonly deadLetters?: DeadLetters;
+  readonly deadLetters?: DeadLetters | undefined;
   /**
    * The `JetStreamEvents` of the application, where `@OnJetStreamEvent` methods are to hear of the consumers of this server
    * too: `app.get(JetStreamEvents)`.
    */
-  readonly jetStreamEvents?: JetStreamEvents;
+  readonly jetStreamEvents?: JetStreamEvents | undefined;
   /**
    * How long handlers in flight may take at shutdown; then events are given back, and requests called off. In an application
    * with a `JetStreamModule` it can only be shorter than the `shutdownTimeout` of the module, with which it runs. Default 10,000.
    */
-  readonly shutdownTimeout?: number;
+  readonly shutdownTimeout?: number | undefined;
 }

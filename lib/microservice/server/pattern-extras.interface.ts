@@ -27,14 +27,14 @@ export interface ConsumerExtras
    * Keeps messages that cannot be handled in a dead-letter stream. Default: true, unlike with `@JsConsumer`; so
    * `retry.maxDeliver` is 5 by default.
    */
-  readonly deadLetter?: boolean;
+  readonly deadLetter?: boolean | undefined;
   /** The stream that keeps the messages. Default: the one that listens on the pattern. */
-  readonly stream?: string;
+  readonly stream?: string | undefined;
   /**
    * The name of the durable consumer, shared by all instances of the service. Default: made of the name of the service
    * and the pattern, or the name of the service alone with `consumer: 'service'`.
    */
-  readonly durable?: string;
+  readonly durable?: string | undefined;
 }
 
 /**
@@ -47,19 +47,19 @@ export interface ConsumerExtras
  */
 export type EventExtras =
   | (ConsumerExtras & {
-      readonly mode?: 'jetstream';
-      readonly broadcast?: false;
-      readonly ordered?: false;
+      readonly mode?: 'jetstream' | undefined;
+      readonly broadcast?: false | undefined;
+      readonly ordered?: false | undefined;
     })
   | (Omit<ConsumerExtras, 'durable'> & {
-      readonly mode?: 'jetstream';
+      readonly mode?: 'jetstream' | undefined;
       /**
        * Every instance of the service gets every event, from when it starts (`deliverPolicy: 'new'`), through a consumer
        * of its own. Not for streams with work-queue retention.
        */
       readonly broadcast: true;
       readonly durable?: undefined;
-      readonly ordered?: false;
+      readonly ordered?: false | undefined;
     })
   | (Pick<
       ConsumerExtras,
@@ -74,40 +74,40 @@ export type EventExtras =
       | 'startTime'
       | 'stream'
     > & {
-      readonly mode?: 'jetstream';
+      readonly mode?: 'jetstream' | undefined;
       /**
        * Every instance reads the stream in order, without acknowledgements, and resumes by itself. An event that fails
        * is handled again on the spot, as often as `retry` says, then passed over.
        */
       readonly ordered: true;
       readonly durable?: undefined;
-      readonly broadcast?: boolean;
+      readonly broadcast?: boolean | undefined;
     })
   | {
       /** Core NATS: no stream, at most once. */
       readonly mode: 'core';
       /** The queue group in which instances share the events. Default: one for the service and the pattern. */
-      readonly queue?: string;
+      readonly queue?: string | undefined;
       /** Every instance of the service gets every event. */
-      readonly broadcast?: boolean;
+      readonly broadcast?: boolean | undefined;
     };
 
 /** The extras of `@MessagePattern`: answered over core NATS unless they say otherwise. */
 export type RequestExtras =
   | {
-      readonly mode?: 'core';
+      readonly mode?: 'core' | undefined;
       /** The queue group in which instances share the requests. Default: the server's. */
-      readonly queue?: string;
+      readonly queue?: string | undefined;
       /**
        * How many requests of the pattern an instance handles at once; others wait their turn. Default: as many as come, as
        * with Nest's own transports.
        */
-      readonly concurrency?: number;
+      readonly concurrency?: number | undefined;
       /**
        * How many requests may wait, with `concurrency`; what comes then is answered at once with an error, `code` 503.
        * Default 65,536.
        */
-      readonly maxPending?: number;
+      readonly maxPending?: number | undefined;
     }
   | (ConsumerExtras & {
       /**

@@ -12,7 +12,7 @@ import { replySubjectOf, ServedCall, type ServingContext } from './served-call.j
 /** A handler with the limit to its calls, where there is one. */
 export interface ServedHandler {
   readonly handler: MessageHandler;
-  readonly limit?: CallLimit;
+  readonly limit?: CallLimit | undefined;
 }
 
 /** What is listened to on core NATS: requests, and events that no stream keeps. */

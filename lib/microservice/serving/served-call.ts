@@ -35,13 +35,13 @@ export function replySubjectOf(message: Msg, serving: ServingContext): string | 
 
 interface AnswerContent {
   readonly data: unknown;
-  readonly headers?: MsgHdrs;
+  readonly headers?: MsgHdrs | undefined;
 }
 
 interface AnswerOptions {
-  readonly headers?: MsgHdrs;
+  readonly headers?: MsgHdrs | undefined;
   /** Where the caller can call the rest off. */
-  readonly control?: string;
+  readonly control?: string | undefined;
 }
 
 /** After so many answers of one iterable, it waits until the server has them. */

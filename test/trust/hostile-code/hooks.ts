@@ -30,8 +30,8 @@ import { behave, type Behavior } from './behaviors.js';
 /** What is sent to a handler: `behavior` makes the hook under test misbehave, without one all is well. */
 export interface Order {
   readonly id: number;
-  readonly behavior?: Behavior;
-  readonly cause?: string;
+  readonly behavior?: Behavior | undefined;
+  readonly cause?: string | undefined;
 }
 
 /** One place where user code runs for a message. */

@@ -1,0 +1,16 @@
+import type { MsgHdrs, PublishOptions, SubscriptionOptions } from '@nats-io/transport-node';
+
+type Callback = NonNullable<SubscriptionOptions['callback']>;
+
+/** The client's options for a message. It declares no option with the value `undefined`, so that is left out. */
+export function publishOptions(reply: string | undefined, headers: MsgHdrs | undefined): PublishOptions {
+  const options: PublishOptions = {};
+  if (reply !== undefined) options.reply = reply;
+  if (headers !== undefined) options.headers = headers;
+  return options;
+}
+
+/** The client's options for a subscription, likewise. */
+export function subscriptionOptions(queue: string | undefined, callback: Callback): SubscriptionOptions {
+  return queue === undefined ? { callback } : { queue, callback };
+}
