@@ -1,5 +1,6 @@
 import { InvalidArgumentError, InvalidObjectInfoError } from '../errors/index.js';
 import type { PublishHeaders } from '../jetstream/index.js';
+import type { OrUndefined } from '../validation/index.js';
 import { checkObject, shown } from './argument-checks.js';
 import { isBucketName, nameOfInfo } from './object-names.js';
 
@@ -234,7 +235,7 @@ const LARGEST_MESSAGE = 67_108_864;
  * @throws {@link InvalidArgumentError}
  */
 export function toWireMeta(
-  meta: Partial<ObjectMeta>,
+  meta: Partial<OrUndefined<ObjectMeta>>,
 ): Pick<WireObjectInfo, 'description' | 'headers' | 'metadata'> {
   const { description, headers, metadata } = meta;
   if (description !== undefined && typeof description !== 'string') {

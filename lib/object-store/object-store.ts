@@ -16,6 +16,7 @@ import {
 } from '../errors/index.js';
 import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
 import { Deadline, retry } from '../timing/index.js';
+import { given, type OrUndefined } from '../validation/index.js';
 import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
 import { piecesOf, type ObjectSource } from './chunk-source.js';
 import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
@@ -128,12 +129,12 @@ export class ObjectStore {
    */
   async putFile(
     path: string,
-    meta: Partial<ObjectMeta> = {},
+    meta: Partial<OrUndefined<ObjectMeta>> = {},
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
     checkPath(path);
     checkObject('meta', meta);
-    return putFromFile(path, this.newPut({ name: path, ...meta }, options));
+    return putFromFile(path, this.newPut({ name: path, ...given(meta) }, options));
   }
 
   /**
@@ -199,7 +200,10 @@ export class ObjectStore {
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}
    * @throws {@link ObjectExistsError} if the new name is taken
    */
-  async updateMeta(name: string, meta: Partial<Omit<ObjectMeta, 'chunkSize'>>): Promise<ObjectInfo> {
+  async updateMeta(
+    name: string,
+    meta: Partial<OrUndefined<Omit<ObjectMeta, 'chunkSize'>>>,
+  ): Promise<ObjectInfo> {
     checkObject('meta', meta);
     const newName = meta.name ?? name;
     const change = toWireMeta(meta);

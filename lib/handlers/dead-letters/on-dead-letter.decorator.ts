@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { addHandler, type HandlerMethodDecorator, type PullJsConsumerOptions } from '../decorators/index.js';
+import { given } from '../../validation/index.js';
 import { filterText, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
 
@@ -46,11 +47,11 @@ export function OnDeadLetter(options: OnDeadLetterOptions = {}): HandlerMethodDe
       kind: 'consumer',
       options: {
         durable: defaultDurable(target.constructor.name, String(method), options),
-        ...consuming,
+        ...given(consuming),
         stream: DEAD_LETTER_STREAM,
         filterSubjects: `${DEAD_LETTER_SUBJECT}.${stream ?? '*'}.${consumer ?? '*'}`,
         deliverPolicy,
-        retry: { maxDeliver: DEFAULT_MAX_DELIVER, ...consuming.retry },
+        retry: { maxDeliver: DEFAULT_MAX_DELIVER, ...given(consuming.retry ?? {}) },
       },
       deadLetters: { stream, consumer, handler, reason, subject },
     })(target, method, descriptor);

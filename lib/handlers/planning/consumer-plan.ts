@@ -11,6 +11,7 @@ import {
   type RetryOptions,
   type SettlementPolicy,
 } from '../settlement/index.js';
+import { given } from '../../validation/index.js';
 import { checkDelivery, isAcknowledged, planDelivery, type Delivery } from './delivery-plan.js';
 import { CONSUMER_OPTIONS } from './known-options.js';
 import { OptionChecks } from './option-checks.js';
@@ -150,15 +151,16 @@ export function planRunning(
 /** The handler's own options before the module's; ordered consumers take neither concurrency nor ackMode from those. */
 export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaults): JsConsumerOptions {
   const { concurrency, ackMode, ...rest } = defaults;
-  let retry: RetryOptions = { ...defaults.retry, ...options.retry };
+  const chosen = given(options);
+  let retry: RetryOptions = { ...defaults.retry, ...given(options.retry ?? {}) };
   const own: unknown = options.retry?.errors ?? [];
   // What is no list is left for the checks to complain about.
   if (Array.isArray(own)) {
     const errors = [...(own as readonly ErrorRetryRule[]), ...(defaults.retry?.errors ?? [])];
     retry = { ...retry, errors };
   }
-  if (options.ordered) return { ...rest, ...options, retry };
-  return { concurrency, ackMode, ...rest, ...options, retry };
+  if (chosen.ordered) return { ...rest, ...chosen, retry };
+  return { concurrency, ackMode, ...rest, ...chosen, retry };
 }
 
 export function filtersOf({ filterSubjects }: JsConsumerOptions): readonly string[] {

@@ -1,6 +1,7 @@
 import type { ModuleRef } from '@nestjs/core';
 import type { JsConsumerOptions, MadeOptions, ResolvedOptions } from '../decorators/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
+import { given } from '../../validation/index.js';
 
 /** Makes the options of handlers that are decided at bootstrap. */
 export class OptionsResolver {
@@ -23,7 +24,7 @@ export class OptionsResolver {
 
   private named(name: string): JsConsumerOptions {
     for (const [connection, { consumers }] of this.connections) {
-      if (Object.hasOwn(consumers, name)) return { connection, ...consumers[name] };
+      if (Object.hasOwn(consumers, name)) return { connection, ...given(consumers[name]) };
     }
     throw new Error(`there are no options "${name}" among handlers.consumers of JetStreamModule.forRoot`);
   }

@@ -60,9 +60,9 @@ export class Call {
     if (Number.isFinite(timeout)) request[RequestHeader.timeout] = String(Math.ceil(timeout));
     jetstream
       .publish(this.subject, data, {
-        // Sent again after a reconnect it is stored once, so that the work is not done twice for one call.
-        idempotent: true,
         ...options,
+        // Sent again after a reconnect it is stored once, so that the work is not done twice for one call.
+        idempotent: options.idempotent ?? true,
         ...(Number.isFinite(timeout) ? { timeout } : {}),
         headers: toHeaders(headers, request),
       })

@@ -1,4 +1,5 @@
 import type { JsConsumerOptions } from '../../handlers/index.js';
+import { given } from '../../validation/index.js';
 import type { ConsumerExtras } from './pattern-extras.interface.js';
 import type { Registration } from './registration.js';
 
@@ -50,8 +51,8 @@ export function consumerOptions(
 ): JsConsumerOptions {
   const merged = {
     ...defaults,
-    ...extras,
-    retry: { ...defaults.retry, ...(extras as Partial<ConsumerExtras>).retry },
+    ...given(extras),
+    retry: { ...defaults.retry, ...given((extras as Partial<ConsumerExtras>).retry ?? {}) },
   };
   if (extras.ordered === true) return { ...pick(merged, ORDERED), stream, ordered: true };
   const options = { deadLetter: true, ...pick(merged, CONSUMER), stream };
@@ -63,6 +64,6 @@ function pick<Key extends keyof ConsumerExtras>(
   from: Partial<ConsumerExtras>,
   keys: readonly Key[],
 ): Pick<Partial<ConsumerExtras>, Key> {
-  const given = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]] as const);
-  return Object.fromEntries(given) as Pick<Partial<ConsumerExtras>, Key>;
+  const picked = keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]] as const);
+  return Object.fromEntries(picked) as Pick<Partial<ConsumerExtras>, Key>;
 }
