@@ -43,6 +43,7 @@ export class JetStreamConnection {
   private readonly unsent: UnsentPosts;
   private lastInfo: ServerInfo | undefined;
   private connected: boolean;
+  private draining: Promise<void> | undefined;
 
   constructor(
     /** The name given to `JetStreamModule.forRoot`, `default` where none was. */
@@ -90,7 +91,13 @@ export class JetStreamConnection {
    *
    * @param timeout in milliseconds, of any number; default: the timeout of JetStream API requests
    */
-  async drain(timeout = this.timeout): Promise<void> {
+  drain(timeout = this.timeout): Promise<void> {
+    // A failing boot and a shutdown may both end the connection: the second call waits for the first.
+    this.draining ??= this.end(timeout);
+    return this.draining;
+  }
+
+  private async end(timeout: number): Promise<void> {
     if (!this.nc.isClosed()) {
       if (this.connected) await this.send(timeout);
       if (this.owned) await this.close();
@@ -107,13 +114,15 @@ export class JetStreamConnection {
   /** Until all is sent, the link breaks, or the time is over. */
   private async send(timeout: number): Promise<void> {
     let forget = (): void => {};
-    const lost = new Promise<void>((resolve) => (forget = this.listen({ onDisconnect: resolve })));
+    const lost = new Promise<void>(
+      (resolve) => (forget = this.listen({ onDisconnect: resolve, onClose: () => resolve() })),
+    );
     const sent = this.owned ? this.nc.drain() : this.nc.flush();
     const inTime = await within(timeout, Promise.race([sent, lost]));
     forget();
     if (!inTime) {
       this.logger.warn(
-        `Connection "${this.name}": the server did not confirm within ${timeout} ms that it has received everything, ` +
+        `Connection "${this.name}": the server did not confirm within ${Math.round(timeout)} ms that it has received everything, ` +
           'so messages that were not acknowledged may be delivered again',
       );
     }
