@@ -7,6 +7,7 @@ import {
 } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
 import { Deadline, retry, TimeBudget } from '../timing/index.js';
+import type { JetStreamConnection } from './jetstream-connection.js';
 
 /** How the time between attempts grows, in milliseconds. */
 const BACKOFF = { first: 100, longest: 2_000 };
@@ -15,8 +16,11 @@ const REPORT_EVERY = 10_000;
 /** No attempt gets less than this, in milliseconds: the last one is to have a chance. */
 const SHORTEST_ATTEMPT = 100;
 
+/** The `bootTimeout` if none is given, in milliseconds. */
+const DEFAULT_TIMEOUT = 60_000;
+
 /**
- * The startup of an application on one connection. A cluster that elects its leaders answers late, or refuses for a moment:
+ * The startup of an application, or of a server of microservices, on one connection. A cluster that elects its leaders answers late, or refuses for a moment:
  * until the application runs, what fails for such a reason is tried again within one limit in time, `bootTimeout`.
  *
  * The limit counts only the time in which this library is at work, not that of other providers.
@@ -27,12 +31,9 @@ export class Boot {
   private readonly ended = new AbortController();
 
   constructor(
-    /** The name of the connection. */
-    private readonly connection: string,
+    private readonly connection: JetStreamConnection,
     /** In milliseconds. */
-    private readonly timeout: number,
-    /** Whether the connected server says that it has JetStream. */
-    private readonly hasJetStream: () => boolean,
+    readonly timeout = DEFAULT_TIMEOUT,
   ) {
     this.budget = new TimeBudget(timeout);
   }
@@ -40,6 +41,11 @@ export class Boot {
   /** The milliseconds that are left. */
   get left(): number {
     return this.budget.left;
+  }
+
+  /** Whether the application runs, or has failed to start. */
+  get isOver(): boolean {
+    return this.ended.signal.aborted;
   }
 
   /** Nothing is tried again any more: the application runs, or has failed to start. */
@@ -67,13 +73,13 @@ export class Boot {
             if (performance.now() - reportedAt < REPORT_EVERY) return;
             reportedAt = performance.now();
             this.logger.warn(
-              `Connection "${this.connection}": ${step} failed and is tried again, first in ${wait} ms, for up to ` +
+              `Connection "${this.connection.name}": ${step} failed and is tried again, first in ${wait} ms, for up to ` +
                 `${Math.round(this.left)} ms: ${errorText(error)}`,
             );
           },
         });
       } catch (error) {
-        if (this.ended.signal.aborted || !this.mayPass(error)) throw error;
+        if (this.isOver || !this.mayPass(error)) throw error;
         throw this.timedOut(step, errorText(error), error);
       }
     });
@@ -95,7 +101,7 @@ export class Boot {
 
   private timedOut(step: string, problem: string, cause?: unknown): BootTimeoutError {
     return new BootTimeoutError(
-      this.connection,
+      this.connection.name,
       step,
       this.timeout,
       problem,
@@ -106,7 +112,7 @@ export class Boot {
   private mayPass(error: unknown): boolean {
     // A server that has JetStream and finds nobody who answers for it is not yet ready.
     if (error instanceof JetStreamNotEnabledError)
-      return error.cause instanceof NoRespondersError && this.hasJetStream();
+      return error.cause instanceof NoRespondersError && this.connection.nc.info?.jetstream === true;
     return isTransient(error);
   }
 }

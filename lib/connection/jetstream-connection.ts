@@ -32,7 +32,7 @@ export class JetStreamConnection {
   readonly apiPrefix: string;
   /** The default deadline of JetStream API requests, in milliseconds. */
   readonly timeout: number;
-  /** @internal The startup of the application on this connection; `undefined` once it runs. */
+  /** @internal The startup of the application on this connection, also when it is over. */
   boot: Boot | undefined;
   /** @internal What messages come and go through. */
   readonly wire: Wire;

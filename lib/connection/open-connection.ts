@@ -7,7 +7,7 @@ import {
 } from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
 import { ReportLimiter, toError } from '../reporting/index.js';
-import { Backoff, sleep } from '../timing/index.js';
+import { Backoff, sleep, untilAborted } from '../timing/index.js';
 import { given, type OrUndefined } from '../validation/index.js';
 import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
@@ -31,7 +31,7 @@ export type ConnectionSource = ConnectionOptions | NatsConnection;
  * Without a server it keeps trying, unless `waitOnFirstConnect` is `false`. Once connected it reconnects
  * without end, unless `maxReconnectAttempts` says otherwise (the client alone gives up after 10 attempts).
  *
- * @param signal ends the wait for a server
+ * @param signal ends the wait for a server; a connection that is made all the same is closed
  * @throws {@link ConnectionFailedError} when the server refuses the credentials, the certificate is not valid, an option is
  * wrong, or there is no server and `waitOnFirstConnect` is `false`
  */
@@ -96,9 +96,17 @@ async function dial(
   const backoff = new Backoff({ first, longest: Math.max(first, LONGEST_RETRY_WAIT) });
   const limiter = new ReportLimiter({ interval: SAY_AGAIN_AFTER });
   for (;;) {
+    const connecting = attempt({ maxReconnectAttempts: -1, ...own, ...addresses });
     try {
-      return await connect({ maxReconnectAttempts: -1, ...own, ...addresses });
+      return await untilAborted(signal, connecting);
     } catch (thrown) {
+      if (isAborted(signal)) {
+        void connecting.then(
+          (nc) => nc.close(),
+          () => undefined,
+        );
+        throw calledOff(name, servers);
+      }
       const error = toError(thrown);
       if (!waitOnFirstConnect || !mayPass(error)) {
         const cause = redactor.error(error);
@@ -111,9 +119,7 @@ async function dial(
         );
       }
       await sleep(backoff.next(), signal);
-      if (signal?.aborted === true) {
-        throw new ConnectionFailedError(name, servers, 'the application failed to start', 'ABORTED');
-      }
+      if (isAborted(signal)) throw calledOff(name, servers);
     }
   }
 }
@@ -121,6 +127,20 @@ async function dial(
 /** Without options that are `undefined`: for the client they would replace its defaults. */
 function clientOptions({ tls, ...options }: ConnectionOptions): NodeConnectionOptions {
   return tls === undefined ? given(options) : { ...given(options), tls: tls && given(tls) };
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+/** A promise also if the client throws at once. */
+async function attempt(options: NodeConnectionOptions): Promise<NatsConnection> {
+  return connect(options);
+}
+
+function calledOff(name: string, servers: string): ConnectionFailedError {
+  const reason = 'it is not needed any more, since the application failed to start or was closed meanwhile';
+  return new ConnectionFailedError(name, servers, reason, 'ABORTED');
 }
 
 function isConnection(source: ConnectionSource): source is NatsConnection {

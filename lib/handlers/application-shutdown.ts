@@ -75,7 +75,9 @@ export class ApplicationShutdown {
   /** Has all servers take nothing new, and waits for their handlers. */
   async drainServers(): Promise<void> {
     const budget = this.budgetOfMember(Infinity);
-    await budget.spend(() => Promise.all([...this.servers].map((server) => server.drain(budget.left))));
+    await budget.spend(() =>
+      Promise.all([...this.servers].map((server) => server.drain(Math.ceil(budget.left)))),
+    );
   }
 
   /** A server that was closed while the application went on is no part of its shutdown. */

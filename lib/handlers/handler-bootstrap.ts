@@ -24,7 +24,12 @@ import {
 } from './compile/index.js';
 import { EventContext } from './context/index.js';
 import { DeadLetterLookout } from './dead-letters/index.js';
-import { HandlerConfigurationError, HandlerExplorer, type EventDefinition } from './discovery/index.js';
+import {
+  HandlerConfigurationError,
+  HandlerExplorer,
+  throwProblems,
+  type EventDefinition,
+} from './discovery/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import { ApplicationShutdown } from './application-shutdown.js';
 import { HandlerConnection } from './handler-connection.js';
@@ -92,10 +97,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       await this.giveUp(connections);
       throw error;
     } finally {
-      for (const { jetstream } of connections.values()) {
-        jetstream.connection.boot?.end();
-        jetstream.connection.boot = undefined;
-      }
+      for (const { jetstream } of connections.values()) jetstream.connection.boot?.end();
     }
   }
 
@@ -213,12 +215,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
 
   private async start(handlers: readonly RegisteredHandler[]): Promise<void> {
     const outcomes = await this.handlers.startAll(handlers);
-    const problems = outcomes.flatMap((outcome, i) => {
-      if (outcome.status === 'fulfilled') return [];
-      const { reason } = outcome as { readonly reason: unknown };
-      return [{ handler: handlers[i].runner.state.handler, problem: errorText(reason) }];
-    });
-    if (problems.length > 0) throw new HandlerConfigurationError(problems);
+    throwProblems(
+      outcomes,
+      handlers.map(({ runner }) => runner.state.handler),
+    );
   }
 
   private listen(definition: EventDefinition, scope: CleanScope): void {
@@ -260,7 +260,7 @@ function step<T>(
 
 function drainServers({ jetstream, shutdown }: HandlerConnection): Promise<unknown> {
   return shutdown.spend(() =>
-    Promise.all([...jetstream.servers].map((server) => server.drain(shutdown.left))),
+    Promise.all([...jetstream.servers].map((server) => server.drain(Math.ceil(shutdown.left)))),
   );
 }
 

@@ -51,7 +51,7 @@ export type {
   SubscribeOptions,
 } from './decorators/index.js';
 export { ApplicationShutdown, registerShutdownMember, type ShutdownMember } from './application-shutdown.js';
-export { HandlerConfigurationError, type ConfigurationProblem } from './discovery/index.js';
+export { HandlerConfigurationError, throwProblems, type ConfigurationProblem } from './discovery/index.js';
 export * from './events/index.js';
 export { PublishTo } from './forwarding/index.js';
 export type { PublishSubject, PublishToDecorator, PublishToOptions } from './forwarding/index.js';
@@ -61,10 +61,12 @@ export { Handlers } from './handlers.service.js';
 export type { IdempotenceKey, IdempotenceOptions } from './idempotence/index.js';
 export {
   checkConsumer,
+  checkSchedules,
   CONSUMER_OPTIONS,
   HANDLER_DEFAULTS,
   OptionChecks,
   planRunning,
+  schedulesOf,
 } from './planning/index.js';
 export type { ConsumerSource, RunningPlan } from './planning/index.js';
 export {

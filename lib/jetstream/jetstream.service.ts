@@ -1,4 +1,4 @@
-import type { JetStreamConnection } from '../connection/index.js';
+import type { Boot, JetStreamConnection } from '../connection/index.js';
 import type { Requests } from '../requests/index.js';
 import { accountInfo, type AccountInfo } from './account-info.js';
 import { JetStreamApi } from './api/index.js';
@@ -44,6 +44,12 @@ export interface AttachedServer {
   drain(timeout: number): Promise<void>;
 }
 
+/** What a service is made with that takes part in a startup of its own. */
+export interface StartingService {
+  readonly boot?: Boot;
+  readonly codecs?: StreamCodecs;
+}
+
 /** Streams, consumers and publishing over one connection. */
 export class JetStreamService {
   /** The JetStream API, for operations that have no method here. */
@@ -60,12 +66,22 @@ export class JetStreamService {
     readonly connection: JetStreamConnection,
     readonly requests: Requests,
     readonly options: JetStreamServiceOptions,
+    { boot, codecs = new StreamCodecs(options.codec) }: StartingService = {},
   ) {
-    this.api = new JetStreamApi(connection, requests);
+    this.api = new JetStreamApi(connection, requests, boot);
     this.streams = new Streams(this.api);
     this.consumers = new Consumers(this.api);
-    this.codecs = new StreamCodecs(options.codec);
+    this.codecs = codecs;
     this.publisher = new Publisher(connection, requests, this.codecs, options.publish);
+  }
+
+  /**
+   * @internal The same on the same connection, with requests that belong to a startup until that is over. Those of this
+   * service stay as they are, since a running application may be making some.
+   */
+  starting(boot: Boot): JetStreamService {
+    const { connection, requests, options, codecs } = this;
+    return new JetStreamService(connection, requests, options, { boot, codecs });
   }
 
   /**

@@ -91,6 +91,7 @@ const CONSUMER_DEFAULTS = {
 /** The options of a `JetStreamServer`. */
 export const SERVER_OPTIONS = {
   ...TRANSPORT_OPTIONS,
+  bootTimeout: true,
   deadLetters: true,
   events: { ...CONSUMER_DEFAULTS, consumer: true },
   jetStreamEvents: true,

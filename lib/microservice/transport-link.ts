@@ -94,6 +94,7 @@ export class TransportLink {
 
   /**
    * @param name what the connection is called in logs and errors
+   * @param signal ends the wait for a server
    * @throws {@link ConnectionFailedError}
    */
   static async open(
@@ -101,9 +102,10 @@ export class TransportLink {
     { connection: source = {}, jetstream: options = {}, codec }: TransportConnectionOptions,
     publish: PublishDefaults,
     owner: TransportLinkOwner,
+    signal: AbortSignal,
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
-    const connection = shared ? source.connection : await openConnection(name, source, options);
+    const connection = shared ? source.connection : await openConnection(name, source, options, signal);
     // A service whose answers come too late for their request is told to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared
@@ -169,7 +171,7 @@ export class TransportLink {
    * not respond is not waited for longer than two seconds, or than what is left of the budget.
    */
   async close(budget: TimeBudget): Promise<void> {
-    const timeout = Math.max(LEAST_CLOSING, Math.min(CLOSING, budget.left));
+    const timeout = Math.max(LEAST_CLOSING, Math.min(CLOSING, Math.ceil(budget.left)));
     if (this.owned) await budget.spend(() => this.connection.drain(timeout));
     this.requests.close();
     this.forget();

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../errors/index.js';
 import { CONSUMER_OPTIONS } from '../handlers/index.js';
-import { refuseUnknownOptions } from '../validation/index.js';
+import { checkLimit, refuseUnknownOptions } from '../validation/index.js';
 import type { JetStreamModuleOptions } from './jetstream-module-options.interface.js';
 import { MODULE_OPTIONS } from './known-options.js';
 
@@ -29,12 +29,4 @@ export function checkModuleOptions(options: JetStreamModuleOptions): void {
       `${JSON.stringify(provisioning)} is none of ${PROVISIONING.map((each) => `"${each}"`).join(', ')}`,
     );
   }
-}
-
-function checkLimit(option: string, value: unknown): void {
-  if (value === undefined || (typeof value === 'number' && value >= 0)) return;
-  throw new InvalidArgumentError(
-    option,
-    `${JSON.stringify(value)} is not a number of milliseconds, 0 or more, or Infinity`,
-  );
 }

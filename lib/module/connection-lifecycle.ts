@@ -38,6 +38,6 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
 
   private get left(): number {
     const { jetstream, shutdown } = this.connection;
-    return jetstream.connection.hasLink ? Math.max(LEAST, shutdown.left) : 0;
+    return jetstream.connection.hasLink ? Math.max(LEAST, Math.ceil(shutdown.left)) : 0;
   }
 }

@@ -21,7 +21,6 @@ import {
   getObjectStoreServiceToken,
 } from './tokens.js';
 
-const DEFAULT_BOOT_TIMEOUT = 60_000;
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
 /** Everything that one named connection provides. */
@@ -41,13 +40,9 @@ export function connectionProviders(name: string): Provider[] {
         ApplicationBoot.of(modules).open(async (signal) => {
           checkModuleOptions(options);
           checkConnection(modules, name, connection);
-          const {
-            connection: source = {},
-            jetstream: how = {},
-            bootTimeout = DEFAULT_BOOT_TIMEOUT,
-          } = options;
+          const { connection: source = {}, jetstream: how = {}, bootTimeout } = options;
           const opened = await openConnection(name, source, how, signal);
-          opened.boot = new Boot(name, bootTimeout, () => opened.nc.info?.jetstream === true);
+          opened.boot = new Boot(opened, bootTimeout);
           return opened;
         }),
     },

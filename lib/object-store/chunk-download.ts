@@ -9,13 +9,12 @@ import {
 } from '../errors/index.js';
 import { OrderedPush, type OrderedPushStarted } from '../jetstream/index.js';
 import { toError } from '../reporting/index.js';
-import { Interval, retry } from '../timing/index.js';
+import { Interval, retry, untilAborted } from '../timing/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { normalizeDigest, ObjectDigest } from './object-digest.js';
 import type { ObjectInfo } from './object-info.js';
 import type { ReadOptions } from './object-readable.js';
 import { mayPass, PAUSES } from './transient.js';
-import { untilAborted } from './until-aborted.js';
 import { YoungGeneration } from './young-generation.js';
 
 /** What a {@link ChunkDownload} tells its owner. None of these may throw. */

@@ -15,7 +15,7 @@ import {
   StreamNotFoundError,
 } from '../errors/index.js';
 import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
-import { Deadline, retry } from '../timing/index.js';
+import { Deadline, retry, untilAborted } from '../timing/index.js';
 import { given, type OrUndefined } from '../validation/index.js';
 import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
 import { piecesOf, type ObjectSource } from './chunk-source.js';
@@ -30,7 +30,6 @@ import { toStatus, type ObjectStoreStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
 import { ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';
 import { mayPass, PAUSES } from './transient.js';
-import { untilAborted } from './until-aborted.js';
 
 /** Options of reading an object. */
 export interface ObjectGetOptions {

@@ -1,3 +1,4 @@
+export { checkLimit } from './limits.js';
 export { given, type Defined, type OrUndefined } from './optional-members.js';
 export { numberFromPeer, type PeerNumberRange } from './peer-numbers.js';
 export { isAckSubject, isFlowControlSubject, isReplyAllowed } from './peer-subjects.js';

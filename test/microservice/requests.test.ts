@@ -395,6 +395,7 @@ describe('requests over core NATS', () => {
         expect(reply.json()).toMatchObject({ isDisposed: true, err: { status: 'error' } });
         raw.publish('strict', payload);
       }
+      await raw.flush();
       expect(await ask(client, 'strict', { id: 7 })).toEqual({ id: 7 });
       expect(strict.logs.of('error', 'JetStreamServer')).toHaveLength(8);
       expect(strict.logs.of('error', 'JetStreamServer')[0]).toContain('"strict" is not handled');

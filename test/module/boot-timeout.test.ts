@@ -71,7 +71,7 @@ describe('a boot on a cluster', () => {
     expect(Date.now() - began).toBeLessThan(5_000);
     expect(error).toBeInstanceOf(BootTimeoutError);
     expect(String(error)).toMatch(
-      /Connection "default": .* within 1000 ms; while STREAM\.INFO\.(LEADERLESS|KV_leaderless): /,
+      /Connection "default": .* within 1000 ms; while STREAM\.(INFO|CREATE)\.(LEADERLESS|KV_leaderless): /,
     );
   });
 

@@ -1,4 +1,4 @@
-import { ConsumerNotFoundError, NotAPullConsumerError } from '../../errors/index.js';
+import { BootTimeoutError, ConsumerNotFoundError, NotAPullConsumerError } from '../../errors/index.js';
 import type { ConsumerConfig } from '../../jetstream/index.js';
 import { HandlerConfigurationError, type ConfigurationProblem } from '../discovery/index.js';
 import { errorText } from '../../reporting/index.js';
@@ -121,6 +121,7 @@ async function report(
   try {
     await act();
   } catch (error) {
+    if (error instanceof BootTimeoutError) throw error;
     problems.push({ handler, problem: errorText(error) });
   }
 }

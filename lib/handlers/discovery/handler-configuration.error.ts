@@ -1,4 +1,5 @@
-import { JetStreamError } from '../../errors/index.js';
+import { BootTimeoutError, JetStreamError } from '../../errors/index.js';
+import { errorText } from '../../reporting/index.js';
 
 /** One mistake in the configuration of a handler. */
 export interface ConfigurationProblem {
@@ -26,6 +27,27 @@ export class HandlerConfigurationError extends JetStreamError {
     // Not enumerable: loggers print it with the error, and the text says the same.
     Object.defineProperty(this, 'problems', { value: problems });
   }
+}
+
+/**
+ * Throws what stopped handlers from being started, if anything did.
+ *
+ * @param outcomes of each handler
+ * @param names of the handlers
+ * @throws {@link HandlerConfigurationError} with the mistakes of all of them
+ * @throws {@link BootTimeoutError} if the time was over: no handler is wrong then, and all say the same
+ */
+export function throwProblems(
+  outcomes: readonly PromiseSettledResult<unknown>[],
+  names: readonly string[],
+): void {
+  const problems = outcomes.flatMap((outcome, i) => {
+    if (outcome.status === 'fulfilled') return [];
+    const reason: unknown = outcome.reason;
+    if (reason instanceof BootTimeoutError) throw reason;
+    return [{ handler: names[i] ?? '', problem: errorText(reason) }];
+  });
+  if (problems.length > 0) throw new HandlerConfigurationError(problems);
 }
 
 function describe(problems: readonly ConfigurationProblem[]): string {

@@ -31,7 +31,7 @@ export interface ConsumerSource {
    * them in a stream that keeps messages by limits; `keep` returns them, since an acknowledgement would remove them.
    * `undefined` if the stream has no schedules.
    */
-  readonly schedules?: 'skip' | 'keep';
+  readonly schedules?: 'skip' | 'keep' | undefined;
 }
 
 /** How a consumer's messages are handled. Durations in milliseconds. */

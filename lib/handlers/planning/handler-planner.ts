@@ -30,7 +30,7 @@ import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
 import { checkDeadLetterFilter } from './settlement-checks.js';
-import { checkFilters, checkSchedules } from './stream-checks.js';
+import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
 import { SubjectRouter } from './subject-router.js';
 
 /** A handler with its connection. */
@@ -272,8 +272,7 @@ export class HandlerPlanner {
         continue;
       }
       this.report(plan.handler, [...checkFilters(plan, config), ...checkSchedules(plan, config)]);
-      if (!config.allowMessageSchedules) checked.push(plan);
-      else checked.push({ ...plan, schedules: config.retention === 'limits' ? 'skip' : 'keep' });
+      checked.push({ ...plan, schedules: schedulesOf(config) });
     }
     return checked;
   }

@@ -1,5 +1,5 @@
 import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
-import { filtersOf, type ConsumerPlan } from './consumer-plan.js';
+import { filtersOf, type ConsumerPlan, type ConsumerSource, type RunningPlan } from './consumer-plan.js';
 
 /** Filters and patterns of a handler that nothing in its stream can match. */
 export function checkFilters(plan: ConsumerPlan, config: StoredStreamConfig): readonly string[] {
@@ -18,7 +18,10 @@ export function checkFilters(plan: ConsumerPlan, config: StoredStreamConfig): re
  * A handler of a whole stream gets its schedules too. To acknowledge one removes it, unless the stream keeps messages by its
  * limits.
  */
-export function checkSchedules(plan: ConsumerPlan, config: StoredStreamConfig): readonly string[] {
+export function checkSchedules(
+  plan: Pick<ConsumerSource & RunningPlan, 'stream' | 'options'>,
+  config: StoredStreamConfig,
+): readonly string[] {
   if (!config.allowMessageSchedules || config.retention === 'limits') return [];
   const filters = filtersOf(plan.options);
   const subjects = subjectsOf(config) ?? [];
@@ -30,6 +33,12 @@ export function checkSchedules(plan: ConsumerPlan, config: StoredStreamConfig): 
       `with retention "${config.retention}": give filterSubjects without the subjects of schedules, or keep schedules in a ` +
       'stream with retention "limits"',
   ];
+}
+
+/** What becomes of the schedules in a stream that a handler gets; see {@link ConsumerSource.schedules}. */
+export function schedulesOf(config: StoredStreamConfig): ConsumerSource['schedules'] {
+  if (!config.allowMessageSchedules) return undefined;
+  return config.retention === 'limits' ? 'skip' : 'keep';
 }
 
 /** What a stream listens on; `undefined` if its messages may have other subjects (mirrors, sources, transforms). */

@@ -1,4 +1,4 @@
-import type { JetStreamConnection } from '../../connection/index.js';
+import type { Boot, JetStreamConnection } from '../../connection/index.js';
 import {
   InvalidApiResponseError,
   isTransient,
@@ -38,6 +38,8 @@ export class JetStreamApi {
   constructor(
     readonly connection: JetStreamConnection,
     readonly requests: Requests,
+    /** The startup that the requests belong to, until it is over. Default: that of the application. */
+    private readonly ownBoot?: Boot,
   ) {}
 
   /**
@@ -52,7 +54,8 @@ export class JetStreamApi {
    */
   async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
     if (!IDEMPOTENT.test(operation)) return this.attempt(operation, body, options);
-    const { boot, timeout } = this.connection;
+    const { boot } = this;
+    const { timeout } = this.connection;
     if (boot !== undefined && options.timeout === undefined) {
       return boot.request(operation, (left) =>
         this.attempt(operation, body, { ...options, timeout: Math.min(timeout, left) }),
@@ -84,6 +87,11 @@ export class JetStreamApi {
       total = page.total ?? 0;
       yield* found;
     }
+  }
+
+  /** The startup under way. */
+  private get boot(): Boot | undefined {
+    return [this.ownBoot, this.connection.boot].find((boot) => boot?.isOver === false);
   }
 
   private async attempt<R extends object>(

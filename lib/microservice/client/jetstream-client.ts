@@ -10,7 +10,7 @@ import {
 } from '../../handlers/index.js';
 import { JetStreamService, LossReport, type PublishHeaders } from '../../jetstream/index.js';
 import { toError } from '../../reporting/index.js';
-import { TimeBudget } from '../../timing/index.js';
+import { TimeBudget, within } from '../../timing/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS } from '../known-options.js';
 import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
@@ -28,6 +28,8 @@ import type { JetStreamClientOptions } from './jetstream-client-options.interfac
 import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
 
 const DEFAULT_TIMEOUT = 30_000;
+/** How long closing waits for a connection that is being made, in milliseconds. */
+const ALMOST_OPEN = 500;
 
 /**
  * Sends requests and events: Nest's `ClientProxy` on NATS and JetStream.
@@ -59,6 +61,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     'events were not emitted, and no subscriber of emit was told',
   );
   private opening: Promise<TransportLink> | undefined;
+  private stopOpening = new AbortController();
   private link: TransportLink | undefined;
   private shutdown: ApplicationShutdown | undefined;
 
@@ -92,11 +95,14 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
    * a part of the shutdown of the application whose provider it is.
    */
   async close(): Promise<void> {
-    const opening = this.opening;
+    const { opening, stopOpening } = this;
     this.opening = undefined;
     this.link = undefined;
+    if (opening === undefined) return;
+    // A connection that is about to be made is closed, instead of failing whoever waits for it.
+    if (!(await within(ALMOST_OPEN, opening))) stopOpening.abort();
     // One that fails to open leaves nothing to close.
-    const link = await opening?.catch(() => undefined);
+    const link = await opening.catch(() => undefined);
     await link?.close(this.shutdown?.budgetOfMember(CLOSING) ?? new TimeBudget(CLOSING));
   }
 
@@ -210,6 +216,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   private open(): Promise<TransportLink> {
     if (this.opening) return this.opening;
     const { connection, publish = {}, ...options } = this.options;
+    this.stopOpening = new AbortController();
     const opening = TransportLink.open(
       this.name,
       { ...options, connection: impatient(connection) },
@@ -218,9 +225,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
         onStatus: (status) => this._status$.next(status),
         onEvent: (event, ...args) => this.events.emit(event, ...args),
       },
+      this.stopOpening.signal,
     );
     this.opening = opening;
-    // It may have been closed, and opened anew, meanwhile.
+    // It may have been closed, and opened again, meanwhile.
     opening.then(
       (link) => {
         if (this.opening === opening) this.link = link;

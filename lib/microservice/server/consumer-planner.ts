@@ -2,9 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { StreamNotFoundError } from '../../errors/index.js';
 import {
   checkConsumer,
+  checkSchedules,
   HandlerConfigurationError,
   OptionChecks,
+  schedulesOf,
   type ConfigurationProblem,
+  type ConsumerSource,
   type JsConsumerOptions,
 } from '../../handlers/index.js';
 import { subjectsOverlap, type JetStreamService, type Stream } from '../../jetstream/index.js';
@@ -20,6 +23,8 @@ export interface ConsumerGroup {
   readonly name: string;
   readonly options: JsConsumerOptions;
   readonly registrations: readonly [Registration, ...Registration[]];
+  /** What becomes of schedules that the consumer delivers. */
+  readonly schedules: ConsumerSource['schedules'];
 }
 
 type OpenGroup = { -readonly [Key in keyof ConsumerGroup]: ConsumerGroup[Key] };
@@ -60,12 +65,17 @@ export class ConsumerPlanner {
       const group = key === undefined ? undefined : named.get(key);
       if (group) this.join(group, registration, options);
       else {
-        const opened: OpenGroup = { name: describe(registration), options, registrations: [registration] };
+        const opened: OpenGroup = {
+          name: describe(registration),
+          options,
+          registrations: [registration],
+          schedules: undefined,
+        };
         groups.push(opened);
         if (key) named.set(key, opened);
       }
     }
-    const complete = groups.map((group) => this.complete(group));
+    const complete = await Promise.all(groups.map((group) => this.complete(group)));
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
     return complete;
   }
@@ -154,13 +164,18 @@ export class ConsumerPlanner {
     ]);
   }
 
-  private complete({ registrations, options }: OpenGroup): ConsumerGroup {
+  private async complete({ registrations, options: common }: OpenGroup): Promise<ConsumerGroup> {
     const name = describeAll(registrations);
     const filterSubjects = widestPatterns(registrations.map(({ pattern }) => pattern));
-    const complete = { name, registrations, options: { ...options, filterSubjects } };
-    this.report(name, checkConsumer(complete.options));
+    const options = { ...common, filterSubjects };
+    this.report(name, checkConsumer(options));
     if (filterSubjects.length > 1) this.checkFilters(name, filterSubjects);
-    return complete;
+    const { stream } = options;
+    const config = (await this.find(stream))?.cachedInfo.config;
+    // One that was deleted just now is reported when its consumer is created.
+    if (config === undefined) return { name, registrations, options, schedules: undefined };
+    this.report(name, checkSchedules({ stream, options }, config));
+    return { name, registrations, options, schedules: schedulesOf(config) };
   }
 
   private checkFilters(name: string, filters: readonly string[]): void {

@@ -4,10 +4,10 @@ import {
   ConsumerHandler,
   createRunner,
   DeadLetterLookout,
-  HandlerConfigurationError,
   planRunning,
   retryInPlace,
   stopInTime,
+  throwProblems,
   TerminateMessage,
   type CompiledHandler,
   type ConsumerSource,
@@ -18,7 +18,6 @@ import {
   type SettlementPolicy,
 } from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { errorText } from '../../reporting/index.js';
 import type { JetStreamEventContext } from '../context/index.js';
 import { eventHandler, requestHandler, type AnswerDeliveries, type MessageReader } from '../events/index.js';
 import { PatternTable } from '../patterns/index.js';
@@ -46,28 +45,30 @@ export class ConsumerRunners {
   private readonly lookout = new DeadLetterLookout();
   private readonly scope = new CleanScope();
   private handlers: readonly ConsumerHandler[] = [];
+  private stopped = false;
 
   constructor(private readonly consuming: ConsumingContext) {}
 
-  /** @throws {@link HandlerConfigurationError} where consumers, or the dead-letter stream, cannot be made */
+  /** @throws {@link HandlerConfigurationError} if consumers, or the dead-letter stream, cannot be created */
   async start(groups: readonly ConsumerGroup[]): Promise<void> {
     const plans = groups.map((group): Planned => ({
       ...planRunning(group.name, this.consuming.connection, group.options),
+      schedules: group.schedules,
       group,
     }));
     await this.lookout.start(plans);
+    if (this.stopped) return;
     this.handlers = plans.map((plan) => this.handler(plan));
     const outcomes = await Promise.allSettled(this.handlers.map((handler) => handler.start()));
-    const problems = outcomes.flatMap((outcome, i) => {
-      if (outcome.status === 'fulfilled') return [];
-      const { reason } = outcome as { readonly reason: unknown };
-      return [{ handler: plans[i].handler, problem: errorText(reason) }];
-    });
-    if (problems.length > 0) throw new HandlerConfigurationError(problems);
+    throwProblems(
+      outcomes,
+      plans.map(({ handler }) => handler),
+    );
   }
 
   /** Takes nothing more, lets what is in flight end, and gives back what has not after `timeout` milliseconds. */
   async stop(timeout: number): Promise<void> {
+    this.stopped = true;
     await Promise.all([
       this.lookout.stop(timeout),
       ...this.handlers.map((handler) => stopInTime(handler, timeout)),

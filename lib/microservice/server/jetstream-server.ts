@@ -12,7 +12,7 @@ import {
   type ApplicationShutdown,
   type ShutdownMember,
 } from '../../handlers/index.js';
-import { refuseUnknownOptions } from '../../validation/index.js';
+import { checkLimit, refuseUnknownOptions } from '../../validation/index.js';
 import { SERVER_OPTIONS } from '../known-options.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
@@ -63,10 +63,13 @@ export class JetStreamServer
   private readonly noStartHook = this.onProcessingStartHook;
   private running: RunningServer | undefined;
   private shutdown: ApplicationShutdown | undefined;
-  /** How often it was closed: what is being started meanwhile is too late. */
-  private closings = 0;
+  /** Aborted when the server is closed: what is being started meanwhile is too late. */
+  private starting = new AbortController();
 
-  /** @throws {@link InvalidArgumentError} without a name, with one that no consumer can have, or with options of a connection that is shared */
+  /**
+   * @throws {@link InvalidArgumentError} without a name or with one that no consumer can have, with timeouts that are no number
+   * of milliseconds, or with options of a connection that is shared
+   */
   constructor(private readonly options: JetStreamServerOptions) {
     super();
     if (typeof options?.name !== 'string' || !/^[^\s.*>/\\]+$/.test(options.name)) {
@@ -82,6 +85,8 @@ export class JetStreamServer
       );
     }
     refuseUnknownOptions('JetStreamServer', options, SERVER_OPTIONS);
+    checkLimit('bootTimeout', options.bootTimeout);
+    checkLimit('shutdownTimeout', options.shutdownTimeout);
     checkSharing(options);
     reportPipeRefusals();
     registerShutdownMember(this);
@@ -108,7 +113,8 @@ export class JetStreamServer
 
   /** Connects, makes streams and consumers, and serves; then calls back, with the error where one stopped it. */
   async listen(callback: (error?: unknown) => void): Promise<void> {
-    const { options, registrations, closings } = this;
+    const { options, registrations } = this;
+    const { signal } = (this.starting = new AbortController());
     try {
       const running = await RunningServer.start(
         {
@@ -122,20 +128,16 @@ export class JetStreamServer
           onEvent: (event, ...args) => this.events.emit(event, ...args),
           onConsumerEvent: (event) => this.events.emit(event.type, event),
         },
+        signal,
       );
-      if (closings !== this.closings) {
-        await running.abort();
-        throw new TransportNotConnectedError(
-          `The JetStreamServer "${options.name}"`,
-          'it was closed meanwhile',
-        );
-      }
-      this.running = running;
+      if (signal.aborted) await running.abort();
+      else this.running = running;
     } catch (error) {
-      callback(error);
-      return;
+      if (!signal.aborted) return callback(error);
     }
-    callback();
+    if (!signal.aborted) return callback();
+    const name = `The JetStreamServer "${options.name}"`;
+    callback(new TransportNotConnectedError(name, 'it was closed meanwhile'));
   }
 
   /**
@@ -145,7 +147,7 @@ export class JetStreamServer
    */
   async close(): Promise<void> {
     const { running } = this;
-    this.closings++;
+    this.starting.abort();
     this.running = undefined;
     await running?.stop(this.shutdown);
   }

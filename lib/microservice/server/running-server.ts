@@ -7,9 +7,10 @@ import {
   type ApplicationShutdown,
   type ConfigurationProblem,
 } from '../../handlers/index.js';
-import { provisionStream, type AttachedServer } from '../../jetstream/index.js';
+import { Boot } from '../../connection/index.js';
+import { provisionStream, type AttachedServer, type JetStreamService } from '../../jetstream/index.js';
 import { errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
-import { Deadline, TimeBudget } from '../../timing/index.js';
+import { Deadline, TimeBudget, untilAborted } from '../../timing/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
@@ -46,9 +47,13 @@ export class RunningServer implements AttachedServer {
   private readonly calls: CallsInProgress;
   private readonly deliveries: AnswerDeliveries;
   private readonly consumers: ConsumerRunners;
+  /** What the startup uses, and the consumers later on. */
+  private readonly jetstream: JetStreamService;
+  private readonly boot: Boot;
   private listeners: readonly Listener[] = [];
   private readonly forbiddenReplies = new ReportLimiter();
   private drained: Promise<void> | undefined;
+  private stopped = false;
 
   private constructor(
     private readonly parts: ServerParts,
@@ -56,7 +61,9 @@ export class RunningServer implements AttachedServer {
     owner: RunningServerOwner,
   ) {
     const { options, hooks, subjectOf } = parts;
-    const { connection, jetstream, codec, requests } = link;
+    const { connection, codec, requests } = link;
+    this.boot = new Boot(connection, options.bootTimeout ?? connection.boot?.timeout);
+    const jetstream = (this.jetstream = link.jetstream.starting(this.boot));
     this.calls = new CallsInProgress(connection);
     this.deliveries = new AnswerDeliveries(requests, codec);
     this.consumers = new ConsumerRunners({
@@ -74,21 +81,31 @@ export class RunningServer implements AttachedServer {
   }
 
   /**
-   * Connects, makes streams and consumers, and serves all that is registered.
+   * Connects, creates streams and consumers, and serves all that is registered.
    *
-   * @throws {@link ConnectionFailedError}, {@link HandlerConfigurationError}
+   * @param signal ends the wait for a server, and the startup
+   * @throws {@link ConnectionFailedError}, {@link HandlerConfigurationError}, {@link BootTimeoutError}
    */
-  static async start(parts: ServerParts, owner: RunningServerOwner): Promise<RunningServer> {
-    const link = await TransportLink.open(parts.options.name, parts.options, {}, owner);
+  static async start(
+    parts: ServerParts,
+    owner: RunningServerOwner,
+    signal: AbortSignal,
+  ): Promise<RunningServer> {
+    const link = await TransportLink.open(parts.options.name, parts.options, {}, owner, signal);
     const server = new RunningServer(parts, link, owner);
     try {
-      await server.start();
+      await untilAborted(
+        signal,
+        server.boot.step('starting the microservice', () => server.start()),
+      );
       link.jetstream.servers.add(server);
       return server;
     } catch (error) {
       // A boot that fails must not keep the process alive through an open connection.
       await server.abort();
       throw error;
+    } finally {
+      server.boot.end();
     }
   }
 
@@ -107,8 +124,9 @@ export class RunningServer implements AttachedServer {
   }
 
   private async stopWithin(budget: TimeBudget): Promise<void> {
+    this.stopped = true;
     this.link.jetstream.servers.delete(this);
-    await budget.spend(() => this.drain(budget.left));
+    await budget.spend(() => this.drain(Math.ceil(budget.left)));
     await this.link.close(budget);
   }
 
@@ -143,7 +161,8 @@ export class RunningServer implements AttachedServer {
 
   private async start(): Promise<void> {
     const { options, registrations, hooks, subjectOf } = this.parts;
-    const { connection, jetstream, codec } = this.link;
+    const { jetstream } = this;
+    const { connection, codec } = this.link;
     for (const stream of options.streams ?? []) {
       await provisionStream(jetstream, stream, options.provisioning ?? 'ensure');
     }
@@ -151,7 +170,11 @@ export class RunningServer implements AttachedServer {
     const core = registrations.filter((registration) => !isDurable(registration));
     const problems = [...registrations.flatMap(problemsOf), ...queueProblems(core, options)];
     const planner = new ConsumerPlanner(jetstream, options, problems);
-    await this.consumers.start(await planner.plan(registrations.filter(isDurable)));
+    const groups = await planner.plan(registrations.filter(isDurable));
+    // A startup that failed may still wait here for a server that hung.
+    if (this.stopped) return;
+    await this.consumers.start(groups);
+    if (this.stopped) return;
     const serving: ServingContext = {
       connection,
       codec,
