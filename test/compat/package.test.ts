@@ -6,6 +6,7 @@ import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packInto, repository } from './packed-package.js';
 import { runCommand } from './run-command.js';
+import { compileStrictly, importsOf, installPacked, optionalMembersOf, problemsOf } from './strict-types.js';
 
 interface PackedFile {
   readonly path: string;
@@ -37,12 +38,7 @@ describe('the packed package', () => {
   });
 
   it('is one implementation in a process, for ES modules and CommonJS together', async () => {
-    const { exports } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
-      readonly exports: Readonly<Record<string, object>>;
-    };
-    const entries = Object.keys(exports)
-      .filter((entry) => entry !== './package.json')
-      .map((entry) => `nestjs-nats-jetstream${entry.slice(1)}`);
+    const entries = await entriesOfPackage();
     const script = `
       import { createRequire } from 'node:module';
       const require = createRequire(process.cwd() + '/');
@@ -80,7 +76,40 @@ describe('the packed package', () => {
     const output = await runCommand('npx', ['--no-install', 'attw', '--no-color', tarball], repository);
     expect(output).toContain('No problems found');
   });
+
+  it(
+    'compiles for users with the strictest settings, who pass undefined to options',
+    { timeout: 60_000 },
+    async () => {
+      await installPacked(tarball, folder);
+      const program = await compileStrictly(folder);
+      const entries = await entriesOfPackage();
+      for (const consumer of ['consumer.mts', 'consumer.cts']) {
+        expect(importsOf(program, consumer).toSorted()).toEqual(entries.toSorted());
+      }
+      expect(problemsOf(program)).toEqual([]);
+      const members = optionalMembersOf(program, [
+        'ConsumerExtras',
+        'EventExtras',
+        'JetStreamModuleExtras',
+        'JetStreamModuleOptions',
+        'RequestExtras',
+      ]);
+      expect(members.size).toBeGreaterThan(200);
+      const refusing = [...members].filter(([, takesUndefined]) => !takesUndefined);
+      expect(refusing).toEqual([]);
+    },
+  );
 });
+
+async function entriesOfPackage(): Promise<string[]> {
+  const { exports } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
+    readonly exports: Readonly<Record<string, object>>;
+  };
+  return Object.keys(exports)
+    .filter((entry) => entry !== './package.json')
+    .map((entry) => `nestjs-nats-jetstream${entry.slice(1)}`);
+}
 
 async function read(file: string): Promise<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = await readFile(file);

@@ -1,0 +1,167 @@
+/** What a user compiles with the strictest settings; values that may be missing go straight into options. Never run. */
+import { Controller, Injectable, Module } from '@nestjs/common';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import * as root from 'nestjs-nats-jetstream';
+import * as cache from 'nestjs-nats-jetstream/cache';
+import * as microservice from 'nestjs-nats-jetstream/microservice';
+import * as msgpack from 'nestjs-nats-jetstream/msgpack';
+import * as nats from 'nestjs-nats-jetstream/nats';
+import * as testing from 'nestjs-nats-jetstream/testing';
+import * as upload from 'nestjs-nats-jetstream/upload';
+
+interface Settings {
+  readonly servers?: string;
+  readonly token?: string;
+  readonly durable?: string;
+  readonly concurrency?: number;
+}
+
+declare const settings: Settings;
+declare const signal: AbortSignal | undefined;
+const { concurrency, durable } = settings;
+const nothing = undefined;
+
+@Injectable()
+export class Billing {
+  constructor(
+    @root.InjectJetStream() private readonly jetstream: root.JetStreamService,
+    @root.InjectKeyValue('config') readonly config: root.KeyValue<{ readonly limit: number }>,
+    @root.InjectObjectStore('files') readonly files: root.ObjectStore,
+  ) {}
+
+  @root.JsConsumer({
+    stream: 'ORDERS',
+    durable,
+    concurrency,
+    ackWait: nothing,
+    batch: nothing,
+    deadLetter: nothing,
+    filterSubjects: nothing,
+    idempotent: { bucket: 'done', key: nothing, ttl: nothing, lease: nothing },
+    retry: { maxDeliver: concurrency, backoff: nothing, retryIf: nothing, errors: nothing },
+  })
+  async onOrder(
+    @Payload() order: { readonly id: number },
+    @Ctx() context: root.JetStreamContext,
+  ): Promise<void> {
+    await this.jetstream.publish(`orders.${order.id}`, order, {
+      headers: nothing,
+      messageId: context.message.headers?.get('id'),
+      expect: { lastSequence: nothing },
+      timeout: concurrency,
+      signal,
+    });
+  }
+
+  @root.JsConsumer({ stream: 'ORDERS', ordered: true, durable: nothing, concurrency: nothing })
+  onEach(@root.JsMetadata() { streamSequence }: root.MessageMetadata): number {
+    return streamSequence;
+  }
+
+  @root.KvWatch('config', { keys: nothing, updatesOnly: nothing, connection: nothing })
+  onConfig(): void {}
+
+  @root.Subscribe('announcements', { queue: nothing, concurrency })
+  onAnnouncement(): void {}
+
+  @root.OnDeadLetter({ stream: nothing, durable })
+  onDeadLetter(): void {}
+
+  async use(): Promise<unknown> {
+    const stream = await this.jetstream.createOrUpdateStream({
+      name: 'ORDERS',
+      subjects: nothing,
+      maxAge: nothing,
+      placement: { cluster: nothing, tags: nothing },
+      mirror: nothing,
+    });
+    const consumer = await stream.createConsumer({ durable, ackWait: nothing, backoff: nothing });
+    const message = await consumer.next({ maxWait: nothing, signal });
+    consumer.consume(() => undefined, { maxMessages: nothing, expiry: nothing, onError: nothing });
+    for await (const each of consumer.fetch(10, { heartbeat: nothing })) each.ack();
+    const { config, state, cluster } = stream.cachedInfo;
+    // What the server always reports has a value.
+    const totals: number = config.replicas + config.maxBytes + state.messages;
+    const leader: string | undefined = cluster?.leader;
+    const entry = await this.config.get('limits', { revision: nothing });
+    const limit: number | undefined = entry?.value.limit;
+    await this.config.lock('job', { ttl: nothing, wait: nothing, signal });
+    const info = await this.files.put(
+      { name: 'file', description: nothing },
+      new Blob(['content']).stream(),
+      { signal },
+    );
+    await this.files.updateMeta(info.name, { description: info.description });
+    return [message?.headers, totals, leader, limit];
+  }
+
+  mistakes(): void {
+    // @ts-expect-error null is not undefined
+    void this.jetstream.publish('orders.1', {}, { messageId: null });
+    // @ts-expect-error there is no such option
+    void this.jetstream.publish('orders.1', {}, { messageIds: nothing });
+  }
+}
+
+@Controller()
+export class Orders {
+  @EventPattern('orders.*', { durable, broadcast: false, concurrency } satisfies microservice.EventExtras)
+  onEvent(@Ctx() context: microservice.JetStreamEventContext): string {
+    return context.message.subject;
+  }
+
+  @MessagePattern('total', { queue: nothing, concurrency } satisfies microservice.RequestExtras)
+  total(): microservice.JetStreamRecord<number> {
+    return new microservice.JetStreamRecord(1, { headers: nothing });
+  }
+}
+
+@Module({
+  imports: [
+    root.JetStreamModule.forRoot({
+      name: nothing,
+      isGlobal: nothing,
+      connection: { servers: settings.servers, token: settings.token, tls: { ca: nothing }, name: nothing },
+      jetstream: { domain: nothing, timeout: nothing },
+      codec: msgpack.msgpackCodec,
+      publish: { timeout: nothing, retry: { attempts: nothing } },
+      handlers: { concurrency, consumers: nothing },
+      provisioning: nothing,
+      bootTimeout: nothing,
+      shutdownTimeout: nothing,
+    }),
+    root.JetStreamModule.forRootAsync({
+      name: 'other',
+      useFactory: (): root.JetStreamModuleOptions => ({ connection: nothing, codecs: nothing }),
+    }),
+    root.JetStreamModule.forFeature({
+      streams: [{ name: 'ORDERS', subjects: nothing, codec: nothing, recreate: nothing }],
+      keyValues: [{ bucket: 'config', ttl: nothing, history: concurrency }],
+      objectStores: [{ bucket: 'files', maxBytes: nothing }],
+      connection: nothing,
+    }),
+  ],
+  providers: [Billing],
+  controllers: [Orders],
+})
+export class StrictModule {}
+
+export const server = new microservice.JetStreamServer({
+  name: 'orders',
+  connection: { servers: settings.servers },
+  queue: nothing,
+  events: { concurrency },
+  requests: nothing,
+});
+export const client = new microservice.JetStreamClient({
+  connection: { token: settings.token },
+  mode: nothing,
+  timeout: concurrency,
+});
+export const storage = (files: root.ObjectStore): upload.ObjectStoreStorage =>
+  new upload.ObjectStoreStorage(files, { describe: nothing, stallTimeout: nothing });
+export const store = (bucket: root.KeyValue): cache.KeyValueCacheStore =>
+  new cache.KeyValueCacheStore(bucket);
+export const start = (): Promise<testing.NatsTestServer> =>
+  testing.NatsTestServer.start({ version: nothing, port: nothing, config: nothing });
+export type Connection = nats.NatsConnection;
