@@ -44,8 +44,12 @@ export class Handlers {
    * on. Its consumer stays. What cannot be given back is handled: messages in their last delivery, and all messages
    * without acknowledgements (`ackMode: 'none'`, `ordered`).
    *
-   * The commands of one handler run one after the other; one that changes nothing, such as a second `pause`, emits no
-   * event.
+   * The commands of one handler run one after the other, whether or not they are waited for, so that it ends as the last one
+   * says; a `stop` supersedes those before it that have not begun. A command that changes nothing, such as a second `pause`,
+   * emits no event.
+   *
+   * With a `concurrency` of 1, messages that were given back may be handled after later ones: the server delivers them again
+   * when it may, and not in their old place. Only `ordered` keeps the order across a pause.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -53,13 +57,18 @@ export class Handlers {
     await this.each(handler, ({ runner }) => runner.pause(), 'handler-paused');
   }
 
-  /** Goes on after {@link pause}. @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError} */
+  /**
+   * Goes on after {@link pause}: an `ordered` handler and a watch after the last message or entry that they got.
+   *
+   * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
+   */
   async resume(handler: string): Promise<void> {
     await this.each(handler, ({ runner }) => runner.resume(), 'handler-resumed');
   }
 
   /**
-   * Stops a handler as a shutdown does: what is in flight may take up to the module's `shutdownTimeout`.
+   * Stops a handler as a shutdown does: what is in flight may take up to the module's `shutdownTimeout`, and is given back
+   * then. It stands for all commands before it that have not begun.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -75,7 +84,15 @@ export class Handlers {
     );
   }
 
-  /** Starts a handler that was stopped. @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError} */
+  /**
+   * Starts a handler that was stopped; one that is paused stays so until {@link resume}.
+   *
+   * A handler with a `durable` or `name` goes on where it was, and a watch after the last entry that it handled. An `ordered`
+   * handler, and one without a name, begin again where their `deliverPolicy` says: with the default, the whole stream is
+   * delivered again. To interrupt them without that, use {@link pause} and {@link resume}.
+   *
+   * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
+   */
   async start(handler: string): Promise<void> {
     await this.each(handler, ({ runner }) => runner.start(), 'handler-started');
   }
@@ -119,12 +136,16 @@ export class Handlers {
     act: (registered: RegisteredHandler) => Promise<boolean>,
     type: 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started',
   ): Promise<void> {
-    for (const registered of this.find(handler)) {
-      if (!(await act(registered))) continue;
-      const { connection, source } = registered.runner.state;
-      const event: JetStreamEvent = { type, handler, connection, source, time: new Date() };
-      this.events.emit(event);
-    }
+    // All get the command now: the commands of each run in the order in which they were given here.
+    const outcomes = await Promise.allSettled(
+      this.find(handler).map(async (registered) => {
+        if (!(await act(registered))) return;
+        const { connection, source } = registered.runner.state;
+        const event: JetStreamEvent = { type, handler, connection, source, time: new Date() };
+        this.events.emit(event);
+      }),
+    );
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** A method may carry several decorators: its handlers share a name, and are controlled together. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
 import {
   Handlers,
   JetStreamEvents,
@@ -229,6 +230,51 @@ describe('control of handlers', () => {
     expect(closed).toBe(false);
     finish();
     await closing;
+  });
+
+  it.each([
+    { form: 'with a durable', options: { durable: 'named' }, afterPause: [1, 2, 3], afterStop: [1, 2, 3] },
+    { form: 'without a name', options: {}, afterPause: [1, 2, 3], afterStop: [1, 2, 1, 2, 3] },
+    {
+      form: 'ordered',
+      options: { ordered: true as const },
+      afterPause: [1, 2, 3],
+      afterStop: [1, 2, 1, 2, 3],
+    },
+  ])('a handler $form: where it goes on', async ({ options, afterPause, afterStop }) => {
+    for (const [first, second, expected] of [
+      ['pause', 'resume', afterPause],
+      ['stop', 'start', afterStop],
+    ] as const) {
+      const stream = `CONTROL_${++serial}`;
+      const seen: number[] = [];
+      @Injectable()
+      class Reader {
+        @JsConsumer({ stream, ...options })
+        on(@Payload() id: number): void {
+          seen.push(id);
+        }
+      }
+      await using application = await startApplication(server.url, {
+        feature: { streams: [{ name: stream, subjects: [stream], storage: 'memory' }] },
+        providers: [Reader],
+      });
+      const { app } = application;
+      const jetstream = app.get(JetStreamService);
+      for (const id of [1, 2]) await jetstream.publish(stream, id);
+      await eventually(
+        () => seen.length,
+        (count) => count === 2,
+      );
+      await app.get(Handlers)[first]('Reader.on');
+      await app.get(Handlers)[second]('Reader.on');
+      await jetstream.publish(stream, 3);
+      await eventually(
+        () => seen.at(-1),
+        (last) => last === 3,
+      );
+      expect(seen).toEqual(expected);
+    }
   });
 
   it('an ackWait of 100 days sends no signs of life', async () => {

@@ -15,7 +15,7 @@ import {
   type JetStreamEvent,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
@@ -149,5 +149,64 @@ describe('a permission to subscribe', () => {
       (n) => n === 2,
     );
     expect(new Set(seen)).toEqual(new Set([21, 1]));
+  }, 60_000);
+
+  it('that is lost: a recovery that waits for the server leaves a handler alone that was paused and resumed', async () => {
+    const seen: unknown[] = [];
+    @Injectable()
+    class Prices {
+      @Subscribe('prices.*')
+      onPrice(@Payload() price: unknown): void {
+        seen.push(price);
+      }
+    }
+    await deny('');
+    await using server = await start();
+    await using application = await startApplication(server.url, { providers: [Prices] });
+    const handlers = application.app.get(Handlers);
+    const nc = application.app.get<NatsConnection>(getNatsConnectionToken());
+    await deny('"prices.*"');
+    await server.restart();
+    await eventually(
+      () => handlers.get('Prices.onPrice').status,
+      (status) => status === 'recovering',
+      20_000,
+    );
+    await deny('');
+    await server.restart();
+    await eventually(
+      () =>
+        nc.flush().then(
+          () => true,
+          () => false,
+        ),
+      Boolean,
+    );
+    const flush = vi.spyOn(nc, 'flush');
+    server.pause();
+    try {
+      // The next attempt has subscribed, and waits for the server.
+      await eventually(
+        () => flush.mock.calls.length,
+        (count) => count > 0,
+      );
+      const commands = [handlers.pause('Prices.onPrice'), handlers.resume('Prices.onPrice')];
+      await eventually(
+        () => flush.mock.calls.length,
+        (count) => count > 1,
+      );
+      server.resume();
+      await Promise.all(commands);
+    } finally {
+      server.resume();
+    }
+    expect(handlers.get('Prices.onPrice').status).toBe('running');
+    nc.publish('prices.gold', '21');
+    await nc.flush();
+    await eventually(
+      () => seen,
+      (prices) => prices.length > 0,
+    );
+    expect(seen).toEqual([21]);
   }, 60_000);
 });

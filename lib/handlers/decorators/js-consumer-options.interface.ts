@@ -7,7 +7,10 @@ import type { StandardSchema } from './standard-schema.js';
 
 /** What a handler may set, and the module for all its handlers under `handlers`. Durations in milliseconds. */
 export interface HandlerDefaults {
-  /** How many messages are handled at once. Default 1: one after another, in stream order. */
+  /**
+   * How many messages are handled at once, 65,536 at the most. Default 1: one after another, in the order in which the server
+   * first delivers them. Messages that come again, after a failure or a pause, may come after later ones.
+   */
   readonly concurrency?: number | undefined;
   /**
    * How long the server waits for a message to be settled before it delivers it again. A handler that takes longer is
@@ -113,7 +116,8 @@ export interface PullJsConsumerOptions extends CommonOptions, ConsumerOptions {
   readonly durable?: string | undefined;
   /**
    * Messages of one key are handled one after another, while keys run in parallel up to `concurrency`. The key is a
-   * token of the subject, by its position from 0, or what a function says.
+   * token of the subject, by its position from 0, or what a function says. Messages that come again, after a failure or a
+   * pause, may come after later ones of their key.
    */
   readonly orderBy?: number | ((message: JetStreamMessage) => string) | undefined;
   /** The handler gets arrays: `@Payload()` all payloads, `@Ctx()` a {@link JetStreamBatchContext}. */
@@ -134,7 +138,8 @@ export interface PullJsConsumerOptions extends CommonOptions, ConsumerOptions {
 
 /**
  * Options of a handler on an ordered consumer: it reads the stream in order for this instance alone, without
- * acknowledgements, and resumes by itself. A message that fails is handled again on the spot, with the backoff and up
+ * acknowledgements, and resumes by itself, also after {@link Handlers.pause}; {@link Handlers.stop} and
+ * {@link Handlers.start} begin again where `deliverPolicy` says. A message that fails is handled again on the spot, with the backoff and up
  * to the `maxDeliver` of `retry` (default 5), then reported and passed over.
  */
 export interface OrderedJsConsumerOptions

@@ -26,12 +26,15 @@ export interface HandlerState {
   readonly circuitOpen: boolean;
 }
 
-/** A handler at work: a consumer's loop, a watch, a subscription. Its commands run one after the other. */
+/**
+ * A handler at work: a consumer's loop, a watch, a subscription. Its commands run one after the other; `stop` supersedes
+ * those before it that have not begun, which then change nothing.
+ */
 export interface HandlerRunner {
   readonly state: HandlerState;
   /** Does all that takes time or may fail; what it resolves with begins. A watch or subscription has begun already. */
   prepare(): Promise<() => void>;
-  /** Prepares and begins, if the handler is stopped; whether it was. */
+  /** Prepares and begins, if the handler is stopped; whether it did. */
   start(): Promise<boolean>;
   /**
    * Takes nothing new, and gives back what is buffered where it can, until `resume`; what is in flight goes on.
@@ -39,7 +42,7 @@ export interface HandlerRunner {
    * @returns whether it was running
    */
   pause(): Promise<boolean>;
-  /** Goes on after `pause`; whether it was paused. */
+  /** Goes on after `pause`; whether it did. */
   resume(): Promise<boolean>;
   /** Resolves when nothing is buffered and nothing in flight. */
   idle(): Promise<void>;

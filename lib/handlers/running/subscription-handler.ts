@@ -86,7 +86,7 @@ export class SubscriptionHandler extends ControlledHandler {
   }
 
   protected suspend(): Promise<void> {
-    return this.unsubscribe();
+    return unsubscribe(this.subscription);
   }
 
   protected proceed(signal: AbortSignal): Promise<void> {
@@ -97,7 +97,7 @@ export class SubscriptionHandler extends ControlledHandler {
   protected async end(left: number): Promise<void> {
     const deadline = new Deadline(left);
     // Without a link to the server, the subscription does not end before there is one again.
-    await deadline.wait(this.unsubscribe().then(() => this.idle()));
+    await deadline.wait(unsubscribe(this.subscription).then(() => this.idle()));
     this.abandoned = true;
     this.queue.clear();
   }
@@ -110,8 +110,8 @@ export class SubscriptionHandler extends ControlledHandler {
     const { connection } = this.plan.connection.jetstream;
     const refusals: Error[] = [];
     // A subscription that the link took down with it is restored with the link: it must not be there twice.
-    this.unsubscribeNow();
-    this.subscription = connection.wire.subscribe(subject, {
+    unsubscribeNow(this.subscription);
+    const subscription = connection.wire.subscribe(subject, {
       queue: options.queue,
       callback: (error, message) => {
         if (!error) return this.receive(message);
@@ -119,15 +119,16 @@ export class SubscriptionHandler extends ControlledHandler {
         if (this.status === 'running' && !signal.aborted) void this.recover(error, signal);
       },
     });
+    this.subscription = subscription;
     try {
       // A refusal comes before the answer to this.
       await connection.nc.flush();
+      if (refusals.length > 0) throw refusals[0];
     } catch (error) {
-      this.unsubscribeNow();
+      unsubscribeNow(subscription);
       throw error;
     }
-    if (refusals.length > 0) throw refusals[0];
-    if (signal.aborted) await this.unsubscribe();
+    if (signal.aborted) await unsubscribe(subscription);
     else this.status = 'running';
   }
 
@@ -158,17 +159,6 @@ export class SubscriptionHandler extends ControlledHandler {
         // The next try is the answer; what is refused is in the log already.
       }
     }
-  }
-
-  private async unsubscribe(): Promise<void> {
-    const { subscription } = this;
-    if (!subscription || subscription.isClosed()) return;
-    const drained = subscription.drain().catch(() => undefined);
-    if (!(await within(LONGEST_DRAIN, drained)) && !subscription.isClosed()) subscription.unsubscribe();
-  }
-
-  private unsubscribeNow(): void {
-    if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();
   }
 
   private receive(message: Msg): void {
@@ -225,4 +215,15 @@ export class SubscriptionHandler extends ControlledHandler {
       errorStack(error),
     );
   }
+}
+
+/** Takes what the server has sent until now, and no more. */
+async function unsubscribe(subscription: Subscription | undefined): Promise<void> {
+  if (!subscription || subscription.isClosed()) return;
+  const drained = subscription.drain().catch(() => undefined);
+  if (!(await within(LONGEST_DRAIN, drained))) unsubscribeNow(subscription);
+}
+
+function unsubscribeNow(subscription: Subscription | undefined): void {
+  if (subscription && !subscription.isClosed()) subscription.unsubscribe();
 }

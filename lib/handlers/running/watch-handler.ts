@@ -55,7 +55,11 @@ export class WatchHandler<Entry> extends ControlledHandler {
   /** When the bucket was created; `undefined` after a restart of the watch, which knows better. */
   private bucketCreated: number | undefined;
   private lastRevision: number | undefined;
+  /** The entry in hand. */
   private current: Promise<void> | undefined;
+  private recovery: Promise<void> | undefined;
+  /** The end of what came before the present run. */
+  private left: Promise<void> | undefined;
 
   constructor(
     private readonly source: WatchSource<Entry>,
@@ -102,23 +106,29 @@ export class WatchHandler<Entry> extends ControlledHandler {
 
   /** The entry in hand goes on. */
   protected async suspend(): Promise<void> {
-    void this.stopWatch();
+    this.left = this.leave();
   }
 
   /** The watch opens after the entry in hand, which the pause let go on. */
   protected async proceed(signal: AbortSignal): Promise<void> {
-    await this.current;
+    await this.left;
     if (!signal.aborted) await this.follow(signal);
   }
 
   protected async end(left: number): Promise<void> {
     this.entries.stop();
-    await within(left, this.stopWatch());
+    await within(left, this.leave());
   }
 
   protected disconnected(): void {
     this.entries.stop();
-    void this.stopWatch();
+    void this.stopWatch(this.watch);
+  }
+
+  /** Ends the watch; resolves when nothing of it is left: neither the entry in hand, nor a recovery that was under way. */
+  private async leave(): Promise<void> {
+    await Promise.all([this.stopWatch(this.watch), this.recovery]);
+    await this.current;
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
@@ -127,20 +137,23 @@ export class WatchHandler<Entry> extends ControlledHandler {
     this.bucketCreated = created;
     const watch = await this.source.open(
       {
-        onEntry: (entry) => this.onEntry(entry),
+        // A watch may deliver before it is open; what comes after the end of the run comes again.
+        onEntry: (entry) => (signal.aborted ? undefined : this.onEntry(entry)),
         onRestarted: () => this.restarted(signal),
-        onError: (error) => void this.recover(error, signal),
+        onError: (error) => {
+          if (!signal.aborted) this.recovery = this.recover(error, signal);
+        },
       },
       this.lastRevision,
     );
+    if (signal.aborted) return this.stopWatch(watch);
     this.watch = watch;
-    if (signal.aborted) void this.stopWatch();
-    else this.status = 'running';
+    this.status = 'running';
   }
 
-  private async stopWatch(): Promise<void> {
+  private async stopWatch(watch: Watch | undefined): Promise<void> {
     try {
-      await this.watch?.stop();
+      await watch?.stop();
     } catch (error) {
       this.logger.debug(`${this.source.handler}: the watch ended with an error: ${errorText(error)}`);
     }
@@ -154,7 +167,9 @@ export class WatchHandler<Entry> extends ControlledHandler {
   }
 
   private handled(entry: Entry, isThrough: boolean): void {
-    if (isThrough) this.lastRevision = this.source.revisionOf(entry);
+    const revision = this.source.revisionOf(entry);
+    // An entry that a stop left behind may end after later ones.
+    if (isThrough && revision > (this.lastRevision ?? 0)) this.lastRevision = revision;
   }
 
   /** What was handled of the bucket before says nothing about this one. */
@@ -174,7 +189,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
 
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
     // The end of the connection is reported once, for whatever the handler was doing.
-    if (signal.aborted || cause instanceof ConnectionClosedError) return;
+    if (cause instanceof ConnectionClosedError) return;
     const { handler, bucket } = this.source;
     this.status = 'recovering';
     this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${errorText(cause)}`);
