@@ -67,6 +67,7 @@ export {
 } from './receiving/index.js';
 export * from './stream-codecs.js';
 export {
+  directReplyKind,
   DiscardPolicy,
   PersistMode,
   PLACEMENT_OPTIONS,

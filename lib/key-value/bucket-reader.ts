@@ -10,6 +10,7 @@ import {
   NoRespondersError,
   StreamNotFoundError,
 } from '../errors/index.js';
+import { directReplyKind } from '../jetstream/index.js';
 import type { Bucket } from './bucket.js';
 import { headerText } from './header-text.js';
 import {
@@ -92,10 +93,11 @@ export class BucketReader<T> {
     bucket.jetstream.requests.send(subject, body, IDEMPOTENT, (error, reply) => {
       if (reply) {
         const text = headerText(reply);
-        // Stored headers that cannot be read take those with them that the server adds.
-        if (text.length <= UNREADABLE) return this.leader(key, revision, resolve, reject);
+        const kind = directReplyKind(text);
+        // What was stored is malformed, and the server has written over the end of it.
+        if (kind === 'partial') return this.leader(key, revision, resolve, reject);
         try {
-          resolve(this.fromReply(key, revision, reply, text));
+          resolve(kind === 'status' ? this.refused(text) : this.fromReply(key, revision, reply, text));
         } catch (refusal) {
           reject(refusal);
         }
@@ -124,8 +126,6 @@ export class BucketReader<T> {
     text: string,
   ): KeyValueEntry<T> | undefined {
     const { bucket } = this;
-    if (!text.startsWith(MESSAGE) && headerValue(text, 'Nats-Sequence') === undefined)
-      return this.refused(text);
     if (revision !== undefined && headerValue(text, 'Nats-Subject') !== bucket.prefix + key) return undefined;
     return new DirectEntry(
       bucket.name,
@@ -207,12 +207,6 @@ interface StoredMessage {
   readonly data?: string;
   readonly hdrs?: string;
 }
-
-/** The first line of headers; in those of a status a blank and its code follow the version. */
-const MESSAGE = 'NATS/1.0\r\n';
-
-/** The length of headers that hold nothing. */
-const UNREADABLE = `${MESSAGE}\r\n`.length;
 
 const LAST: KeyValueGetOptions = {};
 

@@ -67,11 +67,14 @@ export abstract class BaseEntry<T> {
   }
 }
 
+const VERSION = 'NATS/1.0';
+
 /**
  * What a removal looks like in the headers of a message as they travel. Markers of the server say why (ADR-48); a
- * `KV-Operation` other than the two known ones stands for a value.
+ * `KV-Operation` other than the two known ones stands for a value. Headers that cannot be read count as none.
  */
 export function operationOf(headerText: string): KeyValueOperation {
+  if (!headerText.startsWith(VERSION)) return 'PUT';
   const operation = headerValue(headerText, 'KV-Operation');
   if (operation !== undefined) return operation === 'DEL' || operation === 'PURGE' ? operation : 'PUT';
   switch (headerValue(headerText, 'Nats-Marker-Reason')) {

@@ -263,7 +263,7 @@ export class Requests {
     const request = this.pending.get(serial);
     // The reply came after the deadline, or a second time.
     if (request === undefined) return this.stray(msg);
-    if (msg.data.length === 0 && msg.headers?.code === 503) {
+    if (msg.data.length === 0 && isNoResponders(msg.headers)) {
       this.fail(request, new NoRespondersError(request.subject));
     } else if (request.many) {
       if (this.answer(request, undefined, msg) === true)
@@ -396,4 +396,12 @@ export class Requests {
       }
     }
   }
+}
+
+/**
+ * Whether the server says that nothing listens on the subject. A stored message may have a status in its headers too, and
+ * a direct get replies with those; the server has added the sequence then.
+ */
+function isNoResponders(headers: MsgHdrs | undefined): boolean {
+  return headers?.code === 503 && !headers.has('Nats-Sequence');
 }

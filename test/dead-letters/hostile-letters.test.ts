@@ -11,6 +11,7 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RawPublisher } from '../connection/raw-publisher.js';
+import { HOSTILE_BLOCKS } from '../streams/hostile-headers.js';
 import { eventually } from '../support/eventually.js';
 import { all } from './all.js';
 import { startFailing, type FailingApplication } from './failing-application.js';
@@ -135,4 +136,25 @@ describe('dead letters whose content cannot be trusted', () => {
     expect(Buffer.from(of('unreadable').rawHeaders ?? []).toString()).toBe(blocks.unreadable);
     expect(nc.isClosed()).toBe(false);
   });
+
+  it.each(Object.entries(HOSTILE_BLOCKS))(
+    'are listed, replayed and dropped beside messages with headers %s',
+    async (_, block) => {
+      await letters.dropAll({});
+      await using raw = await RawPublisher.connect(server.url);
+      const first = await forge({});
+      await raw.publish('dead-letters.TASKS.worker', Buffer.from(block, 'latin1'), '1');
+      const last = await forge({ sequence: '2' });
+      const sequences = [first, last];
+      expect((await all(letters.list())).map(({ sequence }) => sequence)).toEqual(sequences);
+      expect((await letters.page()).letters).toHaveLength(2);
+      expect((await letters.page({}, { after: first })).letters).toHaveLength(1);
+      await expect(letters.get(first + 1)).rejects.toThrow(DeadLetterNotFoundError);
+      await letters.drop(first);
+      expect((await letters.get(last)).streamSequence).toBe(2);
+      expect(await letters.replayAll({})).toEqual({ replayed: 1, failed: [] });
+      await application.settled();
+      await letters.dropAll({});
+    },
+  );
 });

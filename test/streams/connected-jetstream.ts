@@ -1,4 +1,4 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
 import { JetStreamService } from '../../lib/jetstream/index.js';
@@ -23,8 +23,14 @@ export class ConnectedJetStream implements AsyncDisposable {
   static async connect(
     servers: string | readonly string[],
     options: JetStreamOptions = {},
+    connection: NodeConnectionOptions = {},
   ): Promise<ConnectedJetStream> {
-    const nc = await connect({ servers: [servers].flat(), reconnectTimeWait: 50, maxReconnectAttempts: -1 });
+    const nc = await connect({
+      servers: [servers].flat(),
+      reconnectTimeWait: 50,
+      maxReconnectAttempts: -1,
+      ...connection,
+    });
     return new ConnectedJetStream(nc, options);
   }
 

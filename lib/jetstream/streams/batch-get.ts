@@ -9,8 +9,8 @@ import {
 import { Deadline, retry } from '../../timing/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
-import { statusError, validateSequence } from './message-access.js';
-import { fromDirectGet, type StoredMessage } from './stored-message.js';
+import { fromDirectGet, statusError, validateSequence } from './message-access.js';
+import type { StoredMessage } from './stored-message.js';
 import { streamInfo } from './stream-api.js';
 
 /** Which messages to read, in the order of the stream. */
@@ -63,7 +63,7 @@ export async function* getMessages(
       next_by_subj: subject,
     });
     yield* messages;
-    const last = messages.at(-1);
+    const last = await messages.at(-1);
     if (!last || pending === 0) return;
     left -= messages.length;
     start = { seq: last.sequence + 1 };
@@ -94,7 +94,7 @@ export async function* getLastMessages(
       batch: batch === undefined ? undefined : left,
     });
     yield* page.messages;
-    const last = page.messages.at(-1);
+    const last = await page.messages.at(-1);
     if (!last || page.pending === 0) return;
     left -= page.messages.length;
     from = { seq: last.sequence + 1, up_to_seq: page.upToSequence };
@@ -102,7 +102,7 @@ export async function* getLastMessages(
 }
 
 interface Page {
-  readonly messages: readonly StoredMessage[];
+  readonly messages: readonly (StoredMessage | Promise<StoredMessage>)[];
   /** How many messages would come after these. */
   readonly pending: number;
   /** Up to where last messages were looked for. */
@@ -144,7 +144,7 @@ async function allowsDirect(api: JetStreamApi, stream: string): Promise<boolean>
 function requestPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
   const { nc, wire, apiPrefix, timeout } = api.connection;
   const subject = `${apiPrefix}.DIRECT.GET.${stream}`;
-  const messages: StoredMessage[] = [];
+  const messages: (StoredMessage | Promise<StoredMessage>)[] = [];
   return new Promise<Page>((resolve, reject) => {
     const inbox = createInboxOf(nc);
     const end = (outcome: () => void) => {
@@ -157,7 +157,7 @@ function requestPage(api: JetStreamApi, stream: string, body: object): Promise<P
     const subscription = wire.subscribe(inbox, {
       callback: (error, msg) => {
         if (error) return end(() => reject(error));
-        const message = fromDirectGet(msg);
+        const message = fromDirectGet(api, stream, msg);
         if (!message) return end(() => finish(msg));
         messages.push(message);
         timer.refresh();

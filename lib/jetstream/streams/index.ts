@@ -1,4 +1,5 @@
 export type { GetLastMessagesOptions, GetMessagesOptions } from './batch-get.js';
+export { directReplyKind } from './direct-reply.js';
 export type { ClusterInfo, PeerInfo } from './cluster-info.js';
 export type { StoredMessage } from './stored-message.js';
 export type { StreamInfoOptions } from './stream-api.js';

@@ -7,7 +7,8 @@ import {
   NoRespondersError,
 } from '../../errors/index.js';
 import { validateFilter, type JetStreamApi } from '../api/index.js';
-import { fromApi, fromDirectGet, type StoredMessage, type WireStoredMessage } from './stored-message.js';
+import { readDirectReply } from './direct-reply.js';
+import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
 
 /** Which message: the one of that sequence, the first of a subject from a sequence on, or the last of a subject. */
 export type MessageQuery =
@@ -30,13 +31,50 @@ export async function getMessage(
     const found = await getDirect(api, stream, query, body);
     if (found) return found;
   }
+  return getFromLeader(api, stream, body, inWords(query));
+}
+
+/**
+ * The message of a reply to a direct get; `undefined` if that is a status.
+ *
+ * If the server has written over the end of its headers, the leader is asked for them. Without its word, for example
+ * without the permission to ask, the line that lost its end is left out.
+ */
+export function fromDirectGet(
+  api: JetStreamApi,
+  stream: string,
+  reply: Msg,
+): StoredMessage | Promise<StoredMessage> | undefined {
+  const found = readDirectReply(reply);
+  if (!found) return undefined;
+  const message = fromDirectReply(found, reply.data);
+  return found.isWhole ? message : withWholeHeaders(api, stream, message);
+}
+
+async function withWholeHeaders(
+  api: JetStreamApi,
+  stream: string,
+  message: StoredMessage,
+): Promise<StoredMessage> {
+  const { sequence, subject, time } = message;
+  try {
+    const whole = await getFromLeader(api, stream, { seq: sequence }, `sequence ${sequence}`);
+    return whole.subject === subject && whole.time.getTime() === time.getTime() ? whole : message;
+  } catch {
+    return message;
+  }
+}
+
+async function getFromLeader(
+  api: JetStreamApi,
+  stream: string,
+  body: object,
+  what: string,
+): Promise<StoredMessage> {
   const { message } = await api.call<{ readonly message?: WireStoredMessage }>(
     `STREAM.MSG.GET.${stream}`,
     body,
-    {
-      stream,
-      message: inWords(query),
-    },
+    { stream, message: what },
   );
   if (!message) throw new InvalidApiResponseError(`STREAM.MSG.GET.${stream}`, 'it has no message');
   return fromApi(stream, message);
@@ -66,15 +104,21 @@ async function getDirect(
     throw error;
   });
   if (!reply) return undefined;
-  const message = fromDirectGet(reply);
+  const message = fromDirectGet(api, stream, reply);
   if (!message) throw statusError(reply, stream, inWords(query));
   return message;
 }
 
 /** The error that a status in answer to a direct get stands for. */
-export function statusError(reply: Msg, stream: string, what: string): JetStreamApiError {
+export function statusError(
+  reply: Msg,
+  stream: string,
+  what: string,
+): JetStreamApiError | InvalidApiResponseError {
   const { code = 0, description = '' } = reply.headers ?? {};
   if (code === 404) return new MessageNotFoundError(stream, what);
+  if (code === 0)
+    return new InvalidApiResponseError(`DIRECT.GET.${stream}`, 'it is neither a message nor a status');
   return new JetStreamApiError(
     { code, description },
     `Direct get from stream "${stream}" (${what}): ${code} ${description}`,

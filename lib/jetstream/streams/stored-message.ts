@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
-import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { MessageHeaders } from '../../connection/index.js';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { isHeaderBlock, MessageHeaders } from '../../connection/index.js';
+import type { DirectReply } from './direct-reply.js';
 
 /** A message as a stream keeps it. */
 export class StoredMessage {
@@ -18,6 +19,11 @@ export class StoredMessage {
     readonly data: Uint8Array,
     /** The headers it was published with, `undefined` where it has none. */
     readonly headers: MsgHdrs | undefined,
+    /**
+     * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Lines in it that make no
+     * sense are skipped. With `false`, `headers` is empty.
+     */
+    readonly headersValid = true,
   ) {}
 
   /** The payload as UTF-8 text. */
@@ -43,48 +49,31 @@ export interface WireStoredMessage {
 }
 
 /** Reads an answer to `STREAM.MSG.GET`. */
-export function fromApi(stream: string, wire: WireStoredMessage): StoredMessage {
+export function fromApi(
+  stream: string,
+  { subject, seq, time, data = '', hdrs }: WireStoredMessage,
+): StoredMessage {
+  const block = hdrs === undefined ? undefined : Buffer.from(hdrs, 'base64');
+  return stored({ stream, subject, sequence: seq, time: new Date(time), block }, Buffer.from(data, 'base64'));
+}
+
+/** Makes a message of a reply to a direct get. */
+export function fromDirectReply(reply: DirectReply, data: Uint8Array): StoredMessage {
+  return stored(reply, data);
+}
+
+function stored(
+  { stream, subject, sequence, time, block }: Omit<DirectReply, 'isWhole'>,
+  data: Uint8Array,
+): StoredMessage {
+  const headers = block && MessageHeaders.decode(block);
   return new StoredMessage(
     stream,
-    wire.subject,
-    wire.seq,
-    new Date(wire.time),
-    Buffer.from(wire.data ?? '', 'base64'),
-    wire.hdrs === undefined ? undefined : MessageHeaders.decode(Buffer.from(wire.hdrs, 'base64')),
+    subject,
+    sequence,
+    time,
+    data,
+    headers,
+    block === undefined || isHeaderBlock(block),
   );
-}
-
-/**
- * Reads an answer to a direct get (ADR-31): the payload as it is, the rest in headers that the server adds behind
- * those of the message.
- *
- * @returns `undefined` where it is no such answer
- */
-export function fromDirectGet(msg: Msg): StoredMessage | undefined {
-  const { headers } = msg;
-  const stream = headers?.last('Nats-Stream');
-  const subject = headers?.last('Nats-Subject');
-  if (!headers || !stream || !subject) return undefined;
-  const sequence = Number(headers.last('Nats-Sequence'));
-  const time = new Date(headers.last('Nats-Time-Stamp'));
-  return new StoredMessage(stream, subject, sequence, time, msg.data, withoutAddedHeaders(headers));
-}
-
-const ADDED = [
-  'Nats-Stream',
-  'Nats-Subject',
-  'Nats-Sequence',
-  'Nats-Time-Stamp',
-  'Nats-Num-Pending',
-  'Nats-Last-Sequence',
-];
-
-// A message that was itself republished has headers of these names before those that the server adds.
-function withoutAddedHeaders(headers: MsgHdrs): MsgHdrs | undefined {
-  for (const name of ADDED) {
-    const own = headers.values(name).slice(0, -1);
-    headers.delete(name);
-    for (const value of own) headers.append(name, value);
-  }
-  return headers.keys().length > 0 ? headers : undefined;
 }

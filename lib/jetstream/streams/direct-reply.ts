@@ -1,0 +1,75 @@
+import { Buffer } from 'node:buffer';
+import type { Msg } from '@nats-io/transport-node';
+import { rawHeadersOf } from '../../connection/index.js';
+
+/** A stored message in a reply to a direct get (ADR-31). */
+export interface DirectReply {
+  readonly stream: string;
+  readonly subject: string;
+  readonly sequence: number;
+  readonly time: Date;
+  /** The block of headers that the message was stored with, as far as it is known; `undefined` if it has none. */
+  readonly block: Buffer | undefined;
+  /**
+   * Whether that is all of the block. The server writes its own headers over the last two bytes of it, which are the end
+   * of a well-formed block; a malformed one loses the end of its last line.
+   */
+  readonly isWhole: boolean;
+}
+
+/**
+ * Reads a reply to a direct get. The server writes what it says of the message behind all that was stored, so its last
+ * occurrence in the block is the server's, whatever a client has stored. A status has nothing of the kind.
+ *
+ * @returns `undefined` if it is a status, or no reply to a direct get
+ */
+export function readDirectReply(msg: Msg): DirectReply | undefined {
+  const raw = rawHeadersOf(msg);
+  if (raw === undefined) return undefined;
+  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
+  const start = bytes.lastIndexOf(ADDED);
+  if (start < 0) return undefined;
+  const [, stream, subject, sequence, time] = FACTS.exec(bytes.toString('utf8', start)) ?? [];
+  if (stream === undefined) return undefined;
+  const isWhole = endsLine(bytes, start);
+  return {
+    stream,
+    subject,
+    sequence: Number(sequence),
+    time: new Date(time),
+    block: storedBlock(bytes, start),
+    isWhole,
+  };
+}
+
+/**
+ * What the headers of a reply to a direct get are: those of a stored message, whole or in part (see
+ * {@link DirectReply.isWhole}), or a status.
+ *
+ * @param text the headers as they travel, with a character for each byte
+ */
+export function directReplyKind(text: string): 'message' | 'partial' | 'status' {
+  const start = text.lastIndexOf(ADDED);
+  if (start < 0) return 'status';
+  return text.startsWith('\r\n', start - 2) ? 'message' : 'partial';
+}
+
+/** What the server adds begins with the name of the stream. Neither that nor the subject after it has blanks. */
+const ADDED = 'Nats-Stream: ';
+const FACTS =
+  /^Nats-Stream: ([^\r\n]*)\r\nNats-Subject: ([^\r\n]*)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r\n]*)\r\n/;
+const VERSION = 'NATS/1.0\r\n';
+
+/** What was stored, and the end that the server took from it; without an end of the last line, that line is left out. */
+function storedBlock(bytes: Buffer, start: number): Buffer | undefined {
+  // What the server makes for a message without headers.
+  if (start === VERSION.length && bytes.toString('latin1', 0, start) === VERSION) return undefined;
+  const end = endsLine(bytes, start) ? start : bytes.lastIndexOf('\n', start) + 1;
+  return Buffer.concat([bytes.subarray(0, end), LINE_END]);
+}
+
+const LINE_END = Buffer.from('\r\n');
+
+function endsLine(bytes: Buffer, at: number): boolean {
+  return bytes[at - 2] === LINE_END[0] && bytes[at - 1] === LINE_END[1];
+}

@@ -1,0 +1,36 @@
+const END = '\r\n\r\n';
+
+/** Blocks of headers that any client may store, by what is wrong with them. */
+export const HOSTILE_BLOCKS: Readonly<Record<string, string>> = {
+  'that are fine': `NATS/1.0\r\nA: b${END}`,
+  'that are empty': `NATS/1.0${END}`,
+  'without an end': 'NATS/1.0\r\nA: b',
+  'with half an end': 'NATS/1.0\r\nA: b\r\n',
+  'that end within a name': 'NATS/1.0\r\nA: b\r\nName',
+  'that end within a removal': 'NATS/1.0\r\nKV-Operation: DEL',
+  'of the version alone': 'NATS/1.0',
+  'of the version and one line end': 'NATS/1.0\r\n',
+  'of half a version': 'NATS',
+  'of one character': 'x',
+  'of two characters': '\r\n',
+  'that are garbage': 'garbage',
+  'of another version': `NATS/2.0\r\nA: b${END}`,
+  'of another protocol': `HTTP/1.1 200 OK\r\nA: b${END}`,
+  'of bytes that are not UTF-8': `NATS/1.0\r\nA: \xff\xfe${END}`,
+  'of zero bytes': '\0'.repeat(40),
+  'of line ends': '\r\n'.repeat(20),
+  'with text after the end': `NATS/1.0\r\nA: b${END}trailing`,
+  'that are the status 404': `NATS/1.0 404 No Messages${END}`,
+  'that are the status 408': `NATS/1.0 408 Request Timeout${END}`,
+  'that are the status 503': `NATS/1.0 503${END}`,
+  'that are the status 503 without an end': 'NATS/1.0 503',
+  'that are the status 503 for a subject': `NATS/1.0 503\r\nNats-Subject: s.bad${END}`,
+  'that are the end of a batch': `NATS/1.0 204 EOB\r\nNats-Num-Pending: 0\r\nNats-Last-Sequence: 9${END}`,
+  'with a status that is no number': `NATS/1.0 abc${END}`,
+  'that forge what the server adds': `NATS/1.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: -1\r\nNats-Time-Stamp: bad\r\nNats-Num-Pending: 9${END}`,
+  'that forge it without an end':
+    'NATS/1.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: 77\r\nNats-Time-Stamp: 2020-01-01T00:00:00Z',
+  'that forge it in another version': `NATS/2.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: 77\r\nNats-Time-Stamp: 2020-01-01T00:00:00Z${END}`,
+  'that begin to forge it': 'NATS/1.0\r\nNats-Stream: ',
+  'that are long': `NATS/1.0\r\nA: ${'x'.repeat(30_000)}${END}`,
+};
