@@ -5,9 +5,12 @@ export class UnsupportedNestVersionError extends JetStreamError {
   constructor(
     /** What is missing. */
     readonly missing: string,
+    /** The version of `@nestjs/core`; `undefined` if it cannot be found out. */
+    readonly nestVersion?: string,
   ) {
     super(
-      `The installed version of Nest has another structure than this library relies on: ${missing}. ` +
+      `The installed version of Nest${nestVersion === undefined ? '' : `, ${nestVersion},`} has another structure than ` +
+        `this library relies on: ${missing}. ` +
         'Install a version of Nest 11 or 12, and report this if it is one.',
     );
   }

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { CanActivate, NestInterceptor, PipeTransform, Type } from '@nestjs/common';
 import { createParamDecorator } from '@nestjs/common';
 import {
@@ -81,6 +83,7 @@ export function checkNestInternals(
   modules: ModulesContainer,
 ): void {
   const creators = contextCreators(external);
+  checkContextCreators(creators);
   const filters = creators.filtersContextCreator.create({}, () => undefined, '');
   requireMethods('the handler of exception filters', filters, ['invokeCustomFilters']);
   if (!Array.isArray(filters.filters)) missing('the handler of exception filters has no list of filters');
@@ -90,9 +93,12 @@ export function checkNestInternals(
   checkParamMetadata();
 }
 
-/** The creators behind an `ExternalContextCreator`. @throws {@link UnsupportedNestVersionError} */
+/** The creators behind an `ExternalContextCreator`, which {@link checkNestInternals} checks. */
 export function contextCreators(external: ExternalContextCreator): ContextCreators {
-  const creators = external as unknown as ContextCreators;
+  return external as unknown as ContextCreators;
+}
+
+function checkContextCreators(creators: ContextCreators): void {
   for (const part of ['guards', 'interceptors', 'pipes', 'filters'] as const) {
     requireMethods(`${part}ContextCreator`, creators[`${part}ContextCreator`], ['create']);
   }
@@ -106,7 +112,6 @@ export function contextCreators(external: ExternalContextCreator): ContextCreato
       'getGlobalRequestFilters',
     ]);
   }
-  return creators;
 }
 
 /** What creates request-scoped instances. @throws {@link UnsupportedNestVersionError} */
@@ -177,5 +182,15 @@ function requireMethods(part: string, value: object | null | undefined, methods:
 }
 
 function missing(what: string): never {
-  throw new UnsupportedNestVersionError(what);
+  throw new UnsupportedNestVersionError(what, nestVersion());
+}
+
+/** The version of `@nestjs/core` that is installed for this library; `undefined` if it cannot be found out, as in a bundle. */
+function nestVersion(): string | undefined {
+  const here = typeof __filename === 'string' ? __filename : join(process.cwd(), 'package.json');
+  try {
+    return (createRequire(here)('@nestjs/core/package.json') as { readonly version: string }).version;
+  } catch {
+    return undefined;
+  }
 }
