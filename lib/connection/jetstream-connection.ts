@@ -7,7 +7,7 @@ import { ConnectionEvents, type ConnectionListener } from './connection-events.j
 import { UnsentPosts, type PostOptions } from './posts.js';
 import { compareVersions } from './server-version.js';
 import { toConnectionError } from './to-connection-error.js';
-import { ConnectionWire, wireOf, type Wire } from './wire/index.js';
+import { ConnectionWire, wireOf, type SharedWire, type Wire } from './wire/index.js';
 
 /** How long closing waits for the socket before it gives the link up, in milliseconds. */
 const CLOSE_WAIT = 500;
@@ -37,7 +37,7 @@ export class JetStreamConnection {
   /** @internal What messages come and go through. */
   readonly wire: Wire;
   /** The same without the translation of errors, for what translates them itself. */
-  private readonly bareWire: Wire;
+  private readonly bareWire: SharedWire;
   private readonly logger = new Logger('NatsConnection');
   private readonly events: ConnectionEvents;
   private readonly unsent: UnsentPosts;

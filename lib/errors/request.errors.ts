@@ -31,14 +31,18 @@ export class NoRespondersError extends JetStreamError {
   }
 }
 
-/** The connection is closed, or closed while the operation was pending. */
+/** The connection is closed or drains, or was closed while the operation was pending. Any operation can fail with it. */
 export class ConnectionClosedError extends JetStreamError {
   constructor(
     /** The name of the connection, as given to `JetStreamModule.forRoot`. */
     readonly connection: string,
     options?: ErrorOptions,
   ) {
-    super(`The NATS connection "${connection}" is closed.`, options);
+    super(
+      `The NATS connection "${connection}" is closed. Nothing more can be sent or received over it: the log says why it was ` +
+        'closed; open another, or restart the application.',
+      options,
+    );
   }
 }
 

@@ -320,6 +320,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         ['half a sequence', () => stream.getMessages({ startSequence: 1.5 })],
         ['an empty batch', () => stream.getMessages({ startSequence: 1, batch: 0 })],
         ['an invalid time', () => stream.getMessages({ startTime: new Date('x') })],
+        ['an invalid end', () => stream.getLastMessages('>', { upToTime: new Date('x') })],
         ['no subject', () => stream.getLastMessages([])],
         ['two ends', () => stream.getLastMessages('>', { upToSequence: 1, upToTime: new Date() })],
       ])('refuses %s', async (_, read) => {

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
 import { MessageHeaders } from './message-headers.js';
 import type { ReceivedMessage } from './received-message.js';
+import type { Publisher } from './wire-message.js';
 
 /** What the client's messages have beyond their type. */
 interface Sized {
@@ -16,7 +17,10 @@ interface Sized {
 export class ClientMessage implements ReceivedMessage {
   private headersRead: MsgHdrs | undefined;
 
-  constructor(private readonly msg: Msg & Sized) {}
+  constructor(
+    private readonly msg: Msg & Sized,
+    private readonly publisher: Publisher,
+  ) {}
 
   get subject(): string {
     return this.msg.subject;
@@ -51,8 +55,11 @@ export class ClientMessage implements ReceivedMessage {
     return size > 0 && size <= byteOffset ? new Uint8Array(buffer, byteOffset - size, size) : undefined;
   }
 
-  respond(data?: Uint8Array | string, options?: PublishOptions): boolean {
-    return this.msg.respond(data, options);
+  /** @throws {@link ConnectionClosedError}, {@link PayloadTooLargeError}, {@link InvalidSubjectError} */
+  respond(data: Uint8Array | string = '', options: PublishOptions = {}): boolean {
+    if (!this.reply) return false;
+    this.publisher.publish(this.reply, data, options.reply, options.headers);
+    return true;
   }
 
   json<T>(reviver?: (this: unknown, key: string, value: unknown) => unknown): T {

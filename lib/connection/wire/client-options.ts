@@ -1,4 +1,7 @@
 import type { MsgHdrs, PublishOptions, SubscriptionOptions } from '@nats-io/transport-node';
+import { ClientMessage } from './client-message.js';
+import { asMsg } from './received-message.js';
+import type { WireSubscriber } from './wire.js';
 
 type Callback = NonNullable<SubscriptionOptions['callback']>;
 
@@ -13,4 +16,16 @@ export function publishOptions(reply: string | undefined, headers: MsgHdrs | und
 /** The client's options for a subscription, likewise. */
 export function subscriptionOptions(queue: string | undefined, callback: Callback): SubscriptionOptions {
   return queue === undefined ? { callback } : { queue, callback };
+}
+
+/** A callback for the client: what it is called with becomes a message or an error of this library. */
+export function callbackThroughClient(
+  subject: string,
+  callback: Callback,
+  subscriber: WireSubscriber,
+): Callback {
+  return (error, msg) =>
+    error
+      ? callback(subscriber.errorOf(error, { subject }), msg)
+      : callback(null, asMsg(new ClientMessage(msg, subscriber)));
 }

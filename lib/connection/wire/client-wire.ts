@@ -1,14 +1,12 @@
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { ClientMessage } from './client-message.js';
-import { publishOptions, subscriptionOptions } from './client-options.js';
+import { callbackThroughClient, publishOptions, subscriptionOptions } from './client-options.js';
 import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
 import { checkLineLength } from './line-length.js';
-import { asMsg } from './received-message.js';
-import type { Wire, WireSubscriptionOptions } from './wire.js';
+import type { SharedWire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
 /** The wire through the client's public methods, for clients that {@link DirectWire} does not know. */
-export class ClientWire implements Wire {
+export class ClientWire implements SharedWire {
   constructor(
     private readonly nc: NatsConnection,
     private readonly fence: Fence,
@@ -24,11 +22,11 @@ export class ClientWire implements Wire {
     this.publish(message.reply ?? '', text);
   }
 
-  subscribe(subject: string, { queue, callback }: WireSubscriptionOptions): Subscription {
+  subscribe(subject: string, options: WireSubscriptionOptions, subscriber: WireSubscriber): Subscription {
+    const { queue, callback } = options;
     checkLineLength(subject, queue);
-    const readable: typeof callback = (error, msg) =>
-      callback(error, error ? msg : asMsg(new ClientMessage(msg)));
-    return this.fence.subscribe(subject, subscriptionOptions(queue, readable));
+    const throughClient = callbackThroughClient(subject, callback, subscriber);
+    return this.fence.subscribe(subject, subscriptionOptions(queue, throughClient));
   }
 
   abandon(): void {

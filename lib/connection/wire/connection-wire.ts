@@ -1,13 +1,13 @@
 import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
-import { toConnectionError, type FailedConnection } from '../to-connection-error.js';
-import type { Wire, WireSubscriptionOptions } from './wire.js';
+import { toConnectionError, type FailedConnection, type FailedOperation } from '../to-connection-error.js';
+import type { SharedWire, Wire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
 /** The wire as one connection uses it: what the client throws becomes an error of this library that names the connection. */
-export class ConnectionWire implements Wire {
+export class ConnectionWire implements Wire, WireSubscriber {
   constructor(
     private readonly connection: FailedConnection,
     /** Shared by all connections on the same `NatsConnection`. */
-    readonly shared: Wire,
+    readonly shared: SharedWire,
   ) {}
 
   publish(
@@ -20,7 +20,7 @@ export class ConnectionWire implements Wire {
     try {
       this.shared.publish(subject, data, reply, headers, alone);
     } catch (thrown) {
-      throw toConnectionError(thrown, this.connection, { subject, reply, data });
+      throw this.errorOf(thrown, { subject, reply, data });
     }
   }
 
@@ -28,16 +28,20 @@ export class ConnectionWire implements Wire {
     try {
       this.shared.answer(message, text);
     } catch (thrown) {
-      throw toConnectionError(thrown, this.connection, { subject: message.reply ?? '' });
+      throw this.errorOf(thrown, { subject: message.reply ?? '' });
     }
   }
 
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription {
     try {
-      return this.shared.subscribe(subject, options);
+      return this.shared.subscribe(subject, options, this);
     } catch (thrown) {
-      throw toConnectionError(thrown, this.connection, { subject });
+      throw this.errorOf(thrown, { subject });
     }
+  }
+
+  errorOf(thrown: unknown, operation: FailedOperation): Error {
+    return toConnectionError(thrown, this.connection, operation);
   }
 
   abandon(): void {

@@ -9,7 +9,7 @@ import {
   type ClientProtocol,
   type ClientSubscription,
 } from './client-protocol.js';
-import { publishOptions, subscriptionOptions } from './client-options.js';
+import { callbackThroughClient, publishOptions, subscriptionOptions } from './client-options.js';
 import { checkSubjects, isDialing } from './dialing.js';
 import type { Fence } from './fence.js';
 import { GuardedParser } from './guarded-parser.js';
@@ -19,7 +19,7 @@ import { MessageParser } from './message-parser.js';
 import { LARGE, OutgoingBytes } from './outgoing-bytes.js';
 import { Receivers } from './receivers.js';
 import { WireMessage } from './wire-message.js';
-import type { Wire, WireSubscriptionOptions } from './wire.js';
+import type { SharedWire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
 /** What a subject may consist of to be written as it is: printable ASCII. */
 const PLAIN = /^[!-~]+$/;
@@ -33,7 +33,7 @@ const PLAIN = /^[!-~]+$/;
  * Messages for subscriptions of others on the same connection are handed to the client, and what the client sends stays in
  * order with what is sent here: whichever writes, the earlier of the two is written first.
  */
-export class DirectWire implements Wire {
+export class DirectWire implements SharedWire {
   private readonly logger = new Logger('NatsConnection');
   private readonly limiter = new ReportLimiter();
   private readonly outgoing: OutgoingBytes;
@@ -98,11 +98,18 @@ export class DirectWire implements Wire {
     this.publish(message.reply ?? '', text);
   }
 
-  subscribe(subject: string, { queue, callback }: WireSubscriptionOptions): Subscription {
+  subscribe(subject: string, options: WireSubscriptionOptions, subscriber: WireSubscriber): Subscription {
+    const { queue, callback } = options;
     checkLineLength(subject, queue);
-    const subscription = this.fence.subscribe(subject, subscriptionOptions(queue, callback));
+    // The client calls back with errors only: messages come past it.
+    const throughClient = callbackThroughClient(subject, callback, subscriber);
+    const subscription = this.fence.subscribe(subject, subscriptionOptions(queue, throughClient));
     const sid = subscription.getID();
-    this.receivers.add(sid, { subscription: subscription as unknown as ClientSubscription, callback });
+    this.receivers.add(sid, {
+      subscription: subscription as unknown as ClientSubscription,
+      callback,
+      publisher: subscriber,
+    });
     void subscription.closed.then(() => this.receivers.remove(sid));
     return subscription;
   }
@@ -133,7 +140,7 @@ export class DirectWire implements Wire {
   private attach(): void {
     const { parser } = this.protocol;
     if (!isClientParser(parser)) return;
-    this.protocol.parser = new GuardedParser(new MessageParser(parser, this, this.receivers), this.endLink);
+    this.protocol.parser = new GuardedParser(new MessageParser(parser, this.receivers), this.endLink);
     // By then the client has parsed what it had read.
     setImmediate(() => this.readDirectly(this.protocol.parser));
   }

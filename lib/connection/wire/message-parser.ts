@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { ChunkParser, ClientParser } from './client-protocol.js';
-import { SplitMessage, WholeMessage, type Publisher, type WireMessage } from './wire-message.js';
+import { SplitMessage, WholeMessage, type WireMessage } from './wire-message.js';
 
 /** Who takes the messages; it must not throw: an error ends the link. */
 export interface MessageSink {
@@ -34,7 +34,6 @@ export class MessageParser implements ChunkParser {
 
   constructor(
     private readonly client: ClientParser,
-    private readonly publisher: Publisher,
     readonly sink: MessageSink,
   ) {}
 
@@ -103,7 +102,6 @@ export class MessageParser implements ChunkParser {
     if (bodyStart + length + LINE_END > buffer.length) {
       const parts: Buffer[] = [];
       const message = new SplitMessage(
-        this.publisher,
         sid,
         buffer.subarray(start, newline),
         subjectEnd - start,
@@ -117,7 +115,6 @@ export class MessageParser implements ChunkParser {
       return this.fill(this.partial, buffer, bodyStart);
     }
     const message = new WholeMessage(
-      this.publisher,
       sid,
       buffer,
       start,

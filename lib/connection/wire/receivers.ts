@@ -3,12 +3,14 @@ import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
 import type { Fence } from './fence.js';
 import type { MessageSink } from './message-parser.js';
 import { asMsg } from './received-message.js';
-import type { WireMessage } from './wire-message.js';
+import type { Publisher, WireMessage } from './wire-message.js';
 
 /** A subscription made over the wire, and its callback without the client's way to it. */
 interface Receiver {
   readonly subscription: ClientSubscription;
   readonly callback: NonNullable<SubscriptionOptions['callback']>;
+  /** What answers to its messages go through. */
+  readonly publisher: Publisher;
 }
 
 /** Who receives the messages of a link: the subscriptions made over a wire, and otherwise the client's. */
@@ -37,6 +39,7 @@ export class Receivers implements MessageSink {
     const { subscription } = receiver;
     if (subscription.isClosed()) return;
     subscription.received++;
+    message.publisher = receiver.publisher;
     // Entering a `try` costs nothing; the callback is called without a wrapper.
     try {
       void receiver.callback(null, asMsg(message));

@@ -7,7 +7,7 @@ import type { Wire } from './wire.js';
 
 const decoder = new TextDecoder();
 
-/** Answers go through it. */
+/** What answers to a message go through. */
 export type Publisher = Pick<Wire, 'publish'>;
 
 /** A core NATS message that reads from the bytes it came in what it is asked for, when it is asked. */
@@ -15,9 +15,10 @@ export abstract class WireMessage implements ReceivedMessage {
   private subjectText: string | undefined;
   private replyText: string | undefined;
   private headersRead: MsgHdrs | undefined;
+  /** Set when the message is handed to a subscription: the connection that subscribed. */
+  publisher: Publisher | undefined;
 
   constructor(
-    private readonly publisher: Publisher,
     readonly sid: number,
     /** What the places of subject and reply are in. */
     readonly line: Buffer,
@@ -69,8 +70,9 @@ export abstract class WireMessage implements ReceivedMessage {
     return this.headersLength === 0 ? undefined : this.body.subarray(0, this.headersLength);
   }
 
+  /** @throws {@link ConnectionClosedError}, {@link PayloadTooLargeError}, {@link InvalidSubjectError} */
   respond(data: Uint8Array | string = '', options: PublishOptions = {}): boolean {
-    if (this.reply === '') return false;
+    if (this.reply === '' || this.publisher === undefined) return false;
     this.publisher.publish(this.reply, data, options.reply, options.headers);
     return true;
   }
@@ -102,7 +104,6 @@ export class WholeMessage extends WireMessage {
   private payload: Uint8Array | undefined;
 
   constructor(
-    publisher: Publisher,
     sid: number,
     buffer: Buffer,
     subjectStart: number,
@@ -113,7 +114,7 @@ export class WholeMessage extends WireMessage {
     headersLength: number,
     length: number,
   ) {
-    super(publisher, sid, buffer, subjectStart, subjectEnd, replyStart, replyEnd, headersLength, length);
+    super(sid, buffer, subjectStart, subjectEnd, replyStart, replyEnd, headersLength, length);
   }
 
   get data(): Uint8Array {
@@ -138,7 +139,6 @@ export class SplitMessage extends WireMessage {
   private joined: Buffer | undefined;
 
   constructor(
-    publisher: Publisher,
     sid: number,
     line: Buffer,
     subjectEnd: number,
@@ -148,7 +148,7 @@ export class SplitMessage extends WireMessage {
     headersLength: number,
     length: number,
   ) {
-    super(publisher, sid, line, 0, subjectEnd, replyStart, replyEnd, headersLength, length);
+    super(sid, line, 0, subjectEnd, replyStart, replyEnd, headersLength, length);
   }
 
   get data(): Uint8Array {

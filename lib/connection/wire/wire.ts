@@ -5,6 +5,7 @@ import type {
   Subscription,
   SubscriptionOptions,
 } from '@nats-io/transport-node';
+import type { FailedOperation } from '../to-connection-error.js';
 import { protocolOf, type ClientProtocol } from './client-protocol.js';
 import { ClientWire } from './client-wire.js';
 import { DirectWire } from './direct-wire.js';
@@ -34,7 +35,8 @@ export interface Wire {
    */
   answer(message: Msg, text: string): void;
   /**
-   * Subscribes. What the callback throws is reported, and its message is skipped.
+   * Subscribes. What the callback throws is reported, and its message is skipped. An error that ends the subscription, such as
+   * a missing permission, is an error of this library.
    *
    * @throws as `publish`
    */
@@ -45,6 +47,18 @@ export interface Wire {
   reconnected(): void;
 }
 
+/** A wire that several connections on one and the same `NatsConnection` share. */
+export interface SharedWire extends Omit<Wire, 'subscribe'> {
+  /** As {@link Wire.subscribe}; answers to the messages go through the subscriber, which also names the errors. */
+  subscribe(subject: string, options: WireSubscriptionOptions, subscriber: WireSubscriber): Subscription;
+}
+
+/** The connection that subscribes. */
+export interface WireSubscriber extends Pick<Wire, 'publish'> {
+  /** The error of this library that a client's error stands for. */
+  errorOf(thrown: unknown, operation: FailedOperation): Error;
+}
+
 /** Options of a subscription over a {@link Wire}. */
 export interface WireSubscriptionOptions {
   readonly queue?: string | undefined;
@@ -52,10 +66,10 @@ export interface WireSubscriptionOptions {
 }
 
 /** Several `JetStreamConnection`s on one and the same connection share its wire. */
-const wires = new WeakMap<NatsConnection, Wire>();
+const wires = new WeakMap<NatsConnection, SharedWire>();
 
 /** The wire of a connection: direct, where the client is built as it is known here; else through its public methods. */
-export function wireOf(nc: NatsConnection): Wire {
+export function wireOf(nc: NatsConnection): SharedWire {
   const known = wires.get(nc);
   if (known) return known;
   const protocol = protocolOf(nc);

@@ -7,7 +7,6 @@ import {
   RequestTimeoutError,
 } from '../../errors/index.js';
 import { Deadline, retry } from '../../timing/index.js';
-import { createInboxOf } from '../../requests/index.js';
 import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
 import { fromDirectGet, statusError, validateSequence } from './message-access.js';
 import type { StoredMessage } from './stored-message.js';
@@ -86,7 +85,10 @@ export async function* getLastMessages(
   if (upToSequence !== undefined && upToTime !== undefined) {
     throw new InvalidArgumentError('upToTime', 'not together with upToSequence; give one of them');
   }
-  let from: object = { up_to_seq: upToSequence, up_to_time: upToTime?.toISOString() };
+  let from: object = {
+    up_to_seq: upToSequence,
+    up_to_time: upToTime === undefined ? undefined : timeOf('upToTime', upToTime),
+  };
   for (let left = batch ?? Infinity; left > 0;) {
     const page = await readPage(api, stream, {
       ...from,
@@ -142,42 +144,34 @@ async function allowsDirect(api: JetStreamApi, stream: string): Promise<boolean>
 
 /** One request with many replies: messages, and a status that ends them. */
 function requestPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
-  const { nc, wire, apiPrefix, timeout } = api.connection;
-  const subject = `${apiPrefix}.DIRECT.GET.${stream}`;
+  const subject = `${api.connection.apiPrefix}.DIRECT.GET.${stream}`;
   const messages: (StoredMessage | Promise<StoredMessage>)[] = [];
   return new Promise<Page>((resolve, reject) => {
-    const inbox = createInboxOf(nc);
-    const end = (outcome: () => void) => {
-      clearTimeout(timer);
-      subscription.unsubscribe();
-      outcome();
-    };
-    const expire = () => end(() => reject(new RequestTimeoutError(subject, timeout)));
-    const timer = setTimeout(expire, timeout);
-    const subscription = wire.subscribe(inbox, {
-      callback: (error, msg) => {
-        if (error) return end(() => reject(error));
-        const message = fromDirectGet(api, stream, msg);
-        if (!message) return end(() => finish(msg));
-        messages.push(message);
-        timer.refresh();
-      },
+    api.requests.open(subject, JSON.stringify(body), {}, (error, reply) => {
+      if (error) {
+        reject(
+          error instanceof NoRespondersError
+            ? new DirectAccessDisabledError(stream, { cause: error })
+            : error,
+        );
+        return false;
+      }
+      const message = fromDirectGet(api, stream, reply);
+      if (message) return messages.push(message) > 0;
+      const end = endOfPage(reply);
+      if (end) resolve({ messages, ...end });
+      else reject(statusError(reply, stream, 'several messages'));
+      return false;
     });
-    const finish = (msg: Msg) => {
-      const code = msg.headers?.code;
-      const number = (header: string) => Number(msg.headers?.get(header)) || 0;
-      if (code === 204) {
-        const upToSequence = number('Nats-UpTo-Sequence') || undefined;
-        return resolve({ messages, pending: number('Nats-Num-Pending'), upToSequence });
-      }
-      if (code === 404) return resolve({ messages, pending: 0 });
-      if (code === 503) {
-        return reject(new DirectAccessDisabledError(stream, { cause: new NoRespondersError(subject) }));
-      }
-      reject(statusError(msg, stream, 'several messages'));
-    };
-    wire.publish(subject, JSON.stringify(body), inbox);
   });
+}
+
+/** What the status behind the last message says; `undefined` if it is an error. */
+function endOfPage({ headers }: Msg): Omit<Page, 'messages'> | undefined {
+  if (headers?.code === 404) return { pending: 0 };
+  if (headers?.code !== 204) return undefined;
+  const number = (header: string): number => Number(headers.get(header)) || 0;
+  return { pending: number('Nats-Num-Pending'), upToSequence: number('Nats-UpTo-Sequence') || undefined };
 }
 
 function startOf({ startSequence, startTime }: GetMessagesOptions): object {
@@ -188,10 +182,12 @@ function startOf({ startSequence, startTime }: GetMessagesOptions): object {
   if (startSequence !== undefined) {
     throw new InvalidArgumentError('startTime', 'not together with startSequence; give one of them');
   }
-  if (!(startTime instanceof Date) || Number.isNaN(startTime.getTime())) {
-    throw new InvalidArgumentError('startTime', `${String(startTime)} is not a valid Date`);
-  }
-  return { start_time: startTime.toISOString() };
+  return { start_time: timeOf('startTime', startTime) };
+}
+
+function timeOf(argument: string, time: Date): string {
+  if (time instanceof Date && !Number.isNaN(time.getTime())) return time.toISOString();
+  throw new InvalidArgumentError(argument, `${String(time)} is not a valid Date`);
 }
 
 function validateBatch(batch: number | undefined): void {
