@@ -1,7 +1,8 @@
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
   openConnection,
+  toConnectionError,
   watchPermissions,
   type ConnectionSource,
   type JetStreamConnection,
@@ -154,6 +155,19 @@ export class TransportLink {
 
   get nc(): NatsConnection {
     return this.connection.nc;
+  }
+
+  /**
+   * Sends a message to whoever listens now.
+   *
+   * @throws {@link ConnectionClosedError}, {@link PayloadTooLargeError}, {@link InvalidSubjectError}
+   */
+  send(subject: string, data: Uint8Array, headers: MsgHdrs | undefined): void {
+    try {
+      this.connection.wire.publish(subject, data, undefined, headers);
+    } catch (thrown) {
+      throw toConnectionError(thrown, this.connection, { subject, data });
+    }
   }
 
   /** Tells a service to stop working at a request. */

@@ -1,15 +1,25 @@
 import { Logger } from '@nestjs/common';
-import { errorText } from '../../reporting/index.js';
+import { errorText, printable } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
 
 /** How many milliseconds of losses go into one line. */
 const INTERVAL = 1_000;
+/** How many kinds of losses one line names. */
+const MOST_KINDS = 5;
+
+/** Losses of one subject, with an error of one class. */
+interface Kind {
+  count: number;
+  readonly text: string;
+}
 
 /** Logs failed messages whose failure no caller receives: one line a second, however many they are. */
 export class LossReport {
   private readonly logger: Logger;
+  private readonly kinds = new Map<string, Kind>();
   private count = 0;
-  private example: Error | undefined;
+  /** How many lines there were. */
+  private lines = 0;
   private timer: Timer | undefined;
 
   constructor(
@@ -20,25 +30,60 @@ export class LossReport {
     this.logger = new Logger(context);
   }
 
-  add(error: Error): void {
+  /**
+   * @param given the subject, of whatever type the caller gave it
+   * @returns takes it back, unless it is written already: a caller receives its failure after all
+   */
+  add(error: Error, given: unknown): () => void {
+    const subject = typeof given === 'string' ? given : `a subject that is ${typeof given}`;
     this.count++;
-    this.example ??= error;
-    this.timer ??= new Timer(INTERVAL, () => this.write());
+    const line = this.lines;
+    const key = kindOf(error, subject);
+    const kind = this.kinds.get(key);
+    if (kind) kind.count++;
+    // A line names a few; the others are only counted.
+    else if (this.kinds.size < MOST_KINDS) this.kinds.set(key, { count: 1, text: describe(error, subject) });
+    this.timer ??= new Timer(INTERVAL, () => this.flush());
+    return () => {
+      if (line === this.lines) this.withdraw(key);
+    };
   }
 
-  /** Takes one back: a caller receives its failure after all. */
-  withdraw(error: Error): void {
-    if (this.count > 0) this.count--;
-    if (this.example === error) this.example = undefined;
-  }
-
-  private write(): void {
-    const { count, example } = this;
+  /** Writes the line now, if there are losses. */
+  flush(): void {
+    const { count } = this;
+    const kinds = [...this.kinds.values()];
+    this.timer?.cancel();
     this.timer = undefined;
     this.count = 0;
-    this.example = undefined;
+    this.lines++;
+    this.kinds.clear();
     if (count === 0) return;
-    const reason = example === undefined ? '' : ` One of them: ${errorText(example)}`;
-    this.logger.error(`${count} ${this.what}.${reason}`);
+    const named = kinds.reduce((sum, kind) => sum + kind.count, 0);
+    const parts = kinds.map((kind) => `${kind.count} to ${kind.text}`);
+    if (named < count) parts.push(`${count - named} more`);
+    this.logger.error(`${count} ${this.what}: ${parts.join('; ')}`);
+  }
+
+  private withdraw(key: string): void {
+    this.count--;
+    const kind = this.kinds.get(key);
+    if (kind && --kind.count === 0) this.kinds.delete(key);
+  }
+}
+
+function kindOf(error: Error, subject: string): string {
+  return `${subject}\n${nameOf(error)}`;
+}
+
+function describe(error: Error, subject: string): string {
+  return `"${printable(subject.slice(0, 200))}": ${errorText(error)}`;
+}
+
+function nameOf(error: Error): string {
+  try {
+    return String(error.name);
+  } catch {
+    return '';
   }
 }

@@ -1,3 +1,4 @@
+import { propertyOf } from '../../reporting/index.js';
 import type { LossReport } from './loss-report.js';
 import type { PubAck } from './pub-ack.js';
 import type { OutgoingMessage } from './publish-options.js';
@@ -19,7 +20,7 @@ export class PendingPubAck implements PubAckFuture {
   private onAck: ((ack: PubAck) => void) | undefined;
   private onError: ((error: Error) => void) | undefined;
   private outcome: PubAck | Error | undefined;
-  private unheard: LossReport | undefined;
+  private withdraw: (() => void) | undefined;
 
   constructor(readonly message: OutgoingMessage) {}
 
@@ -37,12 +38,11 @@ export class PendingPubAck implements PubAckFuture {
   /** Reports a failure, unless somebody asked for the promise or does so before it is written. */
   reportTo(losses: LossReport, error: Error): void {
     if (this.promise) return;
-    this.unheard = losses;
-    losses.add(error);
+    this.withdraw = losses.add(error, propertyOf(this.message, 'subject'));
   }
 
   private watch(): Promise<PubAck> {
-    if (this.outcome instanceof Error) this.unheard?.withdraw(this.outcome);
+    this.withdraw?.();
     const promise = new Promise<PubAck>((resolve, reject) => {
       if (this.outcome instanceof Error) reject(this.outcome);
       else if (this.outcome) resolve(this.outcome);

@@ -1,4 +1,4 @@
-import { encodePayload } from '../../codecs/index.js';
+import { encodePayload, type Codec } from '../../codecs/index.js';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
@@ -8,8 +8,8 @@ import {
   type ApplicationShutdown,
   type ShutdownMember,
 } from '../../handlers/index.js';
-import { JetStreamService, LossReport, type PublishHeaders } from '../../jetstream/index.js';
-import { toError } from '../../reporting/index.js';
+import { JetStreamService } from '../../jetstream/index.js';
+import { isInstance, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS } from '../known-options.js';
@@ -24,12 +24,15 @@ import {
 } from '../transport-link.js';
 import { TransportEvents } from '../transport-events.js';
 import { Call, type CallHandler } from './call.js';
+import { EmittedEvents } from './emitted-events.js';
 import type { JetStreamClientOptions } from './jetstream-client-options.interface.js';
 import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
 
 const DEFAULT_TIMEOUT = 30_000;
 /** How long closing waits for a connection that is being made, in milliseconds. */
 const ALMOST_OPEN = 500;
+/** What events on their way get at least when the client is closed, in milliseconds. */
+const LEAST = 250;
 
 /**
  * Sends requests and events: Nest's `ClientProxy` on NATS and JetStream.
@@ -56,10 +59,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   private readonly timeout: number;
   private readonly ids = new CallIds();
   private readonly events = new TransportEvents('JetStreamClient');
-  private readonly losses = new LossReport(
-    'JetStreamClient',
-    'events were not emitted, and no subscriber of emit was told',
-  );
+  private readonly emitted = new EmittedEvents();
   private opening: Promise<TransportLink> | undefined;
   private stopOpening = new AbortController();
   private link: TransportLink | undefined;
@@ -91,19 +91,14 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   }
 
   /**
-   * Fails what waits for answers with {@link ConnectionClosedError} and closes the connection, if it is its own. That is
-   * a part of the shutdown of the application whose provider it is.
+   * Waits for events on their way, fails what waits for answers with {@link ConnectionClosedError}, and closes the connection
+   * if it is its own. That is a part of the shutdown of the application whose provider it is, and takes up to two seconds.
    */
   async close(): Promise<void> {
-    const { opening, stopOpening } = this;
-    this.opening = undefined;
-    this.link = undefined;
-    if (opening === undefined) return;
-    // A connection that is about to be made is closed, instead of failing whoever waits for it.
-    if (!(await within(ALMOST_OPEN, opening))) stopOpening.abort();
-    // One that fails to open leaves nothing to close.
-    const link = await opening.catch(() => undefined);
-    await link?.close(this.shutdown?.budgetOfMember(CLOSING) ?? new TimeBudget(CLOSING));
+    const budget = this.shutdown?.budgetOfMember(CLOSING) ?? new TimeBudget(CLOSING);
+    await budget.spend(() => this.emitted.idle(Math.max(LEAST, budget.left)));
+    await this.closeLink(budget);
+    await this.emitted.close();
   }
 
   /** @internal */
@@ -137,26 +132,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
    * no subscriber is there is logged.
    */
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    const emitted = super.emit<TResult, TInput>(pattern, data);
-    let subscribers = 0;
-    let lost: Error | undefined;
-    emitted.subscribe({
-      error: (thrown: unknown) => {
-        if (subscribers > 0) return;
-        lost = toError(thrown);
-        this.losses.add(lost);
-      },
-    });
-    return new Observable((observer) => {
-      subscribers++;
-      if (lost) this.losses.withdraw(lost);
-      lost = undefined;
-      const subscription = emitted.subscribe(observer);
-      return () => {
-        subscribers--;
-        subscription.unsubscribe();
-      };
-    });
+    return this.emitted.follow(super.emit<TResult, TInput>(pattern, data), () => this.nameOf(pattern));
   }
 
   /**
@@ -177,15 +153,14 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
       assertSubject(subject);
       const link = this.connected();
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
-      const packed: CallPacket = { ...packet, data, id: this.ids.next() };
-      const message = encodePayload(codec, packed);
+      const message = encodePacket(codec, { ...packet, data, id: this.ids.next() });
       const call = new Call(link, subject, timeout, handler);
       const merged = toHeaders(this.options.headers, headers);
       if (mode === 'core') call.send(message, merged);
       else call.store(message, merged, publishing);
       return () => call.cancel();
-    } catch (err) {
-      handler({ err, isDisposed: true });
+    } catch (thrown) {
+      handler({ err: toError(thrown), isDisposed: true });
       return () => undefined;
     }
   }
@@ -198,13 +173,12 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     assertSubject(subject);
     const merged = toHeaders(this.options.headers, packet.metadata, headers);
     if (mode === 'core') {
-      const packed: CallPacket = { ...packet, data };
-      const message = encodePayload(link.codec, packed);
-      link.connection.wire.publish(subject, message, undefined, merged);
+      const message = encodePacket(link.codec, { ...packet, data });
+      link.send(subject, message, merged);
       return undefined as T;
     }
     // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
-    const payload = data instanceof Uint8Array ? data : encodePayload(link.codecOfSubject(subject), data);
+    const payload = isInstance(data, Uint8Array) ? data : encodePayload(link.codecOfSubject(subject), data);
     return (await link.jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
   }
 
@@ -240,17 +214,43 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     return opening;
   }
 
+  private async closeLink(budget: TimeBudget): Promise<void> {
+    const { opening, stopOpening } = this;
+    this.opening = undefined;
+    this.link = undefined;
+    if (opening === undefined) return;
+    // A connection that is about to be made is closed, instead of failing whoever waits for it.
+    if (!(await within(ALMOST_OPEN, opening))) stopOpening.abort();
+    // One that fails to open leaves nothing to close.
+    const link = await opening.catch(() => undefined);
+    await link?.close(budget);
+  }
+
+  /** The subject of a pattern for the log. */
+  private nameOf(pattern: unknown): string {
+    try {
+      return this.normalizePattern(pattern as string);
+    } catch {
+      return 'a pattern that cannot be read';
+    }
+  }
+
   private connected(): TransportLink {
     if (this.link) return this.link;
     throw new TransportNotConnectedError(`The JetStreamClient "${this.name}"`, 'await connect() first');
   }
 }
 
+/** @throws {@link PayloadEncodingError} also for data that a codec would leave out of the packet without a word */
+function encodePacket(codec: Codec, packet: CallPacket): Uint8Array {
+  const { data } = packet;
+  return encodePayload(codec, typeof data === 'function' || typeof data === 'symbol' ? data : packet);
+}
+
 /** The options of a record, and what it holds; for migration Nest's own records are taken too. */
 function recordOf(data: unknown): { readonly data: unknown; readonly options: JetStreamRecordOptions } {
-  if (data instanceof JetStreamRecord) return data;
-  if (data instanceof NatsRecord)
-    return { data: data.data, options: { headers: data.headers as PublishHeaders } };
+  if (isInstance(data, JetStreamRecord)) return data;
+  if (isInstance(data, NatsRecord)) return { data: data.data, options: { headers: data.headers } };
   return { data, options: {} };
 }
 

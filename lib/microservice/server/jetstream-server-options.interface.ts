@@ -42,7 +42,7 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
    * a cluster elects its leaders is tried again. The wait for a first server does not count. `Infinity`: no limit.
    * Default: that of the `JetStreamModule` whose connection it shares, or 60,000.
    */
-  readonly bootTimeout?: number;
+  readonly bootTimeout?: number | undefined;
   /**
    * How long handlers in flight may take at shutdown; then events are given back, and requests called off. In an application
    * with a `JetStreamModule` it can only be shorter than the `shutdownTimeout` of the module, with which it runs. Default 10,000.
