@@ -13,8 +13,7 @@ import type { Codec } from './codec.js';
 export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
   let bytes: unknown;
   try {
-    if (typeof value === 'function' || typeof value === 'symbol')
-      throw new TypeError(`it is a ${typeof value}`);
+    refuseUnencodable(codec, value);
     bytes = codec.encode(value);
   } catch (cause) {
     if (cause instanceof JetStreamError) throw cause;
@@ -23,4 +22,14 @@ export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes;
   const problem = `encode returned ${wrongType(bytes)}; it must return a Uint8Array`;
   throw new PayloadEncodingError(codec.contentType, problem);
+}
+
+/**
+ * Refuses functions and symbols, which a codec may leave out without a word, also if they are a part of what it encodes.
+ *
+ * @throws {@link PayloadEncodingError}
+ */
+export function refuseUnencodable({ contentType }: Pick<Codec, 'contentType'>, value: unknown): void {
+  if (typeof value === 'function' || typeof value === 'symbol')
+    throw new PayloadEncodingError(contentType, `it is a ${typeof value}`);
 }

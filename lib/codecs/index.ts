@@ -1,6 +1,6 @@
 export * from './bytes.codec.js';
 export * from './codec.js';
-export { encodePayload } from './encode-payload.js';
+export { encodePayload, refuseUnencodable } from './encode-payload.js';
 export * from './json.codec.js';
 export * from './select-codec.js';
 export * from './text.codec.js';

@@ -60,6 +60,38 @@ describe('the codec of a handler', () => {
     streams: [{ name: root, subjects: [`${root}.>`], storage: 'memory', ...(codec && { codec }) }],
   });
 
+  it.each([
+    { what: 'rejects', decode: () => Promise.reject(new Error('too late')) },
+    { what: 'resolves', decode: () => Promise.resolve({ id: 1 }) },
+    { what: 'never settles', decode: () => new Promise(() => undefined) },
+  ])('that returns a promise is reported, and the message comes again: it $what', async ({ decode }) => {
+    let calls = 0;
+    const codec: Codec = {
+      contentType: 'application/x-late',
+      encode: (value) => jsonCodec.encode(value),
+      // The first time of each handler only.
+      decode: (data) => (++calls <= 2 ? decode() : jsonCodec.decode(data)),
+    };
+    const options = { stream: root, codec, retry: { maxDeliver: 2, backoff: [5] } };
+    @Injectable()
+    class Late {
+      @JsConsumer({ ...options, durable: 'one' })
+      on(@Payload() payload: unknown): void {
+        seen.push(payload);
+      }
+      @JsConsumer({ ...options, durable: 'batch', batch: { size: 1 } })
+      onBatch(@Payload() payloads: unknown[]): void {
+        seen.push(...payloads);
+      }
+    }
+    await using application = await startApplication(server.url, { feature: declare(), providers: [Late] });
+    await application.app.get(JetStreamService).publish(`${root}.a`, { id: 2 });
+    await count(2);
+    expect(seen).toEqual([{ id: 2 }, { id: 2 }]);
+    const warnings = application.logs.of('warn').join('\n');
+    expect(warnings).toContain('The decode method of the codec for application/x-late returned a promise');
+  });
+
   it("is that of the message's Content-Type, else its own stream's, else the module's", async () => {
     const subject = `${root}.a`;
     @Injectable()

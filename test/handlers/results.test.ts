@@ -169,6 +169,14 @@ const failing: Record<string, () => unknown> = {
   },
   'async iterable whose iterator cannot be made': () => ({ [Symbol.asyncIterator]: fail }),
   'async iterable whose next throws': () => ({ [Symbol.asyncIterator]: () => ({ next: fail }) }),
+  'async iterable whose iterator is null': () => ({ [Symbol.asyncIterator]: () => null }),
+  'async iterable whose iterator is undefined': () => ({ [Symbol.asyncIterator]: () => undefined }),
+  'async iterable whose iterator is a number': () => ({ [Symbol.asyncIterator]: () => 5 }),
+  'async iterable whose iterator has no next': () => ({ [Symbol.asyncIterator]: () => ({}) }),
+  'async iterable whose step is null': () => ({ [Symbol.asyncIterator]: () => ({ next: async () => null }) }),
+  'async iterable whose step is a number': () => ({ [Symbol.asyncIterator]: () => ({ next: () => 5 }) }),
+  'promise of an async iterable whose iterator is null': async () => ({ [Symbol.asyncIterator]: () => null }),
+  'observable of an async iterable whose iterator is null': () => of({ [Symbol.asyncIterator]: () => null }),
   'revoked proxy': () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();

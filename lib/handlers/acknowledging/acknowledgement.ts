@@ -1,8 +1,9 @@
 import { Logger, type NestInterceptor } from '@nestjs/common';
-import type { Observable } from 'rxjs';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import {
   callHandler,
+  handlerName,
+  intercepted,
   type CompiledHandler,
   type HandlerMethod,
   type HandlerSource,
@@ -61,21 +62,22 @@ const USUAL: Overridable = AckInterceptor.prototype;
 function throughInterceptor(
   interceptor: NestInterceptor,
   handler: CompiledHandler<JetStreamMessage>,
-  { target, callback }: HandlerMethod,
+  method: HandlerMethod,
   source: HandlerSource<JetStreamMessage>,
 ): CompiledHandler<JetStreamMessage> {
+  const name = handlerName(method);
   return async (message) => {
     const context = new LazyExecutionContext(
       () => source.payload(message),
       source.context(message),
-      target,
-      callback,
+      method.target,
+      method.callback,
     );
-    const outcome: Observable<unknown> = await interceptor.intercept(
+    const outcome: unknown = interceptor.intercept(
       context,
       callHandler(() => handler(message)),
     );
-    return finalResult(outcome);
+    return finalResult(intercepted(outcome, interceptor, name));
   };
 }
 

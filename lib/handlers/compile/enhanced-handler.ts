@@ -12,6 +12,7 @@ import { catchError as recover, defer, Observable, type Subscriber } from 'rxjs'
 import {
   finalResult,
   isObservableLike,
+  nextStep,
   pendingResult,
   pendingThenable,
   runToEnd,
@@ -28,6 +29,7 @@ import type { Enhancers } from './enhancers.js';
 import { handlerName, type HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
 import type { HandlerSource } from './handler-source.js';
+import { intercepted } from './intercepted.js';
 
 /**
  * Compiles a handler with everything that Nest puts around it, in Nest's order: guards, interceptors, pipes, the
@@ -45,6 +47,7 @@ export function compileEnhanced<Input>(
 ): CompiledHandler<Input> {
   const { guards, interceptors, catchError } = enhancers;
   const { wantsEveryValue } = source;
+  const name = handlerName(handler);
   const invoke = compileInvocation(handler, params, enhancers.pipes, instance);
 
   /** Lets the filters answer for an error; rejects with what settlement is to see if none does. */
@@ -59,7 +62,8 @@ export function compileEnhanced<Input>(
         outcome = errorAfterFilter(failure, error, handler);
       }
     }
-    throw outcome === values.refusal?.error ? invalidPayload(outcome) : outcome;
+    const { refusal } = values;
+    throw refusal && Object.is(refusal.error, outcome) ? invalidPayload(outcome) : outcome;
   };
   return async (input) => {
     const values = new ParamValues(handler, source, input);
@@ -74,7 +78,7 @@ export function compileEnhanced<Input>(
       const result: unknown =
         interceptors.length === 0
           ? invoke(values)
-          : await intercept(interceptors, values.executionContext, () => invoke(values));
+          : await intercept(interceptors, name, values.executionContext, () => invoke(values));
       if (wantsEveryValue) return await valuesWithRescue(result, (error) => rescue(error, values));
       const pending = pendingResult(result);
       return pending === undefined ? result : await finalResult(pending);
@@ -149,7 +153,7 @@ async function* rescuedSteps(
   let ended = false;
   try {
     for (;;) {
-      const { done, value } = await steps.next();
+      const { done, value } = await nextStep(steps);
       ended = done === true;
       if (ended) return value;
       yield value;
@@ -172,16 +176,19 @@ function settledValue(value: unknown): unknown {
 /** Runs interceptors around a handler; what comes out of the outermost one. */
 function intercept(
   interceptors: readonly NestInterceptor[],
+  handler: string,
   context: ExecutionContext,
   invoke: () => unknown,
 ): unknown {
-  const next = (place: number): unknown =>
-    place < interceptors.length
-      ? interceptors[place].intercept(
-          context,
-          callHandler(() => next(place + 1)),
-        )
-      : invoke();
+  const next = (place: number): unknown => {
+    if (place === interceptors.length) return invoke();
+    const interceptor = interceptors[place];
+    const result: unknown = interceptor.intercept(
+      context,
+      callHandler(() => next(place + 1)),
+    );
+    return intercepted(result, interceptor, handler);
+  };
   return next(0);
 }
 

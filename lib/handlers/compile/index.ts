@@ -5,5 +5,6 @@ export * from './handler-compiler.js';
 export * from './handler-method.js';
 export * from './nest-internals.js';
 export * from './pipe-refusals.js';
+export { intercepted } from './intercepted.js';
 export { readParams } from './handler-params.js';
 export * from './handler-source.js';

@@ -1,4 +1,5 @@
 import { Observable, Subscriber, type Observer } from 'rxjs';
+import { wrongType } from '../../validation/index.js';
 
 /**
  * What is still pending behind the result of a handler: a promise of the next step, or `undefined` if the result is a plain
@@ -80,17 +81,42 @@ export type Steps = Iterator<unknown, unknown> | AsyncIterator<unknown, unknown>
 /**
  * The steps of a generator or asynchronous iterable; `undefined` for everything else. Arrays, maps, sets, text and bytes,
  * which can be iterated too, are values.
+ *
+ * @throws `TypeError` if the iterable has no iterator, as `for await` does
  */
 export function stepsOf(value: unknown): Steps | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (!hasSteps(value)) return undefined;
+  const iterate = (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  if (typeof iterate !== 'function') return value as Iterator<unknown>;
+  const steps: unknown = iterate.call(value as AsyncIterable<unknown>);
+  if (typeof steps === 'object' && steps !== null) return steps as Steps;
+  throw new TypeError(
+    `The [Symbol.asyncIterator] of the result returned ${wrongType(steps)}. It must return an iterator, an object with a ` +
+      'method next.',
+  );
+}
+
+/** Whether a value is a generator or an asynchronous iterable. */
+export function hasSteps(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
   const iterable = value as Partial<AsyncIterable<unknown> & Iterator<unknown>>;
-  const iterate = iterable[Symbol.asyncIterator];
-  if (typeof iterate === 'function') return iterate.call(value as AsyncIterable<unknown>);
-  return typeof iterable.next === 'function' &&
-    typeof iterable.throw === 'function' &&
-    Symbol.iterator in value
-    ? (iterable as Iterator<unknown>)
-    : undefined;
+  if (typeof iterable[Symbol.asyncIterator] === 'function') return true;
+  return (
+    typeof iterable.next === 'function' && typeof iterable.throw === 'function' && Symbol.iterator in value
+  );
+}
+
+/**
+ * The next step of a generator or asynchronous iterable.
+ *
+ * @throws `TypeError` for what is no step, as `for await` does: it would never say that it is the last one
+ */
+export async function nextStep(steps: Steps): Promise<IteratorResult<unknown, unknown>> {
+  const step: unknown = await steps.next();
+  if (typeof step === 'object' && step !== null) return step as IteratorResult<unknown, unknown>;
+  throw new TypeError(
+    `The method next of the result gave ${wrongType(step)}. It must give an object with value and done.`,
+  );
 }
 
 /** The last value of an observable, `undefined` if it has none. Rejects with its error, or that of its teardown. */
@@ -212,7 +238,7 @@ export async function runToEnd(
   take: (value: unknown) => unknown = (value) => value,
 ): Promise<unknown> {
   for (;;) {
-    const { done, value } = await steps.next();
+    const { done, value } = await nextStep(steps);
     if (done) return finalResult(value);
     try {
       await take(value);

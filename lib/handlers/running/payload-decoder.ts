@@ -3,6 +3,7 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
 import { pendingThenable } from '../results/index.js';
+import { wrongType } from '../../validation/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 
 /** Makes a payload's value; a promise where a schema validates asynchronously. */
@@ -30,15 +31,23 @@ export function requireHeaders({ headersValid }: Pick<JetStreamMessage, 'headers
   if (!headersValid) throw new InvalidPayloadError('the header block does not begin with NATS/1.0');
 }
 
-/** @throws {@link InvalidPayloadError} where the bytes are not of the codec's making */
+/**
+ * @throws {@link InvalidPayloadError} if the codec did not make these bytes
+ * @throws `TypeError` if the codec returns a promise: that is a mistake in the codec and says nothing about the payload
+ */
 export function decodePayload(codec: Codec, data: Uint8Array): unknown {
+  let value: unknown;
   try {
-    return codec.decode(data);
+    value = codec.decode(data);
   } catch (error) {
     throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${errorText(error)}`, {
       cause: error,
     });
   }
+  if (!(value instanceof Promise)) return value;
+  throw new TypeError(
+    `The decode method of the codec for ${codec.contentType} returned ${wrongType(value)}. It must return the value itself.`,
+  );
 }
 
 function accepted(result: StandardResult<unknown>): unknown {
