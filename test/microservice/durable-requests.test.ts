@@ -110,9 +110,11 @@ describe('durable requests', () => {
         for (let i = 0; i < (n as number); i++) yield i;
       }),
       controller(`${root}.void`, () => undefined),
+      controller(`${root}.record`, (n) => new JetStreamRecordBuilder(n).setHeaders({ Note: 'x' }).build()),
     ]);
     expect(service.app).toBeDefined();
     expect(await ask(client, `${root}.double`, 4)).toBe(8);
+    expect(await ask(client, `${root}.record`, 4)).toBe(4);
     for (const pattern of ['count', 'at-once', 'iterated']) {
       expect(await askAll(client, `${root}.${pattern}`, 5)).toEqual([0, 1, 2, 3, 4]);
     }

@@ -1,4 +1,4 @@
-import { encodePayload, type Codec } from '../../codecs/index.js';
+import { encodePayload } from '../../codecs/index.js';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
@@ -13,7 +13,7 @@ import { isInstance, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS } from '../known-options.js';
-import { CallIds, toHeaders, type CallPacket } from '../packets/index.js';
+import { CallIds, encodePacket, toHeaders } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import {
   checkSharing,
@@ -239,12 +239,6 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     if (this.link) return this.link;
     throw new TransportNotConnectedError(`The JetStreamClient "${this.name}"`, 'await connect() first');
   }
-}
-
-/** @throws {@link PayloadEncodingError} also for data that a codec would leave out of the packet without a word */
-function encodePacket(codec: Codec, packet: CallPacket): Uint8Array {
-  const { data } = packet;
-  return encodePayload(codec, typeof data === 'function' || typeof data === 'symbol' ? data : packet);
 }
 
 /** The options of a record, and what it holds; for migration Nest's own records are taken too. */

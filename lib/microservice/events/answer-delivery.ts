@@ -1,12 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { encodePayload, type Codec } from '../../codecs/index.js';
-import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import type { Codec } from '../../codecs/index.js';
+import { headerSize, type JetStreamMessage } from '../../jetstream/index.js';
 import { errorText as textOf, printable } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
 import { Backoff, sleep, within } from '../../timing/index.js';
 import { isReplyAllowed, numberFromPeer } from '../../validation/index.js';
-import { RequestHeader, type ReplyPacket } from '../packets/index.js';
-import { errorText } from '../serving/index.js';
+import { encodePacket, RequestHeader, type ReplyPacket } from '../packets/index.js';
+import { answerContent, errorText } from '../serving/index.js';
 
 /** How long the caller may take to confirm an answer before it is sent again, in milliseconds. */
 const CONFIRMATION = 2_000;
@@ -22,6 +23,12 @@ const LONGEST_TIMEOUT = 24 * 3_600_000;
 const MOST_UNDER_WAY = 10_000;
 /** As long as the reply subject that goes with an answer may be: an inbox and a number. */
 const LONGEST_INBOX = 'x'.repeat(128);
+
+/** An answer as it is sent. */
+interface EncodedAnswer {
+  readonly payload: Uint8Array;
+  readonly headers?: MsgHdrs | undefined;
+}
 
 /** The answers of one server that are on their way to callers of durable requests. */
 export class AnswerDeliveries {
@@ -80,13 +87,13 @@ export class AnswerDelivery {
   send(packet: ReplyPacket): Promise<void> {
     const { replyTo } = this;
     if (replyTo === undefined || this.lost) return this.line;
-    const payload = this.encode(packet);
-    if (payload === undefined) return this.line;
+    const encoded = this.encode(packet);
+    if (encoded === undefined) return this.line;
     if (this.deliveries.isFull) {
       this.giveUp('too many answers are under way');
       return this.line;
     }
-    this.line = this.line.then(() => this.deliver(replyTo, payload));
+    this.line = this.line.then(() => this.deliver(replyTo, encoded));
     this.deliveries.add(this.line);
     return this.line;
   }
@@ -110,13 +117,13 @@ export class AnswerDelivery {
     return printable(this.message.subject);
   }
 
-  private async deliver(replyTo: string, payload: Uint8Array): Promise<void> {
+  private async deliver(replyTo: string, { payload, headers }: EncodedAnswer): Promise<void> {
     const { requests, stopped } = this.deliveries;
     const backoff = new Backoff(RETRY);
     while (!this.lost) {
       try {
         if (Date.now() >= this.deadline) return this.giveUp('the caller waits no longer');
-        await requests.request(replyTo, payload, { timeout: CONFIRMATION, idempotent: true });
+        await requests.request(replyTo, payload, { timeout: CONFIRMATION, idempotent: true, headers });
         return;
       } catch (error) {
         const wait = backoff.next();
@@ -134,28 +141,34 @@ export class AnswerDelivery {
     this.deliveries.logger.warn(`The answer to a request on "${this.subject}" is given up: ${reason}`);
   }
 
-  private encode(packet: ReplyPacket): Uint8Array | undefined {
+  private encode(packet: ReplyPacket): EncodedAnswer | undefined {
     const { codec, logger } = this.deliveries;
-    const problem = this.encoded(packet);
-    if (problem instanceof Uint8Array) return problem;
-    logger.error(`The answer to a request on "${this.subject}" ${problem}`);
-    const err = { status: 'error', message: `The answer ${problem}` };
+    const encoded = this.encoded(packet);
+    if (typeof encoded !== 'string') return encoded;
+    logger.error(`The answer to a request on "${this.subject}" ${encoded}`);
+    const err = { status: 'error', message: `The answer ${encoded}` };
     const refusal = this.encoded({ err, isDisposed: true, id: packet.id });
-    if (refusal instanceof Uint8Array) return refusal;
+    if (typeof refusal !== 'string') return refusal;
     logger.error(`The caller cannot be told: the error ${refusal} with the codec ${codec.contentType}`);
     return undefined;
   }
 
   /** A packet in bytes, or why it cannot be sent. */
-  private encoded(packet: ReplyPacket): Uint8Array | string {
+  private encoded(packet: ReplyPacket): EncodedAnswer | string {
     const { codec, requests } = this.deliveries;
     const { maxPayload } = requests.connection;
+    let headers: MsgHdrs | undefined;
+    let payload: Uint8Array;
     try {
-      const payload = encodePayload(codec, packet);
-      if (payload.length <= maxPayload) return payload;
-      return `of ${payload.length} bytes is larger than the server takes (${maxPayload})`;
+      const content = answerContent(packet.response);
+      ({ headers } = content);
+      const isRecord = content.data !== packet.response;
+      payload = encodePacket(codec, isRecord ? { ...packet, response: content.data } : packet);
     } catch (error) {
       return `cannot be encoded: ${errorText(error)}`;
     }
+    const size = payload.length + (headers ? headerSize(headers) : 0);
+    if (size > maxPayload) return `of ${size} bytes is larger than the server takes (${maxPayload})`;
+    return { payload, headers };
   }
 }

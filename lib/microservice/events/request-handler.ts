@@ -85,5 +85,5 @@ function isLast(error: Error, { metadata }: JetStreamMessage, policy: Settlement
 /** What the caller is told of an error: as Nest does, not what is inside the service. */
 function disclosed(error: Error, thrown: unknown): unknown {
   if (isSettlementError(error)) return errorForPacket(error);
-  return thrown instanceof Error ? UNKNOWN_ERROR : thrown;
+  return thrown instanceof Error ? UNKNOWN_ERROR : errorForPacket(thrown);
 }

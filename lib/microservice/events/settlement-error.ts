@@ -16,9 +16,10 @@ export function toSettlementError(error: unknown): Error {
 
 /**
  * Whether a handler of requests failed on purpose: the error is its answer, and calling it again would not change it. What
- * says itself what is to become of the message, and what a pipe refused, is not.
+ * says itself what is to become of the message, and what a pipe refused, is not, and neither is `undefined` or `null`, which
+ * tells a caller nothing.
  */
 export function isAnswer(error: unknown): boolean {
-  if (isSettlementError(error) || isPipeRefusal(error)) return false;
+  if (error === undefined || error === null || isSettlementError(error) || isPipeRefusal(error)) return false;
   return isInstance(error, RpcException) || (!isInstance(error, Error) && !isUnknownError(error));
 }

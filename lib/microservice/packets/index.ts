@@ -1,3 +1,4 @@
+export * from './encode-packet.js';
 export * from './headers.js';
 export * from './packet-reader.js';
 export * from './packet.js';

@@ -2,6 +2,7 @@ import { from, mergeMap, type Observable } from 'rxjs';
 import {
   finalResult,
   isObservableLike,
+  nextStep,
   pendingResult,
   stepsOf,
   toObservable,
@@ -81,7 +82,7 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
   const run = async (): Promise<void> => {
     try {
       for (;;) {
-        const result = await iterator.next();
+        const result = await nextStep(iterator);
         if (stopped) return;
         if (result.done) return sink.complete();
         await sink.next(await result.value);
@@ -108,7 +109,7 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
 async function* valuesOf(steps: Steps): AsyncGenerator {
   try {
     for (;;) {
-      const result = await steps.next();
+      const result = await nextStep(steps);
       if (result.done) return;
       yield await result.value;
     }

@@ -20,7 +20,11 @@ export function errorForPacket(error: unknown): unknown {
     }
   }
   if (error instanceof Error) return { status: 'error', message: error.message };
-  return error ?? UNKNOWN_ERROR;
+  if (typeof error === 'function' || typeof error === 'symbol') {
+    return { status: 'error', message: errorText(error) };
+  }
+  // To a caller, an error that is false, 0 or an empty text is none.
+  return error || UNKNOWN_ERROR;
 }
 
 /** The text of whatever a handler failed with, also of plain objects; on one line, escaped and bounded. Never throws. */

@@ -1,3 +1,4 @@
+export { answerContent } from './answer-content.js';
 export { CallLimit } from './call-limit.js';
 export { CallsInProgress } from './calls-in-progress.js';
 export * from './handler-error.js';

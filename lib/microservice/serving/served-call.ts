@@ -1,14 +1,13 @@
 import { Buffer } from 'node:buffer';
-import { NatsRecord } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { encodePayload, type Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
-import { headerSize, type PublishHeaders } from '../../jetstream/index.js';
+import { headerSize } from '../../jetstream/index.js';
 import { printable } from '../../reporting/index.js';
 import { isReplyAllowed } from '../../validation/index.js';
-import { JetStreamRecord } from '../client/jetstream-record.js';
 import type { JetStreamRequestContext } from '../context/index.js';
-import { canCancel, toHeaders, type ReplyPacket } from '../packets/index.js';
+import { canCancel, encodePacket, toHeaders, type ReplyPacket } from '../packets/index.js';
+import { answerContent, type AnswerContent } from './answer-content.js';
 import { answer, type AnswerSink, type CancelAnswers } from './answers.js';
 import type { CallInProgress, CallsInProgress } from './calls-in-progress.js';
 import { errorForPacket, errorText, isUnknownError } from './handler-error.js';
@@ -31,11 +30,6 @@ export function replySubjectOf(message: Msg, serving: ServingContext): string | 
   if (isReplyAllowed(reply, serving.calls.longestControlSubject)) return reply;
   serving.onForbiddenReply(message);
   return undefined;
-}
-
-interface AnswerContent {
-  readonly data: unknown;
-  readonly headers?: MsgHdrs | undefined;
 }
 
 interface AnswerOptions {
@@ -207,12 +201,12 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   private send(packet: ReplyPacket, options?: AnswerOptions): void {
     if (this.id === undefined || this.replyTo === undefined) return;
-    const payload = this.encode(packet);
+    const payload = this.encoded(packet, encodePacket);
     if (payload) this.post(payload, options);
   }
 
   private sendBare(data: unknown, headers: MsgHdrs | undefined): void {
-    const payload = data instanceof Uint8Array ? data : this.encode(data ?? null);
+    const payload = data instanceof Uint8Array ? data : this.encoded(data ?? null, encodePayload);
     if (payload) this.post(payload, { headers });
   }
 
@@ -237,21 +231,18 @@ export class ServedCall implements AnswerSink, CallInProgress {
     connection.post(this.replyTo, payload, { purpose: 'an answer', reply, headers });
   }
 
-  /** What a handler answers, with headers if it gave some. */
   private contentOf(value: unknown): AnswerContent | undefined {
-    if (!(value instanceof JetStreamRecord) && !(value instanceof NatsRecord)) return { data: value };
     try {
-      const headers: unknown = value instanceof JetStreamRecord ? value.options.headers : value.headers;
-      return { data: value.data, headers: toHeaders(headers as PublishHeaders | undefined) };
+      return answerContent(value);
     } catch (error) {
       this.refuse(`has headers that cannot be sent: ${errorText(error)}`);
       return undefined;
     }
   }
 
-  private encode(value: unknown): Uint8Array | undefined {
+  private encoded<T>(value: T, encode: (codec: Codec, value: T) => Uint8Array): Uint8Array | undefined {
     try {
-      return encodePayload(this.serving.codec, value);
+      return encode(this.serving.codec, value);
     } catch (error) {
       this.refuse(`cannot be encoded: ${errorText(error)}`);
     }
