@@ -11,7 +11,7 @@ import { createInboxOf } from '../../requests/index.js';
 import { Backoff, Deadline, Interval, Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
-import { DeliveredSubjects, isFlowControlSubject } from '../receiving/index.js';
+import { DeliveredSubjects } from '../receiving/index.js';
 import { DeliveryPosition } from './delivery-position.js';
 import {
   DEFAULT_HEARTBEAT,
@@ -95,9 +95,12 @@ export class OrderedPush {
     private readonly owner: OrderedPushOwner,
   ) {
     this.created = config.streamCreated?.getTime();
+    const consumer = (): string => this.consumer || (config.namePrefix ?? 'ordered');
     this.delivered = new DeliveredSubjects({
       stream: config.stream,
-      consumer: config.namePrefix ?? 'ordered',
+      get consumer() {
+        return consumer();
+      },
     });
   }
 
@@ -216,7 +219,7 @@ export class OrderedPush {
     const stalled = headers?.get('Nats-Consumer-Stalled');
     const answerTo = reply || stalled;
     // Anybody who knows the subject can publish to it; only flow control is answered.
-    if (!headers?.code || msg.data.length > 0 || (answerTo && !isFlowControlSubject(answerTo)))
+    if (!headers?.code || msg.data.length > 0 || (answerTo && !this.delivered.isFlowControl(answerTo)))
       return this.delivered.ignore(subject, answerTo);
     this.silentTicks = 0;
     if (headers.code !== 100) return this.resetLater('refused');

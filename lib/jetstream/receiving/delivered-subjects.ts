@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { Logger } from '@nestjs/common';
 import type { Msg } from '@nats-io/transport-node';
 import { WireMessage } from '../../connection/index.js';
+import { isFlowControlSubject } from '../../validation/index.js';
 import { heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import type { ReceivingFrom } from './receive-loop.js';
 
@@ -39,6 +40,17 @@ export class DeliveredSubjects {
     return hasFiveNumbers(line, start + this.prefix.length, end);
   }
 
+  /**
+   * Whether a subject is one that the server expects a flow-control reply of this very consumer on:
+   * `$JS.FC.<stream>.<consumer>.<token>`, perhaps with a domain and an account before the stream.
+   */
+  isFlowControl(subject: string): boolean {
+    const { stream, consumer } = this.from;
+    if (!isFlowControlSubject(subject)) return false;
+    const tokens = subject.split('.');
+    return [2, 4].some((at) => tokens[at] === stream && tokens[at + 1] === consumer);
+  }
+
   /** Logs that a message is ignored, at most once a minute. */
   ignore(subject: string, reply: string | undefined): void {
     const heldBack = this.limiter.admit('ignored');
@@ -51,14 +63,6 @@ export class DeliveredSubjects {
     );
   }
 }
-
-/** Whether a subject is one that the server expects a flow-control reply on. */
-export function isFlowControlSubject(subject: string): boolean {
-  return FLOW_CONTROL.test(subject);
-}
-
-/** `$JS.FC.<stream>.<consumer>.<token>`, perhaps with a domain and an account before the stream. */
-const FLOW_CONTROL = /^\$JS\.FC(\.[^\s.*>]+){3,6}$/;
 
 /** `$JS.ACK.<stream>.<consumer>.` or `$JS.ACK.<domain>.<account>.<stream>.<consumer>.` */
 function prefixOf(reply: string, { stream, consumer }: ReceivingFrom): string | undefined {

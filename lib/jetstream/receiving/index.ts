@@ -1,6 +1,6 @@
 export type { Consumption, MessageHandler, PushConsumeOptions } from './consumption.js';
 export { toFetchRequest, toNoWaitRequest, type FetchOptions, type FetchRequest } from './fetch-options.js';
-export { DeliveredSubjects, isFlowControlSubject } from './delivered-subjects.js';
+export { DeliveredSubjects } from './delivered-subjects.js';
 export { LoopConsumption } from './loop-consumption.js';
 export * from './message-batch.js';
 export * from './messages.js';

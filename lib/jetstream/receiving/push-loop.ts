@@ -8,7 +8,7 @@ import {
 import { Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
-import { DeliveredSubjects, isFlowControlSubject } from './delivered-subjects.js';
+import { DeliveredSubjects } from './delivered-subjects.js';
 import { endOfDrain } from './end-of-drain.js';
 import type { PullLoopOwner } from './pull-loop.js';
 import { pullStatus } from './pull-status.js';
@@ -121,7 +121,7 @@ export class PushLoop implements ReceiveLoop {
   private receiveStatus(code: number, description: string, msg: Msg): void {
     // A flow-control request has a reply subject; a heartbeat names one where the server waits for such a reply.
     const subject = msg.reply || msg.headers?.get('Nats-Consumer-Stalled');
-    if (subject && !isFlowControlSubject(subject)) return this.delivered.ignore(msg.subject, subject);
+    if (subject && !this.delivered.isFlowControl(subject)) return this.delivered.ignore(msg.subject, subject);
     this.monitor?.heard();
     if (code !== 100) {
       return this.owner.onError(toPullError(this.from.stream, this.from.consumer, code, description));
