@@ -64,6 +64,8 @@ export {
   checkSchedules,
   CONSUMER_OPTIONS,
   HANDLER_DEFAULTS,
+  MOST_BUFFERED,
+  MOST_IN_FLIGHT,
   OptionChecks,
   planRunning,
   schedulesOf,

@@ -122,6 +122,26 @@ describe('concurrency and control', () => {
     },
   );
 
+  it('handles as many at once as come, with the largest concurrency', async () => {
+    const all = 100;
+    let inFlight = 0;
+    let finish = (): void => {};
+    const gate = new Promise<void>((resolve) => (finish = resolve));
+    await using application = await start({ concurrency: 65_536 }, steps(1, all), async () => {
+      inFlight++;
+      await gate;
+    });
+    const handlers = application.app.get(Handlers);
+    await eventually(
+      () => inFlight,
+      (count) => count === all,
+    );
+    expect(handlers.get('Steps.onStep')).toMatchObject({ running: all, waiting: 0 });
+    finish();
+    await handlers.idle();
+    expect(handlers.get('Steps.onStep')).toMatchObject({ running: 0, handled: all });
+  });
+
   it('orderBy with failures: within a key only what was redelivered comes out of order', async () => {
     const seen = new Map<string, { readonly n: number; readonly delivery: number }[]>();
     const failed = new Set<string>();

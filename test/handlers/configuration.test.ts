@@ -120,7 +120,37 @@ describe('mistakes in the configuration of handlers', () => {
     ['a stream with a dot', { stream: 'OR.DERS' }, /stream must be a name/],
     ['a durable with a space', { durable: 'my consumer' }, /durable must be a name/],
     ['an empty filter', { filterSubjects: [''] }, /filterSubjects must be a subject/],
-    ['no concurrency', { concurrency: 0 }, /concurrency must be a whole number, 1 or more; it is 0/],
+    ['no concurrency', { concurrency: 0 }, /concurrency must be a whole number from 1 to 65536; it is 0$/],
+    [
+      'a concurrency of millions',
+      { concurrency: 3_000_000 },
+      /concurrency must be a whole number from 1 to 65536; it is 3000000: give a smaller/,
+    ],
+    ['a concurrency just above the bound', { concurrency: 65_537 }, /it is 65537: give a smaller/],
+    [
+      'an infinite concurrency',
+      { concurrency: Infinity },
+      /concurrency must be .* it is Infinity: give a smaller/,
+    ],
+    ['an unsafe concurrency', { concurrency: 2 ** 53 }, /concurrency must be .* give a smaller/],
+    [
+      'a batch of a billion',
+      { batch: { size: 1e9 } },
+      /batch\.size must be a whole number from 1 to 65536; it is 1000000000/,
+    ],
+    [
+      'batches that are too many together',
+      { batch: { size: 1_000 }, concurrency: 100 },
+      /batch\.size and concurrency allow 100000 messages in flight, more than 65536/,
+    ],
+    ['a batch without a size', { batch: {} }, /batch needs a size/],
+    ['a batch of half a message', { batch: { size: 0.5 }, concurrency: 4 }, /batch\.size must be/],
+    [
+      'a window of a billion',
+      { circuitBreaker: { window: 1e9 } },
+      /circuitBreaker\.window must be a whole number from 1 to 65536/,
+    ],
+    ['a buffer of a billion', { maxMessages: 1e9 }, /maxMessages must be a whole number from 1 to 16777216/],
     ['half a concurrency', { concurrency: 1.5 }, /concurrency must be a whole number/],
     ['an ackWait that is too short', { ackWait: 5 }, /ackWait must be .* 100 or more; it is 5/],
     ['an unknown ackMode', { ackMode: 'later' }, /ackMode must be one of "auto", "confirmed", "manual"/],
@@ -161,6 +191,19 @@ describe('mistakes in the configuration of handlers', () => {
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(/^Handler\.handle: /);
     expect(problems[0]).toMatch(words);
+  });
+
+  it.each([
+    [{ concurrency: 65_537 }, 'concurrency must be a whole number from 1 to 65536'],
+    [{ maxPending: 1e9 }, 'maxPending must be a whole number from 1 to 16777216'],
+    [{ maxPending: Infinity }, 'maxPending must be a whole number from 1 to 16777216'],
+  ])('a subscription with %j', async (options, words) => {
+    @Injectable()
+    class Prices {
+      @Subscribe('prices', options)
+      onPrice(): void {}
+    }
+    expect(await problemsOf(Prices)).toEqual([expect.stringContaining(`Prices.onPrice: ${words}`)]);
   });
 
   it('two handlers on one durable with the same options would still take messages from each other', async () => {

@@ -326,6 +326,49 @@ describe('the handlers of an application', () => {
     );
   });
 
+  it.each([
+    { form: 'a name', token: 'second', named: 'as Twice and "second"' },
+    { form: 'a symbol', token: Symbol('second'), named: 'as Twice and "Symbol(second)"' },
+  ])(
+    'cannot share a durable because one module provides the class twice: $form',
+    async ({ token, named }) => {
+      const stream = `TWICE_${++serial}`;
+      @Injectable()
+      class Twice {
+        @JsConsumer({ stream, durable: 'twice' })
+        on(): void {
+          calls.push('on');
+        }
+      }
+      @Module({ providers: [Twice, { provide: token, useClass: Twice }] })
+      class Single {}
+      const starting = startApplication(server.url, {
+        feature: { streams: streams(stream) },
+        imports: [Single],
+      });
+      await expect(starting).rejects.toThrow(
+        `Single/Twice#2.on: is the same class as Single/Twice.on, provided twice by Single (${named}), and each message would ` +
+          'reach only one of the two: provide it once, and the other token by useExisting',
+      );
+    },
+  );
+
+  it('can have a second token by useExisting', async () => {
+    const stream = `TWICE_${++serial}`;
+    @Injectable()
+    class Twice {
+      @JsConsumer({ stream, durable: 'twice' })
+      on(): void {
+        calls.push('on');
+      }
+    }
+    await using application = await startApplication(server.url, {
+      feature: { streams: streams(stream) },
+      providers: [Twice, { provide: 'second', useExisting: Twice }],
+    });
+    expect(application.app.get(Handlers).list()).toMatchObject([{ handler: 'Twice.on' }]);
+  });
+
   it('are reported in one list if they cannot be handlers, or have several mistakes', async () => {
     const stream = `MISTAKES_${++serial}`;
     class Misplaced {

@@ -183,8 +183,16 @@ describe('requests with a concurrency', () => {
   });
 
   it.each([
-    [{ concurrency: 0 }, 'concurrency must be a whole number, 1 or more; it is 0'],
-    [{ concurrency: 1, maxPending: -1 }, 'maxPending must be a whole number, 0 or more; it is -1'],
+    [{ concurrency: 0 }, 'concurrency must be a whole number from 1 to 65536; it is 0'],
+    [
+      { concurrency: 65_537 },
+      'concurrency must be a whole number from 1 to 65536; it is 65537: give a smaller number',
+    ],
+    [{ concurrency: 1, maxPending: -1 }, 'maxPending must be a whole number from 0 to 16777216; it is -1'],
+    [
+      { concurrency: 1, maxPending: 1e9 },
+      'maxPending must be a whole number from 0 to 16777216; it is 1000000000',
+    ],
   ])('do not start with %j', async (extras, problem) => {
     const error = await failure(start(extras));
     expect(error.name).toBe('HandlerConfigurationError');

@@ -33,7 +33,10 @@ export interface HandlerDefaults {
   readonly ackInterceptor?: AckInterceptorOption | undefined;
   /** The longest that one message is kept alive beyond `ackWait`. Default: as long as its handler runs. */
   readonly maxProcessingTime?: number | undefined;
-  /** The most messages that are pulled ahead. Default 500, or twice `concurrency`; fewer where handlers are slow. */
+  /**
+   * The most messages that are pulled ahead, 16,777,216 at the most. Default 500, or twice `concurrency`; fewer where handlers
+   * are slow.
+   */
   readonly maxMessages?: number | undefined;
 }
 
@@ -48,7 +51,7 @@ export interface RateLimit {
 export interface CircuitBreakerOptions {
   /** The share of failures, above 0 and up to 1, at which the circuit opens. Default 0.5. */
   readonly failureRatio?: number | undefined;
-  /** Over how many messages the share is taken. Default 20. */
+  /** Over how many messages the share is taken, 65,536 at the most. Default 20. */
   readonly window?: number | undefined;
   /** How long nothing is started then, in milliseconds; after it one message is tried. Default 10,000. */
   readonly pause?: number | undefined;
@@ -56,7 +59,7 @@ export interface CircuitBreakerOptions {
 
 /** How messages are put together. */
 export interface BatchOptions {
-  /** The most messages of a batch. */
+  /** The most messages of a batch. Together with `concurrency` at most 65,536 messages may be in flight. */
   readonly size: number;
   /** How long the first message of a batch waits for others, in milliseconds. Default 1,000. */
   readonly maxWait?: number | undefined;

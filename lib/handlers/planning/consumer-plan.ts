@@ -14,7 +14,7 @@ import {
 import { given } from '../../validation/index.js';
 import { checkDelivery, isAcknowledged, planDelivery, type Delivery } from './delivery-plan.js';
 import { CONSUMER_OPTIONS } from './known-options.js';
-import { OptionChecks } from './option-checks.js';
+import { MOST_BUFFERED, MOST_IN_FLIGHT, OptionChecks } from './option-checks.js';
 import { checkSettlement } from './settlement-checks.js';
 
 /** Where a consumer's messages come from, and what to make on the server. */
@@ -85,8 +85,8 @@ export function checkConsumer(options: JsConsumerOptions): readonly string[] {
     checks.problems.push('name and durable must be the same where both are given: leave name out');
   }
   for (const filter of filtersOf(options)) checks.subject('filterSubjects', filter);
-  checks.count('concurrency', options.concurrency);
-  checks.count('maxMessages', options.maxMessages);
+  checks.count('concurrency', options.concurrency, 1, MOST_IN_FLIGHT);
+  checks.count('maxMessages', options.maxMessages, 1, MOST_BUFFERED);
   checks.duration('ackWait', options.ackWait, 100);
   checks.duration('maxProcessingTime', options.maxProcessingTime);
   checks.duration('inactiveThreshold', options.inactiveThreshold);

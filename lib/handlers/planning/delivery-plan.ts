@@ -5,7 +5,7 @@ import type {
   PushConsumerConfig,
 } from '../../jetstream/index.js';
 import type { JsConsumerOptions, PullJsConsumerOptions, PushOptions } from '../decorators/index.js';
-import type { OptionChecks } from './option-checks.js';
+import { MOST_IN_FLIGHT, type OptionChecks } from './option-checks.js';
 
 /** How messages get to a handler: the consumer to make, and how it is read. */
 export type Delivery =
@@ -81,7 +81,8 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
     }
   }
   if (batch) {
-    checks.count('batch.size', batch.size);
+    checks.count('batch.size', batch.size, 1, MOST_IN_FLIGHT);
+    checkBatchesInFlight(batch.size, options.concurrency ?? 1, checks);
     if (batch.size === undefined) checks.problems.push('batch needs a size');
     checks.duration('batch.maxWait', batch.maxWait);
     if (orderBy !== undefined) checks.problems.push('batch and orderBy exclude each other');
@@ -98,7 +99,7 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
   }
   if (circuitBreaker) {
     checks.share('circuitBreaker.failureRatio', circuitBreaker.failureRatio);
-    checks.count('circuitBreaker.window', circuitBreaker.window);
+    checks.count('circuitBreaker.window', circuitBreaker.window, 1, MOST_IN_FLIGHT);
     checks.duration('circuitBreaker.pause', circuitBreaker.pause, 1);
   }
   if (
@@ -107,6 +108,16 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
   ) {
     checks.problems.push('schema must be a Standard Schema, such as those of zod, valibot and arktype');
   }
+}
+
+/** Batches that are each small enough may be too much together. */
+function checkBatchesInFlight(size: number, concurrency: number, checks: OptionChecks): void {
+  const inFlight = size * concurrency;
+  // What is no number is reported already, and so is one that is too large by itself.
+  if (!(inFlight > MOST_IN_FLIGHT) || Math.max(size, concurrency) > MOST_IN_FLIGHT) return;
+  checks.problems.push(
+    `batch.size and concurrency allow ${inFlight} messages in flight, more than ${MOST_IN_FLIGHT}: make one of them smaller`,
+  );
 }
 
 /** The consumer that the options describe. */

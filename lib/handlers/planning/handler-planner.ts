@@ -3,7 +3,7 @@ import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js'
 import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import { unknownOptions } from '../../validation/index.js';
-import { handlerName, type HandlerMethod } from '../compile/index.js';
+import { handlerName, type HandlerMethod, type InstanceWrapper } from '../compile/index.js';
 import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
 import type { JsConsumerOptions, MadeOptions } from '../decorators/index.js';
 import {
@@ -26,7 +26,7 @@ import {
   PUBLISH_TO_OPTIONS,
   SUBSCRIBE_OPTIONS,
 } from './known-options.js';
-import { OptionChecks } from './option-checks.js';
+import { MOST_BUFFERED, MOST_IN_FLIGHT, OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
 import { checkDeadLetterFilter } from './settlement-checks.js';
@@ -193,8 +193,8 @@ export class HandlerPlanner {
     checks.known(options, SUBSCRIBE_OPTIONS);
     checks.subject('subject', subject);
     if (options.queue !== undefined) checks.subject('queue', options.queue);
-    checks.count('concurrency', options.concurrency);
-    checks.count('maxPending', options.maxPending);
+    checks.count('concurrency', options.concurrency, 1, MOST_IN_FLIGHT);
+    checks.count('maxPending', options.maxPending, 1, MOST_BUFFERED);
     return this.planned(definition, options.connection, checks);
   }
 
@@ -236,10 +236,7 @@ export class HandlerPlanner {
       const [{ method }] = plan.methods;
       const [{ method: same }] = other.methods;
       if (method.target === same.target && method.wrapper !== same.wrapper) {
-        this.report(plan.handler, [
-          `is the same class as ${other.handler}, provided by two modules, and each message would reach only one of the ` +
-            'two: provide the class in one module, and let that export it',
-        ]);
+        this.report(plan.handler, [sameClass(method.wrapper, same.wrapper, other.handler)]);
         continue;
       }
       const alike = isDeepStrictEqual(plan.delivery, other.delivery);
@@ -325,6 +322,25 @@ export class HandlerPlanner {
   private report(handler: string, mistakes: readonly string[]): void {
     for (const problem of mistakes) this.problems.push({ handler, problem });
   }
+}
+
+/** Two providers of one class, whose handlers have the same durable. */
+function sameClass(wrapper: InstanceWrapper, same: InstanceWrapper, handler: string): string {
+  const shared = 'and each message would reach only one of the two';
+  if (wrapper.host !== same.host) {
+    return (
+      `is the same class as ${handler}, provided by two modules, ${shared}: provide the class in one module, and let that ` +
+      'export it'
+    );
+  }
+  return (
+    `is the same class as ${handler}, provided twice by ${wrapper.host?.name ?? 'one module'} (as ${tokenText(same)} and ` +
+    `${tokenText(wrapper)}), ${shared}: provide it once, and the other token by useExisting`
+  );
+}
+
+function tokenText({ token }: InstanceWrapper): string {
+  return typeof token === 'function' ? token.name : `"${String(token)}"`;
 }
 
 /** A class's consumer delivers what its methods handle, where it does not say otherwise. */

@@ -1,5 +1,13 @@
 import { unknownOptions, type KnownOptions } from '../../validation/index.js';
 
+/**
+ * How many messages one instance may have in flight for one handler, and how many a batch or the window of a circuit
+ * breaker may have: far above what a process can do at once, and far below what makes it run out of memory.
+ */
+export const MOST_IN_FLIGHT = 65_536;
+/** How many messages may be buffered for one handler. */
+export const MOST_BUFFERED = 16_777_216;
+
 /** Collects what is wrong with options, each as a sentence. */
 export class OptionChecks {
   readonly problems: string[] = [];
@@ -26,9 +34,12 @@ export class OptionChecks {
     value.forEach((item, i) => this.duration(`${option}[${i}]`, item));
   }
 
-  count(option: string, value: unknown, minimum = 1): void {
-    if (value === undefined || (Number.isInteger(value) && (value as number) >= minimum)) return;
-    this.problems.push(`${option} must be a whole number, ${minimum} or more; it is ${show(value)}`);
+  count(option: string, value: unknown, minimum = 1, maximum = Infinity): void {
+    if (value === undefined) return;
+    if (Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum) return;
+    const bounds = maximum === Infinity ? `, ${minimum} or more` : ` from ${minimum} to ${maximum}`;
+    const advice = typeof value === 'number' && value > maximum ? ': give a smaller number' : '';
+    this.problems.push(`${option} must be a whole number${bounds}; it is ${show(value)}${advice}`);
   }
 
   oneOf(option: string, value: unknown, allowed: readonly string[]): void {

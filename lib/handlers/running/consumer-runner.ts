@@ -51,8 +51,9 @@ export interface MessageRunner extends Pick<PullLoopOwner, 'onMessage'> {
  * could not be handled within `ackWait`, and what is buffered or takes long is kept alive.
  */
 export class ConsumerRunner implements MessageRunner {
-  private readonly places: readonly Slot[];
-  private readonly free: Slot[];
+  /** Made when they are first needed, up to `concurrency`. */
+  private readonly places: Slot[] = [];
+  private readonly free: Slot[] = [];
   private readonly keepAlive: KeepAlive;
   private readonly pullWindow: PullWindow;
   private readonly givingBack: GivingBack;
@@ -65,15 +66,15 @@ export class ConsumerRunner implements MessageRunner {
   private ended = 0;
   private failures = 0;
 
+  private readonly onFree = (slot: Slot): void => this.release(slot);
+
   constructor(
-    handling: MessageHandling,
+    private readonly handling: MessageHandling,
     private readonly options: RunningOptions,
     private readonly backlog: Backlog,
     private readonly gates: readonly StartGate[] = [],
   ) {
     const { concurrency, maxMessages, ackWait } = options;
-    this.places = Array.from({ length: concurrency }, () => new Slot(handling, (slot) => this.release(slot)));
-    this.free = [...this.places];
     this.givingBack = new GivingBack(options, handling.route.policy);
     const most = this.givingBack.isCostly ? concurrency : maxMessages;
     this.pullWindow = new PullWindow(concurrency, most, ackWait);
@@ -89,11 +90,11 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   get slots(): number {
-    return this.places.length;
+    return this.options.concurrency;
   }
 
   get running(): number {
-    return this.slots - this.free.length;
+    return this.places.length - this.free.length;
   }
 
   get waiting(): number {
@@ -109,7 +110,7 @@ export class ConsumerRunner implements MessageRunner {
   onMessage(message: JetStreamMessage): void {
     if (this.refusing && (this.givingBack.offer(message) || this.stopped)) return;
     message.arrivedAt = this.keepAlive.ticks;
-    const slot = this.free.pop();
+    const slot = this.free.pop() ?? this.anotherSlot();
     if (slot === undefined) return this.backlog.add(message);
     if (this.gates.length > 0) {
       this.backlog.add(message);
@@ -128,7 +129,8 @@ export class ConsumerRunner implements MessageRunner {
   }
 
   wake(): void {
-    for (let slot = this.free.pop(); slot !== undefined && this.startNext(slot);) slot = this.free.pop();
+    let slot = this.free.pop() ?? this.anotherSlot();
+    while (slot !== undefined && this.startNext(slot)) slot = this.free.pop() ?? this.anotherSlot();
     // A window that was shut may be open again.
     this.loop?.release(0);
   }
@@ -179,6 +181,13 @@ export class ConsumerRunner implements MessageRunner {
 
   private get isIdle(): boolean {
     return this.running === 0 && this.backlog.size === 0;
+  }
+
+  private anotherSlot(): Slot | undefined {
+    if (this.places.length === this.options.concurrency) return undefined;
+    const slot = new Slot(this.handling, this.onFree);
+    this.places.push(slot);
+    return slot;
   }
 
   /** Gives a slot the next message that may be started; false if there is none, and the slot is free again. */

@@ -1,4 +1,4 @@
-import type { JetStreamMessage } from '../../jetstream/index.js';
+import { Ring, type JetStreamMessage } from '../../jetstream/index.js';
 import { Timer } from '../../timing/index.js';
 import type { CircuitBreakerOptions, RateLimit } from '../decorators/index.js';
 
@@ -79,7 +79,8 @@ export class CircuitBreakerGate implements StartGate {
   private readonly failureRatio: number;
   private readonly window: number;
   private readonly pause: number;
-  private outcomes: boolean[] = [];
+  /** Whether each of the last messages failed. */
+  private readonly outcomes = new Ring<boolean>();
   private failures = 0;
   private state: 'closed' | 'open' | 'half-open' | 'trying' = 'closed';
   /** The message that is tried: the outcomes of others, which were started before the circuit opened, say nothing. */
@@ -127,9 +128,9 @@ export class CircuitBreakerGate implements StartGate {
   private count(failed: boolean): void {
     this.outcomes.push(failed);
     if (failed) this.failures++;
-    if (this.outcomes.length > this.window && this.outcomes.shift() === true) this.failures--;
-    if (this.outcomes.length < this.window || this.failures / this.window < this.failureRatio) return;
-    this.outcomes = [];
+    if (this.outcomes.size > this.window && this.outcomes.shift() === true) this.failures--;
+    if (this.outcomes.size < this.window || this.failures / this.window < this.failureRatio) return;
+    this.outcomes.clear();
     this.failures = 0;
     this.open();
     this.owner.onOpen(`failure ratio reached ${this.failureRatio}; paused for ${this.pause} ms`);

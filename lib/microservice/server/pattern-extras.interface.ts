@@ -99,13 +99,13 @@ export type RequestExtras =
       /** The queue group in which instances share the requests. Default: the server's. */
       readonly queue?: string | undefined;
       /**
-       * How many requests of the pattern an instance handles at once; others wait their turn. Default: as many as come, as
-       * with Nest's own transports.
+       * How many requests of the pattern an instance handles at once, 65,536 at the most; others wait their turn. Default: as
+       * many as come, as with Nest's own transports.
        */
       readonly concurrency?: number | undefined;
       /**
        * How many requests may wait, with `concurrency`; what comes then is answered at once with an error, `code` 503.
-       * Default 65,536.
+       * Default 65,536, at most 16,777,216.
        */
       readonly maxPending?: number | undefined;
     }

@@ -3,6 +3,8 @@ import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
 import {
   JetStreamEvents,
+  MOST_BUFFERED,
+  MOST_IN_FLIGHT,
   OptionChecks,
   type ApplicationShutdown,
   type ConfigurationProblem,
@@ -248,8 +250,8 @@ function problemsOf(registration: Registration): ConfigurationProblem[] {
   problems.push(...misspelled.map((problem) => ({ handler, problem })));
   if (!isEvent && !isDurable(registration)) {
     const checks = new OptionChecks();
-    checks.count('concurrency', extras.concurrency);
-    checks.count('maxPending', extras.maxPending, 0);
+    checks.count('concurrency', extras.concurrency, 1, MOST_IN_FLIGHT);
+    checks.count('maxPending', extras.maxPending, 0, MOST_BUFFERED);
     problems.push(...checks.problems.map((problem) => ({ handler, problem })));
   }
   return problems;
