@@ -1,14 +1,15 @@
+import { types } from 'node:util';
 import { JetStreamError, PayloadEncodingError } from '../errors/index.js';
-import { errorText } from '../reporting/index.js';
-import { wrongType } from '../validation/index.js';
+import { errorText, isInstance } from '../reporting/index.js';
+import { wrongType } from '../user-code/index.js';
 import type { Codec } from './codec.js';
 
 /**
  * Makes a payload with a codec of whatever origin.
  *
  * @throws {@link PayloadEncodingError} if the codec cannot encode the value, with the codec's error as the cause; if it
- * returns anything but bytes, such as the promise of an asynchronous function; and for functions and symbols, which a codec
- * may leave out without a word
+ * returns anything but bytes, such as the promise of an asynchronous function; and for functions, symbols and promises, of
+ * which a codec may make nothing without a word
  */
 export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
   let bytes: unknown;
@@ -16,20 +17,22 @@ export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
     refuseUnencodable(codec, value);
     bytes = codec.encode(value);
   } catch (cause) {
-    if (cause instanceof JetStreamError) throw cause;
+    if (isInstance(cause, JetStreamError)) throw cause;
     throw new PayloadEncodingError(codec.contentType, errorText(cause), { cause });
   }
-  if (bytes instanceof Uint8Array) return bytes;
+  if (types.isUint8Array(bytes)) return bytes;
   const problem = `encode returned ${wrongType(bytes)}; it must return a Uint8Array`;
   throw new PayloadEncodingError(codec.contentType, problem);
 }
 
 /**
- * Refuses functions and symbols, which a codec may leave out without a word, also if they are a part of what it encodes.
+ * Refuses functions, symbols and promises, of which a codec may make nothing without a word, also if they are a part of what
+ * it encodes.
  *
  * @throws {@link PayloadEncodingError}
  */
 export function refuseUnencodable({ contentType }: Pick<Codec, 'contentType'>, value: unknown): void {
   if (typeof value === 'function' || typeof value === 'symbol')
     throw new PayloadEncodingError(contentType, `it is a ${typeof value}`);
+  if (types.isPromise(value)) throw new PayloadEncodingError(contentType, 'it is a promise; await it');
 }

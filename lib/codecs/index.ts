@@ -1,5 +1,6 @@
 export * from './bytes.codec.js';
 export * from './codec.js';
+export { decodeValue, refusePromise } from './decode-value.js';
 export { encodePayload, refuseUnencodable } from './encode-payload.js';
 export * from './json.codec.js';
 export * from './select-codec.js';

@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { NatsConnection, PermissionViolationError, Status } from '@nats-io/transport-node';
-import { errorStack, errorText, toError } from '../reporting/index.js';
+import { errorText, toError } from '../reporting/index.js';
+import { UserCalls } from '../user-code/index.js';
 
-/** What listeners of a connection hear of. What one of them throws is reported, and the others hear it all the same. */
+/** What listeners of a connection hear of. What one of them throws or rejects with is logged, and the others hear it all the same. */
 export interface ConnectionListener {
   /** The link to the server broke; the client keeps trying to restore it. */
   onDisconnect?(): void;
@@ -20,6 +21,7 @@ type StatusIterator = AsyncIterable<Status> & { stop?: () => void };
 /** Follows a connection's status once for all who want to know: one iterator, not one for each consumer. */
 export class ConnectionEvents {
   private readonly logger = new Logger('NatsConnection');
+  private readonly calls = new UserCalls(this.logger);
   private readonly listeners = new Set<ConnectionListener>();
   private statuses: StatusIterator | undefined;
   private ended = false;
@@ -56,11 +58,12 @@ export class ConnectionEvents {
   private async read(statuses: StatusIterator): Promise<void> {
     try {
       for await (const status of statuses) {
-        if (status.type === 'disconnect') this.tell((listener) => listener.onDisconnect?.());
-        else if (status.type === 'reconnect') this.tell((listener) => listener.onReconnect?.());
+        if (status.type === 'disconnect') this.tell('onDisconnect', (listener) => listener.onDisconnect?.());
+        else if (status.type === 'reconnect')
+          this.tell('onReconnect', (listener) => listener.onReconnect?.());
         else if (status.type === 'error' && isPermissionViolation(status.error)) {
           const { error } = status;
-          this.tell((listener) => listener.onPermissionDenied?.(error));
+          this.tell('onPermissionDenied', (listener) => listener.onPermissionDenied?.(error));
         }
       }
     } catch (thrown) {
@@ -73,20 +76,13 @@ export class ConnectionEvents {
 
   private closed(error: Error | undefined): void {
     if (this.ended) return;
-    this.tell((listener) => listener.onClose?.(error));
+    this.tell('onClose', (listener) => listener.onClose?.(error));
     this.end();
   }
 
-  private tell(call: (listener: ConnectionListener) => void): void {
+  private tell(event: keyof ConnectionListener, call: (listener: ConnectionListener) => unknown): void {
     for (const listener of this.listeners) {
-      try {
-        call(listener);
-      } catch (thrown) {
-        this.logger.error(
-          `Connection "${this.connection}": a listener threw. Catch errors in the listener: ${errorText(thrown)}`,
-          errorStack(thrown),
-        );
-      }
+      this.calls.call(`${event} of a listener of connection "${this.connection}"`, () => call(listener));
     }
   }
 }

@@ -1,3 +1,4 @@
+export { settlementOf } from './acknowledging/index.js';
 export type { AckInterceptorOption } from './acknowledging/index.js';
 export { isPipeRefusal, reportPipeRefusals, type CompiledHandler } from './compile/index.js';
 export * from './context/index.js';

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, LockLostError, RevisionMismatchError } from '../errors/index.js';
 import { errorText, toError } from '../reporting/index.js';
 import { Backoff, Deadline, Timer } from '../timing/index.js';
+import { FencedAbortController, UserCalls } from '../user-code/index.js';
 import type { KeyValueGetOptions } from './bucket-reader.js';
 import type { BucketWriter, WriteConditions } from './bucket-writer.js';
 import type { Bucket } from './bucket.js';
@@ -32,7 +33,8 @@ const RELEASE_ATTEMPTS = 3;
  */
 export class KeyLock implements AsyncDisposable {
   private readonly logger = new Logger(KeyLock.name);
-  private readonly controller = new AbortController();
+  private readonly controller: FencedAbortController;
+  private readonly whenEnded: (() => void)[] = [];
   private readonly value: Uint8Array;
   private readonly retries: Backoff;
   private readonly stopListening: () => void;
@@ -55,6 +57,8 @@ export class KeyLock implements AsyncDisposable {
   ) {
     const { ttl } = record;
     const { connection } = access.bucket.jetstream;
+    const listener = `A listener of the signal of lock "${key}" in bucket "${access.bucket.name}"`;
+    this.controller = new FencedAbortController(new UserCalls(this.logger), listener);
     this.value = encodeRecord(record);
     this.current = revision;
     this.validUntil = obtainedSince + validity(ttl);
@@ -70,15 +74,18 @@ export class KeyLock implements AsyncDisposable {
     return !this.controller.signal.aborted && performance.now() < this.validUntil;
   }
 
-  /** Aborted when the lock is lost, with a {@link LockLostError}, or released. Give it to what the lock protects. */
+  /**
+   * Aborted when the lock is lost, with a {@link LockLostError}, or released. Give it to what the lock protects. What a
+   * listener of it throws is logged.
+   */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** @internal Calls back when the lock is lost or released, at once if it is already. */
+  /** @internal Calls back when the lock is lost or released, at once if it is already. The callback must not throw. */
   onEnd(callback: () => void): void {
     if (this.signal.aborted) callback();
-    else this.signal.addEventListener('abort', callback, { once: true });
+    else this.whenEnded.push(callback);
   }
 
   /**
@@ -203,6 +210,7 @@ export class KeyLock implements AsyncDisposable {
     this.timer?.cancel();
     this.stopListening();
     this.controller.abort(reason);
+    for (const callback of this.whenEnded.splice(0)) callback();
   }
 }
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { Codec } from '../codecs/index.js';
+import { decodeValue, type Codec } from '../codecs/index.js';
 
 /** What was done to a key: a value was put, the key was deleted, or deleted together with its history. */
 export type KeyValueOperation = 'PUT' | 'DEL' | 'PURGE';
@@ -55,7 +55,7 @@ export abstract class BaseEntry<T> {
 
   get value(): T | undefined {
     if (!this.isDecoded && this.operation === 'PUT') {
-      this.decoded = this.codec.decode(this.bytes);
+      this.decoded = decodeValue(this.codec, this.bytes);
       this.isDecoded = true;
     }
     return this.decoded;

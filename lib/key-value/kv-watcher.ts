@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { errorStack, errorText, toError } from '../reporting/index.js';
+import { toError } from '../reporting/index.js';
+import { pendingThenable, UserCalls } from '../user-code/index.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 import { INITIALIZED, RESTARTED, type FeedItem, type WatchFeed } from './watch-feed.js';
 
@@ -20,7 +21,7 @@ export interface KvWatcherOwner<T> {
 
 /** A watch that calls back, change by change. */
 export class KvWatcher<T> {
-  private readonly logger = new Logger('KeyValue');
+  private readonly calls = new UserCalls(new Logger('KeyValue'));
   private busy: Promise<void> | undefined;
   private stopped = false;
 
@@ -53,7 +54,7 @@ export class KvWatcher<T> {
 
   private handle(item: FeedItem<T>): void {
     try {
-      const handling = this.call(item);
+      const handling = pendingThenable(this.call(item));
       if (handling) this.busy = this.wait(handling);
     } catch (error) {
       this.fail(error);
@@ -67,7 +68,7 @@ export class KvWatcher<T> {
   }
 
   /** Never rejects. */
-  private async wait(handling: unknown): Promise<void> {
+  private async wait(handling: Promise<unknown>): Promise<void> {
     try {
       await handling;
     } catch (error) {
@@ -86,16 +87,8 @@ export class KvWatcher<T> {
 
   /** Reports the end; there is nobody left to report to if the owner throws here. */
   private tell(error: Error): void {
-    const failed = (thrown: unknown): void =>
-      this.logger.error(
-        `onError of a watch of bucket "${this.feed.bucketName}" failed: ${errorText(thrown)}`,
-        errorStack(thrown),
-      );
-    try {
-      // What is typed as returning nothing may be an async function.
-      Promise.resolve(this.owner.onError(error)).catch(failed);
-    } catch (thrown) {
-      failed(thrown);
-    }
+    this.calls.call(`onError of a watch of bucket "${this.feed.bucketName}"`, () =>
+      this.owner.onError(error),
+    );
   }
 }

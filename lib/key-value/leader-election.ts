@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, LockLostError } from '../errors/index.js';
-import { errorStack, errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
+import { errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
 import { Backoff, Deadline, sleep } from '../timing/index.js';
+import { UserCalls } from '../user-code/index.js';
 import type { KeyLock } from './key-lock.js';
 
 /** How an election goes. */
@@ -55,6 +56,7 @@ export const DEFAULT_NAME = `${hostname()}:${process.pid}`;
  */
 export class LeaderElection implements AsyncDisposable {
   private readonly logger = new Logger(LeaderElection.name);
+  private readonly calls = new UserCalls(this.logger);
   private readonly limiter = new ReportLimiter();
   private readonly withdrawn = new AbortController();
   private readonly running: Promise<void>;
@@ -148,17 +150,7 @@ export class LeaderElection implements AsyncDisposable {
     );
   }
 
-  /** What a callback throws or rejects with must not end the election. */
   private tell(name: string, callback: () => unknown): void {
-    const failed = (error: unknown): void =>
-      this.logger.error(
-        `${name} of the election "${this.key}" failed: ${errorText(error)}`,
-        errorStack(error),
-      );
-    try {
-      Promise.resolve(callback()).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    this.calls.call(`${name} of the election "${this.key}"`, callback);
   }
 }

@@ -10,6 +10,7 @@ import {
 } from '../errors/index.js';
 import { toError } from '../reporting/index.js';
 import { Backoff, Deadline, retry, Timer } from '../timing/index.js';
+import { onAbort, throwIfAborted } from '../user-code/index.js';
 import type { BucketAccess } from './bucket-access.js';
 import { KeyLock, wholeSeconds } from './key-lock.js';
 import type { KeyValueEntry } from './key-value-entry.js';
@@ -65,18 +66,25 @@ export class LockContender<T> {
    */
   async obtain(patience: LockPatience): Promise<KeyLock> {
     const { signal } = patience;
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
+    const gaveUp = new AbortController();
+    let callOff: (() => void) | undefined;
     let abort = (): void => undefined;
     const aborted = new Promise<undefined>((resolve) => (abort = () => resolve(undefined)));
-    signal?.addEventListener('abort', abort, { once: true });
+    if (signal) {
+      callOff = onAbort(signal, (reason) => {
+        gaveUp.abort(reason);
+        abort();
+      });
+    }
     try {
-      const lock = await Promise.race([this.contend(patience), aborted]);
+      const lock = await Promise.race([this.contend({ ...patience, signal: gaveUp.signal }), aborted]);
       if (lock) return lock;
       // The contest ends by itself, and gives a lock back that it gets nevertheless.
-      signal?.throwIfAborted();
+      gaveUp.signal.throwIfAborted();
       throw new LockNotObtainedError(this.access.bucket.name, this.key, this.holder?.name, patience.wait);
     } finally {
-      signal?.removeEventListener('abort', abort);
+      callOff?.();
       this.abandon();
     }
   }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../errors/index.js';
+import { checkSignal } from '../user-code/index.js';
 import type { BucketAccess } from './bucket-access.js';
 import type { KeyLock } from './key-lock.js';
 import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
@@ -36,6 +37,7 @@ export async function obtainLock<T>(
   checkName(name);
   if (typeof wait !== 'number' || !(wait >= 0))
     throw new InvalidArgumentError('wait', `${String(wait)} is not a number of milliseconds`);
+  checkSignal(signal);
   const lock = await new LockContender(access, key, name, ttl).obtain({ wait, signal });
   leases.add(lock, (deadline) => lock.releaseWithin(deadline));
   lock.onEnd(() => leases.remove(lock));

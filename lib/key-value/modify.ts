@@ -1,5 +1,6 @@
 import { InvalidArgumentError, RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
 import { Backoff, sleep } from '../timing/index.js';
+import { pendingThenable } from '../user-code/index.js';
 import type { BucketAccess } from './bucket-access.js';
 
 /** How often and how patiently a change is tried. */
@@ -46,7 +47,8 @@ export async function modify<T>(
   for (let attempt = 1; ; attempt++) {
     const entry = await reader.change(key, { consistent });
     const revision = entry?.revision ?? 0;
-    const value = await change(entry?.value);
+    const changed: unknown = change(entry?.value);
+    const value = (await (pendingThenable(changed) ?? changed)) as T | undefined;
     if (value === undefined) {
       if (consistent || !bucket.replicated) return { value: entry?.value, revision, changed: false };
       // A write would have found that the replica is behind; to write nothing is decided on the leader's word.

@@ -1,15 +1,16 @@
 import { Logger } from '@nestjs/common';
-import { callUser } from '../jetstream/index.js';
+import type { Observable } from 'rxjs';
+import { FencedObservable, UserCalls } from '../user-code/index.js';
 
 type Listener = (...args: never[]) => unknown;
 
 /** The listeners that `on` of a client or server adds: one that throws, or whose promise rejects, is logged and affects no other. */
 export class TransportEvents {
-  private readonly logger: Logger;
+  private readonly calls: UserCalls;
   private readonly listeners = new Map<string, Listener[]>();
 
   constructor(context: string) {
-    this.logger = new Logger(context);
+    this.calls = new UserCalls(new Logger(context));
   }
 
   on(event: string, listener: Listener): void {
@@ -18,9 +19,18 @@ export class TransportEvents {
     else this.listeners.set(event, [listener]);
   }
 
+  /** An observable whose subscribers cannot harm it: what they throw is logged. */
+  fence<T>(source: Observable<T>, name: string): Observable<T> {
+    return new FencedObservable(
+      (observer) => source.subscribe(observer),
+      this.calls,
+      `A subscriber of ${name}`,
+    );
+  }
+
   emit(event: string, ...args: readonly unknown[]): void {
     for (const listener of this.listeners.get(event) ?? []) {
-      callUser(this.logger, `A listener of "${event}"`, () => listener(...(args as never[])));
+      this.calls.call(`A listener of "${event}"`, () => listener(...(args as never[])));
     }
   }
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../errors/index.js';
+import { checkSignal } from '../user-code/index.js';
 
 /** An argument as an error shows it, whatever it is. */
 export function shown(value: unknown): string {
@@ -18,10 +19,7 @@ export function checkDuration(option: string, value: unknown): number {
 /** @throws {@link InvalidArgumentError} if options are not an object, or `signal` is not an `AbortSignal` */
 export function checkOptions<T extends object>(options: T): T {
   checkObject('options', options);
-  const { signal } = options as { readonly signal?: unknown };
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw new InvalidArgumentError('signal', `${shown(signal)} is not an AbortSignal`);
-  }
+  checkSignal((options as { readonly signal?: unknown }).signal);
   return options;
 }
 
@@ -30,14 +28,4 @@ export function checkObject(argument: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) {
     throw new InvalidArgumentError(argument, `${shown(value)} is not an object`);
   }
-}
-
-function isAbortSignal(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<AbortSignal>).aborted === 'boolean' &&
-    typeof (value as Partial<AbortSignal>).addEventListener === 'function' &&
-    typeof (value as Partial<AbortSignal>).removeEventListener === 'function'
-  );
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors/index.js';
+import { openIterator, pendingThenable } from '../user-code/index.js';
 import { shown } from './argument-checks.js';
 
 /**
@@ -95,23 +96,19 @@ function ofWebStream(source: ReadableStream<unknown>): Pieces {
   }
   const reader = source.getReader();
   return {
-    next: async () => checkPiece(await reader.read()),
+    next: () => reader.read(),
     close: (reason) => attempt(() => reader.cancel(reason)),
   };
 }
 
 function ofIterable(source: AsyncIterable<unknown>): Pieces {
-  const iterator: Partial<AsyncIterator<unknown>> = source[Symbol.asyncIterator]();
-  if (!isObject(iterator) || typeof iterator.next !== 'function') {
-    throw new InvalidArgumentError('source', 'its [Symbol.asyncIterator]() does not return an iterator');
-  }
-  const { next } = iterator;
+  const iterator = openIterator(source, 'source');
   return {
-    next: async () => checkPiece(await next.call(iterator as AsyncIterator<unknown>)),
+    next: () => iterator.next(),
     close: () => {
       // The iterators of streams do not hear of `return` before the piece that they are asked for has come.
       attempt(() => destroy(source));
-      attempt(() => iterator.return?.());
+      attempt(() => iterator.close());
     },
   };
 }
@@ -127,7 +124,7 @@ function destroy(source: object): void {
 /** Calls a source that is given up; its errors, late ones too, are about content that is not wanted any more. */
 function attempt(act: () => unknown): void {
   try {
-    Promise.resolve(act()).catch(ignore);
+    pendingThenable(act())?.catch(ignore);
   } catch {
     // See above.
   }
@@ -141,11 +138,6 @@ function isObject(value: unknown): value is object {
 
 function isWebStream(source: object): source is ReadableStream<unknown> {
   return typeof (source as Partial<ReadableStream<unknown>>).getReader === 'function';
-}
-
-function checkPiece(piece: unknown): Piece {
-  if (isObject(piece)) return piece;
-  throw new InvalidArgumentError('source', `its iterator gave ${shown(piece)} instead of a result`);
 }
 
 /** @throws {@link InvalidArgumentError} if it is neither bytes nor text */

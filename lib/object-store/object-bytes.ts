@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { ObjectTooLargeError } from '../errors/index.js';
+import { onAbort, throwIfAborted } from '../user-code/index.js';
 import { ChunkDownload } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
@@ -16,11 +17,11 @@ export async function readBytes(
   options: ReadOptions,
 ): Promise<Buffer> {
   const { signal } = options;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   if (info.size === 0) return Buffer.alloc(0);
   let content: Buffer | undefined;
   let filled = 0;
-  let abort: (() => void) | undefined;
+  let callOff: (() => void) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       const download = new ChunkDownload(catalog, info, options, {
@@ -39,15 +40,16 @@ export async function readBytes(
         onEnd: resolve,
         onError: reject,
       });
-      abort = () => {
-        download.stop();
-        reject(signal?.reason as Error);
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      if (signal) {
+        callOff = onAbort(signal, (reason) => {
+          download.stop();
+          reject(reason);
+        });
+      }
       download.start().catch(reject);
     });
   } finally {
-    if (abort) signal?.removeEventListener('abort', abort);
+    callOff?.();
   }
   return content ?? Buffer.alloc(0);
 }

@@ -7,6 +7,7 @@ import {
   PayloadTooLargeError,
 } from '../errors/index.js';
 import { Deadline, sleep, within } from '../timing/index.js';
+import { onAbort, throwIfAborted } from '../user-code/index.js';
 import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
 import { Chunker, toBytes, type Piece, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
@@ -158,14 +159,13 @@ export class ObjectPut implements RunningPut {
   private run(transfer: () => Promise<void>): Promise<ObjectInfo> {
     return this.target.transfers.run(this, async () => {
       const { signal } = this;
-      const abort = (): void => this.abort(signal?.reason);
-      signal?.throwIfAborted();
-      signal?.addEventListener('abort', abort, { once: true });
+      throwIfAborted(signal);
+      const callOff = signal && onAbort(signal, (reason) => this.abort(reason));
       try {
         await this.store(transfer);
         return await this.publish();
       } finally {
-        signal?.removeEventListener('abort', abort);
+        callOff?.();
       }
     });
   }

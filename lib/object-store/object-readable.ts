@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { errorText, toError } from '../reporting/index.js';
 import type { Deadline } from '../timing/index.js';
+import { abortError, onAbort, throwIfAborted } from '../user-code/index.js';
 import { ChunkDownload } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
@@ -56,11 +57,11 @@ export class ObjectReadable extends Readable {
   /** @internal Made by `ObjectStore.get`. */
   static async open(catalog: ObjectCatalog, info: ObjectInfo, options: ReadOptions): Promise<ObjectReadable> {
     const { signal } = options;
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const readable = new ObjectReadable(info);
+    if (signal) readable.obey(signal);
     if (info.size === 0) readable.complete = true;
     else await readable.start(catalog, options);
-    if (signal) readable.obey(signal);
     return readable;
   }
 
@@ -95,14 +96,22 @@ export class ObjectReadable extends Readable {
       },
       onError: (error) => this.fail(error),
     });
-    await this.download.start();
+    try {
+      await this.download.start();
+    } catch (error) {
+      // Nobody reads it; the signal is not listened to any longer.
+      this.destroy();
+      throw error;
+    }
   }
 
   private obey(signal: AbortSignal): void {
-    const abort = (): void => this.fail(toError(signal.reason));
-    signal.addEventListener('abort', abort, { once: true });
-    this.once('close', () => signal.removeEventListener('abort', abort));
-    if (signal.aborted) abort();
+    this.once(
+      'close',
+      onAbort(signal, (reason) => this.fail(toError(reason))),
+    );
+    const aborted = abortError(signal);
+    if (aborted) this.fail(aborted);
   }
 
   private fail(error: Error): void {

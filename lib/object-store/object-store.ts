@@ -16,6 +16,7 @@ import {
 } from '../errors/index.js';
 import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
 import { Deadline, retry, untilAborted } from '../timing/index.js';
+import { throwIfAborted } from '../user-code/index.js';
 import { given, type OrUndefined } from '../validation/index.js';
 import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
 import { piecesOf, type ObjectSource } from './chunk-source.js';
@@ -413,7 +414,7 @@ export class ObjectStore {
     showDeleted: boolean | undefined,
     { signal, deadline }: ReadOptions,
   ): Promise<[ObjectCatalog, ObjectInfo]> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     return untilAborted(signal, this.follow(name, showDeleted, deadline));
   }
 

@@ -1,6 +1,8 @@
+import { onAbort } from '../user-code/index.js';
+
 interface Group {
-  readonly callbacks: Set<() => void>;
-  readonly listener: () => void;
+  readonly callbacks: Set<(reason: unknown) => void>;
+  readonly forget: () => void;
 }
 
 /**
@@ -10,33 +12,32 @@ interface Group {
 export class AbortGroups {
   private readonly groups = new Map<AbortSignal, Group>();
 
-  /** Calls back when the signal aborts; the returned function calls that off. */
-  add(signal: AbortSignal, onAbort: () => void): () => void {
+  /**
+   * Calls back with the reason when the signal aborts; the returned function, which never throws, calls that off.
+   *
+   * @throws {@link InvalidArgumentError} if the signal cannot be listened to
+   */
+  add(signal: AbortSignal, act: (reason: unknown) => void): () => void {
     const { callbacks } = this.groups.get(signal) ?? this.open(signal);
-    callbacks.add(onAbort);
+    callbacks.add(act);
     return () => {
-      callbacks.delete(onAbort);
+      callbacks.delete(act);
       if (callbacks.size === 0) this.close(signal);
     };
   }
 
   private open(signal: AbortSignal): Group {
-    const callbacks = new Set<() => void>();
-    const group = {
-      callbacks,
-      listener: () => {
-        for (const onAbort of callbacks) onAbort();
-      },
-    };
-    signal.addEventListener('abort', group.listener, { once: true });
+    const callbacks: Group['callbacks'] = new Set();
+    const forget = onAbort(signal, (reason) => {
+      for (const act of callbacks) act(reason);
+    });
+    const group = { callbacks, forget };
     this.groups.set(signal, group);
     return group;
   }
 
   private close(signal: AbortSignal): void {
-    const group = this.groups.get(signal);
-    if (!group) return;
-    signal.removeEventListener('abort', group.listener);
+    this.groups.get(signal)?.forget();
     this.groups.delete(signal);
   }
 }

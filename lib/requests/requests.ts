@@ -10,14 +10,8 @@ import {
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from '../errors/index.js';
-import {
-  errorStack,
-  errorText,
-  heldBackText,
-  printable,
-  ReportLimiter,
-  toError,
-} from '../reporting/index.js';
+import { errorText, printable, toError } from '../reporting/index.js';
+import { abortError, checkSignal, UserCalls } from '../user-code/index.js';
 import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { PendingRequests, type PendingRequest } from './pending-requests.js';
@@ -33,7 +27,7 @@ export interface RequestOptions {
    * request waits for its deadline. Default `false`.
    */
   readonly idempotent?: boolean | undefined;
-  /** Told before an idempotent request is sent again. It must not throw. */
+  /** Told before an idempotent request is sent again. What it throws is logged. */
   readonly onRepeat?: (() => void) | undefined;
   /** Gives the request up: it fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -71,7 +65,7 @@ const MOST_REPEATED = 1_000;
  */
 export class Requests {
   private readonly logger = new Logger(Requests.name);
-  private readonly limiter = new ReportLimiter();
+  private readonly calls = new UserCalls(this.logger);
   private readonly inbox: string;
   private readonly pending = new PendingRequests();
   private readonly aborts = new AbortGroups();
@@ -127,8 +121,14 @@ export class Requests {
   send(subject: string, data: Uint8Array | string, options: RequestOptions, onReply: ReplyHandler): void {
     const refusal = this.refusal(subject, options);
     if (refusal) return void this.call(onReply, subject, refusal, undefined);
-    const request = this.add(subject, data, options, onReply, false);
-    if (options.signal) this.giveUpOn(options.signal, request);
+    let request: PendingRequest;
+    try {
+      request = options.signal
+        ? this.addUntil(options.signal, subject, data, options, onReply)
+        : this.add(subject, data, options, onReply, false);
+    } catch (error) {
+      return void this.call(onReply, subject, toError(error), undefined);
+    }
     if (this.connected) this.transmit(request);
   }
 
@@ -229,7 +229,10 @@ export class Requests {
     if (this.closed) return this.closedError(undefined);
     if (Number.isNaN(timeout))
       return new InvalidArgumentError('timeout', 'NaN is not a number of milliseconds');
-    if (signal?.aborted) return toError(signal.reason);
+    if (signal !== undefined) {
+      const aborted = signalRefusal(signal);
+      if (aborted) return aborted;
+    }
     if (this.pending.size < this.maxPending) return undefined;
     return new TooManyPendingRequestsError(this.connection.name, subject, this.maxPending);
   }
@@ -282,16 +285,12 @@ export class Requests {
   /** Callbacks run inside the parser of the link, a timer or the code that aborts a signal: what they throw ends here. */
   private call(onReply: PendingRequest['onReply'], subject: string, ...outcome: Outcome): unknown {
     try {
-      return onReply(...outcome);
+      const result: unknown = onReply(...outcome);
+      // An asynchronous function, although what it returns is not waited for.
+      if (typeof result === 'object') this.calls.observe(nameOf(subject), result);
+      return result;
     } catch (thrown) {
-      const heldBack = this.limiter.admit(subject);
-      if (heldBack !== undefined) {
-        this.logger.error(
-          `The reply handler of a request to "${printable(subject)}" threw${heldBackText(heldBack)}. ` +
-            `Catch errors in the handler: ${errorText(thrown)}`,
-          errorStack(thrown),
-        );
-      }
+      this.calls.failed(nameOf(subject), thrown);
       return undefined;
     }
   }
@@ -334,7 +333,8 @@ export class Requests {
   }
 
   private repeat(request: PendingRequest): void {
-    request.onRepeat?.();
+    const { onRepeat, subject } = request;
+    if (onRepeat) this.calls.call(`onRepeat of a request to "${printable(subject)}"`, onRepeat);
     this.transmit(request);
   }
 
@@ -357,13 +357,24 @@ export class Requests {
     return new ConnectionClosedError(this.connection.name, cause === undefined ? undefined : { cause });
   }
 
-  private giveUpOn(signal: AbortSignal, request: PendingRequest): void {
-    const { onReply } = request;
-    const callOff = this.aborts.add(signal, () => this.fail(request, toError(signal.reason)));
-    request.onReply = (...outcome) => {
+  /** Adds a request that is given up when a signal is aborted. @throws {@link InvalidArgumentError} */
+  private addUntil(
+    signal: AbortSignal,
+    subject: string,
+    data: Uint8Array | string,
+    options: RequestOptions,
+    onReply: ReplyHandler,
+  ): PendingRequest {
+    let abort: (reason: unknown) => void = () => undefined;
+    // Before the request waits: a signal that cannot be listened to leaves nothing behind.
+    const callOff = this.aborts.add(signal, (reason) => abort(reason));
+    const replied = (...outcome: Outcome): unknown => {
       callOff();
-      onReply(...outcome);
+      return onReply(...outcome);
     };
+    const request = this.add(subject, data, options, replied, false);
+    abort = (reason) => this.fail(request, toError(reason));
+    return request;
   }
 
   private startTimer(): void {
@@ -404,4 +415,18 @@ export class Requests {
  */
 function isNoResponders(headers: MsgHdrs | undefined): boolean {
   return headers?.code === 503 && !headers.has('Nats-Sequence');
+}
+
+function nameOf(subject: string): string {
+  return `The reply handler of a request to "${printable(subject)}"`;
+}
+
+/** Why nothing is asked with a signal, if it is aborted or no signal. */
+function signalRefusal(signal: AbortSignal): Error | undefined {
+  try {
+    checkSignal(signal);
+    return abortError(signal);
+  } catch (error) {
+    return toError(error);
+  }
 }

@@ -9,4 +9,3 @@ export {
   type AllOptionsOf,
   type KnownOptions,
 } from './unknown-options.js';
-export { wrongType } from './wrong-type.js';

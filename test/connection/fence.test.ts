@@ -96,7 +96,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
     expect(links).toEqual([]);
     expect(subscription.isClosed()).toBe(false);
     expect(logs.of('error')).toHaveLength(1);
-    expect(logs.of('error')[0]).toContain(`subscription to "${base}.a" threw`);
+    expect(logs.of('error')[0]).toContain(`subscription to "${base}.a" failed`);
     expect(logs.of('error')[0]).toContain(words);
     for (const character of '\r\n\u001b') expect(logs.of('error')[0]).not.toContain(character);
   });

@@ -422,7 +422,7 @@ describe('concurrency and control', () => {
       'consumer-recovered',
     ]);
     expect(application.logs.of('error', 'JetStreamEvents')[0]).toContain(
-      'Watcher.onEvent failed on "disconnected"',
+      'Watcher.onEvent, called on "disconnected", failed',
     );
     await application.app.close();
   });

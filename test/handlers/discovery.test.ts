@@ -480,8 +480,10 @@ describe('the handlers of an application', () => {
     await using application = await startApplication(server.url, {});
     const events = application.app.get(JetStreamEvents);
     const seen: string[] = [];
+    // The same failure would be logged once a minute.
+    let failures = 0;
     const fail = (): never => {
-      throw new Error('subscriber failed');
+      throw new Error(`subscriber failed ${++failures}`);
     };
     events.all.subscribe(fail);
     events.all.subscribe({ next: fail });

@@ -113,8 +113,9 @@ describe('publishAsync', () => {
       const acks = await Promise.all(futures.map(({ ack }) => ack));
       expect(acks.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
       await client.publisher.publishAsyncComplete();
-      expect(logged).toHaveBeenCalledTimes(3);
-      expect(logged).toHaveBeenCalledWith(expect.stringContaining('my mistake'));
+      // The same failure is logged once a minute.
+      expect(logged).toHaveBeenCalledTimes(1);
+      expect(logged.mock.calls[0][0]).toContain('my mistake');
     } finally {
       logged.mockRestore();
     }

@@ -294,7 +294,7 @@ describe('a reply handler that throws', () => {
         throw new Error('my mistake');
       });
       expect((await requests.request('echo', 'still alive')).string()).toBe('still alive');
-      expect(logged.mock.calls[0][0]).toEqual(expect.stringMatching(/"echo" threw.*my mistake/));
+      expect(logged.mock.calls[0][0]).toEqual(expect.stringMatching(/"echo" failed.*my mistake/));
     } finally {
       logged.mockRestore();
     }

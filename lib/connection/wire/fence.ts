@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from '@nats-io/transport-node';
 import { errorStack, errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
 
 type Callback = NonNullable<SubscriptionOptions['callback']>;
@@ -31,19 +32,21 @@ export class Fence {
     const heldBack = this.limiter.admit(subject);
     if (heldBack === undefined) return;
     this.logger.error(
-      `A callback of the subscription to "${printable(subject)}" threw, so its message is skipped` +
+      `A callback of the subscription to "${printable(subject)}" failed, so its message is skipped` +
         `${heldBackText(heldBack)}. Catch errors in the callback: ${errorText(thrown)}`,
       errorStack(thrown),
     );
   }
 
-  /** A callback that does not throw. */
+  /** A callback that does not throw, and whose promise, if it is asynchronous, is not left to reject unheard. */
   around(subject: string, callback: Callback): Callback {
+    const failed = (thrown: unknown): void => this.report(subject, thrown);
     return (error: Error | null, message: Msg) => {
       try {
-        void callback(error, message);
+        const result: unknown = callback(error, message);
+        if (result !== undefined) pendingThenable(result)?.catch(failed);
       } catch (thrown) {
-        this.report(subject, thrown);
+        failed(thrown);
       }
     };
   }

@@ -9,7 +9,8 @@ import {
   type HandlerSource,
 } from '../compile/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
-import { finalResult, pendingThenable } from '../results/index.js';
+import { pendingThenable } from '../../user-code/index.js';
+import { finalResult } from '../results/index.js';
 import { AckInterceptor, messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
@@ -38,12 +39,42 @@ export class Acknowledgement {
   ): CompiledHandler<JetStreamMessage> {
     const { interceptor, hooks, settlement } = this;
     if (!hooks) return throughInterceptor(interceptor, handler, method, source);
-    if (policy.ackMode !== 'first' && (hooks as Overridable).onStart === USUAL.onStart) return handler;
-    return (message) => {
-      settlement.onStart(message, policy);
-      return handler(message);
-    };
+    const isUsual = (hooks as Overridable).onStart === USUAL.onStart;
+    return isUsual && policy.ackMode !== 'first' ? handler : beginning(settlement, handler, policy);
   }
+}
+
+/** A handler whose messages are announced to their settlement before it is called. */
+function beginning(
+  settlement: Settlement,
+  handler: CompiledHandler<JetStreamMessage>,
+  policy: SettlementPolicy,
+): CompiledHandler<JetStreamMessage> {
+  return (message) => {
+    settlement.onStart(message, policy);
+    return handler(message);
+  };
+}
+
+/**
+ * How the messages of a microservice are settled.
+ *
+ * @param given by the user; what its hooks throw is reported
+ */
+export function settlementOf(given: Settlement | undefined): {
+  readonly ack: Settlement;
+  readonly around: (
+    handler: CompiledHandler<JetStreamMessage>,
+    policy: SettlementPolicy,
+  ) => CompiledHandler<JetStreamMessage>;
+} {
+  const ack = given === undefined ? new AckInterceptor() : new Guarded(given);
+  const isUsual = given === undefined || (given as Overridable).onStart === USUAL.onStart;
+  return {
+    ack,
+    around: (handler, policy) =>
+      isUsual && policy.ackMode !== 'first' ? handler : beginning(ack, handler, policy),
+  };
 }
 
 /** Whether messages have to go through an interceptor, or an interceptor class, because it overrides `intercept`. */
@@ -102,14 +133,11 @@ class Remainder implements Settlement {
 class Guarded implements Settlement {
   private readonly logger = new Logger(AckInterceptor.name);
 
-  constructor(private readonly hooks: AckInterceptor) {}
+  constructor(private readonly hooks: Settlement) {}
 
   onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
-    try {
-      this.hooks.onStart(message, policy);
-    } catch (error) {
-      this.report('onStart', error, message, policy);
-    }
+    // The handler does not wait for it.
+    void this.guard('onStart', message, policy, () => this.hooks.onStart(message, policy));
   }
 
   onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {

@@ -10,11 +10,11 @@ import { RpcException } from '@nestjs/microservices';
 import { errorStack, errorText, isInstance } from '../../reporting/index.js';
 import { catchError as recover, defer, Observable, type Subscriber } from 'rxjs';
 import {
+  closeSteps,
   finalResult,
   isObservableLike,
   nextStep,
   pendingResult,
-  pendingThenable,
   runToEnd,
   stepsOf,
   subscribeSafely,
@@ -22,6 +22,7 @@ import {
   type Steps,
 } from '../results/index.js';
 import { invalidPayload, isSettlementError } from '../settlement/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import type { CompiledHandler } from './direct-handler.js';
 import { compileInvocation } from './invocation.js';
 import { ParamValues } from './param-values.js';
@@ -152,8 +153,8 @@ async function* rescuedSteps(
 ): AsyncGenerator<unknown, unknown> {
   let ended = false;
   try {
-    for (;;) {
-      const { done, value } = await nextStep(steps);
+    for (let number = 1; ; number++) {
+      const { done, value } = await nextStep(steps, number);
       ended = done === true;
       if (ended) return value;
       yield value;
@@ -163,7 +164,7 @@ async function* rescuedSteps(
     yield await rescue(error);
     return undefined;
   } finally {
-    if (!ended) await steps.return?.();
+    if (!ended) await closeSteps(steps);
   }
 }
 
@@ -243,5 +244,5 @@ function emitSteps(steps: Steps, subscriber: Subscriber<unknown>): () => void {
     .then(() => subscriber.complete())
     .catch((error: unknown) => subscriber.error(error));
   // Does nothing to one that has ended.
-  return () => void finalResult(steps.return?.()).catch(() => undefined);
+  return () => void closeSteps(steps).catch(() => undefined);
 }

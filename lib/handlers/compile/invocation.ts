@@ -1,5 +1,5 @@
 import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
-import { pendingThenable } from '../results/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import { refusesPayload } from '../settlement/index.js';
 import type { Enhancers } from './enhancers.js';
 import type { HandlerMethod } from './handler-method.js';

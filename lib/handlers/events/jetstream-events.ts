@@ -1,8 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
-import { errorStack, errorText } from '../../reporting/index.js';
+import { FencedObservable, UserCalls } from '../../user-code/index.js';
 import { finalResult } from '../results/index.js';
-import { FencedObservable } from './fenced-observable.js';
 
 interface About<Type extends string> {
   readonly type: Type;
@@ -54,13 +53,14 @@ export type JetStreamEvent =
 /** Tells of {@link JetStreamEvent}s; `@OnJetStreamEvent` methods hear of them too. */
 @Injectable()
 export class JetStreamEvents {
-  private readonly logger = new Logger(JetStreamEvents.name);
+  private readonly calls = new UserCalls(new Logger(JetStreamEvents.name));
   private readonly subject = new Subject<JetStreamEvent>();
 
   /** All events from now on. */
   readonly all: Observable<JetStreamEvent> = new FencedObservable(
-    (subscriber) => this.subject.subscribe(subscriber),
-    (error) => this.report('A subscriber of JetStreamEvents.all failed', error),
+    (observer) => this.subject.subscribe(observer),
+    this.calls,
+    'A subscriber of JetStreamEvents.all',
   );
 
   /** @internal */
@@ -76,28 +76,12 @@ export class JetStreamEvents {
   ): void {
     this.subject.subscribe((event) => {
       if (types.length > 0 && !types.includes(event.type)) return;
-      void this.call(handler, event, call);
+      this.calls.call(`${handler}, called on "${event.type}",`, () => finalResult(call(event)));
     });
   }
 
   /** @internal */
   complete(): void {
     this.subject.complete();
-  }
-
-  private async call(
-    handler: string,
-    event: JetStreamEvent,
-    call: (event: JetStreamEvent) => unknown,
-  ): Promise<void> {
-    try {
-      await finalResult(call(event));
-    } catch (error) {
-      this.report(`${handler} failed on "${event.type}"`, error);
-    }
-  }
-
-  private report(what: string, error: unknown): void {
-    this.logger.error(`${what}: ${errorText(error)}`, errorStack(error));
   }
 }

@@ -2,12 +2,12 @@ import { messageIdentity, type JetStreamMessage } from '../../jetstream/index.js
 import type { CompiledHandler } from '../compile/index.js';
 import {
   isObservableLike,
-  pendingThenable,
   runToEnd,
   stepsOf,
   subscribeSafely,
   type ObservableLike,
 } from '../results/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import type { ResultTarget } from './result-target.js';
 
 /**

@@ -2,7 +2,7 @@ import type { Codec } from '../../codecs/index.js';
 import type { JetStreamMessage, JetStreamService, PublishHeaders } from '../../jetstream/index.js';
 import type { PublishToMetadata } from './publish-to.decorator.js';
 import { InvalidArgumentError } from '../../errors/index.js';
-import { wrongType } from '../../validation/index.js';
+import { wrongType } from '../../user-code/index.js';
 import { compileTemplate, templateFilter } from './subject-template.js';
 
 /** Where the results of one handler go. */

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { messageIdentity, readHeader, type JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
-import { wrongType } from '../../validation/index.js';
+import { wrongType } from '../../user-code/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
 

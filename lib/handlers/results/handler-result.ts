@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import { Observable, Subscriber, type Observer } from 'rxjs';
-import { wrongType } from '../../validation/index.js';
+import { iteratorOf, nextOf, pendingThenable } from '../../user-code/index.js';
 
 /**
  * What is still pending behind the result of a handler: a promise of the next step, or `undefined` if the result is a plain
@@ -22,21 +23,6 @@ export function pendingResult(result: unknown): Promise<unknown> | undefined {
     if (isObservableLike(result)) return lastValueOf(result);
     const steps = stepsOf(result);
     return steps && runToEnd(steps);
-  } catch (error) {
-    return rejection(error);
-  }
-}
-
-/** The promise behind a promise or thenable, without looking for observables and iterables; never throws. */
-export function pendingThenable(value: unknown): Promise<unknown> | undefined {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
-  try {
-    const then: unknown = (value as { readonly then?: unknown }).then;
-    if (typeof then !== 'function') return undefined;
-    if (then === Promise.prototype.then && value.constructor === Promise) {
-      return value;
-    }
-    return adopt(value as PromiseLike<unknown>, then as PromiseLike<unknown>['then']);
   } catch (error) {
     return rejection(error);
   }
@@ -82,18 +68,13 @@ export type Steps = Iterator<unknown, unknown> | AsyncIterator<unknown, unknown>
  * The steps of a generator or asynchronous iterable; `undefined` for everything else. Arrays, maps, sets, text and bytes,
  * which can be iterated too, are values.
  *
- * @throws `TypeError` if the iterable has no iterator, as `for await` does
+ * @throws {@link InvalidArgumentError} if the iterable has no iterator
  */
 export function stepsOf(value: unknown): Steps | undefined {
   if (!hasSteps(value)) return undefined;
-  const iterate = (value as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
-  if (typeof iterate !== 'function') return value as Iterator<unknown>;
-  const steps: unknown = iterate.call(value as AsyncIterable<unknown>);
-  if (typeof steps === 'object' && steps !== null) return steps as Steps;
-  throw new TypeError(
-    `The [Symbol.asyncIterator] of the result returned ${wrongType(steps)}. It must return an iterator, an object with a ` +
-      'method next.',
-  );
+  const iterable = value as Partial<AsyncIterable<unknown>>;
+  if (typeof iterable[Symbol.asyncIterator] !== 'function') return value as Iterator<unknown>;
+  return iteratorOf(value as AsyncIterable<unknown>, 'result');
 }
 
 /** Whether a value is a generator or an asynchronous iterable. */
@@ -103,19 +84,6 @@ export function hasSteps(value: unknown): boolean {
   if (typeof iterable[Symbol.asyncIterator] === 'function') return true;
   return (
     typeof iterable.next === 'function' && typeof iterable.throw === 'function' && Symbol.iterator in value
-  );
-}
-
-/**
- * The next step of a generator or asynchronous iterable.
- *
- * @throws `TypeError` for what is no step, as `for await` does: it would never say that it is the last one
- */
-export async function nextStep(steps: Steps): Promise<IteratorResult<unknown, unknown>> {
-  const step: unknown = await steps.next();
-  if (typeof step === 'object' && step !== null) return step as IteratorResult<unknown, unknown>;
-  throw new TypeError(
-    `The method next of the result gave ${wrongType(step)}. It must give an object with value and done.`,
   );
 }
 
@@ -221,15 +189,18 @@ function onlyError(error: unknown): unknown {
   return name === 'UnsubscriptionError' && errors?.length === 1 ? errors[0] : error;
 }
 
-function adopt(thenable: PromiseLike<unknown>, then: PromiseLike<unknown>['then']): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const fulfilled = (value: unknown): void => {
-      // A native promise would ask it again and again, without end.
-      if (value === thenable) reject(new TypeError('The result is a thenable that resolves to itself'));
-      else resolve(value);
-    };
-    then.call(thenable, fulfilled, reject);
-  });
+/** How many steps may follow one another before other things of the process have their turn. */
+const STEPS_IN_A_TURN = 256;
+
+/**
+ * The next step of what a handler returned. One that brings its steps without ever waiting does not keep the process from
+ * everything else.
+ *
+ * @throws what it throws; {@link InvalidArgumentError} if it gives something else than a result of an iterator
+ */
+export async function nextStep(steps: Steps, number: number): Promise<IteratorResult<unknown, unknown>> {
+  if (number % STEPS_IN_A_TURN === 0) await setImmediate();
+  return nextOf(steps, 'result');
 }
 
 /** Runs a generator or asynchronous iterable to its end. What it returns, unlike what it yields, is the result. */
@@ -237,16 +208,22 @@ export async function runToEnd(
   steps: Steps,
   take: (value: unknown) => unknown = (value) => value,
 ): Promise<unknown> {
-  for (;;) {
-    const { done, value } = await nextStep(steps);
+  for (let number = 1; ; number++) {
+    const { done, value } = await nextStep(steps, number);
     if (done) return finalResult(value);
     try {
       await take(value);
     } catch (error) {
-      await steps.return?.();
+      // The result has failed, with this error; that it cannot be closed adds nothing.
+      await closeSteps(steps).catch(() => undefined);
       throw error;
     }
   }
+}
+
+/** Says that no more steps are wanted; rejects with what comes of that. */
+export async function closeSteps(steps: Steps): Promise<unknown> {
+  return finalResult(steps.return?.());
 }
 
 function rejection(error: unknown): Promise<never> {

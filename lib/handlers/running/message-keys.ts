@@ -1,6 +1,6 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
-import { wrongType } from '../../validation/index.js';
+import { wrongType } from '../../user-code/index.js';
 import type { KeyOf } from '../planning/index.js';
 import { InvalidPayloadError, type SettlementPolicy } from '../settlement/index.js';
 

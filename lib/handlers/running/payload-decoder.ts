@@ -1,9 +1,8 @@
-import type { Codec, CodecSelector } from '../../codecs/index.js';
+import { refusePromise, type Codec, type CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
-import { pendingThenable } from '../results/index.js';
-import { wrongType } from '../../validation/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 
 /** Makes a payload's value; a promise where a schema validates asynchronously. */
@@ -33,7 +32,7 @@ export function requireHeaders({ headersValid }: Pick<JetStreamMessage, 'headers
 
 /**
  * @throws {@link InvalidPayloadError} if the codec did not make these bytes
- * @throws `TypeError` if the codec returns a promise: that is a mistake in the codec and says nothing about the payload
+ * @throws {@link InvalidArgumentError} if the codec returns a promise: that is a mistake in the codec and says nothing about the payload
  */
 export function decodePayload(codec: Codec, data: Uint8Array): unknown {
   let value: unknown;
@@ -44,10 +43,7 @@ export function decodePayload(codec: Codec, data: Uint8Array): unknown {
       cause: error,
     });
   }
-  if (!(value instanceof Promise)) return value;
-  throw new TypeError(
-    `The decode method of the codec for ${codec.contentType} returned ${wrongType(value)}. It must return the value itself.`,
-  );
+  return refusePromise(codec, value);
 }
 
 function accepted(result: StandardResult<unknown>): unknown {

@@ -44,7 +44,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
   consume(handler: MessageHandler, options: PullOptions = {}): Consumption {
-    return new LoopConsumption(handler, options, this.opener(options));
+    return new LoopConsumption(handler, options, () => this.names, this.opener(options));
   }
 
   /**

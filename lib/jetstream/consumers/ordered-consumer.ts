@@ -87,7 +87,7 @@ export class OrderedConsumer {
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
   consume(handler: MessageHandler, options: OrderedPullOptions = {}): Consumption {
-    return new LoopConsumption(handler, options, this.opener(options));
+    return new LoopConsumption(handler, options, () => this.source.names, this.opener(options));
   }
 
   /**

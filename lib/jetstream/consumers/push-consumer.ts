@@ -36,6 +36,7 @@ export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
     const consumption = new LoopConsumption(
       handler,
       options,
+      () => this.names,
       (owner) => new PushLoop(this.api, this.names, delivery, owner, () => this.deliversTo()),
     );
     this.consuming = true;

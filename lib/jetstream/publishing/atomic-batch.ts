@@ -44,7 +44,8 @@ export class AtomicBatches {
       throw new InvalidArgumentError('messages', 'an array with one message at least');
     }
     const id = nuid.next();
-    return messages.map((message: BatchMessage, i) => {
+    // Not `map` of the array itself, which passes over holes.
+    return Array.from(messages, (message: BatchMessage, i) => {
       if (typeof message !== 'object' || message === null) {
         throw new InvalidArgumentError(`messages[${i}]`, `${String(message)} is not a message`);
       }

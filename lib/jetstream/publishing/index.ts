@@ -1,4 +1,3 @@
-export { callUser } from './call-user.js';
 export type { Counter } from './counters.js';
 export { copyHeaders } from './publish-headers.js';
 export { headerSize } from './header-size.js';

@@ -11,7 +11,7 @@ import {
 import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { Interval, Timer } from '../../timing/index.js';
-import { callUser } from './call-user.js';
+import { UserCalls } from '../../user-code/index.js';
 import { parseIngestReply, type IngestReply } from './ingest-reply.js';
 import type { IngestOptions } from './ingest-options.js';
 import type { EncodedMessage } from './message-encoder.js';
@@ -47,7 +47,7 @@ export class IngestChannel {
   /** Told when {@link failure} is set. It must not throw. */
   onFailure: ((error: Error) => void) | undefined;
 
-  private readonly logger = new Logger('Publisher');
+  private readonly calls = new UserCalls(new Logger('Publisher'));
   private readonly inbox: string;
   private readonly flow: number;
   private readonly outstanding: number;
@@ -184,12 +184,12 @@ export class IngestChannel {
       case 'gap':
         if (!allowGaps)
           this.interruption ??= new IngestGapError(this.first.subject, reply.gap.from, reply.gap.to);
-        else if (onGap) callUser(this.logger, 'onGap of an ingest', () => onGap(reply.gap));
+        else if (onGap) this.calls.call('onGap of an ingest', () => onGap(reply.gap));
         break;
       case 'refused':
         if (!allowGaps) this.interruption ??= reply.error;
         else if (onRefused) {
-          callUser(this.logger, 'onRefused of an ingest', () => onRefused(reply.error, reply.message));
+          this.calls.call('onRefused of an ingest', () => onRefused(reply.error, reply.message));
         }
         break;
       case 'end':

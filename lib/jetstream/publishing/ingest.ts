@@ -2,7 +2,14 @@ import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, IngestInterruptedError, InvalidArgumentError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
-import { callUser } from './call-user.js';
+import {
+  checkedIterable,
+  onAbort,
+  openIterator,
+  throwIfAborted,
+  UserCalls,
+  type UserIterator,
+} from '../../user-code/index.js';
 import { IngestChannel } from './ingest-channel.js';
 import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
 import type { MessageEncoder } from './message-encoder.js';
@@ -17,7 +24,7 @@ export type IngestSource = Iterable<IngestMessage> | AsyncIterable<IngestMessage
  * acknowledges many at a time and says how many, so that all who load go as fast as it can take them together.
  */
 export class Ingest {
-  private readonly logger = new Logger('Publisher');
+  private readonly calls = new UserCalls(new Logger('Publisher'));
   private channel: IngestChannel | undefined;
   private onFailure: ((error: Error) => void) | undefined;
 
@@ -52,11 +59,12 @@ export class Ingest {
     if (typeof given !== 'object' || given === null) {
       throw new InvalidArgumentError('source', `${String(given)} is not an iterable of messages`);
     }
+    throwIfAborted(this.options.signal);
     if (Symbol.asyncIterator in source) {
-      await this.loadSlowly(source[Symbol.asyncIterator]());
+      await this.loadSlowly(openIterator(source, 'source'));
     } else if (Symbol.iterator in source) {
       // Without awaiting every message, which would cost the client a system call for each.
-      for (const message of source) {
+      for (const message of checkedIterable(source, 'source')) {
         const channel = this.add(message);
         if (!channel.hasRoom) await this.room(channel);
       }
@@ -67,40 +75,39 @@ export class Ingest {
   }
 
   /** The source may wait for ever for its next message: a load that failed meanwhile does not. */
-  private async loadSlowly(source: AsyncIterator<IngestMessage>): Promise<void> {
+  private async loadSlowly(source: UserIterator<IngestMessage>): Promise<void> {
     const { connection } = this;
     const { signal } = this.options;
     let interrupt: (error: unknown) => void = () => undefined;
-    const onAbort = (): void => interrupt(signal?.reason);
+    const callOff = signal && onAbort(signal, (reason) => interrupt(reason));
     this.onFailure = (error) => interrupt(error);
     const forget = connection.listen({
       onClose: (cause) => interrupt(new ConnectionClosedError(connection.name, { cause })),
     });
-    signal?.addEventListener('abort', onAbort);
     let isOver = false;
     try {
       for (;;) {
-        const result = await new Promise<IteratorResult<IngestMessage>>((resolve, reject) => {
+        const result = await new Promise<IteratorResult<IngestMessage, unknown>>((resolve, reject) => {
           interrupt = reject;
           if (connection.nc.isClosed()) throw new ConnectionClosedError(connection.name);
           source.next().then(resolve, reject);
         });
-        isOver = result.done === true;
-        if (result.done) return;
+        const { done } = result;
+        isOver = done === true;
+        if (done) return;
         const channel = this.add(result.value);
         if (!channel.hasRoom) await this.room(channel);
       }
     } finally {
       forget();
-      signal?.removeEventListener('abort', onAbort);
+      callOff?.();
       // The source is told, but not waited for: it may hang.
-      if (!isOver)
-        callUser(this.logger, 'The source of an ingest, when it was closed,', () => source.return?.());
+      if (!isOver) this.calls.call('The source of an ingest, when it was closed,', () => source.close());
     }
   }
 
   private add(message: IngestMessage): IngestChannel {
-    this.options.signal?.throwIfAborted();
+    throwIfAborted(this.options.signal);
     const encoded = this.encoder.encode(message, message, false);
     if (this.channel) this.channel.send(encoded);
     else {
@@ -112,7 +119,7 @@ export class Ingest {
 
   private async room(channel: IngestChannel): Promise<void> {
     await channel.room();
-    this.options.signal?.throwIfAborted();
+    throwIfAborted(this.options.signal);
     if (channel.interruption) throw channel.interruption;
   }
 

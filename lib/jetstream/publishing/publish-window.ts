@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, TooManyStalledPublishesError } from '../../errors/index.js';
 import { Timer } from '../../timing/index.js';
-import { callUser } from './call-user.js';
+import { UserCalls } from '../../user-code/index.js';
 import type { LossReport } from './loss-report.js';
 import type { PendingPubAck } from './pub-ack-future.js';
 import type { PubAck } from './pub-ack.js';
@@ -31,7 +31,7 @@ interface Waiting {
  * wait in line for room, each no longer than `stallWait`.
  */
 export class PublishWindow {
-  private readonly logger = new Logger('Publisher');
+  private readonly calls = new UserCalls(new Logger('Publisher'));
   private readonly line: Waiting[] = [];
   private readonly readyWaiters: (() => void)[] = [];
   private readonly completionWaiters: (() => void)[] = [];
@@ -147,9 +147,9 @@ export class PublishWindow {
     const { onAck, onError, losses } = this.options;
     future.settle(outcome);
     if (!(outcome instanceof Error)) {
-      if (onAck) callUser(this.logger, 'publish.onAck', () => onAck(outcome, future.message));
+      if (onAck) this.calls.call('publish.onAck', () => onAck(outcome, future.message));
     } else if (onError) {
-      callUser(this.logger, 'publish.onError', () => onError(outcome, future.message));
+      this.calls.call('publish.onError', () => onError(outcome, future.message));
     } else {
       future.reportTo(losses, outcome);
     }

@@ -1,6 +1,7 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { Requests } from '../../requests/index.js';
 import { within } from '../../timing/index.js';
+import { checkSignal } from '../../user-code/index.js';
 import { JetStreamApi } from '../api/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { AtomicBatches } from './atomic-batch.js';
@@ -237,6 +238,7 @@ export class Publisher {
     if (timeout === undefined && retry === undefined && signal === undefined) return this.delivery;
     checkDuration('timeout', timeout);
     checkRetry('retry', retry);
+    checkSignal(signal);
     return {
       timeout: timeout ?? this.delivery.timeout,
       retryAttempts: retry?.attempts ?? this.delivery.retryAttempts,

@@ -3,6 +3,7 @@ import { ConnectionClosedError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
 import { AbortGroups } from '../../requests/index.js';
 import { Timer } from '../../timing/index.js';
+import { abortError } from '../../user-code/index.js';
 
 /** Told when a pause is over, or why it ended early. It must not throw. */
 type PauseEnd = (error?: Error) => void;
@@ -17,7 +18,8 @@ export class RetryPauses {
 
   /** Calls back after so many milliseconds, or with an error before. */
   after(delay: number, signal: AbortSignal | undefined, onEnd: PauseEnd): void {
-    if (signal?.aborted) return onEnd(toError(signal.reason));
+    const aborted = abortError(signal);
+    if (aborted) return onEnd(aborted);
     if (this.connection.nc.isClosed()) return onEnd(new ConnectionClosedError(this.connection.name));
     const end: PauseEnd = (error) => {
       if (!this.waiting.delete(end)) return;
@@ -26,8 +28,13 @@ export class RetryPauses {
       if (this.waiting.size === 0) this.rest();
       onEnd(error);
     };
+    let forget: (() => void) | undefined;
+    try {
+      forget = signal && this.aborts.add(signal, (reason) => end(toError(reason)));
+    } catch (error) {
+      return onEnd(toError(error));
+    }
     const timer = new Timer(delay, () => end());
-    const forget = signal && this.aborts.add(signal, () => end(toError(signal.reason)));
     this.waiting.add(end);
     this.stopListening ??= this.connection.listen({ onClose: (cause) => this.close(cause) });
   }

@@ -1,5 +1,6 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
+import { checkSignal } from '../../user-code/index.js';
 import {
   MESSAGES_BY_BYTES,
   positive,
@@ -102,6 +103,7 @@ export function toFetchRequest(
   const longest = limits.maxRequestExpires || Infinity;
   const { maxWait = Math.min(DEFAULT_WAIT, longest), signal } = options;
   within('maxWait', maxWait, 1, longest);
+  checkSignal(signal);
   const { heartbeat = maxWait >= 2 * DEFAULT_HEARTBEAT ? DEFAULT_HEARTBEAT : 0 } = options;
   if (options.heartbeat !== undefined) within('heartbeat', heartbeat, 1, maxWait / 2);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);

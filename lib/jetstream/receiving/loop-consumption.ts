@@ -5,8 +5,8 @@ import type { Consumption, MessageHandler } from './consumption.js';
 import { InOrder } from './in-order.js';
 import { messageSize } from './pull-loop.js';
 import type { PullOptions } from './pull-options.js';
-import type { OpenLoop, ReceiveLoop } from './receive-loop.js';
-import { report } from './report.js';
+import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+import { ErrorReports } from './report.js';
 
 /** Hands the messages of a loop to a handler, one at a time and in order. */
 export class LoopConsumption implements Consumption {
@@ -22,29 +22,30 @@ export class LoopConsumption implements Consumption {
   private close: (error: Error | undefined) => void = () => {};
 
   /** @throws {@link InvalidArgumentError} if the handler is no function */
-  constructor(handler: MessageHandler, options: PullOptions, open: OpenLoop) {
+  constructor(handler: MessageHandler, options: PullOptions, from: () => ReceivingFrom, open: OpenLoop) {
     if (typeof handler !== 'function') {
       throw new InvalidArgumentError(
         'handler',
         `${describe(handler)} is not a function. Pass a function that takes a message.`,
       );
     }
+    const errors = new ErrorReports(options.onError, from);
     this.countBytes = options.maxBytes !== undefined;
     this.stopAfter = options.stopAfter ?? Infinity;
     this.closed = new Promise((resolve) => (this.close = resolve));
     this.inOrder = new InOrder(handler, {
       onHandled: (message) => this.finish(message),
-      onThrown: (thrown, message) => report(options.onError, toError(thrown), () => failedMessage(message)),
+      onThrown: (thrown, message) => errors.report(toError(thrown), () => failedMessage(message)),
     });
     this.loop = open({
       onMessage: (message) => {
         if (!this.stopped) this.inOrder.add(message);
       },
-      onError: (error) => report(options.onError, error),
+      onError: (error) => errors.report(error),
       onEnd: (error) => {
         this.ended = true;
         this.cause = error;
-        if (error) report(options.onError, error);
+        if (error) errors.report(error);
         this.closeIfDone();
       },
       window: options.stopAfter === undefined ? undefined : () => this.stopAfter - this.handled,

@@ -10,6 +10,7 @@ import {
 import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { Deadline, Timer } from '../../timing/index.js';
+import { abortError, onAbort } from '../../user-code/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
@@ -49,6 +50,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private timer: Timer | undefined;
   private monitor: SilenceMonitor | undefined;
   private forget: () => void = () => {};
+  private callOff: () => void = () => {};
   private ended = false;
   private readonly deadline: Deadline;
   private delivered: DeliveredSubjects | undefined;
@@ -70,9 +72,8 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     private readonly accept: (message: JetStreamMessage) => boolean = () => true,
   ) {
     this.deadline = new Deadline(request.maxWait);
-    request.signal?.addEventListener('abort', this.abort);
-    if (request.signal?.aborted) this.abort();
-    else if (from instanceof Promise) void this.startLater(from);
+    this.follow(request.signal);
+    if (from instanceof Promise) void this.startLater(from);
     else this.start(from);
   }
 
@@ -226,7 +227,17 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     else this.end(undefined);
   }
 
-  private readonly abort = () => this.end(toError(this.request.signal?.reason));
+  /** A signal that is aborted, or cannot be listened to, ends the batch before anything is asked for. */
+  private follow(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    try {
+      this.callOff = onAbort(signal, (reason) => this.end(toError(reason)));
+      const aborted = abortError(signal);
+      if (aborted) this.end(aborted);
+    } catch (error) {
+      this.end(toError(error));
+    }
+  }
 
   private end(error: Error | undefined): void {
     if (this.ended) return;
@@ -234,7 +245,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.cause = error;
     this.timer?.cancel();
     this.monitor?.stop();
-    this.request.signal?.removeEventListener('abort', this.abort);
+    this.callOff();
     this.forget();
     if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();
     for (const waiter of this.waiters.splice(0)) waiter({ done: true, value: undefined });

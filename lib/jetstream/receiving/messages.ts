@@ -1,11 +1,12 @@
 import { IteratorClosedError, NoHeartbeatError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
+import { abortError, checkSignal, onAbort } from '../../user-code/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { messageSize } from './pull-loop.js';
 import { requireObject, within, type PullOptions } from './pull-options.js';
 import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
-import { report } from './report.js';
+import { ErrorReports } from './report.js';
 import { Ring } from './ring.js';
 
 /** How messages are iterated over. Durations in milliseconds, sizes in bytes. */
@@ -52,6 +53,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   readonly closed: Promise<Error | undefined>;
   private readonly ring = new Ring<JetStreamMessage>();
   private readonly waiters: Waiter[] = [];
+  private readonly errors: ErrorReports;
   private readonly loop: ReceiveLoop;
   private readonly countBytes: boolean;
   private readonly stopAfter: number;
@@ -70,6 +72,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
     private readonly options: MessagesOptions,
     open: OpenLoop,
   ) {
+    this.errors = new ErrorReports(options.onError, () => from);
     this.countBytes = options.maxBytes !== undefined;
     this.stopAfter = options.stopAfter ?? Infinity;
     this.oneAtATime = (options.maxMessages ?? options.maxMessagesWithBytesLimit?.messages) === 1;
@@ -184,7 +187,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
 
   private reportError(error: Error): void {
     const isForWaiters = error instanceof NoHeartbeatError && this.options.errorOnMissingHeartbeat !== false;
-    if (!isForWaiters || this.options.onError) report(this.options.onError, error);
+    if (!isForWaiters || this.options.onError) this.errors.report(error);
     if (isForWaiters) for (const waiter of this.waiters.splice(0)) waiter.fail(error);
   }
 
@@ -192,7 +195,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
     this.ended = true;
     this.cause = error;
     this.causeTold = error === undefined;
-    if (error && this.options.onError) report(this.options.onError, error);
+    if (error && this.options.onError) this.errors.report(error);
     for (const waiter of this.waiters.splice(0)) {
       if (!error) waiter.end();
       else waiter.fail(error);
@@ -208,12 +211,13 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   ): void {
     const settle = (outcome: () => void) => {
       timer?.cancel();
-      signal?.removeEventListener('abort', abort);
+      callOff?.();
       const index = this.waiters.indexOf(waiter);
       if (index !== -1) this.waiters.splice(index, 1);
       outcome();
     };
-    const abort = () => settle(() => reject(signal?.reason));
+    // First: a signal that cannot be listened to rejects before anything waits.
+    const callOff = signal && onAbort(signal, (reason) => settle(() => reject(reason)));
     const waiter: Waiter = {
       deliver: (message) => settle(() => resolve(message)),
       fail: (error) => settle(() => reject(error)),
@@ -221,7 +225,6 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
     };
     const timer =
       maxWait === undefined ? undefined : new Timer(maxWait, () => settle(() => resolve(undefined)));
-    signal?.addEventListener('abort', abort);
     this.waiters.push(waiter);
   }
 
@@ -241,8 +244,9 @@ function nextRefusal(options: NextOptions): Error | undefined {
   try {
     requireObject(options);
     if (options.maxWait !== undefined) within('maxWait', options.maxWait, 0, Infinity);
+    checkSignal(options.signal);
   } catch (thrown) {
     return toError(thrown);
   }
-  return options.signal?.aborted ? toError(options.signal.reason) : undefined;
+  return abortError(options.signal);
 }

@@ -1,35 +1,35 @@
 import { Logger } from '@nestjs/common';
-import { errorStack, errorText } from '../../reporting/index.js';
+import { errorText, printable } from '../../reporting/index.js';
+import { UserCalls } from '../../user-code/index.js';
+import type { ReceivingFrom } from './receive-loop.js';
 
 const logger = new Logger('Consumer');
 
 /** Hears of what goes wrong. What it returns is ignored, except that a promise that rejects is logged. */
 export type OnError = (error: Error) => unknown;
 
-/**
- * Reports an error to the owner of a consumer, or logs it if the owner does not listen. Never throws: what `onError` throws,
- * or what its promise rejects with, is logged.
- *
- * @param what names what failed, for the log
- */
-export function report(onError: OnError | undefined, error: Error, what?: () => string): void {
-  if (!onError) return logger.warn(what === undefined ? errorText(error) : `${what()}: ${errorText(error)}`);
-  try {
-    const result = onError(error);
-    if (result instanceof Object) void logRejection(result);
-  } catch (thrown) {
-    logFailure(thrown);
-  }
-}
+/** Reports the errors of one consumption to its owner. */
+export class ErrorReports {
+  private readonly calls = new UserCalls(logger);
 
-async function logRejection(result: unknown): Promise<void> {
-  try {
-    await result;
-  } catch (thrown) {
-    logFailure(thrown);
-  }
-}
+  constructor(
+    private readonly onError: OnError | undefined,
+    /** What is received from now. */
+    private readonly from: () => ReceivingFrom,
+  ) {}
 
-function logFailure(thrown: unknown): void {
-  logger.error(`The onError callback of a consumer failed: ${errorText(thrown)}`, errorStack(thrown));
+  /**
+   * Reports an error to the owner, or logs it if the owner does not listen. Never throws: what `onError` throws, or what its
+   * promise rejects with, is logged.
+   *
+   * @param what names what failed, for the log
+   */
+  report(error: Error, what?: () => string): void {
+    const { onError } = this;
+    if (!onError)
+      return logger.warn(what === undefined ? errorText(error) : `${what()}: ${errorText(error)}`);
+    const { stream, consumer } = this.from();
+    const name = `The onError callback of a consumer (stream "${printable(stream)}", consumer "${printable(consumer)}")`;
+    this.calls.call(name, () => onError(error));
+  }
 }

@@ -1,5 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { decodeValue } from '../../codecs/index.js';
 import { DuplicateRequestError, InvalidReplyError } from '../../errors/index.js';
 import type { PubAck, PublishOptions } from '../../jetstream/index.js';
 import type { Outcome } from '../../requests/index.js';
@@ -108,7 +109,7 @@ export class Call {
     if (reply.data.length === 0) throw new InvalidReplyError(this.subject, 'it is empty');
     let value: unknown;
     try {
-      value = this.link.codec.decode(reply.data);
+      value = decodeValue(this.link.codec, reply.data);
     } catch (cause) {
       throw new InvalidReplyError(this.subject, `it is not ${this.link.codec.contentType}`, { cause });
     }

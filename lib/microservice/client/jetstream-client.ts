@@ -76,9 +76,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     registerShutdownMember(this);
   }
 
-  /** Whether it is connected, from now on. */
+  /** Whether it is connected, from now on. What a subscriber throws is logged. */
   override get status(): Observable<JetStreamTransportStatus> {
-    return super.status as Observable<JetStreamTransportStatus>;
+    const status = super.status as Observable<JetStreamTransportStatus>;
+    return this.events.fence(status, 'the status');
   }
 
   /**

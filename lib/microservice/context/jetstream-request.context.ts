@@ -1,5 +1,8 @@
+import { Logger } from '@nestjs/common';
 import { NatsContext } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import { printable } from '../../reporting/index.js';
+import { FencedAbortController, UserCalls } from '../../user-code/index.js';
 import { metadataOf, type CallPacket } from '../packets/index.js';
 
 /**
@@ -7,7 +10,7 @@ import { metadataOf, type CallPacket } from '../packets/index.js';
  * in it.
  */
 export class JetStreamRequestContext extends NatsContext {
-  private controller: AbortController | undefined;
+  private controller: FencedAbortController | undefined;
 
   /** @internal */
   constructor(
@@ -28,10 +31,12 @@ export class JetStreamRequestContext extends NatsContext {
     return this.message.headers;
   }
 
-  /** Aborts when the caller has called its request off, or the server gives up waiting for the handler at shutdown. */
+  /**
+   * Aborts when the caller has called its request off, or the server gives up waiting for the handler at shutdown. What a
+   * listener of it throws is logged.
+   */
   get signal(): AbortSignal {
-    this.controller ??= new AbortController();
-    return this.controller.signal;
+    return this.abortController.signal;
   }
 
   /** What the client's dispatch hook added to the packet (Nest 12), if anything. */
@@ -41,7 +46,13 @@ export class JetStreamRequestContext extends NatsContext {
 
   /** @internal */
   abort(): void {
-    this.controller ??= new AbortController();
-    this.controller.abort();
+    this.abortController.abort();
+  }
+
+  private get abortController(): FencedAbortController {
+    const listener = `A listener of the signal of a request on "${printable(this.subject)}"`;
+    return (this.controller ??= new FencedAbortController(calls, listener));
   }
 }
+
+const calls = new UserCalls(new Logger('JetStreamServer'));

@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/transport-node';
-import type { Codec } from '../../codecs/index.js';
+import { decodeValue, type Codec } from '../../codecs/index.js';
 import { isCallPacket, type CallPacket } from './packet.js';
 
 /** Reads what comes to a handler: envelopes of Nest's transports, and bare payloads from everyone else. */
@@ -12,7 +12,7 @@ export class PacketReader {
 
   /** @throws what the codec throws */
   read(message: Msg): CallPacket {
-    const value = this.codec.decode(message.data);
+    const value = decodeValue(this.codec, message.data);
     return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }
 }

@@ -1,11 +1,11 @@
 import {
-  AckInterceptor,
   CleanScope,
   ConsumerHandler,
   createRunner,
   DeadLetterLookout,
   planRunning,
   retryInPlace,
+  settlementOf,
   stopInTime,
   throwProblems,
   TerminateMessage,
@@ -76,7 +76,7 @@ export class ConsumerRunners {
   }
 
   private handler(plan: Planned): ConsumerHandler {
-    const ack = this.consuming.settlement ?? new AckInterceptor();
+    const { ack, around } = settlementOf(this.consuming.settlement);
     return new ConsumerHandler(
       plan,
       (consumer, onCircuit, stopped) => {
@@ -84,7 +84,7 @@ export class ConsumerRunners {
         const handler = this.compile(plan.group, policy);
         const route = {
           policy,
-          handler: plan.options.ordered ? retryInPlace(handler, policy, stopped) : handler,
+          handler: around(plan.options.ordered ? retryInPlace(handler, policy, stopped) : handler, policy),
         };
         this.consuming.deadLetters?.handlers.add(policy, () => ({ policy, unsettled: handler }));
         return createRunner(plan, { ack, route, scope: this.scope }, onCircuit);

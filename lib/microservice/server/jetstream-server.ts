@@ -1,10 +1,13 @@
+import { Logger } from '@nestjs/common';
 import {
   Server,
   type CustomTransportStrategy,
+  type BaseRpcContext,
   type MessageHandler,
   type Transport,
 } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { Observable } from 'rxjs';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import {
   registerShutdownMember,
@@ -12,9 +15,11 @@ import {
   type ApplicationShutdown,
   type ShutdownMember,
 } from '../../handlers/index.js';
+import { printable } from '../../reporting/index.js';
 import { checkLimit, refuseUnknownOptions } from '../../validation/index.js';
 import { SERVER_OPTIONS } from '../known-options.js';
 import type { ProcessingHooks } from '../serving/index.js';
+import { UserCalls } from '../../user-code/index.js';
 import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
 import { TransportEvents } from '../transport-events.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
@@ -61,6 +66,7 @@ export class JetStreamServer
   private readonly registrations: Registration[] = [];
   private readonly events = new TransportEvents('JetStreamServer');
   private readonly noStartHook = this.onProcessingStartHook;
+  private readonly hookCalls = new UserCalls(new Logger(JetStreamServer.name));
   private running: RunningServer | undefined;
   private shutdown: ApplicationShutdown | undefined;
   /** Aborted when the server is closed: what is being started meanwhile is too late. */
@@ -90,6 +96,11 @@ export class JetStreamServer
     checkSharing(options);
     reportPipeRefusals();
     registerShutdownMember(this);
+  }
+
+  /** Whether it is connected, from now on. What a subscriber throws is logged. */
+  override get status(): Observable<JetStreamTransportStatus> {
+    return this.events.fence(super.status, 'the status');
   }
 
   override addHandler(
@@ -186,13 +197,15 @@ export class JetStreamServer
     return {
       transportId: this.transportId,
       start: (...args) => this.onProcessingStartHook(...args),
-      end: (...args) => {
-        try {
-          this.onProcessingEndHook?.(...args);
-        } catch (error) {
-          this.logger.error(error);
-        }
-      },
+      end: (transportId, context) =>
+        this.hookCalls.call(hookName('end', context), () => this.onProcessingEndHook?.(transportId, context)),
+      onLateFailure: (context, error) => this.hookCalls.failed(hookName('start', context), error),
     };
   }
+}
+
+/** A hook as the log names it. */
+function hookName(hook: 'start' | 'end', context: BaseRpcContext): string {
+  const { subject } = context as { readonly subject?: unknown };
+  return `The ${hook} hook of a message on "${printable(String(subject))}"`;
 }

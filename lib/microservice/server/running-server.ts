@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
 import {
+  CleanScope,
   JetStreamEvents,
   MOST_BUFFERED,
   MOST_IN_FLIGHT,
@@ -47,6 +48,7 @@ export interface RunningServerOwner extends TransportLinkOwner {
 export class RunningServer implements AttachedServer {
   private readonly logger = new Logger('JetStreamServer');
   private readonly calls: CallsInProgress;
+  private readonly scope = new CleanScope();
   private readonly deliveries: AnswerDeliveries;
   private readonly consumers: ConsumerRunners;
   /** What the startup uses, and the consumers later on. */
@@ -181,6 +183,7 @@ export class RunningServer implements AttachedServer {
       connection,
       codec,
       calls: this.calls,
+      scope: this.scope,
       onError: (text) => this.logger.error(text),
       onForbiddenReply: (message) => this.reportForbiddenReply(message),
     };

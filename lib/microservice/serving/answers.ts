@@ -1,5 +1,6 @@
 import { from, mergeMap, type Observable } from 'rxjs';
 import {
+  closeSteps,
   finalResult,
   isObservableLike,
   nextStep,
@@ -81,8 +82,8 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
   let stopped = false;
   const run = async (): Promise<void> => {
     try {
-      for (;;) {
-        const result = await nextStep(iterator);
+      for (let number = 1; ; number++) {
+        const result = await nextStep(iterator, number);
         if (stopped) return;
         if (result.done) return sink.complete();
         await sink.next(await result.value);
@@ -96,7 +97,7 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
   const stop = async (): Promise<void> => {
     stopped = true;
     try {
-      await iterator.return?.();
+      await closeSteps(iterator);
     } catch (error) {
       sink.failStopped(error);
     }
@@ -108,12 +109,12 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
 /** The steps of a generator or iterable, as rxjs takes them. */
 async function* valuesOf(steps: Steps): AsyncGenerator {
   try {
-    for (;;) {
-      const result = await nextStep(steps);
+    for (let number = 1; ; number++) {
+      const result = await nextStep(steps, number);
       if (result.done) return;
       yield await result.value;
     }
   } finally {
-    await steps.return?.();
+    await closeSteps(steps);
   }
 }

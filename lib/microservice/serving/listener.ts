@@ -88,7 +88,8 @@ export class Listener {
     const { hooks } = this;
     const run = (): Promise<unknown> => handler(packet.data, context);
     if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
-    const result = start(hooks ? () => within(hooks, context, run) : run);
+    // Calls begin in the turn of the socket, or of another call that has ended.
+    const result = this.serving.scope.run(start, hooks ? () => within(hooks, context, run) : run);
     result.then(call.settle, call.fail);
     return result;
   }

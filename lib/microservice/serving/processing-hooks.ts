@@ -1,4 +1,5 @@
 import type { BaseRpcContext, Transport } from '@nestjs/microservices';
+import { pendingThenable } from '../../user-code/index.js';
 
 /** Nest's hook before a message is handled: it calls `done`, inside whatever it opens. */
 export type ProcessingStartHook = (
@@ -13,14 +14,19 @@ export type ProcessingEndHook = (transportId: Transport | symbol, context: BaseR
 /** The hooks of one server, where instrumentation has set some. */
 export interface ProcessingHooks {
   readonly transportId: Transport | symbol;
-  readonly start: ProcessingStartHook;
+  /** What it returns is a promise if it is asynchronous. */
+  readonly start: (...args: Parameters<ProcessingStartHook>) => unknown;
+  /** It never throws. */
   readonly end: ProcessingEndHook;
+  /** Reports that the start hook failed after it had called back, which has no part in the outcome. */
+  readonly onLateFailure: (context: BaseRpcContext, error: unknown) => void;
 }
 
 /**
  * Has a hook call something once its preparation is done; a hook that calls it again has no effect.
  *
- * @returns what was called resolves or rejects with; it stays pending if the hook never calls
+ * @returns what was called resolves or rejects with, or what the hook failed with before it called; it stays pending if the
+ * hook never calls
  */
 export function within<T>(
   hooks: ProcessingHooks,
@@ -38,6 +44,14 @@ export function within<T>(
         reject(error);
       }
     };
-    hooks.start(hooks.transportId, context, done);
+    const failed = (error: unknown): void => {
+      if (begun) hooks.onLateFailure(context, error);
+      else reject(error);
+    };
+    try {
+      pendingThenable(hooks.start(hooks.transportId, context, done))?.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
   });
 }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { encodePayload, type Codec } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
+import type { CleanScope } from '../../handlers/index.js';
 import { headerSize } from '../../jetstream/index.js';
 import { printable } from '../../reporting/index.js';
 import { isReplyAllowed } from '../../validation/index.js';
@@ -17,6 +18,8 @@ export interface ServingContext {
   readonly connection: JetStreamConnection;
   readonly codec: Codec;
   readonly calls: CallsInProgress;
+  /** What handlers run in. */
+  readonly scope: CleanScope;
   /** Reports what no caller can be told. It never throws. */
   readonly onError: (text: string) => void;
   /** Reports a message whose reply subject the service does not publish to. It never throws. */

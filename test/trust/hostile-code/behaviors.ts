@@ -16,6 +16,15 @@ export const BEHAVIORS = [
 ] as const;
 export type Behavior = (typeof BEHAVIORS)[number];
 
+/** What a getter may do; a promise that it returns belongs to the user. */
+export const OF_A_GETTER: readonly Behavior[] = [
+  'throws',
+  'throws undefined',
+  'throws what cannot be printed',
+  'returns rubbish',
+  'enters a storage',
+];
+
 /** Those that leave an error with a text. */
 export const WITH_CAUSE: readonly Behavior[] = ['throws', 'rejects', 'returns a thenable that throws'];
 

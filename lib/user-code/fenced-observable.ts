@@ -6,23 +6,25 @@ import {
   type Subscription,
   type TeardownLogic,
 } from 'rxjs';
-import { pendingThenable } from '../results/index.js';
+import type { UserCalls } from './user-calls.js';
 
 /**
  * An observable whose subscribers cannot harm it or the process: what their functions throw, or reject with if they are
- * asynchronous, is reported. That also holds for what is derived from it by operators. rxjs would throw it in a timer, which
- * ends the process.
+ * asynchronous, is logged. That also holds for what is derived from it by operators. rxjs would throw it in a timer, which
+ * ends the process, or at the code that emits, which would then tell no other subscriber.
  */
 export class FencedObservable<T> extends Observable<T> {
   constructor(
-    subscribe: ((this: Observable<T>, subscriber: Subscriber<T>) => TeardownLogic) | undefined,
-    private readonly report: (error: unknown) => void,
+    subscribe: ((observer: Observer<T>) => TeardownLogic) | undefined,
+    private readonly calls: UserCalls,
+    /** What a subscriber is called in the log. */
+    private readonly subscriber: string,
   ) {
-    super(subscribe);
+    super(subscribe && ((observer) => subscribe(this.around(observer))));
   }
 
   override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    const lifted = new FencedObservable<R>(undefined, this.report);
+    const lifted = new FencedObservable<R>(undefined, this.calls, this.subscriber);
     lifted.source = this;
     lifted.operator = operator;
     return lifted;
@@ -39,20 +41,20 @@ export class FencedObservable<T> extends Observable<T> {
       typeof observerOrNext === 'object' && observerOrNext !== null
         ? observerOrNext
         : { ...given('next', observerOrNext), ...given('error', error), ...given('complete', complete) };
-    return super.subscribe({
-      next: (value) => this.fence(() => observer.next?.(value)),
-      error: (failure: unknown) =>
-        observer.error ? this.fence(() => observer.error?.(failure)) : this.report(failure),
-      complete: () => this.fence(() => observer.complete?.()),
-    });
+    return super.subscribe(this.around(observer));
   }
 
-  private fence(act: () => unknown): void {
-    try {
-      pendingThenable(act())?.catch(this.report);
-    } catch (error) {
-      this.report(error);
-    }
+  private around(observer: Partial<Observer<T>>): Observer<T> {
+    const fence = (act: () => unknown): void => this.calls.call(this.subscriber, act);
+    return {
+      next: (value) => fence(() => observer.next?.(value)),
+      error: (failure: unknown) =>
+        fence(() => {
+          if (!observer.error) throw failure;
+          return observer.error(failure);
+        }),
+      complete: () => fence(() => observer.complete?.()),
+    };
   }
 }
 

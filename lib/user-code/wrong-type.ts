@@ -1,3 +1,5 @@
+import { pendingThenable } from './thenables.js';
+
 /**
  * Names the type of a value that a function of the user returned instead of the right one, such as `a promise`.
  *
@@ -7,16 +9,8 @@
 export function wrongType(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== 'object' && typeof value !== 'function') return `a ${typeof value}`;
-  if (!isThenable(value)) return typeof value === 'function' ? 'a function' : 'an object';
-  Promise.resolve(value).catch(() => undefined);
+  const pending = pendingThenable(value);
+  if (pending === undefined) return typeof value === 'function' ? 'a function' : 'an object';
+  pending.catch(() => undefined);
   return 'a promise';
-}
-
-/** A `then` that cannot be read counts as one: nothing else may touch it. */
-function isThenable(value: object): boolean {
-  try {
-    return typeof (value as { readonly then?: unknown }).then === 'function';
-  } catch {
-    return true;
-  }
 }

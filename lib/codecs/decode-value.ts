@@ -1,0 +1,27 @@
+import { InvalidArgumentError } from '../errors/index.js';
+import { wrongType } from '../user-code/index.js';
+import type { Codec } from './codec.js';
+
+/**
+ * Makes a value of a payload with a codec of whatever origin.
+ *
+ * @throws what the codec throws; {@link InvalidArgumentError} if it returns a promise, as an asynchronous function does
+ */
+export function decodeValue<T>(codec: Codec<T>, data: Uint8Array): T {
+  return refusePromise(codec, codec.decode(data));
+}
+
+/**
+ * A value that a codec has decoded.
+ *
+ * @throws {@link InvalidArgumentError} if it is a promise: that is a mistake in the codec and says nothing about the payload
+ */
+export function refusePromise<T>({ contentType }: Pick<Codec, 'contentType'>, value: T): T {
+  if (typeof value !== 'object' || value === null || !('then' in value) || typeof value.then !== 'function') {
+    return value;
+  }
+  throw new InvalidArgumentError(
+    'codec',
+    `The decode method of the codec for ${contentType} returned ${wrongType(value)}. It must return the value itself.`,
+  );
+}

@@ -1,0 +1,99 @@
+import { InvalidArgumentError } from '../errors/index.js';
+import { pendingThenable } from './thenables.js';
+import { wrongType } from './wrong-type.js';
+
+/** An iterator of the user, asked for one result after another. */
+export interface UserIterator<T> {
+  /**
+   * Resolves with the next result; rejects with what the iterator throws or rejects with.
+   *
+   * @throws {@link InvalidArgumentError}, as a rejection, if the iterator gives something else than a result
+   */
+  next(): Promise<IteratorResult<T, unknown>>;
+  /** Says that no more is wanted; rejects with what the iterator throws or rejects with, which may be never. */
+  close(): Promise<unknown>;
+}
+
+/**
+ * Opens an asynchronous iterable of the user.
+ *
+ * @param argument what it is called in errors
+ * @throws {@link InvalidArgumentError} if it has no iterator; and what the iterable throws
+ */
+export function openIterator<T>(source: AsyncIterable<T>, argument: string): UserIterator<T> {
+  const iterator = iteratorOf(source, argument);
+  return {
+    next: () => nextOf(iterator, argument),
+    close: async () => {
+      const closing: unknown = iterator.return?.();
+      return pendingThenable(closing);
+    },
+  };
+}
+
+/**
+ * The iterator of an asynchronous iterable of the user.
+ *
+ * @param argument what the iterable is called in errors
+ * @throws {@link InvalidArgumentError} if it has no iterator; and what the iterable throws
+ */
+export function iteratorOf<T>(source: AsyncIterable<T>, argument: string): AsyncIterator<T> {
+  return checkIterator(source[Symbol.asyncIterator](), argument, 'Symbol.asyncIterator');
+}
+
+/**
+ * Asks an iterator of the user, also one that is not asynchronous, for its next result.
+ *
+ * @param argument what it is called in errors
+ * @throws what the iterator throws; {@link InvalidArgumentError} if it gives something else than a result
+ */
+export async function nextOf<T>(
+  iterator: AsyncIterator<T, unknown> | Iterator<T, unknown>,
+  argument: string,
+): Promise<IteratorResult<T, unknown>> {
+  const given: unknown = iterator.next();
+  return checkResult(await (pendingThenable(given) ?? given), argument);
+}
+
+/**
+ * An iterable of the user whose iterator is checked while it is iterated over.
+ *
+ * @param argument what it is called in errors
+ */
+export function checkedIterable<T>(source: Iterable<T>, argument: string): Iterable<T> {
+  return {
+    [Symbol.iterator]: () => {
+      const iterator = checkIterator(source[Symbol.iterator](), argument, 'Symbol.iterator');
+      return {
+        next: () => checkResult(iterator.next(), argument),
+        return: () => {
+          // The loop is left already: what it was left with counts, and not what this gives.
+          wrongType(iterator.return?.());
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+/** @throws {@link InvalidArgumentError} if it is no iterator */
+function checkIterator<I extends { readonly next: unknown }>(iterator: I, argument: string, made: string): I {
+  const given: unknown = iterator;
+  if (isObject(given) && typeof (given as Partial<I>).next === 'function') return iterator;
+  throw new InvalidArgumentError(
+    argument,
+    `its [${made}]() returned ${wrongType(given)}, which is not an iterator`,
+  );
+}
+
+/** @throws {@link InvalidArgumentError} if it is no result of an iterator, such as the promise of one */
+function checkResult<T>(result: unknown, argument: string): IteratorResult<T> {
+  const pending = pendingThenable(result);
+  if (isObject(result) && pending === undefined) return result as IteratorResult<T>;
+  pending?.catch(() => undefined);
+  throw new InvalidArgumentError(argument, `its iterator gave ${wrongType(result)} instead of a result`);
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}

@@ -1,0 +1,30 @@
+/**
+ * The promise behind a promise or another thenable of the user; `undefined` for any other value.
+ *
+ * Never throws, and the promise is a native one: a `then` that throws, or cannot be read, rejects it, and of a thenable that
+ * calls back twice the first call counts. A native promise is handed out as it is.
+ */
+export function pendingThenable(value: unknown): Promise<unknown> | undefined {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
+  try {
+    const then: unknown = (value as { readonly then?: unknown }).then;
+    if (typeof then !== 'function') return undefined;
+    if (then === Promise.prototype.then && value.constructor === Promise) {
+      return value;
+    }
+    return adopt(value as PromiseLike<unknown>, then as PromiseLike<unknown>['then']);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function adopt(thenable: PromiseLike<unknown>, then: PromiseLike<unknown>['then']): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const fulfilled = (value: unknown): void => {
+      // A native promise would ask it again and again, without end.
+      if (value === thenable) reject(new TypeError('The result is a thenable that resolves to itself'));
+      else resolve(value);
+    };
+    then.call(thenable, fulfilled, reject);
+  });
+}
