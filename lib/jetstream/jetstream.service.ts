@@ -46,8 +46,8 @@ export interface AttachedServer {
 
 /** What a service is made with that takes part in a startup of its own. */
 export interface StartingService {
-  readonly boot?: Boot;
-  readonly codecs?: StreamCodecs;
+  readonly boot?: Boot | undefined;
+  readonly codecs?: StreamCodecs | undefined;
 }
 
 /** Streams, consumers and publishing over one connection. */

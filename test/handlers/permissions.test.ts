@@ -105,7 +105,7 @@ describe('a permission to subscribe', () => {
     await deny('"prices.*"');
     await using server = await start();
     await expect(startApplication(server.url, { providers: [Prices] })).rejects.toThrow(
-      /Prices\.onPrice: Permissions Violation for Subscription to "prices\.\*"/,
+      /Prices\.onPrice: .* has no permission to subscribe to "prices\.\*"/,
     );
   });
 

@@ -77,6 +77,8 @@ describe('the source of a put', () => {
     const path = join(folder, 'file');
     await writeFile(path, 'content');
     for (const [, meta, options] of REFUSALS) {
+      // Without a name, the object of a file has the name of the file.
+      if (meta === undefined) continue;
       for (let i = 0; i < 10; i++) {
         const named = typeof meta === 'object' ? meta : { name: meta };
         await expect(store.putFile(path, named, options)).rejects.toThrow();
