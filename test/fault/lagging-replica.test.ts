@@ -88,6 +88,11 @@ describe('with a replica that is behind', () => {
         for await (const { key, initial } of watch) if (initial) seen.add(key);
       })();
       await watch.initialized;
+      // The loop above may still have to read what the watch has. What came later is not `initial`.
+      await eventually(
+        () => seen.size,
+        (size) => size === keys.length,
+      );
       watch.stop();
       const copy = await copying;
       await copy.stop();
