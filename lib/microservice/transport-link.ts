@@ -158,7 +158,7 @@ export class TransportLink {
   }
 
   /**
-   * Sends a message to whoever listens now.
+   * Sends a message to those that listen now.
    *
    * @throws {@link ConnectionClosedError}, {@link PayloadTooLargeError}, {@link InvalidSubjectError}
    */

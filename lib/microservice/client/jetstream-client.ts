@@ -220,7 +220,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     this.opening = undefined;
     this.link = undefined;
     if (opening === undefined) return;
-    // A connection that is about to be made is closed, instead of failing whoever waits for it.
+    // A connection that is about to be made is closed, instead of failing its callers.
     if (!(await within(ALMOST_OPEN, opening))) stopOpening.abort();
     // One that fails to open leaves nothing to close.
     const link = await opening.catch(() => undefined);
