@@ -1,4 +1,4 @@
-import { Logger, type NestInterceptor } from '@nestjs/common';
+import type { NestInterceptor } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import {
   callHandler,
@@ -8,10 +8,13 @@ import {
   type HandlerMethod,
   type HandlerSource,
 } from '../compile/index.js';
-import { errorStack, errorText } from '../../reporting/index.js';
-import { pendingThenable } from '../../user-code/index.js';
 import { finalResult } from '../results/index.js';
-import { AckInterceptor, messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
+import {
+  AckInterceptor,
+  GuardedSettlement,
+  type Settlement,
+  type SettlementPolicy,
+} from '../settlement/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
 /** How the messages of one consumer are settled: by the hooks of an {@link AckInterceptor}, or by going through it. */
@@ -26,7 +29,7 @@ export class Acknowledgement {
     } else {
       this.hooks = interceptor as AckInterceptor;
       const isOurs = Object.getPrototypeOf(this.hooks) === AckInterceptor.prototype;
-      this.settlement = isOurs ? this.hooks : new Guarded(this.hooks);
+      this.settlement = isOurs ? this.hooks : new GuardedSettlement(this.hooks);
     }
   }
 
@@ -68,7 +71,7 @@ export function settlementOf(given: Settlement | undefined): {
     policy: SettlementPolicy,
   ) => CompiledHandler<JetStreamMessage>;
 } {
-  const ack = given === undefined ? new AckInterceptor() : new Guarded(given);
+  const ack = given === undefined ? new AckInterceptor() : new GuardedSettlement(given);
   const isUsual = given === undefined || (given as Overridable).onStart === USUAL.onStart;
   return {
     ack,
@@ -126,47 +129,5 @@ class Remainder implements Settlement {
 
   onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     return this.rules.onFailure(error, message, policy);
-  }
-}
-
-/** Calls hooks that users wrote: what they throw is reported, and the message comes again after `ackWait`. */
-class Guarded implements Settlement {
-  private readonly logger = new Logger(AckInterceptor.name);
-
-  constructor(private readonly hooks: Settlement) {}
-
-  onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
-    // The handler does not wait for it.
-    void this.guard('onStart', message, policy, () => this.hooks.onStart(message, policy));
-  }
-
-  onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
-    return this.guard('onSuccess', message, policy, () => this.hooks.onSuccess(message, policy));
-  }
-
-  onFailure(cause: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
-    return this.guard('onFailure', message, policy, () => this.hooks.onFailure(cause, message, policy));
-  }
-
-  private guard(
-    hook: string,
-    message: JetStreamMessage,
-    policy: SettlementPolicy,
-    call: () => unknown,
-  ): void | Promise<void> {
-    const failed = (error: unknown): void => this.report(hook, error, message, policy);
-    try {
-      return pendingThenable(call())?.then(() => undefined, failed);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  private report(hook: string, error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void {
-    this.logger.error(
-      `${messageName(message, policy)} was not settled by ${this.hooks.constructor.name}.${hook}, which failed: ` +
-        `${errorText(error)}. It comes again after ackWait.`,
-      errorStack(error),
-    );
   }
 }

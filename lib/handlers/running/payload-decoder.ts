@@ -1,8 +1,9 @@
 import { refusePromise, type Codec, type CodecSelector } from '../../codecs/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
 import { errorText } from '../../reporting/index.js';
+import { pendingThenable, wrongType } from '../../user-code/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
-import { pendingThenable } from '../../user-code/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 
 /** Makes a payload's value; a promise where a schema validates asynchronously. */
@@ -19,9 +20,7 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
   return (message) => {
     const result = standard.validate(decode(message));
     const pending = pendingThenable(result);
-    return pending
-      ? pending.then((value) => accepted(value as StandardResult<unknown>))
-      : accepted(result as StandardResult<unknown>);
+    return pending ? pending.then(accepted) : accepted(result);
   };
 }
 
@@ -46,13 +45,34 @@ export function decodePayload(codec: Codec, data: Uint8Array): unknown {
   return refusePromise(codec, value);
 }
 
-function accepted(result: StandardResult<unknown>): unknown {
-  if (result.issues)
-    throw new InvalidPayloadError(`invalid payload: ${result.issues.map(describe).join('; ')}`);
+/**
+ * What a schema makes of a value.
+ *
+ * @throws {@link InvalidPayloadError} if it has issues with it
+ * @throws {@link InvalidArgumentError} if it gives no result: that is a mistake in the schema and says nothing about the payload
+ */
+function accepted(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidArgumentError(
+      'schema',
+      `validate returned ${wrongType(given)}. It must return an object with value or issues.`,
+    );
+  }
+  const result = given as StandardResult<unknown>;
+  if (result.issues) throw new InvalidPayloadError(`invalid payload: ${describeAll(result.issues)}`);
   return result.value;
 }
 
+/** Never throws, whatever a schema gives as issues: the payload is refused all the same. */
+function describeAll(issues: readonly StandardIssue[]): string {
+  try {
+    return Array.from(issues, describe).join('; ');
+  } catch (error) {
+    return `the issues cannot be read: ${errorText(error)}`;
+  }
+}
+
 function describe({ message, path }: StandardIssue): string {
-  const keys = (path ?? []).map((key) => String(typeof key === 'object' ? key.key : key));
-  return keys.length > 0 ? `${keys.join('.')}: ${message}` : message;
+  const keys = Array.from(path ?? [], (key) => String(typeof key === 'object' ? key.key : key));
+  return keys.length > 0 ? `${keys.join('.')}: ${String(message)}` : String(message);
 }

@@ -12,6 +12,7 @@ import type { JetStreamContext } from '../context/index.js';
 import { errorText } from '../../reporting/index.js';
 import { sleep } from '../../timing/index.js';
 import { FailureLog } from './failure-log.js';
+import { GuardedSettlement } from './guarded-settlement.js';
 import { messageName } from './message-name.js';
 import type { Settlement, SettlementPolicy } from './settlement-policy.js';
 import { verdictOn, type Cause } from './verdict.js';
@@ -58,24 +59,27 @@ const TOO_LARGE_RETRY = 30_000;
 export class AckInterceptor implements NestInterceptor, Settlement {
   private readonly logger = new Logger(AckInterceptor.name);
   private readonly failures = new FailureLog(this.logger);
+  /** Those of a subclass, perhaps: they run inside of an observable, which they must not harm. */
+  private readonly hooks = new GuardedSettlement(this);
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { message, policy } = context.switchToRpc().getContext<JetStreamContext>();
+    const { hooks } = this;
     return new Observable((subscriber) => {
       const settled = (outcome: void | Promise<void>, result: unknown): void => {
         const end = (): void => {
           subscriber.next(result);
           subscriber.complete();
         };
-        if (outcome) outcome.then(end, (error: unknown) => subscriber.error(error));
+        if (outcome) void outcome.then(end);
         else end();
       };
       let result: unknown;
-      this.onStart(message, policy);
+      hooks.onStart(message, policy);
       return next.handle().subscribe({
         next: (value: unknown) => (result = value),
-        error: (error: unknown) => settled(this.onFailure(error, message, policy), undefined),
-        complete: () => settled(this.onSuccess(message, policy), result),
+        error: (error: unknown) => settled(hooks.onFailure(error, message, policy), undefined),
+        complete: () => settled(hooks.onSuccess(message, policy), result),
       });
     });
   }

@@ -1,5 +1,6 @@
 export * from './ack.interceptor.js';
 export * from './failure-log.js';
+export * from './guarded-settlement.js';
 export * from './invalid-payload.js';
 export * from './message-name.js';
 export * from './retry.errors.js';

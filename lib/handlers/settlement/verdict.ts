@@ -1,4 +1,5 @@
 import type { MessageMetadata } from '../../jetstream/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import { InvalidPayloadError, RetryMessage, TerminateMessage } from './retry.errors.js';
 import { retryDelay, type ResolvedRetryRule } from './retry-policy.js';
 import { DeadLetterReason, type SettlementPolicy } from './settlement-policy.js';
@@ -84,8 +85,9 @@ function ask(
   if (!retryIf || metadata === undefined) return {};
   try {
     const answer: unknown = retryIf(error, metadata);
-    if (answer instanceof Promise) {
-      answer.catch(() => undefined);
+    const pending = pendingThenable(answer);
+    if (pending) {
+      pending.catch(() => undefined);
       return { retryIfError: new TypeError('it returned a promise; it must return a boolean') };
     }
     return answer ? {} : false;

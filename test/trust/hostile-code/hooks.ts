@@ -17,6 +17,7 @@ import {
   KvContext,
   KvWatch,
   ObjectWatch,
+  OnDeadLetter,
   PublishTo,
   Subscribe,
   type Codec,
@@ -25,7 +26,7 @@ import {
   type StandardSchema,
 } from 'nestjs-nats-jetstream';
 import { Observable } from 'rxjs';
-import { behave, type Behavior } from './behaviors.js';
+import { behave, OF_A_GETTER, type Behavior } from './behaviors.js';
 
 /** What is sent to a handler: `behavior` makes the hook under test misbehave, without one all is well. */
 export interface Order {
@@ -43,6 +44,10 @@ export interface Hook {
   readonly sequential?: boolean;
   /** Has to give its value at once: a promise or another thenable is a value of the wrong type. */
   readonly synchronous?: boolean;
+  /** What it may do instead of its work. Default: everything. */
+  readonly behaviors?: readonly Behavior[];
+  /** Need not tell anybody: what fails affects nothing. */
+  readonly silent?: boolean;
   /** The handler's name beside its class: the class stands for all methods of one consumer. */
   readonly handler?: 'class';
   /** Makes a class with one handler, `on`, that tells what it was given. */
@@ -67,7 +72,13 @@ function consumer(
   name: string,
   options: Options,
   decorate: readonly MethodDecorator[] = [],
-  { handler = false, ...kind }: { handler?: boolean } & Pick<Hook, 'sequential' | 'synchronous'> = {},
+  {
+    handler = false,
+    ...kind
+  }: {
+    /** Whether the handler itself misbehaves, or what it does with a message instead. */
+    handler?: boolean | ((order: Order) => unknown);
+  } & Pick<Hook, 'sequential' | 'synchronous' | 'behaviors' | 'silent'> = {},
 ): Hook {
   return {
     ...kind,
@@ -79,6 +90,7 @@ function consumer(
           const orders = Array.isArray(order) ? order : [order];
           for (const each of orders) if (each.behavior === undefined) seen(each);
           const bad = orders.find(({ behavior }) => behavior !== undefined);
+          if (typeof handler === 'function') return handler(bad ?? orders[0]);
           return handler ? hostile(bad, () => order) : order;
         }
       }
@@ -139,6 +151,71 @@ const codec: Codec = {
 
 const SYNCHRONOUS = { synchronous: true } as const;
 
+/** An error that says what is to be done with it. */
+interface Carrying {
+  readonly order?: Order;
+}
+
+/** Throws an error that carries the order to what looks at errors. */
+function carry(order: Order): unknown {
+  if (order.behavior === undefined) return undefined;
+  throw Object.assign(new Error('for the rules'), { order });
+}
+
+class HostileClass extends Error {
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return hostile((error as Carrying).order, () => false);
+  }
+}
+
+class HostileStart extends AckInterceptor {
+  override onStart(...args: Parameters<AckInterceptor['onStart']>): void {
+    return hostile(args[0].json<Order>(), () => super.onStart(...args));
+  }
+}
+
+/** Stands around the handler, and calls its own hooks from there. */
+class HostileAround extends HostileAck {
+  override intercept(...args: Parameters<AckInterceptor['intercept']>): Observable<unknown> {
+    return super.intercept(...args);
+  }
+}
+
+class HostileStartAround extends HostileStart {
+  override intercept(...args: Parameters<AckInterceptor['intercept']>): Observable<unknown> {
+    return super.intercept(...args);
+  }
+}
+
+class HostileFailureAround extends HostileFailureAck {
+  override intercept(...args: Parameters<AckInterceptor['intercept']>): Observable<unknown> {
+    return super.intercept(...args);
+  }
+}
+
+/** A schema that accepts good orders, and makes a result of its own for others. */
+function schemaWith(result: (order: Order) => unknown): StandardSchema {
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'hostile',
+      validate: (value) =>
+        ((value as Order).behavior === undefined ? { value } : result(value as Order)) as { value: unknown },
+    },
+  };
+}
+
+/** What a handler with `@PublishTo` returns: values in a form that misbehaves. */
+const iterable = (order: Order, misbehave: () => unknown): unknown => ({
+  [Symbol.asyncIterator]: () => {
+    let given = 0;
+    return {
+      next: () => (order.behavior === undefined || given++ > 0 ? { done: true } : { value: order.id }),
+      ...(misbehave() as object),
+    };
+  },
+});
+
 /** Every place where user code runs for a message that a handler gets. */
 export const hooks: readonly Hook[] = [
   consumer('handler', {}, [], { handler: true }),
@@ -193,6 +270,62 @@ export const hooks: readonly Hook[] = [
   consumer('filter', {}, [UseFilters(new HostileFilter())], { handler: true }),
   consumer('schema', { schema }),
   consumer('schema, with a dead letter', { schema, deadLetter: true }),
+  consumer('schema of a batch', { schema, batch: { size: 1 } }),
+  consumer('schema that gives a result without meaning', {
+    schema: schemaWith((order) => hostile(order, () => 1)),
+  }),
+  consumer(
+    'issues of a schema',
+    {
+      schema: schemaWith((order) => ({
+        get issues() {
+          return hostile(order, () => []);
+        },
+      })),
+    },
+    [],
+    { behaviors: OF_A_GETTER },
+  ),
+  consumer(
+    'message of an issue',
+    {
+      schema: schemaWith((order) => ({
+        issues: [
+          {
+            get message() {
+              return hostile(order, () => 'text');
+            },
+          },
+        ],
+      })),
+    },
+    [],
+    { behaviors: OF_A_GETTER },
+  ),
+  consumer(
+    'path of an issue',
+    {
+      schema: schemaWith((order) => ({
+        issues: [
+          { message: 'no', path: { [Symbol.iterator]: () => hostile(order, () => [][Symbol.iterator]()) } },
+        ],
+      })),
+    },
+    [],
+    { behaviors: OF_A_GETTER },
+  ),
+  consumer(
+    'value of a schema',
+    {
+      schema: schemaWith((order) => ({
+        get value() {
+          return hostile(order, () => order);
+        },
+      })),
+    },
+    [],
+    { behaviors: OF_A_GETTER },
+  ),
   consumer('codec', { codec }, [], SYNCHRONOUS),
   consumer('codec of a batch', { codec, batch: { size: 2, maxWait: 5 } }, [], SYNCHRONOUS),
   consumer('orderBy', { orderBy: (message) => hostile(message.json<Order>(), () => 'key') }, [], SYNCHRONOUS),
@@ -202,11 +335,18 @@ export const hooks: readonly Hook[] = [
       retry: {
         maxDeliver: 3,
         backoff: [5],
-        retryIf: (error) => hostile({ behavior: behaviorOf(error), cause: causeOf(error) }, () => true),
+        retryIf: (error) => hostile((error as Carrying).order, () => true),
       },
     },
     [],
-    { handler: true },
+    { handler: carry, synchronous: true },
+  ),
+  consumer(
+    'class of retry.errors',
+    { retry: { maxDeliver: 2, backoff: [5], errors: [{ type: HostileClass, maxDeliver: 2 }] } },
+    [],
+    // Whether an error is of a class is not known if the class cannot say so.
+    { handler: carry, behaviors: OF_A_GETTER, silent: true },
   ),
   consumer(
     'key of idempotence',
@@ -233,6 +373,30 @@ export const hooks: readonly Hook[] = [
     SYNCHRONOUS,
   ),
   consumer('codec of @PublishTo', {}, [PublishTo('results.1', { codec }) as MethodDecorator], SYNCHRONOUS),
+  consumer('iterator of @PublishTo', {}, [PublishTo('results.1') as MethodDecorator], {
+    handler: (order) => ({ [Symbol.asyncIterator]: () => hostile(order, () => [][Symbol.iterator]()) }),
+    synchronous: true,
+  }),
+  consumer('next of an iterator of @PublishTo', {}, [PublishTo('results.1') as MethodDecorator], {
+    handler: (order) => iterable(order, () => ({ next: () => hostile(order, () => ({ done: true })) })),
+  }),
+  consumer(
+    'return of an iterator of @PublishTo',
+    {},
+    [
+      PublishTo(() => {
+        throw new Error('not published');
+      }) as MethodDecorator,
+    ],
+    {
+      handler: (order) => iterable(order, () => ({ return: () => hostile(order, () => undefined) })),
+      silent: true,
+    },
+  ),
+  consumer('onStart of the AckInterceptor', { ackInterceptor: HostileStart }),
+  consumer('onStart inside of intercept', { ackInterceptor: HostileStartAround }),
+  consumer('onSuccess inside of intercept', { ackInterceptor: HostileAround }),
+  consumer('onFailure inside of intercept', { ackInterceptor: HostileFailureAround }, [], { handler: true }),
   consumer('onSuccess of the AckInterceptor', { ackInterceptor: HostileAck }),
   consumer('onFailure of the AckInterceptor', { ackInterceptor: HostileFailureAck }, [], { handler: true }),
   {
@@ -306,6 +470,39 @@ export const hooks: readonly Hook[] = [
     },
   },
   {
+    name: '@OnDeadLetter',
+    source: 'stream',
+    make(subject, durable, seen) {
+      @Injectable()
+      class Hostile {
+        @JsConsumer({
+          stream: 'HOSTILE',
+          durable,
+          filterSubjects: subject,
+          concurrency: 16,
+          deadLetter: true,
+          retry: { maxDeliver: 1 },
+        })
+        fail(): void {
+          throw new Error('for the dead letter');
+        }
+
+        @OnDeadLetter({
+          stream: 'HOSTILE',
+          consumer: durable,
+          durable: `${durable}-letters`,
+          concurrency: 16,
+          retry: { maxDeliver: 2, backoff: [5] },
+        })
+        on(@Payload() order: Order): unknown {
+          if (order.behavior === undefined) seen(order);
+          return hostile(order, () => undefined);
+        }
+      }
+      return Hostile;
+    },
+  },
+  {
     name: '@KvWatch',
     source: 'key-value',
     sequential: true,
@@ -356,12 +553,3 @@ export const hooks: readonly Hook[] = [
     },
   },
 ];
-
-/** `retryIf` sees errors only; the handler has put into their text what to do. */
-function behaviorOf(error: unknown): Behavior | undefined {
-  return error instanceof Error && error.message.startsWith('hostile') ? 'throws' : undefined;
-}
-
-function causeOf(error: unknown): string {
-  return error instanceof Error ? error.message : '';
-}
