@@ -119,7 +119,7 @@ function problemsOf(hook: PatternHook, behavior: Behavior, id: string, told: rea
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : JSON.stringify(error);
+  return error instanceof Error ? error.message : String(JSON.stringify(error));
 }
 
 /** Sends an order; resolves with the answer, or the error, of a request. */
