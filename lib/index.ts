@@ -121,6 +121,7 @@ export {
   type ConsumerInfo,
   type ConsumerPause,
   type ConsumerReset,
+  type ConsumerResetOptions,
   type Consumption,
   type Counter,
   type DeliveryOptions,

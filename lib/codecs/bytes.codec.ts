@@ -1,5 +1,6 @@
 import { PayloadEncodingError } from '../errors/index.js';
 import type { Codec } from './codec.js';
+import { givenBytes } from './given-bytes.js';
 
 /** Bytes as they are, not copied. `undefined` becomes an empty payload. */
 export const bytesCodec: Codec<Uint8Array> = {
@@ -7,10 +8,9 @@ export const bytesCodec: Codec<Uint8Array> = {
   encode(value) {
     // Reached with other values too: publishers take any value.
     if ((value as unknown) === undefined) return new Uint8Array(0);
-    if (!(value instanceof Uint8Array)) {
-      throw new PayloadEncodingError('bytesCodec', `it takes a Uint8Array, not ${typeof value}`);
-    }
-    return value;
+    const bytes = givenBytes(value);
+    if (bytes) return bytes;
+    throw new PayloadEncodingError('bytesCodec', `it takes a Uint8Array, not ${typeof value}`);
   },
   decode: (data) => data,
 };

@@ -3,6 +3,7 @@ import { JetStreamError, PayloadEncodingError } from '../errors/index.js';
 import { errorText, isInstance } from '../reporting/index.js';
 import { wrongType } from '../user-code/index.js';
 import type { Codec } from './codec.js';
+import { givenBytes } from './given-bytes.js';
 
 /**
  * Makes a payload with a codec of whatever origin.
@@ -20,7 +21,8 @@ export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
     if (isInstance(cause, JetStreamError)) throw cause;
     throw new PayloadEncodingError(codec.contentType, errorText(cause), { cause });
   }
-  if (types.isUint8Array(bytes)) return bytes;
+  const encoded = givenBytes(bytes);
+  if (encoded) return encoded;
   const problem = `encode returned ${wrongType(bytes)}; it must return a Uint8Array`;
   throw new PayloadEncodingError(codec.contentType, problem);
 }

@@ -68,6 +68,28 @@ export class RevisionMismatchError extends JetStreamApiError {
   }
 }
 
+/**
+ * A watch was to resume from a revision that the bucket is far from: it ends before the one in front of it. What the
+ * revision was remembered from is not this bucket, or not any more.
+ */
+export class RevisionNotReachedError extends JetStreamError {
+  constructor(
+    readonly bucket: string,
+    /** The revision that was to be resumed from. */
+    readonly revision: number,
+    /** The last revision of the bucket. */
+    readonly last: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `A watch of bucket "${bucket}" cannot resume from revision ${revision}, since the bucket ends at ${last}: the revision is ` +
+        'of a bucket that was deleted, or that lost its end in a crash, or it was never there. Watch without ' +
+        `resumeFromRevision, or from at most ${last + 1}.`,
+      options,
+    );
+  }
+}
+
 /** `modify` met a competing write in every attempt. */
 export class TooManyConflictsError extends JetStreamError {
   constructor(

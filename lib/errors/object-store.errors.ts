@@ -1,5 +1,6 @@
 import { printable } from '../reporting/index.js';
 import { JetStreamError } from './jetstream.error.js';
+import { PayloadTooLargeError } from './publish.errors.js';
 
 /** The name of an object is empty, not well-formed Unicode, or too long for a subject. */
 export class InvalidObjectNameError extends JetStreamError {
@@ -10,6 +11,29 @@ export class InvalidObjectNameError extends JetStreamError {
   ) {
     const shown = object.length > 64 ? `${object.slice(0, 64)}…` : object;
     super(`Invalid object name "${shown}": ${problem}.`);
+  }
+}
+
+/**
+ * The description of an object is larger than the server takes (`max_payload`): it is one message, other than the content.
+ * Raised before anything is sent.
+ */
+export class ObjectDescriptionTooLargeError extends PayloadTooLargeError {
+  constructor(
+    readonly bucket: string,
+    /** The name of the object. */
+    readonly object: string,
+    { subject, size, maximum }: Pick<PayloadTooLargeError, 'subject' | 'size' | 'maximum'>,
+    options?: ErrorOptions,
+  ) {
+    super(
+      subject,
+      size,
+      maximum,
+      options,
+      `The description of object "${printable(object.slice(0, 64))}" in bucket "${bucket}" takes ${size} bytes, and the server ` +
+        `takes ${maximum} in a message: shorten its description, metadata and headers, or put what is long into the content.`,
+    );
   }
 }
 

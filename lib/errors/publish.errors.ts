@@ -72,12 +72,11 @@ export class PayloadTooLargeError extends JetStreamError {
     /** What the server takes, in bytes. */
     readonly maximum: number,
     options?: ErrorOptions,
+    /** The text of a subclass. */
+    text = `A message of ${size} bytes to "${subject}" is larger than the server takes (${maximum}): raise max_payload in ` +
+      'the server configuration, or put large payloads into an object store.',
   ) {
-    super(
-      `A message of ${size} bytes to "${subject}" is larger than the server takes (${maximum}): raise max_payload in ` +
-        'the server configuration, or put large payloads into an object store.',
-      options,
-    );
+    super(text, options);
   }
 }
 

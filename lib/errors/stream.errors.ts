@@ -81,3 +81,19 @@ export class DirectAccessDisabledError extends JetStreamError {
     );
   }
 }
+
+/** A read was to start at a sequence that the stream is far from: it ends before the one in front of it. */
+export class SequenceNotReachedError extends JetStreamError {
+  constructor(
+    readonly stream: string,
+    /** The sequence to start at. */
+    readonly sequence: number,
+    /** The last sequence of the stream. */
+    readonly last: number,
+  ) {
+    super(
+      `Stream "${stream}" cannot be read from sequence ${sequence}, since it ends at ${last}: the sequence is of a stream that ` +
+        `was deleted, or that lost its end in a crash. Start at ${last + 1} or before.`,
+    );
+  }
+}

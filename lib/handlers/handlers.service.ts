@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AmbiguousHandlerError, HandlerNotFoundError } from '../errors/index.js';
 import type { TimeBudget } from '../timing/index.js';
+import { nameText } from '../validation/index.js';
 import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
 import { stopInTime, type HandlerRunner, type HandlerState } from './running/index.js';
 
@@ -155,7 +156,7 @@ export class Handlers {
     const names = this.list().map((state) => state.handler);
     const candidates = names.filter((name) => withoutModule(name) === handler);
     if (candidates.length > 0) throw new AmbiguousHandlerError(handler, candidates);
-    throw new HandlerNotFoundError(handler, names);
+    throw new HandlerNotFoundError(nameText(handler), names);
   }
 }
 

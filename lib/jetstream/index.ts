@@ -24,6 +24,7 @@ export {
   type ConsumerInfo,
   type ConsumerPause,
   type ConsumerReset,
+  type ConsumerResetOptions,
   type ConsumerStart,
   type OrderedConsumerConfig,
   type OrderedFetchOptions,

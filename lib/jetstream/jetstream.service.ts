@@ -10,6 +10,7 @@ import {
   type ConsumerInfo,
   type ConsumerPause,
   type ConsumerReset,
+  type ConsumerResetOptions,
   type OrderedConsumerConfig,
   type PushConsumer,
   type PushConsumerConfig,
@@ -251,7 +252,7 @@ export class JetStreamService {
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
   resumeConsumer(stream: string, name: string): Promise<ConsumerPause> {
-    return this.consumers.pause(stream, name, undefined);
+    return this.consumers.resume(stream, name);
   }
 
   /**
@@ -270,12 +271,8 @@ export class JetStreamService {
    * @throws {@link InvalidConsumerResetError} where the consumer's `deliverPolicy` does not allow that sequence
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
-  resetConsumer(
-    stream: string,
-    name: string,
-    { sequence }: { readonly sequence?: number | undefined } = {},
-  ): Promise<ConsumerReset> {
-    return this.consumers.reset(stream, name, sequence);
+  resetConsumer(stream: string, name: string, options: ConsumerResetOptions = {}): Promise<ConsumerReset> {
+    return this.consumers.reset(stream, name, options);
   }
 
   /** All consumers of a stream, of both kinds; asked for in pages. */

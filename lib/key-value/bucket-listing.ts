@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../errors/index.js';
+import { optionsCheck, shown } from '../validation/index.js';
 import type { Bucket } from './bucket.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 import { INITIALIZED, RESTARTED, WatchFeed } from './watch-feed.js';
@@ -12,6 +13,8 @@ export interface PurgeDeletesOptions {
    */
   readonly olderThan?: number | undefined;
 }
+
+const checkOptions = optionsCheck<PurgeDeletesOptions>('purgeDeletes', { olderThan: true });
 
 const HALF_AN_HOUR = 1_800_000;
 const PARALLEL_PURGES = 16;
@@ -82,9 +85,9 @@ async function* settledKeys<T>(
  * @returns how many messages were removed
  */
 export async function purgeDeletes<T>(bucket: Bucket<T>, options: PurgeDeletesOptions): Promise<number> {
-  const { olderThan = HALF_AN_HOUR } = options;
+  const { olderThan = HALF_AN_HOUR } = checkOptions(options);
   if (!Number.isFinite(olderThan) || olderThan < 0) {
-    throw new InvalidArgumentError('olderThan', `${olderThan} is not a number of milliseconds`);
+    throw new InvalidArgumentError('olderThan', `${shown(olderThan)} is not a number of milliseconds`);
   }
   const limit = Date.now() - olderThan;
   const purges: { readonly filter: string; readonly seq: number }[] = [];

@@ -4,13 +4,13 @@ import type { Codec } from '../codecs/index.js';
 import {
   BucketNotFoundError,
   InvalidApiResponseError,
-  InvalidArgumentError,
   JetStreamApiError,
   MessageNotFoundError,
   NoRespondersError,
   StreamNotFoundError,
 } from '../errors/index.js';
 import { directReplyKind } from '../jetstream/index.js';
+import { checkWholeNumber, optionsCheck } from '../validation/index.js';
 import type { Bucket } from './bucket.js';
 import { headerText } from './header-text.js';
 import {
@@ -32,6 +32,8 @@ export interface KeyValueGetOptions {
    */
   readonly consistent?: boolean | undefined;
 }
+
+const checkGetOptions = optionsCheck<KeyValueGetOptions>('get', { consistent: true, revision: true });
 
 /** The last change of a key, as the leader knows it. */
 export interface StoredChange {
@@ -69,12 +71,13 @@ export class BucketReader<T> {
 
   private read(
     key: string,
-    { revision, consistent }: KeyValueGetOptions,
+    options: KeyValueGetOptions,
     resolve: (entry: KeyValueEntry<T> | undefined) => void,
     reject: (error: unknown) => void,
   ): void {
     const { bucket } = this;
     bucket.check(key);
+    const { revision, consistent } = options === LAST ? LAST : checkGetOptions(options);
     if (revision !== undefined) validateRevision(revision, 1);
     if (bucket.direct && !consistent) this.direct(key, revision, resolve, reject);
     else this.leader(key, revision, resolve, reject);
@@ -195,9 +198,7 @@ function bytesOf({ data = '' }: StoredMessage): Uint8Array {
 
 /** @throws {@link InvalidArgumentError} */
 export function validateRevision(revision: number, minimum = 0): void {
-  if (!Number.isSafeInteger(revision) || revision < minimum) {
-    throw new InvalidArgumentError('revision', `${String(revision)} is not a whole number from ${minimum}`);
-  }
+  checkWholeNumber('revision', revision, minimum);
 }
 
 interface StoredMessage {

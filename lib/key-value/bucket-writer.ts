@@ -20,6 +20,7 @@ import {
 import { PubAckReader } from '../jetstream/index.js';
 import type { RequestOptions } from '../requests/index.js';
 import { Backoff, Deadline, sleep } from '../timing/index.js';
+import { shown } from '../validation/index.js';
 import { validateRevision, type BucketReader, type StoredChange } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 import { headerValue, type KeyValueOperation } from './key-value-entry.js';
@@ -240,7 +241,7 @@ export class BucketWriter<T> {
       if (!Number.isSafeInteger(ttl) || ttl < 1_000 || ttl % 1_000 !== 0) {
         throw new InvalidArgumentError(
           'ttl',
-          `${String(ttl)} is not a number of milliseconds in whole seconds, 1000 or more`,
+          `${shown(ttl)} is not a number of milliseconds in whole seconds, 1000 or more`,
         );
       }
       this.bucket.jetstream.connection.require('A ttl of a single key', '2.11.0');

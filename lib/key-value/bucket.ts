@@ -1,4 +1,4 @@
-import { encodePayload, type Codec } from '../codecs/index.js';
+import { encodePayload, givenBytes, type Codec } from '../codecs/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
 import type { JetStreamService, StreamInfo } from '../jetstream/index.js';
 import { errorText } from '../reporting/index.js';
@@ -64,13 +64,14 @@ export class Bucket<T> {
 
   /** @throws {@link InvalidArgumentError} if the codec does not make bytes of the value */
   encode(value: T | Uint8Array): Uint8Array {
-    if (value instanceof Uint8Array) return value;
+    const bytes = givenBytes(value);
+    if (bytes) return bytes;
     // JSON would leave them out without a word.
     if (typeof value === 'function' || typeof value === 'symbol') {
       throw new InvalidArgumentError('value', `a ${typeof value} cannot be stored in bucket "${this.name}"`);
     }
     try {
-      return encodePayload(this.codec, value);
+      return encodePayload(this.codec, value as T);
     } catch (cause) {
       throw new InvalidArgumentError(
         'value',

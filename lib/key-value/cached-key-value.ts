@@ -1,5 +1,6 @@
 import type { Codec } from '../codecs/index.js';
 import { BucketRecreatedError, WatchStoppedError } from '../errors/index.js';
+import { validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 import { BaseEntry, type KeyValueEntry, type KeyValuePut } from './key-value-entry.js';
 import { KvWatcher } from './kv-watcher.js';
@@ -112,11 +113,12 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
    * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted and
    * created again meanwhile; otherwise the error that the copy ended with
    */
-  inStepWith(revision: number): Promise<void> {
-    if (revision <= this.last) return Promise.resolve();
-    if (this.failure) return Promise.reject(this.failure);
-    if (this.stopped) return Promise.reject(new WatchStoppedError(this.bucket));
-    return new Promise((resolve, reject) => this.waiting.push({ revision, resolve, reject }));
+  async inStepWith(revision: number): Promise<void> {
+    validateRevision(revision);
+    if (revision <= this.last) return;
+    if (this.failure) throw this.failure;
+    if (this.stopped) throw new WatchStoppedError(this.bucket);
+    await new Promise<void>((resolve, reject) => this.waiting.push({ revision, resolve, reject }));
   }
 
   /** Stops following the bucket. The values that are there can still be read. */

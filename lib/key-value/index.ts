@@ -2,7 +2,7 @@ export type { PurgeDeletesOptions } from './bucket-listing.js';
 export type { KeyValueGetOptions } from './bucket-reader.js';
 export * from './cached-key-value.js';
 export { KeyLock } from './key-lock.js';
-export type { KeyValueConfig } from './key-value-config.js';
+export { KEY_VALUE_OPTIONS, type KeyValueConfig } from './key-value-config.js';
 export type { KeyValueEntry, KeyValueOperation, KeyValuePut, KeyValueRemoval } from './key-value-entry.js';
 export * from './key-value-status.js';
 export * from './key-value-watch.js';

@@ -1,4 +1,5 @@
 import { InvalidBucketNameError, InvalidKeyError } from '../errors/index.js';
+import { nameText } from '../validation/index.js';
 
 // Behind `KV_` and within the 255 bytes of a stream's name; as many for both kinds of buckets.
 const BUCKET = /^[a-zA-Z0-9_-]{1,251}$/;
@@ -14,13 +15,13 @@ const MAX_KEY_LENGTH = 3_500;
 /** Accepts what the Go client does. @throws {@link InvalidBucketNameError} */
 export function validateBucketName(bucket: string): void {
   if (typeof bucket !== 'string' || !BUCKET.test(bucket)) {
-    throw new InvalidBucketNameError('Key-Value', String(bucket ?? ''));
+    throw new InvalidBucketNameError('Key-Value', nameText(bucket));
   }
 }
 
 /** Accepts what the Go client does, and no key too long for the server. @throws {@link InvalidKeyError} */
 export function validateKey(bucket: string, key: string): void {
-  if (typeof key !== 'string' || !KEY.test(key)) throw new InvalidKeyError(bucket, String(key ?? ''));
+  if (typeof key !== 'string' || !KEY.test(key)) throw new InvalidKeyError(bucket, nameText(key));
   if (key.length > MAX_KEY_LENGTH) throw tooLong(bucket, key);
 }
 
@@ -29,7 +30,7 @@ export function validateKeyFilter(bucket: string, filter: string): void {
   if (typeof filter !== 'string' || filter === '' || !FILTER.test(filter) || hasEmptyToken(filter)) {
     throw new InvalidKeyError(
       bucket,
-      String(filter ?? ''),
+      nameText(filter),
       'letters, digits and "-/_=.*" only, ">" only at its end, "." neither first nor last nor twice in a row',
     );
   }

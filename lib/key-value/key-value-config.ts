@@ -1,14 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JetStreamConnection } from '../connection/index.js';
 import { HistoryTooLargeError } from '../errors/index.js';
-import type {
-  Placement,
-  Republish,
-  StorageType,
-  StoredStreamConfig,
-  StreamConfig,
-  StreamSource,
+import {
+  PLACEMENT_OPTIONS,
+  REPUBLISH_OPTIONS,
+  STREAM_SOURCE_OPTIONS,
+  type Placement,
+  type Republish,
+  type StorageType,
+  type StoredStreamConfig,
+  type StreamConfig,
+  type StreamSource,
 } from '../jetstream/index.js';
+import { optionsCheck, type AllOptionsOf } from '../validation/index.js';
 import { bucketOf, STREAM_PREFIX } from './bucket.js';
 import { validateBucketName } from './key-names.js';
 
@@ -58,6 +62,28 @@ export interface KeyValueConfig {
   readonly raw?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** The options of {@link KeyValueConfig}. */
+export const KEY_VALUE_OPTIONS = {
+  bucket: true,
+  compression: true,
+  description: true,
+  history: true,
+  limitMarkerTtl: true,
+  maxBytes: true,
+  maxValueSize: true,
+  metadata: true,
+  mirror: STREAM_SOURCE_OPTIONS,
+  placement: PLACEMENT_OPTIONS,
+  raw: true,
+  replicas: true,
+  republish: REPUBLISH_OPTIONS,
+  sources: STREAM_SOURCE_OPTIONS,
+  storage: true,
+  ttl: true,
+} satisfies AllOptionsOf<KeyValueConfig>;
+
+const checkConfig = optionsCheck<KeyValueConfig>('a Key-Value bucket', KEY_VALUE_OPTIONS, 'config');
+
 const DUPLICATE_WINDOW = 120_000;
 
 /**
@@ -76,7 +102,7 @@ export function toStreamConfig(config: KeyValueConfig, connection: JetStreamConn
     limitMarkerTtl,
     compression,
     metadata,
-  } = config;
+  } = checkConfig(config);
   validateBucketName(bucket);
   if (history > MAX_HISTORY) throw new HistoryTooLargeError(bucket, history, MAX_HISTORY);
   if (limitMarkerTtl) connection.require('The bucket option limitMarkerTtl', '2.11.0');

@@ -7,6 +7,7 @@ import {
   StreamNotFoundError,
 } from '../errors/index.js';
 import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
+import { optionsCheck } from '../validation/index.js';
 import { Bucket, STREAM_PREFIX } from './bucket.js';
 import { isLegacyForm, toStreamConfig, type KeyValueConfig } from './key-value-config.js';
 import { Leases } from './leases.js';
@@ -19,6 +20,8 @@ export interface KeyValueOptions<T> {
   /** Turns values into bytes and back. Default: the codec that the bucket was declared with, else the module's. */
   readonly codec?: Codec<T> | undefined;
 }
+
+const checkOptions = optionsCheck<KeyValueOptions<unknown>>('a Key-Value bucket', { codec: true });
 
 const ALL_BUCKETS = { subject: '$KV.*.>' };
 
@@ -38,7 +41,8 @@ export class KeyValueService {
    * @throws {@link BucketExistsError} where it exists with another configuration
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
-  async create<T = unknown>(config: KeyValueConfig, options?: KeyValueOptions<T>): Promise<KeyValue<T>> {
+  async create<T = unknown>(config: KeyValueConfig, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
+    checkOptions(options);
     const wanted = toStreamConfig(config, this.jetstream.connection);
     try {
       return this.keyValue(await this.jetstream.createStream(wanted), options);
@@ -56,7 +60,8 @@ export class KeyValueService {
    * @throws {@link BucketNotFoundError} where it does not exist
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
-  async update<T = unknown>(config: KeyValueConfig, options?: KeyValueOptions<T>): Promise<KeyValue<T>> {
+  async update<T = unknown>(config: KeyValueConfig, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
+    checkOptions(options);
     const wanted = toStreamConfig(config, this.jetstream.connection);
     return this.keyValue(await this.jetstream.updateStream(wanted).catch(notFound(config.bucket)), options);
   }
@@ -68,8 +73,9 @@ export class KeyValueService {
    */
   async createOrUpdate<T = unknown>(
     config: KeyValueConfig,
-    options?: KeyValueOptions<T>,
+    options: KeyValueOptions<T> = {},
   ): Promise<KeyValue<T>> {
+    checkOptions(options);
     const wanted = toStreamConfig(config, this.jetstream.connection);
     return this.keyValue(await this.jetstream.createOrUpdateStream(wanted), options);
   }
@@ -80,8 +86,9 @@ export class KeyValueService {
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
    * @throws {@link NotAKeyValueBucketError} where the stream of that name is something else
    */
-  async open<T = unknown>(bucket: string, options?: KeyValueOptions<T>): Promise<KeyValue<T>> {
+  async open<T = unknown>(bucket: string, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
     validateBucketName(bucket);
+    checkOptions(options);
     const stream = await this.jetstream.stream(STREAM_PREFIX + bucket).catch(notFound(bucket));
     if (stream.cachedInfo.config.maxMessagesPerSubject < 1) {
       throw new NotAKeyValueBucketError(bucket, stream.name);
@@ -136,7 +143,7 @@ export class KeyValueService {
     return isLegacyForm(cachedInfo.config, wanted) ? this.jetstream.updateStream(wanted) : undefined;
   }
 
-  private keyValue<T>(stream: Stream, options: KeyValueOptions<T> = {}): KeyValue<T> {
+  private keyValue<T>(stream: Stream, options: KeyValueOptions<T>): KeyValue<T> {
     const codec = options.codec ?? (this.jetstream.codecs.ofStream(stream.name) as Codec<T>);
     return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases);
   }

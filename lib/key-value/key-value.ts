@@ -6,15 +6,16 @@ import {
   StreamNotFoundError,
   BucketNotFoundError,
 } from '../errors/index.js';
+import { optionsCheck, textsOf } from '../validation/index.js';
 import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
 import { BucketAccess } from './bucket-access.js';
-import type { KeyValueGetOptions } from './bucket-reader.js';
+import { validateRevision, type KeyValueGetOptions } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 import { CachedKeyValue } from './cached-key-value.js';
 import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
 import { KeyValueStatus } from './key-value-status.js';
 import { KeyValueWatch } from './key-value-watch.js';
-import { KvWatcher, type KvWatcherOwner } from './kv-watcher.js';
+import { checkOwner, KvWatcher, type KvWatcherOwner } from './kv-watcher.js';
 import type { KeyLock } from './key-lock.js';
 import type { LeaderElection, LeaderElectionOptions } from './leader-election.js';
 import type { Leases } from './leases.js';
@@ -49,6 +50,10 @@ export interface KeyValueCreateOptions {
    */
   readonly ttl?: number | undefined;
 }
+
+const checkCreateOptions = optionsCheck<KeyValueCreateOptions>('create', { ttl: true });
+const checkDeleteOptions = optionsCheck<KeyValueDeleteOptions>('delete', { revision: true });
+const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', { revision: true, ttl: true });
 
 /**
  * A Key-Value bucket (ADR-8): values of type `T` under keys, each change with a revision.
@@ -118,15 +123,16 @@ export class KeyValue<T = unknown> {
    * @throws {@link KeyExistsError} where there is one
    */
   async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
+    const { ttl } = checkCreateOptions(options);
     try {
-      return await this.access.writer.putIf(key, value, { ...options, revision: 0 });
+      return await this.access.writer.putIf(key, value, { ttl, revision: 0 });
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
       // A replica that is behind would tell of a value that is removed by now.
       const last = await this.access.reader.change(key, { consistent: true });
       if (!last || last.operation === 'PUT') throw exists(error);
       return this.access.writer
-        .putIf(key, value, { ...options, revision: last.revision })
+        .putIf(key, value, { ttl, revision: last.revision })
         .catch((conflict: unknown) => {
           throw conflict instanceof RevisionMismatchError ? exists(conflict) : conflict;
         });
@@ -136,11 +142,13 @@ export class KeyValue<T = unknown> {
   /**
    * Puts a value where the key is at that revision: nobody has written it since.
    *
-   * @param revision as `get` told it; 0: the key was never written
+   * @param revision as `get` told it; 0: the key was never written. It must be given: `undefined` is refused
    * @returns the new revision
    * @throws {@link RevisionMismatchError} where the key is at another revision
    */
-  update(key: string, value: T | Uint8Array, revision: number): Promise<number> {
+  async update(key: string, value: T | Uint8Array, revision: number): Promise<number> {
+    // Without one, the result of `entry?.revision` for a missing key would overwrite whatever is there.
+    validateRevision(revision);
     return this.access.writer.putIf(key, value, { revision });
   }
 
@@ -150,7 +158,8 @@ export class KeyValue<T = unknown> {
    * @returns the revision of the mark
    * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
    */
-  delete(key: string, { revision }: KeyValueDeleteOptions = {}): Promise<number> {
+  async delete(key: string, options: KeyValueDeleteOptions = {}): Promise<number> {
+    const { revision } = checkDeleteOptions(options);
     return this.access.writer.remove(key, 'DEL', { revision });
   }
 
@@ -161,7 +170,8 @@ export class KeyValue<T = unknown> {
    * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
    * @throws {@link KeyTtlDisabledError} where `ttl` is given and the bucket takes none
    */
-  purge(key: string, { revision, ttl }: KeyValuePurgeOptions = {}): Promise<number> {
+  async purge(key: string, options: KeyValuePurgeOptions = {}): Promise<number> {
+    const { revision, ttl } = checkPurgeOptions(options);
     return this.access.writer.remove(key, 'PURGE', { revision, ttl });
   }
 
@@ -172,6 +182,7 @@ export class KeyValue<T = unknown> {
    *
    * @param keys one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
+   * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is beyond what the bucket ever held
    */
   async watch(
     keys: string | readonly string[] = [],
@@ -187,6 +198,7 @@ export class KeyValue<T = unknown> {
    * As {@link watch}, calling back. Calls may come before this resolves.
    *
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
+   * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is beyond what the bucket ever held
    */
   async follow(
     keys: string | readonly string[],
@@ -194,7 +206,7 @@ export class KeyValue<T = unknown> {
     owner: KvWatcherOwner<T>,
   ): Promise<KvWatcher<T>> {
     const feed = new WatchFeed(this.store, toFilters(keys), options);
-    const watcher = new KvWatcher(feed, owner);
+    const watcher = new KvWatcher(feed, checkOwner(owner));
     await feed.start();
     return watcher;
   }
@@ -225,7 +237,7 @@ export class KeyValue<T = unknown> {
    * await counters.modify('visits', (count = 0) => count + 1);
    * ```
    */
-  modify(
+  async modify(
     key: string,
     change: (current: T | undefined) => T | undefined | Promise<T | undefined>,
     options: KeyValueModifyOptions = {},
@@ -269,8 +281,8 @@ export class KeyValue<T = unknown> {
    *
    * @param filters one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    */
-  keys(filters: string | readonly string[] = []): AsyncGenerator<string, void, undefined> {
-    return currentKeys(this.store, toFilters(filters));
+  async *keys(filters: string | readonly string[] = []): AsyncGenerator<string, void, undefined> {
+    yield* currentKeys(this.store, toFilters(filters));
   }
 
   /** All that the bucket keeps of a key, oldest first, marks of removals too; nothing where it keeps nothing. */
@@ -289,7 +301,7 @@ export class KeyValue<T = unknown> {
    *
    * @returns how many values and marks were removed
    */
-  purgeDeletes(options: PurgeDeletesOptions = {}): Promise<number> {
+  async purgeDeletes(options: PurgeDeletesOptions = {}): Promise<number> {
     return purgeDeletes(this.store, options);
   }
 
@@ -311,7 +323,7 @@ export class KeyValue<T = unknown> {
 }
 
 function toFilters(keys: string | readonly string[]): readonly string[] {
-  return typeof keys === 'string' ? [keys] : keys;
+  return textsOf('keys', keys);
 }
 
 function exists({ bucket, key, status, code, description }: RevisionMismatchError): KeyExistsError {

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { toError } from '../reporting/index.js';
 import { pendingThenable, UserCalls } from '../user-code/index.js';
+import { checkCallbacks, checkObject } from '../validation/index.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 import { INITIALIZED, RESTARTED, type FeedItem, type WatchFeed } from './watch-feed.js';
 
@@ -17,6 +18,13 @@ export interface KvWatcherOwner<T> {
   onRestarted?(): unknown;
   /** The watch ended, and not by `stop`. Called once at most. */
   onError(error: Error): void;
+}
+
+/** @throws {@link InvalidArgumentError} if it is not an object, or what is to be called is not a function */
+export function checkOwner<T>(owner: KvWatcherOwner<T>): KvWatcherOwner<T> {
+  checkObject('owner', owner);
+  checkCallbacks(owner, ['onEntry', 'onError'], ['onInitialized', 'onRestarted']);
+  return owner;
 }
 
 /** A watch that calls back, change by change. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../errors/index.js';
-import { checkSignal } from '../user-code/index.js';
+import { checkText, optionsCheck, shown } from '../validation/index.js';
 import type { BucketAccess } from './bucket-access.js';
 import type { KeyLock } from './key-lock.js';
 import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
@@ -22,6 +22,19 @@ export interface KeyValueLockOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const checkLockOptions = optionsCheck<KeyValueLockOptions>('lock', {
+  name: true,
+  signal: true,
+  ttl: true,
+  wait: true,
+});
+const checkElectionOptions = optionsCheck<LeaderElectionOptions>('elect', {
+  name: true,
+  onDeposed: true,
+  onElected: true,
+  ttl: true,
+});
+
 const DEFAULT_TTL = 10_000;
 const SHORTEST_TTL = 100;
 
@@ -30,14 +43,14 @@ export async function obtainLock<T>(
   access: BucketAccess<T>,
   leases: Leases,
   key: string,
-  { ttl = DEFAULT_TTL, name = DEFAULT_NAME, wait = Infinity, signal }: KeyValueLockOptions,
+  options: KeyValueLockOptions,
 ): Promise<KeyLock> {
+  const { ttl = DEFAULT_TTL, name = DEFAULT_NAME, wait = Infinity, signal } = checkLockOptions(options);
   access.bucket.check(key);
   checkTtl(ttl);
-  checkName(name);
+  checkText('name', name);
   if (typeof wait !== 'number' || !(wait >= 0))
-    throw new InvalidArgumentError('wait', `${String(wait)} is not a number of milliseconds`);
-  checkSignal(signal);
+    throw new InvalidArgumentError('wait', `${shown(wait)} is not a number of milliseconds`);
   const lock = await new LockContender(access, key, name, ttl).obtain({ wait, signal });
   leases.add(lock, (deadline) => lock.releaseWithin(deadline));
   lock.onEnd(() => leases.remove(lock));
@@ -51,10 +64,10 @@ export function startElection<T>(
   key: string,
   options: LeaderElectionOptions,
 ): LeaderElection {
-  const { ttl = DEFAULT_TTL, name = DEFAULT_NAME } = options;
+  const { ttl = DEFAULT_TTL, name = DEFAULT_NAME } = checkElectionOptions(options);
   access.bucket.check(key);
   checkTtl(ttl);
-  checkName(name);
+  checkText('name', name);
   const election = new LeaderElection(
     key,
     name,
@@ -75,11 +88,7 @@ function checkTtl(ttl: number): void {
   if (!Number.isFinite(ttl) || ttl < SHORTEST_TTL) {
     throw new InvalidArgumentError(
       'ttl',
-      `${String(ttl)} is not a number of milliseconds from ${SHORTEST_TTL}`,
+      `${shown(ttl)} is not a number of milliseconds from ${SHORTEST_TTL}`,
     );
   }
-}
-
-function checkName(name: string): void {
-  if (typeof name !== 'string') throw new InvalidArgumentError('name', `a ${typeof name} is not a name`);
 }

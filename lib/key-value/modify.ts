@@ -1,6 +1,7 @@
 import { InvalidArgumentError, RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
 import { Backoff, sleep } from '../timing/index.js';
 import { pendingThenable } from '../user-code/index.js';
+import { checkFunction, checkWholeNumber, optionsCheck, shown } from '../validation/index.js';
 import type { BucketAccess } from './bucket-access.js';
 
 /** How often and how patiently a change is tried. */
@@ -13,6 +14,8 @@ export interface KeyValueModifyOptions {
    */
   readonly backoff?: number | undefined;
 }
+
+const checkOptions = optionsCheck<KeyValueModifyOptions>('modify', { attempts: true, backoff: true });
 
 /** What `modify` leaves behind. */
 export interface KeyValueModification<T> {
@@ -31,17 +34,14 @@ export async function modify<T>(
   { bucket, reader, writer }: BucketAccess<T>,
   key: string,
   change: (current: T | undefined) => T | undefined | Promise<T | undefined>,
-  { attempts = 50, backoff = 2 }: KeyValueModifyOptions,
+  options: KeyValueModifyOptions,
 ): Promise<KeyValueModification<T>> {
-  if (!Number.isSafeInteger(attempts) || attempts < 1) {
-    throw new InvalidArgumentError('attempts', `${String(attempts)} is not a whole number from 1`);
-  }
+  const { attempts = 50, backoff = 2 } = checkOptions(options);
+  checkWholeNumber('attempts', attempts, 1);
   if (!Number.isFinite(backoff) || backoff < 0) {
-    throw new InvalidArgumentError('backoff', `${String(backoff)} is not a number of milliseconds`);
+    throw new InvalidArgumentError('backoff', `${shown(backoff)} is not a number of milliseconds`);
   }
-  if (typeof change !== 'function') {
-    throw new InvalidArgumentError('change', `a ${typeof change} is not a function`);
-  }
+  checkFunction('change', change);
   const pauses = new Backoff({ first: backoff, longest: MAX_BACKOFF });
   let consistent = false;
   for (let attempt = 1; ; attempt++) {

@@ -1,7 +1,13 @@
 import { Logger } from '@nestjs/common';
 import type { Codec } from '../codecs/index.js';
 import { toConnectionError } from '../connection/index.js';
-import { BucketNotFoundError, RequestTimeoutError, StreamNotFoundError } from '../errors/index.js';
+import {
+  BucketNotFoundError,
+  RequestTimeoutError,
+  RevisionNotReachedError,
+  SequenceNotReachedError,
+  StreamNotFoundError,
+} from '../errors/index.js';
 import { OrderedPush, type JetStreamMessage, type OrderedPushStarted } from '../jetstream/index.js';
 import { within } from '../timing/index.js';
 import type { Bucket } from './bucket.js';
@@ -10,7 +16,7 @@ import { InitialValues } from './initial-values.js';
 import { validateKeyFilter } from './key-names.js';
 import { lastRevision } from './last-revision.js';
 import { BaseEntry, operationOf, type KeyValueEntry, type KeyValueOperation } from './key-value-entry.js';
-import { watchStart, type KeyValueWatchOptions } from './watch-options.js';
+import { checkWatchOptions, watchStart, type KeyValueWatchOptions } from './watch-options.js';
 
 /** Stands in the feed where the initial values end. */
 export const INITIALIZED = Symbol('initialized');
@@ -60,6 +66,7 @@ export class WatchFeed<T> {
     private readonly options: KeyValueWatchOptions,
     heartbeat?: number,
   ) {
+    checkWatchOptions(options);
     for (const key of keys) validateKeyFilter(bucket.name, key);
     this.filters = keys.length === 0 ? ['>'] : keys;
     this.updatesOnly = options.updatesOnly ?? false;
@@ -86,7 +93,10 @@ export class WatchFeed<T> {
     );
   }
 
-  /** @throws {@link BucketNotFoundError}, {@link ConnectionClosedError} and what else the server answers */
+  /**
+   * @throws {@link BucketNotFoundError}, {@link RevisionNotReachedError}, {@link ConnectionClosedError} and what else the
+   * server answers
+   */
   async start(): Promise<void> {
     try {
       if (this.bucket.replicated && !this.updatesOnly) await this.findLastInitial();
@@ -245,10 +255,14 @@ export class WatchFeed<T> {
   }
 
   private translated(thrown: unknown): Error {
-    const error = toConnectionError(thrown, this.bucket.jetstream.connection);
-    return error instanceof StreamNotFoundError
-      ? new BucketNotFoundError('Key-Value', this.bucket.name, { cause: error })
-      : error;
+    const { name, jetstream } = this.bucket;
+    const error = toConnectionError(thrown, jetstream.connection);
+    if (error instanceof StreamNotFoundError)
+      return new BucketNotFoundError('Key-Value', name, { cause: error });
+    if (error instanceof SequenceNotReachedError) {
+      return new RevisionNotReachedError(name, error.sequence, error.last, { cause: error });
+    }
+    return error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../errors/index.js';
 import type { OrderedPushStart } from '../jetstream/index.js';
+import { optionsCheck } from '../validation/index.js';
 import { validateRevision } from './bucket-reader.js';
 
 /** What a watch delivers. */
@@ -12,9 +13,23 @@ export interface KeyValueWatchOptions {
   readonly ignoreDeletes?: boolean | undefined;
   /** Delivers keys, revisions and operations without values. Default `false`. */
   readonly metaOnly?: boolean | undefined;
-  /** Begins with that revision, and delivers every change since. */
+  /**
+   * Begins with that revision, and delivers every change since. The revision after the last one waits for the next change. A
+   * later one is refused with {@link RevisionNotReachedError}: it cannot have been remembered from this bucket, or the bucket
+   * lost its end. (A mirror may be behind, so any revision is accepted; what it lacked is delivered when it has it.) If the
+   * bucket was deleted and created again since it was opened, the watch begins at its start, whatever the revision.
+   */
   readonly resumeFromRevision?: number | undefined;
 }
+
+/** @throws {@link InvalidArgumentError} */
+export const checkWatchOptions = optionsCheck<KeyValueWatchOptions>('watch', {
+  ignoreDeletes: true,
+  includeHistory: true,
+  metaOnly: true,
+  resumeFromRevision: true,
+  updatesOnly: true,
+});
 
 /** @throws {@link InvalidArgumentError} where options contradict one another */
 export function watchStart(options: KeyValueWatchOptions): OrderedPushStart {

@@ -1,6 +1,6 @@
 import type { JetStreamOptions } from '../connection/index.js';
 import { CONSUMER_OPTIONS } from '../handlers/index.js';
-import type { PublishDefaults } from '../jetstream/index.js';
+import { EXPECTATIONS, RETRY_OPTIONS, SCHEDULE_OPTIONS, type PublishDefaults } from '../jetstream/index.js';
 import { nearestName, unknownOptions, type AllOptionsOf } from '../validation/index.js';
 import type { JetStreamClientOptions } from './client/jetstream-client-options.interface.js';
 import type { JetStreamRecordOptions } from './client/jetstream-record.js';
@@ -15,8 +15,6 @@ const TRANSPORT_OPTIONS = {
   jetstream: { apiPrefix: true, domain: true, timeout: true } satisfies AllOptionsOf<JetStreamOptions>,
 } satisfies AllOptionsOf<TransportConnectionOptions>;
 
-const retry = { attempts: true, wait: true } as const;
-
 /** The options of a `JetStreamClient`. */
 export const CLIENT_OPTIONS = {
   ...TRANSPORT_OPTIONS,
@@ -28,7 +26,7 @@ export const CLIENT_OPTIONS = {
     maxPending: true,
     onAck: true,
     onError: true,
-    retry,
+    retry: RETRY_OPTIONS,
     stallWait: true,
     timeout: true,
   } satisfies AllOptionsOf<PublishDefaults>,
@@ -37,19 +35,13 @@ export const CLIENT_OPTIONS = {
 
 /** The options of a `JetStreamRecord`. */
 export const RECORD_OPTIONS = {
-  expect: {
-    lastMessageId: true,
-    lastSequence: true,
-    lastSubjectSequence: true,
-    lastSubjectSequenceSubject: true,
-    stream: true,
-  } satisfies AllOptionsOf<NonNullable<JetStreamRecordOptions['expect']>>,
+  expect: EXPECTATIONS,
   headers: true,
   idempotent: true,
   messageId: true,
   mode: true,
-  retry,
-  schedule: { at: true, cron: true, every: true, source: true, target: true, timeZone: true, ttl: true },
+  retry: RETRY_OPTIONS,
+  schedule: SCHEDULE_OPTIONS,
   timeout: true,
   ttl: true,
 } satisfies AllOptionsOf<JetStreamRecordOptions>;

@@ -1,13 +1,13 @@
 import type { JetStreamOptions } from '../connection/index.js';
 import { HANDLER_DEFAULTS } from '../handlers/index.js';
 import {
-  PLACEMENT_OPTIONS,
-  REPUBLISH_OPTIONS,
+  RETRY_OPTIONS,
   STREAM_OPTIONS,
-  STREAM_SOURCE_OPTIONS,
   type PublishDefaults,
   type StreamDeclaration,
 } from '../jetstream/index.js';
+import { KEY_VALUE_OPTIONS } from '../key-value/index.js';
+import { OBJECT_STORE_OPTIONS } from '../object-store/index.js';
 import type { AllOptionsOf } from '../validation/index.js';
 import type {
   JetStreamFeatureOptions,
@@ -24,7 +24,7 @@ export const MODULE_OPTIONS = {
   codecs: true,
   publish: {
     timeout: true,
-    retry: { wait: true, attempts: true },
+    retry: RETRY_OPTIONS,
     idempotent: true,
     maxPending: true,
     stallWait: true,
@@ -42,37 +42,13 @@ export const MODULE_OPTIONS = {
 export const FEATURE_OPTIONS = {
   streams: { ...STREAM_OPTIONS, codec: true, recreate: true } satisfies AllOptionsOf<StreamDeclaration>,
   keyValues: {
-    bucket: true,
+    ...KEY_VALUE_OPTIONS,
     codec: true,
     recreate: true,
-    description: true,
-    history: true,
-    maxValueSize: true,
-    ttl: true,
-    maxBytes: true,
-    storage: true,
-    replicas: true,
-    placement: PLACEMENT_OPTIONS,
-    republish: REPUBLISH_OPTIONS,
-    mirror: STREAM_SOURCE_OPTIONS,
-    sources: STREAM_SOURCE_OPTIONS,
-    compression: true,
-    metadata: true,
-    limitMarkerTtl: true,
-    raw: true,
   } satisfies AllOptionsOf<KeyValueDeclaration>,
   objectStores: {
-    bucket: true,
+    ...OBJECT_STORE_OPTIONS,
     recreate: true,
-    description: true,
-    ttl: true,
-    maxBytes: true,
-    storage: true,
-    replicas: true,
-    placement: PLACEMENT_OPTIONS,
-    compression: true,
-    metadata: true,
-    raw: true,
   } satisfies AllOptionsOf<ObjectStoreDeclaration>,
   connection: true,
 } satisfies AllOptionsOf<JetStreamFeatureOptions>;

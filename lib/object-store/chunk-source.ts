@@ -4,7 +4,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors/index.js';
 import { openIterator, pendingThenable } from '../user-code/index.js';
-import { shown } from './argument-checks.js';
+import { checkObject, shown } from '../validation/index.js';
 
 /**
  * Where the content of an object comes from: a stream of Node, a stream of the web platform, or anything that can be
@@ -79,6 +79,7 @@ export function piecesOf(source: ObjectSource): Pieces {
 
 function open(source: ObjectSource): Pieces {
   if (isObject(source)) {
+    if (types.isProxy(source)) checkObject('source', source);
     if (isWebStream(source)) return ofWebStream(source);
     if (typeof (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function') {
       return ofIterable(source as AsyncIterable<unknown>);

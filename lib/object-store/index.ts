@@ -3,6 +3,7 @@ export type { ObjectInfo, ObjectLink, ObjectMeta } from './object-info.js';
 export type { ObjectPutOptions } from './object-put.js';
 export { ObjectReadable } from './object-readable.js';
 export {
+  OBJECT_STORE_OPTIONS,
   objectStoreStreamConfig,
   type ObjectStoreConfig,
   type ObjectStoreStatus,

@@ -7,7 +7,9 @@ import {
   JetStreamApiError,
   MessageNotFoundError,
   ObjectDeletedError,
+  ObjectDescriptionTooLargeError,
   ObjectNotFoundError,
+  PayloadTooLargeError,
   StreamNotFoundError,
   WrongLastSequenceError,
 } from '../errors/index.js';
@@ -190,6 +192,9 @@ export class ObjectCatalog {
       try {
         return (await this.jetstream.publish(subject, data, options)).sequence;
       } catch (error) {
+        if (error instanceof PayloadTooLargeError) {
+          throw new ObjectDescriptionTooLargeError(this.names.bucket, wire.name, error, { cause: error });
+        }
         if (isUnanswered(error)) doubt ??= error;
         else if (!doubt && !(mayPassForPublish(error) && deadline.left > CONFLICT_PAUSE)) throw error;
         if (doubt) {

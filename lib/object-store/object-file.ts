@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import { nuid } from '@nats-io/transport-node';
 import { InvalidArgumentError } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
-import { shown } from './argument-checks.js';
+import { shown } from '../validation/index.js';
 import { piecesOf } from './chunk-source.js';
 import type { ObjectInfo } from './object-info.js';
 import type { ObjectPut } from './object-put.js';

@@ -1,7 +1,6 @@
 import { InvalidArgumentError, InvalidObjectInfoError } from '../errors/index.js';
 import type { PublishHeaders } from '../jetstream/index.js';
-import type { OrUndefined } from '../validation/index.js';
-import { checkObject, shown } from './argument-checks.js';
+import { checkObject, optionsCheck, shown, type OrUndefined } from '../validation/index.js';
 import { isBucketName, nameOfInfo } from './object-names.js';
 
 /** What describes an object; given when it is put. */
@@ -22,6 +21,32 @@ export interface ObjectMeta {
    */
   readonly chunkSize?: number | undefined;
 }
+
+/** What describes one object may be the description of another one, of which more is known. */
+type KnownMeta = OrUndefined<Partial<ObjectMeta>> & OrUndefined<Partial<ObjectInfo>>;
+
+/** @throws {@link InvalidArgumentError} */
+export const checkMeta: (meta: object) => object = optionsCheck<KnownMeta>(
+  'the description of an object',
+  {
+    bucket: true,
+    chunkSize: true,
+    chunks: true,
+    deleted: true,
+    description: true,
+    digest: true,
+    // The names in these two are the application's.
+    headers: true,
+    metadata: true,
+    link: true,
+    modTime: true,
+    name: true,
+    nuid: true,
+    revision: true,
+    size: true,
+  },
+  'meta',
+);
 
 /** Where a link leads. */
 export interface ObjectLink {

@@ -4,16 +4,22 @@ import {
   InvalidArgumentError,
   LinkNotAllowedError,
   ObjectRevisionMismatchError,
-  PayloadTooLargeError,
+  ObjectDescriptionTooLargeError,
 } from '../errors/index.js';
 import { Deadline, sleep, within } from '../timing/index.js';
 import { onAbort, throwIfAborted } from '../user-code/index.js';
-import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
+import { checkDuration, optionsCheck, shown } from '../validation/index.js';
 import { Chunker, toBytes, type Piece, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
 import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
-import { toWireMeta, type ObjectInfo, type ObjectMeta, type WireObjectInfo } from './object-info.js';
+import {
+  checkMeta,
+  toWireMeta,
+  type ObjectInfo,
+  type ObjectMeta,
+  type WireObjectInfo,
+} from './object-info.js';
 import { validateObjectName } from './object-names.js';
 import { SILENCE, type ObjectTransfers, type RunningPut } from './object-transfers.js';
 
@@ -37,6 +43,13 @@ export interface ObjectPutOptions {
    */
   readonly stallTimeout?: number | undefined;
 }
+
+const checkPutOptions = optionsCheck<ObjectPutOptions>('put', {
+  previousRevision: true,
+  signal: true,
+  stallTimeout: true,
+  timeout: true,
+});
 
 /** Where a put writes. */
 export interface ObjectPutTarget {
@@ -67,7 +80,7 @@ export class ObjectPut implements RunningPut {
 
   /**
    * @throws {@link InvalidArgumentError}, {@link InvalidObjectNameError}, {@link LinkNotAllowedError}
-   * @throws {@link PayloadTooLargeError} if the description is larger than the server takes
+   * @throws {@link ObjectDescriptionTooLargeError} if the description is larger than the server takes
    */
   constructor(
     private readonly target: ObjectPutTarget,
@@ -75,13 +88,13 @@ export class ObjectPut implements RunningPut {
     options: ObjectPutOptions,
   ) {
     const { names, jetstream } = target.catalog;
-    checkObject('meta', meta);
+    checkMeta(meta);
     const {
       timeout = DEFAULT_TIMEOUT,
       stallTimeout = DEFAULT_STALL_TIMEOUT,
       signal,
       previousRevision,
-    } = checkOptions(options);
+    } = checkPutOptions(options);
     this.name = meta.name;
     validateObjectName(this.name);
     if ((meta as Partial<ObjectInfo>).link) throw new LinkNotAllowedError(names.bucket, this.name);
@@ -289,7 +302,9 @@ export class ObjectPut implements RunningPut {
     const { name, described } = this;
     const size = Buffer.byteLength(JSON.stringify({ name, ...described })) + DESCRIPTION_ROOM;
     if (size > maxPayload) {
-      throw new PayloadTooLargeError(this.target.catalog.names.info(name), size, maxPayload);
+      const { bucket } = this.target.catalog.names;
+      const subject = this.target.catalog.names.info(name);
+      throw new ObjectDescriptionTooLargeError(bucket, name, { subject, size, maximum: maxPayload });
     }
   }
 }

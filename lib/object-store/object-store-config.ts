@@ -1,4 +1,11 @@
-import type { Placement, StorageType, StreamConfig, StreamInfo } from '../jetstream/index.js';
+import {
+  PLACEMENT_OPTIONS,
+  type Placement,
+  type StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from '../jetstream/index.js';
+import { checkBoolean, optionsCheck, type AllOptionsOf } from '../validation/index.js';
 import { bucketOfStream, ObjectNames } from './object-names.js';
 
 /** The configuration of an object store. Durations are in milliseconds, sizes in bytes. */
@@ -22,6 +29,23 @@ export interface ObjectStoreConfig {
   /** Fields of the bucket's stream that have no option here, under the server's own names. */
   readonly raw?: StreamConfig['raw'] | undefined;
 }
+
+/** The options of {@link ObjectStoreConfig}. */
+export const OBJECT_STORE_OPTIONS = {
+  bucket: true,
+  compression: true,
+  description: true,
+  maxBytes: true,
+  metadata: true,
+  placement: PLACEMENT_OPTIONS,
+  raw: true,
+  replicas: true,
+  storage: true,
+  ttl: true,
+} satisfies AllOptionsOf<ObjectStoreConfig>;
+
+/** @throws {@link InvalidArgumentError} */
+export const checkConfig = optionsCheck<ObjectStoreConfig>('an object store', OBJECT_STORE_OPTIONS, 'config');
 
 /** An object store's configuration and state at one moment. */
 export interface ObjectStoreStatus {
@@ -55,6 +79,7 @@ export interface ObjectStoreStatus {
  */
 export function objectStoreStreamConfig(config: ObjectStoreConfig): StreamConfig {
   const names = new ObjectNames(config.bucket);
+  if (config.compression !== undefined) checkBoolean('compression', config.compression);
   return {
     name: names.stream,
     description: config.description,

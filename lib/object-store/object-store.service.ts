@@ -4,9 +4,10 @@ import {
   StreamNameInUseError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import type { JetStreamService, Stream } from '../jetstream/index.js';
+import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
 import { ANY_BUCKET, bucketOfStream, ObjectNames } from './object-names.js';
 import {
+  checkConfig,
   objectStoreStreamConfig,
   toStatus,
   type ObjectStoreConfig,
@@ -31,7 +32,7 @@ export class ObjectStoreService {
    * @throws {@link UnsupportedServerFeatureError} for `compression` and `metadata` before nats-server 2.10
    */
   create(config: ObjectStoreConfig): Promise<ObjectStore> {
-    return this.withStream(config.bucket, () => this.jetstream.createStream(objectStoreStreamConfig(config)));
+    return this.withConfig(config, (wanted) => this.jetstream.createStream(wanted));
   }
 
   /**
@@ -41,7 +42,7 @@ export class ObjectStoreService {
    * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
    */
   update(config: ObjectStoreConfig): Promise<ObjectStore> {
-    return this.withStream(config.bucket, () => this.jetstream.updateStream(objectStoreStreamConfig(config)));
+    return this.withConfig(config, (wanted) => this.jetstream.updateStream(wanted));
   }
 
   /**
@@ -51,9 +52,7 @@ export class ObjectStoreService {
    * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
    */
   createOrUpdate(config: ObjectStoreConfig): Promise<ObjectStore> {
-    return this.withStream(config.bucket, () =>
-      this.jetstream.createOrUpdateStream(objectStoreStreamConfig(config)),
-    );
+    return this.withConfig(config, (wanted) => this.jetstream.createOrUpdateStream(wanted));
   }
 
   /**
@@ -99,6 +98,14 @@ export class ObjectStoreService {
     for await (const info of this.jetstream.listStreams({ subject: ANY_BUCKET })) {
       if (bucketOfStream(info.config.name) !== undefined) yield toStatus(info);
     }
+  }
+
+  private async withConfig(
+    config: ObjectStoreConfig,
+    put: (wanted: StreamConfig) => Promise<Stream>,
+  ): Promise<ObjectStore> {
+    const { bucket } = checkConfig(config);
+    return this.withStream(bucket, () => put(objectStoreStreamConfig(config)));
   }
 
   private async withStream(bucket: string, stream: () => Promise<Stream>): Promise<ObjectStore> {

@@ -18,12 +18,12 @@ import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js
 import { Deadline, retry, untilAborted } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
 import { given, type OrUndefined } from '../validation/index.js';
-import { checkDuration, checkObject, checkOptions, shown } from './argument-checks.js';
+import { checkDuration, checkObject, optionsCheck, shown } from '../validation/index.js';
 import { piecesOf, type ObjectSource } from './chunk-source.js';
 import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
 import { readBytes } from './object-bytes.js';
 import { checkPath, getToFile, putFromFile } from './object-file.js';
-import { toWireMeta, type ObjectInfo, type ObjectLink, type ObjectMeta } from './object-info.js';
+import { checkMeta, toWireMeta, type ObjectInfo, type ObjectLink, type ObjectMeta } from './object-info.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
 import { ObjectPut, type ObjectPutOptions } from './object-put.js';
 import { ObjectReadable, type ReadOptions } from './object-readable.js';
@@ -44,6 +44,15 @@ export interface ObjectGetOptions {
    */
   readonly stallTimeout?: number | undefined;
 }
+
+const checkGetOptions = optionsCheck<ObjectGetOptions>('get', {
+  showDeleted: true,
+  signal: true,
+  stallTimeout: true,
+});
+const checkInfoOptions = optionsCheck<{ readonly showDeleted?: boolean | undefined }>('info', {
+  showDeleted: true,
+});
 
 /**
  * A bucket of objects: content of any size under a name, with a description (ADR-20).
@@ -133,7 +142,7 @@ export class ObjectStore {
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
     checkPath(path);
-    checkObject('meta', meta);
+    checkMeta(meta);
     return putFromFile(path, this.newPut({ name: path, ...given(meta) }, options));
   }
 
@@ -188,7 +197,7 @@ export class ObjectStore {
     name: string,
     options: { readonly showDeleted?: boolean | undefined } = {},
   ): Promise<ObjectInfo> {
-    checkOptions(options);
+    checkInfoOptions(options);
     return (await this.catalog.get(name, options.showDeleted)).info;
   }
 
@@ -204,7 +213,7 @@ export class ObjectStore {
     name: string,
     meta: Partial<OrUndefined<Omit<ObjectMeta, 'chunkSize'>>>,
   ): Promise<ObjectInfo> {
-    checkObject('meta', meta);
+    checkMeta(meta);
     const newName = meta.name ?? name;
     const change = toWireMeta(meta);
     if (newName !== name) return this.rename(name, newName, change);
@@ -240,7 +249,7 @@ export class ObjectStore {
   async *list(
     options: { readonly showDeleted?: boolean | undefined } = {},
   ): AsyncGenerator<ObjectInfo, void, undefined> {
-    const { showDeleted = false } = checkOptions(options);
+    const { showDeleted = false } = checkInfoOptions(options);
     // A server that is behind the others first delivers objects that were deleted, and afterwards that they were.
     if (this.replicated) yield* this.settledList(showDeleted);
     else yield* this.quickList(showDeleted);
@@ -464,7 +473,7 @@ const MAXIMUM_LINKS = 16;
 const DEFAULT_STALL_TIMEOUT = 30_000;
 
 function readOptions(options: ObjectGetOptions): ReadOptions {
-  const { stallTimeout: asked = DEFAULT_STALL_TIMEOUT, signal } = checkOptions(options);
+  const { stallTimeout: asked = DEFAULT_STALL_TIMEOUT, signal } = checkGetOptions(options);
   const stallTimeout = checkDuration('stallTimeout', asked);
   return { stallTimeout, deadline: new Deadline(stallTimeout), signal };
 }

@@ -8,7 +8,7 @@ import {
 } from '../jetstream/index.js';
 import { errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
 import { retry } from '../timing/index.js';
-import { checkObject } from './argument-checks.js';
+import { optionsCheck } from '../validation/index.js';
 import { parseObjectInfo, toObjectInfo, type ObjectInfo } from './object-info.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { mayPass, PAUSES } from './transient.js';
@@ -22,6 +22,12 @@ export interface ObjectWatchOptions {
   /** Leaves out the marks of deleted objects. Default `false`. */
   readonly ignoreDeletes?: boolean | undefined;
 }
+
+const checkWatchOptions = optionsCheck<ObjectWatchOptions>('watch', {
+  ignoreDeletes: true,
+  includeHistory: true,
+  updatesOnly: true,
+});
 
 /** A description that a watch delivers. */
 export interface ObjectWatchEntry extends ObjectInfo {
@@ -62,7 +68,7 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
     private readonly catalog: ObjectCatalog,
     private readonly options: ObjectWatchOptions,
   ) {
-    checkObject('options', options);
+    checkWatchOptions(options);
     checkStart(options);
     this.initialized = new Promise((resolve, reject) => {
       this.markInitialized = resolve;

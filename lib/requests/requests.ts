@@ -12,6 +12,7 @@ import {
 } from '../errors/index.js';
 import { errorText, printable, toError } from '../reporting/index.js';
 import { abortError, checkSignal, UserCalls } from '../user-code/index.js';
+import { optionsCheck, shown } from '../validation/index.js';
 import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { PendingRequests, type PendingRequest } from './pending-requests.js';
@@ -32,6 +33,15 @@ export interface RequestOptions {
   /** Gives the request up: it fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const checkOptions = optionsCheck<RequestOptions>('request', {
+  // The names are the application's.
+  headers: true,
+  idempotent: true,
+  onRepeat: true,
+  signal: true,
+  timeout: true,
+});
 
 /** The outcome of a request: an error or a reply. */
 export type Outcome = [error: Error, reply: undefined] | [error: undefined, reply: Msg];
@@ -110,6 +120,7 @@ export class Requests {
    */
   request(subject: string, data: Uint8Array | string, options: RequestOptions = {}): Promise<Msg> {
     return new Promise((resolve, reject) => {
+      checkOptions(options);
       this.send(subject, data, options, (error, reply) => (error ? reject(error) : resolve(reply)));
     });
   }
@@ -227,8 +238,8 @@ export class Requests {
 
   private refusal(subject: string, { timeout, signal }: RequestOptions): Error | undefined {
     if (this.closed) return this.closedError(undefined);
-    if (Number.isNaN(timeout))
-      return new InvalidArgumentError('timeout', 'NaN is not a number of milliseconds');
+    if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout)))
+      return new InvalidArgumentError('timeout', `${shown(timeout)} is not a number of milliseconds`);
     if (signal !== undefined) {
       const aborted = signalRefusal(signal);
       if (aborted) return aborted;

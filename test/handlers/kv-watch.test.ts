@@ -248,6 +248,51 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(events).toEqual(['lost: BucketRecreatedError', 'consumer-recovered']);
   });
 
+  it('does not start from a revision that its bucket is far from', async () => {
+    const bucket = `far-${++serial}`;
+    @Injectable()
+    class Ahead {
+      @KvWatch(bucket, { resumeFromRevision: 500 })
+      onEntry(): void {}
+    }
+    const declared = { keyValues: [{ bucket, storage: 'memory' as const }] };
+    await expect(startApplication(server.url, { feature: declared, providers: [Ahead] })).rejects.toThrow(
+      /Ahead\.onEntry.*cannot resume from revision 500, since the bucket ends at 0/,
+    );
+  });
+
+  it('resumes from its revision in the bucket that had it, and not in one that is created later', async () => {
+    const bucket = `resumed-${++serial}`;
+    const declared = { bucket, storage: 'memory' as const, history: 5 };
+    const heard: string[] = [];
+    @Injectable()
+    class Resumed {
+      @KvWatch(bucket, { resumeFromRevision: 3 })
+      onEntry(@Ctx() { key, revision }: KvContext): void {
+        heard.push(`${key} ${revision}`);
+      }
+    }
+    await using writing = await startApplication(server.url, { feature: { keyValues: [declared] } });
+    const buckets = writing.app.get(KeyValueService);
+    const first = await buckets.open(bucket);
+    for (const key of ['a', 'b', 'c']) await first.put(key, 1);
+    await using watching = await startApplication(server.url, { providers: [Resumed] });
+    const handlers = watching.app.get(Handlers);
+    await eventually(
+      () => heard,
+      (keys) => keys.length === 1,
+    );
+    await handlers.stop('Resumed.onEntry');
+    await buckets.delete(bucket);
+    await (await buckets.create(declared)).put('new', 1);
+    await handlers.start('Resumed.onEntry');
+    await eventually(
+      () => heard,
+      (keys) => keys.length === 2,
+    );
+    expect(heard).toEqual(['c 3', 'new 1']);
+  });
+
   it('goes through guards as any handler, and survives a restart of the server', async () => {
     @Injectable()
     class Guarded {

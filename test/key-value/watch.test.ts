@@ -5,6 +5,7 @@ import {
   BucketNotFoundError,
   ConnectionClosedError,
   InvalidArgumentError,
+  RevisionNotReachedError,
   InvalidKeyError,
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
@@ -201,6 +202,31 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await kv.put('k5', 5);
     expect(await take(fromNext, 1)).toEqual(['k5 5']);
     fromNext.stop();
+  });
+
+  it.each([1, 2, 10, 1_000_000])('does not resume from %d revisions beyond the next one', async (beyond) => {
+    for (const value of [1, 2, 3]) await kv.put('k', value);
+    const failure: unknown = await kv
+      .watch('>', { resumeFromRevision: 4 + beyond })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RevisionNotReachedError);
+    expect(failure).toMatchObject({ bucket: name, revision: 4 + beyond, last: 3 });
+    await expect(
+      kv.follow(
+        '>',
+        { resumeFromRevision: 4 + beyond },
+        { onEntry: () => undefined, onError: () => undefined },
+      ),
+    ).rejects.toThrow(RevisionNotReachedError);
+  });
+
+  it('resumes from the next revision of a bucket whose last ones were purged', async () => {
+    const last = await kv.put('k', 1);
+    await client.jetstream.stream(`KV_${name}`).then((stream) => stream.purge());
+    const watch = await kv.watch('>', { resumeFromRevision: last + 1 });
+    await kv.put('k', 2);
+    expect(await take(watch, 1)).toEqual([`k ${last + 1}`]);
+    watch.stop();
   });
 
   it('refuses options that contradict one another or cannot be right', async () => {

@@ -7,8 +7,10 @@ import {
   LinkToDeletedObjectError,
   LinkToLinkError,
   ObjectDeletedError,
+  ObjectDescriptionTooLargeError,
   ObjectExistsError,
   ObjectNotFoundError,
+  PayloadTooLargeError,
 } from '../../lib/errors/index.js';
 import type { ObjectStore } from '../../lib/object-store/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
@@ -36,6 +38,31 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
 
   const names = async (options?: { readonly showDeleted?: boolean }): Promise<string[]> =>
     (await collect(store.list(options))).map(({ name }) => name);
+
+  it.each([
+    ['its description', { description: 'x'.repeat(2 ** 20) }],
+    ['its metadata', { metadata: { a: 'x'.repeat(2 ** 20) } }],
+    ['its headers', { headers: { A: 'x'.repeat(2 ** 20) } }],
+  ])('are refused if %s is larger than a message, and do not advise an object store', async (_, meta) => {
+    await store.putString('a', 'text');
+    const failures: unknown[] = [];
+    for (const call of [
+      () => store.putString({ name: 'b', ...meta }, 'text'),
+      () => store.updateMeta('a', meta),
+    ]) {
+      failures.push(await call().catch((error: unknown) => error));
+    }
+    expect(failures).toEqual([
+      expect.any(ObjectDescriptionTooLargeError),
+      expect.any(ObjectDescriptionTooLargeError),
+    ]);
+    expect(failures[0]).toBeInstanceOf(PayloadTooLargeError);
+    for (const failure of failures as Error[]) {
+      expect(failure.message).toMatch(/^The description of object "[ab]" in bucket "A" takes \d+ bytes/);
+      expect(failure.message).not.toContain('object store');
+    }
+    expect((await store.info('a')).description).toBe('');
+  });
 
   describe('info', () => {
     it('knows no object that was never put or is deleted', async () => {

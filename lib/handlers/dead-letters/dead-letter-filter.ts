@@ -1,4 +1,5 @@
 import { InvalidArgumentError, InvalidSubjectError } from '../../errors/index.js';
+import { checkDate, checkOptionalText, nameText, optionsCheck, shown } from '../../validation/index.js';
 import { DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
 import type { DeadLetter } from './dead-letter.js';
 
@@ -20,11 +21,18 @@ export interface DeadLetterFilter {
   readonly until?: Date | undefined;
 }
 
+/** @throws {@link InvalidArgumentError} */
+export const checkFilter = optionsCheck<DeadLetterFilter>(
+  'a filter of dead letters',
+  { consumer: true, handler: true, reason: true, since: true, stream: true, subject: true, until: true },
+  'filter',
+);
+
 /** The subjects in the dead-letter stream that the filter is about. @throws {@link InvalidArgumentError} */
 export function subjectsOf({ stream, consumer }: Pick<DeadLetterFilter, 'stream' | 'consumer'>): string {
   for (const [option, name] of Object.entries({ stream, consumer })) {
-    if (name !== undefined && !/^[^\s.*>]+$/.test(name)) {
-      throw new InvalidArgumentError(option, `"${name}" is not the name of a ${option}`);
+    if (name !== undefined && (typeof name !== 'string' || !/^[^\s.*>]+$/.test(name))) {
+      throw new InvalidArgumentError(option, `${shown(name)} is not the name of a ${option}`);
     }
   }
   return `${DEAD_LETTER_SUBJECT}.${stream ?? '*'}.${consumer ?? '*'}`;
@@ -43,10 +51,10 @@ export function toTest({
   until,
 }: DeadLetterFilter): (letter: DeadLetter) => boolean {
   for (const [option, date] of Object.entries({ since, until })) {
-    if (date !== undefined && !(date instanceof Date && !Number.isNaN(date.getTime()))) {
-      throw new InvalidArgumentError(option, `${String(date)} is not a valid Date`);
-    }
+    if (date !== undefined) checkDate(option, date);
   }
+  checkOptionalText('handler', handler);
+  checkOptionalText('reason', reason);
   const pattern = subject === undefined ? undefined : toPattern(subject);
   return (letter) =>
     (handler === undefined || letter.handler === handler) &&
@@ -58,7 +66,9 @@ export function toTest({
 
 /** A filter subject as a regular expression. */
 function toPattern(subject: string): RegExp {
-  if (!/^[^\s.]+(\.[^\s.]+)*$/.test(subject)) throw new InvalidSubjectError(subject, 'it is no subject');
+  if (typeof subject !== 'string' || !/^[^\s.]+(\.[^\s.]+)*$/.test(subject)) {
+    throw new InvalidSubjectError(nameText(subject), 'it is no subject');
+  }
   const tokens = subject.split('.').map((token, place, { length }) => {
     if (token === '*') return '[^.]+';
     if (token === '>' && place === length - 1) return '.+';

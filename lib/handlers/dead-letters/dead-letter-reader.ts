@@ -1,6 +1,6 @@
 import { MessageNotFoundError } from '../../errors/index.js';
 import type { JetStreamService, StoredMessage, Stream } from '../../jetstream/index.js';
-import { subjectsOf, toTest, type DeadLetterFilter } from './dead-letter-filter.js';
+import { checkFilter, subjectsOf, toTest, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
 import { DeadLetter } from './dead-letter.js';
 
@@ -13,7 +13,7 @@ export async function* readDeadLetters(
   filter: DeadLetterFilter,
   after: number,
 ): AsyncGenerator<DeadLetter, void, undefined> {
-  const fits = toTest(filter);
+  const fits = toTest(checkFilter(filter));
   const subject = subjectsOf(filter);
   const stream = await jetstream.stream(DEAD_LETTER_STREAM);
   const { state, config } = stream.cachedInfo;

@@ -7,11 +7,11 @@ import {
   ReplayRefusedError,
 } from '../../errors/index.js';
 import type { JetStreamService } from '../../jetstream/index.js';
-import { errorText, toError } from '../../reporting/index.js';
-import { isReplyAllowed } from '../../validation/index.js';
+import { errorText, propertyOf, toError } from '../../reporting/index.js';
+import { checkWholeNumber, isReplyAllowed, optionsCheck, shown } from '../../validation/index.js';
 import { finalResult } from '../results/index.js';
 import { readDeadLetters } from './dead-letter-reader.js';
-import { subjectsOf, type DeadLetterFilter } from './dead-letter-filter.js';
+import { checkFilter, subjectsOf, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM, REPLAY_HEADER } from './dead-letter-headers.js';
 import { DeadLetter } from './dead-letter.js';
 import type { LocalHandlers } from './local-handlers.js';
@@ -24,6 +24,8 @@ export interface DeadLetterPageOptions {
   /** Only dead letters after this sequence: the `next` of the page before. Default: from the first on. */
   readonly after?: number | undefined;
 }
+
+const checkPageOptions = optionsCheck<DeadLetterPageOptions>('page', { after: true, limit: true });
 
 /** A part of a list of dead letters. */
 export interface DeadLetterPage {
@@ -41,6 +43,8 @@ export interface ReplayOptions {
    */
   readonly to?: 'subject' | 'handler' | undefined;
 }
+
+const checkReplayOptions = optionsCheck<ReplayOptions>('replay', { to: true });
 
 /** What came of replaying several dead letters. */
 export interface ReplayResult {
@@ -78,12 +82,10 @@ export class DeadLetters {
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}
    */
-  async page(
-    filter: DeadLetterFilter = {},
-    { limit = 100, after = 0 }: DeadLetterPageOptions = {},
-  ): Promise<DeadLetterPage> {
-    wholeNumber('limit', limit, 1);
-    wholeNumber('after', after, 0);
+  async page(filter: DeadLetterFilter = {}, options: DeadLetterPageOptions = {}): Promise<DeadLetterPage> {
+    const { limit = 100, after = 0 } = checkPageOptions(options);
+    checkWholeNumber('limit', limit, 1);
+    checkWholeNumber('after', after, 0);
     const letters: DeadLetter[] = [];
     for await (const letter of readDeadLetters(this.jetstream, filter, after)) {
       // One more than asked for was there: so there is a next page.
@@ -95,7 +97,7 @@ export class DeadLetters {
 
   /** Reads one. @throws {@link DeadLetterNotFoundError} */
   async get(sequence: number): Promise<DeadLetter> {
-    wholeNumber('sequence', sequence, 1);
+    checkWholeNumber('sequence', sequence, 1);
     const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
     const message = await stream.getMessage(sequence).catch((error: unknown) => {
       if (error instanceof MessageNotFoundError)
@@ -120,8 +122,12 @@ export class DeadLetters {
    * @throws {@link ReplayRefusedError} with `to: 'subject'`, for a subject that begins with `$` or has wildcards
    * @throws what {@link JetStreamService.publish} throws, with `to: 'subject'`
    */
-  async replay(letter: number | DeadLetter, { to = 'subject' }: ReplayOptions = {}): Promise<void> {
-    const found = await this.get(typeof letter === 'number' ? letter : letter.sequence);
+  async replay(letter: number | DeadLetter, options: ReplayOptions = {}): Promise<void> {
+    const { to = 'subject' } = checkReplayOptions(options);
+    if (to !== 'subject' && to !== 'handler') {
+      throw new InvalidArgumentError('to', `${shown(to)} is neither "subject" nor "handler"`);
+    }
+    const found = await this.get(sequenceOf(letter));
     if (to === 'handler') await this.handle(found);
     else await this.publish(found);
     await this.dropIfThere(found);
@@ -133,6 +139,8 @@ export class DeadLetters {
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
    */
   async replayAll(filter: DeadLetterFilter, options: ReplayOptions = {}): Promise<ReplayResult> {
+    checkFilter(filter);
+    checkReplayOptions(options);
     let replayed = 0;
     const failed: { letter: DeadLetter; error: Error }[] = [];
     for await (const letter of this.list(filter)) {
@@ -148,7 +156,8 @@ export class DeadLetters {
 
   /** Removes one for good. @throws {@link DeadLetterNotFoundError} */
   async drop(letter: number | DeadLetter): Promise<void> {
-    const { sequence } = typeof letter === 'number' ? await this.get(letter) : letter;
+    const sequence = sequenceOf(letter);
+    if (typeof letter === 'number') await this.get(sequence);
     const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
     await stream.deleteMessage(sequence).catch((error: unknown) => {
       if (error instanceof MessageNotFoundError)
@@ -164,7 +173,7 @@ export class DeadLetters {
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
    */
   async dropAll(filter: DeadLetterFilter): Promise<number> {
-    const { stream: _, consumer: __, ...rest } = filter;
+    const { stream: _, consumer: __, ...rest } = checkFilter(filter);
     if (Object.values(rest).every((value) => value === undefined)) {
       const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
       return stream.purge({ subject: subjectsOf(filter) });
@@ -219,7 +228,9 @@ export class DeadLetters {
   }
 }
 
-function wholeNumber(argument: string, value: number, minimum: number): void {
-  if (Number.isSafeInteger(value) && value >= minimum) return;
-  throw new InvalidArgumentError(argument, `${String(value)} is not a whole number, ${minimum} or more`);
+/** @throws {@link InvalidArgumentError} */
+function sequenceOf(letter: number | DeadLetter): number {
+  const sequence = typeof letter === 'number' ? letter : propertyOf(letter, 'sequence');
+  checkWholeNumber('letter', sequence, 1);
+  return Number(sequence);
 }

@@ -1,3 +1,4 @@
+import { RevisionNotReachedError } from '../../errors/index.js';
 import type { KeyValueEntry } from '../../key-value/index.js';
 import type { ObjectWatchEntry } from '../../object-store/index.js';
 import { errorText, toError } from '../../reporting/index.js';
@@ -36,7 +37,9 @@ export function kvWatchSource({
   connection,
 }: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
   const { bucket, options } = definition.metadata;
-  const { keys = [], connection: _, ...watch } = options;
+  const { keys = [], connection: _, resumeFromRevision, ...watch } = options;
+  /** When the bucket was created that `resumeFromRevision` is a revision of. */
+  let firstCreated: number | undefined;
   return {
     kind: 'kv-watch',
     handler,
@@ -48,9 +51,25 @@ export function kvWatchSource({
     },
     open: async (owner, after) => {
       const store = await connection.keyValue.open(bucket);
-      // Opened again, it goes on after what was handled, and no longer from its start.
-      const resume = after === undefined ? {} : { updatesOnly: false, resumeFromRevision: after + 1 };
-      return store.follow(keys, { ...watch, ...resume }, owner);
+      const created = store.access.bucket.created.getTime();
+      firstCreated ??= created;
+      if (after === undefined) {
+        const start = created === firstCreated ? { resumeFromRevision } : {};
+        return store.follow(keys, { ...watch, ...start }, owner);
+      }
+      try {
+        // Opened again, it goes on after what was handled, and no longer from its start.
+        return await store.follow(
+          keys,
+          { ...watch, updatesOnly: false, resumeFromRevision: after + 1 },
+          owner,
+        );
+      } catch (error) {
+        if (!(error instanceof RevisionNotReachedError)) throw error;
+      }
+      // The bucket lost its end in a crash: its revisions from there on are others.
+      owner.onRestarted();
+      return store.follow(keys, watch, owner);
     },
     revisionOf: ({ revision }) => revision,
     nameOf: ({ key }) => key,

@@ -11,6 +11,7 @@ import {
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
 import { Deadline, retry } from '../../timing/index.js';
+import { checkText, optionsCheck } from '../../validation/index.js';
 
 // What may be asked again after a reconnect, for the second time changes nothing.
 const IDEMPOTENT =
@@ -33,6 +34,13 @@ export interface ApiCallOptions extends ApiErrorContext {
   readonly timeout?: number | undefined;
 }
 
+const checkOptions = optionsCheck<ApiCallOptions>('an API call', {
+  consumer: true,
+  message: true,
+  stream: true,
+  timeout: true,
+});
+
 /** JetStream API requests and their errors: JSON both ways, under the connection's API prefix. */
 export class JetStreamApi {
   constructor(
@@ -53,6 +61,8 @@ export class JetStreamApi {
    * @throws {@link BootTimeoutError} while the application starts, if it still fails after `bootTimeout`
    */
   async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
+    checkText('operation', operation);
+    checkOptions(options);
     if (!IDEMPOTENT.test(operation)) return this.attempt(operation, body, options);
     const { boot } = this;
     const { timeout } = this.connection;

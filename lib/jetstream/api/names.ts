@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { nameText } from '../../validation/index.js';
 import { InvalidConsumerNameError, InvalidSubjectError, InvalidStreamNameError } from '../../errors/index.js';
 
 // Printable, and none of the characters with a meaning in subjects or in the paths of the server's store.
@@ -10,12 +11,12 @@ const LONGEST_SUBJECT = 4_000;
 
 /** @throws {@link InvalidStreamNameError} */
 export function validateStreamName(name: string): void {
-  if (!isName(name)) throw new InvalidStreamNameError(String(name ?? ''));
+  if (!isName(name)) throw new InvalidStreamNameError(nameText(name));
 }
 
 /** @throws {@link InvalidConsumerNameError} */
 export function validateConsumerName(name: string): void {
-  if (!isName(name)) throw new InvalidConsumerNameError(String(name ?? ''));
+  if (!isName(name)) throw new InvalidConsumerNameError(nameText(name));
 }
 
 function isName(name: unknown): name is string {
@@ -29,7 +30,7 @@ function isName(name: unknown): name is string {
  */
 export function validateFilter(subject: string): void {
   if (typeof subject !== 'string' || subject === '') {
-    throw new InvalidSubjectError(String(subject ?? ''), 'it must not be empty');
+    throw new InvalidSubjectError(nameText(subject), 'it must not be empty');
   }
   if (/[\s\p{Cc}]/u.test(subject)) throw new InvalidSubjectError(subject, 'it must not contain spaces');
   const length = Buffer.byteLength(subject);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { shown } from '../../validation/index.js';
 
 /**
  * How configurations travel: a table a type, each option with its wire name, unit and check. The tables are the only
@@ -73,7 +74,7 @@ export function text(wire: string): Field<string> {
     wire,
     encode: (value, option) => {
       if (typeof value !== 'string')
-        throw new InvalidArgumentError(option, `${String(value)} is not a string`);
+        throw new InvalidArgumentError(option, `${shown(value)} is not a string`);
       return value;
     },
     decode: (value) => (value === '' ? undefined : String(value)),
@@ -86,7 +87,7 @@ export function flag(wire: string): Field<boolean> {
     wire,
     encode: (value, option) => {
       if (typeof value !== 'boolean')
-        throw new InvalidArgumentError(option, `${String(value)} is not true or false`);
+        throw new InvalidArgumentError(option, `${shown(value)} is not true or false`);
       return value;
     },
     decode: (value) => value === true,
@@ -99,7 +100,7 @@ export function count(wire: string, min = 0): Field<number> {
     wire,
     encode: (value, option) => {
       if (!Number.isSafeInteger(value) || value < min) {
-        throw new InvalidArgumentError(option, `${String(value)} is not a whole number of at least ${min}`);
+        throw new InvalidArgumentError(option, `${shown(value)} is not a whole number of at least ${min}`);
       }
       return value;
     },
@@ -113,7 +114,7 @@ export function limit(wire: string): Field<number> {
     wire,
     encode: (value, option) => {
       if (!Number.isSafeInteger(value) || value < -1) {
-        throw new InvalidArgumentError(option, `${String(value)} is not a whole number, or -1 for no limit`);
+        throw new InvalidArgumentError(option, `${shown(value)} is not a whole number, or -1 for no limit`);
       }
       return value;
     },
@@ -141,7 +142,7 @@ export function date(wire: string): Field<Date> {
     wire,
     encode: (value, option) => {
       if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
-        throw new InvalidArgumentError(option, `${String(value)} is not a valid Date`);
+        throw new InvalidArgumentError(option, `${shown(value)} is not a valid Date`);
       }
       return value.toISOString();
     },
@@ -156,7 +157,7 @@ export function choice<V extends string>(wire: string, values: Readonly<Record<s
     encode: (value, option) => {
       const allowed = Object.values(values);
       if (!allowed.includes(value)) {
-        throw new InvalidArgumentError(option, `"${String(value)}" is none of ${allowed.join(', ')}`);
+        throw new InvalidArgumentError(option, `${shown(value)} is none of ${allowed.join(', ')}`);
       }
       return value;
     },
@@ -171,7 +172,7 @@ export function texts(wire: string, check: (value: string) => void = () => {}): 
     encode: (values, option) => {
       for (const value of list(values, option)) {
         if (typeof value !== 'string')
-          throw new InvalidArgumentError(option, `${String(value)} is not a string`);
+          throw new InvalidArgumentError(option, `${shown(value)} is not a string`);
         check(value);
       }
       return values;
@@ -187,7 +188,7 @@ export function pairs(wire: string): Field<Readonly<Record<string, string>>> {
     encode: (value, option) => {
       for (const [key, item] of Object.entries(record(value, option))) {
         if (typeof item !== 'string') {
-          throw new InvalidArgumentError(`${option}.${key}`, `${String(item)} is not a string`);
+          throw new InvalidArgumentError(`${option}.${key}`, `${shown(item)} is not a string`);
         }
       }
       return value;
@@ -234,7 +235,7 @@ export function objects<T extends { readonly raw?: RawFields | undefined }>(
  */
 export function toNanos(value: number, option: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-    throw new InvalidArgumentError(option, `${String(value)} is not a number of milliseconds`);
+    throw new InvalidArgumentError(option, `${shown(value)} is not a number of milliseconds`);
   }
   return Math.round(value * 1_000_000);
 }
@@ -251,13 +252,13 @@ export function fromTime(value: unknown): Date | undefined {
 
 function list<V>(values: readonly V[], option: string): readonly V[] {
   const isList: boolean = Array.isArray(values);
-  if (!isList) throw new InvalidArgumentError(option, `${String(values)} is not an array`);
+  if (!isList) throw new InvalidArgumentError(option, `${shown(values)} is not an array`);
   return values;
 }
 
 function record<V extends object>(value: V, option: string): V {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InvalidArgumentError(option, `${String(value)} is not an object`);
+    throw new InvalidArgumentError(option, `${shown(value)} is not an object`);
   }
   return value;
 }

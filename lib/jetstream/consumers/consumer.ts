@@ -1,5 +1,7 @@
 import type { JetStreamMessage } from '../message/index.js';
 import {
+  checkConsumeOptions,
+  checkMessagesOptions,
   LoopConsumption,
   MessageBatch,
   Messages,
@@ -44,6 +46,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
   consume(handler: MessageHandler, options: PullOptions = {}): Consumption {
+    checkConsumeOptions(options);
     return new LoopConsumption(handler, options, () => this.names, this.opener(options));
   }
 
@@ -53,6 +56,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
   messages(options: MessagesOptions = {}): Messages {
+    checkMessagesOptions(options);
     return new Messages(this.names, options, this.opener(options));
   }
 
@@ -92,7 +96,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    *
    * @throws {@link NoHeartbeatError}, {@link ConsumerDeletedError}, {@link PullRequestRejectedError}
    */
-  next(options: FetchOptions = {}): Promise<JetStreamMessage | undefined> {
+  async next(options: FetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();
   }
 

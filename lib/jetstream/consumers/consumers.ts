@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { checkDate, checkObject, checkWholeNumber, optionsCheck, shown } from '../../validation/index.js';
 import {
   fromNanos,
   fromTime,
@@ -28,6 +29,14 @@ export interface ConsumerPause {
   readonly pauseRemaining?: number | undefined;
 }
 
+/** Where a consumer is set back to. */
+export interface ConsumerResetOptions {
+  /** The sequence in the stream of the next message. Default: the acknowledgement floor. */
+  readonly sequence?: number | undefined;
+}
+
+const checkResetOptions = optionsCheck<ConsumerResetOptions>('resetConsumer', { sequence: true });
+
 /** What became of resetting a consumer. */
 export interface ConsumerReset {
   /** The next message has this sequence in the stream, or a higher one. */
@@ -40,6 +49,7 @@ export class Consumers {
   constructor(private readonly api: JetStreamApi) {}
 
   async putPull(stream: string, config: ConsumerConfig, action: ConsumerAction): Promise<Consumer> {
+    checkObject('config', config);
     if (config.deliverSubject !== undefined) {
       throw new InvalidArgumentError('deliverSubject', 'for push consumers: use the …PushConsumer methods');
     }
@@ -47,6 +57,7 @@ export class Consumers {
   }
 
   async putPush(stream: string, config: PushConsumerConfig, action: ConsumerAction): Promise<PushConsumer> {
+    checkObject('config', config);
     if (config.deliverSubject === undefined) {
       throw new InvalidArgumentError(
         'deliverSubject',
@@ -68,11 +79,17 @@ export class Consumers {
     await this.call('DELETE', stream, name);
   }
 
-  async pause(stream: string, name: string, until: Date | undefined): Promise<ConsumerPause> {
+  async pause(stream: string, name: string, until: Date): Promise<ConsumerPause> {
+    checkDate('until', until);
+    return this.pauseUntil(stream, name, until);
+  }
+
+  resume(stream: string, name: string): Promise<ConsumerPause> {
+    return this.pauseUntil(stream, name, undefined);
+  }
+
+  private async pauseUntil(stream: string, name: string, until: Date | undefined): Promise<ConsumerPause> {
     requireOperation(this.api.connection, 'pausing a consumer');
-    if (until !== undefined && !(until instanceof Date && !Number.isNaN(until.getTime()))) {
-      throw new InvalidArgumentError('until', `${String(until)} is not a valid Date`);
-    }
     const { paused, pause_until, pause_remaining } = await this.call<WirePause>('PAUSE', stream, name, {
       pause_until: until?.toISOString(),
     });
@@ -82,15 +99,19 @@ export class Consumers {
 
   async unpin(stream: string, name: string, group: string): Promise<void> {
     requireOperation(this.api.connection, 'unpinning a consumer');
-    if (!group) throw new InvalidArgumentError('group', 'the name of a priority group of the consumer');
+    if (typeof group !== 'string' || group === '') {
+      throw new InvalidArgumentError(
+        'group',
+        `${shown(group)} is not the name of a priority group of the consumer`,
+      );
+    }
     await this.call('UNPIN', stream, name, { group });
   }
 
-  async reset(stream: string, name: string, sequence: number | undefined): Promise<ConsumerReset> {
+  async reset(stream: string, name: string, options: ConsumerResetOptions): Promise<ConsumerReset> {
+    const { sequence } = checkResetOptions(options);
+    if (sequence !== undefined) checkWholeNumber('sequence', sequence, 1);
     requireOperation(this.api.connection, 'resetting a consumer');
-    if (sequence !== undefined && !(Number.isSafeInteger(sequence) && sequence > 0)) {
-      throw new InvalidArgumentError('sequence', `${String(sequence)} is not a sequence of a stream`);
-    }
     const reset = await this.call<WireReset>('RESET', stream, name, { seq: sequence });
     return { sequence: reset.reset_seq, info: decodeConsumerInfo(reset) };
   }

@@ -2,6 +2,8 @@ import { OrderedConsumerInUseError } from '../../errors/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import {
+  checkConsumeOptions,
+  checkMessagesOptions,
   LoopConsumption,
   MessageBatch,
   Messages,
@@ -87,6 +89,7 @@ export class OrderedConsumer {
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
   consume(handler: MessageHandler, options: OrderedPullOptions = {}): Consumption {
+    checkConsumeOptions(options);
     return new LoopConsumption(handler, options, () => this.source.names, this.opener(options));
   }
 
@@ -97,6 +100,7 @@ export class OrderedConsumer {
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
   messages(options: OrderedPullOptions = {}): Messages {
+    checkMessagesOptions(options);
     const open = this.opener(options);
     return new Messages(this.source.names, { ...options, errorOnMissingHeartbeat: false }, open);
   }
@@ -122,7 +126,7 @@ export class OrderedConsumer {
   }
 
   /** Asks for one message; else as {@link fetch} and {@link Consumer.next}. */
-  next(options: OrderedFetchOptions = {}): Promise<JetStreamMessage | undefined> {
+  async next(options: OrderedFetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();
   }
 

@@ -1,4 +1,5 @@
 import { nuid } from '@nats-io/transport-node';
+import { optionsCheck } from '../../validation/index.js';
 import { validateConsumerName, type JetStreamApi } from '../api/index.js';
 import {
   positive,
@@ -33,6 +34,23 @@ export interface OrderedConsumerConfig extends Pick<
   readonly namePrefix?: string | undefined;
 }
 
+const checkConfig = optionsCheck<OrderedConsumerConfig>(
+  'an ordered consumer',
+  {
+    deliverPolicy: true,
+    filterSubjects: true,
+    headersOnly: true,
+    inactiveThreshold: true,
+    maxResetAttempts: true,
+    metadata: true,
+    namePrefix: true,
+    replayPolicy: true,
+    startSequence: true,
+    startTime: true,
+  },
+  'config',
+);
+
 /** Makes the consumers of one ordered consumer, one after the other. */
 export class NumberedConsumers implements OrderedSource {
   readonly maxResetAttempts: number;
@@ -49,6 +67,7 @@ export class NumberedConsumers implements OrderedSource {
     readonly stream: string,
     private readonly config: OrderedConsumerConfig,
   ) {
+    checkConfig(config);
     this.namePrefix = config.namePrefix ?? nuid.next();
     validateConsumerName(this.namePrefix);
     if (config.maxResetAttempts !== undefined) positive('maxResetAttempts', config.maxResetAttempts);

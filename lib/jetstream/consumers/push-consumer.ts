@@ -1,8 +1,9 @@
 import { ConsumerAlreadyConsumingError } from '../../errors/index.js';
 import {
+  checkOnError,
+  checkPushOptions,
   LoopConsumption,
   PushLoop,
-  requireCallbacks,
   requireOpen,
   type Consumption,
   type MessageHandler,
@@ -30,7 +31,7 @@ export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
     const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = this.cachedInfo.config;
     const { connection } = this.api;
     if (this.consuming) throw new ConsumerAlreadyConsumingError(this.stream, this.name);
-    requireCallbacks(options);
+    checkOnError(checkPushOptions(options).onError);
     requireOpen(connection);
     const delivery = { subject: deliverSubject, group: deliverGroup, idleHeartbeat };
     const consumption = new LoopConsumption(

@@ -7,6 +7,7 @@ import {
   NotAJetStreamMessageError,
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
+import { checkDuration, checkOptionalText, optionsCheck, shown } from '../../validation/index.js';
 import { parseMetadata, type MessageMetadata } from './message-metadata.js';
 
 const ACK = '+ACK';
@@ -17,12 +18,19 @@ const TERM = '+TERM';
 const SETTLEMENT: PostOptions = { purpose: 'the acknowledgement of a message' };
 const SIGN_OF_LIFE: PostOptions = { purpose: 'the extension of the ack wait of a message' };
 
+interface DoubleAckOptions {
+  readonly timeout?: number | undefined;
+}
+
+const NO_OPTIONS: DoubleAckOptions = {};
+const checkAckOptions = optionsCheck<DoubleAckOptions>('doubleAck', { timeout: true });
+
 /** Decides what is sent to the server, for consumers whose acknowledgements cover earlier messages (`ackPolicy` all). */
 export interface AnswerOutlet {
   /** The message was settled, or declared in progress. Must not throw. */
   answer(message: JetStreamMessage, answer: string): void;
   /** The message was acknowledged by `doubleAck`. */
-  confirm(message: JetStreamMessage, options: { readonly timeout?: number | undefined }): Promise<void>;
+  confirm(message: JetStreamMessage, options: DoubleAckOptions): Promise<void>;
 }
 
 /**
@@ -124,14 +132,16 @@ export class JetStreamMessage {
    * @param options.timeout how long to wait, in milliseconds; default: the connection's `jetstream.timeout`
    * @throws {@link RequestTimeoutError} where the server did not confirm in time: the message may come again
    */
-  async doubleAck(options: { readonly timeout?: number | undefined } = {}): Promise<void> {
+  async doubleAck(options: DoubleAckOptions = NO_OPTIONS): Promise<void> {
+    const { timeout } = options === NO_OPTIONS ? NO_OPTIONS : checkAckOptions(options);
+    if (timeout !== undefined) checkDuration('timeout', timeout);
     this.settle();
     if (this.outlet) await this.outlet.confirm(this, options);
     else await this.requestAck(this.reply, options);
   }
 
   /** @internal Acknowledges by a reply subject, and waits for the server's word. */
-  async requestAck(reply: string, options: { readonly timeout?: number | undefined }): Promise<void> {
+  async requestAck(reply: string, options: DoubleAckOptions): Promise<void> {
     await this.requests.request(reply, ACK, options);
   }
 
@@ -142,7 +152,7 @@ export class JetStreamMessage {
    */
   nak(delay?: number): void {
     if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) {
-      throw new InvalidArgumentError('delay', `${delay} is not a number of milliseconds`);
+      throw new InvalidArgumentError('delay', `${shown(delay)} is not a number of milliseconds`);
     }
     this.settle();
     this.returned = true;
@@ -162,6 +172,7 @@ export class JetStreamMessage {
    * told
    */
   term(reason?: string): void {
+    checkOptionalText('reason', reason);
     this.settle();
     const told = reason !== undefined && this.requests.connection.supports('2.10.4');
     if (told) this.respondWith(`+TERM ${reason.replace(/[\r\n]+/g, ' ')}`);

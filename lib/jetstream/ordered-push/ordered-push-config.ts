@@ -20,7 +20,8 @@ export interface OrderedPushConfig {
   readonly streamCreated?: Date | undefined;
   /**
    * Checks before the first message whether `start` is a sequence of this stream: it begins anew if the stream is another
-   * one than `streamCreated` says, or ends before that sequence. One more request. Default `false`.
+   * one than `streamCreated` says, and is refused if the stream ends before the sequence in front of it, unless it is a
+   * mirror, which may be behind. One more request. Default `false`.
    */
   readonly verifyStart?: boolean | undefined;
   /**

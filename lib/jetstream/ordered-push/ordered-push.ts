@@ -4,6 +4,7 @@ import {
   ConnectionClosedError,
   JetStreamApiError,
   MaximumConsumersError,
+  SequenceNotReachedError,
   StreamNotFoundError,
 } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
@@ -108,6 +109,7 @@ export class OrderedPush {
    * Makes the consumer. Its first messages may have been delivered when this resolves.
    *
    * @throws {@link StreamNotFoundError} and what else the server answers; nothing is left behind then
+   * @throws {@link SequenceNotReachedError} with `verifyStart`
    * @throws {@link UnsupportedServerFeatureError} for several filter subjects on a server older than 2.10
    */
   async start(): Promise<void> {
@@ -331,7 +333,15 @@ export class OrderedPush {
     const { start, verifyStart } = this.config;
     if (!verifyStart || start === undefined || !('startSequence' in start)) return false;
     this.streamSequence = this.reached = start.startSequence - 1;
-    return this.streamWasMadeAnew();
+    const { created, state, config } = await this.streamInfo();
+    if (this.isOther(Date.parse(created))) return this.streamWasMadeAnew();
+    const { startSequence } = start;
+    if (state.last_seq < startSequence - 1) {
+      if (!config.mirror)
+        throw new SequenceNotReachedError(this.config.stream, startSequence, state.last_seq);
+      this.reached = state.last_seq;
+    }
+    return false;
   }
 
   /** What is new is told from what is not by sequence, so that nothing gets lost where the first reset comes early. */
@@ -406,6 +416,7 @@ export class OrderedPush {
 }
 
 interface StreamInfo {
+  readonly config: { readonly mirror?: object | null };
   readonly created: string;
   readonly state: { readonly last_seq: number };
 }

@@ -8,7 +8,9 @@ import {
   RequestTimeoutError,
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
+import { isArray } from '../../validation/index.js';
 import type { EncodedMessage, MessageEncoder } from './message-encoder.js';
+import { checkBatchMessage } from './known-options.js';
 import { parsePubAck, refusalIn, type PubAck } from './pub-ack.js';
 import type { Delivery } from './publication.js';
 import { PublishHeader } from './publish-headers.js';
@@ -40,16 +42,13 @@ export class AtomicBatches {
   }
 
   private encode(messages: readonly BatchMessage[]): EncodedMessage[] {
-    if (!Array.isArray(messages) || messages.length === 0) {
+    if (!isArray(messages) || messages.length === 0) {
       throw new InvalidArgumentError('messages', 'an array with one message at least');
     }
     const id = nuid.next();
     // Not `map` of the array itself, which passes over holes.
     return Array.from(messages, (message: BatchMessage, i) => {
-      if (typeof message !== 'object' || message === null) {
-        throw new InvalidArgumentError(`messages[${i}]`, `${String(message)} is not a message`);
-      }
-      this.check(message, i);
+      this.check(checkBatchMessage(message), i);
       const protocol = {
         [PublishHeader.batchId]: id,
         [PublishHeader.batchSequence]: String(i + 1),

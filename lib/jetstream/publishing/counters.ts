@@ -1,5 +1,6 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError, InvalidPubAckError, MessageNotFoundError } from '../../errors/index.js';
+import { shown } from '../../validation/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { Streams } from '../streams/index.js';
 import type { PubAck } from './pub-ack.js';
@@ -21,7 +22,7 @@ const SOURCES = 'Nats-Counter-Sources';
 /** The headers that make a message add to a counter. @throws {@link InvalidArgumentError} where it is no whole number */
 export function incrementHeaders(by: number | bigint): Readonly<Record<string, string>> {
   if (typeof by !== 'bigint' && !Number.isSafeInteger(by)) {
-    throw new InvalidArgumentError('by', `${String(by)} is not a whole number; give a bigint beyond 2^53`);
+    throw new InvalidArgumentError('by', `${shown(by)} is not a whole number; give a bigint beyond 2^53`);
   }
   return { [PublishHeader.increment]: by < 0 ? String(by) : `+${String(by)}` };
 }

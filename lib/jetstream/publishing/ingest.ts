@@ -10,8 +10,10 @@ import {
   UserCalls,
   type UserIterator,
 } from '../../user-code/index.js';
+import { checkObject, shown } from '../../validation/index.js';
 import { IngestChannel } from './ingest-channel.js';
 import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
+import { checkIngestMessage } from './known-options.js';
 import type { MessageEncoder } from './message-encoder.js';
 import type { Delivery } from './publication.js';
 import { checkCount } from './publish-checks.js';
@@ -56,10 +58,11 @@ export class Ingest {
 
   private async load(source: IngestSource): Promise<void> {
     const given: unknown = source;
-    if (typeof given !== 'object' || given === null) {
-      throw new InvalidArgumentError('source', `${String(given)} is not an iterable of messages`);
+    if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given)) {
+      throw new InvalidArgumentError('source', `${shown(given)} is not an iterable of messages`);
     }
     throwIfAborted(this.options.signal);
+    checkObject('source', source);
     if (Symbol.asyncIterator in source) {
       await this.loadSlowly(openIterator(source, 'source'));
     } else if (Symbol.iterator in source) {
@@ -108,7 +111,7 @@ export class Ingest {
 
   private add(message: IngestMessage): IngestChannel {
     throwIfAborted(this.options.signal);
-    const encoded = this.encoder.encode(message, message, false);
+    const encoded = this.encoder.encode(checkIngestMessage(message), message, false);
     if (this.channel) this.channel.send(encoded);
     else {
       this.channel = new IngestChannel(this.connection, encoded, this.options, this.delivery);

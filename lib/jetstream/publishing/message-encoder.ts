@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { encodePayload } from '../../codecs/index.js';
+import { encodePayload, givenBytes } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError, PayloadTooLargeError } from '../../errors/index.js';
+import { shown } from '../../validation/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { headerSize } from './header-size.js';
 import { MessageIds } from './message-ids.js';
@@ -40,7 +41,7 @@ export class MessageEncoder {
     if (typeof message !== 'object' || message === null) {
       throw new InvalidArgumentError(
         'message',
-        `${String(message)} is not a message: an object with a subject`,
+        `${shown(message)} is not a message: an object with a subject`,
       );
     }
     const { subject } = message;
@@ -61,9 +62,9 @@ export class MessageEncoder {
   }
 
   private payload({ subject, data }: OutgoingMessage, { codec }: MessageOptions): Uint8Array | string {
-    if (data instanceof Uint8Array || typeof data === 'string') return data;
+    if (typeof data === 'string') return data;
     if (data === undefined) return EMPTY;
-    return encodePayload(codec ?? this.codecs.ofSubject(subject), data);
+    return givenBytes(data) ?? encodePayload(codec ?? this.codecs.ofSubject(subject), data);
   }
 
   private requireFeatures({ ttl, schedule, expect }: MessageOptions): void {

@@ -1,22 +1,17 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { shown } from '../../validation/index.js';
 import type { PublishDefaults, PublishRetry } from './publish-options.js';
 
 /** @throws {@link InvalidArgumentError} where it is not a number of milliseconds above 0 */
 export function checkDuration(option: string, value: number | undefined): void {
   if (value === undefined || (Number.isFinite(value) && value > 0)) return;
-  throw new InvalidArgumentError(option, `${String(value)} is not a number of milliseconds above 0`);
-}
-
-/** @throws {@link InvalidArgumentError} for what callers without types give instead of options */
-export function checkOptions(options: unknown): void {
-  if (typeof options === 'object' && options !== null) return;
-  throw new InvalidArgumentError('options', `${String(options)} is not an object`);
+  throw new InvalidArgumentError(option, `${shown(value)} is not a number of milliseconds above 0`);
 }
 
 /** @throws {@link InvalidArgumentError} where it is not a whole number of at least `minimum` */
 export function checkCount(option: string, value: number | undefined, minimum: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= minimum)) return;
-  throw new InvalidArgumentError(option, `${String(value)} is not a whole number of at least ${minimum}`);
+  throw new InvalidArgumentError(option, `${shown(value)} is not a whole number of at least ${minimum}`);
 }
 
 /** @throws {@link InvalidArgumentError} */

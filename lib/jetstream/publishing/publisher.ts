@@ -1,7 +1,6 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { Requests } from '../../requests/index.js';
 import { within } from '../../timing/index.js';
-import { checkSignal } from '../../user-code/index.js';
 import { JetStreamApi } from '../api/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { AtomicBatches } from './atomic-batch.js';
@@ -13,7 +12,14 @@ import { MessageEncoder } from './message-encoder.js';
 import { PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
 import { PubAckReader, type PubAck } from './pub-ack.js';
 import { Publication, type Delivery, type PublicationContext } from './publication.js';
-import { checkDefaults, checkDuration, checkOptions, checkRetry } from './publish-checks.js';
+import {
+  checkDeliveryOptions,
+  checkIncrementOptions,
+  checkIngestOptions,
+  checkMessage,
+  checkPublishOptions,
+} from './known-options.js';
+import { checkDefaults, checkDuration, checkRetry } from './publish-checks.js';
 import type {
   BatchMessage,
   DeliveryOptions,
@@ -88,13 +94,20 @@ export class Publisher {
    * {@link UnsupportedServerFeatureError} before anything is sent
    */
   publish(subject: string, data?: unknown, options: PublishOptions = NONE): Promise<PubAck> {
-    return this.publishMessage({ subject, data }, options);
+    return this.send({ subject, data }, options);
   }
 
   /** As {@link publish}, for a message in one piece. */
   publishMessage(message: OutgoingMessage, options: PublishOptions = NONE): Promise<PubAck> {
+    return new Promise((resolve) => {
+      checkMessage(message);
+      resolve(this.send(message, options));
+    });
+  }
+
+  private send(message: OutgoingMessage, options: PublishOptions): Promise<PubAck> {
     return new Promise((resolve, reject) => {
-      checkOptions(options);
+      checkPublishOptions(options);
       const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
       const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
         error ? reject(error) : resolve(ack),
@@ -125,12 +138,17 @@ export class Publisher {
    * ```
    */
   publishAsync(subject: string, data?: unknown, options: PublishOptions = NONE): PubAckFuture {
-    return this.publishMessageAsync({ subject, data }, options);
+    return this.sendAsync({ subject, data }, options);
   }
 
   /** As {@link publishAsync}, for a message in one piece. */
   publishMessageAsync(message: OutgoingMessage, options: PublishOptions = NONE): PubAckFuture {
-    checkOptions(options);
+    checkMessage(message);
+    return this.sendAsync(message, options);
+  }
+
+  private sendAsync(message: OutgoingMessage, options: PublishOptions): PubAckFuture {
+    checkPublishOptions(options);
     const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
     const future = new PendingPubAck(message);
     const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
@@ -169,7 +187,7 @@ export class Publisher {
    * @throws {@link PublishTimeoutError} where the stream did not answer in time: all is stored, or nothing
    */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
-    checkOptions(options);
+    checkDeliveryOptions(options);
     return this.batches.publish(messages, this.deliveryOf(options));
   }
 
@@ -183,7 +201,7 @@ export class Publisher {
    * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
    */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
-    checkOptions(options);
+    checkIngestOptions(options);
     return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
   }
 
@@ -200,7 +218,8 @@ export class Publisher {
     options: IncrementOptions = NONE,
   ): Promise<bigint> {
     this.connection.require('A counter', '2.12.0');
-    const ack = await this.publishMessage({ subject, headers: incrementHeaders(by) }, options);
+    checkIncrementOptions(options);
+    const ack = await this.send({ subject, headers: incrementHeaders(by) }, options);
     // A repeated one adds nothing, and its acknowledgement has no value.
     if (ack.duplicate) return (await this.counter(subject))?.value ?? 0n;
     return counterValue(ack, subject);
@@ -238,7 +257,6 @@ export class Publisher {
     if (timeout === undefined && retry === undefined && signal === undefined) return this.delivery;
     checkDuration('timeout', timeout);
     checkRetry('retry', retry);
-    checkSignal(signal);
     return {
       timeout: timeout ?? this.delivery.timeout,
       retryAttempts: retry?.attempts ?? this.delivery.retryAttempts,

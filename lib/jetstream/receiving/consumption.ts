@@ -1,3 +1,4 @@
+import { optionsCheck } from '../../validation/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 
 /**
@@ -33,3 +34,6 @@ export interface PushConsumeOptions {
    */
   readonly onError?: ((error: Error) => unknown) | undefined;
 }
+
+/** @throws {@link InvalidArgumentError} */
+export const checkPushOptions = optionsCheck<PushConsumeOptions>('consume', { onError: true });

@@ -1,11 +1,11 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
-import { checkSignal } from '../../user-code/index.js';
+import { optionsCheck } from '../../validation/index.js';
 import {
   MESSAGES_BY_BYTES,
   positive,
+  PRIORITY_OPTIONS,
   priorityOf,
-  requireObject,
   within,
   type PriorityOptions,
   type PullLimits,
@@ -24,6 +24,14 @@ export interface FetchOptions extends PriorityOptions {
   /** Gives the request up; what it delivered by then can still be read. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const checkFetchOptions = optionsCheck<FetchOptions>('fetch', {
+  ...PRIORITY_OPTIONS,
+  heartbeat: true,
+  maxWait: true,
+  signal: true,
+});
+const checkNoWaitOptions = optionsCheck<PriorityOptions>('fetchNoWait', PRIORITY_OPTIONS);
 
 /** One request for messages, as it is sent and watched over. */
 export interface FetchRequest {
@@ -93,7 +101,7 @@ export function toFetchRequest(
   limits: PullLimits,
   connection: JetStreamConnection,
 ): FetchRequest {
-  requireObject(options);
+  checkFetchOptions(options);
   const messages = 'messages' in size ? size.messages : limits.maxRequestBatch || MESSAGES_BY_BYTES;
   const bytes = 'bytes' in size ? size.bytes : 0;
   positive('messages', messages);
@@ -103,7 +111,6 @@ export function toFetchRequest(
   const longest = limits.maxRequestExpires || Infinity;
   const { maxWait = Math.min(DEFAULT_WAIT, longest), signal } = options;
   within('maxWait', maxWait, 1, longest);
-  checkSignal(signal);
   const { heartbeat = maxWait >= 2 * DEFAULT_HEARTBEAT ? DEFAULT_HEARTBEAT : 0 } = options;
   if (options.heartbeat !== undefined) within('heartbeat', heartbeat, 1, maxWait / 2);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
@@ -118,7 +125,7 @@ export function toNoWaitRequest(
   limits: PullLimits,
   connection: JetStreamConnection,
 ): FetchRequest {
-  requireObject(options);
+  checkNoWaitOptions(options);
   positive('messages', messages);
   most('messages', messages, limits.maxRequestBatch);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);

@@ -1,4 +1,9 @@
-export type { Consumption, MessageHandler, PushConsumeOptions } from './consumption.js';
+export {
+  checkPushOptions,
+  type Consumption,
+  type MessageHandler,
+  type PushConsumeOptions,
+} from './consumption.js';
 export { toFetchRequest, toNoWaitRequest, type FetchOptions, type FetchRequest } from './fetch-options.js';
 export { DeliveredSubjects } from './delivered-subjects.js';
 export { LoopConsumption } from './loop-consumption.js';

@@ -1,10 +1,11 @@
 import { IteratorClosedError, NoHeartbeatError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
-import { abortError, checkSignal, onAbort } from '../../user-code/index.js';
+import { abortError, onAbort } from '../../user-code/index.js';
+import { optionsCheck } from '../../validation/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { messageSize } from './pull-loop.js';
-import { requireObject, within, type PullOptions } from './pull-options.js';
+import { PULL_OPTIONS, within, type PullOptions } from './pull-options.js';
 import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 import { ErrorReports } from './report.js';
 import { Ring } from './ring.js';
@@ -18,6 +19,12 @@ export type MessagesOptions = PullOptions & {
   readonly errorOnMissingHeartbeat?: boolean | undefined;
 };
 
+/** @throws {@link InvalidArgumentError} */
+export const checkMessagesOptions = optionsCheck<MessagesOptions>('messages', {
+  ...PULL_OPTIONS,
+  errorOnMissingHeartbeat: true,
+});
+
 /** How long to wait for a message. */
 export interface NextOptions {
   /** In milliseconds. Default: as long as it takes. */
@@ -25,6 +32,8 @@ export interface NextOptions {
   /** Gives up waiting: `next` rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const checkNextOptions = optionsCheck<NextOptions>('next', { maxWait: true, signal: true });
 
 /** One that waits for a message. Exactly one of the methods is called, once. */
 interface Waiter {
@@ -242,9 +251,8 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
 /** Why `next` cannot be called like that, if it cannot. */
 function nextRefusal(options: NextOptions): Error | undefined {
   try {
-    requireObject(options);
+    checkNextOptions(options);
     if (options.maxWait !== undefined) within('maxWait', options.maxWait, 0, Infinity);
-    checkSignal(options.signal);
   } catch (thrown) {
     return toError(thrown);
   }

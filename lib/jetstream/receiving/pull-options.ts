@@ -1,5 +1,6 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, InvalidArgumentError } from '../../errors/index.js';
+import { checkFunction, optionsCheck, shown, type AllOptionsOf } from '../../validation/index.js';
 import { requireOptions } from '../api/index.js';
 import type { PullLoopOptions } from './pull-loop.js';
 
@@ -69,6 +70,31 @@ export interface PullLimits {
   readonly priorityGroups?: readonly string[] | undefined;
 }
 
+/** The options of {@link PriorityOptions}. */
+export const PRIORITY_OPTIONS = {
+  minAckPending: true,
+  minPending: true,
+  priority: true,
+  priorityGroup: true,
+} satisfies AllOptionsOf<PriorityOptions>;
+
+/** The options of {@link PullOptions}. */
+export const PULL_OPTIONS = {
+  ...PRIORITY_OPTIONS,
+  expiry: true,
+  heartbeat: true,
+  maxBytes: true,
+  maxMessages: true,
+  maxMessagesWithBytesLimit: { bytes: true, messages: true },
+  onError: true,
+  stopAfter: true,
+  thresholdBytes: true,
+  thresholdMessages: true,
+} satisfies AllOptionsOf<PullOptions>;
+
+/** @throws {@link InvalidArgumentError} */
+export const checkConsumeOptions = optionsCheck<PullOptions>('consume', PULL_OPTIONS);
+
 const DEFAULT_MESSAGES = 500;
 const DEFAULT_EXPIRY = 30_000;
 const LONGEST_HEARTBEAT = 30_000;
@@ -86,7 +112,7 @@ export function toPullLoopOptions(
   connection: JetStreamConnection,
   defaultHeartbeat = (expiry: number) => Math.min(expiry / 2, LONGEST_HEARTBEAT),
 ): PullLoopOptions {
-  requireCallbacks(options);
+  checkOnError(options.onError);
   const size = sizes(options, limits);
   const longest = limits.maxRequestExpires || Infinity;
   const expiry = options.expiry ?? Math.min(DEFAULT_EXPIRY, longest);
@@ -116,13 +142,13 @@ export function priorityOf(
   if (group !== undefined && !priorityGroups.includes(group)) {
     throw new InvalidArgumentError(
       'priorityGroup',
-      groups ? `"${group}" is none of ${groups}` : 'the consumer has none',
+      groups ? `${shown(group)} is none of ${groups}` : 'the consumer has none',
     );
   }
   if (minPending !== undefined) positive('minPending', minPending);
   if (minAckPending !== undefined) positive('minAckPending', minAckPending);
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 9)) {
-    throw new InvalidArgumentError('priority', `${String(priority)} is not a whole number from 0 to 9`);
+    throw new InvalidArgumentError('priority', `${shown(priority)} is not a whole number from 0 to 9`);
   }
   if (group === undefined && (minPending ?? minAckPending ?? priority) !== undefined) {
     throw new InvalidArgumentError('priorityGroup', 'goes with minPending, minAckPending and priority');
@@ -130,25 +156,9 @@ export function priorityOf(
   return { group, minPending, minAckPending, priority };
 }
 
-/** @throws {@link InvalidArgumentError} if the options are no object or their `onError` is no function */
-export function requireCallbacks(options: { readonly onError?: unknown }): void {
-  requireObject(options);
-  if (options.onError !== undefined && typeof options.onError !== 'function') {
-    throw new InvalidArgumentError(
-      'onError',
-      `${typeof options.onError} is not a function that takes an error`,
-    );
-  }
-}
-
-/** @throws {@link InvalidArgumentError} if the options are no object */
-export function requireObject(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError(
-      'options',
-      `${options === null ? 'null' : typeof options} is not an object`,
-    );
-  }
+/** @throws {@link InvalidArgumentError} if `onError` is not a function */
+export function checkOnError(onError: unknown): void {
+  if (onError !== undefined) checkFunction('onError', onError);
 }
 
 /**
@@ -163,7 +173,7 @@ export function requireOpen({ nc, name }: JetStreamConnection): void {
 /** @throws {@link InvalidArgumentError} where it is not a positive whole number */
 export function positive(option: string, value: number): void {
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError(option, `${String(value)} is not a positive whole number`);
+    throw new InvalidArgumentError(option, `${shown(value)} is not a positive whole number`);
   }
 }
 
@@ -171,7 +181,7 @@ export function positive(option: string, value: number): void {
 export function within(option: string, value: number, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least) || !(value <= most)) {
     const bound = most === Infinity ? `at least ${least}` : `${least} to ${most}`;
-    throw new InvalidArgumentError(option, `${String(value)} is not ${bound} milliseconds`);
+    throw new InvalidArgumentError(option, `${shown(value)} is not ${bound} milliseconds`);
   }
 }
 

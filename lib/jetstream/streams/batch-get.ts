@@ -7,6 +7,7 @@ import {
   RequestTimeoutError,
 } from '../../errors/index.js';
 import { Deadline, retry } from '../../timing/index.js';
+import { checkDate, optionsCheck, shown, textsOf } from '../../validation/index.js';
 import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
 import { fromDirectGet, statusError, validateSequence } from './message-access.js';
 import type { StoredMessage } from './stored-message.js';
@@ -41,6 +42,18 @@ export interface GetLastMessagesOptions {
   readonly upToTime?: Date | undefined;
 }
 
+const checkGetMessagesOptions = optionsCheck<GetMessagesOptions>('getMessages', {
+  batch: true,
+  startSequence: true,
+  startTime: true,
+  subject: true,
+});
+const checkGetLastMessagesOptions = optionsCheck<GetLastMessagesOptions>('getLastMessages', {
+  batch: true,
+  upToSequence: true,
+  upToTime: true,
+});
+
 /** So many messages are under way at a time: a slow reader holds no more than these. */
 const PAGE = 1_000;
 
@@ -51,7 +64,7 @@ export async function* getMessages(
   options: GetMessagesOptions,
 ): AsyncGenerator<StoredMessage, void, undefined> {
   requireOperation(api.connection, 'batch direct get');
-  const { batch = Infinity, subject } = options;
+  const { batch = Infinity, subject } = checkGetMessagesOptions(options);
   validateBatch(options.batch);
   if (subject !== undefined) validateFilter(subject);
   let start = startOf(options);
@@ -74,14 +87,16 @@ export async function* getLastMessages(
   api: JetStreamApi,
   stream: string,
   subjects: string | readonly string[],
-  { batch, upToSequence, upToTime }: GetLastMessagesOptions,
+  options: GetLastMessagesOptions,
 ): AsyncGenerator<StoredMessage, void, undefined> {
   requireOperation(api.connection, 'batch direct get');
-  const filters = typeof subjects === 'string' ? [subjects] : subjects;
+  const { batch, upToSequence, upToTime } = checkGetLastMessagesOptions(options);
+  const filters = textsOf('subjects', subjects);
   if (filters.length === 0) throw new InvalidArgumentError('subjects', 'at least one');
-  filters.forEach(validateFilter);
+  for (const filter of filters) validateFilter(filter);
   validateBatch(batch);
   if (upToSequence !== undefined) validateSequence(upToSequence, 'upToSequence');
+  if (upToTime !== undefined) checkDate('upToTime', upToTime);
   if (upToSequence !== undefined && upToTime !== undefined) {
     throw new InvalidArgumentError('upToTime', 'not together with upToSequence; give one of them');
   }
@@ -186,12 +201,12 @@ function startOf({ startSequence, startTime }: GetMessagesOptions): object {
 }
 
 function timeOf(argument: string, time: Date): string {
-  if (time instanceof Date && !Number.isNaN(time.getTime())) return time.toISOString();
-  throw new InvalidArgumentError(argument, `${String(time)} is not a valid Date`);
+  checkDate(argument, time);
+  return time.toISOString();
 }
 
 function validateBatch(batch: number | undefined): void {
   if (batch !== undefined && !(Number.isSafeInteger(batch) && batch > 0)) {
-    throw new InvalidArgumentError('batch', `${String(batch)} is not a positive whole number`);
+    throw new InvalidArgumentError('batch', `${shown(batch)} is not a positive whole number`);
   }
 }

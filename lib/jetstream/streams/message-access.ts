@@ -6,6 +6,7 @@ import {
   MessageNotFoundError,
   NoRespondersError,
 } from '../../errors/index.js';
+import { shown } from '../../validation/index.js';
 import { validateFilter, type JetStreamApi } from '../api/index.js';
 import { readDirectReply } from './direct-reply.js';
 import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
@@ -82,9 +83,8 @@ async function getFromLeader(
 
 /** @throws {@link InvalidArgumentError} */
 export function validateSequence(sequence: number, argument = 'sequence'): void {
-  if (!Number.isSafeInteger(sequence) || sequence < 1) {
-    throw new InvalidArgumentError(argument, `${String(sequence)} is not a sequence of a stream`);
-  }
+  if (Number.isSafeInteger(sequence) && sequence >= 1) return;
+  throw new InvalidArgumentError(argument, `${shown(sequence)} is not a sequence of a stream`);
 }
 
 async function getDirect(

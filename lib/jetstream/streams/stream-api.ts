@@ -1,3 +1,4 @@
+import { checkBoolean, optionsCheck } from '../../validation/index.js';
 import { validateFilter, validateStreamName, type JetStreamApi } from '../api/index.js';
 import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream-info.js';
 
@@ -9,13 +10,20 @@ export interface StreamInfoOptions {
   readonly subjectFilter?: string | undefined;
 }
 
+const checkInfoOptions = optionsCheck<StreamInfoOptions>('info', {
+  deletedDetails: true,
+  subjectFilter: true,
+});
+
 /** Asks the server about one stream. Subjects come in pages of 100,000; all of them are asked for. */
 export async function streamInfo(
   api: JetStreamApi,
   name: string,
-  { deletedDetails, subjectFilter }: StreamInfoOptions = {},
+  options: StreamInfoOptions = {},
 ): Promise<StreamInfo> {
   validateStreamName(name);
+  const { deletedDetails, subjectFilter } = checkInfoOptions(options);
+  if (deletedDetails !== undefined) checkBoolean('deletedDetails', deletedDetails);
   if (subjectFilter !== undefined) validateFilter(subjectFilter);
   const subjects: Record<string, number> = {};
   for (let offset = 0; ;) {

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { checkWholeNumber, optionsCheck } from '../../validation/index.js';
 import { validateFilter, type JetStreamApi } from '../api/index.js';
 import {
   Consumers,
@@ -8,6 +9,7 @@ import {
   type ConsumerInfo,
   type ConsumerPause,
   type ConsumerReset,
+  type ConsumerResetOptions,
   type OrderedConsumerConfig,
   type PushConsumer,
   type PushConsumerConfig,
@@ -32,6 +34,11 @@ export interface PurgeOptions {
   /** All but this many, the newest. Not together with `sequence`. */
   readonly keep?: number | undefined;
 }
+
+const checkPurgeOptions = optionsCheck<PurgeOptions>('purge', { keep: true, sequence: true, subject: true });
+const checkGetMessageOptions = optionsCheck<{ readonly subject?: string | undefined }>('getMessage', {
+  subject: true,
+});
 
 /** A stream: its messages and its consumers. */
 export class Stream {
@@ -73,12 +80,11 @@ export class Stream {
    *
    * @returns how many were removed
    */
-  async purge({ subject, sequence, keep }: PurgeOptions = {}): Promise<number> {
+  async purge(options: PurgeOptions = {}): Promise<number> {
+    const { subject, sequence, keep } = checkPurgeOptions(options);
     if (subject !== undefined) validateFilter(subject);
     if (sequence !== undefined) validateSequence(sequence);
-    if (keep !== undefined && !(Number.isSafeInteger(keep) && keep >= 0)) {
-      throw new InvalidArgumentError('keep', `${String(keep)} is not a number of messages`);
-    }
+    if (keep !== undefined) checkWholeNumber('keep', keep, 0);
     if (sequence !== undefined && keep !== undefined) {
       throw new InvalidArgumentError('keep', 'not together with sequence; give one of them');
     }
@@ -95,10 +101,11 @@ export class Stream {
    *
    * @throws {@link MessageNotFoundError}
    */
-  getMessage(
+  async getMessage(
     sequence: number,
-    { subject }: { readonly subject?: string | undefined } = {},
+    options: { readonly subject?: string | undefined } = {},
   ): Promise<StoredMessage> {
+    const { subject } = checkGetMessageOptions(options);
     return getMessage(this.api, this.name, { sequence, subject }, this.isDirect);
   }
 
@@ -210,7 +217,7 @@ export class Stream {
 
   /** As {@link JetStreamService.resumeConsumer}. */
   resumeConsumer(name: string): Promise<ConsumerPause> {
-    return this.consumers.pause(this.name, name, undefined);
+    return this.consumers.resume(this.name, name);
   }
 
   /** As {@link JetStreamService.unpinConsumer}. */
@@ -219,11 +226,8 @@ export class Stream {
   }
 
   /** As {@link JetStreamService.resetConsumer}. */
-  resetConsumer(
-    name: string,
-    { sequence }: { readonly sequence?: number | undefined } = {},
-  ): Promise<ConsumerReset> {
-    return this.consumers.reset(this.name, name, sequence);
+  resetConsumer(name: string, options: ConsumerResetOptions = {}): Promise<ConsumerReset> {
+    return this.consumers.reset(this.name, name, options);
   }
 
   /** As {@link JetStreamService.listConsumers}. */

@@ -1,4 +1,5 @@
 import { InvalidApiResponseError, StreamNotFoundError } from '../../errors/index.js';
+import { checkObject, optionsCheck } from '../../validation/index.js';
 import { validateFilter, validateStreamName, type JetStreamApi } from '../api/index.js';
 import { streamInfo } from './stream-api.js';
 import type { StreamConfig } from './stream-config.js';
@@ -12,11 +13,14 @@ export interface StreamListOptions {
   readonly subject?: string | undefined;
 }
 
+const checkListOptions = optionsCheck<StreamListOptions>('listStreams', { subject: true });
+
 /** The operations on the streams of an account: what `JetStreamService` offers is done here. */
 export class Streams {
   constructor(private readonly api: JetStreamApi) {}
 
   async put(operation: 'CREATE' | 'UPDATE', config: StreamConfig): Promise<Stream> {
+    checkObject('config', config);
     const wire = encodeStreamConfig(config, this.api.connection);
     const info = await this.api.call<WireStreamInfo>(`STREAM.${operation}.${config.name}`, wire, {
       stream: config.name,
@@ -44,19 +48,22 @@ export class Streams {
     await this.api.call(`STREAM.DELETE.${name}`, undefined, { stream: name });
   }
 
-  async *list({ subject }: StreamListOptions): AsyncGenerator<StreamInfo, void, undefined> {
+  async *list(options: StreamListOptions): AsyncGenerator<StreamInfo, void, undefined> {
+    const { subject } = checkListOptions(options);
     if (subject !== undefined) validateFilter(subject);
     const items = (page: WirePage<WireStreamInfo>) => page.streams;
     for await (const info of this.api.pages('STREAM.LIST', { subject }, items)) yield decodeStreamInfo(info);
   }
 
-  async *names({ subject }: StreamListOptions): AsyncGenerator<string, void, undefined> {
+  async *names(options: StreamListOptions): AsyncGenerator<string, void, undefined> {
+    const { subject } = checkListOptions(options);
     if (subject !== undefined) validateFilter(subject);
     const items = (page: WirePage<string>) => page.streams;
     yield* this.api.pages('STREAM.NAMES', { subject }, items);
   }
 
   async nameBySubject(subject: string): Promise<string> {
+    validateFilter(subject);
     for await (const name of this.names({ subject })) return name;
     throw new StreamNotFoundError({ subject });
   }

@@ -1,4 +1,4 @@
-import { encodePayload } from '../../codecs/index.js';
+import { encodePayload, givenBytes } from '../../codecs/index.js';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
@@ -9,7 +9,7 @@ import {
   type ShutdownMember,
 } from '../../handlers/index.js';
 import { JetStreamService } from '../../jetstream/index.js';
-import { isInstance, toError } from '../../reporting/index.js';
+import { errorText, isInstance, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { refuseUnknownOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS } from '../known-options.js';
@@ -150,8 +150,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
       const { data, options } = recordOf(packet.data);
       const { mode = this.options.mode ?? 'core', timeout = this.timeout, headers, ...publishing } = options;
       checkTimeout('timeout', timeout);
-      const subject = this.normalizePattern(packet.pattern as string);
-      assertSubject(subject);
+      const subject = this.subjectOf(packet);
       const link = this.connected();
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
       const message = encodePacket(codec, { ...packet, data, id: this.ids.next() });
@@ -170,8 +169,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     const { data, options } = recordOf(packet.data);
     const { mode = 'jetstream', headers, ...publishing } = options;
     const link = this.connected();
-    const subject = this.normalizePattern(packet.pattern as string);
-    assertSubject(subject);
+    const subject = this.subjectOf(packet);
     const merged = toHeaders(this.options.headers, packet.metadata, headers);
     if (mode === 'core') {
       const message = encodePacket(link.codec, { ...packet, data });
@@ -179,13 +177,25 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
       return undefined as T;
     }
     // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
-    const payload = isInstance(data, Uint8Array) ? data : encodePayload(link.codecOfSubject(subject), data);
+    const payload = givenBytes(data) ?? encodePayload(link.codecOfSubject(subject), data);
     return (await link.jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
   }
 
   protected override serializeError(error: unknown): unknown {
     if (error instanceof Error) return error;
     return new RpcException(typeof error === 'object' && error !== null ? error : String(error));
+  }
+
+  /** @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */
+  private subjectOf({ pattern }: ReadPacket): string {
+    let subject: unknown;
+    try {
+      subject = this.normalizePattern(pattern as string);
+    } catch (cause) {
+      throw new InvalidArgumentError('pattern', errorText(cause), { cause });
+    }
+    assertSubject(subject);
+    return subject;
   }
 
   private open(): Promise<TransportLink> {

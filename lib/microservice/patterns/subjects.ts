@@ -1,4 +1,5 @@
 import { InvalidSubjectError } from '../../errors/index.js';
+import { nameText } from '../../validation/index.js';
 
 /** What can be subscribed to: tokens without white space, none of them empty, `>` only at the end. */
 const PATTERN = /^(?!>\.)[^\s.]+(\.(?!>\.)[^\s.]+)*$/;
@@ -20,11 +21,11 @@ export function hasWildcard(subject: string): boolean {
  *
  * @throws {@link InvalidSubjectError}
  */
-export function assertSubject(subject: string): void {
-  if (PLAIN.test(subject)) return;
+export function assertSubject(subject: unknown): asserts subject is string {
+  if (typeof subject === 'string' && PLAIN.test(subject)) return;
   if (!isPattern(subject)) {
     throw new InvalidSubjectError(
-      String(subject),
+      nameText(subject),
       'a pattern must make a subject without spaces and empty tokens',
     );
   }

@@ -1,0 +1,86 @@
+import { optionsCheck, type AllOptionsOf } from '../../validation/index.js';
+import type { IngestMessage, IngestOptions } from './ingest-options.js';
+import type {
+  BatchMessage,
+  DeliveryOptions,
+  IncrementOptions,
+  MessageOptions,
+  OutgoingMessage,
+  PublishExpectations,
+  PublishOptions,
+  PublishRetry,
+  Schedule,
+} from './publish-options.js';
+
+/** The options of {@link PublishRetry}. */
+export const RETRY_OPTIONS = { attempts: true, wait: true } satisfies AllOptionsOf<PublishRetry>;
+
+/** The options of {@link PublishExpectations}. */
+export const EXPECTATIONS = {
+  lastMessageId: true,
+  lastSequence: true,
+  lastSubjectSequence: true,
+  lastSubjectSequenceSubject: true,
+  stream: true,
+} satisfies AllOptionsOf<PublishExpectations>;
+
+/** The options of {@link Schedule}. */
+export const SCHEDULE_OPTIONS = {
+  at: true,
+  cron: true,
+  every: true,
+  source: true,
+  target: true,
+  timeZone: true,
+  ttl: true,
+} satisfies AllOptionsOf<Schedule>;
+
+const delivery = {
+  retry: RETRY_OPTIONS,
+  signal: true,
+  timeout: true,
+} satisfies AllOptionsOf<DeliveryOptions>;
+
+const message = {
+  codec: true,
+  expect: EXPECTATIONS,
+  // The names are the application's.
+  headers: true,
+  idempotent: true,
+  messageId: true,
+  schedule: SCHEDULE_OPTIONS,
+  ttl: true,
+} satisfies AllOptionsOf<MessageOptions>;
+
+/** The options of {@link PublishOptions}. */
+export const PUBLISH_OPTIONS = { ...message, ...delivery } satisfies AllOptionsOf<PublishOptions>;
+
+const outgoing = { data: true, headers: true, subject: true } satisfies AllOptionsOf<OutgoingMessage>;
+const { codec, expect, messageId, schedule, ttl } = message;
+
+export const checkPublishOptions = optionsCheck<PublishOptions>('publish', PUBLISH_OPTIONS);
+export const checkMessage = optionsCheck<OutgoingMessage>('a message to publish', outgoing, 'message');
+export const checkDeliveryOptions = optionsCheck<DeliveryOptions>('publishBatch', delivery);
+export const checkBatchMessage = optionsCheck<BatchMessage>(
+  'a message of a batch',
+  { ...outgoing, codec, expect, messageId, schedule, ttl },
+  'message',
+);
+export const checkIncrementOptions = optionsCheck<IncrementOptions>('increment', {
+  ...delivery,
+  idempotent: true,
+  messageId,
+});
+export const checkIngestOptions = optionsCheck<IngestOptions>('ingest', {
+  ...delivery,
+  ackInterval: true,
+  allowGaps: true,
+  maxOutstandingAcks: true,
+  onGap: true,
+  onRefused: true,
+});
+export const checkIngestMessage = optionsCheck<IngestMessage>(
+  'a message of an ingest',
+  { ...outgoing, codec, expect, messageId, ttl },
+  'message',
+);

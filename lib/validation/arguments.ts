@@ -1,0 +1,185 @@
+import { types } from 'node:util';
+import { InvalidArgumentError } from '../errors/index.js';
+import { errorText, isInstance } from '../reporting/index.js';
+import { checkedIterable, checkSignal } from '../user-code/index.js';
+import { refuseUnknownOptions, type AllOptionsOf, type KnownOptions } from './unknown-options.js';
+
+/** The longest text that an error shows of an argument. */
+const LONGEST_SHOWN = 200;
+
+/** An argument as an error shows it, whatever it is. Never throws, and calls nothing of the argument. */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.slice(0, LONGEST_SHOWN));
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'object':
+      if (value === null) return 'null';
+      // A revoked proxy cannot even be asked whether it is an array.
+      if (types.isProxy(value)) return 'a proxy';
+      if (types.isDate(value)) return Number.isNaN(value.getTime()) ? 'an invalid Date' : 'a Date';
+      return Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return String(value);
+  }
+}
+
+/** What stands in the place of a name, for errors about names. */
+export function nameText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : shown(value);
+}
+
+/** @throws {@link InvalidArgumentError} if it is not an object, or a proxy that cannot be read; functions are none */
+export function checkObject(argument: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new InvalidArgumentError(argument, `${shown(value)} is not an object`);
+  }
+  if (!types.isProxy(value)) return;
+  try {
+    Object.entries(value);
+  } catch (cause) {
+    throw new InvalidArgumentError(argument, `it cannot be read: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** Whether it is an array; a revoked proxy is none. */
+export function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws {@link InvalidArgumentError} if it is not a function */
+export function checkFunction(argument: string, value: unknown): void {
+  if (typeof value !== 'function')
+    throw new InvalidArgumentError(argument, `${shown(value)} is not a function`);
+}
+
+/** @throws {@link InvalidArgumentError} if one of the required members is not a function, or an optional one is neither that nor left out */
+export function checkCallbacks<T extends object>(
+  owner: T,
+  required: readonly (keyof T & string)[],
+  optional: readonly (keyof T & string)[],
+): void {
+  for (const name of required) checkFunction(name, owner[name]);
+  for (const name of optional) if (owner[name] !== undefined) checkFunction(name, owner[name]);
+}
+
+/** @throws {@link InvalidArgumentError} if it is neither `true` nor `false` */
+export function checkBoolean(argument: string, value: unknown): void {
+  if (typeof value !== 'boolean')
+    throw new InvalidArgumentError(argument, `${shown(value)} is not true or false`);
+}
+
+/** @throws {@link InvalidArgumentError} if it is not text */
+export function checkText(argument: string, value: unknown): void {
+  if (typeof value !== 'string') throw new InvalidArgumentError(argument, `${shown(value)} is not a string`);
+}
+
+/** @throws {@link InvalidArgumentError} if it is neither left out nor text */
+export function checkOptionalText(argument: string, value: unknown): void {
+  if (value !== undefined) checkText(argument, value);
+}
+
+/** @throws {@link InvalidArgumentError} if it is not a whole number of at least `least` */
+export function checkWholeNumber(argument: string, value: unknown, least: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return;
+  throw new InvalidArgumentError(argument, `${shown(value)} is not a whole number from ${least}`);
+}
+
+/** @throws {@link InvalidArgumentError} if it is not a `Date` that is a time */
+export function checkDate(argument: string, value: unknown): void {
+  if (types.isDate(value) && !Number.isNaN(value.getTime())) return;
+  throw new InvalidArgumentError(argument, `${shown(value)} is not a valid Date`);
+}
+
+/** @throws {@link InvalidArgumentError} if it is not a positive number; `Infinity` is one */
+export function checkDuration(option: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value > 0)) {
+    throw new InvalidArgumentError(option, `${shown(value)} is not a positive number of milliseconds`);
+  }
+  return value;
+}
+
+/** @throws {@link InvalidArgumentError} if it is neither one text nor something that gives texts, such as a list of them */
+export function textsOf(argument: string, value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  if (isArray(value)) return value as readonly string[];
+  const texts: string[] = [];
+  try {
+    if (typeof (value as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function') {
+      for (const text of checkedIterable(value as Iterable<string>, argument)) {
+        checkText(argument, text);
+        texts.push(text);
+      }
+      return texts;
+    }
+  } catch (cause) {
+    if (isInstance(cause, InvalidArgumentError)) throw cause;
+    throw new InvalidArgumentError(argument, `it cannot be iterated over: ${errorText(cause)}`, { cause });
+  }
+  throw new InvalidArgumentError(argument, `${shown(value)} is neither a string nor a list of strings`);
+}
+
+/**
+ * Makes the check of one kind of options: that they are an object, that none of its names is unknown, and that `signal` is
+ * an `AbortSignal`. It is cheap enough for every message.
+ *
+ * @param whose whose options they are, such as `publish`
+ * @param argument the name of the argument
+ */
+export function optionsCheck<Options extends object>(
+  whose: string,
+  known: AllOptionsOf<Options>,
+  argument = 'options',
+): (options: Options) => Options {
+  const table = known as KnownOptions;
+  const names = nameTable(table);
+  return (options) => {
+    const given: unknown = options;
+    if (typeof given !== 'object' || given === null) {
+      throw new InvalidArgumentError(argument, `${shown(given)} is not an object`);
+    }
+    try {
+      if (!hasOnly(options, names)) refuseUnknownOptions(whose, options, table);
+      checkSignal((options as { readonly signal?: unknown }).signal);
+    } catch (cause) {
+      if (cause instanceof InvalidArgumentError) throw cause;
+      throw new InvalidArgumentError(`options of ${whose}`, `they cannot be read: ${errorText(cause)}`, {
+        cause,
+      });
+    }
+    return options;
+  };
+}
+
+/** The names of options, without those that every object has. */
+interface NameTable {
+  readonly [name: string]: true | NameTable | undefined;
+}
+
+function nameTable(known: KnownOptions): NameTable {
+  const names = Object.create(null) as Record<string, true | NameTable>;
+  for (const [name, nested] of Object.entries(known))
+    names[name] = nested === true ? true : nameTable(nested);
+  return names;
+}
+
+/** Whether all names are known; what is not is described by a slower function. */
+function hasOnly(options: object, names: NameTable): boolean {
+  for (const name in options) {
+    const nested = names[name];
+    if (nested === undefined) return false;
+    if (nested === true) continue;
+    const value: unknown = (options as Readonly<Record<string, unknown>>)[name];
+    if (typeof value !== 'object' || value === null) continue;
+    if (Array.isArray(value) || !hasOnly(value, nested)) return false;
+  }
+  return true;
+}
