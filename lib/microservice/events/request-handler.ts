@@ -6,6 +6,7 @@ import {
   type SettlementPolicy,
 } from '../../handlers/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { isInstance } from '../../reporting/index.js';
 import { JetStreamEventContext } from '../context/index.js';
 import type { CallPacket } from '../packets/index.js';
 import { answer, errorForPacket, UNKNOWN_ERROR, within, type ProcessingHooks } from '../serving/index.js';
@@ -85,5 +86,5 @@ function isLast(error: Error, { metadata }: JetStreamMessage, policy: Settlement
 /** What the caller is told of an error: as Nest does, not what is inside the service. */
 function disclosed(error: Error, thrown: unknown): unknown {
   if (isSettlementError(error)) return errorForPacket(error);
-  return thrown instanceof Error ? UNKNOWN_ERROR : errorForPacket(thrown);
+  return isInstance(thrown, Error) ? UNKNOWN_ERROR : errorForPacket(thrown);
 }

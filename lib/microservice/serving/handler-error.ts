@@ -1,25 +1,29 @@
 import { RpcException } from '@nestjs/microservices';
-import { errorText as textOf, printable } from '../../reporting/index.js';
+import { errorText as textOf, isInstance, printable, propertyOf } from '../../reporting/index.js';
 
 /** What a caller is told if a handler failed in a way that Nest does not disclose. */
 export const UNKNOWN_ERROR = { status: 'error', message: 'Internal server error' } as const;
 
-/** Whether an error is what Nest's own exception filter makes of all that is no `RpcException`; Nest has logged it. */
+/**
+ * Whether an error is what Nest's own exception filter makes of all that is no `RpcException`; Nest has logged it. Never throws.
+ */
 export function isUnknownError(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const { status, message } = error as { readonly status?: unknown; readonly message?: unknown };
-  return status === UNKNOWN_ERROR.status && message === UNKNOWN_ERROR.message;
+  if (typeof error !== 'object') return false;
+  return (
+    propertyOf(error, 'status') === UNKNOWN_ERROR.status &&
+    propertyOf(error, 'message') === UNKNOWN_ERROR.message
+  );
 }
 
 /** An error as a packet carries it: exception filters throw plain objects, or errors as they are. */
 export function errorForPacket(error: unknown): unknown {
-  if (error instanceof RpcException) {
+  if (isInstance(error, RpcException)) {
     const content = error.getError();
     if (!(content instanceof Error)) {
       return typeof content === 'string' ? { status: 'error', message: content } : content;
     }
   }
-  if (error instanceof Error) return { status: 'error', message: error.message };
+  if (isInstance(error, Error)) return { status: 'error', message: error.message };
   if (typeof error === 'function' || typeof error === 'symbol') {
     return { status: 'error', message: errorText(error) };
   }

@@ -1,5 +1,11 @@
 import type { Type } from '@nestjs/common';
-import { AckInterceptor, jsonCodec, type Codec, type JetStreamMessage } from 'nestjs-nats-jetstream';
+import {
+  AckInterceptor,
+  jsonCodec,
+  RequestTimeoutError,
+  type Codec,
+  type JetStreamMessage,
+} from 'nestjs-nats-jetstream';
 import { JetStreamExceptionFilter, JetStreamRecordBuilder } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { firstValueFrom, type Observable } from 'rxjs';
@@ -112,6 +118,10 @@ const NEST = ['RpcExceptionsHandler'];
 
 /** What is wrong with what was told of a failure. */
 function problemsOf(hook: PatternHook, behavior: Behavior, id: string, told: readonly unknown[]): string[] {
+  const waited = told.some((error) => error instanceof RequestTimeoutError);
+  if (waited && behavior.startsWith('throws') && hook.unanswered !== true) {
+    return ['the caller is left waiting'];
+  }
   const named = WITH_CAUSE.includes(behavior) && (hook.synchronous !== true || behavior === 'throws');
   if (!named || hook.silent === true) return [];
   const texts = [...service.logs.lines.map(({ text }) => text), ...told.map(textOf)];

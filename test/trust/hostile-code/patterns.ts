@@ -41,6 +41,8 @@ export interface PatternHook {
   readonly synchronous?: boolean;
   /** Need not tell anybody. */
   readonly silent?: boolean;
+  /** Keeps the request from being answered: it is refused before its handler, or left as it is. */
+  readonly unanswered?: boolean;
   /** Where in the order's way it misbehaves. */
   readonly at: string;
   /** The caller unsubscribes after the first answer. */
@@ -225,6 +227,7 @@ export const patternHooks: readonly PatternHook[] = [
   ...everyKind('orderBy', plain, {
     kinds: STORED,
     synchronous: true,
+    unanswered: true,
     extras: { orderBy: (message: JetStreamMessage) => at('orderBy', dataOf(message), () => 'key') },
   }),
   ...everyKind(
@@ -257,7 +260,7 @@ export const patternHooks: readonly PatternHook[] = [
       if (order.behavior !== undefined) throw new Error('for onFailure');
       return order.id;
     },
-    { kinds: STORED },
+    { kinds: STORED, unanswered: true },
   ),
   ...everyKind(
     'listener of the signal',
