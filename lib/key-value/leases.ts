@@ -1,10 +1,13 @@
 import { Deadline } from '../timing/index.js';
+import { LockSightings } from './lock-sightings.js';
 
 /** Gives a lock or an election up within a limit in time. It does not reject. */
 type Release = (deadline: Deadline) => Promise<void>;
 
 /** The locks and elections of one service, so that shutdown can give them up. */
 export class Leases {
+  /** What contenders have seen of the holders of locks. */
+  readonly sightings = new LockSightings();
   private readonly held = new Map<object, Release>();
 
   /** How many locks are held and elections go on. */

@@ -16,6 +16,7 @@ import { KeyLock, wholeSeconds } from './key-lock.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 import { KvWatcher } from './kv-watcher.js';
 import { encodeRecord, recordOf, type LockRecord } from './lock-record.js';
+import type { LockSightings } from './lock-sightings.js';
 import { WatchFeed } from './watch-feed.js';
 
 /** How long to contend for a lock. */
@@ -30,11 +31,13 @@ const PAUSES = { first: 50, longest: 1_000 };
 
 /**
  * Waits for its turn at a lock: until the key is free, or its holder gave no sign of life for the ttl, counted from when
- * the last one was seen here. The expected revision makes sure that of all contenders one at most gets it.
+ * this process saw the last one, be it for another caller. The expected revision makes sure that of all contenders one at most gets it.
  */
 export class LockContender<T> {
   private readonly backoff = new Backoff(PAUSES);
   private record: LockRecord;
+  /** Bucket and key. */
+  private readonly lock: string;
   private watcher: KvWatcher<T> | undefined;
   private initialized = false;
   private holder: LockRecord | undefined;
@@ -50,10 +53,12 @@ export class LockContender<T> {
   constructor(
     private readonly access: BucketAccess<T>,
     private readonly key: string,
-    name: string,
-    ttl: number,
+    holder: Pick<LockRecord, 'name' | 'ttl'>,
+    /** What this process has seen of the holders before. */
+    private readonly sightings: LockSightings,
   ) {
-    this.record = { id: nuid.next(), name, ttl };
+    this.record = { id: nuid.next(), ...holder };
+    this.lock = `${access.bucket.name} ${key}`;
   }
 
   /**
@@ -161,7 +166,7 @@ export class LockContender<T> {
     if (record) {
       this.holder = record;
       this.revision = entry.revision;
-      this.seenAt = performance.now();
+      this.seenAt = this.sightings.firstSeen(this.lock, record, entry.revision);
       this.notify();
     } else if (entry.operation === 'PUT') {
       this.fail(
@@ -173,6 +178,7 @@ export class LockContender<T> {
   }
 
   private seeFree(revision: number): void {
+    this.sightings.forget(this.lock);
     this.holder = undefined;
     this.revision = revision;
     this.notify();

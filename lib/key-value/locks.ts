@@ -51,7 +51,7 @@ export async function obtainLock<T>(
   checkText('name', name);
   if (typeof wait !== 'number' || !(wait >= 0))
     throw new InvalidArgumentError('wait', `${shown(wait)} is not a number of milliseconds`);
-  const lock = await new LockContender(access, key, name, ttl).obtain({ wait, signal });
+  const lock = await new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait, signal });
   leases.add(lock, (deadline) => lock.releaseWithin(deadline));
   lock.onEnd(() => leases.remove(lock));
   return lock;
@@ -73,7 +73,8 @@ export function startElection<T>(
     name,
     {
       bucket: access.bucket.name,
-      obtain: (signal) => new LockContender(access, key, name, ttl).obtain({ wait: Infinity, signal }),
+      obtain: (signal) =>
+        new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait: Infinity, signal }),
       leader: async () => recordOf(await access.reader.change(key, { consistent: true }))?.name,
       timeout: access.bucket.jetstream.connection.timeout,
       ended: () => leases.remove(election),

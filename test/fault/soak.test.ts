@@ -1,39 +1,51 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { JetStreamError, JetStreamService, ObjectStoreService } from 'nestjs-nats-jetstream';
-import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
-import { NatsTestServer, type NatsTestCluster } from 'nestjs-nats-jetstream/testing';
-import { expect, it } from 'vitest';
+import {
+  DeadLetters,
+  Handlers,
+  JetStreamError,
+  JetStreamService,
+  type ConsumerInfo,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { describe, expect, it } from 'vitest';
 import { sleep } from '../../lib/timing/index.js';
 import { InterferingProxy } from '../connection/interfering-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
-import { Service } from '../trust/lost-servers/application.js';
-import { FORMS, type Form } from '../trust/lost-servers/handlers.js';
-import { OPERATIONS, RepeatedOperations } from '../trust/lost-servers/operations.js';
+import { OPERATIONS } from '../trust/lost-servers/operations.js';
+import { SHUTDOWN_TIMEOUT, SoakedApplication } from './soak/application.js';
+import { FAULT_NAMES, FAULTS, pick, randomOf } from './soak/faults.js';
+import type { Mistake } from './soak/handlers.js';
+import { ACKNOWLEDGED, growth, History } from './soak/history.js';
+import { Workload } from './soak/workload.js';
 
 /** `SOAK_MINUTES=30 npx vitest run test/fault/soak.test.ts` is the long run; every run of the suite has a short one. */
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 0.4);
 const DURATION = MINUTES * 60_000;
-/** Between two messages to each handler, in milliseconds. */
-const PUBLISH_EVERY = 60;
-/** How much more memory the last third of a long run may use than the first, in MiB. */
-const GROWTH = 40;
+/** `SOAK_SEED` repeats the faults of a run, though not their moments to the millisecond. */
+const SEED = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 2 ** 31));
+/** How much more memory the last third of a run may use than the first, in MiB: the history itself grows too. */
+const GROWTH = 20 + MINUTES / 2;
+/** How long everything may take to be well again after the last fault, in milliseconds. */
+const RECOVERY = 90_000;
+/** The longest that a call may take, in milliseconds, on a machine with other work. */
+const LONGEST_CALL = 30_000;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Acknowledged messages of one form: the sequence of each number. */
-type Sequences = Record<Form, number[]>;
-
 it(
   `handlers of all kinds lose nothing in ${MINUTES} minutes of random faults of a cluster`,
-  { timeout: DURATION + 240_000 },
+  { timeout: DURATION + 300_000 },
   async () => {
     await using cluster = await NatsTestServer.cluster(3);
     const proxies = await Promise.all(cluster.servers.map((server) => InterferingProxy.before(server)));
     const logs = new LogRecorder();
-    const service = await Service.start(
+    const history = new History();
+    const sockets = openSockets();
+    const application = await SoakedApplication.start(
+      history,
       {
         servers: proxies.map(({ url }) => url),
         ignoreClusterUpdates: true,
@@ -41,174 +53,216 @@ it(
         reconnectJitter: 50,
       },
       logs,
-      3,
     );
-    const store = await service.app.get(ObjectStoreService).open('files');
-    await store.putString('first', 'content');
-    const operations = await RepeatedOperations.start(service.app, service.client);
+    const workload = await Workload.start(application, history);
+    const { calls } = workload.operations;
 
-    const end = performance.now() + DURATION;
-    const running = (): boolean => performance.now() < end;
-    const sequences: Sequences = { sync: [], async: [], batch: [], push: [], event: [], ordered: [] };
-    const memory: number[] = [];
+    const random = randomOf(SEED);
     const faults: Record<string, number> = {};
-    const publishing = publishAll(service, sequences, running);
-    const sampling = sampleMemory(memory, running);
-    while (running()) {
-      const fault = pick(Object.keys(FAULTS) as (keyof typeof FAULTS)[]);
+    const memory: number[] = [];
+    const end = performance.now() + DURATION;
+    const sampling = sampleMemory(memory, () => performance.now() < end);
+    while (performance.now() < end) {
+      const fault = pick(random, FAULT_NAMES);
       faults[fault] = (faults[fault] ?? 0) + 1;
-      await FAULTS[fault](cluster, proxies);
-      await sleep(1_000 + 2_000 * Math.random());
+      await FAULTS[fault]({ cluster, proxies, random });
+      await sleep(1_000 + 2_000 * random());
     }
-    const early = await publishing;
     await sampling;
-    await operations.stop();
     await cluster.ready();
 
-    const { finished } = service.journal;
-    const missing = (): Record<string, number[]> =>
-      Object.fromEntries(
-        FORMS.map((form): [string, number[]] => {
-          const seen = new Set(finished[form]);
-          return [
-            form,
-            Object.keys(sequences[form])
-              .map(Number)
-              .filter((id) => !seen.has(id)),
-          ];
-        }),
-      );
-    await eventually(missing, (all) => Object.values(all).every((ids) => ids.length === 0), 90_000);
-
-    const figures = {
-      faults,
-      published: FORMS.map((form) => Object.keys(sequences[form]).length),
-      calls: Object.fromEntries(
-        OPERATIONS.map((name) => {
-          const { succeeded, errors, longest } = operations.calls[name];
-          return [name, { succeeded, failed: errors.length, longest: Math.round(longest) }];
-        }),
-      ),
-      memory: memory.map(Math.round),
-    };
-    console.log(JSON.stringify(figures));
-    for (const name of OPERATIONS) {
-      const { errors } = operations.calls[name];
-      expect([...new Set(errors.filter((error) => !(error instanceof JetStreamError)).map(String))]).toEqual(
-        [],
-      );
-    }
-    expect(early).toEqual([]);
-    expect(outOfOrder(finished.ordered)).toEqual([]);
-    expect(growth(memory)).toBeLessThan(GROWTH);
-    await service.close();
+    // Everything works again: each operation succeeds, and subscriptions get messages.
+    const before = Object.fromEntries(OPERATIONS.map((name) => [name, calls[name].succeeded]));
+    const received = history.seen.core.size;
+    const stuck = await settled(
+      () => [
+        ...OPERATIONS.filter((name) => calls[name].succeeded <= before[name] + 1),
+        ...(history.seen.core.size > received + 20 ? [] : ['subscriptions']),
+      ],
+      RECOVERY,
+    );
+    await workload.stop();
+    const missing = await settled(() => Object.entries(history.missing()).map(String), RECOVERY);
+    const unseen = await settled(() => workload.unseen(), RECOVERY);
+    const unsettled = await settled(() => unsettledMessages(application), RECOVERY);
+    const states = application.app.get(Handlers).list();
+    const letters = (await application.app.get(DeadLetters).page()).letters.length;
+    const began = performance.now();
+    await application.close();
+    const closing = performance.now() - began;
     await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+
+    const errors = logs.lines.filter(({ level }) => level === 'error').map(({ text }) => text);
+    console.log(
+      JSON.stringify({
+        seed: SEED,
+        faults,
+        stored: history.counts(),
+        verified: workload.verified,
+        calls: Object.fromEntries(OPERATIONS.map((name) => [name, outcomeOf(calls[name])])),
+        memory: memory.map(Math.round),
+        logged: { lines: logs.lines.length, errors: errors.length },
+        closing: Math.round(closing),
+      }),
+    );
+    expect(stuck).toEqual([]);
+    expect(missing).toEqual([]);
+    expect(history.problems).toEqual([]);
+    expect(unseen).toEqual([]);
+    expect(unsettled).toEqual([]);
+    expect(letters).toBe(0);
+    expect(states.filter(({ status }) => status !== 'running')).toEqual([]);
+    expect(
+      Object.entries(history.counts()).filter(([form, count]) => form !== 'forwarded' && count === 0),
+    ).toEqual([]);
+    expect(workload.verified.objects).toBeGreaterThan(0);
+    expect(workload.verified.requests).toBeGreaterThan(0);
+    for (const name of OPERATIONS) expect([name, ...untyped(calls[name].errors)]).toEqual([name]);
+    for (const name of OPERATIONS) expect([name, calls[name].longest < LONGEST_CALL]).toEqual([name, true]);
+    expect(growth(memory)).toBeLessThan(GROWTH);
+    // A line for each of thousands of messages that meet a fault would be too many.
+    expect(errors.length).toBeLessThan(200 + 400 * MINUTES);
+    expect(closing).toBeLessThan(SHUTDOWN_TIMEOUT + 3_000);
+    expect(await settled(() => (openSockets() > sockets ? [`${openSockets()} sockets`] : []), 5_000)).toEqual(
+      [],
+    );
   },
 );
 
-/**
- * Publishes numbers to every handler and keeps those that the cluster acknowledged.
- *
- * @returns the messages that a consumer had as acknowledged before their handler was through
- */
-async function publishAll(
-  service: Service,
-  sequences: Sequences,
-  running: () => boolean,
-): Promise<unknown[]> {
-  const early: unknown[] = [];
-  const jetstream = service.app.get(JetStreamService);
-  const { finished } = service.journal;
-  const floors = new Map<Form, number>();
-  for (let id = 0; running(); id++) {
-    await Promise.all(
-      FORMS.map(async (form) => {
-        const ack = await jetstream
-          .publish(`work.${form}`, id, { messageId: `${form}-${id}` })
-          .catch(() => undefined);
-        if (ack) sequences[form][id] = ack.sequence;
-      }),
+describe('a run without faults', () => {
+  const runWith = async (mistake: Mistake): Promise<{ problems: string; missing: string[] }> => {
+    await using nats = await NatsTestServer.start();
+    const history = new History();
+    const application = await SoakedApplication.start(history, { servers: nats.url }, new LogRecorder(), {
+      replicas: 1,
+      mistake,
+    });
+    const workload = await Workload.start(application, history);
+    await sleep(2_500);
+    await workload.stop();
+    const missing = await settled(() => Object.keys(history.missing()), 2_000);
+    await application.close();
+    return { problems: history.problems.join('\n'), missing };
+  };
+
+  it.each<[string, Mistake, RegExp, boolean]>([
+    [
+      'a handler that acknowledges early',
+      'acknowledges early',
+      /async: .* before the handler was through/,
+      false,
+    ],
+    ['a handler that drops messages', 'drops messages', /before the handler was through/, true],
+    ['a handler that overtakes', 'overtakes', /keyed: .* begun while/, false],
+    ['no mistake if there is none', 'none', /^$/, false],
+  ])('finds %s', async (_, mistake, problem, isMissing) => {
+    const { problems, missing } = await runWith(mistake);
+    expect(problems).toMatch(problem);
+    expect(missing.length > 0).toBe(isMissing);
+  });
+});
+
+describe('the checks of a run find', () => {
+  it.each<[string, (history: History) => void, RegExp]>([
+    ['an acknowledgement that covers unfinished messages', coversUnfinished, /cumulative: 1 acknowledged/],
+    [
+      'an order that goes back',
+      (history) => [1, 3, 2].forEach((each) => history.inOrder(each)),
+      /ordered: 2 after 3/,
+    ],
+    [
+      'a message that is delivered twice in order',
+      (history) => [1, 1].forEach((each) => history.inOrder(each)),
+      /1 after 1/,
+    ],
+    [
+      'two messages of a key at once',
+      (history) => [1, 2].forEach((each) => history.beginKey('a', each)),
+      /keyed: 2/,
+    ],
+    [
+      'an old value in a watch',
+      (history) => [2, 1].forEach((each) => history.changed('a', each)),
+      /revision 1 of "a"/,
+    ],
+    [
+      'a core message that comes twice',
+      (history) => [1, 1].forEach((each) => history.received(each)),
+      /message 1 twice/,
+    ],
+  ])('%s', (_, act, problem) => {
+    const history = new History();
+    act(history);
+    expect(history.problems.join()).toMatch(problem);
+  });
+
+  it('messages that were never handled, and results that never arrived', () => {
+    const history = new History();
+    for (const sequence of [1, 2]) history.stored('sync', sequence);
+    history.finished('sync', 2);
+    history.stored('forward', 3);
+    history.finished('forward', 3);
+    expect(history.missing()).toEqual({ sync: [1], 'results of forward': [3] });
+  });
+
+  it('memory that grows', () => {
+    expect(growth([10, 11, 10, 12, 11, 60, 10, 11, 12])).toBeLessThan(5);
+    expect(growth([10, 20, 30, 40, 50, 60, 70, 80, 90])).toBeGreaterThan(50);
+  });
+});
+
+function coversUnfinished(history: History): void {
+  for (const sequence of [1, 2]) history.stored('cumulative', sequence);
+  history.finished('cumulative', 2);
+  history.acknowledged('cumulative', 2, true);
+}
+
+/** What the consumers of handlers have not delivered, or not seen settled. Former ones of ordered handlers are left to expire. */
+async function unsettledMessages({ app }: SoakedApplication): Promise<string[]> {
+  const handlers = app.get(Handlers).list();
+  const current = new Set([...ACKNOWLEDGED, ...handlers.map(({ consumer }) => consumer)]);
+  const infos: ConsumerInfo[] = [];
+  for await (const info of app.get(JetStreamService).listConsumers('WORK')) infos.push(info);
+  return infos
+    .filter(({ name, numPending, numAckPending }) => current.has(name) && numPending + numAckPending > 0)
+    .map(
+      ({ name, numPending, numAckPending }) => `${name}: ${numPending} pending, ${numAckPending} unsettled`,
     );
-    if (id % 20 === 0) {
-      for (const form of FORMS) {
-        if (form === 'ordered') continue;
-        const consumer =
-          form === 'push' ? jetstream.pushConsumer('WORK', form) : jetstream.consumer('WORK', form);
-        const floor = (await consumer.catch(() => undefined))?.cachedInfo.ackFloor.streamSequence;
-        // Every message up to the floor was handled to the end when the server said so.
-        const done = new Set(finished[form]);
-        const from = floors.get(form) ?? 0;
-        const unfinished = Object.entries(sequences[form]).filter(
-          ([number, sequence]) => sequence > from && sequence <= (floor ?? 0) && !done.has(Number(number)),
-        );
-        early.push(...unfinished.map(([number]) => ({ form, number, floor })));
-        if (floor !== undefined) floors.set(form, floor);
-      }
-    }
-    await sleep(PUBLISH_EVERY);
-  }
-  return early;
+}
+
+/** What is left of problems that may pass, after a while. */
+async function settled(read: () => string[] | Promise<string[]>, timeout: number): Promise<string[]> {
+  let last: string[] = ['it cannot be read'];
+  const look = async (): Promise<string[]> =>
+    (last = await Promise.resolve(read()).catch((error: unknown) => [String(error)]));
+  await eventually(look, ({ length }) => length === 0, timeout).catch(() => undefined);
+  return last;
 }
 
 async function sampleMemory(memory: number[], running: () => boolean): Promise<void> {
   while (running()) {
     collectGarbage();
     memory.push(process.memoryUsage().heapUsed / 1_048_576);
-    await sleep(Math.min(20_000, DURATION / 10));
+    await sleep(Math.min(20_000, DURATION / 12));
   }
 }
 
-/** How much more is used in the last third of the samples than in the first, by their medians. */
-function growth(memory: readonly number[]): number {
-  const third = Math.ceil(memory.length / 3);
-  const median = (values: readonly number[]): number =>
-    values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
-  return median(memory.slice(-third)) - median(memory.slice(0, third));
+function outcomeOf({
+  succeeded,
+  errors,
+  longest,
+}: {
+  succeeded: number;
+  errors: readonly unknown[];
+  longest: number;
+}): object {
+  return { succeeded, failed: errors.length, longest: Math.round(longest) };
 }
 
-/** What may happen to one of three servers, or to the links to them; each resolves when the server is well again. */
-const FAULTS = {
-  kill: async (cluster: NatsTestCluster): Promise<void> => {
-    const server = pick(cluster.servers);
-    await server.kill();
-    await sleep(500 + 2_000 * Math.random());
-    await server.restart();
-    await cluster.ready().catch(() => undefined);
-  },
-  freeze: async (cluster: NatsTestCluster): Promise<void> => {
-    const server = pick(cluster.servers);
-    server.pause();
-    await sleep(500 + 3_500 * Math.random());
-    server.resume();
-  },
-  cut: async (_: NatsTestCluster, proxies: readonly InterferingProxy[]): Promise<void> => {
-    for (const proxy of proxies) proxy.cutLinks();
-  },
-  newLeader: async (cluster: NatsTestCluster): Promise<void> => {
-    const nc = await connect({ servers: cluster.urls, timeout: 2_000 }).catch(() => undefined);
-    if (nc === undefined) return;
-    await stepDown(
-      nc,
-      pick([
-        'STREAM.LEADER.STEPDOWN.WORK',
-        'STREAM.LEADER.STEPDOWN.KV_state',
-        'CONSUMER.LEADER.STEPDOWN.WORK.async',
-        'META.LEADER.STEPDOWN',
-      ]),
-    );
-    await nc.close();
-  },
-} as const;
-
-async function stepDown(nc: NatsConnection, what: string): Promise<void> {
-  await nc.request(`$JS.API.${what}`, undefined, { timeout: 2_000 }).catch(() => undefined);
+function untyped(errors: readonly unknown[]): string[] {
+  return [...new Set(errors.filter((error) => !(error instanceof JetStreamError)).map(String))];
 }
 
-function pick<T>(values: readonly T[]): T {
-  return values[Math.floor(Math.random() * values.length)];
-}
-
-/** The places where an ordered handler went back, skipped nothing counted. */
-function outOfOrder(ids: readonly number[]): number[] {
-  return ids.filter((id, i) => i > 0 && id <= (ids[i - 1] ?? -1));
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length;
 }

@@ -73,6 +73,34 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     expect((await kv.get('job'))?.revision).toBeGreaterThan(lock.revision);
   });
 
+  it.each([0, 100])(
+    'of a process that is gone can be had by callers that wait for %d ms at a time',
+    async (wait) => {
+      const gone = await connectTo(server.url);
+      await (await gone.keyValues.open(bucket)).lock('job', { ttl: 600 });
+      await gone.nc.close();
+      const before = performance.now();
+      let lock: KeyLock | undefined;
+      while (lock === undefined && performance.now() - before < 4_000) {
+        // Each opens the bucket anew, as requests of an application may.
+        const contender = await client.keyValues.open(bucket);
+        lock = await contender.lock('job', { ttl: 600, wait }).catch(() => undefined);
+      }
+      expect(lock?.held).toBe(true);
+      expect(performance.now() - before).toBeGreaterThan(500);
+      await lock?.release();
+    },
+  );
+
+  it('are not taken from a holder that lives, by callers that do not wait', async () => {
+    await using lock = await kv.lock('job', { ttl: 400 });
+    const before = performance.now();
+    while (performance.now() - before < 1_500) {
+      await expect(theirs.lock('job', { wait: 0 })).rejects.toThrow(LockNotObtainedError);
+    }
+    expect(lock.held).toBe(true);
+  });
+
   it('of a process that is gone can be had after the ttl', async () => {
     const gone = await connectTo(server.url);
     const lost = await (await gone.keyValues.open(bucket)).lock('job', { ttl: 300 });
