@@ -2,6 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.js';
 
@@ -17,7 +18,7 @@ export class ModuleProcess implements AsyncDisposable {
     this.child = spawn(process.execPath, [runner, fileURLToPath(module), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    this.exited = once(this.child, 'exit');
+    this.exited = once(this.child, 'close');
     createInterface(this.child.stdout).on('line', (line) => this.lines.push(line));
   }
 
@@ -26,8 +27,17 @@ export class ModuleProcess implements AsyncDisposable {
     await eventually(
       () => this.lines,
       (lines) => lines.includes(line),
-      20_000,
+      60_000,
     );
+  }
+
+  send(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Waits until it has ended, or the time is over. */
+  async ended(timeout: number): Promise<void> {
+    await Promise.race([this.exited, sleep(timeout, undefined, { ref: false })]);
   }
 
   /** Ends it at once, as a crash does. */

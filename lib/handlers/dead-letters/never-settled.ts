@@ -50,6 +50,8 @@ export class NeverSettled {
   private readonly stopped = new AbortController();
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private consumption: Consumption | undefined;
+  /** Nothing can be restored on a connection that is closed for good. */
+  private readonly forget: () => void;
 
   constructor(
     private readonly jetstream: JetStreamService,
@@ -57,7 +59,9 @@ export class NeverSettled {
     private readonly provisioning: Provisioning,
     private readonly replicas: number,
     private readonly watched: WatchedConsumer,
-  ) {}
+  ) {
+    this.forget = jetstream.connection.listen({ onClose: () => this.stopped.abort() });
+  }
 
   /** To be called before the consumer is made, so that no advisory is missed. */
   async start(): Promise<void> {
@@ -91,6 +95,7 @@ export class NeverSettled {
 
   async stop(): Promise<void> {
     this.stopped.abort();
+    this.forget();
     const { consumption } = this;
     // A server that hangs does not answer, and must not hold up the end of the application.
     if (consumption && !(await within(LONGEST_DRAIN, consumption.drain()))) void consumption.stop();
@@ -173,8 +178,9 @@ export class NeverSettled {
   /** Creates the consumer of advisories, and their stream, again after somebody deleted them. */
   private async restart(cause: Error | undefined): Promise<void> {
     const { signal } = this.stopped;
+    const { nc } = this.jetstream.connection;
     let error: unknown = cause;
-    while (error !== undefined && !signal.aborted) {
+    while (error !== undefined && !signal.aborted && !nc.isClosed()) {
       const wait = this.backoff.next();
       this.logger.warn(
         `${this.watched.handler}: no advisories of messages that were never settled, next try in ${wait} ms: ${errorText(error)}`,
