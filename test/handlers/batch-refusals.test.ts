@@ -60,7 +60,7 @@ class Batches {
         stream,
         durable: 'worker',
         filterSubjects: subject,
-        batch: { size: 3, maxWait: 20 },
+        batch: { size: 3, maxWait: 200 },
         retry: { maxDeliver: 2, backoff: [5] },
         ...options,
       } as PullJsConsumerOptions)
@@ -75,9 +75,10 @@ class Batches {
     });
   }
 
-  /** Stores tasks, without the codec of the handler. */
+  /** Stores tasks at once, so that they fill their batches, without the codec of the handler. */
   async publish({ app }: TestApplication, ...tasks: readonly Task[]): Promise<void> {
-    for (const task of tasks) await app.get(JetStreamService).publish(this.subject, task);
+    const jetStream = app.get(JetStreamService);
+    await Promise.all(tasks.map((task) => jetStream.publish(this.subject, task)));
   }
 
   /** Waits until the server has nothing of the handler pending. */
