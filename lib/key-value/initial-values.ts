@@ -40,13 +40,16 @@ export class InitialValues {
   private looking = false;
   private ended = false;
 
-  /** @param onEnd called once, when the end is found by a look at the bucket and not by a delivery */
+  /**
+   * @param onEnd called once, when the end is found by a look at the bucket and not by a delivery; with the revision that
+   * was delivered last
+   */
   constructor(
     private readonly bucket: Bucket<unknown>,
     private readonly filters: readonly string[],
     /** Whether every key is delivered, and not only those that changed since a revision. */
     allKeys: boolean,
-    private readonly onEnd: () => void,
+    private readonly onEnd: (revision: number) => void,
   ) {
     if (allKeys) this.seen = new Set();
   }
@@ -104,7 +107,7 @@ export class InitialValues {
       // A client may not be permitted to ask.
     }
     this.looking = false;
-    if (found && !this.ended) this.onEnd();
+    if (found && !this.ended) this.onEnd(this.reached);
   }
 
   /** @param reached what was delivered before the leader is asked: a key that is replaced later moves on again */

@@ -164,9 +164,15 @@ export class WatchFeed<T> {
   }
 
   private initialPhase(allKeys: boolean): InitialValues {
-    const phase: InitialValues = new InitialValues(this.bucket, this.filters, allKeys, () => {
-      if (phase === this.initialValues) this.complete();
-    });
+    const phase: InitialValues = new InitialValues(
+      this.bucket,
+      this.filters,
+      allKeys,
+      // Where a replica is behind, each key may have come with a value that the leader has replaced: then what comes ends it.
+      (revision) => {
+        if (phase === this.initialValues && this.isUpTo(revision)) this.complete();
+      },
+    );
     return phase;
   }
 
@@ -195,7 +201,7 @@ export class WatchFeed<T> {
   private receive(message: JetStreamMessage, revision: number): void {
     const { bucket, initialized, initialValues } = this;
     this.signs++;
-    const initial = !initialized && initialValues.isInitial;
+    const initial = !initialized && (initialValues.isInitial || revision <= this.lastInitial);
     const operation = operationOf(headerText(message.msg));
     const entry = new WatchEntry(bucket, operation, message, revision, initial, bucket.codec);
     if (!this.options.ignoreDeletes || operation === 'PUT') this.add(entry as KeyValueEntry<T>);
