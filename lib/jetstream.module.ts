@@ -1,9 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import {
+  checkFeatureOptions,
   ConfigurableModuleClass,
   FeatureDeclaration,
   featureProviders,
+  readForRoot,
+  readForRootAsync,
+  type ASYNC_OPTIONS_TYPE,
   type JetStreamFeatureOptions,
+  type OPTIONS_TYPE,
 } from './module/index.js';
 
 /**
@@ -27,8 +32,27 @@ import {
  */
 @Module({})
 export class JetStreamModule extends ConfigurableModuleClass {
+  /**
+   * Opens a connection with these options. Wrong options stop the application when it starts, as with `forRootAsync`.
+   *
+   * @throws {@link InvalidArgumentError} if the options are no object or cannot be read
+   */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    return super.forRoot(readForRoot(options));
+  }
+
+  /**
+   * Opens a connection with options that are made when the application starts.
+   *
+   * @throws {@link InvalidArgumentError} if it says in no way how they are made
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(readForRootAsync(options));
+  }
+
   /** Declares what a feature needs on the server, and provides it by `@InjectStream`, `@InjectKeyValue`, `@InjectObjectStore`. */
-  static forFeature(options: JetStreamFeatureOptions): DynamicModule {
+  static forFeature(given: JetStreamFeatureOptions): DynamicModule {
+    const options = checkFeatureOptions(given);
     const providers = featureProviders(options);
     return {
       module: JetStreamModule,

@@ -2,10 +2,9 @@ import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { InvalidArgumentError } from '../errors/index.js';
 import type { KeyValue } from '../key-value/index.js';
+import { LONGEST_TTL } from '../timing/index.js';
+import { objectWith, requireValue } from '../validation/index.js';
 import { toToken } from './cache-key.js';
-
-/** Values of a longer ttl, in milliseconds, are kept for ever: the server counts in nanoseconds of 63 bits. */
-const LONGEST_TTL = 200 * 365 * 86_400_000;
 
 /**
  * A Key-Value bucket as the store of a cache: a storage adapter of Keyv, and so of `@nestjs/cache-manager`. All instances
@@ -29,8 +28,10 @@ export class KeyValueCacheStore extends EventEmitter {
   /** Set by Keyv; `clear` removes what is in it, everything where there is none. */
   namespace: string | undefined;
 
+  /** @throws {@link InvalidArgumentError} if the bucket is none */
   constructor(private readonly bucket: KeyValue) {
     super();
+    requireValue('bucket', bucket, objectWith(['get', 'put', 'purge'], 'a KeyValue'));
   }
 
   /** What was set, `undefined` where nothing is. */

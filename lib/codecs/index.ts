@@ -1,5 +1,6 @@
 export * from './bytes.codec.js';
 export * from './codec.js';
+export { codecRule } from './codec-rule.js';
 export { decodeValue, refusePromise } from './decode-value.js';
 export { encodePayload, refuseUnencodable } from './encode-payload.js';
 export { givenBytes } from './given-bytes.js';

@@ -1,5 +1,13 @@
 export * from './boot.js';
 export * from './connection-events.js';
+export {
+  connectionRule,
+  isConnection,
+  readConnectionOptions,
+  JETSTREAM_OPTIONS,
+  type ConnectionOptions,
+  type ConnectionSource,
+} from './connection-options.js';
 export * from './jetstream-connection.js';
 export * from './open-connection.js';
 export type { PostOptions } from './posts.js';

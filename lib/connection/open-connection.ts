@@ -1,14 +1,9 @@
 import { Logger } from '@nestjs/common';
-import {
-  connect,
-  type NatsConnection,
-  type NodeConnectionOptions,
-  type TlsOptions,
-} from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
 import { ReportLimiter, toError } from '../reporting/index.js';
 import { Backoff, sleep, untilAborted } from '../timing/index.js';
-import { given, type OrUndefined } from '../validation/index.js';
+import { isConnection, readConnectionOptions, type ConnectionSource } from './connection-options.js';
 import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
 import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
@@ -16,14 +11,6 @@ import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './red
 const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
-
-/** The client's own options. An option that is `undefined` counts as left out. */
-export interface ConnectionOptions extends OrUndefined<Omit<NodeConnectionOptions, 'tls'>> {
-  readonly tls?: OrUndefined<TlsOptions> | null | undefined;
-}
-
-/** Options of the connection: the client's own, or a connection that the application owns. */
-export type ConnectionSource = ConnectionOptions | NatsConnection;
 
 /**
  * Opens a named connection, or takes the application's own.
@@ -43,7 +30,8 @@ export async function openConnection(
 ): Promise<JetStreamConnection> {
   const logger = new Logger('NatsConnection');
   const owned = !isConnection(source);
-  const options = owned ? clientOptions(source) : {};
+  const { options, unknown } = owned ? readConnectionOptions(source) : { options: {}, unknown: [] };
+  for (const problem of unknown) logger.warn(`Connection "${name}": ${problem}`);
   const redactor = new Redactor(options);
   const nc = owned ? await dial(name, options, { logger, redactor, signal }) : source;
   let connection: JetStreamConnection;
@@ -124,11 +112,6 @@ async function dial(
   }
 }
 
-/** Without options that are `undefined`: for the client they would replace its defaults. */
-function clientOptions({ tls, ...options }: ConnectionOptions): NodeConnectionOptions {
-  return tls === undefined ? given(options) : { ...given(options), tls: tls && given(tls) };
-}
-
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
@@ -141,10 +124,6 @@ async function attempt(options: NodeConnectionOptions): Promise<NatsConnection> 
 function calledOff(name: string, servers: string): ConnectionFailedError {
   const reason = 'it is not needed any more, since the application failed to start or was closed meanwhile';
   return new ConnectionFailedError(name, servers, reason, 'ABORTED');
-}
-
-function isConnection(source: ConnectionSource): source is NatsConnection {
-  return typeof (source as Partial<NatsConnection>).publish === 'function';
 }
 
 function serverOf(nc: NatsConnection): string {

@@ -1,6 +1,6 @@
 import type { JetStreamMessage } from '../jetstream/index.js';
 import type { CompiledHandler } from './compile/index.js';
-import { getPublishTargets, publishResults, ResultTarget, warnOfShortWindows } from './forwarding/index.js';
+import { publishResults, readPublishTargets, ResultTarget, warnOfShortWindows } from './forwarding/index.js';
 import type { HandlerConnection } from './handler-connection.js';
 import { messageKey, provisionClaims, runOnce, type ClaimBucket } from './idempotence/index.js';
 import type { ConsumerPlan, PlannedMethod } from './planning/index.js';
@@ -45,7 +45,7 @@ export class HandlerWrapper {
     policy: SettlementPolicy,
     { connection, running }: ConsumerPlan,
   ): CompiledHandler<JetStreamMessage> {
-    const targets = getPublishTargets(method.callback).map((target) => {
+    const targets = readPublishTargets(method.callback).targets.map((target) => {
       const { connection: name } = target.options;
       const other = name === undefined ? undefined : this.connections.get(name);
       return new ResultTarget(target, (other ?? connection).jetstream);

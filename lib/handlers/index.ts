@@ -60,17 +60,8 @@ export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export { Handlers } from './handlers.service.js';
 export type { IdempotenceKey, IdempotenceOptions } from './idempotence/index.js';
-export {
-  checkConsumer,
-  checkSchedules,
-  CONSUMER_OPTIONS,
-  HANDLER_DEFAULTS,
-  MOST_BUFFERED,
-  MOST_IN_FLIGHT,
-  OptionChecks,
-  planRunning,
-  schedulesOf,
-} from './planning/index.js';
+export { CONSUMER_OPTIONS, HANDLER_DEFAULTS, headersRule, MOST_BUFFERED } from './options/index.js';
+export { checkConsumer, checkSchedules, OptionChecks, planRunning, schedulesOf } from './planning/index.js';
 export type { ConsumerSource, RunningPlan } from './planning/index.js';
 export {
   CleanScope,

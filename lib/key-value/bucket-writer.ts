@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { headers as createHeaders, nuid, type MsgHdrs } from '@nats-io/transport-node';
 import {
-  InvalidArgumentError,
   JetStreamNotEnabledError,
   KeyTtlDisabledError,
   NoRespondersError,
@@ -19,8 +18,7 @@ import {
 } from '../errors/index.js';
 import { PubAckReader } from '../jetstream/index.js';
 import type { RequestOptions } from '../requests/index.js';
-import { Backoff, Deadline, sleep } from '../timing/index.js';
-import { shown } from '../validation/index.js';
+import { Backoff, Deadline, sleep, toTtl } from '../timing/index.js';
 import { validateRevision, type BucketReader, type StoredChange } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 import { headerValue, type KeyValueOperation } from './key-value-entry.js';
@@ -238,14 +236,9 @@ export class BucketWriter<T> {
       headers.set(WRITE_ID, nuid.next());
     }
     if (ttl !== undefined) {
-      if (!Number.isSafeInteger(ttl) || ttl < 1_000 || ttl % 1_000 !== 0) {
-        throw new InvalidArgumentError(
-          'ttl',
-          `${shown(ttl)} is not a number of milliseconds in whole seconds, 1000 or more`,
-        );
-      }
+      const seconds = toTtl(ttl, 'ttl');
       this.bucket.jetstream.connection.require('A ttl of a single key', '2.11.0');
-      headers.set('Nats-TTL', `${ttl / 1_000}s`);
+      headers.set('Nats-TTL', seconds);
     }
     return headers;
   }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, LockLostError, RevisionMismatchError } from '../errors/index.js';
 import { errorText, toError } from '../reporting/index.js';
-import { Backoff, Deadline, Timer } from '../timing/index.js';
+import { Backoff, Deadline, LONGEST_TTL, Timer } from '../timing/index.js';
 import { FencedAbortController, UserCalls } from '../user-code/index.js';
 import type { KeyValueGetOptions } from './bucket-reader.js';
 import type { BucketWriter, WriteConditions } from './bucket-writer.js';
@@ -221,5 +221,5 @@ function validity(ttl: number): number {
 
 /** A ttl as the server takes it, in whole seconds: rounded up, since it may only be longer. */
 export function wholeSeconds(ttl: number): number {
-  return Math.ceil(ttl / 1_000) * 1_000;
+  return Math.min(Math.ceil(ttl / 1_000) * 1_000, LONGEST_TTL);
 }

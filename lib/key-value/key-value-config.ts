@@ -5,6 +5,8 @@ import {
   PLACEMENT_OPTIONS,
   REPUBLISH_OPTIONS,
   STREAM_SOURCE_OPTIONS,
+  storageType,
+  streamSources,
   type Placement,
   type Republish,
   type StorageType,
@@ -12,7 +14,19 @@ import {
   type StreamConfig,
   type StreamSource,
 } from '../jetstream/index.js';
-import { optionsCheck, type AllOptionsOf } from '../validation/index.js';
+import {
+  count,
+  filledText,
+  flag,
+  limit,
+  optionsCheck,
+  pairs,
+  rawFields,
+  required,
+  serverDuration,
+  text,
+  type AllOptionsOf,
+} from '../validation/index.js';
 import { bucketOf, STREAM_PREFIX } from './bucket.js';
 import { validateBucketName } from './key-names.js';
 
@@ -64,22 +78,22 @@ export interface KeyValueConfig {
 
 /** The options of {@link KeyValueConfig}. */
 export const KEY_VALUE_OPTIONS = {
-  bucket: true,
-  compression: true,
-  description: true,
-  history: true,
-  limitMarkerTtl: true,
-  maxBytes: true,
-  maxValueSize: true,
-  metadata: true,
-  mirror: STREAM_SOURCE_OPTIONS,
+  bucket: required(filledText),
+  description: text,
+  history: count(0),
+  maxValueSize: limit,
+  ttl: serverDuration(),
+  maxBytes: limit,
+  storage: storageType,
+  replicas: count(0),
   placement: PLACEMENT_OPTIONS,
-  raw: true,
-  replicas: true,
   republish: REPUBLISH_OPTIONS,
-  sources: STREAM_SOURCE_OPTIONS,
-  storage: true,
-  ttl: true,
+  mirror: STREAM_SOURCE_OPTIONS,
+  sources: streamSources,
+  compression: flag,
+  metadata: pairs,
+  limitMarkerTtl: serverDuration(),
+  raw: rawFields,
 } satisfies AllOptionsOf<KeyValueConfig>;
 
 const checkConfig = optionsCheck<KeyValueConfig>('a Key-Value bucket', KEY_VALUE_OPTIONS, 'config');

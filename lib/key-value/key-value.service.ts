@@ -1,4 +1,4 @@
-import type { Codec } from '../codecs/index.js';
+import { codecRule, type Codec } from '../codecs/index.js';
 import {
   BucketExistsError,
   BucketNotFoundError,
@@ -7,7 +7,7 @@ import {
   StreamNotFoundError,
 } from '../errors/index.js';
 import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
-import { optionsCheck } from '../validation/index.js';
+import { optionsCheck, requireValue } from '../validation/index.js';
 import { Bucket, STREAM_PREFIX } from './bucket.js';
 import { isLegacyForm, toStreamConfig, type KeyValueConfig } from './key-value-config.js';
 import { Leases } from './leases.js';
@@ -144,6 +144,7 @@ export class KeyValueService {
   }
 
   private keyValue<T>(stream: Stream, options: KeyValueOptions<T>): KeyValue<T> {
+    if (options.codec !== undefined) requireValue('codec', options.codec, codecRule);
     const codec = options.codec ?? (this.jetstream.codecs.ofStream(stream.name) as Codec<T>);
     return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases);
   }

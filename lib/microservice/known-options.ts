@@ -1,46 +1,67 @@
-import type { JetStreamOptions } from '../connection/index.js';
-import { CONSUMER_OPTIONS } from '../handlers/index.js';
-import { EXPECTATIONS, RETRY_OPTIONS, SCHEDULE_OPTIONS, type PublishDefaults } from '../jetstream/index.js';
-import { nearestName, unknownOptions, type AllOptionsOf } from '../validation/index.js';
+import { codecRule } from '../codecs/index.js';
+import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
+import { CONSUMER_OPTIONS, headersRule, MOST_BUFFERED } from '../handlers/index.js';
+import {
+  EXPECTATIONS,
+  JetStreamService,
+  provisioningRule,
+  PUBLISH_DEFAULTS,
+  SCHEDULE_OPTIONS,
+  STREAM_DECLARATION_OPTIONS,
+} from '../jetstream/index.js';
+import { propertyOf } from '../reporting/index.js';
+import {
+  count,
+  flag,
+  hasMethods,
+  ListOf,
+  nearestName,
+  objectWith,
+  oneOf,
+  ownNames,
+  positiveTimeLimit,
+  queueName,
+  readOptions,
+  required,
+  resourceName,
+  rule,
+  text,
+  timeLimit,
+  type AllOptionsOf,
+} from '../validation/index.js';
 import type { JetStreamClientOptions } from './client/jetstream-client-options.interface.js';
 import type { JetStreamRecordOptions } from './client/jetstream-record.js';
 import type { JetStreamServerOptions } from './server/jetstream-server-options.interface.js';
 import type { ConsumerDefaults, EventExtras, RequestExtras } from './server/pattern-extras.interface.js';
 import type { TransportConnectionOptions } from './transport-link.js';
 
+const mode = oneOf(['core', 'jetstream']);
+
 const TRANSPORT_OPTIONS = {
-  codec: true,
-  // Its options are the client's.
-  connection: true,
-  jetstream: { apiPrefix: true, domain: true, timeout: true } satisfies AllOptionsOf<JetStreamOptions>,
+  codec: codecRule,
+  connection: connectionRule((value) => value instanceof JetStreamService, ', or a JetStreamService'),
+  jetstream: JETSTREAM_OPTIONS,
 } satisfies AllOptionsOf<TransportConnectionOptions>;
 
 /** The options of a `JetStreamClient`. */
 export const CLIENT_OPTIONS = {
   ...TRANSPORT_OPTIONS,
-  headers: true,
-  mode: true,
-  name: true,
-  publish: {
-    idempotent: true,
-    maxPending: true,
-    onAck: true,
-    onError: true,
-    retry: RETRY_OPTIONS,
-    stallWait: true,
-    timeout: true,
-  } satisfies AllOptionsOf<PublishDefaults>,
-  timeout: true,
+  headers: headersRule,
+  mode,
+  name: text,
+  publish: PUBLISH_DEFAULTS,
+  timeout: positiveTimeLimit,
 } satisfies AllOptionsOf<JetStreamClientOptions>;
 
-/** The options of a `JetStreamRecord`. */
+/** The options of a `JetStreamRecord`. Their values are checked when it is sent, since that may be refused for one call alone. */
 export const RECORD_OPTIONS = {
   expect: EXPECTATIONS,
   headers: true,
   idempotent: true,
   messageId: true,
-  mode: true,
-  retry: RETRY_OPTIONS,
+  mode,
+  retry: { attempts: true, wait: true },
   schedule: SCHEDULE_OPTIONS,
   timeout: true,
   ttl: true,
@@ -50,7 +71,7 @@ const { ackMode, ackWait, circuitBreaker, concurrency, deadLetter, deliverPolicy
   CONSUMER_OPTIONS;
 const { headersOnly, inactiveThreshold, maxAckPending, maxMessages, maxProcessingTime } = CONSUMER_OPTIONS;
 const { memoryStorage, metadata, orderBy, rateLimit, raw, replayPolicy, replicas } = CONSUMER_OPTIONS;
-const { sampleFrequency, startSequence, startTime, stream } = CONSUMER_OPTIONS;
+const { sampleFrequency, startSequence, startTime } = CONSUMER_OPTIONS;
 
 /** What may be said for all events, or all durable requests, of a server. */
 const CONSUMER_DEFAULTS = {
@@ -77,54 +98,90 @@ const CONSUMER_DEFAULTS = {
   sampleFrequency,
   startSequence,
   startTime,
-  stream,
+  stream: resourceName,
 } satisfies AllOptionsOf<ConsumerDefaults>;
 
 /** The options of a `JetStreamServer`. */
 export const SERVER_OPTIONS = {
   ...TRANSPORT_OPTIONS,
-  bootTimeout: true,
-  deadLetters: true,
-  events: { ...CONSUMER_DEFAULTS, consumer: true },
-  jetStreamEvents: true,
-  name: true,
-  provisioning: true,
-  queue: true,
+  bootTimeout: timeLimit,
+  deadLetters: rule('the DeadLetters of the application: app.get(DeadLetters)', (value) =>
+    hasMethods((value as { readonly handlers?: unknown }).handlers, ['add']),
+  ),
+  events: { ...CONSUMER_DEFAULTS, consumer: oneOf(['pattern', 'service']) },
+  jetStreamEvents: objectWith(
+    ['emit', 'listen'],
+    'the JetStreamEvents of the application: app.get(JetStreamEvents)',
+  ),
+  name: required(
+    rule(
+      'the name of the service, without spaces, ".", "*", ">", "/" and "\\"',
+      (value) => resourceName(value, '').length === 0,
+    ),
+  ),
+  provisioning: provisioningRule,
+  queue: rule(
+    'a name without spaces, or false',
+    (value) => value === false || (typeof value === 'string' && queueName(value, '').length === 0),
+  ),
   requests: CONSUMER_DEFAULTS,
-  settlement: true,
-  shutdownTimeout: true,
-  streams: true,
+  settlement: objectWith(
+    ['onStart', 'onSuccess', 'onFailure'],
+    'an object with the methods onStart, onSuccess and onFailure, such as an AckInterceptor',
+  ),
+  shutdownTimeout: timeLimit,
+  streams: new ListOf(STREAM_DECLARATION_OPTIONS, 'a list of streams'),
 } satisfies AllOptionsOf<JetStreamServerOptions>;
 
 /** The extras of patterns. */
 const EXTRAS = {
   ...CONSUMER_DEFAULTS,
-  broadcast: true,
-  durable: true,
-  maxPending: true,
-  mode: true,
-  ordered: true,
-  queue: true,
+  broadcast: flag,
+  durable: resourceName,
+  maxPending: count(0, MOST_BUFFERED),
+  mode,
+  ordered: flag,
+  queue: queueName,
 } satisfies AllOptionsOf<EventExtras | RequestExtras>;
 
-/** Extras that do not exist. */
-export interface UnknownExtras {
-  /** What is wrong with extras that are misspelled, or whose own options do not exist. */
+/** What `@JsConsumer` has and patterns have not, for Nest's own pipeline stands around them. */
+const NOT_FOR_PATTERNS = ['ackPolicy', 'batch', 'codec', 'filterSubjects', 'idempotent', 'push', 'schema'];
+
+/** The extras of a pattern as they were read. */
+export interface ExtrasRead {
+  /** Those that exist and are right. */
+  readonly extras: Readonly<Record<string, unknown>>;
+  /** What is wrong with extras that are misspelled, or have a value that cannot be right. */
   readonly problems: readonly string[];
   /** Names that resemble none: another transport of the application may know them. */
   readonly foreign: readonly string[];
 }
 
-/** @param known further names that are checked elsewhere */
-export function unknownExtras(
-  extras: Readonly<Record<string, unknown>>,
-  known: readonly string[],
-): UnknownExtras {
+/** Reads the extras of a pattern once. */
+export function readExtras(given: Readonly<Record<string, unknown>>): ExtrasRead {
+  const { options, problems } = readOptions<Readonly<Record<string, unknown>>>(given, EXTRAS, 'the extras');
   const names = Object.keys(EXTRAS);
-  const isStrange = (name: string): boolean => !names.includes(name) && !known.includes(name);
-  const foreign = Object.keys(extras).filter(
-    (name) => isStrange(name) && nearestName(name, names) === undefined,
+  const others = ownNames(given).filter(
+    (name) => !names.includes(name) && propertyOf(given, name) !== undefined,
   );
-  const own = Object.entries(extras).filter(([name]) => !foreign.includes(name) && !known.includes(name));
-  return { problems: unknownOptions(Object.fromEntries(own), EXTRAS), foreign };
+  const refused = others.filter((name) => NOT_FOR_PATTERNS.includes(name));
+  const foreign = others.filter((name) => !refused.includes(name) && nearestName(name, names) === undefined);
+  const sentences = problems
+    .filter(({ option }) => !refused.includes(option) && !foreign.includes(option))
+    .map(({ sentence }) => sentence);
+  if (refused.length > 0) sentences.push(`${refused.join(', ')}: for these use @JsConsumer`);
+  return { extras: options, problems: sentences, foreign };
+}
+
+/**
+ * Refuses what belongs into the connection, with a hint where.
+ *
+ * @throws {@link InvalidArgumentError}
+ */
+export function refuseServers(whose: string, options: object, instead: string): void {
+  if (propertyOf(options, 'servers') === undefined) return;
+  throw new InvalidArgumentError(
+    `options of ${whose}`,
+    `servers is an option of the connection; give ${instead}`,
+  );
 }

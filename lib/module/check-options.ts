@@ -1,32 +1,57 @@
+import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './module-definition.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import { CONSUMER_OPTIONS } from '../handlers/index.js';
-import { checkLimit, refuseUnknownOptions } from '../validation/index.js';
-import type { JetStreamModuleOptions } from './jetstream-module-options.interface.js';
-import { MODULE_OPTIONS } from './known-options.js';
-
-const FOR_ROOT = 'JetStreamModule.forRoot';
-const PROVISIONING = ['ensure', 'assert', 'off'];
+import { checkedOptions, openOptions } from '../validation/index.js';
+import type {
+  JetStreamFeatureOptions,
+  JetStreamModuleOptions,
+} from './jetstream-module-options.interface.js';
+import {
+  FEATURE_OPTIONS,
+  FOR_ROOT_ASYNC_OPTIONS,
+  FOR_ROOT_OPTIONS,
+  MODULE_OPTIONS,
+} from './known-options.js';
 
 /**
  * Refuses options of `forRoot` that do not exist or cannot be right. They may come from a factory, which TypeScript does not
  * check for names that are too many.
  *
+ * @returns the options as they were read
  * @throws {@link InvalidArgumentError}
  */
-export function checkModuleOptions(options: JetStreamModuleOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidArgumentError(`options of ${FOR_ROOT}`, `${String(options)} is not an object`);
-  refuseUnknownOptions(FOR_ROOT, options, MODULE_OPTIONS);
-  const { consumers = {} } = options.handlers ?? {};
-  for (const [name, consumer] of Object.entries(consumers))
-    refuseUnknownOptions(`handlers.consumers.${name} of ${FOR_ROOT}`, consumer, CONSUMER_OPTIONS);
-  checkLimit('bootTimeout', options.bootTimeout);
-  checkLimit('shutdownTimeout', options.shutdownTimeout);
-  const { provisioning = 'ensure' } = options;
-  if (!PROVISIONING.includes(provisioning)) {
-    throw new InvalidArgumentError(
-      'provisioning',
-      `${JSON.stringify(provisioning)} is none of ${PROVISIONING.map((each) => `"${each}"`).join(', ')}`,
-    );
+export function checkModuleOptions(options: JetStreamModuleOptions): JetStreamModuleOptions {
+  return checkedOptions('JetStreamModule.forRoot', options, MODULE_OPTIONS);
+}
+
+/**
+ * Reads what `forRoot` was given, inherited options included: Nest takes own ones only.
+ *
+ * @throws {@link InvalidArgumentError} for options that cannot be read, and a wrong name of the connection
+ */
+export function readForRoot(options: typeof OPTIONS_TYPE): typeof OPTIONS_TYPE {
+  return openOptions('JetStreamModule.forRoot', options, FOR_ROOT_OPTIONS);
+}
+
+/**
+ * Reads what `forRootAsync` was given, as {@link readForRoot} does.
+ *
+ * @throws {@link InvalidArgumentError} also if it says in no way how the options are made
+ */
+export function readForRootAsync(options: typeof ASYNC_OPTIONS_TYPE): typeof ASYNC_OPTIONS_TYPE {
+  const whose = 'JetStreamModule.forRootAsync';
+  const read = checkedOptions<typeof ASYNC_OPTIONS_TYPE>(whose, options, FOR_ROOT_ASYNC_OPTIONS);
+  if ((read.useFactory ?? read.useClass ?? read.useExisting) === undefined) {
+    throw new InvalidArgumentError(`options of ${whose}`, 'give useFactory, useClass or useExisting');
   }
+  return read;
+}
+
+/**
+ * Refuses options of `forFeature` that do not exist or cannot be right, and declarations without a name.
+ *
+ * @returns the options as they were read
+ * @throws {@link InvalidArgumentError}
+ */
+export function checkFeatureOptions(options: JetStreamFeatureOptions): JetStreamFeatureOptions {
+  return checkedOptions('JetStreamModule.forFeature', options, FEATURE_OPTIONS);
 }

@@ -27,6 +27,7 @@ const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 export function connectionProviders(name: string): Provider[] {
   const connection = `JetStreamConnection:${name}`;
   const handlers = `HandlerConnection:${name}`;
+  const checked = `JetStreamModuleOptions:${name}`;
   const [jetstream, keyValue, objectStore] = [
     getJetStreamToken(name),
     getKeyValueServiceToken(name),
@@ -34,11 +35,16 @@ export function connectionProviders(name: string): Provider[] {
   ];
   return [
     {
-      provide: connection,
+      provide: checked,
       inject: [JETSTREAM_MODULE_OPTIONS, ModulesContainer],
       useFactory: (options: JetStreamModuleOptions, modules: ModulesContainer) =>
+        ApplicationBoot.of(modules).step(() => checkModuleOptions(options)),
+    },
+    {
+      provide: connection,
+      inject: [checked, ModulesContainer],
+      useFactory: (options: JetStreamModuleOptions, modules: ModulesContainer) =>
         ApplicationBoot.of(modules).open(async (signal) => {
-          checkModuleOptions(options);
           checkConnection(modules, name, connection);
           const { connection: source = {}, jetstream: how = {}, bootTimeout } = options;
           const opened = await openConnection(name, source, how, signal);
@@ -53,7 +59,7 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: jetstream,
-      inject: [connection, JETSTREAM_MODULE_OPTIONS, ModulesContainer],
+      inject: [connection, checked, ModulesContainer],
       useFactory: (opened: JetStreamConnection, options: JetStreamModuleOptions, modules: ModulesContainer) =>
         ApplicationBoot.of(modules).step(
           () =>
@@ -75,7 +81,7 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: handlers,
-      inject: [jetstream, keyValue, objectStore, JETSTREAM_MODULE_OPTIONS, ModulesContainer],
+      inject: [jetstream, keyValue, objectStore, checked, ModulesContainer],
       useFactory: (
         service: JetStreamService,
         buckets: KeyValueService,

@@ -1,13 +1,10 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { InvalidArgumentError } from '../errors/index.js';
 import type { HandlerConnection } from '../handlers/index.js';
 import { provisionStream, type DeclaredResource } from '../jetstream/index.js';
-import { refuseUnknownOptions } from '../validation/index.js';
 import { ApplicationBoot } from './application-boot.js';
 import { checkDeclarations } from './declarations.js';
 import type { JetStreamFeatureOptions } from './jetstream-module-options.interface.js';
-import { FEATURE_OPTIONS } from './known-options.js';
 import { provisionKeyValue, provisionObjectStore } from './provision-buckets.js';
 import {
   DEFAULT_CONNECTION,
@@ -21,10 +18,9 @@ import {
  * The providers of what a feature declares. Each is created, or checked, while Nest resolves it, so that what injects it can
  * use it at once.
  *
- * @throws {@link InvalidArgumentError} for options that do not exist, and declarations without a name
+ * @param options as {@link checkFeatureOptions} returned them
  */
 export function featureProviders(options: JetStreamFeatureOptions): FactoryProvider[] {
-  refuseUnknownOptions('JetStreamModule.forFeature', options, FEATURE_OPTIONS);
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
   const declare = <T>(
     token: FactoryProvider['provide'],
@@ -44,14 +40,14 @@ export function featureProviders(options: JetStreamFeatureOptions): FactoryProvi
   });
   return [
     ...streams.map((config) => {
-      const name = named('streams', config.name);
+      const { name } = config;
       const resource = { kind: 'stream', name, stream: name, recreate: config.recreate ?? false } as const;
       return declare(getStreamToken(name, connection), resource, ({ jetstream, provisioning }) =>
         provisionStream(jetstream, config, provisioning),
       );
     }),
     ...keyValues.map((config) => {
-      const name = named('keyValues', config.bucket);
+      const { bucket: name } = config;
       const { recreate = false } = config;
       const resource = { kind: 'key-value', name, stream: `KV_${name}`, recreate } as const;
       return declare(getKeyValueToken(name, connection), resource, ({ keyValue, provisioning }) =>
@@ -59,7 +55,7 @@ export function featureProviders(options: JetStreamFeatureOptions): FactoryProvi
       );
     }),
     ...objectStores.map((config) => {
-      const name = named('objectStores', config.bucket);
+      const { bucket: name } = config;
       const { recreate = false } = config;
       const resource = { kind: 'object-store', name, stream: `OBJ_${name}`, recreate } as const;
       return declare(getObjectStoreToken(name, connection), resource, ({ objectStore, provisioning }) =>
@@ -67,9 +63,4 @@ export function featureProviders(options: JetStreamFeatureOptions): FactoryProvi
       );
     }),
   ];
-}
-
-function named(option: string, name: unknown): string {
-  if (typeof name === 'string' && name !== '') return name;
-  throw new InvalidArgumentError(`forFeature ${option}`, 'each needs a name');
 }

@@ -32,7 +32,12 @@ export interface JetStreamModuleOptions {
         readonly consumers?: Readonly<Record<string, JsConsumerOptions>> | undefined;
       })
     | undefined;
-  /** Whether streams, buckets and consumers are made: `ensure` (default), `assert` or `off`. */
+  /**
+   * What is done at bootstrap with streams, buckets and consumers on the server. Default `ensure`: what is missing is created,
+   * and what exists with other options is updated to those of this application, also while another application uses it.
+   * `assert` compares only, and stops the boot if something is missing or different; `off` takes everything as it is. See
+   * {@link Provisioning}.
+   */
   readonly provisioning?: Provisioning | undefined;
   /**
    * How long the startup may take on a connected server: streams, buckets and consumers are looked up and created, and what

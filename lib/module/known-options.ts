@@ -1,54 +1,75 @@
-import type { JetStreamOptions } from '../connection/index.js';
-import { HANDLER_DEFAULTS } from '../handlers/index.js';
-import {
-  RETRY_OPTIONS,
-  STREAM_OPTIONS,
-  type PublishDefaults,
-  type StreamDeclaration,
-} from '../jetstream/index.js';
+import { codecRule } from '../codecs/index.js';
+import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
+import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../handlers/index.js';
+import { provisioningRule, PUBLISH_DEFAULTS, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import { KEY_VALUE_OPTIONS } from '../key-value/index.js';
 import { OBJECT_STORE_OPTIONS } from '../object-store/index.js';
-import type { AllOptionsOf } from '../validation/index.js';
+import {
+  filledText,
+  flag,
+  functionRule,
+  list,
+  listOf,
+  ListOf,
+  MapOf,
+  text,
+  timeLimit,
+  type AllOptionsOf,
+} from '../validation/index.js';
 import type {
   JetStreamFeatureOptions,
+  JetStreamModuleExtras,
   JetStreamModuleOptions,
   KeyValueDeclaration,
   ObjectStoreDeclaration,
 } from './jetstream-module-options.interface.js';
 
-/** The options of `JetStreamModule.forRoot`; those of `connection` are the client's. */
+/** The options of `JetStreamModule.forRoot`. */
 export const MODULE_OPTIONS = {
-  connection: true,
-  jetstream: { domain: true, apiPrefix: true, timeout: true } satisfies AllOptionsOf<JetStreamOptions>,
-  codec: true,
-  codecs: true,
-  publish: {
-    timeout: true,
-    retry: RETRY_OPTIONS,
-    idempotent: true,
-    maxPending: true,
-    stallWait: true,
-    onError: true,
-    onAck: true,
-  } satisfies AllOptionsOf<PublishDefaults>,
-  // The names in `consumers` are the application's.
-  handlers: { ...HANDLER_DEFAULTS, consumers: true },
-  provisioning: true,
-  bootTimeout: true,
-  shutdownTimeout: true,
+  connection: connectionRule(),
+  jetstream: JETSTREAM_OPTIONS,
+  codec: codecRule,
+  codecs: listOf(codecRule, 'a list of codecs'),
+  publish: PUBLISH_DEFAULTS,
+  handlers: { ...HANDLER_DEFAULTS, consumers: new MapOf(CONSUMER_OPTIONS) },
+  provisioning: provisioningRule,
+  bootTimeout: timeLimit,
+  shutdownTimeout: timeLimit,
 } satisfies AllOptionsOf<JetStreamModuleOptions>;
+
+/** What `forRoot` and `forRootAsync` take besides the options. */
+export const MODULE_EXTRAS = {
+  name: filledText,
+  isGlobal: flag,
+} satisfies AllOptionsOf<JetStreamModuleExtras>;
+
+/** What `forRoot` takes. The options themselves are checked when the application starts, as those of a factory are. */
+export const FOR_ROOT_OPTIONS = {
+  ...MODULE_EXTRAS,
+  ...Object.fromEntries(Object.keys(MODULE_OPTIONS).map((name) => [name, true as const])),
+};
+
+/** What `forRootAsync` takes. */
+export const FOR_ROOT_ASYNC_OPTIONS = {
+  ...MODULE_EXTRAS,
+  imports: list('a list of modules'),
+  inject: list('a list of injection tokens'),
+  useFactory: functionRule('a function'),
+  useClass: functionRule('a class'),
+  useExisting: true as const,
+  provideInjectionTokensFrom: list('a list of providers'),
+};
 
 /** The options of `JetStreamModule.forFeature`. */
 export const FEATURE_OPTIONS = {
-  streams: { ...STREAM_OPTIONS, codec: true, recreate: true } satisfies AllOptionsOf<StreamDeclaration>,
-  keyValues: {
-    ...KEY_VALUE_OPTIONS,
-    codec: true,
-    recreate: true,
-  } satisfies AllOptionsOf<KeyValueDeclaration>,
-  objectStores: {
-    ...OBJECT_STORE_OPTIONS,
-    recreate: true,
-  } satisfies AllOptionsOf<ObjectStoreDeclaration>,
-  connection: true,
+  streams: new ListOf(STREAM_DECLARATION_OPTIONS, 'a list of streams'),
+  keyValues: new ListOf(
+    { ...KEY_VALUE_OPTIONS, codec: codecRule, recreate: flag } satisfies AllOptionsOf<KeyValueDeclaration>,
+    'a list of buckets',
+  ),
+  objectStores: new ListOf(
+    { ...OBJECT_STORE_OPTIONS, recreate: flag } satisfies AllOptionsOf<ObjectStoreDeclaration>,
+    'a list of buckets',
+  ),
+  connection: text,
 } satisfies AllOptionsOf<JetStreamFeatureOptions>;

@@ -1,11 +1,25 @@
 import {
   PLACEMENT_OPTIONS,
+  storageType,
   type Placement,
   type StorageType,
   type StreamConfig,
   type StreamInfo,
 } from '../jetstream/index.js';
-import { checkBoolean, optionsCheck, type AllOptionsOf } from '../validation/index.js';
+import {
+  checkBoolean,
+  count,
+  filledText,
+  flag,
+  limit,
+  optionsCheck,
+  pairs,
+  rawFields,
+  required,
+  serverDuration,
+  text,
+  type AllOptionsOf,
+} from '../validation/index.js';
 import { bucketOfStream, ObjectNames } from './object-names.js';
 
 /** The configuration of an object store. Durations are in milliseconds, sizes in bytes. */
@@ -32,16 +46,16 @@ export interface ObjectStoreConfig {
 
 /** The options of {@link ObjectStoreConfig}. */
 export const OBJECT_STORE_OPTIONS = {
-  bucket: true,
-  compression: true,
-  description: true,
-  maxBytes: true,
-  metadata: true,
+  bucket: required(filledText),
+  description: text,
+  ttl: serverDuration(),
+  maxBytes: limit,
+  storage: storageType,
+  replicas: count(0),
   placement: PLACEMENT_OPTIONS,
-  raw: true,
-  replicas: true,
-  storage: true,
-  ttl: true,
+  compression: flag,
+  metadata: pairs,
+  raw: rawFields,
 } satisfies AllOptionsOf<ObjectStoreConfig>;
 
 /** @throws {@link InvalidArgumentError} */

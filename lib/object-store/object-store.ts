@@ -17,8 +17,14 @@ import {
 import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
 import { Deadline, retry, untilAborted } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
-import { given, type OrUndefined } from '../validation/index.js';
-import { checkDuration, checkObject, optionsCheck, shown } from '../validation/index.js';
+import {
+  checkDuration,
+  checkObject,
+  given,
+  optionsCheck,
+  shown,
+  type OrUndefined,
+} from '../validation/index.js';
 import { piecesOf, type ObjectSource } from './chunk-source.js';
 import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
 import { readBytes } from './object-bytes.js';

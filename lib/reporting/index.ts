@@ -1,3 +1,4 @@
 export * from './error-text.js';
 export * from './report-limiter.js';
 export * from './instance-of.js';
+export * from './shown.js';

@@ -5,3 +5,4 @@ export * from './retry.js';
 export * from './timer.js';
 export * from './until-aborted.js';
 export * from './time-budget.js';
+export * from './server-time.js';

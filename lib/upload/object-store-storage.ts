@@ -4,6 +4,14 @@ import { callbackify } from 'node:util';
 import { nuid } from '@nats-io/transport-node';
 import { ObjectNotFoundError } from '../errors/index.js';
 import { toError } from '../reporting/index.js';
+import {
+  checkedOptions,
+  functionRule,
+  objectWith,
+  positiveTimeLimit,
+  requireValue,
+  type AllOptionsOf,
+} from '../validation/index.js';
 import type { ObjectInfo, ObjectMeta, ObjectStore } from '../object-store/index.js';
 
 /** A file of a multipart request, before it is stored; what multer tells of it. */
@@ -41,6 +49,13 @@ export interface ObjectStoreStorageOptions {
   readonly stallTimeout?: number | undefined;
 }
 
+const STORE = objectWith(['put', 'deleteVersion'], 'an ObjectStore');
+
+const STORAGE_OPTIONS = {
+  describe: functionRule('a function of the request and the file'),
+  stallTimeout: positiveTimeLimit,
+} satisfies AllOptionsOf<ObjectStoreStorageOptions>;
+
 /**
  * A storage engine for multer, and so for Nest's `FileInterceptor`: what clients upload goes into an object store as it
  * comes, without being held in memory or on disk. An upload that fails, is broken off or exceeds multer's limits leaves
@@ -56,10 +71,16 @@ export interface ObjectStoreStorageOptions {
  * ```
  */
 export class ObjectStoreStorage {
+  private readonly options: ObjectStoreStorageOptions;
+
+  /** @throws {@link InvalidArgumentError} for a store or options that cannot be right */
   constructor(
     private readonly store: ObjectStore,
-    private readonly options: ObjectStoreStorageOptions = {},
-  ) {}
+    options: ObjectStoreStorageOptions = {},
+  ) {
+    requireValue('store', store, STORE);
+    this.options = checkedOptions<ObjectStoreStorageOptions>('ObjectStoreStorage', options, STORAGE_OPTIONS);
+  }
 
   /** Called by multer to store a file. */
   _handleFile(

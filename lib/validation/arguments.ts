@@ -1,37 +1,7 @@
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors/index.js';
-import { errorText, isInstance } from '../reporting/index.js';
-import { checkedIterable, checkSignal } from '../user-code/index.js';
-import { refuseUnknownOptions, type AllOptionsOf, type KnownOptions } from './unknown-options.js';
-
-/** The longest text that an error shows of an argument. */
-const LONGEST_SHOWN = 200;
-
-/** An argument as an error shows it, whatever it is. Never throws, and calls nothing of the argument. */
-export function shown(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value.slice(0, LONGEST_SHOWN));
-    case 'bigint':
-      return `${value}n`;
-    case 'function':
-      return 'a function';
-    case 'object':
-      if (value === null) return 'null';
-      // A revoked proxy cannot even be asked whether it is an array.
-      if (types.isProxy(value)) return 'a proxy';
-      if (types.isDate(value)) return Number.isNaN(value.getTime()) ? 'an invalid Date' : 'a Date';
-      return Array.isArray(value) ? 'an array' : 'an object';
-    default:
-      return String(value);
-  }
-}
-
-/** What stands in the place of a name, for errors about names. */
-export function nameText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return value === undefined || value === null ? '' : shown(value);
-}
+import { errorText, isInstance, shown } from '../reporting/index.js';
+import { checkedIterable } from '../user-code/index.js';
 
 /** @throws {@link InvalidArgumentError} if it is not an object, or a proxy that cannot be read; functions are none */
 export function checkObject(argument: string, value: unknown): void {
@@ -125,61 +95,4 @@ export function textsOf(argument: string, value: unknown): readonly string[] {
     throw new InvalidArgumentError(argument, `it cannot be iterated over: ${errorText(cause)}`, { cause });
   }
   throw new InvalidArgumentError(argument, `${shown(value)} is neither a string nor a list of strings`);
-}
-
-/**
- * Makes the check of one kind of options: that they are an object, that none of its names is unknown, and that `signal` is
- * an `AbortSignal`. It is cheap enough for every message.
- *
- * @param whose whose options they are, such as `publish`
- * @param argument the name of the argument
- */
-export function optionsCheck<Options extends object>(
-  whose: string,
-  known: AllOptionsOf<Options>,
-  argument = 'options',
-): (options: Options) => Options {
-  const table = known as KnownOptions;
-  const names = nameTable(table);
-  return (options) => {
-    const given: unknown = options;
-    if (typeof given !== 'object' || given === null) {
-      throw new InvalidArgumentError(argument, `${shown(given)} is not an object`);
-    }
-    try {
-      if (!hasOnly(options, names)) refuseUnknownOptions(whose, options, table);
-      checkSignal((options as { readonly signal?: unknown }).signal);
-    } catch (cause) {
-      if (cause instanceof InvalidArgumentError) throw cause;
-      throw new InvalidArgumentError(`options of ${whose}`, `they cannot be read: ${errorText(cause)}`, {
-        cause,
-      });
-    }
-    return options;
-  };
-}
-
-/** The names of options, without those that every object has. */
-interface NameTable {
-  readonly [name: string]: true | NameTable | undefined;
-}
-
-function nameTable(known: KnownOptions): NameTable {
-  const names = Object.create(null) as Record<string, true | NameTable>;
-  for (const [name, nested] of Object.entries(known))
-    names[name] = nested === true ? true : nameTable(nested);
-  return names;
-}
-
-/** Whether all names are known; what is not is described by a slower function. */
-function hasOnly(options: object, names: NameTable): boolean {
-  for (const name in options) {
-    const nested = names[name];
-    if (nested === undefined) return false;
-    if (nested === true) continue;
-    const value: unknown = (options as Readonly<Record<string, unknown>>)[name];
-    if (typeof value !== 'object' || value === null) continue;
-    if (Array.isArray(value) || !hasOnly(value, nested)) return false;
-  }
-  return true;
 }

@@ -1,3 +1,4 @@
+export { nameText, shown } from '../reporting/index.js';
 export {
   checkBoolean,
   checkCallbacks,
@@ -9,19 +10,21 @@ export {
   checkText,
   checkWholeNumber,
   isArray,
-  nameText,
-  optionsCheck,
-  shown,
   textsOf,
 } from './arguments.js';
-export { checkLimit } from './limits.js';
+export { nearestName, type AllOptionsOf, type KnownOptions } from './known-options.js';
+export type { OptionProblem } from './option-problem.js';
+export * from './option-rules.js';
 export { given, type Defined, type OrUndefined } from './optional-members.js';
+export { optionsCheck } from './options-check.js';
 export { numberFromPeer, type PeerNumberRange } from './peer-numbers.js';
 export { isAckSubject, isFlowControlSubject, isReplyAllowed } from './peer-subjects.js';
 export {
-  nearestName,
-  refuseUnknownOptions,
-  unknownOptions,
-  type AllOptionsOf,
-  type KnownOptions,
-} from './unknown-options.js';
+  checkedOptions,
+  openOptions,
+  ownNames,
+  ownOptions,
+  readOptions,
+  requireValue,
+  type OptionsRead,
+} from './read-options.js';

@@ -143,7 +143,11 @@ describe('mistakes in the configuration of handlers', () => {
       { batch: { size: 1_000 }, concurrency: 100 },
       /batch\.size and concurrency allow 100000 messages in flight, more than 65536/,
     ],
-    ['a batch without a size', { batch: {} }, /batch needs a size/],
+    [
+      'a batch without a size',
+      { batch: {} },
+      /batch\.size must be a whole number from 1 to 65536; it is undefined/,
+    ],
     ['a batch of half a message', { batch: { size: 0.5 }, concurrency: 4 }, /batch\.size must be/],
     [
       'a window of a billion',
@@ -160,7 +164,7 @@ describe('mistakes in the configuration of handlers', () => {
       { retry: { backoff: [100, 'soon'] } },
       /retry\.backoff\[1\] must be .* it is "soon"/,
     ],
-    ['a jitter above 1', { retry: { jitter: 2 } }, /retry\.jitter must be above 0 and up to 1; it is 2/],
+    ['a jitter above 1', { retry: { jitter: 2 } }, /retry\.jitter must be a number from 0 to 1; it is 2/],
     ['a retryIf that is no function', { retry: { retryIf: true } }, /retry\.retryIf must be a function/],
     [
       'a rule without a class of errors',

@@ -35,6 +35,9 @@ function judge({ error = new Error('failed'), delivery = 1, ackMode = 'auto', ..
   return verdictOn(error, { number: delivery, metadata, inPlace }, rules);
 }
 
+/** The longest delay that servers know. */
+const LONGEST = 9_223_372_036_854;
+
 const retry = (delay: number, requested = false): object => ({ action: 'retry', delay, requested });
 const letter = (reason: string, cause: string): object => ({ action: 'dead-letter', reason, cause });
 const terminated = (reason: string, cause: string): object => ({ action: 'terminate', reason, cause });
@@ -60,6 +63,28 @@ describe('the verdict on a message that failed', () => {
     ['a string', { error: 'failed' }, retry(10)],
     ['RetryMessage', { error: new RetryMessage(7) }, retry(7, true)],
     ['RetryMessage without a delay', { error: new RetryMessage() }, retry(0, true)],
+    [
+      'RetryMessage with a delay that servers do not know',
+      { error: new RetryMessage(1e13) },
+      retry(LONGEST, true),
+    ],
+    [
+      'RetryMessage with the largest number',
+      { error: new RetryMessage(Number.MAX_VALUE) },
+      retry(LONGEST, true),
+    ],
+    ['RetryMessage with NaN', { error: new RetryMessage(Number.NaN) }, retry(10)],
+    [
+      'RetryMessage with Infinity, in a later delivery',
+      { error: new RetryMessage(Infinity), delivery: 2 },
+      retry(20),
+    ],
+    ['RetryMessage with a negative delay', { error: new RetryMessage(-1) }, retry(10)],
+    [
+      'RetryMessage with NaN, in the last delivery',
+      { error: new RetryMessage(Number.NaN), delivery: 5 },
+      letter('deliveries used up', 'used-up'),
+    ],
     [
       'RetryMessage beyond the rule, within the consumer',
       { error: new RetryMessage(7), delivery: 4 },

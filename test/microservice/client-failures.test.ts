@@ -191,16 +191,21 @@ const cases: readonly Case[] = [
     log: /promise/,
   },
   {
-    name: 'a codec whose type cannot be read',
-    options: () => ({
-      codec: {
-        encode: thrower(new Error('broken')),
-        decode: jsonCodec.decode,
-        get contentType(): never {
-          throw new Error('hostile type');
+    name: 'a codec whose type cannot be read any more',
+    // A type that can never be read is refused when the client is made.
+    options: () => {
+      let reads = 0;
+      return {
+        codec: {
+          encode: thrower(new Error('broken')),
+          decode: jsonCodec.decode,
+          get contentType(): string {
+            if (reads++ === 0) return 'text/plain';
+            throw new Error('hostile type');
+          },
         },
-      },
-    }),
+      };
+    },
     error: undefined,
     log: /hostile type|broken/,
   },
@@ -433,8 +438,9 @@ describe('events that are on their way', () => {
     const logs = new LogRecorder();
     const module = await Test.createTestingModule({}).setLogger(logs).compile();
     const bad = headers();
-    Object.defineProperty(bad, Symbol.iterator, { value: thrower(new Error('hostile iterator')) });
     const client = new JetStreamClient({ connection: { servers: nats.url }, headers: bad });
+    // Headers that could not be sent from the beginning are refused when the client is made.
+    Object.defineProperty(bad, Symbol.iterator, { value: thrower(new Error('hostile iterator')) });
     client.emit('taken', 1);
     await client.close();
     await module.close();

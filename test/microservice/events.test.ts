@@ -607,7 +607,7 @@ describe('events from a stream', () => {
       expect(error.message).toContain(words);
     }
     expect((await failure(start([wrong(`${root}.a`, { mode: 'cor' })]))).message).toContain(
-      "mode must be 'core' or 'jetstream'",
+      'mode must be one of "core", "jetstream"; it is "cor"',
     );
   });
 });

@@ -164,7 +164,7 @@ describe('an application that cannot start', () => {
       [
         'handlers.consumers',
         { handlers: { consumers: { billing: { stream: 'A', durble: 'b' } } } },
-        'Invalid options of handlers.consumers.billing of JetStreamModule.forRoot: there is no option "durble"; did you mean "durable"?',
+        'Invalid options of JetStreamModule.forRoot: there is no option "handlers.consumers.billing.durble"; did you mean "durable"?',
       ],
       ['provisioning', { provisioning: 'asure' }, 'Invalid provisioning'],
       ['bootTimeout', { bootTimeout: '60s' }, 'Invalid bootTimeout: "60s" is not a number of milliseconds'],

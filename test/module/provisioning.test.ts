@@ -9,6 +9,7 @@ import {
   JsConsumer,
   KeyValueService,
   StreamNotFoundError,
+  type JsConsumerOptions,
   type KeyValue,
   type ObjectStore,
   type Provisioning,
@@ -127,8 +128,66 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
       'Handler.handle: Consumer "worker" of stream "ORDERS" is not as declared (ackWait: 5000 → 6000)',
     );
     await using updated = await start('ensure', {}, [handler(6_000)]);
-    expect(updated.logs.of('log', 'JetStreamProvisioning')).toEqual([
-      'Consumer "worker" of stream "ORDERS" updated: ackWait: 5000 → 6000',
+    expect(updated.logs.of('warn', 'JetStreamProvisioning')).toEqual([
+      expect.stringMatching(
+        /^Consumer "worker" of stream "ORDERS" updated: ackWait: 5000 → 6000\. Every application/,
+      ),
     ]);
+  });
+
+  describe('ensure updates a consumer under a running application', () => {
+    const other = (options: Partial<JsConsumerOptions>): new () => object => {
+      @Injectable()
+      class Handler {
+        @JsConsumer({ stream: 'SHARED', durable: 'worker', ...options } as JsConsumerOptions)
+        handle(): void {}
+      }
+      return Handler;
+    };
+    const feature = { streams: [{ name: 'SHARED', subjects: ['shared.>'], storage: 'memory' as const }] };
+
+    it.each<[string, Partial<JsConsumerOptions>, Partial<JsConsumerOptions>, 'warn' | 'log', string]>([
+      [
+        'fewer deliveries',
+        { retry: { maxDeliver: 10 } },
+        { retry: { maxDeliver: 3 } },
+        'warn',
+        'maxDeliver: 10 → 3',
+      ],
+      ['a limit of deliveries', {}, { retry: { maxDeliver: 3 } }, 'warn', 'maxDeliver: -1 → 3'],
+      [
+        'more deliveries',
+        { retry: { maxDeliver: 3 } },
+        { retry: { maxDeliver: 10 } },
+        'log',
+        'maxDeliver: 3 → 10',
+      ],
+      ['another ackWait', { ackWait: 1_000 }, { ackWait: 2_000 }, 'warn', 'ackWait: 1000 → 2000'],
+      [
+        'another filter',
+        { filterSubjects: 'shared.a' },
+        { filterSubjects: 'shared.b' },
+        'warn',
+        'filterSubjects: ["shared.a"] → ["shared.b"]',
+      ],
+      ['no filter', { filterSubjects: 'shared.a' }, {}, 'warn', 'filterSubjects: ["shared.a"] → []'],
+      [
+        'a filter and fewer deliveries',
+        {},
+        { filterSubjects: 'shared.b', retry: { maxDeliver: 2 } },
+        'warn',
+        'maxDeliver: -1 → 2, filterSubjects: [] → ["shared.b"]',
+      ],
+      ['no payloads', {}, { headersOnly: true }, 'warn', 'headersOnly: none → true'],
+      ['a description', {}, { description: 'mine' }, 'log', 'description: none → "mine"'],
+    ])('with %s', async (_, before, after, level, change) => {
+      await using running = await start('ensure', feature, [other(before)]);
+      await using second = await start('ensure', feature, [other(after)]);
+      const update = `Consumer "worker" of stream "SHARED" updated: ${change}`;
+      const otherLevel = level === 'warn' ? 'log' : 'warn';
+      expect(second.logs.of(level, 'JetStreamProvisioning')).toEqual([expect.stringContaining(update)]);
+      expect(second.logs.of(otherLevel, 'JetStreamProvisioning')).toEqual([]);
+      await running.app.get(JetStreamService).deleteStream('SHARED');
+    });
   });
 });

@@ -111,8 +111,8 @@ describe('the arguments of an object store', () => {
   });
 
   it.each([Infinity, 2 ** 31, 2 ** 40, 1e300])('may be a duration of %d ms', async (duration) => {
-    const options = { timeout: duration, stallTimeout: duration };
-    await store.putString('long', 'content', options);
+    await store.putString('long', 'content', { timeout: duration, stallTimeout: duration });
+    const options = { stallTimeout: duration };
     expect(await store.getString('long', options)).toBe('content');
     expect(Buffer.concat((await collect(await store.get('long', options))) as Buffer[]).toString()).toBe(
       'content',

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { Match, type MsgHdrs } from '@nats-io/transport-node';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { utf8 } from '../../codecs/index.js';
+import { isHeaderName } from '../../validation/index.js';
 
 const VERSION = 'NATS/1.0';
 const LINE_FEED = 10;
@@ -156,11 +157,8 @@ function textOf(block: Uint8Array): string {
   return stray ? text.replace(/\r(?!\n)/g, ' ') : text;
 }
 
-/** Printable ASCII without the colon, as RFC 822 has it. */
-const NAME = /^[!-9;-~]+$/;
-
 function checkedValue(name: string, value: string): string {
-  if (typeof name !== 'string' || !NAME.test(name)) {
+  if (!isHeaderName(name)) {
     throw new InvalidArgumentError(
       'headers',
       `${JSON.stringify(name)} is not a header name. Use printable ASCII characters without blanks and colons`,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { readOptions } from '../../validation/index.js';
 import { addHandler, type HandlerMethodDecorator, type PullJsConsumerOptions } from '../decorators/index.js';
-import { given } from '../../validation/index.js';
+import { ON_DEAD_LETTER_OPTIONS } from '../options/index.js';
 import { filterText, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
 
@@ -41,19 +42,21 @@ const DEFAULT_MAX_DELIVER = 5;
  * ```
  */
 export function OnDeadLetter(options: OnDeadLetterOptions = {}): HandlerMethodDecorator {
-  const { stream, consumer, handler, reason, subject, deliverPolicy = 'new', ...consuming } = options;
+  const { options: read, problems } = readOptions<OnDeadLetterOptions>(options, ON_DEAD_LETTER_OPTIONS);
+  const { stream, consumer, handler, reason, subject, deliverPolicy = 'new', ...consuming } = read;
   return (target, method, descriptor) =>
     addHandler({
       kind: 'consumer',
       options: {
-        durable: defaultDurable(target.constructor.name, String(method), options),
-        ...given(consuming),
+        durable: defaultDurable(target.constructor.name, String(method), read),
+        ...consuming,
         stream: DEAD_LETTER_STREAM,
         filterSubjects: `${DEAD_LETTER_SUBJECT}.${stream ?? '*'}.${consumer ?? '*'}`,
         deliverPolicy,
-        retry: { maxDeliver: DEFAULT_MAX_DELIVER, ...given(consuming.retry ?? {}) },
+        retry: { maxDeliver: DEFAULT_MAX_DELIVER, ...consuming.retry },
       },
       deadLetters: { stream, consumer, handler, reason, subject },
+      mistakes: problems.map(({ sentence }) => sentence),
     })(target, method, descriptor);
 }
 

@@ -17,6 +17,8 @@ export type HandlerMetadata =
       readonly options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>;
       /** Handles dead letters: those that fit. */
       readonly deadLetters?: DeadLetterFilter;
+      /** What is wrong with the options of the decorator. */
+      readonly mistakes?: readonly string[];
     }
   | KvWatchMetadata
   | ObjectWatchMetadata
@@ -27,24 +29,24 @@ interface KvWatchMetadata {
   readonly kind: 'kv-watch';
   readonly bucket: string;
   readonly options: KvWatchOptions;
-  /** Makes what counts, at bootstrap. */
-  readonly made?: MadeOptions<KvWatchMetadata>;
+  /** What was given in place of a bucket: it makes what counts, at bootstrap. */
+  readonly made?: MadeOptions<KvWatchOptions & { readonly bucket: string }>;
 }
 
 interface ObjectWatchMetadata {
   readonly kind: 'object-watch';
   readonly bucket: string;
   readonly options: ObjectWatchHandlerOptions;
-  /** Makes what counts, at bootstrap. */
-  readonly made?: MadeOptions<ObjectWatchMetadata>;
+  /** What was given in place of a bucket: it makes what counts, at bootstrap. */
+  readonly made?: MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>;
 }
 
 interface SubscribeMetadata {
   readonly kind: 'subscribe';
   readonly subject: string;
   readonly options: SubscribeOptions;
-  /** Makes what counts, at bootstrap. */
-  readonly made?: MadeOptions<SubscribeMetadata>;
+  /** What was given in place of a subject: it makes what counts, at bootstrap. */
+  readonly made?: MadeOptions<SubscribeOptions & { readonly subject: string }>;
 }
 
 /** A decorator of methods. */
@@ -80,7 +82,8 @@ export function addClassHandler(
   options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
 ): void {
   Reflect.defineMetadata(ENTRY_PROVIDER, true, target);
-  Reflect.defineMetadata(CONSUMER, options, target);
+  // `undefined` stands for no decorator.
+  Reflect.defineMetadata(CONSUMER, options ?? null, target);
 }
 
 /** The handlers noted on a method. */

@@ -19,8 +19,12 @@ type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[])
  * what becomes of the message (see {@link AckInterceptor}). On a class, the methods decorated with {@link JsHandler}
  * share one consumer, each for its subjects.
  *
- * The consumer is created at bootstrap (or compared, or left alone: `provisioning` of the module). Mistakes in the
- * options stop the boot with a {@link HandlerConfigurationError} that lists them all.
+ * The consumer is created at bootstrap. With the default `provisioning` of the module, `ensure`, a durable consumer that
+ * exists is updated to these options, also while another application uses it: two applications must not use one durable
+ * with different options. `assert` stops the boot instead, and `off` takes the consumer as it is; see {@link Provisioning}.
+ * Mistakes in the options stop the boot with a {@link HandlerConfigurationError} that lists them all.
+ *
+ * Options may be inherited, as with instances of a class with accessors. An option that is `undefined` counts as left out.
  *
  * The options can also be made at bootstrap from what is injected, or be looked up by a name among the module's
  * `handlers.consumers`.

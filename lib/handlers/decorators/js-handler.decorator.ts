@@ -18,5 +18,6 @@ import { addRoute, type HandlerMethodDecorator } from './handler-metadata.js';
  * ```
  */
 export function JsHandler(...patterns: [string, ...string[]]): HandlerMethodDecorator {
-  return addRoute(patterns);
+  // Callers without types may give none; that is reported at bootstrap.
+  return addRoute(patterns.length > 0 ? patterns : ['']);
 }

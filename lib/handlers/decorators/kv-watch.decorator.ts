@@ -1,5 +1,5 @@
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
-import { changedOptions, type MadeOptions } from './resolved-options.js';
+import { isMade, type MadeOptions } from './resolved-options.js';
 
 /** Options of {@link KvWatch}. */
 export interface KvWatchOptions {
@@ -49,11 +49,6 @@ export function KvWatch(
   bucket: string | MadeOptions<KvWatchOptions & { readonly bucket: string }>,
   options: KvWatchOptions = {},
 ): HandlerMethodDecorator {
-  if (typeof bucket === 'string') return addHandler({ kind: 'kv-watch', bucket, options });
-  const made = changedOptions(bucket, ({ bucket: name, ...rest }) => ({
-    kind: 'kv-watch' as const,
-    bucket: name,
-    options: rest,
-  }));
-  return addHandler({ kind: 'kv-watch', bucket: '', options: {}, made });
+  if (!isMade(bucket)) return addHandler({ kind: 'kv-watch', bucket, options });
+  return addHandler({ kind: 'kv-watch', bucket: '', options: {}, made: bucket });
 }

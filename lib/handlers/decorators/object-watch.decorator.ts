@@ -1,5 +1,5 @@
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
-import { changedOptions, type MadeOptions } from './resolved-options.js';
+import { isMade, type MadeOptions } from './resolved-options.js';
 
 /** Options of {@link ObjectWatch}. */
 export interface ObjectWatchHandlerOptions {
@@ -29,11 +29,6 @@ export function ObjectWatch(
   bucket: string | MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
   options: ObjectWatchHandlerOptions = {},
 ): HandlerMethodDecorator {
-  if (typeof bucket === 'string') return addHandler({ kind: 'object-watch', bucket, options });
-  const made = changedOptions(bucket, ({ bucket: name, ...rest }) => ({
-    kind: 'object-watch' as const,
-    bucket: name,
-    options: rest,
-  }));
-  return addHandler({ kind: 'object-watch', bucket: '', options: {}, made });
+  if (!isMade(bucket)) return addHandler({ kind: 'object-watch', bucket, options });
+  return addHandler({ kind: 'object-watch', bucket: '', options: {}, made: bucket });
 }

@@ -10,10 +10,7 @@ export interface MadeOptions<Options> {
 /** Options that are made at bootstrap, or looked up by a name in the module's options. */
 export type ResolvedOptions<Options> = string | MadeOptions<Options>;
 
-/** Options that are made from other ones. */
-export function changedOptions<From, To>(
-  { inject, useFactory }: MadeOptions<From>,
-  change: (options: From) => To,
-): MadeOptions<To> {
-  return { inject, useFactory: async (...injected) => change(await useFactory(...injected)) };
+/** Whether options are made at bootstrap. Callers without types may give anything in place of a name. */
+export function isMade<Options>(given: string | MadeOptions<Options>): given is MadeOptions<Options> {
+  return typeof given === 'object' && (given as object | null) !== null;
 }

@@ -1,5 +1,5 @@
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
-import { changedOptions, type MadeOptions } from './resolved-options.js';
+import { isMade, type MadeOptions } from './resolved-options.js';
 
 /** Options of {@link Subscribe}. */
 export interface SubscribeOptions {
@@ -35,11 +35,6 @@ export function Subscribe(
   subject: string | MadeOptions<SubscribeOptions & { readonly subject: string }>,
   options: SubscribeOptions = {},
 ): HandlerMethodDecorator {
-  if (typeof subject === 'string') return addHandler({ kind: 'subscribe', subject, options });
-  const made = changedOptions(subject, ({ subject: name, ...rest }) => ({
-    kind: 'subscribe' as const,
-    subject: name,
-    options: rest,
-  }));
-  return addHandler({ kind: 'subscribe', subject: '', options: {}, made });
+  if (!isMade(subject)) return addHandler({ kind: 'subscribe', subject, options });
+  return addHandler({ kind: 'subscribe', subject: '', options: {}, made: subject });
 }

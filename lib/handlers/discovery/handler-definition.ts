@@ -18,6 +18,8 @@ export interface ConsumerDefinition {
   readonly options: MetadataOf<'consumer'>['options'];
   /** For a handler of dead letters: which ones. */
   readonly deadLetters?: MetadataOf<'consumer'>['deadLetters'];
+  /** What is wrong with the options of its decorator. */
+  readonly mistakes?: MetadataOf<'consumer'>['mistakes'];
   readonly methods: readonly [RoutedMethod, ...RoutedMethod[]];
 }
 

@@ -132,6 +132,7 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
           name: handlerName(method),
           options: metadata.options,
           deadLetters: metadata.deadLetters,
+          mistakes: metadata.mistakes,
           methods: [{ ...method, patterns: [] }],
         });
         break;

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
 import { FencedObservable, UserCalls } from '../../user-code/index.js';
+import { oneOf } from '../../validation/index.js';
 import { finalResult } from '../results/index.js';
 
 interface About<Type extends string> {
@@ -49,6 +50,26 @@ export type JetStreamEvent =
   | AboutHandler<'handler-started'>
   | AboutHandler<'circuit-opened'>
   | AboutHandler<'circuit-closed'>;
+
+const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
+  disconnected: true,
+  reconnected: true,
+  closed: true,
+  'permission-denied': true,
+  'consumer-lost': true,
+  'consumer-recovered': true,
+  'resource-recreated': true,
+  'handler-interrupted': true,
+  'handler-paused': true,
+  'handler-resumed': true,
+  'handler-stopped': true,
+  'handler-started': true,
+  'circuit-opened': true,
+  'circuit-closed': true,
+};
+
+/** @internal What the type of an event must be. */
+export const JETSTREAM_EVENT_TYPES = oneOf(Object.keys(TYPES));
 
 /** Tells of {@link JetStreamEvent}s; `@OnJetStreamEvent` methods hear of them too. */
 @Injectable()

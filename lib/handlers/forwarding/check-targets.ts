@@ -1,3 +1,4 @@
+import { shown } from '../../validation/index.js';
 import type { PublishToMetadata } from './publish-to.decorator.js';
 import { checkTemplate } from './subject-template.js';
 
@@ -28,7 +29,7 @@ export function checkTargets(
     const problems: string[] = [];
     if (typeof subject === 'string') problems.push(...checkTemplate(subject, filters));
     else if (typeof subject !== 'function') {
-      problems.push(`@PublishTo must be given a subject or a function; it is ${JSON.stringify(subject)}`);
+      problems.push(`@PublishTo must be given a subject or a function; it is ${shown(subject)}`);
     }
     const { connection } = options;
     if (connection !== undefined && !connections.includes(connection)) {

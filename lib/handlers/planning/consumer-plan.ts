@@ -5,16 +5,9 @@ import type { HandlerDefaults, JsConsumerOptions } from '../decorators/index.js'
 import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { checkIdempotence } from '../idempotence/index.js';
-import {
-  RetryPolicy,
-  type ErrorRetryRule,
-  type RetryOptions,
-  type SettlementPolicy,
-} from '../settlement/index.js';
-import { given } from '../../validation/index.js';
+import { RetryPolicy, type RetryOptions, type SettlementPolicy } from '../settlement/index.js';
 import { checkDelivery, isAcknowledged, planDelivery, type Delivery } from './delivery-plan.js';
-import { CONSUMER_OPTIONS } from './known-options.js';
-import { MOST_BUFFERED, MOST_IN_FLIGHT, OptionChecks } from './option-checks.js';
+import { OptionChecks } from './option-checks.js';
 import { checkSettlement } from './settlement-checks.js';
 
 /** Where a consumer's messages come from, and what to make on the server. */
@@ -74,22 +67,16 @@ const DEFAULT_MAX_MESSAGES = 500;
 /** Where a message that is given up is not lost, or holds up all others. */
 const DEFAULT_MAX_DELIVER = 5;
 
-/** What is wrong with a handler's options, without asking the server. */
+/**
+ * What is wrong with options that are right one by one, without asking the server.
+ *
+ * @param options as they were read with {@link CONSUMER_OPTIONS}
+ */
 export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   const checks = new OptionChecks();
-  checks.known(options, CONSUMER_OPTIONS);
-  checks.name('stream', options.stream);
-  if (options.durable !== undefined) checks.name('durable', options.durable);
-  if (options.name !== undefined) checks.name('name', options.name);
   if (options.name !== undefined && options.durable !== undefined && options.name !== options.durable) {
     checks.problems.push('name and durable must be the same where both are given: leave name out');
   }
-  for (const filter of filtersOf(options)) checks.subject('filterSubjects', filter);
-  checks.count('concurrency', options.concurrency, 1, MOST_IN_FLIGHT);
-  checks.count('maxMessages', options.maxMessages, 1, MOST_BUFFERED);
-  checks.duration('ackWait', options.ackWait, 100);
-  checks.duration('maxProcessingTime', options.maxProcessingTime);
-  checks.duration('inactiveThreshold', options.inactiveThreshold);
   checkSettlement(options, checks);
   checkDelivery(options, checks);
   if (options.idempotent) checks.problems.push(...checkIdempotence(options.idempotent, options));
@@ -151,16 +138,10 @@ export function planRunning(
 /** The handler's own options before the module's; ordered consumers take neither concurrency nor ackMode from those. */
 export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaults): JsConsumerOptions {
   const { concurrency, ackMode, ...rest } = defaults;
-  const chosen = given(options);
-  let retry: RetryOptions = { ...defaults.retry, ...given(options.retry ?? {}) };
-  const own: unknown = options.retry?.errors ?? [];
-  // What is no list is left for the checks to complain about.
-  if (Array.isArray(own)) {
-    const errors = [...(own as readonly ErrorRetryRule[]), ...(defaults.retry?.errors ?? [])];
-    retry = { ...retry, errors };
-  }
-  if (chosen.ordered) return { ...rest, ...chosen, retry };
-  return { concurrency, ackMode, ...rest, ...chosen, retry };
+  const errors = [...(options.retry?.errors ?? []), ...(defaults.retry?.errors ?? [])];
+  const retry: RetryOptions = { ...defaults.retry, ...options.retry, errors };
+  if (options.ordered) return { ...rest, ...options, retry };
+  return { concurrency, ackMode, ...rest, ...options, retry };
 }
 
 export function filtersOf({ filterSubjects }: JsConsumerOptions): readonly string[] {

@@ -5,7 +5,8 @@ import type {
   PushConsumerConfig,
 } from '../../jetstream/index.js';
 import type { JsConsumerOptions, PullJsConsumerOptions, PushOptions } from '../decorators/index.js';
-import { MOST_IN_FLIGHT, type OptionChecks } from './option-checks.js';
+import { MOST_IN_FLIGHT } from '../options/index.js';
+import type { OptionChecks } from './option-checks.js';
 
 /** How messages get to a handler: the consumer to make, and how it is read. */
 export type Delivery =
@@ -49,9 +50,9 @@ const HANDLER_OPTIONS = [
   'stream',
 ] as const;
 
-/** What is wrong with the options that say how messages are delivered. */
+/** What is wrong with the combination of options that say how messages are delivered. */
 export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks): void {
-  const { batch, orderBy, ordered, push, rateLimit, circuitBreaker, schema } = options;
+  const { batch, orderBy, ordered, push, rateLimit, circuitBreaker } = options;
   if (ordered && push) checks.problems.push('ordered and push exclude each other: give one of them');
   if (ordered) {
     checks.absent('ordered', options, [
@@ -69,8 +70,6 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
   }
   if (push) {
     checks.absent('push', options, ['batch', 'ackPolicy', 'group']);
-    checks.duration('push.idleHeartbeat', push.idleHeartbeat, 100);
-    if (push.deliverSubject !== undefined) checks.subject('push.deliverSubject', push.deliverSubject);
     if (push.deliverGroup !== undefined && push.flowControl) {
       checks.problems.push(
         'push.flowControl needs a subscriber of its own: not together with push.deliverGroup',
@@ -81,40 +80,19 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
     }
   }
   if (batch) {
-    checks.count('batch.size', batch.size, 1, MOST_IN_FLIGHT);
     checkBatchesInFlight(batch.size, options.concurrency ?? 1, checks);
-    if (batch.size === undefined) checks.problems.push('batch needs a size');
-    checks.duration('batch.maxWait', batch.maxWait);
     if (orderBy !== undefined) checks.problems.push('batch and orderBy exclude each other');
     if (rateLimit ?? circuitBreaker) checks.problems.push('batch takes no rateLimit and no circuitBreaker');
   }
   if (options.ackPolicy === 'all' && (!batch || (options.concurrency ?? 1) > 1)) {
     checks.problems.push("ackPolicy 'all' settles whole batches: it needs batch, and a concurrency of 1");
   }
-  checks.oneOf('ackPolicy', options.ackPolicy, ['explicit', 'all']);
-  if (orderBy !== undefined && typeof orderBy !== 'function') checks.count('orderBy', orderBy, 0);
-  if (rateLimit) {
-    checks.count('rateLimit.messages', rateLimit.messages);
-    checks.duration('rateLimit.per', rateLimit.per, 1);
-  }
-  if (circuitBreaker) {
-    checks.share('circuitBreaker.failureRatio', circuitBreaker.failureRatio);
-    checks.count('circuitBreaker.window', circuitBreaker.window, 1, MOST_IN_FLIGHT);
-    checks.duration('circuitBreaker.pause', circuitBreaker.pause, 1);
-  }
-  if (
-    schema !== undefined &&
-    typeof (schema as Partial<typeof schema>)['~standard']?.validate !== 'function'
-  ) {
-    checks.problems.push('schema must be a Standard Schema, such as those of zod, valibot and arktype');
-  }
 }
 
 /** Batches that are each small enough may be too much together. */
 function checkBatchesInFlight(size: number, concurrency: number, checks: OptionChecks): void {
   const inFlight = size * concurrency;
-  // What is no number is reported already, and so is one that is too large by itself.
-  if (!(inFlight > MOST_IN_FLIGHT) || Math.max(size, concurrency) > MOST_IN_FLIGHT) return;
+  if (inFlight <= MOST_IN_FLIGHT) return;
   checks.problems.push(
     `batch.size and concurrency allow ${inFlight} messages in flight, more than ${MOST_IN_FLIGHT}: make one of them smaller`,
   );

@@ -2,10 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
-import { unknownOptions } from '../../validation/index.js';
-import { handlerName, type HandlerMethod, type InstanceWrapper } from '../compile/index.js';
+import {
+  readOptions,
+  required,
+  resourceName,
+  subjectRule,
+  type KnownOptions,
+  type OptionProblem,
+  type OptionsRead,
+} from '../../validation/index.js';
+import { handlerName, type InstanceWrapper } from '../compile/index.js';
 import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
-import type { JsConsumerOptions, MadeOptions } from '../decorators/index.js';
+import type { JsConsumerOptions } from '../decorators/index.js';
 import {
   HandlerConfigurationError,
   type ConfigurationProblem,
@@ -16,20 +24,15 @@ import {
   type ObjectWatchDefinition,
   type SubscribeDefinition,
 } from '../discovery/index.js';
-import { checkTargets, getPublishTargets } from '../forwarding/index.js';
+import { checkTargets, readPublishTargets } from '../forwarding/index.js';
+import { JETSTREAM_EVENT_TYPES } from '../events/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
+import { KV_WATCH_OPTIONS, OBJECT_WATCH_OPTIONS, SUBSCRIBE_OPTIONS } from '../options/index.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
 import { pinCumulative } from './cumulative-consumer.js';
-import {
-  KV_WATCH_OPTIONS,
-  OBJECT_WATCH_OPTIONS,
-  PUBLISH_TO_OPTIONS,
-  SUBSCRIBE_OPTIONS,
-} from './known-options.js';
-import { MOST_BUFFERED, MOST_IN_FLIGHT, OptionChecks } from './option-checks.js';
+import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
-import { checkDeadLetterFilter } from './settlement-checks.js';
 import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
 import { SubjectRouter } from './subject-router.js';
 
@@ -44,6 +47,12 @@ interface Planned<Definition> {
 export type KvWatchPlan = Planned<KvWatchDefinition>;
 export type ObjectWatchPlan = Planned<ObjectWatchDefinition>;
 export type SubscribePlan = Planned<SubscribeDefinition>;
+
+/** A handler whose options were read. */
+interface Declared<Definition> {
+  readonly definition: Definition;
+  readonly problems: readonly string[];
+}
 
 /** All that is to be started. */
 export interface HandlerPlans {
@@ -73,56 +82,60 @@ export class HandlerPlanner {
       const plan = await this.planConsumer(definition);
       if (plan) consumers.push(plan);
     }
-    const kvWatches = (await this.made(findings.kvWatches)).flatMap((each) => this.planKvWatch(each));
-    const objectWatches = (await this.made(findings.objectWatches)).flatMap((each) =>
-      this.planObjectWatch(each),
-    );
-    const subscriptions = (await this.made(findings.subscriptions)).flatMap((each) =>
-      this.planSubscription(each),
+    const kvWatches = await this.declared(findings.kvWatches, KV_WATCH_OPTIONS, 'bucket');
+    const objectWatches = await this.declared(findings.objectWatches, OBJECT_WATCH_OPTIONS, 'bucket');
+    const subscribes = await this.declared(findings.subscriptions, SUBSCRIBE_OPTIONS, 'subject');
+    const plannedKvWatches = kvWatches.flatMap((each) => this.planWatch(each));
+    const plannedObjectWatches = objectWatches.flatMap((each) => this.planWatch(each));
+    const subscriptions = subscribes.flatMap(({ definition, problems }) =>
+      this.planned(definition, problems),
     );
     this.checkQueues(subscriptions);
     this.checkDurables(consumers);
     const checked = await this.checkStreams([...consumers, ...this.flawed]);
-    await this.checkBuckets(kvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
+    await this.checkBuckets(plannedKvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
     await this.checkBuckets(
-      objectWatches,
+      plannedObjectWatches,
       ({ objectStore }, bucket) => objectStore.open(bucket),
       'objectStores',
     );
     await this.checkClaimBuckets(consumers);
-    for (const each of findings.events) this.report(handlerName(each), checkParams(each, 'event'));
+    for (const each of findings.events) {
+      this.report(handlerName(each), [...checkEventTypes(each), ...checkParams(each, 'event')]);
+    }
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
-    return { consumers: checked, kvWatches, objectWatches, subscriptions, events: findings.events };
+    return {
+      consumers: checked,
+      kvWatches: plannedKvWatches,
+      objectWatches: plannedObjectWatches,
+      subscriptions,
+      events: findings.events,
+    };
   }
 
   private async planConsumer(definition: ConsumerDefinition): Promise<ConsumerPlan | undefined> {
-    let own: JsConsumerOptions;
-    try {
-      own = await this.options.resolve(definition.options);
-    } catch (error) {
-      this.report(definition.name, [`its options cannot be made: ${errorText(error)}`]);
-      return undefined;
-    }
-    const connection = this.connectionOf(definition.name, own.connection);
+    const read = await this.read(definition.name, () => this.options.resolve(definition.options));
+    if (!read) return undefined;
+    const connection = this.connectionOf(definition.name, read.options.connection);
     if (!connection) return undefined;
+    const routes = checkRoutes(definition);
+    const merged = withDefaults(read.options, connection.defaults);
     const { options, mistakes: unpinned } = pinCumulative(
-      withFilters(withDefaults(own, connection.defaults), definition, connection),
+      routes.length > 0 ? merged : withFilters(merged, definition, connection),
       (version) => connection.jetstream.connection.supports(version),
     );
-    const mistakes = [
-      ...unpinned,
-      ...(definition.deadLetters ? checkDeadLetterFilter(definition.deadLetters) : []),
-      ...checkConsumer(options),
-      ...checkRoutes(definition),
-    ];
+    const single = [...(definition.mistakes ?? []), ...sentences(read.problems)];
+    // Options that are wrong are left out, so that what they go together with is not known.
+    const together = single.length > 0 ? [] : [...unpinned, ...checkConsumer(options)];
+    const mistakes = [...single, ...together, ...routes];
     this.report(definition.name, mistakes);
-    this.checkTargets(definition, options);
+    if (routes.length === 0) this.checkTargets(definition, options);
     if (options.batch) {
       for (const method of definition.methods) this.report(handlerName(method), checkParams(method, 'batch'));
     }
     const complete = withFilterMetadata(options, definition, connection);
     if (mistakes.length === 0) return planConsumer(definition, connection, complete);
-    if (namesItsMessages(options))
+    if (routes.length === 0 && namesItsMessages(read.problems))
       this.flawed.push(
         planConsumer(definition, connection, {
           stream: complete.stream,
@@ -132,43 +145,57 @@ export class HandlerPlanner {
     return undefined;
   }
 
-  /** Handlers with what is made at bootstrap of their options; those are left out where that fails. */
-  private async made<Metadata extends { readonly made?: MadeOptions<Metadata> }>(
-    definitions: readonly (HandlerMethod & { readonly metadata: Metadata })[],
-  ): Promise<(HandlerMethod & { readonly metadata: Metadata })[]> {
-    const all: (HandlerMethod & { readonly metadata: Metadata })[] = [];
+  /** Options as they are made at bootstrap; `undefined`, and reported, if that fails. */
+  private async read<Options>(
+    handler: string,
+    resolve: () => Promise<OptionsRead<Options>>,
+  ): Promise<OptionsRead<Options> | undefined> {
+    try {
+      return await resolve();
+    } catch (error) {
+      this.report(handler, [`its options cannot be made: ${errorText(error)}`]);
+      return undefined;
+    }
+  }
+
+  /** Watches and subscriptions with their options read, or made at bootstrap; those that cannot be are reported. */
+  private async declared<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
+    definitions: readonly Definition[],
+    known: KnownOptions,
+    /** What is watched or subscribed to. */
+    target: 'bucket' | 'subject',
+  ): Promise<Declared<Definition>[]> {
+    const all: Declared<Definition>[] = [];
+    const isRight = required(target === 'bucket' ? resourceName : subjectRule);
+    const complete: KnownOptions = { ...known, [target]: isRight };
     for (const definition of definitions) {
-      const { made } = definition.metadata;
-      try {
-        all.push(made ? { ...definition, metadata: await this.options.make(made) } : definition);
-      } catch (error) {
-        this.report(handlerName(definition), [`its options cannot be made: ${errorText(error)}`]);
-      }
+      const { made, ...metadata } = definition.metadata;
+      const read = await this.read(handlerName(definition), async () => {
+        if (made) return this.options.make<object>(made, complete);
+        const { options, problems } = readOptions(metadata.options, known);
+        const name: unknown = Reflect.get(metadata, target);
+        return { options: { ...options, [target]: name }, problems: [...isRight(name, target), ...problems] };
+      });
+      if (!read) continue;
+      const { [target]: name, ...options } = read.options as Record<string, unknown>;
+      all.push({
+        definition: { ...definition, metadata: { ...metadata, [target]: name, options } },
+        problems: sentences(read.problems),
+      });
     }
     return all;
   }
 
-  private planKvWatch(definition: KvWatchDefinition): KvWatchPlan[] {
-    const { bucket, options } = definition.metadata;
-    const checks = new OptionChecks();
-    checks.known(options, KV_WATCH_OPTIONS);
-    checks.name('bucket', bucket);
-    checks.count('resumeFromRevision', options.resumeFromRevision);
-    if (options.includeHistory && options.updatesOnly) {
-      checks.problems.push('includeHistory and updatesOnly exclude each other: give one of them');
+  private planWatch<Definition extends KvWatchDefinition | ObjectWatchDefinition>({
+    definition,
+    problems,
+  }: Declared<Definition>): Planned<Definition>[] {
+    const { includeHistory, updatesOnly } = definition.metadata.options;
+    const mistakes = [...problems];
+    if (includeHistory && updatesOnly) {
+      mistakes.push('includeHistory and updatesOnly exclude each other: give one of them');
     }
-    return this.planned(definition, options.connection, checks);
-  }
-
-  private planObjectWatch(definition: ObjectWatchDefinition): ObjectWatchPlan[] {
-    const { bucket, options } = definition.metadata;
-    const checks = new OptionChecks();
-    checks.known(options, OBJECT_WATCH_OPTIONS);
-    checks.name('bucket', bucket);
-    if (options.includeHistory && options.updatesOnly) {
-      checks.problems.push('includeHistory and updatesOnly exclude each other: give one of them');
-    }
-    return this.planned(definition, options.connection, checks);
+    return this.planned(definition, mistakes);
   }
 
   /** The server gives each message of a queue group to one of its subscriptions, so handlers that share one compete. */
@@ -187,27 +214,15 @@ export class HandlerPlanner {
     });
   }
 
-  private planSubscription(definition: SubscribeDefinition): SubscribePlan[] {
-    const { subject, options } = definition.metadata;
-    const checks = new OptionChecks();
-    checks.known(options, SUBSCRIBE_OPTIONS);
-    checks.subject('subject', subject);
-    if (options.queue !== undefined) checks.subject('queue', options.queue);
-    checks.count('concurrency', options.concurrency, 1, MOST_IN_FLIGHT);
-    checks.count('maxPending', options.maxPending, 1, MOST_BUFFERED);
-    return this.planned(definition, options.connection, checks);
-  }
-
   private planned<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
     definition: Definition,
-    connectionName: string | undefined,
-    checks: OptionChecks,
+    problems: readonly string[],
   ): Planned<Definition>[] {
     const handler = handlerName(definition);
-    const connection = this.connectionOf(handler, connectionName);
-    checks.problems.push(...checkParams(definition, definition.metadata.kind));
-    this.report(handler, checks.problems);
-    return connection && checks.problems.length === 0 ? [{ definition, handler, connection }] : [];
+    const connection = this.connectionOf(handler, definition.metadata.options.connection);
+    const mistakes = [...problems, ...checkParams(definition, definition.metadata.kind)];
+    this.report(handler, mistakes);
+    return connection && mistakes.length === 0 ? [{ definition, handler, connection }] : [];
   }
 
   private connectionOf(handler: string, name = 'default'): HandlerConnection | undefined {
@@ -277,9 +292,8 @@ export class HandlerPlanner {
   private checkTargets({ methods }: ConsumerDefinition, options: JsConsumerOptions): void {
     for (const method of methods) {
       const filters = method.patterns.length > 0 ? method.patterns : filtersOf(options);
-      const targets = getPublishTargets(method.callback);
-      for (const { options: own } of targets)
-        this.report(handlerName(method), unknownOptions(own, PUBLISH_TO_OPTIONS, '@PublishTo'));
+      const { targets, mistakes } = readPublishTargets(method.callback);
+      this.report(handlerName(method), mistakes);
       this.report(handlerName(method), checkTargets(targets, filters, [...this.connections.keys()], options));
     }
   }
@@ -375,8 +389,9 @@ function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
   const router = new SubjectRouter<object>();
   for (const { method, patterns } of methods) {
     for (const pattern of patterns) {
-      checks.subject(`the pattern of ${method}`, pattern);
-      if (!router.add(pattern, {}))
+      checks.check(subjectRule, `the pattern of ${method}`, pattern);
+      // Callers without types may give anything.
+      if (typeof pattern === 'string' && !router.add(pattern, {}))
         checks.problems.push(`two methods are decorated with @JsHandler('${pattern}')`);
     }
   }
@@ -393,11 +408,23 @@ async function streamConfig(plan: ConsumerPlan): Promise<StoredStreamConfig | St
 }
 
 /** Whether the options say well enough which messages a handler wants for that to be checked, whatever else is wrong. */
-function namesItsMessages(options: JsConsumerOptions): boolean {
+function namesItsMessages(problems: readonly OptionProblem[]): boolean {
+  return !problems.some(
+    ({ option }) => option === 'stream' || option === 'filterSubjects' || !isOption(option),
+  );
+}
+
+/** Whether a mistake is about one option, not about all. */
+function isOption(option: string): boolean {
+  return !option.includes(' ');
+}
+
+function checkEventTypes({ metadata }: EventDefinition): readonly string[] {
   const checks = new OptionChecks();
-  checks.name('stream', options.stream);
-  const filters: readonly unknown[] = [options.filterSubjects ?? []].flat();
-  if (filters.some((filter) => typeof filter !== 'string')) return false;
-  for (const filter of filtersOf(options)) checks.subject('filterSubjects', filter);
-  return checks.problems.length === 0;
+  for (const type of metadata.types) checks.check(JETSTREAM_EVENT_TYPES, 'the type of an event', type);
+  return checks.problems;
+}
+
+function sentences(problems: readonly OptionProblem[]): readonly string[] {
+  return problems.map(({ sentence }) => sentence);
 }

@@ -16,8 +16,7 @@ export {
   type PullInGroup,
 } from './delivery-plan.js';
 export * from './handler-planner.js';
-export { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from './known-options.js';
-export { MOST_BUFFERED, MOST_IN_FLIGHT, OptionChecks } from './option-checks.js';
+export { OptionChecks } from './option-checks.js';
 export { checkSchedules, schedulesOf } from './stream-checks.js';
 export { SubjectRouter } from './subject-router.js';
 export { OptionsResolver } from './options-resolver.js';

@@ -1,31 +1,49 @@
 import type { ModuleRef } from '@nestjs/core';
+import { readOptions, type KnownOptions, type OptionsRead } from '../../validation/index.js';
 import type { JsConsumerOptions, MadeOptions, ResolvedOptions } from '../decorators/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
-import { given } from '../../validation/index.js';
+import { CONSUMER_OPTIONS, MADE_OPTIONS } from '../options/index.js';
 
-/** Makes the options of handlers that are decided at bootstrap. */
+/** Reads the options of handlers, and makes those that are decided at bootstrap. */
 export class OptionsResolver {
   constructor(
     private readonly moduleRef: ModuleRef,
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
   ) {}
 
-  /** @throws Error where a name or an injection token leads nowhere, or the function throws */
-  async resolve(options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>): Promise<JsConsumerOptions> {
-    if (typeof options === 'string') return this.named(options);
-    return 'useFactory' in options ? this.make(options) : options;
+  /** @throws Error where a name or an injection token leads nowhere, or a function or accessor throws */
+  async resolve(
+    options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
+  ): Promise<OptionsRead<JsConsumerOptions>> {
+    if (typeof options === 'string') return readOptions(this.named(options), CONSUMER_OPTIONS);
+    if (!hasFactory(options)) return readOptions(options, CONSUMER_OPTIONS);
+    return this.make(options, CONSUMER_OPTIONS);
   }
 
   /** @throws Error where an injection token leads nowhere, or the function throws */
-  async make<Options>({ inject = [], useFactory }: MadeOptions<Options>): Promise<Options> {
+  async make<Options extends object>(
+    made: MadeOptions<Options>,
+    known: KnownOptions,
+  ): Promise<OptionsRead<Options>> {
+    const { options, problems } = readOptions<MadeOptions<Options>>(made, MADE_OPTIONS);
+    if (problems.length > 0) throw new Error(problems.map(({ sentence }) => sentence).join('; '));
+    const { inject = [], useFactory } = options;
     const injected = inject.map((token): unknown => this.moduleRef.get(token, { strict: false }));
-    return useFactory(...(injected as never[]));
+    return readOptions(await useFactory(...(injected as never[])), known, 'what useFactory returns');
   }
 
   private named(name: string): JsConsumerOptions {
     for (const [connection, { consumers }] of this.connections) {
-      if (Object.hasOwn(consumers, name)) return { connection, ...given(consumers[name]) };
+      if (Object.hasOwn(consumers, name)) return { connection, ...consumers[name] };
     }
     throw new Error(`there are no options "${name}" among handlers.consumers of JetStreamModule.forRoot`);
   }
+}
+
+function hasFactory(
+  options: JsConsumerOptions | MadeOptions<JsConsumerOptions>,
+): options is MadeOptions<JsConsumerOptions> {
+  // Callers without types may give anything.
+  const given: unknown = options;
+  return typeof given === 'object' && given !== null && 'useFactory' in given;
 }

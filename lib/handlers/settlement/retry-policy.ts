@@ -1,5 +1,6 @@
 import type { MessageMetadata } from '../../jetstream/index.js';
 import { isInstance } from '../../reporting/index.js';
+import { LONGEST_DURATION } from '../../timing/index.js';
 import { given, type Defined } from '../../validation/index.js';
 
 /** A class of errors. */
@@ -12,11 +13,15 @@ export interface RetryRule {
    * end, so that nothing is lost.
    */
   readonly maxDeliver?: number | undefined;
-  /** How long to wait before each further delivery; the last counts for all that follow. Default `[1_000, 5_000, 30_000]`. */
+  /**
+   * How long to wait before each further delivery; the last counts for all that follow. Up to 9,223,372,036,854 ms (292
+   * years), the longest that servers know. Default `[1_000, 5_000, 30_000]`.
+   */
   readonly backoff?: readonly number[] | undefined;
   /**
    * Makes each wait longer by a random share of itself, from 0 up to this: with 0.5 a wait of 1,000 becomes one of 1,000
-   * to 1,500. Messages that failed together then do not come again together. 0 to 1; default 0.
+   * to 1,500. Messages that failed together then do not come again together. 0 to 1; default 0. No wait becomes longer than
+   * the longest `backoff` that is allowed.
    */
   readonly jitter?: number | undefined;
   /**
@@ -88,7 +93,10 @@ export class RetryPolicy {
     this.maxDeliver = Math.max(...rules.map(({ maxDeliver }) => maxDeliver));
     const steps = Math.max(...rules.map(({ backoff }) => backoff.length));
     this.longestBackoff = Array.from({ length: steps }, (_, i) =>
-      Math.max(...rules.map((rule) => waitAfter(rule, i + 1) * (1 + rule.jitter))),
+      Math.min(
+        LONGEST_DURATION,
+        Math.max(...rules.map((rule) => waitAfter(rule, i + 1) * (1 + rule.jitter))),
+      ),
     );
   }
 
@@ -99,10 +107,11 @@ export class RetryPolicy {
   }
 }
 
-/** How long to wait after the given delivery, counted from 1, jitter included. */
+/** How long to wait after the given delivery, counted from 1, jitter included; no longer than servers can wait. */
 export function retryDelay(rule: ResolvedRetryRule, delivery: number): number {
   const wait = waitAfter(rule, delivery);
-  return rule.jitter > 0 ? Math.round(wait * (1 + rule.jitter * Math.random())) : wait;
+  const longer = rule.jitter > 0 ? Math.round(wait * (1 + rule.jitter * Math.random())) : wait;
+  return Math.min(longer, LONGEST_DURATION);
 }
 
 function waitAfter({ backoff }: ResolvedRetryRule, delivery: number): number {

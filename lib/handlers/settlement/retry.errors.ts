@@ -1,6 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
-import { InvalidArgumentError } from '../../errors/index.js';
 import { propertyOf } from '../../reporting/index.js';
+import { LONGEST_DURATION } from '../../timing/index.js';
 
 /** What says of an error what becomes of its message, in every copy of this library, whichever version it is. */
 const BRAND = Symbol.for('nestjs-nats-jetstream:settlement');
@@ -28,19 +28,40 @@ abstract class SettlementError extends RpcException {
 /**
  * Thrown by a handler to have its message again after a delay of its own choice, instead of what its `retry` says. It
  * counts as a delivery all the same: in the last one the message is ended as after any other error.
+ *
+ * It never throws, whatever the delay is: another error in its place could end a message that is to be retried. With a
+ * delay that is not a number of milliseconds (`NaN`, `Infinity`, a negative number), the message is retried with the wait
+ * that the handler's `retry` says, and the delay is logged.
  */
 export class RetryMessage extends SettlementError {
-  /** @throws {@link InvalidArgumentError} if the delay is not a number of milliseconds */
   constructor(
-    /** After how many milliseconds; at once if left out. */
+    /**
+     * After how many milliseconds; at once if left out. A delay of more than 292 years counts as one of 292 years, the
+     * longest that servers know.
+     */
     readonly delay?: number,
     options?: ErrorOptions,
   ) {
-    super(delay === undefined ? 'retry at once' : `retry in ${delay} ms`, options);
-    if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) {
-      throw new InvalidArgumentError('delay', `${String(delay)} is not a number of milliseconds`);
-    }
+    super(textOf(delay), options);
   }
+}
+
+/**
+ * The delay that a {@link RetryMessage} asks for, no longer than servers can wait; `undefined` if it is not a number of
+ * milliseconds.
+ */
+export function requestedDelay(error: RetryMessage): number | undefined {
+  const delay = propertyOf(error, 'delay');
+  if (delay === undefined) return 0;
+  if (typeof delay !== 'number' || !Number.isFinite(delay) || delay < 0) return undefined;
+  return Math.min(delay, LONGEST_DURATION);
+}
+
+function textOf(delay: unknown): string {
+  if (delay === undefined) return 'retry at once';
+  if (typeof delay === 'number' && Number.isFinite(delay) && delay >= 0) return `retry in ${delay} ms`;
+  const found = typeof delay === 'number' ? String(delay) : `a value of type ${typeof delay}`;
+  return `RetryMessage was given ${found} as delay, which is not a number of milliseconds`;
 }
 
 /** Thrown by a handler when no retry can help: the message is terminated, and kept as a dead letter with `deadLetter`. */

@@ -1,6 +1,6 @@
 import type { MessageMetadata } from '../../jetstream/index.js';
 import { pendingThenable } from '../../user-code/index.js';
-import { InvalidPayloadError, RetryMessage, TerminateMessage } from './retry.errors.js';
+import { InvalidPayloadError, requestedDelay, RetryMessage, TerminateMessage } from './retry.errors.js';
 import { retryDelay, type ResolvedRetryRule } from './retry-policy.js';
 import { DeadLetterReason, type SettlementPolicy } from './settlement-policy.js';
 
@@ -56,7 +56,9 @@ export function verdictOn(
   if (asked !== undefined) return giveUp(rules, onceOnly, asked, 'asked');
   if (onceOnly) return giveUp(rules, onceOnly, DeadLetterReason.Failed, 'never-retried');
   if (error instanceof RetryMessage && number < retry.maxDeliver) {
-    return { action: 'retry', delay: error.delay ?? 0, requested: true };
+    const delay = requestedDelay(error);
+    if (delay !== undefined) return { action: 'retry', delay, requested: true };
+    return { action: 'retry', delay: retryDelay(retry.ruleFor(error), number), requested: false };
   }
   const rule = retry.ruleFor(error);
   if (number >= rule.maxDeliver) return giveUp(rules, onceOnly, DeadLetterReason.DeliveriesUsedUp, 'used-up');

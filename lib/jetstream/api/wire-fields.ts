@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { fromNanos, fromTime, toNanos, toTime } from '../../timing/index.js';
 import { shown } from '../../validation/index.js';
 
 /**
@@ -138,16 +139,7 @@ export function durations(wire: string): Field<readonly number[]> {
 
 /** A `Date` here, an RFC 3339 time on the wire. */
 export function date(wire: string): Field<Date> {
-  return {
-    wire,
-    encode: (value, option) => {
-      if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
-        throw new InvalidArgumentError(option, `${shown(value)} is not a valid Date`);
-      }
-      return value.toISOString();
-    },
-    decode: fromTime,
-  };
+  return { wire, encode: toTime, decode: fromTime };
 }
 
 /** One of the given texts. What a newer server answers is taken as it is. */
@@ -226,28 +218,6 @@ export function objects<T extends { readonly raw?: RawFields | undefined }>(
         (value) => decodeFields(fields, value) as T,
       ),
   };
-}
-
-/**
- * Milliseconds to nanoseconds.
- *
- * @throws {@link InvalidArgumentError} where it is negative or not a number
- */
-export function toNanos(value: number, option: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-    throw new InvalidArgumentError(option, `${shown(value)} is not a number of milliseconds`);
-  }
-  return Math.round(value * 1_000_000);
-}
-
-/** Nanoseconds to milliseconds. */
-export function fromNanos(value: unknown): number {
-  return Number(value) / 1_000_000;
-}
-
-/** An RFC 3339 time to a `Date`; `undefined` where the server means "never" (Go's zero time). */
-export function fromTime(value: unknown): Date | undefined {
-  return typeof value !== 'string' || value.startsWith('0001-01-01') ? undefined : new Date(value);
 }
 
 function list<V>(values: readonly V[], option: string): readonly V[] {

@@ -1,4 +1,4 @@
-import { fromNanos, fromTime } from '../api/index.js';
+import { fromNanos, fromTime } from '../../timing/index.js';
 import { decodeClusterInfo, type ClusterInfo, type WireClusterInfo } from '../streams/cluster-info.js';
 import type { StoredConsumerConfig } from './consumer-config.js';
 import { decodeConsumerConfig } from './consumer-config.wire.js';

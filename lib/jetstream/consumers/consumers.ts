@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from '../../errors/index.js';
-import { checkDate, checkObject, checkWholeNumber, optionsCheck, shown } from '../../validation/index.js';
+import { fromNanos, fromTime, toTime } from '../../timing/index.js';
+import { checkObject, checkWholeNumber, optionsCheck, shown } from '../../validation/index.js';
 import {
-  fromNanos,
-  fromTime,
   requireOperation,
   validateConsumerName,
   validateStreamName,
@@ -80,18 +79,17 @@ export class Consumers {
   }
 
   async pause(stream: string, name: string, until: Date): Promise<ConsumerPause> {
-    checkDate('until', until);
-    return this.pauseUntil(stream, name, until);
+    return this.pauseUntil(stream, name, toTime(until, 'until'));
   }
 
   resume(stream: string, name: string): Promise<ConsumerPause> {
     return this.pauseUntil(stream, name, undefined);
   }
 
-  private async pauseUntil(stream: string, name: string, until: Date | undefined): Promise<ConsumerPause> {
+  private async pauseUntil(stream: string, name: string, until: string | undefined): Promise<ConsumerPause> {
     requireOperation(this.api.connection, 'pausing a consumer');
     const { paused, pause_until, pause_remaining } = await this.call<WirePause>('PAUSE', stream, name, {
-      pause_until: until?.toISOString(),
+      pause_until: until,
     });
     if (!paused) return { paused };
     return { paused, pauseUntil: fromTime(pause_until), pauseRemaining: fromNanos(pause_remaining ?? 0) };

@@ -7,6 +7,7 @@ import {
   NotAJetStreamMessageError,
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
+import { toNanosAtMost } from '../../timing/index.js';
 import { checkDuration, checkOptionalText, optionsCheck, shown } from '../../validation/index.js';
 import { parseMetadata, type MessageMetadata } from './message-metadata.js';
 
@@ -148,7 +149,9 @@ export class JetStreamMessage {
   /**
    * Asks for the message again.
    *
-   * @param delay after how many milliseconds; at once where left out
+   * @param delay after how many milliseconds; at once if left out. A delay of more than 292 years counts as one of 292
+   * years, the longest that servers know
+   * @throws {@link InvalidArgumentError} if the delay is not a number of milliseconds; the message is then not settled
    */
   nak(delay?: number): void {
     if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) {
@@ -156,7 +159,7 @@ export class JetStreamMessage {
     }
     this.settle();
     this.returned = true;
-    this.respond(delay ? `-NAK {"delay":${Math.round(delay * 1_000_000)}}` : NAK);
+    this.respond(delay ? `-NAK {"delay":${toNanosAtMost(delay)}}` : NAK);
   }
 
   /** Says that handling goes on: the server starts `ackWait` anew. */

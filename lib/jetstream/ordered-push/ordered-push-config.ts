@@ -1,3 +1,5 @@
+import { toNanosAtMost } from '../../timing/index.js';
+
 /** Where an ordered push consumer starts. */
 export type OrderedPushStart =
   | { readonly policy: 'all' | 'last' | 'last_per_subject' | 'new' }
@@ -62,18 +64,16 @@ export function wireConfig(config: OrderedPushConfig, start: OrderedPushStart | 
     ...(filterSubjects.length > 1 ? { filter_subjects: filterSubjects } : {}),
     ...(headersOnly ? { headers_only: true } : {}),
     ack_policy: 'none',
-    ack_wait: 22 * 3_600_000 * NANOS,
+    ack_wait: toNanosAtMost(22 * 3_600_000),
     max_deliver: 1,
     flow_control: true,
-    idle_heartbeat: heartbeat * NANOS,
-    inactive_threshold: (config.inactiveThreshold ?? 30_000) * NANOS,
+    idle_heartbeat: toNanosAtMost(heartbeat),
+    inactive_threshold: toNanosAtMost(config.inactiveThreshold ?? 30_000),
     mem_storage: true,
     num_replicas: 1,
     replay_policy: 'instant',
   };
 }
-
-const NANOS = 1_000_000;
 
 function wireStart(start: OrderedPushStart = { policy: 'all' }): object {
   return 'policy' in start

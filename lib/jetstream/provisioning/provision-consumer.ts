@@ -8,7 +8,13 @@ import type {
   PushConsumerConfig,
 } from '../consumers/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
-import { configDifferences, describeDifferences, mergedConfig, type Provisioning } from './provisioning.js';
+import {
+  configDifferences,
+  describeDifferences,
+  mergedConfig,
+  type ConfigDifference,
+  type Provisioning,
+} from './provisioning.js';
 
 const logger = new Logger('JetStreamProvisioning');
 
@@ -23,12 +29,13 @@ const FIXED = new Set([
 ]);
 
 /**
- * Makes a pull consumer as a handler declares it, or checks that it is so. One without a name is ephemeral and always
- * made.
+ * Creates a pull consumer as a handler declares it. One that exists with other options is updated, only compared or left
+ * alone, as `provisioning` says; an update that another application with the same consumer notices is logged as a warning.
+ * A consumer without a name is ephemeral and always created.
  *
- * @throws {@link ConsumerNotFoundError} where it is missing and must not be made
- * @throws {@link NotAPullConsumerError} where a push consumer has that name
- * @throws {@link ConfigMismatchError} where it differs and must not, or cannot, be changed
+ * @throws {@link ConsumerNotFoundError} if it is missing and must not be created
+ * @throws {@link NotAPullConsumerError} if a push consumer has that name
+ * @throws {@link ConfigMismatchError} if it differs and must not, or cannot, be changed
  */
 export function provisionConsumer(
   jetstream: JetStreamService,
@@ -43,9 +50,9 @@ export function provisionConsumer(
 }
 
 /**
- * Makes a push consumer; else as {@link provisionConsumer}.
+ * Creates a push consumer; otherwise the same as {@link provisionConsumer}.
  *
- * @throws {@link NotAPushConsumerError} where a pull consumer has that name
+ * @throws {@link NotAPushConsumerError} if a pull consumer has that name
  */
 export function provisionPushConsumer(
   jetstream: JetStreamService,
@@ -100,8 +107,28 @@ async function provision<
   // What is not declared stays as it is, but for the filter: it is declared by leaving it out.
   const { filterSubject: _, filterSubjects: __, ...kept } = consumer.cachedInfo.config;
   const updated = await access.make(mergedConfig(kept, config));
-  logger.log(`${what} updated: ${describeDifferences(differences)}`);
+  const update = `${what} updated: ${describeDifferences(differences)}`;
+  if (!differences.some(affectsOthers)) logger.log(update);
+  else {
+    logger.warn(
+      `${update}. Every application that uses this consumer gets messages by the new options from now on. If another ` +
+        'one still runs with the old options, give one of the two another durable name',
+    );
+  }
   return updated;
+}
+
+/** The options that decide which messages are delivered, how often and where: for others who use the consumer too. */
+const SHARED = new Set(['ackWait', 'filterSubjects', 'headersOnly', 'deliverSubject', 'deliverGroup']);
+
+/** Whether an update takes something away from, or changes something for, another application with the same consumer. */
+function affectsOthers({ option, actual, wanted }: ConfigDifference): boolean {
+  return SHARED.has(option) || (option === 'maxDeliver' && deliveries(wanted) < deliveries(actual));
+}
+
+/** How often a message is delivered at the most. The server's default, and -1, is without end. */
+function deliveries(maxDeliver: unknown): number {
+  return typeof maxDeliver === 'number' && maxDeliver > 0 ? maxDeliver : Infinity;
 }
 
 /** One filter or a list of one mean the same, and none is a list of none. */

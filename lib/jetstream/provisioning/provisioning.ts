@@ -1,8 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 
 /**
- * Whether streams, buckets and consumers are made: `ensure` creates what is missing and updates what may change,
- * logging the difference; `assert` only compares; `off` takes them as they are.
+ * What is done at bootstrap with streams, buckets and consumers on the server:
+ *
+ * - `ensure`: what is missing is created, and what exists with other options is updated to those of this application, also
+ *   while another application uses it. Differences are logged; an update of a consumer that another application notices
+ *   (`ackWait`, the filter, fewer deliveries, …) as a warning. What cannot be changed stops the boot.
+ * - `assert`: nothing is created or changed. What is missing or different stops the boot.
+ * - `off`: nothing is created, changed or compared. What is missing stops the boot.
  */
 export type Provisioning = 'ensure' | 'assert' | 'off';
 

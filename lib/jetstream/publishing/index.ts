@@ -1,6 +1,6 @@
 export type { Counter } from './counters.js';
 export { copyHeaders } from './publish-headers.js';
-export { EXPECTATIONS, RETRY_OPTIONS, SCHEDULE_OPTIONS } from './known-options.js';
+export { EXPECTATIONS, PUBLISH_DEFAULTS, SCHEDULE_OPTIONS } from './known-options.js';
 export { headerSize } from './header-size.js';
 export type * from './ingest-options.js';
 export type { IngestSource } from './ingest.js';

@@ -10,7 +10,7 @@ import {
   UserCalls,
   type UserIterator,
 } from '../../user-code/index.js';
-import { checkObject, shown } from '../../validation/index.js';
+import { checkFunction, checkObject, shown } from '../../validation/index.js';
 import { IngestChannel } from './ingest-channel.js';
 import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
 import { checkIngestMessage } from './known-options.js';
@@ -37,6 +37,9 @@ export class Ingest {
     private readonly options: IngestOptions,
   ) {
     connection.require('An ingest', '2.14.0');
+    for (const listener of ['onGap', 'onRefused'] as const) {
+      if (options[listener] !== undefined) checkFunction(listener, options[listener]);
+    }
     checkCount('ackInterval', options.ackInterval, 1);
     checkCount('maxOutstandingAcks', options.maxOutstandingAcks, 1);
   }

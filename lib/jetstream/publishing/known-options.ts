@@ -1,4 +1,11 @@
-import { optionsCheck, type AllOptionsOf } from '../../validation/index.js';
+import {
+  count,
+  flag,
+  functionRule,
+  optionsCheck,
+  positiveDuration,
+  type AllOptionsOf,
+} from '../../validation/index.js';
 import type { IngestMessage, IngestOptions } from './ingest-options.js';
 import type {
   BatchMessage,
@@ -6,14 +13,25 @@ import type {
   IncrementOptions,
   MessageOptions,
   OutgoingMessage,
+  PublishDefaults,
   PublishExpectations,
   PublishOptions,
   PublishRetry,
   Schedule,
 } from './publish-options.js';
 
-/** The options of {@link PublishRetry}. */
-export const RETRY_OPTIONS = { attempts: true, wait: true } satisfies AllOptionsOf<PublishRetry>;
+const retry = { attempts: true, wait: true } satisfies AllOptionsOf<PublishRetry>;
+
+/** The options of {@link PublishDefaults}, which are checked at boot. */
+export const PUBLISH_DEFAULTS = {
+  timeout: positiveDuration,
+  retry: { wait: positiveDuration, attempts: count(0) } satisfies AllOptionsOf<PublishRetry>,
+  idempotent: flag,
+  maxPending: count(),
+  stallWait: positiveDuration,
+  onError: functionRule('a function of an error and a message'),
+  onAck: functionRule('a function of an acknowledgement and a message'),
+} satisfies AllOptionsOf<PublishDefaults>;
 
 /** The options of {@link PublishExpectations}. */
 export const EXPECTATIONS = {
@@ -36,7 +54,7 @@ export const SCHEDULE_OPTIONS = {
 } satisfies AllOptionsOf<Schedule>;
 
 const delivery = {
-  retry: RETRY_OPTIONS,
+  retry,
   signal: true,
   timeout: true,
 } satisfies AllOptionsOf<DeliveryOptions>;

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../../errors/index.js';
-import { shown } from '../../validation/index.js';
+import { checkedOptions, shown } from '../../validation/index.js';
+import { PUBLISH_DEFAULTS } from './known-options.js';
 import type { PublishDefaults, PublishRetry } from './publish-options.js';
 
 /** @throws {@link InvalidArgumentError} where it is not a number of milliseconds above 0 */
@@ -24,12 +25,9 @@ export function checkRetry(option: string, retry: PublishRetry | undefined): voi
  * @param most how many requests may be pending on the connection
  * @throws {@link InvalidArgumentError}
  */
-export function checkDefaults(defaults: PublishDefaults, most: number): void {
-  checkDuration('publish.timeout', defaults.timeout);
-  checkDuration('publish.stallWait', defaults.stallWait);
-  checkCount('publish.maxPending', defaults.maxPending, 1);
-  if (defaults.maxPending !== undefined && defaults.maxPending > most) {
-    throw new InvalidArgumentError('publish.maxPending', `${defaults.maxPending} is more than ${most}`);
-  }
-  checkRetry('publish.retry', defaults.retry);
+export function checkDefaults(publish: PublishDefaults, most: number): void {
+  checkedOptions('Publisher', { publish }, { publish: PUBLISH_DEFAULTS });
+  const { maxPending = 1 } = publish;
+  if (maxPending > most)
+    throw new InvalidArgumentError('publish.maxPending', `${maxPending} is more than ${most}`);
 }

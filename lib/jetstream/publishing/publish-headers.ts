@@ -2,6 +2,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { MessageHeaders } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { errorText, printable } from '../../reporting/index.js';
+import { LONGEST_DURATION, toTime, toTtl } from '../../timing/index.js';
 import { validateFilter } from '../api/index.js';
 import { assertPublishSubject } from './publish-subject.js';
 import type { PublishExpectations, MessageOptions, PublishHeaders, Schedule } from './publish-options.js';
@@ -144,35 +145,21 @@ function formatSchedule(schedule: Schedule): string {
   if (kinds !== 1) {
     throw new InvalidArgumentError('schedule', `one of at, every and cron, not ${kinds} of them`);
   }
-  if (at !== undefined) return `@at ${formatTime(at)}`;
+  if (at !== undefined) return `@at ${toTime(at, 'schedule.at')}`;
   if (every !== undefined) return `@every ${formatInterval(every)}`;
   return nonEmpty('schedule.cron', cron);
 }
 
-function formatTime(at: Date): string {
-  if (!(at instanceof Date) || Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError('schedule.at', 'a valid Date');
-  }
-  return at.toISOString();
-}
-
 function formatInterval(every: number): string {
-  if (!Number.isSafeInteger(every) || every < 1_000) {
-    const problem = `${every} is not a whole number of milliseconds from 1,000`;
+  if (!Number.isSafeInteger(every) || every < 1_000 || every > LONGEST_DURATION) {
+    const problem = `${String(every)} is not a whole number of milliseconds from 1000 to ${LONGEST_DURATION}`;
     throw new InvalidArgumentError('schedule.every', problem);
   }
   return `${every}ms`;
 }
 
 function formatTtl(name: string, ttl: number | 'never'): string {
-  if (ttl === 'never') return ttl;
-  if (!Number.isSafeInteger(ttl) || ttl < 1_000 || ttl % 1_000 !== 0) {
-    throw new InvalidArgumentError(
-      name,
-      `${ttl} is not a number of milliseconds in whole seconds, or 'never'`,
-    );
-  }
-  return `${ttl / 1_000}s`;
+  return ttl === 'never' ? ttl : toTtl(ttl, name);
 }
 
 function sequence(name: string, value: number): string {

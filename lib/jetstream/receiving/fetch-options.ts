@@ -1,5 +1,6 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
+import { toNanosAtMost } from '../../timing/index.js';
 import { optionsCheck } from '../../validation/index.js';
 import {
   MESSAGES_BY_BYTES,
@@ -76,15 +77,11 @@ export function wireRequest(
       ...wire,
       batch,
       max_bytes: bytes > 0 ? maxBytes : undefined,
-      expires: maxWait > 0 ? nanos(Math.max(1, expires)) : undefined,
-      idle_heartbeat: heartbeat > 0 ? nanos(Math.min(heartbeat, expires / 2)) : undefined,
+      expires: maxWait > 0 ? toNanosAtMost(Math.max(1, expires)) : undefined,
+      idle_heartbeat: heartbeat > 0 ? toNanosAtMost(Math.min(heartbeat, expires / 2)) : undefined,
     },
     isPartial: batch < missing.messages || (bytes > 0 && maxBytes < missing.bytes) || expires < left,
   };
-}
-
-function nanos(milliseconds: number): number {
-  return Math.floor(milliseconds * 1_000_000);
 }
 
 const DEFAULT_WAIT = 30_000;

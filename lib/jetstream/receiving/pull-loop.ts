@@ -7,7 +7,7 @@ import {
   toPullError,
 } from '../../errors/index.js';
 import { createInboxOf, type Requests } from '../../requests/index.js';
-import { Backoff, Timer } from '../../timing/index.js';
+import { Backoff, Timer, toNanosAtMost } from '../../timing/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
 import { endOfDrain } from './end-of-drain.js';
@@ -294,8 +294,8 @@ export class PullLoop {
     const expires = Math.min(expiry, this.limits.expires, LONGEST_EXPIRY);
     const request = {
       batch,
-      expires: Math.floor(expires * 1_000_000),
-      idle_heartbeat: heartbeat > 0 ? Math.floor(Math.min(heartbeat, expires / 2) * 1_000_000) : undefined,
+      expires: toNanosAtMost(expires),
+      idle_heartbeat: heartbeat > 0 ? toNanosAtMost(Math.min(heartbeat, expires / 2)) : undefined,
       max_bytes: maxBytes > 0 ? maxBytes : undefined,
       group,
       min_pending: minPending,

@@ -6,8 +6,8 @@ import {
   NoRespondersError,
   RequestTimeoutError,
 } from '../../errors/index.js';
-import { Deadline, retry } from '../../timing/index.js';
-import { checkDate, optionsCheck, shown, textsOf } from '../../validation/index.js';
+import { Deadline, retry, toTime } from '../../timing/index.js';
+import { optionsCheck, shown, textsOf } from '../../validation/index.js';
 import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
 import { fromDirectGet, statusError, validateSequence } from './message-access.js';
 import type { StoredMessage } from './stored-message.js';
@@ -96,13 +96,13 @@ export async function* getLastMessages(
   for (const filter of filters) validateFilter(filter);
   validateBatch(batch);
   if (upToSequence !== undefined) validateSequence(upToSequence, 'upToSequence');
-  if (upToTime !== undefined) checkDate('upToTime', upToTime);
+  const upTo = upToTime === undefined ? undefined : toTime(upToTime, 'upToTime');
   if (upToSequence !== undefined && upToTime !== undefined) {
     throw new InvalidArgumentError('upToTime', 'not together with upToSequence; give one of them');
   }
   let from: object = {
     up_to_seq: upToSequence,
-    up_to_time: upToTime === undefined ? undefined : timeOf('upToTime', upToTime),
+    up_to_time: upTo,
   };
   for (let left = batch ?? Infinity; left > 0;) {
     const page = await readPage(api, stream, {
@@ -197,12 +197,7 @@ function startOf({ startSequence, startTime }: GetMessagesOptions): object {
   if (startSequence !== undefined) {
     throw new InvalidArgumentError('startTime', 'not together with startSequence; give one of them');
   }
-  return { start_time: timeOf('startTime', startTime) };
-}
-
-function timeOf(argument: string, time: Date): string {
-  checkDate(argument, time);
-  return time.toISOString();
+  return { start_time: toTime(startTime, 'startTime') };
 }
 
 function validateBatch(batch: number | undefined): void {

@@ -1,4 +1,4 @@
-import { fromNanos, fromTime } from '../api/index.js';
+import { fromNanos, fromTime } from '../../timing/index.js';
 
 /** The servers that hold a stream or consumer. */
 export interface ClusterInfo {

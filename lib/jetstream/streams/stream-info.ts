@@ -1,4 +1,4 @@
-import { fromNanos, fromTime } from '../api/index.js';
+import { fromNanos, fromTime } from '../../timing/index.js';
 import { decodeClusterInfo, type ClusterInfo, type WireClusterInfo } from './cluster-info.js';
 import type { StoredStreamConfig, SubjectTransform } from './stream-config.js';
 import { decodeStreamConfig, decodeSubjectTransforms } from './stream-config.wire.js';

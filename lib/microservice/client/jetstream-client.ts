@@ -2,6 +2,7 @@ import { encodePayload, givenBytes } from '../../codecs/index.js';
 import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable } from 'rxjs';
+import { isConnection, readConnectionOptions } from '../../connection/index.js';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import {
   registerShutdownMember,
@@ -11,8 +12,8 @@ import {
 import { JetStreamService } from '../../jetstream/index.js';
 import { errorText, isInstance, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
-import { refuseUnknownOptions } from '../../validation/index.js';
-import { CLIENT_OPTIONS } from '../known-options.js';
+import { checkedOptions } from '../../validation/index.js';
+import { CLIENT_OPTIONS, refuseServers } from '../known-options.js';
 import { CallIds, encodePacket, toHeaders } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import {
@@ -55,6 +56,7 @@ const LEAST = 250;
  * ```
  */
 export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> implements ShutdownMember {
+  private readonly options: JetStreamClientOptions;
   private readonly name: string;
   private readonly timeout: number;
   private readonly ids = new CallIds();
@@ -66,13 +68,13 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   private shutdown: ApplicationShutdown | undefined;
 
   /** @throws {@link InvalidArgumentError} */
-  constructor(private readonly options: JetStreamClientOptions = {}) {
+  constructor(options: JetStreamClientOptions = {}) {
     super();
-    checkOptions(options);
-    this.name = options.name ?? 'client';
-    this.timeout = options.timeout ?? DEFAULT_TIMEOUT;
-    checkTimeout('timeout', this.timeout);
-    checkSharing(options);
+    refuseServers('JetStreamClient', options, '{ connection: { servers } }');
+    this.options = checkedOptions<JetStreamClientOptions>('JetStreamClient', options, CLIENT_OPTIONS);
+    this.name = this.options.name ?? 'client';
+    this.timeout = this.options.timeout ?? DEFAULT_TIMEOUT;
+    checkSharing(this.options);
     registerShutdownMember(this);
   }
 
@@ -263,22 +265,9 @@ function recordOf(data: unknown): { readonly data: unknown; readonly options: Je
 function impatient(
   connection: JetStreamClientOptions['connection'] = {},
 ): JetStreamClientOptions['connection'] {
-  if (connection instanceof JetStreamService || 'publish' in connection) return connection;
-  return { ...connection, waitOnFirstConnect: connection.waitOnFirstConnect ?? false };
-}
-
-/** @throws {@link InvalidArgumentError} */
-function checkOptions(options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError('options of JetStreamClient', 'they must be an object');
-  }
-  if ('servers' in options) {
-    throw new InvalidArgumentError(
-      'options of JetStreamClient',
-      'servers is an option of the connection; give { connection: { servers } }',
-    );
-  }
-  refuseUnknownOptions('JetStreamClient', options, CLIENT_OPTIONS);
+  if (connection instanceof JetStreamService || isConnection(connection)) return connection;
+  const { options } = readConnectionOptions(connection);
+  return { ...options, waitOnFirstConnect: options.waitOnFirstConnect ?? false };
 }
 
 function checkTimeout(option: string, timeout: number): void {

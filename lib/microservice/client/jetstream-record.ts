@@ -1,5 +1,5 @@
 import type { MessageOptions, PublishHeaders, PublishOptions } from '../../jetstream/index.js';
-import { refuseUnknownOptions } from '../../validation/index.js';
+import { checkedOptions } from '../../validation/index.js';
 import { RECORD_OPTIONS } from '../known-options.js';
 
 /**
@@ -19,11 +19,14 @@ export interface JetStreamRecordOptions extends Omit<PublishOptions, 'codec' | '
  * with its answer. Made by {@link JetStreamRecordBuilder}.
  */
 export class JetStreamRecord<T = unknown> {
+  readonly options: JetStreamRecordOptions;
+
+  /** @throws {@link InvalidArgumentError} for options that do not exist */
   constructor(
     readonly data: T,
-    readonly options: JetStreamRecordOptions,
+    options: JetStreamRecordOptions,
   ) {
-    refuseUnknownOptions('JetStreamRecord', options, RECORD_OPTIONS);
+    this.options = checkedOptions<JetStreamRecordOptions>('JetStreamRecord', options, RECORD_OPTIONS);
   }
 }
 

@@ -4,7 +4,6 @@ import {
   checkConsumer,
   checkSchedules,
   HandlerConfigurationError,
-  OptionChecks,
   schedulesOf,
   type ConfigurationProblem,
   type ConsumerSource,
@@ -28,17 +27,6 @@ export interface ConsumerGroup {
 }
 
 type OpenGroup = { -readonly [Key in keyof ConsumerGroup]: ConsumerGroup[Key] };
-
-/** What `@JsConsumer` has and patterns have not, for Nest's own pipeline stands around them. */
-export const NOT_FOR_PATTERNS = [
-  'ackPolicy',
-  'batch',
-  'codec',
-  'filterSubjects',
-  'idempotent',
-  'push',
-  'schema',
-];
 
 /** Decides which consumers a server has, and finds all mistakes before it complains. */
 export class ConsumerPlanner {
@@ -101,23 +89,12 @@ export class ConsumerPlanner {
 
   private check(registration: Registration): void {
     const { extras } = registration;
-    const checks = new OptionChecks();
-    for (const option of ['broadcast', 'ordered']) {
-      if (extras[option] !== undefined && typeof extras[option] !== 'boolean') {
-        checks.problems.push(`${option} must be true or false`);
-      }
-    }
-    if (extras.durable !== undefined) {
-      checks.name('durable', extras.durable);
-      for (const option of ['broadcast', 'ordered']) {
-        if (extras[option] === true) {
-          checks.problems.push(`${option} gives each instance a consumer of its own: leave durable out`);
-        }
-      }
-    }
-    const foreign = NOT_FOR_PATTERNS.filter((option) => extras[option] !== undefined);
-    if (foreign.length > 0) checks.problems.push(`${foreign.join(', ')}: for these use @JsConsumer`);
-    this.report(describe(registration), checks.problems);
+    if (extras.durable === undefined) return;
+    const single = ['broadcast', 'ordered'].filter((option) => extras[option] === true);
+    this.report(
+      describe(registration),
+      single.map((option) => `${option} gives each instance a consumer of its own: leave durable out`),
+    );
   }
 
   /** The stream that keeps the messages of a pattern. */

@@ -23,7 +23,10 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
     | undefined;
   /** What holds for all `@MessagePattern`s with `mode: 'jetstream'` that do not say otherwise. */
   readonly requests?: ConsumerDefaults | undefined;
-  /** Whether streams and consumers are made: `ensure` (default), `assert` or `off`. */
+  /**
+   * What is done with streams and consumers on the server when it starts to listen. Default `ensure`: what is missing is
+   * created, and what exists with other options is updated, also while another service uses it. See {@link Provisioning}.
+   */
   readonly provisioning?: Provisioning | undefined;
   /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: an {@link AckInterceptor}. */
   readonly settlement?: Settlement | undefined;

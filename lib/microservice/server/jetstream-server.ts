@@ -8,7 +8,7 @@ import {
 } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Observable } from 'rxjs';
-import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
+import { TransportNotConnectedError } from '../../errors/index.js';
 import {
   registerShutdownMember,
   reportPipeRefusals,
@@ -16,8 +16,8 @@ import {
   type ShutdownMember,
 } from '../../handlers/index.js';
 import { printable } from '../../reporting/index.js';
-import { checkLimit, refuseUnknownOptions } from '../../validation/index.js';
-import { SERVER_OPTIONS } from '../known-options.js';
+import { checkedOptions } from '../../validation/index.js';
+import { refuseServers, SERVER_OPTIONS } from '../known-options.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import { UserCalls } from '../../user-code/index.js';
 import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
@@ -63,6 +63,7 @@ export class JetStreamServer
   override transportId: Transport | symbol = JETSTREAM_TRANSPORT;
   /** What an event handler fails with is settled and logged here, so Nest need not log it. */
   override readonly propagatesEventHandlerErrors = true;
+  private readonly options: JetStreamServerOptions;
   private readonly registrations: Registration[] = [];
   private readonly events = new TransportEvents('JetStreamServer');
   private readonly noStartHook = this.onProcessingStartHook;
@@ -73,27 +74,14 @@ export class JetStreamServer
   private starting = new AbortController();
 
   /**
-   * @throws {@link InvalidArgumentError} without a name or with one that no consumer can have, with timeouts that are no number
-   * of milliseconds, or with options of a connection that is shared
+   * @throws {@link InvalidArgumentError} without a name, with options that do not exist or cannot be right, or with options of
+   * a connection that is shared
    */
-  constructor(private readonly options: JetStreamServerOptions) {
+  constructor(options: JetStreamServerOptions) {
     super();
-    if (typeof options?.name !== 'string' || !/^[^\s.*>/\\]+$/.test(options.name)) {
-      throw new InvalidArgumentError(
-        'name',
-        'the name of the service, without spaces, ".", "*", ">", "/" and "\\"',
-      );
-    }
-    if ('servers' in options) {
-      throw new InvalidArgumentError(
-        'options of JetStreamServer',
-        'servers is an option of the connection; give { name, connection: { servers } }',
-      );
-    }
-    refuseUnknownOptions('JetStreamServer', options, SERVER_OPTIONS);
-    checkLimit('bootTimeout', options.bootTimeout);
-    checkLimit('shutdownTimeout', options.shutdownTimeout);
-    checkSharing(options);
+    refuseServers('JetStreamServer', options, '{ name, connection: { servers } }');
+    this.options = checkedOptions<JetStreamServerOptions>('JetStreamServer', options, SERVER_OPTIONS);
+    checkSharing(this.options);
     reportPipeRefusals();
     registerShutdownMember(this);
   }

@@ -4,9 +4,6 @@ import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../cod
 import {
   CleanScope,
   JetStreamEvents,
-  MOST_BUFFERED,
-  MOST_IN_FLIGHT,
-  OptionChecks,
   type ApplicationShutdown,
   type ConfigurationProblem,
 } from '../../handlers/index.js';
@@ -19,8 +16,8 @@ import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
 import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } from '../serving/index.js';
 import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
-import { unknownExtras } from '../known-options.js';
-import { ConsumerPlanner, NOT_FOR_PATTERNS } from './consumer-planner.js';
+import { readExtras } from '../known-options.js';
+import { ConsumerPlanner } from './consumer-planner.js';
 import { ConsumerRunners } from './consumer-runners.js';
 import type { ConsumerEvent } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
@@ -28,7 +25,6 @@ import { planListeners, queueProblems } from './listener-plans.js';
 import { describe, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
-const MODES: readonly unknown[] = [undefined, 'core', 'jetstream'];
 
 /** What a server is made of while it listens. */
 export interface ServerParts {
@@ -170,11 +166,12 @@ export class RunningServer implements AttachedServer {
     for (const stream of options.streams ?? []) {
       await provisionStream(jetstream, stream, options.provisioning ?? 'ensure');
     }
-    for (const registration of registrations) this.reportForeignExtras(registration);
-    const core = registrations.filter((registration) => !isDurable(registration));
-    const problems = [...registrations.flatMap(problemsOf), ...queueProblems(core, options)];
+    const read = registrations.map((registration) => this.read(registration));
+    const right = read.flatMap(({ registration, problems }) => (problems.length === 0 ? [registration] : []));
+    const core = right.filter((registration) => !isDurable(registration));
+    const problems = [...read.flatMap((each) => each.problems), ...queueProblems(core, options)];
     const planner = new ConsumerPlanner(jetstream, options, problems);
-    const groups = await planner.plan(registrations.filter(isDurable));
+    const groups = await planner.plan(right.filter(isDurable));
     // A startup that failed may still wait here for a server that hung.
     if (this.stopped) return;
     await this.consumers.start(groups);
@@ -199,12 +196,24 @@ export class RunningServer implements AttachedServer {
     }
   }
 
-  private reportForeignExtras(registration: Registration): void {
-    const { foreign } = unknownExtras(registration.extras, NOT_FOR_PATTERNS);
-    if (foreign.length === 0) return;
-    this.logger.warn(
-      `${describe(registration)}: this transport has no extras ${foreign.join(', ')}, and ignores them`,
-    );
+  /** A registration with its extras as they were read, and what is wrong with it however it is served. */
+  private read(given: Registration): {
+    readonly registration: Registration;
+    readonly problems: readonly ConfigurationProblem[];
+  } {
+    const { extras, problems, foreign } = readExtras(given.extras);
+    const handler = describe(given);
+    if (foreign.length > 0) {
+      this.logger.warn(`${handler}: this transport has no extras ${foreign.join(', ')}, and ignores them`);
+    }
+    const { pattern } = given;
+    const mistakes = isPattern(pattern)
+      ? problems
+      : [`"${String(pattern)}" is no subject: spaces and empty tokens are not allowed`, ...problems];
+    return {
+      registration: { ...given, extras },
+      problems: mistakes.map((problem) => ({ handler, problem })),
+    };
   }
 
   /** A peer can send any number of them: they are reported once a minute. */
@@ -234,28 +243,4 @@ function consumerEvents(
 
 function isDurable({ isEvent, extras }: Registration): boolean {
   return (extras.mode ?? (isEvent ? 'jetstream' : 'core')) === 'jetstream';
-}
-
-/** What is wrong with a registration, however it is served. */
-function problemsOf(registration: Registration): ConfigurationProblem[] {
-  const { pattern, isEvent, extras } = registration;
-  const handler = describe(registration);
-  const problems: ConfigurationProblem[] = [];
-  if (!isPattern(pattern)) {
-    const problem = `"${String(pattern)}" is no subject: spaces and empty tokens are not allowed`;
-    problems.push({ handler, problem });
-  }
-  if (!MODES.includes(extras.mode)) {
-    const problem = `mode must be 'core' or 'jetstream'; it is ${JSON.stringify(extras.mode)}`;
-    problems.push({ handler, problem });
-  }
-  const { problems: misspelled } = unknownExtras(extras, NOT_FOR_PATTERNS);
-  problems.push(...misspelled.map((problem) => ({ handler, problem })));
-  if (!isEvent && !isDurable(registration)) {
-    const checks = new OptionChecks();
-    checks.count('concurrency', extras.concurrency, 1, MOST_IN_FLIGHT);
-    checks.count('maxPending', extras.maxPending, 0, MOST_BUFFERED);
-    problems.push(...checks.problems.map((problem) => ({ handler, problem })));
-  }
-  return problems;
 }

@@ -1,54 +1,29 @@
-import { InvalidArgumentError } from '../errors/index.js';
+import type { ListOf, MapOf, OptionRule } from './option-rules.js';
 
 /**
- * The names that an options object may have. `true` stands for any value; a further table is for an object, or a list of
- * objects, whose own names are checked too.
+ * What an option must be: a rule, the options of an object within, or a list. `true` stands for any value, which is then
+ * checked where it is used, as the options of calls are.
  */
+export type KnownOption = true | OptionRule | ListOf | MapOf | KnownOptions;
+
+/** The options that an object may have, so that no option can be added without saying what it must be. */
 export interface KnownOptions {
-  readonly [option: string]: true | KnownOptions;
+  readonly [option: string]: KnownOption;
 }
 
 /**
  * The complete table of an options type, for `satisfies`: it does not compile while a name of the type is missing or a
  * name does not exist. Of a union all names of all members are allowed.
  */
-export type AllOptionsOf<Options> = Readonly<Record<KeysOf<Options>, true | KnownOptions>>;
+export type AllOptionsOf<Options> = Readonly<Record<KeysOf<Options>, KnownOption>>;
 
 /** Shorter beginnings say too little. */
 const SHORTEST_BEGINNING = 4;
 
 type KeysOf<Options> = Options extends unknown ? Extract<keyof Options, string> : never;
 
-/**
- * Finds options that do not exist: TypeScript reports a misspelled name only in a literal, and JavaScript never does.
- *
- * @returns a sentence for each, with the nearest name that exists
- */
-export function unknownOptions(options: unknown, known: KnownOptions, path = ''): string[] {
-  if (Array.isArray(options)) {
-    return options.flatMap((item, i) => unknownOptions(item, known, `${path}[${i}]`));
-  }
-  if (typeof options !== 'object' || options === null) return [];
-  return Object.entries(options).flatMap(([name, value]) => {
-    const place = path === '' ? name : `${path}.${name}`;
-    const nested = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (nested === undefined) return value === undefined ? [] : [unknown(place, name, Object.keys(known))];
-    return nested === true ? [] : unknownOptions(value, nested, place);
-  });
-}
-
-/**
- * Refuses options that do not exist.
- *
- * @param whose whose options they are, such as `JetStreamModule.forRoot`
- * @throws {@link InvalidArgumentError}
- */
-export function refuseUnknownOptions(whose: string, options: unknown, known: KnownOptions): void {
-  const problems = unknownOptions(options, known);
-  if (problems.length > 0) throw new InvalidArgumentError(`options of ${whose}`, problems.join('; '));
-}
-
-function unknown(place: string, name: string, known: readonly string[]): string {
+/** What is wrong with an option that does not exist, with the nearest one that does. */
+export function unknownOption(place: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   const advice = nearest === undefined ? `the options are ${known.join(', ')}` : `did you mean "${nearest}"?`;
   return `there is no option "${place}"; ${advice}`;

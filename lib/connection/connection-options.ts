@@ -1,0 +1,179 @@
+import type { NatsConnection, NodeConnectionOptions, TlsOptions } from '@nats-io/transport-node';
+import {
+  flag,
+  functionRule,
+  hasMethods,
+  isObject,
+  nearestName,
+  ownOptions,
+  positiveDuration,
+  readOptions,
+  rule,
+  secretRule,
+  text,
+  type AllOptionsOf,
+  type KnownOptions,
+  type OptionProblem,
+  type OptionRule,
+  type OrUndefined,
+} from '../validation/index.js';
+
+import type { JetStreamOptions } from './jetstream-connection.js';
+
+/** The client's own options. An option that is `undefined` counts as left out. */
+export interface ConnectionOptions extends OrUndefined<Omit<NodeConnectionOptions, 'tls'>> {
+  readonly tls?: OrUndefined<TlsOptions> | null | undefined;
+}
+
+/** Options of the connection: the client's own, or a connection that the application owns. */
+export type ConnectionSource = ConnectionOptions | NatsConnection;
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isAddress = (value: unknown): boolean => isText(value) && value.trim() !== '';
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+// Addresses and names may hold credentials: errors show none of these values.
+const secret = secretRule('a string', isText);
+const number = secretRule('a number', (value) => typeof value === 'number' && !Number.isNaN(value));
+
+const pem = secretRule(
+  'PEM text',
+  (value) => isText(value) || value instanceof Uint8Array || Array.isArray(value),
+);
+
+const TLS_OPTIONS: KnownOptions = {
+  handshakeFirst: flag,
+  certFile: secret,
+  cert: pem,
+  caFile: secret,
+  ca: pem,
+  keyFile: secret,
+  key: pem,
+} satisfies AllOptionsOf<TlsOptions>;
+
+/** The options of the client, as far as they can be checked here. A newer client may have more. */
+const CLIENT_OPTIONS: KnownOptions = {
+  authenticator: secretRule('an authenticator of the client, or a list of them', (value) =>
+    Array.isArray(value) ? value.length > 0 && value.every(isFunction) : isFunction(value),
+  ),
+  debug: flag,
+  ignoreAuthErrorAbort: flag,
+  ignoreClusterUpdates: flag,
+  inboxPrefix: secret,
+  maxPingOut: number,
+  maxReconnectAttempts: number,
+  name: secret,
+  noAsyncTraces: flag,
+  noEcho: flag,
+  noRandomize: flag,
+  pass: secret,
+  pedantic: flag,
+  pingInterval: number,
+  port: number,
+  reconnect: flag,
+  reconnectDelayHandler: functionRule('a function that returns milliseconds'),
+  reconnectJitter: number,
+  reconnectJitterTLS: number,
+  reconnectTimeWait: number,
+  reconnectToServer: functionRule('a function that chooses a server'),
+  resolve: flag,
+  servers: secretRule(
+    'the address of a server, or a list of at least one; leave it out for 127.0.0.1:4222',
+    (value) => (Array.isArray(value) ? value.length > 0 && value.every(isAddress) : isAddress(value)),
+  ),
+  timeout: number,
+  tls: (value, option) =>
+    value === null ? [] : inside(option, readOptions(value, TLS_OPTIONS, '').problems.filter(isCertain)),
+  token: secret,
+  user: secret,
+  verbose: flag,
+  waitOnFirstConnect: flag,
+} satisfies AllOptionsOf<ConnectionOptions>;
+
+/** The options of {@link JetStreamOptions}. What a domain and a prefix are made of is checked when the connection opens. */
+export const JETSTREAM_OPTIONS = {
+  domain: text,
+  apiPrefix: text,
+  timeout: positiveDuration,
+} satisfies AllOptionsOf<JetStreamOptions>;
+
+/** What is asked of a connection that the application opened itself. */
+const CONNECTION_METHODS = [
+  'publish',
+  'subscribe',
+  'request',
+  'flush',
+  'drain',
+  'close',
+  'isClosed',
+  'getServer',
+];
+
+const WANTED = 'the options of the client, such as { servers: "localhost:4222" }, or a NatsConnection';
+
+/**
+ * What the option `connection` must be.
+ *
+ * @param isOther whether it is something else that is taken
+ */
+export function connectionRule(isOther: (value: object) => boolean = () => false, other = ''): OptionRule {
+  const wanted = `${WANTED}${other}`;
+  const isSource = secretRule(
+    wanted,
+    (value) => isObject(value) && (!mayPublish(value) || isConnection(value)),
+  );
+  const isOtherSource = rule(wanted, (value) => isObject(value) && isOther(value));
+  return (value, option) => {
+    if (isOtherSource(value, option).length === 0) return [];
+    const problems = isSource(value, option);
+    if (problems.length > 0 || isConnection(value as object)) return problems;
+    return inside(option, readOptions(value, CLIENT_OPTIONS).problems.filter(isCertain));
+  };
+}
+
+/** The client's options as it takes them, and those that it seems not to have, each in a sentence. */
+export interface ReadConnectionOptions {
+  readonly options: NodeConnectionOptions;
+  readonly unknown: readonly string[];
+}
+
+/**
+ * The client's options as an object of their own, inherited ones included, without those that are `undefined`: for the
+ * client they would replace its defaults.
+ */
+export function readConnectionOptions(source: ConnectionOptions): ReadConnectionOptions {
+  const options = ownOptions(source, CLIENT_OPTIONS);
+  const { tls } = options;
+  // Node's own options of a TLS connection may be among these.
+  if (isObject(tls)) options.tls = ownOptions(tls, TLS_OPTIONS);
+  const names = Object.keys(CLIENT_OPTIONS);
+  const unknown = Object.keys(options)
+    .filter((name) => !names.includes(name))
+    .map((name) => {
+      const nearest = nearestName(name, names);
+      return `the client has no option "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`;
+    });
+  return { options, unknown };
+}
+
+/** Whether it is a connection of the client. */
+export function isConnection(source: object): source is NatsConnection {
+  return hasMethods(source, CONNECTION_METHODS);
+}
+
+function mayPublish(value: object): boolean {
+  return hasMethods(value, ['publish']);
+}
+
+/** A newer client may have options that are not known here. */
+function isCertain({ isUnknown }: OptionProblem): boolean {
+  return !isUnknown;
+}
+
+function inside(path: string, problems: readonly OptionProblem[]): OptionProblem[] {
+  return problems.map(({ option, sentence, reason }) => ({
+    option: option === '' ? path : `${path}.${option}`,
+    sentence: option === '' ? `${path}${sentence}` : `${path}.${sentence}`,
+    reason,
+  }));
+}

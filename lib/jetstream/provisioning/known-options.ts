@@ -1,0 +1,14 @@
+import { codecRule } from '../../codecs/index.js';
+import { flag, oneOf, type AllOptionsOf } from '../../validation/index.js';
+import { STREAM_OPTIONS } from '../streams/index.js';
+import type { StreamDeclaration } from './provision-stream.js';
+
+/** The options of {@link StreamDeclaration}. */
+export const STREAM_DECLARATION_OPTIONS = {
+  ...STREAM_OPTIONS,
+  codec: codecRule,
+  recreate: flag,
+} satisfies AllOptionsOf<StreamDeclaration>;
+
+/** What the option `provisioning` must be. */
+export const provisioningRule = oneOf(['ensure', 'assert', 'off']);

@@ -1,0 +1,44 @@
+import { types } from 'node:util';
+import { printable } from './error-text.js';
+
+/** Longer texts are cut, in characters. */
+const LONGEST_TEXT = 200;
+
+/**
+ * An argument or option as an error shows it: short, on one line, and without what objects hold, which may be large or
+ * secret. Never throws, and calls nothing of the value.
+ */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return printable(
+        JSON.stringify(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}…` : value),
+      );
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'object':
+      return value === null ? 'null' : objectText(value);
+    default:
+      return printable(String(value));
+  }
+}
+
+/** What stands in the place of a name, for errors about names. */
+export function nameText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : shown(value);
+}
+
+function objectText(value: object): string {
+  // A revoked proxy cannot even be asked whether it is an array.
+  if (types.isProxy(value)) return 'a proxy';
+  if (types.isDate(value)) {
+    return Number.isNaN(Date.prototype.getTime.call(value)) ? 'an invalid Date' : 'a Date';
+  }
+  if (types.isMap(value)) return 'a Map';
+  if (types.isSet(value)) return 'a Set';
+  if (types.isPromise(value)) return 'a promise';
+  return Array.isArray(value) ? 'an array' : 'an object';
+}

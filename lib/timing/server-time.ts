@@ -1,0 +1,91 @@
+import { types } from 'node:util';
+import { InvalidArgumentError } from '../errors/index.js';
+import { shown } from '../reporting/index.js';
+
+/**
+ * The longest duration that a server understands, in milliseconds, about 292 years: it counts in nanoseconds of 63 bits. It
+ * takes a longer delay of a `-NAK` for none at all, and refuses or misreads longer durations elsewhere.
+ */
+export const LONGEST_DURATION = 9_223_372_036_854;
+
+/**
+ * The longest time that a single message may be told to live, in milliseconds: 200 years. The server adds it to the present
+ * time, and a message whose end lies after the year 2262 would expire at once.
+ */
+export const LONGEST_TTL = 200 * 365 * 86_400_000;
+
+const NANOSECONDS = 1_000_000;
+
+/**
+ * Milliseconds to the server's nanoseconds.
+ *
+ * @throws {@link InvalidArgumentError} if it is not a number, negative, or longer than {@link LONGEST_DURATION}
+ */
+export function toNanos(milliseconds: number, option: string): number {
+  if (typeof milliseconds !== 'number' || !Number.isFinite(milliseconds) || milliseconds < 0) {
+    throw new InvalidArgumentError(option, `${shown(milliseconds)} is not a number of milliseconds`);
+  }
+  if (milliseconds > LONGEST_DURATION) {
+    throw new InvalidArgumentError(
+      option,
+      `${milliseconds} is more than ${LONGEST_DURATION} milliseconds, the longest duration that servers know`,
+    );
+  }
+  return Math.round(milliseconds * NANOSECONDS);
+}
+
+/** Milliseconds to the server's nanoseconds, rounded down; a longer time counts as {@link LONGEST_DURATION}. */
+export function toNanosAtMost(milliseconds: number): number {
+  return Math.floor(Math.min(milliseconds, LONGEST_DURATION) * NANOSECONDS);
+}
+
+/**
+ * How long a single message is to live, as its `Nats-TTL` header says it.
+ *
+ * @throws {@link InvalidArgumentError} if it is not a number of milliseconds in whole seconds, from one second to
+ * {@link LONGEST_TTL}
+ */
+export function toTtl(milliseconds: number, option: string): string {
+  if (!Number.isSafeInteger(milliseconds) || milliseconds < 1_000 || milliseconds % 1_000 !== 0) {
+    throw new InvalidArgumentError(
+      option,
+      `${shown(milliseconds)} is not a number of milliseconds in whole seconds, 1000 or more`,
+    );
+  }
+  if (milliseconds > LONGEST_TTL) {
+    throw new InvalidArgumentError(
+      option,
+      `${milliseconds} milliseconds is more than 200 years: servers would let the message expire at once`,
+    );
+  }
+  return `${milliseconds / 1_000}s`;
+}
+
+/** The server's nanoseconds to milliseconds. */
+export function fromNanos(value: unknown): number {
+  return Number(value) / NANOSECONDS;
+}
+
+/**
+ * A `Date` to the server's RFC 3339 time.
+ *
+ * @throws {@link InvalidArgumentError} if it is not a valid `Date`, or lies before 1678 or after 2262: servers would take it
+ * for another time
+ */
+export function toTime(date: Date, option: string): string {
+  if (!types.isDate(date) || Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError(option, `${shown(date)} is not a valid Date`);
+  }
+  if (Math.abs(date.getTime()) > LONGEST_DURATION) {
+    throw new InvalidArgumentError(
+      option,
+      `${date.toISOString()} is not between the years 1678 and 2262, in which the times of servers lie`,
+    );
+  }
+  return date.toISOString();
+}
+
+/** An RFC 3339 time to a `Date`; `undefined` where the server means "never" (Go's zero time). */
+export function fromTime(value: unknown): Date | undefined {
+  return typeof value !== 'string' || value.startsWith('0001-01-01') ? undefined : new Date(value);
+}

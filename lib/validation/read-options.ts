@@ -1,0 +1,201 @@
+import { InvalidArgumentError } from '../errors/index.js';
+import { errorText, printable } from '../reporting/index.js';
+import { unknownOption, type KnownOption, type KnownOptions } from './known-options.js';
+import { mismatch, type OptionProblem } from './option-problem.js';
+import { isObject, itemsOf, ListOf, MapOf, type OptionRule } from './option-rules.js';
+
+/** Options as they were read, and what is wrong with them. */
+export interface OptionsRead<Options> {
+  /**
+   * A plain copy of the options that have a value and are right; further objects of options are copied too. Complete if there
+   * are no problems.
+   */
+  readonly options: Options;
+  readonly problems: readonly OptionProblem[];
+}
+
+/**
+ * Reads options once, and checks each: its name, and what it must be. Options may be inherited, as with instances of a
+ * class with accessors; names that do not exist are looked for among own ones only. An option that is `undefined` counts as
+ * left out. Never throws, whatever accessors and proxies do.
+ *
+ * @param whole what the options are called if they are no object at all
+ */
+export function readOptions<Options extends object>(
+  given: unknown,
+  known: KnownOptions,
+  whole = 'the options',
+): OptionsRead<Options> {
+  const problems: OptionProblem[] = [];
+  const options = readObject(given, known, '', whole, problems);
+  return { options: options as Options, problems };
+}
+
+/**
+ * Reads options as {@link readOptions} does, and refuses those that are wrong.
+ *
+ * @param whose whose options they are, such as `JetStreamModule.forRoot`
+ * @throws {@link InvalidArgumentError}
+ */
+export function checkedOptions<Options extends object>(
+  whose: string,
+  given: unknown,
+  known: KnownOptions,
+): Options {
+  const { options, problems } = readOptions<Options>(given, known, WHOLE);
+  refuseProblems(whose, problems);
+  return options;
+}
+
+/**
+ * As {@link checkedOptions}, but own options that are not known are kept: they are refused later, or belong to somebody else.
+ *
+ * @throws {@link InvalidArgumentError}
+ */
+export function openOptions<Options extends object>(
+  whose: string,
+  given: Options,
+  known: KnownOptions,
+): Options {
+  const { options, problems } = readOptions<Options>(given, known, WHOLE);
+  refuseProblems(
+    whose,
+    problems.filter(({ isUnknown }) => !isUnknown),
+  );
+  return { ...ownOptions(given, known), ...options };
+}
+
+/** Own options, and inherited ones with names that are known, as they are: neither checked nor copied. */
+export function ownOptions(given: object, known: KnownOptions): Record<string, unknown> {
+  const from = given as Readonly<Record<string, unknown>>;
+  const names = new Set([...Object.keys(known), ...Object.keys(given)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, from[name]] as const).filter(([, value]) => value !== undefined),
+  );
+}
+
+/** Refuses an argument that a rule does not accept. @throws {@link InvalidArgumentError} */
+export function requireValue(argument: string, value: unknown, rule: OptionRule): void {
+  const [problem] = rule(value, argument);
+  if (problem) throw new InvalidArgumentError(argument, problem.reason);
+}
+
+/** The options as a whole, for {@link refuseProblems}. */
+const WHOLE = '';
+
+/** As {@link refuseProblems}, for options whose values are checked elsewhere. @throws {@link InvalidArgumentError} */
+export function refuseUnknown(whose: string, problems: readonly OptionProblem[]): void {
+  refuseProblems(
+    whose,
+    problems.filter(({ isUnknown }) => isUnknown),
+  );
+}
+
+/** @throws {@link InvalidArgumentError} if there is a problem; it names the option if there is only one */
+export function refuseProblems(whose: string, problems: readonly OptionProblem[]): void {
+  const [first] = problems;
+  if (first === undefined) return;
+  const whole = `options of ${whose}`;
+  if (problems.length > 1 || first.option === WHOLE) {
+    const reasons = problems.map(({ option, sentence, reason }) => (option === WHOLE ? reason : sentence));
+    throw new InvalidArgumentError(whole, reasons.join('; '));
+  }
+  // What does not exist is named by its sentence.
+  if (first.isUnknown) throw new InvalidArgumentError(whole, first.sentence);
+  throw new InvalidArgumentError(first.option, `${first.reason} (${whole})`);
+}
+
+function readObject(
+  given: unknown,
+  known: KnownOptions,
+  path: string,
+  whole: string,
+  problems: OptionProblem[],
+): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  const names = namesOf(given);
+  if (names === undefined) {
+    problems.push(mismatch(path === '' ? whole : path, 'an object', given));
+    return copy;
+  }
+  for (const name of new Set([...Object.keys(known), ...names])) {
+    const option = path === '' ? printable(name) : `${path}.${printable(name)}`;
+    let value: unknown;
+    try {
+      value = (given as Readonly<Record<string, unknown>>)[name];
+    } catch (error) {
+      problems.push(unreadable(option, error));
+      continue;
+    }
+    const of = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (value === undefined) {
+      if (typeof of === 'function' && of.required) problems.push(...of(undefined, option));
+    } else if (of === undefined) {
+      const sentence = unknownOption(option, name, Object.keys(known));
+      problems.push({ option, sentence, reason: sentence, isUnknown: true });
+    } else {
+      const before = problems.length;
+      const read = readValue(value, of, option, problems);
+      if (problems.length === before || isTable(of)) copy[name] = read;
+    }
+  }
+  return copy;
+}
+
+function readValue(value: unknown, of: KnownOption, option: string, problems: OptionProblem[]): unknown {
+  if (of === true) return value;
+  if (typeof of === 'function') {
+    problems.push(...of(value, option));
+    return value;
+  }
+  if (isTable(of)) return readObject(value, of, option, option, problems);
+  if (of instanceof MapOf) return readMap(value, of, option, problems);
+  const items = itemsOf(value);
+  if (items === undefined) {
+    problems.push(mismatch(option, of.wanted, value));
+    return value;
+  }
+  const { items: each } = of;
+  return items.map((item, i) => readValue(item, each, `${option}[${i}]`, problems));
+}
+
+function readMap(value: unknown, { values }: MapOf, option: string, problems: OptionProblem[]): unknown {
+  if (!isObject(value) || namesOf(value) === undefined) {
+    problems.push(mismatch(option, 'an object', value));
+    return value;
+  }
+  const entries = ownNames(value).map((name): [string, unknown] => {
+    const place = `${option}.${printable(name)}`;
+    try {
+      return [name, readObject(value[name], values, place, place, problems)];
+    } catch (error) {
+      problems.push(unreadable(place, error));
+      return [name, undefined];
+    }
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Whether it is the options of an object within. */
+export function isTable(of: KnownOption): of is KnownOptions {
+  return typeof of === 'object' && !(of instanceof ListOf) && !(of instanceof MapOf);
+}
+
+/** The names of an object's own options; none if they cannot be read. */
+export function ownNames(given: unknown): readonly string[] {
+  return namesOf(given) ?? [];
+}
+
+/** The names of an object's own options; `undefined` if it is none, or tells nothing. */
+function namesOf(given: unknown): readonly string[] | undefined {
+  try {
+    return isObject(given) ? Object.keys(given) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function unreadable(option: string, error: unknown): OptionProblem {
+  const reason = `it cannot be read: ${errorText(error)}`;
+  return { option, sentence: `${option} cannot be read: ${errorText(error)}`, reason };
+}

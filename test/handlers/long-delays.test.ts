@@ -1,0 +1,150 @@
+import { Ctx } from '@nestjs/microservices';
+import { Injectable } from '@nestjs/common';
+import {
+  AckInterceptor,
+  InvalidArgumentError,
+  JetStreamContext,
+  JetStreamService,
+  JsConsumer,
+  RetryMessage,
+  type JsConsumerOptions,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
+
+/** The longest duration that the server knows, in milliseconds. */
+const LONGEST = 9_223_372_036_854;
+
+describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server %s', (version) => {
+  let server: NatsTestServer;
+  let deliveries = 0;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start({ version });
+  });
+  afterAll(() => server.stop());
+
+  function start(
+    handle: (context: JetStreamContext) => void,
+    options: Partial<JsConsumerOptions> = {},
+  ): Promise<TestApplication> {
+    @Injectable()
+    class Handler {
+      @JsConsumer({ stream: 'S', durable: 'late', filterSubjects: 's.late', ...options } as JsConsumerOptions)
+      handle(@Ctx() context: JetStreamContext): void {
+        deliveries++;
+        handle(context);
+      }
+    }
+    deliveries = 0;
+    return startApplication(server.url, {
+      feature: { streams: [{ name: 'S', subjects: ['s.>'], storage: 'memory' }] },
+      providers: [Handler],
+    });
+  }
+
+  /** Publishes a message, and waits until the server would have delivered it again many times. */
+  async function publishOne({ app }: TestApplication): Promise<void> {
+    const jetstream = app.get(JetStreamService);
+    await jetstream.publish('s.late', {});
+    await eventually(
+      () => deliveries,
+      (count) => count > 0,
+      5_000,
+    );
+    // A message that comes again at once has done so before the server has answered these.
+    for (let i = 0; i < 50; i++) await jetstream.publish('s.next', i);
+    const consumer = await jetstream.consumer('S', 'late');
+    expect((await consumer.info()).numAckPending).toBe(1);
+  }
+
+  const failing = (): never => {
+    throw new Error('busy');
+  };
+
+  it.each<[string, (context: JetStreamContext) => void, Partial<JsConsumerOptions>]>([
+    ['the longest backoff', failing, { retry: { backoff: [LONGEST] } }],
+    ['a long backoff, which jitter makes longer', failing, { retry: { backoff: [9e12], jitter: 1 } }],
+    ['the longest backoff, which jitter makes longer', failing, { retry: { backoff: [LONGEST], jitter: 1 } }],
+    ...[LONGEST, LONGEST + 1, 1e13, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE].flatMap(
+      (delay): [string, (context: JetStreamContext) => void, Partial<JsConsumerOptions>][] => [
+        [
+          `RetryMessage(${delay})`,
+          () => {
+            throw new RetryMessage(delay);
+          },
+          {},
+        ],
+        [`nak(${delay})`, (context) => context.nak(delay), {}],
+        [`nak(${delay}) in manual mode`, (context) => context.nak(delay), { ackMode: 'manual' }],
+      ],
+    ),
+  ])('%s', async (_, handle, options) => {
+    await using application = await start(handle, options);
+    await publishOne(application);
+    expect(deliveries).toBe(1);
+    await application.app.get(JetStreamService).deleteStream('S');
+  });
+
+  it.each([Number.NaN, Infinity, -1, '5' as unknown as number, null as unknown as number])(
+    'a RetryMessage(%s) is retried with the wait of the retry options, whatever they say of other errors',
+    async (delay) => {
+      const errors: unknown[] = [];
+      class Recording extends AckInterceptor {
+        override onFailure(
+          ...[error, ...rest]: Parameters<AckInterceptor['onFailure']>
+        ): void | Promise<void> {
+          errors.push(error);
+          return super.onFailure(error, ...rest);
+        }
+      }
+      await using application = await start(
+        ({ metadata }) => {
+          if (metadata.deliveryCount < 2) throw new RetryMessage(delay);
+        },
+        {
+          retry: { backoff: [1], retryIf: (error) => error instanceof RetryMessage },
+          ackInterceptor: Recording,
+        },
+      );
+      const jetstream = application.app.get(JetStreamService);
+      await jetstream.publish('s.late', {});
+      await eventually(
+        () => deliveries,
+        (count) => count === 2,
+        5_000,
+      );
+      expect(errors).toEqual([expect.any(RetryMessage)]);
+      expect(
+        application.logs.of('warn', 'Recording').concat(application.logs.of('warn', 'AckInterceptor')),
+      ).toEqual([
+        expect.stringMatching(
+          /failed, to be retried in 1 ms: RetryMessage was given .* as delay, which is not/,
+        ),
+      ]);
+      await jetstream.deleteStream('S');
+    },
+  );
+
+  it.each([Number.NaN, Infinity, -1])('nak(%s) throws, and does not settle the message', async (delay) => {
+    const thrown: unknown[] = [];
+    await using application = await start((context) => {
+      try {
+        context.nak(delay);
+      } catch (error) {
+        thrown.push(error, context.message.settled);
+      }
+    });
+    const jetstream = application.app.get(JetStreamService);
+    await jetstream.publish('s.late', {});
+    await eventually(
+      () => thrown.length,
+      (count) => count > 0,
+      5_000,
+    );
+    expect(thrown).toEqual([expect.any(InvalidArgumentError), false]);
+    await jetstream.deleteStream('S');
+  });
+});

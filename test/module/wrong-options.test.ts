@@ -1,0 +1,450 @@
+import type { ModuleMetadata } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import {
+  InvalidArgumentError,
+  JetStreamModule,
+  JetStreamService,
+  jsonCodec,
+  KeyValueService,
+  type JetStreamModuleOptions,
+} from 'nestjs-nats-jetstream';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApplication } from '../support/application.js';
+import { LogRecorder } from '../support/log-recorder.js';
+
+const SECRET = 'correct-horse';
+
+const throwing = (): never => {
+  throw new Error('do not read me');
+};
+const withThrowing = (option: string): object =>
+  Object.defineProperty({}, option, { get: throwing, enumerable: true });
+const unreadable = new Proxy(
+  {},
+  { ownKeys: throwing, get: throwing, has: throwing, getPrototypeOf: throwing },
+);
+const codecs: [string, unknown][] = [
+  ['a name', 'json'],
+  ['nothing in it', {}],
+  ['null', null],
+  ['a function', () => jsonCodec],
+  ['no encode', { ...jsonCodec, encode: undefined }],
+  ['no content type', { encode: jsonCodec.encode, decode: jsonCodec.decode }],
+  ['a proxy that throws', unreadable],
+];
+const isCodec = 'is not a codec: an object with a contentType';
+
+/** Options of `forRoot` that are wrong, with the path and the reason in the error. */
+const root: [string, object, string, string][] = [
+  ...codecs.map(([what, codec]): [string, object, string, string] => [
+    `codec: ${what}`,
+    { codec },
+    'codec',
+    isCodec,
+  ]),
+  ...codecs.map(([what, codec]): [string, object, string, string] => [
+    `codecs: ${what}`,
+    { codecs: [jsonCodec, codec] },
+    'codecs[1]',
+    isCodec,
+  ]),
+  ['codecs: text', { codecs: 'x' }, 'codecs', '"x" is not a list of codecs'],
+  ['codecs: a codec', { codecs: jsonCodec }, 'codecs', 'is not a list of codecs'],
+  ['handlers: null', { handlers: null }, 'handlers', 'null is not an object'],
+  ['handlers: a list', { handlers: [] }, 'handlers', 'an array is not an object'],
+  [
+    'handlers.consumers: null',
+    { handlers: { consumers: null } },
+    'handlers.consumers',
+    'null is not an object',
+  ],
+  [
+    'handlers.consumers: a list',
+    { handlers: { consumers: [] } },
+    'handlers.consumers',
+    'an array is not an object',
+  ],
+  [
+    'a consumer that is null',
+    { handlers: { consumers: { billing: null } } },
+    'handlers.consumers.billing',
+    'null is not an object',
+  ],
+  [
+    'a consumer with a wrong codec',
+    { handlers: { consumers: { billing: { stream: 'S', codec: 'json' } } } },
+    'handlers.consumers.billing.codec',
+    isCodec,
+  ],
+  [
+    'a default concurrency',
+    { handlers: { concurrency: 5n } },
+    'handlers.concurrency',
+    '5n is not a whole number',
+  ],
+  [
+    'a default backoff',
+    { handlers: { retry: { backoff: [1e13] } } },
+    'handlers.retry.backoff[0]',
+    'at most 9223372036854',
+  ],
+  [
+    'a default interceptor',
+    { handlers: { ackInterceptor: {} } },
+    'handlers.ackInterceptor',
+    'is not an interceptor',
+  ],
+  ['publish: null', { publish: null }, 'publish', 'null is not an object'],
+  ['publish.onError', { publish: { onError: 5 } }, 'publish.onError', '5 is not a function'],
+  ['publish.onAck', { publish: { onAck: {} } }, 'publish.onAck', 'an object is not a function'],
+  [
+    'publish.idempotent',
+    { publish: { idempotent: 'yes' } },
+    'publish.idempotent',
+    '"yes" is not true or false',
+  ],
+  [
+    'publish.timeout',
+    { publish: { timeout: Number.NaN } },
+    'publish.timeout',
+    'NaN is not a number of milliseconds',
+  ],
+  ['publish.retry', { publish: { retry: 3 } }, 'publish.retry', '3 is not an object'],
+  ['jetstream: null', { jetstream: null }, 'jetstream', 'null is not an object'],
+  ['jetstream.domain', { jetstream: { domain: 5 } }, 'jetstream.domain', '5 is not a string'],
+  [
+    'jetstream.timeout',
+    { jetstream: { timeout: '5' } },
+    'jetstream.timeout',
+    '"5" is not a number of milliseconds',
+  ],
+  [
+    'shutdownTimeout: NaN',
+    { shutdownTimeout: Number.NaN },
+    'shutdownTimeout',
+    'NaN is not a number of milliseconds',
+  ],
+  [
+    'shutdownTimeout: a bigint',
+    { shutdownTimeout: 5n },
+    'shutdownTimeout',
+    '5n is not a number of milliseconds',
+  ],
+  ['bootTimeout: null', { bootTimeout: null }, 'bootTimeout', 'null is not a number of milliseconds'],
+  [
+    'provisioning: a symbol',
+    { provisioning: Symbol('ensure') },
+    'provisioning',
+    'Symbol(ensure) is not one of',
+  ],
+  ['an option that cannot be read', withThrowing('codec'), 'codec', 'it cannot be read: do not read me'],
+];
+
+const wanted = 'is not the options of the client, such as { servers: "localhost:4222" }, or a NatsConnection';
+/** Values of `connection` that are wrong. None of them may be shown: it may hold credentials. */
+const connections: [string, unknown, string, string][] = [
+  ['an address', `nats://user:${SECRET}@localhost`, 'connection', `a string ${wanted}`],
+  ['null', null, 'connection', `null ${wanted}`],
+  ['a list', ['localhost'], 'connection', `an object ${wanted}`],
+  ['a function', () => ({}), 'connection', `a function ${wanted}`],
+  ['half a connection', { publish: () => undefined }, 'connection', wanted],
+  ['a promise', Promise.resolve({}), 'connection', ''],
+  ['a proxy that throws', unreadable, 'connection', ''],
+  [
+    'servers: []',
+    { servers: [] },
+    'connection.servers',
+    'is not the address of a server, or a list of at least one',
+  ],
+  ['servers: 5', { servers: 5 }, 'connection.servers', 'a number is not the address of a server'],
+  ['servers: empty', { servers: '' }, 'connection.servers', 'a string is not the address of a server'],
+  ['servers: null', { servers: null }, 'connection.servers', 'null is not the address of a server'],
+  [
+    'servers: a number in it',
+    { servers: ['localhost', 5] },
+    'connection.servers',
+    'an object is not the address',
+  ],
+  ['servers: that cannot be read', withThrowing('servers'), 'connection.servers', 'it cannot be read'],
+  ['user: a number', { user: 5 }, 'connection.user', 'a number is not a string'],
+  ['pass: a list', { user: 'me', pass: [SECRET] }, 'connection.pass', 'an object is not a string'],
+  ['token: an object', { token: { secret: SECRET } }, 'connection.token', 'an object is not a string'],
+  [
+    'authenticator: a token',
+    { authenticator: SECRET },
+    'connection.authenticator',
+    'a string is not an authenticator',
+  ],
+  [
+    'authenticator: none in a list',
+    { authenticator: [] },
+    'connection.authenticator',
+    'is not an authenticator',
+  ],
+  [
+    'reconnectDelayHandler: 5',
+    { reconnectDelayHandler: 5 },
+    'connection.reconnectDelayHandler',
+    '5 is not a function',
+  ],
+  [
+    'waitOnFirstConnect: text',
+    { waitOnFirstConnect: 'no' },
+    'connection.waitOnFirstConnect',
+    'is not true or false',
+  ],
+  [
+    'maxReconnectAttempts: NaN',
+    { maxReconnectAttempts: Number.NaN },
+    'connection.maxReconnectAttempts',
+    'is not a number',
+  ],
+  ['tls: true', { tls: true }, 'connection.tls', 'true is not an object'],
+  ['tls.ca: a number', { tls: { ca: 5 } }, 'connection.tls.ca', 'a number is not PEM text'],
+];
+root.push(
+  ...connections.map(([what, connection, path, reason]): [string, object, string, string] => [
+    `connection: ${what}`,
+    { connection },
+    path,
+    reason,
+  ]),
+);
+
+const feature: [string, unknown, string, string][] = [
+  ['null', null, 'options of JetStreamModule.forFeature', 'null is not an object'],
+  ['text', 'ORDERS', 'options of JetStreamModule.forFeature', '"ORDERS" is not an object'],
+  ['a proxy that throws', unreadable, 'options of JetStreamModule.forFeature', 'is not an object'],
+  ['streams: 5', { streams: 5 }, 'streams', '5 is not a list of streams'],
+  ['streams: a name', { streams: ['ORDERS'] }, 'streams[0]', '"ORDERS" is not an object'],
+  ['streams: null in it', { streams: [null] }, 'streams[0]', 'null is not an object'],
+  ['streams: no name', { streams: [{}] }, 'streams[0].name', 'undefined is not a string that is not empty'],
+  [
+    'streams: subjects',
+    { streams: [{ name: 'A', subjects: 'a' }] },
+    'streams[0].subjects',
+    '"a" is not a list of strings',
+  ],
+  [
+    'streams: maxAge',
+    { streams: [{ name: 'A', maxAge: 1e13 }] },
+    'streams[0].maxAge',
+    'at most 9223372036854',
+  ],
+  [
+    'streams: a bigint',
+    { streams: [{ name: 'A', maxMessages: 5n }] },
+    'streams[0].maxMessages',
+    '5n is not a whole number',
+  ],
+  [
+    'streams: sources',
+    { streams: [{ name: 'A', sources: 5 }] },
+    'streams[0].sources',
+    '5 is not a list of sources',
+  ],
+  ['streams: mirror', { streams: [{ name: 'A', mirror: 'B' }] }, 'streams[0].mirror', '"B" is not an object'],
+  [
+    'streams: storage',
+    { streams: [{ name: 'A', storage: 'disk' }] },
+    'streams[0].storage',
+    '"disk" is not one of',
+  ],
+  ['streams: a getter', { streams: [withThrowing('name')] }, 'streams[0].name', 'it cannot be read'],
+  ['keyValues: null in it', { keyValues: [null] }, 'keyValues[0]', 'null is not an object'],
+  [
+    'keyValues: history',
+    { keyValues: [{ bucket: 'b', history: '5' }] },
+    'keyValues[0].history',
+    '"5" is not a whole number',
+  ],
+  ['objectStores: a name', { objectStores: 'b' }, 'objectStores', '"b" is not a list of buckets'],
+  ['connection: 5', { connection: 5 }, 'connection', '5 is not a string'],
+  ...codecs.map(([what, codec]): [string, unknown, string, string] => [
+    `a stream with the codec ${what}`,
+    { streams: [{ name: 'A', codec }] },
+    'streams[0].codec',
+    isCodec,
+  ]),
+  ...codecs.map(([what, codec]): [string, unknown, string, string] => [
+    `a bucket with the codec ${what}`,
+    { keyValues: [{ bucket: 'b', codec }] },
+    'keyValues[0].codec',
+    isCodec,
+  ]),
+];
+
+describe('wrong options of a module', () => {
+  let server: NatsTestServer;
+
+  beforeAll(async () => {
+    server = await NatsTestServer.start();
+  });
+  afterAll(() => server.stop());
+
+  async function failureOf(imports: NonNullable<ModuleMetadata['imports']>): Promise<unknown> {
+    try {
+      const module = await Test.createTestingModule({ imports }).setLogger(new LogRecorder()).compile();
+      await module.close();
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  const complete = (options: object): JetStreamModuleOptions =>
+    Object.defineProperties(
+      { connection: { servers: server.url } },
+      Object.getOwnPropertyDescriptors(options),
+    ) as JetStreamModuleOptions;
+
+  it.each(root)('stop forRootAsync: %s', async (_, options, argument, reason) => {
+    const failure = await failureOf([JetStreamModule.forRootAsync({ useFactory: () => complete(options) })]);
+    expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument });
+    expect(String(failure)).toContain(reason);
+    expect(String(failure)).not.toContain(SECRET);
+  });
+
+  it.each(root.filter(([name]) => !name.includes('cannot be read')))(
+    'stop forRoot: %s',
+    async (_, options, argument) => {
+      const failure = await failureOf([JetStreamModule.forRoot(complete(options))]);
+      expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument });
+    },
+  );
+
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['undefined', undefined],
+    ['text', 'nats://localhost'],
+    ['a list', []],
+    ['a proxy that throws', unreadable],
+    ['an option that cannot be read', withThrowing('connection')],
+    ['a name that is none', { name: 5 }],
+    ['an empty name', { name: '' }],
+    ['isGlobal that is text', { isGlobal: 'no' }],
+  ])('stop forRoot at once: %s', (_, options) => {
+    expect(() => JetStreamModule.forRoot(options as JetStreamModuleOptions)).toThrow(InvalidArgumentError);
+  });
+
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['nothing that makes them', {}],
+    ['a factory that is text', { useFactory: 'make' }],
+    ['a class that is text', { useClass: 'Settings' }],
+    ['inject that is text', { inject: 'A', useFactory: () => ({}) }],
+    ['a name that is none', { name: 5, useFactory: () => ({}) }],
+  ])('stop forRootAsync at once: %s', (_, options) => {
+    expect(() => JetStreamModule.forRootAsync(options as object)).toThrow(InvalidArgumentError);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['null', () => null],
+    ['nothing', () => undefined],
+    ['text', () => 'nats://localhost'],
+    ['a promise of null', async () => null],
+  ])('stop the application if the factory returns %s', async (_, useFactory) => {
+    const failure = await failureOf([
+      JetStreamModule.forRootAsync({ useFactory: useFactory as () => object }),
+    ]);
+    expect(failure).toMatchObject({
+      constructor: InvalidArgumentError,
+      argument: 'options of JetStreamModule.forRoot',
+    });
+  });
+
+  it('are listed in one error', async () => {
+    const failure = await failureOf([
+      JetStreamModule.forRoot(complete({ codec: {}, codecs: [null], handlers: { concurrency: 0 } })),
+    ]);
+    expect(failure).toMatchObject({ argument: 'options of JetStreamModule.forRoot' });
+    for (const path of ['codec must be', 'codecs[0] must be', 'handlers.concurrency must be'])
+      expect(String(failure)).toContain(path);
+  });
+
+  it.each(feature)('stop forFeature: %s', (_, options, argument, reason) => {
+    let failure: unknown;
+    try {
+      JetStreamModule.forFeature(options as object);
+    } catch (error) {
+      failure = error;
+    }
+    expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument });
+    expect(String(failure)).toContain(reason);
+  });
+
+  it('may be inherited, with accessors of a class too', async () => {
+    class Connection {
+      constructor(private readonly url: string) {}
+      get servers(): string {
+        return this.url;
+      }
+      get name(): string {
+        return 'inherited';
+      }
+    }
+    class Settings {
+      get connection(): Connection {
+        return new Connection(server.url);
+      }
+      get handlers(): object {
+        return Object.create({ concurrency: 3, consumers: {} }) as object;
+      }
+    }
+    for (const module of [
+      JetStreamModule.forRoot(new Settings()),
+      JetStreamModule.forRootAsync({ useFactory: () => new Settings() }),
+    ]) {
+      const application = await Test.createTestingModule({ imports: [module] })
+        .setLogger(new LogRecorder())
+        .compile();
+      const { nc } = application.get(JetStreamService).connection;
+      expect(nc.getServer()).toBe(server.url.replace('nats://', ''));
+      await application.close();
+    }
+  });
+
+  it('of the client that it does not have are reported, since a newer client may have them', async () => {
+    await using application = await startApplication(server.url, {
+      connection: { sever: 'x', foo: 1 } as object,
+    });
+    expect(application.logs.of('warn', 'NatsConnection')).toEqual([
+      'Connection "default": the client has no option "sever"; did you mean "servers"?',
+      'Connection "default": the client has no option "foo"',
+    ]);
+  });
+
+  it('of calls are refused, not found out later', async () => {
+    await using application = await startApplication(server.url, {
+      feature: {
+        streams: [{ name: 'S', subjects: ['s'], storage: 'memory' }],
+        keyValues: [{ bucket: 'b', storage: 'memory' }],
+      },
+    });
+    const jetstream = application.app.get(JetStreamService);
+    const buckets = application.app.get(KeyValueService);
+    const bucket = await buckets.open('b');
+    const consumer = await jetstream.createConsumer('S', { durable: 'c' });
+    const wrong = { addEventListener: () => undefined } as unknown as AbortSignal;
+    const calls: [string, () => unknown][] = [
+      ['signal', () => jetstream.publish('s', 1, { signal: wrong })],
+      ['signal', () => jetstream.publish('s', 1, { signal: 5 as unknown as AbortSignal })],
+      ['signal', () => consumer.fetch(1, { signal: wrong })],
+      ['signal', () => bucket.lock('key', { signal: wrong })],
+      ['codec', () => buckets.open('b', { codec: {} as never })],
+      ['codec', () => buckets.open('b', { codec: 'json' as never })],
+      ['onElected', () => bucket.elect('key', { onElected: 5 as never })],
+      ['onDeposed', () => bucket.elect('key', { onDeposed: {} as never })],
+    ];
+    for (const [argument, call] of calls) {
+      let failure: unknown;
+      try {
+        await call();
+      } catch (error) {
+        failure = error;
+      }
+      expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument });
+    }
+  });
+});
