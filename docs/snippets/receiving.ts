@@ -3,6 +3,7 @@ import {
   ConsumerDeletedError,
   InjectStream,
   IteratorClosedError,
+  PayloadDecodingError,
   type Consumer,
   type Consumption,
   type JetStreamMessage,
@@ -170,7 +171,7 @@ export async function settle(
     await handle(message.json());
     message.ack();
   } catch (error) {
-    if (error instanceof SyntaxError) message.term('not JSON');
+    if (error instanceof PayloadDecodingError) message.term('not JSON');
     else message.nak(5_000);
   } finally {
     clearInterval(stillAtWork);

@@ -1,14 +1,28 @@
-import { InvalidArgumentError } from '../errors/index.js';
+import { InvalidArgumentError, JetStreamError, PayloadDecodingError } from '../errors/index.js';
+import { errorText, isInstance } from '../reporting/index.js';
 import { wrongType } from '../user-code/index.js';
 import type { Codec } from './codec.js';
 
 /**
  * Makes a value of a payload with a codec of whatever origin.
  *
- * @throws what the codec throws; {@link InvalidArgumentError} if it returns a promise, as an asynchronous function does
+ * @throws {@link PayloadDecodingError} if the codec cannot read these bytes, with the codec's error as the cause
+ * @throws {@link InvalidArgumentError} if it returns a promise, as an asynchronous function does
  */
 export function decodeValue<T>(codec: Codec<T>, data: Uint8Array): T {
-  return refusePromise(codec, codec.decode(data));
+  let value: T;
+  try {
+    value = codec.decode(data);
+  } catch (cause) {
+    throw toDecodingError(codec.contentType, cause);
+  }
+  return refusePromise(codec, value);
+}
+
+/** The error that stands for what a codec threw. */
+export function toDecodingError(codec: string, cause: unknown): JetStreamError {
+  if (isInstance(cause, JetStreamError)) return cause;
+  return new PayloadDecodingError(codec, errorText(cause), { cause });
 }
 
 /**

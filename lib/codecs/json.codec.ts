@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Codec } from './codec.js';
+import { toDecodingError } from './decode-value.js';
 import { PayloadEncodingError } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
 import { utf8 } from './utf8.js';
@@ -13,9 +14,18 @@ export const jsonCodec: Codec = {
   },
   decode(data) {
     if (data.length === 0) return undefined;
-    return JSON.parse(utf8(data)) as unknown;
+    return parseJson(data);
   },
 };
+
+/** The value of JSON in UTF-8. @throws {@link PayloadDecodingError} */
+export function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8(data)) as unknown;
+  } catch (cause) {
+    throw toDecodingError('jsonCodec', cause);
+  }
+}
 
 function stringify(value: unknown): string {
   let text: string | undefined;

@@ -31,18 +31,24 @@ export class ConnectionEvents {
     private readonly nc: NatsConnection,
   ) {}
 
-  /** Adds a listener; the returned function removes it. */
+  /** Adds a listener; the returned function removes it. After the end, it is told of the end in the next microtask. */
   listen(listener: ConnectionListener): () => void {
     this.listeners.add(listener);
-    if (this.statuses === undefined && !this.ended) this.follow();
+    if (this.ended) queueMicrotask(() => this.tellLate(listener));
+    else if (this.statuses === undefined) this.follow();
     return () => this.listeners.delete(listener);
   }
 
-  /** Follows the connection no longer, which another application may go on to use. */
-  end(): void {
+  /**
+   * Ends: all listeners are told that the connection is closed. The `NatsConnection` may still be used by others, if the
+   * application owns it.
+   */
+  end(error?: Error): void {
+    if (this.ended) return;
     this.ended = true;
     this.statuses?.stop?.();
     this.statuses = undefined;
+    this.tell('onClose', (listener) => listener.onClose?.(error));
     this.listeners.clear();
   }
 
@@ -50,8 +56,8 @@ export class ConnectionEvents {
     this.statuses = this.nc.status();
     void this.read(this.statuses);
     this.nc.closed().then(
-      (error) => this.closed(error ?? undefined),
-      (error: unknown) => this.closed(toError(error)),
+      (error) => this.end(error ?? undefined),
+      (error: unknown) => this.end(toError(error)),
     );
   }
 
@@ -74,16 +80,21 @@ export class ConnectionEvents {
     }
   }
 
-  private closed(error: Error | undefined): void {
-    if (this.ended) return;
-    this.tell('onClose', (listener) => listener.onClose?.(error));
-    this.end();
+  private tellLate(listener: ConnectionListener): void {
+    if (this.listeners.delete(listener))
+      this.tellOne(listener, 'onClose', (late) => late.onClose?.(undefined));
   }
 
   private tell(event: keyof ConnectionListener, call: (listener: ConnectionListener) => unknown): void {
-    for (const listener of this.listeners) {
-      this.calls.call(`${event} of a listener of connection "${this.connection}"`, () => call(listener));
-    }
+    for (const listener of this.listeners) this.tellOne(listener, event, call);
+  }
+
+  private tellOne(
+    listener: ConnectionListener,
+    event: keyof ConnectionListener,
+    call: (listener: ConnectionListener) => unknown,
+  ): void {
+    this.calls.call(`${event} of a listener of connection "${this.connection}"`, () => call(listener));
   }
 }
 

@@ -1,7 +1,12 @@
 import { Logger } from '@nestjs/common';
 import type { Msg, NatsConnection, ServerInfo } from '@nats-io/transport-node';
-import { InvalidArgumentError, UnsupportedServerFeatureError } from '../errors/index.js';
-import { within } from '../timing/index.js';
+import {
+  ConnectionClosedError,
+  InvalidArgumentError,
+  RequestTimeoutError,
+  UnsupportedServerFeatureError,
+} from '../errors/index.js';
+import { Deadline, retry, within } from '../timing/index.js';
 import type { Boot } from './boot.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
 import { UnsentPosts, type PostOptions } from './posts.js';
@@ -11,6 +16,9 @@ import { ConnectionWire, wireOf, type SharedWire, type Wire } from './wire/index
 
 /** How long closing waits for the socket before it gives the link up, in milliseconds. */
 const CLOSE_WAIT = 500;
+
+/** How the time between attempts to flush grows while the link is down, in milliseconds. */
+const FLUSH_RETRY = { first: 50, longest: 500 };
 
 /** How JetStream is reached over a connection. */
 export interface JetStreamOptions {
@@ -109,6 +117,32 @@ export class JetStreamConnection {
   /** Whether there is a link to a server at this moment. */
   get hasLink(): boolean {
     return this.connected && !this.nc.isClosed();
+  }
+
+  /**
+   * @internal Waits until the server has received what was sent before: it answers in order, so refusals of subscriptions have
+   * arrived by then. After a reconnect it asks again.
+   *
+   * @param timeout in milliseconds, of any number; default: the timeout of JetStream API requests
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
+  flush(timeout = this.timeout): Promise<void> {
+    const deadline = new Deadline(timeout);
+    return retry(() => this.ping(timeout, deadline), {
+      ...FLUSH_RETRY,
+      retryable: (error) => error instanceof RequestTimeoutError && !error.sent,
+      deadline,
+    });
+  }
+
+  /** @throws {@link RequestTimeoutError} also if the link was lost: the request counts as not sent then */
+  private async ping(timeout: number, deadline: Deadline): Promise<void> {
+    let failure: { readonly cause: unknown } | undefined;
+    const answered = this.nc.flush().catch((cause: unknown) => (failure = { cause }));
+    if (!(await deadline.wait(answered))) throw new RequestTimeoutError('PING', timeout, this.connected);
+    if (failure === undefined) return;
+    if (this.nc.isClosed()) throw new ConnectionClosedError(this.name, failure);
+    throw new RequestTimeoutError('PING', timeout, false);
   }
 
   /** Until all is sent, the link breaks, or the time is over. */

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
 import { ReportLimiter, toError } from '../reporting/index.js';
-import { Backoff, sleep, untilAborted } from '../timing/index.js';
+import { Backoff, sleep, untilAborted, within } from '../timing/index.js';
 import { isConnection, readConnectionOptions, type ConnectionSource } from './connection-options.js';
 import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
@@ -11,6 +11,8 @@ import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './red
 const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
+/** How long closing a connection with refused options waits for its socket, in milliseconds. */
+const CLOSE_WAIT = 500;
 
 /**
  * Opens a named connection, or takes the application's own.
@@ -39,7 +41,7 @@ export async function openConnection(
     connection = new JetStreamConnection(name, nc, jetstream, owned);
   } catch (error) {
     // Refused options must not leave behind a connection that keeps the process alive.
-    if (owned) await nc.close();
+    if (owned) await within(CLOSE_WAIT, nc.close());
     throw error;
   }
   logger.log(`Connection "${name}": connected to ${serverOf(nc)}, nats-server ${connection.serverVersion}`);

@@ -37,3 +37,19 @@ export class PayloadEncodingError extends JetStreamError {
     );
   }
 }
+
+/** A payload cannot be decoded by the codec that reads it. The codec's own error is the `cause`. */
+export class PayloadDecodingError extends JetStreamError {
+  constructor(
+    /** The codec, such as `jsonCodec`. */
+    readonly codec: string,
+    /** What is wrong with the payload. */
+    readonly problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The payload cannot be decoded by ${codec}: ${problem}. Read it with the codec that it was published with.`,
+      options,
+    );
+  }
+}

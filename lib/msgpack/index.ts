@@ -1,5 +1,7 @@
 import { Packr } from 'msgpackr';
 import type { Codec } from '../codecs/index.js';
+import { PayloadDecodingError, PayloadEncodingError } from '../errors/index.js';
+import { errorText } from '../reporting/index.js';
 
 // Plain maps instead of msgpackr's own records, so that every other MessagePack reader understands them.
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -11,6 +13,20 @@ const packr = new Packr({ useRecords: false, variableMapSize: true });
  */
 export const msgpackCodec: Codec = {
   contentType: 'application/msgpack',
-  encode: (value) => (value === undefined ? new Uint8Array(0) : packr.pack(value)),
-  decode: (data) => (data.length === 0 ? undefined : (packr.unpack(data) as unknown)),
+  encode(value) {
+    if (value === undefined) return new Uint8Array(0);
+    try {
+      return packr.pack(value);
+    } catch (cause) {
+      throw new PayloadEncodingError('msgpackCodec', errorText(cause), { cause });
+    }
+  },
+  decode(data) {
+    if (data.length === 0) return undefined;
+    try {
+      return packr.unpack(data) as unknown;
+    } catch (cause) {
+      throw new PayloadDecodingError('msgpackCodec', errorText(cause), { cause });
+    }
+  },
 };

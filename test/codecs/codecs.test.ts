@@ -1,7 +1,8 @@
 import { headers } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec, type Codec } from '../../lib/codecs/index.js';
-import { PayloadEncodingError } from '../../lib/errors/index.js';
+import { decodeValue, encodePayload, parseJson } from '../../lib/codecs/index.js';
+import { JetStreamError, PayloadDecodingError, PayloadEncodingError } from '../../lib/errors/index.js';
 import { msgpackCodec } from '../../lib/msgpack/index.js';
 
 describe('jsonCodec', () => {
@@ -15,7 +16,7 @@ describe('jsonCodec', () => {
   });
 
   it('throws for what is not JSON', () => {
-    expect(() => jsonCodec.decode(new TextEncoder().encode('{"a":'))).toThrow(SyntaxError);
+    expect(() => jsonCodec.decode(new TextEncoder().encode('{"a":'))).toThrow(PayloadDecodingError);
   });
 
   it('refuses what has no JSON with an error of this library', () => {
@@ -105,6 +106,106 @@ describe('msgpackCodec', () => {
     );
   });
 });
+
+describe('what a codec cannot do is an error of this library', () => {
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  const failing = {
+    get value(): never {
+      throw new RangeError('not today');
+    },
+  };
+  const throwing = (thrown: unknown): Codec => ({
+    contentType: 'text/x',
+    encode: () => {
+      throw thrown;
+    },
+    decode: () => {
+      throw thrown;
+    },
+  });
+  const deep = (depth: number): unknown => {
+    let value: unknown = 1;
+    for (let i = 0; i < depth; i++) value = [value];
+    return value;
+  };
+
+  it.each<[string, Codec, unknown]>([
+    ['jsonCodec: a cycle', jsonCodec, cycle],
+    ['jsonCodec: a bigint', jsonCodec, 1n],
+    ['jsonCodec: a getter that throws', jsonCodec, failing],
+    ['jsonCodec: a deep value', jsonCodec, deep(200_000)],
+    ['textCodec: a number', textCodec, 1],
+    ['bytesCodec: a text', bytesCodec, 'x'],
+    ['msgpackCodec: a cycle', msgpackCodec, cycle],
+    ['msgpackCodec: a bigint beyond 64 bits', msgpackCodec, 2n ** 70n],
+    ['msgpackCodec: a getter that throws', msgpackCodec, failing],
+    ['msgpackCodec: a deep value', msgpackCodec, deep(200_000)],
+    ['a codec that throws an error', throwing(new TypeError('no')), 1],
+    ['a codec that throws a text', throwing('no'), 1],
+    ['a codec that throws nothing', throwing(undefined), 1],
+    ['a codec that throws an error of this library', throwing(new PayloadEncodingError('x', 'no')), 1],
+  ])('encode: %s', (name, codec, value) => {
+    expect(() => encodePayload(codec, value)).toThrow(PayloadEncodingError);
+    // What comes with the library says so itself.
+    const own = name.includes('Codec: ') ? () => codec.encode(value) : () => encodePayload(codec, value);
+    expect(own).toThrow(PayloadEncodingError);
+    expect(
+      codec.decode === msgpackCodec.decode && msgpackCodec.decode(msgpackCodec.encode({ a: 1 })),
+    ).toEqual(codec === msgpackCodec ? { a: 1 } : false);
+  });
+
+  const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+  it.each<[string, Codec, Uint8Array]>([
+    ['jsonCodec: half a value', jsonCodec, bytes(0x7b)],
+    ['jsonCodec: bytes that are not UTF-8', jsonCodec, bytes(0xff, 0xfe)],
+    ['jsonCodec: two values', jsonCodec, bytes(0x31, 0x20, 0x31)],
+    ['msgpackCodec: half a map', msgpackCodec, bytes(0x82, 0xa7, 0x63)],
+    ['msgpackCodec: two values', msgpackCodec, bytes(0x01, 0x02)],
+    ['msgpackCodec: an array of four billion', msgpackCodec, bytes(0xdd, 0xff, 0xff, 0xff, 0xff)],
+    ['msgpackCodec: a map of four billion', msgpackCodec, bytes(0xdf, 0xff, 0xff, 0xff, 0xff)],
+    ['msgpackCodec: bytes of four billion', msgpackCodec, bytes(0xc6, 0xff, 0xff, 0xff, 0xff)],
+    ['msgpackCodec: a text of four billion', msgpackCodec, bytes(0xdb, 0xff, 0xff, 0xff, 0xff)],
+    ['msgpackCodec: an unknown extension', msgpackCodec, bytes(0xd4, 0x55, 0x00)],
+    ['msgpackCodec: arrays in arrays', msgpackCodec, new Uint8Array(500_000).fill(0x91)],
+    ['a codec that throws an error', throwing(new TypeError('no')), bytes(1)],
+    ['a codec that throws a text', throwing('no'), bytes(1)],
+    ['a codec that throws nothing', throwing(undefined), bytes(1)],
+  ])('decode: %s', (name, codec, data) => {
+    const error = thrownBy(() => decodeValue(codec, data));
+    expect(error).toBeInstanceOf(PayloadDecodingError);
+    const own = name.includes('Codec: ') ? () => codec.decode(data) : () => decodeValue(codec, data);
+    expect(own).toThrow(PayloadDecodingError);
+    expect(msgpackCodec.decode(msgpackCodec.encode({ a: 1 }))).toEqual({ a: 1 });
+  });
+
+  it('has the error of the codec as its cause', () => {
+    const cause = new TypeError('no');
+    expect(thrownBy(() => decodeValue(throwing(cause), bytes(1)))).toMatchObject({ cause, codec: 'text/x' });
+    expect(thrownBy(() => encodePayload(throwing(cause), 1))).toMatchObject({ cause, codec: 'text/x' });
+    expect(thrownBy(() => parseJson(bytes(0x7b)))).toMatchObject({ cause: { name: 'SyntaxError' } });
+    expect(thrownBy(() => msgpackCodec.decode(bytes(0x82)))).toMatchObject({ cause: { name: 'Error' } });
+  });
+
+  it('never is anything else for random bytes', () => {
+    for (let i = 0; i < 3_000; i++) {
+      const data = Uint8Array.from({ length: 1 + (i % 40) }, () => Math.floor(Math.random() * 256));
+      for (const codec of [jsonCodec, msgpackCodec, textCodec as Codec, bytesCodec as Codec]) {
+        const error = thrownBy(() => decodeValue(codec, data));
+        expect(error === undefined || error instanceof JetStreamError, String(error)).toBe(true);
+      }
+    }
+  });
+});
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
 
 describe('createCodecSelector', () => {
   const select = createCodecSelector([textCodec, bytesCodec, msgpackCodec], jsonCodec);

@@ -10,6 +10,7 @@ export class RawPublisher implements AsyncDisposable {
     credentials: { user?: string; pass?: string } = {},
   ): Promise<RawPublisher> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.setNoDelay(true);
     await once(socket, 'data');
     const options = { verbose: false, pedantic: false, headers: true, ...credentials };
     socket.write(`CONNECT ${JSON.stringify(options)}\r\n`);

@@ -5,6 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { DeadLetterReason, JsConsumer, type DeadLetter, type StreamConfig } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RawPublisher } from '../connection/raw-publisher.js';
 import { eventually } from '../support/eventually.js';
 import { startFailing, type FailingApplication, type Handle } from './failing-application.js';
 import { crashing } from './fixtures/crashing-service.js';
@@ -69,6 +70,23 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
         /^Tasks\.onTask: a message \(stream JOBS_\d+, sequence 1, consumer worker\) was never settled in 2 deliveries/,
       ),
     ]);
+    await application.settled();
+    await application.deadLetters.dropAll({});
+  });
+
+  it('keep their headers exactly', async () => {
+    await using application = await startSilent({});
+    await using raw = await RawPublisher.connect(server.url);
+    const block = 'NATS/1.0\r\nA: 1\r\nB:2\r\nA: 3\r\nTen\u00e4nt: x\r\nNats-Unknown: y\r\n\r\n';
+    await raw.publish(`jobs.${serial}`, block, '{"id":1}');
+    const { headers, rawHeaders } = await firstLetter(application);
+    expect([...(headers ?? [])]).toEqual([
+      ['A', ['1', '3']],
+      ['B', ['2']],
+      ['Ten\u00e4nt', ['x']],
+      ['Nats-Unknown', ['y']],
+    ]);
+    expect(Buffer.from(rawHeaders ?? []).toString()).toBe(block);
     await application.settled();
     await application.deadLetters.dropAll({});
   });

@@ -8,6 +8,7 @@ import {
   ConnectionClosedError,
   InvalidArgumentError,
   InvalidKeyError,
+  PayloadDecodingError,
 } from '../../lib/errors/index.js';
 import type { KeyValue, KvWatcherOwner } from '../../lib/key-value/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
@@ -103,11 +104,11 @@ describe('a bucket', () => {
     await kv.put('bad', new TextEncoder().encode('{'));
     await using cached = await kv.cached();
     expect(cached.get('good')?.value).toEqual({ a: 1 });
-    expect(() => cached.get('bad')?.value).toThrow(SyntaxError);
-    expect(() => cached.get('bad')?.value).toThrow(SyntaxError);
+    expect(() => cached.get('bad')?.value).toThrow(PayloadDecodingError);
+    expect(() => cached.get('bad')?.value).toThrow(PayloadDecodingError);
     expect(cached.get('bad')?.text()).toBe('{');
     expect(await collect(kv.keys())).toEqual(['good', 'bad']);
-    await expect(kv.modify('bad', () => 1)).rejects.toThrow(SyntaxError);
+    await expect(kv.modify('bad', () => 1)).rejects.toThrow(PayloadDecodingError);
     await cached.inStepWith(await kv.put('bad', 2));
     expect(cached.get('bad')?.value).toBe(2);
   });

@@ -16,6 +16,7 @@ import {
   RevisionMismatchError,
   StreamFullError,
   UnsupportedServerFeatureError,
+  PayloadDecodingError,
 } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
@@ -196,7 +197,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await kv.put('broken', new TextEncoder().encode('{'));
     const entry = await kv.get('broken');
     expect(entry?.text()).toBe('{');
-    expect(() => entry?.value).toThrow(SyntaxError);
+    expect(() => entry?.value).toThrow(PayloadDecodingError);
   });
 
   it('under keys that the Go client takes, and no others', async () => {

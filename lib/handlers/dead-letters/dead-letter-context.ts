@@ -29,9 +29,10 @@ export function deadLetterSource(
 ): HandlerSource<JetStreamMessage> {
   return {
     payload: (message) => {
-      const { data, headers } = message;
+      const letter = DeadLetter.from(message);
+      const { data, headers } = letter ?? message;
       try {
-        return codecsOf(DeadLetter.from(message)?.stream ?? policy.stream)(headers).decode(data);
+        return codecsOf(letter?.stream ?? policy.stream)(headers).decode(data);
       } catch {
         // Perhaps that is just why it is a dead letter.
         return data;

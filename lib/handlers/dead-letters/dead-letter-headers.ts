@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { headers, type MsgHdrs } from '@nats-io/transport-node';
-import { isHeaderBlock } from '../../connection/index.js';
-import { numberFromPeer } from '../../validation/index.js';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { isHeaderBlock, MessageHeaders } from '../../connection/index.js';
+import { headerSize } from '../../jetstream/index.js';
+import { isHeaderName, numberFromPeer } from '../../validation/index.js';
 
 /** The stream that dead letters are kept in, and the first token of their subjects. */
 export const DEAD_LETTER_STREAM = 'DEAD_LETTERS';
@@ -34,6 +35,12 @@ export const DEAD_LETTER_HEADERS = {
 /** The header of a dead letter with the original's block of headers in base 64, if that cannot be kept as headers. */
 export const RAW_HEADERS = 'Dead-Letter-Raw-Headers';
 
+/**
+ * The header of a dead letter with the length of the original's block of headers, which then stands in front of the payload: a
+ * block so large that it does not fit together with the details into the headers that JetStream takes.
+ */
+export const HEADERS_LENGTH = 'Dead-Letter-Headers-Length';
+
 /** The header of a message that is published anew from a dead letter: the sequence of that. */
 export const REPLAY_HEADER = 'Dead-Letter-Replay';
 
@@ -41,47 +48,101 @@ export const REPLAY_HEADER = 'Dead-Letter-Replay';
 export type DeadLetterDetails = Record<keyof typeof DEAD_LETTER_HEADERS, string>;
 
 const DETAILS = Object.entries(DEAD_LETTER_HEADERS) as [keyof DeadLetterDetails, string][];
-const DETAIL_HEADERS = new Set<string>([...Object.values(DEAD_LETTER_HEADERS), RAW_HEADERS]);
+const OWN_HEADERS = new Set<string>([...Object.values(DEAD_LETTER_HEADERS), RAW_HEADERS, HEADERS_LENGTH]);
 const NAME = /^[^\s.*>\p{Cc}]+$/u;
 const SEQUENCES = { least: 1, most: Number.MAX_SAFE_INTEGER };
 /** What is an instruction to the server in the original was carried out: it is kept, but under another name. */
 const INSTRUCTION = 'Nats-';
 const KEPT_INSTRUCTION = 'Dead-Letter-Nats-';
+/** Stands in front of the name of a header that has, in the original, a name which means something in a dead letter. */
+const KEPT = 'Dead-Letter-Original-';
 /** Words may be long, and a message is not to outgrow the server's limit by them. */
 const LONGEST_WORDS = 1_000;
+/** The largest block of headers of a dead letter, in bytes: JetStream takes 65,535, and publishing adds some. */
+const LARGEST_BLOCK = 60_000;
+
+/** A message that is kept as a dead letter. */
+export interface OriginalMessage {
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+  /** The block of headers as it travelled, if it is known. */
+  readonly rawHeaders?: Uint8Array | undefined;
+}
+
+/** What a dead letter is stored as. */
+export interface DeadLetterContent {
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs;
+}
 
 /**
- * The headers of a dead letter: those of the original, and the details.
+ * Makes a dead letter: the original message and the details. Nothing of the original is lost:
  *
- * @param raw the original's block of headers as it travelled; it is kept if some of it cannot be written as a header
+ * - its headers are headers of the dead letter, some of them under another name
+ * - its block of headers is kept in base 64 in addition, if it is not the one that these headers make, or has names that no
+ *   client writes
+ * - the block stands in front of the payload, if the headers would become too large
+ *
+ * @param largest what the server takes of headers and payload together, in bytes
  */
-export function toDeadLetterHeaders(
-  original: MsgHdrs | undefined,
+export function toDeadLetter(
+  { data, headers: given, rawHeaders }: OriginalMessage,
   details: DeadLetterDetails,
-  raw?: Uint8Array,
-): MsgHdrs {
-  const result = headers();
-  let complete = raw === undefined || isHeaderBlock(raw);
-  for (const [key, values] of original ?? []) {
-    const name = key.startsWith(INSTRUCTION) ? KEPT_INSTRUCTION + key.slice(INSTRUCTION.length) : key;
-    for (const value of values) complete = append(result, name, value) && complete;
+  largest: number,
+): DeadLetterContent {
+  // A handler may have changed those that it was given.
+  const headers = rawHeaders === undefined ? given : MessageHeaders.decode(rawHeaders);
+  const result = new MessageHeaders();
+  let complete = rawHeaders === undefined || isBlockOf(rawHeaders, headers);
+  for (const [name, values] of headers ?? []) {
+    if (isHeaderName(name)) for (const value of values) result.keep(keptName(name), value);
+    else complete = false;
   }
-  const reason = words(details.reason);
-  const error = words(details.error);
-  for (const [detail, header] of DETAILS) result.set(header, { ...details, reason, error }[detail]);
-  result.delete(RAW_HEADERS);
-  if (!complete && raw !== undefined) result.set(RAW_HEADERS, Buffer.from(raw).toString('base64'));
+  const told = detailHeaders(details);
+  for (const [name, [value]] of told) result.set(name, value);
+  const block = rawHeaders ?? encoded(headers);
+  if (!complete) result.set(RAW_HEADERS, Buffer.from(block).toString('base64'));
+  const size = headerSize(result);
+  if (size <= LARGEST_BLOCK && size + data.length <= largest) return { data, headers: result };
+  if (block.length === 0) return { data, headers: result };
+  told.set(HEADERS_LENGTH, String(block.length));
+  return { data: Buffer.concat([block, data]), headers: told };
+}
+
+function detailHeaders(details: DeadLetterDetails): MessageHeaders {
+  const result = new MessageHeaders();
+  const told = { ...details, reason: words(details.reason), error: words(details.error) };
+  for (const [detail, header] of DETAILS) result.set(header, told[detail]);
   return result;
 }
 
-/** Appends a header; false if its name or value cannot be written. */
-function append(to: MsgHdrs, name: string, value: string): boolean {
-  try {
-    to.append(name, value);
-    return true;
-  } catch {
-    return false;
-  }
+/** Whether headers say all that is in the block that they were read from. */
+function isBlockOf(block: Uint8Array, headers: MsgHdrs | undefined): boolean {
+  if (headers === undefined || headers.code !== 0) return false;
+  const same = encoded(headers);
+  return same.length === 0 ? Buffer.from(block).equals(EMPTY_BLOCK) : Buffer.from(block).equals(same);
+}
+
+const EMPTY_BLOCK = Buffer.from('NATS/1.0\r\n\r\n');
+
+function encoded(headers: MsgHdrs | undefined): Uint8Array {
+  if (headers === undefined) return new Uint8Array(0);
+  const block = new MessageHeaders();
+  for (const [name, values] of headers) for (const value of values) block.keep(name, value);
+  return block.encode();
+}
+
+function keptName(name: string): string {
+  if (name.startsWith(INSTRUCTION)) return KEPT_INSTRUCTION + name.slice(INSTRUCTION.length);
+  const isTaken = OWN_HEADERS.has(name) || name.startsWith(KEPT_INSTRUCTION) || name.startsWith(KEPT);
+  return isTaken ? KEPT + name : name;
+}
+
+/** The name that a header of a dead letter has in the original; `undefined` if it is not one of the original. */
+function originalName(name: string): string | undefined {
+  if (name.startsWith(KEPT)) return name.slice(KEPT.length);
+  if (name.startsWith(KEPT_INSTRUCTION)) return INSTRUCTION + name.slice(KEPT_INSTRUCTION.length);
+  return OWN_HEADERS.has(name) || name.startsWith(INSTRUCTION) ? undefined : name;
 }
 
 /**
@@ -99,15 +160,34 @@ export function readDetails(from: MsgHdrs | undefined): DeadLetterDetails | unde
   return possible ? details : undefined;
 }
 
-/** The headers of the original message; without `instructions`, those that may be published again. */
-export function originalHeaders(from: MsgHdrs, { instructions }: { instructions: boolean }): MsgHdrs {
-  const result = headers();
+/** The block of headers of the original as it travelled and its payload, as far as the dead letter has a block. */
+export function readOriginal(
+  headers: MsgHdrs,
+  data: Uint8Array,
+): { readonly block: Uint8Array | undefined; readonly data: Uint8Array } {
+  const length = numberFromPeer(headers.get(HEADERS_LENGTH), { least: 1, most: Number.MAX_SAFE_INTEGER });
+  if (length !== undefined && length <= data.length)
+    return { block: data.subarray(0, length), data: data.subarray(length) };
+  const encoded64 = headers.get(RAW_HEADERS);
+  return { block: encoded64 === '' ? undefined : Buffer.from(encoded64, 'base64'), data };
+}
+
+/** The headers of the original: of its block if that can be read, otherwise those that the dead letter has. */
+export function originalHeaders(from: MsgHdrs, block: Uint8Array | undefined): MsgHdrs {
+  if (block !== undefined && isHeaderBlock(block)) return MessageHeaders.decode(block);
+  const result = new MessageHeaders();
   for (const [key, values] of from) {
-    if (key.startsWith(INSTRUCTION) || DETAIL_HEADERS.has(key)) continue;
-    const isInstruction = key.startsWith(KEPT_INSTRUCTION);
-    if (isInstruction && !instructions) continue;
-    const name = isInstruction ? INSTRUCTION + key.slice(KEPT_INSTRUCTION.length) : key;
-    for (const value of values) append(result, name, value);
+    const name = originalName(key);
+    if (name !== undefined) for (const value of values) result.keep(name, value);
+  }
+  return result;
+}
+
+/** Headers without those that tell a server what to do: that was done when the original was published. */
+export function publishableHeaders(from: MsgHdrs): MsgHdrs {
+  const result = new MessageHeaders();
+  for (const [name, values] of from) {
+    if (!name.startsWith(INSTRUCTION)) for (const value of values) result.keep(name, value);
   }
   return result;
 }

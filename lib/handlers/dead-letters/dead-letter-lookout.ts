@@ -31,18 +31,15 @@ export class DeadLetterLookout {
     for (const connection of new Set(concerned.map((plan) => plan.connection))) {
       const own = concerned.filter((plan) => plan.connection === connection);
       const replicas = await mostReplicas(connection, own);
-      await report(problems, own[0].handler, () =>
-        provisionDeadLetterStream(connection.jetstream, connection.provisioning, replicas),
-      );
+      await report(problems, own[0].handler, () => provisionDeadLetterStream(connection, replicas));
       for (const plan of own) {
         const problem = await sharedDurable(plan);
         if (problem !== undefined) problems.push({ handler: plan.handler, problem });
       }
       if (problems.length > 0) continue;
-      const { jetstream, provisioning } = connection;
-      const publisher = new DeadLetterPublisher(jetstream);
+      const publisher = new DeadLetterPublisher(connection.jetstream);
       const start = async (watched: WatchedConsumer): Promise<void> => {
-        const watch = new NeverSettled(jetstream, publisher, provisioning, replicas, watched);
+        const watch = new NeverSettled(connection, publisher, replicas, watched);
         this.watches.push(watch);
         await report(problems, watched.handler, () => watch.start());
       };

@@ -1,6 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { StreamNameInUseError, StreamNotFoundError } from '../../errors/index.js';
-import type { JetStreamService, Provisioning, StreamConfig } from '../../jetstream/index.js';
+import type {
+  DeclaredResources,
+  JetStreamService,
+  Provisioning,
+  StreamConfig,
+} from '../../jetstream/index.js';
 import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
 
 /** The stream that keeps advisories of messages that used up their deliveries until they are dealt with. */
@@ -11,6 +16,14 @@ const ADVISORIES = '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES';
 const DUPLICATE_WINDOW = 3_600_000;
 
 const logger = new Logger('DeadLetters');
+
+/** The connection that the streams are on. */
+export interface DeadLetterConnection {
+  readonly jetstream: JetStreamService;
+  readonly provisioning: Provisioning;
+  /** Creates them again if they are lost. */
+  readonly declared: DeclaredResources;
+}
 
 /** The subject of the server's advisories of messages that used up their deliveries (ADR-1). */
 export function advisorySubject(stream: string, consumer: string): string {
@@ -24,11 +37,10 @@ export function advisorySubject(stream: string, consumer: string): string {
  * @throws {@link StreamNotFoundError} where it is missing and must not be made
  */
 export async function provisionDeadLetterStream(
-  jetstream: JetStreamService,
-  provisioning: Provisioning,
+  connection: DeadLetterConnection,
   replicas: number,
 ): Promise<void> {
-  await provision(jetstream, provisioning, {
+  await provision(connection, {
     name: DEAD_LETTER_STREAM,
     subjects: [`${DEAD_LETTER_SUBJECT}.>`],
     description: 'Messages that could not be handled, with what failed',
@@ -46,13 +58,12 @@ export async function provisionDeadLetterStream(
  * @throws {@link StreamNotFoundError} where there is none and it must not be made
  */
 export async function provisionAdvisoryStream(
-  jetstream: JetStreamService,
-  provisioning: Provisioning,
+  connection: DeadLetterConnection,
   replicas: number,
   subject: string,
 ): Promise<string> {
-  for await (const name of jetstream.streamNames({ subject })) return name;
-  await provision(jetstream, provisioning, {
+  for await (const name of connection.jetstream.streamNames({ subject })) return name;
+  await provision(connection, {
     name: ADVISORY_STREAM,
     subjects: [`${ADVISORIES}.>`],
     description: 'Advisories of messages that used up their deliveries, until their dead letters are stored',
@@ -62,9 +73,9 @@ export async function provisionAdvisoryStream(
   return ADVISORY_STREAM;
 }
 
+/** A stream that is lost in a restart of the server is created again, as those that the application declares. */
 async function provision(
-  jetstream: JetStreamService,
-  provisioning: Provisioning,
+  { jetstream, provisioning, declared }: DeadLetterConnection,
   config: StreamConfig,
 ): Promise<void> {
   try {
@@ -73,6 +84,15 @@ async function provision(
     if (!(error instanceof StreamNotFoundError) || provisioning !== 'ensure') throw error;
     await create(jetstream, config);
   }
+  if (provisioning !== 'ensure') return;
+  const { name } = config;
+  declared.add({
+    kind: 'stream',
+    name,
+    stream: name,
+    recreate: false,
+    create: () => create(jetstream, config),
+  });
 }
 
 async function create(jetstream: JetStreamService, config: StreamConfig): Promise<void> {

@@ -1,9 +1,15 @@
-import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { utf8 } from '../../codecs/index.js';
+import { parseJson, utf8 } from '../../codecs/index.js';
+import { MessageHeaders } from '../../connection/index.js';
 import type { JetStreamMessage, StoredMessage } from '../../jetstream/index.js';
 import { numberFromPeer } from '../../validation/index.js';
-import { originalHeaders, RAW_HEADERS, readDetails, type DeadLetterDetails } from './dead-letter-headers.js';
+import {
+  originalHeaders,
+  publishableHeaders,
+  readDetails,
+  readOriginal,
+  type DeadLetterDetails,
+} from './dead-letter-headers.js';
 
 /** A message that could not be handled: the original, and what is known of its failure. */
 export class DeadLetter {
@@ -16,18 +22,26 @@ export class DeadLetter {
     readonly time: Date,
     /** The original payload. */
     readonly data: Uint8Array,
+    /**
+     * The original's block of headers as it travelled, if the dead letter has it in addition to its headers: it does not begin
+     * with `NATS/1.0`, has a name that no client writes, is not written as clients do, or is very large. `undefined` for all
+     * others.
+     */
+    readonly rawHeaders: Uint8Array | undefined,
     private readonly stored: MsgHdrs,
     private readonly details: DeadLetterDetails,
   ) {}
 
   /** @internal `undefined` where the message is no dead letter. */
   static from(message: StoredMessage | JetStreamMessage): DeadLetter | undefined {
-    const { headers, data } = message;
+    const { headers } = message;
     const details = readDetails(headers);
     if (!headers || !details) return undefined;
-    if ('time' in message) return new DeadLetter(message.sequence, message.time, data, headers, details);
+    const { block, data } = readOriginal(headers, message.data);
+    if ('time' in message)
+      return new DeadLetter(message.sequence, message.time, data, block, headers, details);
     const { streamSequence, timestamp } = message.metadata;
-    return new DeadLetter(streamSequence, timestamp, data, headers, details);
+    return new DeadLetter(streamSequence, timestamp, data, block, headers, details);
   }
 
   /** The stream of the original message. */
@@ -76,24 +90,15 @@ export class DeadLetter {
     return this.details.error;
   }
 
-  /** The original headers, `undefined` where it has none. */
+  /** The original headers, exactly as they were; `undefined` where it has none. */
   get headers(): MsgHdrs | undefined {
-    this.original ??= originalHeaders(this.stored, { instructions: true });
+    this.original ??= originalHeaders(this.stored, this.rawHeaders);
     return this.original.keys().length > 0 ? this.original : undefined;
-  }
-
-  /**
-   * The original's block of headers as it travelled, if some of it cannot be kept as headers: it does not begin with
-   * `NATS/1.0`, or has a name that no client writes. `undefined` for all others.
-   */
-  get rawHeaders(): Uint8Array | undefined {
-    const encoded = this.stored.get(RAW_HEADERS);
-    return encoded === '' ? undefined : Buffer.from(encoded, 'base64');
   }
 
   /** @internal The original headers but for those that tell a server what to do: that was done when it was published. */
   get publishableHeaders(): MsgHdrs {
-    return originalHeaders(this.stored, { instructions: false });
+    return publishableHeaders(this.headers ?? new MessageHeaders());
   }
 
   /** All of it but the bytes of the payload, for `JSON.stringify`: the payload as text, the headers as an object. */
@@ -125,8 +130,8 @@ export class DeadLetter {
     return utf8(this.data);
   }
 
-  /** The original payload parsed as JSON. @throws SyntaxError where it is not JSON */
+  /** The original payload parsed as JSON. @throws {@link PayloadDecodingError} if it is not JSON */
   json<T = unknown>(): T {
-    return JSON.parse(this.text()) as T;
+    return parseJson(this.data) as T;
   }
 }

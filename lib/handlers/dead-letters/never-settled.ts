@@ -1,18 +1,16 @@
 import { Logger } from '@nestjs/common';
 import { MessageNotFoundError, NoRespondersError, PayloadTooLargeError } from '../../errors/index.js';
-import type {
-  Consumption,
-  JetStreamMessage,
-  JetStreamService,
-  Provisioning,
-  StoredMessage,
-} from '../../jetstream/index.js';
+import type { Consumption, JetStreamMessage, StoredMessage } from '../../jetstream/index.js';
 import { provisionConsumer } from '../../jetstream/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import { Backoff, sleep, within } from '../../timing/index.js';
 import { DeadLetterReason } from '../settlement/index.js';
 import type { DeadLetterPublisher } from './dead-letter-publisher.js';
-import { advisorySubject, provisionAdvisoryStream } from './dead-letter-streams.js';
+import {
+  advisorySubject,
+  provisionAdvisoryStream,
+  type DeadLetterConnection,
+} from './dead-letter-streams.js';
 
 /** The consumer whose messages are looked after. */
 export interface WatchedConsumer {
@@ -54,27 +52,21 @@ export class NeverSettled {
   private readonly forget: () => void;
 
   constructor(
-    private readonly jetstream: JetStreamService,
+    private readonly connection: DeadLetterConnection,
     private readonly deadLetters: DeadLetterPublisher,
-    private readonly provisioning: Provisioning,
     private readonly replicas: number,
     private readonly watched: WatchedConsumer,
   ) {
-    this.forget = jetstream.connection.listen({ onClose: () => this.stopped.abort() });
+    this.forget = connection.jetstream.connection.listen({ onClose: () => this.stopped.abort() });
   }
 
   /** To be called before the consumer is made, so that no advisory is missed. */
   async start(): Promise<void> {
     const { stream, consumer, handler } = this.watched;
     const subject = advisorySubject(stream, consumer);
-    const advisories = await provisionAdvisoryStream(
-      this.jetstream,
-      this.provisioning,
-      this.replicas,
-      subject,
-    );
+    const advisories = await provisionAdvisoryStream(this.connection, this.replicas, subject);
     const found = await provisionConsumer(
-      this.jetstream,
+      this.connection.jetstream,
       advisories,
       {
         durable: `${encode(consumer)}@${encode(stream)}`,
@@ -83,7 +75,7 @@ export class NeverSettled {
         deliverPolicy: 'new',
         ackWait: ACK_WAIT,
       },
-      this.provisioning,
+      this.connection.provisioning,
     );
     if (this.stopped.signal.aborted) return;
     this.consumption = found.consume((message) => this.handle(message), {
@@ -140,6 +132,7 @@ export class NeverSettled {
         error: '',
         data: original.data,
         headers: original.headers,
+        rawHeaders: original.rawHeaders,
       });
     } catch (error) {
       if (!(error instanceof PayloadTooLargeError)) throw error;
@@ -150,7 +143,7 @@ export class NeverSettled {
   }
 
   private async find(sequence: number): Promise<StoredMessage | undefined> {
-    const stream = await this.jetstream.stream(this.watched.stream);
+    const stream = await this.connection.jetstream.stream(this.watched.stream);
     return stream.getMessage(sequence).catch((error: unknown) => {
       if (error instanceof MessageNotFoundError) return undefined;
       throw error;
@@ -167,7 +160,7 @@ export class NeverSettled {
     const { stream, consumer, explicit } = this.watched;
     // Where one answer settles all messages before it, those after it settle this one too.
     if (!explicit) return;
-    await this.jetstream.requests
+    await this.connection.jetstream.requests
       .request(`$JS.ACK.${stream}.${consumer}.1.${sequence}.0.0.0`, '+TERM')
       .catch((error: unknown) => {
         // The consumer is gone, and with it what it held.
@@ -178,7 +171,7 @@ export class NeverSettled {
   /** Creates the consumer of advisories, and their stream, again after somebody deleted them. */
   private async restart(cause: Error | undefined): Promise<void> {
     const { signal } = this.stopped;
-    const { nc } = this.jetstream.connection;
+    const { nc } = this.connection.jetstream.connection;
     let error: unknown = cause;
     while (error !== undefined && !signal.aborted && !nc.isClosed()) {
       const wait = this.backoff.next();

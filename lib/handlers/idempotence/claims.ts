@@ -181,6 +181,8 @@ export class Claims {
     try {
       if (await this.write(claim, () => values.update(key, record, claim.revision))) return;
       const entry = await values.get(key, { consistent: true });
+      // The bucket was lost and created again, and forgot all claims.
+      if (entry === undefined && (await this.write(claim, () => values.create(key, record)))) return;
       const found = readRecord(entry);
       if (entry && found?.state === 'running' && found.owner === this.owner) {
         // An earlier renewal came through, and only its answer did not.

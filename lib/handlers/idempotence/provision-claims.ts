@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { jsonCodec, type Codec } from '../../codecs/index.js';
 import { BucketExistsError, BucketNotFoundError } from '../../errors/index.js';
-import type { JetStreamService, Provisioning } from '../../jetstream/index.js';
+import type { DeclaredResources, JetStreamService, Provisioning } from '../../jetstream/index.js';
 import type { KeyValue, KeyValueService } from '../../key-value/index.js';
 import { ClaimBucket, type ClaimRecord } from './claim-bucket.js';
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
@@ -11,6 +11,8 @@ interface ClaimConnection {
   readonly jetstream: JetStreamService;
   readonly keyValue: KeyValueService;
   readonly provisioning: Provisioning;
+  /** Creates buckets again that are lost. */
+  readonly declared: DeclaredResources;
 }
 
 /** A handler, with what matters here of how it is run. */
@@ -52,6 +54,7 @@ export async function provisionClaims<Handler extends PlannedHandler>(
     for (const name of new Set(here.map(({ options }) => options.bucket))) {
       const users = here.filter(({ options }) => options.bucket === name);
       const values = await openOrCreate(connection, name, users);
+      if (connection.provisioning === 'ensure') declare(connection, name, users);
       const { ttl, limitMarkerTtl } = await values.status();
       for (const user of users) {
         const keyTtl = ownTtl(user, ttl, limitMarkerTtl > 0);
@@ -60,6 +63,16 @@ export async function provisionClaims<Handler extends PlannedHandler>(
     }
   }
   return buckets;
+}
+
+/** A bucket that is lost in a restart of the server is created again, as those that the application declares. */
+function declare(
+  connection: ClaimConnection,
+  name: string,
+  users: readonly IdempotentHandler<unknown>[],
+): void {
+  const create = (): Promise<unknown> => openOrCreate(connection, name, users);
+  connection.declared.add({ kind: 'key-value', name, stream: `KV_${name}`, recreate: false, create });
 }
 
 function idempotentHandler<Handler extends PlannedHandler>(planned: Handler): IdempotentHandler<Handler>[] {

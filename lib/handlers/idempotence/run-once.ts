@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { errorText, printable } from '../../reporting/index.js';
+import { errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import { Backoff, sleep } from '../../timing/index.js';
 import type { CompiledHandler } from '../compile/index.js';
 import { finalResult } from '../results/index.js';
 import type { SettlementPolicy } from '../settlement/index.js';
 import type { ClaimBucket } from './claim-bucket.js';
-import { Claims, type Claim } from './claims.js';
+import { Claims, type Claim, type ClaimOutcome } from './claims.js';
 import { keyToken, type MessageKey } from './message-key.js';
 
 /** How a handler is run once a key. */
@@ -19,7 +19,7 @@ export interface RunOnceOptions {
   readonly route?: string | undefined;
 }
 
-/** The pauses before a key is remembered that could not be, in milliseconds. */
+/** The pauses before a key is claimed or remembered that could not be, in milliseconds. */
 const PAUSES = { first: 1_000, longest: 30_000 };
 /** What is given back until a claim expires should not come a moment too early: that would cost it a delivery. */
 const GRACE = 10;
@@ -31,7 +31,8 @@ const UNREFERENCED = { keepsAlive: false };
  *
  * It claims the key, runs the handler, and remembers that the key is done. A message whose key is done ends well without
  * the handler. One whose key is running elsewhere is given back until the other's claim would expire; in its last
- * delivery it waits instead. Where the handler fails, so does the message, and the key is vacant again.
+ * delivery it waits instead. Where the handler fails, so does the message, and the key is vacant again. While the bucket cannot
+ * be used, messages wait: none of them has failed, so none must use up its deliveries.
  */
 export function runOnce(
   next: CompiledHandler<JetStreamMessage>,
@@ -40,10 +41,31 @@ export function runOnce(
   policy: SettlementPolicy,
 ): CompiledHandler<JetStreamMessage> {
   const logger = new Logger('Idempotence');
+  const limiter = new ReportLimiter();
   const claims = new Claims(bucket, lease, policy.handler);
   const scope = [policy.stream, policy.consumer, ...(route === undefined ? [] : [route])]
     .map(keyToken)
     .join('.');
+
+  /** Claims a key as soon as the bucket can be used; `undefined` if the message was given back meanwhile. */
+  const claimed = async (key: string, message: JetStreamMessage): Promise<ClaimOutcome | undefined> => {
+    for (const backoff = new Backoff(PAUSES); ;) {
+      try {
+        return await claims.claim(key, message.metadata.streamSequence);
+      } catch (error) {
+        if (error instanceof ConnectionClosedError) throw error;
+        const heldBack = limiter.admit(bucket.values.bucket);
+        if (heldBack !== undefined) {
+          logger.error(
+            `${policy.handler}: its messages wait, since their keys cannot be claimed in bucket "${bucket.values.bucket}". If ` +
+              `it was deleted, create it again: ${errorText(error)}${heldBackText(heldBack)}`,
+          );
+        }
+        await sleep(backoff.next(), undefined, UNREFERENCED);
+        if (message.settled) return undefined;
+      }
+    }
+  };
 
   const run = async (message: JetStreamMessage, claim: Claim): Promise<void> => {
     try {
@@ -72,7 +94,8 @@ export function runOnce(
     const { streamSequence, deliveryCount } = message.metadata;
     const key = `${scope}.${keyToken(await keyOf(message))}`;
     for (;;) {
-      const outcome = await claims.claim(key, streamSequence);
+      const outcome = await claimed(key, message);
+      if (outcome === undefined) return;
       if (outcome.state === 'claimed') return run(message, outcome.claim);
       if (outcome.state === 'done') {
         logger.debug(

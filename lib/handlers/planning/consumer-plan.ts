@@ -14,7 +14,7 @@ import { checkSettlement } from './settlement-checks.js';
 export interface ConsumerSource {
   /** Class and method, or the class of several methods. */
   readonly handler: string;
-  readonly connection: Pick<HandlerConnection, 'name' | 'jetstream' | 'provisioning'>;
+  readonly connection: Pick<HandlerConnection, 'name' | 'jetstream' | 'provisioning' | 'declared'>;
   readonly stream: string;
   readonly delivery: Delivery;
   /** The most messages that are asked for or held. */

@@ -115,7 +115,7 @@ export class MessageRunnerFactory {
     const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
     const wrapped = this.wrap(method, planned, policy);
     const compiled: CompiledHandler<JetStreamMessage> = (message) => {
-      requireHeaders(message);
+      requireHeaders(message.headersValid);
       return wrapped(message);
     };
     const fitting = plan.deadLetters ? fittingOnly(compiled, plan.deadLetters) : compiled;
@@ -133,7 +133,7 @@ export class MessageRunnerFactory {
     const handler = this.compiler.compile(method, batchSource(policy));
     const decoder = payloadDecoder(codecsOf(plan), plan.options.schema);
     const decode: PayloadDecoder = (message) => {
-      requireHeaders(message);
+      requireHeaders(message.headersValid);
       return decoder(message);
     };
     plan.connection.localHandlers.add(policy, () => ({

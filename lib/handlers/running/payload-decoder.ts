@@ -1,4 +1,5 @@
 import { refusePromise, type Codec, type CodecSelector } from '../../codecs/index.js';
+import { PayloadDecodingError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { errorText } from '../../reporting/index.js';
@@ -24,9 +25,14 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
   };
 }
 
-/** @throws {@link InvalidPayloadError} if the headers of a message cannot be read, whether or not its handler asks for them */
-export function requireHeaders({ headersValid }: Pick<JetStreamMessage, 'headersValid'>): void {
-  if (!headersValid) throw new InvalidPayloadError('the header block does not begin with NATS/1.0');
+/**
+ * Refuses a message whose headers cannot be read, whether or not its handler asks for them.
+ *
+ * @param valid whether the block of headers begins as it must
+ * @throws {@link InvalidPayloadError}
+ */
+export function requireHeaders(valid: boolean): void {
+  if (!valid) throw new InvalidPayloadError('the header block does not begin with NATS/1.0');
 }
 
 /**
@@ -37,10 +43,9 @@ export function decodePayload(codec: Codec, data: Uint8Array): unknown {
   let value: unknown;
   try {
     value = codec.decode(data);
-  } catch (error) {
-    throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${errorText(error)}`, {
-      cause: error,
-    });
+  } catch (cause) {
+    const problem = cause instanceof PayloadDecodingError ? cause.problem : errorText(cause);
+    throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${problem}`, { cause });
   }
   return refusePromise(codec, value);
 }

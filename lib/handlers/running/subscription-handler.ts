@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Ring } from '../../jetstream/index.js';
+import { hasValidHeaders } from '../../connection/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, Deadline, sleep, within } from '../../timing/index.js';
 import type { CompiledHandler, HandlerSource } from '../compile/index.js';
@@ -12,7 +13,7 @@ import type { CleanScope } from './clean-scope.js';
 import { LONGEST_DRAIN } from './consumer-runner.js';
 import { ControlledHandler } from './handler-control.js';
 import type { HandlerState } from './handler-runner.js';
-import { decodePayload } from './payload-decoder.js';
+import { decodePayload, requireHeaders } from './payload-decoder.js';
 
 const DEFAULT_MAX_PENDING = 65_536;
 const FIRST_RETRY = 1_000;
@@ -41,8 +42,10 @@ export class SubscriptionHandler extends ControlledHandler {
   private dropping = false;
   private abandoned = false;
   private readonly whenIdle: (() => void)[] = [];
-  private readonly call = (message: Msg): Promise<unknown> | undefined =>
-    pendingResult(this.handler(message));
+  private readonly call = (message: Msg): Promise<unknown> | undefined => {
+    requireHeaders(hasValidHeaders(message));
+    return pendingResult(this.handler(message));
+  };
 
   constructor(
     private readonly plan: SubscribePlan,
@@ -107,7 +110,7 @@ export class SubscriptionHandler extends ControlledHandler {
 
   private async follow(signal: AbortSignal): Promise<void> {
     const { subject, options } = this.plan.definition.metadata;
-    const { connection } = this.plan.connection.jetstream;
+    const { api, connection } = this.plan.connection.jetstream;
     const refusals: Error[] = [];
     // A subscription that the link took down with it is restored with the link: it must not be there twice.
     unsubscribeNow(this.subscription);
@@ -122,7 +125,7 @@ export class SubscriptionHandler extends ControlledHandler {
     this.subscription = subscription;
     try {
       // A refusal comes before the answer to this.
-      await connection.nc.flush();
+      await api.flush(`subscribing to "${subject}"`);
       if (refusals.length > 0) throw refusals[0];
     } catch (error) {
       unsubscribeNow(subscription);

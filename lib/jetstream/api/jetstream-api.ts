@@ -79,6 +79,19 @@ export class JetStreamApi {
   }
 
   /**
+   * @internal Waits until the server has received what was sent before, subscriptions above all. While the application starts
+   * that is tried until `bootTimeout`.
+   *
+   * @param step what is done, for errors
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}, {@link BootTimeoutError}
+   */
+  async flush(step: string): Promise<void> {
+    const { boot, connection } = this;
+    if (boot === undefined) return connection.flush();
+    return boot.request(step, (left) => connection.flush(Math.min(connection.timeout, left)));
+  }
+
+  /**
    * Calls a paged operation again and again until all of its items have come.
    *
    * @param items takes the items out of one page

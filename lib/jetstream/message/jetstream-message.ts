@@ -1,4 +1,4 @@
-import { exactUtf8, utf8 } from '../../codecs/index.js';
+import { exactUtf8, parseJson } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { hasValidHeaders, rawHeadersOf, WireMessage, type PostOptions } from '../../connection/index.js';
 import {
@@ -116,9 +116,9 @@ export class JetStreamMessage {
     return exactUtf8(this.msg.data);
   }
 
-  /** The payload parsed as JSON. @throws SyntaxError where it is not JSON */
+  /** The payload parsed as JSON. @throws {@link PayloadDecodingError} if it is not JSON */
   json<T = unknown>(): T {
-    return JSON.parse(utf8(this.msg.data)) as T;
+    return parseJson(this.msg.data) as T;
   }
 
   /** Says that the message is handled; does not wait for the server's word. */

@@ -10,7 +10,7 @@ import { errorText } from '../../reporting/index.js';
 import { retry } from '../../timing/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 
-/** A stream or bucket that the application declares and may create. */
+/** A stream or bucket that the application declares, or this library for it, and that may be created. */
 export interface DeclaredResource {
   readonly kind: 'stream' | 'key-value' | 'object-store';
   /** The name of the stream or bucket. */
@@ -47,9 +47,9 @@ export class DeclaredResources {
 
   constructor(private readonly jetstream: JetStreamService) {}
 
-  /** Looks after a resource from now on. It exists. */
+  /** Looks after a resource from now on. It exists. The first declaration of a stream or bucket counts. */
   add(resource: DeclaredResource): void {
-    if (this.closed.signal.aborted) return;
+    if (this.closed.signal.aborted || this.resources.has(resource.stream)) return;
     this.resources.set(resource.stream, resource);
     if (this.stopListening) return;
     const { connection } = this.jetstream;

@@ -1,8 +1,13 @@
 import type { JetStreamConnection } from '../../connection/index.js';
-import { InvalidArgumentError, InvalidPubAckError, MessageNotFoundError } from '../../errors/index.js';
+import {
+  InvalidArgumentError,
+  InvalidPubAckError,
+  MessageNotFoundError,
+  PayloadDecodingError,
+} from '../../errors/index.js';
 import { shown } from '../../validation/index.js';
 import type { JetStreamApi } from '../api/index.js';
-import { Streams } from '../streams/index.js';
+import { Streams, type StoredMessage } from '../streams/index.js';
 import type { PubAck } from './pub-ack.js';
 import { PublishHeader } from './publish-headers.js';
 import { assertPublishSubject } from './publish-subject.js';
@@ -30,7 +35,11 @@ export function incrementHeaders(by: number | bigint): Readonly<Record<string, s
 /** The counter's value after an increment. */
 export function counterValue({ value }: PubAck, subject: string): bigint {
   if (value === undefined) throw new InvalidPubAckError(subject, 'it has no counter value');
-  return BigInt(value);
+  try {
+    return BigInt(value);
+  } catch (cause) {
+    throw new InvalidPubAckError(subject, 'its counter value is not a number', { cause });
+  }
 }
 
 /** Reads a counter; `undefined` where nothing was ever added to it. */
@@ -45,15 +54,27 @@ export async function readCounter(
   const stream = await streams.get(await streams.nameBySubject(subject));
   try {
     const message = await stream.getLastMessage(subject);
-    return {
-      subject,
-      value: BigInt(message.json<{ readonly val: string }>().val),
-      increment: BigInt(message.headers?.get(PublishHeader.increment) || 0),
-      sources: parseSources(message.headers?.get(SOURCES)),
-    };
+    return toCounter(message);
   } catch (error) {
     if (error instanceof MessageNotFoundError) return undefined;
     throw error;
+  }
+}
+
+/** @throws {@link PayloadDecodingError} if the message is not one of a counter */
+function toCounter(message: StoredMessage): Counter {
+  const { subject, headers } = message;
+  try {
+    return {
+      subject,
+      value: BigInt(message.json<{ readonly val: string }>().val),
+      increment: BigInt(headers?.get(PublishHeader.increment) || 0),
+      sources: parseSources(headers?.get(SOURCES)),
+    };
+  } catch (cause) {
+    if (cause instanceof PayloadDecodingError) throw cause;
+    const problem = `the last message of "${subject}" is not a counter`;
+    throw new PayloadDecodingError('counter', problem, { cause });
   }
 }
 

@@ -54,14 +54,23 @@ export function buildHeaders(
 }
 
 /**
- * Adds headers to a block; each replaces those of the same name.
+ * Adds headers to a block; each replaces those of the same name. Those of a received message are passed on exactly, whatever
+ * their names are.
  *
  * @throws {@link InvalidArgumentError} for names and values that no header can have
  */
-export function copyHeaders(from: PublishHeaders, to: MsgHdrs): void {
+export function copyHeaders(from: PublishHeaders, to: MessageHeaders): void {
   if (typeof from !== 'object') throw new InvalidArgumentError('headers', 'an object of names and values');
+  if (from instanceof MessageHeaders) return keepHeaders(from, to);
   for (const [name, value] of Symbol.iterator in from ? from : Object.entries(from)) {
     copyHeader(name, value, to);
+  }
+}
+
+function keepHeaders(from: MessageHeaders, to: MessageHeaders): void {
+  for (const [name, values] of from) {
+    to.delete(name);
+    for (const value of values) to.keep(name, value);
   }
 }
 

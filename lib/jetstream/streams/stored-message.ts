@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
+import { parseJson } from '../../codecs/index.js';
 import { isHeaderBlock, MessageHeaders } from '../../connection/index.js';
 import type { DirectReply } from './direct-reply.js';
 
@@ -24,6 +25,8 @@ export class StoredMessage {
      * sense are skipped. With `false`, `headers` is empty.
      */
     readonly headersValid = true,
+    /** The block of headers as it was stored, `undefined` if the message has none. */
+    readonly rawHeaders?: Uint8Array | undefined,
   ) {}
 
   /** The payload as UTF-8 text. */
@@ -31,9 +34,9 @@ export class StoredMessage {
     return Buffer.from(this.data.buffer, this.data.byteOffset, this.data.length).toString('utf8');
   }
 
-  /** The payload parsed as JSON. @throws SyntaxError where it is not JSON */
+  /** The payload parsed as JSON. @throws {@link PayloadDecodingError} if it is not JSON */
   json<T = unknown>(): T {
-    return JSON.parse(this.text()) as T;
+    return parseJson(this.data) as T;
   }
 }
 
@@ -75,5 +78,6 @@ function stored(
     data,
     headers,
     block === undefined || isHeaderBlock(block),
+    block,
   );
 }

@@ -1,6 +1,7 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { decodeValue } from '../../codecs/index.js';
+import { hasValidHeaders } from '../../connection/index.js';
 import { DuplicateRequestError, InvalidReplyError } from '../../errors/index.js';
 import type { PubAck, PublishOptions } from '../../jetstream/index.js';
 import type { Outcome } from '../../requests/index.js';
@@ -106,6 +107,8 @@ export class Call {
   };
 
   private read(reply: Msg): ReplyPacket {
+    if (!hasValidHeaders(reply))
+      throw new InvalidReplyError(this.subject, 'its header block does not begin with NATS/1.0');
     if (reply.data.length === 0) throw new InvalidReplyError(this.subject, 'it is empty');
     let value: unknown;
     try {

@@ -14,7 +14,7 @@ export class MessageReader {
 
   /** @throws {@link InvalidPayloadError} */
   read(message: JetStreamMessage): CallPacket {
-    requireHeaders(message);
+    requireHeaders(message.headersValid);
     const value = decodePayload(this.codecOf(message.headers), message.data);
     return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }

@@ -16,7 +16,7 @@ export const RequestHeader = {
  * @throws {@link InvalidArgumentError}
  */
 export function toHeaders(...sources: readonly (PublishHeaders | undefined)[]): MsgHdrs | undefined {
-  let result: MsgHdrs | undefined;
+  let result: MessageHeaders | undefined;
   for (const source of sources) {
     if (source === undefined) continue;
     result ??= new MessageHeaders();

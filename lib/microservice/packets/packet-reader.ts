@@ -1,5 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
-import { decodeValue, type Codec } from '../../codecs/index.js';
+import type { Codec } from '../../codecs/index.js';
+import { hasValidHeaders } from '../../connection/index.js';
+import { decodePayload, requireHeaders } from '../../handlers/index.js';
 import { isCallPacket, type CallPacket } from './packet.js';
 
 /** Reads what comes to a handler: envelopes of Nest's transports, and bare payloads from everyone else. */
@@ -10,9 +12,10 @@ export class PacketReader {
     private readonly subjectOf: (pattern: unknown) => unknown,
   ) {}
 
-  /** @throws what the codec throws */
+  /** @throws {@link InvalidPayloadError} */
   read(message: Msg): CallPacket {
-    const value = decodeValue(this.codec, message.data);
+    requireHeaders(hasValidHeaders(message));
+    const value = decodePayload(this.codec, message.data);
     return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }
 }

@@ -6,7 +6,12 @@ export type ConsumerEvent = Extract<
   JetStreamEvent,
   {
     readonly type:
-      'consumer-lost' | 'consumer-recovered' | 'handler-interrupted' | 'circuit-opened' | 'circuit-closed';
+      | 'consumer-lost'
+      | 'consumer-recovered'
+      | 'handler-interrupted'
+      | 'circuit-opened'
+      | 'circuit-closed'
+      | 'resource-recreated';
   }
 >;
 
@@ -17,6 +22,8 @@ export type ConsumerEvent = Extract<
  * - `consumer-recovered`: the lost consumer was created again and is read
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a pattern
+ * - `resource-recreated`: a stream of the server's options, or of dead letters, was lost in a restart of nats-server and is
+ *   created again, empty
  */
 export type JetStreamServerEvents = JetStreamTransportEvents & {
   [Type in ConsumerEvent['type']]: (event: Extract<ConsumerEvent, { readonly type: Type }>) => void;

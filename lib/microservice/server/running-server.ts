@@ -8,7 +8,14 @@ import {
   type ConfigurationProblem,
 } from '../../handlers/index.js';
 import { Boot } from '../../connection/index.js';
-import { provisionStream, type AttachedServer, type JetStreamService } from '../../jetstream/index.js';
+import {
+  DeclaredResources,
+  provisionStream,
+  type AttachedServer,
+  type JetStreamService,
+  type Provisioning,
+  type StreamDeclaration,
+} from '../../jetstream/index.js';
 import { errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import { Deadline, TimeBudget, untilAborted } from '../../timing/index.js';
 import { AnswerDeliveries, MessageReader } from '../events/index.js';
@@ -50,6 +57,9 @@ export class RunningServer implements AttachedServer {
   /** What the startup uses, and the consumers later on. */
   private readonly jetstream: JetStreamService;
   private readonly boot: Boot;
+  private readonly provisioning: Provisioning;
+  /** The streams of its options and of dead letters, which are created again if they are lost. */
+  private readonly declared: DeclaredResources;
   private listeners: readonly Listener[] = [];
   private readonly forbiddenReplies = new ReportLimiter();
   private drained: Promise<void> | undefined;
@@ -64,10 +74,18 @@ export class RunningServer implements AttachedServer {
     const { connection, codec, requests } = link;
     this.boot = new Boot(connection, options.bootTimeout ?? connection.boot?.timeout);
     const jetstream = (this.jetstream = link.jetstream.starting(this.boot));
+    this.provisioning = options.provisioning ?? 'ensure';
+    this.declared = new DeclaredResources(jetstream);
+    const events = consumerEvents(options, owner);
     this.calls = new CallsInProgress(connection);
     this.deliveries = new AnswerDeliveries(requests, codec);
     this.consumers = new ConsumerRunners({
-      connection: { name: options.name, jetstream, provisioning: options.provisioning ?? 'ensure' },
+      connection: {
+        name: options.name,
+        jetstream,
+        provisioning: this.provisioning,
+        declared: this.declared,
+      },
       readerOf: (stream) => {
         const codecs = [jsonCodec, textCodec, bytesCodec];
         return new MessageReader(createCodecSelector(codecs, link.codecOfStream(stream)), subjectOf);
@@ -76,8 +94,11 @@ export class RunningServer implements AttachedServer {
       hooks,
       settlement: options.settlement,
       deadLetters: options.deadLetters,
-      events: consumerEvents(options, owner),
+      events,
     });
+    this.declared.listen(({ kind: resource, name }) =>
+      events.emit({ type: 'resource-recreated', connection: options.name, time: new Date(), resource, name }),
+    );
   }
 
   /**
@@ -126,6 +147,7 @@ export class RunningServer implements AttachedServer {
   private async stopWithin(budget: TimeBudget): Promise<void> {
     this.stopped = true;
     this.link.jetstream.servers.delete(this);
+    this.declared.close();
     await budget.spend(() => this.drain(Math.ceil(budget.left)));
     await this.link.close(budget);
   }
@@ -163,9 +185,7 @@ export class RunningServer implements AttachedServer {
     const { options, registrations, hooks, subjectOf } = this.parts;
     const { jetstream } = this;
     const { connection, codec } = this.link;
-    for (const stream of options.streams ?? []) {
-      await provisionStream(jetstream, stream, options.provisioning ?? 'ensure');
-    }
+    for (const stream of options.streams ?? []) await this.declare(stream);
     const read = registrations.map((registration) => this.read(registration));
     const right = read.flatMap(({ registration, problems }) => (problems.length === 0 ? [registration] : []));
     const core = right.filter((registration) => !isDurable(registration));
@@ -189,7 +209,7 @@ export class RunningServer implements AttachedServer {
     this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
     for (const listener of this.listeners) listener.start();
     // The server knows of all subscriptions once it has answered.
-    await connection.nc.flush();
+    await jetstream.api.flush('subscribing to the patterns');
     if (plans.length > 0) {
       const patterns = plans.map(({ pattern }) => `"${pattern}"`).join(', ');
       this.logger.log(`Service "${options.name}" listens on ${patterns}`);
@@ -214,6 +234,15 @@ export class RunningServer implements AttachedServer {
       registration: { ...given, extras },
       problems: mistakes.map((problem) => ({ handler, problem })),
     };
+  }
+
+  /** Creates or checks a stream; one that is lost in a restart of the server is created again. */
+  private async declare(stream: StreamDeclaration): Promise<void> {
+    const { jetstream, provisioning, declared } = this;
+    const { name, recreate = false } = stream;
+    const create = (): Promise<unknown> => provisionStream(jetstream, stream, provisioning);
+    await create();
+    if (provisioning === 'ensure') declared.add({ kind: 'stream', name, stream: name, recreate, create });
   }
 
   /** A peer can send any number of them: they are reported once a minute. */

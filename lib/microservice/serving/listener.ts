@@ -122,8 +122,8 @@ export class Listener {
   /** A message that cannot be read has no number, so its caller gets an answer without one, which Nest's clients accept. */
   private refuse(message: Msg, error: unknown): void {
     const { connection, codec, onError } = this.serving;
-    const problem = `The packet is not ${codec.contentType}: ${errorText(error)}`;
-    onError(`A message on "${printable(message.subject)}" is not handled. ${problem}`);
+    const problem = errorText(error);
+    onError(`A message on "${printable(message.subject)}" is not handled: ${problem}`);
     const reply = replySubjectOf(message, this.serving);
     if (reply === undefined) return;
     try {

@@ -41,7 +41,7 @@ interface AnswerOptions {
   readonly control?: string | undefined;
 }
 
-/** After so many answers of one iterable, it waits until the server has them. */
+/** After so many answers of one iterable, it waits until the server has them, up to the timeout of requests. */
 const FLUSH_AFTER = 128;
 
 /**
@@ -102,7 +102,6 @@ export class ServedCall implements AnswerSink, CallInProgress {
     else process.nextTick(() => this.release());
     this.held = { value };
     if (++this.answers % FLUSH_AFTER !== 0) return undefined;
-    // While the link is down there is nothing to wait for.
     return this.flush();
   }
 
@@ -167,9 +166,9 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   private async flush(): Promise<void> {
     try {
-      await this.serving.connection.nc.flush();
+      await this.serving.connection.flush();
     } catch {
-      // A link that broke has nothing left to wait for.
+      // The next answers are produced all the same: slowly, since each of these waits takes its time.
     }
   }
 
