@@ -77,6 +77,7 @@ export {
   StorageType,
   StoreCompression,
   Stream,
+  replicaCount,
   storageType,
   STREAM_SOURCE_OPTIONS,
   streamSources,

@@ -1,6 +1,7 @@
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './module-definition.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import { checkedOptions, openOptions } from '../validation/index.js';
+import { checkedOptions, hasMethods, openOptions } from '../validation/index.js';
+import { OPTIONS_METHOD } from './options-token.js';
 import type {
   JetStreamFeatureOptions,
   JetStreamModuleOptions,
@@ -40,10 +41,33 @@ export function readForRoot(options: typeof OPTIONS_TYPE): typeof OPTIONS_TYPE {
 export function readForRootAsync(options: typeof ASYNC_OPTIONS_TYPE): typeof ASYNC_OPTIONS_TYPE {
   const whose = 'JetStreamModule.forRootAsync';
   const read = checkedOptions<typeof ASYNC_OPTIONS_TYPE>(whose, options, FOR_ROOT_ASYNC_OPTIONS);
-  if ((read.useFactory ?? read.useClass ?? read.useExisting) === undefined) {
+  const { useClass, useExisting, ...rest } = read;
+  if (rest.useFactory) return rest;
+  if (useExisting) return { ...rest, inject: [useExisting], useFactory: madeBy('useExisting') };
+  if (!useClass) {
     throw new InvalidArgumentError(`options of ${whose}`, 'give useFactory, useClass or useExisting');
   }
-  return read;
+  return {
+    ...rest,
+    inject: [useClass],
+    useFactory: madeBy('useClass'),
+    provideInjectionTokensFrom: [{ provide: useClass, useClass }, ...(rest.provideInjectionTokensFrom ?? [])],
+  };
+}
+
+type OptionsFactory = InstanceType<NonNullable<(typeof ASYNC_OPTIONS_TYPE)['useClass']>>;
+
+/** Lets a provider make the options. Without its method Nest would fail with an error that names neither. */
+function madeBy(option: 'useClass' | 'useExisting') {
+  return (factory: OptionsFactory): ReturnType<OptionsFactory[typeof OPTIONS_METHOD]> => {
+    if (!hasMethods(factory, [OPTIONS_METHOD])) {
+      throw new InvalidArgumentError(
+        option,
+        `the provider has no method ${OPTIONS_METHOD}, which makes the options of JetStreamModule`,
+      );
+    }
+    return factory[OPTIONS_METHOD]();
+  };
 }
 
 /**

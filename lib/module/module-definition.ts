@@ -2,7 +2,7 @@ import { ConfigurableModuleBuilder, forwardRef, Module, type DynamicModule } fro
 import { handlersAreStarted, HandlersModule, uniteMetadata } from '../handlers/index.js';
 import { connectionExports, connectionProviders } from './connection-providers.js';
 import type { JetStreamModuleExtras, JetStreamModuleOptions } from './jetstream-module-options.interface.js';
-import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
+import { JETSTREAM_MODULE_OPTIONS, OPTIONS_METHOD } from './options-token.js';
 import { DEFAULT_CONNECTION, getFeatureConnectionToken } from './tokens.js';
 
 /** Nest calls this when it looks at the modules of an application, before it looks at their classes. */
@@ -24,7 +24,7 @@ class FeatureConnectionModule {}
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<JetStreamModuleOptions>({ optionsInjectionToken: JETSTREAM_MODULE_OPTIONS })
     .setClassMethodName('forRoot')
-    .setFactoryMethodName('createJetStreamOptions')
+    .setFactoryMethodName(OPTIONS_METHOD)
     .setExtras(extras, (definition, { name = DEFAULT_CONNECTION, isGlobal = true }) => {
       handlersAreStarted();
       const connection: DynamicModule = {

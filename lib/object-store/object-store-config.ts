@@ -1,5 +1,6 @@
 import {
   PLACEMENT_OPTIONS,
+  replicaCount,
   storageType,
   type Placement,
   type StorageType,
@@ -8,7 +9,6 @@ import {
 } from '../jetstream/index.js';
 import {
   checkBoolean,
-  count,
   filledText,
   flag,
   limit,
@@ -51,7 +51,7 @@ export const OBJECT_STORE_OPTIONS = {
   ttl: serverDuration(),
   maxBytes: limit,
   storage: storageType,
-  replicas: count(0),
+  replicas: replicaCount,
   placement: PLACEMENT_OPTIONS,
   compression: flag,
   metadata: pairs,

@@ -25,6 +25,13 @@ export function shown(value: unknown): string {
   }
 }
 
+/** As {@link shown}, for what may be secret: of texts and numbers only their type. */
+export function hidden(value: unknown): string {
+  if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
+  if (Number.isFinite(value)) return 'a number';
+  return typeof value === 'bigint' || typeof value === 'symbol' ? `a ${typeof value}` : shown(value);
+}
+
 /** What stands in the place of a name, for errors about names. */
 export function nameText(value: unknown): string {
   if (typeof value === 'string') return value;
@@ -40,5 +47,6 @@ function objectText(value: object): string {
   if (types.isMap(value)) return 'a Map';
   if (types.isSet(value)) return 'a Set';
   if (types.isPromise(value)) return 'a promise';
-  return Array.isArray(value) ? 'an array' : 'an object';
+  if (!Array.isArray(value)) return 'an object';
+  return value.length === 0 ? 'an empty array' : 'an array';
 }

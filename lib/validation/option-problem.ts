@@ -1,4 +1,4 @@
-import { shown } from '../reporting/index.js';
+import { errorText, shown } from '../reporting/index.js';
 import { pendingThenable } from '../user-code/index.js';
 
 /** One mistake in options. */
@@ -23,4 +23,10 @@ export function mismatch(option: string, wanted: string, value: unknown, show = 
     sentence: `${option} must be ${wanted}; it is ${found}`,
     reason: `${found} is not ${wanted}`,
   };
+}
+
+/** A value that cannot be read, as with accessors and proxies that throw. */
+export function unreadable(option: string, error: unknown): OptionProblem {
+  const reason = `it cannot be read: ${errorText(error)}`;
+  return { option, sentence: `${option} cannot be read: ${errorText(error)}`, reason };
 }

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import { mismatch, type OptionProblem } from './option-problem.js';
-import { wrongType } from '../user-code/index.js';
+import { mismatch, unreadable, type OptionProblem } from './option-problem.js';
+import { hidden, printable } from '../reporting/index.js';
 import { LONGEST_DURATION, LONGEST_TTL } from '../timing/index.js';
 import type { KnownOptions } from './known-options.js';
 
@@ -23,7 +23,7 @@ export function rule(wanted: string, accepts: (value: unknown) => boolean): Opti
 
 /** As {@link rule}, for values that must not be shown, such as passwords: errors name their type alone. */
 export function secretRule(wanted: string, accepts: (value: unknown) => boolean): OptionRule {
-  return (value, option) => (accepted(accepts, value) ? [] : [mismatch(option, wanted, value, wrongType)]);
+  return (value, option) => (accepted(accepts, value) ? [] : [mismatch(option, wanted, value, hidden)]);
 }
 
 /** The same rule for an option that cannot be left out. */
@@ -83,12 +83,17 @@ export const text = rule('a string', isText);
 
 export const filledText = rule('a string that is not empty', (value) => isText(value) && value.trim() !== '');
 
-export const texts = rule('a list of strings', (value) => Array.isArray(value) && value.every(isText));
+export const texts = listOf(text, 'a list of strings');
 
-export const pairs = rule(
-  'an object whose values are strings',
-  (value) => isObject(value) && Object.values(value).every(isText),
-);
+/** An object whose names are the caller's, and whose values are strings. */
+export const pairs: OptionRule = (value, option) => {
+  try {
+    if (!isObject(value)) return [mismatch(option, 'an object whose values are strings', value)];
+    return Object.entries(value).flatMap(([name, each]) => text(each, `${option}.${printable(name)}`));
+  } catch (error) {
+    return [unreadable(option, error)];
+  }
+};
 
 export const validDate = rule(
   'a valid Date between the years 1678 and 2262',

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../errors/index.js';
-import { errorText, printable } from '../reporting/index.js';
+import { printable } from '../reporting/index.js';
 import { unknownOption, type KnownOption, type KnownOptions } from './known-options.js';
-import { mismatch, type OptionProblem } from './option-problem.js';
+import { mismatch, unreadable, type OptionProblem } from './option-problem.js';
 import { isObject, itemsOf, ListOf, MapOf, type OptionRule } from './option-rules.js';
 
 /** Options as they were read, and what is wrong with them. */
@@ -193,9 +193,4 @@ function namesOf(given: unknown): readonly string[] | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unreadable(option: string, error: unknown): OptionProblem {
-  const reason = `it cannot be read: ${errorText(error)}`;
-  return { option, sentence: `${option} cannot be read: ${errorText(error)}`, reason };
 }

@@ -1,10 +1,9 @@
-import type { ModuleMetadata } from '@nestjs/common';
+import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   InvalidArgumentError,
   JetStreamModule,
   JetStreamService,
-  jsonCodec,
   KeyValueService,
   type JetStreamModuleOptions,
 } from 'nestjs-nats-jetstream';
@@ -12,268 +11,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { LogRecorder } from '../support/log-recorder.js';
-
-const SECRET = 'correct-horse';
-
-const throwing = (): never => {
-  throw new Error('do not read me');
-};
-const withThrowing = (option: string): object =>
-  Object.defineProperty({}, option, { get: throwing, enumerable: true });
-const unreadable = new Proxy(
-  {},
-  { ownKeys: throwing, get: throwing, has: throwing, getPrototypeOf: throwing },
-);
-const codecs: [string, unknown][] = [
-  ['a name', 'json'],
-  ['nothing in it', {}],
-  ['null', null],
-  ['a function', () => jsonCodec],
-  ['no encode', { ...jsonCodec, encode: undefined }],
-  ['no content type', { encode: jsonCodec.encode, decode: jsonCodec.decode }],
-  ['a proxy that throws', unreadable],
-];
-const isCodec = 'is not a codec: an object with a contentType';
-
-/** Options of `forRoot` that are wrong, with the path and the reason in the error. */
-const root: [string, object, string, string][] = [
-  ...codecs.map(([what, codec]): [string, object, string, string] => [
-    `codec: ${what}`,
-    { codec },
-    'codec',
-    isCodec,
-  ]),
-  ...codecs.map(([what, codec]): [string, object, string, string] => [
-    `codecs: ${what}`,
-    { codecs: [jsonCodec, codec] },
-    'codecs[1]',
-    isCodec,
-  ]),
-  ['codecs: text', { codecs: 'x' }, 'codecs', '"x" is not a list of codecs'],
-  ['codecs: a codec', { codecs: jsonCodec }, 'codecs', 'is not a list of codecs'],
-  ['handlers: null', { handlers: null }, 'handlers', 'null is not an object'],
-  ['handlers: a list', { handlers: [] }, 'handlers', 'an array is not an object'],
-  [
-    'handlers.consumers: null',
-    { handlers: { consumers: null } },
-    'handlers.consumers',
-    'null is not an object',
-  ],
-  [
-    'handlers.consumers: a list',
-    { handlers: { consumers: [] } },
-    'handlers.consumers',
-    'an array is not an object',
-  ],
-  [
-    'a consumer that is null',
-    { handlers: { consumers: { billing: null } } },
-    'handlers.consumers.billing',
-    'null is not an object',
-  ],
-  [
-    'a consumer with a wrong codec',
-    { handlers: { consumers: { billing: { stream: 'S', codec: 'json' } } } },
-    'handlers.consumers.billing.codec',
-    isCodec,
-  ],
-  [
-    'a default concurrency',
-    { handlers: { concurrency: 5n } },
-    'handlers.concurrency',
-    '5n is not a whole number',
-  ],
-  [
-    'a default backoff',
-    { handlers: { retry: { backoff: [1e13] } } },
-    'handlers.retry.backoff[0]',
-    'at most 9223372036854',
-  ],
-  [
-    'a default interceptor',
-    { handlers: { ackInterceptor: {} } },
-    'handlers.ackInterceptor',
-    'is not an interceptor',
-  ],
-  ['publish: null', { publish: null }, 'publish', 'null is not an object'],
-  ['publish.onError', { publish: { onError: 5 } }, 'publish.onError', '5 is not a function'],
-  ['publish.onAck', { publish: { onAck: {} } }, 'publish.onAck', 'an object is not a function'],
-  [
-    'publish.idempotent',
-    { publish: { idempotent: 'yes' } },
-    'publish.idempotent',
-    '"yes" is not true or false',
-  ],
-  [
-    'publish.timeout',
-    { publish: { timeout: Number.NaN } },
-    'publish.timeout',
-    'NaN is not a number of milliseconds',
-  ],
-  ['publish.retry', { publish: { retry: 3 } }, 'publish.retry', '3 is not an object'],
-  ['jetstream: null', { jetstream: null }, 'jetstream', 'null is not an object'],
-  ['jetstream.domain', { jetstream: { domain: 5 } }, 'jetstream.domain', '5 is not a string'],
-  [
-    'jetstream.timeout',
-    { jetstream: { timeout: '5' } },
-    'jetstream.timeout',
-    '"5" is not a number of milliseconds',
-  ],
-  [
-    'shutdownTimeout: NaN',
-    { shutdownTimeout: Number.NaN },
-    'shutdownTimeout',
-    'NaN is not a number of milliseconds',
-  ],
-  [
-    'shutdownTimeout: a bigint',
-    { shutdownTimeout: 5n },
-    'shutdownTimeout',
-    '5n is not a number of milliseconds',
-  ],
-  ['bootTimeout: null', { bootTimeout: null }, 'bootTimeout', 'null is not a number of milliseconds'],
-  [
-    'provisioning: a symbol',
-    { provisioning: Symbol('ensure') },
-    'provisioning',
-    'Symbol(ensure) is not one of',
-  ],
-  ['an option that cannot be read', withThrowing('codec'), 'codec', 'it cannot be read: do not read me'],
-];
-
-const wanted = 'is not the options of the client, such as { servers: "localhost:4222" }, or a NatsConnection';
-/** Values of `connection` that are wrong. None of them may be shown: it may hold credentials. */
-const connections: [string, unknown, string, string][] = [
-  ['an address', `nats://user:${SECRET}@localhost`, 'connection', `a string ${wanted}`],
-  ['null', null, 'connection', `null ${wanted}`],
-  ['a list', ['localhost'], 'connection', `an object ${wanted}`],
-  ['a function', () => ({}), 'connection', `a function ${wanted}`],
-  ['half a connection', { publish: () => undefined }, 'connection', wanted],
-  ['a promise', Promise.resolve({}), 'connection', ''],
-  ['a proxy that throws', unreadable, 'connection', ''],
-  [
-    'servers: []',
-    { servers: [] },
-    'connection.servers',
-    'is not the address of a server, or a list of at least one',
-  ],
-  ['servers: 5', { servers: 5 }, 'connection.servers', 'a number is not the address of a server'],
-  ['servers: empty', { servers: '' }, 'connection.servers', 'a string is not the address of a server'],
-  ['servers: null', { servers: null }, 'connection.servers', 'null is not the address of a server'],
-  [
-    'servers: a number in it',
-    { servers: ['localhost', 5] },
-    'connection.servers',
-    'an object is not the address',
-  ],
-  ['servers: that cannot be read', withThrowing('servers'), 'connection.servers', 'it cannot be read'],
-  ['user: a number', { user: 5 }, 'connection.user', 'a number is not a string'],
-  ['pass: a list', { user: 'me', pass: [SECRET] }, 'connection.pass', 'an object is not a string'],
-  ['token: an object', { token: { secret: SECRET } }, 'connection.token', 'an object is not a string'],
-  [
-    'authenticator: a token',
-    { authenticator: SECRET },
-    'connection.authenticator',
-    'a string is not an authenticator',
-  ],
-  [
-    'authenticator: none in a list',
-    { authenticator: [] },
-    'connection.authenticator',
-    'is not an authenticator',
-  ],
-  [
-    'reconnectDelayHandler: 5',
-    { reconnectDelayHandler: 5 },
-    'connection.reconnectDelayHandler',
-    '5 is not a function',
-  ],
-  [
-    'waitOnFirstConnect: text',
-    { waitOnFirstConnect: 'no' },
-    'connection.waitOnFirstConnect',
-    'is not true or false',
-  ],
-  [
-    'maxReconnectAttempts: NaN',
-    { maxReconnectAttempts: Number.NaN },
-    'connection.maxReconnectAttempts',
-    'is not a number',
-  ],
-  ['tls: true', { tls: true }, 'connection.tls', 'true is not an object'],
-  ['tls.ca: a number', { tls: { ca: 5 } }, 'connection.tls.ca', 'a number is not PEM text'],
-];
-root.push(
-  ...connections.map(([what, connection, path, reason]): [string, object, string, string] => [
-    `connection: ${what}`,
-    { connection },
-    path,
-    reason,
-  ]),
-);
-
-const feature: [string, unknown, string, string][] = [
-  ['null', null, 'options of JetStreamModule.forFeature', 'null is not an object'],
-  ['text', 'ORDERS', 'options of JetStreamModule.forFeature', '"ORDERS" is not an object'],
-  ['a proxy that throws', unreadable, 'options of JetStreamModule.forFeature', 'is not an object'],
-  ['streams: 5', { streams: 5 }, 'streams', '5 is not a list of streams'],
-  ['streams: a name', { streams: ['ORDERS'] }, 'streams[0]', '"ORDERS" is not an object'],
-  ['streams: null in it', { streams: [null] }, 'streams[0]', 'null is not an object'],
-  ['streams: no name', { streams: [{}] }, 'streams[0].name', 'undefined is not a string that is not empty'],
-  [
-    'streams: subjects',
-    { streams: [{ name: 'A', subjects: 'a' }] },
-    'streams[0].subjects',
-    '"a" is not a list of strings',
-  ],
-  [
-    'streams: maxAge',
-    { streams: [{ name: 'A', maxAge: 1e13 }] },
-    'streams[0].maxAge',
-    'at most 9223372036854',
-  ],
-  [
-    'streams: a bigint',
-    { streams: [{ name: 'A', maxMessages: 5n }] },
-    'streams[0].maxMessages',
-    '5n is not a whole number',
-  ],
-  [
-    'streams: sources',
-    { streams: [{ name: 'A', sources: 5 }] },
-    'streams[0].sources',
-    '5 is not a list of sources',
-  ],
-  ['streams: mirror', { streams: [{ name: 'A', mirror: 'B' }] }, 'streams[0].mirror', '"B" is not an object'],
-  [
-    'streams: storage',
-    { streams: [{ name: 'A', storage: 'disk' }] },
-    'streams[0].storage',
-    '"disk" is not one of',
-  ],
-  ['streams: a getter', { streams: [withThrowing('name')] }, 'streams[0].name', 'it cannot be read'],
-  ['keyValues: null in it', { keyValues: [null] }, 'keyValues[0]', 'null is not an object'],
-  [
-    'keyValues: history',
-    { keyValues: [{ bucket: 'b', history: '5' }] },
-    'keyValues[0].history',
-    '"5" is not a whole number',
-  ],
-  ['objectStores: a name', { objectStores: 'b' }, 'objectStores', '"b" is not a list of buckets'],
-  ['connection: 5', { connection: 5 }, 'connection', '5 is not a string'],
-  ...codecs.map(([what, codec]): [string, unknown, string, string] => [
-    `a stream with the codec ${what}`,
-    { streams: [{ name: 'A', codec }] },
-    'streams[0].codec',
-    isCodec,
-  ]),
-  ...codecs.map(([what, codec]): [string, unknown, string, string] => [
-    `a bucket with the codec ${what}`,
-    { keyValues: [{ bucket: 'b', codec }] },
-    'keyValues[0].codec',
-    isCodec,
-  ]),
-];
+import { feature, root, SECRET, unreadable, withThrowing } from './wrong-options.js';
 
 describe('wrong options of a module', () => {
   let server: NatsTestServer;
@@ -352,6 +90,45 @@ describe('wrong options of a module', () => {
       constructor: InvalidArgumentError,
       argument: 'options of JetStreamModule.forRoot',
     });
+  });
+
+  it('stop the application if useClass has not the method that makes them', async () => {
+    class Settings {
+      options(): object {
+        return {};
+      }
+    }
+    const failure = await failureOf([JetStreamModule.forRootAsync({ useClass: Settings as never })]);
+    expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument: 'useClass' });
+    expect(String(failure)).toContain('createJetStreamOptions');
+  });
+
+  it('stop the application if useExisting is a provider without the method that makes them', async () => {
+    @Module({ providers: [{ provide: 'settings', useValue: { connection: {} } }], exports: ['settings'] })
+    class SettingsModule {}
+    const failure = await failureOf([
+      JetStreamModule.forRootAsync({ imports: [SettingsModule], useExisting: 'settings' as never }),
+    ]);
+    expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument: 'useExisting' });
+  });
+
+  it('may be made by a class or a provider with dependencies of its own', async () => {
+    @Injectable()
+    class Settings {
+      constructor(@Inject('url') private readonly servers: string) {}
+      createJetStreamOptions(): JetStreamModuleOptions {
+        return { connection: { servers: this.servers } };
+      }
+    }
+    @Module({
+      providers: [{ provide: 'url', useValue: server.url }, Settings],
+      exports: ['url', Settings],
+    })
+    class SettingsModule {}
+    for (const made of [{ useClass: Settings }, { useExisting: Settings }]) {
+      const module = JetStreamModule.forRootAsync({ imports: [SettingsModule], ...made });
+      expect(await failureOf([module])).toBeUndefined();
+    }
   });
 
   it('are listed in one error', async () => {

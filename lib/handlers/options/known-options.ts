@@ -1,5 +1,5 @@
 import { codecRule } from '../../codecs/index.js';
-import { DeliverPolicy, PriorityPolicy, ReplayPolicy } from '../../jetstream/index.js';
+import { DeliverPolicy, PriorityPolicy, replicaCount, ReplayPolicy } from '../../jetstream/index.js';
 import {
   count,
   duration,
@@ -146,7 +146,7 @@ export const CONSUMER_OPTIONS = {
   maxAckPending: limit,
   headersOnly: flag,
   inactiveThreshold: serverDuration(),
-  replicas: count(0),
+  replicas: replicaCount,
   memoryStorage: flag,
   metadata: pairs,
   pauseUntil: validDate,

@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
-import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
+import type { StoredStreamConfig } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import {
   readOptions,
@@ -11,8 +10,7 @@ import {
   type OptionProblem,
   type OptionsRead,
 } from '../../validation/index.js';
-import { handlerName, type InstanceWrapper } from '../compile/index.js';
-import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
+import { handlerName } from '../compile/index.js';
 import type { JsConsumerOptions } from '../decorators/index.js';
 import {
   HandlerConfigurationError,
@@ -29,38 +27,20 @@ import { JETSTREAM_EVENT_TYPES } from '../events/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { KV_WATCH_OPTIONS, OBJECT_WATCH_OPTIONS, SUBSCRIBE_OPTIONS } from '../options/index.js';
 import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
+import { withFilterMetadata, withFilters } from './consumer-filters.js';
 import { pinCumulative } from './cumulative-consumer.js';
+import type { HandlerPlans, Planned } from './handler-plans.js';
 import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
+import { sharedDurables, sharedQueues } from './shared-sources.js';
 import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
 import { SubjectRouter } from './subject-router.js';
-
-/** A handler with its connection. */
-interface Planned<Definition> {
-  readonly definition: Definition;
-  /** Class and method. */
-  readonly handler: string;
-  readonly connection: HandlerConnection;
-}
-
-export type KvWatchPlan = Planned<KvWatchDefinition>;
-export type ObjectWatchPlan = Planned<ObjectWatchDefinition>;
-export type SubscribePlan = Planned<SubscribeDefinition>;
 
 /** A handler whose options were read. */
 interface Declared<Definition> {
   readonly definition: Definition;
   readonly problems: readonly string[];
-}
-
-/** All that is to be started. */
-export interface HandlerPlans {
-  readonly consumers: readonly ConsumerPlan[];
-  readonly kvWatches: readonly KvWatchPlan[];
-  readonly objectWatches: readonly ObjectWatchPlan[];
-  readonly subscriptions: readonly SubscribePlan[];
-  readonly events: readonly EventDefinition[];
 }
 
 /** Checks all handlers and decides how each is run; finds every mistake before it complains. */
@@ -90,8 +70,7 @@ export class HandlerPlanner {
     const subscriptions = subscribes.flatMap(({ definition, problems }) =>
       this.planned(definition, problems),
     );
-    this.checkQueues(subscriptions);
-    this.checkDurables(consumers);
+    this.problems.push(...sharedQueues(subscriptions), ...sharedDurables(consumers));
     const checked = await this.checkStreams([...consumers, ...this.flawed]);
     await this.checkBuckets(plannedKvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
     await this.checkBuckets(
@@ -198,22 +177,6 @@ export class HandlerPlanner {
     return this.planned(definition, mistakes);
   }
 
-  /** The server gives each message of a queue group to one of its subscriptions, so handlers that share one compete. */
-  private checkQueues(plans: readonly SubscribePlan[]): void {
-    plans.forEach((plan, i) => {
-      const { subject, options } = plan.definition.metadata;
-      const rival = plans.slice(0, i).find(({ connection, definition: { metadata } }) => {
-        const isShared = options.queue !== undefined && options.queue === metadata.options.queue;
-        return isShared && connection === plan.connection && subjectsOverlap(subject, metadata.subject);
-      });
-      if (rival === undefined) return;
-      this.report(plan.handler, [
-        `shares the queue group "${options.queue}" with ${rival.handler}, and "${subject}" matches subjects of ` +
-          `"${rival.definition.metadata.subject}": each message would reach only one of them. Give one of them another queue`,
-      ]);
-    });
-  }
-
   private planned<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
     definition: Definition,
     problems: readonly string[],
@@ -234,33 +197,6 @@ export class HandlerPlanner {
       ]);
     }
     return connection;
-  }
-
-  /** Handlers on one durable would take messages from each other. */
-  private checkDurables(plans: readonly ConsumerPlan[]): void {
-    const first = new Map<string, ConsumerPlan>();
-    for (const plan of plans) {
-      const { durable } = plan.options;
-      if (durable === undefined) continue;
-      const key = `${plan.connection.name}\n${plan.stream}\n${durable}`;
-      const other = first.get(key);
-      if (!other) {
-        first.set(key, plan);
-        continue;
-      }
-      const [{ method }] = plan.methods;
-      const [{ method: same }] = other.methods;
-      if (method.target === same.target && method.wrapper !== same.wrapper) {
-        this.report(plan.handler, [sameClass(method.wrapper, same.wrapper, other.handler)]);
-        continue;
-      }
-      const alike = isDeepStrictEqual(plan.delivery, other.delivery);
-      this.report(plan.handler, [
-        `shares the durable "${durable}" of stream "${plan.stream}" with ${other.handler}` +
-          (alike ? '' : ', with different options') +
-          ': each message would reach only one of the two; give each a durable of its own',
-      ]);
-    }
   }
 
   /** Looks at the streams of handlers; the plans that it returns know whether their streams have schedules. */
@@ -336,52 +272,6 @@ export class HandlerPlanner {
   private report(handler: string, mistakes: readonly string[]): void {
     for (const problem of mistakes) this.problems.push({ handler, problem });
   }
-}
-
-/** Two providers of one class, whose handlers have the same durable. */
-function sameClass(wrapper: InstanceWrapper, same: InstanceWrapper, handler: string): string {
-  const shared = 'and each message would reach only one of the two';
-  if (wrapper.host !== same.host) {
-    return (
-      `is the same class as ${handler}, provided by two modules, ${shared}: provide the class in one module, and let that ` +
-      'export it'
-    );
-  }
-  return (
-    `is the same class as ${handler}, provided twice by ${wrapper.host?.name ?? 'one module'} (as ${tokenText(same)} and ` +
-    `${tokenText(wrapper)}), ${shared}: provide it once, and the other token by useExisting`
-  );
-}
-
-function tokenText({ token }: InstanceWrapper): string {
-  return typeof token === 'function' ? token.name : `"${String(token)}"`;
-}
-
-/** A class's consumer delivers what its methods handle, where it does not say otherwise. */
-function withFilters(
-  options: JsConsumerOptions,
-  { methods }: ConsumerDefinition,
-  { jetstream }: HandlerConnection,
-): JsConsumerOptions {
-  const patterns = [...new Set(methods.flatMap((method) => method.patterns))];
-  if (patterns.length === 0 || options.filterSubjects !== undefined) return options;
-  // The server refuses filters that overlap; the wider one delivers what the narrower one would.
-  const filters = patterns.filter(
-    (pattern) => !patterns.some((other) => other !== pattern && subjectCovers(other, pattern)),
-  );
-  const overlap = filters.some((a) => filters.some((b) => a !== b && subjectsOverlap(a, b)));
-  const mayFilter = !overlap && (filters.length === 1 || jetstream.connection.supports('2.10.0'));
-  return mayFilter ? { ...options, filterSubjects: filters } : options;
-}
-
-/** The consumer of a handler of dead letters says which ones it takes, for other services that use the same name. */
-function withFilterMetadata(
-  options: JsConsumerOptions,
-  { deadLetters }: ConsumerDefinition,
-  { jetstream }: HandlerConnection,
-): JsConsumerOptions {
-  if (deadLetters === undefined || !jetstream.connection.supports('2.10.0')) return options;
-  return { ...options, metadata: { ...options.metadata, [FILTER_METADATA]: filterText(deadLetters) } };
 }
 
 function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {

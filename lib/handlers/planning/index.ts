@@ -16,6 +16,7 @@ export {
   type PullInGroup,
 } from './delivery-plan.js';
 export * from './handler-planner.js';
+export type * from './handler-plans.js';
 export { OptionChecks } from './option-checks.js';
 export { checkSchedules, schedulesOf } from './stream-checks.js';
 export { SubjectRouter } from './subject-router.js';

@@ -72,6 +72,9 @@ export const STREAM_SOURCE_OPTIONS = {
   raw: rawFields,
 } satisfies AllOptionsOf<StreamSource>;
 
+/** On how many servers streams, buckets and consumers are kept; 0 stands for the default. */
+export const replicaCount = count(0, 5);
+
 /** The storage of streams and buckets. */
 export const storageType = oneOf(Object.values(StorageType));
 
@@ -93,7 +96,7 @@ export const STREAM_OPTIONS = {
   discard: oneOf(Object.values(DiscardPolicy)),
   discardNewPerSubject: flag,
   storage: storageType,
-  replicas: count(0),
+  replicas: replicaCount,
   noAck: flag,
   duplicateWindow: serverDuration(),
   placement: PLACEMENT_OPTIONS,
