@@ -42,6 +42,7 @@ export {
   NatsContext,
   ObjectContext,
   ObjectWatch,
+  OMITTED_PAYLOAD_HEADER,
   OnDeadLetter,
   OnJetStreamEvent,
   PublishTo,
@@ -89,6 +90,7 @@ export {
   type Settlement,
   type SettlementPolicy,
   type StandardSchema,
+  type StoredDeadLetter,
   type SubscribeOptions,
 } from './handlers/index.js';
 export {

@@ -62,3 +62,26 @@ export class ReplayRefusedError extends JetStreamError {
     );
   }
 }
+
+/**
+ * A dead letter that was kept without its payload is not replayed, since its original is no longer in its stream. The dead
+ * letter is still there.
+ */
+export class DeadLetterPayloadGoneError extends JetStreamError {
+  constructor(
+    /** The sequence in the dead-letter stream. */
+    readonly sequence: number,
+    /** The stream of the original message. */
+    readonly stream: string,
+    /** The sequence that the original message had there. */
+    readonly streamSequence: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Dead letter ${sequence} was kept without its payload, and the original, message ${streamSequence} of stream "${stream}", ` +
+        'is gone: it expired or was removed, or the stream was created again. Publish the message again from its source, and ' +
+        'drop the dead letter.',
+      options,
+    );
+  }
+}

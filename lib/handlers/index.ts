@@ -10,6 +10,7 @@ export {
   DeadLetterContext,
   DeadLetterLookout,
   DeadLetters,
+  OMITTED_PAYLOAD_HEADER,
   OnDeadLetter,
   REPLAY_HEADER,
   type DeadLetterFilter,

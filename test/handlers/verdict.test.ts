@@ -8,7 +8,7 @@ import type { MessageMetadata } from '../../lib/jetstream/index.js';
 class Busy extends Error {}
 
 const metadata = { deliveryCount: 1 } as MessageMetadata;
-const letters = { publish: () => Promise.resolve() };
+const letters = { publish: () => Promise.resolve({ needsOriginal: false }) };
 const fails = (): never => {
   throw new Error('retryIf is broken');
 };

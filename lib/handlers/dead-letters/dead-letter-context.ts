@@ -31,6 +31,7 @@ export function deadLetterSource(
     payload: (message) => {
       const letter = DeadLetter.from(message);
       const { data, headers } = letter ?? message;
+      if (letter?.omittedPayloadSize !== undefined) return undefined;
       try {
         return codecsOf(letter?.stream ?? policy.stream)(headers).decode(data);
       } catch {

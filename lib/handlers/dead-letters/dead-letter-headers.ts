@@ -41,6 +41,9 @@ export const RAW_HEADERS = 'Dead-Letter-Raw-Headers';
  */
 export const HEADERS_LENGTH = 'Dead-Letter-Headers-Length';
 
+/** The header of a dead letter without its payload, which did not fit: the size of that, in bytes. */
+export const OMITTED_PAYLOAD_HEADER = 'Dead-Letter-Omitted-Payload';
+
 /** The header of a message that is published anew from a dead letter: the sequence of that. */
 export const REPLAY_HEADER = 'Dead-Letter-Replay';
 
@@ -48,7 +51,12 @@ export const REPLAY_HEADER = 'Dead-Letter-Replay';
 export type DeadLetterDetails = Record<keyof typeof DEAD_LETTER_HEADERS, string>;
 
 const DETAILS = Object.entries(DEAD_LETTER_HEADERS) as [keyof DeadLetterDetails, string][];
-const OWN_HEADERS = new Set<string>([...Object.values(DEAD_LETTER_HEADERS), RAW_HEADERS, HEADERS_LENGTH]);
+const OWN_HEADERS = new Set<string>([
+  ...Object.values(DEAD_LETTER_HEADERS),
+  RAW_HEADERS,
+  HEADERS_LENGTH,
+  OMITTED_PAYLOAD_HEADER,
+]);
 const NAME = /^[^\s.*>\p{Cc}]+$/u;
 const SEQUENCES = { least: 1, most: Number.MAX_SAFE_INTEGER };
 /** What is an instruction to the server in the original was carried out: it is kept, but under another name. */
@@ -92,14 +100,11 @@ export function toDeadLetter(
 ): DeadLetterContent {
   // A handler may have changed those that it was given.
   const headers = rawHeaders === undefined ? given : MessageHeaders.decode(rawHeaders);
-  const result = new MessageHeaders();
-  let complete = rawHeaders === undefined || isBlockOf(rawHeaders, headers);
-  for (const [name, values] of headers ?? []) {
-    if (isHeaderName(name)) for (const value of values) result.keep(keptName(name), value);
-    else complete = false;
-  }
+  const complete =
+    (rawHeaders === undefined || isBlockOf(rawHeaders, headers)) &&
+    (headers?.keys() ?? []).every(isHeaderName);
   const told = detailHeaders(details);
-  for (const [name, [value]] of told) result.set(name, value);
+  const result = withDetails(headers, told);
   const block = rawHeaders ?? encoded(headers);
   if (!complete) result.set(RAW_HEADERS, Buffer.from(block).toString('base64'));
   const size = headerSize(result);
@@ -107,6 +112,24 @@ export function toDeadLetter(
   if (block.length === 0) return { data, headers: result };
   told.set(HEADERS_LENGTH, String(block.length));
   return { data: Buffer.concat([block, data]), headers: told };
+}
+
+/** The headers of a dead letter: those of the original that every client can read, and the details. */
+export function deadLetterHeaders(
+  { headers, rawHeaders }: OriginalMessage,
+  details: DeadLetterDetails,
+): MsgHdrs {
+  const own = rawHeaders === undefined ? headers : MessageHeaders.decode(rawHeaders);
+  return withDetails(own, detailHeaders(details));
+}
+
+function withDetails(headers: MsgHdrs | undefined, details: MessageHeaders): MessageHeaders {
+  const result = new MessageHeaders();
+  for (const [name, values] of headers ?? []) {
+    if (isHeaderName(name)) for (const value of values) result.keep(keptName(name), value);
+  }
+  for (const [name, [value]] of details) result.set(name, value);
+  return result;
 }
 
 function detailHeaders(details: DeadLetterDetails): MessageHeaders {

@@ -1,7 +1,22 @@
-import { messageIdentity, type JetStreamMessage, type JetStreamService } from '../../jetstream/index.js';
+import { Logger } from '@nestjs/common';
+import { PayloadTooLargeError } from '../../errors/index.js';
+import {
+  headerSize,
+  messageIdentity,
+  type JetStreamMessage,
+  type JetStreamService,
+} from '../../jetstream/index.js';
 import { errorText, printable } from '../../reporting/index.js';
-import type { DeadLetterSink, SettlementPolicy } from '../settlement/index.js';
-import { DEAD_LETTER_SUBJECT, toDeadLetter, type OriginalMessage } from './dead-letter-headers.js';
+import type { DeadLetterSink, SettlementPolicy, StoredDeadLetter } from '../settlement/index.js';
+import {
+  DEAD_LETTER_STREAM,
+  DEAD_LETTER_SUBJECT,
+  deadLetterHeaders,
+  toDeadLetter,
+  type DeadLetterDetails,
+  type OriginalMessage,
+} from './dead-letter-headers.js';
+import { headersWithoutPayload, isTooLarge, LARGEST_HEADERS, lineSize } from './omitted-payload.js';
 
 /** A message that nobody could handle, and what is known of it. */
 export interface FailedMessage extends OriginalMessage {
@@ -14,13 +29,18 @@ export interface FailedMessage extends OriginalMessage {
   readonly handler: string;
   readonly reason: string;
   readonly error: string;
+  /** Whether it is acknowledged already, or will be together with later messages: it cannot be left in its stream. */
+  readonly isAcknowledged: boolean;
 }
 
+const NOTHING = new Uint8Array(0);
 /** What publishing adds to the headers of a dead letter at most, in bytes: its id. */
 const ROOM_FOR_PUBLISHING = 1_024;
 
-/** Stores messages that cannot be handled in the dead-letter stream, complete, each once. */
+/** Stores messages that cannot be handled in the dead-letter stream, each once. */
 export class DeadLetterPublisher implements DeadLetterSink {
+  private readonly logger = new Logger('DeadLetters');
+
   constructor(private readonly jetstream: JetStreamService) {}
 
   publish(
@@ -28,7 +48,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
     policy: SettlementPolicy,
     reason: string,
     error: unknown,
-  ): Promise<void> {
+  ): Promise<StoredDeadLetter> {
     const { stream, consumer, streamSequence, deliveryCount, timestamp } = message.metadata;
     return this.store({
       stream,
@@ -43,29 +63,72 @@ export class DeadLetterPublisher implements DeadLetterSink {
       data: message.data,
       headers: message.headers,
       rawHeaders: message.rawHeaders,
+      isAcknowledged: message.settled || policy.ackMode === 'none' || message.outlet !== undefined,
     });
   }
 
   /** Stores a dead letter; resolves when the stream has it. One that it has already is not stored again. */
-  async store({ data, headers, rawHeaders, ...failed }: FailedMessage): Promise<void> {
+  async store(failed: FailedMessage): Promise<StoredDeadLetter> {
     const { stream, consumer, sequence } = failed;
-    const letter = toDeadLetter(
-      { data, headers, rawHeaders },
-      {
-        ...failed,
-        sequence: String(sequence),
-        published: failed.published.toISOString(),
-        deliveries: String(failed.deliveries),
-        time: new Date().toISOString(),
-      },
-      this.jetstream.connection.maxPayload - ROOM_FOR_PUBLISHING,
-    );
-    await this.jetstream.publish(`${DEAD_LETTER_SUBJECT}.${stream}.${consumer}`, letter.data, {
-      // One dead letter for a message and consumer, whichever instance stores it and however often it tries.
-      messageId: `dead-letter.${stream}.${consumer}.${messageIdentity(sequence, failed.published)}`,
-      headers: letter.headers,
-    });
+    const details = {
+      ...failed,
+      sequence: String(sequence),
+      published: failed.published.toISOString(),
+      deliveries: String(failed.deliveries),
+      time: new Date().toISOString(),
+    };
+    const subject = `${DEAD_LETTER_SUBJECT}.${stream}.${consumer}`;
+    // One dead letter for a message and consumer, whichever instance stores it and however often it tries.
+    const messageId = `dead-letter.${stream}.${consumer}.${messageIdentity(sequence, failed.published)}`;
+    try {
+      const largest = this.jetstream.connection.maxPayload - ROOM_FOR_PUBLISHING;
+      const { data, headers } = toDeadLetter(failed, details, largest);
+      await this.jetstream.publish(subject, data, { messageId, headers });
+      return { needsOriginal: false };
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      return this.storeWithoutPayload(failed, details, subject, messageId);
+    }
   }
+
+  /** @throws {@link PayloadTooLargeError} if not even the details fit */
+  private async storeWithoutPayload(
+    failed: FailedMessage,
+    details: DeadLetterDetails,
+    subject: string,
+    messageId: string,
+  ): Promise<StoredDeadLetter> {
+    const { handler, stream, sequence, data, isAcknowledged } = failed;
+    const source = await this.jetstream.stream(stream);
+    const isRemoved = source.cachedInfo.config.retention !== 'limits';
+    const largest = (await this.largestLetter()) - lineSize('Nats-Msg-Id', messageId);
+    const headers = headersWithoutPayload(deadLetterHeaders(failed, details), data.length, largest);
+    const size = headerSize(headers);
+    if (size > largest) throw new PayloadTooLargeError(subject, size, largest);
+    const { duplicate } = await this.jetstream.publish(subject, NOTHING, { messageId, headers });
+    if (!duplicate) {
+      this.logger.warn(
+        `${handler}: a dead letter (stream ${stream}, sequence ${sequence}) is kept without its payload of ${data.length} bytes, ` +
+          `which does not fit. ${fateOfOriginal(isRemoved, isAcknowledged)}`,
+      );
+    }
+    return { needsOriginal: isRemoved && !isAcknowledged };
+  }
+
+  /** How large the headers of a dead letter may become, in bytes. */
+  private async largestLetter(): Promise<number> {
+    const { maxMessageSize = -1 } = (await this.jetstream.stream(DEAD_LETTER_STREAM)).cachedInfo.config;
+    const ofStream = maxMessageSize > 0 ? maxMessageSize : Infinity;
+    return Math.min(this.jetstream.connection.maxPayload, ofStream, LARGEST_HEADERS);
+  }
+}
+
+/** @param isRemoved whether the stream removes messages when they are acknowledged or terminated */
+function fateOfOriginal(isRemoved: boolean, isAcknowledged: boolean): string {
+  if (!isRemoved) return 'A replay reads the payload from the stream.';
+  return isAcknowledged
+    ? 'The payload is lost, since the message is acknowledged and the stream removes it.'
+    : 'The message stays in the stream, unacknowledged, until the dead letter is replayed or dropped.';
 }
 
 /** The class of an error says most, and many have no name but `Error`. */

@@ -4,10 +4,12 @@ import { MessageHeaders } from '../../connection/index.js';
 import type { JetStreamMessage, StoredMessage } from '../../jetstream/index.js';
 import { numberFromPeer } from '../../validation/index.js';
 import {
+  OMITTED_PAYLOAD_HEADER,
   originalHeaders,
   publishableHeaders,
   readDetails,
   readOriginal,
+  toDeadLetter,
   type DeadLetterDetails,
 } from './dead-letter-headers.js';
 
@@ -20,7 +22,7 @@ export class DeadLetter {
     readonly sequence: number,
     /** When the dead letter was stored. */
     readonly time: Date,
-    /** The original payload. */
+    /** The original payload; empty if it was too large to be kept, see {@link omittedPayloadSize}. */
     readonly data: Uint8Array,
     /**
      * The original's block of headers as it travelled, if the dead letter has it in addition to its headers: it does not begin
@@ -90,7 +92,23 @@ export class DeadLetter {
     return this.details.error;
   }
 
-  /** The original headers, exactly as they were; `undefined` where it has none. */
+  /**
+   * The size of the original payload in bytes, if it did not fit into a message together with the details: the dead letter is
+   * then kept without it, and with as many of the original headers as fit. A replay reads the original from its stream.
+   * `undefined` if the dead letter is complete.
+   */
+  get omittedPayloadSize(): number | undefined {
+    if (this.data.length > 0) return undefined;
+    return numberFromPeer(this.stored.get(OMITTED_PAYLOAD_HEADER), {
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+    });
+  }
+
+  /**
+   * The original headers, exactly as they were; `undefined` where it has none. A dead letter without payload has as many of
+   * them as fit.
+   */
   get headers(): MsgHdrs | undefined {
     this.original ??= originalHeaders(this.stored, this.rawHeaders);
     return this.original.keys().length > 0 ? this.original : undefined;
@@ -101,10 +119,18 @@ export class DeadLetter {
     return publishableHeaders(this.headers ?? new MessageHeaders());
   }
 
+  /** @internal The same dead letter with the payload and all headers of its original. */
+  completedBy(message: StoredMessage): DeadLetter {
+    const { sequence, time, details } = this;
+    const { headers, data } = toDeadLetter(message, details, Infinity);
+    const original = readOriginal(headers, data);
+    return new DeadLetter(sequence, time, original.data, original.block, headers, details);
+  }
+
   /** All of it but the bytes of the payload, for `JSON.stringify`: the payload as text, the headers as an object. */
   toJSON(): Record<string, unknown> {
     const { sequence, time, stream, consumer, subject, streamSequence, published, deliveries } = this;
-    const { handler, reason, error, headers } = this;
+    const { handler, reason, error, headers, omittedPayloadSize } = this;
     const details = {
       stream,
       consumer,
@@ -121,6 +147,7 @@ export class DeadLetter {
       time,
       ...details,
       headers: Object.fromEntries(headers ?? []),
+      omittedPayloadSize,
       payload: this.text(),
     };
   }

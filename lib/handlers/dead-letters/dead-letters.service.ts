@@ -15,6 +15,8 @@ import { checkFilter, subjectsOf, type DeadLetterFilter } from './dead-letter-fi
 import { DEAD_LETTER_STREAM, REPLAY_HEADER } from './dead-letter-headers.js';
 import { DeadLetter } from './dead-letter.js';
 import type { LocalHandlers } from './local-handlers.js';
+import { isTooLarge } from './omitted-payload.js';
+import { Originals } from './originals.js';
 import { ReplayedMessage } from './replayed-message.js';
 
 /** Which part of a list. */
@@ -61,12 +63,16 @@ export interface ReplayResult {
  * application with a handler that has `deadLetter`, or with `@OnDeadLetter`.
  */
 export class DeadLetters {
+  private readonly originals: Originals;
+
   /** @internal Made by the module. */
   constructor(
     private readonly jetstream: JetStreamService,
     /** @internal Those of the microservice transport are added to it. */
     readonly handlers: LocalHandlers,
-  ) {}
+  ) {
+    this.originals = new Originals(jetstream);
+  }
 
   /**
    * The dead letters that are there now, the oldest first. They are read as they are iterated over.
@@ -117,7 +123,10 @@ export class DeadLetters {
    * publishes it once. To the `handler`: called with all that stands around it (guards, pipes, interceptors, filters), beside
    * the messages of its consumer, so not bound by its `concurrency` and order; it is not retried.
    *
-   * @throws {@link DeadLetterNotFoundError}
+   * One that was kept without its payload ({@link DeadLetter.omittedPayloadSize}) is completed from its stream. If the
+   * original is so large that it has no room for the added headers, it is published without them.
+   *
+   * @throws {@link DeadLetterNotFoundError}, {@link DeadLetterPayloadGoneError}
    * @throws {@link HandlerNotRunningError}, {@link ReplayFailedError} with `to: 'handler'`
    * @throws {@link ReplayRefusedError} with `to: 'subject'`, for a subject that begins with `$` or has wildcards
    * @throws what {@link JetStreamService.publish} throws, with `to: 'subject'`
@@ -128,8 +137,9 @@ export class DeadLetters {
       throw new InvalidArgumentError('to', `${shown(to)} is neither "subject" nor "handler"`);
     }
     const found = await this.get(sequenceOf(letter));
-    if (to === 'handler') await this.handle(found);
-    else await this.publish(found);
+    const complete = await this.originals.complete(found);
+    if (to === 'handler') await this.handle(complete);
+    else await this.publish(complete);
     await this.dropIfThere(found);
   }
 
@@ -157,13 +167,14 @@ export class DeadLetters {
   /** Removes one for good. @throws {@link DeadLetterNotFoundError} */
   async drop(letter: number | DeadLetter): Promise<void> {
     const sequence = sequenceOf(letter);
-    if (typeof letter === 'number') await this.get(sequence);
+    const found = typeof letter === 'number' ? await this.get(sequence) : letter;
     const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
     await stream.deleteMessage(sequence).catch((error: unknown) => {
       if (error instanceof MessageNotFoundError)
         throw new DeadLetterNotFoundError(sequence, { cause: error });
       throw error;
     });
+    await this.originals.release(found);
   }
 
   /**
@@ -197,13 +208,21 @@ export class DeadLetters {
   }
 
   private async publish(letter: DeadLetter): Promise<void> {
-    const { subject, sequence, time, data, publishableHeaders: headers } = letter;
+    const { subject, sequence, time, data } = letter;
+    const headers = letter.publishableHeaders;
     // Any user with permission to publish to the dead-letter stream could have written it.
     if (!isReplyAllowed(subject)) throw new ReplayRefusedError(sequence, subject);
     headers.set(REPLAY_HEADER, String(sequence));
     // Not the id of the original: within the duplicates window the stream would take this for a repetition of it.
     const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
-    await this.jetstream.publish(subject, data, { headers, messageId });
+    try {
+      await this.jetstream.publish(subject, data, { headers, messageId });
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      // The original may be as large as a message can be, without room for these two headers.
+      const own = letter.publishableHeaders;
+      await this.jetstream.publish(subject, data, own.keys().length > 0 ? { headers: own } : {});
+    }
   }
 
   private async handle(letter: DeadLetter): Promise<void> {

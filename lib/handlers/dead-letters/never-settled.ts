@@ -108,7 +108,7 @@ export class NeverSettled {
   }
 
   private async keep({ timestamp, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
-    const { stream, consumer, handler } = this.watched;
+    const { stream, consumer, handler, explicit } = this.watched;
     const what = `${handler}: a message (stream ${stream}, sequence ${sequence}, consumer ${consumer})`;
     const original = await this.find(sequence);
     // A message that was stored after the advisory has the sequence of one in a stream that was deleted since.
@@ -120,7 +120,7 @@ export class NeverSettled {
       `${what} was never settled in ${deliveries} deliveries: whoever handled it died, or took longer than ackWait`,
     );
     try {
-      await this.deadLetters.store({
+      const { needsOriginal } = await this.deadLetters.store({
         stream,
         consumer,
         subject: original.subject,
@@ -133,7 +133,9 @@ export class NeverSettled {
         data: original.data,
         headers: original.headers,
         rawHeaders: original.rawHeaders,
+        isAcknowledged: !explicit,
       });
+      if (needsOriginal) return;
     } catch (error) {
       if (!(error instanceof PayloadTooLargeError)) throw error;
       this.logger.error(`${what} stays in its stream: ${error.message}`);

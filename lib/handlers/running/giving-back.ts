@@ -3,7 +3,13 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import type { RunningOptions } from '../planning/index.js';
-import { DeadLetterReason, messageName, type SettlementPolicy } from '../settlement/index.js';
+import {
+  DeadLetterReason,
+  messageName,
+  settleKept,
+  type DeadLetterSink,
+  type SettlementPolicy,
+} from '../settlement/index.js';
 
 /** How long dead letters of last deliveries may take at shutdown, beyond `shutdownTimeout`, in milliseconds. */
 const LAST_DELIVERIES = 1_000;
@@ -54,7 +60,7 @@ export class GivingBack {
   private async endLast(messages: readonly JetStreamMessage[]): Promise<void> {
     const { handler, stream, deadLetters } = this.policy;
     if (deadLetters) {
-      await within(LAST_DELIVERIES, Promise.all(messages.map((message) => this.keep(message))));
+      await within(LAST_DELIVERIES, Promise.all(messages.map((message) => this.keep(message, deadLetters))));
       return;
     }
     const sequences = messages.map(({ metadata }) => metadata.streamSequence).toSorted((a, b) => a - b);
@@ -66,12 +72,12 @@ export class GivingBack {
     );
   }
 
-  private async keep(message: JetStreamMessage): Promise<void> {
+  private async keep(message: JetStreamMessage, deadLetters: DeadLetterSink): Promise<void> {
     const { policy } = this;
     const reason = DeadLetterReason.NeverSettled;
     try {
-      await policy.deadLetters?.publish(message, policy, reason, new Error('unfinished at shutdown'));
-      if (!message.settled) message.term(reason);
+      const stored = await deadLetters.publish(message, policy, reason, new Error('unfinished at shutdown'));
+      if (!message.settled) settleKept(message, stored, reason);
     } catch (error) {
       this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(error)}`);
     }

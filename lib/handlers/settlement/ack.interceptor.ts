@@ -14,12 +14,13 @@ import { sleep } from '../../timing/index.js';
 import { FailureLog } from './failure-log.js';
 import { GuardedSettlement } from './guarded-settlement.js';
 import { messageName } from './message-name.js';
-import type { Settlement, SettlementPolicy } from './settlement-policy.js';
+import { settleKept } from './settle-kept.js';
+import type { Settlement, SettlementPolicy, StoredDeadLetter } from './settlement-policy.js';
 import { verdictOn, type Cause } from './verdict.js';
 
 const FIRST_STORE_RETRY = 1_000;
 const LONGEST_STORE_RETRY = 30_000;
-/** After how long a message comes again that is too large to be kept as a dead letter, in milliseconds. */
+/** After how long a message is delivered again whose dead letter is too large even without its payload, in milliseconds. */
 const TOO_LARGE_RETRY = 30_000;
 
 /**
@@ -146,7 +147,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     }
   }
 
-  /** Terminates a message only after its dead letter is stored: it is tried until it is, and meanwhile kept alive. */
+  /** Settles a message only after its dead letter is stored: it is tried until it is, and meanwhile kept alive. */
   private async keep(
     message: JetStreamMessage,
     policy: SettlementPolicy,
@@ -154,9 +155,10 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     error: unknown,
   ): Promise<void> {
     const settledBefore = message.settled;
+    let stored: StoredDeadLetter | undefined;
     for (let wait = FIRST_STORE_RETRY; ; wait = Math.min(2 * wait, LONGEST_STORE_RETRY)) {
       try {
-        await policy.deadLetters?.publish(message, policy, reason, error);
+        stored = await policy.deadLetters?.publish(message, policy, reason, error);
         break;
       } catch (failure) {
         this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(failure)}`);
@@ -171,7 +173,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
         if (message.settled !== settledBefore) return;
       }
     }
-    if (isPending(message, policy)) message.term(reason);
+    if (isPending(message, policy)) settleKept(message, stored ?? { needsOriginal: false }, reason);
   }
 }
 

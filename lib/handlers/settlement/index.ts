@@ -5,5 +5,6 @@ export * from './invalid-payload.js';
 export * from './message-name.js';
 export * from './retry.errors.js';
 export * from './retry-policy.js';
+export * from './settle-kept.js';
 export * from './settlement-policy.js';
 export * from './verdict.js';

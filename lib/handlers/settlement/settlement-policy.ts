@@ -29,14 +29,29 @@ export interface SettlementPolicy {
   readonly deadLetters: DeadLetterSink | undefined;
 }
 
+/** What must happen to a message whose dead letter is stored. */
+export interface StoredDeadLetter {
+  /**
+   * Whether only the message itself has the payload, which did not fit into the dead letter, and its stream would remove it
+   * if it were terminated: leave it there.
+   */
+  readonly needsOriginal: boolean;
+}
+
 /** Keeps messages that cannot be handled. */
 export interface DeadLetterSink {
   /**
-   * Stores a message with what is known of its failure; resolves when it is stored.
+   * Stores a message with what is known of its failure; resolves when it is stored. It is stored without its payload if it
+   * does not fit into one message with that.
    *
-   * @throws {@link PayloadTooLargeError} where the server takes no message as large as it becomes
+   * @throws {@link PayloadTooLargeError} if the dead-letter stream does not even take the details
    */
-  publish(message: JetStreamMessage, policy: SettlementPolicy, reason: string, error: unknown): Promise<void>;
+  publish(
+    message: JetStreamMessage,
+    policy: SettlementPolicy,
+    reason: string,
+    error: unknown,
+  ): Promise<StoredDeadLetter>;
 }
 
 /** Is told how the handling of each message begins and ends, and settles the message. None of these may throw. */

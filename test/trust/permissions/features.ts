@@ -255,6 +255,19 @@ export const features: Readonly<Record<string, Feature>> = {
         await letters.drop(page.letters[1]?.sequence ?? 0);
       }),
   },
+  '`DeadLetters`, letters without payload': {
+    prepare: async (owner) => {
+      await owner.jetstream.createStream({ ...ORDERS, retention: 'workqueue', allowDirect: false });
+      await deadLetters(owner, 'x'.repeat(2 ** 20 - 2));
+    },
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const letters = app.get(DeadLetters);
+        const page = await letters.page();
+        await letters.replay(page.letters[0]?.sequence ?? 0);
+        await letters.drop(page.letters[1]?.sequence ?? 0);
+      }),
+  },
   "`@PublishTo('invoices')`": {
     prepare: async (owner) => {
       await orders(owner);
@@ -512,7 +525,7 @@ async function orders({ jetstream }: Owner): Promise<void> {
 }
 
 /** Two dead letters, as a handler of the owner leaves them. */
-async function deadLetters({ jetstream, user }: Owner): Promise<void> {
+async function deadLetters({ jetstream, user }: Owner, payload: unknown = 1): Promise<void> {
   @Injectable()
   class Billing {
     @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
@@ -521,8 +534,8 @@ async function deadLetters({ jetstream, user }: Owner): Promise<void> {
     }
   }
   await inApplication(user, { providers: [Billing] }, async () => {
-    await jetstream.publish('orders.1.placed', 1);
-    await jetstream.publish('orders.2.placed', 2);
+    await jetstream.publish('orders.1.placed', payload);
+    await jetstream.publish('orders.2.placed', payload);
     const stream = await jetstream.stream('DEAD_LETTERS');
     await eventually(
       () => stream.info(),

@@ -1,0 +1,66 @@
+import {
+  ConsumerNotFoundError,
+  DeadLetterPayloadGoneError,
+  MessageNotFoundError,
+  StreamNotFoundError,
+} from '../../errors/index.js';
+import type { JetStreamService, StoredMessage } from '../../jetstream/index.js';
+import type { DeadLetter } from './dead-letter.js';
+
+/** The originals of dead letters that were kept without their payload. */
+export class Originals {
+  constructor(private readonly jetstream: JetStreamService) {}
+
+  /**
+   * A dead letter with its payload, read from the stream of the original if it was kept without.
+   *
+   * @throws {@link DeadLetterPayloadGoneError}
+   */
+  async complete(letter: DeadLetter): Promise<DeadLetter> {
+    if (letter.omittedPayloadSize === undefined) return letter;
+    const { sequence, stream, streamSequence } = letter;
+    try {
+      const source = await this.jetstream.stream(stream);
+      const original = await source.getMessage(streamSequence);
+      if (isOriginal(original, letter)) return letter.completedBy(original);
+    } catch (cause) {
+      if (!isGone(cause)) throw cause;
+      throw new DeadLetterPayloadGoneError(sequence, stream, streamSequence, { cause });
+    }
+    throw new DeadLetterPayloadGoneError(sequence, stream, streamSequence);
+  }
+
+  /** Terminates an original that was left in its stream, once its dead letter is dropped. */
+  async release({ omittedPayloadSize, stream, streamSequence, consumer }: DeadLetter): Promise<void> {
+    if (omittedPayloadSize === undefined) return;
+    try {
+      const source = await this.jetstream.stream(stream);
+      if (source.cachedInfo.config.retention === 'limits') return;
+      const { config } = (await this.jetstream.consumer(stream, consumer)).cachedInfo;
+      // Otherwise one answer settles all messages before it.
+      if (config.ackPolicy !== 'explicit') return;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return;
+    }
+    const ack = `$JS.ACK.${stream}.${consumer}.1.${streamSequence}.0.0.0`;
+    this.jetstream.connection.post(ack, '+TERM', { purpose: 'the end of a replayed message' });
+  }
+}
+
+/** Sequences start again in a stream that is created again. */
+function isOriginal({ subject, time, data }: StoredMessage, letter: DeadLetter): boolean {
+  return (
+    subject === letter.subject &&
+    time.getTime() === letter.published.getTime() &&
+    data.length === letter.omittedPayloadSize
+  );
+}
+
+function isGone(error: unknown): boolean {
+  return (
+    error instanceof MessageNotFoundError ||
+    error instanceof StreamNotFoundError ||
+    error instanceof ConsumerNotFoundError
+  );
+}

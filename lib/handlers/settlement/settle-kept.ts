@@ -1,0 +1,20 @@
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { StoredDeadLetter } from './settlement-policy.js';
+
+/** The delay of a message that must stay in its stream: ten years, in milliseconds. */
+const LEFT_FOR = 10 * 365 * 24 * 3_600_000;
+
+/**
+ * Settles a message whose dead letter is stored.
+ *
+ * One that must stay in its stream is delayed, in its last delivery too: the server does not deliver it, and counts it as
+ * unacknowledged. It must not give the message up either, since a stream may remove a message that no consumer holds any more.
+ */
+export function settleKept(
+  message: JetStreamMessage,
+  { needsOriginal }: StoredDeadLetter,
+  reason: string,
+): void {
+  if (needsOriginal) message.nak(LEFT_FOR);
+  else message.term(reason);
+}
