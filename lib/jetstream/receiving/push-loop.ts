@@ -73,6 +73,8 @@ export class PushLoop implements ReceiveLoop {
       onReconnect: () => {
         this.connected = true;
         this.monitor?.heard();
+        // A server that was restarted may have lost it, and would be silent until the next heartbeats are missed.
+        void this.verify();
       },
       onClose: (cause) => this.end(new ConnectionClosedError(connection.name, { cause })),
     });
