@@ -20,7 +20,7 @@ import {
   filledText,
   flag,
   limit,
-  optionsCheck,
+  checkedOptions,
   pairs,
   rawFields,
   required,
@@ -97,7 +97,8 @@ export const KEY_VALUE_OPTIONS = {
   raw: rawFields,
 } satisfies AllOptionsOf<KeyValueConfig>;
 
-const checkConfig = optionsCheck<KeyValueConfig>('a Key-Value bucket', KEY_VALUE_OPTIONS, 'config');
+// A wrong name has an error of its own.
+const CONFIG = { ...KEY_VALUE_OPTIONS, bucket: true } as const;
 
 const DUPLICATE_WINDOW = 120_000;
 
@@ -107,7 +108,8 @@ const DUPLICATE_WINDOW = 120_000;
  * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}
  * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
  */
-export function toStreamConfig(config: KeyValueConfig, connection: JetStreamConnection): StreamConfig {
+export function toStreamConfig(given: KeyValueConfig, connection: JetStreamConnection): StreamConfig {
+  const config = checkedOptions<KeyValueConfig>('a Key-Value bucket', given, CONFIG);
   const {
     bucket,
     history = 1,
@@ -117,7 +119,7 @@ export function toStreamConfig(config: KeyValueConfig, connection: JetStreamConn
     limitMarkerTtl,
     compression,
     metadata,
-  } = checkConfig(config);
+  } = config;
   validateBucketName(bucket);
   if (history > MAX_HISTORY) throw new HistoryTooLargeError(bucket, history, MAX_HISTORY);
   if (limitMarkerTtl) connection.require('The bucket option limitMarkerTtl', '2.11.0');

@@ -8,11 +8,10 @@ import {
   type StreamInfo,
 } from '../jetstream/index.js';
 import {
-  checkBoolean,
   filledText,
   flag,
   limit,
-  optionsCheck,
+  checkedOptions,
   pairs,
   rawFields,
   required,
@@ -58,8 +57,13 @@ export const OBJECT_STORE_OPTIONS = {
   raw: rawFields,
 } satisfies AllOptionsOf<ObjectStoreConfig>;
 
-/** @throws {@link InvalidArgumentError} */
-export const checkConfig = optionsCheck<ObjectStoreConfig>('an object store', OBJECT_STORE_OPTIONS, 'config');
+// A wrong name has an error of its own.
+const CONFIG = { ...OBJECT_STORE_OPTIONS, bucket: true } as const;
+
+/** The options of an object store as they were read. @throws {@link InvalidArgumentError} */
+export function checkConfig(config: ObjectStoreConfig): ObjectStoreConfig {
+  return checkedOptions('an object store', config, CONFIG);
+}
 
 /** An object store's configuration and state at one moment. */
 export interface ObjectStoreStatus {
@@ -93,7 +97,6 @@ export interface ObjectStoreStatus {
  */
 export function objectStoreStreamConfig(config: ObjectStoreConfig): StreamConfig {
   const names = new ObjectNames(config.bucket);
-  if (config.compression !== undefined) checkBoolean('compression', config.compression);
   return {
     name: names.stream,
     description: config.description,

@@ -104,8 +104,8 @@ export class ObjectStoreService {
     config: ObjectStoreConfig,
     put: (wanted: StreamConfig) => Promise<Stream>,
   ): Promise<ObjectStore> {
-    const { bucket } = checkConfig(config);
-    return this.withStream(bucket, () => put(objectStoreStreamConfig(config)));
+    const checked = checkConfig(config);
+    return this.withStream(checked.bucket, () => put(objectStoreStreamConfig(checked)));
   }
 
   private async withStream(bucket: string, stream: () => Promise<Stream>): Promise<ObjectStore> {

@@ -5,6 +5,7 @@ import {
   JetStreamModule,
   JetStreamService,
   KeyValueService,
+  ObjectStoreService,
   type JetStreamModuleOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -201,6 +202,7 @@ describe('wrong options of a module', () => {
     });
     const jetstream = application.app.get(JetStreamService);
     const buckets = application.app.get(KeyValueService);
+    const stores = application.app.get(ObjectStoreService);
     const bucket = await buckets.open('b');
     const consumer = await jetstream.createConsumer('S', { durable: 'c' });
     const wrong = { addEventListener: () => undefined } as unknown as AbortSignal;
@@ -211,6 +213,14 @@ describe('wrong options of a module', () => {
       ['signal', () => bucket.lock('key', { signal: wrong })],
       ['codec', () => buckets.open('b', { codec: {} as never })],
       ['codec', () => buckets.open('b', { codec: 'json' as never })],
+      ['ttl', () => buckets.create({ bucket: 'c', ttl: 5n as never })],
+      ['sources[0]', () => buckets.create({ bucket: 'c', sources: [null as never] })],
+      ['sources', () => buckets.create({ bucket: 'c', sources: 'b' as never })],
+      ['placement', () => buckets.createOrUpdate({ bucket: 'c', placement: ['east'] as never })],
+      ['ttl', () => stores.create({ bucket: 'c', ttl: Symbol('day') as never })],
+      ['metadata.a', () => stores.create({ bucket: 'c', metadata: { a: 5 as never } })],
+      ['sources[0]', () => jetstream.createStream({ name: 'C', sources: [5 as never] })],
+      ['mirror.name', () => jetstream.createStream({ name: 'C', mirror: {} as never })],
       ['onElected', () => bucket.elect('key', { onElected: 5 as never })],
       ['onDeposed', () => bucket.elect('key', { onDeposed: {} as never })],
     ];

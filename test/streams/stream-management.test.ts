@@ -240,7 +240,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       { name: 'S', sources: [{ name: 'O', startSequence: 0.5 }] },
       'sources[0].startSequence',
     ],
-    ['an unknown option', { name: 'S', maxMsgs: 5 } as unknown as StreamConfig, 'maxMsgs'],
+    ['an unknown option', { name: 'S', maxMsgs: 5 } as unknown as StreamConfig, 'options of a stream'],
     ['an unknown retention', { name: 'S', retention: 'forever' } as unknown as StreamConfig, 'retention'],
     ['an invalid date', { name: 'S', mirror: { name: 'O', startTime: new Date('x') } }, 'mirror.startTime'],
   ])('refuses %s before anything is sent', async (_, config, argument) => {

@@ -19,6 +19,8 @@ import {
   validateStreamName,
   type Fields,
 } from '../api/index.js';
+import { checkedOptions } from '../../validation/index.js';
+import { STREAM_OPTIONS } from './known-options.js';
 import {
   DiscardPolicy,
   PersistMode,
@@ -36,6 +38,9 @@ import {
   type SubjectTransform,
 } from './stream-config.js';
 
+// A wrong name has an error of its own.
+const OPTIONS = { ...STREAM_OPTIONS, name: true } as const;
+
 /**
  * Checks a configuration and turns it into what the server takes.
  *
@@ -43,9 +48,10 @@ import {
  * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
  */
 export function encodeStreamConfig(
-  config: StreamConfig,
+  given: StreamConfig,
   connection: JetStreamConnection,
 ): Record<string, unknown> {
+  const config = checkedOptions<StreamConfig>('a stream', given, OPTIONS);
   validateStreamName(config.name);
   requireOptions(connection, 'stream', config);
   for (const source of [...(config.sources ?? []), ...(config.mirror ? [config.mirror] : [])]) {
@@ -79,7 +85,7 @@ export function decodeSubjectTransforms(
   return wire.map((item) => decodeFields(TRANSFORM, item) as SubjectTransform);
 }
 
-function refuseConflicts({ mirror, subjects, discardNewPerSubject, discard, replicas }: StreamConfig): void {
+function refuseConflicts({ mirror, subjects, discardNewPerSubject, discard }: StreamConfig): void {
   if (mirror && subjects && subjects.length > 0) {
     throw new InvalidArgumentError(
       'subjects',
@@ -89,7 +95,6 @@ function refuseConflicts({ mirror, subjects, discardNewPerSubject, discard, repl
   if (discardNewPerSubject && discard !== 'new') {
     throw new InvalidArgumentError('discardNewPerSubject', 'only together with discard "new"');
   }
-  if (replicas !== undefined && replicas > 5) throw new InvalidArgumentError('replicas', 'at most 5');
 }
 
 function resolveDomain(source: StreamSource, path: string): StreamSource {
