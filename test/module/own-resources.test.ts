@@ -275,7 +275,13 @@ describe('what this library creates for handlers', () => {
     await jetstream.publish('tasks', 1);
     await eventually(
       () => logs.of('error', 'AckInterceptor'),
-      (lines) => lines.some((line) => line.includes('No dead letter yet') && line.includes('dead-letters.')),
+      (lines) =>
+        lines.some(
+          (line) =>
+            line.includes('No dead letter yet') &&
+            line.includes('dead-letters.TASKS.worker') &&
+            line.includes('create a stream with that subject'),
+        ),
     );
     const consumer = await jetstream.consumer('TASKS', 'worker');
     expect((await consumer.info()).numAckPending).toBe(1);
