@@ -32,6 +32,8 @@ describe('memory streams and buckets that a restart of the server lost', () => {
     ['ordered, new messages', { ordered: true, deliverPolicy: 'new' }],
     ['without a name', {}],
     ['durable', { durable: 'd' }],
+    ['durable, new messages', { durable: 'd', deliverPolicy: 'new' }],
+    ['push, new messages', { durable: 'd', deliverPolicy: 'new', push: {} }],
     ['push', { durable: 'd', push: {} }],
     ['push, for a group', { durable: 'd', push: { deliverSubject: 'deliver.d', deliverGroup: 'g' } }],
     ['batches', { durable: 'd', batch: { size: 3, maxWait: 20 } }],
@@ -77,11 +79,13 @@ describe('memory streams and buckets that a restart of the server lost', () => {
         seen.push(...[id].flat());
       }
     }
-    await using application = await startApplication(server.url, {
-      connection: { reconnectTimeWait: 50 },
-      feature: { streams: [{ name: 'MEMORY', subjects: ['memory'], ...MEMORY }] },
-      providers: [Reader],
-    });
+    const start = (): Promise<TestApplication> =>
+      startApplication(server.url, {
+        connection: { reconnectTimeWait: 50 },
+        feature: { streams: [{ name: 'MEMORY', subjects: ['memory'], ...MEMORY }] },
+        providers: [Reader],
+      });
+    await using application = await start();
     const jetstream = application.app.get(JetStreamService);
     const publish = async (from: number, to: number): Promise<void> => {
       for (const id of range(from, to)) await jetstream.publish('memory', id);
@@ -98,6 +102,9 @@ describe('memory streams and buckets that a restart of the server lost', () => {
     }
     expect(seen).toEqual([...range(1, 50), ...range(101, 110), ...range(201, 210)]);
     expect(application.app.get(Handlers).get('Reader.on').status).toBe('running');
+    await application.app.close();
+    // The next one takes the consumer as it was made.
+    await (await start()).app.close();
   });
 
   it('watches go on with the new buckets', async () => {

@@ -12,6 +12,7 @@ import {
   startOfNewStream,
   startPosition,
   VerifiedLoop,
+  type BaseConsumerConfig,
   type Consumer,
   type ConsumerInfo,
   type ConsumerStart,
@@ -34,6 +35,11 @@ export interface ReadyConsumer {
   open(owner: PullLoopOwner): ReceiveLoop;
 }
 
+interface ConsumerAccess<Handle> {
+  find(name: string): Promise<Handle>;
+  make(start: ConsumerStart): Promise<Handle>;
+}
+
 type PullDelivery = Extract<Delivery, { readonly mode: 'pull' }>;
 type PushDelivery = Extract<Delivery, { readonly mode: 'push' }>;
 type OrderedDelivery = Extract<Delivery, { readonly mode: 'ordered' }>;
@@ -48,6 +54,10 @@ export class ConsumerReceiver {
   private ordered: NumberedConsumers | undefined;
   /** The consumer without a name that was made last. */
   private nameless = '';
+  /** Whether a consumer with a name that reads new messages was made ready before. */
+  private wasReady = false;
+  /** Whether the stream was created again since that. */
+  private streamIsNew = false;
 
   constructor(private readonly source: ConsumerSource) {
     const { delivery, connection, stream } = source;
@@ -78,12 +88,11 @@ export class ConsumerReceiver {
     const { jetstream, provisioning } = connection;
     const { api } = jetstream;
     const isNamed = (config.durable ?? config.name) !== undefined;
-    const consumer = isNamed
-      ? await provisionConsumer(jetstream, stream, config, provisioning)
-      : await this.continued<Consumer>(config, {
-          find: (name) => jetstream.consumer(stream, name),
-          make: (start) => provisionConsumer(jetstream, stream, { ...config, ...start }, provisioning),
-        });
+    const access: ConsumerAccess<Consumer> = {
+      find: (name) => jetstream.consumer(stream, name),
+      make: (start) => provisionConsumer(jetstream, stream, { ...config, ...start }, provisioning),
+    };
+    const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
     const { name, cachedInfo } = consumer;
     const priority = this.priority(pull, cachedInfo);
     const options = { ...pullOptions(maxMessages), ...priority, limits: cachedInfo.config };
@@ -106,12 +115,11 @@ export class ConsumerReceiver {
     const { api } = jetstream;
     const config = pushConfig(delivery, createInboxOf(api.connection.nc));
     const isNamed = (config.durable ?? config.name) !== undefined;
-    const consumer = isNamed
-      ? await provisionPushConsumer(jetstream, stream, config, provisioning)
-      : await this.continued<PushConsumer>(config, {
-          find: (name) => jetstream.pushConsumer(stream, name),
-          make: (start) => provisionPushConsumer(jetstream, stream, { ...config, ...start }, provisioning),
-        });
+    const access: ConsumerAccess<PushConsumer> = {
+      find: (name) => jetstream.pushConsumer(stream, name),
+      make: (start) => provisionPushConsumer(jetstream, stream, { ...config, ...start }, provisioning),
+    };
+    const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
     const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = consumer.cachedInfo.config;
     const { name } = consumer;
     return {
@@ -141,13 +149,30 @@ export class ConsumerReceiver {
     };
   }
 
+  /**
+   * A consumer with a name. Where new messages are declared, those of a stream that was created again are all new: also those
+   * that came before the consumer could be made.
+   */
+  private async named<Handle>(config: BaseConsumerConfig, access: ConsumerAccess<Handle>): Promise<Handle> {
+    if (config.deliverPolicy !== 'new') return access.make(config);
+    let start: ConsumerStart = config;
+    if (this.wasReady) {
+      const existing = await access.find(config.durable ?? config.name ?? '').catch(ignoreNotFound);
+      // Remembered until the consumer is there: the stream is asked about its creation once.
+      if (!existing) this.streamIsNew ||= await this.incarnation.hasChanged(0);
+      if (!existing && this.streamIsNew) start = startAfter(0);
+    }
+    const consumer = await access.make(start);
+    if (!this.wasReady) this.incarnation.learn();
+    this.wasReady = true;
+    this.streamIsNew = false;
+    return consumer;
+  }
+
   /** A consumer without a name: the one from before if it is still there, or another one that continues where it was. */
   private async continued<Handle extends { readonly name: string; readonly cachedInfo: ConsumerInfo }>(
     configured: ConsumerStart,
-    access: {
-      find(name: string): Promise<Handle>;
-      make(start: ConsumerStart): Promise<Handle>;
-    },
+    access: ConsumerAccess<Handle>,
   ): Promise<Handle> {
     if (this.nameless !== '') {
       const existing = await access.find(this.nameless).catch(ignoreNotFound);

@@ -72,7 +72,7 @@ interface Access<Config, Handle> {
 }
 
 async function provision<
-  Config extends { readonly name?: string | undefined; readonly durable?: string | undefined },
+  Config extends Pick<ConsumerConfig, 'name' | 'durable' | 'deliverPolicy'>,
   Handle extends { readonly cachedInfo: ConsumerInfo },
 >(
   stream: string,
@@ -92,7 +92,8 @@ async function provision<
     return consumer;
   }
   if (provisioning === 'off') return consumer;
-  const differences = configDifferences(comparable(consumer.cachedInfo.config), comparable(config));
+  const declared = withStartOf(consumer.cachedInfo.config, config);
+  const differences = configDifferences(comparable(consumer.cachedInfo.config), comparable(declared));
   if (differences.length === 0) return consumer;
   const what = `Consumer "${name}" of stream "${stream}"`;
   if (provisioning === 'assert') throw new ConfigMismatchError(what, describeDifferences(differences));
@@ -106,7 +107,7 @@ async function provision<
   }
   // What is not declared stays as it is, but for the filter: it is declared by leaving it out.
   const { filterSubject: _, filterSubjects: __, ...kept } = consumer.cachedInfo.config;
-  const updated = await access.make(mergedConfig(kept, config));
+  const updated = await access.make(mergedConfig(kept, declared));
   const update = `${what} updated: ${describeDifferences(differences)}`;
   if (!differences.some(affectsOthers)) logger.log(update);
   else {
@@ -116,6 +117,19 @@ async function provision<
     );
   }
   return updated;
+}
+
+/**
+ * A declaration with the start that the consumer has, where both mean the same: one of new messages that was made for a stream
+ * which was created again is made to start at its first message.
+ */
+function withStartOf<Config extends Pick<ConsumerConfig, 'deliverPolicy'>>(
+  { deliverPolicy, startSequence }: ConsumerInfo['config'],
+  declared: Config,
+): Config {
+  const isSame =
+    declared.deliverPolicy === 'new' && deliverPolicy === 'by_start_sequence' && startSequence === 1;
+  return isSame ? { ...declared, deliverPolicy: undefined } : declared;
 }
 
 /** The options that decide which messages are delivered, how often and where: for others who use the consumer too. */
