@@ -13,69 +13,74 @@ import {
   KvWatch,
   type KeyValue,
   type ObjectStore,
-  type PubAck,
 } from 'nestjs-nats-jetstream';
 // #endregion
 
-export interface Order {
+// #region types
+interface Order {
   readonly id: string;
   readonly customer: string;
   readonly total: number;
 }
 
-export interface Invoice {
+interface Invoice {
   readonly customer: string;
   readonly total: number;
 }
+// #endregion
 
 // #region publish
 @Injectable()
-export class Shop {
+class Shop {
+  private readonly logger = new Logger(Shop.name);
+
   constructor(private readonly jetstream: JetStreamService) {}
 
-  place(order: Order): Promise<PubAck> {
-    return this.jetstream.publish('orders.placed', order, { messageId: order.id });
+  async place(order: Order): Promise<void> {
+    const ack = await this.jetstream.publish('orders.placed', order, { messageId: order.id });
+    this.logger.log(`order ${order.id} is message ${ack.sequence} of stream ${ack.stream}`);
   }
 }
 // #endregion
 
 // #region consume
 @Injectable()
-export class Billing {
+class Billing {
+  private readonly logger = new Logger(Billing.name);
+
   constructor(@InjectKeyValue('invoices') private readonly invoices: KeyValue<Invoice>) {}
 
   @JsConsumer({ stream: 'ORDERS', durable: 'billing', filterSubjects: 'orders.placed' })
   async onPlaced(@Payload() order: Order, @Ctx() context: JetStreamContext): Promise<void> {
-    if (context.metadata.deliveryCount > 1) Logger.warn(`order ${order.id} came again`);
     await this.invoices.put(order.id, { customer: order.customer, total: order.total });
+    this.logger.log(`order ${order.id} billed, delivery ${context.metadata.deliveryCount}`);
   }
 }
 // #endregion
 
 // #region watch
 @Injectable()
-export class Reminders {
-  readonly open = new Map<string, Invoice>();
+class Reminders {
+  private readonly logger = new Logger(Reminders.name);
 
   @KvWatch('invoices')
   onInvoice(@Payload() invoice: Invoice | null, @Ctx() context: KvContext): void {
-    if (invoice === null) this.open.delete(context.key);
-    else this.open.set(context.key, invoice);
+    if (invoice === null) this.logger.log(`invoice ${context.key} was deleted`);
+    else this.logger.log(`invoice ${context.key}: ${invoice.customer} owes ${invoice.total}`);
   }
 }
 // #endregion
 
 // #region object-store
 @Injectable()
-export class Archive {
+class Archive {
+  private readonly logger = new Logger(Archive.name);
+
   constructor(@InjectObjectStore('documents') private readonly documents: ObjectStore) {}
 
   async keep(name: string, text: string): Promise<void> {
-    await this.documents.putString(name, text);
-  }
-
-  read(name: string): Promise<string> {
-    return this.documents.getString(name);
+    const { size } = await this.documents.putString(name, text);
+    this.logger.log(`${name} stored, ${size} bytes`);
   }
 }
 // #endregion
@@ -83,7 +88,9 @@ export class Archive {
 // #region module
 @Module({
   imports: [
-    JetStreamModule.forRoot({ connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } }),
+    JetStreamModule.forRootAsync({
+      useFactory: () => ({ connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } }),
+    }),
     JetStreamModule.forFeature({
       streams: [{ name: 'ORDERS', subjects: ['orders.>'] }],
       keyValues: [{ bucket: 'invoices', history: 5 }],
@@ -92,12 +99,17 @@ export class Archive {
   ],
   providers: [Shop, Billing, Reminders, Archive],
 })
-export class AppModule {}
+class AppModule {}
 // #endregion
 
 // #region main
-export async function bootstrap(): Promise<void> {
+async function bootstrap(): Promise<void> {
   const app = await NestFactory.createApplicationContext(AppModule);
   app.enableShutdownHooks();
+
+  await app.get(Shop).place({ id: '4711', customer: 'Sue', total: 129.9 });
+  await app.get(Archive).keep('terms.txt', 'Pay within thirty days.');
 }
+
+void bootstrap();
 // #endregion

@@ -4,6 +4,17 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { InjectKeyValue, JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { type KeyValue, KvContext, KvWatch, type PubAck } from 'nestjs-nats-jetstream';
 
+export interface Order {
+  readonly id: string;
+  readonly customer: string;
+  readonly total: number;
+}
+
+export interface Invoice {
+  readonly customer: string;
+  readonly total: number;
+}
+
 @Injectable()
 export class Shop {
   constructor(private readonly jetstream: JetStreamService) {}
@@ -32,7 +43,9 @@ export class Billing {
 
 @Module({
   imports: [
-    JetStreamModule.forRoot({ connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } }),
+    JetStreamModule.forRootAsync({
+      useFactory: () => ({ connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } }),
+    }),
     JetStreamModule.forFeature({
       streams: [{ name: 'ORDERS', subjects: ['orders.>'] }],
       keyValues: [{ bucket: 'invoices' }],
@@ -42,14 +55,3 @@ export class Billing {
 })
 export class AppModule {}
 // #endregion
-
-export interface Order {
-  readonly id: string;
-  readonly customer: string;
-  readonly total: number;
-}
-
-export interface Invoice {
-  readonly customer: string;
-  readonly total: number;
-}

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { AppModule, Shop } from '../../docs/snippets/quick-start.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
 describe('the example of the README', () => {
@@ -9,7 +10,6 @@ describe('the example of the README', () => {
   it('bills an order and follows the invoice', async () => {
     await using server = await NatsTestServer.start();
     vi.stubEnv('NATS_URL', server.url);
-    const { AppModule, Shop } = await import('../../docs/snippets/quick-start.js');
     const seen = new Promise<string>((resolve) => {
       vi.spyOn(Logger.prototype, 'log').mockImplementation((line: string) => {
         if (line.startsWith('4711: ')) resolve(line);
