@@ -13,7 +13,7 @@ describe('Orders', () => {
     server = await NatsTestServer.start();
     const testingModule = await Test.createTestingModule({
       imports: [
-        JetStreamModule.forRoot({ connection: { servers: server.url } }),
+        JetStreamModule.forRoot({ connection: { servers: server.url, waitOnFirstConnect: false } }),
         JetStreamModule.forFeature({ streams: [{ name: 'ORDERS', subjects: ['orders.>'] }] }),
       ],
     }).compile();

@@ -1,6 +1,9 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { Test } from '@nestjs/testing';
+import { JetStreamModule, JetStreamService } from 'nestjs-nats-jetstream';
+// #region imports
 import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+// #endregion
 import { describe, expect, it } from 'vitest';
 
 describe('The testing guide', () => {
@@ -47,19 +50,20 @@ describe('The testing guide', () => {
   it('starts a cluster', async () => {
     // #region cluster
     await using cluster = await NatsTestServer.cluster(3);
-    const connection = await connect({ servers: cluster.urls });
-    const manager = await jetstreamManager(connection);
-    const info = await manager.streams.add({ name: 'ORDERS', subjects: ['orders.>'], num_replicas: 3 });
+    const app = await Test.createTestingModule({
+      imports: [JetStreamModule.forRoot({ connection: { servers: cluster.urls } })],
+    }).compile();
+    const jetstream = app.get(JetStreamService);
+    const stream = await jetstream.createStream({ name: 'ORDERS', subjects: ['orders.>'], replicas: 3 });
 
-    const leader = cluster.servers.find((server) => server.name === info.cluster?.leader);
+    const { cluster: group } = await stream.info();
+    const leader = cluster.servers.find((server) => server.name === group?.leader);
     await leader?.kill(); // the two others elect a new one
     await leader?.restart();
     await cluster.ready(); // until then the stream may have no leader
     // #endregion
-    await connection.close();
-    const survivor = await connect({ servers: cluster.urls });
-    const streams = (await jetstreamManager(survivor)).streams;
-    expect((await streams.info('ORDERS')).cluster?.replicas).toHaveLength(2);
-    await survivor.close();
+    expect(leader).toBeDefined();
+    expect((await stream.info()).cluster?.replicas).toHaveLength(2);
+    await app.close();
   });
 });
