@@ -98,9 +98,14 @@ export class Repairs {
 export class Alerts {
   // #region on-dead-letter
   @OnDeadLetter({ stream: 'ORDERS' })
-  async onDeadLetter(@Payload() order: Order, @Ctx() { deadLetter }: DeadLetterContext): Promise<void> {
-    const { handler, reason, error } = deadLetter;
-    await this.pager.alert(`${handler} gave up order ${order.id}: ${reason}, ${error}`);
+  async onDeadLetter(
+    @Payload() order: Order | undefined,
+    @Ctx() { deadLetter }: DeadLetterContext,
+  ): Promise<void> {
+    const { handler, subject, reason, error } = deadLetter;
+    await this.pager.alert(
+      `${handler} gave up ${order ? `order ${order.id}` : subject}: ${reason}, ${error}`,
+    );
   }
   // #endregion
 
