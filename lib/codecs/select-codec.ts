@@ -17,16 +17,18 @@ export type CodecSelector = (headers: ContentHeaders | undefined) => Codec;
 export function createCodecSelector(codecs: readonly Codec[], fallback: Codec): CodecSelector {
   const byType = new Map<string, Codec>();
   for (const codec of [...codecs, fallback]) {
-    const type = essence(codec.contentType);
+    const type = mediaType(codec.contentType);
     if (!byType.has(type)) byType.set(type, codec);
   }
   return (headers) => {
     const contentType = headers?.get('Content-Type');
-    return contentType ? (byType.get(contentType) ?? byType.get(essence(contentType)) ?? fallback) : fallback;
+    return contentType
+      ? (byType.get(contentType) ?? byType.get(mediaType(contentType)) ?? fallback)
+      : fallback;
   };
 }
 
 /** A media type without its parameters, such as `; charset=utf-8`, in lower case. */
-function essence(contentType: string): string {
+export function mediaType(contentType: string): string {
   return contentType.split(';', 1)[0].trim().toLowerCase();
 }

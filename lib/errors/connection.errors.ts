@@ -1,5 +1,18 @@
 import { JetStreamError } from './jetstream.error.js';
 
+const NO_SERVER = 'Check that nats-server runs there, and the address.';
+/** What to do about a connection that failed, by the code of its error. */
+const ADVICE: Readonly<Record<string, string>> = {
+  AUTHORIZATION_VIOLATION: 'Check the credentials, or give some: user and pass, token or authenticator.',
+  AUTHENTICATION_EXPIRED: 'Renew the credentials.',
+  ECONNREFUSED: NO_SERVER,
+  ENOTFOUND: NO_SERVER,
+  EAI_AGAIN: NO_SERVER,
+  EHOSTUNREACH: NO_SERVER,
+  TIMEOUT: NO_SERVER,
+  INVALID_OPTIONS: 'Check the address and the other options of the connection.',
+};
+
 /**
  * The first connection could not be made: the server refused the credentials, the options are wrong, or there is no server
  * and `waitOnFirstConnect` is `false`. The client's error is the `cause`.
@@ -19,7 +32,7 @@ export class ConnectionFailedError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `Connection "${connection}" to ${servers} failed: ${reason}. Check the address, the credentials and TLS.`,
+      `Connection "${connection}" to ${servers} failed: ${reason}. ${ADVICE[code] ?? 'Check the address, the credentials and TLS.'}`,
       options,
     );
   }

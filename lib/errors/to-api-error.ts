@@ -60,8 +60,16 @@ export function toApiError(
   }
 }
 
+/** What to do about errors whose description does not say it, by their code (ADR-7). */
+const ADVICE: Readonly<Record<number, string>> = {
+  10065:
+    'Another stream has one of these subjects (nats stream ls --subjects shows which): take it from one of the two.',
+};
+
 function inWords(body: ApiErrorBody, { stream, consumer }: ApiErrorContext): string {
   const names = [stream && `stream "${stream}"`, consumer && `consumer "${consumer}"`].filter(Boolean);
   const where = names.length > 0 ? ` on ${names.join(', ')}` : '';
-  return `JetStream API${where}: ${body.description ?? `status ${body.code}`} (code ${body.err_code ?? body.code})`;
+  const problem = `JetStream API${where}: ${body.description ?? `status ${body.code}`} (code ${body.err_code ?? body.code})`;
+  const advice = ADVICE[body.err_code ?? 0];
+  return advice === undefined ? problem : `${problem}. ${advice}`;
 }

@@ -47,10 +47,9 @@ export function checkConnection(modules: ModulesContainer, name: string, token: 
   const found = [...modules.values()].filter(({ providers }) => providers.has(token));
   if (found.length < 2) return;
   const importers = importersOf(modules, (provider) => 'provide' in provider && provider.provide === token);
-  throw new DuplicateConnectionError(
-    name,
-    importers.length > 1 ? importers : found.map((module) => module.name),
-  );
+  const names = importers.length === 0 ? found.map((module) => module.name) : importers;
+  // A module that imports it twice is found once.
+  throw new DuplicateConnectionError(name, names.length === 1 ? [names[0], names[0]] : names);
 }
 
 /** The names of the modules that import a dynamic module with such a provider. */

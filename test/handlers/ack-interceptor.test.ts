@@ -187,7 +187,7 @@ describe('the ack interceptor', () => {
       'done',
     ]);
     expect(application.logs.of('error', 'AckInterceptor')).toEqual([
-      expect.stringContaining('failed in its last delivery, 2 of 2: negative'),
+      expect.stringContaining('failed in its last delivery, 2 of 2 (it is not delivered again): negative'),
     ]);
   });
 

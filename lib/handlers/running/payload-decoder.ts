@@ -1,8 +1,14 @@
-import { refusePromise, type Codec, type CodecSelector } from '../../codecs/index.js';
+import {
+  mediaType,
+  refusePromise,
+  type Codec,
+  type CodecSelector,
+  type ContentHeaders,
+} from '../../codecs/index.js';
 import { PayloadDecodingError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
-import { errorText } from '../../reporting/index.js';
+import { errorText, shown } from '../../reporting/index.js';
 import { pendingThenable, wrongType } from '../../user-code/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
@@ -15,7 +21,7 @@ export type PayloadDecoder = (message: JetStreamMessage) => unknown;
  * throws {@link InvalidPayloadError}.
  */
 export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | undefined): PayloadDecoder {
-  const decode: PayloadDecoder = ({ data, headers }) => decodePayload(codecOf(headers), data);
+  const decode: PayloadDecoder = ({ data, headers }) => decodePayload(codecOf(headers), data, headers);
   if (!schema) return decode;
   const standard = schema['~standard'];
   return (message) => {
@@ -39,15 +45,24 @@ export function requireHeaders(valid: boolean): void {
  * @throws {@link InvalidPayloadError} if the codec did not make these bytes
  * @throws {@link InvalidArgumentError} if the codec returns a promise: that is a mistake in the codec and says nothing about the payload
  */
-export function decodePayload(codec: Codec, data: Uint8Array): unknown {
+export function decodePayload(codec: Codec, data: Uint8Array, headers?: ContentHeaders): unknown {
   let value: unknown;
   try {
     value = codec.decode(data);
   } catch (cause) {
     const problem = cause instanceof PayloadDecodingError ? cause.problem : errorText(cause);
-    throw new InvalidPayloadError(`the payload is not ${codec.contentType}: ${problem}`, { cause });
+    const other = unknownType(codec, headers);
+    const hint =
+      other === undefined ? '' : ` (it says that it is ${other}: give the option codecs a codec for that)`;
+    throw new InvalidPayloadError(`the payload is not ${codec.contentType}${hint}: ${problem}`, { cause });
   }
   return refusePromise(codec, value);
+}
+
+/** The type that a message says it has, if its codec does not make that type. */
+function unknownType({ contentType }: Codec, headers: ContentHeaders | undefined): string | undefined {
+  const type = headers?.get('Content-Type') ?? '';
+  return type === '' || mediaType(type) === mediaType(contentType) ? undefined : shown(type);
 }
 
 /**

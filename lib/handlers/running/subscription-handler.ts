@@ -23,7 +23,7 @@ const LONGEST_RETRY = 30_000;
 export function coreMessageSource({ connection, definition }: SubscribePlan): HandlerSource<Msg> {
   const codecOf = connection.codecsOfSubject(definition.metadata.subject);
   return {
-    payload: ({ data, headers }) => decodePayload(codecOf(headers), data),
+    payload: ({ data, headers }) => decodePayload(codecOf(headers), data, headers),
     context: (message) => new NatsContext(message),
     pattern: ({ subject }) => subject,
   };

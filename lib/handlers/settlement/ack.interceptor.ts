@@ -123,7 +123,7 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     }
     const { action, reason, cause } = verdict;
     const delivery = `${metadata.deliveryCount} of ${policy.retry.ruleFor(error).maxDeliver}`;
-    this.report(cause, what, error, delivery, isAcknowledged);
+    this.report(cause, what, error, { delivery, isAcknowledged, isKept: action === 'dead-letter' });
     if (action === 'dead-letter') return this.keep(message, policy, reason, error);
     if (action === 'terminate') message.term(reason);
   }
@@ -132,18 +132,24 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     cause: Cause,
     what: string,
     error: unknown,
-    delivery: string,
-    isAcknowledged: boolean,
+    { delivery, isAcknowledged, isKept }: Ending,
   ): void {
+    const end = isKept ? 'it becomes a dead letter' : 'it is not delivered again';
     switch (cause) {
       case 'asked':
-        return this.failures.refused(`${what} is ${isAcknowledged ? 'terminated' : 'given up'}`, error);
+        return this.failures.refused(
+          `${what} is ${isAcknowledged ? 'terminated' : 'given up'} (${end})`,
+          error,
+        );
       case 'never-retried':
-        return this.failures.failed(`${what} failed and does not come again`, error);
+        return this.failures.failed(
+          `${what} failed and does not come again${isKept ? ', but becomes a dead letter' : ''}`,
+          error,
+        );
       case 'not-retried':
-        return this.failures.failed(`${what} failed and is not to be retried`, error);
+        return this.failures.failed(`${what} failed and is not to be retried (${end})`, error);
       case 'used-up':
-        return this.failures.failed(`${what} failed in its last delivery, ${delivery}`, error);
+        return this.failures.failed(`${what} failed in its last delivery, ${delivery} (${end})`, error);
     }
   }
 
@@ -175,6 +181,13 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     }
     if (isPending(message, policy)) settleKept(message, stored ?? { needsOriginal: false }, reason);
   }
+}
+
+/** How a failed message ends, for the log. */
+interface Ending {
+  readonly delivery: string;
+  readonly isAcknowledged: boolean;
+  readonly isKept: boolean;
 }
 
 function isPending(message: JetStreamMessage, { ackMode }: SettlementPolicy): boolean {

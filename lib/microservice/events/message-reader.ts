@@ -15,7 +15,7 @@ export class MessageReader {
   /** @throws {@link InvalidPayloadError} */
   read(message: JetStreamMessage): CallPacket {
     requireHeaders(message.headersValid);
-    const value = decodePayload(this.codecOf(message.headers), message.data);
+    const value = decodePayload(this.codecOf(message.headers), message.data, message.headers);
     return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }
 }
