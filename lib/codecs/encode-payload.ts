@@ -13,9 +13,18 @@ import { givenBytes } from './given-bytes.js';
  * which a codec may make nothing without a word
  */
 export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
+  refuseUnencodable(codec, value);
+  return encodeWhole(codec, value);
+}
+
+/**
+ * As {@link encodePayload}, for a value that is known to be none of those that it refuses.
+ *
+ * @throws {@link PayloadEncodingError}
+ */
+export function encodeWhole<T>(codec: Codec<T>, value: T): Uint8Array {
   let bytes: unknown;
   try {
-    refuseUnencodable(codec, value);
     bytes = codec.encode(value);
   } catch (cause) {
     if (isInstance(cause, JetStreamError)) throw cause;
@@ -33,8 +42,12 @@ export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
  *
  * @throws {@link PayloadEncodingError}
  */
-export function refuseUnencodable({ contentType }: Pick<Codec, 'contentType'>, value: unknown): void {
+export function refuseUnencodable(codec: Pick<Codec, 'contentType'>, value: unknown): void {
+  if (typeof value === 'object') {
+    if (value !== null && types.isPromise(value))
+      throw new PayloadEncodingError(codec.contentType, 'it is a promise; await it');
+    return;
+  }
   if (typeof value === 'function' || typeof value === 'symbol')
-    throw new PayloadEncodingError(contentType, `it is a ${typeof value}`);
-  if (types.isPromise(value)) throw new PayloadEncodingError(contentType, 'it is a promise; await it');
+    throw new PayloadEncodingError(codec.contentType, `it is a ${typeof value}`);
 }

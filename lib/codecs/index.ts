@@ -2,7 +2,7 @@ export * from './bytes.codec.js';
 export * from './codec.js';
 export { codecRule } from './codec-rule.js';
 export { decodeValue, refusePromise } from './decode-value.js';
-export { encodePayload, refuseUnencodable } from './encode-payload.js';
+export { encodePayload, encodeWhole, refuseUnencodable } from './encode-payload.js';
 export { givenBytes } from './given-bytes.js';
 export { jsonCodec, parseJson } from './json.codec.js';
 export * from './select-codec.js';

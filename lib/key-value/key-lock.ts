@@ -64,6 +64,8 @@ export class KeyLock implements AsyncDisposable {
     this.validUntil = obtainedSince + validity(ttl);
     this.retries = new Backoff({ first: ttl / 20, longest: ttl / 6 });
     this.stopListening = connection.listen({
+      // A server that lost the bucket in a restart may give the lock to another holder at once.
+      onReconnect: () => this.onTimer(),
       onClose: (cause) => this.lostWith(new ConnectionClosedError(connection.name, { cause })),
     });
     this.schedule(ttl / 3);

@@ -63,7 +63,7 @@ export interface Piece {
   readonly value?: unknown;
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a source, or is locked by another reader */
+/** @throws {@link InvalidArgumentError} if it is not a source, is locked by another reader, or was read to its end */
 export function piecesOf(source: ObjectSource): Pieces {
   const pieces = open(source);
   let closed = false;
@@ -81,6 +81,9 @@ function open(source: ObjectSource): Pieces {
   if (isObject(source)) {
     if (types.isProxy(source)) checkObject('source', source);
     if (isWebStream(source)) return ofWebStream(source);
+    if ((source as Partial<Readable>).readableEnded === true) {
+      throw new InvalidArgumentError('source', 'the Readable was read to its end before');
+    }
     if (typeof (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function') {
       return ofIterable(source as AsyncIterable<unknown>);
     }
@@ -141,10 +144,27 @@ function isWebStream(source: object): source is ReadableStream<unknown> {
   return typeof (source as Partial<ReadableStream<unknown>>).getReader === 'function';
 }
 
-/** @throws {@link InvalidArgumentError} if it is neither bytes nor text */
-export function toBytes(piece: unknown): Uint8Array {
-  // Not by `instanceof`: bytes may come from another realm, as they do in Jest.
-  if (types.isUint8Array(piece)) return piece;
-  if (typeof piece === 'string') return Buffer.from(piece, 'utf8');
-  throw new InvalidArgumentError('source', `it gave ${shown(piece)}, neither a Uint8Array nor a string`);
+/** Makes bytes of the pieces of a source. A character that lies across two pieces of text is put together. */
+export class PieceEncoder {
+  /** The first half of a surrogate pair, if the last piece of text ended with that. */
+  private half = '';
+
+  /** @throws {@link InvalidArgumentError} if it is neither bytes nor text */
+  bytesOf(piece: unknown): Uint8Array {
+    if (typeof piece === 'string') {
+      const text = this.half + piece;
+      this.half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? '';
+      return Buffer.from(this.half === '' ? text : text.slice(0, -1), 'utf8');
+    }
+    // Not by `instanceof`: bytes may come from another realm, as they do in Jest.
+    if (types.isUint8Array(piece)) return this.half === '' ? piece : Buffer.concat([this.rest(), piece]);
+    throw new InvalidArgumentError('source', `it gave ${shown(piece)}, neither a Uint8Array nor a string`);
+  }
+
+  /** What is left at the end: half a character becomes U+FFFD, as everywhere in UTF-8. */
+  rest(): Uint8Array {
+    const bytes = Buffer.from(this.half, 'utf8');
+    this.half = '';
+    return bytes;
+  }
 }

@@ -52,6 +52,8 @@ export class ObjectCatalog {
   constructor(
     readonly jetstream: JetStreamService,
     readonly names: ObjectNames,
+    /** When the stream of the bucket was created, as it was opened. */
+    readonly created: Date,
   ) {}
 
   /** How long an operation that has no timeout of its own goes on trying: an election takes longer than a request may. */

@@ -9,7 +9,7 @@ import {
 import { Deadline, sleep, within } from '../timing/index.js';
 import { onAbort, throwIfAborted } from '../user-code/index.js';
 import { checkDuration, optionsCheck, shown } from '../validation/index.js';
-import { Chunker, toBytes, type Piece, type Pieces } from './chunk-source.js';
+import { Chunker, PieceEncoder, type Piece, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
 import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
@@ -152,10 +152,11 @@ export class ObjectPut implements RunningPut {
 
   private async transfer(pieces: Pieces): Promise<void> {
     const chunker = new Chunker(this.chunkSize);
+    const encoder = new PieceEncoder();
     try {
       let empty = 0;
       for (let next = await this.next(pieces); next.done !== true; next = await this.next(pieces)) {
-        const bytes = toBytes(next.value);
+        const bytes = encoder.bytesOf(next.value);
         // A source that gives nothing again and again must not keep the process from everything else.
         if (bytes.length === 0 && ++empty % MANY_EMPTY === 0) await sleep(0);
         for (const chunk of chunker.add(bytes)) await this.send(chunk);
@@ -165,6 +166,7 @@ export class ObjectPut implements RunningPut {
       throw error;
     }
     this.sourceOpen = false;
+    for (const chunk of chunker.add(encoder.rest())) await this.send(chunk);
     const rest = chunker.rest();
     if (rest) await this.send(rest);
   }

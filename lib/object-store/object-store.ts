@@ -77,14 +77,14 @@ export class ObjectStore {
   /** @internal Made by `ObjectStoreService`. */
   constructor(
     jetstream: JetStreamService,
-    { config }: StreamInfo,
+    { config, created }: StreamInfo,
     private readonly transfers: ObjectTransfers,
   ) {
     this.jetstream = jetstream;
     this.names = ObjectNames.of(config);
     this.bucket = this.names.bucket;
     this.replicated = config.replicas > 1;
-    this.catalog = new ObjectCatalog(jetstream, this.names);
+    this.catalog = new ObjectCatalog(jetstream, this.names, created);
   }
 
   /**
@@ -455,7 +455,8 @@ export class ObjectStore {
     // In a mirror, links to the origin lead to objects that the mirror has as well.
     if (bucket === names.bucket || bucket === names.origin) return current;
     const stream = await this.ofBucket(this.jetstream.stream(new ObjectNames(bucket).stream), bucket);
-    return new ObjectCatalog(this.jetstream, ObjectNames.of(stream.cachedInfo.config));
+    const { config, created } = stream.cachedInfo;
+    return new ObjectCatalog(this.jetstream, ObjectNames.of(config), created);
   }
 
   private async streamInfo(): Promise<StreamInfo> {

@@ -125,11 +125,12 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
   }
 
   private open(): Promise<void> {
-    const { names, jetstream } = this.catalog;
+    const { names, jetstream, created } = this.catalog;
     this.push = new OrderedPush(
       jetstream.api,
       {
         stream: names.stream,
+        streamCreated: created,
         filterSubjects: [names.allInfos],
         start: startOf(this.options),
         namePrefix: 'object_watch',

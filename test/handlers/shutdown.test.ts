@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { Handlers, JetStreamEvents, JetStreamService, JsConsumer, Subscribe } from 'nestjs-nats-jetstream';
+import {
+  DeadLetters,
+  Handlers,
+  JetStreamEvents,
+  JetStreamService,
+  JsConsumer,
+  Subscribe,
+} from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -214,6 +221,47 @@ describe('at shutdown', () => {
     await Promise.all(handlers.list().map(({ handler }) => handlers.stop(handler)));
     expect(Date.now() - stopping).toBeLessThan(1_000);
     await own.stop();
+  });
+
+  it.each([
+    ['with dead letters', true],
+    ['without', false],
+  ])("what has begun with ackMode 'first' and is not through is not forgotten: %s", async (_, deadLetter) => {
+    const stream = `TASKS_${++serial}`;
+    let running = 0;
+    @Injectable()
+    class Tasks {
+      @JsConsumer({ stream, durable: 'worker', ackMode: 'first', concurrency: 2, deadLetter })
+      onTask(): Promise<void> {
+        running++;
+        return new Promise(() => undefined);
+      }
+    }
+    const feature = {
+      streams: [{ name: stream, subjects: [`tasks.${serial}`], storage: 'memory' as const }],
+    };
+    await using observer = await startApplication(server.url, { feature });
+    const application = await startApplication(server.url, {
+      options: { shutdownTimeout: 100 },
+      feature,
+      providers: [Tasks],
+    });
+    const jetstream = observer.app.get(JetStreamService);
+    for (let id = 1; id <= 2; id++) await jetstream.publish(`tasks.${serial}`, id);
+    await eventually(
+      () => running,
+      (count) => count === 2,
+    );
+    await application.app.close();
+    const letters: number[] = [];
+    if (deadLetter) {
+      for await (const letter of observer.app.get(DeadLetters).list({ stream }))
+        letters.push(letter.streamSequence);
+    }
+    expect(letters.toSorted((a, b) => a - b)).toEqual(deadLetter ? [1, 2] : []);
+    const lost = /last deliveries of 2 messages were unfinished at shutdown.* sequences 1, 2 of/;
+    const named = application.logs.of('error', 'JsConsumer').map((text) => lost.test(text));
+    expect(named).toEqual(deadLetter ? [] : [true]);
   });
 
   it('handlers start after everything else has started, and stop before anything else does', async () => {

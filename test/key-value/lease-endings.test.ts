@@ -200,6 +200,19 @@ describe('a lock or an election ends', () => {
     await expect(theirs.lock('job', { wait: 100 })).rejects.toThrow(LockNotObtainedError);
     await lock.release();
   });
+
+  it('soon after a restart of the server that lost its bucket', async () => {
+    const lock = await kv.lock('job', { ttl: 20_000 });
+    const back = new Promise<void>((resolve) => client.jetstream.connection.listen({ onReconnect: resolve }));
+    await server.restart();
+    await back;
+    const since = performance.now();
+    await client.keyValues.create({ bucket, storage: 'memory' });
+    await eventually(() => expect(lock.signal.aborted).toBe(true));
+    // Without the reconnect it would be renewed after a third of its ttl.
+    expect(performance.now() - since).toBeLessThan(4_000);
+    expect(lock.signal.reason).toBeInstanceOf(LockLostError);
+  });
 });
 
 /** How many locks and elections a service keeps. */

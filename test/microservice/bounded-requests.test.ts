@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, type Type } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload, type RpcException } from '@nestjs/microservices';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { JetStreamRequestContext, RequestExtras } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { Subject, type Observable } from 'rxjs';
+import { firstValueFrom, of, Subject, type Observable } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { ask, askAll, connectClient, failure, startMicroservice } from './microservice.js';
@@ -153,6 +154,76 @@ describe('requests with a concurrency', () => {
     sources[1].complete();
     expect(await second).toEqual([]);
   });
+
+  it.each(['generator', 'iterator', 'observable-of-generators'])(
+    'keep their place until what produces their answers has ended, though they were called off: %s',
+    async (pattern) => {
+      let live = 0;
+      let most = 0;
+      let ended = 0;
+      async function* answers(): AsyncGenerator<number> {
+        most = Math.max(most, ++live);
+        try {
+          for (let i = 0; ; i++) {
+            await sleep(40);
+            yield i;
+          }
+        } finally {
+          live--;
+          ended++;
+        }
+      }
+      const slowToReturn = (): AsyncIterableIterator<number> => {
+        most = Math.max(most, ++live);
+        return {
+          next: async () => (await sleep(10), { done: false, value: 1 }),
+          return: async () => {
+            await sleep(60);
+            live--;
+            ended++;
+            return { done: true, value: undefined };
+          },
+          [Symbol.asyncIterator]() {
+            return this;
+          },
+        };
+      };
+      const extras: RequestExtras = { concurrency: 2 };
+      @Controller()
+      class Streams {
+        @MessagePattern('generator', extras)
+        generator(): AsyncGenerator<number> {
+          return answers();
+        }
+
+        @MessagePattern('iterator', extras)
+        iterator(): AsyncIterableIterator<number> {
+          return slowToReturn();
+        }
+
+        @MessagePattern('observable-of-generators', extras)
+        nested(): Observable<unknown> {
+          return of(answers());
+        }
+      }
+      await using service = await startMicroservice(nats.url, { controllers: [Streams] });
+      expect(service.app).toBeDefined();
+      const count = 12;
+      for (let i = 0; i < count; i++) {
+        const subscription = client.send(pattern, i).subscribe({ error: () => undefined });
+        await sleep(15);
+        subscription.unsubscribe();
+      }
+      await eventually(
+        () => live,
+        (running) => running === 0,
+      );
+      expect(ended).toBeGreaterThan(1);
+      expect(most).toBeLessThanOrEqual(2);
+      // The places are free again.
+      await expect(firstValueFrom(client.send(pattern, 1))).resolves.toBeTypeOf('number');
+    },
+  );
 
   it('that wait at shutdown are handled, as far as there is time', async () => {
     const service = await start({ concurrency: 1 });

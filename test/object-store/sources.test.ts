@@ -216,6 +216,37 @@ describe('the source of a put', () => {
       await expectNoChunks();
     },
   );
+
+  it.each([
+    ['in the midst of a character', ['ab\u{d83d}', '\u{de00}cd']],
+    ['in the midst of a character, with an empty piece between', ['\u{d83d}', '', '\u{de00}']],
+    ['at the end of a character', ['ab\u{1f600}', 'cd']],
+  ])('may be text that is cut %s', async (_, pieces) => {
+    await store.put('text', Readable.from(pieces));
+    expect(await store.getString('text')).toBe(pieces.join(''));
+  });
+
+  it.each([
+    ['at its end', ['ab\u{d83d}'], 'ab\u{fffd}'],
+    ['before other text', ['\u{d83d}', 'x'], '\u{fffd}x'],
+    ['before bytes', ['\u{d83d}', Buffer.from('x')], '\u{fffd}x'],
+  ])('has the sign for what is no character for half of one: %s', async (_, pieces, text) => {
+    await store.put('text', Readable.from(pieces));
+    expect(await store.getString('text')).toBe(text);
+  });
+
+  it('is refused if it is a Readable that was read to its end, and the object stays', async () => {
+    await store.putString('a', 'before');
+    const source = Readable.from(['gone']);
+    for await (const piece of source) expect(piece).toBe('gone');
+    await expect(store.put('a', source)).rejects.toThrow(InvalidArgumentError);
+    expect(await store.getString('a')).toBe('before');
+  });
+
+  it('may be a Readable without content', async () => {
+    await store.put('empty', Readable.from([]));
+    expect((await store.info('empty')).size).toBe(0);
+  });
 });
 
 function thenable(

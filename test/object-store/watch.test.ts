@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ConnectionClosedError, InvalidArgumentError } from '../../lib/errors/index.js';
 import type { ObjectStore, ObjectWatcher, ObjectWatchEntry } from '../../lib/object-store/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
+import { eventually } from '../support/eventually.js';
 import { collect, ObjectStores } from './object-stores.js';
 
 describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server %s', (version) => {
@@ -185,6 +186,32 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     await store.putString('b', 'two');
     expect((await collect(store.list())).map(({ name }) => name)).toEqual(['a', 'b']);
   });
+
+  it.each([{}, { includeHistory: true }, { updatesOnly: true }])(
+    'delivers all of a bucket that was deleted and created again, however much it holds: %o',
+    async (options) => {
+      for (const name of ['a', 'b', 'c']) await store.putString(name, name);
+      const watcher = await store.watch(options);
+      const names = new Set<string>();
+      const reading = (async () => {
+        for await (const { name } of watcher) names.add(name);
+      })();
+      await watcher.initialized;
+      await stores.service.delete('B');
+      const again = await stores.service.create({ bucket: 'B' });
+      // More than the former bucket held before the watch notices.
+      const wanted = Array.from({ length: 12 }, (_, i) => `new-${i}`);
+      for (const name of wanted) await again.putString(name, name);
+      const missing = await eventually(
+        () => wanted.filter((name) => !names.has(name)),
+        ({ length }) => length === 0,
+        20_000,
+      );
+      expect(missing).toEqual([]);
+      watcher.stop();
+      await reading;
+    },
+  );
 
   it('fails when the connection is closed', async () => {
     const watcher = await store.watch();

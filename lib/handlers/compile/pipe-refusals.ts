@@ -42,7 +42,7 @@ export function reportPipeRefusals(): void {
     return wrapper;
   };
   prototype.apply = function (value, metadata, pipes) {
-    return apply.call(this, value, metadata, pipes.map(reportingPipe));
+    return apply.call(this, value, metadata, pipes.length === 0 ? pipes : pipes.map(reportingPipe));
   };
 }
 

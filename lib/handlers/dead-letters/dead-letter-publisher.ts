@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { PayloadTooLargeError } from '../../errors/index.js';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { MessageNotFoundError, PayloadTooLargeError, PermissionDeniedError } from '../../errors/index.js';
 import {
   headerSize,
   messageIdentity,
@@ -83,7 +84,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
     try {
       const largest = this.jetstream.connection.maxPayload - ROOM_FOR_PUBLISHING;
       const { data, headers } = toDeadLetter(failed, details, largest);
-      await this.jetstream.publish(subject, data, { messageId, headers });
+      await this.publishOnce(subject, data, messageId, headers);
       return { needsOriginal: false };
     } catch (error) {
       if (!isTooLarge(error)) throw error;
@@ -101,12 +102,13 @@ export class DeadLetterPublisher implements DeadLetterSink {
     const { handler, stream, sequence, data, isAcknowledged } = failed;
     const source = await this.jetstream.stream(stream);
     const isRemoved = source.cachedInfo.config.retention !== 'limits';
-    const largest = (await this.largestLetter()) - lineSize('Nats-Msg-Id', messageId);
+    const largest =
+      (await this.largestLetter()) - lineSize('Nats-Msg-Id', anew(messageId, Number.MAX_SAFE_INTEGER));
     const headers = headersWithoutPayload(deadLetterHeaders(failed, details), data.length, largest);
     const size = headerSize(headers);
     if (size > largest) throw new PayloadTooLargeError(subject, size, largest);
-    const { duplicate } = await this.jetstream.publish(subject, NOTHING, { messageId, headers });
-    if (!duplicate) {
+    const isNew = await this.publishOnce(subject, NOTHING, messageId, headers);
+    if (isNew) {
       this.logger.warn(
         `${handler}: a dead letter (stream ${stream}, sequence ${sequence}) is kept without its payload of ${data.length} bytes, ` +
           `which does not fit. ${fateOfOriginal(isRemoved, isAcknowledged)}`,
@@ -115,12 +117,48 @@ export class DeadLetterPublisher implements DeadLetterSink {
     return { needsOriginal: isRemoved && !isAcknowledged };
   }
 
+  /**
+   * Publishes a dead letter unless the stream has it. The stream remembers ids of letters that were removed meanwhile, replayed or
+   * dropped: a message that fails again after that gets another letter.
+   *
+   * @returns whether it was not there
+   */
+  private async publishOnce(
+    subject: string,
+    data: Uint8Array,
+    messageId: string,
+    headers: MsgHdrs,
+  ): Promise<boolean> {
+    for (let id = messageId; ;) {
+      const { duplicate, sequence } = await this.jetstream.publish(subject, data, { messageId: id, headers });
+      if (!duplicate) return true;
+      if (await this.isThere(sequence)) return false;
+      id = anew(messageId, sequence);
+    }
+  }
+
+  private async isThere(sequence: number): Promise<boolean> {
+    try {
+      await (await this.jetstream.stream(DEAD_LETTER_STREAM)).getMessage(sequence);
+      return true;
+    } catch (error) {
+      // Rather twice than never.
+      if (error instanceof MessageNotFoundError || error instanceof PermissionDeniedError) return false;
+      throw error;
+    }
+  }
+
   /** How large the headers of a dead letter may become, in bytes. */
   private async largestLetter(): Promise<number> {
     const { maxMessageSize = -1 } = (await this.jetstream.stream(DEAD_LETTER_STREAM)).cachedInfo.config;
     const ofStream = maxMessageSize > 0 ? maxMessageSize : Infinity;
     return Math.min(this.jetstream.connection.maxPayload, ofStream, LARGEST_HEADERS);
   }
+}
+
+/** The id of a letter whose predecessor was removed. */
+function anew(messageId: string, removed: number): string {
+  return `${messageId}.${removed}`;
 }
 
 /** @param isRemoved whether the stream removes messages when they are acknowledged or terminated */

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import {
   DeadLetterNotFoundError,
   HandlerNotRunningError,
@@ -136,11 +137,11 @@ export class DeadLetters {
     if (to !== 'subject' && to !== 'handler') {
       throw new InvalidArgumentError('to', `${shown(to)} is neither "subject" nor "handler"`);
     }
-    const found = await this.get(sequenceOf(letter));
+    const found = await this.current(letter);
     const complete = await this.originals.complete(found);
     if (to === 'handler') await this.handle(complete);
     else await this.publish(complete);
-    await this.dropIfThere(found);
+    await this.removeIfThere(found);
   }
 
   /**
@@ -166,15 +167,7 @@ export class DeadLetters {
 
   /** Removes one for good. @throws {@link DeadLetterNotFoundError} */
   async drop(letter: number | DeadLetter): Promise<void> {
-    const sequence = sequenceOf(letter);
-    const found = typeof letter === 'number' ? await this.get(sequence) : letter;
-    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
-    await stream.deleteMessage(sequence).catch((error: unknown) => {
-      if (error instanceof MessageNotFoundError)
-        throw new DeadLetterNotFoundError(sequence, { cause: error });
-      throw error;
-    });
-    await this.originals.release(found);
+    await this.remove(await this.current(letter));
   }
 
   /**
@@ -191,15 +184,37 @@ export class DeadLetters {
     }
     let dropped = 0;
     for await (const letter of this.list(filter)) {
-      if (await this.dropIfThere(letter)) dropped++;
+      if (await this.removeIfThere(letter)) dropped++;
     }
     return dropped;
   }
 
+  /** The letter as it is stored. One of another life of the dead-letter stream, whose sequence another one has now, is not there. */
+  private async current(letter: number | DeadLetter): Promise<DeadLetter> {
+    const sequence = sequenceOf(letter);
+    const found = await this.get(sequence);
+    const time = typeof letter === 'number' ? undefined : propertyOf(letter, 'time');
+    if (types.isDate(time) && time.getTime() !== found.time.getTime()) {
+      throw new DeadLetterNotFoundError(sequence);
+    }
+    return found;
+  }
+
+  private async remove(letter: DeadLetter): Promise<void> {
+    const { sequence } = letter;
+    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
+    await stream.deleteMessage(sequence).catch((error: unknown) => {
+      if (error instanceof MessageNotFoundError)
+        throw new DeadLetterNotFoundError(sequence, { cause: error });
+      throw error;
+    });
+    await this.originals.release(letter);
+  }
+
   /** False where someone else was faster. */
-  private async dropIfThere(letter: DeadLetter): Promise<boolean> {
+  private async removeIfThere(letter: DeadLetter): Promise<boolean> {
     try {
-      await this.drop(letter);
+      await this.remove(letter);
       return true;
     } catch (error) {
       if (error instanceof DeadLetterNotFoundError) return false;

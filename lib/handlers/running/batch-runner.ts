@@ -152,9 +152,9 @@ export class BatchRunner implements MessageRunner {
     this.refusing = true;
     this.stopped = true;
     this.loop?.stop();
-    const unfinished = [...this.held()].filter(({ settled }) => !settled);
+    const held = [...this.held()];
     this.clear();
-    const abandoned = await this.givingBack.abandon(unfinished);
+    const abandoned = await this.givingBack.abandon(held);
     this.keepAlive.close();
     this.checkIdle();
     return abandoned;
@@ -257,15 +257,21 @@ export class BatchRunner implements MessageRunner {
   ): Promise<void> {
     let pending: Promise<void>[] | undefined;
     for (const message of messages) {
-      const report = (error: unknown): void => reportUnsettled(message, this.handling.policy, error);
       try {
         const settling = settle(message);
-        if (settling) (pending ??= []).push(Promise.resolve(settling).catch(report));
+        if (settling)
+          (pending ??= []).push(
+            Promise.resolve(settling).catch((error: unknown) => this.report(message, error)),
+          );
       } catch (error) {
-        report(error);
+        this.report(message, error);
       }
     }
     if (pending) await Promise.all(pending);
+  }
+
+  private report(message: JetStreamMessage, error: unknown): void {
+    reportUnsettled(message, this.handling.policy, error);
   }
 
   private async decode(

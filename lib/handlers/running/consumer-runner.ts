@@ -161,9 +161,9 @@ export class ConsumerRunner implements MessageRunner {
     this.stopped = true;
     this.loop?.stop();
     for (const gate of this.gates) gate.close();
-    const unfinished = [...this.held()].filter(({ settled }) => !settled);
+    const held = [...this.held()];
     this.backlog.clear();
-    const abandoned = await this.givingBack.abandon(unfinished);
+    const abandoned = await this.givingBack.abandon(held);
     this.keepAlive.close();
     this.checkIdle();
     return abandoned;

@@ -1,4 +1,4 @@
-import type { AnswerOutlet, JetStreamMessage } from '../../jetstream/index.js';
+import { DeliveryPosition, type AnswerOutlet, type JetStreamMessage } from '../../jetstream/index.js';
 
 /** What the server says of a consumer with `ackPolicy: 'all'`. */
 export interface ConsumerPosition {
@@ -8,16 +8,6 @@ export interface ConsumerPosition {
   readonly delivered: number;
   /** Up to which stream sequence nothing is pending. */
   readonly floor: number;
-}
-
-/** A message that was delivered and is not covered by an acknowledgement yet. */
-interface Entry {
-  readonly message: JetStreamMessage;
-  readonly consumerSequence: number;
-  /** `held`: buffered or with the handler; `done`: may be covered; `awaited`: given back, and to be delivered again. */
-  state: 'held' | 'done' | 'awaited';
-  /** The tick in which it was given back. */
-  awaitedSince: number;
 }
 
 /** In how many ticks a message that was given back is looked for, in case that it never comes again. */
@@ -34,9 +24,10 @@ const OVERDUE_TICKS = 8;
  *
  * Meanwhile, what was handled is kept alive, so that it is not delivered again.
  */
-export class CumulativeAcks implements AnswerOutlet {
-  /** By stream sequence. */
-  private readonly entries = new Map<number, Entry>();
+export class CumulativeAcks {
+  /** In the order of the stream, which is the order in which they come, but for those that come again. */
+  private readonly entries: Entry[] = [];
+  private readonly position = new DeliveryPosition();
   private lastConsumerSequence = 0;
   /** The highest stream sequence that came. */
   private highest = 0;
@@ -58,7 +49,10 @@ export class CumulativeAcks implements AnswerOutlet {
 
   /** A message arrived. */
   arrived(message: JetStreamMessage): void {
-    const { consumerSequence, streamSequence } = message.metadata;
+    // Only what is needed of the metadata: reading all of it costs more than the rest of this.
+    const { consumerSequence, streamSequence } = this.position.read(message.reply)
+      ? this.position
+      : message.metadata;
     // The consumer was created again: nothing of what the former one delivered is pending.
     if (consumerSequence <= this.lastConsumerSequence) this.reset();
     if (consumerSequence !== this.lastConsumerSequence + 1) {
@@ -66,22 +60,14 @@ export class CumulativeAcks implements AnswerOutlet {
       this.lastGap = consumerSequence;
     }
     this.lastConsumerSequence = consumerSequence;
-    this.highest = Math.max(this.highest, streamSequence);
-    this.entries.set(streamSequence, { message, consumerSequence, state: 'held', awaitedSince: 0 });
-    message.outlet = this;
-  }
-
-  answer(message: JetStreamMessage, answer: string): void {
-    if (answer === '+WPI') return message.post(answer);
-    if (answer.startsWith('-NAK')) return this.giveBack(message, answer);
-    this.done(message);
-    void this.flush();
-  }
-
-  confirm(message: JetStreamMessage, options: { readonly timeout?: number }): Promise<void> {
-    this.done(message);
-    this.confirmation = options;
-    return this.flush();
+    const entry = new Entry(this, message, streamSequence, consumerSequence);
+    message.outlet = entry;
+    if (streamSequence > this.highest) {
+      this.highest = streamSequence;
+      this.entries.push(entry);
+    } else {
+      this.insert(entry);
+    }
   }
 
   /**
@@ -89,7 +75,7 @@ export class CumulativeAcks implements AnswerOutlet {
    * except for those that it gave back.
    */
   cover(batch: readonly JetStreamMessage[]): void {
-    const covering = batch.findLastIndex((message) => this.entryOf(message)?.state === 'done');
+    const covering = batch.findLastIndex(({ outlet }) => outlet instanceof Entry && outlet.state === 'done');
     for (const message of batch.slice(0, Math.max(0, covering))) {
       if (!message.settled) message.ack();
     }
@@ -99,7 +85,7 @@ export class CumulativeAcks implements AnswerOutlet {
   tick(isOld: (message: JetStreamMessage) => boolean): void {
     this.ticks++;
     let blocked = false;
-    for (const { message, state } of this.entries.values()) {
+    for (const { message, state } of this.entries) {
       if (state !== 'done') continue;
       blocked = true;
       if (isOld(message)) message.post('+WPI');
@@ -108,36 +94,9 @@ export class CumulativeAcks implements AnswerOutlet {
     else if (blocked) void this.flush();
   }
 
-  private reset(): void {
-    this.entries.clear();
-    this.lastConsumerSequence = 0;
-    this.highest = 0;
-    this.lastGap = 0;
-    this.safe = Infinity;
-    this.acknowledged = 0;
-  }
-
-  private entryOf(message: JetStreamMessage): Entry | undefined {
-    return this.entries.get(message.metadata.streamSequence);
-  }
-
-  private done(message: JetStreamMessage): void {
-    const entry = this.entryOf(message);
-    if (entry) entry.state = 'done';
-  }
-
-  private giveBack(message: JetStreamMessage, answer: string): void {
-    const entry = this.entryOf(message);
-    // A later delivery of the message is here already.
-    if (entry && entry.message !== message) return;
-    message.post(answer);
-    if (!entry) return;
-    entry.state = 'awaited';
-    entry.awaitedSince = this.ticks;
-  }
-
   /** Acknowledges what may be, once for all that is settled in this turn. */
-  private flush(): Promise<void> {
+  flush(confirmation?: { readonly timeout?: number }): Promise<void> {
+    if (confirmation) this.confirmation = confirmation;
     this.flushing ??= Promise.resolve().then(() => {
       this.flushing = undefined;
       return this.acknowledge();
@@ -145,33 +104,65 @@ export class CumulativeAcks implements AnswerOutlet {
     return this.flushing;
   }
 
+  /** A message was given back: it is awaited again from now on. */
+  await(entry: Entry): void {
+    entry.state = 'awaited';
+    entry.awaitedSince = this.ticks;
+  }
+
+  private reset(): void {
+    for (const entry of this.entries) entry.state = 'gone';
+    this.entries.length = 0;
+    this.lastConsumerSequence = 0;
+    this.highest = 0;
+    this.lastGap = 0;
+    this.safe = Infinity;
+    this.acknowledged = 0;
+  }
+
+  /** Puts a message that came again in its place. */
+  private insert(entry: Entry): void {
+    const { entries } = this;
+    const place = entries.findIndex(({ streamSequence }) => streamSequence >= entry.streamSequence);
+    if (place < 0) return void entries.push(entry);
+    const isThere = entries[place].streamSequence === entry.streamSequence;
+    for (const former of entries.splice(place, isThere ? 1 : 0, entry)) former.state = 'gone';
+  }
+
+  private remove(isGone: (entry: Entry) => boolean): void {
+    const kept = this.entries.filter((entry) => {
+      if (isGone(entry)) entry.state = 'gone';
+      return entry.state !== 'gone';
+    });
+    this.entries.splice(0, this.entries.length, ...kept);
+  }
+
   private async acknowledge(): Promise<void> {
-    const { confirmation } = this;
+    const { confirmation, entries } = this;
     this.confirmation = undefined;
     if (this.safe !== Infinity) void this.verify();
-    const covered = this.coverable();
-    const last = covered.at(-1);
-    if (!last) return;
-    const highest = Math.max(...covered.map(({ consumerSequence }) => consumerSequence));
+    // What one acknowledgement may cover.
+    let count = 0;
+    let highest = 0;
+    for (const { state, streamSequence, consumerSequence } of entries) {
+      if (state !== 'done' || streamSequence > this.safe) break;
+      count++;
+      if (consumerSequence > highest) highest = consumerSequence;
+    }
+    if (count === 0) return;
     const sequence = Math.max(highest, Math.min(this.acknowledged + 1, this.lastConsumerSequence));
     // The server would ignore it: the next delivery makes a higher one possible.
     if (sequence <= this.acknowledged) return;
     this.acknowledged = sequence;
-    for (const { message } of covered) this.entries.delete(message.metadata.streamSequence);
-    const reply = withConsumerSequence(last.message.reply, sequence);
-    if (confirmation) await last.message.requestAck(reply, confirmation);
-    else last.message.post('+ACK', reply);
-  }
-
-  /** What one acknowledgement may cover, in the order of the stream. */
-  private coverable(): Entry[] {
-    const sorted = [...this.entries].toSorted(([a], [b]) => a - b);
-    const end = sorted.findIndex(([sequence, { state }]) => state !== 'done' || sequence > this.safe);
-    return sorted.slice(0, end < 0 ? sorted.length : end).map(([, entry]) => entry);
+    const { message } = entries[count - 1];
+    for (const covered of entries.splice(0, count)) covered.state = 'gone';
+    const reply = withConsumerSequence(message.reply, sequence);
+    if (confirmation) await message.requestAck(reply, confirmation);
+    else message.post('+ACK', reply);
   }
 
   private overdue(): Entry[] {
-    return [...this.entries.values()].filter(
+    return this.entries.filter(
       ({ state, awaitedSince }) => state === 'awaited' && this.ticks - awaitedSince >= OVERDUE_TICKS,
     );
   }
@@ -183,14 +174,12 @@ export class CumulativeAcks implements AnswerOutlet {
     try {
       const { ackPending, delivered, floor } = await this.inspect();
       // What is not pending any more, though it was not acknowledged: deleted, or without deliveries left.
-      for (const sequence of this.entries.keys()) if (sequence <= floor) this.entries.delete(sequence);
-      const known = [...this.entries.values()].filter(
-        ({ consumerSequence }) => consumerSequence <= delivered,
-      );
+      this.remove(({ streamSequence }) => streamSequence <= floor);
+      const known = this.entries.filter(({ consumerSequence }) => consumerSequence <= delivered);
       const overdue = this.overdue();
       // None of those that were given back long ago is pending any more.
       const gone = overdue.length > 0 && ackPending === known.length - overdue.length;
-      if (gone) for (const { message } of overdue) this.entries.delete(message.metadata.streamSequence);
+      if (gone) this.remove((entry) => overdue.includes(entry));
       if (!gone && ackPending !== known.length) return;
       if (delivered >= this.lastGap) this.safe = Infinity;
       void this.flush();
@@ -199,6 +188,49 @@ export class CumulativeAcks implements AnswerOutlet {
     } finally {
       this.inspecting = false;
     }
+  }
+}
+
+/** A message that was delivered, until an acknowledgement covers it: what the message answers goes through this. */
+class Entry implements AnswerOutlet {
+  /**
+   * - `held`: buffered or with the handler
+   * - `done`: may be covered
+   * - `awaited`: given back, and to be delivered again
+   * - `gone`: covered, delivered again, or not pending any more
+   */
+  state: 'held' | 'done' | 'awaited' | 'gone' = 'held';
+  /** The tick in which it was given back. */
+  awaitedSince = 0;
+
+  constructor(
+    private readonly acks: CumulativeAcks,
+    readonly message: JetStreamMessage,
+    readonly streamSequence: number,
+    readonly consumerSequence: number,
+  ) {}
+
+  answer(message: JetStreamMessage, answer: string): void {
+    if (answer === '+WPI') return message.post(answer);
+    if (answer.startsWith('-NAK')) return this.giveBack(answer);
+    this.done();
+    void this.acks.flush();
+  }
+
+  confirm(_: JetStreamMessage, options: { readonly timeout?: number }): Promise<void> {
+    this.done();
+    return this.acks.flush(options);
+  }
+
+  private done(): void {
+    if (this.state !== 'gone') this.state = 'done';
+  }
+
+  private giveBack(answer: string): void {
+    // A later delivery of the message may be here already.
+    if (this.state === 'gone') return;
+    this.message.post(answer);
+    this.acks.await(this);
   }
 }
 

@@ -22,7 +22,7 @@ const NAMED = 50;
 export interface Abandoned {
   /** Given back, or left for the server to deliver again. */
   readonly returned: number;
-  /** In their last delivery: dead letters, or lost. */
+  /** Without a further delivery: dead letters, or lost. */
   readonly last: number;
 }
 
@@ -49,10 +49,17 @@ export class GivingBack {
     return true;
   }
 
-  /** At the end of a shutdown: gives unfinished messages back, and makes dead letters of those in their last delivery. */
-  async abandon(unfinished: readonly JetStreamMessage[]): Promise<Abandoned> {
+  /**
+   * At the end of a shutdown: gives back what is unfinished, and makes dead letters of what has no further delivery. With
+   * `ackMode: 'first'`, that is what has begun.
+   *
+   * @param held what runs and what waits
+   */
+  async abandon(held: readonly JetStreamMessage[]): Promise<Abandoned> {
+    const isOnceOnly = this.policy.ackMode === 'first';
+    const unfinished = held.filter(({ settled }) => isOnceOnly || !settled);
     if (!this.options.acknowledged) return { returned: unfinished.length, last: 0 };
-    const last = unfinished.filter((message) => !this.offer(message));
+    const last = unfinished.filter((message) => message.settled || !this.offer(message));
     if (last.length > 0) await this.endLast(last);
     return { returned: unfinished.length - last.length, last: last.length };
   }

@@ -30,10 +30,10 @@ export class Call {
   private serial = -1;
   private durable = false;
   /** When a durable request was published, and after how many reconnects. */
-  private published = { at: 0, reconnects: 0 };
+  private published: { readonly at: number; readonly reconnects: number } | undefined;
   private state: 'open' | 'done' = 'open';
   /** The subjects that call the request off: one for each service that has named one. */
-  private readonly controls = new Set<string>();
+  private controls: Set<string> | undefined;
 
   constructor(
     private readonly link: TransportLink,
@@ -90,7 +90,7 @@ export class Call {
       return this.end({ err: error });
     }
     if (this.durable) this.link.answerPeer(reply.reply, CONFIRMATION);
-    else if (reply.reply) this.controls.add(reply.reply);
+    else if (reply.reply) (this.controls ??= new Set()).add(reply.reply);
     const failure = serviceError(reply);
     if (failure) return this.finish({ err: failure });
     let packet: ReplyPacket;
@@ -136,7 +136,8 @@ export class Call {
     const { jetstream, reconnects } = this.link;
     const standard = jetstream.options.publish?.timeout ?? jetstream.connection.timeout;
     const timeout = Number.isFinite(this.timeout) ? this.timeout : standard;
-    return reconnects === this.published.reconnects && performance.now() - this.published.at < timeout / 2;
+    if (this.published?.reconnects !== reconnects) return false;
+    return performance.now() - this.published.at < timeout / 2;
   }
 
   /** Whether the stored message is of this call; it is not known if it was handled and removed meanwhile. */
@@ -155,8 +156,9 @@ export class Call {
   }
 
   private callOff(): void {
+    if (this.controls === undefined) return;
     for (const control of this.controls) this.link.callOff(control);
-    this.controls.clear();
+    this.controls = undefined;
   }
 
   /** The call has its last answer; other services that are still at it are told to stop. */

@@ -1,4 +1,4 @@
-import { encodePayload, refuseUnencodable, type Codec } from '../../codecs/index.js';
+import { encodeWhole, refuseUnencodable, type Codec } from '../../codecs/index.js';
 import type { CallPacket, ReplyPacket } from './packet.js';
 
 /**
@@ -11,5 +11,5 @@ export function encodePacket(codec: Codec, packet: CallPacket | ReplyPacket): Ui
   const { data, response }: Pick<CallPacket, 'data'> & Pick<ReplyPacket, 'response'> = packet;
   refuseUnencodable(codec, data);
   refuseUnencodable(codec, response);
-  return encodePayload(codec, packet);
+  return encodeWhole(codec, packet);
 }

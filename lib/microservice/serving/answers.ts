@@ -27,8 +27,8 @@ export interface AnswerSink {
   failStopped(error: unknown): void;
 }
 
-/** Ends what still produces answers. It never throws. */
-export type CancelAnswers = () => void;
+/** Ends what still produces answers; a promise of its end, if it goes on for a while. Never throws, and the promise never rejects. */
+export type CancelAnswers = () => Promise<unknown> | undefined;
 
 /**
  * Hands what a handler returned to a sink: a value, or all that an observable, a generator or an asynchronous iterable
@@ -51,17 +51,33 @@ export function answer(result: unknown, sink: AnswerSink): CancelAnswers | undef
 
 /** Waits until a handler's result has ended; `undefined` if it has already. */
 export function completion(result: unknown): Promise<unknown> | undefined {
-  const pending = pendingResult(result);
+  return pendingResult(result)?.then(completionOfLast);
+}
+
+/** What a result came to may be pending itself. */
+function completionOfLast(value: unknown): unknown {
+  const pending = pendingResult(value);
   return pending && finalResult(pending);
 }
 
 /** An interceptor makes an observable of what the handler returned, so that its value may be an iterable. */
 function subscribe(source: Observable<unknown>, sink: AnswerSink): CancelAnswers {
+  const running = new Set<Promise<void>>();
+  const began = (): (() => void) => {
+    let onEnd = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (onEnd = resolve));
+    running.add(ended);
+    return () => {
+      running.delete(ended);
+      onEnd();
+    };
+  };
   const subscription = source
     .pipe(
       mergeMap((value) => {
         const steps = stepsOf(value);
-        return steps === undefined ? [value] : from(valuesOf(steps));
+        if (steps === undefined) return [value];
+        return from(valuesOf(steps, began()));
       }),
     )
     .subscribe({
@@ -75,6 +91,7 @@ function subscribe(source: Observable<unknown>, sink: AnswerSink): CancelAnswers
     } catch (error) {
       sink.failStopped(error);
     }
+    return running.size > 0 ? Promise.all(running) : undefined;
   };
 }
 
@@ -102,12 +119,12 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
       sink.failStopped(error);
     }
   };
-  void run();
-  return () => void stop();
+  const ended = run();
+  return () => Promise.all([stop(), ended]);
 }
 
 /** The steps of a generator or iterable, as rxjs takes them. */
-async function* valuesOf(steps: Steps): AsyncGenerator {
+async function* valuesOf(steps: Steps, onEnd: () => void): AsyncGenerator {
   try {
     for (let number = 1; ; number++) {
       const result = await nextStep(steps, number);
@@ -115,6 +132,10 @@ async function* valuesOf(steps: Steps): AsyncGenerator {
       yield await result.value;
     }
   } finally {
-    await closeSteps(steps);
+    try {
+      await closeSteps(steps);
+    } finally {
+      onEnd();
+    }
   }
 }

@@ -51,12 +51,15 @@ const FLUSH_AFTER = 128;
 export class ServedCall implements AnswerSink, CallInProgress {
   place = -1;
   since = 0;
-  /** Called once, when all is answered or nothing is to be answered any more. */
+  /** Called once, when all is answered, or nothing is to be answered any more and what produced the answers has ended. */
   onEnd: (() => void) | undefined;
   private readonly replyTo: string | undefined;
   private control = 0;
   private answers = 0;
   private ended = false;
+  /** Called off while what the handler returned is looked at. */
+  private calledOff = false;
+  private settling = false;
   private refused = false;
   /** The answer that may be the last. */
   private held: { readonly value: unknown } | undefined;
@@ -85,9 +88,11 @@ export class ServedCall implements AnswerSink, CallInProgress {
   /** Answers with what the handler returned. */
   readonly settle = (result: unknown): void => {
     if (this.ended) return;
+    this.settling = true;
     this.stop = answer(result, this);
+    this.settling = false;
     // It was called off while it was subscribed to.
-    if (this.isOver) this.stop?.();
+    if (this.calledOff) this.endAfter(this.stop?.());
   };
 
   only(value: unknown): void {
@@ -139,9 +144,11 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   cancel(): void {
     if (this.ended) return;
-    this.end();
-    this.stop?.();
+    this.leave();
+    this.calledOff = this.settling;
+    const producing = this.stop?.();
     this.context.abort();
+    if (!this.calledOff) this.endAfter(producing);
   }
 
   abandon(): void {
@@ -262,9 +269,18 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   private end(): void {
     if (this.ended) return;
+    this.leave();
+    this.onEnd?.();
+  }
+
+  private leave(): void {
     this.ended = true;
     this.serving.calls.delete(this, this.control);
-    this.onEnd?.();
+  }
+
+  private endAfter(producing: Promise<unknown> | undefined): void {
+    if (producing === undefined) this.onEnd?.();
+    else void producing.then(() => this.onEnd?.());
   }
 }
 
