@@ -100,7 +100,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toEqual(['first', 'other']);
     expect(bank.logs.of('warn', 'AckInterceptor')).toEqual([
       expect.stringMatching(
-        /^Bank\.onPayment: .*terminated: there is no header "Payment-Id", which is the idempotence key/,
+        /^Bank\.onPayment: .*terminated \(it is not delivered again\): there is no header "Payment-Id", which is the idempotence key/,
       ),
     ]);
   });
