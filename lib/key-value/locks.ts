@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../errors/index.js';
-import { checkFunction, checkText, optionsCheck, shown } from '../validation/index.js';
+import { checkCallbacks, checkText, optionsCheck, shown } from '../validation/index.js';
 import type { BucketAccess } from './bucket-access.js';
 import type { KeyLock } from './key-lock.js';
 import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
@@ -68,9 +68,7 @@ export function startElection<T>(
   access.bucket.check(key);
   checkTtl(ttl);
   checkText('name', name);
-  for (const listener of ['onElected', 'onDeposed'] as const) {
-    if (options[listener] !== undefined) checkFunction(listener, options[listener]);
-  }
+  checkCallbacks(options, [], ['onElected', 'onDeposed']);
   const election = new LeaderElection(
     key,
     name,

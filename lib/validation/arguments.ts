@@ -37,8 +37,20 @@ export function checkCallbacks<T extends object>(
   required: readonly (keyof T & string)[],
   optional: readonly (keyof T & string)[],
 ): void {
-  for (const name of required) checkFunction(name, owner[name]);
-  for (const name of optional) if (owner[name] !== undefined) checkFunction(name, owner[name]);
+  for (const name of required) checkFunction(name, readable(owner, name));
+  for (const name of optional) {
+    const callback = readable(owner, name);
+    if (callback !== undefined) checkFunction(name, callback);
+  }
+}
+
+/** @throws {@link InvalidArgumentError} if an accessor throws */
+function readable<T extends object>(owner: T, name: keyof T & string): unknown {
+  try {
+    return owner[name];
+  } catch (cause) {
+    throw new InvalidArgumentError(name, `it cannot be read: ${errorText(cause)}`, { cause });
+  }
 }
 
 /** @throws {@link InvalidArgumentError} if it is neither `true` nor `false` */

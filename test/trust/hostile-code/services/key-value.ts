@@ -189,7 +189,6 @@ export const keyValueHooks: readonly ServiceHook[] = [
   {
     name: 'functions of an election, a getter',
     behaviors: OF_A_GETTER,
-    logged: ({ id }) => ['onElected', id],
     async use(bench, { id, act }) {
       const options = {
         ttl: 5_000,
@@ -197,9 +196,12 @@ export const keyValueHooks: readonly ServiceHook[] = [
           return act();
         },
       };
-      await using election = (await bench.bucket()).elect(id, options);
-      await eventually(() => election.isLeader, Boolean);
-      return undefined;
+      const bucket = await bench.bucket();
+      const taking = async (): Promise<void> => {
+        await using election = bucket.elect(id, options);
+        await eventually(() => election.isLeader, Boolean);
+      };
+      return failure(taking());
     },
   },
   {
