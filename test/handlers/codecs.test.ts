@@ -135,6 +135,28 @@ describe('the codec of a handler', () => {
     expect(other.json()).toEqual({ at: new Date(0).toISOString() });
   });
 
+  it('is the default for a type that no codec makes, and the log names that type', async () => {
+    @Injectable()
+    class All {
+      @JsConsumer({ stream: root, durable: 'all' })
+      handle(@Payload() payload: unknown): void {
+        seen.push(payload);
+      }
+    }
+    await using application = await startApplication(server.url, { feature: declare(), providers: [All] });
+    const jetstream = application.app.get(JetStreamService);
+    const headers = { Other: 'x', 'Content-Type': 'text/xml' };
+    await jetstream.publish(`${root}.a`, Buffer.from('<a/>'), { headers });
+    await jetstream.publish(`${root}.a`, Buffer.from('{"a":1}'), { headers });
+    await count(1);
+    expect(seen).toEqual([{ a: 1 }]);
+    expect(application.logs.of('warn', 'AckInterceptor')).toEqual([
+      expect.stringContaining(
+        'the payload is not application/json (it says that it is "text/xml": give the option codecs a codec for that)',
+      ),
+    ]);
+  });
+
   it('is its own for all messages, where it has one', async () => {
     @Injectable()
     class Own {

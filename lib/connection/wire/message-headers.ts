@@ -137,8 +137,13 @@ export class MessageHeaders implements MsgHdrs {
 
 /** Whether a block of headers begins as it must. What follows is read as far as possible. */
 export function isHeaderBlock(block: Uint8Array): boolean {
-  if (block.length < VERSION.length) return false;
-  for (let i = 0; i < VERSION.length; i++) if (block[i] !== VERSION.charCodeAt(i)) return false;
+  return beginsWithVersion(block, 0, block.length);
+}
+
+/** As {@link isHeaderBlock}, for a block that lies within other bytes. */
+export function beginsWithVersion(bytes: Uint8Array, start: number, length: number): boolean {
+  if (length < VERSION.length) return false;
+  for (let i = 0; i < VERSION.length; i++) if (bytes[start + i] !== VERSION.charCodeAt(i)) return false;
   return true;
 }
 

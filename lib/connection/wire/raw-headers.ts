@@ -13,6 +13,7 @@ export function rawHeadersOf(msg: Msg): Uint8Array | undefined {
  * headers cannot be read as one with an invalid payload.
  */
 export function hasValidHeaders(msg: Msg): boolean {
+  if (msg instanceof WireMessage) return msg.headersValid;
   const block = rawHeadersOf(msg);
   return block === undefined || isHeaderBlock(block);
 }

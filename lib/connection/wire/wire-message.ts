@@ -1,11 +1,15 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs, PublishOptions } from '@nats-io/transport-node';
 import type { ClientDelivery } from './client-protocol.js';
-import { MessageHeaders } from './message-headers.js';
+import { beginsWithVersion, MessageHeaders } from './message-headers.js';
 import type { ReceivedMessage } from './received-message.js';
 import type { Wire } from './wire.js';
 
 const decoder = new TextDecoder();
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+const BLANK = 32;
+const LAST_ASCII = 127;
 
 /** What answers to a message go through. */
 export type Publisher = Pick<Wire, 'publish'>;
@@ -36,6 +40,10 @@ export abstract class WireMessage implements ReceivedMessage {
   /** Headers and payload. */
   protected abstract get body(): Buffer;
 
+  /** What the block of headers is in, and where it begins there. */
+  protected abstract get head(): Buffer;
+  protected abstract get headStart(): number;
+
   abstract get data(): Uint8Array;
 
   /** The payload as it came: in several pieces perhaps, none of them copied. */
@@ -63,6 +71,27 @@ export abstract class WireMessage implements ReceivedMessage {
   get headers(): MsgHdrs | undefined {
     if (this.headersLength === 0) return undefined;
     return (this.headersRead ??= MessageHeaders.decode(this.body.subarray(0, this.headersLength)));
+  }
+
+  /** Whether there are no headers, or their block begins as it must. */
+  get headersValid(): boolean {
+    return this.headersLength === 0 || beginsWithVersion(this.head, this.headStart, this.headersLength);
+  }
+
+  /** Whether one of the headers may have this name. Mostly told from the bytes, without reading the headers. */
+  mayHave(name: string): boolean {
+    const { headersLength, head, headStart } = this;
+    const last = headStart + headersLength - 1;
+    for (let i = headStart; i < last; i++) {
+      if (head[i] !== LINE_FEED) continue;
+      const first = head[i + 1];
+      if (first === CARRIAGE_RETURN && head[i + 2] === LINE_FEED) continue;
+      // Readers of headers are tolerant of blanks before a name.
+      if (first <= BLANK || first > LAST_ASCII) return true;
+      if (first === name.charCodeAt(0) && head.toString('latin1', i + 1, i + 1 + name.length) === name)
+        return true;
+    }
+    return false;
   }
 
   /** The block of headers as it came; `undefined` where there is none. */
@@ -129,6 +158,14 @@ export class WholeMessage extends WireMessage {
   protected get body(): Buffer {
     return this.line.subarray(this.bodyStart, this.bodyStart + this.length);
   }
+
+  protected get head(): Buffer {
+    return this.line;
+  }
+
+  protected get headStart(): number {
+    return this.bodyStart;
+  }
 }
 
 /** What consists of more pieces than this is handed out in one: each piece has its cost for who takes it. */
@@ -161,6 +198,14 @@ export class SplitMessage extends WireMessage {
 
   protected get body(): Buffer {
     return (this.joined ??= Buffer.concat(this.parts, this.length));
+  }
+
+  protected get head(): Buffer {
+    return this.body;
+  }
+
+  protected get headStart(): number {
+    return 0;
   }
 }
 

@@ -21,7 +21,8 @@ export type PayloadDecoder = (message: JetStreamMessage) => unknown;
  * throws {@link InvalidPayloadError}.
  */
 export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | undefined): PayloadDecoder {
-  const decode: PayloadDecoder = ({ data, headers }) => decodePayload(codecOf(headers), data, headers);
+  const decode: PayloadDecoder = ({ data, contentHeaders }) =>
+    decodePayload(codecOf(contentHeaders), data, contentHeaders);
   if (!schema) return decode;
   const standard = schema['~standard'];
   return (message) => {

@@ -82,6 +82,11 @@ export class JetStreamMessage {
     return this.msg.headers;
   }
 
+  /** @internal The headers if one of them may be `Content-Type`: those of other messages need not be read for that. */
+  get contentHeaders(): MsgHdrs | undefined {
+    return this.msg instanceof WireMessage && !this.msg.mayHave('Content-Type') ? undefined : this.headers;
+  }
+
   /**
    * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Lines in it that make no
    * sense are skipped. With `false`, `headers` is empty, and handlers treat the message as one with an invalid payload.

@@ -15,7 +15,8 @@ export class MessageReader {
   /** @throws {@link InvalidPayloadError} */
   read(message: JetStreamMessage): CallPacket {
     requireHeaders(message.headersValid);
-    const value = decodePayload(this.codecOf(message.headers), message.data, message.headers);
+    const { data, contentHeaders } = message;
+    const value = decodePayload(this.codecOf(contentHeaders), data, contentHeaders);
     return isCallPacket(value, message, this.subjectOf) ? value : { data: value };
   }
 }
