@@ -31,7 +31,7 @@ export class ConnectionEvents {
     private readonly nc: NatsConnection,
   ) {}
 
-  /** Adds a listener; the returned function removes it. After the end, it is told of the end in the next microtask. */
+  /** Adds a listener; the returned function removes it. A listener that is added after the end hears of it in the next microtask. */
   listen(listener: ConnectionListener): () => void {
     this.listeners.add(listener);
     if (this.ended) queueMicrotask(() => this.tellLate(listener));

@@ -103,7 +103,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
     const source = await this.jetstream.stream(stream);
     const isRemoved = source.cachedInfo.config.retention !== 'limits';
     const largest =
-      (await this.largestLetter()) - lineSize('Nats-Msg-Id', anew(messageId, Number.MAX_SAFE_INTEGER));
+      (await this.largestLetter()) - lineSize('Nats-Msg-Id', successorId(messageId, Number.MAX_SAFE_INTEGER));
     const headers = headersWithoutPayload(deadLetterHeaders(failed, details), data.length, largest);
     const size = headerSize(headers);
     if (size > largest) throw new PayloadTooLargeError(subject, size, largest);
@@ -133,7 +133,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
       const { duplicate, sequence } = await this.jetstream.publish(subject, data, { messageId: id, headers });
       if (!duplicate) return true;
       if (await this.isThere(sequence)) return false;
-      id = anew(messageId, sequence);
+      id = successorId(messageId, sequence);
     }
   }
 
@@ -157,7 +157,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
 }
 
 /** The id of a letter whose predecessor was removed. */
-function anew(messageId: string, removed: number): string {
+function successorId(messageId: string, removed: number): string {
   return `${messageId}.${removed}`;
 }
 
