@@ -124,6 +124,11 @@ describe('what a codec cannot do is an error of this library', () => {
       throw thrown;
     },
   });
+  const endless = {
+    get next(): string {
+      return JSON.stringify(this);
+    },
+  };
   const deep = (depth: number): unknown => {
     let value: unknown = 1;
     for (let i = 0; i < depth; i++) value = [value];
@@ -134,7 +139,7 @@ describe('what a codec cannot do is an error of this library', () => {
     ['jsonCodec: a cycle', jsonCodec, cycle],
     ['jsonCodec: a bigint', jsonCodec, 1n],
     ['jsonCodec: a getter that throws', jsonCodec, failing],
-    ['jsonCodec: a deep value', jsonCodec, deep(200_000)],
+    ['jsonCodec: a value that nests without end', jsonCodec, endless],
     ['textCodec: a number', textCodec, 1],
     ['bytesCodec: a text', bytesCodec, 'x'],
     ['msgpackCodec: a cycle', msgpackCodec, cycle],
