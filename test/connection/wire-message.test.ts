@@ -45,6 +45,20 @@ describe('what a message says of its headers without reading them', () => {
     expect(messages(block).map((message) => message.mayHave(NAME))).toEqual([expected, expected]);
   });
 
+  it.each([
+    ['NATS/1.0\r\nNats-Pin-Id: abc\r\n\r\n', '\r\nNats-Pin-Id: abc\r\n\r\n', true],
+    ['NATS/1.0\r\nA: b\r\nNats-Pin-Id: abc\r\n\r\n', '\r\nNats-Pin-Id: abc\r\n\r\n', true],
+    ['NATS/1.0\r\nNats-Pin-Id: abc\r\nA: b\r\n\r\n', '\r\nNats-Pin-Id: abc\r\n\r\n', false],
+    ['NATS/1.0\r\nNats-Pin-Id: abd\r\n\r\n', '\r\nNats-Pin-Id: abc\r\n\r\n', false],
+    ['abc', 'abc', true],
+    ['bc', 'abc', false],
+    ['abc', '', false],
+    ['', 'abc', false],
+  ])('tells how they end: %j with %j', (block, ending, expected) => {
+    const bytes = Buffer.from(ending);
+    expect(messages(block).map((message) => message.headersEndWith(bytes))).toEqual([expected, expected]);
+  });
+
   it('agrees with the reader of headers, whatever a block consists of', () => {
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;

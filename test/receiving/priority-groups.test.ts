@@ -44,6 +44,26 @@ describe('priority groups', () => {
       });
     });
 
+    it('go on whatever a publisher sets as the id of the pinned client', async () => {
+      const errors: Error[] = [];
+      const received: string[] = [];
+      const handle = await stream.consumer('d');
+      await using _ = await handle.consume((message) => void received.push(message.text()), {
+        priorityGroup: 'g',
+        maxMessages: 2,
+        onError: (error) => errors.push(error),
+      });
+      const texts = Array.from({ length: 20 }, (__, i) => String(i));
+      for (const text of texts) {
+        await connected.jetstream.publish('s', text, { headers: { 'Nats-Pin-Id': 'mine' } });
+      }
+      await expect.poll(() => received).toEqual(texts);
+      expect(errors).toEqual([]);
+
+      const batch = handle.fetch(3, { priorityGroup: 'g', maxWait: 200 });
+      expect(await collect(batch)).toEqual([]);
+    });
+
     it('deliver to one client until it is unpinned', async () => {
       const received: Record<'one' | 'two', string[]> = { one: [], two: [] };
       const errors: Error[] = [];

@@ -94,6 +94,17 @@ export abstract class WireMessage implements ReceivedMessage {
     return false;
   }
 
+  /** Whether the block of headers ends with these bytes, which are not none. */
+  headersEndWith(ending: Uint8Array): boolean {
+    const { headersLength } = this;
+    if (ending.length === 0 || ending.length > headersLength) return false;
+    const { head } = this;
+    const start = this.headStart + headersLength - ending.length;
+    // From behind: what differs is nearer to the end.
+    for (let i = ending.length - 1; i >= 0; i--) if (head[start + i] !== ending[i]) return false;
+    return true;
+  }
+
   /** The block of headers as it came; `undefined` where there is none. */
   get rawHeaders(): Uint8Array | undefined {
     return this.headersLength === 0 ? undefined : this.body.subarray(0, this.headersLength);

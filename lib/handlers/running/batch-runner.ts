@@ -24,7 +24,7 @@ export interface MessageBatchInput {
 /** What happens to the batches of one consumer. */
 export interface BatchHandling {
   readonly handler: CompiledHandler<MessageBatchInput>;
-  /** @throws {@link InvalidPayloadError} */
+  /** Shares no asynchronous context with other messages. @throws {@link InvalidPayloadError} */
   readonly decode: (message: JetStreamMessage) => unknown;
   readonly ack: Settlement;
   readonly policy: SettlementPolicy;
@@ -283,7 +283,7 @@ export class BatchRunner implements MessageRunner {
     let pending = false;
     for (const message of batch) {
       try {
-        const payload = this.handling.scope.run(this.handling.decode, message);
+        const payload = this.handling.decode(message);
         pending ||= payload instanceof Promise;
         messages.push(message);
         payloads.push(payload);

@@ -50,7 +50,7 @@ export class CumulativeAcks {
   /** A message arrived. */
   arrived(message: JetStreamMessage): void {
     // Only what is needed of the metadata: reading all of it costs more than the rest of this.
-    const { consumerSequence, streamSequence } = this.position.read(message.reply)
+    const { consumerSequence, streamSequence } = this.position.read(message.msg)
       ? this.position
       : message.metadata;
     // The consumer was created again: nothing of what the former one delivered is pending.

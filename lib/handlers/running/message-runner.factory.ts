@@ -22,7 +22,7 @@ import { retryInPlace } from './in-place-retry.js';
 import { KeyedBacklog } from './keyed-backlog.js';
 import { MessageKeys } from './message-keys.js';
 import { codecsOf, messageSource } from './message-source.js';
-import { payloadDecoder, requireHeaders, type PayloadDecoder } from './payload-decoder.js';
+import { requireHeaders, separateDecoder, type PayloadDecoder } from './payload-decoder.js';
 import type { MessageHandling, Route } from './slot.js';
 import { CircuitBreakerGate, RateLimitGate, type StartGate } from './start-gate.js';
 
@@ -131,7 +131,7 @@ export class MessageRunnerFactory {
     const [{ method, policy: planned }] = plan.methods;
     const policy: SettlementPolicy = { ...planned, consumer };
     const handler = this.compiler.compile(method, batchSource(policy));
-    const decoder = payloadDecoder(codecsOf(plan), plan.options.schema);
+    const decoder = separateDecoder(codecsOf(plan), plan.options.schema, this.scope);
     const decode: PayloadDecoder = (message) => {
       requireHeaders(message.headersValid);
       return decoder(message);

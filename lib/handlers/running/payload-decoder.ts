@@ -1,4 +1,5 @@
 import {
+  jsonCodec,
   mediaType,
   refusePromise,
   type Codec,
@@ -12,6 +13,7 @@ import { errorText, shown } from '../../reporting/index.js';
 import { pendingThenable, wrongType } from '../../user-code/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from '../decorators/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
+import type { CleanScope } from './clean-scope.js';
 
 /** Makes a payload's value; a promise where a schema validates asynchronously. */
 export type PayloadDecoder = (message: JetStreamMessage) => unknown;
@@ -29,6 +31,25 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
     const result = standard.validate(decode(message));
     const pending = pendingThenable(result);
     return pending ? pending.then(accepted) : accepted(result);
+  };
+}
+
+/**
+ * As {@link payloadDecoder}, for payloads that are decoded one after the other: what code of users puts into an
+ * `AsyncLocalStorage` while it decodes one of them is not visible to the others.
+ */
+export function separateDecoder(
+  codecOf: CodecSelector,
+  schema: StandardSchema | undefined,
+  scope: CleanScope,
+): PayloadDecoder {
+  const separate = scope.around(payloadDecoder(codecOf, schema));
+  if (schema) return separate;
+  return (message) => {
+    const { contentHeaders } = message;
+    const codec = codecOf(contentHeaders);
+    // The library's own codec runs no code of users; a scope costs more than to decode a small payload.
+    return codec === jsonCodec ? decodePayload(codec, message.data, contentHeaders) : separate(message);
   };
 }
 

@@ -17,7 +17,7 @@ import {
   type MessageHandler,
   type MessagesOptions,
   type OpenLoop,
-  type PinId,
+  PinId,
   type PriorityOptions,
   type PullOptions,
 } from '../receiving/index.js';
@@ -32,7 +32,7 @@ import type { ConsumerInfo } from './consumer-info.js';
  * `consume` and `messages` ask ahead and are for reading on and on; `fetch` and its kin make one request each.
  */
 export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
-  private readonly pin: PinId = { value: '' };
+  private readonly pin = new PinId();
   /** What the consumer allows in one request: learned by the requests, since it may change while the handle is in use. */
   private limits = requestLimits(this.cachedInfo.config);
 

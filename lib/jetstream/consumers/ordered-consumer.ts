@@ -8,6 +8,7 @@ import {
   MessageBatch,
   Messages,
   OrderedLoop,
+  PinId,
   requestLimits,
   requireOpen,
   toFetchRequest,
@@ -151,18 +152,11 @@ export class OrderedConsumer {
     }
     let consumerSequence = 0;
     const limits = requestLimits({});
-    this.reading = new MessageBatch(
-      this.api,
-      request,
-      { value: '' },
-      limits,
-      this.ready(),
-      ({ metadata }) => {
-        if (metadata.consumerSequence !== ++consumerSequence) return false;
-        this.source.delivered(metadata.streamSequence);
-        return true;
-      },
-    );
+    this.reading = new MessageBatch(this.api, request, new PinId(), limits, this.ready(), ({ metadata }) => {
+      if (metadata.consumerSequence !== ++consumerSequence) return false;
+      this.source.delivered(metadata.streamSequence);
+      return true;
+    });
     return this.reading;
   }
 

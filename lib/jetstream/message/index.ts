@@ -1,3 +1,4 @@
+export { DeliveryPosition, startsWith } from './delivery-position.js';
 export * from './jetstream-message.js';
 export * from './message-metadata.js';
 export * from './message-identity.js';

@@ -1,4 +1,3 @@
-export { DeliveryPosition } from './delivery-position.js';
 export { InitialDelivery, type InitialDeliveryOptions } from './initial-delivery.js';
 export * from './ordered-push.js';
 export * from './ordered-push-config.js';

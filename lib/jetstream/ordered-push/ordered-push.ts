@@ -11,9 +11,8 @@ import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { Backoff, Deadline, Interval, Timer } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
-import { JetStreamMessage } from '../message/index.js';
+import { DeliveryPosition, JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from '../receiving/index.js';
-import { DeliveryPosition } from './delivery-position.js';
 import {
   DEFAULT_HEARTBEAT,
   wireConfig,
@@ -201,7 +200,7 @@ export class OrderedPush {
     if (this.stopped || consumer !== this.consumer) return;
     if (error) return this.fail(error);
     if (this.early) return void this.early.push(msg);
-    if (!this.position.read(msg.reply ?? '')) return this.receiveStatus(msg);
+    if (!this.position.read(msg)) return this.receiveStatus(msg);
     this.silentTicks = 0;
     const { position } = this;
     if (position.consumerSequence !== this.consumerSequence + 1) return this.reset('gap');

@@ -4,6 +4,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { WireMessage } from '../../connection/index.js';
 import { isFlowControlSubject } from '../../validation/index.js';
 import { heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
+import { startsWith } from '../message/index.js';
 import type { ReceivingFrom } from './receive-loop.js';
 
 const NONE = Buffer.alloc(0);
@@ -76,11 +77,6 @@ function prefixOf(reply: string, { stream, consumer }: ReceivingFrom): string | 
 const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
-
-function startsWith(line: Buffer, start: number, prefix: Buffer): boolean {
-  for (let i = 0; i < prefix.length; i++) if (line[start + i] !== prefix[i]) return false;
-  return true;
-}
 
 /** Whether five numbers follow, and then the end or, in the form with a domain, one more token. */
 function hasFiveNumbers(line: Buffer, start: number, end: number): boolean {

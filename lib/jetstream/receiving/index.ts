@@ -10,6 +10,7 @@ export { LoopConsumption } from './loop-consumption.js';
 export * from './message-batch.js';
 export * from './messages.js';
 export * from './ordered-loop.js';
+export { PinId } from './pin-id.js';
 export * from './pull-loop.js';
 export * from './pull-options.js';
 export * from './pull-status.js';

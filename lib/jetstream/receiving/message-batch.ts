@@ -15,17 +15,13 @@ import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
 import { wireRequest, type FetchRequest } from './fetch-options.js';
+import type { PinId } from './pin-id.js';
 import { messageSize } from './pull-loop.js';
 import { pullStatus } from './pull-status.js';
 import type { ReceivingFrom } from './receive-loop.js';
 import { learnLimit, type RequestLimits } from './request-limits.js';
 import { Ring } from './ring.js';
 import { SilenceMonitor } from './silence-monitor.js';
-
-/** The id of the pinned client (ADR-42), shared by the requests of one consumer handle. */
-export interface PinId {
-  value: string;
-}
 
 /** How long after its end a request's last word may take, in milliseconds, as in the Go client. */
 const GRACE = 1_000;
@@ -177,7 +173,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     const { apiPrefix } = api.connection;
     api.connection.post(
       `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-      JSON.stringify({ ...wire, id: this.pin.value || undefined }),
+      JSON.stringify({ ...wire, id: this.pin.value }),
       { reply: this.inbox, purpose: 'a pull request' },
     );
   }
@@ -193,7 +189,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
       return this.receiveStatus(status.code, status.description, from);
     }
     this.monitor?.heard();
-    if (request.wire.group !== undefined) this.pin.value = msg.headers?.get('Nats-Pin-Id') || this.pin.value;
+    if (request.wire.group !== undefined) this.pin.read(msg);
     const message = new JetStreamMessage(msg, this.api.requests);
     if (!this.accept(message)) return this.end(undefined);
     this.count++;
@@ -213,7 +209,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     if (code === 408) return this.endOrPull(from);
     if (learnLimit(this.limits, description)) return this.pull(from);
     const error = toPullError(from.stream, from.consumer, code, description);
-    if (error instanceof PinIdMismatchError) this.pin.value = '';
+    if (error instanceof PinIdMismatchError) this.pin.forget();
     const isTooLarge = error instanceof MaxBytesExceededError;
     if (isTooLarge && this.partial && this.count > 0) return this.endOrPull(from);
     const isComplete =

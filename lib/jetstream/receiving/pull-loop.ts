@@ -11,6 +11,7 @@ import { Backoff, Timer, toNanosAtMost } from '../../timing/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
 import { endOfDrain } from './end-of-drain.js';
+import { PinId } from './pin-id.js';
 import type { PullLimits } from './pull-options.js';
 import { pullStatus, type PullStatus } from './pull-status.js';
 import { learnLimit, requestLimits, type RequestLimits } from './request-limits.js';
@@ -99,7 +100,7 @@ export class PullLoop {
   private readonly monitor: SilenceMonitor | undefined;
   private readonly backoff = new Backoff(RETRY);
   private retry: Timer | undefined;
-  private pinId = '';
+  private readonly pin = new PinId();
 
   constructor(
     private readonly connection: JetStreamConnection,
@@ -192,7 +193,7 @@ export class PullLoop {
       this.requestedBytes = Math.max(0, this.requestedBytes - size);
       this.heldBytes += size;
     }
-    if (this.options.group !== undefined) this.pinId = msg.headers?.get('Nats-Pin-Id') || this.pinId;
+    if (this.options.group !== undefined) this.pin.read(msg);
     this.owner.onMessage(new JetStreamMessage(msg, this.requests));
   }
 
@@ -210,7 +211,7 @@ export class PullLoop {
         this.backoff.succeeded();
         break;
       case 423:
-        this.pinId = '';
+        this.pin.forget();
         this.owner.onError(this.rejected(status));
         return this.restartSoon();
       case 503:
@@ -301,7 +302,7 @@ export class PullLoop {
       min_pending: minPending,
       min_ack_pending: minAckPending,
       priority,
-      id: this.pinId || undefined,
+      id: this.pin.value,
     };
     const reply = this.inbox + this.generation;
     this.connection.post(this.nextSubject, JSON.stringify(request), { reply, purpose: PULL });
