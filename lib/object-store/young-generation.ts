@@ -15,11 +15,14 @@ export class YoungGeneration {
   /** Called for each chunk. */
   passed(bytes: number): void {
     for (this.bytes += bytes; this.bytes >= PORTION; this.bytes -= PORTION) {
-      this.filling = Array<undefined>(PORTION / FILLED_SHARE / ELEMENT_SIZE);
+      this.filling = Array<undefined>(PORTION / ELEMENT_SIZE);
     }
   }
 }
 
-const PORTION = 131_072;
-const FILLED_SHARE = 4;
+/**
+ * As much is filled as passed: the young generation has 16 MiB in Node 20 and 32 MiB from Node 24 on, where collections of the
+ * whole heap come from 32 MiB of buffers on. Arrays of 128 KiB and more would not be in it.
+ */
+const PORTION = 32_768;
 const ELEMENT_SIZE = 8;

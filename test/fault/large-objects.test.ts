@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
 const MIB = 1_048_576;
+/** Of the process, in bytes. Newer versions of V8 have a young generation of twice the size, and free buffers later. */
+const MOST_MEMORY = Number(process.versions.node.split('.', 1)[0]) < 22 ? 200_000_000 : 350_000_000;
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 // Under node_modules, where what is built finds its dependencies.
 const built = join(repository, 'node_modules', '.cache', `transfer-object-${process.pid}`);
@@ -38,13 +40,13 @@ describe('a large object', () => {
     return JSON.parse(stdout) as Transfer;
   }
 
-  it('of 2 GiB is put and got with less than 200 MB of memory', async () => {
+  it(`of 2 GiB is put and got with less than ${MOST_MEMORY / 1e6} MB of memory`, async () => {
     await using server = await NatsTestServer.start();
     const { put, got, messages, peakMemory } = await transfer(server.url, 2_048, 1);
     expect(put).toMatchObject({ size: 2_048 * MIB, chunks: 16_384 });
     expect(got).toEqual({ size: put.size, digest: put.digest });
     expect(messages).toBe(16_384 + 1);
-    expect(peakMemory).toBeLessThan(200_000_000);
+    expect(peakMemory).toBeLessThan(MOST_MEMORY);
   }, 300_000);
 
   it('of 1 GiB is put into a bucket of three replicas and got from it', async () => {

@@ -16,7 +16,7 @@ const SERVICES = 2;
 /** How many messages wait for each consumer when a service begins to work. */
 const BACKLOG = 3_000;
 const CONSUMERS = ['one-by-one', 'many', 'batches'];
-const TIMEOUT = 180_000;
+const TIMEOUT = 600_000;
 
 describe('handlers at full load, whose service gets a hundred signals at random moments,', () => {
   let folder: string;

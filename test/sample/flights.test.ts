@@ -18,7 +18,7 @@ interface Totals {
   readonly totalDelay: number;
 }
 
-const TIMEOUT = 180_000;
+const TIMEOUT = 600_000;
 
 const dataset = new URL('../data/flights-20k.json', import.meta.resolve('vega-datasets'));
 const flights = JSON.parse(await readFile(dataset, 'utf8')) as readonly Flight[];
