@@ -289,14 +289,20 @@ export class Requests {
     }
   }
 
-  private answer({ onReply, subject }: PendingRequest, ...outcome: Outcome): unknown {
-    return this.call(onReply, subject, ...outcome);
+  private answer(request: PendingRequest, error: Error | undefined, reply: Msg | undefined): unknown {
+    return this.call(request.onReply, request.subject, error, reply);
   }
 
   /** Callbacks run inside the parser of the link, a timer or the code that aborts a signal: what they throw ends here. */
-  private call(onReply: PendingRequest['onReply'], subject: string, ...outcome: Outcome): unknown {
+  private call(
+    onReply: PendingRequest['onReply'],
+    subject: string,
+    error: Error | undefined,
+    reply: Msg | undefined,
+  ): unknown {
     try {
-      const result: unknown = onReply(...outcome);
+      // One of both is there. Passed on as a list, they would cost an array for each reply.
+      const result: unknown = (onReply as (error?: Error, reply?: Msg) => unknown)(error, reply);
       // An asynchronous function, although what it returns is not waited for.
       if (typeof result === 'object') this.calls.observe(nameOf(subject), result);
       return result;
