@@ -48,7 +48,7 @@ describe('priority groups', () => {
       const errors: Error[] = [];
       const received: string[] = [];
       const handle = await stream.consumer('d');
-      await using _ = await handle.consume((message) => void received.push(message.text()), {
+      await using _ = handle.consume((message) => void received.push(message.text()), {
         priorityGroup: 'g',
         maxMessages: 2,
         onError: (error) => errors.push(error),
