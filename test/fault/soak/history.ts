@@ -1,3 +1,5 @@
+import { NumberSet } from './number-set.js';
+
 /** The forms of handlers that a stream delivers to; each has a subject of its own, `work.<form>`. */
 export const FORMS = [
   'sync',
@@ -42,13 +44,13 @@ export class History {
   /** What went wrong, as it happened. */
   readonly problems: string[] = [];
   readonly seen = {
-    core: new Set<number>(),
+    core: new NumberSet(),
     objects: new Map<string, number>(),
     keys: new Map<string, number>(),
   };
-  private readonly storedOf = new Map<string, Set<number>>();
-  private readonly finishedOf = new Map<string, Set<number>>();
-  private readonly results = new Set<number>();
+  private readonly storedOf = new Map<string, NumberSet>();
+  private readonly finishedOf = new Map<string, NumberSet>();
+  private readonly results = new NumberSet();
   private readonly runningKeys = new Map<string, number>();
   private lastOrdered = 0;
   private dropped = 0;
@@ -143,8 +145,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-function setOf(sets: Map<string, Set<number>>, form: string): Set<number> {
+function setOf(sets: Map<string, NumberSet>, form: string): NumberSet {
   let set = sets.get(form);
-  if (set === undefined) sets.set(form, (set = new Set()));
+  if (set === undefined) sets.set(form, (set = new NumberSet()));
   return set;
 }
