@@ -5,6 +5,7 @@ import {
   hasMethods,
   isObject,
   nearestName,
+  oneOf,
   ownOptions,
   positiveDuration,
   readOptions,
@@ -20,10 +21,18 @@ import {
 
 import type { JetStreamOptions } from './jetstream-connection.js';
 
-/** The client's own options. An option that is `undefined` counts as left out. */
+/** The client's own options, and `wire`. An option that is `undefined` counts as left out. */
 export interface ConnectionOptions extends OrUndefined<Omit<NodeConnectionOptions, 'tls'>> {
   readonly tls?: OrUndefined<TlsOptions> | null | undefined;
+  /**
+   * The way that messages take. `'auto'`: over links of this library, which read and write messages several times faster than
+   * the client. `'client'`: over the client's own, through its public methods. Default `'auto'`.
+   */
+  readonly wire?: WireChoice | undefined;
 }
+
+/** Over whose links messages go. */
+export type WireChoice = 'auto' | 'client';
 
 /** Options of the connection: the client's own, or a connection that the application owns. */
 export type ConnectionSource = ConnectionOptions | NatsConnection;
@@ -51,7 +60,7 @@ const TLS_OPTIONS: KnownOptions = {
   key: pem,
 } satisfies AllOptionsOf<TlsOptions>;
 
-/** The options of the client, as far as they can be checked here. A newer client may have more. */
+/** The options of the client and `wire`, as far as they can be checked here. A newer client may have more. */
 const CLIENT_OPTIONS: KnownOptions = {
   authenticator: secretRule('an authenticator of the client, or a list of them', (value) =>
     Array.isArray(value) ? value.length > 0 && value.every(isFunction) : isFunction(value),
@@ -88,6 +97,7 @@ const CLIENT_OPTIONS: KnownOptions = {
   user: secret,
   verbose: flag,
   waitOnFirstConnect: flag,
+  wire: oneOf(['auto', 'client']),
 } satisfies AllOptionsOf<ConnectionOptions>;
 
 /** The options of {@link JetStreamOptions}. What a domain and a prefix are made of is checked when the connection opens. */
@@ -133,7 +143,7 @@ export function connectionRule(isOther: (value: object) => boolean = () => false
 
 /** The client's options as it takes them, and those that it seems not to have, each in a sentence. */
 export interface ReadConnectionOptions {
-  readonly options: NodeConnectionOptions;
+  readonly options: NodeConnectionOptions & { readonly wire?: WireChoice };
   readonly unknown: readonly string[];
 }
 

@@ -7,6 +7,7 @@ export {
   JETSTREAM_OPTIONS,
   type ConnectionOptions,
   type ConnectionSource,
+  type WireChoice,
 } from './connection-options.js';
 export * from './jetstream-connection.js';
 export * from './open-connection.js';

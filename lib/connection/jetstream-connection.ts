@@ -70,10 +70,7 @@ export class JetStreamConnection {
     // The first to hear of it: what others send then is written to the new link.
     this.events.listen({
       onDisconnect: () => (this.connected = false),
-      onReconnect: () => {
-        this.connected = true;
-        this.wire.reconnected();
-      },
+      onReconnect: () => (this.connected = true),
     });
     this.lastInfo = nc.info;
     this.connected = nc.info !== undefined;

@@ -1,11 +1,21 @@
 import { Logger } from '@nestjs/common';
-import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import {
+  connect as connectClient,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
 import { ConnectionFailedError } from '../errors/index.js';
 import { ReportLimiter, toError } from '../reporting/index.js';
 import { Backoff, sleep, untilAborted, within } from '../timing/index.js';
-import { isConnection, readConnectionOptions, type ConnectionSource } from './connection-options.js';
+import {
+  isConnection,
+  readConnectionOptions,
+  type ConnectionSource,
+  type WireChoice,
+} from './connection-options.js';
 import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
+import { connect, isDirect } from './wire/index.js';
 import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
 
 const DEFAULT_RETRY_WAIT = 2_000;
@@ -44,7 +54,10 @@ export async function openConnection(
     if (owned) await within(CLOSE_WAIT, nc.close());
     throw error;
   }
-  logger.log(`Connection "${name}": connected to ${serverOf(nc)}, nats-server ${connection.serverVersion}`);
+  logger.log(
+    `Connection "${name}": connected to ${serverOf(nc)}, nats-server ${connection.serverVersion}; ` +
+      (isDirect(nc) ? 'messages take the direct wire' : "messages go through the client's own connection"),
+  );
   connection.listen({
     onDisconnect: () => logger.warn(`Connection "${name}": disconnected, trying to reconnect`),
     onReconnect: () =>
@@ -66,7 +79,7 @@ interface Dialing {
 
 async function dial(
   name: string,
-  options: NodeConnectionOptions,
+  { wire = 'auto', ...options }: NodeConnectionOptions & { readonly wire?: WireChoice },
   { logger, redactor, signal }: Dialing,
 ): Promise<NatsConnection> {
   const { waitOnFirstConnect = true, ...own } = options;
@@ -86,7 +99,7 @@ async function dial(
   const backoff = new Backoff({ first, longest: Math.max(first, LONGEST_RETRY_WAIT) });
   const limiter = new ReportLimiter({ interval: SAY_AGAIN_AFTER });
   for (;;) {
-    const connecting = attempt({ maxReconnectAttempts: -1, ...own, ...addresses });
+    const connecting = attempt(wire, { maxReconnectAttempts: -1, ...own, ...addresses });
     try {
       return await untilAborted(signal, connecting);
     } catch (thrown) {
@@ -119,8 +132,8 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 }
 
 /** A promise also if the client throws at once. */
-async function attempt(options: NodeConnectionOptions): Promise<NatsConnection> {
-  return connect(options);
+async function attempt(wire: WireChoice, options: NodeConnectionOptions): Promise<NatsConnection> {
+  return wire === 'client' ? connectClient(options) : connect(options);
 }
 
 function calledOff(name: string, servers: string): ConnectionFailedError {

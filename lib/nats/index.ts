@@ -1,7 +1,9 @@
 /**
- * The official client's own API (`@nats-io/transport-node`), in the version that this library uses: `connect`, authenticators,
- * `headers`, `NatsConnection` and its other types.
+ * The official client's own API (`@nats-io/transport-node`), in the version that this library uses: authenticators, `headers`,
+ * `NatsConnection` and its other types, and a `connect` whose connections have links of this library: messages of its services
+ * and handlers take a short way over them.
  *
  * An application that imports the client from here needs no dependency of its own on it, and cannot get a second copy.
  */
 export * from '@nats-io/transport-node';
+export { connect } from '../connection/index.js';

@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startMicroservice } from '../microservice/microservice.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
-import { unknownClient } from './unknown-client.js';
+import { connectOver } from './connect-over.js';
 
 let server: NatsTestServer;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ interface Kept {
   close(): Promise<unknown>;
 }
 
-async function subscription(nc: NatsConnection, given: NatsConnection): Promise<Kept> {
+async function subscription(nc: NatsConnection): Promise<Kept> {
   const contexts: NatsContext[] = [];
   @Injectable()
   class Questions {
@@ -40,7 +40,7 @@ async function subscription(nc: NatsConnection, given: NatsConnection): Promise<
     }
   }
   const app = await Test.createTestingModule({
-    imports: [JetStreamModule.forRoot({ connection: given })],
+    imports: [JetStreamModule.forRoot({ connection: nc })],
     providers: [Questions],
   })
     .setLogger(new LogRecorder())
@@ -49,7 +49,7 @@ async function subscription(nc: NatsConnection, given: NatsConnection): Promise<
   return { nc, context: await asked(contexts), close: () => app.close() };
 }
 
-async function pattern(nc: NatsConnection, given: NatsConnection): Promise<Kept> {
+async function pattern(nc: NatsConnection): Promise<Kept> {
   const contexts: JetStreamRequestContext[] = [];
   @Controller()
   class Questions {
@@ -61,7 +61,7 @@ async function pattern(nc: NatsConnection, given: NatsConnection): Promise<Kept>
   }
   const { app } = await startMicroservice(server.url, {
     controllers: [Questions],
-    server: { connection: given },
+    server: { connection: nc },
   });
   return { nc, context: await asked(contexts), close: () => app.close() };
 }
@@ -91,8 +91,8 @@ const ENDS: readonly (readonly [string, (nc: NatsConnection) => unknown])[] = [
 
 describe.each(WIRES)('an answer through the %s wire', (wire) => {
   async function open(form: (typeof FORMS)[number][1]): Promise<Kept> {
-    const nc = await connect({ servers: server.url });
-    return form(nc, wire === 'direct' ? nc : unknownClient(nc));
+    const nc = await connectOver(wire, { servers: server.url });
+    return form(nc);
   }
 
   describe.each(FORMS)('to a message of %s', (_, form) => {

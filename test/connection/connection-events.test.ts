@@ -1,7 +1,12 @@
 import { Logger } from '@nestjs/common';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { JetStreamConnection, openConnection, watchPermissions } from '../../lib/connection/index.js';
+import {
+  connect,
+  JetStreamConnection,
+  openConnection,
+  watchPermissions,
+} from '../../lib/connection/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { startApplication } from '../support/application.js';
 import { LogRecorder } from '../support/log-recorder.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import {
   DeadLetters,
   getDeadLettersToken,
@@ -35,7 +35,7 @@ import { KeyValueCacheStore } from 'nestjs-nats-jetstream/cache';
 import { ObjectStoreStorage } from 'nestjs-nats-jetstream/upload';
 import type { Outcome } from '../../lib/requests/index.js';
 import { LogRecorder } from '../support/log-recorder.js';
-import { unknownClient } from './unknown-client.js';
+import { connectOver } from './connect-over.js';
 
 /** Everything public that was obtained from a connection before it ended. */
 export interface Obtained {
@@ -80,8 +80,8 @@ export async function obtain(
   wire: 'direct' | 'client',
   timeout: number,
 ): Promise<Obtained> {
-  const nc = await connect({ servers: url });
-  const connection = wire === 'direct' ? nc : unknownClient(nc);
+  const nc = await connectOver(wire, { servers: url });
+  const connection = nc;
   const app = await Test.createTestingModule({
     imports: [JetStreamModule.forRoot({ connection, jetstream: { timeout }, shutdownTimeout: 2_000 })],
   })

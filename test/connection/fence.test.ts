@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { connect, nuid, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connectOver } from './connect-over.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { LogRecorder } from '../support/log-recorder.js';
 import { RawPublisher } from './raw-publisher.js';
-import { unknownClient } from './unknown-client.js';
 
 let server: NatsTestServer;
 let raw: NatsConnection;
@@ -42,9 +42,9 @@ async function open(
   wire: string,
   user = 'all',
 ): Promise<{ connection: JetStreamConnection; links: number[] }> {
-  const nc = await connect({ servers: server.url, user, pass: 'p', reconnectTimeWait: 20 });
+  const nc = await connectOver(wire, { servers: server.url, user, pass: 'p', reconnectTimeWait: 20 });
   opened.push(nc);
-  const connection = new JetStreamConnection('default', wire === 'direct' ? nc : unknownClient(nc));
+  const connection = new JetStreamConnection('default', nc);
   const links: number[] = [];
   connection.listen({ onDisconnect: () => void links.push(Date.now()) });
   return { connection, links };
@@ -115,7 +115,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
         },
       });
     subscribe('before');
-    const connection = new JetStreamConnection('default', wire === 'direct' ? nc : unknownClient(nc));
+    const connection = new JetStreamConnection('default', nc);
     if (wire === 'direct') await new Promise((resolve) => setImmediate(resolve));
     subscribe('after');
     subscribe('once', { max: 1 });

@@ -1,12 +1,4 @@
-import {
-  connect,
-  headers,
-  Match,
-  nuid,
-  type Msg,
-  type MsgHdrs,
-  type NatsConnection,
-} from '@nats-io/transport-node';
+import { headers, Match, nuid, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { JetStreamConnection, MessageHeaders } from '../../lib/connection/index.js';
@@ -15,7 +7,7 @@ import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { RawPublisher } from './raw-publisher.js';
-import { unknownClient } from './unknown-client.js';
+import { connectOver } from './connect-over.js';
 
 let server: NatsTestServer;
 let publisher: RawPublisher;
@@ -34,9 +26,9 @@ afterAll(async () => {
 });
 
 async function open(wire: string): Promise<JetStreamConnection> {
-  const nc = await connect({ servers: server.url });
+  const nc = await connectOver(wire, { servers: server.url });
   opened.push(nc);
-  return new JetStreamConnection('default', wire === 'direct' ? nc : unknownClient(nc));
+  return new JetStreamConnection('default', nc);
 }
 
 /** A block of headers as it travels, and what is read from it. */

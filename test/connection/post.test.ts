@@ -1,14 +1,14 @@
 import { Logger } from '@nestjs/common';
-import { connect, headers, nuid, type NatsConnection } from '@nats-io/transport-node';
+import { headers, nuid, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
+import { connectOver } from './connect-over.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import { ConnectionClosedError } from '../../lib/errors/index.js';
 import { JetStreamService, StorageType, type JetStreamMessage } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { LogRecorder } from '../support/log-recorder.js';
-import { unknownClient } from './unknown-client.js';
 
 let server: NatsTestServer;
 let logs: LogRecorder;
@@ -26,9 +26,9 @@ afterAll(() => server.stop());
 async function open(wire: string): Promise<JetStreamConnection> {
   logs = new LogRecorder();
   Logger.overrideLogger(logs);
-  const nc = await connect({ servers: server.url });
+  const nc = await connectOver(wire, { servers: server.url });
   opened.push(nc);
-  return new JetStreamConnection('default', wire === 'direct' ? nc : unknownClient(nc));
+  return new JetStreamConnection('default', nc);
 }
 
 /** A message that a consumer delivered over a connection, not settled yet. */
@@ -138,9 +138,13 @@ describe.each(['direct', 'client'])('what is posted over the %s wire', (wire) =>
     await using own = await NatsTestServer.start();
     logs = new LogRecorder();
     Logger.overrideLogger(logs);
-    const nc = await connect({ servers: own.url, reconnectTimeWait: 20, maxReconnectAttempts: -1 });
+    const nc = await connectOver('direct', {
+      servers: own.url,
+      reconnectTimeWait: 20,
+      maxReconnectAttempts: -1,
+    });
     opened.push(nc);
-    const connection = new JetStreamConnection('default', wire === 'direct' ? nc : unknownClient(nc));
+    const connection = new JetStreamConnection('default', nc);
     const lost = new Promise<void>((resolve) => connection.listen({ onDisconnect: resolve }));
     await own.stop();
     await lost;

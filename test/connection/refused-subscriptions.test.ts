@@ -1,8 +1,9 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { type NatsConnection } from '@nats-io/transport-node';
 import { JetStreamError } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
+import { connectOver } from './connect-over.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import {
   JetStreamService,
@@ -12,7 +13,6 @@ import {
 } from '../../lib/jetstream/index.js';
 import { KeyValueService, type KeyValue } from '../../lib/key-value/index.js';
 import { Requests } from '../../lib/requests/index.js';
-import { unknownClient } from './unknown-client.js';
 
 /** What a user without permission to subscribe holds: another user made it. */
 interface Handles {
@@ -40,9 +40,9 @@ afterAll(async () => {
 });
 
 async function open(user: string, wire: string): Promise<JetStreamService> {
-  const nc = await connect({ servers: server.url, user, pass: 'p' });
+  const nc = await connectOver(wire, { servers: server.url, user, pass: 'p' });
   connections.push(nc);
-  const connection = new JetStreamConnection('main', wire === 'direct' ? nc : unknownClient(nc), {
+  const connection = new JetStreamConnection('main', nc, {
     timeout: 2_000,
   });
   return new JetStreamService(connection, new Requests(connection), { codec: jsonCodec, publish: {} });

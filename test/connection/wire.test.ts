@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
-  connect,
+  connect as connectClient,
   headers,
   nuid,
   type Msg,
@@ -11,8 +11,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { ConnectionClosedError, InvalidSubjectError, PayloadTooLargeError } from '../../lib/errors/index.js';
-import { JetStreamConnection } from '../../lib/connection/index.js';
-import { protocolOf } from '../../lib/connection/wire/client-protocol.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { ClientWire } from '../../lib/connection/wire/client-wire.js';
 import type { ConnectionWire } from '../../lib/connection/wire/connection-wire.js';
 import { DirectWire } from '../../lib/connection/wire/direct-wire.js';
@@ -20,7 +19,6 @@ import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { InterferingProxy } from './interfering-proxy.js';
-import { unknownClient } from './unknown-client.js';
 
 let server: NatsTestServer;
 let raw: NatsConnection;
@@ -28,7 +26,7 @@ const opened: NatsConnection[] = [];
 
 beforeAll(async () => {
   server = await NatsTestServer.start();
-  raw = await connect({ servers: server.url });
+  raw = await connectClient({ servers: server.url });
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((nc) => nc.close()));
@@ -56,11 +54,11 @@ async function open(url = server.url): Promise<JetStreamConnection> {
   return new JetStreamConnection('default', nc);
 }
 
-/** A connection whose client the direct wire does not know. */
-async function openUnknown(): Promise<JetStreamConnection> {
-  const nc = await connect({ servers: server.url });
+/** A connection that the application made with the client's own `connect`. */
+async function openClients(): Promise<JetStreamConnection> {
+  const nc = await connectClient({ servers: server.url });
   opened.push(nc);
-  return new JetStreamConnection('default', unknownClient(nc));
+  return new JetStreamConnection('default', nc);
 }
 
 /** What all connections on the same `NatsConnection` share. */
@@ -120,7 +118,7 @@ function pieces(bytes: Buffer, size: () => number): Buffer[] {
   return cut;
 }
 
-it('knows the client that is installed', async () => {
+it('is direct over links of this library', async () => {
   expect(shared((await open()).wire)).toBeInstanceOf(DirectWire);
 });
 
@@ -150,35 +148,8 @@ describe.each(CUTS)('what the server sends %s', (_, cut) => {
   });
 });
 
-it('takes over in the midst of a message', async () => {
-  await using proxy = await InterferingProxy.before(server);
-  const nc = await connect({ servers: proxy.url });
-  opened.push(nc);
-  const base = nuid.next();
-  const received: string[] = [];
-  nc.subscribe(base, { callback: (_, message) => void received.push(message.string()) });
-  await nc.flush();
-  let release = (_: Buffer): void => undefined;
-  const held = new Promise<Buffer>((resolve) => (release = resolve));
-  proxy.cut = (bytes) => {
-    release(bytes.subarray(bytes.length - 5));
-    return [bytes.subarray(0, bytes.length - 5)];
-  };
-  raw.publish(base, 'a message');
-  const rest = await held;
-  const { parser } = protocolOf(nc) as { parser: { state?: number } };
-  await eventually(() => expect(parser.state).not.toBe(0));
-  const connection = new JetStreamConnection('default', nc);
-  proxy.cut = (bytes) => [bytes];
-  proxy.inject(rest.toString('latin1'));
-  await eventually(() => expect(received).toEqual(['a message']));
-  raw.publish(base, 'another');
-  await eventually(() => expect(received).toEqual(['a message', 'another']));
-  expect(shared(connection.wire)).toBeInstanceOf(DirectWire);
-});
-
 describe.each(['direct', 'client'])('what is published over the %s wire', (kind) => {
-  const openWire = () => (kind === 'direct' ? open() : openUnknown());
+  const openWire = () => (kind === 'direct' ? open() : openClients());
 
   it('arrives whole and in order', async () => {
     const { wire, nc } = await openWire();
@@ -429,19 +400,5 @@ describe('bytes of a server that cannot be parsed end the link, and the client c
     await connection.nc.flush();
     raw.publish(base, nonsense.slice(0, 100));
     await eventually(() => expect(received).toEqual([nonsense.slice(0, 100)]));
-  });
-
-  it('also when they come before the wire reads from the socket itself', async () => {
-    await using proxy = await InterferingProxy.before(server);
-    const nc = await connect({ servers: proxy.url, reconnectTimeWait: 20 });
-    opened.push(nc);
-    const { parser } = protocolOf(nc) as { parser: { parse(chunk: Uint8Array): void } };
-    const connection = new JetStreamConnection('default', nc);
-    const reconnected = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
-    const guarded = (protocolOf(nc) as { parser: typeof parser }).parser;
-    expect(guarded).not.toBe(parser);
-    expect(() => guarded.parse(Buffer.from('nonsense\r\n'))).not.toThrow();
-    await reconnected;
-    await nc.flush();
   });
 });

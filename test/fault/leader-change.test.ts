@@ -1,8 +1,7 @@
-import { connect } from '@nats-io/transport-node';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
-import { JetStreamConnection } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 

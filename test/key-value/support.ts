@@ -1,7 +1,7 @@
-import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
 import { vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
-import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
 import { JetStreamService } from '../../lib/jetstream/index.js';
 import { KeyValueService } from '../../lib/key-value/index.js';
 import { Requests } from '../../lib/requests/index.js';

@@ -1,6 +1,7 @@
+import { connect } from '../../lib/connection/index.js';
 import { Controller, type Type } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import {
   DEAD_LETTER_STREAM,
   JetStreamConnection,

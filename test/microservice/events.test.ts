@@ -1,6 +1,7 @@
+import { connect } from '../../lib/connection/index.js';
 import { Controller, UseFilters, UsePipes, ValidationPipe, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, Payload, RpcException } from '@nestjs/microservices';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { IsInt } from 'class-validator';
 import {
   DEAD_LETTER_HEADERS,

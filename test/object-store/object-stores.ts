@@ -1,7 +1,7 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { jsonCodec } from '../../lib/codecs/index.js';
-import { JetStreamConnection } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { JetStreamService, type PublishDefaults } from '../../lib/jetstream/index.js';
 import { ObjectStoreService } from '../../lib/object-store/index.js';
 import { Requests } from '../../lib/requests/index.js';

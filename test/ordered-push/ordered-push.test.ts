@@ -1,7 +1,7 @@
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, StorageType, type JetStreamManager } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { JetStreamConnection } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { StreamNotFoundError, UnsupportedServerFeatureError } from '../../lib/errors/index.js';
 import { JetStreamApi } from '../../lib/jetstream/api/index.js';
 import {

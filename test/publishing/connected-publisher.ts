@@ -1,7 +1,7 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { jsonCodec } from '../../lib/codecs/index.js';
-import { JetStreamConnection } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import {
   JetStreamService,
   Publisher,

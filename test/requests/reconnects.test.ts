@@ -1,7 +1,7 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { JetStreamConnection } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { RequestTimeoutError } from '../../lib/errors/index.js';
 import { Requests } from '../../lib/requests/index.js';
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
+import { connectOver } from '../connection/connect-over.js';
 import { JetStreamConnection } from '../../lib/connection/index.js';
 import {
   ConnectionClosedError,
@@ -14,7 +15,6 @@ import {
 import { JetStreamService } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { unknownClient } from '../connection/unknown-client.js';
 import { LogRecorder } from '../support/log-recorder.js';
 
 let server: NatsTestServer;
@@ -52,9 +52,9 @@ afterAll(async () => {
 });
 
 async function open(wire = 'direct', user = 'all'): Promise<Requests> {
-  const nc = await connect({ servers: server.url, user, pass: 'p' });
+  const nc = await connectOver(wire, { servers: server.url, user, pass: 'p' });
   opened.push(nc);
-  return new Requests(new JetStreamConnection('main', wire === 'direct' ? nc : unknownClient(nc)));
+  return new Requests(new JetStreamConnection('main', nc));
 }
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
@@ -176,7 +176,11 @@ describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
 
 it('a request that is too large for the server of a reconnect fails, and does no harm', async () => {
   await using own = await NatsTestServer.start();
-  const nc = await connect({ servers: own.url, reconnectTimeWait: 20, maxReconnectAttempts: -1 });
+  const nc = await connectOver('direct', {
+    servers: own.url,
+    reconnectTimeWait: 20,
+    maxReconnectAttempts: -1,
+  });
   opened.push(nc);
   const connection = new JetStreamConnection('main', nc);
   const requests = new Requests(connection);

@@ -1,7 +1,7 @@
-import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { JetStreamConnection } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { ConnectionClosedError, NoRespondersError, RequestTimeoutError } from '../../lib/errors/index.js';
 import { Requests, type Outcome } from '../../lib/requests/index.js';
 import { eventually } from '../support/eventually.js';

@@ -1,6 +1,6 @@
-import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import { jsonCodec } from '../../lib/codecs/index.js';
-import { JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
+import { connect, JetStreamConnection, type JetStreamOptions } from '../../lib/connection/index.js';
 import { JetStreamService } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';

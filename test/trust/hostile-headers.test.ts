@@ -9,7 +9,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { lastValueFrom } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RawPublisher } from '../connection/raw-publisher.js';
-import { unknownClient } from '../connection/unknown-client.js';
+import { connectOver } from '../connection/connect-over.js';
 import { failure } from '../microservice/microservice.js';
 import { HOSTILE_BLOCKS } from '../streams/hostile-headers.js';
 import { eventually } from '../support/eventually.js';
@@ -63,8 +63,8 @@ describe.each(['direct', 'client'])(
 
     beforeAll(async () => {
       server = await NatsTestServer.start();
-      nc = await connect({ servers: server.url });
-      const connection = wire === 'direct' ? nc : unknownClient(nc);
+      nc = await connectOver(wire, { servers: server.url });
+      const connection = nc;
       logs = new LogRecorder();
       const app = await Test.createTestingModule({
         imports: [JetStreamModule.forRoot({ connection })],

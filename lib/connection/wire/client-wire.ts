@@ -5,7 +5,7 @@ import type { Fence } from './fence.js';
 import { checkLineLength } from './line-length.js';
 import type { SharedWire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
-/** The wire through the client's public methods, for clients that {@link DirectWire} does not know. */
+/** The wire through the client's public methods, for connections that do not have our links. */
 export class ClientWire implements SharedWire {
   constructor(
     private readonly nc: NatsConnection,
@@ -26,14 +26,10 @@ export class ClientWire implements SharedWire {
     const { queue, callback } = options;
     checkLineLength(subject, queue);
     const throughClient = callbackThroughClient(subject, callback, subscriber);
-    return this.fence.subscribe(subject, subscriptionOptions(queue, throughClient));
+    return this.nc.subscribe(subject, subscriptionOptions(queue, this.fence.around(subject, throughClient)));
   }
 
   abandon(): void {
     // The client's public methods know no such thing: its own time limits end the link.
-  }
-
-  reconnected(): void {
-    // Nothing is kept for a link.
   }
 }

@@ -47,8 +47,4 @@ export class ConnectionWire implements Wire, WireSubscriber {
   abandon(): void {
     this.shared.abandon();
   }
-
-  reconnected(): void {
-    this.shared.reconnected();
-  }
 }

@@ -1,10 +1,16 @@
 import { Logger } from '@nestjs/common';
-import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from '@nats-io/transport-node';
+import {
+  NatsConnectionImpl,
+  type Msg,
+  type NatsConnection,
+  type SubscriptionOptions,
+} from '@nats-io/transport-node';
 import { errorStack, errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
 import { pendingThenable } from '../../user-code/index.js';
-import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
 
 type Callback = NonNullable<SubscriptionOptions['callback']>;
+/** The kind of reports about the link itself; subjects have no blank. */
+const LINK = 'the link';
 
 /**
  * Stands between the reader of a link and the callbacks of subscriptions. A reader that a callback's error reached would
@@ -14,18 +20,6 @@ type Callback = NonNullable<SubscriptionOptions['callback']>;
 export class Fence {
   private readonly logger = new Logger('NatsConnection');
   private readonly limiter = new ReportLimiter();
-  private readonly subscribeToClient: NatsConnection['subscribe'];
-
-  constructor(nc: NatsConnection) {
-    this.subscribeToClient = nc.subscribe.bind(nc);
-  }
-
-  /** Subscribes through the client, with a callback that does not throw. */
-  subscribe(subject: string, options: SubscriptionOptions | undefined): Subscription {
-    const callback = options?.callback;
-    if (callback === undefined) return this.subscribeToClient(subject, options);
-    return this.subscribeToClient(subject, { ...options, callback: this.around(subject, callback) });
-  }
 
   /** Reports what a callback threw. */
   report(subject: string, thrown: unknown): void {
@@ -35,6 +29,16 @@ export class Fence {
       `A callback of the subscription to "${printable(subject)}" failed, so its message is skipped` +
         `${heldBackText(heldBack)}. Catch errors in the callback: ${errorText(thrown)}`,
       errorStack(thrown),
+    );
+  }
+
+  /** Reports that the bytes of a link cannot be parsed, and that it is closed for that. */
+  reportUnreadable(thrown: unknown): void {
+    const heldBack = this.limiter.admit(LINK);
+    if (heldBack === undefined) return;
+    this.logger.error(
+      `The server sent bytes that cannot be parsed, so the link to it is closed${heldBackText(heldBack)}. ` +
+        `Check what stands between client and server: ${errorText(thrown)}`,
     );
   }
 
@@ -53,22 +57,22 @@ export class Fence {
 }
 
 /**
- * Puts the fence around all subscriptions of a connection, also those that the application makes or has made itself: they
- * have the same reader.
+ * Puts the fence around all subscriptions of a connection that the application made with the client's own `connect`, also
+ * those that it makes or has made itself: they have the same reader.
  */
-export function fenceSubscriptions(nc: NatsConnection, protocol: Partial<ClientProtocol> | undefined): Fence {
-  const fence = new Fence(nc);
-  for (const subscription of protocol?.subscriptions?.all() ?? []) {
-    if (!Object.hasOwn(subscription, 'callback')) continue;
-    const callback = subscription.callback.bind(subscription);
-    const fenced = fence.around(subscription.getSubject(), callback);
-    (subscription as Writable<ClientSubscription>).callback = (error, message) => void fenced(error, message);
+export function fenceSubscriptions(nc: NatsConnection): Fence {
+  const fence = new Fence();
+  const existing = nc instanceof NatsConnectionImpl ? nc.protocol.subscriptions.all() : [];
+  for (const subscription of existing) {
+    if (!subscription.noIterator) continue;
+    subscription.callback = fence.around(subscription.subject, subscription.callback.bind(subscription));
   }
+  const subscribe = nc.subscribe.bind(nc);
   // A connection that cannot be written to keeps its own method: then the application's callbacks are its own affair.
-  Reflect.set(nc, 'subscribe', (subject: string, options?: SubscriptionOptions) =>
-    fence.subscribe(subject, options),
-  );
+  Reflect.set(nc, 'subscribe', (subject: string, options?: SubscriptionOptions) => {
+    const callback = options?.callback;
+    if (callback === undefined) return subscribe(subject, options);
+    return subscribe(subject, { ...options, callback: fence.around(subject, callback) });
+  });
   return fence;
 }
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

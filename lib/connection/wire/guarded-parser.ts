@@ -1,4 +1,4 @@
-import type { ChunkParser } from './client-protocol.js';
+import type { ChunkParser } from './link-transport.js';
 
 /**
  * Ends the link when its bytes cannot be parsed: nothing behind them can be understood. What callbacks of subscriptions

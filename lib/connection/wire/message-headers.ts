@@ -182,3 +182,8 @@ function checkedValue(name: string, value: string): string {
 function canonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
+
+/** Writes the block of headers of a message, as the client does. */
+export function encodeHeaders(block: MsgHdrs): Uint8Array {
+  return (block as MsgHdrs & { encode(): Uint8Array }).encode();
+}

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import type { ChunkParser, ClientParser } from './client-protocol.js';
+import { State, type Parser } from '@nats-io/transport-node';
+import type { ChunkParser } from './link-transport.js';
 import { SplitMessage, WholeMessage, type WireMessage } from './wire-message.js';
 
 /** Who takes the messages; it must not throw: an error ends the link. */
@@ -33,17 +34,13 @@ export class MessageParser implements ChunkParser {
   private partial: PartialMessage | undefined;
 
   constructor(
-    private readonly client: ClientParser,
+    private readonly client: Parser,
     readonly sink: MessageSink,
   ) {}
 
   parse(chunk: Uint8Array): void {
     let buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     let position = 0;
-    // Where this one took over in the midst of a command, the client's parser ends it.
-    while (this.client.state !== 0 && position < buffer.length) {
-      this.client.parse(buffer.subarray(position, ++position));
-    }
     if (this.partial) {
       position = this.fill(this.partial, buffer, position);
     } else if (this.rest) {
@@ -63,7 +60,7 @@ export class MessageParser implements ChunkParser {
       else {
         this.client.parse(buffer.subarray(position, end + 1));
         position = end + 1;
-        if (this.client.state !== 0) throw unreadable('an incomplete command');
+        if (this.client.state !== State.OP_START) throw unreadable('an incomplete command');
       }
     }
   }

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import type { ClientProtocol } from './client-protocol.js';
 
 const EMPTY = new Uint8Array(0);
 const BLOCK = 65_536;
@@ -12,6 +11,15 @@ const SIZES = 32;
 const LONGEST_PLAIN = 1_024;
 /** Payloads from this size on are written from where they are, not copied. */
 export const LARGE = 16_384;
+
+/** What collected bytes are written to. What is written after the end of a link is lost, as if it had been on its way. */
+export interface ByteSink {
+  /** A text has a character for each byte. */
+  write(bytes: Uint8Array | string): void;
+  /** What is written from here on goes to the system in one piece, at {@link uncork}. */
+  cork(): void;
+  uncork(): void;
+}
 
 /**
  * Collects what is sent in one turn of the event loop, and writes it in one piece.
@@ -28,7 +36,7 @@ export class OutgoingBytes {
   private answer = '';
   private answerBytes = Buffer.from(' 0\r\n\r\n');
 
-  constructor(private readonly protocol: ClientProtocol) {}
+  constructor(private readonly sink: ByteSink) {}
 
   /**
    * Adds text with a character for each byte, less than {@link LARGE} of them and a head.
@@ -36,7 +44,7 @@ export class OutgoingBytes {
    * @param alone nothing else is expected in this turn
    */
   addText(text: string, alone = false): void {
-    if (alone && this.end === this.start) return this.write(text);
+    if (alone && this.end === this.start) return this.sink.write(text);
     this.reserve(text.length);
     this.end += this.block.write(text, this.end, 'latin1');
     this.added();
@@ -84,16 +92,8 @@ export class OutgoingBytes {
     const bytes = this.block.subarray(this.start, this.end);
     // A block is never written to twice: the socket may still hold what was before.
     this.start = this.end;
-    this.write(bytes);
+    this.sink.write(bytes);
   };
-
-  private write(bytes: Buffer | string): void {
-    const { transport, connected } = this.protocol;
-    // What the link broke under is lost as if it had been on its way; who waits for an answer notices.
-    if (!connected || transport.isClosed) return;
-    if (typeof bytes === 'string') transport.socket?.write(bytes, 'latin1');
-    else transport.socket?.write(bytes);
-  }
 
   private readonly tick = (): void => {
     this.scheduled = false;
@@ -126,15 +126,13 @@ export class OutgoingBytes {
   }
 
   private addLarge(head: string, headers: Uint8Array, payload: Uint8Array): void {
-    const { socket, isClosed } = this.protocol.transport;
-    if (isClosed || !socket) return;
-    socket.cork();
+    this.sink.cork();
     this.addText(head);
     this.flush();
-    if (headers.length > 0) socket.write(headers);
-    socket.write(payload);
+    if (headers.length > 0) this.sink.write(headers);
+    this.sink.write(payload);
     this.addText('\r\n');
     this.flush();
-    socket.uncork();
+    this.sink.uncork();
   }
 }

@@ -1,5 +1,4 @@
-import type { SubscriptionOptions } from '@nats-io/transport-node';
-import type { ClientProtocol, ClientSubscription } from './client-protocol.js';
+import type { ProtocolHandler, SubscriptionImpl, SubscriptionOptions } from '@nats-io/transport-node';
 import type { Fence } from './fence.js';
 import type { MessageSink } from './message-parser.js';
 import { asMsg } from './received-message.js';
@@ -7,7 +6,7 @@ import type { Publisher, WireMessage } from './wire-message.js';
 
 /** A subscription made over the wire, and its callback without the client's way to it. */
 interface Receiver {
-  readonly subscription: ClientSubscription;
+  readonly subscription: SubscriptionImpl;
   readonly callback: NonNullable<SubscriptionOptions['callback']>;
   /** What answers to its messages go through. */
   readonly publisher: Publisher;
@@ -18,7 +17,7 @@ export class Receivers implements MessageSink {
   private readonly bySid = new Map<number, Receiver>();
 
   constructor(
-    private readonly protocol: ClientProtocol,
+    private readonly protocol: ProtocolHandler,
     private readonly fence: Fence,
   ) {}
 
@@ -33,7 +32,7 @@ export class Receivers implements MessageSink {
   onMessage(message: WireMessage): void {
     const { protocol } = this;
     const receiver = this.bySid.get(message.sid);
-    if (receiver === undefined) return this.forward(message);
+    if (receiver === undefined) return message.forward((...parts) => protocol.processMsg(...parts));
     protocol.inMsgs++;
     protocol.inBytes += message.length;
     const { subscription } = receiver;
@@ -45,15 +44,6 @@ export class Receivers implements MessageSink {
       void receiver.callback(null, asMsg(message));
     } catch (thrown) {
       this.fence.report(subscription.getSubject(), thrown);
-    }
-  }
-
-  /** The client's own subscriptions have the fence around their callbacks; its requests have none. */
-  private forward(message: WireMessage): void {
-    try {
-      message.forward((...parts) => this.protocol.processMsg(...parts));
-    } catch (thrown) {
-      this.fence.report(message.subject, thrown);
     }
   }
 }

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { MsgHdrs, PublishOptions } from '@nats-io/transport-node';
-import type { ClientDelivery } from './client-protocol.js';
+import type { MsgArg, MsgHdrs, PublishOptions } from '@nats-io/transport-node';
 import { beginsWithVersion, MessageHeaders } from './message-headers.js';
 import type { ReceivedMessage } from './received-message.js';
 import type { Wire } from './wire.js';
@@ -131,11 +130,12 @@ export abstract class WireMessage implements ReceivedMessage {
   }
 
   /** Hands it to the client, for a subscription that is not the wire's. */
-  forward(take: (message: ClientDelivery, body: Uint8Array) => void): void {
+  forward(take: (message: MsgArg, body: Uint8Array) => void): void {
     const { line, sid, headersLength, length: size, replyStart, replyEnd } = this;
     const subject = line.subarray(this.subjectStart, this.subjectEnd);
     const reply = replyEnd > replyStart ? line.subarray(replyStart, replyEnd) : undefined;
-    take({ sid, subject, reply, hdr: headersLength > 0 ? headersLength : -1, size }, this.body);
+    const hdr = headersLength > 0 ? headersLength : -1;
+    take(reply === undefined ? { sid, subject, hdr, size } : { sid, subject, reply, hdr, size }, this.body);
   }
 }
 

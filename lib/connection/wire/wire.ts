@@ -1,15 +1,16 @@
-import type {
-  Msg,
-  MsgHdrs,
-  NatsConnection,
-  Subscription,
-  SubscriptionOptions,
+import {
+  NatsConnectionImpl,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+  type SubscriptionOptions,
 } from '@nats-io/transport-node';
 import type { FailedOperation } from '../to-connection-error.js';
-import { protocolOf, type ClientProtocol } from './client-protocol.js';
 import { ClientWire } from './client-wire.js';
 import { DirectWire } from './direct-wire.js';
 import { fenceSubscriptions } from './fence.js';
+import { LinkProtocol } from './link-protocol.js';
 
 /** How messages go to the server and come from it. */
 export interface Wire {
@@ -43,8 +44,6 @@ export interface Wire {
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
   /** Gives the link up without waiting for what was not written yet. */
   abandon(): void;
-  /** After a reconnect. */
-  reconnected(): void;
 }
 
 /** A wire that several connections on one and the same `NatsConnection` share. */
@@ -68,13 +67,22 @@ export interface WireSubscriptionOptions {
 /** Several `JetStreamConnection`s on one and the same connection share its wire. */
 const wires = new WeakMap<NatsConnection, SharedWire>();
 
-/** The wire of a connection: direct, where the client is built as it is known here; else through its public methods. */
+/** The wire of a connection: direct over links of ours, otherwise through the client's public methods. */
 export function wireOf(nc: NatsConnection): SharedWire {
   const known = wires.get(nc);
   if (known) return known;
-  const protocol = protocolOf(nc);
-  const fence = fenceSubscriptions(nc, (nc as { protocol?: Partial<ClientProtocol> }).protocol);
-  const wire = protocol ? new DirectWire(nc, protocol, fence) : new ClientWire(nc, fence);
+  const protocol = linkProtocolOf(nc);
+  const wire = protocol ? new DirectWire(nc, protocol) : new ClientWire(nc, fenceSubscriptions(nc));
   wires.set(nc, wire);
   return wire;
+}
+
+/** Whether the messages of a connection take the short way, over links of this library. */
+export function isDirect(nc: NatsConnection): boolean {
+  return linkProtocolOf(nc) !== undefined;
+}
+
+function linkProtocolOf(nc: NatsConnection): LinkProtocol | undefined {
+  const protocol = nc instanceof NatsConnectionImpl ? nc.protocol : undefined;
+  return protocol instanceof LinkProtocol ? protocol : undefined;
 }

@@ -1,0 +1,21 @@
+import {
+  errors,
+  hasWsProtocol,
+  type ConnectionOptions,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import { LinkProtocol } from './link-protocol.js';
+
+/**
+ * The client's `connect` with links of this library: messages of its services and handlers take a short way over such a
+ * connection, and everything else works as with the client's own.
+ *
+ * @throws the client's errors
+ */
+export async function connect(options: NodeConnectionOptions = {}): Promise<NatsConnection> {
+  if (hasWsProtocol(options)) {
+    throw errors.InvalidArgumentError.format('servers', "have WebSockets, which need the client's wsconnect");
+  }
+  return LinkProtocol.open(options as ConnectionOptions);
+}

@@ -1,0 +1,192 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import {
+  deferred,
+  errors,
+  render,
+  type ConnectionOptions,
+  type Server,
+  type Transport,
+} from '@nats-io/transport-node';
+import { toError } from '../../reporting/index.js';
+import { within } from '../../timing/index.js';
+import { clientVersion } from './client-version.js';
+import { openSocket } from './open-socket.js';
+import { OutgoingBytes, type ByteSink } from './outgoing-bytes.js';
+
+/** What takes the bytes of a link as they come; it must not throw. */
+export interface ChunkParser {
+  parse(chunk: Uint8Array): void;
+}
+
+/** How long the end of a link waits for what was written before, in milliseconds. */
+const FLUSH_WAIT = 500;
+
+/**
+ * One link to a server: the client's `Transport` with a socket of its own.
+ *
+ * What comes is parsed in the turn in which Node has read it. What is sent, by the client and by {@link DirectWire}, goes
+ * through one queue, so it arrives in the order in which it was sent.
+ */
+export class LinkTransport implements Transport, ByteSink {
+  readonly lang = 'nats.js';
+  readonly version = clientVersion();
+  closeError?: Error;
+  /** The queue of what is sent. */
+  readonly outgoing = new OutgoingBytes(this);
+  private socket: Socket | undefined;
+  private debug = false;
+  private connected = false;
+  private done = false;
+  private readonly ended = deferred<void | Error>();
+  /** What came before the link was ready, and without a parser all that was not asked for yet. */
+  private chunks: Uint8Array[] = [];
+  private arrived = deferred<void>();
+
+  /** @param parser makes what parses this link; without it, all bytes go to who iterates */
+  constructor(private readonly parser: (() => ChunkParser) | undefined) {}
+
+  get isClosed(): boolean {
+    return this.done;
+  }
+
+  /** @throws the client's errors, and those of Node's sockets */
+  async connect(server: Server, options: ConnectionOptions): Promise<void> {
+    this.debug = options.debug === true;
+    let take = (chunk: Uint8Array): void => void this.chunks.push(chunk);
+    try {
+      const opened = await openSocket(server, options, {
+        onSocket: (socket) => (this.socket = socket),
+        onBytes: (chunk) => take(chunk),
+      });
+      if (this.done) throw new errors.ConnectionError('the connection was closed while a link was made');
+      this.follow(opened);
+    } catch (thrown) {
+      this.socket?.destroy();
+      throw connectionError(thrown);
+    }
+    this.connected = true;
+    const early = this.chunks;
+    this.chunks = [];
+    if (this.parser) {
+      const parser = this.parser();
+      take = this.debug ? (chunk) => parser.parse(printed('>', chunk)) : (chunk) => parser.parse(chunk);
+    } else {
+      take = (chunk) => this.keep(this.debug ? printed('>', chunk) : chunk);
+    }
+    for (const chunk of early) take(chunk);
+  }
+
+  /** Sends what the client has, behind what waits. */
+  send(frame: Uint8Array): void {
+    this.outgoing.flush();
+    this.write(frame);
+  }
+
+  /** Writes past the queue. */
+  write(bytes: Uint8Array | string): void {
+    const { socket } = this;
+    if (this.done || !socket) return;
+    if (this.debug) printed('<', typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+    if (typeof bytes === 'string') socket.write(bytes, 'latin1');
+    else socket.write(bytes);
+  }
+
+  cork(): void {
+    this.socket?.cork();
+  }
+
+  uncork(): void {
+    this.socket?.uncork();
+  }
+
+  isEncrypted(): boolean {
+    return this.socket instanceof TLSSocket;
+  }
+
+  /** Without a parser: the bytes of the link. With one: none; it ends with the link. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    if (this.parser) return void (await this.ended);
+    for (;;) {
+      const { chunks } = this;
+      this.chunks = [];
+      yield* chunks;
+      if (this.done) return;
+      if (this.chunks.length > 0) continue;
+      await this.arrived;
+      this.arrived = deferred<void>();
+    }
+  }
+
+  /** Ends the link at once. */
+  async close(error?: Error): Promise<void> {
+    this.outgoing.flush();
+    this.finish(error);
+  }
+
+  /** Ends the link when what was sent before is written. */
+  disconnect(): void {
+    this.outgoing.flush();
+    const { socket } = this;
+    const written = new Promise<void>((resolve) => {
+      if (socket?.writable) socket.write('', () => resolve());
+      else resolve();
+    });
+    void within(FLUSH_WAIT, written).then(() => this.finish(undefined));
+  }
+
+  /** Resolves when a link that was made has ended. */
+  closed(): Promise<void | Error> {
+    return this.ended;
+  }
+
+  /** Gives the link up; nobody hears of its end. */
+  discard(): void {
+    this.done = true;
+    this.socket?.destroy();
+  }
+
+  /** Ends the link without waiting for what was not written yet; the client connects again. */
+  destroy(error?: Error): void {
+    this.socket?.destroy(error);
+  }
+
+  private follow(socket: Socket): void {
+    let failure: Error | undefined;
+    socket.on('error', (error) => (failure = error));
+    socket.on('close', () => this.finish(failure));
+    // It may have been closed in this turn.
+    if (socket.destroyed) queueMicrotask(() => this.finish(failure));
+  }
+
+  private finish(error: Error | undefined): void {
+    this.socket?.destroy();
+    if (this.done) return;
+    this.done = true;
+    this.arrived.resolve();
+    if (!this.connected) return;
+    if (error) this.closeError = error;
+    this.ended.resolve(error);
+  }
+
+  private keep(chunk: Uint8Array): void {
+    this.chunks.push(chunk);
+    this.arrived.resolve();
+  }
+}
+
+/** As the client prints it in debug mode. */
+function printed(direction: '<' | '>', bytes: Uint8Array): Uint8Array {
+  console.info(`${direction} ${render(bytes)}`);
+  return bytes;
+}
+
+function connectionError(thrown: unknown): Error {
+  if (thrown === undefined || thrown === null) {
+    return new errors.ConnectionError('Node gave no reason why the connection failed');
+  }
+  const error = toError(thrown);
+  return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+    ? new errors.ConnectionError('connection refused', { cause: error })
+    : error;
+}

@@ -1,0 +1,128 @@
+import { Buffer } from 'node:buffer';
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as NodeTlsOptions } from 'node:tls';
+import {
+  checkOptions,
+  errors,
+  INFO,
+  type ConnectionOptions,
+  type Server,
+  type ServerInfo,
+} from '@nats-io/transport-node';
+import { toError } from '../../reporting/index.js';
+import { certificatesOf } from './certificates.js';
+import { ReadBuffer } from './read-buffer.js';
+
+/** What hears of a socket that is opened. */
+export interface SocketOwner {
+  /** There is a socket, which is not connected yet; with TLS there may be another one later. */
+  onSocket(socket: Socket): void;
+  /** Bytes came, the server's information first. */
+  onBytes(chunk: Uint8Array): void;
+}
+
+/** The longest information about itself that a server may send, in bytes. */
+const LONGEST_INFO = 262_144;
+const LINE_FEED = 10;
+
+/**
+ * Connects to a server: plainly, with TLS from the first byte (`handshakeFirst`), or with TLS once the server has said that it
+ * wants or offers it.
+ *
+ * @throws the client's errors for options that do not fit the server, and Node's for all else
+ */
+export async function openSocket(
+  { hostname: host, port, tlsName }: Server,
+  options: ConnectionOptions,
+  owner: SocketOwner,
+): Promise<Socket> {
+  const line = new FirstLine();
+  const onBytes = (chunk: Uint8Array): void => {
+    line.add(chunk);
+    owner.onBytes(chunk);
+  };
+  const { tls } = options;
+  if (tls?.handshakeFirst === true) {
+    const socket = connectTls({ ...(await tlsOptions(options, tlsName)), host, port });
+    socket.setNoDelay(true);
+    owner.onSocket(socket);
+    socket.on('data', onBytes);
+    await opened(socket, 'secureConnect');
+    checkOptions(await informed(socket, line), options);
+    return socket;
+  }
+  const plain = connectPlain({ host, port, noDelay: true, onread: new ReadBuffer(onBytes) });
+  owner.onSocket(plain);
+  await opened(plain, 'connect');
+  const info = await informed(plain, line);
+  checkOptions(info, options);
+  const isOffered = info.tls_available === true && tls !== null;
+  if (info.tls_required !== true && !isOffered) return plain;
+  const socket = connectTls({ ...(await tlsOptions(options, tlsName)), socket: plain });
+  owner.onSocket(socket);
+  socket.on('data', onBytes);
+  await opened(socket, 'secureConnect');
+  return socket;
+}
+
+/** Resolves at an event of a socket, and rejects if it closes before. */
+function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return untilClosed(socket, (resolve) => socket.once(event, resolve));
+}
+
+/** Resolves with what the server says of itself. */
+async function informed(socket: Socket, line: FirstLine): Promise<ServerInfo> {
+  await untilClosed(socket, (resolve) => void line.complete.then(resolve));
+  return line.info();
+}
+
+/** Resolves when something has happened, and rejects if the socket closes before. */
+function untilClosed(socket: Socket, begin: (happened: () => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let failure: Error | undefined;
+    // It stays: an error of a socket that was given up must not end the process.
+    socket.on('error', (error) => (failure = error));
+    const closed = (): void =>
+      reject(failure ?? new errors.ConnectionError('the server closed the connection'));
+    socket.on('close', closed);
+    begin(() => {
+      socket.off('close', closed);
+      resolve();
+    });
+    if (socket.destroyed) closed();
+  });
+}
+
+async function tlsOptions({ tls }: ConnectionOptions, servername: string): Promise<NodeTlsOptions> {
+  // Options of Node's own may be among these.
+  const given = typeof tls === 'object' && tls !== null ? tls : {};
+  return { servername, rejectUnauthorized: true, ...given, ...(await certificatesOf(given)) };
+}
+
+/** The first line that a server sends, `INFO {…}`. */
+class FirstLine {
+  private chunks: Uint8Array[] | undefined = [];
+  private length = 0;
+  private text = '';
+  private end = (): void => {};
+  readonly complete = new Promise<void>((resolve) => (this.end = resolve));
+
+  add(chunk: Uint8Array): void {
+    if (this.chunks === undefined) return;
+    this.chunks.push(chunk);
+    this.length += chunk.length;
+    if (!chunk.includes(LINE_FEED) && this.length <= LONGEST_INFO) return;
+    this.text = Buffer.concat(this.chunks).toString('utf8');
+    this.chunks = undefined;
+    this.end();
+  }
+
+  /** @throws the client's `ConnectionError` if this is not how a NATS server begins */
+  info(): ServerInfo {
+    try {
+      return JSON.parse(INFO.exec(this.text)?.[1] ?? '') as ServerInfo;
+    } catch (cause) {
+      throw new errors.ConnectionError('what answered is not a NATS server', { cause: toError(cause) });
+    }
+  }
+}
