@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { connect } from '@nats-io/transport-node';
+import { connect as connectClient } from '@nats-io/transport-node';
+import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import type { Bench, BenchValue } from './suite.js';
 
@@ -12,7 +13,8 @@ export async function openBench(): Promise<Bench & { close(): Promise<void> }> {
   }
   return {
     url: server.url,
-    connect: () => connect({ servers: server.url }),
+    connect: () => connectClient({ servers: server.url }),
+    connectOurs: () => connect({ servers: server.url }),
     value: VALUE,
     payload,
     close: () => server.stop(),

@@ -21,7 +21,7 @@ export interface Buckets {
 }
 
 async function openBuckets(bench: Bench): Promise<Buckets> {
-  const nc = await bench.connect();
+  const nc = await bench.connectOurs();
   const rawNc = await bench.connect();
   const connection = new JetStreamConnection('bench', nc);
   const jetstream = new JetStreamService(connection, new Requests(connection), {

@@ -28,7 +28,7 @@ export async function compareObjectBuckets(
   bench: Bench,
   sides: (buckets: ObjectBuckets) => { readonly ours: Side; readonly raw: Side },
 ): Promise<Comparison> {
-  const nc = await bench.connect();
+  const nc = await bench.connectOurs();
   const rawNc = await bench.connect();
   const connection = new JetStreamConnection('bench', nc);
   const jetstream = new JetStreamService(connection, new Requests(connection), {

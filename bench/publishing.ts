@@ -16,7 +16,7 @@ export interface Publishing {
 
 /** Compares publishing into streams in memory that are empty before each round; what they hold is checked after it. */
 export async function comparePublishing(bench: Bench, { ours, raw }: Publishing): Promise<Comparison> {
-  const [nc, rawNc] = [await bench.connect(), await bench.connect()];
+  const [nc, rawNc] = [await bench.connectOurs(), await bench.connect()];
   const connection = new JetStreamConnection('bench', nc);
   const service = new JetStreamService(connection, new Requests(connection), {
     codec: jsonCodec,

@@ -21,7 +21,7 @@ export const MAX_MESSAGES = 500;
 /** Compares how consumer handles of both sides receive, each from a stream of its own that is full. */
 export async function comparePulling(bench: Bench, { ours, raw }: Pulling): Promise<Comparison> {
   const nc = await bench.connect();
-  const ourNc = await bench.connect();
+  const ourNc = await bench.connectOurs();
   const jsm = await jetstreamManager(nc);
   const connection = new JetStreamConnection('default', ourNc);
   const requests = new Requests(connection);

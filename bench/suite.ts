@@ -40,6 +40,8 @@ export interface Bench {
   readonly url: string;
   /** A new connection of the raw client. Whoever asks for it closes it. */
   connect(): Promise<NatsConnection>;
+  /** Likewise, over a link of this library. */
+  connectOurs(): Promise<NatsConnection>;
   /** A plain object of 140 bytes as JSON. */
   readonly value: BenchValue;
   /** `value` as JSON in UTF-8: 140 bytes. */

@@ -92,7 +92,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
       config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
     });
     const error = await failure({ servers: secure.url, tls: { caFile: '/nowhere/ca.pem' } });
-    expect(error.message).toContain("/nowhere/ca.pem doesn't exist");
+    expect(error.message).toContain('/nowhere/ca.pem');
   });
 
   it('an authenticator that throws', async () => {
