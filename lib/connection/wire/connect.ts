@@ -1,7 +1,6 @@
 import {
   errors,
   hasWsProtocol,
-  type ConnectionOptions,
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
@@ -17,5 +16,5 @@ export async function connect(options: NodeConnectionOptions = {}): Promise<Nats
   if (hasWsProtocol(options)) {
     throw errors.InvalidArgumentError.format('servers', "have WebSockets, which need the client's wsconnect");
   }
-  return LinkProtocol.open(options as ConnectionOptions);
+  return LinkProtocol.open(options);
 }

@@ -43,7 +43,7 @@ export class Fence {
   }
 
   /** A callback that does not throw, and whose promise, if it is asynchronous, is not left to reject unheard. */
-  around(subject: string, callback: Callback): Callback {
+  around(subject: string, callback: Callback): (error: Error | null, message: Msg) => void {
     const failed = (thrown: unknown): void => this.report(subject, thrown);
     return (error: Error | null, message: Msg) => {
       try {

@@ -6,7 +6,6 @@ import {
   type ConnectionOptions,
   type MsgArg,
   type NatsConnection,
-  type Publisher,
   type Server,
   type SubscriptionImpl,
   type TransportFactory,
@@ -18,8 +17,8 @@ import { LinkTransport } from './link-transport.js';
 import { MessageParser } from './message-parser.js';
 import { Receivers } from './receivers.js';
 
-/** Whose link is made at this moment. */
-let dialing: LinkProtocol | undefined;
+/** Makes the link that is asked for at this moment, if it is one of ours. */
+let makeLink: (() => LinkTransport) | undefined;
 
 /**
  * How the client makes transports, for all connections of the process: it has one factory, and asks it for each link of each
@@ -27,9 +26,9 @@ let dialing: LinkProtocol | undefined;
  */
 const FACTORY: TransportFactory = {
   factory: () => {
-    const owner = dialing;
-    dialing = undefined;
-    return owner ? owner.makeLink() : new LinkTransport(undefined);
+    const make = makeLink;
+    makeLink = undefined;
+    return make ? make() : new LinkTransport(undefined);
   },
   dnsResolveFn: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
 };
@@ -52,7 +51,7 @@ export class LinkProtocol extends ProtocolHandler {
     const nc = new (NatsConnectionImpl as unknown as new (options: ConnectionOptions) => NatsConnectionImpl)(
       options,
     );
-    const protocol = new LinkProtocol(nc.options, nc as Publisher);
+    const protocol = new LinkProtocol(nc.options, nc);
     await protocol.dialLoop();
     nc.protocol = protocol;
     return nc as NatsConnection;
@@ -67,7 +66,7 @@ export class LinkProtocol extends ProtocolHandler {
   /** As {@link _doDial}. */
   override async dial(server: Server): Promise<void> {
     setTransportFactory(FACTORY);
-    dialing = this;
+    makeLink = () => this.makeLink();
     return super.dial(server);
   }
 
@@ -89,7 +88,7 @@ export class LinkProtocol extends ProtocolHandler {
     }
   }
 
-  makeLink(): LinkTransport {
+  private makeLink(): LinkTransport {
     const link = new LinkTransport(
       () =>
         new GuardedParser(new MessageParser(this.parser, this.receivers), (thrown) => {

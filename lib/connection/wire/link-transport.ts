@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { Logger } from '@nestjs/common';
 import {
   deferred,
   errors,
@@ -175,9 +176,12 @@ export class LinkTransport implements Transport, ByteSink {
   }
 }
 
-/** As the client prints it in debug mode. */
+const logger = new Logger('NatsConnection');
+
+/** In debug mode all that comes and goes is logged, except for credentials. */
 function printed(direction: '<' | '>', bytes: Uint8Array): Uint8Array {
-  console.info(`${direction} ${render(bytes)}`);
+  const text = render(bytes);
+  logger.debug(`${direction} ${text.startsWith('CONNECT ') ? 'CONNECT …' : text}`);
   return bytes;
 }
 
