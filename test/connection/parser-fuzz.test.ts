@@ -126,7 +126,7 @@ it('ends the link for hostile bytes at most, whatever they are', () => {
     try {
       feed(guarded, bytes, random);
     } catch (thrown) {
-      throw new Error(`seed ${SEED}, stream ${i}: ${String(thrown)}`);
+      throw new Error(`seed ${SEED}, stream ${i}`, { cause: thrown });
     }
   }
   expect(ended).toBeGreaterThan(1_000);
