@@ -4,7 +4,7 @@ import { decodeValue } from '../../codecs/index.js';
 import { hasValidHeaders } from '../../connection/index.js';
 import { DuplicateRequestError, InvalidReplyError } from '../../errors/index.js';
 import type { PubAck, PublishOptions } from '../../jetstream/index.js';
-import type { Outcome } from '../../requests/index.js';
+import type { RepliesHandler } from '../../requests/index.js';
 import { numberFromPeer } from '../../validation/index.js';
 import {
   CONFIRMATION,
@@ -65,7 +65,7 @@ export class Call {
         ...options,
         // Sent again after a reconnect it is stored once, so that the work is not done twice for one call.
         idempotent: options.idempotent ?? true,
-        ...(Number.isFinite(timeout) ? { timeout } : {}),
+        timeout: Number.isFinite(timeout) ? timeout : undefined,
         headers: toHeaders(headers, request),
       })
       .then((ack) => this.refuseDuplicate(ack, replyTo, options.messageId))
@@ -84,7 +84,7 @@ export class Call {
     this.callOff();
   }
 
-  private readonly onReply = (...[error, reply]: Outcome): boolean => {
+  private readonly onReply: RepliesHandler = (error, reply) => {
     if (error) {
       this.callOff();
       return this.end({ err: error });

@@ -1,7 +1,8 @@
-import { Observable } from 'rxjs';
+import { defer, Observable, type ObservableInput, type Subscriber } from 'rxjs';
 import { LossReport } from '../../jetstream/index.js';
 import { toError } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 
 /** How long the failures of events may take that were on their way when the connection was closed, in milliseconds. */
 const LAST_FAILURES = 100;
@@ -15,32 +16,23 @@ export class EmittedEvents {
   private underWay = 0;
   private readonly whenIdle: (() => void)[] = [];
 
-  /**
-   * Follows an event, also if the observable that is returned is not subscribed to.
-   *
-   * @param subjectOf names the event if it fails; must not throw
-   */
-  follow<T>(emitted: Observable<T>, subjectOf: () => string): Observable<T> {
-    let subscribers = 0;
-    let withdraw: (() => void) | undefined;
+  /** @param subjectOf names the subject of a pattern in the log; must not throw */
+  constructor(private readonly subjectOf: (pattern: unknown) => string) {}
+
+  /** An event that is on its way from now on, until it completes or fails. */
+  begin<T>(pattern: unknown): EmittedEvent<T> {
     this.underWay++;
-    emitted.subscribe({
-      error: (thrown: unknown) => {
-        if (subscribers === 0) withdraw = this.losses.add(toError(thrown), subjectOf());
-        this.end();
-      },
-      complete: () => this.end(),
-    });
-    return new Observable((observer) => {
-      subscribers++;
-      withdraw?.();
-      withdraw = undefined;
-      const subscription = emitted.subscribe(observer);
-      return () => {
-        subscribers--;
-        subscription.unsubscribe();
-      };
-    });
+    return new EmittedEvent<T>(this, pattern);
+  }
+
+  /** Called once for each event, when it has completed or failed. */
+  end(): void {
+    if (--this.underWay === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+
+  /** Logs a failure that no subscriber has received; the returned function withdraws it if one does before the line is written. */
+  lose(pattern: unknown, error: unknown): () => void {
+    return this.losses.add(toError(error), this.subjectOf(pattern));
   }
 
   /** Waits for events on their way, for up to so many milliseconds. */
@@ -54,8 +46,86 @@ export class EmittedEvents {
     await this.idle(LAST_FAILURES);
     this.losses.flush();
   }
+}
 
-  private end(): void {
-    if (--this.underWay === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+type Outcome =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'error'; readonly error: unknown; withdraw: (() => void) | undefined };
+
+const COMPLETE: Outcome = { kind: 'complete' };
+const NONE: readonly never[] = [];
+
+/**
+ * How many microtasks pass between a dispatch and its earliest outcome, less one, as with Nest's own clients. A caller that gets
+ * the observable from an asynchronous method subscribes within that time, and must not miss the value.
+ */
+const MICROTASKS = 3;
+
+/**
+ * The observable that `emit` returns. As with Nest's own clients, a subscriber gets the value and the completion, or the error;
+ * one that subscribes after the outcome gets only the completion, or the error; and unsubscribing does not stop the event.
+ */
+export class EmittedEvent<T> extends Observable<T> {
+  /** Subscribers stay in the list when they unsubscribe, until the outcome. */
+  private subscribers: Subscriber<T>[] | undefined;
+  private outcome: Outcome | undefined;
+
+  constructor(
+    private readonly events: EmittedEvents,
+    readonly pattern: unknown,
+  ) {
+    super((subscriber) => this.join(subscriber));
+  }
+
+  /** Takes the outcome from what `dispatchEvent` has returned, which may be any source of rxjs if a subclass overrides it. */
+  async follow(dispatched: ObservableInput<T>): Promise<void> {
+    for (let i = 0; i < MICROTASKS; i++) await Promise.resolve();
+    const promise = pendingThenable(dispatched);
+    if (promise === undefined) return void defer(() => dispatched).subscribe(this);
+    promise.then(
+      (value) => {
+        this.next(value as T);
+        this.complete();
+      },
+      (error: unknown) => this.error(error),
+    );
+  }
+
+  next(value: T): void {
+    for (const subscriber of this.subscribed()) subscriber.next(value);
+  }
+
+  complete(): void {
+    this.outcome = COMPLETE;
+    this.events.end();
+    for (const subscriber of this.subscribed()) subscriber.complete();
+    this.subscribers = undefined;
+  }
+
+  error(error: unknown): void {
+    const subscribers = this.subscribed();
+    const withdraw = subscribers.length === 0 ? this.events.lose(this.pattern, error) : undefined;
+    this.outcome = { kind: 'error', error, withdraw };
+    this.events.end();
+    for (const subscriber of subscribers) subscriber.error(error);
+    this.subscribers = undefined;
+  }
+
+  private subscribed(): readonly Subscriber<T>[] {
+    return this.subscribers?.filter(({ closed }) => !closed) ?? NONE;
+  }
+
+  private join(subscriber: Subscriber<T>): void {
+    const { outcome } = this;
+    if (outcome === undefined) {
+      if (this.subscribers) this.subscribers.push(subscriber);
+      else this.subscribers = [subscriber];
+    } else if (outcome.kind === 'complete') {
+      subscriber.complete();
+    } else {
+      outcome.withdraw?.();
+      outcome.withdraw = undefined;
+      subscriber.error(outcome.error);
+    }
   }
 }

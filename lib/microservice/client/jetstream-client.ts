@@ -1,7 +1,7 @@
 import { encodePayload, givenBytes } from '../../codecs/index.js';
-import { ClientProxy, NatsRecord, RpcException, type ReadPacket } from '@nestjs/microservices';
+import { ClientProxy, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Observable } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import { isConnection, readConnectionOptions } from '../../connection/index.js';
 import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
 import {
@@ -9,12 +9,12 @@ import {
   type ApplicationShutdown,
   type ShutdownMember,
 } from '../../handlers/index.js';
-import { JetStreamService } from '../../jetstream/index.js';
-import { errorText, isInstance, toError } from '../../reporting/index.js';
+import { JetStreamService, type PubAck } from '../../jetstream/index.js';
+import { errorText, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { checkedOptions } from '../../validation/index.js';
 import { CLIENT_OPTIONS, refuseServers } from '../known-options.js';
-import { CallIds, encodePacket, toHeaders } from '../packets/index.js';
+import { CallIds, encodePacket, envelopeOf, toHeaders } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import {
   checkSharing,
@@ -25,9 +25,9 @@ import {
 } from '../transport-link.js';
 import { TransportEvents } from '../transport-events.js';
 import { Call, type CallHandler } from './call.js';
-import { EmittedEvents } from './emitted-events.js';
+import { EmittedEvents, type EmittedEvent } from './emitted-events.js';
 import type { JetStreamClientOptions } from './jetstream-client-options.interface.js';
-import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
+import { contentOf, NO_OPTIONS, publishOptionsOf } from './record-content.js';
 
 const DEFAULT_TIMEOUT = 30_000;
 /** How long closing waits for a connection that is being made, in milliseconds. */
@@ -61,7 +61,9 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   private readonly timeout: number;
   private readonly ids = new CallIds();
   private readonly events = new TransportEvents('JetStreamClient');
-  private readonly emitted = new EmittedEvents();
+  private readonly emitted = new EmittedEvents((pattern) => this.nameOf(pattern));
+  /** How many events wait for the connection; a later event waits too, so that it does not overtake them. */
+  private waiting = 0;
   private opening: Promise<TransportLink> | undefined;
   private stopOpening = new AbortController();
   private link: TransportLink | undefined;
@@ -118,15 +120,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
 
   /** Asks, and emits the answers; see {@link JetStreamClient}. */
   override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    if (pattern === undefined || pattern === null || data === undefined || data === null) {
-      return super.send(pattern, data);
-    }
-    return new Observable((observer) => {
-      if (!this.link) return super.send<TResult, TInput>(pattern, data).subscribe(observer);
-      // What the base class does, without a promise for a connection that is there.
-      const packet = { pattern, data };
-      this.onDispatchHook?.(packet);
-      return this.publish(packet, this.createObserver(observer));
+    if (isMissing(pattern) || isMissing(data)) return super.send(pattern, data);
+    return new Observable((subscriber) => {
+      if (this.link) this.request(pattern, data, subscriber);
+      else void this.connectAndRequest(pattern, data, subscriber);
     });
   }
 
@@ -135,7 +132,11 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
    * no subscriber is there is logged.
    */
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    return this.emitted.follow(super.emit<TResult, TInput>(pattern, data), () => this.nameOf(pattern));
+    const event = this.emitted.begin<TResult>(pattern);
+    if (isMissing(pattern) || isMissing(data)) super.emit<TResult, TInput>(pattern, data).subscribe(event);
+    else if (this.link && this.waiting === 0) this.dispatch(event, data);
+    else void this.connectAndDispatch(event, data);
+    return event;
   }
 
   /**
@@ -149,17 +150,17 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
 
   protected publish(packet: ReadPacket, handler: CallHandler): () => void {
     try {
-      const { data, options } = recordOf(packet.data);
-      const { mode = this.options.mode ?? 'core', timeout = this.timeout, headers, ...publishing } = options;
+      const { data, options } = contentOf(packet.data);
+      const { mode = this.options.mode ?? 'core', timeout = this.timeout } = options;
       checkTimeout('timeout', timeout);
       const subject = this.subjectOf(packet);
       const link = this.connected();
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
-      const message = encodePacket(codec, { ...packet, data, id: this.ids.next() });
+      const message = encodePacket(codec, envelopeOf(packet, { data, id: this.ids.next() }));
       const call = new Call(link, subject, timeout, handler);
-      const merged = toHeaders(this.options.headers, headers);
-      if (mode === 'core') call.send(message, merged);
-      else call.store(message, merged, publishing);
+      const headers = toHeaders(this.options.headers, options.headers);
+      if (mode === 'core') call.send(message, headers);
+      else call.store(message, headers, publishOptionsOf(options));
       return () => call.cancel();
     } catch (thrown) {
       handler({ err: toError(thrown), isDisposed: true });
@@ -167,25 +168,85 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     }
   }
 
-  protected async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
-    const { data, options } = recordOf(packet.data);
-    const { mode = 'jetstream', headers, ...publishing } = options;
-    const link = this.connected();
-    const subject = this.subjectOf(packet);
-    const merged = toHeaders(this.options.headers, packet.metadata, headers);
-    if (mode === 'core') {
-      const message = encodePacket(link.codec, { ...packet, data });
-      link.send(subject, message, merged);
-      return undefined as T;
+  protected dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+    try {
+      return this.publishEvent(packet) as Promise<T>;
+    } catch (thrown) {
+      return Promise.reject(thrown);
     }
-    // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
-    const payload = givenBytes(data) ?? encodePayload(link.codecOfSubject(subject), data);
-    return (await link.jetstream.publish(subject, payload, { ...publishing, headers: merged })) as T;
+  }
+
+  /** The packet of a call. Nest 12 has this method too; Nest 11 has neither it nor dispatch hooks. */
+  protected override createPacket<TInput>(pattern: unknown, data: TInput): ReadPacket {
+    const packet: ReadPacket = { pattern, data };
+    this.onDispatchHook?.(packet);
+    return packet;
   }
 
   protected override serializeError(error: unknown): unknown {
     if (error instanceof Error) return error;
     return new RpcException(typeof error === 'object' && error !== null ? error : String(error));
+  }
+
+  /** The first call connects. */
+  private async connectAndRequest(
+    pattern: unknown,
+    data: unknown,
+    subscriber: Subscriber<unknown>,
+  ): Promise<void> {
+    try {
+      await this.connect();
+    } catch (error) {
+      return subscriber.error(error);
+    }
+    if (!subscriber.closed) this.request(pattern, data, subscriber);
+  }
+
+  /** Sends a request for a subscriber; it is called off if the subscriber unsubscribes before its last answer. */
+  private request(pattern: unknown, data: unknown, subscriber: Subscriber<unknown>): void {
+    try {
+      const packet = this.createPacket(pattern, data);
+      subscriber.add(this.publish(packet, this.createObserver(subscriber)));
+    } catch (thrown) {
+      subscriber.error(thrown);
+    }
+  }
+
+  /** The first call connects. The events that wait for the connection are dispatched in the order in which they were emitted. */
+  private async connectAndDispatch<T>(event: EmittedEvent<T>, data: unknown): Promise<void> {
+    this.waiting++;
+    try {
+      await this.connect();
+    } catch (error) {
+      return event.error(error);
+    } finally {
+      this.waiting--;
+    }
+    this.dispatch(event, data);
+  }
+
+  /** Publishes an event in the turn in which it is called; its outcome comes later, when the caller has had time to subscribe. */
+  private dispatch<T>(event: EmittedEvent<T>, data: unknown): void {
+    try {
+      void event.follow(this.dispatchEvent<T>(this.createPacket(event.pattern, data)));
+    } catch (thrown) {
+      void event.follow(Promise.reject(thrown));
+    }
+  }
+
+  private publishEvent(packet: ReadPacket): Promise<PubAck | undefined> {
+    const { data, options } = contentOf(packet.data);
+    const link = this.connected();
+    const subject = this.subjectOf(packet);
+    const headers = toHeaders(this.options.headers, packet.metadata, options.headers);
+    if (options.mode === 'core') {
+      link.send(subject, encodePacket(link.codec, envelopeOf(packet, { data })), headers);
+      return Promise.resolve(undefined);
+    }
+    // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
+    const payload = givenBytes(data) ?? encodePayload(link.codecOfSubject(subject), data);
+    if (options === NO_OPTIONS && headers === undefined) return link.jetstream.publish(subject, payload);
+    return link.jetstream.publish(subject, payload, { ...publishOptionsOf(options), headers });
   }
 
   /** @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */
@@ -254,11 +315,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   }
 }
 
-/** The options of a record, and what it holds; for migration Nest's own records are taken too. */
-function recordOf(data: unknown): { readonly data: unknown; readonly options: JetStreamRecordOptions } {
-  if (isInstance(data, JetStreamRecord)) return data;
-  if (isInstance(data, NatsRecord)) return { data: data.data, options: { headers: data.headers } };
-  return { data, options: {} };
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 /** As with Nest's own clients, a call without a server fails instead of waiting for one. */

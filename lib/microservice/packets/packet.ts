@@ -8,6 +8,12 @@ export interface CallPacket {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** The envelope of a call: its packet, with whatever a dispatch hook has added to it. */
+export function envelopeOf(packet: CallPacket, content: Pick<CallPacket, 'data' | 'id'>): CallPacket {
+  // In Node 20 a spread whose properties are replaced takes eight times as long, and so does making JSON of the result.
+  return Object.assign({}, packet, content);
+}
+
 /** What an answer is sent in. */
 export interface ReplyPacket {
   readonly id?: string | undefined;

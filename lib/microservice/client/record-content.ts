@@ -1,0 +1,25 @@
+import { NatsRecord } from '@nestjs/microservices';
+import type { PublishOptions } from '../../jetstream/index.js';
+import { isInstance } from '../../reporting/index.js';
+import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
+
+/** What is sent, and how. */
+export interface RecordContent {
+  readonly data: unknown;
+  readonly options: JetStreamRecordOptions;
+}
+
+/** The options of data that is given without a record. */
+export const NO_OPTIONS: JetStreamRecordOptions = {};
+
+/** The content of a record, or data alone; for migration Nest's own records are taken too. */
+export function contentOf(data: unknown): RecordContent {
+  if (isInstance(data, JetStreamRecord)) return data;
+  if (isInstance(data, NatsRecord)) return { data: data.data, options: { headers: data.headers } };
+  return { data, options: NO_OPTIONS };
+}
+
+/** The options of a record that concern publishing to a stream. */
+export function publishOptionsOf({ mode: _, ...options }: JetStreamRecordOptions): PublishOptions {
+  return options;
+}
