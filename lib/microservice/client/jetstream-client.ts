@@ -9,7 +9,7 @@ import {
   type ApplicationShutdown,
   type ShutdownMember,
 } from '../../handlers/index.js';
-import { JetStreamService, type PubAck } from '../../jetstream/index.js';
+import { JetStreamService } from '../../jetstream/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { checkedOptions } from '../../validation/index.js';
@@ -63,7 +63,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   private readonly events = new TransportEvents('JetStreamClient');
   private readonly emitted = new EmittedEvents((pattern) => this.nameOf(pattern));
   /** How many events wait for the connection; a later event waits too, so that it does not overtake them. */
-  private waiting = 0;
+  private waitingEvents = 0;
   private opening: Promise<TransportLink> | undefined;
   private stopOpening = new AbortController();
   private link: TransportLink | undefined;
@@ -122,8 +122,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.send(pattern, data);
     return new Observable((subscriber) => {
-      if (this.link) this.request(pattern, data, subscriber);
-      else void this.connectAndRequest(pattern, data, subscriber);
+      if (this.link) this.startRequest(pattern, data, subscriber);
+      else void this.connectAndStartRequest(pattern, data, subscriber);
     });
   }
 
@@ -134,8 +134,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     const event = this.emitted.begin<TResult>(pattern);
     if (isMissing(pattern) || isMissing(data)) super.emit<TResult, TInput>(pattern, data).subscribe(event);
-    else if (this.link && this.waiting === 0) this.dispatch(event, data);
-    else void this.connectAndDispatch(event, data);
+    else if (this.link && this.waitingEvents === 0) this.startEvent(event, data);
+    else void this.connectAndStartEvent(event, data);
     return event;
   }
 
@@ -170,7 +170,19 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
 
   protected dispatchEvent<T>(packet: ReadPacket): Promise<T> {
     try {
-      return this.publishEvent(packet) as Promise<T>;
+      const { data, options } = contentOf(packet.data);
+      const link = this.connected();
+      const subject = this.subjectOf(packet);
+      const headers = toHeaders(this.options.headers, packet.metadata, options.headers);
+      if (options.mode === 'core') {
+        link.send(subject, encodePacket(link.codec, envelopeOf(packet, { data })), headers);
+        return Promise.resolve(undefined as T);
+      }
+      // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
+      const payload = givenBytes(data) ?? encodePayload(link.codecOfSubject(subject), data);
+      const plain = options === NO_OPTIONS && headers === undefined;
+      const publishing = plain ? undefined : { ...publishOptionsOf(options), headers };
+      return link.jetstream.publish(subject, payload, publishing) as Promise<T>;
     } catch (thrown) {
       return Promise.reject(thrown);
     }
@@ -189,7 +201,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   }
 
   /** The first call connects. */
-  private async connectAndRequest(
+  private async connectAndStartRequest(
     pattern: unknown,
     data: unknown,
     subscriber: Subscriber<unknown>,
@@ -199,11 +211,11 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     } catch (error) {
       return subscriber.error(error);
     }
-    if (!subscriber.closed) this.request(pattern, data, subscriber);
+    if (!subscriber.closed) this.startRequest(pattern, data, subscriber);
   }
 
   /** Sends a request for a subscriber; it is called off if the subscriber unsubscribes before its last answer. */
-  private request(pattern: unknown, data: unknown, subscriber: Subscriber<unknown>): void {
+  private startRequest(pattern: unknown, data: unknown, subscriber: Subscriber<unknown>): void {
     try {
       const packet = this.createPacket(pattern, data);
       subscriber.add(this.publish(packet, this.createObserver(subscriber)));
@@ -213,40 +225,25 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   }
 
   /** The first call connects. The events that wait for the connection are dispatched in the order in which they were emitted. */
-  private async connectAndDispatch<T>(event: EmittedEvent<T>, data: unknown): Promise<void> {
-    this.waiting++;
+  private async connectAndStartEvent<T>(event: EmittedEvent<T>, data: unknown): Promise<void> {
+    this.waitingEvents++;
     try {
       await this.connect();
     } catch (error) {
       return event.error(error);
     } finally {
-      this.waiting--;
+      this.waitingEvents--;
     }
-    this.dispatch(event, data);
+    this.startEvent(event, data);
   }
 
   /** Publishes an event in the turn in which it is called; its outcome comes later, when the caller has had time to subscribe. */
-  private dispatch<T>(event: EmittedEvent<T>, data: unknown): void {
+  private startEvent<T>(event: EmittedEvent<T>, data: unknown): void {
     try {
       void event.follow(this.dispatchEvent<T>(this.createPacket(event.pattern, data)));
     } catch (thrown) {
       void event.follow(Promise.reject(thrown));
     }
-  }
-
-  private publishEvent(packet: ReadPacket): Promise<PubAck | undefined> {
-    const { data, options } = contentOf(packet.data);
-    const link = this.connected();
-    const subject = this.subjectOf(packet);
-    const headers = toHeaders(this.options.headers, packet.metadata, options.headers);
-    if (options.mode === 'core') {
-      link.send(subject, encodePacket(link.codec, envelopeOf(packet, { data })), headers);
-      return Promise.resolve(undefined);
-    }
-    // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
-    const payload = givenBytes(data) ?? encodePayload(link.codecOfSubject(subject), data);
-    if (options === NO_OPTIONS && headers === undefined) return link.jetstream.publish(subject, payload);
-    return link.jetstream.publish(subject, payload, { ...publishOptionsOf(options), headers });
   }
 
   /** @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */
