@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { openBench } from './environment.js';
@@ -16,10 +17,14 @@ export interface BuiltSuite {
  * which share nothing.
  *
  * @param folder the checkout
+ * @param lender a checkout that has the suite if that one, an older one, has not
  */
-export async function suiteOfBuild(folder: string, name: string): Promise<BuiltSuite> {
+export async function suiteOfBuild(folder: string, name: string, lender = folder): Promise<BuiltSuite> {
+  let suites = join(folder, 'bench/dist');
+  if (!existsSync(join(suites, 'suites', `${name}.js`)) && lender !== folder)
+    suites = await lend(lender, folder);
   const load = (file: string): Promise<unknown> => {
-    const path = join(folder, 'bench/dist', file);
+    const path = join(suites, file);
     if (!existsSync(path))
       throw new Error(`There is no ${path}. Run "npm ci && npm run prebench" in ${folder}.`);
     return import(pathToFileURL(path).href);
@@ -43,4 +48,14 @@ export async function suiteOfBuild(folder: string, name: string): Promise<BuiltS
       }
     },
   };
+}
+
+/** Copies the benchmarks of one checkout into another, where they import the package of that one. */
+async function lend(lender: string, folder: string): Promise<string> {
+  const copy = join(folder, 'bench/dist/lent');
+  await cp(join(lender, 'bench/dist'), copy, {
+    recursive: true,
+    filter: (source) => !source.endsWith('lent'),
+  });
+  return copy;
 }

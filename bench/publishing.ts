@@ -2,8 +2,8 @@ import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jets
 import { JetStreamConnection, JetStreamService, jsonCodec, Requests } from 'nestjs-nats-jetstream';
 import type { Bench, Comparison, Side } from './suite.js';
 
-/** How many messages `publishAsync` has under way at a time by default; the raw side keeps to the same. */
-export const WINDOW = 4_000;
+/** How many messages `publishAsync` has under way at a time by default; what it is compared with keeps to the same. */
+const WINDOW = 4_000;
 
 /** The subjects that both clients publish to, each of a stream of its own. */
 export const Subject = { ours: 'ours', raw: 'raw' } as const;
@@ -47,4 +47,28 @@ export async function comparePublishing(bench: Bench, { ours, raw }: Publishing)
       await rawNc.close();
     },
   };
+}
+
+/**
+ * Publishes so many messages, as many of which are under way at a time as those of `publishAsync`, and resolves when all are
+ * acknowledged.
+ *
+ * @param publish publishes one, and calls back when it is acknowledged
+ */
+export async function underWay(messages: number, publish: (acknowledged: () => void) => void): Promise<void> {
+  let pending = 0;
+  let room: (() => void) | undefined;
+  const acknowledged = () => {
+    pending--;
+    room?.();
+  };
+  const until = async (most: number) => {
+    while (pending > most) await new Promise<void>((resolve) => (room = resolve));
+  };
+  for (let i = 0; i < messages; i++) {
+    if (pending === WINDOW) await until(WINDOW - 1);
+    pending++;
+    publish(acknowledged);
+  }
+  await until(0);
 }

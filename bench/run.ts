@@ -40,7 +40,7 @@ async function run(name: string): Promise<void> {
   if (!known.includes(name)) throw new Error(`no suite "${name}"; there are: ${known.join(', ')}`);
   const { against } = options;
   const ours = await suiteOfBuild(here, name);
-  const before = against === undefined ? undefined : await suiteOfBuild(resolve(against), name);
+  const before = against === undefined ? undefined : await suiteOfBuild(resolve(against), name, here);
   const operations = positiveInteger('messages', options.messages ?? String(ours.suite.operations));
   const count = positiveInteger('rounds', options.rounds ?? (before ? '15' : '5'));
   console.log(

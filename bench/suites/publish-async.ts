@@ -1,4 +1,4 @@
-import { comparePublishing, Subject, WINDOW } from '../publishing.js';
+import { comparePublishing, Subject, underWay } from '../publishing.js';
 import type { Suite } from '../suite.js';
 
 /** `publishAsync` with its window of 4,000 against `publish` of the raw client, as many of which are awaited at a time. */
@@ -15,33 +15,14 @@ const suite: Suite = {
           void jetstream.publishAsync(Subject.ours, bench.payload).ack.then(count);
         }
         await jetstream.publishAsyncComplete();
-        expectAll(acknowledged, messages);
+        if (acknowledged !== messages)
+          throw new Error(`${acknowledged} of ${messages} messages were acknowledged`);
       },
-      raw: async (jetstream, messages) => {
-        let acknowledged = 0;
-        let pending = 0;
-        let room: (() => void) | undefined;
-        const count = () => {
-          acknowledged++;
-          pending--;
-          room?.();
-        };
-        const until = async (most: number) => {
-          while (pending > most) await new Promise<void>((resolve) => (room = resolve));
-        };
-        for (let i = 0; i < messages; i++) {
-          if (pending === WINDOW) await until(WINDOW - 1);
-          pending++;
-          void jetstream.publish(Subject.raw, bench.payload).then(count);
-        }
-        await until(0);
-        expectAll(acknowledged, messages);
-      },
+      raw: (jetstream, messages) =>
+        underWay(messages, (acknowledged) => {
+          void jetstream.publish(Subject.raw, bench.payload).then(acknowledged);
+        }),
     }),
 };
 
 export default suite;
-
-function expectAll(acknowledged: number, messages: number): void {
-  if (acknowledged !== messages) throw new Error(`${acknowledged} of ${messages} messages were acknowledged`);
-}
