@@ -164,7 +164,7 @@ describe('calls of a client', () => {
     application = await Test.createTestingModule({}).setLogger(logs).compile();
   });
   afterEach(async () => {
-    for (const client of clients) await client.close();
+    await settled();
     await application.close();
   });
 
