@@ -15,8 +15,8 @@ import {
 } from './connection-options.js';
 import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
-import { connect, isDirect } from './wire/index.js';
 import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
+import { connect, isDirect } from './wire/index.js';
 
 const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;

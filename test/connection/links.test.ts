@@ -125,6 +125,12 @@ describe('a link that cannot be made fails, and leaves nothing behind:', () => {
       (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
       /not a NATS server/,
     ],
+    ['the information is null', (socket) => socket.write('INFO null\r\n'), /not a NATS server/],
+    [
+      'something comes before TLS',
+      (socket) => socket.write('INFO {"tls_required":true}\r\nPING\r\n'),
+      /more than its information before TLS/,
+    ],
     ['the information is not JSON', (socket) => socket.write('INFO {"server_id"\r\n'), /not a NATS server/],
     [
       'the first line has no end',

@@ -25,11 +25,7 @@ let makeLink: (() => LinkTransport) | undefined;
  * connection. What it asks for that is not ours gets a link without anything of ours.
  */
 const FACTORY: TransportFactory = {
-  factory: () => {
-    const make = makeLink;
-    makeLink = undefined;
-    return make ? make() : new LinkTransport(undefined);
-  },
+  factory: () => (makeLink ? makeLink() : new LinkTransport(undefined)),
   dnsResolveFn: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
 };
 
@@ -67,7 +63,10 @@ export class LinkProtocol extends ProtocolHandler {
   override async dial(server: Server): Promise<void> {
     setTransportFactory(FACTORY);
     makeLink = () => this.makeLink();
-    return super.dial(server);
+    const dialed = super.dial(server);
+    // Should it not have been asked for: the next one is somebody else's.
+    makeLink = undefined;
+    return dialed;
   }
 
   /** What a callback throws is reported, and its message is skipped. */

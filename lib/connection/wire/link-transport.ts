@@ -9,9 +9,8 @@ import {
   type Server,
   type Transport,
 } from '@nats-io/transport-node';
-import { toError } from '../../reporting/index.js';
+import { installedVersion, toError } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
-import { clientVersion } from './client-version.js';
 import { openSocket } from './open-socket.js';
 import { OutgoingBytes, type ByteSink } from './outgoing-bytes.js';
 
@@ -31,7 +30,7 @@ const FLUSH_WAIT = 500;
  */
 export class LinkTransport implements Transport, ByteSink {
   readonly lang = 'nats.js';
-  readonly version = clientVersion();
+  readonly version = installedVersion('@nats-io/transport-node') ?? '0.0.0';
   closeError?: Error;
   /** The queue of what is sent. */
   readonly outgoing = new OutgoingBytes(this);

@@ -10,6 +10,7 @@ import {
   type ServerInfo,
 } from '@nats-io/transport-node';
 import { toError } from '../../reporting/index.js';
+import { isObject } from '../../validation/index.js';
 import { certificatesOf } from './certificates.js';
 import { ReadBuffer } from './read-buffer.js';
 
@@ -42,8 +43,10 @@ export async function openSocket(
     owner.onBytes(chunk);
   };
   const { tls } = options;
+  // Read before there is a socket: one that closes meanwhile would not be noticed.
+  const secure = await tlsOptions(options, tlsName);
   if (tls?.handshakeFirst === true) {
-    const socket = connectTls({ ...(await tlsOptions(options, tlsName)), host, port });
+    const socket = connectTls({ ...secure, host, port });
     socket.setNoDelay(true);
     owner.onSocket(socket);
     socket.on('data', onBytes);
@@ -58,7 +61,9 @@ export async function openSocket(
   checkOptions(info, options);
   const isOffered = info.tls_available === true && tls !== null;
   if (info.tls_required !== true && !isOffered) return plain;
-  const socket = connectTls({ ...(await tlsOptions(options, tlsName)), socket: plain });
+  // What is not encrypted may be of somebody in between.
+  if (line.hasMore) throw new errors.ConnectionError('the server sent more than its information before TLS');
+  const socket = connectTls({ ...secure, socket: plain });
   owner.onSocket(socket);
   socket.on('data', onBytes);
   await opened(socket, 'secureConnect');
@@ -107,22 +112,33 @@ class FirstLine {
   private end = (): void => {};
   readonly complete = new Promise<void>((resolve) => (this.end = resolve));
 
+  /** Whether something came behind it. */
+  hasMore = false;
+
   add(chunk: Uint8Array): void {
-    if (this.chunks === undefined) return;
+    if (this.chunks === undefined) {
+      this.hasMore = true;
+      return;
+    }
     this.chunks.push(chunk);
     this.length += chunk.length;
     if (!chunk.includes(LINE_FEED) && this.length <= LONGEST_INFO) return;
     this.text = Buffer.concat(this.chunks).toString('utf8');
+    this.hasMore = chunk.indexOf(LINE_FEED) !== chunk.length - 1;
     this.chunks = undefined;
     this.end();
   }
 
   /** @throws the client's `ConnectionError` if this is not how a NATS server begins */
   info(): ServerInfo {
+    let info: unknown;
+    let cause: Error | undefined;
     try {
-      return JSON.parse(INFO.exec(this.text)?.[1] ?? '') as ServerInfo;
-    } catch (cause) {
-      throw new errors.ConnectionError('what answered is not a NATS server', { cause: toError(cause) });
+      info = JSON.parse(INFO.exec(this.text)?.[1] ?? '');
+    } catch (thrown) {
+      cause = toError(thrown);
     }
+    if (isObject(info)) return info as unknown as ServerInfo;
+    throw new errors.ConnectionError('what answered is not a NATS server', { cause });
   }
 }

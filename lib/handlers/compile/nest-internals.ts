@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type { CanActivate, NestInterceptor, PipeTransform, Type } from '@nestjs/common';
 import { createParamDecorator } from '@nestjs/common';
 import {
@@ -12,6 +10,7 @@ import {
 import { Ctx, Payload } from '@nestjs/microservices';
 import type { ArgumentsHost } from '@nestjs/common';
 import { UnsupportedNestVersionError } from '../../errors/index.js';
+import { installedVersion } from '../../reporting/index.js';
 
 /**
  * What is used of Nest beyond its public API, all of it here. It is the same in Nest 11 and 12, which compatibility tests
@@ -182,15 +181,5 @@ function requireMethods(part: string, value: object | null | undefined, methods:
 }
 
 function missing(what: string): never {
-  throw new UnsupportedNestVersionError(what, nestVersion());
-}
-
-/** The version of `@nestjs/core` that is installed for this library; `undefined` if it cannot be found out, as in a bundle. */
-function nestVersion(): string | undefined {
-  const here = typeof __filename === 'string' ? __filename : join(process.cwd(), 'package.json');
-  try {
-    return (createRequire(here)('@nestjs/core/package.json') as { readonly version: string }).version;
-  } catch {
-    return undefined;
-  }
+  throw new UnsupportedNestVersionError(what, installedVersion('@nestjs/core'));
 }
