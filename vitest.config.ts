@@ -12,7 +12,9 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/unhandled/setup.ts'],
+    // These are about links of this library, or compare both kinds.
+    exclude: process.env.TEST_WIRE === 'client' ? ['test/connection/{links,tls,wire}.test.ts'] : [],
+    setupFiles: ['test/support/unhandled/setup.ts', 'test/support/wire-of-the-client.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
     pool: 'forks',

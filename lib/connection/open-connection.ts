@@ -95,6 +95,12 @@ async function dial(
   }
   const problem = problemOfServers(options);
   if (problem !== undefined) throw new ConnectionFailedError(name, servers, problem, 'INVALID_OPTIONS');
+  if (wire === 'client' && options.debug === true) {
+    logger.warn(
+      `Connection "${name}": "debug" is not used with wire: 'client', since the client would print the credentials. ` +
+        'Leave one of the two out',
+    );
+  }
   const first = options.reconnectTimeWait ?? DEFAULT_RETRY_WAIT;
   const backoff = new Backoff({ first, longest: Math.max(first, LONGEST_RETRY_WAIT) });
   const limiter = new ReportLimiter({ interval: SAY_AGAIN_AFTER });
@@ -133,11 +139,11 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 
 /** A promise also if the client throws at once. */
 async function attempt(wire: WireChoice, options: NodeConnectionOptions): Promise<NatsConnection> {
-  return wire === 'client' ? connectClient(options) : connect(options);
+  return wire === 'client' ? connectClient({ ...options, debug: false }) : connect(options);
 }
 
 function calledOff(name: string, servers: string): ConnectionFailedError {
-  const reason = 'it is not needed any more, since the application failed to start or was closed meanwhile';
+  const reason = 'it was called off, since the application failed to start or was closed meanwhile';
   return new ConnectionFailedError(name, servers, reason, 'ABORTED');
 }
 

@@ -10,6 +10,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EAI_AGAIN: NO_SERVER,
   EHOSTUNREACH: NO_SERVER,
   TIMEOUT: NO_SERVER,
+  ECONNRESET: NO_SERVER,
+  ABORTED: 'If the application failed to start, its own error says why.',
   INVALID_OPTIONS: 'Check the address and the other options of the connection.',
 };
 

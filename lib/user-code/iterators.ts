@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { InvalidArgumentError } from '../errors/index.js';
 import { pendingThenable } from './thenables.js';
 import { wrongType } from './wrong-type.js';
@@ -38,7 +39,18 @@ export function openIterator<T>(source: AsyncIterable<T>, argument: string): Use
  * @throws {@link InvalidArgumentError} if it has no iterator; and what the iterable throws
  */
 export function iteratorOf<T>(source: AsyncIterable<T>, argument: string): AsyncIterator<T> {
-  return checkIterator(source[Symbol.asyncIterator](), argument, 'Symbol.asyncIterator');
+  const iterator = checkIterator(source[Symbol.asyncIterator](), argument, 'Symbol.asyncIterator');
+  hearErrors(source);
+  return iterator;
+}
+
+/**
+ * The iterator of a stream listens to its errors only from the first `next` on, and reports then what happened before. Until
+ * then, an error that nobody hears, such as that of a file that is not there, would end the process.
+ */
+function hearErrors(source: object): void {
+  const { on, destroy } = source as Partial<Readable>;
+  if (typeof on === 'function' && typeof destroy === 'function') on.call(source, 'error', () => undefined);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { credsAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
@@ -27,7 +27,9 @@ beforeEach(() => {
 afterEach(() => Logger.overrideLogger(false));
 afterAll(() => server.stop());
 
-async function failure(options: NodeConnectionOptions): Promise<ConnectionFailedError> {
+async function failure(
+  options: NodeConnectionOptions & { wire?: 'auto' | 'client' },
+): Promise<ConnectionFailedError> {
   const outcome: unknown = await openConnection('main', options, {}).catch((error: unknown) => error);
   if (outcome instanceof ConnectionFailedError) return outcome;
   throw new Error(`it should have failed, but: ${String(outcome)}`);
@@ -117,6 +119,56 @@ it('a server that is not there is waited for, and told apart when it is not', as
   await vi.waitFor(() => expect(logs.of('warn')).toHaveLength(1));
   await using _ = await NatsTestServer.start({ port });
   await (await opening).drain();
+});
+
+describe.each(['auto', 'client'] as const)('on the %s wire', (wire) => {
+  // As a load balancer or a forwarded port does, behind which there is no server yet.
+  it.each([
+    ['closes', (socket: Socket) => socket.end()],
+    ['resets', (socket: Socket) => socket.resetAndDestroy()],
+  ])('a server is waited for behind an address that accepts links and %s them', async (_, refuse) => {
+    const { port } = new URL(server.url);
+    let ready = false;
+    const front = createServer((socket) => {
+      socket.on('error', () => undefined);
+      if (!ready) return void refuse(socket);
+      const behind = connect({ port: Number(port) });
+      behind.on('error', () => undefined).on('close', () => socket.destroy());
+      socket.on('close', () => behind.destroy());
+      socket.pipe(behind).pipe(socket);
+    });
+    front.listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    const servers = `nats://127.0.0.1:${(front.address() as AddressInfo).port}`;
+    const options = { servers, wire, user: 'u', pass: 'right', reconnectTimeWait: 20 };
+    try {
+      expect(await failure({ ...options, waitOnFirstConnect: false })).toMatchObject({ connection: 'main' });
+      const opening = openConnection('main', options, {});
+      await vi.waitFor(() => expect(logs.of('warn')).toHaveLength(1));
+      ready = true;
+      await (await opening).drain();
+      expect(logs.of('warn')[0]).toContain('no NATS server at nats://127.0.0.1');
+    } finally {
+      front.close();
+    }
+  });
+
+  it('debug prints no credentials', async () => {
+    const printed: unknown[] = [];
+    const spies = (['info', 'log', 'debug'] as const).map((level) =>
+      vi.spyOn(console, level).mockImplementation((...args) => void printed.push(args)),
+    );
+    const options = { servers: server.url, wire, user: 'u', pass: 'right', debug: true };
+    try {
+      await (await openConnection('main', options, {})).drain();
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+    expect(inspect(printed)).not.toContain('right');
+    expect(inspect(logs.lines)).not.toContain('right');
+    const warnings = logs.of('warn').filter((line) => line.includes('"debug"'));
+    expect(warnings).toHaveLength(wire === 'client' ? 1 : 0);
+  });
 });
 
 const SEED = 'SUAIBDPBAUTWCWBKIO6XHQNINK5FWJW4OHLXC3HQ2KFE4PEJUA44CNHTC4';

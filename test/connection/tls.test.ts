@@ -4,8 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { openConnection } from '../../lib/connection/index.js';
-import type { ConnectionWire } from '../../lib/connection/wire/connection-wire.js';
-import { DirectWire } from '../../lib/connection/wire/direct-wire.js';
+import { isDirect } from '../../lib/connection/wire/wire.js';
 import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
@@ -15,48 +14,54 @@ const certificate = fileURLToPath(new URL('certificate/certificate.pem', import.
 const key = fileURLToPath(new URL('certificate/key.pem', import.meta.url));
 
 it.each([
-  ['after the greeting', false],
-  ['at once', true],
-])('a connection encrypted %s carries messages of all sizes, and survives a restart', async (_, first) => {
-  await using server = await NatsTestServer.start({
-    config: { tls: { cert_file: certificate, key_file: key, handshake_first: first } },
-  });
-  const connection = await openConnection(
-    'secure',
-    {
-      servers: server.url,
-      tls: { ca: await readFile(certificate, 'utf8'), handshakeFirst: first },
-      reconnectTimeWait: 50,
-    },
-    {},
-  );
-  expect((connection.wire as ConnectionWire).shared).toBeInstanceOf(DirectWire);
-  const jetstream = new JetStreamService(connection, new Requests(connection), {
-    codec: jsonCodec,
-    publish: {},
-  });
-  const stream = await jetstream.createStream({
-    name: 'S',
-    subjects: ['s.>'],
-    storage: StorageType.File,
-  });
-  const sent = [0, 1, 140, 16_383, 16_384, 300_000].map((size) => randomBytes(size));
-  for (const data of sent) await jetstream.publish('s.one', data);
-  const reconnected = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
-  await server.restart();
-  await reconnected;
-  for (let i = 0; i < 5_000; i++) {
-    await jetstream.publishAsyncReady();
-    jetstream.publishAsync('s.many', { i });
-  }
-  for (const data of sent) jetstream.publishAsync('s.one', data);
-  await jetstream.publishAsyncComplete();
-  expect((await stream.info()).state.messages).toBe(5_000 + 2 * sent.length);
+  ['after the greeting', false, 'auto'],
+  ['at once', true, 'auto'],
+  ['after the greeting', false, 'client'],
+  ['at once', true, 'client'],
+] as const)(
+  'a connection encrypted %s (handshakeFirst: %s, wire: %s) carries messages of all sizes, and survives a restart',
+  async (_, first, wire) => {
+    await using server = await NatsTestServer.start({
+      config: { tls: { cert_file: certificate, key_file: key, handshake_first: first } },
+    });
+    const connection = await openConnection(
+      'secure',
+      {
+        servers: server.url,
+        wire,
+        tls: { ca: await readFile(certificate, 'utf8'), handshakeFirst: first },
+        reconnectTimeWait: 50,
+      },
+      {},
+    );
+    expect(isDirect(connection.nc)).toBe(wire === 'auto');
+    const jetstream = new JetStreamService(connection, new Requests(connection), {
+      codec: jsonCodec,
+      publish: {},
+    });
+    const stream = await jetstream.createStream({
+      name: 'S',
+      subjects: ['s.>'],
+      storage: StorageType.File,
+    });
+    const sent = [0, 1, 140, 16_383, 16_384, 300_000].map((size) => randomBytes(size));
+    for (const data of sent) await jetstream.publish('s.one', data);
+    const reconnected = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
+    await server.restart();
+    await reconnected;
+    for (let i = 0; i < 5_000; i++) {
+      await jetstream.publishAsyncReady();
+      jetstream.publishAsync('s.many', { i });
+    }
+    for (const data of sent) jetstream.publishAsync('s.one', data);
+    await jetstream.publishAsyncComplete();
+    expect((await stream.info()).state.messages).toBe(5_000 + 2 * sent.length);
 
-  const consumer = await stream.createConsumer({ filterSubject: 's.one' });
-  const received: Buffer[] = [];
-  for await (const message of consumer.fetch(2 * sent.length)) received.push(Buffer.from(message.data));
-  expect(received.map((data) => data.length)).toEqual([...sent, ...sent].map((data) => data.length));
-  expect(Buffer.concat(received).equals(Buffer.concat([...sent, ...sent]))).toBe(true);
-  await connection.drain();
-});
+    const consumer = await stream.createConsumer({ filterSubject: 's.one' });
+    const received: Buffer[] = [];
+    for await (const message of consumer.fetch(2 * sent.length)) received.push(Buffer.from(message.data));
+    expect(received.map((data) => data.length)).toEqual([...sent, ...sent].map((data) => data.length));
+    expect(Buffer.concat(received).equals(Buffer.concat([...sent, ...sent]))).toBe(true);
+    await connection.drain();
+  },
+);

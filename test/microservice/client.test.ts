@@ -17,8 +17,9 @@ import {
 } from 'nestjs-nats-jetstream';
 import { JetStreamClient, JetStreamRecordBuilder, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { firstValueFrom, NEVER } from 'rxjs';
+import { firstValueFrom, NEVER, Observable } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findFreePorts } from '../../lib/testing/free-ports.js';
 import { eventually } from '../support/eventually.js';
 import { ask, connectClient, emit, failure, startMicroservice } from './microservice.js';
 
@@ -213,6 +214,16 @@ describe('JetStreamClient', () => {
       expect(nc.isClosed()).toBe(true);
     });
 
+    it('or fails its callers when it is closed while it waits for a server', async () => {
+      const [port] = await findFreePorts(1);
+      const client = new JetStreamClient({
+        connection: { servers: `127.0.0.1:${port}`, waitOnFirstConnect: true },
+      });
+      const calls = [client.connect(), ask(client, 'any', 1), emit(client, 'events.a', 1)].map(failure);
+      await client.close();
+      for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(ConnectionClosedError);
+    });
+
     it('and tells of disconnects and reconnects', async () => {
       await using own = await NatsTestServer.start();
       await using client = await connectClient(own.url, {
@@ -286,6 +297,31 @@ describe('JetStreamClient', () => {
     const waiting = failure(ask(client, 'silent', 1));
     await client.close();
     expect(await waiting).toBeInstanceOf(ConnectionClosedError);
+  });
+
+  it('tells a service to stop, and logs nothing, when it is closed between two answers', async () => {
+    let stopped = false;
+    @Controller()
+    class Endless {
+      @MessagePattern('endless')
+      endless(): Observable<number> {
+        return new Observable((subscriber) => {
+          const timer = setInterval(() => subscriber.next(1), 5);
+          return () => {
+            clearInterval(timer);
+            stopped = true;
+          };
+        });
+      }
+    }
+    await using service = await startMicroservice(nats.url, { controllers: [Endless] });
+    const client = await connectClient(nats.url);
+    const ended = new Promise<unknown>((resolve) => {
+      client.send('endless', 1).subscribe({ next: () => void client.close(), error: resolve });
+    });
+    expect(await ended).toBeInstanceOf(ConnectionClosedError);
+    await eventually(() => stopped, Boolean);
+    expect([...service.logs.of('warn'), ...service.logs.of('error')]).toEqual([]);
   });
 
   it.each([0, -1, NaN])('refuses a timeout of %s', async (timeout) => {

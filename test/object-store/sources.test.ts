@@ -87,6 +87,21 @@ describe('the source of a put', () => {
     await expect.poll(() => openDescriptors(path)).toBe(0);
   });
 
+  it.each([
+    [
+      'a stream that is destroyed',
+      () => new Readable({ read: () => undefined }).destroy(new Error('gone')),
+      'gone',
+    ],
+    ['a file that is not there', () => createReadStream(join(folder, 'missing')), 'ENOENT'],
+  ])(
+    'may fail before it is read, while the server is asked for the revision: %s',
+    async (_, open, message) => {
+      await expect(store.put('a', open(), { previousRevision: 0 })).rejects.toThrow(message);
+      await expectNoChunks();
+    },
+  );
+
   it('may fail to open though the put is refused', async () => {
     const source = createReadStream(join(folder, 'missing'));
     await expect(store.put('', source)).rejects.toThrow('Invalid object name');

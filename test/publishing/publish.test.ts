@@ -337,7 +337,7 @@ describe('retries', () => {
     const none = await failure(client.publisher.publish('nowhere.a', 'x', { retry: { attempts: 0 } }));
     expect(none).toMatchObject({ constructor: NoStreamResponseError, attempts: 1 });
     const soon = await failure(
-      client.publisher.publish('nowhere.a', 'x', { timeout: 250, retry: { attempts: 100, wait: 100 } }),
+      client.publisher.publish('nowhere.a', 'x', { timeout: 1_000, retry: { attempts: 100, wait: 400 } }),
     );
     expect(soon).toMatchObject({ constructor: NoStreamResponseError, attempts: 3 });
   });

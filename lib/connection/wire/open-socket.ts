@@ -81,14 +81,25 @@ async function informed(socket: Socket, line: FirstLine): Promise<ServerInfo> {
   return line.info();
 }
 
+/**
+ * A server that stops, or something in front of one that is not there yet, such as a load balancer, closes what it has accepted.
+ * So does a server that wants TLS at once.
+ */
+class ConnectionEndedError extends errors.ConnectionError {
+  readonly code = 'ECONNRESET';
+
+  constructor() {
+    super('the server closed the connection; one that wants TLS at once needs tls.handshakeFirst');
+  }
+}
+
 /** Resolves when something has happened, and rejects if the socket closes before. */
 function untilClosed(socket: Socket, begin: (happened: () => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     // It stays: an error of a socket that was given up must not end the process.
     socket.on('error', (error) => (failure = error));
-    const closed = (): void =>
-      reject(failure ?? new errors.ConnectionError('the server closed the connection'));
+    const closed = (): void => reject(failure ?? new ConnectionEndedError());
     socket.on('close', closed);
     begin(() => {
       socket.off('close', closed);
@@ -133,8 +144,9 @@ class FirstLine {
   info(): ServerInfo {
     let info: unknown;
     let cause: Error | undefined;
+    const [, json] = INFO.exec(this.text) ?? [];
     try {
-      info = JSON.parse(INFO.exec(this.text)?.[1] ?? '');
+      if (json) info = JSON.parse(json);
     } catch (thrown) {
       cause = toError(thrown);
     }

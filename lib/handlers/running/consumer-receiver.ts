@@ -29,6 +29,9 @@ const PULL_EXPIRY = 30_000;
 /** Shorter than the Go client's default: a handler should notice within seconds that its consumer went silent. */
 const PULL_HEARTBEAT = 5_000;
 
+/** Open requests are waited for at a pause, so they must not last. */
+const ONE_DELIVERY = { expiry: 1_000, drainsRequests: true };
+
 /** A consumer that is there, ready to be read. */
 export interface ReadyConsumer {
   readonly name: string;
@@ -95,7 +98,12 @@ export class ConsumerReceiver {
     const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
     const { name, cachedInfo } = consumer;
     const priority = this.priority(pull, cachedInfo);
-    const options = { ...pullOptions(maxMessages), ...priority, limits: cachedInfo.config };
+    const options = {
+      ...pullOptions(maxMessages),
+      ...(cachedInfo.config.maxDeliver === 1 && ONE_DELIVERY),
+      ...priority,
+      limits: cachedInfo.config,
+    };
     const from = { stream, consumer: name };
     return {
       name,

@@ -75,6 +75,8 @@ export class OrderedPush {
   private consumerSequence = 0;
   /** Whether the consumer works through a list of last messages, at which it may get stuck. */
   private listed = false;
+  /** How many messages that list had. */
+  private listSize = 0;
   /** Counts the resets without a delivery since. */
   private attempts = 0;
   /** Counts the calls of `goOn`, so that one that failed late knows of a later one. */
@@ -186,7 +188,8 @@ export class OrderedPush {
     this.backoff.succeeded();
     this.consumerCreated = Date.parse(info.created);
     // The server may have begun to deliver before it answered.
-    this.owner.onStart?.({ pending: info.num_pending + info.delivered.consumer_seq, restarted });
+    this.listSize = info.num_pending + info.delivered.consumer_seq;
+    this.owner.onStart?.({ pending: this.listSize, restarted });
     this.deliverEarly();
   }
 
@@ -240,13 +243,14 @@ export class OrderedPush {
   /**
    * A consumer of the last message of each subject lists them when it is created. If one of them is replaced before it is
    * sent, nats-server waits for the next message of the stream before it goes on with the list: without one it is stuck.
-   * Another consumer, which goes on after the last message delivered, has no such list.
+   * Another consumer, which goes on after the last message delivered, has no such list. Older servers say that nothing is
+   * pending although they are stuck, so the messages are counted too.
    */
   private async checkList(streamSequence: number): Promise<void> {
     const { consumer, consumerSequence } = this;
     const pending = await this.pendingOnServer();
     if (this.stopped || consumer !== this.consumer || consumerSequence !== this.consumerSequence) return;
-    if (pending > 0) return this.reset('stuck');
+    if (pending > 0 || consumerSequence < this.listSize) return this.reset('stuck');
     this.listed = false;
     this.owner.onIdle?.(streamSequence);
   }

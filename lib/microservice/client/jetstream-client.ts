@@ -3,7 +3,11 @@ import { ClientProxy, RpcException, type ReadPacket } from '@nestjs/microservice
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable, type Subscriber } from 'rxjs';
 import { isConnection, readConnectionOptions } from '../../connection/index.js';
-import { InvalidArgumentError, TransportNotConnectedError } from '../../errors/index.js';
+import {
+  ConnectionClosedError,
+  InvalidArgumentError,
+  TransportNotConnectedError,
+} from '../../errors/index.js';
 import {
   registerShutdownMember,
   type ApplicationShutdown,
@@ -89,7 +93,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   /**
    * Connects, where it is not connected yet.
    *
-   * @throws {@link ConnectionFailedError}
+   * @throws {@link ConnectionFailedError}; {@link ConnectionClosedError} if it is closed meanwhile
    */
   async connect(): Promise<NatsConnection> {
     return (this.link ?? (await this.open())).nc;
@@ -262,6 +266,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     if (this.opening) return this.opening;
     const { connection, publish = {}, ...options } = this.options;
     this.stopOpening = new AbortController();
+    const { signal } = this.stopOpening;
     const opening = TransportLink.open(
       this.name,
       { ...options, connection: impatient(connection) },
@@ -270,8 +275,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
         onStatus: (status) => this._status$.next(status),
         onEvent: (event, ...args) => this.events.emit(event, ...args),
       },
-      this.stopOpening.signal,
-    );
+      signal,
+    ).catch((cause: unknown) => {
+      throw signal.aborted ? new ConnectionClosedError(this.name, { cause }) : cause;
+    });
     this.opening = opening;
     // It may have been closed, and opened again, meanwhile.
     opening.then(
@@ -294,7 +301,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     if (!(await within(ALMOST_OPEN, opening))) stopOpening.abort();
     // One that fails to open leaves nothing to close.
     const link = await opening.catch(() => undefined);
-    await link?.close(budget);
+    if (link === undefined) return;
+    // Services are told to stop while the connection can still tell them.
+    link.requests.close();
+    await link.close(budget);
   }
 
   /** The subject of a pattern for the log. */

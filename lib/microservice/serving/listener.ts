@@ -88,10 +88,16 @@ export class Listener {
     const { hooks } = this;
     const run = (): Promise<unknown> => handler(packet.data, context);
     if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
-    // Calls begin in the turn of the socket, or of another call that has ended.
-    const result = this.serving.scope.run(start, hooks ? () => within(hooks, context, run) : run);
-    result.then(call.settle, call.fail);
-    return result;
+    // Calls begin in the turn of the socket, or of another call that has ended. Interceptors of Nest run when what the handler
+    // returned is subscribed to, so that belongs to the scope too.
+    return this.serving.scope.run(
+      (whole) => {
+        const result = start(whole);
+        result.then(call.settle, call.fail);
+        return result;
+      },
+      hooks ? () => within(hooks, context, run) : run,
+    );
   }
 
   /** Begins a call when its limit allows it. It keeps its slot until it and its handler have ended, also if it was called off. */
