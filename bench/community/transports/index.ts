@@ -1,0 +1,15 @@
+import type { Transport } from '../transport.js';
+import { horizonRepublic2 } from './horizon-republic-2.js';
+import horizonRepublic from './horizon-republic.js';
+import nestNats from './nest-nats.js';
+import ours from './nestjs-nats-jetstream.js';
+import nestjsPlugins from './nestjs-plugins.js';
+
+/** All that are compared. The first one is what the others are compared with. */
+export const transports: readonly Transport[] = [
+  ours,
+  ...[await horizonRepublic2()].filter((transport) => transport !== undefined),
+  horizonRepublic,
+  nestjsPlugins,
+  nestNats,
+];
