@@ -9,7 +9,7 @@ import type { Storage, SuiteName } from './transport.js';
 import { transports } from './transports/index.js';
 
 /** How much one round is, unless `--operations` says otherwise. */
-const OPERATIONS: Readonly<Record<SuiteName, number>> = { emit: 20_000, events: 40_000, requests: 10_000 };
+const OPERATIONS: Readonly<Record<SuiteName, number>> = { emit: 10_000, events: 40_000, requests: 10_000 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
