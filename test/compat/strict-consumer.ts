@@ -17,6 +17,7 @@ interface Settings {
 }
 
 declare const settings: Settings;
+declare function save(order: { readonly id: number }): Promise<{ readonly id: number }>;
 declare const signal: AbortSignal | undefined;
 const { concurrency, durable } = settings;
 const nothing = undefined;
@@ -77,6 +78,8 @@ export class Billing {
     });
     const consumer = await stream.createConsumer({ durable, ackWait: nothing, backoff: nothing });
     const message = await consumer.next({ maxWait: nothing, signal });
+    // What a callback returns is waited for, whatever it resolves with.
+    consumer.consume((received) => save(received.json()));
     consumer.consume(() => undefined, { maxMessages: nothing, expiry: nothing, onError: nothing });
     for await (const each of consumer.fetch(10, { heartbeat: nothing })) each.ack();
     const { config, state, cluster } = stream.cachedInfo;

@@ -115,6 +115,15 @@ describe('control of handlers', () => {
     const { handlers, handled } = application;
     await Promise.all(commands.map((command) => handlers[command](handler)));
     expect(handlers.get(handler).status).toBe(status);
+    if (handler === 'All.onTask') {
+      const consumer = await application.app
+        .get(JetStreamService)
+        .consumer(handlers.get(handler).source, 'tasks');
+      await eventually(
+        async () => (await consumer.info()).numWaiting,
+        (waiting) => waiting === (status === 'running' ? 1 : 0),
+      );
+    }
     expect(events.length > 0 ? application.events : events).toEqual(events);
     await application.publish();
     // The others show that the message has been delivered.

@@ -210,6 +210,25 @@ describe('the failure of a handler', () => {
     expect(warnings[1]).not.toContain('\n');
   });
 
+  it('is logged with a stack again only if it is another one', async () => {
+    let failure = new TypeError('no such field');
+    await using running = await start(() => raise(failure), [], { retry: { maxDeliver: 2, backoff: [1] } });
+    const { jetstream, stream, logs } = running;
+    const fail = async (): Promise<string> => {
+      const before = logs.of('warn', 'AckInterceptor').length;
+      await jetstream.publish(`${stream}.x`, '1');
+      const warnings = await eventually(
+        () => logs.of('warn', 'AckInterceptor'),
+        ({ length }) => length > before,
+      );
+      return warnings[before];
+    };
+    expect(await fail()).toMatch(/TypeError: no such field\n.* at /);
+    expect(await fail()).not.toContain('\n');
+    failure = new RangeError('too far');
+    expect(await fail()).toMatch(/RangeError: too far\n.* at /);
+  });
+
   class RejectingPipe implements PipeTransform {
     async transform(): Promise<never> {
       await setImmediate();

@@ -273,6 +273,34 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       ]);
     });
 
+    it('retries though its retryIf throws, and logs both errors', async () => {
+      let failures = 0;
+      @Injectable()
+      class Projection {
+        @JsConsumer({
+          stream: 'ORDERS',
+          ordered: true,
+          retry: {
+            maxDeliver: 3,
+            backoff: [5],
+            retryIf: () => {
+              throw new Error('retryIf is broken');
+            },
+          },
+        })
+        project(@Payload() id: number): void {
+          if (++failures < 3) throw new Error('not yet');
+          seen.push(id);
+        }
+      }
+      await using application = await start([Projection]);
+      await application.publish('orders.x', 1);
+      await count(1);
+      const warnings = application.logs.of('warn').join('\n');
+      expect(warnings).toContain('not yet');
+      expect([...application.logs.of('error'), warnings].join('\n')).toContain('retryIf is broken');
+    });
+
     it('resumes by itself when its consumer is deleted', async () => {
       @Injectable()
       class Projection {

@@ -15,6 +15,20 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { LogRecorder } from '../support/log-recorder.js';
 
+it('a boot of a user without permission for the JetStream API fails at once, with the subject', async () => {
+  const permissions = { publish: { deny: ['$JS.API.>'] } };
+  await using server = await NatsTestServer.start({
+    config: { no_auth_user: 'u', authorization: { users: [{ user: 'u', password: 'p', permissions }] } },
+  });
+  const began = performance.now();
+  const booting = startApplication(server.url, {
+    feature: { streams: [{ name: 'S', subjects: ['s'] }] },
+    providers: [handlers('S', 'b')],
+  });
+  await expect(booting).rejects.toThrow(/no permission to publish to "\$JS\.API\./);
+  expect(performance.now() - began).toBeLessThan(4_000);
+});
+
 /** A handler, and a watch. */
 function handlers(stream: string, bucket: string): new () => object {
   @Injectable()

@@ -10,7 +10,9 @@ import type {
   PullOptions,
   Stream,
 } from '../../lib/jetstream/index.js';
+import { JetStreamService } from 'nestjs-nats-jetstream';
 import type { NatsTestServer } from '../../lib/testing/index.js';
+import { startApplication } from '../support/application.js';
 import { ConnectedJetStream, startServer, uniqueName } from '../streams/connected-jetstream.js';
 
 let server: NatsTestServer;
@@ -272,7 +274,10 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     expect(await consumption.closed).toBeUndefined();
   });
 
-  it('may end while the connection drains', async () => {
+  it.each(['connection', 'application'])('may end while the %s ends', async (what) => {
+    const application = await startApplication(server.url, {});
+    const end = what === 'connection' ? () => connected.nc.drain() : () => application.app.close();
+    if (what === 'application') stream = await application.app.get(JetStreamService).stream(streamName);
     const consume = await create();
     await publish(600);
     const errors: Error[] = [];
@@ -289,11 +294,12 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
       { onError: (error) => void errors.push(error), maxMessages: form === 'push' ? undefined : 4 },
     );
     await first;
-    const drained = connected.nc.drain();
+    const ended = end();
     finish();
-    await drained;
+    await ended;
     expect(await consumption.closed).toBeInstanceOf(ConnectionClosedError);
     expect(errors.every((error) => error instanceof ConnectionClosedError)).toBe(true);
+    await application.app.close();
   });
 
   it.each<[string, unknown, unknown]>([
