@@ -59,6 +59,24 @@ export class ConfiguredModule {}
 export class OwnConnectionModule {}
 // #endregion
 
+// #region tls
+@Module({
+  imports: [
+    JetStreamModule.forRoot({
+      connection: {
+        servers: 'tls://nats.example.com:4222',
+        tls: {
+          caFile: '/etc/nats/ca.pem',
+          certFile: '/etc/nats/client.pem',
+          keyFile: '/etc/nats/client-key.pem',
+        },
+      },
+    }),
+  ],
+})
+export class SecureModule {}
+// #endregion
+
 // #region several
 @Module({
   imports: [

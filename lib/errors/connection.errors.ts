@@ -1,6 +1,9 @@
 import { JetStreamError } from './jetstream.error.js';
 
 const NO_SERVER = 'Check that nats-server runs there, and the address.';
+const CA = 'Give the CA that signed the certificate of the server: tls.caFile or tls.ca.';
+const CLIENT_CERTIFICATE =
+  'Give a client certificate: tls.certFile and tls.keyFile, or tls.cert and tls.key.';
 /** What to do about a connection that failed, by the code of its error. */
 const ADVICE: Readonly<Record<string, string>> = {
   AUTHORIZATION_VIOLATION: 'Check the credentials, or give some: user and pass, token or authenticator.',
@@ -11,6 +14,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: NO_SERVER,
   TIMEOUT: NO_SERVER,
   ECONNRESET: NO_SERVER,
+  DEPTH_ZERO_SELF_SIGNED_CERT: CA,
+  SELF_SIGNED_CERT_IN_CHAIN: CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: CA,
+  CERT_HAS_EXPIRED: 'Renew the certificate of the server.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Connect by a name or address that the certificate of the server has.',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
+  ERR_SSL_WRONG_VERSION_NUMBER: 'The server does not begin with TLS: leave out tls.handshakeFirst.',
   ABORTED: 'If the application failed to start, its own error says why.',
   INVALID_OPTIONS: 'Check the address and the other options of the connection.',
 };

@@ -119,6 +119,11 @@ describe('an agent that listens to all sockets', () => {
 describe('a link that cannot be made fails, and leaves nothing behind:', () => {
   it.each<[string, (socket: Socket) => unknown, RegExp]>([
     ['the other side closes it', (socket) => socket.end(), /closed the connection/],
+    [
+      'the other side closes it behind its information',
+      (socket) => socket.end('INFO {"server_id":"x","version":"2.10.0","max_payload":1000}\r\n'),
+      /closed the connection before it accepted it/,
+    ],
     ['the other side resets it', (socket) => socket.resetAndDestroy(), /ECONNRESET|closed the connection/],
     [
       'another service answers',

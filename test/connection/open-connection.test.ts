@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { credsAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { credsAuthenticator, type NodeConnectionOptions, type TlsOptions } from '@nats-io/transport-node';
 import { readFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -87,6 +87,59 @@ describe('a connection that cannot succeed fails at once, though servers are wai
     expect((await failure({ servers: secure.url })).code).toMatch(/^(DEPTH_ZERO_)?SELF_SIGNED_CERT/);
     const plain = await failure({ servers: server.url, tls: {}, user: 'u', pass: 'right' });
     expect(plain.message).toContain("does not support 'tls'");
+  });
+
+  it.each([
+    ['after the greeting', false],
+    ['at once', true],
+  ])(
+    'the certificate is held against the address that is connected to, with TLS %s',
+    async (_, handshakeFirst) => {
+      for (const [certificate, host, other] of [
+        ['address-only.pem', '127.0.0.1', 'localhost'],
+        ['name-only.pem', 'localhost', '127.0.0.1'],
+      ]) {
+        await using secure = await NatsTestServer.start({
+          config: {
+            tls: { cert_file: file(certificate), key_file: file('key.pem'), handshake_first: handshakeFirst },
+          },
+        });
+        const { port } = new URL(secure.url);
+        const tls = { caFile: file(certificate), handshakeFirst };
+        await (await openConnection('main', { servers: `${host}:${port}`, tls }, {})).drain();
+        const error = await failure({ servers: `${other}:${port}`, resolve: false, tls });
+        expect(error).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+        expect(error.message).toContain('that the certificate of the server has');
+      }
+    },
+  );
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'a client certificate that is missing, with %s',
+    async (maxVersion) => {
+      await using secure = await NatsTestServer.start({
+        config: {
+          tls: {
+            cert_file: file('certificate.pem'),
+            key_file: file('key.pem'),
+            ca_file: file('certificate.pem'),
+            verify: true,
+          },
+        },
+      });
+      const began = performance.now();
+      const error = await failure({
+        servers: secure.url,
+        tls: { caFile: file('certificate.pem'), maxVersion } as TlsOptions,
+      });
+      expect(error.message).toContain('Give a client certificate');
+      expect(performance.now() - began).toBeLessThan(5_000);
+    },
+  );
+
+  it('the address of a web server', async () => {
+    const error = await failure({ servers: 'http://127.0.0.1:8222' });
+    expect(error.message).toContain('begins with nats:// or tls://');
   });
 
   it('a certificate file that is not there', async () => {

@@ -14,6 +14,7 @@ import { toError } from '../../reporting/index.js';
 import { Fence } from './fence.js';
 import { GuardedParser } from './guarded-parser.js';
 import { LinkTransport } from './link-transport.js';
+import { ConnectionEndedError } from './open-socket.js';
 import { MessageParser } from './message-parser.js';
 import { Receivers } from './receivers.js';
 
@@ -87,13 +88,24 @@ export class LinkProtocol extends ProtocolHandler {
     }
   }
 
+  /**
+   * Ends the attempt to connect whose link has ended before the server has accepted it, because it wants a client certificate for
+   * example. The client itself would wait until its timeout, and meanwhile begin to reconnect.
+   */
+  private endDial(link: LinkTransport, error: Error | undefined): boolean {
+    if (this.link !== link || this.connectError === undefined) return false;
+    this.connectError(error ?? new ConnectionEndedError(' before it accepted it'));
+    return true;
+  }
+
   private makeLink(): LinkTransport {
-    const link = new LinkTransport(
+    const link: LinkTransport = new LinkTransport(
       () =>
         new GuardedParser(new MessageParser(this.parser, this.receivers), (thrown) => {
           this.fence.reportUnreadable(thrown);
           link.destroy(toError(thrown));
         }),
+      (error) => this.endDial(link, error),
     );
     this.link = link;
     return link;

@@ -43,8 +43,14 @@ export class LinkTransport implements Transport, ByteSink {
   private chunks: Uint8Array[] = [];
   private arrived = deferred<void>();
 
-  /** @param parser makes what parses this link; without it, all bytes go to who iterates */
-  constructor(private readonly parser: (() => ChunkParser) | undefined) {}
+  /**
+   * @param parser makes what parses this link; without it, all bytes go to who iterates
+   * @param onEnd hears of the end of a link that was made, before the client does; `true`: the client need not hear of it
+   */
+  constructor(
+    private readonly parser: (() => ChunkParser) | undefined,
+    private readonly onEnd?: (error: Error | undefined) => boolean,
+  ) {}
 
   get isClosed(): boolean {
     return this.done;
@@ -164,7 +170,7 @@ export class LinkTransport implements Transport, ByteSink {
     if (this.done) return;
     this.done = true;
     this.arrived.resolve();
-    if (!this.connected) return;
+    if (!this.connected || this.onEnd?.(error) === true) return;
     if (error) this.closeError = error;
     this.ended.resolve(error);
   }

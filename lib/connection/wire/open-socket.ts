@@ -63,7 +63,8 @@ export async function openSocket(
   if (info.tls_required !== true && !isOffered) return plain;
   // What is not encrypted may be of somebody in between.
   if (line.hasMore) throw new errors.ConnectionError('the server sent more than its information before TLS');
-  const socket = connectTls({ ...secure, socket: plain });
+  // Without the host, Node would look for the name `localhost` in the certificate of a server that has an IP address.
+  const socket = connectTls({ ...secure, host, socket: plain });
   owner.onSocket(socket);
   socket.on('data', onBytes);
   await opened(socket, 'secureConnect');
@@ -85,13 +86,15 @@ async function informed(socket: Socket, line: FirstLine): Promise<ServerInfo> {
  * A server that stops, or something in front of one that is not there yet, such as a load balancer, closes what it has accepted.
  * So does a server that wants TLS at once.
  */
-class ConnectionEndedError extends errors.ConnectionError {
+export class ConnectionEndedError extends errors.ConnectionError {
   readonly code = 'ECONNRESET';
 
-  constructor() {
-    super('the server closed the connection; one that wants TLS at once needs tls.handshakeFirst');
+  constructor(reason: string) {
+    super(`the server closed the connection${reason}`);
   }
 }
+
+const BEFORE_GREETING = '; one that wants TLS at once needs tls.handshakeFirst';
 
 /** Resolves when something has happened, and rejects if the socket closes before. */
 function untilClosed(socket: Socket, begin: (happened: () => void) => void): Promise<void> {
@@ -99,7 +102,7 @@ function untilClosed(socket: Socket, begin: (happened: () => void) => void): Pro
     let failure: Error | undefined;
     // It stays: an error of a socket that was given up must not end the process.
     socket.on('error', (error) => (failure = error));
-    const closed = (): void => reject(failure ?? new ConnectionEndedError());
+    const closed = (): void => reject(failure ?? new ConnectionEndedError(BEFORE_GREETING));
     socket.on('close', closed);
     begin(() => {
       socket.off('close', closed);
