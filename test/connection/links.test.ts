@@ -159,6 +159,26 @@ describe('a link that cannot be made fails, and leaves nothing behind:', () => {
   });
 });
 
+it('a link that ends in the turn in which the server accepts it is made again', async () => {
+  let links = 0;
+  const other = createServer((socket) => {
+    const first = ++links === 1;
+    socket.on('error', () => undefined);
+    socket.write('INFO {"server_id":"x","version":"2.10.0","max_payload":1000}\r\n');
+    socket.on('data', (bytes) => {
+      if (!bytes.includes('PING')) return;
+      socket.write(first ? 'PONG\r\nwhat no server says\r\n' : 'PONG\r\n');
+    });
+  });
+  other.listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const nc = await opening(connect({ port, ...PATIENT }));
+  await eventually(() => expect(links).toBe(2));
+  await nc.flush();
+  other.close();
+});
+
 it('the log says which way messages take, and the option chooses it', async () => {
   const logs = new LogRecorder();
   Logger.overrideLogger(logs);
