@@ -131,7 +131,7 @@ func main() {
 	operations := must(strconv.Atoi(os.Args[3]))
 	nc := must(nats.Connect(os.Args[2]))
 	defer nc.Close()
-	js := must(jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(publishWindow)))
+	js := must(jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(publishWindow), jetstream.WithDefaultTimeout(30*time.Second)))
 	ctx := context.Background()
 	run(ctx, js, operations, func(work func()) {
 		start, cpu := time.Now(), cpuTime()

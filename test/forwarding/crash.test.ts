@@ -44,5 +44,5 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       { part: 2, by: 'killed' },
       { part: 3, by: 'second' },
     ]);
-  });
+  }, 120_000);
 });

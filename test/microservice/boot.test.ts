@@ -239,7 +239,7 @@ describe('a microservice that is closed before it listens', () => {
     const connecting = failure(client.connect());
     await sleep(100);
     expect(await timed(() => client.close())).toBeLessThan(1_500);
-    expect((await connecting).name).toBe('ConnectionFailedError');
+    expect((await connecting).name).toBe('ConnectionClosedError');
     await nats.stop();
   });
 
