@@ -22,7 +22,7 @@ try {
   ]) {
     cpSync(join(root, entry), join(copy, entry), { recursive: true });
   }
-  run('npm', ['install', '--prefer-offline', '--no-save', ...PACKAGES]);
+  run('npm', ['install', '--no-save', ...PACKAGES]);
   run('npm', ['ls', '@nats-io/transport-node', '@nats-io/nats-core']);
   run('npx', ['vitest', 'run', ...process.argv.slice(2)]);
 } finally {

@@ -66,7 +66,7 @@ export function problemOfServers({ servers }: NodeConnectionOptions): string | u
 function problemOf(server: string): string | undefined {
   const address = server.slice(server.lastIndexOf('@') + 1).replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
   if (/^https?:\/\//i.test(server))
-    return `"${server}" is an address of a web server: that of nats-server begins with nats:// or tls://`;
+    return `"${address}" is given as the address of a web server: one of nats-server begins with nats:// or tls://`;
   if (address.trim() === '') return 'an address in "servers" is empty';
   if (address.includes(',')) return `"${address}" is several addresses in one text: give an array of them`;
   if (/\s/.test(address.trim())) return `"${address}" contains white space`;

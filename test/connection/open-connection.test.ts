@@ -138,8 +138,9 @@ describe('a connection that cannot succeed fails at once, though servers are wai
   );
 
   it('the address of a web server', async () => {
-    const error = await failure({ servers: 'http://127.0.0.1:8222' });
-    expect(error.message).toContain('begins with nats:// or tls://');
+    const error = await failure({ servers: 'http://me:secret@127.0.0.1:8222' });
+    expect(error.message).toContain('"127.0.0.1:8222" is given as the address of a web server');
+    expect(inspect(error)).not.toContain('secret');
   });
 
   it('a certificate file that is not there', async () => {

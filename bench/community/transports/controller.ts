@@ -1,9 +1,17 @@
 import { Controller, type Type } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
 import { EVENT, REQUEST, type Handlers, type Order, type Total } from '../transport.js';
 
-/** The controller of transports that need nothing of their own in it. */
-export function controllerOf({ onEvent }: Handlers): Type {
+/**
+ * The controller of transports that need nothing of their own in it.
+ *
+ * @param answer makes of a total what the handler of requests returns
+ */
+export function controllerOf(
+  { onEvent }: Handlers,
+  answer: (total: Total) => Total | Observable<Total> = (total) => total,
+): Type {
   @Controller()
   class Orders {
     @EventPattern(EVENT)
@@ -12,8 +20,8 @@ export function controllerOf({ onEvent }: Handlers): Type {
     }
 
     @MessagePattern(REQUEST)
-    total(@Payload() { id, total }: Order): Total {
-      return { id, total };
+    total(@Payload() { id, total }: Order): Total | Observable<Total> {
+      return answer({ id, total });
     }
   }
   return Orders;

@@ -4,11 +4,10 @@ import {
   JetstreamServerModule,
   type JetstreamTransport,
 } from '@horizon-republic/nestjs-jetstream';
-import { Controller, type Type } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { of, type Observable } from 'rxjs';
-import { EVENT, REQUEST, type Handlers, type Order, type Total, type Transport } from '../transport.js';
+import { of } from 'rxjs';
+import type { Transport } from '../transport.js';
 import { connect, serve } from './application.js';
+import { controllerOf } from './controller.js';
 
 /**
  * Version 1. Streams and consumers are created by the package from constants: file storage, `max_ack_pending` 100. There is no
@@ -22,7 +21,8 @@ const transport: Transport = {
     serve(
       {
         imports: [JetstreamServerModule.forRoot({ name: 'shop', servers: [url] })],
-        controllers: [controllerOf(handlers)],
+        // What a handler returns is read as the input of an observable: an object itself is answered with `{}`.
+        controllers: [controllerOf(handlers, of)],
       },
       (app) => app.get<JetstreamTransport>(getJetStreamTransportToken('shop')),
     ),
@@ -30,20 +30,3 @@ const transport: Transport = {
 };
 
 export default transport;
-
-function controllerOf({ onEvent }: Handlers): Type {
-  @Controller()
-  class Orders {
-    @EventPattern(EVENT)
-    onPlaced(@Payload() order: Order): void {
-      onEvent(order);
-    }
-
-    /** The package reads what a handler returns as an observable input: an object itself is answered with `{}`. */
-    @MessagePattern(REQUEST)
-    total(@Payload() { id, total }: Order): Observable<Total> {
-      return of({ id, total });
-    }
-  }
-  return Orders;
-}

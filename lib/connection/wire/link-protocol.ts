@@ -14,8 +14,8 @@ import { toError } from '../../reporting/index.js';
 import { Fence } from './fence.js';
 import { GuardedParser } from './guarded-parser.js';
 import { LinkTransport } from './link-transport.js';
-import { ConnectionEndedError } from './open-socket.js';
 import { MessageParser } from './message-parser.js';
+import { ConnectionEndedError } from './open-socket.js';
 import { Receivers } from './receivers.js';
 
 /** Makes the link that is asked for at this moment, if it is one of ours. */

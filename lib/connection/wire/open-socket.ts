@@ -57,7 +57,7 @@ export async function openSocket(
   const plain = connectPlain({ host, port, noDelay: true, onread: new ReadBuffer(onBytes) });
   owner.onSocket(plain);
   await opened(plain, 'connect');
-  const info = await informed(plain, line);
+  const info = await informed(plain, line, '; one that wants TLS at once needs tls.handshakeFirst');
   checkOptions(info, options);
   const isOffered = info.tls_available === true && tls !== null;
   if (info.tls_required !== true && !isOffered) return plain;
@@ -76,9 +76,9 @@ function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<voi
   return untilClosed(socket, (resolve) => socket.once(event, resolve));
 }
 
-/** Resolves with what the server says of itself. */
-async function informed(socket: Socket, line: FirstLine): Promise<ServerInfo> {
-  await untilClosed(socket, (resolve) => void line.complete.then(resolve));
+/** Resolves with what the server says of itself. `hint` is what to do if it closes the connection instead. */
+async function informed(socket: Socket, line: FirstLine, hint?: string): Promise<ServerInfo> {
+  await untilClosed(socket, (resolve) => void line.complete.then(resolve), hint);
   return line.info();
 }
 
@@ -94,15 +94,13 @@ export class ConnectionEndedError extends errors.ConnectionError {
   }
 }
 
-const BEFORE_GREETING = '; one that wants TLS at once needs tls.handshakeFirst';
-
 /** Resolves when something has happened, and rejects if the socket closes before. */
-function untilClosed(socket: Socket, begin: (happened: () => void) => void): Promise<void> {
+function untilClosed(socket: Socket, begin: (happened: () => void) => void, hint = ''): Promise<void> {
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     // It stays: an error of a socket that was given up must not end the process.
     socket.on('error', (error) => (failure = error));
-    const closed = (): void => reject(failure ?? new ConnectionEndedError(BEFORE_GREETING));
+    const closed = (): void => reject(failure ?? new ConnectionEndedError(hint));
     socket.on('close', closed);
     begin(() => {
       socket.off('close', closed);
