@@ -1,3 +1,4 @@
+import { errorText } from '../reporting/index.js';
 import { serverList } from './redact.js';
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
 
@@ -42,6 +43,13 @@ const CODES: Readonly<Record<string, string>> = {
  */
 export function failureCode(error: Error): string {
   return nodeCode(error) ?? CODES[error.name] ?? 'UNKNOWN';
+}
+
+/** What a failure says; of OpenSSL's message, which names its own source files, the reason alone. */
+export function failureText(error: Error): string {
+  const { code, reason } = error as Error & { readonly code?: unknown; readonly reason?: unknown };
+  const isOfOpenSsl = typeof code === 'string' && code.startsWith('ERR_SSL_');
+  return isOfOpenSsl && typeof reason === 'string' ? reason : errorText(error);
 }
 
 /**

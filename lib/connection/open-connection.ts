@@ -13,7 +13,7 @@ import {
   type ConnectionSource,
   type WireChoice,
 } from './connection-options.js';
-import { failureCode, mayPass, problemOfServers } from './connection-failure.js';
+import { failureCode, failureText, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
 import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
 import { connect, isDirect } from './wire/index.js';
@@ -118,8 +118,10 @@ async function dial(
       }
       const error = toError(thrown);
       if (!waitOnFirstConnect || !mayPass(error)) {
-        const cause = redactor.error(error);
-        throw new ConnectionFailedError(name, servers, redactor.text(error), failureCode(error), { cause });
+        const reason = redactor.text(failureText(error));
+        throw new ConnectionFailedError(name, servers, reason, failureCode(error), {
+          cause: redactor.error(error),
+        });
       }
       if (limiter.admit(error.name) !== undefined) {
         logger.warn(

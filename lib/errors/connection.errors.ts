@@ -4,6 +4,8 @@ const NO_SERVER = 'Check that nats-server runs there, and the address.';
 const CA = 'Give the CA that signed the certificate of the server: tls.caFile or tls.ca.';
 const CLIENT_CERTIFICATE =
   'Give a client certificate: tls.certFile and tls.keyFile, or tls.cert and tls.key.';
+const OTHER_CLIENT_CERTIFICATE =
+  'Give a client certificate that the server accepts: it must be valid and signed by a CA that the server knows.';
 /** What to do about a connection that failed, by the code of its error. */
 const ADVICE: Readonly<Record<string, string>> = {
   AUTHORIZATION_VIOLATION: 'Check the credentials, or give some: user and pass, token or authenticator.',
@@ -20,12 +22,21 @@ const ADVICE: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: CA,
   CERT_HAS_EXPIRED: 'Renew the certificate of the server.',
   ERR_TLS_CERT_ALTNAME_INVALID: 'Connect by a name or address that the certificate of the server has.',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
+  TLS_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
+  TLS_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
+  TLS_ALERT_BAD_CERTIFICATE: OTHER_CLIENT_CERTIFICATE,
+  TLS_ALERT_UNKNOWN_CA: OTHER_CLIENT_CERTIFICATE,
   ERR_SSL_WRONG_VERSION_NUMBER: 'The server does not begin with TLS: leave out tls.handshakeFirst.',
   ABORTED: 'If the application failed to start, its own error says why.',
   INVALID_OPTIONS: 'Check the address and the other options of the connection.',
 };
+
+/** OpenSSL names alerts of TLS by the protocol that had them first, and not all versions of it name the same one. */
+const TLS_ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_/;
+
+function adviceOn(code: string): string {
+  return ADVICE[code.replace(TLS_ALERT, 'TLS_ALERT_')] ?? 'Check the address, the credentials and TLS.';
+}
 
 /**
  * The first connection could not be made: the server refused the credentials, the options are wrong, or there is no server
@@ -45,10 +56,7 @@ export class ConnectionFailedError extends JetStreamError {
     readonly code = 'UNKNOWN',
     options?: ErrorOptions,
   ) {
-    super(
-      `Connection "${connection}" to ${servers} failed: ${reason}. ${ADVICE[code] ?? 'Check the address, the credentials and TLS.'}`,
-      options,
-    );
+    super(`Connection "${connection}" to ${servers} failed: ${reason}. ${adviceOn(code)}`, options);
   }
 }
 

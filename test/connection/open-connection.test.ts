@@ -140,6 +140,46 @@ describe('a connection that cannot succeed fails at once, though servers are wai
     },
   );
 
+  it.skipIf(overLinksOfTheClient).each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'a client certificate of another CA, with %s',
+    async (maxVersion) => {
+      await using secure = await NatsTestServer.start({
+        config: {
+          tls: {
+            cert_file: file('certificate.pem'),
+            key_file: file('key.pem'),
+            ca_file: file('certificate.pem'),
+            verify: true,
+          },
+        },
+      });
+      const error = await failure({
+        servers: secure.url,
+        tls: {
+          caFile: file('certificate.pem'),
+          certFile: file('name-only.pem'),
+          keyFile: file('key.pem'),
+          maxVersion,
+        } as TlsOptions,
+      });
+      expect(error.message).toContain('Give a client certificate that the server accepts');
+      expect(error.message).not.toContain('openssl');
+    },
+  );
+
+  it.each([
+    ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'Give a client certificate: '],
+    ['ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', 'Give a client certificate: '],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'Give a client certificate: '],
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'Give a client certificate that'],
+    ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', 'Give a client certificate that'],
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'Give a client certificate that'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'leave out tls.handshakeFirst'],
+    ['ERR_SSL_SOMETHING_NEW', 'Check the address, the credentials and TLS'],
+  ])('and %s says what to do, whichever version of Node names it so', (code, advice) => {
+    expect(new ConnectionFailedError('main', 'nats://a', 'no', code).message).toContain(advice);
+  });
+
   it('the address of a web server', async () => {
     const error = await failure({ servers: 'http://me:secret@127.0.0.1:8222' });
     expect(error.message).toContain('"127.0.0.1:8222" is given as the address of a web server');
