@@ -154,16 +154,27 @@ export interface ReadConnectionOptions {
 export function readConnectionOptions(source: ConnectionOptions): ReadConnectionOptions {
   const options = ownOptions(source, CLIENT_OPTIONS);
   const { tls } = options;
-  // Node's own options of a TLS connection may be among these.
   if (isObject(tls)) options.tls = ownOptions(tls, TLS_OPTIONS);
-  const names = Object.keys(CLIENT_OPTIONS);
-  const unknown = Object.keys(options)
-    .filter((name) => !names.includes(name))
-    .map((name) => {
-      const nearest = nearestName(name, names);
-      return `the client has no option "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`;
-    });
+  const unknown = unknownNames(options, CLIENT_OPTIONS).map(
+    ({ name, nearest }) =>
+      `the client has no option "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`,
+  );
+  // Other names may be options of Node's for a TLS connection.
+  for (const { name, nearest } of unknownNames(options.tls ?? {}, TLS_OPTIONS)) {
+    if (nearest !== undefined)
+      unknown.push(`the client has no option "tls.${name}"; did you mean "tls.${nearest}"?`);
+  }
   return { options, unknown };
+}
+
+function unknownNames(
+  given: object,
+  known: KnownOptions,
+): { readonly name: string; readonly nearest: string | undefined }[] {
+  const names = Object.keys(known);
+  return Object.keys(given)
+    .filter((name) => !names.includes(name))
+    .map((name) => ({ name, nearest: nearestName(name, names) }));
 }
 
 /** Whether it is a connection of the client. */

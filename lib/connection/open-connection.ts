@@ -21,6 +21,8 @@ import { connect, isDirect } from './wire/index.js';
 const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
+/** How long an attempt may take until a line says so, in milliseconds. */
+const SLOW_AFTER = 5_000;
 /** How long closing a connection with refused options waits for its socket, in milliseconds. */
 const CLOSE_WAIT = 500;
 
@@ -106,6 +108,13 @@ async function dial(
   const limiter = new ReportLimiter({ interval: SAY_AGAIN_AFTER });
   for (;;) {
     const connecting = attempt(wire, { maxReconnectAttempts: -1, ...own, ...addresses });
+    void within(SLOW_AFTER, connecting).then((ended) => {
+      if (ended || isAborted(signal) || limiter.admit('slow') === undefined) return;
+      logger.warn(
+        `Connection "${name}": ${servers} has not finished the connection for ${SLOW_AFTER / 1_000} s; it is waited for. ` +
+          'Is it a NATS server, and is tls.handshakeFirst set as on the server?',
+      );
+    });
     try {
       return await untilAborted(signal, connecting);
     } catch (thrown) {

@@ -9,13 +9,20 @@ export class RequestTimeoutError extends JetStreamError {
     readonly timeout: number,
     /** Whether the request was sent; it is not while the connection is down. */
     readonly sent = true,
+    /** The stream that stored the request instead: it listens on the subject too. */
+    readonly storedBy?: string,
   ) {
-    super(
-      sent
-        ? `No reply to "${subject}" within ${timeout} ms. Is the server reachable, and the timeout long enough?`
-        : `The request to "${subject}" was not sent: the connection was down for ${timeout} ms.`,
-    );
+    super(adviceOn(subject, timeout, sent, storedBy));
   }
+}
+
+function adviceOn(subject: string, timeout: number, sent: boolean, storedBy: string | undefined): string {
+  if (!sent) return `The request to "${subject}" was not sent: the connection was down for ${timeout} ms.`;
+  const problem = `No reply to "${subject}" within ${timeout} ms`;
+  return storedBy === undefined
+    ? `${problem}. Is the server reachable, and the timeout long enough?`
+    : `${problem}, but the stream "${storedBy}" stored the request, since it listens on the subject. If the service has ` +
+        "mode: 'jetstream', send the request with setMode('jetstream') too; otherwise take the subject out of the stream.";
 }
 
 /** Nobody listens on the subject of a request: the server said so at once (status 503). */

@@ -218,6 +218,42 @@ it('a server that is not there is waited for, and told apart when it is not', as
   await (await opening).drain();
 });
 
+it('a server that accepts links and says nothing is waited for, and the log says so once', async () => {
+  const front = createServer((socket) => socket.on('error', () => undefined));
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  const servers = `nats://127.0.0.1:${(front.address() as AddressInfo).port}`;
+  const controller = new AbortController();
+  const opening = openConnection('main', { servers, timeout: 6_000 }, {}, controller.signal).catch(
+    (error: unknown) => error,
+  );
+  try {
+    await vi.waitFor(() => expect(logs.of('warn')).toHaveLength(1), { timeout: 8_000 });
+    expect(logs.of('warn')[0]).toContain(`${servers} has not finished the connection for 5 s`);
+  } finally {
+    controller.abort();
+    front.close();
+  }
+  expect(await opening).toMatchObject({ code: 'ABORTED' });
+});
+
+it('names in "tls" that are nearly options are logged, and options of Node are not', async () => {
+  const tls = {
+    certfile: '/a',
+    ca_file: '/b',
+    handshakefirst: false,
+    servername: 'a',
+    ciphers: 'b',
+    crl: 'c',
+  };
+  await failure({ servers: server.url, tls: tls as TlsOptions, user: 'u', pass: 'right' });
+  expect(logs.of('warn')).toEqual([
+    'Connection "main": the client has no option "tls.certfile"; did you mean "tls.certFile"?',
+    'Connection "main": the client has no option "tls.ca_file"; did you mean "tls.caFile"?',
+    'Connection "main": the client has no option "tls.handshakefirst"; did you mean "tls.handshakeFirst"?',
+  ]);
+});
+
 describe.each(['auto', 'client'] as const)('on the %s wire', (wire) => {
   // As a load balancer or a forwarded port does, behind which there is no server yet.
   it.each([

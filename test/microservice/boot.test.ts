@@ -11,6 +11,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamClient,
+  JetStreamRecordBuilder,
   JetStreamServer,
   type EventExtras,
   type JetStreamServerOptions,
@@ -21,7 +22,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { sleep } from '../../lib/timing/index.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
-import { ask, connectClient, emit, failure } from './microservice.js';
+import { ask, connectClient, emit, failure, startMicroservice } from './microservice.js';
 
 let seen: unknown[] = [];
 
@@ -180,6 +181,42 @@ describe('a microservice that starts on a cluster', () => {
     expect(took).toBeLessThan(2_000);
     await settled;
     for (const server of others) server.resume();
+  });
+});
+
+describe('a request whose subject a stream listens on', () => {
+  it('is reported at boot, and by the error of a caller that waits in vain', async () => {
+    await using nats = await NatsTestServer.start();
+    @Controller()
+    class Pings {
+      @MessagePattern('core.ping')
+      ping(): Promise<never> {
+        return new Promise(() => undefined);
+      }
+      @MessagePattern('core.stored', { mode: 'jetstream' } satisfies RequestExtras)
+      stored(): string {
+        return 'stored';
+      }
+      @MessagePattern('other.ping')
+      other(): string {
+        return 'pong';
+      }
+    }
+    await using service = await startMicroservice(nats.url, {
+      controllers: [Pings],
+      server: { streams: [{ name: 'CORE', subjects: ['core.*'] }], shutdownTimeout: 100 },
+    });
+    expect(service.logs.of('warn', 'JetStreamServer')).toEqual([
+      `@MessagePattern('core.ping'): the stream "CORE" listens on "core.*", so it stores each request too. ` +
+        "Take the subject out of the stream, or have the requests wait in it with mode: 'jetstream'",
+    ]);
+    await using client = await connectClient(nats.url, { timeout: 300 });
+    const error = await failure(ask(client, 'core.stored', 1));
+    expect(error).toMatchObject({ name: 'RequestTimeoutError', storedBy: 'CORE', subject: 'core.stored' });
+    expect(error.message).toContain('the stream "CORE" stored the request');
+    const record = new JetStreamRecordBuilder(1).setMode('jetstream').setTimeout(5_000).build();
+    expect(await ask(client, 'core.stored', record)).toBe('stored');
+    expect(await ask(client, 'other.ping', 1)).toBe('pong');
   });
 });
 

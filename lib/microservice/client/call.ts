@@ -2,7 +2,7 @@ import type { WritePacket } from '@nestjs/microservices';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { decodeValue } from '../../codecs/index.js';
 import { hasValidHeaders } from '../../connection/index.js';
-import { DuplicateRequestError, InvalidReplyError } from '../../errors/index.js';
+import { DuplicateRequestError, InvalidReplyError, RequestTimeoutError } from '../../errors/index.js';
 import type { PubAck, PublishOptions } from '../../jetstream/index.js';
 import type { RepliesHandler } from '../../requests/index.js';
 import { numberFromPeer } from '../../validation/index.js';
@@ -32,6 +32,8 @@ export class Call {
   /** When a durable request was published, and after how many reconnects. */
   private published: { readonly at: number; readonly reconnects: number } | undefined;
   private state: 'open' | 'done' = 'open';
+  /** The stream that stored a request that was not meant for it. */
+  private storedBy: string | undefined;
   /** The subjects that call the request off: one for each service that has named one. */
   private controls: Set<string> | undefined;
 
@@ -87,7 +89,7 @@ export class Call {
   private readonly onReply: RepliesHandler = (error, reply) => {
     if (error) {
       this.callOff();
-      return this.end({ err: error });
+      return this.end({ err: this.explain(error) });
     }
     if (this.durable) this.link.answerPeer(reply.reply, CONFIRMATION);
     else if (reply.reply) (this.controls ??= new Set()).add(reply.reply);
@@ -106,6 +108,12 @@ export class Call {
     return this.state === 'open';
   };
 
+  private explain(error: Error): Error {
+    const { storedBy } = this;
+    if (storedBy === undefined || !(error instanceof RequestTimeoutError)) return error;
+    return new RequestTimeoutError(error.subject, error.timeout, error.sent, storedBy);
+  }
+
   private read(reply: Msg): ReplyPacket {
     if (!hasValidHeaders(reply))
       throw new InvalidReplyError(this.subject, 'its header block does not begin with NATS/1.0');
@@ -117,7 +125,10 @@ export class Call {
       throw new InvalidReplyError(this.subject, `it is not ${this.link.codec.contentType}`, { cause });
     }
     if (isReplyPacket(value)) return value;
-    if (!this.durable && isPubAck(value)) return IGNORED;
+    if (!this.durable && isPubAck(value)) {
+      this.storedBy = value.stream;
+      return IGNORED;
+    }
     return { response: value, isDisposed: true };
   }
 

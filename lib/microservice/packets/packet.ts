@@ -104,7 +104,7 @@ export function isReplyPacket(value: unknown): value is ReplyPacket {
 }
 
 /** Whether an answer is a stream's word that it stored the request: a stream listens on the subject too. */
-export function isPubAck(value: unknown): boolean {
+export function isPubAck(value: unknown): value is { readonly stream: string; readonly seq: number } {
   if (typeof value !== 'object' || value === null) return false;
   const { stream, seq } = value as { readonly stream?: unknown; readonly seq?: unknown };
   return typeof stream === 'string' && typeof seq === 'number';

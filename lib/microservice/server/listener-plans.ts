@@ -81,6 +81,24 @@ export function queueProblems(
   });
 }
 
+/** A stream stores what is published on its subjects, requests of core NATS included: of each such pattern, a sentence. */
+export function storedRequests(
+  registrations: readonly Registration[],
+  { streams = [] }: JetStreamServerOptions,
+): string[] {
+  return registrations.flatMap((registration) => {
+    if (registration.isEvent) return [];
+    return streams.flatMap(({ name, subjects = [] }) => {
+      const subject = subjects.find((each) => subjectsOverlap(each, registration.pattern));
+      if (subject === undefined) return [];
+      return [
+        `${describe(registration)}: the stream "${name}" listens on "${subject}", so it stores each request too. ` +
+          "Take the subject out of the stream, or have the requests wait in it with mode: 'jetstream'",
+      ];
+    });
+  });
+}
+
 /** Requests find the most specific of their handlers, and events of one pattern all of them. */
 function compete(a: Registration, b: Registration): boolean {
   if (!isPattern(a.pattern) || !isPattern(b.pattern) || !overlapping(a, b)) return false;

@@ -28,7 +28,7 @@ import { ConsumerPlanner } from './consumer-planner.js';
 import { ConsumerRunners } from './consumer-runners.js';
 import type { ConsumerEvent } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
-import { planListeners, queueProblems } from './listener-plans.js';
+import { planListeners, queueProblems, storedRequests } from './listener-plans.js';
 import { describe, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
@@ -205,6 +205,7 @@ export class RunningServer implements AttachedServer {
       onForbiddenReply: (message) => this.reportForbiddenReply(message),
     };
     const reader = new PacketReader(codec, subjectOf);
+    for (const text of storedRequests(core, options)) this.logger.warn(text);
     const plans = planListeners(core, options);
     this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
     for (const listener of this.listeners) listener.start();

@@ -1,0 +1,18 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { CLIENT_OPTIONS, SERVER_OPTIONS } from '../../lib/microservice/known-options.js';
+
+/** The names in the first column of the table behind a sentence. */
+function namesInTable(page: string, sentence: string): string[] {
+  const table = page.split(sentence)[1]?.trimStart().split('\n\n')[0] ?? '';
+  return [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
+}
+
+it.each([
+  ['JetStreamServer', SERVER_OPTIONS],
+  ['JetStreamClient', CLIENT_OPTIONS],
+])('the guide lists each option of a %s', async (name, options) => {
+  const page = await readFile(new URL('../../docs/microservices.md', import.meta.url), 'utf8');
+  const listed = namesInTable(page, `The options of a \`${name}\`; durations are in milliseconds:`);
+  expect(listed.toSorted()).toEqual(Object.keys(options).toSorted());
+});
