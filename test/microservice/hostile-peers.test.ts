@@ -10,7 +10,7 @@ import {
 } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { NEVER, type Observable } from 'rxjs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { ask, connectClient, failure, startMicroservice, type TestMicroservice } from './microservice.js';
 
@@ -70,6 +70,15 @@ class Reports {
 
   @MessagePattern('durable.quick', { mode: 'jetstream' })
   durable(@Payload() data: unknown): string {
+    seen.push(data);
+    return 'done';
+  }
+}
+
+@Controller()
+class Timed {
+  @MessagePattern('timed.quick', { mode: 'jetstream' })
+  quick(@Payload() data: unknown): string {
     seen.push(data);
     return 'done';
   }
@@ -327,27 +336,75 @@ describe('peers with fewer rights, or with bad intentions', () => {
   });
 
   describe('with numbers of wrong types', () => {
-    it.each(['abc', 'Infinity', '-1', '1e308', '9'.repeat(30), 'NaN', '0', ''])(
-      'do not keep an answer alive for ever: Request-Timeout %j',
-      async (timeout) => {
-        const own = await startMicroservice(nats.url, {
-          controllers: [Reports],
-          server: {
-            name: 'own',
-            streams: [{ name: 'DURABLE', subjects: ['durable.>'] }],
-            shutdownTimeout: 300,
-          },
-        });
-        const request = headers();
-        request.set('Request-Reply-To', 'nobody.listens');
-        if (timeout !== '') request.set('Request-Timeout', timeout);
-        raw.publish('durable.quick', packet('durable.quick', '1'), { headers: request });
-        await handled();
-        const started = performance.now();
-        await own.app.close();
-        expect(performance.now() - started).toBeLessThan(3_000);
-      },
-    );
+    const LIMIT = 30_000;
+    const LONGEST = 24 * 3_600_000;
+    let own: TestMicroservice;
+    let callers = 0;
+
+    beforeEach(async () => {
+      own = await startMicroservice(nats.url, {
+        controllers: [Timed],
+        server: {
+          name: 'own',
+          streams: [{ name: 'TIMED', subjects: ['timed.>'] }],
+          shutdownTimeout: 300,
+        },
+      });
+    });
+    afterEach(async () => {
+      vi.useRealTimers();
+      await own.app.close();
+    });
+
+    /** A durable request whose caller never confirms the answer; counts how often the answer comes. */
+    async function request(timeout: string): Promise<{ attempts(): number }> {
+      let attempts = 0;
+      const caller = `caller.${++callers}`;
+      raw.subscribe(caller, {
+        callback: (_, message) => {
+          attempts++;
+          // The caller is gone: the server says so at once.
+          message.respond('', { headers: headers(503, 'No Responders') });
+        },
+      });
+      await raw.flush();
+      const extras = headers();
+      extras.set('Request-Reply-To', caller);
+      if (timeout !== '') extras.set('Request-Timeout', timeout);
+      raw.publish('timed.quick', packet('timed.quick', '1'), { headers: extras });
+      await handled();
+      return { attempts: () => attempts };
+    }
+
+    const givenUp = (): string[] =>
+      own.logs.of('warn', 'DurableRequests').filter((line) => line.includes('is given up'));
+
+    it.each([
+      ...['abc', 'Infinity', '-1', '1e308', '9'.repeat(30), 'NaN', '0', '', '1.5'].map(
+        (timeout) => [timeout, LIMIT] as const,
+      ),
+      ['60000', 60_000] as const,
+      [`${LONGEST + 1}`, LONGEST] as const,
+      ['9'.repeat(20), LONGEST] as const,
+    ])('keep an answer alive for a bounded time: Request-Timeout %j, %d ms', async (timeout, limit) => {
+      const began = Date.now();
+      const { attempts } = await request(timeout);
+      // Only the clock is set: what waits still waits.
+      vi.useFakeTimers({ toFake: ['Date'], now: began + limit - 5_000 });
+      const before = attempts();
+      await eventually(attempts, (count) => count > before + 1);
+      expect(givenUp()).toEqual([]);
+      vi.setSystemTime(Date.now() + 6_000);
+      await eventually(givenUp, (lines) => lines.length === 1, 4_000);
+    });
+
+    it('do not hold up the end of a service', async () => {
+      await request('9'.repeat(20));
+      const started = performance.now();
+      await own.app.close();
+      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(givenUp()).toHaveLength(1);
+    });
   });
 
   it('cannot write into the log', async () => {
