@@ -1,7 +1,9 @@
+// #region imports
 import { CacheModule } from '@nestjs/cache-manager';
 import { Module } from '@nestjs/common';
 import { getKeyValueToken, JetStreamModule, type KeyValue } from 'nestjs-nats-jetstream';
 import { KeyValueCacheStore } from 'nestjs-nats-jetstream/cache';
+// #endregion
 
 const cacheBucket = JetStreamModule.forFeature({
   keyValues: [{ bucket: 'cache', storage: 'memory', ttl: 3_600_000, limitMarkerTtl: 1_000 }],

@@ -16,7 +16,6 @@ import {
   UploadedFile,
   UseInterceptors,
 } from '@nestjs/common';
-import { FileInterceptor, MulterModule } from '@nestjs/platform-express';
 import {
   BucketLinkError,
   getObjectStoreToken,
@@ -29,7 +28,10 @@ import {
   type ObjectInfo,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
+// #region upload-imports
+import { FileInterceptor, MulterModule } from '@nestjs/platform-express';
 import { ObjectStoreStorage, type StoredFile } from 'nestjs-nats-jetstream/upload';
+// #endregion
 
 // #region declare
 @Module({
