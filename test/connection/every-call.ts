@@ -323,6 +323,7 @@ const MESSAGE: Calls<JetStreamMessage> = {
   json: harmless(({ message }) => message.json()),
   inProgress: harmless(({ message }) => message.settled || message.inProgress()),
   post: harmless(({ message }) => message.post('+ACK')),
+  isCutOffBy: harmless(({ message }) => message.isCutOffBy(new Error('another'))),
   requestAck: ({ message }) => message.requestAck(message.reply, {}),
   doubleAck: ({ message }) => message.doubleAck(),
   ack: harmless(({ message }) => message.settled || message.ack()),

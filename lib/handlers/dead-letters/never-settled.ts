@@ -80,7 +80,10 @@ export class NeverSettled {
     if (this.stopped.signal.aborted) return;
     this.consumption = found.consume((message) => this.handle(message), {
       maxMessages: PULL,
-      onError: (error) => this.logger.warn(`${handler}: ${error.message}`),
+      // That its connection is closed is reported by the handler.
+      onError: (error) => {
+        if (!this.isClosed) this.logger.warn(`${handler}: ${error.message}`);
+      },
     });
     void this.consumption.closed.then((error) => this.restart(error));
   }
@@ -91,6 +94,11 @@ export class NeverSettled {
     const { consumption } = this;
     // A server that hangs does not answer, and must not hold up the end of the application.
     if (consumption && !(await within(LONGEST_DRAIN, consumption.drain()))) void consumption.stop();
+  }
+
+  /** Whether the connection is closed for good. */
+  private get isClosed(): boolean {
+    return this.connection.jetstream.connection.nc.isClosed();
   }
 
   private async handle(message: JetStreamMessage): Promise<void> {
@@ -173,9 +181,8 @@ export class NeverSettled {
   /** Creates the consumer of advisories, and their stream, again after somebody deleted them. */
   private async restart(cause: Error | undefined): Promise<void> {
     const { signal } = this.stopped;
-    const { nc } = this.connection.jetstream.connection;
     let error: unknown = cause;
-    while (error !== undefined && !signal.aborted && !nc.isClosed()) {
+    while (error !== undefined && !signal.aborted && !this.isClosed) {
       const wait = this.backoff.next();
       this.logger.warn(
         `${this.watched.handler}: no advisories of messages that were never settled, next try in ${wait} ms: ${errorText(error)}`,

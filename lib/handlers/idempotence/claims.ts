@@ -105,7 +105,8 @@ export class Claims {
     try {
       await this.bucket.vacate(held.key, held.revision);
     } catch (error) {
-      if (error instanceof RevisionMismatchError) return;
+      // The end of the connection is reported by the handler.
+      if (error instanceof RevisionMismatchError || error instanceof ConnectionClosedError) return;
       this.logger.warn(
         `${this.handler}: the claim on key "${printable(held.key)}" was not released and holds for up to ${this.lease} ms: ` +
           errorText(error),

@@ -95,11 +95,10 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     const { ackMode } = policy;
     if (message.settled || ackMode === 'manual' || ackMode === 'none') return;
     if (ackMode === 'confirmed') {
-      return message
-        .doubleAck()
-        .catch((error: unknown) =>
-          this.logger.warn(`${messageName(message, policy)} may come again: ${errorText(error)}`),
-        );
+      return message.doubleAck().catch((error: unknown) => {
+        if (message.isCutOffBy(error)) return;
+        this.logger.warn(`${messageName(message, policy)} may come again: ${errorText(error)}`);
+      });
     }
     message.ack();
   }
@@ -112,6 +111,8 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     if (isAcknowledged && message.settled) {
       return this.failures.refused(`${what} was settled by its handler, which then failed`, error);
     }
+    // Nothing can be settled any more, so it comes again; the end of the connection is reported once for each handler.
+    if (isAcknowledged && message.isCutOffBy(error)) return;
     const verdict = verdictOn(error, { number: metadata.deliveryCount, metadata }, policy);
     if (verdict.action === 'retry') {
       const { delay, requested, retryIfError } = verdict;
@@ -167,8 +168,8 @@ export class AckInterceptor implements NestInterceptor, Settlement {
         stored = await policy.deadLetters?.publish(message, policy, reason, error);
         break;
       } catch (failure) {
-        this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(failure)}`);
         if (failure instanceof ConnectionClosedError) return;
+        this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(failure)}`);
         if (failure instanceof PayloadTooLargeError) {
           // It stays in its stream, where it can be read, though no consumer of this handler gets it any more.
           if (isPending(message, policy)) message.nak(TOO_LARGE_RETRY);

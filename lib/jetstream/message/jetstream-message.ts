@@ -2,6 +2,7 @@ import { exactUtf8, parseJson } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { hasValidHeaders, rawHeadersOf, WireMessage, type PostOptions } from '../../connection/index.js';
 import {
+  ConnectionClosedError,
   InvalidArgumentError,
   MessageAlreadySettledError,
   NotAJetStreamMessageError,
@@ -56,6 +57,11 @@ export class JetStreamMessage {
     readonly msg: Msg,
     private readonly requests: Requests,
   ) {}
+
+  /** @internal Whether an error says that the connection which the message came over is closed for good. */
+  isCutOffBy(error: unknown): boolean {
+    return error instanceof ConnectionClosedError && error.connection === this.requests.connection.name;
+  }
 
   /** The subject that the message was published to. */
   get subject(): string {

@@ -11,6 +11,8 @@ export interface Fault {
   readonly name: string;
   /** Whether the connection of the application comes back by itself. */
   readonly recovers: boolean;
+  /** How the log says that the connection is closed for good, and why; not if it comes back, or is closed by the application. */
+  readonly reason?: string;
   /** Whether the application is closed while the fault lasts. */
   readonly closesDuringFault?: boolean;
   connection(setting: Setting): Promise<NodeConnectionOptions | NatsConnection>;
@@ -67,12 +69,14 @@ export const faults: readonly Fault[] = [
   {
     name: 'the owner closes the connection',
     recovers: false,
+    reason: 'is closed',
     connection: ({ server }) => connect({ servers: server.url, ...APP }),
     inject: (_, connection) => (connection as NatsConnection).close(),
   },
   {
     name: 'the credentials are revoked',
     recovers: false,
+    reason: 'is closed: Authorization Violation',
     connection: direct,
     inject: async (setting) => {
       await setting.configure(WITHOUT_USER);
@@ -86,6 +90,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'all reconnects are used up',
     recovers: false,
+    reason: 'is closed: connection refused',
     connection: async (setting) => ({ ...(await direct(setting)), maxReconnectAttempts: 2 }),
     inject: ({ server }) => server.kill(),
     repair: ({ server }) => server.restart(),

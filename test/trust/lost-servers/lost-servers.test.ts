@@ -57,6 +57,22 @@ describe.each(faults)('when $name', (fault) => {
     expect(wrong.map(({ handler, status }) => ({ handler, status }))).toEqual([]);
   });
 
+  it.runIf(fault.reason)('each handler is reported once, with the reason', () => {
+    const lines = outcome.logs.lines.filter(({ level }) => level === 'error' || level === 'warn');
+    const handlers = [
+      ...outcome.states.map(({ handler }) => ({ handler, connection: 'default' })),
+      { handler: "@EventPattern('work.event')", connection: 'trust' },
+    ];
+    const reports = handlers.map(({ handler }) =>
+      lines.filter(({ text }) => text.includes(handler)).map(({ level, text }) => `${level} ${text}`),
+    );
+    expect(reports).toEqual(
+      handlers.map(({ handler, connection }) => [
+        `error ${handler} is stopped: the connection "${connection}" ${fault.reason}`,
+      ]),
+    );
+  });
+
   it.each(['client', 'microservice', 'application'] as const)('closing is bounded: %s', (part) => {
     expect(outcome.closing[part]).toBeLessThan(SHUTDOWN_TIMEOUT + CLOSING);
   });
