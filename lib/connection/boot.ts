@@ -68,12 +68,13 @@ export class Boot {
           ...BACKOFF,
           retryable: (error) => this.mayPass(error),
           deadline: new Deadline(this.left),
+          lastAttempt: SHORTEST_ATTEMPT,
           signal: this.ended.signal,
           onRetry: (error, wait) => {
             if (performance.now() - reportedAt < REPORT_EVERY) return;
             reportedAt = performance.now();
             this.logger.warn(
-              `Connection "${this.connection.name}": ${step} failed and is tried again, first in ${wait} ms, for up to ` +
+              `Connection "${this.connection.name}": ${step} failed and is tried again, first in ${Math.round(wait)} ms, for up to ` +
                 `${Math.round(this.left)} ms: ${errorText(error)}`,
             );
           },

@@ -8,6 +8,11 @@ export interface RetryLoop extends BackoffOptions {
   readonly retryable: (error: unknown) => boolean;
   /** Until when it is tried again; without one, until `signal` is aborted. */
   readonly deadline?: Deadline;
+  /**
+   * How long before the deadline the last attempt is made, in milliseconds, if the next wait would be too long for another
+   * one. Default: there is none.
+   */
+  readonly lastAttempt?: number;
   /** Ends the loop: the last error is thrown. */
   readonly signal?: AbortSignal;
   /** Told before each wait. It must not throw. */
@@ -27,13 +32,21 @@ export async function retry<T>(operation: () => Promise<T>, loop: RetryLoop): Pr
       return await operation();
     } catch (error) {
       if (loop.signal?.aborted === true || !loop.retryable(error)) throw error;
-      const wait = backoff.next();
-      if (loop.deadline !== undefined && loop.deadline.left <= wait) throw error;
+      const wait = nextWait(backoff, loop);
+      if (wait === undefined) throw error;
       loop.onRetry?.(error, wait);
       await sleep(wait, loop.signal);
       if (isAborted(loop.signal)) throw error;
     }
   }
+}
+
+/** How long to wait before the next attempt; `undefined` if there is no time for one. */
+function nextWait(backoff: Backoff, { deadline, lastAttempt = Infinity }: RetryLoop): number | undefined {
+  const wait = backoff.next();
+  if (deadline === undefined || deadline.left > wait) return wait;
+  const untilLast = deadline.left - lastAttempt;
+  return untilLast > 0 ? untilLast : undefined;
 }
 
 function isAborted(signal: AbortSignal | undefined): boolean {

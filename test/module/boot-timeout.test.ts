@@ -1,18 +1,24 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
   BootTimeoutError,
+  getKeyValueToken,
   getNatsConnectionToken,
+  getObjectStoreToken,
   JetStreamModule,
   JetStreamService,
   JsConsumer,
   KvWatch,
   type JetStreamModuleOptions,
+  type KeyValue,
+  type ObjectStore,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer, type NatsTestCluster } from 'nestjs-nats-jetstream/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
+import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 
 it('a boot of a user without permission for the JetStream API fails at once, with the subject', async () => {
@@ -40,6 +46,30 @@ function handlers(stream: string, bucket: string): new () => object {
     watch(): void {}
   }
   return Handlers;
+}
+
+/** A handler that keeps what it gets. */
+function worker(stream: string, seen: unknown[] = []): new () => object {
+  @Injectable()
+  class Worker {
+    @JsConsumer({ stream, durable: 'worker' })
+    on(@Payload() value: unknown): void {
+      seen.push(value);
+    }
+  }
+  return Worker;
+}
+
+/** Where another server joins a cluster. */
+function routesTo({ servers }: NatsTestCluster): Promise<string[]> {
+  return Promise.all(
+    servers.map(async ({ monitoringUrl }) => {
+      const varz = (await (await fetch(`${monitoringUrl}/varz`)).json()) as {
+        cluster: { cluster_port: number };
+      };
+      return `nats://127.0.0.1:${varz.cluster.cluster_port}`;
+    }),
+  );
 }
 
 describe('a boot on a cluster', () => {
@@ -87,6 +117,87 @@ describe('a boot on a cluster', () => {
     expect(String(error)).toMatch(
       /Connection "default": .* within 1000 ms; while STREAM\.(INFO|CREATE)\.(LEADERLESS|KV_leaderless): /,
     );
+  });
+
+  /** What the servers refuse at first, or for ever: `no suitable peers for placement`. */
+  describe('which finds no servers for its replicas', () => {
+    const spoken = /no suitable peers for placement/;
+
+    it('fails after bootTimeout with what the server says, if no server has the tags', async () => {
+      const began = Date.now();
+      const error: unknown = await startApplication(cluster.urls, {
+        options: { bootTimeout: 1_000 },
+        feature: {
+          streams: [{ name: 'NOWHERE', subjects: ['nowhere'], placement: { tags: ['no-server-has-this'] } }],
+        },
+      }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(BootTimeoutError);
+      expect(String(error)).toMatch(/within 1000 ms; while STREAM\.CREATE\.NOWHERE: /);
+      expect(String(error)).toMatch(spoken);
+      expect((error as BootTimeoutError).cause).toMatchObject({ code: 10_005 });
+      expect(Date.now() - began).toBeGreaterThan(890);
+      expect(Date.now() - began).toBeLessThan(4_000);
+    });
+
+    it('goes on when the servers come', async () => {
+      await using small = await NatsTestServer.cluster(2);
+      const logs = new LogRecorder();
+      const starting = startApplication(small.urls, {
+        logs,
+        feature: { streams: [{ name: 'COMING', subjects: ['coming'], replicas: 3 }] },
+        providers: [worker('COMING')],
+      });
+      await eventually(
+        () => logs.of('warn', 'NatsConnection').join(),
+        (text) => spoken.test(text),
+      );
+      await using _third = await NatsTestServer.start({
+        config: { cluster: { name: 'test', listen: '127.0.0.1:-1', routes: await routesTo(small) } },
+      });
+      await using application = await starting;
+      const ack = await application.app.get(JetStreamService).publish('coming', 1);
+      expect(ack.sequence).toBe(1);
+    });
+  });
+
+  it('can use what it has just created', async () => {
+    const seen: unknown[] = [];
+    const names = Array.from({ length: 5 }, (_, i) => `NEW_${i}`);
+    for (const name of names) {
+      const subject = name.toLowerCase();
+      await using application = await startApplication(cluster.urls, {
+        feature: {
+          streams: [{ name, subjects: [subject], replicas: 3 }],
+          keyValues: [{ bucket: subject, replicas: 3 }],
+          objectStores: [{ bucket: subject, replicas: 3 }],
+        },
+        providers: [worker(name, seen)],
+      });
+      const jetstream = application.app.get(JetStreamService);
+      const values = application.app.get<KeyValue>(getKeyValueToken(subject));
+      const files = application.app.get<ObjectStore>(getObjectStoreToken(subject));
+      const [now, later] = [{ now: name }, { later: name }];
+      const future = jetstream.publishAsync(subject, later);
+      const [ack, laterAck, revision] = await Promise.all([
+        jetstream.publish(subject, now),
+        future.ack,
+        values.put('key', name),
+        files.putString('file', name),
+      ]);
+      expect(ack.sequence + laterAck.sequence).toBe(3);
+      expect(revision).toBe(1);
+      const stream = await jetstream.stream(name);
+      expect((await stream.getMessage(ack.sequence)).json()).toEqual(now);
+      expect(await values.get('key')).toMatchObject({ value: name });
+      expect(await files.getString('file')).toBe(name);
+      await eventually(
+        () => seen.length,
+        (length) => length === 2 * (names.indexOf(name) + 1),
+      );
+      expect(seen.slice(-2)).toEqual(expect.arrayContaining([now, later]));
+      expect(application.logs.of('error')).toEqual([]);
+      for (const bucket of [`KV_${subject}`, `OBJ_${subject}`, name]) await jetstream.deleteStream(bucket);
+    }
   });
 
   it('can read a stream directly that it has just created', async () => {

@@ -20,14 +20,16 @@ export async function startApplication(
     connection = {},
     options = {},
     feature = {},
+    logs = new LogRecorder(),
     ...metadata
   }: ModuleMetadata & {
     connection?: NodeConnectionOptions | undefined;
     options?: Omit<JetStreamModuleOptions, 'connection'> | undefined;
     feature?: JetStreamFeatureOptions | undefined;
+    /** Where it logs, for tests that look into it before it has started. */
+    logs?: LogRecorder | undefined;
   },
 ): Promise<TestApplication> {
-  const logs = new LogRecorder();
   const app = await Test.createTestingModule({
     ...metadata,
     imports: [
