@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publint } from 'publint';
@@ -101,6 +101,38 @@ describe('the packed package', () => {
       expect(refusing).toEqual([]);
     },
   );
+});
+
+describe('the packed package in an application of', () => {
+  it.each([
+    ['Nest 11', '11', ['@nestjs/microservices@11']],
+    ['Nest 11, which does not name @nestjs/microservices', '11', []],
+    ['Nest 12', '12', ['@nestjs/microservices@12']],
+    ['Nest 12, which does not name @nestjs/microservices', '12', []],
+  ])('%s is installed with the packages of that version', { timeout: 60_000 }, async (_, nest, more) => {
+    const application = await mkdtemp(join(folder, 'application-'));
+    const dependencies = {
+      '@nestjs/common': `^${nest}.0.0`,
+      '@nestjs/core': `^${nest}.0.0`,
+      'reflect-metadata': '^0.2.0',
+      rxjs: '^7.8.0',
+    };
+    await writeFile(join(application, 'package.json'), JSON.stringify({ private: true, dependencies }));
+    // Decides on all versions as an installation does, and downloads none of them.
+    const options = ['--package-lock-only', '--prefer-offline', '--no-audit', '--no-fund'];
+    await runCommand('npm', ['install', ...options, tarball, ...more], application);
+    const lock = JSON.parse(await readFile(join(application, 'package-lock.json'), 'utf8')) as {
+      readonly packages: Readonly<Record<string, { readonly version: string }>>;
+    };
+    const versions = Object.entries(lock.packages).flatMap(([path, { version }]) =>
+      path.includes('node_modules/@nestjs/') ? [`${path.replace(/^.*node_modules\//, '')} ${version}`] : [],
+    );
+    for (const name of ['common', 'core', 'microservices']) {
+      expect(versions.filter((line) => line.startsWith(`@nestjs/${name} `))).toEqual([
+        expect.stringMatching(new RegExp(` ${nest}\\.`)),
+      ]);
+    }
+  });
 });
 
 async function entriesOfPackage(): Promise<string[]> {
