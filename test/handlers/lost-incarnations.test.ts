@@ -95,12 +95,21 @@ describe('memory streams and buckets that a restart of the server lost', () => {
         8_000,
       );
     };
+    const events: string[] = [];
+    application.app.get(JetStreamEvents).all.subscribe(({ type }) => {
+      if (type === 'consumer-lost' || type === 'consumer-recovered') events.push(type);
+    });
     await publish(1, 50);
     for (const round of [1, 2]) {
       await recreated(application, () => restart(application), 1);
       await publish(100 * round + 1, 100 * round + 10);
     }
     expect(seen).toEqual([...range(1, 50), ...range(101, 110), ...range(201, 210)]);
+    await eventually(
+      () => events,
+      (all) => all.filter((type) => type === 'consumer-recovered').length === 2,
+    );
+    expect(events).toEqual(['consumer-lost', 'consumer-recovered', 'consumer-lost', 'consumer-recovered']);
     expect(application.app.get(Handlers).get('Reader.on').status).toBe('running');
     await application.app.close();
     // The next one takes the consumer as it was made.

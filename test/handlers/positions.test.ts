@@ -10,6 +10,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { InterferingProxy } from '../connection/interfering-proxy.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { collect } from '../streams/connected-jetstream.js';
 import { eventually } from '../support/eventually.js';
@@ -40,7 +41,12 @@ interface Running extends TestApplication {
   saw(last: number): Promise<number[]>;
 }
 
-async function start(options: Options, before = 0, fail?: (id: number) => Promise<void>): Promise<Running> {
+async function start(
+  options: Options,
+  before = 0,
+  fail?: (id: number) => Promise<void>,
+  url = server.url,
+): Promise<Running> {
   const seen: number[] = [];
   const streams = [{ name, subjects: [name], storage: 'memory' as const }];
   if (before > 0) {
@@ -50,12 +56,18 @@ async function start(options: Options, before = 0, fail?: (id: number) => Promis
   @Injectable()
   class Reader {
     @JsConsumer({ stream: name, ...options } as JsConsumerOptions)
-    async on(@Payload() id: number): Promise<void> {
-      seen.push(id);
-      await fail?.(id);
+    async on(@Payload() payload: number | number[]): Promise<void> {
+      for (const id of [payload].flat()) {
+        seen.push(id);
+        await fail?.(id);
+      }
     }
   }
-  const application = await startApplication(server.url, { feature: { streams }, providers: [Reader] });
+  const application = await startApplication(url, {
+    connection: { reconnectTimeWait: 50, timeout: 1_000 },
+    feature: { streams },
+    providers: [Reader],
+  });
   const jetstream = application.app.get(JetStreamService);
   const events: string[] = [];
   application.app.get(JetStreamEvents).all.subscribe(({ type }) => events.push(type));
@@ -186,6 +198,53 @@ describe('a handler without a name', () => {
     await running.saw(10);
     expect(running.seen).toEqual(range(6, 10));
   });
+
+  it.each<[string, Options, number]>([
+    ['pull', {}, 1],
+    ['pull, new messages', { deliverPolicy: 'new' }, 6],
+    ['pull, new messages, before the first one', { deliverPolicy: 'new' }, 11],
+    ['push', { push: {} }, 1],
+    ['push, new messages', { push: {}, deliverPolicy: 'new' }, 6],
+    ['without acknowledgements', { ackMode: 'none' }, 1],
+    ['batches', { batch: { size: 3, maxWait: 20 } }, 1],
+    ['ordered', { ordered: true }, 1],
+    ['ordered, new messages', { ordered: true, deliverPolicy: 'new' }, 6],
+  ])(
+    'continues where it was after an outage in which its consumer was removed: %s',
+    async (_, options, first) => {
+      await using proxy = await InterferingProxy.before(server);
+      await using observer = await startApplication(server.url, {});
+      const jetstream = observer.app.get(JetStreamService);
+      const publish = async (from: number, to: number): Promise<void> => {
+        for (const id of range(from, to)) await jetstream.publish(name, id);
+      };
+      const before = first > 10 ? 10 : 5;
+      await using running = await start(
+        { ...options, inactiveThreshold: 1_000 },
+        before,
+        undefined,
+        proxy.url,
+      );
+      if (before < 10) {
+        await publish(6, 10);
+        await running.saw(10);
+      }
+      const consumers = () => collect(jetstream.listConsumers(name));
+      await eventually(consumers, (all) => all.every(({ numAckPending }) => numAckPending === 0));
+
+      const { cut } = proxy;
+      proxy.cut = () => [];
+      proxy.cutLinks();
+      await eventually(consumers, (all) => all.length === 0);
+      await publish(11, 20);
+      proxy.cut = cut;
+      proxy.cutLinks();
+
+      await running.saw(20);
+      expect(running.seen).toEqual(range(first, 20));
+      expect(running.handlers.get('Reader.on').status).toBe('running');
+    },
+  );
 
   it('gets again what was not settled when its consumer was removed', async () => {
     let open = (): void => undefined;
