@@ -124,6 +124,41 @@ describe('a connection that ends while handlers are in flight stops them', () =>
     expect(Date.now() - closing).toBeLessThan(1_500);
   });
 
+  it('a message that does not come again is reported by itself', async () => {
+    await using server = await NatsTestServer.start();
+    let finish = (): void => {};
+    const gate = new Promise<void>((resolve) => (finish = resolve));
+    let begun = 0;
+    @Injectable()
+    class Tasks {
+      @PublishTo('results')
+      @JsConsumer({ stream: 'TASKS', durable: 'w', retry: { maxDeliver: 1 } })
+      async onTask(@Payload() n: unknown): Promise<unknown> {
+        begun++;
+        await gate;
+        return n;
+      }
+    }
+    await using application = await start([Tasks], server);
+    const { app } = application;
+    const nc = app.get<NatsConnection>(getNatsConnectionToken());
+    nc.publish('tasks', '1');
+    await eventually(
+      () => begun,
+      (count) => count === 1,
+    );
+    await nc.close();
+    finish();
+    const reports = await eventually(
+      () => reportsOf('Tasks.onTask', application),
+      (all) => all.length > 1,
+    );
+    expect(reports).toEqual([
+      'Tasks.onTask is stopped: the connection "default" is closed',
+      expect.stringMatching(/sequence 1.* failed in its last delivery, 1 of 1 \(it is not delivered again\)/),
+    ]);
+  });
+
   it.each(ends)('%s: watches and subscriptions too, and a paused handler', async (_, close, reason) => {
     await using server = await NatsTestServer.start();
     @Injectable()

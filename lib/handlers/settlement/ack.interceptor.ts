@@ -111,9 +111,10 @@ export class AckInterceptor implements NestInterceptor, Settlement {
     if (isAcknowledged && message.settled) {
       return this.failures.refused(`${what} was settled by its handler, which then failed`, error);
     }
-    // Nothing can be settled any more, so it comes again; the end of the connection is reported once for each handler.
-    if (isAcknowledged && message.isCutOffBy(error)) return;
     const verdict = verdictOn(error, { number: metadata.deliveryCount, metadata }, policy);
+    // Nothing can be settled any more. The end of the connection is reported once for each handler, and a message that comes
+    // again, or becomes a dead letter as one that was never settled, needs no line of its own.
+    if (isAcknowledged && verdict.action !== 'terminate' && message.isCutOffBy(error)) return;
     if (verdict.action === 'retry') {
       const { delay, requested, retryIfError } = verdict;
       if (retryIfError !== undefined) {
