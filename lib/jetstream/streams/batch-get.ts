@@ -5,6 +5,7 @@ import {
   JetStreamApiError,
   NoRespondersError,
   RequestTimeoutError,
+  StreamNotFoundError,
 } from '../../errors/index.js';
 import { Deadline, retry, toTime } from '../../timing/index.js';
 import { optionsCheck, shown, textsOf } from '../../validation/index.js';
@@ -132,26 +133,31 @@ const BACKOFF = { first: 25, longest: 500 };
 /**
  * Reads a page. The replicas of a stream that was just created do not answer at once, which looks as if direct access was not
  * allowed; if the stream does allow it, the page is asked for again, within the time of one request.
+ *
+ * @throws {@link DirectAccessDisabledError}; {@link NoRespondersError} if the stream does allow it, but no replica answers
  */
 async function readPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
+  const deadline = new Deadline(api.connection.timeout);
   try {
     return await requestPage(api, stream, body);
   } catch (error) {
-    if (!(error instanceof DirectAccessDisabledError) || !(await allowsDirect(api, stream))) throw error;
+    if (!(error instanceof NoRespondersError)) throw error;
+    if (await refusesDirect(api, stream)) throw new DirectAccessDisabledError(stream, { cause: error });
   }
   return retry(() => requestPage(api, stream, body), {
     ...BACKOFF,
-    retryable: (error) => error instanceof DirectAccessDisabledError,
-    deadline: new Deadline(api.connection.timeout),
+    retryable: (error) => error instanceof NoRespondersError,
+    deadline,
   });
 }
 
-async function allowsDirect(api: JetStreamApi, stream: string): Promise<boolean> {
+/** Whether the stream does not allow direct access, or does not exist; not where nobody can say so. */
+async function refusesDirect(api: JetStreamApi, stream: string): Promise<boolean> {
   try {
     const { allowDirect, mirrorDirect } = (await streamInfo(api, stream)).config;
-    return allowDirect || mirrorDirect;
+    return !allowDirect && !mirrorDirect;
   } catch (error) {
-    // It does not exist, or may not be looked at: what the first attempt said is better.
+    if (error instanceof StreamNotFoundError) return true;
     if (error instanceof JetStreamApiError || error instanceof RequestTimeoutError) return false;
     throw error;
   }
@@ -164,11 +170,7 @@ function requestPage(api: JetStreamApi, stream: string, body: object): Promise<P
   return new Promise<Page>((resolve, reject) => {
     api.requests.open(subject, JSON.stringify(body), {}, (error, reply) => {
       if (error) {
-        reject(
-          error instanceof NoRespondersError
-            ? new DirectAccessDisabledError(stream, { cause: error })
-            : error,
-        );
+        reject(error);
         return false;
       }
       const message = fromDirectGet(api, stream, reply);
