@@ -7,6 +7,7 @@ import {
   MessageAlreadySettledError,
   NotAJetStreamMessageError,
 } from '../../errors/index.js';
+import { isInstance } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
 import { toNanosAtMost } from '../../timing/index.js';
 import { checkDuration, checkOptionalText, optionsCheck, shown } from '../../validation/index.js';
@@ -58,9 +59,10 @@ export class JetStreamMessage {
     private readonly requests: Requests,
   ) {}
 
-  /** @internal Whether an error says that the connection which the message came over is closed for good. */
+  /** @internal Whether an error says that the connection which the message came over is closed, as it is. */
   isCutOffBy(error: unknown): boolean {
-    return error instanceof ConnectionClosedError && error.connection === this.requests.connection.name;
+    const { name, nc } = this.requests.connection;
+    return nc.isClosed() && isInstance(error, ConnectionClosedError) && error.connection === name;
   }
 
   /** The subject that the message was published to. */
