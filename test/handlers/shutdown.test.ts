@@ -185,6 +185,11 @@ describe('at shutdown', () => {
       const { application, handled, delivered } = await startBusy({ shutdownTimeout: 100 }, () =>
         ++calls > 6 ? new Promise(() => undefined) : delay(1),
       );
+      // The first few are handled to their end, perhaps before others are delivered.
+      await eventually(
+        () => application.app.get(Handlers).get('Tasks.onTask'),
+        ({ waiting }) => calls === 8 && waiting > 0,
+      );
       const closing = Date.now();
       await application.app.close();
       expect(Date.now() - closing).toBeLessThan(2_000);
