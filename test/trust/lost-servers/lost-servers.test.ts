@@ -4,7 +4,7 @@ import { SHUTDOWN_TIMEOUT } from './application.js';
 import { faults } from './faults.js';
 import { FORMS } from './handlers.js';
 import { OPERATIONS } from './operations.js';
-import { runScenario, type Outcome } from './scenario.js';
+import { runScenario, type Outcome, SERVICE_HANDLER } from './scenario.js';
 
 /** The longest that a call may take: a few timeouts of a second each, on a machine with other work. */
 const LONGEST_CALL = 15_000;
@@ -61,7 +61,7 @@ describe.each(faults)('when $name', (fault) => {
     const lines = outcome.logs.lines.filter(({ level }) => level === 'error' || level === 'warn');
     const handlers = [
       ...outcome.states.map(({ handler }) => ({ handler, connection: 'default' })),
-      { handler: "@EventPattern('work.event')", connection: 'trust' },
+      { handler: SERVICE_HANDLER, connection: 'trust' },
     ];
     const reports = handlers.map(({ handler }) =>
       lines.filter(({ text }) => text.includes(handler)).map(({ level, text }) => `${level} ${text}`),

@@ -74,6 +74,10 @@ export async function runScenario(fault: Fault): Promise<Outcome> {
         .list()
         .every(({ status }) => status === 'stopped'),
     );
+    // The microservice has a connection of its own, which may end later.
+    if (fault.reason !== undefined) {
+      await becomes(() => logs.lines.some(({ text }) => text.startsWith(`${SERVICE_HANDLER} is stopped`)));
+    }
     leads = !(await becomes(() => !operations.election.isLeader));
   }
   const states = app.get(Handlers).list();
@@ -136,6 +140,9 @@ async function seesChanges(
     objects: await becomes(() => seen.objects.has('last')),
   };
 }
+
+/** The handler of the microservice, as its logs name it. */
+export const SERVICE_HANDLER = "@EventPattern('work.event')";
 
 async function becomes(condition: () => boolean): Promise<boolean> {
   return eventually(condition, Boolean, 10_000).catch(() => false);
