@@ -195,7 +195,7 @@ describe('a message that kills its process each time', () => {
     );
     const { letters } = await application.deadLetters.page();
     expect(letters.map((letter) => letter.json())).toEqual([{ id: 1, poison: true }]);
-  }, 60_000);
+  }, 120_000);
 
   it('is a dead letter at the next start, though nobody was there when the server gave it up', async () => {
     const handled: number[] = [];
@@ -242,5 +242,5 @@ describe('a message that kills its process each time', () => {
 
     await application.deadLetters.replay(letter, { to: 'handler' });
     expect(handled).toEqual([2, 1]);
-  }, 60_000);
+  }, 120_000);
 });
