@@ -6,6 +6,7 @@ const CLIENT_CERTIFICATE =
   'Give a client certificate: tls.certFile and tls.keyFile, or tls.cert and tls.key.';
 const OTHER_CLIENT_CERTIFICATE =
   'Give a client certificate that the server accepts: it must be valid and signed by a CA that the server knows.';
+
 /** What to do about a connection that failed, by the code of its error. */
 const ADVICE: Readonly<Record<string, string>> = {
   AUTHORIZATION_VIOLATION: 'Check the credentials, or give some: user and pass, token or authenticator.',

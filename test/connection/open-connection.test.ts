@@ -35,6 +35,20 @@ async function failure(
   throw new Error(`it should have failed, but: ${String(outcome)}`);
 }
 
+/** A server that asks its clients for a certificate. */
+function startVerifying(): Promise<NatsTestServer> {
+  return NatsTestServer.start({
+    config: {
+      tls: {
+        cert_file: file('certificate.pem'),
+        key_file: file('key.pem'),
+        ca_file: file('certificate.pem'),
+        verify: true,
+      },
+    },
+  });
+}
+
 async function unusedPort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -120,16 +134,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
   it.skipIf(overLinksOfTheClient).each(['TLSv1.2', 'TLSv1.3'] as const)(
     'a client certificate that is missing, with %s',
     async (maxVersion) => {
-      await using secure = await NatsTestServer.start({
-        config: {
-          tls: {
-            cert_file: file('certificate.pem'),
-            key_file: file('key.pem'),
-            ca_file: file('certificate.pem'),
-            verify: true,
-          },
-        },
-      });
+      await using secure = await startVerifying();
       const began = performance.now();
       const error = await failure({
         servers: secure.url,
@@ -143,16 +148,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
   it.skipIf(overLinksOfTheClient).each(['TLSv1.2', 'TLSv1.3'] as const)(
     'a client certificate of another CA, with %s',
     async (maxVersion) => {
-      await using secure = await NatsTestServer.start({
-        config: {
-          tls: {
-            cert_file: file('certificate.pem'),
-            key_file: file('key.pem'),
-            ca_file: file('certificate.pem'),
-            verify: true,
-          },
-        },
-      });
+      await using secure = await startVerifying();
       const error = await failure({
         servers: secure.url,
         tls: {

@@ -123,7 +123,8 @@ export class Stream {
    * Reads messages in the order of the stream. They are asked for in pages, the next one when the last has been read.
    * Needs `allowDirect` and nats-server 2.11 (ADR-31).
    *
-   * @throws {@link UnsupportedServerFeatureError}; {@link DirectAccessDisabledError}; {@link NoRespondersError} if no server has the stream
+   * @throws {@link UnsupportedServerFeatureError}, {@link DirectAccessDisabledError}
+   * @throws {@link NoRespondersError} if no server that has the stream is there
    */
   getMessages(options: GetMessagesOptions): AsyncIterable<StoredMessage> {
     return getMessages(this.api, this.name, options);
@@ -133,7 +134,8 @@ export class Stream {
    * Reads the last message of each subject that matches one of the filters, at one moment of the stream.
    * Needs `allowDirect` and nats-server 2.11 (ADR-31). The server refuses more than 1,024 matching subjects.
    *
-   * @throws {@link UnsupportedServerFeatureError}; {@link DirectAccessDisabledError}; {@link NoRespondersError} if no server has the stream
+   * @throws {@link UnsupportedServerFeatureError}, {@link DirectAccessDisabledError}
+   * @throws {@link NoRespondersError} if no server that has the stream is there
    */
   getLastMessages(
     subjects: string | readonly string[],
