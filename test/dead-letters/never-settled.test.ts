@@ -153,11 +153,13 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
           () => 0,
         ),
       (consumers) => consumers === 1,
+      // Where the server's word of the deletion is lost, missing heartbeats tell.
+      50_000,
     );
     await application.publish(`jobs.${serial}`, { id: 1 });
     expect((await firstLetter(application)).json()).toEqual({ id: 1 });
     await application.deadLetters.dropAll({});
-  });
+  }, 90_000);
 });
 
 describe('a message that kills its process each time', () => {
