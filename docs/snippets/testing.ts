@@ -2,7 +2,7 @@ import { Test } from '@nestjs/testing';
 import { JetStreamModule, JetStreamService } from 'nestjs-nats-jetstream';
 // #region imports
 import { connect } from 'nestjs-nats-jetstream/nats';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 // #endregion
 import { describe, expect, it } from 'vitest';
 
@@ -49,7 +49,7 @@ describe('The testing guide', () => {
 
   it('starts a cluster', async () => {
     // #region cluster
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     const app = await Test.createTestingModule({
       imports: [JetStreamModule.forRoot({ connection: { servers: cluster.urls } })],
     }).compile();

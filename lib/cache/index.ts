@@ -1,1 +1,1 @@
-export * from './key-value-cache-store.js';
+export { KeyValueCacheStore } from './key-value-cache-store.js';

@@ -1,10 +1,10 @@
-export * from './bytes.codec.js';
-export * from './codec.js';
+export { bytesCodec } from './bytes.codec.js';
 export { codecRule } from './codec-rule.js';
+export type { Codec } from './codec.js';
 export { decodeValue, refusePromise } from './decode-value.js';
 export { encodePayload, encodeWhole, refuseUnencodable } from './encode-payload.js';
 export { givenBytes } from './given-bytes.js';
 export { jsonCodec, parseJson } from './json.codec.js';
-export * from './select-codec.js';
-export * from './text.codec.js';
+export { type CodecSelector, type ContentHeaders, createCodecSelector, mediaType } from './select-codec.js';
+export { textCodec } from './text.codec.js';
 export { exactUtf8, utf8 } from './utf8.js';

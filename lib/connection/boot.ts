@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/transport-node';
 import {
   BootTimeoutError,
   isTransient,
@@ -7,7 +8,6 @@ import {
 } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
 import { Deadline, retry, TimeBudget } from '../timing/index.js';
-import type { JetStreamConnection } from './jetstream-connection.js';
 
 /** How the time between attempts grows, in milliseconds. */
 const BACKOFF = { first: 100, longest: 2_000 };
@@ -31,7 +31,7 @@ export class Boot {
   private readonly ended = new AbortController();
 
   constructor(
-    private readonly connection: JetStreamConnection,
+    private readonly connection: { readonly name: string; readonly nc: NatsConnection },
     /** In milliseconds. */
     readonly timeout = DEFAULT_TIMEOUT,
   ) {

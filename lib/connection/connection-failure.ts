@@ -1,6 +1,6 @@
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { errorText } from '../reporting/index.js';
 import { serverList } from './redact.js';
-import type { NodeConnectionOptions } from '@nats-io/transport-node';
 
 /** What the operating system says of a server that is not there yet, or of a network that is not. */
 const TRANSIENT_CODES = new Set([

@@ -1,18 +1,24 @@
-export * from './boot.js';
-export * from './connection-events.js';
+export { Boot } from './boot.js';
+export type { ConnectionListener } from './connection-events.js';
 export {
-  connectionRule,
-  isConnection,
-  readConnectionOptions,
-  JETSTREAM_OPTIONS,
   type ConnectionOptions,
+  connectionRule,
   type ConnectionSource,
-  type WireChoice,
+  isConnection,
+  JETSTREAM_OPTIONS,
+  readConnectionOptions,
 } from './connection-options.js';
-export * from './jetstream-connection.js';
-export * from './open-connection.js';
+export { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
+export { openConnection } from './open-connection.js';
 export type { PostOptions } from './posts.js';
-export * from './server-version.js';
-export * from './to-connection-error.js';
-export * from './watch-permissions.js';
-export * from './wire/index.js';
+export { toConnectionError } from './to-connection-error.js';
+export { watchPermissions } from './watch-permissions.js';
+export {
+  asMsg,
+  connect,
+  hasValidHeaders,
+  isHeaderBlock,
+  MessageHeaders,
+  rawHeadersOf,
+  WireMessage,
+} from './wire/index.js';

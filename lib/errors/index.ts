@@ -1,22 +1,143 @@
-export * from './api.errors.js';
-export * from './argument.errors.js';
-export * from './bucket.errors.js';
-export * from './connection.errors.js';
-export * from './consumer.errors.js';
-export * from './consuming.errors.js';
-export * from './dead-letter.errors.js';
-export * from './handler.errors.js';
-export * from './jetstream.error.js';
-export * from './key-value.errors.js';
-export * from './message.errors.js';
-export * from './nest.errors.js';
-export * from './microservice.errors.js';
-export * from './object-store.errors.js';
-export * from './provisioning.errors.js';
-export * from './publish.errors.js';
-export * from './receiving.errors.js';
-export * from './request.errors.js';
-export * from './server.errors.js';
-export * from './stream.errors.js';
-export * from './to-api-error.js';
-export * from './transient.js';
+export {
+  type ApiErrorBody,
+  type ApiErrorContext,
+  InvalidApiResponseError,
+  JetStreamApiError,
+  JetStreamNotEnabledError,
+  JetStreamNotEnabledForAccountError,
+} from './api.errors.js';
+export { InvalidArgumentError } from './argument.errors.js';
+export {
+  BucketExistsError,
+  type BucketKind,
+  BucketNotFoundError,
+  InvalidBucketNameError,
+} from './bucket.errors.js';
+export { BootTimeoutError, ConnectionFailedError, PermissionDeniedError } from './connection.errors.js';
+export {
+  ConsumerDoesNotExistError,
+  ConsumerExistsError,
+  ConsumerNotFoundError,
+  InvalidConsumerNameError,
+  InvalidConsumerResetError,
+  MaximumConsumersError,
+  NotAPullConsumerError,
+  NotAPushConsumerError,
+} from './consumer.errors.js';
+export {
+  ConsumerAlreadyConsumingError,
+  ConsumerLeadershipChangedError,
+  IteratorClosedError,
+  MaxBytesExceededError,
+  OrderedConsumerInUseError,
+  PinIdMismatchError,
+  ServerShutdownError,
+  toPullError,
+} from './consuming.errors.js';
+export {
+  DeadLetterNotFoundError,
+  DeadLetterPayloadGoneError,
+  HandlerNotRunningError,
+  ReplayFailedError,
+  ReplayRefusedError,
+} from './dead-letter.errors.js';
+export { AmbiguousHandlerError, HandlerNotFoundError } from './handler.errors.js';
+export { JetStreamError } from './jetstream.error.js';
+export {
+  BucketRecreatedError,
+  HistoryTooLargeError,
+  InvalidKeyError,
+  KeyDeletedError,
+  KeyExistsError,
+  KeyNotFoundError,
+  KeyTtlDisabledError,
+  LockLostError,
+  LockNotObtainedError,
+  NotAKeyValueBucketError,
+  RevisionMismatchError,
+  RevisionNotReachedError,
+  TooManyConflictsError,
+  WatchStoppedError,
+} from './key-value.errors.js';
+export {
+  MessageAlreadySettledError,
+  NotAJetStreamMessageError,
+  PayloadDecodingError,
+  PayloadEncodingError,
+} from './message.errors.js';
+export {
+  DuplicateRequestError,
+  HandlerFailedError,
+  InvalidReplyError,
+  TransportNotConnectedError,
+} from './microservice.errors.js';
+export { UnsupportedNestVersionError } from './nest.errors.js';
+export {
+  BucketLinkError,
+  DigestMismatchError,
+  InvalidObjectInfoError,
+  InvalidObjectNameError,
+  LinkLoopError,
+  LinkNotAllowedError,
+  LinkToDeletedObjectError,
+  LinkToLinkError,
+  MirroredObjectStoreError,
+  ObjectChangedError,
+  ObjectCorruptError,
+  ObjectDeletedError,
+  ObjectDescriptionTooLargeError,
+  ObjectExistsError,
+  ObjectIncompleteError,
+  ObjectLinkError,
+  ObjectNotFoundError,
+  ObjectRevisionMismatchError,
+  ObjectTooLargeError,
+  ObjectTransferStalledError,
+} from './object-store.errors.js';
+export {
+  ConfigMismatchError,
+  DuplicateConnectionError,
+  DuplicateDeclarationError,
+} from './provisioning.errors.js';
+export {
+  AtomicBatchRefusedError,
+  IngestGapError,
+  IngestInterruptedError,
+  InvalidPubAckError,
+  MaximumMessageSizeError,
+  NoStreamResponseError,
+  PayloadTooLargeError,
+  PublishRefusedError,
+  PublishTimeoutError,
+  StreamFeatureDisabledError,
+  StreamFullError,
+  TooManyStalledPublishesError,
+  WrongLastMessageIdError,
+  WrongLastSequenceError,
+  WrongStreamError,
+} from './publish.errors.js';
+export {
+  ConsumerDeletedError,
+  NoHeartbeatError,
+  PullRequestRejectedError,
+  StreamReplacedError,
+} from './receiving.errors.js';
+export {
+  ConnectionClosedError,
+  InboxPermissionError,
+  NoRespondersError,
+  RequestTimeoutError,
+  TooManyPendingRequestsError,
+} from './request.errors.js';
+export { UnsupportedServerFeatureError } from './server.errors.js';
+export {
+  DirectAccessDisabledError,
+  InvalidStreamNameError,
+  InvalidSubjectError,
+  MessageNotFoundError,
+  SequenceNotReachedError,
+  StreamNameInUseError,
+  StreamNotFoundError,
+} from './stream.errors.js';
+export { toApiError } from './to-api-error.js';
+export { isTransient } from './transient.js';

@@ -13,43 +13,38 @@ import {
   ModulesContainer,
 } from '@nestjs/core';
 import { watchPermissions } from '../connection/index.js';
-import { errorText } from '../reporting/index.js';
-import { Acknowledgements, type Acknowledgement } from './acknowledging/index.js';
 import {
-  checkNestInternals,
-  HandlerCompiler,
-  handlerName,
-  onLazyModule,
-  type HandlerSource,
-} from './compile/index.js';
-import { EventContext } from './context/index.js';
-import { DeadLetterLookout } from './dead-letters/index.js';
-import {
-  HandlerConfigurationError,
-  HandlerExplorer,
-  throwProblems,
-  type EventDefinition,
-} from './discovery/index.js';
-import { JetStreamEvents, type JetStreamEvent } from './events/index.js';
-import { ApplicationShutdown } from './application-shutdown.js';
-import { HandlerConnection } from './handler-connection.js';
-import { HandlerWrapper } from './handler-wrapper.js';
-import { Handlers, type RegisteredHandler } from './handlers.service.js';
-import { HandlerPlanner, OptionsResolver, type ConsumerPlan, type HandlerPlans } from './planning/index.js';
-import {
+  ApplicationShutdown,
   CleanScope,
   ConsumerHandler,
-  coreMessageSource,
+  DeadLetterLookout,
+  HandlerConfigurationError,
+  type HandlerRunner,
+  Handlers,
+  type HandlerSource,
+  type JetStreamEvent,
+  JetStreamEvents,
+  type RegisteredHandler,
+  throwProblems,
+} from '../consuming/index.js';
+import { checkNestInternals, onLazyModule } from '../nest/index.js';
+import { errorText } from '../reporting/index.js';
+import { type Acknowledgement, Acknowledgements } from './acknowledging/index.js';
+import { HandlerCompiler, handlerName } from './compile/index.js';
+import { type EventDefinition, HandlerExplorer } from './discovery/index.js';
+import { EventContext } from './events/index.js';
+import { HandlerConnection } from './handler-connection.js';
+import { HandlerWrapper } from './handler-wrapper.js';
+import { type ConsumerPlan, HandlerPlanner, type HandlerPlans, OptionsResolver } from './planning/index.js';
+import { MessageRunnerFactory, type WrapHandler } from './running/index.js';
+import { coreMessageSource, SubscriptionHandler } from './subscribing/index.js';
+import {
   kvEntrySource,
   kvWatchSource,
-  MessageRunnerFactory,
   objectEntrySource,
   objectWatchSource,
-  SubscriptionHandler,
   WatchHandler,
-  type HandlerRunner,
-  type WrapHandler,
-} from './running/index.js';
+} from './watching/index.js';
 
 /** How long each part of a failed startup may take to end, in milliseconds. */
 const GIVE_UP_WITHIN = 1_000;

@@ -1,10 +1,9 @@
-import { createCodecSelector, type Codec, type CodecSelector } from '../codecs/index.js';
+import { type Codec, type CodecSelector, createCodecSelector } from '../codecs/index.js';
+import { type HandlerDefaults, type JsConsumerOptions, LocalHandlers } from '../consuming/index.js';
 import { DeclaredResources, type JetStreamService, type Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
 import type { TimeBudget } from '../timing/index.js';
-import { LocalHandlers } from './dead-letters/index.js';
-import type { HandlerDefaults, JsConsumerOptions } from './decorators/index.js';
 
 /** What handlers need of one named connection. */
 export class HandlerConnection {

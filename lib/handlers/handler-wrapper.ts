@@ -1,11 +1,18 @@
+import {
+  type ClaimBucket,
+  type CompiledHandler,
+  messageKey,
+  provisionClaims,
+  publishResults,
+  ResultTarget,
+  runOnce,
+  type SettlementPolicy,
+  warnOfShortWindows,
+} from '../consuming/index.js';
 import type { JetStreamMessage } from '../jetstream/index.js';
-import type { CompiledHandler } from './compile/index.js';
-import { publishResults, readPublishTargets, ResultTarget, warnOfShortWindows } from './forwarding/index.js';
 import type { HandlerConnection } from './handler-connection.js';
-import { messageKey, provisionClaims, runOnce, type ClaimBucket } from './idempotence/index.js';
-import type { ConsumerPlan, PlannedMethod } from './planning/index.js';
+import { type ConsumerPlan, type PlannedMethod, readPublishTargets } from './planning/index.js';
 import { codecsOf, messageSource } from './running/index.js';
-import type { SettlementPolicy } from './settlement/index.js';
 
 /**
  * Puts around a compiled handler what its decorators and options ask for, inside settlement: what publishes its results,

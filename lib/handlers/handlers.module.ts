@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { JetStreamEvents } from './events/index.js';
+import { Handlers, JetStreamEvents } from '../consuming/index.js';
 import { HandlerBootstrap } from './handler-bootstrap.js';
-import { Handlers } from './handlers.service.js';
 
 /** Starts and stops the handlers of an application: once, however many connections it has. */
 @Module({

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from '../errors/index.js';
-import { optionsCheck, shown } from '../validation/index.js';
+import { shown } from '../reporting/index.js';
+import { optionsCheck } from '../validation/index.js';
 import type { Bucket } from './bucket.js';
 import type { KeyValueEntry } from './key-value-entry.js';
-import { INITIALIZED, RESTARTED, WatchFeed } from './watch-feed.js';
-import type { KeyValueWatchOptions } from './watch-options.js';
+import { INITIALIZED, type KeyValueWatchOptions, RESTARTED, WatchFeed } from './watching/index.js';
 
 /** Which marks of removed keys `purgeDeletes` removes. */
 export interface PurgeDeletesOptions {

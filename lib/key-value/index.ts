@@ -1,15 +1,27 @@
 export type { PurgeDeletesOptions } from './bucket-listing.js';
 export type { KeyValueGetOptions } from './bucket-reader.js';
-export * from './cached-key-value.js';
-export { KeyLock } from './key-lock.js';
+export { CachedKeyValue } from './cache/index.js';
 export { KEY_VALUE_OPTIONS, type KeyValueConfig } from './key-value-config.js';
 export type { KeyValueEntry, KeyValueOperation, KeyValuePut, KeyValueRemoval } from './key-value-entry.js';
-export * from './key-value-status.js';
-export * from './key-value-watch.js';
-export * from './key-value.js';
-export * from './key-value.service.js';
-export * from './kv-watcher.js';
-export { LeaderElection, type LeaderElectionOptions } from './leader-election.js';
-export type { KeyValueLockOptions } from './locks.js';
+export { KeyValueStatus } from './key-value-status.js';
+export {
+  KeyValue,
+  type KeyValueCreateOptions,
+  type KeyValueDeleteOptions,
+  type KeyValuePurgeOptions,
+} from './key-value.js';
+export { type KeyValueOptions, KeyValueService } from './key-value.service.js';
+export {
+  KeyLock,
+  type KeyValueLockOptions,
+  LeaderElection,
+  type LeaderElectionOptions,
+} from './locks/index.js';
 export type { KeyValueModification, KeyValueModifyOptions } from './modify.js';
-export type { KeyValueWatchOptions } from './watch-options.js';
+export {
+  checkOwner,
+  KeyValueWatch,
+  type KeyValueWatchOptions,
+  KvWatcher,
+  type KvWatcherOwner,
+} from './watching/index.js';

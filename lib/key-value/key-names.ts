@@ -1,5 +1,5 @@
 import { InvalidBucketNameError, InvalidKeyError } from '../errors/index.js';
-import { nameText } from '../validation/index.js';
+import { nameText } from '../reporting/index.js';
 
 // Behind `KV_` and within the 255 bytes of a stream's name; as many for both kinds of buckets.
 const BUCKET = /^[a-zA-Z0-9_-]{1,251}$/;

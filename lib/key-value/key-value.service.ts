@@ -1,4 +1,4 @@
-import { codecRule, type Codec } from '../codecs/index.js';
+import { type Codec, codecRule } from '../codecs/index.js';
 import {
   BucketExistsError,
   BucketNotFoundError,
@@ -9,11 +9,11 @@ import {
 import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
 import { optionsCheck, requireValue } from '../validation/index.js';
 import { Bucket, STREAM_PREFIX } from './bucket.js';
-import { isLegacyForm, toStreamConfig, type KeyValueConfig } from './key-value-config.js';
-import { Leases } from './leases.js';
+import { validateBucketName } from './key-names.js';
+import { isLegacyForm, type KeyValueConfig, toStreamConfig } from './key-value-config.js';
 import { KeyValueStatus } from './key-value-status.js';
 import { KeyValue } from './key-value.js';
-import { validateBucketName } from './key-names.js';
+import { Leases } from './locks/index.js';
 
 /** How a bucket is used. */
 export interface KeyValueOptions<T> {

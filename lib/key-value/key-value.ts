@@ -1,28 +1,37 @@
 import {
+  BucketNotFoundError,
   KeyDeletedError,
   KeyExistsError,
   KeyNotFoundError,
   RevisionMismatchError,
   StreamNotFoundError,
-  BucketNotFoundError,
 } from '../errors/index.js';
 import { optionsCheck, textsOf } from '../validation/index.js';
-import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
 import { BucketAccess } from './bucket-access.js';
-import { validateRevision, type KeyValueGetOptions } from './bucket-reader.js';
+import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
+import { type KeyValueGetOptions, validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
-import { CachedKeyValue } from './cached-key-value.js';
+import { CachedKeyValue } from './cache/index.js';
 import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
 import { KeyValueStatus } from './key-value-status.js';
-import { KeyValueWatch } from './key-value-watch.js';
-import { checkOwner, KvWatcher, type KvWatcherOwner } from './kv-watcher.js';
-import type { KeyLock } from './key-lock.js';
-import type { LeaderElection, LeaderElectionOptions } from './leader-election.js';
-import type { Leases } from './leases.js';
-import { obtainLock, startElection, type KeyValueLockOptions } from './locks.js';
-import { WatchFeed } from './watch-feed.js';
-import { modify, type KeyValueModification, type KeyValueModifyOptions } from './modify.js';
-import type { KeyValueWatchOptions } from './watch-options.js';
+import {
+  type KeyLock,
+  type KeyValueLockOptions,
+  type LeaderElection,
+  type LeaderElectionOptions,
+  type Leases,
+  obtainLock,
+  startElection,
+} from './locks/index.js';
+import { type KeyValueModification, type KeyValueModifyOptions, modify } from './modify.js';
+import {
+  checkOwner,
+  KeyValueWatch,
+  type KeyValueWatchOptions,
+  KvWatcher,
+  type KvWatcherOwner,
+  WatchFeed,
+} from './watching/index.js';
 
 /** How often the server tells a live copy that nothing happened, in milliseconds. */
 const CACHE_HEARTBEAT = 1_000;

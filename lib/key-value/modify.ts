@@ -1,7 +1,8 @@
 import { InvalidArgumentError, RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
+import { shown } from '../reporting/index.js';
 import { Backoff, sleep } from '../timing/index.js';
 import { pendingThenable } from '../user-code/index.js';
-import { checkFunction, checkWholeNumber, optionsCheck, shown } from '../validation/index.js';
+import { checkFunction, checkWholeNumber, optionsCheck } from '../validation/index.js';
 import type { BucketAccess } from './bucket-access.js';
 
 /** How often and how patiently a change is tried. */

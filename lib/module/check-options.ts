@@ -1,9 +1,10 @@
-import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './module-definition.js';
+import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { InvalidArgumentError } from '../errors/index.js';
 import { checkedOptions, hasMethods, openOptions } from '../validation/index.js';
 import { OPTIONS_METHOD } from './options-token.js';
 import type {
   JetStreamFeatureOptions,
+  JetStreamModuleExtras,
   JetStreamModuleOptions,
 } from './jetstream-module-options.interface.js';
 import {
@@ -12,6 +13,16 @@ import {
   FOR_ROOT_OPTIONS,
   MODULE_OPTIONS,
 } from './known-options.js';
+
+/** What `forRoot` takes. */
+export type ForRootOptions = JetStreamModuleOptions & Partial<JetStreamModuleExtras>;
+
+/** What `forRootAsync` takes. */
+export type ForRootAsyncOptions = ConfigurableModuleAsyncOptions<
+  JetStreamModuleOptions,
+  typeof OPTIONS_METHOD
+> &
+  Partial<JetStreamModuleExtras>;
 
 /**
  * Refuses options of `forRoot` that do not exist or cannot be right. They may come from a factory, which TypeScript does not
@@ -29,7 +40,7 @@ export function checkModuleOptions(options: JetStreamModuleOptions): JetStreamMo
  *
  * @throws {@link InvalidArgumentError} for options that cannot be read, and a wrong name of the connection
  */
-export function readForRoot(options: typeof OPTIONS_TYPE): typeof OPTIONS_TYPE {
+export function readForRoot(options: ForRootOptions): ForRootOptions {
   return openOptions('JetStreamModule.forRoot', options, FOR_ROOT_OPTIONS);
 }
 
@@ -38,9 +49,9 @@ export function readForRoot(options: typeof OPTIONS_TYPE): typeof OPTIONS_TYPE {
  *
  * @throws {@link InvalidArgumentError} also if it says in no way how the options are made
  */
-export function readForRootAsync(options: typeof ASYNC_OPTIONS_TYPE): typeof ASYNC_OPTIONS_TYPE {
+export function readForRootAsync(options: ForRootAsyncOptions): ForRootAsyncOptions {
   const whose = 'JetStreamModule.forRootAsync';
-  const read = checkedOptions<typeof ASYNC_OPTIONS_TYPE>(whose, options, FOR_ROOT_ASYNC_OPTIONS);
+  const read = checkedOptions<ForRootAsyncOptions>(whose, options, FOR_ROOT_ASYNC_OPTIONS);
   const { useClass, useExisting, ...rest } = read;
   if (rest.useFactory) return rest;
   if (useExisting) return { ...rest, inject: [useExisting], useFactory: madeBy('useExisting') };
@@ -55,7 +66,7 @@ export function readForRootAsync(options: typeof ASYNC_OPTIONS_TYPE): typeof ASY
   };
 }
 
-type OptionsFactory = InstanceType<NonNullable<(typeof ASYNC_OPTIONS_TYPE)['useClass']>>;
+type OptionsFactory = InstanceType<NonNullable<ForRootAsyncOptions['useClass']>>;
 
 /** Lets a provider make the options. Without its method Nest would fail with an error that names neither. */
 function madeBy(option: 'useClass' | 'useExisting') {

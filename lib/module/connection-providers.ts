@@ -1,17 +1,18 @@
 import type { Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
-import { Boot, openConnection, type JetStreamConnection } from '../connection/index.js';
-import { ApplicationShutdown, DeadLetters, HandlerConnection } from '../handlers/index.js';
+import { Boot, type JetStreamConnection, openConnection } from '../connection/index.js';
+import { ApplicationShutdown, DeadLetters } from '../consuming/index.js';
+import { HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
 import { Requests } from '../requests/index.js';
 import { ApplicationBoot } from './application-boot.js';
+import { checkModuleOptions } from './check-options.js';
 import { ConnectionLifecycle } from './connection-lifecycle.js';
 import { checkConnection } from './declarations.js';
 import type { JetStreamModuleOptions } from './jetstream-module-options.interface.js';
-import { checkModuleOptions } from './check-options.js';
 import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
 import {
   getDeadLettersToken,

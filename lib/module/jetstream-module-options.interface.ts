@@ -1,6 +1,6 @@
 import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
-import type { HandlerDefaults, JsConsumerOptions } from '../handlers/index.js';
+import type { HandlerDefaults, JsConsumerOptions } from '../consuming/index.js';
 import type { Provisioning, PublishDefaults, StreamDeclaration } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
 import type { ObjectStoreConfig } from '../object-store/index.js';

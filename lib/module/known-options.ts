@@ -1,10 +1,11 @@
 import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
-import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../handlers/index.js';
+import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../consuming/index.js';
 import { provisioningRule, PUBLISH_DEFAULTS, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import { KEY_VALUE_OPTIONS } from '../key-value/index.js';
 import { OBJECT_STORE_OPTIONS } from '../object-store/index.js';
 import {
+  type AllOptionsOf,
   filledText,
   flag,
   functionRule,
@@ -14,7 +15,6 @@ import {
   MapOf,
   text,
   timeLimit,
-  type AllOptionsOf,
 } from '../validation/index.js';
 import type {
   JetStreamFeatureOptions,

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { DeadLetters } from '../handlers/index.js';
+import { DeadLetters } from '../consuming/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';

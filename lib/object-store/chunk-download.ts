@@ -9,13 +9,21 @@ import {
 } from '../errors/index.js';
 import { OrderedPush, type OrderedPushStarted } from '../jetstream/index.js';
 import { toError } from '../reporting/index.js';
-import { Interval, retry, untilAborted } from '../timing/index.js';
+import { type Deadline, Interval, retry, untilAborted } from '../timing/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { normalizeDigest, ObjectDigest } from './object-digest.js';
 import type { ObjectInfo } from './object-info.js';
-import type { ReadOptions } from './object-readable.js';
 import { mayPass, PAUSES } from './transient.js';
 import { YoungGeneration } from './young-generation.js';
+
+/** How an object is read. */
+export interface ReadOptions {
+  /** How long nothing may come although more is wanted, in milliseconds. */
+  readonly stallTimeout: number;
+  /** When the first chunk must be on its way. */
+  readonly deadline: Deadline;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** What a {@link ChunkDownload} tells its owner. None of these may throw. */
 export interface ChunkDownloadOwner {

@@ -3,8 +3,9 @@ import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors/index.js';
+import { shown } from '../reporting/index.js';
 import { openIterator, pendingThenable } from '../user-code/index.js';
-import { checkObject, shown } from '../validation/index.js';
+import { checkObject } from '../validation/index.js';
 
 /**
  * Where the content of an object comes from: a stream of Node, a stream of the web platform, or anything that can be

@@ -4,10 +4,10 @@ export type { ObjectPutOptions } from './object-put.js';
 export { ObjectReadable } from './object-readable.js';
 export {
   OBJECT_STORE_OPTIONS,
-  objectStoreStreamConfig,
   type ObjectStoreConfig,
   type ObjectStoreStatus,
+  objectStoreStreamConfig,
 } from './object-store-config.js';
-export * from './object-store.js';
-export * from './object-store.service.js';
-export { ObjectWatcher, type ObjectWatchEntry, type ObjectWatchOptions } from './object-watcher.js';
+export { type ObjectGetOptions, ObjectStore } from './object-store.js';
+export { ObjectStoreService } from './object-store.service.js';
+export { type ObjectWatchEntry, ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';

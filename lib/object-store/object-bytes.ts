@@ -1,10 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { ObjectTooLargeError } from '../errors/index.js';
 import { onAbort, throwIfAborted } from '../user-code/index.js';
-import { ChunkDownload } from './chunk-download.js';
+import { ChunkDownload, type ReadOptions } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
-import type { ReadOptions } from './object-readable.js';
 
 /**
  * Reads the whole content of an object into one buffer, without a stream in between.

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, InvalidObjectInfoError } from '../errors/index.js';
 import type { PublishHeaders } from '../jetstream/index.js';
-import { checkObject, optionsCheck, shown, type OrUndefined } from '../validation/index.js';
+import { shown } from '../reporting/index.js';
+import { checkObject, optionsCheck, type OrUndefined } from '../validation/index.js';
 import { isBucketName, nameOfInfo } from './object-names.js';
 
 /** What describes an object; given when it is put. */

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { InvalidBucketNameError, InvalidObjectNameError } from '../errors/index.js';
-import { shown } from '../validation/index.js';
+import { shown } from '../reporting/index.js';
 
 /**
  * The stream and the subjects of one bucket (ADR-20).

@@ -3,25 +3,26 @@ import { nuid } from '@nats-io/transport-node';
 import {
   InvalidArgumentError,
   LinkNotAllowedError,
-  ObjectRevisionMismatchError,
   ObjectDescriptionTooLargeError,
+  ObjectRevisionMismatchError,
 } from '../errors/index.js';
+import { shown } from '../reporting/index.js';
 import { Deadline, sleep, within } from '../timing/index.js';
 import { onAbort, throwIfAborted } from '../user-code/index.js';
-import { checkDuration, optionsCheck, shown } from '../validation/index.js';
-import { Chunker, PieceEncoder, type Piece, type Pieces } from './chunk-source.js';
+import { checkDuration, optionsCheck } from '../validation/index.js';
+import { Chunker, type Piece, PieceEncoder, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
 import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
 import { ObjectDigest } from './object-digest.js';
 import {
   checkMeta,
-  toWireMeta,
   type ObjectInfo,
   type ObjectMeta,
+  toWireMeta,
   type WireObjectInfo,
 } from './object-info.js';
 import { validateObjectName } from './object-names.js';
-import { SILENCE, type ObjectTransfers, type RunningPut } from './object-transfers.js';
+import { type ObjectTransfers, type RunningPut, SILENCE } from './object-transfers.js';
 
 /** Options of putting an object. */
 export interface ObjectPutOptions {

@@ -1,20 +1,10 @@
 import { Readable } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { errorText, toError } from '../reporting/index.js';
-import type { Deadline } from '../timing/index.js';
 import { abortError, onAbort, throwIfAborted } from '../user-code/index.js';
-import { ChunkDownload } from './chunk-download.js';
+import { ChunkDownload, type ReadOptions } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
-
-/** How an object is read. */
-export interface ReadOptions {
-  /** How long nothing may come although more is wanted, in milliseconds. */
-  readonly stallTimeout: number;
-  /** When the first chunk must be on its way. */
-  readonly deadline: Deadline;
-  readonly signal: AbortSignal | undefined;
-}
 
 /**
  * The content of an object as a Node stream of `Buffer`s, together with the object's description.

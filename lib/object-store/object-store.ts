@@ -15,25 +15,20 @@ import {
   StreamNotFoundError,
 } from '../errors/index.js';
 import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
+import { shown } from '../reporting/index.js';
 import { Deadline, retry, untilAborted } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
-import {
-  checkDuration,
-  checkObject,
-  given,
-  optionsCheck,
-  shown,
-  type OrUndefined,
-} from '../validation/index.js';
-import { piecesOf, type ObjectSource } from './chunk-source.js';
-import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
+import { checkDuration, checkObject, given, optionsCheck, type OrUndefined } from '../validation/index.js';
+import type { ReadOptions } from './chunk-download.js';
+import { type ObjectSource, piecesOf } from './chunk-source.js';
 import { readBytes } from './object-bytes.js';
+import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
 import { checkPath, getToFile, putFromFile } from './object-file.js';
-import { checkMeta, toWireMeta, type ObjectInfo, type ObjectLink, type ObjectMeta } from './object-info.js';
+import { checkMeta, type ObjectInfo, type ObjectLink, type ObjectMeta, toWireMeta } from './object-info.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
 import { ObjectPut, type ObjectPutOptions } from './object-put.js';
-import { ObjectReadable, type ReadOptions } from './object-readable.js';
-import { toStatus, type ObjectStoreStatus } from './object-store-config.js';
+import { ObjectReadable } from './object-readable.js';
+import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
 import { ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';
 import { mayPass, PAUSES } from './transient.js';

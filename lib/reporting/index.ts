@@ -1,5 +1,5 @@
-export * from './error-text.js';
-export * from './report-limiter.js';
-export * from './installed-version.js';
-export * from './instance-of.js';
-export * from './shown.js';
+export { errorStack, errorText, printable, toError } from './error-text.js';
+export { installedVersion } from './installed-version.js';
+export { isInstance, propertyOf } from './instance-of.js';
+export { heldBackText, ReportLimiter } from './report-limiter.js';
+export { hidden, nameText, shown } from './shown.js';

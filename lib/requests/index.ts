@@ -1,3 +1,4 @@
 export { AbortGroups } from './abort-groups.js';
-export * from './inbox.js';
-export * from './requests.js';
+export { createInboxOf, serialOf } from './inbox.js';
+export type { Outcome } from './pending-requests.js';
+export { type RepliesHandler, type ReplyHandler, type RequestOptions, Requests } from './requests.js';

@@ -1,5 +1,7 @@
-import type { MsgHdrs } from '@nats-io/transport-node';
-import type { Outcome } from './requests.js';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+
+/** The outcome of a request: an error or a reply. */
+export type Outcome = [error: Error, reply: undefined] | [error: undefined, reply: Msg];
 
 /** A request that waits for its reply, with all that sending it again takes. */
 export interface PendingRequest {

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Msg, MsgHdrs, PermissionViolationError, Subscription } from '@nats-io/transport-node';
-import { toConnectionError, WireMessage, type JetStreamConnection } from '../connection/index.js';
+import { type JetStreamConnection, toConnectionError, WireMessage } from '../connection/index.js';
 import {
   ConnectionClosedError,
   InboxPermissionError,
@@ -10,12 +10,12 @@ import {
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from '../errors/index.js';
-import { errorText, printable, toError } from '../reporting/index.js';
+import { errorText, printable, shown, toError } from '../reporting/index.js';
 import { abortError, checkSignal, UserCalls } from '../user-code/index.js';
-import { optionsCheck, shown } from '../validation/index.js';
+import { optionsCheck } from '../validation/index.js';
 import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
-import { PendingRequests, type PendingRequest } from './pending-requests.js';
+import { type Outcome, type PendingRequest, PendingRequests } from './pending-requests.js';
 
 /** Options of one request. */
 export interface RequestOptions {
@@ -42,9 +42,6 @@ const checkOptions = optionsCheck<RequestOptions>('request', {
   signal: true,
   timeout: true,
 });
-
-/** The outcome of a request: an error or a reply. */
-export type Outcome = [error: Error, reply: undefined] | [error: undefined, reply: Msg];
 
 /** Receives the outcome of a request. */
 export type ReplyHandler = (...outcome: Outcome) => void;

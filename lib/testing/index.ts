@@ -4,6 +4,6 @@ export {
   NatsServerStartError,
   type NatsServerSearchStep,
 } from './errors.js';
-export type { NatsTestCluster, NatsTestClusterOptions } from './nats-test-cluster.js';
+export { NatsTestCluster, type NatsTestClusterOptions } from './nats-test-cluster.js';
 export { NatsTestServer, type NatsTestServerOptions } from './nats-test-server.js';
 export type { NatsServerConfig } from './server-config.js';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { monitor } from './monitoring.js';
-import type { NatsTestServer, NatsTestServerOptions } from './nats-test-server.js';
+import { NatsTestServer, type NatsTestServerOptions } from './nats-test-server.js';
 import { toConfigText } from './server-config.js';
 
 /** How long a cluster may take until it is ready, in milliseconds. */
@@ -14,12 +14,32 @@ const READY_POLL = 20;
 /** What the group of all servers is called here, beside those that hold a stream or a consumer. */
 const CLUSTER = 'cluster';
 
-/** Options of {@link NatsTestServer.cluster}: those of each server, but for what no two servers can share. */
+/** Options of {@link NatsTestCluster.start}: those of each server, but for what no two servers can share. */
 export type NatsTestClusterOptions = Pick<NatsTestServerOptions, 'version' | 'config'>;
 
 /** A JetStream cluster of real nats-servers. Each may be killed, paused and restarted on its own. */
 export class NatsTestCluster implements AsyncDisposable {
-  constructor(readonly servers: readonly NatsTestServer[]) {}
+  private constructor(readonly servers: readonly NatsTestServer[]) {}
+
+  /**
+   * Starts `size` servers and waits until streams of as many replicas can be made.
+   *
+   * @throws TypeError if the size is not a whole number of 2 or more
+   * @throws as {@link NatsTestServer.start}
+   */
+  static async start(size: number, options: NatsTestClusterOptions = {}): Promise<NatsTestCluster> {
+    if (!Number.isInteger(size) || size < 2) {
+      throw new TypeError(`A cluster has two servers or more, not ${size}`);
+    }
+    return retryWhilePortIsTaken(async () => {
+      const cluster = new NatsTestCluster(await startServers(size, options));
+      await cluster.ready().catch(async (error: unknown) => {
+        await cluster.stop();
+        throw error;
+      });
+      return cluster;
+    });
+  }
 
   /** What a client connects to. */
   get urls(): string[] {
@@ -81,41 +101,17 @@ export class NatsTestCluster implements AsyncDisposable {
   }
 }
 
-/**
- * Starts the servers of a cluster and waits until it is ready.
- *
- * @param startServer - how a server is started
- */
-export async function startCluster(
-  size: number,
-  options: NatsTestClusterOptions,
-  startServer: (options: NatsTestServerOptions) => Promise<NatsTestServer>,
-): Promise<NatsTestCluster> {
-  if (!Number.isInteger(size) || size < 2) {
-    throw new TypeError(`A cluster has two servers or more, not ${size}`);
-  }
-  return retryWhilePortIsTaken(async () => {
-    const cluster = new NatsTestCluster(await startServers(size, options, startServer));
-    await cluster.ready().catch(async (error: unknown) => {
-      await cluster.stop();
-      throw error;
-    });
-    return cluster;
-  });
-}
-
 /** Starts the servers of a cluster, which know each other's ports from the start. None is left when one fails. */
-async function startServers(
-  size: number,
-  options: NatsTestClusterOptions,
-  startServer: (options: NatsTestServerOptions) => Promise<NatsTestServer>,
-): Promise<NatsTestServer[]> {
+async function startServers(size: number, options: NatsTestClusterOptions): Promise<NatsTestServer[]> {
   const ports = await findFreePorts(size);
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
   const starts = await Promise.allSettled(
     ports.map((port) => {
       const cluster = { name: 'test', listen: `127.0.0.1:${port}`, routes };
-      return startServer({ ...options, config: toConfigText({ cluster }) + toConfigText(options.config) });
+      return NatsTestServer.start({
+        ...options,
+        config: toConfigText({ cluster }) + toConfigText(options.config),
+      });
     }),
   );
   const servers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));

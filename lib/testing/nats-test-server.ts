@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { monitor } from './monitoring.js';
-import { startCluster, type NatsTestCluster, type NatsTestClusterOptions } from './nats-test-cluster.js';
 import { findServerBinary } from './server-binary.js';
 import { toConfigText, type NatsServerConfig } from './server-config.js';
 import { ServerProcess } from './server-process.js';
@@ -80,15 +79,6 @@ export class NatsTestServer implements AsyncDisposable {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
-  }
-
-  /**
-   * Starts a JetStream cluster of `size` servers and waits until streams of as many replicas can be made.
-   *
-   * @throws as {@link NatsTestServer.start}
-   */
-  static cluster(size: number, options: NatsTestClusterOptions = {}): Promise<NatsTestCluster> {
-    return startCluster(size, options, (server) => NatsTestServer.start(server));
   }
 
   /** The server's name, which also tells it apart in what a cluster says of its leaders and replicas. */

@@ -1,8 +1,17 @@
-export * from './backoff.js';
-export * from './commands.js';
-export * from './deadline.js';
-export * from './retry.js';
-export * from './timer.js';
-export * from './until-aborted.js';
-export * from './time-budget.js';
-export * from './server-time.js';
+export { Backoff } from './backoff.js';
+export { CommandQueue } from './commands.js';
+export { Deadline, within } from './deadline.js';
+export { retry } from './retry.js';
+export {
+  fromNanos,
+  fromTime,
+  LONGEST_DURATION,
+  LONGEST_TTL,
+  toNanos,
+  toNanosAtMost,
+  toTime,
+  toTtl,
+} from './server-time.js';
+export { StepClock, TimeBudget } from './time-budget.js';
+export { Interval, sleep, Timer } from './timer.js';
+export { untilAborted } from './until-aborted.js';

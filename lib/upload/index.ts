@@ -1,1 +1,6 @@
-export * from './object-store-storage.js';
+export {
+  type IncomingFile,
+  ObjectStoreStorage,
+  type ObjectStoreStorageOptions,
+  type StoredFile,
+} from './object-store-storage.js';

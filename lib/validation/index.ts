@@ -1,4 +1,3 @@
-export { nameText, shown } from '../reporting/index.js';
 export {
   checkBoolean,
   checkCallbacks,
@@ -12,19 +11,58 @@ export {
   isArray,
   textsOf,
 } from './arguments.js';
-export { nearestName, type AllOptionsOf, type KnownOptions } from './known-options.js';
+export {
+  type AllOptionsOf,
+  type KnownOptions,
+  ListOf,
+  MapOf,
+  nearestName,
+  type OptionRule,
+} from './known-options.js';
 export type { OptionProblem } from './option-problem.js';
-export * from './option-rules.js';
-export { given, type Defined, type OrUndefined } from './optional-members.js';
+export {
+  count,
+  duration,
+  filledText,
+  flag,
+  functionRule,
+  hasMethods,
+  isHeaderName,
+  isObject,
+  limit,
+  list,
+  listOf,
+  objectWith,
+  oneOf,
+  oneOrMore,
+  pairs,
+  positiveDuration,
+  positiveTimeLimit,
+  queueName,
+  rawFields,
+  required,
+  resourceName,
+  rule,
+  secretRule,
+  serverDuration,
+  serverTtl,
+  share,
+  subjectRule,
+  text,
+  texts,
+  timeLimit,
+  validDate,
+} from './option-rules.js';
+export { type Defined, given, type OrUndefined } from './optional-members.js';
 export { optionsCheck } from './options-check.js';
-export { numberFromPeer, type PeerNumberRange } from './peer-numbers.js';
+export { numberFromPeer } from './peer-numbers.js';
 export { isAckSubject, isFlowControlSubject, isReplyAllowed } from './peer-subjects.js';
 export {
   checkedOptions,
   openOptions,
+  type OptionsRead,
   ownNames,
   ownOptions,
   readOptions,
   requireValue,
-  type OptionsRead,
 } from './read-options.js';

@@ -1,4 +1,11 @@
-import type { ListOf, MapOf, OptionRule } from './option-rules.js';
+import type { OptionProblem } from './option-problem.js';
+
+/** Says what is wrong with the value of one option: nothing, one mistake, or several. Never throws. */
+export interface OptionRule {
+  (value: unknown, option: string): readonly OptionProblem[];
+  /** Whether the option must be given: the rule is then asked about `undefined` too. */
+  readonly required?: true;
+}
 
 /**
  * What an option must be: a rule, the options of an object within, or a list. `true` stands for any value, which is then
@@ -9,6 +16,20 @@ export type KnownOption = true | OptionRule | ListOf | MapOf | KnownOptions;
 /** The options that an object may have, so that no option can be added without saying what it must be. */
 export interface KnownOptions {
   readonly [option: string]: KnownOption;
+}
+
+/** A list whose items are options of their own, or are checked by a rule. */
+export class ListOf {
+  constructor(
+    readonly items: OptionRule | KnownOptions,
+    /** What the option must be, such as `a list of codecs`. */
+    readonly wanted: string,
+  ) {}
+}
+
+/** An object whose names are the caller's, each with options of its own. */
+export class MapOf {
+  constructor(readonly values: KnownOptions) {}
 }
 
 /**

@@ -1,15 +1,8 @@
 import { types } from 'node:util';
-import { mismatch, unreadable, type OptionProblem } from './option-problem.js';
+import { mismatch, unreadable } from './option-problem.js';
 import { hidden, printable } from '../reporting/index.js';
 import { LONGEST_DURATION, LONGEST_TTL } from '../timing/index.js';
-import type { KnownOptions } from './known-options.js';
-
-/** Says what is wrong with the value of one option: nothing, one mistake, or several. Never throws. */
-export interface OptionRule {
-  (value: unknown, option: string): readonly OptionProblem[];
-  /** Whether the option must be given: the rule is then asked about `undefined` too. */
-  readonly required?: true;
-}
+import type { OptionRule } from './known-options.js';
 
 /**
  * Makes a rule.
@@ -29,20 +22,6 @@ export function secretRule(wanted: string, accepts: (value: unknown) => boolean)
 /** The same rule for an option that cannot be left out. */
 export function required(of: OptionRule): OptionRule {
   return Object.assign((value: unknown, option: string) => of(value, option), { required: true as const });
-}
-
-/** A list whose items are options of their own, or are checked by a rule. */
-export class ListOf {
-  constructor(
-    readonly items: OptionRule | KnownOptions,
-    /** What the option must be, such as `a list of codecs`. */
-    readonly wanted: string,
-  ) {}
-}
-
-/** An object whose names are the caller's, each with options of its own. */
-export class MapOf {
-  constructor(readonly values: KnownOptions) {}
 }
 
 /**

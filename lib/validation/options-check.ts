@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from '../errors/index.js';
 import { errorText, shown } from '../reporting/index.js';
 import { checkSignal } from '../user-code/index.js';
-import type { AllOptionsOf, KnownOptions } from './known-options.js';
-import { ListOf } from './option-rules.js';
+import { type AllOptionsOf, type KnownOptions, ListOf } from './known-options.js';
 import { isTable, readOptions, refuseUnknown } from './read-options.js';
 
 /**

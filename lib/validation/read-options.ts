@@ -1,8 +1,15 @@
 import { InvalidArgumentError } from '../errors/index.js';
 import { printable } from '../reporting/index.js';
-import { unknownOption, type KnownOption, type KnownOptions } from './known-options.js';
-import { mismatch, unreadable, type OptionProblem } from './option-problem.js';
-import { isObject, itemsOf, ListOf, MapOf, type OptionRule } from './option-rules.js';
+import {
+  type KnownOption,
+  type KnownOptions,
+  ListOf,
+  MapOf,
+  type OptionRule,
+  unknownOption,
+} from './known-options.js';
+import { mismatch, type OptionProblem, unreadable } from './option-problem.js';
+import { isObject, itemsOf } from './option-rules.js';
 
 /** Options as they were read, and what is wrong with them. */
 export interface OptionsRead<Options> {

@@ -10,7 +10,7 @@ import {
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect, JetStreamConnection, openConnection } from '../../lib/connection/index.js';
-import { isDirect } from '../../lib/connection/wire/wire.js';
+import { isDirect } from '../../lib/connection/wire/wire-of.js';
 import { findFreePorts } from '../../lib/testing/free-ports.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { LogRecorder } from '../support/log-recorder.js';

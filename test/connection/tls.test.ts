@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { openConnection } from '../../lib/connection/index.js';
-import { isDirect } from '../../lib/connection/wire/wire.js';
+import { isDirect } from '../../lib/connection/wire/wire-of.js';
 import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';

@@ -11,7 +11,7 @@ import {
   StreamNotFoundError,
   TerminateMessage,
 } from 'nestjs-nats-jetstream';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
@@ -26,7 +26,7 @@ describe('the dead-letter stream', () => {
   afterAll(() => server.stop());
 
   it('is kept as safely as the streams that dead letters come from', async () => {
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     await using application = await startFailing(cluster.urls, {
       stream: { name: 'TASKS', subjects: ['tasks'], retention: 'workqueue', replicas: 3 },
       handle: ({ id }, context) => {

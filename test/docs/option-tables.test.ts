@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { CLIENT_OPTIONS, SERVER_OPTIONS } from '../../lib/microservice/known-options.js';
+import { CLIENT_OPTIONS } from '../../lib/microservice/client/known-options.js';
+import { SERVER_OPTIONS } from '../../lib/microservice/server/known-options.js';
 
 /** The names in the first column of the table behind a sentence. */
 function namesInTable(page: string, sentence: string): string[] {

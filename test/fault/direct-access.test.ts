@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { NoRespondersError } from '../../lib/errors/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
+import { NatsTestCluster } from '../../lib/testing/index.js';
 import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
 
 it('a stream whose only server is gone is not taken for one without direct access', async () => {
-  await using cluster = await NatsTestServer.cluster(3);
+  await using cluster = await NatsTestCluster.start(3);
   await using setup = await ConnectedJetStream.connect(cluster.urls);
   const created = await setup.jetstream.createStream({ name: 'S', subjects: ['s'], allowDirect: true });
   await setup.jetstream.publish('s', 1);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
+import { NatsTestServer, NatsTestCluster } from '../../lib/testing/index.js';
 import { collect, connectTo, type Client } from '../key-value/support.js';
 import { eventually } from '../support/eventually.js';
 
@@ -21,7 +21,7 @@ describe('with a replica that is behind', () => {
   let serial = 0;
 
   beforeAll(async () => {
-    cluster = await NatsTestServer.cluster(3);
+    cluster = await NatsTestCluster.start(3);
     const { keyValues, nc } = await connectTo(cluster.urls[0]);
     const bucket = await keyValues.create({ bucket: 'replicated', replicas: 3, history: 3 });
     await cluster.ready();

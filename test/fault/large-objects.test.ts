@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NatsTestServer } from '../../lib/testing/index.js';
+import { NatsTestCluster, NatsTestServer } from '../../lib/testing/index.js';
 
 const MIB = 1_048_576;
 /** Of the process, in bytes. Newer versions of V8 have a young generation of twice the size, and free buffers later. */
@@ -50,7 +50,7 @@ describe('a large object', () => {
   }, 300_000);
 
   it('of 1 GiB is put into a bucket of three replicas and got from it', async () => {
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     const { put, got, messages } = await transfer(cluster.urls.join(','), 1_024, 3);
     expect(put).toMatchObject({ size: 1_024 * MIB, chunks: 8_192 });
     expect(got).toEqual({ size: put.size, digest: put.digest });

@@ -1,4 +1,4 @@
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestCluster } from 'nestjs-nats-jetstream/testing';
 import { expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { connect, JetStreamConnection } from '../../lib/connection/index.js';
@@ -11,7 +11,7 @@ it(
   'messages with ids are stored once each though the leader of their stream is killed',
   { timeout: 120_000 },
   async () => {
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     const setUp = await serviceOn(cluster.urls);
     const stream = await setUp.service.createStream({
       name: 'REPLICATED',

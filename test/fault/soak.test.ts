@@ -7,7 +7,7 @@ import {
   JetStreamService,
   type ConsumerInfo,
 } from 'nestjs-nats-jetstream';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { describe, expect, it } from 'vitest';
 import { sleep } from '../../lib/timing/index.js';
 import { InterferingProxy } from '../connection/interfering-proxy.js';
@@ -39,7 +39,7 @@ it(
   `handlers of all kinds lose nothing in ${MINUTES} minutes of random faults of a cluster`,
   { timeout: DURATION + 300_000 },
   async () => {
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     const proxies = await Promise.all(cluster.servers.map((server) => InterferingProxy.before(server)));
     const logs = new LogRecorder();
     const history = new History();

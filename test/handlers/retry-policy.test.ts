@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryDelay, RetryPolicy } from '../../lib/handlers/settlement/index.js';
+import { retryDelay, RetryPolicy } from '../../lib/consuming/index.js';
 
 class Busy extends Error {}
 class VeryBusy extends Busy {}

@@ -2,7 +2,7 @@ import { BadRequestException, NotFoundException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { InvalidPayloadError, RetryMessage, TerminateMessage, type AckMode } from 'nestjs-nats-jetstream';
 import { describe, expect, it } from 'vitest';
-import { RetryPolicy, verdictOn, type Rules } from '../../lib/handlers/settlement/index.js';
+import { RetryPolicy, type Rules, verdictOn } from '../../lib/consuming/index.js';
 import type { MessageMetadata } from '../../lib/jetstream/index.js';
 
 class Busy extends Error {}

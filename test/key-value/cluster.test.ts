@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KeyExistsError, RevisionMismatchError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
+import { NatsTestCluster } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, uniqueName } from './support.js';
 
 /** Everybody may do everything, but for one user. */
@@ -23,7 +23,7 @@ describe('a bucket of three replicas', () => {
   let name: string;
 
   beforeAll(async () => {
-    cluster = await NatsTestServer.cluster(3, { config: MAY_NOT_ASK_THE_LEADER });
+    cluster = await NatsTestCluster.start(3, { config: MAY_NOT_ASK_THE_LEADER });
   });
   afterAll(() => cluster.stop());
   beforeEach(async () => {

@@ -17,7 +17,7 @@ import {
   type JetStreamServerOptions,
   type RequestExtras,
 } from 'nestjs-nats-jetstream/microservice';
-import { NatsTestServer, type NatsTestCluster } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer, NatsTestCluster } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sleep } from '../../lib/timing/index.js';
 import { eventually } from '../support/eventually.js';
@@ -107,7 +107,7 @@ describe('a microservice that starts on a cluster', () => {
   ];
 
   beforeAll(async () => {
-    cluster = await NatsTestServer.cluster(3);
+    cluster = await NatsTestCluster.start(3);
   });
   afterAll(() => cluster.stop());
   beforeEach(() => {

@@ -1,4 +1,3 @@
-import { connect } from '../../lib/connection/index.js';
 import { Controller, type Type } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -22,6 +21,7 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { from, interval, take } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connect } from '../../lib/connection/index.js';
 import { eventually } from '../support/eventually.js';
 import {
   ask,

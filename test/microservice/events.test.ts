@@ -1,4 +1,3 @@
-import { connect } from '../../lib/connection/index.js';
 import { Controller, UseFilters, UsePipes, ValidationPipe, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, Payload, RpcException } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -24,6 +23,7 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { concat, of, throwError, timer, type Observable } from 'rxjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connect } from '../../lib/connection/index.js';
 import { eventually } from '../support/eventually.js';
 import { connectClient, emit, failure, startMicroservice, type TestMicroservice } from './microservice.js';
 

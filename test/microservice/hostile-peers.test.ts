@@ -1,4 +1,3 @@
-import { connect } from '../../lib/connection/index.js';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
@@ -11,6 +10,7 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { NEVER, type Observable } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connect } from '../../lib/connection/index.js';
 import { eventually } from '../support/eventually.js';
 import { ask, connectClient, failure, startMicroservice, type TestMicroservice } from './microservice.js';
 

@@ -14,7 +14,7 @@ import {
   type KeyValue,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
-import { NatsTestServer, type NatsTestCluster } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer, NatsTestCluster } from 'nestjs-nats-jetstream/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
@@ -76,7 +76,7 @@ describe('a boot on a cluster', () => {
   let cluster: NatsTestCluster;
 
   beforeAll(async () => {
-    cluster = await NatsTestServer.cluster(3);
+    cluster = await NatsTestCluster.start(3);
   });
   afterAll(() => cluster.stop());
   afterEach(() => {
@@ -140,7 +140,7 @@ describe('a boot on a cluster', () => {
     });
 
     it('goes on when the servers come', async () => {
-      await using small = await NatsTestServer.cluster(2);
+      await using small = await NatsTestCluster.start(2);
       const logs = new LogRecorder();
       const starting = startApplication(small.urls, {
         logs,

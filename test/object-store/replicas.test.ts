@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../lib/object-store/index.js';
-import { NatsTestServer, type NatsTestCluster } from '../../lib/testing/index.js';
+import { NatsTestCluster } from '../../lib/testing/index.js';
 import { collect, ObjectStores } from './object-stores.js';
 
 const MIB = 1_048_576;
@@ -13,7 +13,7 @@ describe('a bucket of three replicas', () => {
   let store: ObjectStore;
 
   beforeAll(async () => {
-    cluster = await NatsTestServer.cluster(3);
+    cluster = await NatsTestCluster.start(3);
     stores = await ObjectStores.connect(cluster.urls);
     store = await stores.service.create({ bucket: 'B', replicas: 3 });
   });

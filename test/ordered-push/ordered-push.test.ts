@@ -3,12 +3,12 @@ import { jetstream, jetstreamManager, StorageType, type JetStreamManager } from 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, JetStreamConnection } from '../../lib/connection/index.js';
 import { StreamNotFoundError, UnsupportedServerFeatureError } from '../../lib/errors/index.js';
-import { JetStreamApi } from '../../lib/jetstream/api/index.js';
 import {
+  JetStreamApi,
   OrderedPush,
   type OrderedPushConfig,
   type OrderedPushOwner,
-} from '../../lib/jetstream/ordered-push/index.js';
+} from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
 import { eventually, startServer, uniqueName } from '../key-value/support.js';

@@ -6,7 +6,7 @@ import {
   NoHeartbeatError,
 } from '../../lib/errors/index.js';
 import type { Consumer, JetStreamMessage, PullOptions, Stream } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
+import { NatsTestCluster, NatsTestServer } from '../../lib/testing/index.js';
 import { ConnectedJetStream, uniqueName, startServer } from '../streams/connected-jetstream.js';
 import { pullRequests } from './pull-requests.js';
 
@@ -335,7 +335,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
 describe('consume in a cluster', () => {
   it('goes on after a change of leader', async () => {
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     await using connected = await ConnectedJetStream.connect(cluster.urls, { timeout: 20_000 });
     const { jetstream, nc } = connected;
     const stream = await jetstream.createStream({ name: streamName, subjects: ['s.>'], replicas: 3 });

@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 import { asMsg } from '../../lib/connection/index.js';
 import { WholeMessage } from '../../lib/connection/wire/wire-message.js';
-import { DeliveryPosition } from '../../lib/jetstream/message/index.js';
+import { DeliveryPosition } from '../../lib/jetstream/index.js';
 
 /** A message as the client makes it. */
 const clientMessage = (reply: string): Msg => ({ reply }) as Msg;

@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, afterEach, beforeAll, describe, expect, it, beforeEach } from 'vitest';
 import { UnsupportedServerFeatureError } from '../../lib/errors/index.js';
 import type { JetStreamService, StreamConfig } from '../../lib/jetstream/index.js';
-import { NatsTestServer } from '../../lib/testing/index.js';
+import { NatsTestCluster, NatsTestServer } from '../../lib/testing/index.js';
 import { ConnectedJetStream, uniqueName, startServer, deleteStreams } from './connected-jetstream.js';
 
 let streamName = '';
@@ -231,7 +231,7 @@ it('places a stream by cluster and tags', async () => {
 });
 
 it('tells the servers of a replicated stream', async () => {
-  await using cluster = await NatsTestServer.cluster(3);
+  await using cluster = await NatsTestCluster.start(3);
   await using connected = await ConnectedJetStream.connect(cluster.urls, { timeout: 20_000 });
 
   const stream = await connected.jetstream.createStream({ name: streamName, replicas: 3 });

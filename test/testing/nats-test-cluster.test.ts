@@ -2,13 +2,13 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 
-import { NatsTestServer } from '../../lib/testing/index.js';
+import { NatsTestCluster } from '../../lib/testing/index.js';
 
-describe('NatsTestServer.cluster', () => {
+describe('NatsTestCluster.start', () => {
   it.each(['2.15', '2.10', '2.9'])(
     'of %s servers makes a stream of three replicas at once',
     async (version) => {
-      await using cluster = await NatsTestServer.cluster(3, { version });
+      await using cluster = await NatsTestCluster.start(3, { version });
       expect(cluster.servers.map((server) => server.url)).toEqual(cluster.urls);
       const connection = await connect({ servers: cluster.urls });
       const manager = await jetstreamManager(connection);
@@ -19,7 +19,7 @@ describe('NatsTestServer.cluster', () => {
   );
 
   it('is ready again after the restart of a killed leader', async () => {
-    await using cluster = await NatsTestServer.cluster(3, { config: { max_payload: 4096 } });
+    await using cluster = await NatsTestCluster.start(3, { config: { max_payload: 4096 } });
     const before = await connect({ servers: cluster.urls });
     expect(before.info?.max_payload).toBe(4096);
     const { streams } = await jetstreamManager(before);
@@ -42,7 +42,7 @@ describe('NatsTestServer.cluster', () => {
   });
 
   it('lets its servers be restarted one after the other when all were killed', async () => {
-    await using cluster = await NatsTestServer.cluster(3);
+    await using cluster = await NatsTestCluster.start(3);
     await Promise.all(cluster.servers.map((server) => server.kill()));
     for (const server of cluster.servers) {
       await server.restart();
@@ -53,18 +53,18 @@ describe('NatsTestServer.cluster', () => {
   });
 
   it('stops all its servers', async () => {
-    const cluster = await NatsTestServer.cluster(2);
+    const cluster = await NatsTestCluster.start(2);
     await cluster.stop();
     expect(cluster.servers.map((server) => server.pid)).toEqual([undefined, undefined]);
   });
 
   it('fails with the log of a server that does not start', async () => {
-    await expect(NatsTestServer.cluster(2, { config: 'no_such_option: true' })).rejects.toThrow(
+    await expect(NatsTestCluster.start(2, { config: 'no_such_option: true' })).rejects.toThrow(
       /no_such_option/,
     );
   });
 
   it.each([0, 1, 2.5])('refuses a size of %d', (size) => {
-    return expect(NatsTestServer.cluster(size)).rejects.toThrow(TypeError);
+    return expect(NatsTestCluster.start(size)).rejects.toThrow(TypeError);
   });
 });

@@ -1,7 +1,8 @@
-export * from './wire.js';
-export { WireMessage } from './wire-message.js';
 export { connect } from './connect.js';
 export { ConnectionWire } from './connection-wire.js';
 export { isHeaderBlock, MessageHeaders } from './message-headers.js';
-export { asMsg } from './received-message.js';
 export { hasValidHeaders, rawHeadersOf } from './raw-headers.js';
+export { asMsg } from './received-message.js';
+export { WireMessage } from './wire-message.js';
+export { isDirect, wireOf } from './wire-of.js';
+export type { SharedWire, Wire } from './wire.js';

@@ -1,20 +1,17 @@
 import type { NestInterceptor } from '@nestjs/common';
-import type { JetStreamMessage } from '../../jetstream/index.js';
-import {
-  callHandler,
-  handlerName,
-  intercepted,
-  type CompiledHandler,
-  type HandlerMethod,
-  type HandlerSource,
-} from '../compile/index.js';
-import { finalResult } from '../results/index.js';
 import {
   AckInterceptor,
+  beginning,
+  type CompiledHandler,
+  finalResult,
   GuardedSettlement,
+  type HandlerSource,
+  intercepts,
   type Settlement,
   type SettlementPolicy,
-} from '../settlement/index.js';
+} from '../../consuming/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { callHandler, type HandlerMethod, handlerName, intercepted } from '../compile/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
 /** How the messages of one consumer are settled: by the hooks of an {@link AckInterceptor}, or by going through it. */
@@ -42,56 +39,9 @@ export class Acknowledgement {
   ): CompiledHandler<JetStreamMessage> {
     const { interceptor, hooks, settlement } = this;
     if (!hooks) return throughInterceptor(interceptor, handler, method, source);
-    const isUsual = (hooks as Overridable).onStart === USUAL.onStart;
-    return isUsual && policy.ackMode !== 'first' ? handler : beginning(settlement, handler, policy);
+    return beginning(hooks, settlement, handler, policy);
   }
 }
-
-/** A handler whose messages are announced to their settlement before it is called. */
-function beginning(
-  settlement: Settlement,
-  handler: CompiledHandler<JetStreamMessage>,
-  policy: SettlementPolicy,
-): CompiledHandler<JetStreamMessage> {
-  return (message) => {
-    settlement.onStart(message, policy);
-    return handler(message);
-  };
-}
-
-/**
- * How the messages of a microservice are settled.
- *
- * @param given by the user; what its hooks throw is reported
- */
-export function settlementOf(given: Settlement | undefined): {
-  readonly ack: Settlement;
-  readonly around: (
-    handler: CompiledHandler<JetStreamMessage>,
-    policy: SettlementPolicy,
-  ) => CompiledHandler<JetStreamMessage>;
-} {
-  const ack = given === undefined ? new AckInterceptor() : new GuardedSettlement(given);
-  const isUsual = given === undefined || (given as Overridable).onStart === USUAL.onStart;
-  return {
-    ack,
-    around: (handler, policy) =>
-      isUsual && policy.ackMode !== 'first' ? handler : beginning(ack, handler, policy),
-  };
-}
-
-/** Whether messages have to go through an interceptor, or an interceptor class, because it overrides `intercept`. */
-export function intercepts(interceptor: object): boolean {
-  const methods = (typeof interceptor === 'function' ? interceptor.prototype : interceptor) as Overridable;
-  return methods.intercept !== USUAL.intercept;
-}
-
-interface Overridable {
-  readonly intercept?: unknown;
-  readonly onStart?: unknown;
-}
-
-const USUAL: Overridable = AckInterceptor.prototype;
 
 function throughInterceptor(
   interceptor: NestInterceptor,

@@ -1,11 +1,7 @@
-import type { NestInterceptor, Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { AckInterceptor, type AckInterceptorOption } from '../../consuming/index.js';
 import type { HandlerMethod } from '../compile/index.js';
-import { AckInterceptor } from '../settlement/index.js';
 import { Acknowledgement } from './acknowledgement.js';
-
-/** What settles messages instead of {@link AckInterceptor}: a class that Nest makes, or an instance. */
-export type AckInterceptorOption = Type<NestInterceptor> | NestInterceptor;
 
 /** Finds what settles the messages of handlers. Classes are made once for each module that has handlers with them. */
 export class Acknowledgements {

@@ -1,2 +1,2 @@
-export * from './acknowledgement.js';
-export * from './acknowledgements.js';
+export { Acknowledgement } from './acknowledgement.js';
+export { Acknowledgements } from './acknowledgements.js';

@@ -1,5 +1,5 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
-import { HandlerExecutionContext } from '../context/index.js';
+import { HandlerExecutionContext } from '../compile/index.js';
 
 /** An execution context that decodes the payload when it is asked for, and only then. */
 export class LazyExecutionContext extends HandlerExecutionContext {

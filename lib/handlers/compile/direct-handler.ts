@@ -1,11 +1,8 @@
-import { compileInvocation } from './invocation.js';
-import { ParamValues } from './param-values.js';
+import type { CompiledHandler, HandlerSource } from '../../consuming/index.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
-import type { HandlerSource } from './handler-source.js';
-
-/** A handler ready to be called: returns what the method returns, throws what it throws. */
-export type CompiledHandler<Input> = (input: Input) => unknown;
+import { compileInvocation } from './invocation.js';
+import { ParamValues } from './param-values.js';
 
 /**
  * Compiles a handler that nothing stands around: its method is called directly, with those parameters only that it

@@ -7,30 +7,31 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { errorStack, errorText, isInstance } from '../../reporting/index.js';
 import { catchError as recover, defer, Observable, type Subscriber } from 'rxjs';
 import {
   closeSteps,
+  type CompiledHandler,
   finalResult,
+  type HandlerSource,
+  invalidPayload,
   isObservableLike,
+  isSettlementError,
   nextStep,
   pendingResult,
   runToEnd,
+  type Steps,
   stepsOf,
   subscribeSafely,
   toObservable,
-  type Steps,
-} from '../results/index.js';
-import { invalidPayload, isSettlementError } from '../settlement/index.js';
+} from '../../consuming/index.js';
+import { errorStack, errorText, isInstance } from '../../reporting/index.js';
 import { pendingThenable } from '../../user-code/index.js';
-import type { CompiledHandler } from './direct-handler.js';
+import type { Enhancers } from './enhancers.js';
+import { type HandlerMethod, handlerName } from './handler-method.js';
+import type { HandlerParam } from './handler-params.js';
+import { intercepted } from './intercepted.js';
 import { compileInvocation } from './invocation.js';
 import { ParamValues } from './param-values.js';
-import type { Enhancers } from './enhancers.js';
-import { handlerName, type HandlerMethod } from './handler-method.js';
-import type { HandlerParam } from './handler-params.js';
-import type { HandlerSource } from './handler-source.js';
-import { intercepted } from './intercepted.js';
 
 /**
  * Compiles a handler with everything that Nest puts around it, in Nest's order: guards, interceptors, pipes, the

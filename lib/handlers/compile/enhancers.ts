@@ -1,8 +1,8 @@
 import type { ArgumentsHost, CanActivate, NestInterceptor, PipeTransform, Type } from '@nestjs/common';
 import type { ContextId, ExternalContextCreator } from '@nestjs/core';
+import { contextCreators, type ContextCreators, ENHANCERS } from '../../nest/index.js';
 import type { HandlerMethod } from './handler-method.js';
-import { readParams, type HandlerParam } from './handler-params.js';
-import { contextCreators, ENHANCERS, type ContextCreators } from './nest-internals.js';
+import { type HandlerParam, readParams } from './handler-params.js';
 
 /** All that Nest puts around one handler, in the order in which it applies. */
 export interface Enhancers {

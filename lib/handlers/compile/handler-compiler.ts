@@ -1,12 +1,12 @@
 import { ContextIdFactory, ModuleRef, type ContextId, type ExternalContextCreator } from '@nestjs/core';
 import type { BaseRpcContext, RequestContext } from '@nestjs/microservices';
-import { compileDirect, type CompiledHandler } from './direct-handler.js';
+import type { CompiledHandler, HandlerSource } from '../../consuming/index.js';
+import { injectorOf } from '../../nest/index.js';
+import { compileDirect } from './direct-handler.js';
 import { compileEnhanced } from './enhanced-handler.js';
 import { EnhancerResolver, isEnhanced } from './enhancers.js';
 import type { HandlerMethod } from './handler-method.js';
-import { readParams, type HandlerParam } from './handler-params.js';
-import type { HandlerSource } from './handler-source.js';
-import { injectorOf } from './nest-internals.js';
+import { type HandlerParam, readParams } from './handler-params.js';
 
 /** Turns handler methods into functions, once, at bootstrap. */
 export class HandlerCompiler {

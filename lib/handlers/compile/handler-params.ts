@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
-import { CUSTOM_PARAM, PARAMS, PAYLOAD_PARAM } from './nest-internals.js';
+import { CUSTOM_PARAM, PARAMS, PAYLOAD_PARAM } from '../../nest/index.js';
 
 /** One parameter of a handler, as its decorators describe it. */
 export interface HandlerParam {

@@ -1,10 +1,7 @@
-export * from './direct-handler.js';
 export { callHandler } from './enhanced-handler.js';
 export { lostEnhancers } from './enhancers.js';
-export * from './handler-compiler.js';
-export * from './handler-method.js';
-export * from './nest-internals.js';
-export * from './pipe-refusals.js';
-export { intercepted } from './intercepted.js';
+export { HandlerCompiler } from './handler-compiler.js';
+export { HandlerExecutionContext } from './handler-execution-context.js';
+export { type HandlerMethod, handlerName, type InstanceWrapper } from './handler-method.js';
 export { readParams } from './handler-params.js';
-export * from './handler-source.js';
+export { intercepted } from './intercepted.js';

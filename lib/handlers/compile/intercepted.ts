@@ -1,6 +1,6 @@
 import type { NestInterceptor } from '@nestjs/common';
+import { hasSteps, isObservableLike } from '../../consuming/index.js';
 import { pendingThenable, wrongType } from '../../user-code/index.js';
-import { hasSteps, isObservableLike } from '../results/index.js';
 
 /**
  * What an interceptor returned, if it is an observable, a promise of one, or an asynchronous iterable or generator, which

@@ -1,6 +1,6 @@
 import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import { refusesPayload } from '../../consuming/index.js';
 import { pendingThenable } from '../../user-code/index.js';
-import { refusesPayload } from '../settlement/index.js';
 import type { Enhancers } from './enhancers.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';

@@ -1,7 +1,7 @@
-import { HandlerExecutionContext } from '../context/index.js';
+import type { HandlerSource } from '../../consuming/index.js';
+import { HandlerExecutionContext } from './handler-execution-context.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
-import type { HandlerSource } from './handler-source.js';
 
 /** The values of one call's parameters, each read once and only when asked for. */
 export class ParamValues<Input> {

@@ -1,14 +1,15 @@
 import 'reflect-metadata';
-import type { DeadLetterFilter } from '../dead-letters/index.js';
-import type { JetStreamEvent } from '../events/index.js';
-import { ENTRY_PROVIDER } from '../compile/index.js';
+import type { DeadLetterFilter, JetStreamEvent, JsConsumerOptions } from '../../consuming/index.js';
+import { ENTRY_PROVIDER } from '../../nest/index.js';
+import type {
+  KvWatchOptions,
+  MadeOptions,
+  ObjectWatchHandlerOptions,
+  ResolvedOptions,
+  SubscribeOptions,
+} from '../options/index.js';
 import { declareMethod } from './declared-methods.js';
 import { noteHandlerClass } from './unstarted-handlers.js';
-import type { JsConsumerOptions } from './js-consumer-options.interface.js';
-import type { KvWatchOptions } from './kv-watch.decorator.js';
-import type { ObjectWatchHandlerOptions } from './object-watch.decorator.js';
-import type { MadeOptions, ResolvedOptions } from './resolved-options.js';
-import type { SubscribeOptions } from './subscribe.decorator.js';
 
 /** What a decorator says of a method. */
 export type HandlerMetadata =

@@ -1,13 +1,18 @@
 export { declaredMethods, uniteMetadata } from './declared-methods.js';
-export * from './handler-metadata.js';
-export * from './js-consumer-options.interface.js';
-export * from './js-consumer.decorator.js';
-export * from './js-handler.decorator.js';
-export * from './kv-watch.decorator.js';
-export * from './object-watch.decorator.js';
-export * from './on-jetstream-event.decorator.js';
-export * from './param.decorators.js';
-export * from './resolved-options.js';
-export * from './standard-schema.js';
-export * from './subscribe.decorator.js';
+export {
+  getClassHandler,
+  getHandlers,
+  getMisplacedHandlers,
+  getRoutes,
+  type HandlerMetadata,
+} from './handler-metadata.js';
+export { JsConsumer } from './js-consumer.decorator.js';
+export { JsHandler } from './js-handler.decorator.js';
+export { KvWatch } from './kv-watch.decorator.js';
+export { ObjectWatch } from './object-watch.decorator.js';
+export { OnDeadLetter } from './on-dead-letter.decorator.js';
+export { OnJetStreamEvent } from './on-jetstream-event.decorator.js';
+export { JsHeaders, JsMessage, JsMetadata, JsSubject, MESSAGE_PARAMS } from './param.decorators.js';
+export { getPublishTargets, PublishTo, type PublishToDecorator } from './publish-to.decorator.js';
+export { Subscribe } from './subscribe.decorator.js';
 export { handlersAreStarted } from './unstarted-handlers.js';

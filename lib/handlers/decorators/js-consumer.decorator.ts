@@ -1,7 +1,6 @@
+import type { JsConsumerOptions, SchemaOutput } from '../../consuming/index.js';
+import type { ResolvedOptions } from '../options/index.js';
 import { addClassHandler, addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
-import type { JsConsumerOptions } from './js-consumer-options.interface.js';
-import type { ResolvedOptions } from './resolved-options.js';
-import type { SchemaOutput } from './standard-schema.js';
 
 /** A decorator of methods, and of classes whose methods are decorated with {@link JsHandler}. */
 type JsConsumerDecorator = HandlerMethodDecorator &

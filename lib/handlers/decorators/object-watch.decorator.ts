@@ -1,17 +1,5 @@
+import { isMade, type MadeOptions, type ObjectWatchHandlerOptions } from '../options/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
-import { isMade, type MadeOptions } from './resolved-options.js';
-
-/** Options of {@link ObjectWatch}. */
-export interface ObjectWatchHandlerOptions {
-  /** All descriptions that the bucket has of each object, not only the newest. Default: false. */
-  readonly includeHistory?: boolean | undefined;
-  /** Only what changes from now on. Default: false. */
-  readonly updatesOnly?: boolean | undefined;
-  /** No deletions. Default: false. */
-  readonly ignoreDeletes?: boolean | undefined;
-  /** The name of the connection. Default: `default`. */
-  readonly connection?: string | undefined;
-}
 
 /**
  * Follows the objects of an Object Store bucket: the method is called with the description of each object, one after

@@ -1,4 +1,4 @@
-import type { JetStreamEvent } from '../events/index.js';
+import type { JetStreamEvent } from '../../consuming/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { readHeader, type JetStreamMessage, type MessageMetadata } from '../../jetstream/index.js';
-import type { JetStreamContext } from '../context/index.js';
+import type { JetStreamContext } from '../../consuming/index.js';
+import { type JetStreamMessage, type MessageMetadata, readHeader } from '../../jetstream/index.js';
 
 /** A decorator of parameters that takes what to pick, and pipes. Declared here, for Nest 11 and 12 type theirs differently. */
 type PickingDecorator<Pick> = (

@@ -1,20 +1,5 @@
+import { isMade, type MadeOptions, type SubscribeOptions } from '../options/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
-import { isMade, type MadeOptions } from './resolved-options.js';
-
-/** Options of {@link Subscribe}. */
-export interface SubscribeOptions {
-  /** The queue group in which instances share the messages. Default: every instance gets every message. */
-  readonly queue?: string | undefined;
-  /** How many messages are handled at once, 65,536 at the most. Default 1: one after another. */
-  readonly concurrency?: number | undefined;
-  /**
-   * How many messages may wait, 16,777,216 at the most; what comes then is dropped and reported, as core NATS keeps nothing.
-   * Default 65,536.
-   */
-  readonly maxPending?: number | undefined;
-  /** The name of the connection. Default: `default`. */
-  readonly connection?: string | undefined;
-}
 
 /**
  * Handles core NATS messages on a subject: at most once, without a stream. `@Payload()` is the decoded payload, `@Ctx()`

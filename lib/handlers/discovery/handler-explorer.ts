@@ -1,15 +1,15 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
-import { handlerName, lostEnhancers, type HandlerMethod, type InstanceWrapper } from '../compile/index.js';
+import type { ConfigurationProblem } from '../../consuming/index.js';
+import { type HandlerMethod, handlerName, type InstanceWrapper, lostEnhancers } from '../compile/index.js';
 import {
   declaredMethods,
   getClassHandler,
   getHandlers,
   getMisplacedHandlers,
+  getPublishTargets,
   getRoutes,
 } from '../decorators/index.js';
-import { getPublishTargets } from '../forwarding/index.js';
-import type { ConfigurationProblem } from './handler-configuration.error.js';
 import type {
   ConsumerDefinition,
   EventDefinition,

@@ -1,3 +1,9 @@
-export * from './handler-configuration.error.js';
-export * from './handler-definition.js';
-export * from './handler-explorer.js';
+export type {
+  ConsumerDefinition,
+  EventDefinition,
+  KvWatchDefinition,
+  ObjectWatchDefinition,
+  RoutedMethod,
+  SubscribeDefinition,
+} from './handler-definition.js';
+export { Findings, HandlerExplorer } from './handler-explorer.js';

@@ -1,1 +1,1 @@
-export * from './jetstream-events.js';
+export { EventContext } from './event-context.js';

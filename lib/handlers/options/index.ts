@@ -1,2 +1,13 @@
-export * from './known-options.js';
-export { headers as headersRule } from './option-rules.js';
+export {
+  KV_WATCH_OPTIONS,
+  MADE_OPTIONS,
+  OBJECT_WATCH_OPTIONS,
+  ON_DEAD_LETTER_OPTIONS,
+  PUBLISH_TO_OPTIONS,
+  SUBSCRIBE_OPTIONS,
+} from './known-options.js';
+export type { KvWatchOptions } from './kv-watch-options.interface.js';
+export type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
+export type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
+export { isMade, type MadeOptions, type ResolvedOptions } from './resolved-options.js';
+export type { SubscribeOptions } from './subscribe-options.interface.js';

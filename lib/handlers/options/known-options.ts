@@ -1,164 +1,32 @@
 import { codecRule } from '../../codecs/index.js';
-import { DeliverPolicy, PriorityPolicy, replicaCount, ReplayPolicy } from '../../jetstream/index.js';
 import {
+  ackInterceptor,
+  CONSUMER_OPTIONS,
+  headersRule,
+  MOST_BUFFERED,
+  MOST_IN_FLIGHT,
+  type PublishToOptions,
+} from '../../consuming/index.js';
+import {
+  type AllOptionsOf,
   count,
-  duration,
   filledText,
   flag,
   functionRule,
-  limit,
   listOf,
-  ListOf,
   oneOf,
   oneOrMore,
-  pairs,
   queueName,
-  rawFields,
   required,
   resourceName,
-  serverDuration,
-  serverTtl,
-  share,
   subjectRule,
   text,
-  texts,
-  validDate,
-  type AllOptionsOf,
 } from '../../validation/index.js';
-import type { OnDeadLetterOptions } from '../dead-letters/index.js';
-import type {
-  BatchOptions,
-  CircuitBreakerOptions,
-  HandlerDefaults,
-  JsConsumerOptions,
-  KvWatchOptions,
-  MadeOptions,
-  ObjectWatchHandlerOptions,
-  PushOptions,
-  RateLimit,
-  SubscribeOptions,
-} from '../decorators/index.js';
-import type { PublishToOptions } from '../forwarding/index.js';
-import type { IdempotenceOptions } from '../idempotence/index.js';
-import type { AckMode, ErrorRetryRule, RetryOptions, RetryRule } from '../settlement/index.js';
-import {
-  ackInterceptor,
-  bucketName,
-  deliverSubject,
-  errorClass,
-  headers,
-  idempotenceKey,
-  jitter,
-  maxDeliver,
-  orderBy,
-  priority,
-  sampleFrequency,
-  schemaRule,
-} from './option-rules.js';
-
-/**
- * How many messages one instance may have in flight for one handler, and how many a batch or the window of a circuit
- * breaker may have: far above what a process can do at once, and far below what makes it run out of memory.
- */
-export const MOST_IN_FLIGHT = 65_536;
-/** How many messages may be buffered for one handler. */
-export const MOST_BUFFERED = 16_777_216;
-
-const ACK_MODES: readonly AckMode[] = ['auto', 'confirmed', 'manual', 'first', 'none'];
-
-const retryRule = {
-  maxDeliver,
-  backoff: listOf(serverDuration(), 'a list of milliseconds', 1),
-  jitter,
-  retryIf: functionRule('a function of the error'),
-} satisfies AllOptionsOf<RetryRule>;
-
-const errorRetryRule = {
-  ...retryRule,
-  type: required(errorClass),
-} satisfies AllOptionsOf<ErrorRetryRule>;
-
-/** The options of `handlers` of `JetStreamModule.forRoot`, without `consumers`. */
-export const HANDLER_DEFAULTS = {
-  concurrency: count(1, MOST_IN_FLIGHT),
-  ackWait: serverDuration(100),
-  ackMode: oneOf(ACK_MODES),
-  retry: {
-    ...retryRule,
-    errors: new ListOf(errorRetryRule, 'a list of rules, each with the type of its errors'),
-  } satisfies AllOptionsOf<RetryOptions>,
-  deadLetter: flag,
-  ackInterceptor,
-  maxProcessingTime: duration(),
-  maxMessages: count(1, MOST_BUFFERED),
-} satisfies AllOptionsOf<HandlerDefaults>;
-
-/** The options of {@link JsConsumer}. */
-export const CONSUMER_OPTIONS = {
-  ...HANDLER_DEFAULTS,
-  stream: required(resourceName),
-  filterSubjects: oneOrMore(subjectRule),
-  rateLimit: {
-    messages: required(count()),
-    per: required(duration(1)),
-  } satisfies AllOptionsOf<RateLimit>,
-  circuitBreaker: {
-    failureRatio: share,
-    window: count(1, MOST_IN_FLIGHT),
-    pause: duration(1),
-  } satisfies AllOptionsOf<CircuitBreakerOptions>,
-  schema: schemaRule,
-  codec: codecRule,
-  idempotent: {
-    bucket: required(bucketName),
-    key: idempotenceKey,
-    ttl: serverTtl(1_000),
-    lease: serverDuration(100),
-  } satisfies AllOptionsOf<IdempotenceOptions>,
-  connection: text,
-  durable: resourceName,
-  name: resourceName,
-  namePrefix: resourceName,
-  orderBy,
-  batch: {
-    size: required(count(1, MOST_IN_FLIGHT)),
-    maxWait: duration(),
-  } satisfies AllOptionsOf<BatchOptions>,
-  ordered: flag,
-  push: {
-    deliverSubject,
-    deliverGroup: queueName,
-    flowControl: flag,
-    idleHeartbeat: serverDuration(100),
-  } satisfies AllOptionsOf<PushOptions>,
-  group: filledText,
-  minPending: count(),
-  minAckPending: count(),
-  priority,
-  ackPolicy: oneOf(['explicit', 'all']),
-  description: text,
-  deliverPolicy: oneOf(Object.values(DeliverPolicy)),
-  startSequence: count(),
-  startTime: validDate,
-  replayPolicy: oneOf(Object.values(ReplayPolicy)),
-  rateLimitBps: count(0),
-  sampleFrequency,
-  maxAckPending: limit,
-  headersOnly: flag,
-  inactiveThreshold: serverDuration(),
-  replicas: replicaCount,
-  memoryStorage: flag,
-  metadata: pairs,
-  pauseUntil: validDate,
-  raw: rawFields,
-  maxWaiting: count(0),
-  maxRequestBatch: count(0),
-  maxRequestExpires: serverDuration(),
-  maxRequestMaxBytes: count(0),
-  priorityPolicy: oneOf(Object.values(PriorityPolicy)),
-  priorityGroups: texts,
-  pinnedTtl: serverDuration(),
-} satisfies AllOptionsOf<JsConsumerOptions>;
+import type { KvWatchOptions } from './kv-watch-options.interface.js';
+import type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
+import type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
+import type { MadeOptions } from './resolved-options.js';
+import type { SubscribeOptions } from './subscribe-options.interface.js';
 
 /** The options of {@link OnDeadLetter}. */
 export const ON_DEAD_LETTER_OPTIONS = {
@@ -207,7 +75,7 @@ export const SUBSCRIBE_OPTIONS = {
 
 /** The options of {@link PublishTo}. */
 export const PUBLISH_TO_OPTIONS = {
-  headers,
+  headers: headersRule,
   codec: codecRule,
   connection: text,
 } satisfies AllOptionsOf<PublishToOptions>;

@@ -1,6 +1,5 @@
+import { FILTER_METADATA, filterText, type JsConsumerOptions } from '../../consuming/index.js';
 import { subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
-import { FILTER_METADATA, filterText } from '../dead-letters/index.js';
-import type { JsConsumerOptions } from '../decorators/index.js';
 import type { ConsumerDefinition } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 

@@ -1,41 +1,47 @@
+import {
+  checkConsumer,
+  checkTargets,
+  type ConfigurationProblem,
+  filtersOf,
+  HandlerConfigurationError,
+  JETSTREAM_EVENT_TYPES,
+  type JsConsumerOptions,
+  OptionChecks,
+  pinCumulative,
+  SubjectRouter,
+  withDefaults,
+} from '../../consuming/index.js';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import type { StoredStreamConfig } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import {
+  type KnownOptions,
+  type OptionProblem,
+  type OptionsRead,
   readOptions,
   required,
   resourceName,
   subjectRule,
-  type KnownOptions,
-  type OptionProblem,
-  type OptionsRead,
 } from '../../validation/index.js';
 import { handlerName } from '../compile/index.js';
-import type { JsConsumerOptions } from '../decorators/index.js';
-import {
-  HandlerConfigurationError,
-  type ConfigurationProblem,
-  type ConsumerDefinition,
-  type EventDefinition,
-  type Findings,
-  type KvWatchDefinition,
-  type ObjectWatchDefinition,
-  type SubscribeDefinition,
+import type {
+  ConsumerDefinition,
+  EventDefinition,
+  Findings,
+  KvWatchDefinition,
+  ObjectWatchDefinition,
+  SubscribeDefinition,
 } from '../discovery/index.js';
-import { checkTargets, readPublishTargets } from '../forwarding/index.js';
-import { JETSTREAM_EVENT_TYPES } from '../events/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import { KV_WATCH_OPTIONS, OBJECT_WATCH_OPTIONS, SUBSCRIBE_OPTIONS } from '../options/index.js';
-import { checkConsumer, filtersOf, planConsumer, withDefaults, type ConsumerPlan } from './consumer-plan.js';
 import { withFilterMetadata, withFilters } from './consumer-filters.js';
-import { pinCumulative } from './cumulative-consumer.js';
+import { type ConsumerPlan, planConsumer } from './consumer-plan.js';
 import type { HandlerPlans, Planned } from './handler-plans.js';
-import { OptionChecks } from './option-checks.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
+import { readPublishTargets } from './publish-targets.js';
 import { sharedDurables, sharedQueues } from './shared-sources.js';
 import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
-import { SubjectRouter } from './subject-router.js';
 
 /** A handler whose options were read. */
 interface Declared<Definition> {

@@ -1,8 +1,8 @@
 import type { ModuleRef } from '@nestjs/core';
-import { readOptions, type KnownOptions, type OptionsRead } from '../../validation/index.js';
-import type { JsConsumerOptions, MadeOptions, ResolvedOptions } from '../decorators/index.js';
+import { CONSUMER_OPTIONS, type JsConsumerOptions } from '../../consuming/index.js';
+import { type KnownOptions, type OptionsRead, readOptions } from '../../validation/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
-import { CONSUMER_OPTIONS, MADE_OPTIONS } from '../options/index.js';
+import { MADE_OPTIONS, type MadeOptions, type ResolvedOptions } from '../options/index.js';
 
 /** Reads the options of handlers, and makes those that are decided at bootstrap. */
 export class OptionsResolver {

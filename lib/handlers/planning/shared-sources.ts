@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ConfigurationProblem } from '../../consuming/index.js';
 import { subjectsOverlap } from '../../jetstream/index.js';
 import type { InstanceWrapper } from '../compile/index.js';
-import type { ConfigurationProblem } from '../discovery/index.js';
 import type { ConsumerPlan } from './consumer-plan.js';
 import type { SubscribePlan } from './handler-plans.js';
 

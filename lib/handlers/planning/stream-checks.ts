@@ -1,5 +1,6 @@
-import { subjectCovers, subjectsOverlap, type StoredStreamConfig } from '../../jetstream/index.js';
-import { filtersOf, type ConsumerPlan, type ConsumerSource, type RunningPlan } from './consumer-plan.js';
+import { type ConsumerSource, filtersOf, type RunningPlan } from '../../consuming/index.js';
+import { type StoredStreamConfig, subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
+import type { ConsumerPlan } from './consumer-plan.js';
 
 /** Filters and patterns of a handler that nothing in its stream can match. */
 export function checkFilters(plan: ConsumerPlan, config: StoredStreamConfig): readonly string[] {

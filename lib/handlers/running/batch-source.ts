@@ -1,7 +1,9 @@
-import type { HandlerSource } from '../compile/index.js';
-import { JetStreamBatchContext } from '../context/index.js';
-import type { SettlementPolicy } from '../settlement/index.js';
-import type { MessageBatchInput } from './batch-runner.js';
+import {
+  type HandlerSource,
+  JetStreamBatchContext,
+  type MessageBatchInput,
+  type SettlementPolicy,
+} from '../../consuming/index.js';
 
 /** Reads a handler's parameters from a batch of messages. */
 export function batchSource(policy: SettlementPolicy): HandlerSource<MessageBatchInput> {

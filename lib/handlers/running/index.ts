@@ -1,13 +1,2 @@
-export * from './clean-scope.js';
-export * from './consumer-handler.js';
-export type { MessageRunner } from './consumer-runner.js';
-export * from './handler-runner.js';
-export { retryInPlace } from './in-place-retry.js';
-export * from './message-runner.factory.js';
-export * from './message-source.js';
-export { decodePayload, requireHeaders } from './payload-decoder.js';
-export type { Route } from './slot.js';
-export * from './stop-in-time.js';
-export * from './subscription-handler.js';
-export * from './watch-handler.js';
-export * from './watch-sources.js';
+export { MessageRunnerFactory, type WrapHandler } from './message-runner.factory.js';
+export { codecsOf, messageSource } from './message-source.js';

@@ -1,30 +1,31 @@
+import {
+  BatchRunner,
+  type CleanScope,
+  type CompiledHandler,
+  type ConsumerPosition,
+  createRunner,
+  deadLetterSource,
+  fittingOnly,
+  type LocalHandler,
+  type MessageHandling,
+  type MessageRunner,
+  type OnCircuit,
+  type PayloadDecoder,
+  requireHeaders,
+  retryInPlace,
+  type Route,
+  separateDecoder,
+  type SettlementPolicy,
+  SubjectRouter,
+  TerminateMessage,
+} from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { Acknowledgement } from '../acknowledging/index.js';
-import type { CompiledHandler, HandlerCompiler } from '../compile/index.js';
-import { deadLetterSource, fittingOnly, type LocalHandler } from '../dead-letters/index.js';
-import { getPublishTargets } from '../forwarding/index.js';
-import {
-  keyOf,
-  SubjectRouter,
-  type ConsumerPlan,
-  type PlannedMethod,
-  type RunningPlan,
-} from '../planning/index.js';
-import { TerminateMessage, type SettlementPolicy } from '../settlement/index.js';
-import { InOrderBacklog } from './backlog.js';
-import { BatchRunner } from './batch-runner.js';
+import type { HandlerCompiler } from '../compile/index.js';
+import { getPublishTargets } from '../decorators/index.js';
+import type { ConsumerPlan, PlannedMethod } from '../planning/index.js';
 import { batchSource } from './batch-source.js';
-import type { CleanScope } from './clean-scope.js';
-import type { ConsumerPosition } from './cumulative-acks.js';
-import type { OnCircuit } from './consumer-handler.js';
-import { ConsumerRunner, type MessageRunner } from './consumer-runner.js';
-import { retryInPlace } from './in-place-retry.js';
-import { KeyedBacklog } from './keyed-backlog.js';
-import { MessageKeys } from './message-keys.js';
 import { codecsOf, messageSource } from './message-source.js';
-import { requireHeaders, separateDecoder, type PayloadDecoder } from './payload-decoder.js';
-import type { MessageHandling, Route } from './slot.js';
-import { CircuitBreakerGate, RateLimitGate, type StartGate } from './start-gate.js';
 
 /** Puts something around a compiled handler, inside settlement. */
 export type WrapHandler = (
@@ -35,34 +36,6 @@ export type WrapHandler = (
 
 /** A route with what is called when nothing is to be settled. */
 type LocalRoute = Route & LocalHandler;
-
-/** Creates the runner that handles messages one by one, as a handler's options say. */
-export function createRunner(
-  { options, running }: Pick<RunningPlan, 'options' | 'running'>,
-  handling: MessageHandling,
-  onCircuit: OnCircuit,
-): MessageRunner {
-  const { orderBy } = options;
-  const keys = orderBy === undefined ? undefined : new MessageKeys(keyOf(orderBy));
-  const backlog = keys ? new KeyedBacklog(keys) : new InOrderBacklog();
-  const gates: StartGate[] = [];
-  const runner = new ConsumerRunner({ ...handling, keys }, running, backlog, gates);
-  const wake = (): void => runner.wake();
-  if (options.rateLimit) gates.push(new RateLimitGate(options.rateLimit, wake));
-  if (options.circuitBreaker) {
-    gates.push(
-      new CircuitBreakerGate(options.circuitBreaker, {
-        onOpen: (reason) => onCircuit(true, reason),
-        onTry: wake,
-        onClose: () => {
-          onCircuit(false);
-          wake();
-        },
-      }),
-    );
-  }
-  return runner;
-}
 
 /** Creates the runner of a planned handler's methods. */
 export class MessageRunnerFactory {

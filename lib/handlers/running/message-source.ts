@@ -1,11 +1,13 @@
 import type { CodecSelector } from '../../codecs/index.js';
+import {
+  type HandlerSource,
+  JetStreamContext,
+  payloadDecoder,
+  type SettlementPolicy,
+  type StandardSchema,
+} from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import type { HandlerSource } from '../compile/index.js';
-import { JetStreamContext } from '../context/index.js';
-import type { StandardSchema } from '../decorators/index.js';
 import type { ConsumerPlan } from '../planning/index.js';
-import type { SettlementPolicy } from '../settlement/index.js';
-import { payloadDecoder } from './payload-decoder.js';
 
 /** A handler's own codec is for all its messages; else their `Content-Type` decides, and then the stream's codec. */
 export function codecsOf({ options: { codec }, connection, stream }: ConsumerPlan): CodecSelector {

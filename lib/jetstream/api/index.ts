@@ -1,5 +1,22 @@
-export * from './jetstream-api.js';
-export * from './names.js';
-export * from './server-features.js';
-export * from './subjects.js';
-export * from './wire-fields.js';
+export { type ApiCallOptions, JetStreamApi } from './jetstream-api.js';
+export { validateConsumerName, validateFilter, validateStreamName, validateSubject } from './names.js';
+export { requireOperation, requireOptions } from './server-features.js';
+export { subjectCovers, subjectsOverlap } from './subjects.js';
+export {
+  choice,
+  count,
+  date,
+  decodeFields,
+  duration,
+  durations,
+  encodeFields,
+  type Fields,
+  flag,
+  limit,
+  object,
+  objects,
+  pairs,
+  type RawFields,
+  text,
+  texts,
+} from './wire-fields.js';

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { nameText } from '../../validation/index.js';
-import { InvalidConsumerNameError, InvalidSubjectError, InvalidStreamNameError } from '../../errors/index.js';
+import { InvalidConsumerNameError, InvalidStreamNameError, InvalidSubjectError } from '../../errors/index.js';
+import { nameText } from '../../reporting/index.js';
 
 // Printable, and none of the characters with a meaning in subjects or in the paths of the server's store.
 const NAME = /^[^\s.*>/\\\p{Cc}]+$/u;

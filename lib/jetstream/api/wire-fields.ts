@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { shown } from '../../reporting/index.js';
 import { fromNanos, fromTime, toNanos, toTime } from '../../timing/index.js';
-import { shown } from '../../validation/index.js';
 
 /**
  * How configurations travel: a table a type, each option with its wire name, unit and check. The tables are the only

@@ -1,5 +1,5 @@
 import { fromNanos, fromTime } from '../../timing/index.js';
-import { decodeClusterInfo, type ClusterInfo, type WireClusterInfo } from '../streams/cluster-info.js';
+import { type ClusterInfo, decodeClusterInfo, type WireClusterInfo } from '../cluster-info.js';
 import type { StoredConsumerConfig } from './consumer-config.js';
 import { decodeConsumerConfig } from './consumer-config.wire.js';
 

@@ -1,21 +1,22 @@
 import { InvalidArgumentError } from '../../errors/index.js';
+import { shown } from '../../reporting/index.js';
 import { fromNanos, fromTime, toTime } from '../../timing/index.js';
-import { checkObject, checkWholeNumber, optionsCheck, shown } from '../../validation/index.js';
+import { checkObject, checkWholeNumber, optionsCheck } from '../../validation/index.js';
 import {
+  type JetStreamApi,
   requireOperation,
   validateConsumerName,
   validateStreamName,
-  type JetStreamApi,
 } from '../api/index.js';
 import {
+  type ConsumerAction,
   consumerInfo,
   requirePull,
   requirePush,
   upsertConsumer,
-  type ConsumerAction,
 } from './consumer-api.js';
 import type { ConsumerConfig, PushConsumerConfig } from './consumer-config.js';
-import { decodeConsumerInfo, type ConsumerInfo, type WireConsumerInfo } from './consumer-info.js';
+import { type ConsumerInfo, decodeConsumerInfo, type WireConsumerInfo } from './consumer-info.js';
 import { Consumer } from './consumer.js';
 import { PushConsumer } from './push-consumer.js';
 

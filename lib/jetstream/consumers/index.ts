@@ -1,15 +1,25 @@
-export type { ConsumerAction } from './consumer-api.js';
-export * from './consumer-config.js';
-export type { ConsumerInfo, PriorityGroupState, SequenceInfo } from './consumer-info.js';
-export * from './consumer.js';
-export * from './consumers.js';
 export {
+  AckPolicy,
+  type BaseConsumerConfig,
+  type ConsumerConfig,
+  DeliverPolicy,
+  PriorityPolicy,
+  type PushConsumerConfig,
+  ReplayPolicy,
+  type StoredConsumerConfig,
+  type StoredPullConsumerConfig,
+  type StoredPushConsumerConfig,
+} from './consumer-config.js';
+export type { ConsumerInfo, PriorityGroupState, SequenceInfo } from './consumer-info.js';
+export { Consumer } from './consumer.js';
+export { type ConsumerPause, type ConsumerReset, type ConsumerResetOptions, Consumers } from './consumers.js';
+export {
+  type ConsumerStart,
   Incarnation,
   startAfter,
   startOfNewStream,
   startPosition,
-  type ConsumerStart,
 } from './incarnation.js';
-export * from './ordered-consumer.js';
+export { OrderedConsumer, type OrderedFetchOptions, type OrderedPullOptions } from './ordered-consumer.js';
 export { NumberedConsumers, type OrderedConsumerConfig } from './ordered-source.js';
-export * from './push-consumer.js';
+export { PushConsumer } from './push-consumer.js';

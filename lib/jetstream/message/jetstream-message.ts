@@ -1,17 +1,17 @@
-import { exactUtf8, parseJson } from '../../codecs/index.js';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { hasValidHeaders, rawHeadersOf, WireMessage, type PostOptions } from '../../connection/index.js';
+import { exactUtf8, parseJson } from '../../codecs/index.js';
+import { hasValidHeaders, type PostOptions, rawHeadersOf, WireMessage } from '../../connection/index.js';
 import {
   ConnectionClosedError,
   InvalidArgumentError,
   MessageAlreadySettledError,
   NotAJetStreamMessageError,
 } from '../../errors/index.js';
-import { isInstance } from '../../reporting/index.js';
+import { isInstance, shown } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
 import { toNanosAtMost } from '../../timing/index.js';
-import { checkDuration, checkOptionalText, optionsCheck, shown } from '../../validation/index.js';
-import { parseMetadata, type MessageMetadata } from './message-metadata.js';
+import { checkDuration, checkOptionalText, optionsCheck } from '../../validation/index.js';
+import { type MessageMetadata, parseMetadata } from './message-metadata.js';
 
 const ACK = '+ACK';
 const NAK = '-NAK';

@@ -1,3 +1,3 @@
-export { InitialDelivery, type InitialDeliveryOptions } from './initial-delivery.js';
-export * from './ordered-push.js';
-export * from './ordered-push-config.js';
+export { InitialDelivery } from './initial-delivery.js';
+export type { OrderedPushConfig, OrderedPushStart, OrderedPushStarted } from './ordered-push-config.js';
+export { OrderedPush, type OrderedPushOwner } from './ordered-push.js';

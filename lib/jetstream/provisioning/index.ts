@@ -1,5 +1,11 @@
-export * from './declared-resources.js';
-export * from './provision-consumer.js';
-export * from './provision-stream.js';
-export * from './provisioning.js';
-export * from './known-options.js';
+export { type DeclaredResource, DeclaredResources } from './declared-resources.js';
+export { provisioningRule, STREAM_DECLARATION_OPTIONS } from './known-options.js';
+export { provisionConsumer, provisionPushConsumer } from './provision-consumer.js';
+export { provisionStream, type StreamDeclaration } from './provision-stream.js';
+export {
+  configDifferences,
+  describeDifferences,
+  mergedConfig,
+  type Provisioning,
+  sameConfig,
+} from './provisioning.js';

@@ -5,9 +5,9 @@ import {
   MessageNotFoundError,
   PayloadDecodingError,
 } from '../../errors/index.js';
-import { shown } from '../../validation/index.js';
+import { shown } from '../../reporting/index.js';
 import type { JetStreamApi } from '../api/index.js';
-import { Streams, type StoredMessage } from '../streams/index.js';
+import { type StoredMessage, Streams } from '../streams/index.js';
 import type { PubAck } from './pub-ack.js';
 import { PublishHeader } from './publish-headers.js';
 import { assertPublishSubject } from './publish-subject.js';

@@ -1,11 +1,23 @@
 export type { Counter } from './counters.js';
-export { copyHeaders } from './publish-headers.js';
-export { EXPECTATIONS, PUBLISH_DEFAULTS, SCHEDULE_OPTIONS } from './known-options.js';
 export { headerSize } from './header-size.js';
-export type * from './ingest-options.js';
+export type { IngestGap, IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
 export type { IngestSource } from './ingest.js';
+export { EXPECTATIONS, PUBLISH_DEFAULTS, SCHEDULE_OPTIONS } from './known-options.js';
 export { LossReport } from './loss-report.js';
 export type { PubAckFuture } from './pub-ack-future.js';
-export { PubAckReader, type PubAck } from './pub-ack.js';
-export type * from './publish-options.js';
+export { type PubAck, PubAckReader } from './pub-ack.js';
+export { copyHeaders } from './publish-headers.js';
+export type {
+  BatchMessage,
+  DeliveryOptions,
+  IncrementOptions,
+  MessageOptions,
+  OutgoingMessage,
+  PublishDefaults,
+  PublishExpectations,
+  PublishHeaders,
+  PublishOptions,
+  PublishRetry,
+  Schedule,
+} from './publish-options.js';
 export { Publisher } from './publisher.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, IngestInterruptedError, InvalidArgumentError } from '../../errors/index.js';
-import { toError } from '../../reporting/index.js';
+import { shown, toError } from '../../reporting/index.js';
 import {
   checkedIterable,
   onAbort,
@@ -10,7 +10,7 @@ import {
   UserCalls,
   type UserIterator,
 } from '../../user-code/index.js';
-import { checkFunction, checkObject, shown } from '../../validation/index.js';
+import { checkFunction, checkObject } from '../../validation/index.js';
 import { IngestChannel } from './ingest-channel.js';
 import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
 import { checkIngestMessage } from './known-options.js';

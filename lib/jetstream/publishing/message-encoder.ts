@@ -3,7 +3,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { encodePayload, givenBytes } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError, PayloadTooLargeError } from '../../errors/index.js';
-import { shown } from '../../validation/index.js';
+import { shown } from '../../reporting/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { headerSize } from './header-size.js';
 import { MessageIds } from './message-ids.js';

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../../errors/index.js';
-import { checkedOptions, shown } from '../../validation/index.js';
+import { shown } from '../../reporting/index.js';
+import { checkedOptions } from '../../validation/index.js';
 import { PUBLISH_DEFAULTS } from './known-options.js';
 import type { PublishDefaults, PublishRetry } from './publish-options.js';
 

@@ -7,11 +7,10 @@ import {
   positive,
   PRIORITY_OPTIONS,
   priorityOf,
-  within,
   type PriorityOptions,
-  type PullLimits,
+  within,
 } from './pull-options.js';
-import type { RequestLimits } from './request-limits.js';
+import type { PullLimits, RequestLimits } from './request-limits.js';
 
 /** How long one request for messages may take. Durations in milliseconds. */
 export interface FetchOptions extends PriorityOptions {

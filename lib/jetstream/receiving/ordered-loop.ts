@@ -10,8 +10,8 @@ import { toError } from '../../reporting/index.js';
 import { Backoff, sleep } from '../../timing/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
-import { PullLoop, type PullLoopOptions, type PullLoopOwner } from './pull-loop.js';
-import type { ReceiveLoop } from './receive-loop.js';
+import { PullLoop, type PullLoopOptions } from './pull-loop.js';
+import type { LoopOwner, ReceiveLoop } from './receive-loop.js';
 
 /** What makes and removes the consumers behind an ordered loop, and knows how far the stream was read. */
 export interface OrderedSource {
@@ -57,7 +57,7 @@ export class OrderedLoop implements ReceiveLoop {
     private readonly api: JetStreamApi,
     private readonly source: OrderedSource,
     private readonly options: PullLoopOptions,
-    private readonly owner: PullLoopOwner,
+    private readonly owner: LoopOwner,
     consumer: string,
   ) {
     const { connection } = api;

@@ -12,9 +12,9 @@ import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
 import { endOfDrain } from './end-of-drain.js';
 import { PinId } from './pin-id.js';
-import type { PullLimits } from './pull-options.js';
 import { pullStatus, type PullStatus } from './pull-status.js';
-import { learnLimit, requestLimits, type RequestLimits } from './request-limits.js';
+import type { LoopOwner } from './receive-loop.js';
+import { learnLimit, type PullLimits, requestLimits, type RequestLimits } from './request-limits.js';
 import { SilenceMonitor } from './silence-monitor.js';
 
 /** How a {@link PullLoop} pulls. Every duration in milliseconds, every size in bytes. */
@@ -45,29 +45,6 @@ export interface PullLoopOptions {
   readonly drainsRequests?: boolean | undefined;
   /** What the consumer allows in one request, as far as it is known; what the server says later is learned. */
   readonly limits?: PullLimits | undefined;
-}
-
-/** What a {@link PullLoop} tells its owner. None of these may throw. */
-export interface PullLoopOwner {
-  /** A message. The owner gives its place back with {@link PullLoop.release} once it holds it no longer. */
-  onMessage(message: JetStreamMessage): void;
-  /** Something went wrong that the loop recovers from: missed heartbeats, a new leader, a refused request. */
-  onError(error: Error): void;
-  /** The consumer or its stream was lost; the loop makes another one by itself. Without it: as `onError`. */
-  onLost?(error: Error): void;
-  /** What was reported to `onLost` is over. */
-  onRecovered?(): void;
-  /** The loop has ended, by `stop` or `drain` (no error) or because it cannot go on. Called once. */
-  onEnd(error: Error | undefined): void;
-  /**
-   * A pull is due: how many messages may be asked for or held from now on, `maxMessages` at the most. The next pull
-   * is due at half of that, or at `slots`. Without it: `maxMessages` and `thresholdMessages`.
-   */
-  readonly window?: (() => number) | undefined;
-  /** How many messages the owner is at work on at once: where fewer are asked for or held, it has nothing to do. */
-  readonly slots?: number | undefined;
-  /** Whether messages are wanted now; `release(0)` asks again. Without it: always. */
-  readonly wants?: (() => boolean) | undefined;
 }
 
 /** After a refused request, in milliseconds. */
@@ -117,7 +94,7 @@ export class PullLoop {
     private readonly stream: string,
     private readonly consumer: string,
     private readonly options: PullLoopOptions,
-    private readonly owner: PullLoopOwner,
+    private readonly owner: LoopOwner,
   ) {
     const { nc, wire } = connection;
     this.window = options.maxMessages;

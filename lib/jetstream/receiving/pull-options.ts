@@ -1,8 +1,10 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, InvalidArgumentError } from '../../errors/index.js';
-import { checkFunction, optionsCheck, shown, type AllOptionsOf } from '../../validation/index.js';
+import { shown } from '../../reporting/index.js';
+import { type AllOptionsOf, checkFunction, optionsCheck } from '../../validation/index.js';
 import { requireOptions } from '../api/index.js';
 import type { PullLoopOptions } from './pull-loop.js';
+import type { PullLimits } from './request-limits.js';
 
 /** How much is asked for and held at a time: by messages (the default), by bytes, or by messages in smaller requests. */
 export type PullSize =
@@ -61,14 +63,6 @@ export type PullOptions = PullSize &
      */
     readonly onError?: ((error: Error) => unknown) | undefined;
   };
-
-/** What a consumer allows: its limits of one pull request, and its priority groups. */
-export interface PullLimits {
-  readonly maxRequestBatch?: number | undefined;
-  readonly maxRequestExpires?: number | undefined;
-  readonly maxRequestMaxBytes?: number | undefined;
-  readonly priorityGroups?: readonly string[] | undefined;
-}
 
 /** The options of {@link PriorityOptions}. */
 export const PRIORITY_OPTIONS = {

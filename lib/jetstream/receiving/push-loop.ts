@@ -10,9 +10,8 @@ import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
 import { endOfDrain } from './end-of-drain.js';
-import type { PullLoopOwner } from './pull-loop.js';
 import { pullStatus } from './pull-status.js';
-import type { ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+import type { LoopOwner, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 import { PUSH_INTERVALS, SilenceMonitor } from './silence-monitor.js';
 import { isGone } from './verified-loop.js';
 
@@ -58,7 +57,7 @@ export class PushLoop implements ReceiveLoop {
     private readonly api: JetStreamApi,
     private readonly from: ReceivingFrom,
     private readonly delivery: PushDelivery,
-    private readonly owner: PullLoopOwner,
+    private readonly owner: LoopOwner,
     /** Asks the server where the consumer delivers to now. */
     private readonly find: () => Promise<Pick<PushDelivery, 'subject' | 'group'>>,
   ) {

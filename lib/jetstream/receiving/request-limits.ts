@@ -1,4 +1,10 @@
-import type { PullLimits } from './pull-options.js';
+/** What a consumer allows: its limits of one pull request, and its priority groups. */
+export interface PullLimits {
+  readonly maxRequestBatch?: number | undefined;
+  readonly maxRequestExpires?: number | undefined;
+  readonly maxRequestMaxBytes?: number | undefined;
+  readonly priorityGroups?: readonly string[] | undefined;
+}
 
 /** The consumer's limits of one pull request, with `Infinity` for none. Durations in milliseconds. */
 export interface RequestLimits {

@@ -7,8 +7,7 @@ import {
   PullRequestRejectedError,
   StreamNotFoundError,
 } from '../../errors/index.js';
-import type { PullLoopOwner } from './pull-loop.js';
-import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
+import type { LoopOwner, OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 
 /**
  * A loop that ends when its consumer turns out to be gone. The server says so only to the requests that wait at that
@@ -21,7 +20,7 @@ export class VerifiedLoop implements ReceiveLoop {
 
   constructor(
     open: OpenLoop,
-    private readonly owner: PullLoopOwner,
+    private readonly owner: LoopOwner,
     private readonly from: ReceivingFrom,
     /** Asks the server for the consumer. */
     private readonly find: () => Promise<unknown>,

@@ -7,9 +7,10 @@ import {
   RequestTimeoutError,
   StreamNotFoundError,
 } from '../../errors/index.js';
+import { shown } from '../../reporting/index.js';
 import { Deadline, retry, toTime } from '../../timing/index.js';
-import { optionsCheck, shown, textsOf } from '../../validation/index.js';
-import { requireOperation, validateFilter, type JetStreamApi } from '../api/index.js';
+import { optionsCheck, textsOf } from '../../validation/index.js';
+import { type JetStreamApi, requireOperation, validateFilter } from '../api/index.js';
 import { fromDirectGet, statusError, validateSequence } from './message-access.js';
 import type { StoredMessage } from './stored-message.js';
 import { streamInfo } from './stream-api.js';

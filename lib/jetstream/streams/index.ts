@@ -1,10 +1,32 @@
 export type { GetLastMessagesOptions, GetMessagesOptions } from './batch-get.js';
 export { directReplyKind } from './direct-reply.js';
-export type { ClusterInfo, PeerInfo } from './cluster-info.js';
-export type { StoredMessage } from './stored-message.js';
+export {
+  PLACEMENT_OPTIONS,
+  replicaCount,
+  REPUBLISH_OPTIONS,
+  storageType,
+  STREAM_OPTIONS,
+  STREAM_SOURCE_OPTIONS,
+  streamSources,
+} from './known-options.js';
+export { StoredMessage } from './stored-message.js';
 export type { StreamInfoOptions } from './stream-api.js';
-export * from './stream-config.js';
+export {
+  DiscardPolicy,
+  type ExternalStream,
+  PersistMode,
+  type Placement,
+  type Republish,
+  RetentionPolicy,
+  StorageType,
+  StoreCompression,
+  type StoredStreamConfig,
+  type StreamConfig,
+  type StreamConsumerLimits,
+  type StreamConsumerSource,
+  type StreamSource,
+  type SubjectTransform,
+} from './stream-config.js';
 export type { StreamAlternate, StreamInfo, StreamSourceInfo, StreamState } from './stream-info.js';
-export * from './stream.js';
-export * from './streams.js';
-export * from './known-options.js';
+export { type PurgeOptions, Stream } from './stream.js';
+export { type StreamListOptions, Streams } from './streams.js';

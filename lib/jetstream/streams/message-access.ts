@@ -6,8 +6,8 @@ import {
   MessageNotFoundError,
   NoRespondersError,
 } from '../../errors/index.js';
-import { shown } from '../../validation/index.js';
-import { validateFilter, type JetStreamApi } from '../api/index.js';
+import { shown } from '../../reporting/index.js';
+import { type JetStreamApi, validateFilter } from '../api/index.js';
 import { readDirectReply } from './direct-reply.js';
 import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
 

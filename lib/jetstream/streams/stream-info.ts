@@ -1,5 +1,5 @@
 import { fromNanos, fromTime } from '../../timing/index.js';
-import { decodeClusterInfo, type ClusterInfo, type WireClusterInfo } from './cluster-info.js';
+import { type ClusterInfo, decodeClusterInfo, type WireClusterInfo } from '../cluster-info.js';
 import type { StoredStreamConfig, SubjectTransform } from './stream-config.js';
 import { decodeStreamConfig, decodeSubjectTransforms } from './stream-config.wire.js';
 

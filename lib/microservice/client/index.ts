@@ -1,3 +1,4 @@
-export * from './jetstream-client-options.interface.js';
-export * from './jetstream-client.js';
-export * from './jetstream-record.js';
+export type { JetStreamClientOptions } from './jetstream-client-options.interface.js';
+export { JetStreamClient } from './jetstream-client.js';
+export type { JetStreamRecordOptions, TransportMode } from './jetstream-record-options.interface.js';
+export { JetStreamRecord, JetStreamRecordBuilder } from './jetstream-record.js';

@@ -1,6 +1,6 @@
 import type { PublishDefaults, PublishHeaders } from '../../jetstream/index.js';
 import type { TransportConnectionOptions } from '../transport-link.js';
-import type { TransportMode } from './jetstream-record.js';
+import type { TransportMode } from './jetstream-record-options.interface.js';
 
 /** Options of a {@link JetStreamClient}. Durations in milliseconds. */
 export interface JetStreamClientOptions extends TransportConnectionOptions {

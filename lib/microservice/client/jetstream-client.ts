@@ -1,36 +1,37 @@
-import { encodePayload, givenBytes } from '../../codecs/index.js';
 import { ClientProxy, RpcException, type ReadPacket } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable, type Subscriber } from 'rxjs';
+import { encodePayload, givenBytes } from '../../codecs/index.js';
 import { isConnection, readConnectionOptions } from '../../connection/index.js';
+import {
+  type ApplicationShutdown,
+  registerShutdownMember,
+  type ShutdownMember,
+} from '../../consuming/index.js';
 import {
   ConnectionClosedError,
   InvalidArgumentError,
   TransportNotConnectedError,
 } from '../../errors/index.js';
-import {
-  registerShutdownMember,
-  type ApplicationShutdown,
-  type ShutdownMember,
-} from '../../handlers/index.js';
 import { JetStreamService } from '../../jetstream/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { checkedOptions } from '../../validation/index.js';
-import { CLIENT_OPTIONS, refuseServers } from '../known-options.js';
 import { CallIds, encodePacket, envelopeOf, toHeaders } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
+import { TransportEvents } from '../transport-events.js';
 import {
   checkSharing,
   CLOSING,
-  TransportLink,
   type JetStreamTransportEvents,
   type JetStreamTransportStatus,
+  TransportLink,
 } from '../transport-link.js';
-import { TransportEvents } from '../transport-events.js';
+import { refuseServers } from '../transport-options.js';
 import { Call, type CallHandler } from './call.js';
-import { EmittedEvents, type EmittedEvent } from './emitted-events.js';
+import { type EmittedEvent, EmittedEvents } from './emitted-events.js';
 import type { JetStreamClientOptions } from './jetstream-client-options.interface.js';
+import { CLIENT_OPTIONS } from './known-options.js';
 import { contentOf, NO_OPTIONS, publishOptionsOf } from './record-content.js';
 
 const DEFAULT_TIMEOUT = 30_000;

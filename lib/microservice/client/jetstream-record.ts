@@ -1,18 +1,7 @@
 import type { MessageOptions, PublishHeaders, PublishOptions } from '../../jetstream/index.js';
 import { checkedOptions } from '../../validation/index.js';
-import { RECORD_OPTIONS } from '../known-options.js';
-
-/**
- * How a request or event travels: `jetstream` through a stream, which keeps it until it is handled; `core` straight to
- * whoever listens now.
- */
-export type TransportMode = 'jetstream' | 'core';
-
-/** What may be said of one event or request. */
-export interface JetStreamRecordOptions extends Omit<PublishOptions, 'codec' | 'signal'> {
-  /** Default: `jetstream` for events, `core` for requests, unless the client says otherwise. */
-  readonly mode?: TransportMode | undefined;
-}
+import type { JetStreamRecordOptions, TransportMode } from './jetstream-record-options.interface.js';
+import { RECORD_OPTIONS } from './known-options.js';
 
 /**
  * Data with what goes along: given to `emit` or `send` instead of the data alone, or returned by a handler for headers

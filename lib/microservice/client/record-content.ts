@@ -1,7 +1,8 @@
 import { NatsRecord } from '@nestjs/microservices';
 import type { PublishOptions } from '../../jetstream/index.js';
 import { isInstance } from '../../reporting/index.js';
-import { JetStreamRecord, type JetStreamRecordOptions } from './jetstream-record.js';
+import type { JetStreamRecordOptions } from './jetstream-record-options.interface.js';
+import { JetStreamRecord } from './jetstream-record.js';
 
 /** What is sent, and how. */
 export interface RecordContent {

@@ -1,2 +1,2 @@
-export * from './jetstream-event.context.js';
-export * from './jetstream-request.context.js';
+export { JetStreamEventContext } from './jetstream-event.context.js';
+export { JetStreamRequestContext } from './jetstream-request.context.js';

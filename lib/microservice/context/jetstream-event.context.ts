@@ -1,7 +1,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { JetStreamContext, type SettlementPolicy } from '../../handlers/index.js';
+import { JetStreamContext, type SettlementPolicy } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { metadataOf, type CallPacket } from '../packets/index.js';
+import { type CallPacket, metadataOf } from '../packets/index.js';
 
 /**
  * What `@Ctx()` gives a handler of events from a stream, or of durable requests: a {@link JetStreamContext} that can be

@@ -1,8 +1,8 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import type { CompiledHandler, SettlementPolicy } from '../../handlers/index.js';
+import type { CompiledHandler, SettlementPolicy } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { JetStreamEventContext } from '../context/index.js';
-import { completion, within, type ProcessingHooks } from '../serving/index.js';
+import { completion, type ProcessingHooks, within } from '../serving/index.js';
 import type { MessageReader } from './message-reader.js';
 import { toSettlementError } from './settlement-error.js';
 

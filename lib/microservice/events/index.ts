@@ -1,4 +1,4 @@
 export { AnswerDeliveries } from './answer-delivery.js';
-export * from './event-handler.js';
-export * from './message-reader.js';
-export * from './request-handler.js';
+export { eventHandler } from './event-handler.js';
+export { MessageReader } from './message-reader.js';
+export { requestHandler } from './request-handler.js';

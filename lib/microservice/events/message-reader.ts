@@ -1,7 +1,7 @@
 import type { CodecSelector } from '../../codecs/index.js';
-import { decodePayload, requireHeaders } from '../../handlers/index.js';
+import { decodePayload, requireHeaders } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { isCallPacket, type CallPacket } from '../packets/index.js';
+import { type CallPacket, isCallPacket } from '../packets/index.js';
 
 /** Reads what a stream delivers: bare payloads as everyone publishes them, and envelopes of Nest's transports. */
 export class MessageReader {

@@ -1,16 +1,16 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import {
-  isSettlementError,
-  verdictOn,
   type CompiledHandler,
+  isSettlementError,
   type SettlementPolicy,
-} from '../../handlers/index.js';
+  verdictOn,
+} from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { isInstance } from '../../reporting/index.js';
 import { JetStreamEventContext } from '../context/index.js';
 import type { CallPacket } from '../packets/index.js';
-import { answer, errorForPacket, UNKNOWN_ERROR, within, type ProcessingHooks } from '../serving/index.js';
-import { AnswerDelivery, type AnswerDeliveries } from './answer-delivery.js';
+import { answer, errorForPacket, type ProcessingHooks, UNKNOWN_ERROR, within } from '../serving/index.js';
+import { type AnswerDeliveries, AnswerDelivery } from './answer-delivery.js';
 import type { MessageReader } from './message-reader.js';
 import { isAnswer, toSettlementError } from './settlement-error.js';
 

@@ -1,6 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
+import { invalidPayload, isPipeRefusal, isSettlementError } from '../../consuming/index.js';
 import { HandlerFailedError } from '../../errors/index.js';
-import { invalidPayload, isPipeRefusal, isSettlementError } from '../../handlers/index.js';
 import { isInstance } from '../../reporting/index.js';
 import { errorText, isUnknownError } from '../serving/index.js';
 

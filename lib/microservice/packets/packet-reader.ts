@@ -1,8 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { Codec } from '../../codecs/index.js';
 import { hasValidHeaders } from '../../connection/index.js';
-import { decodePayload, requireHeaders } from '../../handlers/index.js';
-import { isCallPacket, type CallPacket } from './packet.js';
+import { decodePayload, requireHeaders } from '../../consuming/index.js';
+import { type CallPacket, isCallPacket } from './packet.js';
 
 /** Reads what comes to a handler: envelopes of Nest's transports, and bare payloads from everyone else. */
 export class PacketReader {

@@ -1,2 +1,2 @@
-export * from './pattern-table.js';
-export * from './subjects.js';
+export { PatternTable, widestPatterns } from './pattern-table.js';
+export { assertSubject, isPattern } from './subjects.js';

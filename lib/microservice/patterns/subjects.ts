@@ -1,5 +1,5 @@
 import { InvalidSubjectError } from '../../errors/index.js';
-import { nameText } from '../../validation/index.js';
+import { nameText } from '../../reporting/index.js';
 
 /** What can be subscribed to: tokens without white space, none of them empty, `>` only at the end. */
 const PATTERN = /^(?!>\.)[^\s.]+(\.(?!>\.)[^\s.]+)*$/;

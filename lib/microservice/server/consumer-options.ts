@@ -1,4 +1,4 @@
-import type { JsConsumerOptions } from '../../handlers/index.js';
+import type { JsConsumerOptions } from '../../consuming/index.js';
 import { given } from '../../validation/index.js';
 import type { ConsumerExtras } from './pattern-extras.interface.js';
 import type { Registration } from './registration.js';

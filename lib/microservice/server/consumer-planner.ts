@@ -1,15 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { StreamNotFoundError } from '../../errors/index.js';
 import {
   checkConsumer,
-  checkSchedules,
-  HandlerConfigurationError,
-  schedulesOf,
   type ConfigurationProblem,
   type ConsumerSource,
+  HandlerConfigurationError,
   type JsConsumerOptions,
-} from '../../handlers/index.js';
-import { subjectsOverlap, type JetStreamService, type Stream } from '../../jetstream/index.js';
+} from '../../consuming/index.js';
+import { StreamNotFoundError } from '../../errors/index.js';
+import { checkSchedules, schedulesOf } from '../../handlers/index.js';
+import { type JetStreamService, type Stream, subjectsOverlap } from '../../jetstream/index.js';
 import { isPattern, widestPatterns } from '../patterns/index.js';
 import { consumerOptions } from './consumer-options.js';
 import { durableName } from './durable-name.js';

@@ -1,29 +1,29 @@
 import {
   CleanScope,
+  type CompiledHandler,
   ConsumerHandler,
+  type ConsumerSource,
   createRunner,
   DeadLetterLookout,
-  planRunning,
-  retryInPlace,
-  settlementOf,
-  stopInTime,
-  throwProblems,
-  TerminateMessage,
-  type CompiledHandler,
-  type ConsumerSource,
   type DeadLetters,
   type JetStreamEvents,
+  planRunning,
+  retryInPlace,
   type RunningPlan,
   type Settlement,
+  settlementOf,
   type SettlementPolicy,
-} from '../../handlers/index.js';
+  stopInTime,
+  TerminateMessage,
+  throwProblems,
+} from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { JetStreamEventContext } from '../context/index.js';
-import { eventHandler, requestHandler, type AnswerDeliveries, type MessageReader } from '../events/index.js';
+import { type AnswerDeliveries, eventHandler, type MessageReader, requestHandler } from '../events/index.js';
 import { PatternTable } from '../patterns/index.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import type { ConsumerGroup } from './consumer-planner.js';
-import { together, type Registration } from './registration.js';
+import { type Registration, together } from './registration.js';
 
 /** What the consumers of one server share. */
 export interface ConsumingContext {

@@ -1,6 +1,6 @@
 export type { ConsumerEvent, JetStreamServerEvents } from './jetstream-server-events.js';
-export * from './jetstream-server-options.interface.js';
-export * from './jetstream-server.js';
+export type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+export { JETSTREAM_TRANSPORT, JetStreamServer } from './jetstream-server.js';
 export type {
   ConsumerDefaults,
   ConsumerExtras,

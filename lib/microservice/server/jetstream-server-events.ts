@@ -1,4 +1,4 @@
-import type { JetStreamEvent } from '../../handlers/index.js';
+import type { JetStreamEvent } from '../../consuming/index.js';
 import type { JetStreamTransportEvents } from '../transport-link.js';
 
 /** What becomes of the consumers of a server beside their messages. */

@@ -1,4 +1,4 @@
-import type { DeadLetters, JetStreamEvents, Settlement } from '../../handlers/index.js';
+import type { DeadLetters, JetStreamEvents, Settlement } from '../../consuming/index.js';
 import type { Provisioning, StreamDeclaration } from '../../jetstream/index.js';
 import type { TransportConnectionOptions } from '../transport-link.js';
 import type { ConsumerDefaults } from './pattern-extras.interface.js';

@@ -8,22 +8,23 @@ import {
 } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Observable } from 'rxjs';
-import { TransportNotConnectedError } from '../../errors/index.js';
 import {
+  type ApplicationShutdown,
   registerShutdownMember,
   reportPipeRefusals,
-  type ApplicationShutdown,
   type ShutdownMember,
-} from '../../handlers/index.js';
+} from '../../consuming/index.js';
+import { TransportNotConnectedError } from '../../errors/index.js';
 import { printable } from '../../reporting/index.js';
-import { checkedOptions } from '../../validation/index.js';
-import { refuseServers, SERVER_OPTIONS } from '../known-options.js';
-import type { ProcessingHooks } from '../serving/index.js';
 import { UserCalls } from '../../user-code/index.js';
-import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
+import { checkedOptions } from '../../validation/index.js';
+import type { ProcessingHooks } from '../serving/index.js';
 import { TransportEvents } from '../transport-events.js';
+import { checkSharing, type JetStreamTransportStatus } from '../transport-link.js';
+import { refuseServers } from '../transport-options.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { SERVER_OPTIONS } from './known-options.js';
 import { describe, type Registration } from './registration.js';
 import { RunningServer } from './running-server.js';
 

@@ -1,9 +1,9 @@
+import type { ConfigurationProblem } from '../../consuming/index.js';
 import { subjectsOverlap } from '../../jetstream/index.js';
-import type { ConfigurationProblem } from '../../handlers/index.js';
 import { isPattern, PatternTable } from '../patterns/index.js';
 import { CallLimit, type ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
-import { describe, together, type Registration } from './registration.js';
+import { describe, type Registration, together } from './registration.js';
 
 /** How many requests may wait for a handler with a `concurrency`. */
 const DEFAULT_MAX_PENDING = 65_536;

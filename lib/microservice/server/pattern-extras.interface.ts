@@ -1,4 +1,4 @@
-import type { HandlerDefaults, PullJsConsumerOptions } from '../../handlers/index.js';
+import type { HandlerDefaults, PullJsConsumerOptions } from '../../consuming/index.js';
 
 /** How the messages of a stream are consumed for a pattern. Durations in milliseconds. */
 export interface ConsumerExtras

@@ -1,19 +1,19 @@
 import { Logger } from '@nestjs/common';
 import type { Msg } from '@nats-io/transport-node';
 import { bytesCodec, createCodecSelector, jsonCodec, textCodec } from '../../codecs/index.js';
-import {
-  CleanScope,
-  JetStreamEvents,
-  type ApplicationShutdown,
-  type ConfigurationProblem,
-} from '../../handlers/index.js';
 import { Boot } from '../../connection/index.js';
 import {
-  DeclaredResources,
-  provisionStream,
+  type ApplicationShutdown,
+  CleanScope,
+  type ConfigurationProblem,
+  JetStreamEvents,
+} from '../../consuming/index.js';
+import {
   type AttachedServer,
+  DeclaredResources,
   type JetStreamService,
   type Provisioning,
+  provisionStream,
   type StreamDeclaration,
 } from '../../jetstream/index.js';
 import { errorText, heldBackText, printable, ReportLimiter } from '../../reporting/index.js';
@@ -23,11 +23,11 @@ import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
 import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } from '../serving/index.js';
 import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
-import { readExtras } from '../known-options.js';
 import { ConsumerPlanner } from './consumer-planner.js';
 import { ConsumerRunners } from './consumer-runners.js';
 import type { ConsumerEvent } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { readExtras } from './known-options.js';
 import { planListeners, queueProblems, storedRequests } from './listener-plans.js';
 import { describe, type Registration } from './registration.js';
 

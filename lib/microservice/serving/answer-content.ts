@@ -2,7 +2,7 @@ import { NatsRecord } from '@nestjs/microservices';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { PublishHeaders } from '../../jetstream/index.js';
 import { isInstance } from '../../reporting/index.js';
-import { JetStreamRecord } from '../client/jetstream-record.js';
+import { JetStreamRecord } from '../client/index.js';
 import { toHeaders } from '../packets/index.js';
 
 /** What a handler answers, with headers if it gave some. */

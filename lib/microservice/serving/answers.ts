@@ -5,10 +5,10 @@ import {
   isObservableLike,
   nextStep,
   pendingResult,
+  type Steps,
   stepsOf,
   toObservable,
-  type Steps,
-} from '../../handlers/index.js';
+} from '../../consuming/index.js';
 
 /**
  * Takes what a handler answers with: either `only`, or any number of `next` and then `complete`, or at any time `fail`. Its

@@ -1,6 +1,6 @@
-import { encodePayload } from '../../codecs/index.js';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import { encodePayload } from '../../codecs/index.js';
 import { printable } from '../../reporting/index.js';
 import { JetStreamRequestContext } from '../context/index.js';
 import type { CallPacket, PacketReader } from '../packets/index.js';

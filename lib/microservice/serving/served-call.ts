@@ -1,13 +1,13 @@
 import { Buffer } from 'node:buffer';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { encodePayload, type Codec } from '../../codecs/index.js';
+import { type Codec, encodePayload } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
-import type { CleanScope } from '../../handlers/index.js';
+import type { CleanScope } from '../../consuming/index.js';
 import { headerSize } from '../../jetstream/index.js';
 import { printable } from '../../reporting/index.js';
 import { isReplyAllowed } from '../../validation/index.js';
 import type { JetStreamRequestContext } from '../context/index.js';
-import { canCancel, encodePacket, toHeaders, type ReplyPacket } from '../packets/index.js';
+import { canCancel, encodePacket, type ReplyPacket, toHeaders } from '../packets/index.js';
 import { answerContent, type AnswerContent } from './answer-content.js';
 import { answer, type AnswerSink, type CancelAnswers } from './answers.js';
 import type { CallInProgress, CallsInProgress } from './calls-in-progress.js';

@@ -1,0 +1,47 @@
+import { Logger } from '@nestjs/common';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorStack, errorText } from '../../reporting/index.js';
+import { pendingThenable } from '../../user-code/index.js';
+import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
+
+/** Calls hooks that users wrote: what they throw is reported, and the message comes again after `ackWait`. */
+export class GuardedSettlement implements Settlement {
+  private readonly logger = new Logger('AckInterceptor');
+
+  constructor(private readonly hooks: Settlement) {}
+
+  onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
+    // The handler does not wait for it.
+    void this.guard('onStart', message, policy, () => this.hooks.onStart(message, policy));
+  }
+
+  onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    return this.guard('onSuccess', message, policy, () => this.hooks.onSuccess(message, policy));
+  }
+
+  onFailure(cause: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
+    return this.guard('onFailure', message, policy, () => this.hooks.onFailure(cause, message, policy));
+  }
+
+  private guard(
+    hook: string,
+    message: JetStreamMessage,
+    policy: SettlementPolicy,
+    call: () => unknown,
+  ): void | Promise<void> {
+    const failed = (error: unknown): void => this.report(hook, error, message, policy);
+    try {
+      return pendingThenable(call())?.then(() => undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  private report(hook: string, error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void {
+    this.logger.error(
+      `${messageName(message, policy)} was not settled by ${this.hooks.constructor.name}.${hook}, which failed: ` +
+        `${errorText(error)}. It comes again after ackWait.`,
+      errorStack(error),
+    );
+  }
+}

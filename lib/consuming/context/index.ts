@@ -1,0 +1,3 @@
+export type { HandlerSource } from './handler-source.js';
+export { JetStreamBatchContext } from './jetstream-batch-context.js';
+export { JetStreamContext } from './jetstream-context.js';

@@ -1,0 +1,19 @@
+export { DeadLetterContext, deadLetterSource, fittingOnly } from './dead-letter-context.js';
+export { type DeadLetterFilter, FILTER_METADATA, filterText } from './dead-letter-filter.js';
+export {
+  DEAD_LETTER_HEADERS,
+  DEAD_LETTER_STREAM,
+  DEAD_LETTER_SUBJECT,
+  OMITTED_PAYLOAD_HEADER,
+  REPLAY_HEADER,
+} from './dead-letter-headers.js';
+export { DeadLetterPublisher } from './dead-letter-publisher.js';
+export { DeadLetter } from './dead-letter.js';
+export {
+  type DeadLetterPage,
+  type DeadLetterPageOptions,
+  DeadLetters,
+  type ReplayOptions,
+  type ReplayResult,
+} from './dead-letters.service.js';
+export { type LocalHandler, LocalHandlers } from './local-handlers.js';

@@ -1,0 +1,43 @@
+import { shown } from '../../reporting/index.js';
+import type { PublishToMetadata } from './publish-to-options.interface.js';
+import { checkTemplate } from './subject-template.js';
+
+/** The other options of a handler that matter here. */
+interface HandlerOptions {
+  readonly batch?: unknown;
+  readonly ordered?: unknown;
+}
+
+/**
+ * What is wrong with where a handler publishes to.
+ *
+ * @param filters what the subjects of its messages match; empty where that is not known
+ * @param connections the names of all connections
+ */
+export function checkTargets(
+  targets: readonly PublishToMetadata[],
+  filters: readonly string[],
+  connections: readonly string[],
+  { batch, ordered }: HandlerOptions,
+): readonly string[] {
+  if (targets.length > 0 && (batch ?? ordered) !== undefined) {
+    return [
+      `@PublishTo publishes the result of one message before it is acknowledged: not with ${batch ? 'batch' : 'ordered'}`,
+    ];
+  }
+  return targets.flatMap(({ subject, options }) => {
+    const problems: string[] = [];
+    if (typeof subject === 'string') problems.push(...checkTemplate(subject, filters));
+    else if (typeof subject !== 'function') {
+      problems.push(`@PublishTo must be given a subject or a function; it is ${shown(subject)}`);
+    }
+    const { connection } = options;
+    if (connection !== undefined && !connections.includes(connection)) {
+      const known = connections.map((name) => `"${name}"`).join(', ');
+      problems.push(
+        `@PublishTo: there is no connection "${connection}": JetStreamModule.forRoot was called for ${known}`,
+      );
+    }
+    return problems;
+  });
+}

@@ -1,0 +1,57 @@
+import type { Codec } from '../../codecs/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
+import type { JetStreamMessage, JetStreamService, PublishHeaders } from '../../jetstream/index.js';
+import { wrongType } from '../../user-code/index.js';
+import type { PublishToMetadata } from './publish-to-options.interface.js';
+import { compileTemplate, templateFilter } from './subject-template.js';
+
+/** Where the results of one handler go. */
+export class ResultTarget {
+  /** The subjects that results may go to, as a filter; `undefined` where a function decides. */
+  readonly filter: string | undefined;
+  private readonly subjectOf: (result: unknown, message: JetStreamMessage) => string;
+  private readonly headersOf: (result: unknown, message: JetStreamMessage) => PublishHeaders | undefined;
+  private readonly codec: Codec | undefined;
+
+  constructor(
+    { subject, options }: PublishToMetadata,
+    /** The connection to publish on. */
+    readonly jetstream: JetStreamService,
+  ) {
+    const { headers } = options;
+    if (typeof subject === 'string') {
+      const fill = compileTemplate(subject);
+      this.subjectOf = (_, message) => fill(message.subject);
+      this.filter = templateFilter(subject);
+    } else {
+      this.subjectOf = subject as typeof this.subjectOf;
+    }
+    this.headersOf = typeof headers === 'function' ? (headers as typeof this.headersOf) : () => headers;
+    this.codec = options.codec;
+  }
+
+  /** Publishes a result of a message; resolves when a stream has it. */
+  async publish(result: unknown, message: JetStreamMessage, messageId: string): Promise<void> {
+    const subject: unknown = this.subjectOf(result, message);
+    if (typeof subject !== 'string') throw refusal('the subject', subject, 'a string');
+    const headers: unknown = this.headersOf(result, message);
+    if (headers !== undefined && !isRecord(headers))
+      throw refusal('headers', headers, 'an object of headers');
+    await this.jetstream.publish(subject, result, {
+      messageId,
+      headers: headers as PublishHeaders | undefined,
+      codec: this.codec,
+    });
+  }
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && wrongType(value) === 'an object';
+}
+
+function refusal(what: string, value: unknown, wanted: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `${what} of @PublishTo`,
+    `its function returned ${wrongType(value)}; it must return ${wanted}`,
+  );
+}

@@ -1,0 +1,1 @@
+export { DeadLetterLookout } from './dead-letter-lookout.js';

@@ -1,0 +1,207 @@
+import { Logger } from '@nestjs/common';
+import { MessageNotFoundError, NoRespondersError, PayloadTooLargeError } from '../../errors/index.js';
+import {
+  type Consumption,
+  type JetStreamMessage,
+  provisionConsumer,
+  type StoredMessage,
+} from '../../jetstream/index.js';
+import { errorText, toError } from '../../reporting/index.js';
+import { Backoff, sleep, within } from '../../timing/index.js';
+import type { DeadLetterPublisher } from '../dead-letters/index.js';
+import { DeadLetterReason } from '../settlement/index.js';
+import {
+  advisorySubject,
+  type DeadLetterConnection,
+  provisionAdvisoryStream,
+} from './dead-letter-streams.js';
+
+/** The consumer whose messages are looked after. */
+export interface WatchedConsumer {
+  /** Class and method of its handler. */
+  readonly handler: string;
+  readonly stream: string;
+  readonly consumer: string;
+  /** Whether each message is settled by itself (`ackPolicy` explicit). */
+  readonly explicit: boolean;
+}
+
+/** What the server says of a message that used up its deliveries. */
+interface Advisory {
+  /** When the server said it. */
+  readonly timestamp?: string;
+  readonly stream_seq: number;
+  readonly deliveries: number;
+}
+
+const ACK_WAIT = 30_000;
+/** How long the advisories in flight may take at shutdown, in milliseconds. */
+const LONGEST_DRAIN = 2_000;
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 30_000;
+/** How many advisories are asked for at a time. */
+const PULL = 16;
+
+/**
+ * Makes dead letters of those messages of a consumer that used up their deliveries without ever being settled: their
+ * process died each time, or was silent for `ackWait`. Nobody is told of that but by an advisory of the server, which a
+ * stream keeps until it is dealt with here, by whichever instance is there, now or later.
+ */
+export class NeverSettled {
+  private readonly logger = new Logger('DeadLetters');
+  private readonly stopped = new AbortController();
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
+  private consumption: Consumption | undefined;
+  /** Nothing can be restored on a connection that is closed for good. */
+  private readonly forget: () => void;
+
+  constructor(
+    private readonly connection: DeadLetterConnection,
+    private readonly deadLetters: DeadLetterPublisher,
+    private readonly replicas: number,
+    private readonly watched: WatchedConsumer,
+  ) {
+    this.forget = connection.jetstream.connection.listen({ onClose: () => this.stopped.abort() });
+  }
+
+  /** To be called before the consumer is made, so that no advisory is missed. */
+  async start(): Promise<void> {
+    const { stream, consumer, handler } = this.watched;
+    const subject = advisorySubject(stream, consumer);
+    const advisories = await provisionAdvisoryStream(this.connection, this.replicas, subject);
+    const found = await provisionConsumer(
+      this.connection.jetstream,
+      advisories,
+      {
+        durable: `${encode(consumer)}@${encode(stream)}`,
+        description: `Dead letters of messages that ${handler} never settled`,
+        filterSubject: subject,
+        deliverPolicy: 'new',
+        ackWait: ACK_WAIT,
+      },
+      this.connection.provisioning,
+    );
+    if (this.stopped.signal.aborted) return;
+    this.consumption = found.consume((message) => this.handle(message), {
+      maxMessages: PULL,
+      // That its connection is closed is reported by the handler.
+      onError: (error) => {
+        if (!this.isClosed) this.logger.warn(`${handler}: ${error.message}`);
+      },
+    });
+    void this.consumption.closed.then((error) => this.restart(error));
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    this.forget();
+    const { consumption } = this;
+    // A server that hangs does not answer, and must not hold up the end of the application.
+    if (consumption && !(await within(LONGEST_DRAIN, consumption.drain()))) void consumption.stop();
+  }
+
+  /** Whether the connection is closed for good. */
+  private get isClosed(): boolean {
+    return this.connection.jetstream.connection.nc.isClosed();
+  }
+
+  private async handle(message: JetStreamMessage): Promise<void> {
+    try {
+      await this.keep(message.json<Advisory>());
+      message.ack();
+    } catch (error) {
+      this.logger.error(
+        `No dead letter yet for a message that ${this.watched.handler} never settled: ${errorText(error)}`,
+      );
+      message.nak(
+        Math.min(FIRST_RETRY * 2 ** Math.min(message.metadata.deliveryCount - 1, 10), LONGEST_RETRY),
+      );
+    }
+  }
+
+  private async keep({ timestamp, stream_seq: sequence, deliveries }: Advisory): Promise<void> {
+    const { stream, consumer, handler, explicit } = this.watched;
+    const what = `${handler}: a message (stream ${stream}, sequence ${sequence}, consumer ${consumer})`;
+    const original = await this.find(sequence);
+    // A message that was stored after the advisory has the sequence of one in a stream that was deleted since.
+    if (!original || (timestamp !== undefined && original.time > new Date(timestamp))) {
+      this.logger.warn(`${what} was never settled in ${deliveries} deliveries, and is gone from its stream`);
+      return;
+    }
+    this.logger.error(
+      `${what} was never settled in ${deliveries} deliveries: whoever handled it died, or took longer than ackWait`,
+    );
+    try {
+      const { needsOriginal } = await this.deadLetters.store({
+        stream,
+        consumer,
+        subject: original.subject,
+        sequence,
+        published: original.time,
+        deliveries,
+        handler,
+        reason: DeadLetterReason.NeverSettled,
+        error: '',
+        data: original.data,
+        headers: original.headers,
+        rawHeaders: original.rawHeaders,
+        isAcknowledged: !explicit,
+      });
+      if (needsOriginal) return;
+    } catch (error) {
+      if (!(error instanceof PayloadTooLargeError)) throw error;
+      this.logger.error(`${what} stays in its stream: ${error.message}`);
+      return;
+    }
+    await this.terminate(sequence);
+  }
+
+  private async find(sequence: number): Promise<StoredMessage | undefined> {
+    const stream = await this.connection.jetstream.stream(this.watched.stream);
+    return stream.getMessage(sequence).catch((error: unknown) => {
+      if (error instanceof MessageNotFoundError) return undefined;
+      throw error;
+    });
+  }
+
+  /**
+   * Terminates the message for its consumer, as its handler would have done: a stream whose retention depends on
+   * acknowledgements would else keep it for ever, and to delete it would take it from other consumers.
+   *
+   * The delivery that this answers is over, but the server goes by the sequence in the stream alone (ADR-15).
+   */
+  private async terminate(sequence: number): Promise<void> {
+    const { stream, consumer, explicit } = this.watched;
+    // Where one answer settles all messages before it, those after it settle this one too.
+    if (!explicit) return;
+    await this.connection.jetstream.requests
+      .request(`$JS.ACK.${stream}.${consumer}.1.${sequence}.0.0.0`, '+TERM')
+      .catch((error: unknown) => {
+        // The consumer is gone, and with it what it held.
+        if (!(error instanceof NoRespondersError)) throw error;
+      });
+  }
+
+  /** Creates the consumer of advisories, and their stream, again after somebody deleted them. */
+  private async restart(cause: Error | undefined): Promise<void> {
+    const { signal } = this.stopped;
+    let error: unknown = cause;
+    while (error !== undefined && !signal.aborted && !this.isClosed) {
+      const wait = this.backoff.next();
+      this.logger.warn(
+        `${this.watched.handler}: no advisories of messages that were never settled, next try in ${wait} ms: ${errorText(error)}`,
+      );
+      await sleep(wait, signal);
+      if (signal.aborted) return;
+      error = await this.start().then(
+        () => this.backoff.succeeded(),
+        (failure: unknown) => toError(failure),
+      );
+    }
+  }
+}
+
+/** A part of a consumer's name in which `@` does not occur. */
+function encode(name: string): string {
+  return name.replace(/[%@]/g, encodeURIComponent);
+}

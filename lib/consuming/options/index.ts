@@ -1,0 +1,20 @@
+export type {
+  AckInterceptorOption,
+  BatchOptions,
+  CircuitBreakerOptions,
+  HandlerDefaults,
+  JsConsumerOptions,
+  OrderedJsConsumerOptions,
+  PullJsConsumerOptions,
+  PushJsConsumerOptions,
+  PushOptions,
+  RateLimit,
+} from './js-consumer-options.interface.js';
+export {
+  CONSUMER_OPTIONS,
+  HANDLER_DEFAULTS,
+  MOST_BUFFERED,
+  MOST_IN_FLIGHT,
+} from './known-consumer-options.js';
+export { ackInterceptor, headersRule } from './option-rules.js';
+export type { SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';

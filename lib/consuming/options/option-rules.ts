@@ -1,0 +1,79 @@
+import { copyHeaders } from '../../jetstream/index.js';
+import { MessageHeaders } from '../../connection/index.js';
+import { hasMethods, isHeaderName, rule, type OptionRule } from '../../validation/index.js';
+import type { PublishHeaders } from '../../jetstream/index.js';
+
+/** A class of errors, or several. An arrow function is none: nothing can be an instance of it. */
+export const errorClass = rule('a class of errors, or a list of them', (value) => {
+  const classes: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return classes.length > 0 && classes.every(isClass);
+});
+
+export const maxDeliver = rule(
+  'a whole number, 1 or more, or Infinity',
+  (value) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1),
+);
+
+export const jitter = rule(
+  'a number from 0 to 1',
+  (value) => typeof value === 'number' && value >= 0 && value <= 1,
+);
+
+export const orderBy = rule(
+  'a function of the message, or the position of a token of the subject, 0 or more',
+  (value) => typeof value === 'function' || (Number.isSafeInteger(value) && (value as number) >= 0),
+);
+
+export const schemaRule = rule('a Standard Schema, such as those of zod, valibot and arktype', (value) =>
+  hasMethods((value as { readonly '~standard'?: unknown } | null)?.['~standard'], ['validate']),
+);
+
+export const ackInterceptor = rule(
+  'an interceptor, such as a subclass of AckInterceptor, or its class',
+  (value) => hasMethods(typeof value === 'function' ? value.prototype : value, ['intercept']),
+);
+
+/** Where a server delivers to: it must not reach the API of JetStream, or other subjects that are the server's. */
+export const deliverSubject = rule(
+  'a subject without wildcards that does not begin with "$", as those of the server do',
+  (value) =>
+    typeof value === 'string' &&
+    /^(?!\$)[^\s.\p{Cc}\p{Cs}]+(\.[^\s.\p{Cc}\p{Cs}]+)*$/u.test(value) &&
+    !/(^|\.)[*>](\.|$)/.test(value),
+);
+
+export const bucketName = rule(
+  'a name of letters, digits, "-" and "_"',
+  (value) => typeof value === 'string' && /^[\w-]+$/.test(value),
+);
+
+export const idempotenceKey = rule(
+  'a function or the name of a header',
+  (value) => typeof value === 'function' || isHeaderName(value),
+);
+
+export const priority = rule(
+  'a whole number from 0 to 9',
+  (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 9,
+);
+
+export const sampleFrequency = rule(
+  'a percentage, such as "50%"',
+  (value) => typeof value === 'string' && /^\d{1,3}%?$/.test(value) && Number.parseInt(value, 10) <= 100,
+);
+
+/** The headers of what is published, or a function that makes them. */
+export const headersRule: OptionRule = rule(
+  'an object of headers, with printable names and values without line ends, or a function that makes one',
+  (value) => {
+    if (typeof value !== 'function') copyHeaders(value as PublishHeaders, new MessageHeaders());
+    return true;
+  },
+);
+
+function isClass(value: unknown): boolean {
+  if (typeof value !== 'function') return false;
+  const prototype: unknown = value.prototype;
+  // A bound class has no prototype of its own, and its instances are recognized nevertheless.
+  return (typeof prototype === 'object' && prototype !== null) || /^bound [A-Z]/.test(value.name);
+}

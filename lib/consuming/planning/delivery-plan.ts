@@ -1,0 +1,180 @@
+import type {
+  ConsumerConfig,
+  JetStreamMessage,
+  OrderedConsumerConfig,
+  PushConsumerConfig,
+} from '../../jetstream/index.js';
+import {
+  type JsConsumerOptions,
+  MOST_IN_FLIGHT,
+  type PullJsConsumerOptions,
+  type PushOptions,
+} from '../options/index.js';
+import type { OptionChecks } from './option-checks.js';
+
+/** How messages get to a handler: the consumer to make, and how it is read. */
+export type Delivery =
+  | { readonly mode: 'pull'; readonly config: ConsumerConfig; readonly pull: PullInGroup }
+  | { readonly mode: 'ordered'; readonly config: OrderedConsumerConfig }
+  | {
+      readonly mode: 'push';
+      readonly config: Omit<PushConsumerConfig, 'deliverSubject'>;
+      readonly push: PushOptions;
+    };
+
+/** Tells which messages must stay in order: those of one key. */
+export type KeyOf = (message: JetStreamMessage) => string;
+
+/** How a pull consumer with priority groups is asked. */
+export type PullInGroup = Pick<PullJsConsumerOptions, 'group' | 'minPending' | 'minAckPending' | 'priority'>;
+
+const DEFAULT_IDLE_HEARTBEAT = 5_000;
+
+/** What handlers have their own words for; the rest of the options is the consumer's. */
+const HANDLER_OPTIONS = [
+  'ackInterceptor',
+  'ackMode',
+  'ackWait',
+  'batch',
+  'circuitBreaker',
+  'codec',
+  'concurrency',
+  'connection',
+  'deadLetter',
+  'filterSubjects',
+  'idempotent',
+  'maxMessages',
+  'maxProcessingTime',
+  'orderBy',
+  'ordered',
+  'push',
+  'rateLimit',
+  'retry',
+  'schema',
+  'stream',
+] as const;
+
+/** What is wrong with the combination of options that say how messages are delivered. */
+export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks): void {
+  const { batch, orderBy, ordered, push, rateLimit, circuitBreaker } = options;
+  if (ordered && push) checks.problems.push('ordered and push exclude each other: give one of them');
+  if (ordered) {
+    checks.absent('ordered', options, [
+      'durable',
+      'name',
+      'orderBy',
+      'batch',
+      'ackPolicy',
+      'group',
+      'ackMode',
+    ]);
+    if (options.concurrency !== undefined && options.concurrency !== 1) {
+      checks.problems.push('ordered needs a concurrency of 1');
+    }
+  }
+  if (push) {
+    checks.absent('push', options, ['batch', 'ackPolicy', 'group']);
+    if (push.deliverGroup !== undefined && push.flowControl) {
+      checks.problems.push(
+        'push.flowControl needs a subscriber of its own: not together with push.deliverGroup',
+      );
+    }
+    if (push.deliverGroup !== undefined && push.deliverSubject === undefined) {
+      checks.problems.push('push.deliverGroup needs a push.deliverSubject that its members share');
+    }
+  }
+  if (batch) {
+    checkBatchesInFlight(batch.size, options.concurrency ?? 1, checks);
+    if (orderBy !== undefined) checks.problems.push('batch and orderBy exclude each other');
+    if (rateLimit ?? circuitBreaker) checks.problems.push('batch takes no rateLimit and no circuitBreaker');
+  }
+  if (options.ackPolicy === 'all' && (!batch || (options.concurrency ?? 1) > 1)) {
+    checks.problems.push("ackPolicy 'all' settles whole batches: it needs batch, and a concurrency of 1");
+  }
+}
+
+/** Batches that are each small enough may be too much together. */
+function checkBatchesInFlight(size: number, concurrency: number, checks: OptionChecks): void {
+  const inFlight = size * concurrency;
+  if (inFlight <= MOST_IN_FLIGHT) return;
+  checks.problems.push(
+    `batch.size and concurrency allow ${inFlight} messages in flight, more than ${MOST_IN_FLIGHT}: make one of them smaller`,
+  );
+}
+
+/** The consumer that the options describe. */
+export function planDelivery(
+  options: JsConsumerOptions,
+  filters: readonly string[],
+  acknowledged: Pick<ConsumerConfig, 'ackPolicy' | 'ackWait' | 'maxDeliver'>,
+): Delivery {
+  const filter =
+    filters.length === 1
+      ? { filterSubject: filters[0] }
+      : filters.length > 1
+        ? { filterSubjects: filters }
+        : {};
+  if (options.ordered) {
+    const { deliverPolicy, startSequence, startTime, replayPolicy, headersOnly, metadata } = options;
+    const { inactiveThreshold, namePrefix } = options;
+    return {
+      mode: 'ordered',
+      config: {
+        deliverPolicy,
+        startSequence,
+        startTime,
+        replayPolicy,
+        headersOnly,
+        metadata,
+        inactiveThreshold,
+        namePrefix,
+        filterSubjects: filters.length > 0 ? filters : undefined,
+      },
+    };
+  }
+  if (options.push) {
+    const config = consumerOptions(options);
+    return { mode: 'push', config: { ...config, ...acknowledged, ...filter }, push: options.push };
+  }
+  const { group, minPending, minAckPending, priority, ackPolicy, ...config } = consumerOptions(options);
+  return {
+    mode: 'pull',
+    config: { ...config, ...acknowledged, ...(ackPolicy ? { ackPolicy } : {}), ...filter },
+    pull: { group, minPending, minAckPending, priority },
+  };
+}
+
+/** Whether the server waits to hear what became of a message; else it counts as handled once it is delivered. */
+export function isAcknowledged(delivery: Delivery): boolean {
+  return delivery.mode !== 'ordered' && delivery.config.ackPolicy !== 'none';
+}
+
+/** The push consumer to make: its own inbox where no subject is given. */
+export function pushConfig(
+  delivery: Extract<Delivery, { readonly mode: 'push' }>,
+  inbox: string,
+): PushConsumerConfig {
+  const { deliverSubject = inbox, deliverGroup, idleHeartbeat = DEFAULT_IDLE_HEARTBEAT } = delivery.push;
+  const { flowControl = deliverGroup === undefined } = delivery.push;
+  return {
+    ...delivery.config,
+    deliverSubject,
+    ...(deliverGroup === undefined ? {} : { deliverGroup }),
+    // The server sends heartbeats to a single subscriber only.
+    ...(deliverGroup === undefined ? { flowControl, idleHeartbeat } : {}),
+  };
+}
+
+/** What messages are ordered by. */
+export function keyOf(orderBy: number | ((message: JetStreamMessage) => string)): KeyOf {
+  if (typeof orderBy === 'function') return orderBy;
+  return ({ subject }) => subject.split('.')[orderBy] ?? '';
+}
+
+function consumerOptions<Options extends JsConsumerOptions>(
+  options: Options,
+): Omit<Options, (typeof HANDLER_OPTIONS)[number]> {
+  const own = new Set<string>(HANDLER_OPTIONS);
+  const rest = Object.entries(options).filter(([option]) => !own.has(option));
+  return Object.fromEntries(rest) as Omit<Options, (typeof HANDLER_OPTIONS)[number]>;
+}

@@ -1,0 +1,16 @@
+import { intercepts } from '../acknowledging/index.js';
+import type { JsConsumerOptions } from '../options/index.js';
+import type { OptionChecks } from './option-checks.js';
+
+/** What is wrong with the combination of options that say what becomes of messages. */
+export function checkSettlement(options: JsConsumerOptions, checks: OptionChecks): void {
+  const { ackMode, ackPolicy, ackInterceptor, batch } = options;
+  if (ackMode === 'none' && ackPolicy !== undefined) {
+    checks.problems.push("ackMode 'none' has no acknowledgements: leave ackPolicy out");
+  }
+  if (batch && ackInterceptor !== undefined && intercepts(ackInterceptor)) {
+    checks.problems.push(
+      'batch takes no ackInterceptor that overrides intercept: override onSuccess and onFailure',
+    );
+  }
+}

@@ -1,0 +1,1 @@
+export { SubjectRouter } from './subject-router.js';

@@ -1,0 +1,246 @@
+import { ConsumerNotFoundError, InvalidArgumentError } from '../../errors/index.js';
+import {
+  Incarnation,
+  NumberedConsumers,
+  OrderedLoop,
+  priorityOf,
+  provisionConsumer,
+  provisionPushConsumer,
+  PullLoop,
+  PushLoop,
+  startAfter,
+  startOfNewStream,
+  startPosition,
+  VerifiedLoop,
+  type BaseConsumerConfig,
+  type Consumer,
+  type ConsumerInfo,
+  type ConsumerStart,
+  type PullLoopOptions,
+  type LoopOwner,
+  type PushConsumer,
+  type ReceiveLoop,
+} from '../../jetstream/index.js';
+import { createInboxOf } from '../../requests/index.js';
+import { isAcknowledged, pushConfig, type ConsumerSource, type Delivery } from '../planning/index.js';
+import { ResumePosition } from './resume-position.js';
+
+const PULL_EXPIRY = 30_000;
+/** Shorter than the Go client's default: a handler should notice within seconds that its consumer went silent. */
+const PULL_HEARTBEAT = 5_000;
+
+/** Open requests are waited for at a pause, so they must not last. */
+const ONE_DELIVERY = { expiry: 1_000, drainsRequests: true };
+
+/** A consumer that is there, ready to be read. */
+export interface ReadyConsumer {
+  readonly name: string;
+  open(owner: LoopOwner): ReceiveLoop;
+}
+
+interface ConsumerAccess<Handle> {
+  find(name: string): Promise<Handle>;
+  make(start: ConsumerStart): Promise<Handle>;
+}
+
+type PullDelivery = Extract<Delivery, { readonly mode: 'pull' }>;
+type PushDelivery = Extract<Delivery, { readonly mode: 'push' }>;
+type OrderedDelivery = Extract<Delivery, { readonly mode: 'ordered' }>;
+
+/**
+ * Makes the consumer of a handler, or takes it as it is, and reads it. It remembers how far the handler has come if nobody else
+ * does: the server forgets the position of ordered consumers and of consumers without a name when it removes them.
+ */
+export class ConsumerReceiver {
+  private readonly position: ResumePosition;
+  private readonly incarnation: Incarnation;
+  private ordered: NumberedConsumers | undefined;
+  /** The consumer without a name that was made last. */
+  private nameless = '';
+  /** Whether a consumer with a name that reads new messages was made ready before. */
+  private wasReady = false;
+  /** Whether the stream was created again since that. */
+  private streamIsNew = false;
+
+  constructor(private readonly source: ConsumerSource) {
+    const { delivery, connection, stream } = source;
+    const cumulative = delivery.mode === 'pull' && delivery.config.ackPolicy === 'all';
+    this.position = new ResumePosition(isAcknowledged(delivery), cumulative);
+    this.incarnation = new Incarnation(connection.jetstream.api, stream);
+  }
+
+  /**
+   * Makes the consumer ready: the first time as configured, later so that it continues where the handler has come to.
+   *
+   * @throws {@link InvalidArgumentError} if the consumer needs a priority group, and the handler's is none of them
+   */
+  prepare(): Promise<ReadyConsumer> {
+    const { delivery } = this.source;
+    switch (delivery.mode) {
+      case 'pull':
+        return this.preparePull(delivery);
+      case 'push':
+        return this.preparePush(delivery);
+      case 'ordered':
+        return this.prepareOrdered(delivery);
+    }
+  }
+
+  private async preparePull({ config, pull }: PullDelivery): Promise<ReadyConsumer> {
+    const { stream, connection, maxMessages } = this.source;
+    const { jetstream, provisioning } = connection;
+    const { api } = jetstream;
+    const isNamed = (config.durable ?? config.name) !== undefined;
+    const access: ConsumerAccess<Consumer> = {
+      find: (name) => jetstream.consumer(stream, name),
+      make: (start) => provisionConsumer(jetstream, stream, { ...config, ...start }, provisioning),
+    };
+    const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
+    const { name, cachedInfo } = consumer;
+    const priority = this.priority(pull, cachedInfo);
+    const options = {
+      ...pullOptions(maxMessages),
+      ...(cachedInfo.config.maxDeliver === 1 && ONE_DELIVERY),
+      ...priority,
+      limits: cachedInfo.config,
+    };
+    const from = { stream, consumer: name };
+    return {
+      name,
+      open: (owner) =>
+        new VerifiedLoop(
+          (inner) => new PullLoop(api.connection, api.requests, stream, name, options, inner),
+          isNamed ? owner : this.tracking(owner),
+          from,
+          () => jetstream.consumer(stream, name),
+        ),
+    };
+  }
+
+  private async preparePush(delivery: PushDelivery): Promise<ReadyConsumer> {
+    const { stream, connection } = this.source;
+    const { jetstream, provisioning } = connection;
+    const { api } = jetstream;
+    const config = pushConfig(delivery, createInboxOf(api.connection.nc));
+    const isNamed = (config.durable ?? config.name) !== undefined;
+    const access: ConsumerAccess<PushConsumer> = {
+      find: (name) => jetstream.pushConsumer(stream, name),
+      make: (start) => provisionPushConsumer(jetstream, stream, { ...config, ...start }, provisioning),
+    };
+    const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
+    const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = consumer.cachedInfo.config;
+    const { name } = consumer;
+    return {
+      name,
+      open: (owner) =>
+        new PushLoop(
+          api,
+          { stream, consumer: name },
+          { subject: deliverSubject, group: deliverGroup, idleHeartbeat },
+          isNamed ? owner : this.tracking(owner),
+          async () => {
+            const { config: now } = (await jetstream.pushConsumer(stream, name)).cachedInfo;
+            return { subject: now.deliverSubject, group: now.deliverGroup };
+          },
+        ),
+    };
+  }
+
+  private async prepareOrdered({ config }: OrderedDelivery): Promise<ReadyConsumer> {
+    const { stream, connection, maxMessages } = this.source;
+    const { api } = connection.jetstream;
+    const consumers = (this.ordered ??= new NumberedConsumers(api, stream, config));
+    const { name } = await consumers.recreate();
+    return {
+      name,
+      open: (owner) => new OrderedLoop(api, consumers, pullOptions(maxMessages), owner, name),
+    };
+  }
+
+  /**
+   * A consumer with a name. Where new messages are declared, those of a stream that was created again are all new: also those
+   * that came before the consumer could be made.
+   */
+  private async named<Handle>(config: BaseConsumerConfig, access: ConsumerAccess<Handle>): Promise<Handle> {
+    if (config.deliverPolicy !== 'new') return access.make(config);
+    let start: ConsumerStart = config;
+    if (this.wasReady) {
+      const existing = await access.find(config.durable ?? config.name ?? '').catch(ignoreNotFound);
+      // Remembered until the consumer is there: the stream is asked about its creation once.
+      if (!existing) this.streamIsNew ||= await this.incarnation.hasChanged(0);
+      if (!existing && this.streamIsNew) start = startAfter(0);
+    }
+    const consumer = await access.make(start);
+    if (!this.wasReady) this.incarnation.learn();
+    this.wasReady = true;
+    this.streamIsNew = false;
+    return consumer;
+  }
+
+  /** A consumer without a name: the one from before if it is still there, or another one that continues where it was. */
+  private async continued<Handle extends { readonly name: string; readonly cachedInfo: ConsumerInfo }>(
+    configured: ConsumerStart,
+    access: ConsumerAccess<Handle>,
+  ): Promise<Handle> {
+    if (this.nameless !== '') {
+      const existing = await access.find(this.nameless).catch(ignoreNotFound);
+      if (existing) return existing;
+    }
+    const { after } = this.position;
+    let consumer = await access.make(after === undefined ? configured : startAfter(after));
+    if (after === undefined) {
+      this.incarnation.learn();
+    } else if (await this.incarnation.hasChanged(this.position.reached)) {
+      const { jetstream } = this.source.connection;
+      this.position.forget();
+      await jetstream.deleteConsumer(this.source.stream, consumer.name).catch(ignoreNotFound);
+      consumer = await access.make(startOfNewStream(configured));
+    }
+    this.nameless = consumer.name;
+    this.position.startAt(startPosition(consumer.cachedInfo));
+    return consumer;
+  }
+
+  private priority(
+    pull: PullDelivery['pull'],
+    { name, config }: Consumer['cachedInfo'],
+  ): ReturnType<typeof priorityOf> {
+    const { handler, stream, connection } = this.source;
+    try {
+      return priorityOf({ ...pull, priorityGroup: pull.group }, config, connection.jetstream.api.connection);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw new InvalidArgumentError(
+        'group',
+        `${handler} cannot pull from consumer "${name}" of stream "${stream}" (${error.message}). ` +
+          'Set the option group of the handler to one of the priority groups of the consumer.',
+      );
+    }
+  }
+
+  private tracking(owner: LoopOwner): LoopOwner {
+    return {
+      ...owner,
+      onMessage: (message) => {
+        this.position.track(message);
+        owner.onMessage(message);
+      },
+    };
+  }
+}
+
+function ignoreNotFound(error: unknown): undefined {
+  if (!(error instanceof ConsumerNotFoundError)) throw error;
+}
+
+function pullOptions(maxMessages: number): PullLoopOptions {
+  return {
+    maxMessages,
+    thresholdMessages: Math.ceil(maxMessages / 2),
+    maxBytes: 0,
+    thresholdBytes: 0,
+    limitBytesPerPull: false,
+    expiry: PULL_EXPIRY,
+    heartbeat: PULL_HEARTBEAT,
+  };
+}

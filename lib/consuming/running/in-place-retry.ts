@@ -1,0 +1,48 @@
+import { Logger } from '@nestjs/common';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { sleep } from '../../timing/index.js';
+import { type CompiledHandler, finalResult, pendingResult } from '../results/index.js';
+import { FailureLog, messageName, type SettlementPolicy, verdictOn } from '../settlement/index.js';
+
+/**
+ * Handles a message that failed again on the spot, with the backoff of its rule and as often as that says: an ordered
+ * consumer has no redelivery, and what comes after must wait.
+ *
+ * @param signal ends the retries: the handler is stopped
+ */
+export function retryInPlace(
+  next: CompiledHandler<JetStreamMessage>,
+  policy: SettlementPolicy,
+  signal: AbortSignal,
+): CompiledHandler<JetStreamMessage> {
+  const failures = new FailureLog(new Logger('JsConsumer'));
+  const again = async (message: JetStreamMessage, thrown: unknown): Promise<unknown> => {
+    const { metadata } = message;
+    const { handler } = policy;
+    let error = thrown;
+    for (let number = 1; ; number++) {
+      const verdict = verdictOn(error, { number, metadata, inPlace: true }, policy);
+      if (verdict.action !== 'retry') throw error;
+      const { delay, retryIfError } = verdict;
+      if (retryIfError !== undefined) failures.failed(`${handler}: retry.retryIf failed`, retryIfError);
+      failures.retried(messageName(message, policy), handler, error, delay);
+      await sleep(delay, signal);
+      if (signal.aborted) throw error;
+      try {
+        return await finalResult(next(message));
+      } catch (failure) {
+        error = failure;
+      }
+    }
+  };
+  return (message) => {
+    try {
+      const result = next(message);
+      const pending = pendingResult(result);
+      if (pending === undefined) return result;
+      return finalResult(pending).catch((error: unknown) => again(message, error));
+    } catch (error) {
+      return again(message, error);
+    }
+  };
+}

@@ -1,0 +1,18 @@
+export { BatchRunner, type MessageBatchInput } from './batch-runner.js';
+export { CleanScope } from './clean-scope.js';
+export { ConsumerHandler, type OnCircuit } from './consumer-handler.js';
+export { LONGEST_DRAIN, type MessageRunner } from './consumer-runner.js';
+export { createRunner } from './create-runner.js';
+export type { ConsumerPosition } from './cumulative-acks.js';
+export { ControlledHandler } from './handler-control.js';
+export type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
+export { retryInPlace } from './in-place-retry.js';
+export {
+  decodePayload,
+  type PayloadDecoder,
+  payloadDecoder,
+  requireHeaders,
+  separateDecoder,
+} from './payload-decoder.js';
+export type { MessageHandling, Route } from './slot.js';
+export { stopInTime } from './stop-in-time.js';

@@ -1,0 +1,119 @@
+import {
+  type Codec,
+  type CodecSelector,
+  type ContentHeaders,
+  jsonCodec,
+  mediaType,
+  refusePromise,
+} from '../../codecs/index.js';
+import { InvalidArgumentError, PayloadDecodingError } from '../../errors/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
+import { errorText, shown } from '../../reporting/index.js';
+import { pendingThenable, wrongType } from '../../user-code/index.js';
+import type { StandardIssue, StandardResult, StandardSchema } from '../options/index.js';
+import { InvalidPayloadError } from '../settlement/index.js';
+import type { CleanScope } from './clean-scope.js';
+
+/** Makes a payload's value; a promise where a schema validates asynchronously. */
+export type PayloadDecoder = (message: JetStreamMessage) => unknown;
+
+/**
+ * Decodes by the codec that the message's `Content-Type` names, and checks by a schema, where there is one. What it makes
+ * throws {@link InvalidPayloadError}.
+ */
+export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | undefined): PayloadDecoder {
+  const decode: PayloadDecoder = ({ data, contentHeaders }) =>
+    decodePayload(codecOf(contentHeaders), data, contentHeaders);
+  if (!schema) return decode;
+  const standard = schema['~standard'];
+  return (message) => {
+    const result = standard.validate(decode(message));
+    const pending = pendingThenable(result);
+    return pending ? pending.then(accepted) : accepted(result);
+  };
+}
+
+/**
+ * As {@link payloadDecoder}, for payloads that are decoded one after the other: what code of users puts into an
+ * `AsyncLocalStorage` while it decodes one of them is not visible to the others.
+ */
+export function separateDecoder(
+  codecOf: CodecSelector,
+  schema: StandardSchema | undefined,
+  scope: CleanScope,
+): PayloadDecoder {
+  const separate = scope.around(payloadDecoder(codecOf, schema));
+  if (schema) return separate;
+  return (message) => {
+    const { contentHeaders } = message;
+    const codec = codecOf(contentHeaders);
+    // The library's own codec runs no code of users; a scope costs more than to decode a small payload.
+    return codec === jsonCodec ? decodePayload(codec, message.data, contentHeaders) : separate(message);
+  };
+}
+
+/**
+ * Refuses a message whose headers cannot be read, whether or not its handler asks for them.
+ *
+ * @param valid whether the block of headers begins as it must
+ * @throws {@link InvalidPayloadError}
+ */
+export function requireHeaders(valid: boolean): void {
+  if (!valid) throw new InvalidPayloadError('the header block does not begin with NATS/1.0');
+}
+
+/**
+ * @throws {@link InvalidPayloadError} if the codec did not make these bytes
+ * @throws {@link InvalidArgumentError} if the codec returns a promise: that is a mistake in the codec and says nothing about the payload
+ */
+export function decodePayload(codec: Codec, data: Uint8Array, headers?: ContentHeaders): unknown {
+  let value: unknown;
+  try {
+    value = codec.decode(data);
+  } catch (cause) {
+    const problem = cause instanceof PayloadDecodingError ? cause.problem : errorText(cause);
+    const other = unknownType(codec, headers);
+    const hint =
+      other === undefined ? '' : ` (it says that it is ${other}: give the option codecs a codec for that)`;
+    throw new InvalidPayloadError(`the payload is not ${codec.contentType}${hint}: ${problem}`, { cause });
+  }
+  return refusePromise(codec, value);
+}
+
+/** The type that a message says it has, if its codec does not make that type. */
+function unknownType({ contentType }: Codec, headers: ContentHeaders | undefined): string | undefined {
+  const type = headers?.get('Content-Type') ?? '';
+  return type === '' || mediaType(type) === mediaType(contentType) ? undefined : shown(type);
+}
+
+/**
+ * What a schema makes of a value.
+ *
+ * @throws {@link InvalidPayloadError} if it has issues with it
+ * @throws {@link InvalidArgumentError} if it gives no result: that is a mistake in the schema and says nothing about the payload
+ */
+function accepted(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidArgumentError(
+      'schema',
+      `validate returned ${wrongType(given)}. It must return an object with value or issues.`,
+    );
+  }
+  const result = given as StandardResult<unknown>;
+  if (result.issues) throw new InvalidPayloadError(`invalid payload: ${describeAll(result.issues)}`);
+  return result.value;
+}
+
+/** Never throws, whatever a schema gives as issues: the payload is refused all the same. */
+function describeAll(issues: readonly StandardIssue[]): string {
+  try {
+    return Array.from(issues, describe).join('; ');
+  } catch (error) {
+    return `the issues cannot be read: ${errorText(error)}`;
+  }
+}
+
+function describe({ message, path }: StandardIssue): string {
+  const keys = Array.from(path ?? [], (key) => String(typeof key === 'object' ? key.key : key));
+  return keys.length > 0 ? `${keys.join('.')}: ${String(message)}` : String(message);
+}

@@ -1,1 +1,0 @@
-export * from './handler-result.js';

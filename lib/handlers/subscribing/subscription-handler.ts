@@ -1,0 +1,237 @@
+import { Logger } from '@nestjs/common';
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { hasValidHeaders } from '../../connection/index.js';
+import {
+  type CleanScope,
+  type CompiledHandler,
+  ControlledHandler,
+  decodePayload,
+  finalResult,
+  type HandlerSource,
+  type HandlerState,
+  type JetStreamEvents,
+  LONGEST_DRAIN,
+  pendingResult,
+  requireHeaders,
+} from '../../consuming/index.js';
+import { Ring } from '../../jetstream/index.js';
+import { errorStack, errorText, printable } from '../../reporting/index.js';
+import { Backoff, Deadline, sleep, within } from '../../timing/index.js';
+import type { SubscribePlan } from '../planning/index.js';
+import { NatsContext } from './nats-context.js';
+
+const DEFAULT_MAX_PENDING = 65_536;
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 30_000;
+
+/** Reads a handler's parameters from a core NATS message. */
+export function coreMessageSource({ connection, definition }: SubscribePlan): HandlerSource<Msg> {
+  const codecOf = connection.codecsOfSubject(definition.metadata.subject);
+  return {
+    payload: ({ data, headers }) => decodePayload(codecOf(headers), data, headers),
+    context: (message) => new NatsContext(message),
+    pattern: ({ subject }) => subject,
+  };
+}
+
+/** Runs one `@Subscribe`: up to `concurrency` messages at once, the rest is buffered; what fails is logged. */
+export class SubscriptionHandler extends ControlledHandler {
+  private readonly concurrency: number;
+  private readonly maxPending: number;
+  private readonly queue = new Ring<Msg>();
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
+  private subscription: Subscription | undefined;
+  private inFlight = 0;
+  private handled = 0;
+  private failed = 0;
+  private dropping = false;
+  private abandoned = false;
+  private readonly whenIdle: (() => void)[] = [];
+  private readonly call = (message: Msg): Promise<unknown> | undefined => {
+    requireHeaders(hasValidHeaders(message));
+    return pendingResult(this.handler(message));
+  };
+
+  constructor(
+    private readonly plan: SubscribePlan,
+    private readonly handler: CompiledHandler<Msg>,
+    private readonly events: JetStreamEvents,
+    private readonly scope: CleanScope,
+  ) {
+    super(plan.connection.jetstream.connection, new Logger('Subscribe'));
+    const { concurrency = 1, maxPending = DEFAULT_MAX_PENDING } = plan.definition.metadata.options;
+    this.concurrency = concurrency;
+    this.maxPending = maxPending;
+  }
+
+  get state(): HandlerState {
+    const { plan, status, handled, failed } = this;
+    return {
+      handler: plan.handler,
+      kind: 'subscription',
+      connection: plan.connection.name,
+      source: plan.definition.metadata.subject,
+      status,
+      handled,
+      failed,
+      running: this.inFlight,
+      waiting: this.queue.size,
+      circuitOpen: false,
+    };
+  }
+
+  idle(): Promise<void> {
+    if (this.inFlight === 0 && this.queue.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.whenIdle.push(resolve));
+  }
+
+  /** @throws what the server says if it refuses the subscription */
+  protected async open(signal: AbortSignal): Promise<() => void> {
+    this.abandoned = false;
+    await this.follow(signal);
+    this.logger.log(`${this.plan.handler} subscribes to "${this.plan.definition.metadata.subject}"`);
+    return () => undefined;
+  }
+
+  protected suspend(): Promise<void> {
+    return unsubscribe(this.subscription);
+  }
+
+  protected proceed(signal: AbortSignal): Promise<void> {
+    return this.follow(signal);
+  }
+
+  /** Core NATS keeps nothing: what is buffered is handled, as far as the time allows. */
+  protected async end(left: number): Promise<void> {
+    const deadline = new Deadline(left);
+    // Without a link to the server, the subscription does not end before there is one again.
+    await deadline.wait(unsubscribe(this.subscription).then(() => this.idle()));
+    this.abandoned = true;
+    this.queue.clear();
+  }
+
+  /** What was received is still handled: nothing of it has to be settled. */
+  protected disconnected(): void {}
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    const { subject, options } = this.plan.definition.metadata;
+    const { api, connection } = this.plan.connection.jetstream;
+    const refusals: Error[] = [];
+    // A subscription that the link took down with it is restored with the link: it must not be there twice.
+    unsubscribeNow(this.subscription);
+    const subscription = connection.wire.subscribe(subject, {
+      queue: options.queue,
+      callback: (error, message) => {
+        if (!error) return this.receive(message);
+        refusals.push(error);
+        if (this.status === 'running' && !signal.aborted) void this.recover(error, signal);
+      },
+    });
+    this.subscription = subscription;
+    try {
+      // A refusal comes before the answer to this.
+      await api.flush(`subscribing to "${subject}"`);
+      if (refusals.length > 0) throw refusals[0];
+    } catch (error) {
+      unsubscribeNow(subscription);
+      throw error;
+    }
+    if (signal.aborted) await unsubscribe(subscription);
+    else this.status = 'running';
+  }
+
+  /** The server ends a subscription that its user has no permission for any longer. */
+  private async recover(cause: Error, signal: AbortSignal): Promise<void> {
+    const { handler, connection, definition } = this.plan;
+    const { subject } = definition.metadata;
+    this.status = 'recovering';
+    this.logger.error(`${handler}: the subscription to "${subject}" ended: ${errorText(cause)}`);
+    const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
+      connection: connection.name,
+      handler,
+      source: subject,
+      time: new Date(),
+    });
+    this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
+    for (;;) {
+      await sleep(this.backoff.next(), signal);
+      if (signal.aborted) return;
+      try {
+        await this.follow(signal);
+        if (signal.aborted) return;
+        this.backoff.succeeded();
+        this.logger.log(`${handler} subscribes to "${subject}" again`);
+        this.events.emit({ type: 'consumer-recovered', ...about() });
+        return;
+      } catch {
+        // The next try is the answer; what is refused is in the log already.
+      }
+    }
+  }
+
+  private receive(message: Msg): void {
+    if (this.abandoned) return;
+    if (this.inFlight < this.concurrency) return this.handle(message);
+    if (this.queue.size < this.maxPending) return this.queue.push(message);
+    if (this.dropping) return;
+    this.dropping = true;
+    this.logger.error(
+      `${this.plan.handler} is too slow: messages beyond ${this.maxPending} buffered ones are dropped`,
+    );
+  }
+
+  /** Handles a message, and those buffered behind it as long as handlers are synchronous. */
+  private handle(first: Msg): void {
+    this.inFlight++;
+    for (let message: Msg | undefined = first; message !== undefined; message = this.queue.shift()) {
+      const current = message;
+      try {
+        const pending = this.scope.run(this.call, current);
+        if (pending !== undefined) return void this.finishLater(current, pending);
+      } catch (error) {
+        this.report(current, error);
+      }
+      this.handled++;
+    }
+    this.inFlight--;
+    this.checkIdle();
+  }
+
+  private async finishLater(message: Msg, pending: Promise<unknown>): Promise<void> {
+    try {
+      await finalResult(pending);
+    } catch (error) {
+      this.report(message, error);
+    }
+    this.handled++;
+    this.inFlight--;
+    const next = this.queue.shift();
+    if (next !== undefined) this.handle(next);
+    else this.checkIdle();
+  }
+
+  private checkIdle(): void {
+    this.dropping = false;
+    if (this.inFlight > 0) return;
+    for (const resolve of this.whenIdle.splice(0)) resolve();
+  }
+
+  private report(message: Msg, error: unknown): void {
+    this.failed++;
+    this.logger.error(
+      `${this.plan.handler}: the message on "${printable(message.subject)}" failed: ${errorText(error)}`,
+      errorStack(error),
+    );
+  }
+}
+
+/** Takes what the server has sent until now, and no more. */
+async function unsubscribe(subscription: Subscription | undefined): Promise<void> {
+  if (!subscription || subscription.isClosed()) return;
+  const drained = subscription.drain().catch(() => undefined);
+  if (!(await within(LONGEST_DRAIN, drained))) unsubscribeNow(subscription);
+}
+
+function unsubscribeNow(subscription: Subscription | undefined): void {
+  if (subscription && !subscription.isClosed()) subscription.unsubscribe();
+}

@@ -1,0 +1,4 @@
+export { KvContext } from './kv-context.js';
+export { ObjectContext } from './object-context.js';
+export { WatchHandler } from './watch-handler.js';
+export { kvEntrySource, kvWatchSource, objectEntrySource, objectWatchSource } from './watch-sources.js';

@@ -1,0 +1,221 @@
+import { Logger } from '@nestjs/common';
+import type { JetStreamConnection } from '../../connection/index.js';
+import {
+  type CleanScope,
+  type CompiledHandler,
+  ControlledHandler,
+  FailureLog,
+  type HandlerState,
+  type JetStreamEvents,
+} from '../../consuming/index.js';
+import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
+import { errorText, printable } from '../../reporting/index.js';
+import { Backoff, sleep, within } from '../../timing/index.js';
+import { EntryRunner } from './entry-runner.js';
+
+/** What a {@link WatchHandler} follows. */
+export interface WatchSource<Entry> {
+  readonly kind: 'kv-watch' | 'object-watch';
+  /** Class and method. */
+  readonly handler: string;
+  readonly connection: JetStreamConnection;
+  readonly bucket: string;
+  /** When the bucket was created: revisions of another one under its name mean nothing. */
+  created(): Promise<Date>;
+  /** Opens the watch, after the entry given by its revision where there is one. */
+  open(owner: WatchOwner<Entry>, after: number | undefined): Promise<Watch>;
+  /** The sequence of an entry in the bucket. */
+  revisionOf(entry: Entry): number;
+  /** The key or name of an entry. */
+  nameOf(entry: Entry): string;
+}
+
+export interface WatchOwner<Entry> {
+  onEntry(entry: Entry): void | Promise<void>;
+  /** The bucket was deleted and created again; its entries follow. */
+  onRestarted(): void;
+  onError(error: Error): void;
+}
+
+/** An open watch. */
+export interface Watch {
+  /** Ends it; resolves when the entry in hand is handled. */
+  stop(): Promise<void>;
+}
+
+const FIRST_RETRY = 1_000;
+const LONGEST_RETRY = 30_000;
+
+/**
+ * Runs one `@KvWatch` or `@ObjectWatch`: hands over entry after entry. A watch that ends is opened again after the last
+ * entry handled.
+ */
+export class WatchHandler<Entry> extends ControlledHandler {
+  private readonly entries: EntryRunner<Entry>;
+  private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
+  private watch: Watch | undefined;
+  /** When the bucket was created; `undefined` after a restart of the watch, which knows better. */
+  private bucketCreated: number | undefined;
+  private lastRevision: number | undefined;
+  /** The entry in hand. */
+  private current: Promise<void> | undefined;
+  private recovery: Promise<void> | undefined;
+  /** The end of what came before the present run. */
+  private left: Promise<void> | undefined;
+
+  constructor(
+    private readonly source: WatchSource<Entry>,
+    handler: CompiledHandler<Entry>,
+    private readonly events: JetStreamEvents,
+    scope: CleanScope,
+  ) {
+    super(source.connection, new Logger(source.kind === 'kv-watch' ? 'KvWatch' : 'ObjectWatch'));
+    const failures = new FailureLog(this.logger);
+    this.entries = new EntryRunner(handler, scope, {
+      onRetry: (entry, error, wait) => failures.retried(this.name(entry), source.handler, error, wait),
+      onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} is given up`, error),
+    });
+  }
+
+  get state(): HandlerState {
+    const { kind, handler, connection, bucket } = this.source;
+    const { handled, failed, running } = this.entries;
+    const { status } = this;
+    return {
+      handler,
+      kind,
+      connection: connection.name,
+      source: bucket,
+      status,
+      handled,
+      failed,
+      running,
+      waiting: 0,
+      circuitOpen: false,
+    };
+  }
+
+  async idle(): Promise<void> {
+    await this.current;
+  }
+
+  protected async open(signal: AbortSignal): Promise<() => void> {
+    this.entries.start();
+    await this.follow(signal);
+    this.logger.log(`${this.source.handler} watches bucket "${this.source.bucket}"`);
+    return () => undefined;
+  }
+
+  /** The entry in hand goes on. */
+  protected async suspend(): Promise<void> {
+    this.left = this.leave();
+  }
+
+  /** The watch opens after the entry in hand, which the pause let go on. */
+  protected async proceed(signal: AbortSignal): Promise<void> {
+    await this.left;
+    if (!signal.aborted) await this.follow(signal);
+  }
+
+  protected async end(left: number): Promise<void> {
+    this.entries.stop();
+    await within(left, this.leave());
+  }
+
+  protected disconnected(): void {
+    this.entries.stop();
+    void this.stopWatch(this.watch);
+  }
+
+  /** Ends the watch; resolves when nothing of it is left: neither the entry in hand, nor a recovery that was under way. */
+  private async leave(): Promise<void> {
+    await Promise.all([this.stopWatch(this.watch), this.recovery]);
+    await this.current;
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    const created = (await this.source.created()).getTime();
+    if (this.bucketCreated !== undefined && created !== this.bucketCreated) this.lastRevision = undefined;
+    this.bucketCreated = created;
+    const watch = await this.source.open(
+      {
+        // A watch may deliver before it is open; what comes after the end of the run comes again.
+        onEntry: (entry) => (signal.aborted ? undefined : this.onEntry(entry)),
+        onRestarted: () => this.restarted(signal),
+        onError: (error) => {
+          if (!signal.aborted) this.recovery = this.recover(error, signal);
+        },
+      },
+      this.lastRevision,
+    );
+    if (signal.aborted) return this.stopWatch(watch);
+    this.watch = watch;
+    this.status = 'running';
+  }
+
+  private async stopWatch(watch: Watch | undefined): Promise<void> {
+    try {
+      await watch?.stop();
+    } catch (error) {
+      this.logger.debug(`${this.source.handler}: the watch ended with an error: ${errorText(error)}`);
+    }
+  }
+
+  private onEntry(entry: Entry): void | Promise<void> {
+    const handling = this.entries.handle(entry);
+    if (typeof handling === 'boolean') return this.handled(entry, handling);
+    this.current = handling.then((isThrough) => this.handled(entry, isThrough));
+    return this.current;
+  }
+
+  private handled(entry: Entry, isThrough: boolean): void {
+    const revision = this.source.revisionOf(entry);
+    // An entry that a stop left behind may end after later ones.
+    if (isThrough && revision > (this.lastRevision ?? 0)) this.lastRevision = revision;
+  }
+
+  /** What was handled of the bucket before says nothing about this one. */
+  private restarted(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const { bucket } = this.source;
+    this.lastRevision = undefined;
+    this.bucketCreated = undefined;
+    this.events.emit({ type: 'consumer-lost', ...this.about(), error: new BucketRecreatedError(bucket) });
+    this.events.emit({ type: 'consumer-recovered', ...this.about() });
+  }
+
+  private about(): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } {
+    const { handler, bucket, connection } = this.source;
+    return { connection: connection.name, handler, source: bucket, time: new Date() };
+  }
+
+  private async recover(cause: Error, signal: AbortSignal): Promise<void> {
+    // The end of the connection is reported once, for whatever the handler was doing.
+    if (cause instanceof ConnectionClosedError) return;
+    const { handler, bucket } = this.source;
+    this.status = 'recovering';
+    this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${errorText(cause)}`);
+    this.events.emit({ type: 'consumer-lost', ...this.about(), error: cause });
+    for (let wait = this.backoff.next(); ;) {
+      await sleep(wait, signal);
+      if (signal.aborted) return;
+      try {
+        await this.follow(signal);
+        if (signal.aborted) return;
+        this.backoff.succeeded();
+        this.logger.log(`${handler} watches bucket "${bucket}" again`);
+        this.events.emit({ type: 'consumer-recovered', ...this.about() });
+        return;
+      } catch (failure) {
+        wait = this.backoff.next();
+        this.logger.warn(`${handler}: no watch yet, next try in ${wait} ms: ${errorText(failure)}`);
+      }
+    }
+  }
+
+  private name(entry: Entry): string {
+    const { handler, bucket } = this.source;
+    const [what, revision] = [this.source.nameOf(entry), this.source.revisionOf(entry)];
+    return `${handler}: the entry "${printable(what)}" (bucket ${bucket}, revision ${revision})`;
+  }
+}

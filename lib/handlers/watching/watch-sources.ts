@@ -1,0 +1,116 @@
+import { type HandlerSource, InvalidPayloadError } from '../../consuming/index.js';
+import { RevisionNotReachedError } from '../../errors/index.js';
+import type { KeyValueEntry } from '../../key-value/index.js';
+import type { ObjectWatchEntry } from '../../object-store/index.js';
+import { errorText, toError } from '../../reporting/index.js';
+import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
+import { KvContext } from './kv-context.js';
+import { ObjectContext } from './object-context.js';
+import type { WatchSource } from './watch-handler.js';
+
+/** Reads the parameters of a `@KvWatch` from an entry. */
+export const kvEntrySource: HandlerSource<KeyValueEntry<unknown>> = {
+  payload: (entry) => {
+    try {
+      return entry.value ?? null;
+    } catch (error) {
+      throw new InvalidPayloadError(`the value cannot be decoded: ${errorText(error)}`, {
+        cause: error,
+      });
+    }
+  },
+  context: (entry) => new KvContext(entry),
+  pattern: ({ key }) => key,
+};
+
+/** Reads the parameters of an `@ObjectWatch` from the description of an object. */
+export const objectEntrySource: HandlerSource<ObjectWatchEntry> = {
+  payload: (info) => info,
+  context: (info) => new ObjectContext(info),
+  pattern: ({ name }) => name,
+};
+
+/** The watch behind a `@KvWatch`. */
+export function kvWatchSource({
+  definition,
+  handler,
+  connection,
+}: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
+  const { bucket, options } = definition.metadata;
+  const { keys = [], connection: _, resumeFromRevision, ...watch } = options;
+  /** When the bucket was created that `resumeFromRevision` is a revision of. */
+  let firstCreated: number | undefined;
+  return {
+    kind: 'kv-watch',
+    handler,
+    connection: connection.jetstream.connection,
+    bucket,
+    created: async () => {
+      const store = await connection.keyValue.open(bucket);
+      return (await store.status()).streamInfo.created;
+    },
+    open: async (owner, after) => {
+      const store = await connection.keyValue.open(bucket);
+      const created = store.access.bucket.created.getTime();
+      firstCreated ??= created;
+      if (after === undefined) {
+        const start = created === firstCreated ? { resumeFromRevision } : {};
+        return store.follow(keys, { ...watch, ...start }, owner);
+      }
+      try {
+        // Opened again, it goes on after what was handled, and no longer from its start.
+        return await store.follow(
+          keys,
+          { ...watch, updatesOnly: false, resumeFromRevision: after + 1 },
+          owner,
+        );
+      } catch (error) {
+        if (!(error instanceof RevisionNotReachedError)) throw error;
+      }
+      // The bucket lost its end in a crash: its revisions from there on are others.
+      owner.onRestarted();
+      return store.follow(keys, watch, owner);
+    },
+    revisionOf: ({ revision }) => revision,
+    nameOf: ({ key }) => key,
+  };
+}
+
+/** The watch behind an `@ObjectWatch`. */
+export function objectWatchSource({
+  definition,
+  handler,
+  connection,
+}: ObjectWatchPlan): WatchSource<ObjectWatchEntry> {
+  const { bucket, options } = definition.metadata;
+  const { connection: _, ...watch } = options;
+  return {
+    kind: 'object-watch',
+    handler,
+    connection: connection.jetstream.connection,
+    bucket,
+    created: async () => {
+      const store = await connection.objectStore.open(bucket);
+      return (await store.status()).streamInfo.created;
+    },
+    open: async (owner, after) => {
+      const store = await connection.objectStore.open(bucket);
+      const watcher = await store.watch(watch);
+      const done = (async () => {
+        for await (const info of watcher) {
+          // Opened again, it starts from the beginning: what was handled before is skipped.
+          if (after === undefined || info.revision > after) await owner.onEntry(info);
+        }
+      })();
+      done.catch((error: unknown) => owner.onError(toError(error)));
+      return {
+        stop: async () => {
+          watcher.stop();
+          await done.catch(() => undefined);
+        },
+      };
+    },
+    revisionOf: ({ revision }) => revision,
+    nameOf: ({ name }) => name,
+  };
+}

@@ -1,0 +1,60 @@
+import { fromNanos, fromTime } from '../timing/index.js';
+
+/** The servers that hold a stream or consumer. */
+export interface ClusterInfo {
+  /** The name of the cluster. */
+  readonly name?: string | undefined;
+  readonly raftGroup?: string | undefined;
+  /** The name of the leading server; `undefined` while there is none. */
+  readonly leader?: string | undefined;
+  /** Since when it leads. nats-server 2.12. */
+  readonly leaderSince?: Date | undefined;
+  /** The other servers. */
+  readonly replicas: readonly PeerInfo[];
+}
+
+/** One server that follows the leader. */
+export interface PeerInfo {
+  readonly name: string;
+  /** Whether it is in step with the leader. */
+  readonly current: boolean;
+  readonly offline: boolean;
+  /** How long ago it was last heard of, in milliseconds. */
+  readonly active: number;
+  /** How many operations it is behind. */
+  readonly lag: number;
+}
+
+/** @internal The wire's form. */
+export interface WireClusterInfo {
+  readonly name?: string;
+  readonly raft_group?: string;
+  readonly leader?: string;
+  readonly leader_since?: string;
+  readonly replicas?:
+    | readonly {
+        readonly name: string;
+        readonly current: boolean;
+        readonly offline?: boolean;
+        readonly active: number;
+        readonly lag?: number;
+      }[]
+    | null;
+}
+
+/** @internal */
+export function decodeClusterInfo(wire: WireClusterInfo): ClusterInfo {
+  return {
+    name: wire.name,
+    raftGroup: wire.raft_group,
+    leader: wire.leader || undefined,
+    leaderSince: fromTime(wire.leader_since),
+    replicas: (wire.replicas ?? []).map(({ name, current, offline = false, active, lag = 0 }) => ({
+      name,
+      current,
+      offline,
+      active: fromNanos(active),
+      lag,
+    })),
+  };
+}

@@ -1,0 +1,197 @@
+import type { Codec } from '../../codecs/index.js';
+import { BucketRecreatedError, WatchStoppedError } from '../../errors/index.js';
+import { validateRevision } from '../bucket-reader.js';
+import type { Bucket } from '../bucket.js';
+import { BaseEntry, type KeyValueEntry, type KeyValuePut } from '../key-value-entry.js';
+import { KvWatcher, type WatchFeed } from '../watching/index.js';
+
+/**
+ * A copy of a bucket, or of some of its keys, in this process: kept by a watch, read at once.
+ *
+ * It follows the bucket, so it may be a little behind: by the time a message takes or, while the connection is down, by
+ * everything since. If a value must be at least as new as one's own write, `inStepWith` waits for it. If the bucket is
+ * deleted and created again, the copy follows the new one.
+ *
+ * @example
+ * ```ts
+ * const settings = await bucket.cached();
+ * const revision = await bucket.put('limit', 10);
+ * await settings.inStepWith(revision);
+ * settings.get('limit')?.value; // 10, without asking the server
+ * ```
+ */
+export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposable {
+  private readonly entries = new Map<string, KeyValuePut<T>>();
+  private readonly watcher: KvWatcher<T>;
+  private waiting: Waiting[] = [];
+  private last = 0;
+  private failure: Error | undefined;
+  private stopped = false;
+  private restarted = false;
+  private readonly ready: Promise<void>;
+  private markReady: () => void = () => undefined;
+  private failReady: (error: Error) => void = () => undefined;
+
+  /** @internal Made by {@link KeyValue.cached}. */
+  constructor(
+    private readonly source: Bucket<T>,
+    private readonly feed: WatchFeed<T>,
+  ) {
+    this.ready = new Promise((resolve, reject) => {
+      this.markReady = resolve;
+      this.failReady = reject;
+    });
+    this.ready.catch(() => undefined);
+    this.watcher = new KvWatcher(feed, {
+      onEntry: (entry) => this.apply(entry),
+      onInitialized: () => this.initialized(),
+      onRestarted: () => this.clear(),
+      onError: (error) => this.fail(error),
+    });
+    feed.onIdle = (revision) => this.reached(revision);
+  }
+
+  /** The name of the bucket. */
+  get bucket(): string {
+    return this.source.name;
+  }
+
+  /** @internal Resolves when every value is there. */
+  async start(): Promise<void> {
+    try {
+      await this.feed.start();
+      await this.feed.patiently(this.ready);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** The value of a key; `undefined` if there is none. It throws nothing and sends nothing. */
+  get(key: string): KeyValuePut<T> | undefined {
+    return this.entries.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.entries.has(key);
+  }
+
+  /** How many keys have a value. */
+  get size(): number {
+    return this.entries.size;
+  }
+
+  keys(): IterableIterator<string> {
+    return this.entries.keys();
+  }
+
+  /** All values, in no order. */
+  values(): IterableIterator<KeyValuePut<T>> {
+    return this.entries.values();
+  }
+
+  [Symbol.iterator](): IterableIterator<KeyValuePut<T>> {
+    return this.entries.values();
+  }
+
+  /** The last revision that this copy knows of. */
+  get revision(): number {
+    return this.last;
+  }
+
+  /** Why the copy no longer follows the bucket, `undefined` while it does: the bucket was deleted, the connection closed. */
+  get error(): Error | undefined {
+    return this.failure;
+  }
+
+  /**
+   * Resolves when the copy knows of that revision: of everything that was written up to it.
+   *
+   * If the revision is one of a key that the copy leaves out, it takes the server's next heartbeats, up to two seconds.
+   *
+   * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted and
+   * created again meanwhile; otherwise the error that the copy ended with
+   */
+  async inStepWith(revision: number): Promise<void> {
+    validateRevision(revision);
+    if (revision <= this.last) return;
+    if (this.failure) throw this.failure;
+    if (this.stopped) throw new WatchStoppedError(this.bucket);
+    await new Promise<void>((resolve, reject) => this.waiting.push({ revision, resolve, reject }));
+  }
+
+  /** Stops following the bucket. The values that are there can still be read. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    for (const { reject } of this.waiting.splice(0)) reject(new WatchStoppedError(this.bucket));
+    await this.watcher.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  private apply(entry: KeyValueEntry<T>): void {
+    if (entry.operation === 'PUT') this.entries.set(entry.key, copyOf(entry, this.source.codec));
+    else this.entries.delete(entry.key);
+    this.reached(entry.revision);
+  }
+
+  private reached(revision: number): void {
+    if (revision <= this.last) return;
+    this.last = revision;
+    if (this.waiting.length === 0) return;
+    const due = this.waiting.filter((waiting) => waiting.revision <= revision);
+    this.waiting = this.waiting.filter((waiting) => waiting.revision > revision);
+    for (const { resolve } of due) resolve();
+  }
+
+  /** The bucket was deleted and created again. */
+  private clear(): void {
+    this.entries.clear();
+    this.last = 0;
+    this.restarted = true;
+  }
+
+  /** Every value is there. What still waits after a restart waits for a revision of the bucket before. */
+  private initialized(): void {
+    this.markReady();
+    if (!this.restarted) return;
+    this.restarted = false;
+    for (const { reject } of this.waiting.splice(0)) reject(new BucketRecreatedError(this.bucket));
+  }
+
+  private fail(error: Error): void {
+    this.failure = error;
+    this.failReady(error);
+    for (const { reject } of this.waiting.splice(0)) reject(error);
+  }
+}
+
+/**
+ * An entry that holds nothing but its own bytes: what a watch delivers is a part of what came over the connection, all
+ * of which would be kept with it.
+ */
+class CopiedEntry<T> extends BaseEntry<T> {
+  readonly delta = 0;
+  readonly initial: boolean;
+  readonly revision: number;
+  readonly created: Date;
+
+  constructor(entry: KeyValuePut<T>, codec: Codec<T>) {
+    super(entry.bucket, entry.key, 'PUT', new Uint8Array(entry.bytes), codec);
+    this.initial = entry.initial;
+    this.revision = entry.revision;
+    this.created = entry.created;
+  }
+}
+
+function copyOf<T>(entry: KeyValuePut<T>, codec: Codec<T>): KeyValuePut<T> {
+  return new CopiedEntry(entry, codec) as KeyValueEntry<T> as KeyValuePut<T>;
+}
+
+interface Waiting {
+  readonly revision: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}

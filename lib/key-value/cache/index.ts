@@ -1,0 +1,1 @@
+export { CachedKeyValue } from './cached-key-value.js';

@@ -1,0 +1,97 @@
+import { InvalidArgumentError } from '../../errors/index.js';
+import { shown } from '../../reporting/index.js';
+import { checkCallbacks, checkText, optionsCheck } from '../../validation/index.js';
+import type { BucketAccess } from '../bucket-access.js';
+import type { KeyLock } from './key-lock.js';
+import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
+import type { Leases } from './leases.js';
+import { LockContender } from './lock-contender.js';
+import { recordOf } from './lock-record.js';
+
+/** How a lock is obtained and held. */
+export interface KeyValueLockOptions {
+  /**
+   * How long the others leave a holder alone that gives no sign of life, in milliseconds: the lock of a process that
+   * crashed is free after that time. It is renewed three times as often. Default 10,000; at least 100.
+   */
+  readonly ttl?: number | undefined;
+  /** The name of the holder, for people. Default: the host's name and the process's id. */
+  readonly name?: string | undefined;
+  /** How long to wait for it, in milliseconds; 0: one attempt. Default `Infinity`. */
+  readonly wait?: number | undefined;
+  /** Gives the waiting up. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const checkLockOptions = optionsCheck<KeyValueLockOptions>('lock', {
+  name: true,
+  signal: true,
+  ttl: true,
+  wait: true,
+});
+const checkElectionOptions = optionsCheck<LeaderElectionOptions>('elect', {
+  name: true,
+  onDeposed: true,
+  onElected: true,
+  ttl: true,
+});
+
+const DEFAULT_TTL = 10_000;
+const SHORTEST_TTL = 100;
+
+/** Waits for a lock and holds it until it is released, at shutdown at the latest. */
+export async function obtainLock<T>(
+  access: BucketAccess<T>,
+  leases: Leases,
+  key: string,
+  options: KeyValueLockOptions,
+): Promise<KeyLock> {
+  const { ttl = DEFAULT_TTL, name = DEFAULT_NAME, wait = Infinity, signal } = checkLockOptions(options);
+  access.bucket.check(key);
+  checkTtl(ttl);
+  checkText('name', name);
+  if (typeof wait !== 'number' || !(wait >= 0))
+    throw new InvalidArgumentError('wait', `${shown(wait)} is not a number of milliseconds`);
+  const lock = await new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait, signal });
+  leases.add(lock, (deadline) => lock.releaseWithin(deadline));
+  lock.onEnd(() => leases.remove(lock));
+  return lock;
+}
+
+/** Takes part in an election until it is stopped, at shutdown at the latest. */
+export function startElection<T>(
+  access: BucketAccess<T>,
+  leases: Leases,
+  key: string,
+  options: LeaderElectionOptions,
+): LeaderElection {
+  const { ttl = DEFAULT_TTL, name = DEFAULT_NAME } = checkElectionOptions(options);
+  access.bucket.check(key);
+  checkTtl(ttl);
+  checkText('name', name);
+  checkCallbacks(options, [], ['onElected', 'onDeposed']);
+  const election = new LeaderElection(
+    key,
+    name,
+    {
+      bucket: access.bucket.name,
+      obtain: (signal) =>
+        new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait: Infinity, signal }),
+      leader: async () => recordOf(await access.reader.change(key, { consistent: true }))?.name,
+      timeout: access.bucket.jetstream.connection.timeout,
+      ended: () => leases.remove(election),
+    },
+    options,
+  );
+  leases.add(election, (deadline) => election.stopWithin(deadline));
+  return election;
+}
+
+function checkTtl(ttl: number): void {
+  if (!Number.isFinite(ttl) || ttl < SHORTEST_TTL) {
+    throw new InvalidArgumentError(
+      'ttl',
+      `${shown(ttl)} is not a number of milliseconds from ${SHORTEST_TTL}`,
+    );
+  }
+}

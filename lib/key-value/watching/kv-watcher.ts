@@ -1,0 +1,102 @@
+import { Logger } from '@nestjs/common';
+import { toError } from '../../reporting/index.js';
+import { pendingThenable, UserCalls } from '../../user-code/index.js';
+import { checkCallbacks, checkObject } from '../../validation/index.js';
+import type { KeyValueEntry } from '../key-value-entry.js';
+import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from './watch-feed.js';
+
+/** What a {@link KvWatcher} calls. What these throw or reject with ends the watch; a throwing `onError` is logged. */
+export interface KvWatcherOwner<T> {
+  /**
+   * The next change. Changes come one by one: if this returns a promise, the next change waits for it, and so does the
+   * server.
+   */
+  onEntry(entry: KeyValueEntry<T>): void | Promise<void>;
+  /** All values that the bucket held at the beginning were handled. */
+  onInitialized?(): unknown;
+  /** The bucket was deleted and created again: its initial values follow, and what was known of the old one is void. */
+  onRestarted?(): unknown;
+  /** The watch ended, and not by `stop`. Called once at most. */
+  onError(error: Error): void;
+}
+
+/** @throws {@link InvalidArgumentError} if it is not an object, or what is to be called is not a function */
+export function checkOwner<T>(owner: KvWatcherOwner<T>): KvWatcherOwner<T> {
+  checkObject('owner', owner);
+  checkCallbacks(owner, ['onEntry', 'onError'], ['onInitialized', 'onRestarted']);
+  return owner;
+}
+
+/** A watch that calls back, change by change. */
+export class KvWatcher<T> {
+  private readonly calls = new UserCalls(new Logger('KeyValue'));
+  private busy: Promise<void> | undefined;
+  private stopped = false;
+
+  /** @internal Made by {@link KeyValue.follow}. */
+  constructor(
+    private readonly feed: WatchFeed<T>,
+    private readonly owner: KvWatcherOwner<T>,
+  ) {
+    feed.onReady = () => this.run();
+  }
+
+  /** Ends the watch at once; resolves when the change in hand, if any, is handled. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.feed.stop();
+    await this.busy;
+  }
+
+  private run(): void {
+    while (!this.busy && !this.stopped) {
+      const item = this.feed.take();
+      if (item === undefined) break;
+      this.handle(item);
+    }
+    const { ended } = this.feed;
+    if (!ended?.error || this.busy || this.stopped) return;
+    this.stopped = true;
+    this.tell(ended.error);
+  }
+
+  private handle(item: FeedItem<T>): void {
+    try {
+      const handling = pendingThenable(this.call(item));
+      if (handling) this.busy = this.wait(handling);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private call(item: FeedItem<T>): unknown {
+    if (item === INITIALIZED) return this.owner.onInitialized?.();
+    if (item === RESTARTED) return this.owner.onRestarted?.();
+    return this.owner.onEntry(item);
+  }
+
+  /** Never rejects. */
+  private async wait(handling: Promise<unknown>): Promise<void> {
+    try {
+      await handling;
+    } catch (error) {
+      this.fail(error);
+    }
+    this.busy = undefined;
+    this.run();
+  }
+
+  private fail(thrown: unknown): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.feed.stop();
+    this.tell(toError(thrown));
+  }
+
+  /** Reports the end; there is nobody left to report to if the owner throws here. */
+  private tell(error: Error): void {
+    this.calls.call(`onError of a watch of bucket "${this.feed.bucketName}"`, () =>
+      this.owner.onError(error),
+    );
+  }
+}

@@ -1,0 +1,129 @@
+import { CONSUMER_OPTIONS, MOST_BUFFERED } from '../../consuming/index.js';
+import { provisioningRule, STREAM_DECLARATION_OPTIONS } from '../../jetstream/index.js';
+import { propertyOf } from '../../reporting/index.js';
+import {
+  type AllOptionsOf,
+  count,
+  flag,
+  hasMethods,
+  ListOf,
+  nearestName,
+  objectWith,
+  oneOf,
+  ownNames,
+  queueName,
+  readOptions,
+  required,
+  resourceName,
+  rule,
+  timeLimit,
+} from '../../validation/index.js';
+import { modeRule, TRANSPORT_OPTIONS } from '../transport-options.js';
+import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import type { ConsumerDefaults, EventExtras, RequestExtras } from './pattern-extras.interface.js';
+
+const { ackMode, ackWait, circuitBreaker, concurrency, deadLetter, deliverPolicy, description } =
+  CONSUMER_OPTIONS;
+const { headersOnly, inactiveThreshold, maxAckPending, maxMessages, maxProcessingTime } = CONSUMER_OPTIONS;
+const { memoryStorage, metadata, orderBy, rateLimit, raw, replayPolicy, replicas } = CONSUMER_OPTIONS;
+const { sampleFrequency, startSequence, startTime } = CONSUMER_OPTIONS;
+
+/** What may be said for all events, or all durable requests, of a server. */
+const CONSUMER_DEFAULTS = {
+  ackMode,
+  ackWait,
+  circuitBreaker,
+  concurrency,
+  deadLetter,
+  deliverPolicy,
+  description,
+  headersOnly,
+  inactiveThreshold,
+  maxAckPending,
+  maxMessages,
+  maxProcessingTime,
+  memoryStorage,
+  metadata,
+  orderBy,
+  rateLimit,
+  raw,
+  replayPolicy,
+  replicas,
+  retry: CONSUMER_OPTIONS.retry,
+  sampleFrequency,
+  startSequence,
+  startTime,
+  stream: resourceName,
+} satisfies AllOptionsOf<ConsumerDefaults>;
+
+/** The options of a `JetStreamServer`. */
+export const SERVER_OPTIONS = {
+  ...TRANSPORT_OPTIONS,
+  bootTimeout: timeLimit,
+  deadLetters: rule('the DeadLetters of the application: app.get(DeadLetters)', (value) =>
+    hasMethods((value as { readonly handlers?: unknown }).handlers, ['add']),
+  ),
+  events: { ...CONSUMER_DEFAULTS, consumer: oneOf(['pattern', 'service']) },
+  jetStreamEvents: objectWith(
+    ['emit', 'listen'],
+    'the JetStreamEvents of the application: app.get(JetStreamEvents)',
+  ),
+  name: required(
+    rule(
+      'the name of the service, without spaces, ".", "*", ">", "/" and "\\"',
+      (value) => resourceName(value, '').length === 0,
+    ),
+  ),
+  provisioning: provisioningRule,
+  queue: rule(
+    'a name without spaces, or false',
+    (value) => value === false || (typeof value === 'string' && queueName(value, '').length === 0),
+  ),
+  requests: CONSUMER_DEFAULTS,
+  settlement: objectWith(
+    ['onStart', 'onSuccess', 'onFailure'],
+    'an object with the methods onStart, onSuccess and onFailure, such as an AckInterceptor',
+  ),
+  shutdownTimeout: timeLimit,
+  streams: new ListOf(STREAM_DECLARATION_OPTIONS, 'a list of streams'),
+} satisfies AllOptionsOf<JetStreamServerOptions>;
+
+/** The extras of patterns. */
+const EXTRAS = {
+  ...CONSUMER_DEFAULTS,
+  broadcast: flag,
+  durable: resourceName,
+  maxPending: count(0, MOST_BUFFERED),
+  mode: modeRule,
+  ordered: flag,
+  queue: queueName,
+} satisfies AllOptionsOf<EventExtras | RequestExtras>;
+
+/** What `@JsConsumer` has and patterns have not, for Nest's own pipeline stands around them. */
+const NOT_FOR_PATTERNS = ['ackPolicy', 'batch', 'codec', 'filterSubjects', 'idempotent', 'push', 'schema'];
+
+/** The extras of a pattern as they were read. */
+export interface ExtrasRead {
+  /** Those that exist and are right. */
+  readonly extras: Readonly<Record<string, unknown>>;
+  /** What is wrong with extras that are misspelled, or have a value that cannot be right. */
+  readonly problems: readonly string[];
+  /** Names that resemble none: another transport of the application may know them. */
+  readonly foreign: readonly string[];
+}
+
+/** Reads the extras of a pattern once. */
+export function readExtras(given: Readonly<Record<string, unknown>>): ExtrasRead {
+  const { options, problems } = readOptions<Readonly<Record<string, unknown>>>(given, EXTRAS, 'the extras');
+  const names = Object.keys(EXTRAS);
+  const others = ownNames(given).filter(
+    (name) => !names.includes(name) && propertyOf(given, name) !== undefined,
+  );
+  const refused = others.filter((name) => NOT_FOR_PATTERNS.includes(name));
+  const foreign = others.filter((name) => !refused.includes(name) && nearestName(name, names) === undefined);
+  const sentences = problems
+    .filter(({ option }) => !refused.includes(option) && !foreign.includes(option))
+    .map(({ sentence }) => sentence);
+  if (refused.length > 0) sentences.push(`${refused.join(', ')}: for these use @JsConsumer`);
+  return { extras: options, problems: sentences, foreign };
+}

@@ -1,0 +1,30 @@
+import { codecRule } from '../codecs/index.js';
+import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
+import { JetStreamService } from '../jetstream/index.js';
+import { propertyOf } from '../reporting/index.js';
+import { type AllOptionsOf, oneOf } from '../validation/index.js';
+import type { TransportConnectionOptions } from './transport-link.js';
+
+/** How requests and events travel. */
+export const modeRule = oneOf(['core', 'jetstream']);
+
+/** What servers and clients have in common. */
+export const TRANSPORT_OPTIONS = {
+  codec: codecRule,
+  connection: connectionRule((value) => value instanceof JetStreamService, ', or a JetStreamService'),
+  jetstream: JETSTREAM_OPTIONS,
+} satisfies AllOptionsOf<TransportConnectionOptions>;
+
+/**
+ * Refuses what belongs into the connection, with a hint where.
+ *
+ * @throws {@link InvalidArgumentError}
+ */
+export function refuseServers(whose: string, options: object, instead: string): void {
+  if (propertyOf(options, 'servers') === undefined) return;
+  throw new InvalidArgumentError(
+    `options of ${whose}`,
+    `servers is an option of the connection; give ${instead}`,
+  );
+}
