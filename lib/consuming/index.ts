@@ -97,7 +97,7 @@ export {
   subscribeSafely,
   toObservable,
 } from './results/index.js';
-export { SubjectRouter } from './routing/index.js';
+export { SubjectRouter, widestPatterns } from './routing/index.js';
 export {
   BatchRunner,
   CleanScope,

@@ -126,10 +126,12 @@ export {
   type ExternalStream,
   type GetLastMessagesOptions,
   type GetMessagesOptions,
+  type LeaderQuery,
   PersistMode,
   type Placement,
   PLACEMENT_OPTIONS,
   type PurgeOptions,
+  readFromLeader,
   replicaCount,
   type Republish,
   REPUBLISH_OPTIONS,
@@ -153,4 +155,5 @@ export {
   streamSources,
   type StreamState,
   type SubjectTransform,
+  type WireStoredMessage,
 } from './streams/index.js';

@@ -9,17 +9,22 @@ import {
   NoRespondersError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import { directReplyKind } from '../jetstream/index.js';
+import {
+  directReplyKind,
+  type LeaderQuery,
+  readFromLeader,
+  type WireStoredMessage,
+} from '../jetstream/index.js';
 import { checkWholeNumber, optionsCheck } from '../validation/index.js';
 import type { Bucket } from './bucket.js';
 import { headerText } from './header-text.js';
 import {
   BaseEntry,
   headerValue,
-  operationOf,
   type KeyValueEntry,
   type KeyValueOperation,
   type KeyValuePut,
+  operationOf,
 } from './key-value-entry.js';
 
 /** Which value of a key, and which server to ask for it. */
@@ -169,15 +174,10 @@ export class BucketReader<T> {
   }
 
   /** A stored message as the bucket's leader has it. */
-  private async ask(body: object, timeout?: number): Promise<StoredMessage | undefined> {
+  private async ask(query: LeaderQuery, timeout?: number): Promise<WireStoredMessage | undefined> {
     const { jetstream, stream, name } = this.bucket;
     try {
-      const { message } = await jetstream.api.call<{ readonly message?: StoredMessage }>(
-        `STREAM.MSG.GET.${stream}`,
-        body,
-        timeout === undefined ? { stream } : { stream, timeout },
-      );
-      return message;
+      return await readFromLeader(jetstream.api, stream, query, timeout === undefined ? {} : { timeout });
     } catch (error) {
       if (error instanceof MessageNotFoundError) return undefined;
       if (error instanceof StreamNotFoundError) {
@@ -188,25 +188,17 @@ export class BucketReader<T> {
   }
 }
 
-function headersOf({ hdrs = '' }: StoredMessage): string {
+function headersOf({ hdrs = '' }: WireStoredMessage): string {
   return Buffer.from(hdrs, 'base64').toString('latin1');
 }
 
-function bytesOf({ data = '' }: StoredMessage): Uint8Array {
+function bytesOf({ data = '' }: WireStoredMessage): Uint8Array {
   return Buffer.from(data, 'base64');
 }
 
 /** @throws {@link InvalidArgumentError} */
 export function validateRevision(revision: number, minimum = 0): void {
   checkWholeNumber('revision', revision, minimum);
-}
-
-interface StoredMessage {
-  readonly subject: string;
-  readonly seq: number;
-  readonly time: string;
-  readonly data?: string;
-  readonly hdrs?: string;
 }
 
 const LAST: KeyValueGetOptions = {};
@@ -249,7 +241,7 @@ class StoredEntry<T> extends BaseEntry<T> {
     operation: KeyValueOperation,
     bytes: Uint8Array,
     codec: Codec<T>,
-    private readonly message: StoredMessage,
+    private readonly message: WireStoredMessage,
   ) {
     super(bucket, key, operation, bytes, codec);
   }

@@ -1,4 +1,5 @@
 import { MessageNotFoundError, PermissionDeniedError, RequestTimeoutError } from '../errors/index.js';
+import { readFromLeader } from '../jetstream/index.js';
 import type { Bucket } from './bucket.js';
 
 /**
@@ -19,12 +20,13 @@ async function lastOf<T>(
   timeout: number,
 ): Promise<number> {
   try {
-    const { message } = await jetstream.api.call<{ readonly message: { readonly seq: number } }>(
-      `STREAM.MSG.GET.${stream}`,
+    const { seq } = await readFromLeader(
+      jetstream.api,
+      stream,
       { last_by_subj: prefix + filter },
-      { stream, timeout: Math.min(timeout, jetstream.connection.timeout) },
+      { timeout: Math.min(timeout, jetstream.connection.timeout) },
     );
-    return message.seq;
+    return seq;
   } catch (error) {
     if (
       error instanceof MessageNotFoundError ||

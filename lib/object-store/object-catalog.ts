@@ -13,9 +13,15 @@ import {
   StreamNotFoundError,
   WrongLastSequenceError,
 } from '../errors/index.js';
-import type { JetStreamService, PublishOptions } from '../jetstream/index.js';
+import {
+  type JetStreamService,
+  type LeaderQuery,
+  type PublishOptions,
+  readFromLeader,
+  type WireStoredMessage,
+} from '../jetstream/index.js';
 import { Deadline, retry, sleep } from '../timing/index.js';
-import { parseObjectInfo, toObjectInfo, type ObjectInfo, type WireObjectInfo } from './object-info.js';
+import { type ObjectInfo, parseObjectInfo, toObjectInfo, type WireObjectInfo } from './object-info.js';
 import type { ObjectNames } from './object-names.js';
 import { isUnanswered, mayPass, mayPassForPublish, PAUSES } from './transient.js';
 
@@ -234,7 +240,7 @@ export class ObjectCatalog {
     }
   }
 
-  private read(message: WireMessage, name: string): ObjectRecord {
+  private read(message: WireStoredMessage, name: string): ObjectRecord {
     const { bucket } = this.names;
     const text = Buffer.from(message.data ?? '', 'base64').toString('utf8');
     const wire = parseObjectInfo(text, bucket, this.names.info(name));
@@ -242,7 +248,7 @@ export class ObjectCatalog {
   }
 
   private readToReplace(
-    message: WireMessage,
+    message: WireStoredMessage,
     name: string,
     { repair }: ReplaceOptions,
   ): ObjectRecord | undefined {
@@ -254,13 +260,17 @@ export class ObjectCatalog {
     }
   }
 
-  private last(subject: string, deadline: Deadline): Promise<WireMessage | undefined> {
+  private last(subject: string, deadline: Deadline): Promise<WireStoredMessage | undefined> {
     return this.getMessage({ last_by_subj: subject }, deadline);
   }
 
-  private async getMessage(body: object, deadline?: Deadline): Promise<WireMessage | undefined> {
+  private async getMessage(query: LeaderQuery, deadline?: Deadline): Promise<WireStoredMessage | undefined> {
+    const { jetstream, names } = this;
     try {
-      return (await this.ask<{ readonly message: WireMessage }>('STREAM.MSG.GET', body, deadline)).message;
+      return await this.persist(
+        (timeout) => readFromLeader(jetstream.api, names.stream, query, { timeout }),
+        deadline,
+      );
     } catch (error) {
       if (error instanceof MessageNotFoundError) return undefined;
       throw error;
@@ -268,21 +278,24 @@ export class ObjectCatalog {
   }
 
   /** Asks the stream's leader something that is safe to ask twice. */
-  private async ask<R extends object>(
-    operation: string,
-    body: object,
-    deadline = this.patience(),
-  ): Promise<R> {
+  private ask<R extends object>(operation: string, body: object, deadline?: Deadline): Promise<R> {
     const { jetstream, names } = this;
     const { stream } = names;
+    return this.persist(
+      (timeout) => jetstream.api.call<R>(`${operation}.${stream}`, body, { stream, timeout }),
+      deadline,
+    );
+  }
+
+  /** Repeats what is safe to repeat, while it fails for a reason that passes. */
+  private persist<R>(call: (timeout: number) => Promise<R>, deadline = this.patience()): Promise<R> {
+    const { timeout } = this.jetstream.connection;
     return this.ofStream(() =>
-      retry(
-        () => {
-          const timeout = Math.max(1, Math.min(jetstream.connection.timeout, deadline.left));
-          return jetstream.api.call<R>(`${operation}.${stream}`, body, { stream, timeout });
-        },
-        { ...PAUSES, retryable: mayPass, deadline },
-      ),
+      retry(() => call(Math.max(1, Math.min(timeout, deadline.left))), {
+        ...PAUSES,
+        retryable: mayPass,
+        deadline,
+      }),
     );
   }
 
@@ -294,13 +307,6 @@ export class ObjectCatalog {
       throw new BucketNotFoundError('Object Store', this.names.bucket, { cause });
     }
   }
-}
-
-interface WireMessage {
-  readonly seq: number;
-  readonly time: string;
-  readonly data?: string;
-  readonly hdrs?: string;
 }
 
 const PATIENCE = 3;

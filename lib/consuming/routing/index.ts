@@ -1,1 +1,1 @@
-export { SubjectRouter } from './subject-router.js';
+export { SubjectRouter, widestPatterns } from './subject-router.js';

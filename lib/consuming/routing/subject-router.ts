@@ -1,26 +1,57 @@
-interface Node<T> {
-  readonly tokens: Map<string, Node<T>>;
-  /** Below `*`. */
-  any: Node<T> | undefined;
-  /** What a pattern that ends here leads to. */
-  value: T | undefined;
-  /** What `>` here leads to. */
-  rest: T | undefined;
+import { subjectCovers } from '../../jetstream/index.js';
+
+/** What belongs to a pattern. */
+export interface SubjectRoute<Target> {
+  readonly pattern: string;
+  readonly target: Target;
 }
 
-/** Finds what belongs to the most specific of the patterns that match a subject: a token beats `*`, and `*` beats `>`. */
-export class SubjectRouter<T extends object> {
-  private readonly root: Node<T> = emptyNode();
+interface Node<Target> {
+  readonly tokens: Map<string, Node<Target>>;
+  /** Below `*`. */
+  any: Node<Target> | undefined;
+  /** What patterns that end here lead to. */
+  readonly exact: Target[];
+  /** What `>` here leads to. */
+  readonly rest: Target[];
+}
 
-  /** @returns false where the same pattern was added before */
-  add(pattern: string, value: T): boolean {
+/** How many subjects a router remembers the outcome of. */
+const REMEMBERED = 1_024;
+
+/** Finds what belongs to the patterns that match a subject. */
+export class SubjectRouter<Target, Found> {
+  private readonly root: Node<Target> = emptyNode();
+  private readonly known = new Map<string, Found>();
+
+  constructor(
+    routes: Iterable<SubjectRoute<Target>>,
+    /**
+     * Makes what is found of the targets of all patterns that match: the most specific first, where a token beats `*`, and `*`
+     * beats `>`; those of one pattern in the order in which they were given.
+     */
+    private readonly combine: (matching: readonly Target[]) => Found,
+  ) {
+    for (const route of routes) this.add(route);
+  }
+
+  find(subject: string): Found {
+    let found = this.known.get(subject);
+    if (found === undefined) {
+      const matching: Target[] = [];
+      collect(this.root, subject.split('.'), 0, matching);
+      found = this.combine(matching);
+      // Subjects may be without number.
+      if (this.known.size === REMEMBERED) this.known.clear();
+      this.known.set(subject, found);
+    }
+    return found;
+  }
+
+  private add({ pattern, target }: SubjectRoute<Target>): void {
     let node = this.root;
     for (const token of pattern.split('.')) {
-      if (token === '>') {
-        if (node.rest !== undefined) return false;
-        node.rest = value;
-        return true;
-      }
+      if (token === '>') return void node.rest.push(target);
       if (token === '*') node = node.any ??= emptyNode();
       else {
         let next = node.tokens.get(token);
@@ -28,22 +59,29 @@ export class SubjectRouter<T extends object> {
         node = next;
       }
     }
-    if (node.value !== undefined) return false;
-    node.value = value;
-    return true;
-  }
-
-  match(subject: string): T | undefined {
-    return find(this.root, subject.split('.'), 0);
+    node.exact.push(target);
   }
 }
 
-function find<T>(node: Node<T>, tokens: readonly string[], at: number): T | undefined {
-  if (at === tokens.length) return node.value;
-  const exact = node.tokens.get(tokens[at]);
-  return (exact && find(exact, tokens, at + 1)) ?? (node.any && find(node.any, tokens, at + 1)) ?? node.rest;
+/** The patterns without those that others cover: what a consumer can filter by. */
+export function widestPatterns(patterns: Iterable<string>): string[] {
+  const all = [...new Set(patterns)];
+  return all.filter((pattern) => !all.some((other) => other !== pattern && subjectCovers(other, pattern)));
 }
 
-function emptyNode<T>(): Node<T> {
-  return { tokens: new Map(), any: undefined, value: undefined, rest: undefined };
+function collect<Target>(
+  node: Node<Target>,
+  tokens: readonly string[],
+  at: number,
+  matching: Target[],
+): void {
+  if (at === tokens.length) return void matching.push(...node.exact);
+  const next = node.tokens.get(tokens[at]);
+  if (next) collect(next, tokens, at + 1, matching);
+  if (node.any) collect(node.any, tokens, at + 1, matching);
+  matching.push(...node.rest);
+}
+
+function emptyNode<Target>(): Node<Target> {
+  return { tokens: new Map(), any: undefined, exact: [], rest: [] };
 }

@@ -16,9 +16,9 @@ export interface Route {
 /** What happens to the messages of one consumer. */
 export interface MessageHandling {
   readonly ack: Settlement;
-  /** Where messages go that the router, if there is one, knows no other way for. */
+  /** Where messages go, if there is no router. */
   readonly route: Route;
-  readonly router?: SubjectRouter<Route> | undefined;
+  readonly router?: Pick<SubjectRouter<never, Route>, 'find'> | undefined;
   /** What handlers run in. */
   readonly scope: CleanScope;
   /** Refuses messages that `orderBy` gave no key, if messages are ordered. */
@@ -68,10 +68,10 @@ export class Slot {
 
   /** Handles a message; true if it has ended already. Never throws. */
   run(message: JetStreamMessage): boolean {
-    const { router, route, scope } = this.handling;
+    const { router, scope } = this.handling;
     this.message = message;
     this.waiting = false;
-    if (router !== undefined) this.route = router.match(message.subject) ?? route;
+    if (router !== undefined) this.route = router.find(message.subject);
     try {
       const pending = scope.run(this.begin, message);
       if (pending !== undefined) {

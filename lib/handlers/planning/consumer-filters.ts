@@ -1,5 +1,10 @@
-import { FILTER_METADATA, filterText, type JsConsumerOptions } from '../../consuming/index.js';
-import { subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
+import {
+  FILTER_METADATA,
+  filterText,
+  type JsConsumerOptions,
+  widestPatterns,
+} from '../../consuming/index.js';
+import { subjectsOverlap } from '../../jetstream/index.js';
 import type { ConsumerDefinition } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 
@@ -9,12 +14,9 @@ export function withFilters(
   { methods }: ConsumerDefinition,
   { jetstream }: HandlerConnection,
 ): JsConsumerOptions {
-  const patterns = [...new Set(methods.flatMap((method) => method.patterns))];
-  if (patterns.length === 0 || options.filterSubjects !== undefined) return options;
   // The server refuses filters that overlap; the wider one delivers what the narrower one would.
-  const filters = patterns.filter(
-    (pattern) => !patterns.some((other) => other !== pattern && subjectCovers(other, pattern)),
-  );
+  const filters = widestPatterns(methods.flatMap((method) => method.patterns));
+  if (filters.length === 0 || options.filterSubjects !== undefined) return options;
   const overlap = filters.some((a) => filters.some((b) => a !== b && subjectsOverlap(a, b)));
   const mayFilter = !overlap && (filters.length === 1 || jetstream.connection.supports('2.10.0'));
   return mayFilter ? { ...options, filterSubjects: filters } : options;

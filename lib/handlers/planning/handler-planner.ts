@@ -8,7 +8,6 @@ import {
   type JsConsumerOptions,
   OptionChecks,
   pinCumulative,
-  SubjectRouter,
   withDefaults,
 } from '../../consuming/index.js';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
@@ -282,13 +281,12 @@ export class HandlerPlanner {
 
 function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
   const checks = new OptionChecks();
-  const router = new SubjectRouter<object>();
+  const known = new Set<unknown>();
   for (const { method, patterns } of methods) {
     for (const pattern of patterns) {
       checks.check(subjectRule, `the pattern of ${method}`, pattern);
-      // Callers without types may give anything.
-      if (typeof pattern === 'string' && !router.add(pattern, {}))
-        checks.problems.push(`two methods are decorated with @JsHandler('${pattern}')`);
+      if (known.has(pattern)) checks.problems.push(`two methods are decorated with @JsHandler('${pattern}')`);
+      known.add(pattern);
     }
   }
   return checks.problems;

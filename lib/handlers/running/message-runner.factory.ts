@@ -62,14 +62,16 @@ export class MessageRunnerFactory {
       localHandlers.add(whole.policy, () => whole);
       return { ack, scope, route: whole };
     }
-    const router = new SubjectRouter<LocalRoute>();
-    for (const pattern of first.method.patterns) router.add(pattern, whole);
-    for (const planned of rest) {
-      const route = this.route(plan, planned, consumer, stopped);
-      for (const pattern of planned.method.patterns) router.add(pattern, route);
-    }
     const other = unroutable(whole.policy, plan.handler);
-    localHandlers.add(whole.policy, (subject) => router.match(subject) ?? other);
+    const routes = [
+      { method: first.method, target: whole },
+      ...rest.map((planned) => ({
+        method: planned.method,
+        target: this.route(plan, planned, consumer, stopped),
+      })),
+    ].flatMap(({ method, target }) => method.patterns.map((pattern) => ({ pattern, target })));
+    const router = new SubjectRouter(routes, (matching): LocalRoute => matching[0] ?? other);
+    localHandlers.add(whole.policy, (subject) => router.find(subject));
     return { ack, scope, route: other, router };
   }
 

@@ -9,7 +9,8 @@ export {
   STREAM_SOURCE_OPTIONS,
   streamSources,
 } from './known-options.js';
-export { StoredMessage } from './stored-message.js';
+export { type LeaderQuery, readFromLeader } from './message-access.js';
+export { StoredMessage, type WireStoredMessage } from './stored-message.js';
 export type { StreamInfoOptions } from './stream-api.js';
 export {
   DiscardPolicy,

@@ -7,7 +7,7 @@ import {
   NoRespondersError,
 } from '../../errors/index.js';
 import { shown } from '../../reporting/index.js';
-import { type JetStreamApi, validateFilter } from '../api/index.js';
+import { type ApiCallOptions, type JetStreamApi, validateFilter } from '../api/index.js';
 import { readDirectReply } from './direct-reply.js';
 import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
 
@@ -69,16 +69,34 @@ async function withWholeHeaders(
 async function getFromLeader(
   api: JetStreamApi,
   stream: string,
-  body: object,
-  what: string,
+  query: LeaderQuery,
+  message: string,
 ): Promise<StoredMessage> {
-  const { message } = await api.call<{ readonly message?: WireStoredMessage }>(
-    `STREAM.MSG.GET.${stream}`,
-    body,
-    { stream, message: what },
-  );
-  if (!message) throw new InvalidApiResponseError(`STREAM.MSG.GET.${stream}`, 'it has no message');
-  return fromApi(stream, message);
+  return fromApi(stream, await readFromLeader(api, stream, query, { message }));
+}
+
+/** Which message a leader is asked for, in the words of the server. */
+export type LeaderQuery =
+  { readonly seq: number; readonly next_by_subj?: string | undefined } | { readonly last_by_subj: string };
+
+/**
+ * Asks the leader of a stream for one message, as the server keeps it. The leader has every acknowledged write.
+ *
+ * @throws {@link MessageNotFoundError}; {@link InvalidApiResponseError} if the answer has no message
+ */
+export async function readFromLeader(
+  api: JetStreamApi,
+  stream: string,
+  query: LeaderQuery,
+  options: Omit<ApiCallOptions, 'stream'> = {},
+): Promise<WireStoredMessage> {
+  const operation = `STREAM.MSG.GET.${stream}`;
+  const { message } = await api.call<{ readonly message?: WireStoredMessage }>(operation, query, {
+    ...options,
+    stream,
+  });
+  if (!message) throw new InvalidApiResponseError(operation, 'it has no message');
+  return message;
 }
 
 /** @throws {@link InvalidArgumentError} */
@@ -91,7 +109,7 @@ async function getDirect(
   api: JetStreamApi,
   stream: string,
   query: MessageQuery,
-  body: object,
+  body: LeaderQuery,
 ): Promise<StoredMessage | undefined> {
   const subject = `${api.connection.apiPrefix}.DIRECT.GET.${stream}`;
   // With the subject in the request's own subject, permissions can be given by subject.
@@ -125,7 +143,7 @@ export function statusError(
   );
 }
 
-function request(query: MessageQuery): object {
+function request(query: MessageQuery): LeaderQuery {
   if ('lastOf' in query) {
     validateFilter(query.lastOf);
     return { last_by_subj: query.lastOf };

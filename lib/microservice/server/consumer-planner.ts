@@ -5,11 +5,12 @@ import {
   type ConsumerSource,
   HandlerConfigurationError,
   type JsConsumerOptions,
+  widestPatterns,
 } from '../../consuming/index.js';
 import { StreamNotFoundError } from '../../errors/index.js';
 import { checkSchedules, schedulesOf } from '../../handlers/index.js';
 import { type JetStreamService, type Stream, subjectsOverlap } from '../../jetstream/index.js';
-import { isPattern, widestPatterns } from '../patterns/index.js';
+import { isPattern } from '../patterns/index.js';
 import { consumerOptions } from './consumer-options.js';
 import { durableName } from './durable-name.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';

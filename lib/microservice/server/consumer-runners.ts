@@ -14,13 +14,13 @@ import {
   settlementOf,
   type SettlementPolicy,
   stopInTime,
+  SubjectRouter,
   TerminateMessage,
   throwProblems,
 } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { JetStreamEventContext } from '../context/index.js';
 import { type AnswerDeliveries, eventHandler, type MessageReader, requestHandler } from '../events/index.js';
-import { PatternTable } from '../patterns/index.js';
 import type { ProcessingHooks } from '../serving/index.js';
 import type { ConsumerGroup } from './consumer-planner.js';
 import { type Registration, together } from './registration.js';
@@ -98,12 +98,11 @@ export class ConsumerRunners {
     policy: SettlementPolicy,
   ): CompiledHandler<JetStreamMessage> {
     const reader = this.consuming.readerOf(policy.stream);
-    const table = new PatternTable(
-      registrations,
-      ({ pattern }) => pattern,
+    const router = new SubjectRouter(
+      registrations.map((target) => ({ pattern: target.pattern, target })),
       (matching) => this.route(matching, policy, reader),
     );
-    return (message) => table.find(message.subject)(message);
+    return (message) => router.find(message.subject)(message);
   }
 
   /** What handles the messages of a subject: its request handler, or all of its event handlers. */

@@ -1,6 +1,6 @@
-import type { ConfigurationProblem } from '../../consuming/index.js';
+import { type ConfigurationProblem, SubjectRouter } from '../../consuming/index.js';
 import { subjectsOverlap } from '../../jetstream/index.js';
-import { isPattern, PatternTable } from '../patterns/index.js';
+import { isPattern } from '../patterns/index.js';
 import { CallLimit, type ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { describe, type Registration, together } from './registration.js';
@@ -36,15 +36,14 @@ function planRequests(
     // Where patterns overlap within a queue group the server gives a request to the subscription of any of them.
     const served = last.map(({ pattern, handler, extras }) => ({ pattern, handler, limit: limitOf(extras) }));
     const overlap = queue !== undefined && last.some((a) => last.some((b) => a !== b && overlapping(a, b)));
-    const table = new PatternTable(
-      served,
-      ({ pattern }) => pattern,
+    const router = new SubjectRouter(
+      served.map((target) => ({ pattern: target.pattern, target })),
       ([mostSpecific]) => mostSpecific,
     );
     return served.map((each): ListenerPlan => ({
       pattern: each.pattern,
       queue,
-      handlerOf: overlap ? (subject) => table.find(subject) : () => each,
+      handlerOf: overlap ? (subject) => router.find(subject) : () => each,
     }));
   });
 }
