@@ -16,7 +16,6 @@ export {
 } from './connection/index.js';
 export {
   AckInterceptor,
-  type AckInterceptorOption,
   type AckMode,
   type BatchOptions,
   type CircuitBreakerOptions,
@@ -47,6 +46,7 @@ export {
   type JetStreamEvent,
   JetStreamEvents,
   type JsConsumerOptions,
+  MessageSettlement,
   OMITTED_PAYLOAD_HEADER,
   type OrderedJsConsumerOptions,
   type PublishSubject,
@@ -64,6 +64,7 @@ export {
   type RetryPolicy,
   type RetryRule,
   type Settlement,
+  type SettlementOption,
   type SettlementPolicy,
   type StandardSchema,
   type StoredDeadLetter,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import {
-  AckInterceptor,
+  MessageSettlement,
   JetStreamModule,
   JsConsumer,
   RetryMessage,
@@ -96,7 +96,7 @@ export abstract class Metrics implements FailureCounter {
 
 // #region interceptor
 @Injectable()
-export class CountingAck extends AckInterceptor {
+export class CountingSettlement extends MessageSettlement {
   constructor(private readonly metrics: Metrics) {
     super();
   }
@@ -111,5 +111,5 @@ export class CountingAck extends AckInterceptor {
   }
 }
 
-export const root = JetStreamModule.forRoot({ handlers: { ackInterceptor: CountingAck } });
+export const root = JetStreamModule.forRoot({ handlers: { settlement: CountingSettlement } });
 // #endregion

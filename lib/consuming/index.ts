@@ -54,8 +54,6 @@ export {
 } from './idempotence/index.js';
 export { DeadLetterLookout } from './lookout/index.js';
 export {
-  ackInterceptor,
-  type AckInterceptorOption,
   type BatchOptions,
   type CircuitBreakerOptions,
   CONSUMER_OPTIONS,
@@ -71,6 +69,8 @@ export {
   type PushOptions,
   type RateLimit,
   type SchemaOutput,
+  type SettlementOption,
+  settlementRule,
   type StandardSchema,
 } from './options/index.js';
 export {
@@ -133,6 +133,7 @@ export {
   InvalidPayloadError,
   isPipeRefusal,
   isSettlementError,
+  MessageSettlement,
   refusesPayload,
   reportPipeRefusals,
   type ResolvedRetryRule,

@@ -201,9 +201,9 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
 
   private async ackOf({ handler, methods, options }: ConsumerPlan): Promise<Acknowledgement> {
     try {
-      return await this.acks.of(methods[0].method, options.ackInterceptor);
+      return await this.acks.of(methods[0].method, options.settlement);
     } catch (error) {
-      const problem = `its ackInterceptor cannot be made: ${errorText(error)}`;
+      const problem = `its settlement cannot be created: ${errorText(error)}`;
       throw new HandlerConfigurationError([{ handler, problem }]);
     }
   }

@@ -64,7 +64,7 @@ describe('the dead-letter stream', () => {
     await jetstream.deleteStream(DEAD_LETTER_STREAM);
     await application.publish('gone', { id: 1 });
     await eventually(
-      () => logs.of('error', 'AckInterceptor'),
+      () => logs.of('error', 'Settlement'),
       (lines) => lines.some((line) => line.startsWith('No dead letter yet for Tasks.onTask: the message')),
     );
     expect((await (await jetstream.consumer('GONE', 'worker')).info()).numAckPending).toBe(1);
@@ -92,7 +92,7 @@ describe('the dead-letter stream', () => {
       () => handled,
       (ids) => ids.length === 1,
     );
-    expect(logs.of('error', 'AckInterceptor')).toEqual([
+    expect(logs.of('error', 'Settlement')).toEqual([
       expect.stringMatching(
         /^No dead letter yet for Tasks\.onTask.*sequence 1.*larger than the server takes/,
       ),

@@ -96,7 +96,7 @@ describe.each(['2.15', '2.9'])(
         expect(logs.of('warn', 'DeadLetters')).toEqual([
           expect.stringMatching(/^Tasks\.onTask: .*sequence 1.*without its payload of \d+ bytes/),
         ]);
-        expect(logs.of('error', 'AckInterceptor')).toEqual([]);
+        expect(logs.of('error', 'Settlement')).toEqual([]);
       },
     );
 

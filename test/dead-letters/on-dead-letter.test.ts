@@ -168,7 +168,7 @@ describe('@OnDeadLetter', () => {
     await using application = await startFailing(server.url, { stream, handle: fail, providers: [Broken] });
     await application.publish(stream.subjects[0], { id: 2 });
     await eventually(
-      () => application.logs.of('error', 'AckInterceptor'),
+      () => application.logs.of('error', 'Settlement'),
       (lines) =>
         lines.some((line) => line.startsWith('Broken.onDeadLetter:') && line.includes('last delivery')),
     );

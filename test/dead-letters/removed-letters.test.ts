@@ -61,7 +61,7 @@ describe('a message that fails again after its dead letter was removed', () => {
   it('keeps one if it is there', async () => {
     await application.publish('tasks', { id: 1 });
     const { sequence } = await letter();
-    const warned = (): number => application.logs.of('error', 'AckInterceptor').length;
+    const warned = (): number => application.logs.of('error', 'Settlement').length;
     const before = warned();
     await application.jetstream.deleteConsumer('TASKS', 'worker');
     await eventually(warned, (count) => count > before, 20_000);

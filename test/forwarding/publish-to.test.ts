@@ -270,7 +270,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       );
       await billing.order(5);
       expect(values(await billing.results())).toEqual([{ id: 5 }]);
-      const warnings = billing.logs.of('warn', 'AckInterceptor');
+      const warnings = billing.logs.of('warn', 'Settlement');
       expect(warnings).toHaveLength(2);
       expect(warnings[0]).toMatch(
         /^Orders\.onOrder: .*delivery 1\) failed.*No stream answered a publish to "nobody\.\d+"/,
@@ -285,7 +285,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       );
       await billing.order(1);
       expect(await billing.results()).toEqual([]);
-      expect(billing.logs.of('error', 'AckInterceptor')).toEqual([
+      expect(billing.logs.of('error', 'Settlement')).toEqual([
         expect.stringMatching(/the subject "orders\.\d+\.de\.placed" of the handled message has no token 5/),
       ]);
     });

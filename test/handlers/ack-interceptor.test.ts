@@ -9,11 +9,12 @@ import {
 import { Payload } from '@nestjs/microservices';
 import {
   AckInterceptor,
+  MessageSettlement,
   HandlerConfigurationError,
   JetStreamContext,
   JetStreamService,
   JsConsumer,
-  type AckInterceptorOption,
+  type SettlementOption,
   type JetStreamMessage,
   type JsConsumerOptions,
   type SettlementPolicy,
@@ -37,7 +38,7 @@ class Journal {
 
 /** Overrides hooks: called directly. */
 @Injectable()
-class JournalAck extends AckInterceptor {
+class JournalAck extends MessageSettlement {
   constructor(private readonly journal: Journal) {
     super();
   }
@@ -105,7 +106,7 @@ describe('the ack interceptor', () => {
   async function run(
     options: Partial<JsConsumerOptions>,
     numbers: readonly unknown[],
-    moduleDefault?: AckInterceptorOption,
+    moduleDefault?: SettlementOption,
   ): Promise<TestApplication> {
     const stream = `NUMBERS_${++serial}`;
     @Injectable()
@@ -128,7 +129,7 @@ describe('the ack interceptor', () => {
     const application = await startApplication(server.url, {
       feature: { streams: [{ name: stream, subjects: [`numbers.${serial}`], storage: 'memory' }] },
       imports: [NumbersModule],
-      options: moduleDefault ? { handlers: { ackInterceptor: moduleDefault } } : {},
+      options: moduleDefault ? { handlers: { settlement: moduleDefault } } : {},
     });
     const jetstream = application.app.get(JetStreamService);
     for (const number of numbers) await jetstream.publish(`numbers.${serial}`, number);
@@ -141,7 +142,7 @@ describe('the ack interceptor', () => {
   }
 
   it('of a handler may be a subclass, which injects what the handler could', async () => {
-    await using _ = await run({ ackInterceptor: JournalAck }, [1, -1]);
+    await using _ = await run({ settlement: JournalAck }, [1, -1]);
     expect(trace).toEqual([
       'start',
       'handles 1',
@@ -159,18 +160,18 @@ describe('the ack interceptor', () => {
     await using _ = await run({}, [1], JournalAck);
     expect(trace).toEqual(['start', 'handles 1', 'success']);
     trace.length = 0;
-    await using __ = await run({ ackInterceptor: AckInterceptor }, [2], JournalAck);
+    await using __ = await run({ settlement: AckInterceptor }, [2], JournalAck);
     expect(trace).toEqual(['handles 2']);
   });
 
   it('may be an instance, and settles batches', async () => {
     const journal = new JournalAck(new Journal());
-    await using _ = await run({ ackInterceptor: journal, batch: { size: 2, maxWait: 10_000 } }, [1, 2]);
+    await using _ = await run({ settlement: journal, batch: { size: 2, maxWait: 10_000 } }, [1, 2]);
     expect(trace).toEqual(['start', 'start', 'handles 1,2', 'success', 'success']);
   });
 
   it('that overrides intercept stands around the handler, with the payload and the context', async () => {
-    await using application = await run({ ackInterceptor: AroundAck }, [1, -1]);
+    await using application = await run({ settlement: AroundAck }, [1, -1]);
     const around = [`around Numbers.onNumber numbers.${serial}`];
     expect(trace).toEqual([
       ...around,
@@ -186,13 +187,13 @@ describe('the ack interceptor', () => {
       'handles -1',
       'done',
     ]);
-    expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+    expect(application.logs.of('error', 'Settlement')).toEqual([
       expect.stringContaining('failed in its last delivery, 2 of 2 (it is not delivered again): negative'),
     ]);
   });
 
   it('may be any interceptor that settles messages', async () => {
-    await using _ = await run({ ackInterceptor: TerminateAll }, [1, -1, '{ not json']);
+    await using _ = await run({ settlement: TerminateAll }, [1, -1, '{ not json']);
     expect(trace).toEqual([
       'handles 1',
       'terminated result',
@@ -204,9 +205,9 @@ describe('the ack interceptor', () => {
 
   it('whose interceptor lets an error through: settled by the usual rules', async () => {
     const transparent: NestInterceptor = { intercept: (_, next) => next.handle() as Observable<unknown> };
-    await using application = await run({ ackInterceptor: transparent }, [-1]);
+    await using application = await run({ settlement: transparent }, [-1]);
     expect(trace).toEqual(['handles -1', 'handles -1']);
-    expect(application.logs.of('error', 'AckInterceptor')).toHaveLength(1);
+    expect(application.logs.of('error', 'Settlement')).toHaveLength(1);
   });
 
   it('whose hook fails: reported, and the message comes again after ackWait', async () => {
@@ -218,9 +219,9 @@ describe('the ack interceptor', () => {
         throw new Error('stumbled');
       }
     }
-    await using application = await run({ ackInterceptor: Stumbling, ackWait: 100 }, [1]);
+    await using application = await run({ settlement: Stumbling, ackWait: 100 }, [1]);
     expect(trace).toEqual(['handles 1', 'handles 1']);
-    expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+    expect(application.logs.of('error', 'Settlement')).toEqual([
       expect.stringMatching(
         /^Numbers\.onNumber: the message on .* was not settled by Stumbling\.onSuccess, which failed: stumbled\. It comes again after ackWait\.$/,
       ),
@@ -235,11 +236,11 @@ describe('the ack interceptor', () => {
     }
     Reflect.defineMetadata('design:paramtypes', [Map], Lost);
     const wrong: readonly [Partial<JsConsumerOptions>, RegExp][] = [
-      [{ ackInterceptor: Lost as never }, /Numbers\.onNumber: its ackInterceptor cannot be made: .*Map/],
-      [{ ackInterceptor: Journal as never }, /Numbers\.onNumber: ackInterceptor must be an interceptor/],
+      [{ settlement: Lost as never }, /Numbers\.onNumber: its settlement cannot be made: .*Map/],
+      [{ settlement: Journal as never }, /Numbers\.onNumber: settlement must be an interceptor/],
       [
-        { ackInterceptor: AroundAck, batch: { size: 2 } },
-        /Numbers\.onNumber: batch takes no ackInterceptor that overrides intercept/,
+        { settlement: AroundAck, batch: { size: 2 } },
+        /Numbers\.onNumber: batch takes no settlement that overrides intercept/,
       ],
     ];
     for (const [options, words] of wrong) {

@@ -211,7 +211,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     await eventually(application.left, none);
     expect(script.counts).toEqual([[[1], 1]]);
     expect((await application.letters()).map((letter) => letter.text())).toEqual(['{ not json']);
-    const warnings = application.logs.of('warn', 'AckInterceptor');
+    const warnings = application.logs.of('warn', 'Settlement');
     expect(warnings).toEqual([expect.stringContaining(`stream BATCHES_${serial}, sequence 2`)]);
   });
 

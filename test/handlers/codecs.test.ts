@@ -150,7 +150,7 @@ describe('the codec of a handler', () => {
     await jetstream.publish(`${root}.a`, Buffer.from('{"a":1}'), { headers });
     await count(1);
     expect(seen).toEqual([{ a: 1 }]);
-    expect(application.logs.of('warn', 'AckInterceptor')).toEqual([
+    expect(application.logs.of('warn', 'Settlement')).toEqual([
       expect.stringContaining(
         'the payload is not application/json (it says that it is "text/xml": give the option codecs a codec for that)',
       ),

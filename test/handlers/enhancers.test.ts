@@ -188,7 +188,7 @@ describe('Nest around a handler', () => {
     }
     await using application = await run(Events, [1]);
     expect(trace).toEqual(['refused', 'refused']);
-    expect(application.logs.of('error', 'AckInterceptor')[0]).toContain('Forbidden resource');
+    expect(application.logs.of('error', 'Settlement')[0]).toContain('Forbidden resource');
   });
 
   it('a filter that handles the exception: the message counts as handled', async () => {
@@ -202,7 +202,7 @@ describe('Nest around a handler', () => {
     }
     await using application = await run(Events, [1]);
     expect(trace).toEqual(['swallowed harmless']);
-    expect(application.logs.of('warn', 'AckInterceptor')).toEqual([]);
+    expect(application.logs.of('warn', 'Settlement')).toEqual([]);
   });
 
   it('a filter for other exceptions leaves the error to settlement', async () => {
@@ -215,7 +215,7 @@ describe('Nest around a handler', () => {
       }
     }
     await using application = await run(Events, [1]);
-    expect(application.logs.of('error', 'AckInterceptor')[0]).toContain('serious');
+    expect(application.logs.of('error', 'Settlement')[0]).toContain('serious');
   });
 
   it('a filter may settle the message itself', async () => {
@@ -254,7 +254,7 @@ describe('Nest around a handler', () => {
     }
     await using application = await run(Events, [{ n: 'many' }, { n: 5 }]);
     expect(trace).toEqual(['Event 5']);
-    expect(application.logs.of('warn', 'AckInterceptor')).toEqual([
+    expect(application.logs.of('warn', 'Settlement')).toEqual([
       expect.stringMatching(/Events\.onEvent: .*invalid payload: n must be an integer number/),
     ]);
   });

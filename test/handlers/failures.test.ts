@@ -193,7 +193,7 @@ describe('the failure of a handler', () => {
     expect((await running.letter()).headers?.get('Dead-Letter-Error')).toContain(
       'refused by the guard OnlyAdmins',
     );
-    expect(running.logs.of('warn', 'AckInterceptor').join()).toContain('OnlyAdmins');
+    expect(running.logs.of('warn', 'Settlement').join()).toContain('OnlyAdmins');
     expect((seen[0] as RpcException).getError()).toBe('Forbidden resource');
   });
 
@@ -203,7 +203,7 @@ describe('the failure of a handler', () => {
     });
     await running.jetstream.publish(`${running.stream}.x`, '1');
     await running.letter();
-    const warnings = running.logs.of('warn', 'AckInterceptor');
+    const warnings = running.logs.of('warn', 'Settlement');
     expect(warnings).toHaveLength(3);
     expect(warnings[0]).toContain('to be retried in 1 ms: no such field');
     expect(warnings[0]).toMatch(/TypeError: no such field\n.* at /);
@@ -215,10 +215,10 @@ describe('the failure of a handler', () => {
     await using running = await start(() => raise(failure), [], { retry: { maxDeliver: 2, backoff: [1] } });
     const { jetstream, stream, logs } = running;
     const fail = async (): Promise<string> => {
-      const before = logs.of('warn', 'AckInterceptor').length;
+      const before = logs.of('warn', 'Settlement').length;
       await jetstream.publish(`${stream}.x`, '1');
       const warnings = await eventually(
-        () => logs.of('warn', 'AckInterceptor'),
+        () => logs.of('warn', 'Settlement'),
         ({ length }) => length > before,
       );
       return warnings[before];

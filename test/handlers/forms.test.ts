@@ -123,7 +123,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
         ['elsewhere', 6],
         ['elsewhere', 6],
       ]);
-      expect(application.logs.of('error', 'AckInterceptor')[0]).toContain(
+      expect(application.logs.of('error', 'Settlement')[0]).toContain(
         'Audit.elsewhere: the message on "orders.fr.x"',
       );
     });
@@ -142,7 +142,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       await application.publish('orders.created', 2);
       await application.settled();
       expect(seen).toEqual([2]);
-      expect(application.logs.of('warn', 'AckInterceptor')[0]).toContain(
+      expect(application.logs.of('warn', 'Settlement')[0]).toContain(
         'no @JsHandler of Picky matches "orders.deleted"',
       );
     });
@@ -266,7 +266,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
         [2, 2],
         [4, 4],
       ]);
-      expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+      expect(application.logs.of('error', 'Settlement')).toEqual([
         expect.stringMatching(
           /Projection\.project: the message .*sequence 3.* failed and does not come again: never/,
         ),
@@ -486,7 +486,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       await application.settled();
       expect(new Set(seen)).toEqual(new Set([3, 4]));
       expect(
-        application.logs.of('warn', 'AckInterceptor').some((line) => line.includes('not application/json')),
+        application.logs.of('warn', 'Settlement').some((line) => line.includes('not application/json')),
       ).toBe(true);
     });
   });
@@ -505,7 +505,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       await application.publish('orders.x', { id: 2 });
       await application.settled();
       expect(seen).toEqual([{ id: 2, currency: 'EUR' }]);
-      expect(application.logs.of('warn', 'AckInterceptor')).toEqual([
+      expect(application.logs.of('warn', 'Settlement')).toEqual([
         expect.stringMatching(
           /sequence 1.* is terminated \(it is not delivered again\): invalid payload: id: /,
         ),
@@ -525,7 +525,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       for (const n of [1, 2, 3, 4]) await application.publish('orders.x', n);
       await application.settled();
       expect(seen).toEqual([2, 4]);
-      expect(application.logs.of('warn', 'AckInterceptor')).toHaveLength(2);
+      expect(application.logs.of('warn', 'Settlement')).toHaveLength(2);
     });
   });
 

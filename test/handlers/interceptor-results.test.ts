@@ -121,7 +121,7 @@ const REPEATING: Record<string, Type> = {
     PublishTo('results') as MethodDecorator,
     consumer('publishing'),
   ]),
-  Acknowledging: handlerClass('Acknowledging', [consumer('acking', { ackInterceptor: StumblingAck })]),
+  Acknowledging: handlerClass('Acknowledging', [consumer('acking', { settlement: StumblingAck })]),
   Routed: handlerClass(
     'Routed',
     [METHOD, JsHandler('tasks')],

@@ -1,7 +1,7 @@
 import { Ctx } from '@nestjs/microservices';
 import { Injectable } from '@nestjs/common';
 import {
-  AckInterceptor,
+  MessageSettlement,
   InvalidArgumentError,
   JetStreamContext,
   JetStreamService,
@@ -92,9 +92,9 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
     'a RetryMessage(%s) is retried with the wait of the retry options, whatever they say of other errors',
     async (delay) => {
       const errors: unknown[] = [];
-      class Recording extends AckInterceptor {
+      class Recording extends MessageSettlement {
         override onFailure(
-          ...[error, ...rest]: Parameters<AckInterceptor['onFailure']>
+          ...[error, ...rest]: Parameters<MessageSettlement['onFailure']>
         ): void | Promise<void> {
           errors.push(error);
           return super.onFailure(error, ...rest);
@@ -106,7 +106,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
         },
         {
           retry: { backoff: [1], retryIf: (error) => error instanceof RetryMessage },
-          ackInterceptor: Recording,
+          settlement: Recording,
         },
       );
       const jetstream = application.app.get(JetStreamService);
@@ -118,7 +118,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
       );
       expect(errors).toEqual([expect.any(RetryMessage)]);
       expect(
-        application.logs.of('warn', 'Recording').concat(application.logs.of('warn', 'AckInterceptor')),
+        application.logs.of('warn', 'Recording').concat(application.logs.of('warn', 'Settlement')),
       ).toEqual([
         expect.stringMatching(
           /failed, to be retried in 1 ms: RetryMessage was given .* as delay, which is not/,

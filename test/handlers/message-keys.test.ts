@@ -105,7 +105,7 @@ describe('a message that orderBy gives no usable key', () => {
       expect(handlers.get('Steps.onStep')).toMatchObject({ running: 0, waiting: 0, handled: 12, failed: 6 });
       expect(await letters(application, stream)).toEqual(Array(6).fill('invalid payload'));
       expect(
-        application.logs.of('warn', 'AckInterceptor').filter((line) => line.includes('orderBy')),
+        application.logs.of('warn', 'Settlement').filter((line) => line.includes('orderBy')),
       ).toHaveLength(6);
       expect(events).toEqual([]);
     },

@@ -261,10 +261,7 @@ describe('the result of a handler', () => {
     ['a handler with an interceptor', { decorate: UseInterceptors(Pass) }],
     ['an idempotent handler', { options: { idempotent: { bucket: 'keys' } } }],
     ['a handler with orderBy', { options: { orderBy: 0, concurrency: 4 } }],
-    [
-      'a handler that is acknowledged by an interceptor',
-      { options: { ackInterceptor: new Pass() as never } },
-    ],
+    ['a handler that is acknowledged by an interceptor', { options: { settlement: new Pass() as never } }],
   ];
 
   it.each(forms)('of %s counts when it has come to its end', async (_, { options, decorate }) => {
@@ -280,7 +277,7 @@ describe('the result of a handler', () => {
     JsConsumer(consumer as PullJsConsumerOptions)(Results.prototype, 'on', descriptor);
     decorate?.(Results.prototype, 'on', descriptor);
     await using application = await run(stream, Results);
-    if (options?.ackInterceptor) {
+    if (options?.settlement) {
       // It settles nothing: only what it lets through as an error.
       await eventually(
         () => cases.calls.size,

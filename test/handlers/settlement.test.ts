@@ -165,7 +165,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(script.deliveries.map(({ count }) => count)).toEqual([1, 2, 3]);
       expect(second.at - first.at).toBeGreaterThanOrEqual(45);
       expect(third.at - second.at).toBeGreaterThanOrEqual(195);
-      expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+      expect(application.logs.of('error', 'Settlement')).toEqual([
         expect.stringMatching(/^Tasks\.onTask: .*stream TASKS_\d+, sequence 1.*delivery 3.*out of stock/s),
       ]);
     });
@@ -314,7 +314,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       );
       expect(letter?.headers?.get('Dead-Letter-Reason')).toBe('failed');
       expect(letter?.headers?.get('Dead-Letter-Error')).toBe('Error: too late');
-      expect(application.logs.of('error', 'AckInterceptor')).toEqual([
+      expect(application.logs.of('error', 'Settlement')).toEqual([
         expect.stringContaining('failed and does not come again, but becomes a dead letter: too late'),
       ]);
       expect(script.deliveries).toHaveLength(1);
@@ -347,7 +347,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       await application.publish({ id: 1 }, '{ not json', { id: 2 });
       await eventually(application.left, none);
       expect(script.deliveries.map(({ id }) => id)).toEqual([1, 2]);
-      const warnings = application.logs.of('warn', 'AckInterceptor');
+      const warnings = application.logs.of('warn', 'Settlement');
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toContain(`stream TASKS_${serial}, sequence 2`);
       expect(warnings[0]).toContain(`"tasks.${serial}.new"`);

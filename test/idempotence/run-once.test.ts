@@ -98,7 +98,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     await publish('none', {});
     await payments.settled(bank);
     expect(ran).toEqual(['first', 'other']);
-    expect(bank.logs.of('warn', 'AckInterceptor')).toEqual([
+    expect(bank.logs.of('warn', 'Settlement')).toEqual([
       expect.stringMatching(
         /^Bank\.onPayment: .*terminated \(it is not delivered again\): there is no header "Payment-Id", which is the idempotence key/,
       ),
@@ -117,7 +117,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     for (const id of ['A', 'a', '', 'B', 4]) await jetstream.publish(`${payments.subject}.new`, { id });
     await payments.settled(bank);
     expect(ran).toEqual([{ id: 'a' }, { id: 'b' }]);
-    const warnings = bank.logs.of('warn', 'AckInterceptor');
+    const warnings = bank.logs.of('warn', 'Settlement');
     expect(warnings).toHaveLength(2);
     expect(warnings[0]).toContain('the idempotence key must be a string that is not empty; it is ""');
     expect(warnings[1]).toContain('invalid payload');

@@ -201,7 +201,7 @@ describe("Nest's pipeline", () => {
       ]);
       // The filter acknowledged it: the failure is settled already.
       await eventually(
-        () => service.logs.of('warn', 'AckInterceptor').join(),
+        () => service.logs.of('warn', 'Settlement').join(),
         (text) => text.includes('was settled by its handler'),
       );
       expect(story.filter((line) => line.startsWith('event sold out'))).toEqual(['event sold out 1']);

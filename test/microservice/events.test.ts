@@ -307,7 +307,7 @@ describe('events from a stream', () => {
       expect(header('handler')).toBe(`@EventPattern('${root}.task')`);
       expect(header('deliveries')).toBe('3');
       await settled('worker');
-      expect(service.logs.of('error', 'AckInterceptor').join()).toContain(`"${root}.task"`);
+      expect(service.logs.of('error', 'Settlement').join()).toContain(`"${root}.task"`);
     });
 
     it('throws RetryMessage: again after its delay', async () => {
@@ -379,7 +379,7 @@ describe('events from a stream', () => {
       await sawThat(1);
       await settled('worker');
       expect(seen).toEqual(['fine']);
-      expect(service.logs.of('warn', 'AckInterceptor').join()).toContain(`"${root}.x"`);
+      expect(service.logs.of('warn', 'Settlement').join()).toContain(`"${root}.x"`);
     });
 
     it('for a pipe refuses them, become dead letters at once with JetStreamExceptionFilter', async () => {
@@ -414,7 +414,7 @@ describe('events from a stream', () => {
       await emit(client, `${root}.x`, 1);
       expect((await deadLetter()).header('error')).toBe('TypeError: no such field');
       await settled('worker');
-      expect(service.logs.of('error', 'AckInterceptor').join()).toContain('no such field');
+      expect(service.logs.of('error', 'Settlement').join()).toContain('no such field');
       expect(service.logs.of('error', 'RpcExceptionsHandler')).toEqual([]);
     });
 
@@ -439,7 +439,7 @@ describe('events from a stream', () => {
       expect(message.json()).toEqual({ id: 1 });
       await sawThat(1);
       await settled(root);
-      expect(after.logs.of('warn', 'AckInterceptor').join()).toContain(`no handler for "${root}.old"`);
+      expect(after.logs.of('warn', 'Settlement').join()).toContain(`no handler for "${root}.old"`);
     });
   });
 

@@ -1,6 +1,6 @@
 import { Controller, type Type } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
-import { AckInterceptor, HandlerConfigurationError, InvalidArgumentError } from 'nestjs-nats-jetstream';
+import { MessageSettlement, HandlerConfigurationError, InvalidArgumentError } from 'nestjs-nats-jetstream';
 import {
   JetStreamClient,
   JetStreamRecord,
@@ -46,7 +46,7 @@ describe('wrong options of', () => {
     ['a proxy that throws', unreadable, 'options of JetStreamServer'],
     ['no name', {}, 'name'],
     ['queue', { name: 's', queue: true }, 'queue'],
-    ['settlement: a class', { name: 's', settlement: AckInterceptor }, 'settlement'],
+    ['settlement: a class', { name: 's', settlement: MessageSettlement }, 'settlement'],
     ['settlement: half of it', { name: 's', settlement: { onStart: () => undefined } }, 'settlement'],
     ['deadLetters', { name: 's', deadLetters: {} }, 'deadLetters'],
     ['deadLetters: true', { name: 's', deadLetters: true }, 'deadLetters'],

@@ -262,7 +262,7 @@ describe('what this library creates for handlers', () => {
         20_000,
       );
       expect(ran).toEqual([1]);
-      expect(logs.of('error', 'AckInterceptor')).toEqual([]);
+      expect(logs.of('error', 'Settlement')).toEqual([]);
       const kept = options.deadLetter === true ? await all(letters.list()) : [];
       expect(kept).toEqual([]);
     },
@@ -274,7 +274,7 @@ describe('what this library creates for handlers', () => {
     await jetstream.deleteStream(DEAD_LETTER_STREAM);
     await jetstream.publish('tasks', 1);
     await eventually(
-      () => logs.of('error', 'AckInterceptor'),
+      () => logs.of('error', 'Settlement'),
       (lines) =>
         lines.some(
           (line) =>

@@ -6,7 +6,7 @@ import { messageName, type Settlement, type SettlementPolicy } from '../settleme
 
 /** Calls hooks that users wrote: what they throw is reported, and the message comes again after `ackWait`. */
 export class GuardedSettlement implements Settlement {
-  private readonly logger = new Logger('AckInterceptor');
+  private readonly logger = new Logger('Settlement');
 
   constructor(private readonly hooks: Settlement) {}
 

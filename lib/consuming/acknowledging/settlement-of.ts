@@ -1,6 +1,6 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { CompiledHandler } from '../results/index.js';
-import type { Settlement, SettlementPolicy } from '../settlement/index.js';
+import { MessageSettlement, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import { AckInterceptor } from './ack.interceptor.js';
 import { GuardedSettlement } from './guarded-settlement.js';
 
@@ -19,7 +19,7 @@ export function settlementOf(given: Settlement | undefined): {
   readonly ack: Settlement;
   readonly around: AroundHandler;
 } {
-  const ack = given === undefined ? new AckInterceptor() : new GuardedSettlement(given);
+  const ack = given === undefined ? new MessageSettlement() : new GuardedSettlement(given);
   return { ack, around: (handler, policy) => beginning(given ?? ack, ack, handler, policy) };
 }
 
@@ -43,10 +43,10 @@ export function beginning(
   };
 }
 
-/** Whether messages have to go through an interceptor, or an interceptor class, because it overrides `intercept`. */
-export function intercepts(interceptor: object): boolean {
-  const methods = (typeof interceptor === 'function' ? interceptor.prototype : interceptor) as Overridable;
-  return methods.intercept !== USUAL.intercept;
+/** Whether messages have to go through what settles them, an object or a class, because it is an interceptor of its own. */
+export function intercepts(settlement: object): boolean {
+  const { intercept } = (typeof settlement === 'function' ? settlement.prototype : settlement) as Overridable;
+  return intercept !== undefined && intercept !== (AckInterceptor.prototype as Overridable).intercept;
 }
 
 interface Overridable {
@@ -54,4 +54,4 @@ interface Overridable {
   readonly onStart?: unknown;
 }
 
-const USUAL: Overridable = AckInterceptor.prototype;
+const USUAL: Overridable = MessageSettlement.prototype;

@@ -1,5 +1,4 @@
 export type {
-  AckInterceptorOption,
   BatchOptions,
   CircuitBreakerOptions,
   HandlerDefaults,
@@ -9,6 +8,7 @@ export type {
   PushJsConsumerOptions,
   PushOptions,
   RateLimit,
+  SettlementOption,
 } from './js-consumer-options.interface.js';
 export {
   CONSUMER_OPTIONS,
@@ -16,5 +16,5 @@ export {
   MOST_BUFFERED,
   MOST_IN_FLIGHT,
 } from './known-consumer-options.js';
-export { ackInterceptor, headersRule } from './option-rules.js';
+export { headersRule, settlementRule } from './option-rules.js';
 export type { SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';

@@ -2,11 +2,11 @@ import type { NestInterceptor, Type } from '@nestjs/common';
 import type { Codec } from '../../codecs/index.js';
 import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
 import type { IdempotenceOptions } from '../idempotence/index.js';
-import type { AckMode, RetryOptions } from '../settlement/index.js';
+import type { AckMode, RetryOptions, Settlement } from '../settlement/index.js';
 import type { StandardSchema } from './standard-schema.js';
 
-/** What settles messages instead of {@link AckInterceptor}: a class that Nest makes, or an instance. */
-export type AckInterceptorOption = Type<NestInterceptor> | NestInterceptor;
+/** What settles messages instead of {@link MessageSettlement}: a class that Nest creates, or an instance. */
+export type SettlementOption = Type<Settlement | NestInterceptor> | Settlement | NestInterceptor;
 
 /** What a handler may set, and the module for all its handlers under `handlers`. Durations in milliseconds. */
 export interface HandlerDefaults {
@@ -30,10 +30,11 @@ export interface HandlerDefaults {
    */
   readonly deadLetter?: boolean | undefined;
   /**
-   * Settles messages instead of {@link AckInterceptor}: a subclass of it, or any interceptor that settles the message of its
-   * `JetStreamContext`. A class is made by Nest and may inject what the handler's module can.
+   * Settles messages instead of {@link MessageSettlement}: a subclass of it, another {@link Settlement}, or an interceptor that
+   * settles the message of its `JetStreamContext`, such as a subclass of {@link AckInterceptor}. Nest creates a class, which may
+   * inject what the handler's module can.
    */
-  readonly ackInterceptor?: AckInterceptorOption | undefined;
+  readonly settlement?: SettlementOption | undefined;
   /** The longest that one message is kept alive beyond `ackWait`. Default: as long as its handler runs. */
   readonly maxProcessingTime?: number | undefined;
   /**

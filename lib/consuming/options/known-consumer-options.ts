@@ -36,7 +36,7 @@ import type {
   RateLimit,
 } from './js-consumer-options.interface.js';
 import {
-  ackInterceptor,
+  settlementRule,
   bucketName,
   deliverSubject,
   errorClass,
@@ -81,7 +81,7 @@ export const HANDLER_DEFAULTS = {
     errors: new ListOf(errorRetryRule, 'a list of rules, each with the type of its errors'),
   } satisfies AllOptionsOf<RetryOptions>,
   deadLetter: flag,
-  ackInterceptor,
+  settlement: settlementRule,
   maxProcessingTime: duration(),
   maxMessages: count(1, MOST_BUFFERED),
 } satisfies AllOptionsOf<HandlerDefaults>;

@@ -28,9 +28,12 @@ export const schemaRule = rule('a Standard Schema, such as those of zod, valibot
   hasMethods((value as { readonly '~standard'?: unknown } | null)?.['~standard'], ['validate']),
 );
 
-export const ackInterceptor = rule(
-  'an interceptor, such as a subclass of AckInterceptor, or its class',
-  (value) => hasMethods(typeof value === 'function' ? value.prototype : value, ['intercept']),
+export const settlementRule = rule(
+  'an object with onStart, onSuccess and onFailure, such as a MessageSettlement, or an interceptor, or the class of one',
+  (value) => {
+    const object: unknown = typeof value === 'function' ? value.prototype : value;
+    return hasMethods(object, ['intercept']) || hasMethods(object, ['onStart', 'onSuccess', 'onFailure']);
+  },
 );
 
 /** Where a server delivers to: it must not reach the API of JetStream, or other subjects that are the server's. */

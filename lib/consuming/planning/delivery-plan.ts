@@ -32,7 +32,6 @@ const DEFAULT_IDLE_HEARTBEAT = 5_000;
 
 /** What handlers have their own words for; the rest of the options is the consumer's. */
 const HANDLER_OPTIONS = [
-  'ackInterceptor',
   'ackMode',
   'ackWait',
   'batch',
@@ -51,6 +50,7 @@ const HANDLER_OPTIONS = [
   'rateLimit',
   'retry',
   'schema',
+  'settlement',
   'stream',
 ] as const;
 

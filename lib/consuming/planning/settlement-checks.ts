@@ -4,13 +4,13 @@ import type { OptionChecks } from './option-checks.js';
 
 /** What is wrong with the combination of options that say what becomes of messages. */
 export function checkSettlement(options: JsConsumerOptions, checks: OptionChecks): void {
-  const { ackMode, ackPolicy, ackInterceptor, batch } = options;
+  const { ackMode, ackPolicy, settlement, batch } = options;
   if (ackMode === 'none' && ackPolicy !== undefined) {
     checks.problems.push("ackMode 'none' has no acknowledgements: leave ackPolicy out");
   }
-  if (batch && ackInterceptor !== undefined && intercepts(ackInterceptor)) {
+  if (batch && settlement !== undefined && intercepts(settlement)) {
     checks.problems.push(
-      'batch takes no ackInterceptor that overrides intercept: override onSuccess and onFailure',
+      'batch takes no interceptor as its settlement: override onSuccess and onFailure of MessageSettlement',
     );
   }
 }

@@ -1,6 +1,7 @@
 export { FailureLog } from './failure-log.js';
 export { invalidPayload, refusesPayload } from './invalid-payload.js';
 export { messageName } from './message-name.js';
+export { MessageSettlement } from './message-settlement.js';
 export { isPipeRefusal, reportPipeRefusals } from './pipe-refusals.js';
 export {
   type ErrorRetryRule,
@@ -21,4 +22,4 @@ export {
   type SettlementPolicy,
   type StoredDeadLetter,
 } from './settlement-policy.js';
-export { type Cause, type Rules, verdictOn } from './verdict.js';
+export { type Rules, verdictOn } from './verdict.js';

@@ -1,12 +1,12 @@
 import type { NestInterceptor } from '@nestjs/common';
 import {
-  AckInterceptor,
   beginning,
   type CompiledHandler,
   finalResult,
   GuardedSettlement,
   type HandlerSource,
   intercepts,
+  MessageSettlement,
   type Settlement,
   type SettlementPolicy,
 } from '../../consuming/index.js';
@@ -14,18 +14,18 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import { callHandler, type HandlerMethod, handlerName, intercepted } from '../compile/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
-/** How the messages of one consumer are settled: by the hooks of an {@link AckInterceptor}, or by going through it. */
+/** How the messages of one consumer are settled: by the hooks of a {@link Settlement}, or by an interceptor around the handler. */
 export class Acknowledgement {
   /** What is told of the outcome of each message. */
   readonly settlement: Settlement;
-  private readonly hooks: AckInterceptor | undefined;
+  private readonly hooks: Settlement | undefined;
 
-  constructor(private readonly interceptor: NestInterceptor) {
-    if (intercepts(interceptor)) {
+  constructor(private readonly given: Settlement | NestInterceptor) {
+    if (intercepts(given)) {
       this.settlement = new Remainder();
     } else {
-      this.hooks = interceptor as AckInterceptor;
-      const isOurs = Object.getPrototypeOf(this.hooks) === AckInterceptor.prototype;
+      this.hooks = given as Settlement;
+      const isOurs = Object.getPrototypeOf(given) === MessageSettlement.prototype;
       this.settlement = isOurs ? this.hooks : new GuardedSettlement(this.hooks);
     }
   }
@@ -37,8 +37,8 @@ export class Acknowledgement {
     source: HandlerSource<JetStreamMessage>,
     policy: SettlementPolicy,
   ): CompiledHandler<JetStreamMessage> {
-    const { interceptor, hooks, settlement } = this;
-    if (!hooks) return throughInterceptor(interceptor, handler, method, source);
+    const { given, hooks, settlement } = this;
+    if (!hooks) return throughInterceptor(given as NestInterceptor, handler, method, source);
     return beginning(hooks, settlement, handler, policy);
   }
 }
@@ -65,9 +65,9 @@ function throughInterceptor(
   };
 }
 
-/** For messages that went through an interceptor: it has settled them, but for what it let through as an error. */
+/** For messages that went through an interceptor: it has settled them, except those whose error it passed on. */
 class Remainder implements Settlement {
-  private readonly rules = new AckInterceptor();
+  private readonly rules = new MessageSettlement();
 
   onStart(): void {
     // The interceptor has begun already.

@@ -1,15 +1,15 @@
 import { ModuleRef } from '@nestjs/core';
-import { AckInterceptor, type AckInterceptorOption } from '../../consuming/index.js';
+import { MessageSettlement, type SettlementOption } from '../../consuming/index.js';
 import type { HandlerMethod } from '../compile/index.js';
 import { Acknowledgement } from './acknowledgement.js';
 
 /** Finds what settles the messages of handlers. Classes are made once for each module that has handlers with them. */
 export class Acknowledgements {
-  private readonly usual = new Acknowledgement(new AckInterceptor());
+  private readonly usual = new Acknowledgement(new MessageSettlement());
   private readonly made = new Map<ModuleRef, Map<object, Promise<Acknowledgement>>>();
 
-  async of(method: HandlerMethod, option: AckInterceptorOption | undefined): Promise<Acknowledgement> {
-    if (option === undefined || option === AckInterceptor) return this.usual;
+  async of(method: HandlerMethod, option: SettlementOption | undefined): Promise<Acknowledgement> {
+    if (option === undefined || option === MessageSettlement) return this.usual;
     if (typeof option !== 'function') return new Acknowledgement(option);
     const { wrapper, target } = method;
     const moduleRef = wrapper.host?.getProviderByKey<ModuleRef>(ModuleRef)?.instance;
@@ -17,8 +17,7 @@ export class Acknowledgements {
     const inModule = this.made.get(moduleRef) ?? new Map<object, Promise<Acknowledgement>>();
     this.made.set(moduleRef, inModule);
     const making =
-      inModule.get(option) ??
-      moduleRef.create(option).then((interceptor) => new Acknowledgement(interceptor));
+      inModule.get(option) ?? moduleRef.create(option).then((settlement) => new Acknowledgement(settlement));
     inModule.set(option, making);
     return making;
   }

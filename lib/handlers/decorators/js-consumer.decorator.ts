@@ -15,7 +15,7 @@ type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[])
 
 /**
  * Handles the messages of a JetStream consumer: the method is called for each, and what it returns or throws decides
- * what becomes of the message (see {@link AckInterceptor}). On a class, the methods decorated with {@link JsHandler}
+ * what becomes of the message (see {@link MessageSettlement}). On a class, the methods decorated with {@link JsHandler}
  * share one consumer, each for its subjects.
  *
  * The consumer is created at bootstrap. With the default `provisioning` of the module, `ensure`, a durable consumer that

@@ -1,6 +1,6 @@
 import { codecRule } from '../../codecs/index.js';
 import {
-  ackInterceptor,
+  settlementRule,
   CONSUMER_OPTIONS,
   headersRule,
   MOST_BUFFERED,
@@ -35,7 +35,7 @@ export const ON_DEAD_LETTER_OPTIONS = {
   handler: filledText,
   reason: text,
   subject: subjectRule,
-  ackInterceptor,
+  settlement: settlementRule,
   ackMode: CONSUMER_OPTIONS.ackMode,
   ackWait: CONSUMER_OPTIONS.ackWait,
   concurrency: CONSUMER_OPTIONS.concurrency,

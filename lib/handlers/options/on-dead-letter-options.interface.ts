@@ -6,7 +6,7 @@ export interface OnDeadLetterOptions
     Omit<DeadLetterFilter, 'since' | 'until'>,
     Pick<
       PullJsConsumerOptions,
-      'ackInterceptor' | 'ackMode' | 'ackWait' | 'concurrency' | 'connection' | 'maxProcessingTime' | 'retry'
+      'ackMode' | 'ackWait' | 'concurrency' | 'connection' | 'maxProcessingTime' | 'retry' | 'settlement'
     > {
   /**
    * The name of its durable consumer of the dead-letter stream, which the instances of a service share. Default: class and

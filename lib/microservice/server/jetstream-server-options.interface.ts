@@ -28,7 +28,7 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
    * created, and what exists with other options is updated, also while another service uses it. See {@link Provisioning}.
    */
   readonly provisioning?: Provisioning | undefined;
-  /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: an {@link AckInterceptor}. */
+  /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: a {@link MessageSettlement}. */
   readonly settlement?: Settlement | undefined;
   /**
    * The `DeadLetters` of the application, where replays to the handler are to find the handlers of this server:

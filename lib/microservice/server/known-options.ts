@@ -82,7 +82,7 @@ export const SERVER_OPTIONS = {
   requests: CONSUMER_DEFAULTS,
   settlement: objectWith(
     ['onStart', 'onSuccess', 'onFailure'],
-    'an object with the methods onStart, onSuccess and onFailure, such as an AckInterceptor',
+    'an object with the methods onStart, onSuccess and onFailure, such as a MessageSettlement',
   ),
   shutdownTimeout: timeLimit,
   streams: new ListOf(STREAM_DECLARATION_OPTIONS, 'a list of streams'),

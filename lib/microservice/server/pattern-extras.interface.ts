@@ -3,7 +3,7 @@ import type { HandlerDefaults, PullJsConsumerOptions } from '../../consuming/ind
 /** How the messages of a stream are consumed for a pattern. Durations in milliseconds. */
 export interface ConsumerExtras
   extends
-    Omit<HandlerDefaults, 'ackInterceptor'>,
+    Omit<HandlerDefaults, 'settlement'>,
     Pick<
       PullJsConsumerOptions,
       | 'circuitBreaker'

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import {
-  AckInterceptor,
+  MessageSettlement,
   jsonCodec,
   RequestTimeoutError,
   type Codec,
@@ -15,16 +15,16 @@ import { eventually } from '../../support/eventually.js';
 import { BEHAVIORS, storage, WITH_CAUSE, type Behavior } from './behaviors.js';
 import { at, dataOf, patternHooks, type PatternHook, type PatternOrder } from './patterns.js';
 
-class HostileSettlement extends AckInterceptor {
-  override onStart(...args: Parameters<AckInterceptor['onStart']>): void {
+class HostileSettlement extends MessageSettlement {
+  override onStart(...args: Parameters<MessageSettlement['onStart']>): void {
     return at('onStart of settlement', safeDataOf(args[0]), () => super.onStart(...args));
   }
 
-  override onSuccess(...args: Parameters<AckInterceptor['onSuccess']>): void | Promise<void> {
+  override onSuccess(...args: Parameters<MessageSettlement['onSuccess']>): void | Promise<void> {
     return at('onSuccess of settlement', safeDataOf(args[0]), () => super.onSuccess(...args));
   }
 
-  override onFailure(...args: Parameters<AckInterceptor['onFailure']>): void | Promise<void> {
+  override onFailure(...args: Parameters<MessageSettlement['onFailure']>): void | Promise<void> {
     return at('onFailure of settlement', safeDataOf(args[1]), () => super.onFailure(...args));
   }
 }
