@@ -200,9 +200,9 @@ export {
   JsSubject,
   KvContext,
   KvWatch,
-  type KvWatchOptions,
+  type KvWatchHandlerOptions,
   type MadeOptions,
-  NatsContext,
+  NatsSubscribeContext,
   ObjectContext,
   ObjectWatch,
   type ObjectWatchHandlerOptions,
@@ -212,8 +212,8 @@ export {
   PublishTo,
   type PublishToDecorator,
   type ResolvedOptions,
-  Subscribe,
-  type SubscribeOptions,
+  NatsSubscribe,
+  type NatsSubscribeOptions,
 } from './handlers/index.js';
 export { JetStreamModule } from './jetstream.module.js';
 export {
@@ -250,7 +250,7 @@ export {
   JetStreamMessage,
   JetStreamService,
   MessageBatch,
-  type MessageHandler,
+  type ConsumeCallback,
   type MessageMetadata,
   type MessageOptions,
   Messages,

@@ -5,9 +5,9 @@ import {
   JetStreamContext,
   JsConsumer,
   JsHandler,
-  NatsContext,
+  NatsSubscribeContext,
   ObjectWatch,
-  Subscribe,
+  NatsSubscribe,
   type ObjectInfo,
 } from 'nestjs-nats-jetstream';
 import { z } from 'zod';
@@ -128,8 +128,8 @@ export class Others {
   // #endregion
 
   // #region subscribe
-  @Subscribe('prices.*', { queue: 'tickers' })
-  onPrice(@Payload() price: number, @Ctx() context: NatsContext): void {
+  @NatsSubscribe('prices.*', { queue: 'tickers' })
+  onPrice(@Payload() price: number, @Ctx() context: NatsSubscribeContext): void {
     log.push(`${context.subject} ${price}`);
     context.respond('seen');
   }

@@ -203,7 +203,7 @@ export class Flags implements OnApplicationBootstrap {
 
   async set(flag: string, on: boolean): Promise<void> {
     const revision = await this.flags.put(flag, on);
-    await this.cached?.inStepWith(revision);
+    await this.cached?.waitForRevision(revision);
   }
 }
 // #endregion

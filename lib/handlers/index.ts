@@ -12,20 +12,20 @@ export {
   OnJetStreamEvent,
   PublishTo,
   type PublishToDecorator,
-  Subscribe,
+  NatsSubscribe,
   uniteMetadata,
 } from './decorators/index.js';
 export { EventContext } from './events/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export type {
-  KvWatchOptions,
+  KvWatchHandlerOptions,
   MadeOptions,
   ObjectWatchHandlerOptions,
   OnDeadLetterOptions,
   ResolvedOptions,
-  SubscribeOptions,
+  NatsSubscribeOptions,
 } from './options/index.js';
 export { checkSchedules, schedulesOf } from './planning/index.js';
-export { NatsContext } from './subscribing/index.js';
+export { NatsSubscribeContext } from './subscribing/index.js';
 export { KvContext, ObjectContext } from './watching/index.js';

@@ -103,7 +103,7 @@ export {
   type FetchOptions,
   type LoopOwner,
   MessageBatch,
-  type MessageHandler,
+  type ConsumeCallback,
   Messages,
   type MessagesOptions,
   type NextOptions,

@@ -62,7 +62,7 @@ export class Billing {
   @root.KvWatch('config', { keys: nothing, updatesOnly: nothing, connection: nothing })
   onConfig(): void {}
 
-  @root.Subscribe('announcements', { queue: nothing, concurrency })
+  @root.NatsSubscribe('announcements', { queue: nothing, concurrency })
   onAnnouncement(): void {}
 
   @root.OnDeadLetter({ stream: nothing, durable })

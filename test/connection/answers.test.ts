@@ -5,9 +5,9 @@ import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import {
   ConnectionClosedError,
   JetStreamModule,
-  NatsContext,
+  NatsSubscribeContext,
   PayloadTooLargeError,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import type { JetStreamRequestContext } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -31,11 +31,11 @@ interface Kept {
 }
 
 async function subscription(nc: NatsConnection): Promise<Kept> {
-  const contexts: NatsContext[] = [];
+  const contexts: NatsSubscribeContext[] = [];
   @Injectable()
   class Questions {
-    @Subscribe('question')
-    on(@Ctx() context: NatsContext): void {
+    @NatsSubscribe('question')
+    on(@Ctx() context: NatsSubscribeContext): void {
       contexts.push(context);
     }
   }
@@ -80,7 +80,7 @@ async function asked<Context>(contexts: readonly Context[]): Promise<Context> {
 
 const WIRES = ['direct', 'client'] as const;
 const FORMS = [
-  ['@Subscribe', subscription],
+  ['@NatsSubscribe', subscription],
   ['@MessagePattern', pattern],
 ] as const;
 const ENDS: readonly (readonly [string, (nc: NatsConnection) => unknown])[] = [
@@ -127,7 +127,7 @@ describe.each(WIRES)('an answer through the %s wire', (wire) => {
 function waysToAnswer(context: Kept['context']): ((data: Uint8Array | string) => unknown)[] {
   const { message } = context;
   const raw = (data: Uint8Array | string): unknown => message.respond(data);
-  return context instanceof NatsContext ? [raw, (data) => context.respond(data)] : [raw];
+  return context instanceof NatsSubscribeContext ? [raw, (data) => context.respond(data)] : [raw];
 }
 
 function outcomeOf(call: () => unknown): unknown {

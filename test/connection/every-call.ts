@@ -370,7 +370,7 @@ const CACHED: Calls<CachedKeyValue<unknown>> = {
   has: harmless(({ cached }) => cached.has('k')),
   keys: harmless(({ cached }) => [...cached.keys()]),
   values: harmless(({ cached }) => [...cached.values()]),
-  inStepWith: openEnded(({ cached }) => cached.inStepWith(1_000_000)),
+  waitForRevision: openEnded(({ cached }) => cached.waitForRevision(1_000_000)),
   start: harmless(() => undefined),
   stop: harmless(({ cached }) => cached.stop()),
 };

@@ -7,7 +7,7 @@ import {
   JsConsumer,
   KvWatch,
   ObjectWatch,
-  Subscribe,
+  NatsSubscribe,
   type HandlerState,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -31,7 +31,7 @@ class All {
   key(): void {}
   @ObjectWatch('files')
   object(): void {}
-  @Subscribe('core')
+  @NatsSubscribe('core')
   core(): void {}
 }
 

@@ -4,7 +4,7 @@ import {
   JsConsumer,
   JsHandler,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   type JsConsumerOptions,
   type PublishSubject,
   type PublishToOptions,
@@ -123,7 +123,7 @@ describe('@PublishTo at boot', () => {
         return {};
       }
 
-      @Subscribe('orders.core')
+      @NatsSubscribe('orders.core')
       @PublishTo('billed')
       onCore(): object {
         return {};

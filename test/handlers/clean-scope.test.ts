@@ -11,7 +11,7 @@ import {
   ObjectStoreService,
   ObjectWatch,
   OnJetStreamEvent,
-  Subscribe,
+  NatsSubscribe,
   type PullJsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -142,7 +142,7 @@ describe('what a message leaves in an AsyncLocalStorage is visible to no other',
     await own.stop();
   });
 
-  it('@KvWatch, @ObjectWatch and @Subscribe', async () => {
+  it('@KvWatch, @ObjectWatch and @NatsSubscribe', async () => {
     const by = { kv: [] as unknown[], object: [] as unknown[], core: [] as unknown[] };
     const name = `B${++serial}`;
     const look = (into: unknown[]): void => {
@@ -159,7 +159,7 @@ describe('what a message leaves in an AsyncLocalStorage is visible to no other',
       onObject(): void {
         look(by.object);
       }
-      @Subscribe(name)
+      @NatsSubscribe(name)
       onMessage(): void {
         look(by.core);
       }

@@ -9,7 +9,7 @@ import {
   KvWatch,
   ObjectWatch,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   type JsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -167,7 +167,7 @@ describe('a connection that ends while handlers are in flight stops them', () =>
       onEntry(): void {}
       @ObjectWatch('files')
       onObject(): void {}
-      @Subscribe('core')
+      @NatsSubscribe('core')
       onMessage(): void {}
       @JsConsumer({ stream: 'TASKS', durable: 'w' })
       onTask(): void {}

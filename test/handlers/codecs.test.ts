@@ -15,7 +15,7 @@ import {
   KvWatch,
   OnDeadLetter,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   TerminateMessage,
   textCodec,
   type Codec,
@@ -204,7 +204,7 @@ describe('the codec of a handler', () => {
         seen.push([subject, payload]);
       }
 
-      @Subscribe(`${root}.core.*`)
+      @NatsSubscribe(`${root}.core.*`)
       core(@Payload() payload: unknown): void {
         seen.push(['core', payload]);
       }

@@ -9,7 +9,7 @@ import {
   KvWatch,
   ObjectStoreService,
   ObjectWatch,
-  Subscribe,
+  NatsSubscribe,
   type ObjectInfo,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -110,7 +110,7 @@ async function setUp(): Promise<Setup> {
     onObject(@Payload() { description }: ObjectInfo): Promise<void> {
       return work.on('onObject', [description]);
     }
-    @Subscribe(`${name}.*`, { concurrency: 2 })
+    @NatsSubscribe(`${name}.*`, { concurrency: 2 })
     onMessage(@Payload() id: string): Promise<void> {
       return work.on('onMessage', [id]);
     }

@@ -11,7 +11,7 @@ import {
   KvWatch,
   ObjectWatch,
   OnJetStreamEvent,
-  Subscribe,
+  NatsSubscribe,
   type JsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -204,7 +204,7 @@ describe('mistakes in the configuration of handlers', () => {
   ])('a subscription with %j', async (options, words) => {
     @Injectable()
     class Prices {
-      @Subscribe('prices', options)
+      @NatsSubscribe('prices', options)
       onPrice(): void {}
     }
     expect(await problemsOf(Prices)).toEqual([expect.stringContaining(`Prices.onPrice: ${words}`)]);
@@ -257,7 +257,7 @@ describe('mistakes in the configuration of handlers', () => {
       @ObjectWatch('documents')
       onObject(@JsMessage() _: unknown, @Payload() __: unknown): void {}
 
-      @Subscribe('orders.>')
+      @NatsSubscribe('orders.>')
       onMessage(@JsHeaders('id') _: unknown, @JsSubject() __: unknown, @JsMetadata() ___: unknown): void {}
 
       @OnJetStreamEvent('reconnected')
@@ -267,7 +267,7 @@ describe('mistakes in the configuration of handlers', () => {
     expect(problems.toSorted()).toEqual([
       'None.onEvent: @JsHeaders reads from a message of a stream, and there is none behind an event: take `@Ctx() context: EventContext`',
       'None.onKey: @JsSubject reads from a message of a stream, and there is none behind a key: take `@Ctx() context: KvContext`',
-      'None.onMessage: @JsMetadata reads from a message of a stream, and core NATS has none: take `@Ctx() context: NatsContext`',
+      'None.onMessage: @JsMetadata reads from a message of a stream, and core NATS has none: take `@Ctx() context: NatsSubscribeContext`',
       'None.onObject: @JsMessage reads from a message of a stream, and there is none behind an object: take `@Ctx() context: ObjectContext`',
       'Several.handle: @JsMetadata reads from a message of a stream, and a batch has several: take `@Ctx() context: JetStreamBatchContext` and its `messages`',
     ]);

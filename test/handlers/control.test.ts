@@ -8,7 +8,7 @@ import {
   JsConsumer,
   KeyValueService,
   KvWatch,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -65,7 +65,7 @@ describe('control of handlers', () => {
         handled['All.onEntry']++;
         await work();
       }
-      @Subscribe(`${name}.core`)
+      @NatsSubscribe(`${name}.core`)
       async onMessage(): Promise<void> {
         handled['All.onMessage']++;
         await work();

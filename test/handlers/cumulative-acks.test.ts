@@ -226,7 +226,7 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
   });
 
   it.each([
-    ['a priorityPolicy that pins nothing', { priorityPolicy: 'overflow', priorityGroups: ['a'], group: 'a' }],
+    ['a priorityPolicy that pins nothing', { priorityPolicy: 'overflow', priorityGroups: ['a'], priorityGroup: 'a' }],
     ['unlimited pending acknowledgements', { maxAckPending: -1 }],
   ] as const)('%s stops the boot', async (_, options) => {
     await expect(start(() => undefined, options as Partial<PullJsConsumerOptions>)).rejects.toThrow(

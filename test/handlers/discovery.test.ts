@@ -19,7 +19,7 @@ import {
   JsHandler,
   KvWatch,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { filter, map } from 'rxjs';
@@ -183,11 +183,11 @@ describe('the handlers of an application', () => {
 
   it('that are overridden without a decorator are none, and inherited ones are', async () => {
     class Base {
-      @Subscribe('inherited')
+      @NatsSubscribe('inherited')
       inherited(): void {
         calls.push('inherited');
       }
-      @Subscribe('overridden')
+      @NatsSubscribe('overridden')
       overridden(): void {
         calls.push('overridden');
       }
@@ -213,7 +213,7 @@ describe('the handlers of an application', () => {
     'on the prototype before the start',
   ])('may be spied on: %s', async (place) => {
     class Base {
-      @Subscribe('spied')
+      @NatsSubscribe('spied')
       @UseGuards(Counting)
       on(@Payload() payload: string): void {
         calls.push(`called ${payload}`);
@@ -239,7 +239,7 @@ describe('the handlers of an application', () => {
 
   it('may be spied on before the start on a subclass, if Nest puts nothing around them', async () => {
     class Base {
-      @Subscribe('spied-below')
+      @NatsSubscribe('spied-below')
       on(@Payload() payload: string): void {
         calls.push(`called ${payload}`);
       }
@@ -261,7 +261,7 @@ describe('the handlers of an application', () => {
     const stream = `NAMES_${++serial}`;
     @Injectable()
     class Billing {
-      @Subscribe('bills')
+      @NatsSubscribe('bills')
       on(): void {
         calls.push('billing');
       }
@@ -416,7 +416,7 @@ describe('the handlers of an application', () => {
       });
       const descriptor = Object.getOwnPropertyDescriptor(Many.prototype, `on${i}`) as PropertyDescriptor;
       KvWatch('missing')(Many.prototype, `on${i}`, descriptor);
-      if (i < 200) Subscribe(`bad subject ${i}`)(Many.prototype, `on${i}`, descriptor);
+      if (i < 200) NatsSubscribe(`bad subject ${i}`)(Many.prototype, `on${i}`, descriptor);
     }
     Injectable()(Many);
     const error = await startApplication(server.url, { providers: [Many] }).then(
@@ -434,7 +434,7 @@ describe('the handlers of an application', () => {
   it('of a module that is loaded lazily are not started, which is a warning', async () => {
     @Injectable()
     class Late {
-      @Subscribe('late')
+      @NatsSubscribe('late')
       on(): void {
         calls.push('late');
       }
@@ -459,7 +459,7 @@ describe('the handlers of an application', () => {
     vi.resetModules();
     const library = await import('nestjs-nats-jetstream');
     class Forgotten {
-      @library.Subscribe('forgotten')
+      @library.NatsSubscribe('forgotten')
       on(): void {
         calls.push('forgotten');
       }

@@ -11,14 +11,14 @@ import {
   JsHeaders,
   JsMessage,
   JsSubject,
-  NatsContext,
+  NatsSubscribeContext,
   ObjectContext,
   ObjectWatch,
   getNatsConnectionToken,
   getKeyValueToken,
   getObjectStoreToken,
   KvWatch,
-  Subscribe,
+  NatsSubscribe,
   type KeyValue,
   type ObjectInfo,
   type ObjectStore,
@@ -227,7 +227,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
           durable: 'orders',
           priorityPolicy: 'overflow',
           priorityGroups: ['jobs'],
-          group: 'jobs',
+          priorityGroup: 'jobs',
           minPending: 5,
         })
         handle(@Payload() id: number): void {
@@ -587,7 +587,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
           seen.push(name);
         }
 
-        @Subscribe({ inject: [Names], useFactory: async ({ prices }: Names) => ({ subject: prices }) })
+        @NatsSubscribe({ inject: [Names], useFactory: async ({ prices }: Names) => ({ subject: prices }) })
         onPrice(@Payload() price: number): void {
           seen.push(price);
         }
@@ -628,7 +628,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
         })
         watching(): void {}
 
-        @Subscribe({ useFactory: () => ({ subject: 'not a subject' }) })
+        @NatsSubscribe({ useFactory: () => ({ subject: 'not a subject' }) })
         listening(): void {}
       }
       await expect(start([Handlers])).rejects.toThrow(
@@ -637,10 +637,10 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     });
   });
 
-  it('@Subscribe gives subject, headers and message', async () => {
+  it('@NatsSubscribe gives subject, headers and message', async () => {
     @Injectable()
     class Prices {
-      @Subscribe('prices.*')
+      @NatsSubscribe('prices.*')
       onPrice(
         @JsSubject(1) metal: string,
         @JsHeaders('unit') unit: string | undefined,
@@ -688,11 +688,11 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     expect(application.logs.of('log', 'ObjectWatch')).toEqual(['Configs.onConfig watches bucket "configs"']);
   });
 
-  it('@Subscribe handles core NATS messages, shared in a queue group, and answers them', async () => {
+  it('@NatsSubscribe handles core NATS messages, shared in a queue group, and answers them', async () => {
     @Injectable()
     class Prices {
-      @Subscribe('prices.*', { queue: 'tickers' })
-      onPrice(@Payload() price: number, @Ctx() context: NatsContext): void {
+      @NatsSubscribe('prices.*', { queue: 'tickers' })
+      onPrice(@Payload() price: number, @Ctx() context: NatsSubscribeContext): void {
         if (price < 0) throw new Error('negative');
         seen.push([context.subject, price]);
         context.respond(String(price * 2));

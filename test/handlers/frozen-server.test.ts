@@ -7,7 +7,7 @@ import {
   KvWatch,
   ObjectWatch,
   RequestTimeoutError,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -46,7 +46,7 @@ class All {
   key(): void {}
   @ObjectWatch('files')
   object(): void {}
-  @Subscribe('core')
+  @NatsSubscribe('core')
   core(@Payload() text: string): void {
     received.push(text);
   }

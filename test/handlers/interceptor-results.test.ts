@@ -17,7 +17,7 @@ import {
   KeyValueService,
   KvWatch,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   type JsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -144,7 +144,7 @@ describe('an interceptor that returns no Observable', () => {
         ],
         keyValues: [{ bucket: 'tasks', storage: 'memory' }],
       },
-      providers: [...Object.values(REPEATING), handlerClass('Subscribed', [METHOD, Subscribe('core')])],
+      providers: [...Object.values(REPEATING), handlerClass('Subscribed', [METHOD, NatsSubscribe('core')])],
     });
     const jetstream = application.app.get(JetStreamService);
     const bucket = await application.app.get(KeyValueService).open('tasks');
@@ -178,7 +178,7 @@ describe('an interceptor that returns no Observable', () => {
     expect(handled.filter((each) => each === key)).toHaveLength(1);
   });
 
-  it.each(Object.entries(FAILURES))('@Subscribe: %s: is reported', async (failure, { says }) => {
+  it.each(Object.entries(FAILURES))('@NatsSubscribe: %s: is reported', async (failure, { says }) => {
     const place = Object.keys(FAILURES).indexOf(failure);
     const lines = await eventually(
       () => linesOf('Subscribed'),

@@ -11,7 +11,7 @@ import {
   JetStreamService,
   JsConsumer,
   OnJetStreamEvent,
-  Subscribe,
+  NatsSubscribe,
   type JetStreamEvent,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -99,7 +99,7 @@ describe('a permission to subscribe', () => {
   it('that is missing stops the boot', async () => {
     @Injectable()
     class Prices {
-      @Subscribe('prices.*')
+      @NatsSubscribe('prices.*')
       onPrice(): void {}
     }
     await deny('"prices.*"');
@@ -118,7 +118,7 @@ describe('a permission to subscribe', () => {
         seen.push(task);
       }
 
-      @Subscribe('prices.*')
+      @NatsSubscribe('prices.*')
       onPrice(@Payload() price: unknown): void {
         seen.push(price);
       }
@@ -155,7 +155,7 @@ describe('a permission to subscribe', () => {
     const seen: unknown[] = [];
     @Injectable()
     class Prices {
-      @Subscribe('prices.*')
+      @NatsSubscribe('prices.*')
       onPrice(@Payload() price: unknown): void {
         seen.push(price);
       }

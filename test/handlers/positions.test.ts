@@ -274,7 +274,7 @@ describe('a consumer with priority groups', () => {
 
   it.each<[string, Options]>([
     ['no group', { ...groups, durable: 'd' }],
-    ['another group', { ...groups, durable: 'd', group: 'others' }],
+    ['another group', { ...groups, durable: 'd', priorityGroup: 'others' }],
   ])('stops the boot of a handler with %s', async (_, options) => {
     const failure = await start(options).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Error);

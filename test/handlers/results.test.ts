@@ -13,7 +13,7 @@ import {
   KvWatch,
   OnJetStreamEvent,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   type JetStreamEvent,
   type PullJsConsumerOptions,
 } from 'nestjs-nats-jetstream';
@@ -393,7 +393,7 @@ describe('the result of a handler', () => {
     const subject = `results${++serial}`;
     @Injectable()
     class Results {
-      @Subscribe(subject)
+      @NatsSubscribe(subject)
       on(@Payload() name: string): unknown {
         return cases.result(name);
       }

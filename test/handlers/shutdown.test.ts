@@ -7,7 +7,7 @@ import {
   JetStreamEvents,
   JetStreamService,
   JsConsumer,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { firstValueFrom } from 'rxjs';
@@ -210,7 +210,7 @@ describe('at shutdown', () => {
       @JsConsumer({ stream: 'TASKS', durable: 'batches', batch: { size: 10 } })
       onBatch(): void {}
 
-      @Subscribe('tasks.core')
+      @NatsSubscribe('tasks.core')
       onMessage(): void {}
     }
     await using application = await startApplication(own.url, {

@@ -5,7 +5,7 @@ import {
   OnDeadLetter,
   OnJetStreamEvent,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 
 /** A decorator that takes anything, as in JavaScript. */
@@ -14,7 +14,7 @@ export const [consumer, watch, objects, subscribe, letters, events, publishTo] =
   JsConsumer,
   KvWatch,
   ObjectWatch,
-  Subscribe,
+  NatsSubscribe,
   OnDeadLetter,
   OnJetStreamEvent,
   PublishTo,
@@ -299,9 +299,9 @@ export const decorators: [string, MethodDecorator, RegExp][] = [
     objects('b', { updatesOnly: 1 }),
     /updatesOnly must be true or false; it is 1/,
   ],
-  ['@Subscribe(null)', subscribe(null), /subject must be a subject; it is null/],
-  ['@Subscribe queue', subscribe('s', { queue: 'a b' }), /queue must be a name without spaces/],
-  ['@Subscribe concurrency', subscribe('s', { concurrency: 5n }), /concurrency must be .*; it is 5n/],
+  ['@NatsSubscribe(null)', subscribe(null), /subject must be a subject; it is null/],
+  ['@NatsSubscribe queue', subscribe('s', { queue: 'a b' }), /queue must be a name without spaces/],
+  ['@NatsSubscribe concurrency', subscribe('s', { concurrency: 5n }), /concurrency must be .*; it is 5n/],
   ['@OnDeadLetter(null)', letters(null), /the options must be an object; it is null/],
   ['@OnDeadLetter with a getter', letters(withThrowing('stream')), /stream cannot be read: do not read me/],
   ['@OnDeadLetter subject', letters({ subject: 5 }), /subject must be a subject; it is 5/],

@@ -56,20 +56,20 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     await using cached = await kv.cached();
     for (let i = 0; i < 50; i++) {
       const revision = await kv.put('a', i);
-      await cached.inStepWith(revision);
+      await cached.waitForRevision(revision);
       expect(cached.get('a')?.value).toBe(i);
       expect(cached.revision).toBe(revision);
     }
-    await cached.inStepWith(await kv.purge('a'));
+    await cached.waitForRevision(await kv.purge('a'));
     expect(cached.get('a')).toBeUndefined();
-    await cached.inStepWith(1);
+    await cached.waitForRevision(1);
   });
 
   it('is in step with what it leaves out, by the next heartbeat', async () => {
     await using cached = await kv.cached('in.*');
     await kv.put('in.a', 1);
     const revision = await kv.put('out.a', 2);
-    await cached.inStepWith(revision);
+    await cached.waitForRevision(revision);
     expect(cached.get('in.a')?.value).toBe(1);
     expect(cached.has('out.a')).toBe(false);
   });
@@ -85,7 +85,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     await kv.put('a', 1);
     await server.restart();
     const revision = await kv.put('a', 2);
-    await cached.inStepWith(revision);
+    await cached.waitForRevision(revision);
     expect(cached.get('a')?.value).toBe(2);
   });
 
@@ -106,23 +106,23 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
   it('can still be read when stopped, and says that it is', async () => {
     await kv.put('a', 1);
     const cached = await kv.cached();
-    const waiting = cached.inStepWith(1_000);
+    const waiting = cached.waitForRevision(1_000);
     waiting.catch(() => undefined);
     await cached.stop();
     await expect(waiting).rejects.toThrow(WatchStoppedError);
     await kv.put('a', 2);
-    await expect(cached.inStepWith(2)).rejects.toThrow(WatchStoppedError);
+    await expect(cached.waitForRevision(2)).rejects.toThrow(WatchStoppedError);
     expect(cached.get('a')?.value).toBe(1);
   });
 
   it('tells why it is followed up no longer', async () => {
     const cached = await kv.cached();
-    const waiting = cached.inStepWith(1);
+    const waiting = cached.waitForRevision(1);
     waiting.catch(() => undefined);
     await client.nc.close();
     await expect(waiting).rejects.toThrow(ConnectionClosedError);
     expect(cached.error).toBeInstanceOf(ConnectionClosedError);
-    await expect(cached.inStepWith(1)).rejects.toThrow(ConnectionClosedError);
+    await expect(cached.waitForRevision(1)).rejects.toThrow(ConnectionClosedError);
     client = await connectTo(server.url);
   });
 

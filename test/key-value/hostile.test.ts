@@ -57,7 +57,7 @@ describe('a bucket', () => {
       await using raw = await RawPublisher.connect(server.url);
       await raw.publish(`$KV.${bucket}.odd`, block, '2');
       const revision = await kv.put('after', 3);
-      await cached.inStepWith(revision);
+      await cached.waitForRevision(revision);
 
       expect([...cached.keys()].toSorted()).toEqual(['after', 'before', 'odd']);
       expect((await collect(kv.keys())).toSorted()).toEqual(['after', 'before', 'odd']);
@@ -109,7 +109,7 @@ describe('a bucket', () => {
     expect(cached.get('bad')?.text()).toBe('{');
     expect(await collect(kv.keys())).toEqual(['good', 'bad']);
     await expect(kv.modify('bad', () => 1)).rejects.toThrow(PayloadDecodingError);
-    await cached.inStepWith(await kv.put('bad', 2));
+    await cached.waitForRevision(await kv.put('bad', 2));
     expect(cached.get('bad')?.value).toBe(2);
   });
 
@@ -220,7 +220,7 @@ describe('a bucket', () => {
       const onError = (error: Error): void => void errors.push(error.message);
       const watcher = await kv.follow([], {}, { onEntry: () => undefined, ...callbacks, onError });
       await eventually(() => expect(errors).toEqual(['no']));
-      await neighbor.inStepWith(await kv.put('a', 2));
+      await neighbor.waitForRevision(await kv.put('a', 2));
       expect(neighbor.get('a')?.value).toBe(2);
       await watcher.stop();
       expect(errors).toEqual(['no']);
@@ -306,7 +306,7 @@ describe('a bucket', () => {
     it('is followed by a live copy, which says that a revision of the one before does not come', async () => {
       const revision = await kv.put('old', 1);
       await using cached = await kv.cached();
-      const waiting = cached.inStepWith(revision + 100);
+      const waiting = cached.waitForRevision(revision + 100);
       waiting.catch(() => undefined);
       await client.keyValues.delete(bucket);
       // It is noticed that the bucket is gone, and waited for it.

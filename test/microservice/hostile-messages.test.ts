@@ -10,7 +10,7 @@ import {
   JsConsumer,
   KeyValueService,
   KvWatch,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamClient,
@@ -100,12 +100,12 @@ class Service {
 
 @Injectable()
 class Workers {
-  @Subscribe('sub.plain')
+  @NatsSubscribe('sub.plain')
   plain(@Payload() data: unknown): void {
     note('sub.plain', data);
   }
 
-  @Subscribe('sub.queue', { queue: 'q', concurrency: 2 })
+  @NatsSubscribe('sub.queue', { queue: 'q', concurrency: 2 })
   async queue(@Payload() data: unknown): Promise<void> {
     note('sub.queue', data);
   }

@@ -7,7 +7,7 @@ import {
   InvalidArgumentError,
   JetStreamModule,
   JetStreamService,
-  Subscribe,
+  NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamClient,
@@ -127,10 +127,10 @@ describe('microservices', () => {
     ])('subscriptions with %s', async (_, one, other) => {
       @Injectable()
       class Rivals {
-        @Subscribe(one, { queue: 'g' })
+        @NatsSubscribe(one, { queue: 'g' })
         one(): void {}
 
-        @Subscribe(other, { queue: 'g' })
+        @NatsSubscribe(other, { queue: 'g' })
         other(): void {}
       }
       const module = await Test.createTestingModule({

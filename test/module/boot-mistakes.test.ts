@@ -16,7 +16,7 @@ import {
   KvWatch,
   ObjectWatch,
   OnDeadLetter,
-  Subscribe,
+  NatsSubscribe,
   type JetStreamFeatureOptions,
   type JetStreamModuleOptions,
   type Stream,
@@ -235,7 +235,7 @@ describe('an application that cannot start', () => {
       ['@JsConsumer filterSubject', js({ filterSubject: 'a' }), 'did you mean "filterSubjects"?'],
       ['@KvWatch', KvWatch('b', { key: 'a' } as object), '"key"; did you mean "keys"?'],
       ['@ObjectWatch', ObjectWatch('b', { updateOnly: true } as object), 'did you mean "updatesOnly"?'],
-      ['@Subscribe', Subscribe('s', { queueGroup: 'a' } as object), 'did you mean "queue"?'],
+      ['@NatsSubscribe', NatsSubscribe('s', { queueGroup: 'a' } as object), 'did you mean "queue"?'],
       ['@OnDeadLetter', OnDeadLetter({ streams: 'A' } as object), 'did you mean "stream"?'],
       [
         'made options of @KvWatch',

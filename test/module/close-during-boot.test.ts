@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { JetStreamModule, JsConsumer, KvWatch, Subscribe } from 'nestjs-nats-jetstream';
+import { JetStreamModule, JsConsumer, KvWatch, NatsSubscribe } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogRecorder } from '../support/log-recorder.js';
@@ -34,7 +34,7 @@ describe('app.close() while the application starts', () => {
       @KvWatch('settings')
       onSetting(): void {}
 
-      @Subscribe('core')
+      @NatsSubscribe('core')
       onCore(): void {}
     }
     const root = JetStreamModule.forRoot({

@@ -10,7 +10,7 @@ import {
   JsConsumer,
   KvWatch,
   ObjectWatch,
-  Subscribe,
+  NatsSubscribe,
   type JetStreamFeatureOptions,
 } from 'nestjs-nats-jetstream';
 import { JetStreamClient, JetStreamRecordBuilder, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
@@ -45,7 +45,7 @@ class All {
   key(): void {}
   @ObjectWatch('files')
   object(): void {}
-  @Subscribe('core')
+  @NatsSubscribe('core')
   core(@Ctx() _: unknown): void {}
 }
 
@@ -149,6 +149,6 @@ describe.each(ENDS)('on a connection of its owner that is %s', (_, end) => {
 
 @Injectable()
 class CoreOnly {
-  @Subscribe('core')
+  @NatsSubscribe('core')
   core(@Ctx() _: unknown): void {}
 }

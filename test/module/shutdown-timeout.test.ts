@@ -6,7 +6,7 @@ import {
   JsConsumer,
   KvWatch,
   OnDeadLetter,
-  Subscribe,
+  NatsSubscribe,
   type KeyValue,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
@@ -47,7 +47,7 @@ describe('app.close()', () => {
       @KvWatch('locks')
       onLock(): void {}
 
-      @Subscribe('core')
+      @NatsSubscribe('core')
       onCore(): void {}
 
       @OnDeadLetter()

@@ -5,7 +5,7 @@ import { ConnectionClosedError, InvalidArgumentError } from '../../lib/errors/in
 import type {
   Consumption,
   JetStreamMessage,
-  MessageHandler,
+  ConsumeCallback,
   OrderedPullOptions,
   PullOptions,
   Stream,
@@ -38,7 +38,7 @@ afterEach(async () => {
   await connected[Symbol.asyncDispose]();
 });
 
-type Consume = (handler: MessageHandler, options?: PullOptions) => Consumption;
+type Consume = (handler: ConsumeCallback, options?: PullOptions) => Consumption;
 
 async function pull(): Promise<Consume> {
   const consumer = await stream.createConsumer({ durable: 'pull' });
@@ -314,7 +314,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     'is refused with the name of the argument when %s is wrong: %s, %s',
     async (argument, handler, options) => {
       const consume = await create();
-      const call = (): unknown => consume(handler as MessageHandler, options as PullOptions);
+      const call = (): unknown => consume(handler as ConsumeCallback, options as PullOptions);
       expect(call).toThrow(InvalidArgumentError);
       expect(call).toThrow(`Invalid ${argument}`);
       // Nothing was started, so the consumer is still free.

@@ -3,7 +3,12 @@ import { Controller, Injectable } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { InvalidReplyError, JetStreamModule, NatsContext, Subscribe } from 'nestjs-nats-jetstream';
+import {
+  InvalidReplyError,
+  JetStreamModule,
+  NatsSubscribeContext,
+  NatsSubscribe,
+} from 'nestjs-nats-jetstream';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { lastValueFrom } from 'rxjs';
@@ -24,12 +29,12 @@ const handled: string[] = [];
 
 @Injectable()
 class Core {
-  @Subscribe('core.payload')
-  payload(@Payload() data: unknown, @Ctx() { headers }: NatsContext): void {
+  @NatsSubscribe('core.payload')
+  payload(@Payload() data: unknown, @Ctx() { headers }: NatsSubscribeContext): void {
     handled.push(`payload ${JSON.stringify(data)} ${headers === undefined ? '' : headers.keys().length > 0}`);
   }
 
-  @Subscribe('core.nothing')
+  @NatsSubscribe('core.nothing')
   nothing(): void {
     handled.push('nothing');
   }

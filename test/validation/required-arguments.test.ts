@@ -51,7 +51,7 @@ describe('an argument that must be given', () => {
 
   it.each(NUMBERS)('and is a revision to wait for is not %s', async (revision) => {
     await using cached = await kv.cached();
-    await expect(cached.inStepWith(revision)).rejects.toThrow(InvalidArgumentError);
+    await expect(cached.waitForRevision(revision)).rejects.toThrow(InvalidArgumentError);
   });
 
   it.each(NUMBERS)('and is a sequence is not %s', async (sequence) => {

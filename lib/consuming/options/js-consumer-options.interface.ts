@@ -132,7 +132,7 @@ export interface PullJsConsumerOptions extends CommonOptions, ConsumerOptions {
   /** `all`: one acknowledgement settles a whole batch; only with `batch` and a concurrency of 1. Default `explicit`. */
   readonly ackPolicy?: 'explicit' | 'all' | undefined;
   /** The group to pull in, one of `priorityGroups` (ADR-42). nats-server 2.11. */
-  readonly group?: string | undefined;
+  readonly priorityGroup?: string | undefined;
   /** Pull in the group only while so many messages wait. nats-server 2.11. */
   readonly minPending?: number | undefined;
   /** Pull in the group only while so many messages are unsettled. nats-server 2.11. */
@@ -160,7 +160,7 @@ export interface OrderedJsConsumerOptions
   readonly orderBy?: undefined;
   readonly batch?: undefined;
   readonly ackPolicy?: undefined;
-  readonly group?: undefined;
+  readonly priorityGroup?: undefined;
   readonly push?: undefined;
 }
 
@@ -183,7 +183,7 @@ export interface PushJsConsumerOptions
   readonly orderBy?: PullJsConsumerOptions['orderBy'] | undefined;
   readonly batch?: undefined;
   readonly ackPolicy?: undefined;
-  readonly group?: undefined;
+  readonly priorityGroup?: undefined;
   readonly ordered?: undefined;
 }
 

@@ -124,7 +124,7 @@ export const CONSUMER_OPTIONS = {
     flowControl: flag,
     idleHeartbeat: serverDuration(100),
   } satisfies AllOptionsOf<PushOptions>,
-  group: filledText,
+  priorityGroup: filledText,
   minPending: count(),
   minAckPending: count(),
   priority,

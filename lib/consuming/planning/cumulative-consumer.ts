@@ -46,7 +46,7 @@ export function pinCumulative(
       priorityPolicy: 'pinned_client',
       priorityGroups: [PINNED_GROUP],
       pinnedTtl: PINNED_TTL,
-      group: PINNED_GROUP,
+      priorityGroup: PINNED_GROUP,
     },
     mistakes,
   };

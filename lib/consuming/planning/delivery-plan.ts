@@ -26,7 +26,10 @@ export type Delivery =
 export type KeyOf = (message: JetStreamMessage) => string;
 
 /** How a pull consumer with priority groups is asked. */
-export type PullInGroup = Pick<PullJsConsumerOptions, 'group' | 'minPending' | 'minAckPending' | 'priority'>;
+export type PullInGroup = Pick<
+  PullJsConsumerOptions,
+  'priorityGroup' | 'minPending' | 'minAckPending' | 'priority'
+>;
 
 const DEFAULT_IDLE_HEARTBEAT = 5_000;
 
@@ -65,7 +68,7 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
       'orderBy',
       'batch',
       'ackPolicy',
-      'group',
+      'priorityGroup',
       'ackMode',
     ]);
     if (options.concurrency !== undefined && options.concurrency !== 1) {
@@ -73,7 +76,7 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
     }
   }
   if (push) {
-    checks.absent('push', options, ['batch', 'ackPolicy', 'group']);
+    checks.absent('push', options, ['batch', 'ackPolicy', 'priorityGroup']);
     if (push.deliverGroup !== undefined && push.flowControl) {
       checks.problems.push(
         'push.flowControl needs a subscriber of its own: not together with push.deliverGroup',
@@ -136,11 +139,12 @@ export function planDelivery(
     const config = consumerOptions(options);
     return { mode: 'push', config: { ...config, ...acknowledged, ...filter }, push: options.push };
   }
-  const { group, minPending, minAckPending, priority, ackPolicy, ...config } = consumerOptions(options);
+  const { priorityGroup, minPending, minAckPending, priority, ackPolicy, ...config } =
+    consumerOptions(options);
   return {
     mode: 'pull',
     config: { ...config, ...acknowledged, ...(ackPolicy ? { ackPolicy } : {}), ...filter },
-    pull: { group, minPending, minAckPending, priority },
+    pull: { priorityGroup, minPending, minAckPending, priority },
   };
 }
 

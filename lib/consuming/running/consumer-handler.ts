@@ -125,7 +125,7 @@ export class ConsumerHandler extends ControlledHandler {
   /** Lets another instance take over at once; otherwise it would wait until the server gives up on this one. */
   private async unpin(): Promise<void> {
     const { delivery, connection, stream } = this.source;
-    if (delivery.mode !== 'pull' || delivery.pull.group !== PINNED_GROUP) return;
+    if (delivery.mode !== 'pull' || delivery.pull.priorityGroup !== PINNED_GROUP) return;
     const { jetstream } = connection;
     if (!this.runner || this.runner.handled + this.runner.running === 0) return;
     if (jetstream.connection.nc.isClosed()) return;

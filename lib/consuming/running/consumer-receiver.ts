@@ -207,13 +207,13 @@ export class ConsumerReceiver {
   ): ReturnType<typeof priorityOf> {
     const { handler, stream, connection } = this.source;
     try {
-      return priorityOf({ ...pull, priorityGroup: pull.group }, config, connection.jetstream.api.connection);
+      return priorityOf(pull, config, connection.jetstream.api.connection);
     } catch (error) {
       if (!(error instanceof InvalidArgumentError)) throw error;
       throw new InvalidArgumentError(
-        'group',
+        'priorityGroup',
         `${handler} cannot pull from consumer "${name}" of stream "${stream}" (${error.message}). ` +
-          'Set the option group of the handler to one of the priority groups of the consumer.',
+          'Set the option priorityGroup of the handler to one of the priority groups of the consumer.',
       );
     }
   }

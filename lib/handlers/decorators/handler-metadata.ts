@@ -2,11 +2,11 @@ import 'reflect-metadata';
 import type { DeadLetterFilter, JetStreamEvent, JsConsumerOptions } from '../../consuming/index.js';
 import { ENTRY_PROVIDER } from '../../nest/index.js';
 import type {
-  KvWatchOptions,
+  KvWatchHandlerOptions,
   MadeOptions,
   ObjectWatchHandlerOptions,
   ResolvedOptions,
-  SubscribeOptions,
+  NatsSubscribeOptions,
 } from '../options/index.js';
 import { declareMethod } from './declared-methods.js';
 import { noteHandlerClass } from './unstarted-handlers.js';
@@ -29,9 +29,9 @@ export type HandlerMetadata =
 interface KvWatchMetadata {
   readonly kind: 'kv-watch';
   readonly bucket: string;
-  readonly options: KvWatchOptions;
+  readonly options: KvWatchHandlerOptions;
   /** What was given in place of a bucket: it makes what counts, at bootstrap. */
-  readonly made?: MadeOptions<KvWatchOptions & { readonly bucket: string }>;
+  readonly made?: MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>;
 }
 
 interface ObjectWatchMetadata {
@@ -45,9 +45,9 @@ interface ObjectWatchMetadata {
 interface SubscribeMetadata {
   readonly kind: 'subscribe';
   readonly subject: string;
-  readonly options: SubscribeOptions;
+  readonly options: NatsSubscribeOptions;
   /** What was given in place of a subject: it makes what counts, at bootstrap. */
-  readonly made?: MadeOptions<SubscribeOptions & { readonly subject: string }>;
+  readonly made?: MadeOptions<NatsSubscribeOptions & { readonly subject: string }>;
 }
 
 /** A decorator of methods. */

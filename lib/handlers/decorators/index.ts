@@ -14,5 +14,5 @@ export { OnDeadLetter } from './on-dead-letter.decorator.js';
 export { OnJetStreamEvent } from './on-jetstream-event.decorator.js';
 export { JsHeaders, JsMessage, JsMetadata, JsSubject, MESSAGE_PARAMS } from './param.decorators.js';
 export { getPublishTargets, PublishTo, type PublishToDecorator } from './publish-to.decorator.js';
-export { Subscribe } from './subscribe.decorator.js';
+export { NatsSubscribe } from './subscribe.decorator.js';
 export { handlersAreStarted } from './unstarted-handlers.js';

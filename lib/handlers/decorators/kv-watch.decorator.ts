@@ -1,4 +1,4 @@
-import { isMade, type KvWatchOptions, type MadeOptions } from '../options/index.js';
+import { isMade, type KvWatchHandlerOptions, type MadeOptions } from '../options/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
@@ -14,7 +14,7 @@ import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
  * onProfile(@Payload() profile: Profile | null, @Ctx() context: KvContext) {}
  * ```
  */
-export function KvWatch(bucket: string, options?: KvWatchOptions): HandlerMethodDecorator;
+export function KvWatch(bucket: string, options?: KvWatchHandlerOptions): HandlerMethodDecorator;
 /**
  * With a bucket and options that are made at bootstrap from what is injected.
  *
@@ -25,11 +25,11 @@ export function KvWatch(bucket: string, options?: KvWatchOptions): HandlerMethod
  * ```
  */
 export function KvWatch(
-  options: MadeOptions<KvWatchOptions & { readonly bucket: string }>,
+  options: MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>,
 ): HandlerMethodDecorator;
 export function KvWatch(
-  bucket: string | MadeOptions<KvWatchOptions & { readonly bucket: string }>,
-  options: KvWatchOptions = {},
+  bucket: string | MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>,
+  options: KvWatchHandlerOptions = {},
 ): HandlerMethodDecorator {
   if (!isMade(bucket)) return addHandler({ kind: 'kv-watch', bucket, options });
   return addHandler({ kind: 'kv-watch', bucket: '', options: {}, made: bucket });

@@ -6,8 +6,8 @@ export {
   PUBLISH_TO_OPTIONS,
   SUBSCRIBE_OPTIONS,
 } from './known-options.js';
-export type { KvWatchOptions } from './kv-watch-options.interface.js';
+export type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
 export type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 export type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
 export { isMade, type MadeOptions, type ResolvedOptions } from './resolved-options.js';
-export type { SubscribeOptions } from './subscribe-options.interface.js';
+export type { NatsSubscribeOptions } from './subscribe-options.interface.js';

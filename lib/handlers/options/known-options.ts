@@ -22,11 +22,11 @@ import {
   subjectRule,
   text,
 } from '../../validation/index.js';
-import type { KvWatchOptions } from './kv-watch-options.interface.js';
+import type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
 import type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 import type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
 import type { MadeOptions } from './resolved-options.js';
-import type { SubscribeOptions } from './subscribe-options.interface.js';
+import type { NatsSubscribeOptions } from './subscribe-options.interface.js';
 
 /** The options of {@link OnDeadLetter}. */
 export const ON_DEAD_LETTER_OPTIONS = {
@@ -55,7 +55,7 @@ export const KV_WATCH_OPTIONS = {
   metaOnly: flag,
   resumeFromRevision: count(),
   connection: text,
-} satisfies AllOptionsOf<KvWatchOptions>;
+} satisfies AllOptionsOf<KvWatchHandlerOptions>;
 
 /** The options of {@link ObjectWatch}. */
 export const OBJECT_WATCH_OPTIONS = {
@@ -65,13 +65,13 @@ export const OBJECT_WATCH_OPTIONS = {
   connection: text,
 } satisfies AllOptionsOf<ObjectWatchHandlerOptions>;
 
-/** The options of {@link Subscribe}. */
+/** The options of {@link NatsSubscribe}. */
 export const SUBSCRIBE_OPTIONS = {
   queue: queueName,
   concurrency: count(1, MOST_IN_FLIGHT),
   maxPending: count(1, MOST_BUFFERED),
   connection: text,
-} satisfies AllOptionsOf<SubscribeOptions>;
+} satisfies AllOptionsOf<NatsSubscribeOptions>;
 
 /** The options of {@link PublishTo}. */
 export const PUBLISH_TO_OPTIONS = {

@@ -1,5 +1,5 @@
 /** Options of {@link KvWatch}. */
-export interface KvWatchOptions {
+export interface KvWatchHandlerOptions {
   /** The keys to watch: one or several, wildcards `*` and `>` allowed (several: nats-server 2.10). Default: all. */
   readonly keys?: string | readonly string[] | undefined;
   /** All that the bucket keeps of each key, not only its newest value. Default: false. */

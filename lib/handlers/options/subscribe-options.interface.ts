@@ -1,5 +1,5 @@
-/** Options of {@link Subscribe}. */
-export interface SubscribeOptions {
+/** Options of {@link NatsSubscribe}. */
+export interface NatsSubscribeOptions {
   /** The queue group in which instances share the messages. Default: every instance gets every message. */
   readonly queue?: string | undefined;
   /** How many messages are handled at once, 65,536 at the most. Default 1: one after another. */

@@ -6,7 +6,7 @@ const INSTEAD = {
   batch: 'a batch has several: take `@Ctx() context: JetStreamBatchContext` and its `messages`',
   'kv-watch': 'there is none behind a key: take `@Ctx() context: KvContext`',
   'object-watch': 'there is none behind an object: take `@Ctx() context: ObjectContext`',
-  subscribe: 'core NATS has none: take `@Ctx() context: NatsContext`',
+  subscribe: 'core NATS has none: take `@Ctx() context: NatsSubscribeContext`',
   event: 'there is none behind an event: take `@Ctx() context: EventContext`',
 } as const;
 

@@ -1,2 +1,2 @@
-export { NatsContext } from './nats-context.js';
+export { NatsSubscribeContext } from './nats-context.js';
 export { coreMessageSource, SubscriptionHandler } from './subscription-handler.js';

@@ -3,8 +3,8 @@ import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { isReplyAllowed } from '../../validation/index.js';
 
-/** What `@Ctx()` gives a handler of `@Subscribe`. */
-export class NatsContext extends BaseRpcContext<[Msg]> {
+/** What `@Ctx()` gives a handler of `@NatsSubscribe`. */
+export class NatsSubscribeContext extends BaseRpcContext<[Msg]> {
   /** @internal */
   constructor(message: Msg) {
     super([message]);

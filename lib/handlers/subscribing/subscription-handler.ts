@@ -18,7 +18,7 @@ import { Ring } from '../../jetstream/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, Deadline, sleep, within } from '../../timing/index.js';
 import type { SubscribePlan } from '../planning/index.js';
-import { NatsContext } from './nats-context.js';
+import { NatsSubscribeContext } from './nats-context.js';
 
 const DEFAULT_MAX_PENDING = 65_536;
 const FIRST_RETRY = 1_000;
@@ -29,12 +29,12 @@ export function coreMessageSource({ connection, definition }: SubscribePlan): Ha
   const codecOf = connection.codecsOfSubject(definition.metadata.subject);
   return {
     payload: ({ data, headers }) => decodePayload(codecOf(headers), data, headers),
-    context: (message) => new NatsContext(message),
+    context: (message) => new NatsSubscribeContext(message),
     pattern: ({ subject }) => subject,
   };
 }
 
-/** Runs one `@Subscribe`: up to `concurrency` messages at once, the rest is buffered; what fails is logged. */
+/** Runs one `@NatsSubscribe`: up to `concurrency` messages at once, the rest is buffered; what fails is logged. */
 export class SubscriptionHandler extends ControlledHandler {
   private readonly concurrency: number;
   private readonly maxPending: number;

@@ -14,7 +14,7 @@ import {
   VerifiedLoop,
   type Consumption,
   type FetchOptions,
-  type MessageHandler,
+  type ConsumeCallback,
   type MessagesOptions,
   type OpenLoop,
   PinId,
@@ -45,7 +45,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
-  consume(handler: MessageHandler, options: PullOptions = {}): Consumption {
+  consume(handler: ConsumeCallback, options: PullOptions = {}): Consumption {
     checkConsumeOptions(options);
     return new LoopConsumption(handler, options, () => this.names, this.opener(options));
   }

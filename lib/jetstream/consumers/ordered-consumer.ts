@@ -17,7 +17,7 @@ import {
   type Consumption,
   type FetchOptions,
   type FetchRequest,
-  type MessageHandler,
+  type ConsumeCallback,
   type OpenLoop,
   type PriorityOptions,
   type PullOptions,
@@ -89,7 +89,7 @@ export class OrderedConsumer {
    *
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
-  consume(handler: MessageHandler, options: OrderedPullOptions = {}): Consumption {
+  consume(handler: ConsumeCallback, options: OrderedPullOptions = {}): Consumption {
     checkConsumeOptions(options);
     return new LoopConsumption(handler, options, () => this.source.names, this.opener(options));
   }

@@ -6,7 +6,7 @@ import {
   PushLoop,
   requireOpen,
   type Consumption,
-  type MessageHandler,
+  type ConsumeCallback,
   type PushConsumeOptions,
 } from '../receiving/index.js';
 import { requirePush } from './consumer-api.js';
@@ -27,7 +27,7 @@ export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
    * @throws {@link ConsumerAlreadyConsumingError} where this handle is consuming
    * @throws {@link ConnectionClosedError}
    */
-  consume(handler: MessageHandler, options: PushConsumeOptions = {}): Consumption {
+  consume(handler: ConsumeCallback, options: PushConsumeOptions = {}): Consumption {
     const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = this.cachedInfo.config;
     const { connection } = this.api;
     if (this.consuming) throw new ConsumerAlreadyConsumingError(this.stream, this.name);

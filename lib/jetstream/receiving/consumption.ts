@@ -5,7 +5,7 @@ import type { JetStreamMessage } from '../message/index.js';
  * Handles one message. A promise (or another thenable) that it returns is awaited before the next message, so that messages
  * are handled in order; any other result is ignored.
  */
-export type MessageHandler = (message: JetStreamMessage) => unknown;
+export type ConsumeCallback = (message: JetStreamMessage) => unknown;
 
 /** Something that hands messages to a handler until it is stopped or drained. */
 export interface Consumption extends AsyncDisposable {

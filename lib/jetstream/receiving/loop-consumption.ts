@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../../errors/index.js';
 import { printable, toError } from '../../reporting/index.js';
 import type { JetStreamMessage } from '../message/index.js';
-import type { Consumption, MessageHandler } from './consumption.js';
+import type { Consumption, ConsumeCallback } from './consumption.js';
 import { InOrder } from './in-order.js';
 import { messageSize } from './pull-loop.js';
 import type { PullOptions } from './pull-options.js';
@@ -22,7 +22,7 @@ export class LoopConsumption implements Consumption {
   private close: (error: Error | undefined) => void = () => {};
 
   /** @throws {@link InvalidArgumentError} if the handler is no function */
-  constructor(handler: MessageHandler, options: PullOptions, from: () => ReceivingFrom, open: OpenLoop) {
+  constructor(handler: ConsumeCallback, options: PullOptions, from: () => ReceivingFrom, open: OpenLoop) {
     if (typeof handler !== 'function') {
       throw new InvalidArgumentError(
         'handler',

@@ -9,14 +9,14 @@ import { KvWatcher, type WatchFeed } from '../watching/index.js';
  * A copy of a bucket, or of some of its keys, in this process: kept by a watch, read at once.
  *
  * It follows the bucket, so it may be a little behind: by the time a message takes or, while the connection is down, by
- * everything since. If a value must be at least as new as one's own write, `inStepWith` waits for it. If the bucket is
+ * everything since. If a value must be at least as new as one's own write, `waitForRevision` waits for it. If the bucket is
  * deleted and created again, the copy follows the new one.
  *
  * @example
  * ```ts
  * const settings = await bucket.cached();
  * const revision = await bucket.put('limit', 10);
- * await settings.inStepWith(revision);
+ * await settings.waitForRevision(revision);
  * settings.get('limit')?.value; // 10, without asking the server
  * ```
  */
@@ -112,7 +112,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
    * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted and
    * created again meanwhile; otherwise the error that the copy ended with
    */
-  async inStepWith(revision: number): Promise<void> {
+  async waitForRevision(revision: number): Promise<void> {
     validateRevision(revision);
     if (revision <= this.last) return;
     if (this.failure) throw this.failure;

@@ -8,7 +8,7 @@ import {
   KvWatch,
   ObjectWatch,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   type ObjectInfo,
 } from 'nestjs-nats-jetstream';
 import {
@@ -162,12 +162,12 @@ export function handlersOf(
       history.seen.objects.set(name, size);
     }
 
-    @Subscribe('core.*')
+    @NatsSubscribe('core.*')
     core(@Payload() id: number): void {
       history.received(id);
     }
 
-    @Subscribe('shared', { queue: 'shared', concurrency: 2 })
+    @NatsSubscribe('shared', { queue: 'shared', concurrency: 2 })
     async shared(@Payload() id: number): Promise<void> {
       await sleep(10);
       history.received(id);

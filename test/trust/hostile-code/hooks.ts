@@ -19,7 +19,7 @@ import {
   ObjectWatch,
   OnDeadLetter,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   type Codec,
   type JsConsumerOptions,
   type ObjectInfo,
@@ -538,12 +538,12 @@ export const hooks: readonly Hook[] = [
     },
   },
   {
-    name: '@Subscribe',
+    name: '@NatsSubscribe',
     source: 'core',
     make(subject, _, seen) {
       @Injectable()
       class Hostile {
-        @Subscribe(subject, { concurrency: 16 })
+        @NatsSubscribe(subject, { concurrency: 16 })
         on(@Payload() order: Order): unknown {
           if (order.behavior === undefined) seen(order);
           return hostile(order, () => undefined);

@@ -5,9 +5,9 @@ import {
   JsConsumer,
   KvContext,
   KvWatch,
-  NatsContext,
+  NatsSubscribeContext,
   ObjectWatch,
-  Subscribe,
+  NatsSubscribe,
   type ObjectInfo,
 } from 'nestjs-nats-jetstream';
 import { sleep } from '../../../lib/timing/index.js';
@@ -97,8 +97,8 @@ export function handlersOf(journal: Journal): { readonly providers: Provider[]; 
       seen.objects.add(name);
     }
 
-    @Subscribe('core.*')
-    core(@Ctx() { subject }: NatsContext): void {
+    @NatsSubscribe('core.*')
+    core(@Ctx() { subject }: NatsSubscribeContext): void {
       seen.core.add(subject);
     }
   }

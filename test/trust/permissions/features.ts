@@ -7,12 +7,12 @@ import {
   JsConsumer,
   KeyValueService,
   KvWatch,
-  NatsContext,
+  NatsSubscribeContext,
   ObjectStoreService,
   ObjectWatch,
   OnDeadLetter,
   PublishTo,
-  Subscribe,
+  NatsSubscribe,
   TerminateMessage,
   type JetStreamFeatureOptions,
   type JetStreamModuleOptions,
@@ -307,12 +307,12 @@ export const features: Readonly<Record<string, Feature>> = {
     }
     return { provider: Bank, handled };
   }),
-  "`@Subscribe('prices.*')`": {
+  "`@NatsSubscribe('prices.*')`": {
     use: (user, { nc }) => {
       @Injectable()
       class Prices {
-        @Subscribe('prices.*')
-        on(@Payload() price: number, @Ctx() context: NatsContext): void {
+        @NatsSubscribe('prices.*')
+        on(@Payload() price: number, @Ctx() context: NatsSubscribeContext): void {
           context.respond(String(price));
         }
       }

@@ -4,7 +4,7 @@ import {
   Handlers,
   JetStreamEvents,
   OnJetStreamEvent,
-  Subscribe,
+  NatsSubscribe,
   type JetStreamEvent,
 } from 'nestjs-nats-jetstream';
 import { map, share, tap, type Observable } from 'rxjs';
@@ -21,7 +21,7 @@ const listener: { act: (() => unknown) | undefined } = { act: undefined };
 export function listeningProviders(): Type[] {
   @Injectable()
   class Paused {
-    @Subscribe('paused')
+    @NatsSubscribe('paused')
     on(): void {}
   }
   @Injectable()

@@ -1,9 +1,9 @@
-import type { Consumption, JetStreamMessage, MessageHandler } from 'nestjs-nats-jetstream';
+import type { Consumption, JetStreamMessage, ConsumeCallback } from 'nestjs-nats-jetstream';
 import { eventually } from '../../../support/eventually.js';
 import type { Bench, Misuse, ServiceHook } from './bench.js';
 
 type OnError = (error: Error) => unknown;
-type Consume = (handler: MessageHandler, onError?: OnError) => Consumption;
+type Consume = (handler: ConsumeCallback, onError?: OnError) => Consumption;
 /** Makes a consumer of what is published for a misuse. */
 type Form = (bench: Bench, misuse: Misuse) => Promise<Consume>;
 
