@@ -1,9 +1,9 @@
 export {
   bytesCodec,
+  createCodecSelector,
   type Codec,
   type CodecSelector,
   type ContentHeaders,
-  createCodecSelector,
   jsonCodec,
   textCodec,
 } from './codecs/index.js';
@@ -58,7 +58,6 @@ export {
   REPLAY_HEADER,
   type ReplayOptions,
   type ReplayResult,
-  type ResolvedRetryRule,
   RetryMessage,
   type RetryOptions,
   type RetryPolicy,
@@ -73,7 +72,6 @@ export {
 export {
   AmbiguousHandlerError,
   type ApiErrorBody,
-  type ApiErrorContext,
   AtomicBatchRefusedError,
   BootTimeoutError,
   BucketExistsError,
@@ -116,7 +114,6 @@ export {
   InvalidReplyError,
   InvalidStreamNameError,
   InvalidSubjectError,
-  isTransient,
   IteratorClosedError,
   JetStreamApiError,
   JetStreamError,
@@ -177,11 +174,9 @@ export {
   StreamNameInUseError,
   StreamNotFoundError,
   StreamReplacedError,
-  toApiError,
   TooManyConflictsError,
   TooManyPendingRequestsError,
   TooManyStalledPublishesError,
-  toPullError,
   TransportNotConnectedError,
   UnsupportedNestVersionError,
   UnsupportedServerFeatureError,
@@ -310,8 +305,6 @@ export {
 } from './jetstream/index.js';
 export {
   CachedKeyValue,
-  checkOwner,
-  KEY_VALUE_OPTIONS,
   KeyLock,
   KeyValue,
   type KeyValueConfig,
@@ -361,7 +354,6 @@ export {
   type ObjectStoreDeclaration,
 } from './module/index.js';
 export {
-  OBJECT_STORE_OPTIONS,
   type ObjectGetOptions,
   type ObjectInfo,
   type ObjectLink,
@@ -373,7 +365,6 @@ export {
   type ObjectStoreConfig,
   ObjectStoreService,
   type ObjectStoreStatus,
-  objectStoreStreamConfig,
   type ObjectWatchEntry,
   ObjectWatcher,
   type ObjectWatchOptions,

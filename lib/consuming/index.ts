@@ -136,7 +136,6 @@ export {
   MessageSettlement,
   refusesPayload,
   reportPipeRefusals,
-  type ResolvedRetryRule,
   retryDelay,
   RetryMessage,
   type RetryOptions,

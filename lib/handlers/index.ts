@@ -7,12 +7,12 @@ export {
   JsMetadata,
   JsSubject,
   KvWatch,
+  NatsSubscribe,
   ObjectWatch,
   OnDeadLetter,
   OnJetStreamEvent,
   PublishTo,
   type PublishToDecorator,
-  NatsSubscribe,
   uniteMetadata,
 } from './decorators/index.js';
 export { EventContext } from './events/index.js';
@@ -21,10 +21,10 @@ export { HandlersModule } from './handlers.module.js';
 export type {
   KvWatchHandlerOptions,
   MadeOptions,
+  NatsSubscribeOptions,
   ObjectWatchHandlerOptions,
   OnDeadLetterOptions,
   ResolvedOptions,
-  NatsSubscribeOptions,
 } from './options/index.js';
 export { checkSchedules, schedulesOf } from './planning/index.js';
 export { NatsSubscribeContext } from './subscribing/index.js';

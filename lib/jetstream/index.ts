@@ -99,11 +99,11 @@ export {
   SCHEDULE_OPTIONS,
 } from './publishing/index.js';
 export {
+  type ConsumeCallback,
   type Consumption,
   type FetchOptions,
   type LoopOwner,
   MessageBatch,
-  type ConsumeCallback,
   Messages,
   type MessagesOptions,
   type NextOptions,

@@ -19,7 +19,6 @@ export {
 } from './locks/index.js';
 export type { KeyValueModification, KeyValueModifyOptions } from './modify.js';
 export {
-  checkOwner,
   KeyValueWatch,
   type KeyValueWatchOptions,
   KvWatcher,

@@ -6,7 +6,6 @@ export {
   OBJECT_STORE_OPTIONS,
   type ObjectStoreConfig,
   type ObjectStoreStatus,
-  objectStoreStreamConfig,
 } from './object-store-config.js';
 export { type ObjectGetOptions, ObjectStore } from './object-store.js';
 export { ObjectStoreService } from './object-store.service.js';

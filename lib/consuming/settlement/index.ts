@@ -6,7 +6,6 @@ export { isPipeRefusal, reportPipeRefusals } from './pipe-refusals.js';
 export {
   type ErrorRetryRule,
   type ErrorType,
-  type ResolvedRetryRule,
   retryDelay,
   type RetryOptions,
   RetryPolicy,

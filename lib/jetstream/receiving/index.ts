@@ -1,7 +1,7 @@
 export {
   checkPushOptions,
-  type Consumption,
   type ConsumeCallback,
+  type Consumption,
   type PushConsumeOptions,
 } from './consumption.js';
 export { DeliveredSubjects } from './delivered-subjects.js';
