@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto';
 const PLAIN = /^[-/_a-zA-Z0-9]+$/;
 const OTHER = /[^-/_a-zA-Z0-9]/gu;
 
-/** Longer keys would not fit a subject; a digest stands for them. */
+/** Longer keys would not fit into a subject, so a digest is used instead. */
 const LONGEST = 1_500;
 
 /**
- * One token of a bucket's key for any text, such as a URL: what a key may not have is written as `=` and two hexadecimal
- * digits a byte of UTF-8. Different texts make different tokens.
+ * Converts any text, such as a URL, to one token of a bucket's key: characters that are not allowed are written as `=`
+ * and two hexadecimal digits for each byte of UTF-8. Different texts have different tokens.
  */
 export function toToken(text: string): string {
   if (text === '') return '=';

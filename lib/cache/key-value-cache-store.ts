@@ -7,12 +7,12 @@ import { objectWith, requireValue } from '../validation/index.js';
 import { toToken } from './cache-key.js';
 
 /**
- * A Key-Value bucket as the store of a cache: a storage adapter of Keyv, and so of `@nestjs/cache-manager`. All instances
- * of an application share it.
+ * A Key-Value bucket as the store of a cache: a storage adapter for Keyv, and therefore for `@nestjs/cache-manager`.
+ * All instances of an application share it.
  *
  * The bucket keeps no history, and should have a `ttl`, or a `limitMarkerTtl`, with which the server removes each value
- * when its time is over (nats-server 2.11). Where it has neither, expired values are not served, but stay in the bucket
- * until they are written again.
+ * when it expires (nats-server 2.11). If it has neither, expired values are not returned, but stay in the bucket until
+ * they are written again.
  *
  * @example
  * ```ts
@@ -23,32 +23,33 @@ import { toToken } from './cache-key.js';
  * ```
  */
 export class KeyValueCacheStore extends EventEmitter {
-  /** What Keyv asks an adapter for; there is nothing to tell. */
+  /** Keyv reads this property of an adapter; there are no options. */
   readonly opts: Readonly<Record<string, unknown>> = {};
-  /** Set by Keyv; `clear` removes what is in it, everything where there is none. */
+  /** Set by Keyv. `clear` removes the keys of the namespace, or all keys if there is none. */
   namespace: string | undefined;
 
-  /** @throws {@link InvalidArgumentError} if the bucket is none */
+  /** @throws {@link InvalidArgumentError} if it is not a bucket */
   constructor(private readonly bucket: KeyValue) {
     super();
     requireValue('bucket', bucket, objectWith(['get', 'put', 'purge'], 'a KeyValue'));
   }
 
-  /** What was set, `undefined` where nothing is. */
+  /** Returns the stored value; `undefined` if there is none. */
   async get(key: string): Promise<string | undefined> {
     return (await this.bucket.get(this.keyOf(key)))?.text();
   }
 
-  /** As {@link get}, for several keys at once. */
+  /** Like {@link get}, for several keys at once. */
   getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
     return Promise.all(keys.map((key) => this.get(key)));
   }
 
   /**
-   * Sets what Keyv made of a value.
+   * Stores the value that Keyv serialized.
    *
-   * @param ttl in milliseconds. Default: for ever, or as long as the bucket keeps values; so is a ttl of more than 200 years
-   * @throws {@link InvalidArgumentError} if the value is not text, because Keyv was told not to serialize
+   * @param ttl in milliseconds. Default: no limit, or as long as the bucket keeps values. A ttl of more than 200 years
+   * counts as no limit
+   * @throws {@link InvalidArgumentError} if the value is not text, because serialization is disabled in Keyv
    */
   async set(key: string, value: unknown, ttl?: number): Promise<void> {
     if (typeof value !== 'string') {
@@ -63,14 +64,14 @@ export class KeyValueCacheStore extends EventEmitter {
     }
   }
 
-  /** As {@link set}, for several values at once. */
+  /** Like {@link set}, for several values at once. */
   async setMany(
     values: readonly { readonly key: string; readonly value: unknown; readonly ttl?: number | undefined }[],
   ): Promise<void> {
     await Promise.all(values.map(({ key, value, ttl }) => this.set(key, value, ttl)));
   }
 
-  /** @returns whether there was anything */
+  /** @returns whether there was a value */
   async delete(key: string): Promise<boolean> {
     const name = this.keyOf(key);
     if (!(await this.bucket.get(name))) return false;
@@ -78,22 +79,22 @@ export class KeyValueCacheStore extends EventEmitter {
     return true;
   }
 
-  /** As {@link delete}, for several keys at once. @returns whether there was anything under each */
+  /** Like {@link delete}, for several keys at once. @returns whether there was a value for each */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     return (await Promise.all(keys.map((key) => this.delete(key)))).every(Boolean);
   }
 
-  /** Whether there is anything. */
+  /** Whether there is a value. */
   async has(key: string): Promise<boolean> {
     return (await this.bucket.get(this.keyOf(key))) !== undefined;
   }
 
-  /** As {@link has}, for several keys at once. */
+  /** Like {@link has}, for several keys at once. */
   hasMany(keys: readonly string[]): Promise<boolean[]> {
     return Promise.all(keys.map((key) => this.has(key)));
   }
 
-  /** Removes everything in the namespace, marks of deletions too. Watches of the bucket do not hear of it. */
+  /** Removes all keys of the namespace, including deletion markers. Watches of the bucket do not receive this. */
   async clear(): Promise<void> {
     const { jetstream, stream, prefix } = this.bucket.access.bucket;
     const filter = this.namespace === undefined ? '>' : `${toToken(this.namespace)}.>`;
@@ -105,7 +106,7 @@ export class KeyValueCacheStore extends EventEmitter {
     this.removeAllListeners();
   }
 
-  /** Keyv puts its namespace and a colon before each key; a namespace gets a level of its own here. */
+  /** Keyv prefixes each key with its namespace and a colon; here the namespace becomes a separate token. */
   private keyOf(key: string): string {
     const { namespace } = this;
     if (typeof key !== 'string') throw new InvalidArgumentError('key', `a ${typeof key} is not a key`);

@@ -2,11 +2,11 @@ import { PayloadEncodingError } from '../errors/index.js';
 import type { Codec } from './codec.js';
 import { givenBytes } from './given-bytes.js';
 
-/** Bytes as they are, not copied. `undefined` becomes an empty payload. */
+/** Bytes are used unchanged, without copying. `undefined` becomes an empty payload. */
 export const bytesCodec: Codec<Uint8Array> = {
   contentType: 'application/octet-stream',
   encode(value) {
-    // Reached with other values too: publishers take any value.
+    // Other values are possible too, because publishers accept any value.
     if ((value as unknown) === undefined) return new Uint8Array(0);
     const bytes = givenBytes(value);
     if (bytes) return bytes;

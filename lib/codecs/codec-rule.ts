@@ -1,10 +1,10 @@
 import { hasMethods, rule } from '../validation/index.js';
 import type { Codec } from './codec.js';
 
-/** Printable ASCII: it becomes the value of a header. */
+/** Printable ASCII, because it becomes the value of a header. */
 const CONTENT_TYPE = /^[!-~][ -~]*$/;
 
-/** What an option with a codec must be. */
+/** Validates an option with a codec. */
 export const codecRule = rule(
   'a codec: an object with a contentType, such as "application/json", and the methods encode and decode',
   (value) =>

@@ -1,5 +1,5 @@
 /**
- * Turns values into payloads and back. Three lines make one:
+ * Encodes values to payloads and decodes them. A codec needs three members:
  *
  * ```ts
  * const csv: Codec<string[]> = {
@@ -10,10 +10,10 @@
  * ```
  */
 export interface Codec<T = unknown> {
-  /** The media type of what `encode` makes, such as `application/json`. */
+  /** The media type of encoded payloads, such as `application/json`. */
   readonly contentType: string;
-  /** Makes a payload of a value; throws where the value has none. */
+  /** Encodes a value; throws if the value cannot be encoded. */
   encode(value: T): Uint8Array;
-  /** Makes a value of a payload; throws where the payload is not of this codec. */
+  /** Decodes a payload; throws if the payload is not valid for this codec. */
   decode(data: Uint8Array): T;
 }

@@ -4,7 +4,7 @@ import { wrongType } from '../user-code/index.js';
 import type { Codec } from './codec.js';
 
 /**
- * Makes a value of a payload with a codec of whatever origin.
+ * Decodes a payload with any codec, including codecs of users.
  *
  * @throws {@link PayloadDecodingError} if the codec cannot read these bytes, with the codec's error as the cause
  * @throws {@link InvalidArgumentError} if it returns a promise, as an asynchronous function does
@@ -19,16 +19,16 @@ export function decodeValue<T>(codec: Codec<T>, data: Uint8Array): T {
   return refusePromise(codec, value);
 }
 
-/** The error that stands for what a codec threw. */
+/** Converts an error of a codec. */
 export function toDecodingError(codec: string, cause: unknown): JetStreamError {
   if (isInstance(cause, JetStreamError)) return cause;
   return new PayloadDecodingError(codec, errorText(cause), { cause });
 }
 
 /**
- * A value that a codec has decoded.
+ * Returns the decoded value of a codec, unless it is a promise.
  *
- * @throws {@link InvalidArgumentError} if it is a promise: that is a mistake in the codec and says nothing about the payload
+ * @throws {@link InvalidArgumentError} if it is a promise: this is an error in the codec, not in the payload
  */
 export function refusePromise<T>({ contentType }: Pick<Codec, 'contentType'>, value: T): T {
   if (typeof value !== 'object' || value === null || !('then' in value) || typeof value.then !== 'function') {

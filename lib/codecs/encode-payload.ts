@@ -6,11 +6,11 @@ import type { Codec } from './codec.js';
 import { givenBytes } from './given-bytes.js';
 
 /**
- * Makes a payload with a codec of whatever origin.
+ * Encodes a value with any codec, including codecs of users.
  *
  * @throws {@link PayloadEncodingError} if the codec cannot encode the value, with the codec's error as the cause; if it
- * returns anything but bytes, such as the promise of an asynchronous function; and for functions, symbols and promises, of
- * which a codec may make nothing without a word
+ * returns anything but bytes, such as the promise of an asynchronous function; and for functions, symbols and promises,
+ * which a codec may silently omit
  */
 export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
   refuseUnencodable(codec, value);
@@ -18,7 +18,7 @@ export function encodePayload<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /**
- * As {@link encodePayload}, for a value that is known to be none of those that it refuses.
+ * Like {@link encodePayload}, for a value that is known to be encodable.
  *
  * @throws {@link PayloadEncodingError}
  */
@@ -37,8 +37,7 @@ export function encodeWhole<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /**
- * Refuses functions, symbols and promises, of which a codec may make nothing without a word, also if they are a part of what
- * it encodes.
+ * Rejects functions, symbols and promises, which a codec may silently omit, also inside of the encoded value.
  *
  * @throws {@link PayloadEncodingError}
  */

@@ -2,10 +2,10 @@ import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors/index.js';
 
 /**
- * The bytes that a caller gave, `undefined` if it gave anything else. Bytes of another realm are bytes too, as they are in
- * tests that run in a context of their own; and nothing of the value is called, which may be a revoked proxy.
+ * The bytes that a caller passed; `undefined` for any other value. Bytes of another realm are accepted too, for example
+ * in tests that run in their own context. No code of the value is called, because it may be a revoked proxy.
  *
- * @throws {@link InvalidArgumentError} if their memory is gone, because it was transferred to a worker for example
+ * @throws {@link InvalidArgumentError} if their memory is detached, for example because it was transferred to a worker
  */
 export function givenBytes(value: unknown): Uint8Array | undefined {
   if (!types.isUint8Array(value)) return undefined;
@@ -18,7 +18,7 @@ export function givenBytes(value: unknown): Uint8Array | undefined {
   return value;
 }
 
-/** Node 20 has no property for that: memory that is gone cannot be viewed again. */
+/** Node 20 has no property for this, but creating a view of detached memory fails. */
 function isDetached({ buffer }: Uint8Array): boolean {
   try {
     return new Uint8Array(buffer).length < 0;

@@ -1,18 +1,18 @@
 import type { Codec } from './codec.js';
 
-/** The part of a message's headers that says what its payload is. */
+/** The part of a message's headers that describes its payload. */
 export interface ContentHeaders {
   get(name: string): string;
 }
 
-/** Chooses the codec for a message by its headers. */
+/** Selects the codec for a message by its headers. */
 export type CodecSelector = (headers: ContentHeaders | undefined) => Codec;
 
 /**
- * Makes a function that chooses the codec for a message by its `Content-Type` header. A message without that header,
- * or of a type that none of the codecs makes, is for the fallback.
+ * Creates a function that selects the codec for a message by its `Content-Type` header. The fallback is used for a
+ * message without that header, or with a type that none of the codecs has.
  *
- * @param codecs what to choose from; of two with the same type the first is taken
+ * @param codecs the available codecs; if two have the same type, the first one is used
  */
 export function createCodecSelector(codecs: readonly Codec[], fallback: Codec): CodecSelector {
   const byType = new Map<string, Codec>();

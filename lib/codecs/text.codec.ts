@@ -7,7 +7,7 @@ import { exactUtf8 } from './utf8.js';
 export const textCodec: Codec<string> = {
   contentType: 'text/plain',
   encode(value) {
-    // Reached with other values too: publishers take any value.
+    // Other values are possible too, because publishers accept any value.
     if ((value as unknown) === undefined) return new Uint8Array(0);
     if (typeof value !== 'string')
       throw new PayloadEncodingError('textCodec', `it takes strings, not ${typeof value}`);

@@ -9,21 +9,22 @@ import {
 import { errorText } from '../reporting/index.js';
 import { Deadline, retry, TimeBudget } from '../timing/index.js';
 
-/** How the time between attempts grows, in milliseconds. */
+/** The backoff between attempts, in milliseconds. */
 const BACKOFF = { first: 100, longest: 2_000 };
-/** How often a step that is still tried again is reported, in milliseconds. */
+/** How often a step that is still being retried is reported, in milliseconds. */
 const REPORT_EVERY = 10_000;
-/** No attempt gets less than this, in milliseconds: the last one is to have a chance. */
+/** The minimum timeout of an attempt, in milliseconds, so that the last attempt can succeed. */
 const SHORTEST_ATTEMPT = 100;
 
 /** The `bootTimeout` if none is given, in milliseconds. */
 const DEFAULT_TIMEOUT = 60_000;
 
 /**
- * The startup of an application, or of a server of microservices, on one connection. A cluster that elects its leaders answers late, or refuses for a moment:
- * until the application runs, what fails for such a reason is tried again within one limit in time, `bootTimeout`.
+ * The startup of an application, or of a server of microservices, on one connection. A cluster that elects its leaders
+ * answers late, or refuses requests for a moment. Until the application runs, such failures are retried within one time
+ * limit, `bootTimeout`.
  *
- * The limit counts only the time in which this library is at work, not that of other providers.
+ * The limit counts only the time in which this library is working, not that of other providers.
  */
 export class Boot {
   private readonly logger = new Logger('NatsConnection');
@@ -38,27 +39,27 @@ export class Boot {
     this.budget = new TimeBudget(timeout);
   }
 
-  /** The milliseconds that are left. */
+  /** The remaining time, in milliseconds. */
   get left(): number {
     return this.budget.left;
   }
 
-  /** Whether the application runs, or has failed to start. */
+  /** Whether the application is running, or has failed to start. */
   get isOver(): boolean {
     return this.ended.signal.aborted;
   }
 
-  /** Nothing is tried again any more: the application runs, or has failed to start. */
+  /** Ends all retries, because the application is running, or has failed to start. */
   end(): void {
     this.ended.abort();
   }
 
   /**
-   * Runs a request that is safe to repeat, again and again while it fails for a reason that passes.
+   * Runs a request that is safe to repeat, and retries it after temporary failures.
    *
-   * @param step what is done, for the error and the log
-   * @param attempt is given the time that it may take, in milliseconds
-   * @throws {@link BootTimeoutError} if it still fails when the limit has passed; any other error at once
+   * @param step the name of the step, for the error and the log
+   * @param attempt receives its timeout, in milliseconds
+   * @throws {@link BootTimeoutError} if it still fails when the limit has passed; any other error immediately
    */
   async request<T>(step: string, attempt: (timeout: number) => Promise<T>): Promise<T> {
     let reportedAt = -Infinity;
@@ -89,12 +90,13 @@ export class Boot {
   /**
    * Runs a step of the startup that consists of many requests.
    *
-   * @throws {@link BootTimeoutError} if it has not ended when the limit has passed; the step itself goes on unheard
+   * @throws {@link BootTimeoutError} if it has not ended when the limit has passed; the step itself continues, and its
+   * outcome is ignored
    */
   async step<T>(step: string, run: () => Promise<T>): Promise<T> {
     return this.budget.spend(async () => {
       const result = run();
-      // A limit of a moment more: the requests within the step say better what failed.
+      // The limit is slightly longer because errors of the requests within the step are more specific.
       if (await new Deadline(this.left + SHORTEST_ATTEMPT).wait(result)) return result;
       throw this.timedOut(step, 'it has not ended');
     });
@@ -111,7 +113,7 @@ export class Boot {
   }
 
   private mayPass(error: unknown): boolean {
-    // A server that has JetStream and finds nobody who answers for it is not yet ready.
+    // A server that has JetStream, but gets no response from it, is not ready yet.
     if (error instanceof JetStreamNotEnabledError)
       return error.cause instanceof NoRespondersError && this.connection.nc.info?.jetstream === true;
     return isTransient(error);

@@ -3,11 +3,13 @@ import type { NatsConnection, PermissionViolationError, Status } from '@nats-io/
 import { errorText, toError } from '../reporting/index.js';
 import { UserCalls } from '../user-code/index.js';
 
-/** What listeners of a connection hear of. What one of them throws or rejects with is logged, and the others hear it all the same. */
+/**
+ * The events of a connection. Errors and rejections of a listener are logged, and do not affect the other listeners.
+ */
 export interface ConnectionListener {
-  /** The link to the server broke; the client keeps trying to restore it. */
+  /** The link to the server was lost; the client keeps trying to restore it. */
   onDisconnect?(): void;
-  /** The link is back, perhaps to another server; subscriptions are restored already. */
+  /** The link is restored, possibly to another server; subscriptions are already restored. */
   onReconnect?(): void;
   /** The connection is closed for good. */
   onClose?(error: Error | undefined): void;
@@ -15,10 +17,10 @@ export interface ConnectionListener {
   onPermissionDenied?(error: PermissionViolationError): void;
 }
 
-/** The client's iterator of statuses can be stopped, but its type does not say so. */
+/** The client's status iterator can be stopped, but its type does not declare it. */
 type StatusIterator = AsyncIterable<Status> & { stop?: () => void };
 
-/** Follows a connection's status once for all who want to know: one iterator, not one for each consumer. */
+/** Reads a connection's status with one iterator for all listeners, instead of one for each consumer. */
 export class ConnectionEvents {
   private readonly logger = new Logger('NatsConnection');
   private readonly calls = new UserCalls(this.logger);
@@ -31,7 +33,10 @@ export class ConnectionEvents {
     private readonly nc: NatsConnection,
   ) {}
 
-  /** Adds a listener; the returned function removes it. A listener that is added after the end hears of it in the next microtask. */
+  /**
+   * Adds a listener; the returned function removes it. A listener that is added after the end is notified in the next
+   * microtask.
+   */
   listen(listener: ConnectionListener): () => void {
     this.listeners.add(listener);
     if (this.ended) queueMicrotask(() => this.tellLate(listener));
@@ -40,8 +45,8 @@ export class ConnectionEvents {
   }
 
   /**
-   * Ends: all listeners are told that the connection is closed. The `NatsConnection` may still be used by others, if the
-   * application owns it.
+   * Ends the events: all listeners are notified that the connection is closed. The `NatsConnection` may still be in
+   * use, if the application owns it.
    */
   end(error?: Error): void {
     if (this.ended) return;
@@ -98,7 +103,7 @@ export class ConnectionEvents {
   }
 }
 
-/** By name: the connection may be the application's own, made with another copy of the client. */
+/** Compared by name, because the application may have created the connection with another copy of the client. */
 function isPermissionViolation(error: Error): error is PermissionViolationError {
   return error.name === 'PermissionViolationError';
 }

@@ -2,7 +2,7 @@ import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { errorText } from '../reporting/index.js';
 import { serverList } from './redact.js';
 
-/** What the operating system says of a server that is not there yet, or of a network that is not. */
+/** Error codes of the operating system for a server or network that is not available yet. */
 const TRANSIENT_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -23,11 +23,11 @@ const TRANSIENT_CODES = new Set([
   'ENFILE',
 ]);
 
-/** What servers and the client say of what may pass, where there is no code. */
+/** Texts of servers and the client for temporary failures without a code. */
 const TRANSIENT_TEXT =
   /connection refused|undefined error|authentication timeout|maximum .*connections exceeded|server shutdown|stale connection/i;
 
-/** The codes of failures that the client gives none. */
+/** Codes for failures to which the client assigns none. */
 const CODES: Readonly<Record<string, string>> = {
   AuthorizationError: 'AUTHORIZATION_VIOLATION',
   UserAuthenticationExpiredError: 'AUTHENTICATION_EXPIRED',
@@ -37,7 +37,7 @@ const CODES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The code of a failure to connect: that of Node where there is one in the chain of causes (`ECONNREFUSED`, `ENOTFOUND`,
+ * The code of a failure to connect: Node's code if there is one in the chain of causes (`ECONNREFUSED`, `ENOTFOUND`,
  * `CERT_HAS_EXPIRED`, `ERR_INVALID_URL`), otherwise one that stands for the client's error (`AUTHORIZATION_VIOLATION`,
  * `AUTHENTICATION_EXPIRED`, `TIMEOUT`, `PROTOCOL_ERROR`, `INVALID_OPTIONS`), or `UNKNOWN`.
  */
@@ -45,7 +45,7 @@ export function failureCode(error: Error): string {
   return nodeCode(error) ?? CODES[error.name] ?? 'UNKNOWN';
 }
 
-/** What a failure says; of OpenSSL's message, which names its own source files, the reason alone. */
+/** The text of a failure; for OpenSSL's messages, which name its own source files, only the reason. */
 export function failureText(error: Error): string {
   const { code, reason } = error as Error & { readonly code?: unknown; readonly reason?: unknown };
   const isOfOpenSsl = typeof code === 'string' && code.startsWith('ERR_SSL_');
@@ -53,8 +53,8 @@ export function failureText(error: Error): string {
 }
 
 /**
- * Whether a failure to connect may pass by itself: a server that is not there yet may come. Refused credentials, invalid
- * certificates and wrong options stay as they are.
+ * Whether a failure to connect may be temporary, because a server may become available. Refused credentials, invalid
+ * certificates and wrong options are permanent.
  */
 export function mayPass(error: Error): boolean {
   const code = nodeCode(error);
@@ -62,7 +62,7 @@ export function mayPass(error: Error): boolean {
   return error.name === 'TimeoutError' || TRANSIENT_TEXT.test(error.message);
 }
 
-/** What is wrong with the servers of connection options, so that no attempt can succeed; `undefined` if nothing is. */
+/** The problem with the servers of connection options, if no attempt can succeed; `undefined` if they are valid. */
 export function problemOfServers({ servers }: NodeConnectionOptions): string | undefined {
   for (const server of serverList(servers) ?? []) {
     const problem = problemOf(server);
@@ -78,7 +78,7 @@ function problemOf(server: string): string | undefined {
   if (address.trim() === '') return 'an address in "servers" is empty';
   if (address.includes(',')) return `"${address}" is several addresses in one text: give an array of them`;
   if (/\s/.test(address.trim())) return `"${address}" contains white space`;
-  // The colons of an IPv6 address without brackets are no ports.
+  // The colons of an IPv6 address without brackets do not separate a port.
   const isBareIpv6 = !address.includes('[') && address.split(':').length > 2;
   const port = isBareIpv6 ? undefined : /:([^:\]/]*)\/?$/.exec(address)?.[1];
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {

@@ -21,17 +21,18 @@ import {
 
 import type { JetStreamOptions } from './jetstream-connection.js';
 
-/** The client's own options, and `wire`. An option that is `undefined` counts as left out. */
+/** The client's own options, and `wire`. An option that is `undefined` is treated as not set. */
 export interface ConnectionOptions extends OrUndefined<Omit<NodeConnectionOptions, 'tls'>> {
   readonly tls?: OrUndefined<TlsOptions> | null | undefined;
   /**
-   * The way that messages take. `'auto'`: over links of this library, which read and write messages several times faster than
-   * the client. `'client'`: over the client's own, through its public methods. Default `'auto'`.
+   * How messages are sent and received. `'auto'`: over links of this library, which read and write messages several
+   * times faster than the client. `'client'`: over the client's own links, through its public methods. Default
+   * `'auto'`.
    */
   readonly wire?: WireChoice | undefined;
 }
 
-/** Over whose links messages go. */
+/** Which links messages use. */
 export type WireChoice = 'auto' | 'client';
 
 /** Options of the connection: the client's own, or a connection that the application owns. */
@@ -41,7 +42,7 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 const isAddress = (value: unknown): boolean => isText(value) && value.trim() !== '';
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
-// Addresses and names may hold credentials: errors show none of these values.
+// Addresses and names may contain credentials, so errors do not show their values.
 const secret = secretRule('a string', isText);
 const number = secretRule('a number', (value) => typeof value === 'number' && !Number.isNaN(value));
 
@@ -60,7 +61,7 @@ const TLS_OPTIONS: KnownOptions = {
   key: pem,
 } satisfies AllOptionsOf<TlsOptions>;
 
-/** The options of the client and `wire`, as far as they can be checked here. A newer client may have more. */
+/** The options of the client and `wire`, as far as they can be checked here. Newer clients may have more options. */
 const CLIENT_OPTIONS: KnownOptions = {
   authenticator: secretRule('an authenticator of the client, or a list of them', (value) =>
     Array.isArray(value) ? value.length > 0 && value.every(isFunction) : isFunction(value),
@@ -100,14 +101,16 @@ const CLIENT_OPTIONS: KnownOptions = {
   wire: oneOf(['auto', 'client']),
 } satisfies AllOptionsOf<ConnectionOptions>;
 
-/** The options of {@link JetStreamOptions}. What a domain and a prefix are made of is checked when the connection opens. */
+/**
+ * The options of {@link JetStreamOptions}. The characters of a domain or prefix are checked when the connection opens.
+ */
 export const JETSTREAM_OPTIONS = {
   domain: text,
   apiPrefix: text,
   timeout: positiveDuration,
 } satisfies AllOptionsOf<JetStreamOptions>;
 
-/** What is asked of a connection that the application opened itself. */
+/** The methods that a connection of the application must have. */
 const CONNECTION_METHODS = [
   'publish',
   'subscribe',
@@ -122,9 +125,9 @@ const CONNECTION_METHODS = [
 const WANTED = 'the options of the client, such as { servers: "localhost:4222" }, or a NatsConnection';
 
 /**
- * What the option `connection` must be.
+ * Validates the option `connection`.
  *
- * @param isOther whether it is something else that is taken
+ * @param isOther whether it is another accepted kind of object
  */
 export function connectionRule(isOther: (value: object) => boolean = () => false, other = ''): OptionRule {
   const wanted = `${WANTED}${other}`;
@@ -141,15 +144,15 @@ export function connectionRule(isOther: (value: object) => boolean = () => false
   };
 }
 
-/** The client's options as it takes them, and those that it seems not to have, each in a sentence. */
+/** The options for the client, and a sentence for each option that the client does not seem to have. */
 export interface ReadConnectionOptions {
   readonly options: NodeConnectionOptions & { readonly wire?: WireChoice };
   readonly unknown: readonly string[];
 }
 
 /**
- * The client's options as an object of their own, inherited ones included, without those that are `undefined`: for the
- * client they would replace its defaults.
+ * Copies the client's options, including inherited ones, without those that are `undefined`, which would replace the
+ * client's defaults.
  */
 export function readConnectionOptions(source: ConnectionOptions): ReadConnectionOptions {
   const options = ownOptions(source, CLIENT_OPTIONS);
@@ -159,7 +162,7 @@ export function readConnectionOptions(source: ConnectionOptions): ReadConnection
     ({ name, nearest }) =>
       `the client has no option "${name}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`,
   );
-  // Other names may be options of Node's for a TLS connection.
+  // Other names may be options of Node for TLS connections.
   for (const { name, nearest } of unknownNames(options.tls ?? {}, TLS_OPTIONS)) {
     if (nearest !== undefined)
       unknown.push(`the client has no option "tls.${name}"; did you mean "tls.${nearest}"?`);
@@ -186,7 +189,7 @@ function mayPublish(value: object): boolean {
   return hasMethods(value, ['publish']);
 }
 
-/** A newer client may have options that are not known here. */
+/** Newer clients may have options that are not known here. */
 function isCertain({ isUnknown }: OptionProblem): boolean {
   return !isUnknown;
 }

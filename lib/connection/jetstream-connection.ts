@@ -14,15 +14,15 @@ import { compareVersions } from './server-version.js';
 import { toConnectionError } from './to-connection-error.js';
 import { ConnectionWire, wireOf, type SharedWire, type Wire } from './wire/index.js';
 
-/** How long closing waits for the socket before it gives the link up, in milliseconds. */
+/** How long closing waits for the socket before it abandons the link, in milliseconds. */
 const CLOSE_WAIT = 500;
 
-/** How the time between attempts to flush grows while the link is down, in milliseconds. */
+/** The backoff between attempts to flush while the link is down, in milliseconds. */
 const FLUSH_RETRY = { first: 50, longest: 500 };
 
-/** How JetStream is reached over a connection. */
+/** How JetStream is accessed over a connection. */
 export interface JetStreamOptions {
-  /** The JetStream domain to talk to: the API prefix becomes `$JS.<domain>.API`. Not together with `apiPrefix`. */
+  /** The JetStream domain to use: the API prefix becomes `$JS.<domain>.API`. Not together with `apiPrefix`. */
   readonly domain?: string | undefined;
   /** The JetStream API prefix, for imported accounts. Default `$JS.API`. */
   readonly apiPrefix?: string | undefined;
@@ -31,20 +31,20 @@ export interface JetStreamOptions {
 }
 
 /**
- * One named connection: the client's own `NatsConnection` and what is known about the server behind it.
+ * A named connection: the client's own `NatsConnection` and the known information about its server.
  *
- * Everything above (requests, stores, handlers) reaches the server through this.
+ * All other parts (requests, stores, handlers) access the server through it.
  */
 export class JetStreamConnection {
   /** The prefix of every JetStream API subject, without a trailing dot. */
   readonly apiPrefix: string;
   /** The default deadline of JetStream API requests, in milliseconds. */
   readonly timeout: number;
-  /** @internal The startup of the application on this connection, also when it is over. */
+  /** @internal The startup of the application on this connection; it is kept after it has ended. */
   boot: Boot | undefined;
-  /** @internal What messages come and go through. */
+  /** @internal Sends and receives messages. */
   readonly wire: Wire;
-  /** The same without the translation of errors, for what translates them itself. */
+  /** The same wire without the translation of errors, for callers that translate them. */
   private readonly bareWire: SharedWire;
   private readonly logger = new Logger('NatsConnection');
   private readonly events: ConnectionEvents;
@@ -54,12 +54,12 @@ export class JetStreamConnection {
   private draining: Promise<void> | undefined;
 
   constructor(
-    /** The name given to `JetStreamModule.forRoot`, `default` where none was. */
+    /** The name given to `JetStreamModule.forRoot`; `default` if none was given. */
     readonly name: string,
     /** The client's connection. */
     readonly nc: NatsConnection,
     options: JetStreamOptions = {},
-    /** Whether it was opened here, and so is closed here; else the application owns it. */
+    /** Whether it was opened here, and therefore is closed here; otherwise the application owns it. */
     readonly owned = true,
   ) {
     this.apiPrefix = apiPrefix(options);
@@ -67,7 +67,7 @@ export class JetStreamConnection {
     this.unsent = new UnsentPosts(name);
     this.bareWire = wireOf(nc);
     this.wire = new ConnectionWire(this, this.bareWire);
-    // The first to hear of it: what others send then is written to the new link.
+    // Registered first, so that messages that other listeners send are written to the new link.
     this.events.listen({
       onDisconnect: () => (this.connected = false),
       onReconnect: () => (this.connected = true),
@@ -80,24 +80,24 @@ export class JetStreamConnection {
     }
   }
 
-  /** The version of the connected server, such as `2.10.27`. Changes when a reconnect meets another server. */
+  /** The version of the connected server, such as `2.10.27`. May change after a reconnect to another server. */
   get serverVersion(): string {
     return this.serverInfo?.version ?? '0.0.0';
   }
 
-  /** The largest payload that the server takes, headers included, in bytes. */
+  /** The maximum size of a message including headers, in bytes. */
   get maxPayload(): number {
     return this.serverInfo?.max_payload ?? 1_048_576;
   }
 
   /**
-   * Sends what is buffered, acknowledgements above all, and closes the connection if it was opened here. Without a link there
-   * is no server to send to; a server that does not answer is not waited for longer than the timeout.
+   * Sends buffered messages, in particular acknowledgements, and closes the connection if it was opened here. Without a
+   * link there is no server to send to. The wait for a server that does not respond is limited by the timeout.
    *
-   * @param timeout in milliseconds, of any number; default: the timeout of JetStream API requests
+   * @param timeout in milliseconds, any number; default: the timeout of JetStream API requests
    */
   drain(timeout = this.timeout): Promise<void> {
-    // A failing boot and a shutdown may both end the connection: the second call waits for the first.
+    // A failed startup and a shutdown may both end the connection: the second call waits for the first.
     this.draining ??= this.end(timeout);
     return this.draining;
   }
@@ -107,20 +107,21 @@ export class JetStreamConnection {
       if (this.connected) await this.send(timeout);
       if (this.owned) await this.close();
     }
-    // The application may go on to use a connection of its own; one that was opened here has ended by itself.
+    // The application may continue to use its own connection; a connection that was opened here has ended its events
+    // itself.
     if (!this.owned) this.events.end();
   }
 
-  /** Whether there is a link to a server at this moment. */
+  /** Whether there currently is a link to a server. */
   get hasLink(): boolean {
     return this.connected && !this.nc.isClosed();
   }
 
   /**
-   * @internal Waits until the server has received what was sent before: it answers in order, so refusals of subscriptions have
-   * arrived by then. After a reconnect it asks again.
+   * @internal Waits until the server has received everything sent before. It answers in order, so refusals of
+   * subscriptions have arrived by then. The request is repeated after a reconnect.
    *
-   * @param timeout in milliseconds, of any number; default: the timeout of JetStream API requests
+   * @param timeout in milliseconds, any number; default: the timeout of JetStream API requests
    * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
    */
   flush(timeout = this.timeout): Promise<void> {
@@ -132,7 +133,7 @@ export class JetStreamConnection {
     });
   }
 
-  /** @throws {@link RequestTimeoutError} also if the link was lost: the request counts as not sent then */
+  /** @throws {@link RequestTimeoutError} also if the link was lost: the request then counts as not sent */
   private async ping(timeout: number, deadline: Deadline): Promise<void> {
     let failure: { readonly cause: unknown } | undefined;
     const answered = this.nc.flush().catch((cause: unknown) => (failure = { cause }));
@@ -142,7 +143,7 @@ export class JetStreamConnection {
     throw new RequestTimeoutError('PING', timeout, false);
   }
 
-  /** Until all is sent, the link breaks, or the time is over. */
+  /** Waits until everything is sent, the link is lost, or the time is over. */
   private async send(timeout: number): Promise<void> {
     let forget = (): void => {};
     const lost = new Promise<void>(
@@ -159,28 +160,29 @@ export class JetStreamConnection {
     }
   }
 
-  /** The client waits until the socket has taken everything, which never happens if the server does not read. */
+  /** The client waits until the socket has written everything, which never happens if the server does not read. */
   private async close(): Promise<void> {
     if (await within(CLOSE_WAIT, this.nc.close())) return;
     this.wire.abandon();
     await within(CLOSE_WAIT, this.nc.closed());
   }
 
-  /** What the server said of itself; while disconnected, what the last one said: the client forgets it then. */
+  /** The server's information about itself; while disconnected, that of the last server, which the client discards. */
   private get serverInfo(): ServerInfo | undefined {
     return (this.lastInfo = this.nc.info ?? this.lastInfo);
   }
 
-  /** Hears of disconnects, reconnects and the end of the connection; the returned function stops that. */
+  /** Adds a listener for disconnects, reconnects and the end of the connection; the returned function removes it. */
   listen(listener: ConnectionListener): () => void {
     return this.events.listen(listener);
   }
 
   /**
-   * @internal Sends what nobody waits for: acknowledgements, answers, signs of life. It never throws, so that timers,
-   * promise continuations and callbacks of the parser may call it; what cannot be sent is reported, once for each kind.
+   * @internal Sends messages whose outcome no caller awaits: acknowledgements, answers, heartbeats. It never throws, so
+   * that timers, promise continuations and callbacks of the parser may call it. Failures are reported once for each
+   * kind.
    *
-   * @returns whether the message was handed to the link; `false` also while the link is down, which is not reported
+   * @returns whether the message was passed to the link; `false` also while the link is down, which is not reported
    */
   post(subject: string, data: Uint8Array | string, options: PostOptions): boolean {
     try {
@@ -194,7 +196,7 @@ export class JetStreamConnection {
   }
 
   /**
-   * @internal As {@link post}, to the reply subject of a message.
+   * @internal Like {@link post}, to the reply subject of a message.
    *
    * @param text short printable ASCII
    */
@@ -209,13 +211,13 @@ export class JetStreamConnection {
     }
   }
 
-  /** Whether the connected server is at least of that version. */
+  /** Whether the connected server has at least this version. */
   supports(version: string): boolean {
     return compareVersions(this.serverVersion, version) >= 0;
   }
 
   /**
-   * Refuses a feature that the connected server is too old for.
+   * Rejects a feature that the connected server is too old for.
    *
    * @throws {@link UnsupportedServerFeatureError} naming the feature, the needed and the actual version
    */

@@ -21,20 +21,20 @@ import { connect, isDirect } from './wire/index.js';
 const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
-/** How long an attempt may take until a line says so, in milliseconds. */
+/** How long an attempt may take before it is logged, in milliseconds. */
 const SLOW_AFTER = 5_000;
-/** How long closing a connection with refused options waits for its socket, in milliseconds. */
+/** How long closing a connection with rejected options waits for its socket, in milliseconds. */
 const CLOSE_WAIT = 500;
 
 /**
- * Opens a named connection, or takes the application's own.
+ * Opens a named connection, or uses the application's own.
  *
- * Without a server it keeps trying, unless `waitOnFirstConnect` is `false`. Once connected it reconnects
- * without end, unless `maxReconnectAttempts` says otherwise (the client alone gives up after 10 attempts).
+ * If there is no server, it keeps trying, unless `waitOnFirstConnect` is `false`. Once connected, reconnect attempts
+ * are unlimited, unless `maxReconnectAttempts` is set (the client's own default is 10 attempts).
  *
- * @param signal ends the wait for a server; a connection that is made all the same is closed
- * @throws {@link ConnectionFailedError} when the server refuses the credentials, the certificate is not valid, an option is
- * wrong, or there is no server and `waitOnFirstConnect` is `false`
+ * @param signal ends the wait for a server; if the connection still opens, it is closed
+ * @throws {@link ConnectionFailedError} if the server refuses the credentials, the certificate is not valid, an option
+ * is wrong, or there is no server and `waitOnFirstConnect` is `false`
  */
 export async function openConnection(
   name: string,
@@ -52,7 +52,7 @@ export async function openConnection(
   try {
     connection = new JetStreamConnection(name, nc, jetstream, owned);
   } catch (error) {
-    // Refused options must not leave behind a connection that keeps the process alive.
+    // Rejected options must not leave behind a connection that keeps the process alive.
     if (owned) await within(CLOSE_WAIT, nc.close());
     throw error;
   }
@@ -87,7 +87,7 @@ async function dial(
   const { waitOnFirstConnect = true, ...own } = options;
   const { servers } = redactor;
   const listed = serverList(options.servers);
-  // The client does not read users from addresses, and takes a part of some for the host.
+  // The client does not read users from addresses, and mistakes a part of some for the host.
   const addresses = listed ? { servers: listed.map(withoutUserInfo) } : {};
   const { user, token, authenticator } = options;
   if (listed?.some((server) => server.includes('@')) && (user ?? token ?? authenticator) === undefined) {
@@ -148,7 +148,7 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-/** A promise also if the client throws at once. */
+/** Returns a promise even if the client throws immediately. */
 async function attempt(wire: WireChoice, options: NodeConnectionOptions): Promise<NatsConnection> {
   return wire === 'client' ? connectClient({ ...options, debug: false }) : connect(options);
 }

@@ -5,7 +5,7 @@ import { errorText, heldBackText, printable, ReportLimiter } from '../reporting/
 
 /** Options of `JetStreamConnection.post`. */
 export interface PostOptions {
-  /** What is sent, for the log if it cannot be sent; for example `the acknowledgement of a message`. */
+  /** What is sent, for the log if sending fails; for example `the acknowledgement of a message`. */
   readonly purpose: string;
   /** The reply subject of the message. */
   readonly reply?: string | undefined;
@@ -13,8 +13,8 @@ export interface PostOptions {
 }
 
 /**
- * Reports what could not be sent and has no caller that waits for it: a closed connection once, any other refusal once for
- * each kind and purpose in a minute.
+ * Reports messages that could not be sent and that no caller awaits: a closed connection once, any other failure once a
+ * minute for each kind and purpose.
  */
 export class UnsentPosts {
   private readonly logger = new Logger('NatsConnection');
@@ -33,7 +33,7 @@ export class UnsentPosts {
     );
   }
 
-  /** A closed connection does not open again, so one line covers everything that comes after it. */
+  /** A closed connection does not open again, so one log line covers all later messages. */
   private reportClosed(subject: string, purpose: string): void {
     if (this.closedReported) return;
     this.closedReported = true;

@@ -3,18 +3,18 @@ import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { errorText, toError } from '../reporting/index.js';
 
 const HIDDEN = '***';
-/** A shorter secret is not searched for: its text would be found in words that have nothing to do with it. */
+/** Shorter secrets are not searched for, because they would match unrelated words. */
 const SHORTEST_SECRET = 3;
 
-/** The user part of an address, up to the last `@`: a password may contain `/`, `:` and `@`. */
+/** The user part of an address, up to the last `@`, because a password may contain `/`, `:` and `@`. */
 const USER_INFO = /(\b(?!file:)[a-z][a-z0-9+.-]*:\/\/)[^\s"'<>]*@/gi;
-/** The same without a scheme in front: user and password. */
+/** The same without a scheme: user and password. */
 const BARE_USER_INFO = /(^|[\s,"'(])[^\s@,"'()/:]+:[^\s,"'()]*@(?=[\w.[-])/g;
 /** Seeds of NKeys (ADR-25 of NATS: a prefix of two characters, base 32) and JSON web tokens. */
 const SEED = /\bS[UAONCXP][A-Z2-7]{50,}\b/g;
 const JWT = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
 
-/** A text without credentials that can be recognized by their form: users of addresses, seeds, tokens in JWT. */
+/** Removes credentials that can be recognized by their form: users in addresses, seeds, JWTs. */
 export function withoutCredentials(text: string): string {
   return text
     .replace(USER_INFO, '$1')
@@ -23,11 +23,11 @@ export function withoutCredentials(text: string): string {
     .replace(JWT, HIDDEN);
 }
 
-/** Keeps the credentials of a connection's options out of logs and errors. */
+/** Removes the credentials of a connection's options from logs and errors. */
 export class Redactor {
-  /** The servers as a log may show them. */
+  /** The servers, in a form that is safe for logs. */
   readonly servers: string;
-  /** Longest first: one may contain another. */
+  /** Longest first, because one may contain another. */
   private readonly secrets: readonly string[];
 
   constructor({ servers, port, user, pass, token }: NodeConnectionOptions) {
@@ -40,12 +40,12 @@ export class Redactor {
       .toSorted((a, b) => b.length - a.length);
   }
 
-  /** The text of anything that was thrown, on one line, without credentials. */
+  /** The text of any thrown value, on one line, without credentials. */
   text(thrown: unknown): string {
     return this.redact(errorText(thrown));
   }
 
-  /** The error itself, or a copy without credentials if there are any in it or in its causes. */
+  /** The error itself, or a copy without credentials if it or one of its causes contains any. */
   error(thrown: unknown): Error {
     const error = toError(thrown);
     const shown = inspect(error, { depth: 10 });
@@ -65,7 +65,7 @@ export class Redactor {
     return code === undefined ? copy : Object.assign(copy, { code });
   }
 
-  /** The places in a stack are paths, which look like addresses with a user where a package has a scope. */
+  /** The locations in a stack are paths, which look like addresses with a user if a package has a scope. */
   private redactLines(text: string): string {
     const lines = text.split('\n').map((line) => (/^\s+at /.test(line) ? line : this.redact(line)));
     return lines.join('\n');
@@ -78,20 +78,20 @@ export class Redactor {
   }
 }
 
-/** The servers of connection options; `undefined` where the client takes its default. */
+/** The servers of connection options; `undefined` if the client uses its default. */
 export function serverList(servers: NodeConnectionOptions['servers']): readonly string[] | undefined {
   const list: readonly unknown[] = typeof servers === 'string' ? [servers] : (servers ?? []);
   return list.length === 0 ? undefined : list.map(String);
 }
 
-/** One address without its user. */
+/** An address without its user. */
 export function withoutUserInfo(server: string): string {
   const at = server.lastIndexOf('@');
   if (at < 0) return server;
   return (/^[a-z][a-z0-9+.-]*:\/\//i.exec(server)?.[0] ?? '') + server.slice(at + 1);
 }
 
-/** What is secret in one address: the whole of user and password, and both. */
+/** The secrets in an address: user and password together, and each of them. */
 function userInfoParts(server: string): string[] {
   const at = server.lastIndexOf('@');
   if (at < 0) return [];

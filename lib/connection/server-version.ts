@@ -1,4 +1,4 @@
-/** Compares two versions such as `2.10.27` and `2.11.0-RC.1` by their three numbers; what follows them is ignored. */
+/** Compares two versions such as `2.10.27` and `2.11.0-RC.1` by their three numbers; any suffix is ignored. */
 export function compareVersions(a: string, b: string): number {
   const left = parse(a);
   const right = parse(b);

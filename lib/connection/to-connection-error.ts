@@ -17,7 +17,7 @@ export interface FailedConnection {
   readonly maxPayload: number;
 }
 
-/** What was attempted, as far as it is known. */
+/** The attempted operation, as far as it is known. */
 export interface FailedOperation {
   readonly subject?: string | undefined;
   readonly reply?: string | undefined;
@@ -25,9 +25,9 @@ export interface FailedOperation {
 }
 
 /**
- * Translates what the client threw into this library's errors, the client's error being the cause: a closed or draining
- * connection, missing permissions, a subject, header or payload that the client refuses. Errors of this library and errors
- * that have no translation are returned as they are.
+ * Translates errors of the client to errors of this library, with the client's error as the cause: a closed or draining
+ * connection, missing permissions, a subject, header or payload that the client rejects. Errors of this library and
+ * errors without a translation are returned unchanged.
  */
 export function toConnectionError(
   thrown: unknown,
@@ -37,7 +37,7 @@ export function toConnectionError(
   const error = toError(thrown);
   if (error instanceof JetStreamError) return error;
   const options = { cause: error };
-  // By name: the connection may be the application's own, made with another copy of the client.
+  // Compared by name, because the application may have created the connection with another copy of the client.
   switch (error.name) {
     case 'ClosedConnectionError':
     case 'DrainingConnectionError':
@@ -62,7 +62,7 @@ export function toConnectionError(
       }
       return new InvalidArgumentError('argument', error.message, options);
     default:
-      // A link that ended while something was on its way, such as a flush.
+      // The link ended during an operation, such as a flush.
       return connection.nc.isClosed() ? new ConnectionClosedError(connection.name, options) : error;
   }
 }

@@ -3,10 +3,11 @@ import { heldBackText, printable, ReportLimiter } from '../reporting/index.js';
 import type { JetStreamConnection } from './jetstream-connection.js';
 
 /**
- * Reports what a connection has no permission for: of each operation and subject once in a minute. The server tells the
- * client so, and none of those who wait: without this, a handler would just get its messages again and again, or not at all.
+ * Reports the missing permissions of a connection, once a minute for each operation and subject. The server notifies
+ * only the client, and not the waiting callers: without these reports, a handler would receive its messages repeatedly,
+ * or not at all, without an explanation.
  *
- * @returns ends the reports
+ * @returns a function that ends the reports
  */
 export function watchPermissions(
   connection: JetStreamConnection,
@@ -16,7 +17,7 @@ export function watchPermissions(
   const limiter = new ReportLimiter();
   return connection.listen({
     onPermissionDenied: (error) => {
-      // Acknowledgements are refused one by one, each for a subject of its own.
+      // Acknowledgements are refused one by one, each with a different subject.
       const operation = error.operation === 'publish' ? 'publish' : 'subscribe';
       const heldBack = limiter.admit(operation);
       if (heldBack === undefined) return;

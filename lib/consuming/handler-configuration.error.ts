@@ -3,20 +3,20 @@ import { errorText } from '../reporting/index.js';
 
 /** One mistake in the configuration of a handler. */
 export interface ConfigurationProblem {
-  /** Class and method, such as `Billing.onCreated`. */
+  /** The class and method, such as `Billing.onCreated`. */
   readonly handler: string;
-  /** What is wrong, and what to do. */
+  /** What is wrong, and how to correct it. */
   readonly problem: string;
 }
 
-/** How many handlers the text names that have the same mistake. */
+/** The maximum number of handlers that the text names for one mistake. */
 const MOST_NAMES = 5;
-/** How many different mistakes the text lists. */
+/** The maximum number of different mistakes that the text lists. */
 const MOST_MISTAKES = 50;
 
 /**
- * The handlers cannot start as they are configured. Stops the boot, and lists all mistakes at once: handlers with the same
- * mistake together. The text is bounded; `problems` has everything.
+ * The configuration of handlers is invalid, so the startup fails. The error lists all mistakes at once and groups
+ * handlers with the same mistake. The length of the text is limited; `problems` contains everything.
  */
 export class HandlerConfigurationError extends JetStreamError {
   /** All mistakes, one by one. */
@@ -24,18 +24,19 @@ export class HandlerConfigurationError extends JetStreamError {
 
   constructor(problems: readonly ConfigurationProblem[]) {
     super(describe(problems));
-    // Not enumerable: loggers print it with the error, and the text says the same.
+    // Not enumerable, because loggers would print it in addition to the text, which has the same content.
     Object.defineProperty(this, 'problems', { value: problems });
   }
 }
 
 /**
- * Throws what stopped handlers from being started, if anything did.
+ * Throws an error if handlers could not be started.
  *
  * @param outcomes of each handler
  * @param names of the handlers
  * @throws {@link HandlerConfigurationError} with the mistakes of all of them
- * @throws {@link BootTimeoutError} if the time was over: no handler is wrong then, and all say the same
+ * @throws {@link BootTimeoutError} if the time limit was reached; the handlers are then not at fault, and all report
+ * the same error
  */
 export function throwProblems(
   outcomes: readonly PromiseSettledResult<unknown>[],
@@ -56,7 +57,7 @@ function describe(problems: readonly ConfigurationProblem[]): string {
     const same = handlers.get(problem) ?? new Set();
     handlers.set(problem, same.add(handler));
   }
-  // What most handlers share comes first: it may be the cause of the rest.
+  // The most common mistake comes first, because it may be the cause of the others.
   const groups = [...handlers].toSorted(([, a], [, b]) => b.size - a.size);
   const lines = groups.map(([problem, same]) => `  - ${nameSome([...same])}: ${problem}`);
   if (lines.length > MOST_MISTAKES) {

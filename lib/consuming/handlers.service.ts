@@ -8,16 +8,19 @@ import { type HandlerRunner, type HandlerState, stopInTime } from './running/ind
 /** A handler that was started. */
 export interface RegisteredHandler {
   readonly runner: HandlerRunner;
-  /** How long all stages of the shutdown may take together; its timeout is also what stopping it at run time may take. */
+  /**
+   * The time that all stages of the shutdown may take together; its timeout also limits stopping the handler at run
+   * time.
+   */
   readonly shutdown: TimeBudget;
 }
 
 /**
- * The handlers of the application at run time: their states and figures, and control over them.
+ * Inspects and controls the handlers of the application at run time.
  *
- * Handlers are named by class and method, such as `Billing.onCreated`; by the class alone if its methods share a
- * consumer. If several modules provide the class, or classes of one name, the name of the module comes first:
- * `Sales/Billing.onCreated`; and a number last if that is not unique either: `Sales/Billing#2.onCreated`.
+ * Handlers are named by class and method, such as `Billing.onCreated`; or by the class alone if its methods share a
+ * consumer. If several modules provide the class, or classes with the same name, the name is prefixed with the module:
+ * `Sales/Billing.onCreated`; and if that is not unique either, a number is added: `Sales/Billing#2.onCreated`.
  */
 @Injectable()
 export class Handlers {
@@ -26,13 +29,13 @@ export class Handlers {
   /** @internal */
   constructor(@Inject(JetStreamEvents) private readonly events: JetStreamEvents) {}
 
-  /** The state and figures of every handler, at this moment. */
+  /** The current state and statistics of every handler. */
   list(): readonly HandlerState[] {
     return this.handlers.map(({ runner }) => runner.state);
   }
 
   /**
-   * The state and figures of one handler.
+   * The current state and statistics of one handler.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -41,16 +44,16 @@ export class Handlers {
   }
 
   /**
-   * Lets a handler take nothing new: what is buffered is given back, for other instances to take; what is in flight goes
-   * on. Its consumer stays. What cannot be given back is handled: messages in their last delivery, and all messages
-   * without acknowledgements (`ackMode: 'none'`, `ordered`).
+   * Pauses a handler: it receives no new messages, buffered messages are returned to the server for other instances,
+   * and messages in flight are completed. Its consumer is kept. Messages that cannot be returned are handled: messages
+   * in their last delivery, and all messages without acknowledgements (`ackMode: 'none'`, `ordered`).
    *
-   * The commands of one handler run one after the other, whether or not they are waited for, so that it ends as the last one
-   * says; a `stop` supersedes those before it that have not begun. A command that changes nothing, such as a second `pause`,
-   * emits no event.
+   * The commands of one handler run one after the other, even if the caller does not await them, so the last command
+   * determines the final state. A `stop` supersedes earlier commands that have not started. A command that changes
+   * nothing, such as a second `pause`, emits no event.
    *
-   * With a `concurrency` of 1, messages that were given back may be handled after later ones: the server delivers them again
-   * when it may, and not in their old place. Only `ordered` keeps the order across a pause.
+   * With a `concurrency` of 1, returned messages may be handled after later ones, because the server does not redeliver
+   * them in their original position. Only `ordered` keeps the order across a pause.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -59,7 +62,8 @@ export class Handlers {
   }
 
   /**
-   * Goes on after {@link pause}: an `ordered` handler and a watch after the last message or entry that they got.
+   * Resumes a handler after {@link pause}. An `ordered` handler and a watch continue after the last message or entry
+   * that they received.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -68,8 +72,8 @@ export class Handlers {
   }
 
   /**
-   * Stops a handler as a shutdown does: what is in flight may take up to the module's `shutdownTimeout`, and is given back
-   * then. It stands for all commands before it that have not begun.
+   * Stops a handler as a shutdown does: messages in flight may take up to the module's `shutdownTimeout`, and are then
+   * returned to the server. It supersedes earlier commands that have not started.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -86,11 +90,12 @@ export class Handlers {
   }
 
   /**
-   * Starts a handler that was stopped; one that is paused stays so until {@link resume}.
+   * Starts a handler that was stopped; a paused handler stays paused until {@link resume}.
    *
-   * A handler with a `durable` or `name` goes on where it was, and a watch after the last entry that it handled. An `ordered`
-   * handler, and one without a name, begin again where their `deliverPolicy` says: with the default, the whole stream is
-   * delivered again. To interrupt them without that, use {@link pause} and {@link resume}.
+   * A handler with a `durable` or `name` continues at its last position, and a watch after the last entry that it
+   * handled. An `ordered` handler, and one without a name, start again at the position of their `deliverPolicy`: with
+   * the default, the whole stream is delivered again. To interrupt them without that, use {@link pause} and
+   * {@link resume}.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -99,7 +104,7 @@ export class Handlers {
   }
 
   /**
-   * Resolves when a handler, or every handler, has nothing in flight and nothing buffered.
+   * Resolves when a handler, or every handler, has no messages in flight or buffered.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
@@ -109,10 +114,10 @@ export class Handlers {
   }
 
   /**
-   * @internal Starts all; resolves with what became of each.
+   * @internal Starts all handlers; resolves with the outcome of each.
    *
-   * Consumers begin together, once all can: a boot that fails has handled nothing, and messages come only after the
-   * application could listen to signals.
+   * All consumers start together once every handler is prepared: a failed startup has handled no messages, and messages
+   * arrive only after the application could install its signal listeners.
    */
   async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<() => void>[]> {
     this.handlers = handlers;
@@ -122,7 +127,7 @@ export class Handlers {
     return outcomes;
   }
 
-  /** @internal Stops all, for the shutdown; a handler that does not stop in time is left behind. */
+  /** @internal Stops all handlers for the shutdown; a handler that does not stop in time is abandoned. */
   async stopAll(limit = Infinity): Promise<void> {
     await Promise.all(this.handlers.map((registered) => this.shutDown(registered, limit)));
   }
@@ -133,11 +138,11 @@ export class Handlers {
 
   private async each(
     handler: string,
-    /** Whether it changed what the handler does. */
+    /** Returns whether the command changed the state of the handler. */
     act: (registered: RegisteredHandler) => Promise<boolean>,
     type: 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started',
   ): Promise<void> {
-    // All get the command now: the commands of each run in the order in which they were given here.
+    // All handlers get the command now, because the commands of each handler run in the order in which they are called.
     const outcomes = await Promise.allSettled(
       this.find(handler).map(async (registered) => {
         if (!(await act(registered))) return;
@@ -149,7 +154,7 @@ export class Handlers {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
-  /** A method may carry several decorators: its handlers share a name, and are controlled together. */
+  /** A method may have several decorators; their handlers share a name and are controlled together. */
   private find(handler: string): readonly [RegisteredHandler, ...RegisteredHandler[]] {
     const [first, ...rest] = this.handlers.filter(({ runner }) => runner.state.handler === handler);
     if (first) return [first, ...rest];
@@ -160,7 +165,7 @@ export class Handlers {
   }
 }
 
-/** The name of a handler without what tells it from others of its class: `Sales/Billing#2.onPaid` is called `Billing.onPaid`. */
+/** The name of a handler without the parts that distinguish it: `Sales/Billing#2.onPaid` becomes `Billing.onPaid`. */
 function withoutModule(name: string): string {
   return name.replace(/^[^/]*\//, '').replace(/#\d+/, '');
 }

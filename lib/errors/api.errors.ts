@@ -9,11 +9,11 @@ export interface ApiErrorBody {
   readonly description?: string | undefined;
 }
 
-/** What a JetStream API request was about: the names that an error message needs. */
+/** The names that the error message of a failed JetStream API request needs. */
 export interface ApiErrorContext {
   readonly stream?: string | undefined;
   readonly consumer?: string | undefined;
-  /** The subject or sequence of the message asked for, in words, such as `sequence 7`. */
+  /** The subject or sequence of the requested message, in words, such as `sequence 7`. */
   readonly message?: string | undefined;
 }
 
@@ -21,9 +21,9 @@ export interface ApiErrorContext {
 export class JetStreamApiError extends JetStreamError {
   /** HTTP-like status, such as 404. */
   readonly status: number;
-  /** The server's own error code (ADR-7), such as 10059; 0 where it gave none. */
+  /** The server's own error code (ADR-7), such as 10059; 0 if it sent none. */
   readonly code: number;
-  /** The server's own words. */
+  /** The server's description of the error. */
   readonly description: string;
 
   constructor(body: ApiErrorBody, message?: string, options?: ErrorOptions) {
@@ -35,10 +35,10 @@ export class JetStreamApiError extends JetStreamError {
   }
 }
 
-/** JetStream is not enabled on the connected server, or not reachable under the domain or prefix given. */
+/** JetStream is not enabled on the connected server, or not reachable under the given domain or API prefix. */
 export class JetStreamNotEnabledError extends JetStreamApiError {
   constructor(
-    /** The prefix under which the JetStream API was asked for. */
+    /** The prefix of the JetStream API subjects that the request used. */
     readonly apiPrefix: string,
     body: ApiErrorBody = { code: 503, err_code: 10076, description: 'jetstream not enabled' },
     options?: ErrorOptions,
@@ -65,10 +65,13 @@ export class JetStreamNotEnabledForAccountError extends JetStreamApiError {
   }
 }
 
-/** The answer to a JetStream API request was not what that request answers. What it asked for may or may not be done. */
+/**
+ * The response to a JetStream API request does not have the form that this request expects. Whether the server
+ * performed the operation is unknown.
+ */
 export class InvalidApiResponseError extends JetStreamError {
   constructor(
-    /** The operation asked for, such as `STREAM.INFO.ORDERS`. */
+    /** The requested operation, such as `STREAM.INFO.ORDERS`. */
     readonly operation: string,
     problem: string,
     options?: ErrorOptions,

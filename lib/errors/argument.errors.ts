@@ -1,11 +1,11 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** An argument or option that cannot be right. Raised before anything is sent. */
+/** An argument or option has an invalid value. Thrown before anything is sent. */
 export class InvalidArgumentError extends JetStreamError {
   constructor(
     /** The name of the argument or option, such as `maxWait`. */
     readonly argument: string,
-    /** What is wrong with it and what is allowed. */
+    /** What is wrong with the value, and which values are allowed. */
     problem: string,
     options?: ErrorOptions,
   ) {

@@ -1,24 +1,24 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** What a bucket holds, for the message of an error. */
+/** The kind of a bucket, as error messages name it. */
 export type BucketKind = 'Key-Value' | 'Object Store';
 
-/** The name of a bucket has characters that no bucket may have. Raised before anything is sent. */
+/** The name of a bucket contains characters that are not allowed in bucket names. Thrown before anything is sent. */
 export class InvalidBucketNameError extends JetStreamError {
   constructor(
     readonly kind: BucketKind,
-    /** The name given. */
+    /** The given name. */
     readonly bucket: string,
   ) {
     super(`Invalid ${kind} bucket name "${bucket}": 1 to 251 letters, digits, "-" and "_".`);
   }
 }
 
-/** There is no bucket of that name. */
+/** There is no bucket with this name. */
 export class BucketNotFoundError extends JetStreamError {
   constructor(
     readonly kind: BucketKind,
-    /** The name asked for. */
+    /** The requested name. */
     readonly bucket: string,
     options?: ErrorOptions,
   ) {
@@ -29,11 +29,11 @@ export class BucketNotFoundError extends JetStreamError {
   }
 }
 
-/** A bucket of that name exists with another configuration. */
+/** A bucket with this name exists with a different configuration. */
 export class BucketExistsError extends JetStreamError {
   constructor(
     readonly kind: BucketKind,
-    /** The name that is taken. */
+    /** The name of the existing bucket. */
     readonly bucket: string,
     options?: ErrorOptions,
   ) {

@@ -7,7 +7,7 @@ const CLIENT_CERTIFICATE =
 const OTHER_CLIENT_CERTIFICATE =
   'Give a client certificate that the server accepts: it must be valid and signed by a CA that the server knows.';
 
-/** What to do about a connection that failed, by the code of its error. */
+/** Advice for failed connections, by error code. */
 const ADVICE: Readonly<Record<string, string>> = {
   AUTHORIZATION_VIOLATION: 'Check the credentials, or give some: user and pass, token or authenticator.',
   AUTHENTICATION_EXPIRED: 'Renew the credentials.',
@@ -32,7 +32,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   INVALID_OPTIONS: 'Check the address and the other options of the connection.',
 };
 
-/** OpenSSL names alerts of TLS by the protocol that had them first, and not all versions of it name the same one. */
+/**
+ * OpenSSL names TLS alerts after the protocol version that introduced them, and its versions do not agree on the names.
+ */
 const TLS_ALERT = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_/;
 
 function adviceOn(code: string): string {
@@ -40,8 +42,8 @@ function adviceOn(code: string): string {
 }
 
 /**
- * The first connection could not be made: the server refused the credentials, the options are wrong, or there is no server
- * and `waitOnFirstConnect` is `false`. The client's error is the `cause`.
+ * The first connection could not be established: the server refused the credentials, the options are wrong, or there is
+ * no server and `waitOnFirstConnect` is `false`. The client's error is the `cause`.
  */
 export class ConnectionFailedError extends JetStreamError {
   constructor(
@@ -51,8 +53,9 @@ export class ConnectionFailedError extends JetStreamError {
     readonly servers: string,
     reason: string,
     /**
-     * What failed: Node's code, such as `ECONNREFUSED`, `ENOTFOUND`, `CERT_HAS_EXPIRED` or `ERR_INVALID_URL`, or
-     * `AUTHORIZATION_VIOLATION`, `AUTHENTICATION_EXPIRED`, `TIMEOUT`, `PROTOCOL_ERROR`, `INVALID_OPTIONS`, `ABORTED`, `UNKNOWN`.
+     * The code of the failure: Node's code, such as `ECONNREFUSED`, `ENOTFOUND`, `CERT_HAS_EXPIRED` or
+     * `ERR_INVALID_URL`, or `AUTHORIZATION_VIOLATION`, `AUTHENTICATION_EXPIRED`, `TIMEOUT`, `PROTOCOL_ERROR`,
+     * `INVALID_OPTIONS`, `ABORTED`, `UNKNOWN`.
      */
     readonly code = 'UNKNOWN',
     options?: ErrorOptions,
@@ -61,14 +64,16 @@ export class ConnectionFailedError extends JetStreamError {
   }
 }
 
-/** The server refused to publish or to subscribe: the user of the connection has no permission for the subject. */
+/**
+ * The server refused to publish or to subscribe because the user of the connection has no permission for the subject.
+ */
 export class PermissionDeniedError extends JetStreamError {
   constructor(
     /** The name of the connection, as given to `JetStreamModule.forRoot`. */
     readonly connection: string,
-    /** What was refused. */
+    /** The refused operation. */
     readonly operation: 'publish' | 'subscribe',
-    /** The subject that it was refused for. */
+    /** The subject for which the permission is missing. */
     readonly subject: string,
     options?: ErrorOptions,
   ) {
@@ -80,14 +85,17 @@ export class PermissionDeniedError extends JetStreamError {
   }
 }
 
-/** What the application does at startup on a connected server did not end within `bootTimeout`. The cause is the last error. */
+/**
+ * The startup of the application on a connected server did not finish within `bootTimeout`. The cause is the last
+ * error.
+ */
 export class BootTimeoutError extends JetStreamError {
   constructor(
     /** The name of the connection. */
     readonly connection: string,
-    /** What was being done, such as `STREAM.CREATE.ORDERS` or `starting handlers`. */
+    /** The step that was running, such as `STREAM.CREATE.ORDERS` or `starting handlers`. */
     readonly step: string,
-    /** The limit that passed, in milliseconds. */
+    /** The time limit, in milliseconds. */
     readonly timeout: number,
     problem: string,
     options?: ErrorOptions,

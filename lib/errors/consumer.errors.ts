@@ -1,7 +1,7 @@
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** The stream has no consumer of that name (code 10014). */
+/** The stream has no consumer with this name (code 10014). */
 export class ConsumerNotFoundError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -16,7 +16,7 @@ export class ConsumerNotFoundError extends JetStreamApiError {
   }
 }
 
-/** A consumer of that name exists with another configuration (code 10148). */
+/** A consumer with this name exists with a different configuration (code 10148). */
 export class ConsumerExistsError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -31,7 +31,7 @@ export class ConsumerExistsError extends JetStreamApiError {
   }
 }
 
-/** A consumer that was to be updated does not exist (code 10149). */
+/** The consumer to update does not exist (code 10149). */
 export class ConsumerDoesNotExistError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -46,7 +46,7 @@ export class ConsumerDoesNotExistError extends JetStreamApiError {
   }
 }
 
-/** The limit of consumers of the stream or of the account is reached (code 10026). */
+/** The stream or the account has reached its limit of consumers (code 10026). */
 export class MaximumConsumersError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -59,7 +59,7 @@ export class MaximumConsumersError extends JetStreamApiError {
   }
 }
 
-/** A consumer cannot be reset to that sequence (code 10204). */
+/** The consumer cannot be reset to the given sequence (code 10204). */
 export class InvalidConsumerResetError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -74,7 +74,7 @@ export class InvalidConsumerResetError extends JetStreamApiError {
   }
 }
 
-/** The name of a consumer is empty or has characters that no consumer name may have. */
+/** The name of a consumer is empty or contains characters that are not allowed in consumer names. */
 export class InvalidConsumerNameError extends JetStreamError {
   constructor(readonly consumer: string) {
     super(
@@ -83,7 +83,7 @@ export class InvalidConsumerNameError extends JetStreamError {
   }
 }
 
-/** A pull consumer was asked for, and the consumer is a push consumer. */
+/** The caller requested a pull consumer, but the consumer is a push consumer. */
 export class NotAPullConsumerError extends JetStreamError {
   constructor(
     readonly stream: string,
@@ -96,7 +96,7 @@ export class NotAPullConsumerError extends JetStreamError {
   }
 }
 
-/** A push consumer was asked for, and the consumer is a pull consumer. */
+/** The caller requested a push consumer, but the consumer is a pull consumer. */
 export class NotAPushConsumerError extends JetStreamError {
   constructor(
     readonly stream: string,

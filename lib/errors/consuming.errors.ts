@@ -1,19 +1,19 @@
 import { JetStreamError } from './jetstream.error.js';
 import { ConsumerDeletedError, PullRequestRejectedError } from './receiving.errors.js';
 
-/** The consumer, or its stream, has another leader now: what was asked of the old one is asked again. */
+/** The consumer or its stream has a new leader. The client repeats the pull request. */
 export class ConsumerLeadershipChangedError extends PullRequestRejectedError {}
 
-/** The server that leads the consumer shuts down. */
+/** The server that leads the consumer is shutting down. */
 export class ServerShutdownError extends PullRequestRejectedError {}
 
-/** Another client was pinned in the meantime (ADR-42): this one waits until it is its turn again. */
+/** Another client was pinned in the meantime (ADR-42). This client waits until it is pinned again. */
 export class PinIdMismatchError extends PullRequestRejectedError {}
 
-/** The next message is larger than a pull request may be: raise `maxBytes` above the largest message. */
+/** The next message is larger than the pull request allows: set `maxBytes` above the size of the largest message. */
 export class MaxBytesExceededError extends PullRequestRejectedError {}
 
-/** Messages were asked of an iterator that was stopped, drained to its end, or ended by an error (its `cause`). */
+/** A message was requested from an iterator that was stopped, drained, or ended by an error (its `cause`). */
 export class IteratorClosedError extends JetStreamError {
   constructor(
     readonly stream: string,
@@ -27,7 +27,7 @@ export class IteratorClosedError extends JetStreamError {
   }
 }
 
-/** A push consumer handle is consuming already. */
+/** The handle of a push consumer is already consuming. */
 export class ConsumerAlreadyConsumingError extends JetStreamError {
   constructor(
     readonly stream: string,
@@ -39,7 +39,7 @@ export class ConsumerAlreadyConsumingError extends JetStreamError {
   }
 }
 
-/** An ordered consumer does one thing at a time. */
+/** An ordered consumer can run only one operation at a time. */
 export class OrderedConsumerInUseError extends JetStreamError {
   constructor(
     readonly stream: string,
@@ -50,7 +50,7 @@ export class OrderedConsumerInUseError extends JetStreamError {
 }
 
 /**
- * Makes the error of a status that answers a pull request.
+ * Converts a status that the server sent in response to a pull request to an error.
  *
  * @internal
  */

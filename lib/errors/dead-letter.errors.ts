@@ -1,7 +1,10 @@
 import { printable } from '../reporting/index.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** The dead-letter stream has no dead letter of that sequence: dropped, replayed or expired meanwhile, or never there. */
+/**
+ * The dead-letter stream has no dead letter with this sequence: it was dropped or replayed, has expired, or never
+ * existed.
+ */
 export class DeadLetterNotFoundError extends JetStreamError {
   constructor(
     /** The sequence in the dead-letter stream. */
@@ -16,10 +19,10 @@ export class DeadLetterNotFoundError extends JetStreamError {
   }
 }
 
-/** A dead letter was to be replayed to its handler, and that does not run in this process. */
+/** The handler of a dead letter to replay does not run in this process. */
 export class HandlerNotRunningError extends JetStreamError {
   constructor(
-    /** Class and method of the handler that failed. */
+    /** The class and method of the handler that failed. */
     readonly handler: string,
     readonly stream: string,
     readonly consumer: string,
@@ -31,12 +34,12 @@ export class HandlerNotRunningError extends JetStreamError {
   }
 }
 
-/** A dead letter was replayed to its handler, which did not handle it. The dead letter is still there. */
+/** A dead letter was replayed to its handler, and the handler failed again. The dead letter is kept. */
 export class ReplayFailedError extends JetStreamError {
   constructor(
     /** The sequence in the dead-letter stream. */
     readonly sequence: number,
-    /** Class and method of the handler. */
+    /** The class and method of the handler. */
     readonly handler: string,
     problem: string,
     options?: ErrorOptions,
@@ -48,7 +51,7 @@ export class ReplayFailedError extends JetStreamError {
   }
 }
 
-/** A dead letter is not published to the subject that it names. It is still there. */
+/** The subject that a dead letter names is not allowed for a replay. The dead letter is kept. */
 export class ReplayRefusedError extends JetStreamError {
   constructor(
     /** The sequence in the dead-letter stream. */
@@ -64,8 +67,8 @@ export class ReplayRefusedError extends JetStreamError {
 }
 
 /**
- * A dead letter that was kept without its payload is not replayed, since its original is no longer in its stream. The dead
- * letter is still there.
+ * A dead letter that was stored without its payload cannot be replayed because its original message is no longer in the
+ * stream. The dead letter is kept.
  */
 export class DeadLetterPayloadGoneError extends JetStreamError {
   constructor(
@@ -73,7 +76,7 @@ export class DeadLetterPayloadGoneError extends JetStreamError {
     readonly sequence: number,
     /** The stream of the original message. */
     readonly stream: string,
-    /** The sequence that the original message had there. */
+    /** The sequence of the original message in that stream. */
     readonly streamSequence: number,
     options?: ErrorOptions,
   ) {

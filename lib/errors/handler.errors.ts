@@ -1,24 +1,24 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The longest list of handlers in an error. */
+/** The maximum number of handlers that an error lists. */
 const MOST_NAMES = 50;
 
-/** Several handlers of the application have that name, each in another module or class. */
+/** Several handlers of the application have this name, in different modules or classes. */
 export class AmbiguousHandlerError extends JetStreamError {
   constructor(
-    /** The name asked for. */
+    /** The requested name. */
     readonly handler: string,
-    /** The full names of the handlers. */
+    /** The full names of the matching handlers. */
     readonly candidates: readonly string[],
   ) {
     super(`Several handlers are called "${handler}". Name one of ${candidates.join(', ')}.`);
   }
 }
 
-/** The application has no handler of that name. */
+/** The application has no handler with this name. */
 export class HandlerNotFoundError extends JetStreamError {
   constructor(
-    /** The name asked for. */
+    /** The requested name. */
     readonly handler: string,
     known: readonly string[],
   ) {

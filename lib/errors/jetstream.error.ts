@@ -1,9 +1,9 @@
-/** What errors of every copy of this library have, whichever version it is. */
+/** Marks the errors of every copy and version of this library. */
 const BRAND = Symbol.for('nestjs-nats-jetstream:error');
 
 /**
- * The base of every error that this library throws, so that one `instanceof` tells its errors from all others, those of
- * another copy of the library in the same process included.
+ * The base of every error that this library throws, so that one `instanceof` check recognizes them, including errors of
+ * another copy of the library in the same process.
  *
  * Each subclass stands for one failure that a caller can act on; its message names the stream, consumer, subject or
  * handler concerned and says what to do next.
@@ -15,12 +15,13 @@ export abstract class JetStreamError extends Error {
   }
 }
 
-// On the prototype, so that it is not a property of each error.
+// Defined on the prototype so that it is not an own property of each error.
 Object.defineProperty(JetStreamError.prototype, BRAND, { value: true });
 
 const isInstanceOf = Function.prototype[Symbol.hasInstance];
 
-// Set here, since TypeScript would narrow `instanceof` of all subclasses by a declared one.
+// Defined here because a declared `Symbol.hasInstance` would change how TypeScript narrows `instanceof` for all
+// subclasses.
 Object.defineProperty(JetStreamError, Symbol.hasInstance, {
   value(this: () => unknown, value: unknown): boolean {
     if ((this as unknown) !== JetStreamError) return isInstanceOf.call(this, value);

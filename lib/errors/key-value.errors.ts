@@ -1,11 +1,11 @@
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** A key, or a filter of keys, has characters that it may not have. Raised before anything is sent. */
+/** A key or a key filter contains characters that are not allowed. Thrown before anything is sent. */
 export class InvalidKeyError extends JetStreamError {
   constructor(
     readonly bucket: string,
-    /** The key or filter given. */
+    /** The given key or filter. */
     readonly key: string,
     problem = 'letters, digits and "-/_=." only, "." neither first nor last nor twice in a row',
   ) {
@@ -15,7 +15,7 @@ export class InvalidKeyError extends JetStreamError {
   }
 }
 
-/** The bucket has no value for a key. {@link KeyDeletedError} where it had one. */
+/** The bucket has no value for a key. If the key was deleted, the error is a {@link KeyDeletedError}. */
 export class KeyNotFoundError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -38,7 +38,7 @@ export class KeyDeletedError extends KeyNotFoundError {
   }
 }
 
-/** `create` found a value under the key (codes 10071, 10164). */
+/** `create` found an existing value for the key (codes 10071, 10164). */
 export class KeyExistsError extends JetStreamApiError {
   constructor(
     readonly bucket: string,
@@ -49,14 +49,17 @@ export class KeyExistsError extends JetStreamApiError {
   }
 }
 
-/** The key's last revision was not the expected one (codes 10071, 10164): somebody else wrote in between. */
+/**
+ * The last revision of the key was not the expected one (codes 10071, 10164) because another client wrote the key in
+ * between.
+ */
 export class RevisionMismatchError extends JetStreamApiError {
   constructor(
     readonly bucket: string,
     readonly key: string,
-    /** The revision that was expected. */
+    /** The expected revision. */
     readonly expected: number,
-    /** The last revision as the server gave it, `undefined` where it gave none. */
+    /** The last revision that the server reported; `undefined` if it reported none. */
     readonly actual: number | undefined,
     body: ApiErrorBody,
   ) {
@@ -69,13 +72,13 @@ export class RevisionMismatchError extends JetStreamApiError {
 }
 
 /**
- * A watch was to resume from a revision that the bucket is far from: it ends before the one in front of it. What the
- * revision was remembered from is not this bucket, or not any more.
+ * A watch cannot resume from the given revision because the last revision of the bucket is far lower. The revision was
+ * probably saved from another bucket, or from an earlier incarnation of this one.
  */
 export class RevisionNotReachedError extends JetStreamError {
   constructor(
     readonly bucket: string,
-    /** The revision that was to be resumed from. */
+    /** The revision to resume from. */
     readonly revision: number,
     /** The last revision of the bucket. */
     readonly last: number,
@@ -106,7 +109,7 @@ export class TooManyConflictsError extends JetStreamError {
   }
 }
 
-/** More history was asked for than a bucket may keep. Raised before anything is sent. */
+/** The requested history exceeds the maximum history of a bucket. Thrown before anything is sent. */
 export class HistoryTooLargeError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -119,7 +122,7 @@ export class HistoryTooLargeError extends JetStreamError {
   }
 }
 
-/** A stream has the name of a bucket but keeps no last value of each subject. */
+/** The stream with the name of the bucket does not keep the last value of each subject. */
 export class NotAKeyValueBucketError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -131,7 +134,7 @@ export class NotAKeyValueBucketError extends JetStreamError {
   }
 }
 
-/** A time to live was given, and the bucket takes none (code 10166). */
+/** A time to live was given, but the bucket does not allow one (code 10166). */
 export class KeyTtlDisabledError extends JetStreamApiError {
   constructor(
     readonly bucket: string,
@@ -144,14 +147,14 @@ export class KeyTtlDisabledError extends JetStreamApiError {
   }
 }
 
-/** What was waited for will not come: the watch was stopped. */
+/** The awaited value cannot arrive because the watch was stopped. */
 export class WatchStoppedError extends JetStreamError {
   constructor(readonly bucket: string) {
     super(`The watch of bucket "${bucket}" is stopped: watch it again to go on.`);
   }
 }
 
-/** A bucket was deleted and created again: revisions of the one before mean nothing any more. */
+/** The bucket was deleted and created again, so revisions of the earlier incarnation are no longer valid. */
 export class BucketRecreatedError extends JetStreamError {
   constructor(readonly bucket: string) {
     super(
@@ -161,14 +164,14 @@ export class BucketRecreatedError extends JetStreamError {
   }
 }
 
-/** A lock is held by somebody else, and was for as long as was to be waited. */
+/** Another holder kept the lock for as long as the caller was willing to wait. */
 export class LockNotObtainedError extends JetStreamError {
   constructor(
     readonly bucket: string,
     readonly key: string,
-    /** Who holds it, as far as is known. */
+    /** The holder of the lock, if it is known. */
     readonly holder: string | undefined,
-    /** How long it was waited for, in milliseconds. */
+    /** How long the caller waited for the lock, in milliseconds. */
     readonly waited: number,
   ) {
     super(
@@ -178,7 +181,10 @@ export class LockNotObtainedError extends JetStreamError {
   }
 }
 
-/** A lock could not be renewed in time, or was taken away: its holder must stop what it protects. */
+/**
+ * A lock could not be renewed in time, or was taken by another holder. The previous holder must stop the work that the
+ * lock protects.
+ */
 export class LockLostError extends JetStreamError {
   constructor(
     readonly bucket: string,

@@ -1,6 +1,6 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** A message was settled (`ack`, `nak`, `term`) or declared in progress after it had been settled. */
+/** The message was already settled when a handler called `ack`, `nak`, `term` or declared it in progress. */
 export class MessageAlreadySettledError extends JetStreamError {
   constructor(
     /** The subject of the message. */
@@ -10,7 +10,7 @@ export class MessageAlreadySettledError extends JetStreamError {
   }
 }
 
-/** Metadata was asked of a message that no JetStream consumer delivered. */
+/** The metadata of a message was requested that was not delivered by a JetStream consumer. */
 export class NotAJetStreamMessageError extends JetStreamError {
   constructor(
     /** The subject of the message. */
@@ -23,7 +23,7 @@ export class NotAJetStreamMessageError extends JetStreamError {
   }
 }
 
-/** A value cannot be made a payload by its codec. Raised before anything is sent; the codec's own error is the `cause`. */
+/** The codec cannot encode a value. Thrown before anything is sent; the codec's own error is the `cause`. */
 export class PayloadEncodingError extends JetStreamError {
   constructor(
     /** The codec, such as `jsonCodec`. */
@@ -38,7 +38,7 @@ export class PayloadEncodingError extends JetStreamError {
   }
 }
 
-/** A payload cannot be decoded by the codec that reads it. The codec's own error is the `cause`. */
+/** The codec cannot decode a payload. The codec's own error is the `cause`. */
 export class PayloadDecodingError extends JetStreamError {
   constructor(
     /** The codec, such as `jsonCodec`. */

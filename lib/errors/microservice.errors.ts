@@ -1,6 +1,6 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** What answered a request is no answer: it cannot be decoded, or is empty. */
+/** The reply to a request is invalid: it is empty or cannot be decoded. */
 export class InvalidReplyError extends JetStreamError {
   constructor(
     /** The subject of the request. */
@@ -16,18 +16,18 @@ export class InvalidReplyError extends JetStreamError {
 }
 
 /**
- * A durable request was not stored, since its stream has a message with the same id within its duplicates window. Only the
- * caller of that one is answered.
+ * A durable request was not stored because its stream already has a message with the same id within its duplicates
+ * window. Only the caller of that earlier request receives an answer.
  */
 export class DuplicateRequestError extends JetStreamError {
   constructor(
     /** The subject of the request. */
     readonly subject: string,
-    /** The id that both requests have. */
+    /** The message id that both requests have. */
     readonly messageId: string,
-    /** The stream that has the other request. */
+    /** The stream that stored the earlier request. */
     readonly stream: string,
-    /** The sequence of the other request in that stream. */
+    /** The sequence of the earlier request in that stream. */
     readonly sequence: number,
   ) {
     super(
@@ -37,10 +37,10 @@ export class DuplicateRequestError extends JetStreamError {
   }
 }
 
-/** The client or server of the transport has no connection yet, or no longer. */
+/** The client or server of the transport is not connected yet, or was closed. */
 export class TransportNotConnectedError extends JetStreamError {
   constructor(
-    /** What was asked for it. */
+    /** The part of the transport that was used. */
     readonly transport: string,
     whatToDo: string,
   ) {
@@ -48,5 +48,5 @@ export class TransportNotConnectedError extends JetStreamError {
   }
 }
 
-/** A handler failed with something that is no error, such as what an exception filter made of one. */
+/** A handler failed with a value that is not an `Error`, for example one that an exception filter returned. */
 export class HandlerFailedError extends JetStreamError {}

@@ -1,11 +1,11 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The installed version of Nest lacks something that handlers are built on. */
+/** The installed version of Nest lacks an internal feature that handlers depend on. */
 export class UnsupportedNestVersionError extends JetStreamError {
   constructor(
-    /** What is missing. */
+    /** The missing feature. */
     readonly missing: string,
-    /** The version of `@nestjs/core`; `undefined` if it cannot be found out. */
+    /** The version of `@nestjs/core`; `undefined` if it is unknown. */
     readonly nestVersion?: string,
   ) {
     super(

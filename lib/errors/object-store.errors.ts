@@ -15,8 +15,8 @@ export class InvalidObjectNameError extends JetStreamError {
 }
 
 /**
- * The description of an object is larger than the server takes (`max_payload`): it is one message, other than the content.
- * Raised before anything is sent.
+ * The description of an object is larger than the server's `max_payload`. A description is a single message, unlike the
+ * content. Thrown before anything is sent.
  */
 export class ObjectDescriptionTooLargeError extends PayloadTooLargeError {
   constructor(
@@ -37,7 +37,7 @@ export class ObjectDescriptionTooLargeError extends PayloadTooLargeError {
   }
 }
 
-/** The bucket has no object of that name, or only the mark of a deleted one. */
+/** The bucket has no object with this name, or only the marker of a deleted one. */
 export class ObjectNotFoundError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -60,26 +60,26 @@ export class ObjectDeletedError extends ObjectNotFoundError {
   }
 }
 
-/** The bucket has an object of that name, which the operation would replace. */
+/** The bucket already has an object with this name, and the operation would replace it. */
 export class ObjectExistsError extends JetStreamError {
   constructor(
     readonly bucket: string,
-    /** The name that is taken. */
+    /** The name of the existing object. */
     readonly object: string,
   ) {
     super(`Bucket "${bucket}" has an object "${object}" already: delete it first, or choose another name.`);
   }
 }
 
-/** The object is not at the revision that the caller expected: somebody else wrote in between. */
+/** The object is not at the revision that the caller expected because another client wrote it in between. */
 export class ObjectRevisionMismatchError extends JetStreamError {
   constructor(
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
-    /** The revision that the caller expected, 0 for none. */
+    /** The revision that the caller expected; 0 for no object. */
     readonly expected: number,
-    /** The revision found, 0 for none. */
+    /** The revision found; 0 for no object. */
     readonly actual: number,
   ) {
     super(
@@ -89,7 +89,7 @@ export class ObjectRevisionMismatchError extends JetStreamError {
   }
 }
 
-/** What describes the object in the bucket is not what a client of object stores writes (ADR-20). */
+/** The stored description of the object does not have the format of object stores (ADR-20). */
 export class InvalidObjectInfoError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -106,7 +106,7 @@ export class InvalidObjectInfoError extends JetStreamError {
   }
 }
 
-/** What the bucket holds of an object is not what its description says. Subclasses say how. */
+/** The stored content of an object does not match its description. Subclasses name the difference. */
 export class ObjectCorruptError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -137,22 +137,22 @@ export class ObjectIncompleteError extends ObjectCorruptError {
   constructor(
     bucket: string,
     object: string,
-    /** How many chunks the object has by its description. */
+    /** The number of chunks according to the object's description. */
     readonly expected: number,
-    /** How many chunks there are. */
+    /** The number of chunks in the bucket. */
     readonly actual: number,
   ) {
     super(bucket, object, `it has ${actual} chunks, not ${expected}`);
   }
 }
 
-/** The object is larger than what memory can hold in one piece. */
+/** The object is too large to be held in memory in one piece. */
 export class ObjectTooLargeError extends JetStreamError {
   constructor(
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
-    /** In bytes. */
+    /** The size, in bytes. */
     readonly size: number,
     options?: ErrorOptions,
   ) {
@@ -164,11 +164,11 @@ export class ObjectTooLargeError extends JetStreamError {
   }
 }
 
-/** The bucket is a mirror of another one: it can be read, but not written. */
+/** The bucket is a mirror of another one: it can be read but not written. */
 export class MirroredObjectStoreError extends JetStreamError {
   constructor(
     readonly bucket: string,
-    /** The bucket that it is a copy of. */
+    /** The bucket that is mirrored. */
     readonly origin: string,
   ) {
     super(
@@ -190,13 +190,13 @@ export class ObjectChangedError extends JetStreamError {
   }
 }
 
-/** The server stopped taking chunks, or stopped sending them, for longer than `stallTimeout`. */
+/** The server did not accept or send any chunk for longer than `stallTimeout`. */
 export class ObjectTransferStalledError extends JetStreamError {
   constructor(
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
-    /** How long nothing moved, in milliseconds. */
+    /** The time without progress, in milliseconds. */
     readonly stallTimeout: number,
     options?: ErrorOptions,
   ) {
@@ -208,7 +208,7 @@ export class ObjectTransferStalledError extends JetStreamError {
   }
 }
 
-/** A link cannot be made, or not be followed. Subclasses say why. */
+/** A link cannot be created or followed. Subclasses name the reason. */
 export abstract class ObjectLinkError extends JetStreamError {
   constructor(
     readonly bucket: string,
@@ -220,7 +220,7 @@ export abstract class ObjectLinkError extends JetStreamError {
   }
 }
 
-/** A link was to be made to another link. */
+/** The target of a new link is itself a link. */
 export class LinkToLinkError extends ObjectLinkError {
   constructor(bucket: string, object: string, target: string) {
     super(
@@ -231,33 +231,33 @@ export class LinkToLinkError extends ObjectLinkError {
   }
 }
 
-/** A link was to be made to a deleted object. */
+/** The target of a new link is a deleted object. */
 export class LinkToDeletedObjectError extends ObjectLinkError {
   constructor(bucket: string, object: string, target: string) {
     super(bucket, object, `"${target}" is deleted, and links to deleted objects are not allowed`);
   }
 }
 
-/** A link was given to `put`. */
+/** The caller passed a link to `put`. */
 export class LinkNotAllowedError extends ObjectLinkError {
   constructor(bucket: string, object: string) {
     super(bucket, object, 'put stores content; make links with addLink or addBucketLink');
   }
 }
 
-/** The content of a link to a whole bucket was asked for. */
+/** The caller requested the content of a link to a whole bucket. */
 export class BucketLinkError extends ObjectLinkError {
   constructor(
     bucket: string,
     object: string,
-    /** The bucket that the link leads to. */
+    /** The bucket that the link points to. */
     readonly target: string,
   ) {
     super(bucket, object, `it leads to the whole bucket "${target}" and has no content; open that bucket`);
   }
 }
 
-/** Links lead in a circle. */
+/** The links form a cycle. */
 export class LinkLoopError extends ObjectLinkError {
   constructor(bucket: string, object: string) {
     super(bucket, object, 'following it leads in a circle; delete one of the links on it');

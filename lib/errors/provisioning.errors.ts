@@ -1,9 +1,9 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** A stream, consumer or bucket exists with another configuration than the application declares. */
+/** A stream, consumer or bucket exists with a configuration that differs from the one the application declares. */
 export class ConfigMismatchError extends JetStreamError {
   constructor(
-    /** What differs, such as `Stream "ORDERS"`. */
+    /** The resource that differs, such as `Stream "ORDERS"`. */
     readonly subject: string,
     /** The options that differ, as `option: actual → wanted`. */
     readonly differences: string,
@@ -13,7 +13,7 @@ export class ConfigMismatchError extends JetStreamError {
   }
 }
 
-/** One stream or bucket is declared twice in one application, in different ways. */
+/** A stream or bucket is declared twice in one application with different configurations. */
 export class DuplicateDeclarationError extends JetStreamError {
   constructor(
     /** One sentence for each pair of declarations, with their modules and what differs. */
@@ -23,12 +23,12 @@ export class DuplicateDeclarationError extends JetStreamError {
   }
 }
 
-/** One connection is opened twice in one application. */
+/** A connection is opened twice in one application. */
 export class DuplicateConnectionError extends JetStreamError {
   constructor(
     /** The name of the connection. */
     readonly connection: string,
-    /** The modules that import `JetStreamModule.forRoot` for it. */
+    /** The modules that import `JetStreamModule.forRoot` for this connection. */
     readonly modules: readonly string[],
   ) {
     super(

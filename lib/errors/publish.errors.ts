@@ -1,12 +1,12 @@
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** No stream took the message: none listens on its subject, or JetStream did not answer in any attempt. */
+/** No stream stored the message: no stream listens on its subject, or JetStream did not answer in any attempt. */
 export class NoStreamResponseError extends JetStreamError {
   constructor(
     /** The subject published to. */
     readonly subject: string,
-    /** How often it was tried. */
+    /** The number of attempts. */
     readonly attempts: number,
     options?: ErrorOptions,
   ) {
@@ -19,19 +19,19 @@ export class NoStreamResponseError extends JetStreamError {
 }
 
 /**
- * The acknowledgement of a message did not come in time. Where the message was sent, whether it was stored is unknown:
- * publishing it again is safe with the same `messageId` within the stream's duplicates window, and may store it twice
- * without.
+ * The acknowledgement of a message did not arrive in time. If the message was sent, it is unknown whether it was
+ * stored: with the same `messageId`, it is safe to publish it again within the stream's duplicates window; without a
+ * message id it may be stored twice.
  */
 export class PublishTimeoutError extends JetStreamError {
   constructor(
     /** The subject published to. */
     readonly subject: string,
-    /** The deadline that passed, in milliseconds. */
+    /** The deadline, in milliseconds. */
     readonly timeout: number,
-    /** The message's id, `undefined` where it had none. */
+    /** The id of the message; `undefined` if it has none. */
     readonly messageId: string | undefined,
-    /** Whether the message was sent; it is not while the connection is down. */
+    /** Whether the message was sent. It is not sent while the connection is down. */
     readonly sent: boolean,
   ) {
     super(`Publish to "${subject}": ${inWords(timeout, messageId, sent)}`);
@@ -46,10 +46,12 @@ function inWords(timeout: number, messageId: string | undefined, sent: boolean):
     : `${unknown} It can be published again with the message id "${messageId}".`;
 }
 
-/** The window of unacknowledged messages stayed full: the server takes messages more slowly than they are published. */
+/**
+ * The window of unacknowledged messages stayed full: the server stores messages more slowly than they are published.
+ */
 export class TooManyStalledPublishesError extends JetStreamError {
   constructor(
-    /** The subject that was to be published to. The message was not sent. */
+    /** The subject of the message. The message was not sent. */
     readonly subject: string,
     /** The size of the window. */
     readonly maxPending: number,
@@ -62,17 +64,17 @@ export class TooManyStalledPublishesError extends JetStreamError {
   }
 }
 
-/** The message is larger than the server takes (`max_payload`). Raised before anything is sent. */
+/** The message is larger than the server's `max_payload`. Thrown before anything is sent. */
 export class PayloadTooLargeError extends JetStreamError {
   constructor(
-    /** The subject that was to be published to. */
+    /** The subject of the message. */
     readonly subject: string,
     /** The size of payload and headers, in bytes. */
     readonly size: number,
-    /** What the server takes, in bytes. */
+    /** The limit of the server, in bytes. */
     readonly maximum: number,
     options?: ErrorOptions,
-    /** The text of a subclass. */
+    /** The message text, for subclasses. */
     text = `A message of ${size} bytes to "${subject}" is larger than the server takes (${maximum}): raise max_payload in ` +
       'the server configuration, or put large payloads into an object store.',
   ) {
@@ -80,7 +82,7 @@ export class PayloadTooLargeError extends JetStreamError {
   }
 }
 
-/** The acknowledgement of a message could not be read: what answered is no stream. */
+/** The response to a published message is not a valid acknowledgement, so it did not come from a stream. */
 export class InvalidPubAckError extends JetStreamError {
   constructor(
     /** The subject published to. */
@@ -114,7 +116,7 @@ export class PublishRefusedError extends JetStreamApiError {
 
 /** The last sequence of the stream or of the subject was not the expected one (codes 10071, 10164). */
 export class WrongLastSequenceError extends PublishRefusedError {
-  /** The last sequence as the server gave it, `undefined` where it gave none. */
+  /** The last sequence that the server reported; `undefined` if it reported none. */
   readonly lastSequence: number | undefined;
 
   constructor(subject: string, body: ApiErrorBody) {
@@ -124,58 +126,58 @@ export class WrongLastSequenceError extends PublishRefusedError {
   }
 }
 
-/** The last message of the stream had another id than `expect.lastMessageId` (code 10070). */
+/** The id of the stream's last message is not `expect.lastMessageId` (code 10070). */
 export class WrongLastMessageIdError extends PublishRefusedError {}
 
-/** The stream that listens on the subject is another than `expect.stream` (code 10060). */
+/** The stream that listens on the subject is not `expect.stream` (code 10060). */
 export class WrongStreamError extends PublishRefusedError {}
 
-/** The message is larger than the stream takes (`maxMessageSize`, code 10054). */
+/** The message is larger than the stream allows (`maxMessageSize`, code 10054). */
 export class MaximumMessageSizeError extends PublishRefusedError {}
 
-/** The stream is full and discards new messages: its limits of messages or bytes are reached (code 10077). */
+/** The stream reached its limit of messages or bytes and discards new messages (code 10077). */
 export class StreamFullError extends PublishRefusedError {}
 
 /**
- * An atomic batch was refused as a whole, and none of its messages is stored: it is incomplete (a message was lost with
- * the connection), too large, or holds a message id that is stored already (codes 10175 to 10201).
+ * The server refused an atomic batch and stored none of its messages: the batch is incomplete (a message was lost with
+ * the connection), too large, or contains a message id that is already stored (codes 10175 to 10201).
  */
 export class AtomicBatchRefusedError extends PublishRefusedError {}
 
-/** The stream's configuration does not allow what the message asks for, such as a TTL. */
+/** The stream's configuration does not allow a feature that the message uses, such as a TTL. */
 export class StreamFeatureDisabledError extends PublishRefusedError {
   constructor(
     subject: string,
     body: ApiErrorBody,
-    /** The option of the stream's configuration that allows it. */
+    /** The option of the stream's configuration that enables the feature. */
     readonly option: string,
   ) {
     super(subject, body, `. Set ${option}: true in the configuration of the stream.`);
   }
 }
 
-/** Messages of an ingest did not reach the stream: they were lost with a connection, or the server was overrun. */
+/** Messages of an ingest did not reach the stream because a connection was lost or the server was overloaded. */
 export class IngestGapError extends JetStreamError {
   constructor(
     /** A subject of the stream. */
     readonly subject: string,
-    /** The first lost message; the ingest's first message is number 1. */
+    /** The number of the first lost message; an ingest numbers its messages from 1. */
     readonly from: number,
-    /** The last lost message. */
+    /** The number of the last lost message. */
     readonly to: number,
   ) {
     super(`Messages ${from} to ${to} of an ingest to "${subject}" were lost on their way.`);
   }
 }
 
-/** An ingest stopped before its end. What it stored stays stored; publish the rest with another ingest. */
+/** An ingest stopped before its end. The messages it stored remain stored; publish the rest with another ingest. */
 export class IngestInterruptedError extends JetStreamError {
   constructor(
     /** A subject of the stream. */
     readonly subject: string,
-    /** That many messages, from the first on and without a gap, are stored. */
+    /** The number of messages, counted from the first one without a gap, that are stored. */
     readonly stored: number,
-    /** Whether no more than those are stored; where `false`, some of the following may be. */
+    /** Whether exactly these messages are stored; if `false`, some of the following ones may be stored too. */
     readonly exact: boolean,
     options: { readonly cause: Error },
   ) {

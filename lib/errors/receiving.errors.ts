@@ -10,7 +10,10 @@ export class ConsumerDeletedError extends JetStreamError {
   }
 }
 
-/** A stream that was read was deleted and created again, or lost its messages: its sequences begin anew. */
+/**
+ * The stream was deleted and created again, or lost its messages, while it was being read: its sequences start from the
+ * beginning.
+ */
 export class StreamReplacedError extends JetStreamError {
   constructor(readonly stream: string) {
     super(
@@ -20,7 +23,9 @@ export class StreamReplacedError extends JetStreamError {
   }
 }
 
-/** Nothing, not even a heartbeat, came from a consumer: the server or its leader may be gone. */
+/**
+ * The client received neither messages nor heartbeats from a consumer: the server or the consumer's leader may be down.
+ */
 export class NoHeartbeatError extends JetStreamError {
   constructor(
     readonly stream: string,
@@ -35,14 +40,14 @@ export class NoHeartbeatError extends JetStreamError {
   }
 }
 
-/** The server refused a pull request, or gave it up before it was fulfilled. */
+/** The server refused a pull request, or ended it before it was fulfilled. */
 export class PullRequestRejectedError extends JetStreamError {
   constructor(
     readonly stream: string,
     readonly consumer: string,
     /** The status, such as 409. */
     readonly status: number,
-    /** The server's own words. */
+    /** The server's description of the status. */
     readonly description: string,
   ) {
     super(

@@ -1,15 +1,15 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** No reply came within the deadline of a request. */
+/** A request received no reply before its deadline. */
 export class RequestTimeoutError extends JetStreamError {
   constructor(
     /** The subject of the request. */
     readonly subject: string,
-    /** The deadline that passed, in milliseconds. */
+    /** The deadline, in milliseconds. */
     readonly timeout: number,
-    /** Whether the request was sent; it is not while the connection is down. */
+    /** Whether the request was sent. It is not sent while the connection is down. */
     readonly sent = true,
-    /** The stream that stored the request instead: it listens on the subject too. */
+    /** The stream that stored the request because it listens on the same subject. */
     readonly storedBy?: string,
   ) {
     super(adviceOn(subject, timeout, sent, storedBy));
@@ -25,7 +25,7 @@ function adviceOn(subject: string, timeout: number, sent: boolean, storedBy: str
         "mode: 'jetstream', send the request with setMode('jetstream') too; otherwise take the subject out of the stream.";
 }
 
-/** Nobody listens on the subject of a request: the server said so at once (status 503). */
+/** The server reported that no responder listens on the subject of a request (status 503). */
 export class NoRespondersError extends JetStreamError {
   constructor(
     /** The subject that the request was sent to. */
@@ -38,7 +38,10 @@ export class NoRespondersError extends JetStreamError {
   }
 }
 
-/** The connection is closed or drains, or was closed while the operation was pending. Any operation can fail with it. */
+/**
+ * The connection is closed or draining, or was closed while the operation was pending. Any operation can fail with this
+ * error.
+ */
 export class ConnectionClosedError extends JetStreamError {
   constructor(
     /** The name of the connection, as given to `JetStreamModule.forRoot`. */
@@ -53,12 +56,12 @@ export class ConnectionClosedError extends JetStreamError {
   }
 }
 
-/** The client may not subscribe to the inbox that its replies come to. */
+/** The user of the connection may not subscribe to the inbox that receives the replies. */
 export class InboxPermissionError extends JetStreamError {
   constructor(
     /** The name of the connection. */
     readonly connection: string,
-    /** The subject that the subscription was refused for. */
+    /** The subject of the refused subscription. */
     readonly inbox: string,
     options?: ErrorOptions,
   ) {
@@ -70,14 +73,14 @@ export class InboxPermissionError extends JetStreamError {
   }
 }
 
-/** Too many requests wait for their replies at a time. The request was not sent. */
+/** Too many requests are waiting for replies at the same time. The request was not sent. */
 export class TooManyPendingRequestsError extends JetStreamError {
   constructor(
     /** The name of the connection. */
     readonly connection: string,
     /** The subject of the request. */
     readonly subject: string,
-    /** How many may wait. */
+    /** The maximum number of pending requests. */
     readonly maximum: number,
   ) {
     super(

@@ -1,11 +1,11 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The connected server is too old for a feature. Raised before anything is sent. */
+/** The connected server is too old for a feature. Thrown before anything is sent. */
 export class UnsupportedServerFeatureError extends JetStreamError {
   constructor(
-    /** What was asked for. */
+    /** The requested feature. */
     readonly feature: string,
-    /** The oldest nats-server that can do it, such as `2.11.0`. */
+    /** The oldest nats-server version that supports the feature, such as `2.11.0`. */
     readonly required: string,
     /** The version of the connected server. */
     readonly actual: string,

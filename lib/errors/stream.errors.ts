@@ -2,11 +2,11 @@ import { printable } from '../reporting/index.js';
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** No stream has that name, or no stream listens on that subject (code 10059). */
+/** There is no stream with this name, or no stream listens on this subject (code 10059). */
 export class StreamNotFoundError extends JetStreamApiError {
-  /** The name asked for, `undefined` where a subject was. */
+  /** The requested name; `undefined` if the request was for a subject. */
   readonly stream: string | undefined;
-  /** The subject asked for, `undefined` where a name was. */
+  /** The requested subject; `undefined` if the request was for a name. */
   readonly subject: string | undefined;
 
   constructor(
@@ -24,7 +24,7 @@ export class StreamNotFoundError extends JetStreamApiError {
   }
 }
 
-/** A stream of that name exists with another configuration (code 10058). */
+/** A stream with this name exists with a different configuration (code 10058). */
 export class StreamNameInUseError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -37,7 +37,7 @@ export class StreamNameInUseError extends JetStreamApiError {
   }
 }
 
-/** The name of a stream is empty, too long, or has characters that no stream name may have. */
+/** The name of a stream is empty, too long, or contains characters that are not allowed in stream names. */
 export class InvalidStreamNameError extends JetStreamError {
   constructor(readonly stream: string) {
     super(
@@ -58,7 +58,10 @@ export class InvalidSubjectError extends JetStreamError {
   }
 }
 
-/** The stream has no such message: never stored, expired, purged or deleted (codes 10037, 10043, 10057). */
+/**
+ * The stream does not have this message: it was never stored, has expired, or was purged or deleted (codes 10037,
+ * 10043, 10057).
+ */
 export class MessageNotFoundError extends JetStreamApiError {
   constructor(
     readonly stream: string,
@@ -69,7 +72,7 @@ export class MessageNotFoundError extends JetStreamApiError {
   }
 }
 
-/** The stream does not allow what needs direct access to it. */
+/** The operation needs direct access, which the stream does not allow. */
 export class DirectAccessDisabledError extends JetStreamError {
   constructor(
     readonly stream: string,
@@ -82,7 +85,7 @@ export class DirectAccessDisabledError extends JetStreamError {
   }
 }
 
-/** A read was to start at a sequence that the stream is far from: it ends before the one in front of it. */
+/** The sequence to start reading at is far beyond the last sequence of the stream. */
 export class SequenceNotReachedError extends JetStreamError {
   constructor(
     readonly stream: string,

@@ -15,7 +15,7 @@ import {
 import { MessageNotFoundError, StreamNameInUseError, StreamNotFoundError } from './stream.errors.js';
 
 /**
- * Makes the error of an API response: the subclass of its code (ADR-7) where there is one, else a
+ * Converts an API response to an error: the subclass for its code (ADR-7) if there is one, otherwise a
  * {@link JetStreamApiError} with the names of the context in its message.
  *
  * @internal
@@ -38,7 +38,8 @@ export function toApiError(
     case 10037:
     case 10043:
       return new MessageNotFoundError(stream, message, body);
-    // Deleting a message that is not there is "failed", and only the words tell why.
+    // If the message to delete does not exist, the server sends a general "failed" code, and only the description names
+    // the reason.
     case 10057:
       return /EOF|not found|no message/i.test(body.description ?? '')
         ? new MessageNotFoundError(stream, message, body)
@@ -60,7 +61,7 @@ export function toApiError(
   }
 }
 
-/** What to do about errors whose description does not say it, by their code (ADR-7). */
+/** Advice for errors whose description does not include it, by code (ADR-7). */
 const ADVICE: Readonly<Record<number, string>> = {
   10065:
     'Another stream has one of these subjects (nats stream ls --subjects shows which): take it from one of the two.',

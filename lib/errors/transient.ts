@@ -5,7 +5,7 @@ import {
 } from './api.errors.js';
 import { RequestTimeoutError } from './request.errors.js';
 
-/** The codes of refusals that pass by themselves: the cluster elects a leader, or its servers are still finding each other. */
+/** Codes of temporary refusals: the cluster is electing a leader, or its servers have not found each other yet. */
 const PASSING = new Set([
   10004, // incomplete results
   10005, // no suitable peers for placement
@@ -13,15 +13,15 @@ const PASSING = new Set([
   10008, // JetStream system temporarily unavailable
   10009, // cluster cannot handle the request
 ]);
-/** Refusals with the status "unavailable" that stay until somebody changes the server. */
+/** Refusals with the status "unavailable" that last until the configuration of the server is changed. */
 const LASTING = new Set([
   10023, // insufficient resources
 ]);
 const UNAVAILABLE = 503;
 
 /**
- * Whether an error of the JetStream API may pass by itself, so that what is safe to repeat is worth repeating: no leader, a
- * cluster that is starting, no answer in time.
+ * Whether an error of the JetStream API may be temporary, so that an operation that is safe to repeat should be
+ * retried: no leader, a starting cluster, or no answer in time.
  *
  * @internal
  */

@@ -97,8 +97,8 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   /**
-   * All handlers end at the same time, and before the providers that they use. Nest itself would close the servers of a
-   * hybrid application only after those.
+   * All handlers are stopped at the same time, and before the providers that they use. Nest itself would close the
+   * servers of a hybrid application only after those providers.
    */
   async onModuleDestroy(): Promise<void> {
     const shutdown = ApplicationShutdown.of(this.modules);
@@ -119,7 +119,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     await longest?.spend(() => this.deadLetters.stop(longest.left));
   }
 
-  /** A boot that fails must not keep the process alive through open connections, nor wait for a server that hangs. */
+  /**
+   * A failed startup must not keep the process alive through open connections, and must not wait for an unresponsive
+   * server.
+   */
   private async giveUp(connections: ReadonlyMap<string, HandlerConnection>): Promise<void> {
     await this.deadLetters.stop(GIVE_UP_WITHIN);
     await this.handlers.stopAll(0);
@@ -127,7 +130,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     await Promise.allSettled(opened.map((connection) => connection.drain(GIVE_UP_WITHIN)));
   }
 
-  /** Handlers are found and checked once, while the application starts: those that come later would never start. */
+  /** Handlers are found and checked once, at startup. Handlers of modules that are loaded later would never start. */
   private watchLazyModules(explorer: HandlerExplorer): void {
     const known = new Set(explorer.classNames());
     onLazyModule(this.moduleRef.get(LazyModuleLoader, { strict: false }), () => {
@@ -239,7 +242,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   }
 }
 
-/** Runs a step of the startup within the `bootTimeout` of all connections. */
+/** Runs a step of the startup within the `bootTimeout` of every connection. */
 function step<T>(
   what: string,
   connections: ReadonlyMap<string, HandlerConnection>,
@@ -266,8 +269,8 @@ const eventSource: HandlerSource<JetStreamEvent> = {
 };
 
 /**
- * Nest runs life-cycle hooks in the order of the modules' distances, and in reverse when it shuts down. Handlers use
- * what all other modules provide: they start when everything else has started, and stop before anything else does.
+ * Nest runs life-cycle hooks in the order of the modules' distances, and in reverse order at shutdown. Handlers use the
+ * providers of all other modules, so they must start last and stop first.
  */
 function startLastAndStopFirst(modules: ModulesContainer): void {
   for (const module of modules.values()) {

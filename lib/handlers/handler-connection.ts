@@ -5,35 +5,35 @@ import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
 import type { TimeBudget } from '../timing/index.js';
 
-/** What handlers need of one named connection. */
+/** The services of one named connection that handlers use. */
 export class HandlerConnection {
-  /** The handlers of consumers that run in this process. */
+  /** The handlers with consumers that run in this process. */
   readonly localHandlers = new LocalHandlers();
-  /** What `forFeature` declares, and is created again if it is lost. */
+  /** The resources that `forFeature` declares. They are created again if they are lost. */
   readonly declared: DeclaredResources;
   constructor(
     readonly name: string,
     readonly jetstream: JetStreamService,
     readonly keyValue: KeyValueService,
     readonly objectStore: ObjectStoreService,
-    /** What the `Content-Type` of a message may name. */
+    /** The codecs that the `Content-Type` of a message can select. */
     private readonly codecs: readonly Codec[],
     readonly defaults: HandlerDefaults,
-    /** Options that handlers refer to by name. */
+    /** Consumer options that handlers refer to by name. */
     readonly consumers: Readonly<Record<string, JsConsumerOptions>>,
     readonly provisioning: Provisioning,
-    /** What all stages of the shutdown of the application may take together, as far as this connection is concerned. */
+    /** The time that all stages of the application shutdown may take together on this connection. */
     readonly shutdown: TimeBudget,
   ) {
     this.declared = new DeclaredResources(jetstream);
   }
 
-  /** Chooses the codec for a message: that of its `Content-Type`, else the stream's. */
+  /** Selects the codec of a message: the one of its `Content-Type`, otherwise the stream's. */
   codecsOfStream(name: string): CodecSelector {
     return createCodecSelector(this.codecs, this.jetstream.codecs.ofStream(name));
   }
 
-  /** As {@link codecsOfStream}, for messages of core NATS. */
+  /** Like {@link codecsOfStream}, for messages of core NATS. */
   codecsOfSubject(subject: string): CodecSelector {
     return createCodecSelector(this.codecs, this.jetstream.codecs.ofSubject(subject));
   }

@@ -15,8 +15,9 @@ import { type ConsumerPlan, type PlannedMethod, readPublishTargets } from './pla
 import { codecsOf, messageSource } from './running/index.js';
 
 /**
- * Puts around a compiled handler what its decorators and options ask for, inside settlement: what publishes its results,
- * and around that what runs it once a key, so that a key is done only when its results are published.
+ * Wraps a compiled handler according to its decorators and options, inside settlement: the innermost wrapper publishes
+ * results, and the outer one runs the handler once per key, so that a key is completed only when the results are
+ * published.
  */
 export class HandlerWrapper {
   private readonly plans: ReadonlyMap<PlannedMethod, ConsumerPlan>;
@@ -29,7 +30,7 @@ export class HandlerWrapper {
     this.plans = new Map(plans.flatMap((plan) => plan.methods.map((method) => [method, plan])));
   }
 
-  /** Makes the buckets that handlers remember their keys in, where they are missing. */
+  /** Creates the missing buckets in which handlers store their keys. */
   static async create(
     plans: readonly ConsumerPlan[],
     connections: ReadonlyMap<string, HandlerConnection>,

@@ -1,10 +1,10 @@
 import type { JetStreamApi } from './api/index.js';
 
-/** What an account uses of JetStream. Sizes in bytes. */
+/** The JetStream usage of an account. Sizes in bytes. */
 export interface AccountUsage {
-  /** What its memory streams hold. */
+  /** The size of its memory streams. */
   readonly memory: number;
-  /** What its file streams hold. */
+  /** The size of its file streams. */
   readonly storage: number;
   readonly reservedMemory: number;
   readonly reservedStorage: number;
@@ -13,7 +13,7 @@ export interface AccountUsage {
   readonly limits: AccountLimits;
 }
 
-/** What an account may use of JetStream; -1 for no limit. Sizes in bytes. */
+/** The JetStream limits of an account; -1 for no limit. Sizes in bytes. */
 export interface AccountLimits {
   readonly maxMemory: number;
   readonly maxStorage: number;
@@ -26,19 +26,19 @@ export interface AccountLimits {
   readonly maxBytesRequired: boolean;
 }
 
-/** An account's use and limits, in total and by replication tier. */
+/** The usage and limits of an account, in total and by replication tier. */
 export interface AccountInfo extends AccountUsage {
-  /** The JetStream domain, where there is one. */
+  /** The JetStream domain, if there is one. */
   readonly domain?: string | undefined;
   readonly api: {
     /** The level of the server's JetStream API; 0 before nats-server 2.11. */
     readonly level: number;
-    /** How many requests the account made. */
+    /** The number of requests of the account. */
     readonly total: number;
-    /** How many of them failed. */
+    /** The number of failed requests. */
     readonly errors: number;
   };
-  /** By tier, such as `R3`, where the account has tiers. */
+  /** By tier, such as `R3`, if the account has tiers. */
   readonly tiers: Readonly<Record<string, AccountUsage>>;
 }
 
@@ -100,7 +100,7 @@ function decodeUsage({ limits, ...usage }: WireUsage): AccountUsage {
   };
 }
 
-/** nats-server 2.10 counts below zero here, in an unsigned number. */
+/** nats-server 2.10 can report a negative number here as a large unsigned one. */
 function reserved(bytes = 0): number {
   return bytes > Number.MAX_SAFE_INTEGER ? 0 : bytes;
 }

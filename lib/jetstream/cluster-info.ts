@@ -5,9 +5,9 @@ export interface ClusterInfo {
   /** The name of the cluster. */
   readonly name?: string | undefined;
   readonly raftGroup?: string | undefined;
-  /** The name of the leading server; `undefined` while there is none. */
+  /** The name of the leading server; `undefined` if there is none. */
   readonly leader?: string | undefined;
-  /** Since when it leads. nats-server 2.12. */
+  /** When it became the leader. nats-server 2.12. */
   readonly leaderSince?: Date | undefined;
   /** The other servers. */
   readonly replicas: readonly PeerInfo[];
@@ -16,16 +16,16 @@ export interface ClusterInfo {
 /** One server that follows the leader. */
 export interface PeerInfo {
   readonly name: string;
-  /** Whether it is in step with the leader. */
+  /** Whether it is up to date with the leader. */
   readonly current: boolean;
   readonly offline: boolean;
-  /** How long ago it was last heard of, in milliseconds. */
+  /** How long ago the leader last received a message from it, in milliseconds. */
   readonly active: number;
-  /** How many operations it is behind. */
+  /** The number of operations it is behind. */
   readonly lag: number;
 }
 
-/** @internal The wire's form. */
+/** @internal The wire format. */
 export interface WireClusterInfo {
   readonly name?: string;
   readonly raft_group?: string;

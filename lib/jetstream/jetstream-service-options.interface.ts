@@ -1,10 +1,10 @@
 import type { Codec } from '../codecs/index.js';
 import type { PublishDefaults } from './publishing/index.js';
 
-/** What a {@link JetStreamService} is made with. */
+/** The options of a {@link JetStreamService}. */
 export interface JetStreamServiceOptions {
-  /** Turns values into payloads where neither a message nor its stream has another. */
+  /** Encodes values if neither the message nor its stream has another codec. */
   readonly codec: Codec;
-  /** Defaults of everything that publishes. */
+  /** Defaults for publishing. */
   readonly publish: PublishDefaults;
 }

@@ -39,13 +39,13 @@ import {
   type StreamListOptions,
 } from './streams/index.js';
 
-/** A server of microservices on the connection of an application. */
+/** A microservice server on the connection of an application. */
 export interface AttachedServer {
-  /** Takes nothing new and lets handlers end, for up to so many milliseconds. It never rejects. */
+  /** Accepts no new work and waits for its handlers, for at most `timeout` milliseconds. It never rejects. */
   drain(timeout: number): Promise<void>;
 }
 
-/** What a service is made with that takes part in a startup of its own. */
+/** The parts of a service that takes part in its own startup. */
 export interface StartingService {
   readonly boot?: Boot | undefined;
   readonly codecs?: StreamCodecs | undefined;
@@ -57,7 +57,7 @@ export class JetStreamService {
   readonly api: JetStreamApi;
   /** @internal Servers that share the connection: the application drains them together with its own handlers. */
   readonly servers = new Set<AttachedServer>();
-  /** @internal Which codec the values of a stream have. */
+  /** @internal Selects the codec for the values of a stream. */
   readonly codecs: StreamCodecs;
   private readonly streams: Streams;
   private readonly consumers: Consumers;
@@ -77,8 +77,8 @@ export class JetStreamService {
   }
 
   /**
-   * @internal The same on the same connection, with requests that belong to a startup until that is over. Those of this
-   * service stay as they are, since a running application may be making some.
+   * @internal The same service on the same connection, whose requests belong to a startup until it is complete. The
+   * requests of this service are not affected, because a running application may be using it.
    */
   starting(boot: Boot): JetStreamService {
     const { connection, requests, options, codecs } = this;
@@ -86,7 +86,7 @@ export class JetStreamService {
   }
 
   /**
-   * What the account uses of JetStream, and what it may use.
+   * Returns the JetStream usage and limits of the account.
    *
    * @throws {@link JetStreamNotEnabledError}, {@link JetStreamNotEnabledForAccountError}
    */
@@ -95,9 +95,9 @@ export class JetStreamService {
   }
 
   /**
-   * Creates a stream. One that exists with the same configuration is taken as it is.
+   * Creates a stream. If it already exists with the same configuration, the existing stream is returned.
    *
-   * @throws {@link StreamNameInUseError} where it exists with another configuration
+   * @throws {@link StreamNameInUseError} if it exists with a different configuration
    * @throws {@link InvalidStreamNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
@@ -106,22 +106,23 @@ export class JetStreamService {
   }
 
   /**
-   * Changes the configuration of a stream: options that are left out go back to their defaults, so start from
-   * `stream.cachedInfo.config` to change a few. What the server does not let change is a {@link JetStreamApiError}.
+   * Changes the configuration of a stream: omitted options are reset to their defaults, so start from
+   * `stream.cachedInfo.config` to change a few. If the server does not allow a change, the error is a
+   * {@link JetStreamApiError}.
    *
-   * @throws {@link StreamNotFoundError} where it does not exist
+   * @throws {@link StreamNotFoundError} if it does not exist
    */
   updateStream(config: StreamConfig): Promise<Stream> {
     return this.streams.put('UPDATE', config);
   }
 
-  /** Updates a stream as {@link updateStream} does, or creates it where it does not exist. */
+  /** Updates a stream as {@link updateStream} does, or creates it if it does not exist. */
   createOrUpdateStream(config: StreamConfig): Promise<Stream> {
     return this.streams.createOrUpdate(config);
   }
 
   /**
-   * A stream that exists.
+   * Returns an existing stream.
    *
    * @throws {@link StreamNotFoundError}
    */
@@ -138,30 +139,30 @@ export class JetStreamService {
     return this.streams.delete(name);
   }
 
-  /** All streams of the account, or those of a subject; asked for in pages. */
+  /** Lists all streams of the account, or those that match a subject; requested in pages. */
   listStreams(options: StreamListOptions = {}): AsyncIterable<StreamInfo> {
     return this.streams.list(options);
   }
 
-  /** The names of all streams of the account, or of those of a subject; asked for in pages. */
+  /** Lists the names of all streams of the account, or of those that match a subject; requested in pages. */
   streamNames(options: StreamListOptions = {}): AsyncIterable<string> {
     return this.streams.names(options);
   }
 
   /**
-   * The name of the stream that listens on a subject.
+   * Returns the name of the stream that listens on a subject.
    *
-   * @throws {@link StreamNotFoundError} where none does
+   * @throws {@link StreamNotFoundError} if there is none
    */
   streamNameBySubject(subject: string): Promise<string> {
     return this.streams.nameBySubject(subject);
   }
 
   /**
-   * Creates a pull consumer: durable, named, or with neither one that the server removes after `inactiveThreshold`.
-   * One that exists with the same configuration is taken as it is.
+   * Creates a pull consumer. Without `durable` and `name`, the server removes it after `inactiveThreshold`. If it
+   * already exists with the same configuration, the existing consumer is returned.
    *
-   * @throws {@link ConsumerExistsError} where it exists with another configuration
+   * @throws {@link ConsumerExistsError} if it exists with a different configuration
    * @throws {@link StreamNotFoundError}, {@link MaximumConsumersError}
    * @throws {@link InvalidConsumerNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
@@ -171,7 +172,8 @@ export class JetStreamService {
   }
 
   /**
-   * Changes the configuration of a pull consumer. What the server does not let change is a {@link JetStreamApiError}.
+   * Changes the configuration of a pull consumer. If the server does not allow a change, the error is a
+   * {@link JetStreamApiError}.
    *
    * @throws {@link ConsumerDoesNotExistError}
    */
@@ -179,13 +181,13 @@ export class JetStreamService {
     return this.consumers.putPull(stream, config, 'update');
   }
 
-  /** Creates a pull consumer, or updates it where it exists. */
+  /** Creates a pull consumer, or updates it if it exists. */
   createOrUpdateConsumer(stream: string, config: ConsumerConfig): Promise<Consumer> {
     return this.consumers.putPull(stream, config, '');
   }
 
   /**
-   * A pull consumer that exists.
+   * Returns an existing pull consumer.
    *
    * @throws {@link ConsumerNotFoundError}, {@link NotAPullConsumerError}
    */
@@ -193,23 +195,23 @@ export class JetStreamService {
     return this.consumers.pull(stream, name);
   }
 
-  /** Creates a push consumer; else as {@link createConsumer}. */
+  /** Creates a push consumer; otherwise the same as {@link createConsumer}. */
   createPushConsumer(stream: string, config: PushConsumerConfig): Promise<PushConsumer> {
     return this.consumers.putPush(stream, config, 'create');
   }
 
-  /** Changes the configuration of a push consumer; else as {@link updateConsumer}. */
+  /** Changes the configuration of a push consumer; otherwise the same as {@link updateConsumer}. */
   updatePushConsumer(stream: string, config: PushConsumerConfig): Promise<PushConsumer> {
     return this.consumers.putPush(stream, config, 'update');
   }
 
-  /** Creates a push consumer, or updates it where it exists. */
+  /** Creates a push consumer, or updates it if it exists. */
   createOrUpdatePushConsumer(stream: string, config: PushConsumerConfig): Promise<PushConsumer> {
     return this.consumers.putPush(stream, config, '');
   }
 
   /**
-   * A push consumer that exists.
+   * Returns an existing push consumer.
    *
    * @throws {@link ConsumerNotFoundError}, {@link NotAPushConsumerError}
    */
@@ -218,8 +220,8 @@ export class JetStreamService {
   }
 
   /**
-   * A consumer that reads a stream in order, without gaps, repeats or acknowledgements, and survives whatever happens
-   * to the consumers that it makes (ADR-17).
+   * Creates a consumer that reads a stream in order, without gaps, repeats or acknowledgements. It replaces the
+   * consumers that it uses on the server when they are lost (ADR-17).
    *
    * @throws {@link StreamNotFoundError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
@@ -229,7 +231,7 @@ export class JetStreamService {
   }
 
   /**
-   * Deletes a consumer of either kind. Its clients end with {@link ConsumerDeletedError}.
+   * Deletes a pull or push consumer. Its clients end with {@link ConsumerDeletedError}.
    *
    * @throws {@link ConsumerNotFoundError}
    */
@@ -238,7 +240,7 @@ export class JetStreamService {
   }
 
   /**
-   * Lets a consumer deliver nothing until a time. nats-server 2.11.
+   * Pauses the delivery of a consumer until a time. nats-server 2.11.
    *
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
@@ -247,7 +249,7 @@ export class JetStreamService {
   }
 
   /**
-   * Lets a paused consumer deliver again. nats-server 2.11.
+   * Resumes the delivery of a paused consumer. nats-server 2.11.
    *
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
@@ -256,7 +258,7 @@ export class JetStreamService {
   }
 
   /**
-   * Takes its place from the pinned client of a priority group, so that another gets it (ADR-42). nats-server 2.11.
+   * Unpins the pinned client of a priority group, so that another client is pinned (ADR-42). nats-server 2.11.
    *
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
@@ -265,22 +267,22 @@ export class JetStreamService {
   }
 
   /**
-   * Sets a consumer back: without a sequence to its acknowledgement floor, else to that sequence (ADR-60). Messages in
-   * flight come again. nats-server 2.14.
+   * Resets a consumer to a sequence, or to its acknowledgement floor if no sequence is given (ADR-60). Messages in
+   * flight are delivered again. nats-server 2.14.
    *
-   * @throws {@link InvalidConsumerResetError} where the consumer's `deliverPolicy` does not allow that sequence
+   * @throws {@link InvalidConsumerResetError} if the consumer's `deliverPolicy` does not allow that sequence
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
   resetConsumer(stream: string, name: string, options: ConsumerResetOptions = {}): Promise<ConsumerReset> {
     return this.consumers.reset(stream, name, options);
   }
 
-  /** All consumers of a stream, of both kinds; asked for in pages. */
+  /** Lists all consumers of a stream, of both kinds; requested in pages. */
   listConsumers(stream: string): AsyncIterable<ConsumerInfo> {
     return this.consumers.list(stream);
   }
 
-  /** The names of all consumers of a stream; asked for in pages. */
+  /** Lists the names of all consumers of a stream; requested in pages. */
   consumerNames(stream: string): AsyncIterable<string> {
     return this.consumers.names(stream);
   }
@@ -289,10 +291,11 @@ export class JetStreamService {
    * Publishes one message and resolves when a stream has stored it.
    *
    * @param subject without wildcards; one stream must listen on it
-   * @param data bytes go uncopied: leave them until acknowledged; a string as UTF-8, any other through the codec
-   * @throws {@link NoStreamResponseError} where no stream answered, after `retry.attempts` more attempts
-   * @throws {@link PublishTimeoutError} where the acknowledgement did not come in time
-   * @throws {@link PublishRefusedError} or a subclass where the stream refused the message
+   * @param data bytes are sent without copying: do not change them until the acknowledgement; a string is sent as
+   * UTF-8, any other value is encoded by the codec
+   * @throws {@link NoStreamResponseError} if no stream answered, after `retry.attempts` more attempts
+   * @throws {@link PublishTimeoutError} if the acknowledgement did not arrive in time
+   * @throws {@link PublishRefusedError} or a subclass if the stream refused the message
    * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
    * {@link UnsupportedServerFeatureError} before anything is sent
    */
@@ -300,25 +303,25 @@ export class JetStreamService {
     return this.publisher.publish(subject, data, options);
   }
 
-  /** As {@link publish}, for a message in one piece. */
+  /** The same as {@link publish}, with subject, data and options of the message in one object. */
   publishMessage(message: OutgoingMessage, options?: PublishOptions): Promise<PubAck> {
     return this.publisher.publishMessage(message, options);
   }
 
   /**
-   * Publishes one message without waiting, and returns its acknowledgement to come; see {@link Publisher.publishAsync}
-   * for what becomes of messages that come faster than the server takes them.
+   * Publishes one message without waiting, and returns its pending acknowledgement. See {@link Publisher.publishAsync}
+   * for messages that are published faster than the server stores them.
    */
   publishAsync(subject: string, data?: unknown, options?: PublishOptions): PubAckFuture {
     return this.publisher.publishAsync(subject, data, options);
   }
 
-  /** As {@link publishAsync}, for a message in one piece. */
+  /** The same as {@link publishAsync}, with subject, data and options of the message in one object. */
   publishMessageAsync(message: OutgoingMessage, options?: PublishOptions): PubAckFuture {
     return this.publisher.publishMessageAsync(message, options);
   }
 
-  /** How many messages of {@link publishAsync} are on their way: never more than `publish.maxPending`. */
+  /** The number of unacknowledged messages of {@link publishAsync}: never more than `publish.maxPending`. */
   get publishAsyncPending(): number {
     return this.publisher.publishAsyncPending;
   }
@@ -328,12 +331,12 @@ export class JetStreamService {
     return this.publisher.publishAsyncReady();
   }
 
-  /** Resolves when all messages of {@link publishAsync} are settled, acknowledged or failed. */
+  /** Resolves when all messages of {@link publishAsync} are acknowledged or have failed. */
   publishAsyncComplete(): Promise<void> {
     return this.publisher.publishAsyncComplete();
   }
 
-  /** Publishes messages of which the stream stores all or none; see {@link Publisher.publishBatch}. */
+  /** Publishes messages atomically: the stream stores all or none of them; see {@link Publisher.publishBatch}. */
   publishBatch(messages: readonly BatchMessage[], options?: DeliveryOptions): Promise<PubAck> {
     return this.publisher.publishBatch(messages, options);
   }
@@ -348,13 +351,13 @@ export class JetStreamService {
     return this.publisher.increment(subject, by, options);
   }
 
-  /** Reads a counter; `undefined` where nothing was ever added to it. */
+  /** Reads a counter; `undefined` if it was never incremented. */
   counter(subject: string): Promise<Counter | undefined> {
     return this.publisher.counter(subject);
   }
 
   /**
-   * Ends {@link publishAsync}: nothing more is taken, and what is on its way goes on.
+   * Ends {@link publishAsync}: no new messages are accepted, and unacknowledged messages are completed.
    *
    * @param timeout how long to wait for acknowledgements, in milliseconds
    */

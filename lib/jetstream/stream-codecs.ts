@@ -2,25 +2,25 @@ import type { Codec } from '../codecs/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
 import { subjectCovers } from './api/index.js';
 
-/** A stream with a codec of its own. */
+/** A stream with its own codec. */
 interface CodedStream {
   readonly subjects: readonly string[];
   readonly codec: Codec;
 }
 
-/** Which codec the values of a stream have: one that was declared with it, else the module's. */
+/** Selects the codec for the values of a stream: the one declared with it, otherwise the module's. */
 export class StreamCodecs {
   private readonly streams = new Map<string, CodedStream>();
   private last: { readonly subject: string; readonly codec: Codec } | undefined;
 
   constructor(
-    /** For all streams without one of their own. */
+    /** For all streams without their own codec. */
     readonly fallback: Codec,
   ) {}
 
   /**
    * @param stream its name, and the subjects that it listens on
-   * @throws {@link InvalidArgumentError} where the stream has another one
+   * @throws {@link InvalidArgumentError} if the stream has a different codec
    */
   declare(
     { name, subjects = [] }: { name: string; subjects?: readonly string[] | undefined },
@@ -41,10 +41,10 @@ export class StreamCodecs {
     return this.streams.get(name)?.codec ?? this.fallback;
   }
 
-  /** The codec of the stream that takes what is published to a subject, or to all that match a pattern. */
+  /** The codec of the stream that stores messages of a subject, or of all subjects that match a pattern. */
   ofSubject(subject: string): Codec {
     if (this.streams.size === 0) return this.fallback;
-    // Most subjects are that of the message before.
+    // Consecutive messages often have the same subject.
     if (this.last?.subject !== subject) this.last = { subject, codec: this.find(subject) };
     return this.last.codec;
   }

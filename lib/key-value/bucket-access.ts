@@ -2,7 +2,7 @@ import { BucketReader } from './bucket-reader.js';
 import { BucketWriter } from './bucket-writer.js';
 import type { Bucket } from './bucket.js';
 
-/** A bucket with what reads and writes it. */
+/** A bucket with its reader and writer. */
 export class BucketAccess<T> {
   readonly reader: BucketReader<T>;
   readonly writer: BucketWriter<T>;

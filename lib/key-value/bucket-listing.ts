@@ -5,11 +5,11 @@ import type { Bucket } from './bucket.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 import { INITIALIZED, type KeyValueWatchOptions, RESTARTED, WatchFeed } from './watching/index.js';
 
-/** Which marks of removed keys `purgeDeletes` removes. */
+/** Selects the deletion markers that `purgeDeletes` removes. */
 export interface PurgeDeletesOptions {
   /**
-   * Those older than that, in milliseconds; of a younger one only the history before it is removed. 0: all of them.
-   * Default 1,800,000, half an hour, so that a watch that was interrupted still hears of them.
+   * Removes markers older than this, in milliseconds; of younger ones, only the earlier history is removed. 0: all
+   * markers. Default 1,800,000, half an hour, so that an interrupted watch still receives the deletions.
    */
   readonly olderThan?: number | undefined;
 }
@@ -19,13 +19,14 @@ const checkOptions = optionsCheck<PurgeDeletesOptions>('purgeDeletes', { olderTh
 const HALF_AN_HOUR = 1_800_000;
 const PARALLEL_PURGES = 16;
 
-/** How often the server gives a sign of life while it is read, in milliseconds. */
+/** The heartbeat interval while the bucket is read, in milliseconds. */
 const HEARTBEAT = 1_000;
 
 /**
- * What the bucket holds now, in order of revisions. Leaving the loop stops the server.
+ * The current entries of the bucket, in order of revisions. Leaving the loop stops the server.
  *
- * @throws {@link RequestTimeoutError} if the server gives no sign of life for the connection's timeout
+ * @throws {@link RequestTimeoutError} if nothing, not even a heartbeat, arrives from the server within the connection's
+ * timeout
  */
 export async function* currentEntries<T>(
   bucket: Bucket<T>,
@@ -56,7 +57,7 @@ export async function* currentKeys<T>(
   filters: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
   if (bucket.replicated) return yield* settledKeys(bucket, filters);
-  // A key that is written while the server lists it comes twice.
+  // A key that is written while the server lists it is delivered twice.
   const listed = new Set<string>();
   for await (const { key } of currentEntries(bucket, filters, { ignoreDeletes: true, metaOnly: true })) {
     if (listed.has(key)) continue;
@@ -65,7 +66,7 @@ export async function* currentKeys<T>(
   }
 }
 
-/** A server that is behind the others first tells of keys that were removed, and afterwards that they were. */
+/** A replica that is behind first delivers keys that were removed, and their removal afterwards. */
 async function* settledKeys<T>(
   bucket: Bucket<T>,
   filters: readonly string[],
@@ -79,10 +80,10 @@ async function* settledKeys<T>(
 }
 
 /**
- * Removes the marks of removed keys, and what history they have. Only up to the mark that was found: a value that
- * somebody puts meanwhile stays.
+ * Removes deletion markers with the history of their keys. Only messages up to the marker are removed: a value that
+ * another client puts in the meantime is kept.
  *
- * @returns how many messages were removed
+ * @returns the number of removed messages
  */
 export async function purgeDeletes<T>(bucket: Bucket<T>, options: PurgeDeletesOptions): Promise<number> {
   const { olderThan = HALF_AN_HOUR } = checkOptions(options);
@@ -93,7 +94,7 @@ export async function purgeDeletes<T>(bucket: Bucket<T>, options: PurgeDeletesOp
   const purges: { readonly filter: string; readonly seq: number }[] = [];
   for await (const { operation, key, revision, created } of currentEntries(bucket, [], { metaOnly: true })) {
     if (operation === 'PUT') continue;
-    // The server removes what comes before that sequence.
+    // The server removes the messages before this sequence.
     const seq = olderThan === 0 || created.getTime() <= limit ? revision + 1 : revision;
     purges.push({ filter: bucket.prefix + key, seq });
   }

@@ -27,20 +27,20 @@ import {
   operationOf,
 } from './key-value-entry.js';
 
-/** Which value of a key, and which server to ask for it. */
+/** Selects a value of a key, and the server to read it from. */
 export interface KeyValueGetOptions {
-  /** The value of that revision, where the bucket still has it and it is one of this key. Default: the last one. */
+  /** Reads the value of this revision, if the bucket still has it and it belongs to this key. Default: the last one. */
   readonly revision?: number | undefined;
   /**
-   * Asks the bucket's leader, which knows of every acknowledged write. Default `false`: any replica answers, which is
-   * faster and may be a little behind.
+   * Reads from the bucket's leader, which has every acknowledged write. Default `false`: any replica answers, which is
+   * faster and may be slightly behind.
    */
   readonly consistent?: boolean | undefined;
 }
 
 const checkGetOptions = optionsCheck<KeyValueGetOptions>('get', { consistent: true, revision: true });
 
-/** The last change of a key, as the leader knows it. */
+/** The last change of a key according to the leader. */
 export interface StoredChange {
   readonly revision: number;
   readonly operation: KeyValueOperation;
@@ -49,23 +49,23 @@ export interface StoredChange {
   readonly headers: string;
 }
 
-/** Reads single values: by direct gets (ADR-31), where the bucket allows them. */
+/** Reads single values, by direct gets (ADR-31) if the bucket allows them. */
 export class BucketReader<T> {
   constructor(private readonly bucket: Bucket<T>) {}
 
-  /** The value of a key that the options ask for; `undefined` where there is none. */
+  /** The selected value of a key; `undefined` if there is none. */
   value(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValuePut<T> | undefined> {
     return new Promise((resolve, reject) => {
       this.read(key, options, (entry) => resolve(entry?.operation === 'PUT' ? entry : undefined), reject);
     });
   }
 
-  /** The change of a key that the options ask for, a removal too; `undefined` where there is none. */
+  /** The selected change of a key, including removals; `undefined` if there is none. */
   change(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValueEntry<T> | undefined> {
     return new Promise((resolve, reject) => this.read(key, options, resolve, reject));
   }
 
-  /** The last change of a key as the bucket's leader knows it; `undefined` if there is none. */
+  /** The last change of a key according to the bucket's leader; `undefined` if there is none. */
   async last(key: string, timeout?: number): Promise<StoredChange | undefined> {
     const { prefix } = this.bucket;
     const message = await this.ask({ last_by_subj: prefix + key }, timeout);
@@ -95,14 +95,14 @@ export class BucketReader<T> {
     reject: (error: unknown) => void,
   ): void {
     const { bucket } = this;
-    // With the key in the request's own subject, permissions can be given by key.
+    // The request's subject contains the key, so that permissions can be granted by key.
     const subject = revision === undefined ? bucket.directPrefix + key : bucket.directSubject;
     const body = revision === undefined ? '' : JSON.stringify({ seq: revision });
     bucket.jetstream.requests.send(subject, body, IDEMPOTENT, (error, reply) => {
       if (reply) {
         const text = headerText(reply);
         const kind = directReplyKind(text);
-        // What was stored is malformed, and the server has written over the end of it.
+        // The stored headers are malformed, and the server has overwritten their end.
         if (kind === 'partial') return this.leader(key, revision, resolve, reject);
         try {
           resolve(kind === 'status' ? this.refused(text) : this.fromReply(key, revision, reply, text));
@@ -110,7 +110,7 @@ export class BucketReader<T> {
           reject(refusal);
         }
       } else if (error instanceof NoRespondersError) {
-        // No server answers direct gets (any more): the leader does, or knows that the bucket is gone.
+        // No server answers direct gets (any more), so the leader is asked, which also reports a deleted bucket.
         this.leader(key, revision, resolve, reject);
       } else {
         reject(error);
@@ -173,7 +173,7 @@ export class BucketReader<T> {
     ) as KeyValueEntry<T>;
   }
 
-  /** A stored message as the bucket's leader has it. */
+  /** A stored message, read from the bucket's leader. */
   private async ask(query: LeaderQuery, timeout?: number): Promise<WireStoredMessage | undefined> {
     const { jetstream, stream, name } = this.bucket;
     try {
@@ -205,7 +205,7 @@ const LAST: KeyValueGetOptions = {};
 
 const IDEMPOTENT = { idempotent: true };
 
-/** A value that came by a direct get; what its headers say is read when asked for. */
+/** A value read by a direct get; its headers are parsed on demand. */
 class DirectEntry<T> extends BaseEntry<T> {
   readonly delta = 0;
   readonly initial = false;
@@ -230,7 +230,7 @@ class DirectEntry<T> extends BaseEntry<T> {
   }
 }
 
-/** A value that the leader answered with. */
+/** A value read from the leader. */
 class StoredEntry<T> extends BaseEntry<T> {
   readonly delta = 0;
   readonly initial = false;

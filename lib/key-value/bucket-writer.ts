@@ -23,23 +23,23 @@ import { validateRevision, type BucketReader, type StoredChange } from './bucket
 import type { Bucket } from './bucket.js';
 import { headerValue, type KeyValueOperation } from './key-value-entry.js';
 
-/** What a write expects and leaves behind. */
+/** The conditions and options of a write. */
 export interface WriteConditions {
-  /** The revision that the key must be at: 0 for none. */
+  /** The expected revision of the key: 0 for none. */
   readonly revision?: number | undefined;
-  /** After how many milliseconds the server removes it. */
+  /** How long the server keeps it, in milliseconds. */
   readonly ttl?: number | undefined;
-  /** How long to wait for the server's answer, in milliseconds. Default: the connection's `jetstream.timeout`. */
+  /** How long to wait for the server's response, in milliseconds. Default: the connection's `jetstream.timeout`. */
   readonly timeout?: number | undefined;
 }
 
-/** Names a conditional write, so that its writer recognizes it when the acknowledgement was lost. */
+/** Identifies a conditional write, so that its writer recognizes it if the acknowledgement was lost. */
 const WRITE_ID = 'KV-Write-Id';
-/** After how many attempts that no stream answered it is asked whether the bucket exists. */
+/** The number of attempts without a response from a stream, after which the existence of the bucket is checked. */
 const ATTEMPTS_WITHOUT_STREAM = 3;
-/** The pauses before a write is sent again that was not stored, in milliseconds. */
+/** The pauses before a write that was not stored is sent again, in milliseconds. */
 const PAUSES = { first: 250, longest: 1_000 };
-/** The longest look at what is stored after a write that was not acknowledged in time, in milliseconds. */
+/** The longest time for reading the stored state after a write that was not acknowledged in time, in milliseconds. */
 const LONGEST_LOOK_UP = 1_000;
 
 const NOTHING = new Uint8Array(0);
@@ -47,8 +47,8 @@ const NOTHING = new Uint8Array(0);
 /**
  * Writes values and removals, and reads the acknowledgements.
  *
- * A write that the server refused for a reason that passes, or that no stream answered, is sent again until its timeout.
- * If the outcome of a write is unknown, what is stored decides: see {@link settleUnknown}.
+ * A write that failed with a temporary refusal, or without a response from a stream, is sent again until its timeout.
+ * If the outcome of a write is unknown, the stored state decides: see {@link settleUnknown}.
  */
 export class BucketWriter<T> {
   private readonly acks = new PubAckReader();
@@ -58,7 +58,7 @@ export class BucketWriter<T> {
     private readonly reader: BucketReader<T>,
   ) {}
 
-  /** Puts a value, whatever there was. The form without headers, for speed. */
+  /** Puts a value regardless of the current one. It uses no headers, which makes it fast. */
   put(key: string, value: T | Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       const data = this.bucket.encode(value);
@@ -116,7 +116,7 @@ export class BucketWriter<T> {
       backoff: undefined,
     };
     if (headers === undefined) return writing;
-    // At most one copy of a write that expects a revision is stored, so it may be sent again.
+    // At most one copy of a write that expects a revision can be stored, so it is safe to send it again.
     writing.options =
       revision === undefined
         ? { headers, timeout }
@@ -149,14 +149,17 @@ export class BucketWriter<T> {
 
   private refused(writing: Writing, refusal: unknown): void {
     if (writing.repeated && refusal instanceof WrongLastSequenceError) {
-      // The server may refuse this copy because it stored the one that was sent before.
+      // The server may refuse this copy because it has already stored an earlier one.
       void this.settleUnknown(writing, this.translated(writing, refusal));
     } else if (!isTransient(refusal) || !this.sendLater(writing)) {
       writing.reject(this.translated(writing, refusal));
     }
   }
 
-  /** Nothing was stored: while a leader is elected no server answers. A bucket that was deleted is not waited for. */
+  /**
+   * Retries a write that was not stored: no server answers while a leader is elected. It does not wait for a deleted
+   * bucket.
+   */
   private async unanswered(writing: Writing): Promise<void> {
     const attempts = ++writing.attempts;
     const cause = attempts === ATTEMPTS_WITHOUT_STREAM ? await this.missing(writing) : undefined;
@@ -164,7 +167,7 @@ export class BucketWriter<T> {
     writing.reject(new NoStreamResponseError(writing.subject, attempts, cause && { cause }));
   }
 
-  /** The error that says that there is no stream that a write could be stored in. */
+  /** The error for a write whose stream does not exist. */
   private async missing(writing: Writing): Promise<Error | undefined> {
     const { jetstream, stream } = this.bucket;
     try {
@@ -182,7 +185,7 @@ export class BucketWriter<T> {
     writing.backoff ??= new Backoff(PAUSES);
     const pause = writing.backoff.next();
     if (deadline.left <= pause) return false;
-    // The connection keeps the process alive, as long as it has a reason to.
+    // The connection keeps the process alive while that is needed.
     void sleep(pause, undefined, { keepsAlive: false }).then(() => {
       writing.options = { ...writing.options, timeout: Math.max(1, deadline.left) };
       this.send(writing);
@@ -203,8 +206,8 @@ export class BucketWriter<T> {
   }
 
   /**
-   * Decides by what is stored: a conditional write succeeded if the key's last change has its id; another one if the key
-   * has the value that was put, or none after a removal.
+   * Determines the outcome from the stored state: a conditional write succeeded if the key's last change has its id;
+   * any other write if the key has the written value, or no value after a removal.
    */
   private async settleUnknown(writing: Writing, otherwise: unknown): Promise<void> {
     const timeout = Math.min(LONGEST_LOOK_UP, this.timeoutOf(writing));
@@ -212,13 +215,13 @@ export class BucketWriter<T> {
       const stored = await this.reader.last(writing.key, timeout);
       if (stored && isSame(writing, stored)) return writing.resolve(stored.revision);
     } catch {
-      // What is stored stays unknown, and so does the outcome.
+      // The stored state is unknown, and so is the outcome.
       if (writing.repeated) return writing.reject(this.timedOut(writing, true));
     }
     writing.reject(otherwise);
   }
 
-  /** Says in the words of buckets and keys what the stream refused in its own. */
+  /** Converts an error of the stream to the corresponding error of a bucket or key. */
   private translated({ key, revision = 0 }: Writing, refusal: unknown): unknown {
     const { name } = this.bucket;
     if (refusal instanceof WrongLastSequenceError) {
@@ -256,9 +259,9 @@ interface Writing {
   readonly reject: (error: unknown) => void;
   /** Whether it may have reached the server more than once. */
   repeated: boolean;
-  /** How often no stream answered. */
+  /** The number of attempts without a response from a stream. */
   attempts: number;
-  /** Until when it is sent again; made when it first fails. */
+  /** The deadline of retries; created after the first failure. */
   deadline: Deadline | undefined;
   backoff: Backoff | undefined;
 }
@@ -272,7 +275,7 @@ function isSame({ operation, data, options, revision }: Writing, stored: StoredC
 const NO_OPTIONS: RequestOptions = {};
 const UNCONDITIONAL: WriteConditions = {};
 
-/** What headers take on the wire: `NATS/1.0`, a line each, and an empty one. */
+/** The size of headers on the wire: `NATS/1.0`, a line for each, and an empty line. */
 function sizeOf(headers: MsgHdrs): number {
   let size = 12;
   for (const [name, values] of headers) for (const value of values) size += name.length + value.length + 4;

@@ -7,7 +7,7 @@ import { validateKey } from './key-names.js';
 export const STREAM_PREFIX = 'KV_';
 
 /**
- * One bucket as its parts see it: where its messages are and how its values are written.
+ * The streams, subjects and codec of one bucket.
  *
  * A mirror is read under its own stream's name but holds the subjects of its origin, and is written through the origin,
  * which may be in another domain.
@@ -16,21 +16,21 @@ export class Bucket<T> {
   readonly name: string;
   /** The name of the stream. */
   readonly stream: string;
-  /** What the subjects of stored values begin with, up to the key. */
+  /** The prefix of the subjects of stored values, before the key. */
   readonly prefix: string;
-  /** The same of values to be written. */
+  /** The prefix of the subjects for writes. */
   readonly writePrefix: string;
-  /** The subject of a direct get, up to the key. */
+  /** The prefix of the subjects of direct gets by key. */
   readonly directPrefix: string;
   /** The subject of a direct get by sequence. */
   readonly directSubject: string;
   /** Whether the stream allows direct gets. */
   readonly direct: boolean;
-  /** Whether several servers keep the bucket: one may be behind the others. */
+  /** Whether several servers store the bucket, so that one may be behind the others. */
   readonly replicated: boolean;
-  /** Whether keys may have a ttl of their own. */
+  /** Whether keys may have their own ttl. */
   readonly allowsTtl: boolean;
-  /** When the stream was created, as in its information. */
+  /** When the stream was created, from its information. */
   readonly created: Date;
 
   constructor(
@@ -62,11 +62,11 @@ export class Bucket<T> {
     return subject.slice(this.prefix.length);
   }
 
-  /** @throws {@link InvalidArgumentError} if the codec does not make bytes of the value */
+  /** @throws {@link InvalidArgumentError} if the codec does not encode the value to bytes */
   encode(value: T | Uint8Array): Uint8Array {
     const bytes = givenBytes(value);
     if (bytes) return bytes;
-    // JSON would leave them out without a word.
+    // JSON would omit them silently.
     if (typeof value === 'function' || typeof value === 'symbol') {
       throw new InvalidArgumentError('value', `a ${typeof value} cannot be stored in bucket "${this.name}"`);
     }
@@ -82,7 +82,7 @@ export class Bucket<T> {
   }
 }
 
-/** The name of the bucket that a stream is; a name without the prefix is a bucket's already. */
+/** The name of the bucket of a stream; a name without the prefix is already the name of a bucket. */
 export function bucketOf(stream: string): string {
   return stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : stream;
 }

@@ -3,9 +3,9 @@ import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { rawHeadersOf } from '../connection/index.js';
 
 /**
- * The headers of a message as they travel, with a character for each byte; empty if it has none.
+ * The headers of a message as transmitted, with one character for each byte; empty if it has none.
  *
- * To parse them into a map of lists costs more than all the rest of a get, of whose headers one is looked at.
+ * Parsing them into a map of lists costs more than the rest of a get, which needs only one header.
  */
 export function headerText(msg: Msg): string {
   const block = rawHeadersOf(msg);
@@ -13,7 +13,7 @@ export function headerText(msg: Msg): string {
   return Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1');
 }
 
-/** The text of headers that only the client has read. */
+/** The text of headers that are available only in parsed form. */
 function toText(headers: MsgHdrs): string {
   const version = 'NATS/1.0';
   const lines = [headers.code ? `${version} ${headers.code} ${headers.description}` : version];

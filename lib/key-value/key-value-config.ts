@@ -31,7 +31,7 @@ import {
 import { bucketOf, STREAM_PREFIX } from './bucket.js';
 import { validateBucketName } from './key-names.js';
 
-/** The most revisions that a bucket may keep of a key. */
+/** The maximum number of revisions of a key. */
 export const MAX_HISTORY = 64;
 
 /** The configuration of a bucket (ADR-8). Durations are in milliseconds, sizes in bytes. */
@@ -39,38 +39,38 @@ export interface KeyValueConfig {
   /** The name: letters, digits, `-` and `_`. */
   readonly bucket: string;
   readonly description?: string | undefined;
-  /** How many revisions of each key are kept, 1 to 64. Default 1. */
+  /** The number of revisions kept of each key, 1 to 64. Default 1. */
   readonly history?: number | undefined;
-  /** The largest value, headers included. Default: no limit but the server's `max_payload`. */
+  /** The maximum size of a value, headers included. Default: no limit except the server's `max_payload`. */
   readonly maxValueSize?: number | undefined;
-  /** How long a value is kept, in milliseconds. Default: for ever. */
+  /** How long a value is kept, in milliseconds. Default: no limit. */
   readonly ttl?: number | undefined;
-  /** How much the bucket may hold in all; what is put into a full one is refused. Default: no limit. */
+  /** The maximum size of the bucket; writes to a full bucket are refused. Default: no limit. */
   readonly maxBytes?: number | undefined;
   /** Default `file`. */
   readonly storage?: StorageType | undefined;
-  /** How many servers hold a copy, 1 to 5. Default 1. */
+  /** The number of servers that store a copy, 1 to 5. Default 1. */
   readonly replicas?: number | undefined;
   readonly placement?: Placement | undefined;
   /** Publishes every change again on another subject. */
   readonly republish?: Republish | undefined;
   /**
-   * Makes the bucket a copy of another one; `name` is a bucket's, with or without the `KV_` of its stream. Reads are
-   * answered by the copy, writes go to the origin.
+   * Makes the bucket a copy of another one; `name` is the name of a bucket, with or without the `KV_` of its stream.
+   * Reads are answered by the copy, writes go to the origin.
    */
   readonly mirror?: StreamSource | undefined;
   /**
-   * Buckets that this one collects the keys of; names as in `mirror`. A source with `subjectTransforms` is taken as it
-   * is, so that streams that are no buckets can be collected too. nats-server 2.10.
+   * Buckets whose keys are copied into this one; names as in `mirror`. A source with `subjectTransforms` is used
+   * unchanged, so that streams that are not buckets can be sources too. nats-server 2.10.
    */
   readonly sources?: readonly StreamSource[] | undefined;
   /** Compresses values on disk. Default `false`. nats-server 2.10. */
   readonly compression?: boolean | undefined;
-  /** Pairs of the application. nats-server 2.10. */
+  /** Key-value pairs of the application. nats-server 2.10. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
-   * Lets keys have a ttl of their own, and leaves a marker where a value expires, for this long, so that watches hear
-   * of it. At least 1,000. Default: neither. nats-server 2.11.
+   * Allows keys to have their own ttl, and stores a marker for this time when a value expires, so that watches receive
+   * the expiry. At least 1,000. Default: neither. nats-server 2.11.
    */
   readonly limitMarkerTtl?: number | undefined;
   /** Fields of the stream's configuration that this version does not know, under the server's own names. */
@@ -97,13 +97,13 @@ export const KEY_VALUE_OPTIONS = {
   raw: rawFields,
 } satisfies AllOptionsOf<KeyValueConfig>;
 
-// A wrong name has an error of its own.
+// An invalid name has its own error.
 const CONFIG = { ...KEY_VALUE_OPTIONS, bucket: true } as const;
 
 const DUPLICATE_WINDOW = 120_000;
 
 /**
- * The stream that a bucket is.
+ * The stream configuration of a bucket.
  *
  * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}
  * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
@@ -156,7 +156,7 @@ export function toStreamConfig(given: KeyValueConfig, connection: JetStreamConne
   };
 }
 
-/** The configuration of a bucket that is a stream, as one would write it. */
+/** Converts the stream configuration of a bucket to a bucket configuration. */
 export function fromStreamConfig(config: StoredStreamConfig): KeyValueConfig {
   return {
     bucket: bucketOf(config.name),
@@ -179,8 +179,8 @@ export function fromStreamConfig(config: StoredStreamConfig): KeyValueConfig {
 }
 
 /**
- * Whether a stream differs from the one wanted in nothing but what older clients left at other defaults: what is
- * discarded, and direct gets.
+ * Whether a stream differs from the wanted one only in options for which older clients used other defaults: the discard
+ * policy and direct gets.
  */
 export function isLegacyForm(existing: StoredStreamConfig, wanted: StreamConfig): boolean {
   const known: Readonly<Record<string, unknown>> = { ...existing };
@@ -207,7 +207,7 @@ function toSource(source: StreamSource, bucket: string): StreamSource {
       };
 }
 
-/** Leaves out of a source what {@link toSource} adds. */
+/** Removes from a source what {@link toSource} adds. */
 function fromSource(source: StreamSource, stream: string): StreamSource {
   const { subjectTransforms = [], ...rest } = source;
   const name = bucketOf(source.name);

@@ -1,21 +1,21 @@
 import { Buffer } from 'node:buffer';
 import { decodeValue, type Codec } from '../codecs/index.js';
 
-/** What was done to a key: a value was put, the key was deleted, or deleted together with its history. */
+/** The operation on a key: a value was put, the key was deleted, or deleted together with its history. */
 export type KeyValueOperation = 'PUT' | 'DEL' | 'PURGE';
 
 interface EntryFacts {
   readonly bucket: string;
   readonly key: string;
-  /** The sequence of this change in the bucket, which {@link KeyValue.update} takes. */
+  /** The sequence of this change in the bucket, for {@link KeyValue.update}. */
   readonly revision: number;
-  /** When the server stored it. */
+  /** When the server stored the change. */
   readonly created: Date;
-  /** How many changes follow in what is being read: 0 for the last one. Always 0 for what `get` answers. */
+  /** The number of changes that follow in the current read: 0 for the last one. Always 0 for a result of `get`. */
   readonly delta: number;
-  /** Whether the bucket held it when the watch began. `false` for what `get` answers. */
+  /** Whether the entry was in the bucket when the watch began. `false` for a result of `get`. */
   readonly initial: boolean;
-  /** The value as it is stored. Empty where a watch has `metaOnly`. */
+  /** The value as it is stored. Empty if a watch has `metaOnly`. */
   readonly bytes: Uint8Array;
   /** The value as UTF-8 text. */
   text(): string;
@@ -25,22 +25,22 @@ interface EntryFacts {
 export interface KeyValuePut<T> extends EntryFacts {
   readonly operation: 'PUT';
   /**
-   * The value, decoded by the bucket's codec when it is first asked for. Throws what the codec throws if it cannot decode
-   * the bytes, which any client may have stored; `bytes` and `text()` read them as they are.
+   * The value, decoded by the bucket's codec on first access. Throws the error of the codec if it cannot decode the
+   * bytes, which any client may have stored; `bytes` and `text()` return them undecoded.
    */
   readonly value: T;
 }
 
-/** The mark of a key that was deleted, purged, or whose value expired (where the bucket has `limitMarkerTtl`). */
+/** The marker of a key that was deleted or purged, or whose value expired (if the bucket has `limitMarkerTtl`). */
 export interface KeyValueRemoval extends EntryFacts {
   readonly operation: 'DEL' | 'PURGE';
   readonly value: undefined;
 }
 
-/** One change of one key; `operation` tells a value from a removal. */
+/** A change of a key; `operation` distinguishes values from removals. */
 export type KeyValueEntry<T> = KeyValuePut<T> | KeyValueRemoval;
 
-/** What all kinds of entries have in common. @internal */
+/** The common part of all kinds of entries. @internal */
 export abstract class BaseEntry<T> {
   private decoded: T | undefined;
   private isDecoded = false;
@@ -70,8 +70,8 @@ export abstract class BaseEntry<T> {
 const VERSION = 'NATS/1.0';
 
 /**
- * What a removal looks like in the headers of a message as they travel. Markers of the server say why (ADR-48); a
- * `KV-Operation` other than the two known ones stands for a value. Headers that cannot be read count as none.
+ * Reads the operation from the headers as transmitted. Markers of the server contain the reason (ADR-48); an unknown
+ * `KV-Operation` counts as a value. Invalid headers are ignored.
  */
 export function operationOf(headerText: string): KeyValueOperation {
   if (!headerText.startsWith(VERSION)) return 'PUT';
@@ -88,7 +88,7 @@ export function operationOf(headerText: string): KeyValueOperation {
   }
 }
 
-/** The last value of a header in headers as they travel: what the server adds comes after what is stored. */
+/** The last value of a header in headers as transmitted: the server adds its headers after the stored ones. */
 export function headerValue(headerText: string, name: string): string | undefined {
   const at = headerText.lastIndexOf(`\r\n${name}:`);
   if (at === -1) return undefined;

@@ -5,12 +5,12 @@ import { fromStreamConfig, type KeyValueConfig } from './key-value-config.js';
 export class KeyValueStatus {
   /** The configuration. */
   readonly config: KeyValueConfig;
-  /** What technology keeps the bucket. */
+  /** The technology that stores the bucket. */
   readonly backingStore = 'JetStream';
 
   /** @internal */
   constructor(
-    /** All that the server says about the stream that the bucket is. */
+    /** The information about the stream of the bucket. */
     readonly streamInfo: StreamInfo,
   ) {
     this.config = fromStreamConfig(streamInfo.config);
@@ -20,22 +20,24 @@ export class KeyValueStatus {
     return this.config.bucket;
   }
 
-  /** How many values there are, those of the history and marks of removed keys included. */
+  /** The number of values, including history and deletion markers. */
   get values(): number {
     return this.streamInfo.state.messages;
   }
 
-  /** How many revisions of each key are kept. */
+  /** The number of revisions kept of each key. */
   get history(): number {
     return this.streamInfo.config.maxMessagesPerSubject;
   }
 
-  /** How long a value is kept, in milliseconds; 0: for ever. */
+  /** How long a value is kept, in milliseconds; 0: no limit. */
   get ttl(): number {
     return this.streamInfo.config.maxAge;
   }
 
-  /** How long the mark of an expired value is kept, in milliseconds; 0: there are none, and keys take no ttl. */
+  /**
+   * How long the marker of an expired value is kept, in milliseconds; 0: there are no markers, and keys have no ttl.
+   */
   get limitMarkerTtl(): number {
     return this.streamInfo.config.subjectDeleteMarkerTtl ?? 0;
   }

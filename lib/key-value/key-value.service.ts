@@ -15,9 +15,9 @@ import { KeyValueStatus } from './key-value-status.js';
 import { KeyValue } from './key-value.js';
 import { Leases } from './locks/index.js';
 
-/** How a bucket is used. */
+/** Options for using a bucket. */
 export interface KeyValueOptions<T> {
-  /** Turns values into bytes and back. Default: the codec that the bucket was declared with, else the module's. */
+  /** Encodes and decodes values. Default: the codec that was declared with the bucket, otherwise the module's. */
   readonly codec?: Codec<T> | undefined;
 }
 
@@ -28,7 +28,7 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
 /**
  * The Key-Value buckets of one connection (ADR-8).
  *
- * Buckets are streams with a name of `KV_` and the bucket's; every NATS client reads and writes them.
+ * A bucket is a stream with the name of the bucket after the prefix `KV_`. Every NATS client can read and write it.
  */
 export class KeyValueService {
   private readonly leases = new Leases();
@@ -36,9 +36,9 @@ export class KeyValueService {
   constructor(private readonly jetstream: JetStreamService) {}
 
   /**
-   * Creates a bucket. One that exists with the same configuration is taken as it is.
+   * Creates a bucket. If it already exists with the same configuration, the existing bucket is returned.
    *
-   * @throws {@link BucketExistsError} where it exists with another configuration
+   * @throws {@link BucketExistsError} if it exists with a different configuration
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
   async create<T = unknown>(config: KeyValueConfig, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
@@ -55,9 +55,9 @@ export class KeyValueService {
   }
 
   /**
-   * Changes the configuration of a bucket: options that are left out go back to their defaults.
+   * Changes the configuration of a bucket: omitted options are reset to their defaults.
    *
-   * @throws {@link BucketNotFoundError} where it does not exist
+   * @throws {@link BucketNotFoundError} if it does not exist
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
   async update<T = unknown>(config: KeyValueConfig, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
@@ -67,7 +67,7 @@ export class KeyValueService {
   }
 
   /**
-   * Changes the configuration of a bucket, or creates it where it does not exist.
+   * Changes the configuration of a bucket, or creates it if it does not exist.
    *
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
@@ -81,10 +81,10 @@ export class KeyValueService {
   }
 
   /**
-   * A bucket that exists. One request; the result may be kept as long as the bucket lives.
+   * Returns an existing bucket. Sends one request; the result can be used as long as the bucket exists.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
-   * @throws {@link NotAKeyValueBucketError} where the stream of that name is something else
+   * @throws {@link NotAKeyValueBucketError} if the stream with this name is not a Key-Value bucket
    */
   async open<T = unknown>(bucket: string, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
     validateBucketName(bucket);
@@ -97,7 +97,7 @@ export class KeyValueService {
   }
 
   /**
-   * Deletes a bucket with all that it holds.
+   * Deletes a bucket with all of its values.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
    */
@@ -106,14 +106,14 @@ export class KeyValueService {
     await this.jetstream.deleteStream(STREAM_PREFIX + bucket).catch(notFound(bucket));
   }
 
-  /** The names of all buckets but mirrors, which listen on no subjects. */
+  /** The names of all buckets except mirrors, which listen on no subjects. */
   async *names(): AsyncGenerator<string, void, undefined> {
     for await (const name of this.jetstream.streamNames(ALL_BUCKETS)) {
       if (name.startsWith(STREAM_PREFIX)) yield name.slice(STREAM_PREFIX.length);
     }
   }
 
-  /** The configuration and state of all buckets but mirrors, which listen on no subjects. */
+  /** The configuration and state of all buckets except mirrors, which listen on no subjects. */
   async *list(): AsyncGenerator<KeyValueStatus, void, undefined> {
     for await (const info of this.jetstream.listStreams(ALL_BUCKETS)) {
       if (info.config.name.startsWith(STREAM_PREFIX)) yield new KeyValueStatus(info);
@@ -130,14 +130,14 @@ export class KeyValueService {
   }
 
   /**
-   * @internal The codec of a bucket, for all who open it without another.
-   * @throws {@link InvalidArgumentError} where it has another one
+   * @internal Declares the codec of a bucket, for all callers that open it without a codec.
+   * @throws {@link InvalidArgumentError} if a different codec is already declared
    */
   declareCodec(bucket: string, codec: Codec): void {
     this.jetstream.codecs.declare({ name: STREAM_PREFIX + bucket }, codec);
   }
 
-  /** Updates a bucket of an older client where that is all that is wrong with it. */
+  /** Updates a bucket that an older client created, if it differs only in the defaults of that client. */
   private async modernized(wanted: StreamConfig): Promise<Stream | undefined> {
     const { cachedInfo } = await this.jetstream.stream(wanted.name);
     return isLegacyForm(cachedInfo.config, wanted) ? this.jetstream.updateStream(wanted) : undefined;

@@ -33,29 +33,29 @@ import {
   WatchFeed,
 } from './watching/index.js';
 
-/** How often the server tells a live copy that nothing happened, in milliseconds. */
+/** The heartbeat interval of a live copy, in milliseconds. */
 const CACHE_HEARTBEAT = 1_000;
 
-/** What a deletion expects. */
+/** Options of a deletion. */
 export interface KeyValueDeleteOptions {
-  /** Only where the key is at that revision. Default: whatever it is at. */
+  /** Deletes only if the key is at this revision. Default: any revision. */
   readonly revision?: number | undefined;
 }
 
-/** What a purge expects and leaves behind. */
+/** Options of a purge. */
 export interface KeyValuePurgeOptions extends KeyValueDeleteOptions {
   /**
-   * Removes the mark of the purge after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`.
-   * Default: it stays. nats-server 2.11.
+   * Removes the marker of the purge after this time, in milliseconds (whole seconds). The bucket needs
+   * `limitMarkerTtl`. Default: the marker is kept. nats-server 2.11.
    */
   readonly ttl?: number | undefined;
 }
 
-/** What becomes of a value that is created. */
+/** Options of a new value. */
 export interface KeyValueCreateOptions {
   /**
-   * Removes the value after that many milliseconds, in whole seconds. The bucket needs `limitMarkerTtl`; where it keeps
-   * a history, the server raises a shorter ttl to that. Default: the value stays. nats-server 2.11.
+   * Removes the value after this time, in milliseconds (whole seconds). The bucket needs `limitMarkerTtl`; if it keeps
+   * a history, the server raises a shorter ttl to that. Default: the value is kept. nats-server 2.11.
    */
   readonly ttl?: number | undefined;
 }
@@ -67,8 +67,8 @@ const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', { revision
 /**
  * A Key-Value bucket (ADR-8): values of type `T` under keys, each change with a revision.
  *
- * Values are encoded by the bucket's codec, JSON unless it was given another one; a `Uint8Array` goes as it is. Keys
- * consist of letters, digits and `-/_=.`, and every method that takes one throws {@link InvalidKeyError} for others.
+ * Values are encoded by the bucket's codec, JSON by default; a `Uint8Array` is stored unchanged. Keys consist of
+ * letters, digits and `-/_=.`, and every method that takes one throws {@link InvalidKeyError} for other keys.
  *
  * @example
  * ```ts
@@ -78,10 +78,10 @@ const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', { revision
  * ```
  */
 export class KeyValue<T = unknown> {
-  /** @internal For what is built on buckets in this package. */
+  /** @internal For features of this package that are built on buckets. */
   readonly access: BucketAccess<T>;
 
-  /** @internal Made by {@link KeyValueService}. */
+  /** @internal Created by {@link KeyValueService}. */
   constructor(
     private readonly store: Bucket<T>,
     private readonly leases: Leases,
@@ -95,18 +95,18 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * The value of a key; `undefined` where there is none, whether it never was, was deleted, or expired.
+   * Reads the value of a key; `undefined` if there is none: it never existed, was deleted, or has expired.
    *
-   * @throws {@link BucketNotFoundError} where the bucket is gone
+   * @throws {@link BucketNotFoundError} if the bucket no longer exists
    */
   get(key: string, options?: KeyValueGetOptions): Promise<KeyValuePut<T> | undefined> {
     return this.access.reader.value(key, options);
   }
 
   /**
-   * The value of a key that must have one.
+   * Reads the value of a key that must exist.
    *
-   * @throws {@link KeyNotFoundError} where it has none; {@link KeyDeletedError}, a subclass, where it had one
+   * @throws {@link KeyNotFoundError} if there is no value; {@link KeyDeletedError}, a subclass, if it was deleted
    */
   async getOrThrow(key: string, options: KeyValueGetOptions = {}): Promise<KeyValuePut<T>> {
     const entry = await this.access.reader.change(key, options);
@@ -116,20 +116,21 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Puts a value, whatever there was before.
+   * Puts a value regardless of the current one.
    *
    * @returns its revision
-   * @throws {@link PublishTimeoutError} where the server did not answer in time: the value may or may not be there
+   * @throws {@link PublishTimeoutError} if the server did not answer in time: it is unknown whether the value was
+   * stored
    */
   put(key: string, value: T | Uint8Array): Promise<number> {
     return this.access.writer.put(key, value);
   }
 
   /**
-   * Puts a value where there is none, or no longer.
+   * Puts a value if the key has none, or no longer has one.
    *
    * @returns its revision
-   * @throws {@link KeyExistsError} where there is one
+   * @throws {@link KeyExistsError} if the key has a value
    */
   async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
     const { ttl } = checkCreateOptions(options);
@@ -137,7 +138,7 @@ export class KeyValue<T = unknown> {
       return await this.access.writer.putIf(key, value, { ttl, revision: 0 });
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
-      // A replica that is behind would tell of a value that is removed by now.
+      // A replica that is behind could return a value that was already removed.
       const last = await this.access.reader.change(key, { consistent: true });
       if (!last || last.operation === 'PUT') throw exists(error);
       return this.access.writer
@@ -149,23 +150,23 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Puts a value where the key is at that revision: nobody has written it since.
+   * Puts a value if the key is at this revision, so that no other write is overwritten.
    *
-   * @param revision as `get` told it; 0: the key was never written. It must be given: `undefined` is refused
+   * @param revision from `get`; 0: the key was never written. It is required: `undefined` is rejected
    * @returns the new revision
-   * @throws {@link RevisionMismatchError} where the key is at another revision
+   * @throws {@link RevisionMismatchError} if the key is at another revision
    */
   async update(key: string, value: T | Uint8Array, revision: number): Promise<number> {
-    // Without one, the result of `entry?.revision` for a missing key would overwrite whatever is there.
+    // Without this check, the result of `entry?.revision` for a missing key would overwrite any value.
     validateRevision(revision);
     return this.access.writer.putIf(key, value, { revision });
   }
 
   /**
-   * Marks a key as deleted; its history stays.
+   * Marks a key as deleted; its history is kept.
    *
-   * @returns the revision of the mark
-   * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
+   * @returns the revision of the marker
+   * @throws {@link RevisionMismatchError} if `revision` is given and the key is at another one
    */
   async delete(key: string, options: KeyValueDeleteOptions = {}): Promise<number> {
     const { revision } = checkDeleteOptions(options);
@@ -175,9 +176,9 @@ export class KeyValue<T = unknown> {
   /**
    * Marks a key as deleted and removes its history.
    *
-   * @returns the revision of the mark
-   * @throws {@link RevisionMismatchError} where `revision` is given and the key is at another one
-   * @throws {@link KeyTtlDisabledError} where `ttl` is given and the bucket takes none
+   * @returns the revision of the marker
+   * @throws {@link RevisionMismatchError} if `revision` is given and the key is at another one
+   * @throws {@link KeyTtlDisabledError} if `ttl` is given and the bucket does not allow it
    */
   async purge(key: string, options: KeyValuePurgeOptions = {}): Promise<number> {
     const { revision, ttl } = checkPurgeOptions(options);
@@ -185,13 +186,13 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Follows keys: first what the bucket holds, then every change. Resolves when the server has the watch, so that no
-   * change from then on is missed. All that was acknowledged before is among the initial values; in a replicated bucket
-   * they may begin with older ones of the same keys.
+   * Watches keys: first their current values, then every change. Resolves when the watch is active on the server, so
+   * that no later change is missed. All values acknowledged before are among the initial values; in a replicated
+   * bucket, older values of the same keys may be delivered first.
    *
    * @param keys one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
-   * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is beyond what the bucket ever held
+   * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is higher than any revision of the bucket
    */
   async watch(
     keys: string | readonly string[] = [],
@@ -204,10 +205,10 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * As {@link watch}, calling back. Calls may come before this resolves.
+   * The same as {@link watch}, with callbacks. They may be called before this resolves.
    *
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
-   * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is beyond what the bucket ever held
+   * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is higher than any revision of the bucket
    */
   async follow(
     keys: string | readonly string[],
@@ -221,9 +222,9 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * A live copy in this process, with reads that ask nobody. Resolves when every value is there.
+   * Creates a live copy in this process, which is read without requests. Resolves when all values are loaded.
    *
-   * @param keys what to copy: one filter or several, as for {@link watch}. Default: all
+   * @param keys the keys to copy: one filter or several, as for {@link watch}. Default: all
    * @throws {@link InvalidKeyError}, {@link BucketNotFoundError}
    */
   async cached(keys: string | readonly string[] = []): Promise<CachedKeyValue<T>> {
@@ -234,12 +235,12 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Reads a value, lets a function change it, and writes what that gives, provided that nobody else has written in
-   * between; else does all of it again.
+   * Reads a value, passes it to a function, and writes the result if no other write happened in between; otherwise it
+   * starts again.
    *
-   * @param change gets the value, `undefined` where there is none; where it gives `undefined`, nothing is written. It
-   *   may run several times, so it should have no other effects
-   * @throws {@link TooManyConflictsError} where others were faster in every attempt
+   * @param change receives the value, `undefined` if there is none; if it returns `undefined`, nothing is written. It
+   * may run several times, so it should have no side effects
+   * @throws {@link TooManyConflictsError} if another write came first in every attempt
    *
    * @example
    * ```ts
@@ -255,14 +256,14 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Locks a key for this process, waiting for its turn. The lock is renewed until it is released, and at shutdown it is
-   * released by itself.
+   * Waits for a lock on a key for this process. The lock is renewed automatically until it is released, at shutdown at
+   * the latest.
    *
-   * The key must be one of its own, not one that holds a value. In a bucket with `limitMarkerTtl` and no history the
-   * server removes the lock of a process that crashed; in others it stays until somebody else wants it.
+   * The key must be used only for this lock, not for a value. In a bucket with `limitMarkerTtl` and no history, the
+   * server removes the lock of a crashed process; in other buckets, it stays until another contender takes it.
    *
-   * @throws {@link LockNotObtainedError} where `wait` is over
-   * @throws {@link InvalidArgumentError} where the key holds a value that is no lock
+   * @throws {@link LockNotObtainedError} if it was not obtained within `wait`
+   * @throws {@link InvalidArgumentError} if the value of the key is not a lock
    *
    * @example
    * ```ts
@@ -275,18 +276,18 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Takes part in an election: of all processes that contend for a key one leads, until it goes or gives no sign of
-   * life. At shutdown this candidate withdraws by itself.
+   * Takes part in an election: of all processes that contend for a key, one leads until it withdraws or fails to renew
+   * the lock. At shutdown, this candidate withdraws automatically.
    *
-   * @throws {@link InvalidArgumentError} for a ttl that cannot be right
+   * @throws {@link InvalidArgumentError} if the ttl is invalid
    */
   elect(key: string, options: LeaderElectionOptions = {}): LeaderElection {
     return startElection(this.access, this.leases, key, options);
   }
 
   /**
-   * The keys that have a value, in the order in which they were last written: as they come, of a replicated bucket all
-   * at the end.
+   * The keys that have a value, in the order in which they were last written. They are returned as they arrive; for a
+   * replicated bucket, all of them at the end.
    *
    * @param filters one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    */
@@ -294,11 +295,11 @@ export class KeyValue<T = unknown> {
     yield* currentKeys(this.store, toFilters(filters));
   }
 
-  /** All that the bucket keeps of a key, oldest first, marks of removals too; nothing where it keeps nothing. */
+  /** The stored history of a key, oldest first, including deletion markers; empty if there is none. */
   async history(key: string): Promise<KeyValueEntry<T>[]> {
     let entries: KeyValueEntry<T>[] = [];
     for await (const entry of currentEntries(this.store, [key], { includeHistory: true })) {
-      // A replica that is behind may still have what was purged.
+      // A replica that is behind may still have values that were purged.
       if (entry.operation === 'PURGE') entries = [];
       entries.push(entry);
     }
@@ -306,18 +307,18 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * Removes the marks that deletions left, which would stay for ever otherwise.
+   * Removes deletion markers, which would otherwise be kept forever.
    *
-   * @returns how many values and marks were removed
+   * @returns the number of removed values and markers
    */
   async purgeDeletes(options: PurgeDeletesOptions = {}): Promise<number> {
     return purgeDeletes(this.store, options);
   }
 
   /**
-   * The bucket's configuration and state.
+   * Requests the bucket's configuration and state.
    *
-   * @throws {@link BucketNotFoundError} where it is gone
+   * @throws {@link BucketNotFoundError} if it no longer exists
    */
   async status(): Promise<KeyValueStatus> {
     const { jetstream, stream, name } = this.store;

@@ -3,8 +3,8 @@ import { readFromLeader } from '../jetstream/index.js';
 import type { Bucket } from './bucket.js';
 
 /**
- * The revision of the last change of keys that filters match, as the bucket's leader knows it: it has every acknowledged
- * write. 0 if there is none, or if there is no answer: a client may not be permitted to ask.
+ * The revision of the last change of matching keys according to the bucket's leader, which has every acknowledged
+ * write. 0 if there is none, or no response, because a client may not have the permission.
  */
 export async function lastRevision<T>(
   bucket: Bucket<T>,

@@ -5,32 +5,35 @@ import { pendingThenable } from '../user-code/index.js';
 import { checkFunction, checkWholeNumber, optionsCheck } from '../validation/index.js';
 import type { BucketAccess } from './bucket-access.js';
 
-/** How often and how patiently a change is tried. */
+/** Options of the retries. */
 export interface KeyValueModifyOptions {
-  /** How often it is tried before {@link TooManyConflictsError}. Default 50. */
+  /** The number of attempts before {@link TooManyConflictsError}. Default 50. */
   readonly attempts?: number | undefined;
   /**
-   * The longest pause before the second attempt, in milliseconds. It doubles with each attempt, up to a second, and up to
-   * half of each pause is taken off at random. Default 2.
+   * The longest pause before the second attempt, in milliseconds. It doubles with each attempt, up to a second, and
+   * each pause is shortened by up to half at random. Default 2.
    */
   readonly backoff?: number | undefined;
 }
 
 const checkOptions = optionsCheck<KeyValueModifyOptions>('modify', { attempts: true, backoff: true });
 
-/** What `modify` leaves behind. */
+/** The result of `modify`. */
 export interface KeyValueModification<T> {
-  /** The value that is there now; `undefined` if there is none. */
+  /** The current value; `undefined` if there is none. */
   readonly value: T | undefined;
   /** Its revision; 0 if the key was never written. */
   readonly revision: number;
-  /** Whether it was written: not if the function returned `undefined`. */
+  /** Whether a value was written; `false` if the function returned `undefined`. */
   readonly changed: boolean;
 }
 
 const MAX_BACKOFF = 1_000;
 
-/** Reads, lets the function change, and writes if there was no other write in between; otherwise begins again. */
+/**
+ * Reads a value, passes it to the function, and writes the result if there was no other write in between; otherwise
+ * starts again.
+ */
 export async function modify<T>(
   { bucket, reader, writer }: BucketAccess<T>,
   key: string,
@@ -52,7 +55,7 @@ export async function modify<T>(
     const value = (await (pendingThenable(changed) ?? changed)) as T | undefined;
     if (value === undefined) {
       if (consistent || !bucket.replicated) return { value: entry?.value, revision, changed: false };
-      // A write would have found that the replica is behind; to write nothing is decided on the leader's word.
+      // A write would have detected that the replica is behind; the decision not to write needs the leader's state.
       consistent = true;
       continue;
     }
@@ -62,7 +65,7 @@ export async function modify<T>(
       if (!(error instanceof RevisionMismatchError)) throw error;
       if (attempt >= attempts) throw new TooManyConflictsError(bucket.name, key, attempts, { cause: error });
     }
-    // A replica that is behind would only make another conflict.
+    // A replica that is behind would only cause another conflict.
     consistent = true;
     await sleep(pauses.next());
   }

@@ -4,13 +4,13 @@ import { throwError, type Observable } from 'rxjs';
 import { JetStreamEventContext } from './context/index.js';
 
 /**
- * Hands what handlers of streams throw to settlement as it is: so that what a `ValidationPipe` refuses becomes a dead
- * letter at once, and logs and dead letters name the error. Without it Nest's own filter makes `Internal server error`
- * of all but `RpcException`s, `RetryMessage`, `TerminateMessage` and `InvalidPayloadError`, and such a message is
- * handled again, as its `retry` says.
+ * Passes errors of stream handlers to settlement unchanged, so that a payload rejected by a `ValidationPipe` becomes a
+ * dead letter at once, and logs and dead letters name the error. Without this filter, Nest's own filter replaces all
+ * errors except `RpcException`, `RetryMessage`, `TerminateMessage` and `InvalidPayloadError` by
+ * `Internal server error`, and the message is handled again according to its `retry` option.
  *
- * For all other requests it does what Nest's own does. Register it for the whole microservice; filters of classes and
- * methods still come first.
+ * For all other requests it behaves like Nest's own filter. Register it for the whole microservice; filters of classes
+ * and methods still take precedence.
  *
  * @example
  * ```ts

@@ -4,7 +4,10 @@ import { FencedObservable, UserCalls } from '../user-code/index.js';
 
 type Listener = (...args: never[]) => unknown;
 
-/** The listeners that `on` of a client or server adds: one that throws, or whose promise rejects, is logged and affects no other. */
+/**
+ * The listeners added by `on` of a client or server: if one throws or rejects, the error is logged and the others are
+ * not affected.
+ */
 export class TransportEvents {
   private readonly calls: UserCalls;
   private readonly listeners = new Map<string, Listener[]>();
@@ -19,7 +22,7 @@ export class TransportEvents {
     else this.listeners.set(event, [listener]);
   }
 
-  /** An observable whose subscribers cannot harm it: what they throw is logged. */
+  /** An observable whose subscribers cannot affect it: their errors are logged. */
   fence<T>(source: Observable<T>, name: string): Observable<T> {
     return new FencedObservable(
       (observer) => source.subscribe(observer),

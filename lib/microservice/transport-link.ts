@@ -15,24 +15,24 @@ import type { TimeBudget } from '../timing/index.js';
 import { isReplyAllowed } from '../validation/index.js';
 import { CALL_OFF } from './packets/index.js';
 
-/** How a server or client of the transport reaches NATS. Durations in milliseconds. */
+/** The connection options of a server or client. Durations in milliseconds. */
 export interface TransportConnectionOptions {
   /**
-   * The options of `@nats-io/transport-node`'s `connect`, untouched; or a `NatsConnection` or the `JetStreamService` of a
-   * `JetStreamModule`, which are shared and left open. Default: a server at 127.0.0.1:4222.
+   * The options of `@nats-io/transport-node`'s `connect`, unchanged; or a `NatsConnection` or the `JetStreamService` of
+   * a `JetStreamModule`, which are shared and left open. Default: a server at 127.0.0.1:4222.
    */
   readonly connection?: ConnectionSource | JetStreamService | undefined;
-  /** How JetStream is reached: domain, API prefix, timeout. Not together with a `JetStreamService`. */
+  /** How JetStream is accessed: domain, API prefix, timeout. Not together with a `JetStreamService`. */
   readonly jetstream?: JetStreamOptions | undefined;
   /**
-   * Turns packets into payloads and back. Default: JSON, which Nest's own NATS transport speaks; with any other codec
-   * both ends must have it. Without it, what goes through a stream has the stream's codec, where it was declared with one.
+   * Encodes and decodes packets. Default: JSON, as in Nest's own NATS transport; any other codec must be set on both
+   * sides. Without this option, messages through a stream use the stream's codec, if one was declared with it.
    */
   readonly codec?: Codec | undefined;
 }
 
 /**
- * Refuses what a shared `JetStreamService` brings itself.
+ * Rejects options that a shared `JetStreamService` already defines.
  *
  * @throws {@link InvalidArgumentError}
  */
@@ -49,27 +49,27 @@ export function checkSharing(
   }
 }
 
-/** How long the end of a connection waits for the server to confirm that it has everything, in milliseconds. */
+/** How long closing a connection waits for the server to confirm that it has received everything, in milliseconds. */
 export const CLOSING = 2_000;
-/** What it gets of that at least, in milliseconds, though handlers took all the time. */
+/** The minimum of this time, in milliseconds, even if handlers used up all of the shutdown. */
 const LEAST_CLOSING = 250;
 
 /** The status of a transport's connection. */
 export type JetStreamTransportStatus = 'connected' | 'disconnected';
 
-/** What `on` of a client tells of. */
+/** The events of `on` of a client. */
 export type JetStreamTransportEvents = {
-  /** The link to the server broke; the client keeps trying to restore it. */
+  /** The link to the server was lost; the client keeps trying to restore it. */
   disconnect: () => void;
-  /** The link is back. */
+  /** The link is restored. */
   reconnect: () => void;
   /** The connection is closed for good. */
   close: (error?: Error) => void;
-  /** The server refused to publish or to subscribe; of each, it is told once a minute. */
+  /** The server refused a publish or a subscription; each is reported once a minute. */
   'permission-denied': (error: Error) => void;
 };
 
-/** What tells of a link's connection. */
+/** Receives the events of a link's connection. */
 export interface TransportLinkOwner {
   onStatus(status: JetStreamTransportStatus): void;
   onEvent<Name extends keyof JetStreamTransportEvents>(
@@ -78,23 +78,23 @@ export interface TransportLinkOwner {
   ): void;
 }
 
-/** A connection in use by a server or client: its own, or one that it shares with the application. */
+/** A connection used by a server or client: its own, or one that it shares with the application. */
 export class TransportLink {
-  /** How often the link to the server came back. */
+  /** The number of reconnects. */
   reconnects = 0;
 
   private constructor(
     readonly jetstream: JetStreamService,
-    /** For what this server or client asks alone: so it can be ended without the rest of the application. */
+    /** The requests of only this server or client, so that they can be ended without affecting the application. */
     readonly requests: Requests,
-    /** The transport's own codec, where it has one. */
+    /** The transport's own codec, if it has one. */
     private readonly own: Codec | undefined,
     private readonly owned: boolean,
     private readonly forget: () => void,
   ) {}
 
   /**
-   * @param name what the connection is called in logs and errors
+   * @param name the name of the connection in logs and errors
    * @param signal ends the wait for a server
    * @throws {@link ConnectionFailedError}
    */
@@ -107,7 +107,7 @@ export class TransportLink {
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
     const connection = shared ? source.connection : await openConnection(name, source, options, signal);
-    // A service whose answers come too late for their request is told to stop.
+    // A service whose answers arrive too late for their request is told to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared
       ? source
@@ -127,24 +127,24 @@ export class TransportLink {
         owner.onEvent('close', error);
       },
     });
-    // The module of a shared service does so itself.
+    // For a shared service, its module reports them.
     if (!shared) watchPermissions(connection, (error) => owner.onEvent('permission-denied', error));
     owner.onStatus('connected');
     const link = new TransportLink(jetstream, requests, codec, !shared, forget);
     return link;
   }
 
-  /** For packets of core NATS, and for answers. */
+  /** The codec for packets of core NATS, and for answers. */
   get codec(): Codec {
     return this.own ?? this.jetstream.options.codec;
   }
 
-  /** For what a stream takes on a subject. */
+  /** The codec for messages that a stream stores from a subject. */
   codecOfSubject(subject: string): Codec {
     return this.own ?? this.jetstream.codecs.ofSubject(subject);
   }
 
-  /** For what a stream delivers. */
+  /** The codec for messages that a stream delivers. */
   codecOfStream(name: string): Codec {
     return this.own ?? this.jetstream.codecs.ofStream(name);
   }
@@ -158,7 +158,7 @@ export class TransportLink {
   }
 
   /**
-   * Sends a message to those that listen now.
+   * Sends a message to the current subscribers.
    *
    * @throws {@link ConnectionClosedError}, {@link PayloadTooLargeError}, {@link InvalidSubjectError}
    */
@@ -170,19 +170,19 @@ export class TransportLink {
     }
   }
 
-  /** Tells a service to stop working at a request. */
+  /** Tells a service to stop working on a request. */
   callOff(control: string): void {
     callOff(this.connection, control);
   }
 
-  /** Sends something to a subject that a peer chose, if this library publishes there. */
+  /** Sends a message to a subject that a peer chose, if this library may publish to it. */
   answerPeer(subject: string | undefined, data: string): void {
     answerPeer(this.connection, subject, data);
   }
 
   /**
-   * Sends what is buffered and fails what waits for replies; closes the connection if it was opened here. A server that does
-   * not respond is not waited for longer than two seconds, or than what is left of the budget.
+   * Sends buffered messages and fails pending requests; closes the connection if it was opened here. It waits for a
+   * server that does not respond at most two seconds, or the remaining budget.
    */
   async close(budget: TimeBudget): Promise<void> {
     const timeout = Math.max(LEAST_CLOSING, Math.min(CLOSING, Math.ceil(budget.left)));
@@ -196,7 +196,7 @@ function callOff(connection: JetStreamConnection, control: string | undefined): 
   answerPeer(connection, control, CALL_OFF);
 }
 
-/** Peers are not trusted with the choice of a subject; what is sent is never empty. */
+/** Subjects chosen by peers are not trusted; the message is never empty. */
 function answerPeer(connection: JetStreamConnection, subject: string | undefined, data: string): void {
   if (!subject || !isReplyAllowed(subject)) return;
   connection.post(subject, data, { purpose: 'a word to a service' });

@@ -6,10 +6,10 @@ import { propertyOf } from '../reporting/index.js';
 import { type AllOptionsOf, oneOf } from '../validation/index.js';
 import type { TransportConnectionOptions } from './transport-link.js';
 
-/** How requests and events travel. */
+/** How requests and events are sent. */
 export const modeRule = oneOf(['core', 'jetstream']);
 
-/** What servers and clients have in common. */
+/** The options that servers and clients share. */
 export const TRANSPORT_OPTIONS = {
   codec: codecRule,
   connection: connectionRule((value) => value instanceof JetStreamService, ', or a JetStreamService'),
@@ -17,7 +17,7 @@ export const TRANSPORT_OPTIONS = {
 } satisfies AllOptionsOf<TransportConnectionOptions>;
 
 /**
- * Refuses what belongs into the connection, with a hint where.
+ * Rejects an option that belongs in `connection`, with a hint.
  *
  * @throws {@link InvalidArgumentError}
  */

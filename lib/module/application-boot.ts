@@ -3,26 +3,26 @@ import type { ModulesContainer } from '@nestjs/core';
 import type { JetStreamConnection } from '../connection/index.js';
 import { Interval } from '../timing/index.js';
 
-/** How often is looked for providers that Nest has begun to create since, in milliseconds. */
+/** The interval of checks for providers that Nest has started to create, in milliseconds. */
 const LOOK_EVERY = 50;
-/** How long a server gets to take what is still to be sent, in milliseconds. */
+/** How long to wait for the server to receive buffered messages, in milliseconds. */
 const GIVE_UP_WITHIN = 1_000;
 
-/** What is used of Nest's state of a provider. */
+/** The part of Nest's provider state that is used here. */
 interface CreatedProvider {
   readonly scope?: Scope;
-  /** Settles when the provider is created, with the error if that failed. */
+  /** Settles when the provider is created, with an error if that failed. */
   readonly settlementSignal?: { asPromise(): Promise<unknown> };
 }
 
 const boots = new WeakMap<ModulesContainer, ApplicationBoot>();
 
 /**
- * Closes the connections of an application that fails while Nest creates it: Nest runs no hooks then, nobody has the
- * application to call `close()` on, and open connections would keep the process alive.
+ * Closes the connections of an application that fails while Nest creates it. In that case Nest runs no hooks, there is
+ * no application object to call `close()` on, and open connections would keep the process alive.
  *
- * Failures of this library's own providers are seen at once. Those of other providers are learned from Nest's own state of
- * each provider, until the first hook runs.
+ * Failures of this library's own providers are detected directly. Those of other providers are read from Nest's own
+ * state of each provider, until the first hook runs.
  */
 export class ApplicationBoot {
   private readonly opened: JetStreamConnection[] = [];
@@ -34,7 +34,7 @@ export class ApplicationBoot {
 
   private constructor(private readonly modules: ModulesContainer) {}
 
-  /** The boot of the application that the modules belong to. */
+  /** The startup of the application to which the modules belong. */
   static of(modules: ModulesContainer): ApplicationBoot {
     let boot = boots.get(modules);
     if (boot === undefined) boots.set(modules, (boot = new ApplicationBoot(modules)));
@@ -50,13 +50,13 @@ export class ApplicationBoot {
     return this.step(async () => {
       const connection = await dial(this.failure.signal);
       this.opened.push(connection);
-      // Something else failed meanwhile.
+      // Another part failed in the meantime.
       if (this.failure.signal.aborted) await this.closeAll();
       return connection;
     });
   }
 
-  /** Runs a provider's factory: if it fails, so does the application. */
+  /** Runs a provider's factory; its failure is a failure of the application. */
   async step<T>(create: () => T | Promise<T>): Promise<T> {
     try {
       return await create();
@@ -66,7 +66,10 @@ export class ApplicationBoot {
     }
   }
 
-  /** All providers exist, and the hooks of modules run: from now on `close()` of the application closes its connections. */
+  /**
+   * Called when all providers exist and the hooks of modules run: from now on, `close()` of the application closes its
+   * connections.
+   */
   succeed(): void {
     this.created = true;
     this.watch?.cancel();
@@ -74,7 +77,7 @@ export class ApplicationBoot {
   }
 
   private async fail(): Promise<void> {
-    // A module that is loaded lazily may fail without the application.
+    // A lazily loaded module may fail without the application.
     if (this.created) return;
     this.watch?.cancel();
     this.failure.abort();
@@ -85,14 +88,14 @@ export class ApplicationBoot {
     await Promise.all(this.opened.splice(0).map((connection) => connection.drain(GIVE_UP_WITHIN)));
   }
 
-  /** Follows the providers that Nest has begun to create since the last look, until all are created. */
+  /** Watches the providers that Nest has started to create since the last check, until all are created. */
   private look(): void {
     const all = [...this.modules.values()].flatMap(({ providers, injectables, controllers }) => [
       ...(providers.values() as Iterable<CreatedProvider>),
       ...(injectables.values() as Iterable<CreatedProvider>),
       ...(controllers.values() as Iterable<CreatedProvider>),
     ]);
-    // Providers of other scopes may be created for one caller, whose failure is not the application's.
+    // Providers of other scopes may be created for one caller, and their failure does not affect the application.
     const own = all.filter(({ scope = Scope.DEFAULT }) => scope === Scope.DEFAULT);
     for (const { settlementSignal } of own) {
       if (settlementSignal !== undefined && !this.followed.has(settlementSignal))

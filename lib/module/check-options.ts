@@ -14,10 +14,10 @@ import {
   MODULE_OPTIONS,
 } from './known-options.js';
 
-/** What `forRoot` takes. */
+/** The options of `forRoot`. */
 export type ForRootOptions = JetStreamModuleOptions & Partial<JetStreamModuleExtras>;
 
-/** What `forRootAsync` takes. */
+/** The options of `forRootAsync`. */
 export type ForRootAsyncOptions = ConfigurableModuleAsyncOptions<
   JetStreamModuleOptions,
   typeof OPTIONS_METHOD
@@ -25,8 +25,8 @@ export type ForRootAsyncOptions = ConfigurableModuleAsyncOptions<
   Partial<JetStreamModuleExtras>;
 
 /**
- * Refuses options of `forRoot` that do not exist or cannot be right. They may come from a factory, which TypeScript does not
- * check for names that are too many.
+ * Rejects unknown or invalid options of `forRoot`. They may come from a factory, for which TypeScript does not check
+ * excess properties.
  *
  * @returns the options as they were read
  * @throws {@link InvalidArgumentError}
@@ -36,18 +36,18 @@ export function checkModuleOptions(options: JetStreamModuleOptions): JetStreamMo
 }
 
 /**
- * Reads what `forRoot` was given, inherited options included: Nest takes own ones only.
+ * Reads the options of `forRoot`, including inherited ones: Nest reads only own properties.
  *
- * @throws {@link InvalidArgumentError} for options that cannot be read, and a wrong name of the connection
+ * @throws {@link InvalidArgumentError} if options cannot be read, or the name of the connection is invalid
  */
 export function readForRoot(options: ForRootOptions): ForRootOptions {
   return openOptions('JetStreamModule.forRoot', options, FOR_ROOT_OPTIONS);
 }
 
 /**
- * Reads what `forRootAsync` was given, as {@link readForRoot} does.
+ * Reads the options of `forRootAsync`, as {@link readForRoot} does.
  *
- * @throws {@link InvalidArgumentError} also if it says in no way how the options are made
+ * @throws {@link InvalidArgumentError} also if they do not specify how to create the options
  */
 export function readForRootAsync(options: ForRootAsyncOptions): ForRootAsyncOptions {
   const whose = 'JetStreamModule.forRootAsync';
@@ -68,7 +68,10 @@ export function readForRootAsync(options: ForRootAsyncOptions): ForRootAsyncOpti
 
 type OptionsFactory = InstanceType<NonNullable<ForRootAsyncOptions['useClass']>>;
 
-/** Lets a provider make the options. Without its method Nest would fail with an error that names neither. */
+/**
+ * Creates the options with a provider. If the provider lacks the method, Nest would fail with an error that names
+ * neither.
+ */
 function madeBy(option: 'useClass' | 'useExisting') {
   return (factory: OptionsFactory): ReturnType<OptionsFactory[typeof OPTIONS_METHOD]> => {
     if (!hasMethods(factory, [OPTIONS_METHOD])) {
@@ -82,7 +85,7 @@ function madeBy(option: 'useClass' | 'useExisting') {
 }
 
 /**
- * Refuses options of `forFeature` that do not exist or cannot be right, and declarations without a name.
+ * Rejects unknown or invalid options of `forFeature`, and declarations without a name.
  *
  * @returns the options as they were read
  * @throws {@link InvalidArgumentError}

@@ -2,12 +2,15 @@ import type { BeforeApplicationShutdown, OnApplicationShutdown, OnModuleInit } f
 import type { HandlerConnection } from '../handlers/index.js';
 import type { ApplicationBoot } from './application-boot.js';
 
-/** What a server that is there gets at least for what must be sent, in milliseconds, though handlers took all the time. */
+/**
+ * The minimum time for sending buffered messages to a responding server, in milliseconds, even if handlers used up all
+ * of the shutdown.
+ */
 const LEAST = 250;
 
 /**
- * Ends a connection when the application shuts down: handlers have stopped then, and their time is a part of the same
- * `shutdownTimeout`. Nothing is waited for without a link to a server.
+ * Ends a connection when the application shuts down. Handlers have stopped by then, and their time is part of the same
+ * `shutdownTimeout`. It does not wait without a link to a server.
  */
 export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
@@ -19,7 +22,7 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
     this.boot.succeed();
   }
 
-  /** Locks are given back while other providers can still use the connection. */
+  /** Locks are released while other providers can still use the connection. */
   async beforeApplicationShutdown(): Promise<void> {
     const { keyValue, shutdown, declared } = this.connection;
     declared.close();

@@ -24,7 +24,7 @@ import {
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
-/** Everything that one named connection provides. */
+/** The providers of one named connection. */
 export function connectionProviders(name: string): Provider[] {
   const connection = `JetStreamConnection:${name}`;
   const handlers = `HandlerConnection:${name}`;
@@ -119,7 +119,7 @@ export function connectionProviders(name: string): Provider[] {
   ];
 }
 
-/** The tokens of a connection that other modules may inject. */
+/** The tokens of a connection that other modules can inject. */
 export function connectionExports(name: string): ReturnType<typeof getJetStreamToken>[] {
   return [
     getNatsConnectionToken(name),

@@ -6,14 +6,17 @@ import { sameConfig } from '../jetstream/index.js';
 import type { JetStreamFeatureOptions } from './jetstream-module-options.interface.js';
 import { DEFAULT_CONNECTION } from './tokens.js';
 
-/** What one call of `forFeature` declares. Each is a provider, so that all of an application can be found. */
+/**
+ * The declarations of one call of `forFeature`. Each is a provider, so that all declarations of an application can be
+ * found.
+ */
 export class FeatureDeclaration {
   constructor(readonly options: JetStreamFeatureOptions) {}
 }
 
 /** One stream or bucket of a declaration. */
 interface Declared {
-  /** Such as `Stream "ORDERS"`. */
+  /** For example `Stream "ORDERS"`. */
   readonly what: string;
   /** The name of the stream behind it. */
   readonly stream: string;
@@ -26,8 +29,8 @@ interface Declared {
 const checked = new WeakMap<ModulesContainer, Error | undefined>();
 
 /**
- * Refuses an application that declares a stream or bucket twice in different ways: which of the two the server has would
- * depend on their order. Two declarations that say the same are one.
+ * Rejects an application that declares a stream or bucket twice with different configurations, because the result on
+ * the server would depend on their order. Two equal declarations are allowed.
  *
  * @throws {@link DuplicateDeclarationError} which names all such declarations and their modules
  */
@@ -38,9 +41,9 @@ export function checkDeclarations(modules: ModulesContainer): void {
 }
 
 /**
- * Refuses an application that opens a connection twice: both would be open, and providers would get one or the other.
+ * Rejects an application that opens a connection twice: both would be open, and providers would get either one.
  *
- * @param token what provides the connection
+ * @param token the token of the connection's provider
  * @throws {@link DuplicateConnectionError} which names the modules
  */
 export function checkConnection(modules: ModulesContainer, name: string, token: string): void {
@@ -48,18 +51,18 @@ export function checkConnection(modules: ModulesContainer, name: string, token: 
   if (found.length < 2) return;
   const importers = importersOf(modules, (provider) => 'provide' in provider && provider.provide === token);
   const names = importers.length === 0 ? found.map((module) => module.name) : importers;
-  // A module that imports it twice is found once.
+  // A module that imports it twice is found only once.
   throw new DuplicateConnectionError(name, names.length === 1 ? [names[0], names[0]] : names);
 }
 
-/** The names of the modules that import a dynamic module with such a provider. */
+/** The names of the modules that import a dynamic module with a matching provider. */
 function importersOf(modules: ModulesContainer, has: (provider: Provider) => boolean): string[] {
   const imports = (imported: unknown): boolean => {
     if (typeof imported !== 'object' || imported === null || !('module' in imported)) return false;
     const { providers = [], imports: nested = [] } = imported as DynamicModule;
     return providers.some(has) || nested.some(imports);
   };
-  // Nest adds every global module to the imports of all modules; what a module itself imports is in its metadata.
+  // Nest adds every global module to the imports of all modules; the metadata has only the module's own imports.
   return [...modules.values()]
     .filter(({ metatype }) => ((Reflect.getMetadata('imports', metatype) ?? []) as unknown[]).some(imports))
     .map(({ name }) => name);
@@ -79,7 +82,7 @@ function declarationsOf(modules: ModulesContainer): Declared[] {
 
 function declared(options: JetStreamFeatureOptions, place: string): Declared[] {
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
-  // A codec belongs to this process; a stream that is given two is refused when they are declared.
+  // A codec belongs to this process. A second codec for a stream is rejected when it is declared.
   return [
     ...streams.map(({ codec: _, ...config }) => ({
       what: `Stream "${config.name}"`,
@@ -127,7 +130,7 @@ function describe(first: Declared, second: Declared): string {
   );
 }
 
-/** The options of a declaration that the other one has not, or has otherwise. */
+/** The options of a declaration that differ in the other one. */
 function difference(config: object, other: object): string {
   const theirs = other as Readonly<Record<string, unknown>>;
   const own = Object.entries(config as Readonly<Record<string, unknown>>).filter(

@@ -15,8 +15,8 @@ import {
 } from './tokens.js';
 
 /**
- * The providers of what a feature declares. Each is created, or checked, while Nest resolves it, so that what injects it can
- * use it at once.
+ * The providers of a feature's resources. Each resource is created, or checked, while Nest resolves its provider, so
+ * that it is ready for injection.
  *
  * @param options as {@link checkFeatureOptions} returned them
  */

@@ -37,19 +37,19 @@ export const MODULE_OPTIONS = {
   shutdownTimeout: timeLimit,
 } satisfies AllOptionsOf<JetStreamModuleOptions>;
 
-/** What `forRoot` and `forRootAsync` take besides the options. */
+/** The options of `forRoot` and `forRootAsync` for the module itself. */
 export const MODULE_EXTRAS = {
   name: filledText,
   isGlobal: flag,
 } satisfies AllOptionsOf<JetStreamModuleExtras>;
 
-/** What `forRoot` takes. The options themselves are checked when the application starts, as those of a factory are. */
+/** The options of `forRoot`. Their values are checked when the application starts, like those of a factory. */
 export const FOR_ROOT_OPTIONS = {
   ...MODULE_EXTRAS,
   ...Object.fromEntries(Object.keys(MODULE_OPTIONS).map((name) => [name, true as const])),
 };
 
-/** What `forRootAsync` takes. */
+/** The options of `forRootAsync`. */
 export const FOR_ROOT_ASYNC_OPTIONS = {
   ...MODULE_EXTRAS,
   imports: list('a list of modules'),

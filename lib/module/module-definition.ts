@@ -5,7 +5,7 @@ import type { JetStreamModuleExtras, JetStreamModuleOptions } from './jetstream-
 import { JETSTREAM_MODULE_OPTIONS, OPTIONS_METHOD } from './options-token.js';
 import { DEFAULT_CONNECTION, getFeatureConnectionToken } from './tokens.js';
 
-/** Nest calls this when it looks at the modules of an application, before it looks at their classes. */
+/** Nest calls this when it scans the modules of an application, before it scans their classes. */
 const handlersModule = forwardRef(() => {
   uniteMetadata();
   return HandlersModule;
@@ -17,7 +17,7 @@ const extras: JetStreamModuleExtras = { name: DEFAULT_CONNECTION, isGlobal: true
 @Module({})
 class ConnectionModule {}
 
-/** Lets `forFeature` find a connection whose module is not global. */
+/** Makes a connection available to `forFeature` if its module is not global. */
 @Module({})
 class FeatureConnectionModule {}
 
@@ -37,7 +37,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     })
     .build();
 
-/** The services of the connection can be injected everywhere. */
+/** Makes the services of the connection injectable everywhere. */
 function globally(connection: DynamicModule, name: string): DynamicModule {
   const token = getFeatureConnectionToken(name);
   return {
@@ -48,7 +48,7 @@ function globally(connection: DynamicModule, name: string): DynamicModule {
   };
 }
 
-/** The services of the connection can be injected where the module is imported; `forFeature` finds it everywhere. */
+/** Makes the services of the connection injectable in modules that import it; `forFeature` finds it everywhere. */
 function locally(definition: DynamicModule, name: string): DynamicModule {
   const connection = { ...definition, module: ConnectionModule };
   const feature: DynamicModule = {

@@ -12,7 +12,7 @@ import type { KeyValueDeclaration, ObjectStoreDeclaration } from './jetstream-mo
 
 const logger = new Logger('JetStreamProvisioning');
 
-/** Makes a Key-Value bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
+/** Creates or updates a Key-Value bucket as declared, or checks that it matches, as {@link provisionStream} does. */
 export function provisionKeyValue(
   service: KeyValueService,
   { codec, recreate: _, ...config }: KeyValueDeclaration,
@@ -28,7 +28,9 @@ export function provisionKeyValue(
   );
 }
 
-/** Makes an Object Store bucket as it is declared, or checks that it is so; as {@link provisionStream} does. */
+/**
+ * Creates or updates an Object Store bucket as declared, or checks that it matches, as {@link provisionStream} does.
+ */
 export function provisionObjectStore(
   service: ObjectStoreService,
   { recreate: _, ...config }: ObjectStoreDeclaration,
@@ -75,7 +77,7 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
     if (!(error instanceof BucketNotFoundError) || provisioning !== 'ensure') throw error;
     const created = await create(what, service, config);
     if (created) return created;
-    // Another instance, or another declaration, was faster.
+    // Another instance, or another declaration, created it first.
     bucket = await service.open(config.bucket);
   }
   if (provisioning === 'off') return bucket;
@@ -83,7 +85,7 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
   const differences = configDifferences(actual, config);
   if (differences.length === 0) return bucket;
   if (provisioning === 'assert') throw new ConfigMismatchError(what, describeDifferences(differences));
-  // What is not declared stays as it is: it may have been set by those who run the server.
+  // Undeclared options keep their values, because operators of the server may have set them.
   const updated = await service.update(mergedConfig(actual, config));
   logger.log(`${what} updated: ${describeDifferences(differences)}`);
   return updated;

@@ -4,7 +4,7 @@ import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
 
-/** The name of the connection where none is given. */
+/** The name of the connection if none is given. */
 export const DEFAULT_CONNECTION = 'default';
 
 type Token = string | (abstract new (...args: never[]) => unknown);

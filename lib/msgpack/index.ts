@@ -3,11 +3,11 @@ import type { Codec } from '../codecs/index.js';
 import { PayloadDecodingError, PayloadEncodingError } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
 
-// Plain maps instead of msgpackr's own records, so that every other MessagePack reader understands them.
+// Plain maps are used instead of msgpackr's own records, so that other MessagePack implementations can read them.
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 /**
- * MessagePack: smaller than JSON, and it keeps `Uint8Array` and `Date`. Needs the package `msgpackr`.
+ * MessagePack: smaller than JSON, with support for `Uint8Array` and `Date`. Needs the package `msgpackr`.
  *
  * As with JSON, `undefined` becomes an empty payload, and an empty payload becomes `undefined`.
  */

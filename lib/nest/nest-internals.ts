@@ -13,8 +13,9 @@ import { UnsupportedNestVersionError } from '../errors/index.js';
 import { installedVersion } from '../reporting/index.js';
 
 /**
- * What is used of Nest beyond its public API, all of it here. It is the same in Nest 11 and 12, which compatibility tests
- * verify; {@link checkNestInternals} turns a version that is shaped differently into one clear error at boot.
+ * All internals of Nest, beyond its public API, that this library uses. They are the same in Nest 11 and 12, which
+ * compatibility tests verify; {@link checkNestInternals} reports an incompatible version with one clear error at
+ * startup.
  */
 
 /** Creates the enhancers of one kind for a handler. */
@@ -28,7 +29,7 @@ export interface EnhancerCreator<T> {
   ): T;
 }
 
-/** Finds guards, pipes, interceptors and filters. Nest exports them as parts of `ExternalContextCreator` only. */
+/** Finds guards, pipes, interceptors and filters. Nest exports them only as parts of `ExternalContextCreator`. */
 export interface ContextCreators {
   readonly guardsContextCreator: EnhancerCreator<CanActivate[]> & { readonly config?: GlobalEnhancers };
   readonly interceptorsContextCreator: EnhancerCreator<NestInterceptor[]>;
@@ -46,7 +47,7 @@ export interface ContextCreators {
   readonly pipesConsumer: object;
 }
 
-/** The enhancers of the whole application that are request-scoped. */
+/** The request-scoped enhancers of the whole application. */
 export interface GlobalEnhancers {
   getGlobalRequestGuards(): unknown[];
   getGlobalRequestPipes(): unknown[];
@@ -65,17 +66,19 @@ export interface Injector {
   ): Promise<object>;
 }
 
-/** Where Nest keeps what parameter decorators say, and how it tells kinds of parameters apart. */
+/**
+ * The metadata key under which Nest stores the data of parameter decorators, and its numbers for kinds of parameters.
+ */
 export const PARAMS = '__routeArguments__';
 export const CUSTOM_PARAM = '__customRouteArgs__';
 export const PAYLOAD_PARAM = 3;
-/** Where Nest looks for classes that are called from outside, so that request-scoped global enhancers are made for them. */
+/** The metadata key of classes that are called from outside. Nest creates request-scoped global enhancers for them. */
 export const ENTRY_PROVIDER = '__entryProvider__';
 
-/** Where Nest keeps the guards, interceptors, pipes and filters of a method. */
+/** The metadata keys under which Nest stores the guards, interceptors, pipes and filters of a method. */
 export const ENHANCERS = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'] as const;
 
-/** Checks all of it. @throws {@link UnsupportedNestVersionError} */
+/** Checks all of these internals. @throws {@link UnsupportedNestVersionError} */
 export function checkNestInternals(
   external: ExternalContextCreator,
   moduleRef: ModuleRef,
@@ -92,7 +95,7 @@ export function checkNestInternals(
   checkParamMetadata();
 }
 
-/** The creators behind an `ExternalContextCreator`, which {@link checkNestInternals} checks. */
+/** The creators inside an `ExternalContextCreator`, which {@link checkNestInternals} checks. */
 export function contextCreators(external: ExternalContextCreator): ContextCreators {
   return external as unknown as ContextCreators;
 }
@@ -113,7 +116,7 @@ function checkContextCreators(creators: ContextCreators): void {
   }
 }
 
-/** What creates request-scoped instances. @throws {@link UnsupportedNestVersionError} */
+/** Returns Nest's injector for request-scoped instances. @throws {@link UnsupportedNestVersionError} */
 export function injectorOf(moduleRef: ModuleRef): Injector {
   const { injector } = moduleRef as unknown as { readonly injector: Injector };
   requireMethods('the injector of ModuleRef', injector, ['loadPerContext']);
@@ -125,9 +128,12 @@ export interface PipesConsumer {
   apply(value: unknown, metadata: unknown, pipes: readonly PipeTransform[]): Promise<unknown>;
 }
 
-/** The prototype of what runs pipes in all of Nest's own pipelines. @throws {@link UnsupportedNestVersionError} */
+/**
+ * The prototype of the class that runs pipes in all of Nest's own pipelines. @throws
+ * {@link UnsupportedNestVersionError}
+ */
 export function pipesConsumerPrototype(): PipesConsumer {
-  // No part of it looks at the container before it is used.
+  // The container is not accessed before the first use.
   const container = { applicationConfig: undefined, getModules: () => new Map() };
   const external = ExternalContextCreator.fromContainer(
     container as unknown as Parameters<typeof ExternalContextCreator.fromContainer>[0],
@@ -137,7 +143,7 @@ export function pipesConsumerPrototype(): PipesConsumer {
   return Object.getPrototypeOf(pipesConsumer) as PipesConsumer;
 }
 
-/** Calls back after each module that is loaded lazily. Nest has no hook for it, and calls none of the module's own. */
+/** Calls back after each lazily loaded module. Nest has no hook for this, and does not call the module's own hooks. */
 export function onLazyModule(loader: LazyModuleLoader, loaded: () => void): void {
   requireMethods('LazyModuleLoader', loader, ['load']);
   const load = loader.load.bind(loader);
@@ -148,11 +154,11 @@ export function onLazyModule(loader: LazyModuleLoader, loaded: () => void): void
   };
 }
 
-/** Decorates a class as a user would, and looks whether the metadata is where it is expected. */
+/** Decorates a class as a user would, and checks whether the metadata is stored under the expected key. */
 function checkParamMetadata(): void {
   class Probe {
     probe(): void {
-      // Only decorated.
+      // Only decorated, never called.
     }
   }
   const value = (): undefined => undefined;

@@ -16,30 +16,32 @@ import type { ObjectInfo } from './object-info.js';
 import { mayPass, PAUSES } from './transient.js';
 import { YoungGeneration } from './young-generation.js';
 
-/** How an object is read. */
+/** Options of reading an object. */
 export interface ReadOptions {
-  /** How long nothing may come although more is wanted, in milliseconds. */
+  /** How long the server may send nothing although the reader wants more, in milliseconds. */
   readonly stallTimeout: number;
-  /** When the first chunk must be on its way. */
+  /** The deadline for the arrival of the first chunk. */
   readonly deadline: Deadline;
   readonly signal: AbortSignal | undefined;
 }
 
-/** What a {@link ChunkDownload} tells its owner. None of these may throw. */
+/** The callbacks of a {@link ChunkDownload}. None of them may throw. */
 export interface ChunkDownloadOwner {
-  /** The next chunk or part of one, in order. @returns `false` if no more is wanted until {@link ChunkDownload.resume} */
+  /**
+   * Called with the next chunk or part of one, in order. @returns `false` to pause until {@link ChunkDownload.resume}
+   */
   onData(data: Uint8Array): boolean;
-  /** All chunks came and the digest is right. */
+  /** Called when all chunks arrived and the digest matches. */
   onEnd(): void;
-  /** The download ended, and neither by `stop` nor by a failing `start`. */
+  /** Called when the download ended, except by `stop` or a failing `start`. */
   onError(error: Error): void;
 }
 
 /**
- * Reads the chunks of one version of an object, which is not empty, and verifies them.
+ * Reads and verifies the chunks of one version of a non-empty object.
  *
- * The server pushes them as fast as the owner takes them. While the owner wants no more, what the server has sent
- * already still comes: less than the flow control window of {@link OrderedPush}.
+ * The server pushes them as fast as the owner takes them. During a pause, chunks that the server has already sent still
+ * arrive: less than the flow control window of {@link OrderedPush}.
  */
 export class ChunkDownload {
   private readonly digest = new ObjectDigest();
@@ -52,7 +54,7 @@ export class ChunkDownload {
   private progressAt = 0;
   private state: 'starting' | 'running' | 'ended' = 'starting';
   private paused = false;
-  /** How many chunks come that were received before. */
+  /** The number of chunks that arrive a second time. */
   private repeated = 0;
   private suspicious = false;
   private verifying = false;
@@ -69,10 +71,10 @@ export class ChunkDownload {
   }
 
   /**
-   * Begins to read. The first chunks may have been delivered when this resolves, all of them perhaps.
+   * Starts reading. The first chunks, possibly all of them, may have been delivered when this resolves.
    *
    * @throws {@link ObjectIncompleteError}, {@link ObjectChangedError} if chunks are missing
-   * @throws {@link ObjectTransferStalledError} if the server does not begin to send before the deadline
+   * @throws {@link ObjectTransferStalledError} if the server does not start to send before the deadline
    */
   async start(): Promise<void> {
     const { deadline, signal, stallTimeout } = this.options;
@@ -91,7 +93,7 @@ export class ChunkDownload {
     this.monitor = new Interval(stallTimeout / 4, () => this.checkProgress(), { keepsAlive: false });
   }
 
-  /** More is wanted. */
+  /** Continues after a pause. */
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
@@ -99,7 +101,7 @@ export class ChunkDownload {
     this.push?.resume();
   }
 
-  /** Ends the download; the owner hears nothing more. */
+  /** Ends the download; the owner's callbacks are no longer called. */
   stop(): void {
     this.state = 'ended';
     this.monitor?.cancel();
@@ -187,8 +189,8 @@ export class ChunkDownload {
   }
 
   /**
-   * Asks the stream's leader whether it has all chunks if the server that delivers does not, or has no more to send:
-   * in a replicated bucket it may just not have heard of them yet.
+   * Checks with the stream's leader whether it has all chunks, if the delivering server does not have them or has no
+   * more to send: in a replicated bucket, that server may be behind.
    */
   private async verifyCount(): Promise<void> {
     if (this.verifying || this.failure) return;
@@ -197,7 +199,7 @@ export class ChunkDownload {
     try {
       const count = await this.catalog.countMessages(this.catalog.names.chunks(nuid));
       if (count < chunks) {
-        // They may be those of an object that was replaced or deleted in the meantime.
+        // The chunks may belong to an object that was replaced or deleted in the meantime.
         const current = await this.catalog.find(name);
         const unchanged = current?.info.nuid === nuid && !current.info.deleted;
         this.fail(
@@ -208,7 +210,7 @@ export class ChunkDownload {
       }
     } catch (error) {
       if (error instanceof BucketNotFoundError) this.fail(error);
-      // Whatever else keeps the leader from answering either passes or ends the download when it stalls.
+      // Any other failure to reach the leader is either temporary or ends the download when it stalls.
     }
     this.verifying = false;
   }
@@ -237,5 +239,5 @@ export class ChunkDownload {
   }
 }
 
-// Idle heartbeats show that chunks are missing, which a reader should hear soon.
+// Idle heartbeats reveal missing chunks, which a reader should notice soon.
 const HEARTBEAT = 1_000;

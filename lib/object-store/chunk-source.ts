@@ -8,21 +8,24 @@ import { openIterator, pendingThenable } from '../user-code/index.js';
 import { checkObject } from '../validation/index.js';
 
 /**
- * Where the content of an object comes from: a stream of Node, a stream of the web platform, or anything that can be
- * iterated asynchronously. It gives bytes, or text that is stored as UTF-8; the pieces may be of any size and must not be
- * changed after they were given.
+ * The source of the content of an object: a stream of Node, a stream of the web platform, or anything that can be
+ * iterated asynchronously. It produces bytes, or text that is stored as UTF-8. The pieces may have any size and must
+ * not be changed afterwards.
  */
 export type ObjectSource =
   Readable | ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
 
-/** Takes pieces of any size and gives chunks of one size, except the last one. Copies only what lies across two pieces. */
+/**
+ * Splits or joins pieces of any size to chunks of one size, except the last one. Copies only chunks that span two
+ * pieces.
+ */
 export class Chunker {
   private buffer: Buffer | undefined;
   private filled = 0;
 
   constructor(private readonly chunkSize: number) {}
 
-  /** The chunks that a piece completes. */
+  /** Returns the chunks that a piece completes. */
   *add(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
     let offset = 0;
     while (offset < piece.length) {
@@ -42,7 +45,7 @@ export class Chunker {
     }
   }
 
-  /** What is left at the end, `undefined` if nothing is. */
+  /** The remaining bytes at the end; `undefined` if there are none. */
   rest(): Uint8Array | undefined {
     return this.filled > 0 ? this.buffer?.subarray(0, this.filled) : undefined;
   }
@@ -50,11 +53,11 @@ export class Chunker {
 
 /** The pieces of a source, one after another. */
 export interface Pieces {
-  /** The next piece. Rejects with what the source throws. */
+  /** The next piece. Rejects with the error of the source. */
   next(): Promise<Piece>;
   /**
-   * Tells the source that no more is wanted, even while it is asked for a piece that may never come: a `Readable` is
-   * destroyed, a `ReadableStream` is cancelled, an iterator's `return` is called. Never throws; only the first call counts.
+   * Closes the source, even while it is asked for a piece that may never arrive: a `Readable` is destroyed, a
+   * `ReadableStream` is cancelled, an iterator's `return` is called. Never throws; only the first call has an effect.
    */
   close(reason: unknown): void;
 }
@@ -111,14 +114,14 @@ function ofIterable(source: AsyncIterable<unknown>): Pieces {
   return {
     next: () => iterator.next(),
     close: () => {
-      // The iterators of streams do not hear of `return` before the piece that they are asked for has come.
+      // The iterators of streams process `return` only after the requested piece has arrived.
       attempt(() => destroy(source));
       attempt(() => iterator.close());
     },
   };
 }
 
-/** A stream that cannot be opened reports that also after it was destroyed. */
+/** A stream that cannot be opened also reports this after it was destroyed. */
 function destroy(source: object): void {
   const stream: Partial<Pick<Readable, 'destroy' | 'on'>> = source;
   if (typeof stream.destroy !== 'function') return;
@@ -126,7 +129,7 @@ function destroy(source: object): void {
   stream.destroy();
 }
 
-/** Calls a source that is given up; its errors, late ones too, are about content that is not wanted any more. */
+/** Calls a source that is no longer needed; its errors are ignored, including later ones. */
 function attempt(act: () => unknown): void {
   try {
     pendingThenable(act())?.catch(ignore);
@@ -145,9 +148,9 @@ function isWebStream(source: object): source is ReadableStream<unknown> {
   return typeof (source as Partial<ReadableStream<unknown>>).getReader === 'function';
 }
 
-/** Makes bytes of the pieces of a source. A character that lies across two pieces of text is put together. */
+/** Encodes the pieces of a source to bytes. A character that spans two pieces of text is joined. */
 export class PieceEncoder {
-  /** The first half of a surrogate pair, if the last piece of text ended with that. */
+  /** The first half of a surrogate pair, if the last piece of text ended with it. */
   private half = '';
 
   /** @throws {@link InvalidArgumentError} if it is neither bytes nor text */
@@ -157,12 +160,12 @@ export class PieceEncoder {
       this.half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? '';
       return Buffer.from(this.half === '' ? text : text.slice(0, -1), 'utf8');
     }
-    // Not by `instanceof`: bytes may come from another realm, as they do in Jest.
+    // `instanceof` is not used because bytes may come from another realm, as they do in Jest.
     if (types.isUint8Array(piece)) return this.half === '' ? piece : Buffer.concat([this.rest(), piece]);
     throw new InvalidArgumentError('source', `it gave ${shown(piece)}, neither a Uint8Array nor a string`);
   }
 
-  /** What is left at the end: half a character becomes U+FFFD, as everywhere in UTF-8. */
+  /** The remainder at the end: half a character becomes U+FFFD, as usual in UTF-8. */
   rest(): Uint8Array {
     const bytes = Buffer.from(this.half, 'utf8');
     this.half = '';

@@ -14,7 +14,7 @@ import { SendWindow } from './send-window.js';
 import { isUnanswered, mayPassForPublish } from './transient.js';
 import { YoungGeneration } from './young-generation.js';
 
-/** What a {@link ChunkUpload} is about and how long it tries. */
+/** The options of a {@link ChunkUpload}. */
 export interface ChunkUploadOptions {
   /** The name of the object, for errors. */
   readonly object: string;
@@ -26,19 +26,19 @@ export interface ChunkUploadOptions {
   readonly timeout: number;
   /** How long no chunk may be acknowledged before the upload fails, in milliseconds. */
   readonly stallTimeout: number;
-  /** Hears that the upload cannot go on, perhaps while nothing waits in `send` or `finish`. */
+  /** Called when the upload cannot continue, even if no call of `send` or `finish` is pending. */
   readonly onFailure: (reason: unknown) => void;
 }
 
 /**
- * Stores the chunks of one object: in order, each once, a window of them on its way at a time.
+ * Stores the chunks of one object: in order, each exactly once, with a window of chunks in flight.
  *
- * In the usual case chunks are just published, and the sequences in the acknowledgements show that they were stored in
- * order. When one is refused or its acknowledgement stays away, others after it may have been stored already. Then
- * nothing more is sent until the fate of all that was sent is known, and the upload goes through the chunks from the
- * first doubtful one on, reading what the stream has: a chunk that is stored in its place is kept, one that is out of
- * place is deleted, and one that is missing is sent again on the condition that the subject's last message is the chunk
- * before it. No chunk can thus be stored twice, however late an earlier attempt arrives.
+ * Usually chunks are only published, and the sequences in the acknowledgements show that they were stored in order. If
+ * a chunk is refused or its acknowledgement does not arrive, later chunks may already have been stored. Then no chunks
+ * are sent until the outcome of all sent chunks is known, and the upload reads the stream from the first doubtful chunk
+ * on: a chunk that is stored in its place is kept, one that is out of place is deleted, and a missing one is sent again
+ * on the condition that the subject's last message is the chunk before it. So no chunk can be stored twice, even if an
+ * earlier attempt arrives late.
  */
 export class ChunkUpload {
   private readonly subject: string;
@@ -54,9 +54,9 @@ export class ChunkUpload {
   private progressAt = 0;
   private state: 'sending' | 'doubtful' | 'repairing' = 'sending';
   private repaired = false;
-  /** How many steps of the repair failed since a chunk was last stored. */
+  /** The number of failed repair steps since a chunk was last stored. */
   private failedSteps = 0;
-  /** Why it failed; a signal's reason may be anything. */
+  /** Why the upload failed; a signal's reason may be any value. */
   private failure: { readonly reason: unknown } | undefined;
   private heardAt = 0;
   private unanswered = false;
@@ -71,27 +71,27 @@ export class ChunkUpload {
     this.window = new SendWindow(options.chunkSize);
   }
 
-  /** How many chunks were given. */
+  /** The number of chunks passed to `send`. */
   get chunks(): number {
     return this.given;
   }
 
-  /** Whether the stream may hold chunks: not all that were given were refused. */
+  /** Whether the stream may have chunks of this upload, because not all of them were refused. */
   get leftovers(): boolean {
     return this.given > this.refused;
   }
 
-  /** When the server last answered, on the clock of `performance.now()`. */
+  /** When the server last responded, on the clock of `performance.now()`. */
   get lastAnswer(): number {
     return this.heardAt;
   }
 
-  /** Whether a chunk may be stored later than this upload ends, because its answer did not come. */
+  /** Whether a chunk may be stored after this upload has ended, because its response did not arrive. */
   get inDoubt(): boolean {
     return this.unanswered;
   }
 
-  /** Sends a chunk as soon as the window has room for it. The chunk must not be changed any more. */
+  /** Sends a chunk as soon as the window has room for it. The chunk must not be changed afterwards. */
   async send(data: Uint8Array): Promise<void> {
     while (!this.failure && !this.hasRoom(data.length)) await this.change();
     if (this.failure) throw this.failure.reason;
@@ -113,14 +113,14 @@ export class ChunkUpload {
     this.requests.send(this.subject, data, options, (error, reply) => this.onReply(chunk, error, reply));
   }
 
-  /** Resolves when all chunks are stored, in order and once. */
+  /** Resolves when all chunks are stored in order, each exactly once. */
   async finish(): Promise<void> {
     while (!this.failure && this.pending.length > 0) await this.change();
     if (!this.failure && this.repaired) await this.checkCount();
     if (this.failure) throw this.failure.reason;
   }
 
-  /** Gives up: what waits in `send` or `finish` fails with the reason, and nothing more is sent. */
+  /** Fails the upload: pending calls of `send` and `finish` reject with the reason, and no more chunks are sent. */
   fail(reason: unknown): void {
     if (this.failure) return;
     this.failure = { reason };
@@ -128,7 +128,7 @@ export class ChunkUpload {
     this.wake?.();
   }
 
-  /** Resolves when, after a failure, nothing is on its way any more and what is stored can be purged. */
+  /** Resolves when, after a failure, no chunks are in flight and the stored ones can be purged. */
   async settled(): Promise<void> {
     while (this.awaitedReplies > 0 || this.state === 'repairing') await this.change();
   }
@@ -162,7 +162,7 @@ export class ChunkUpload {
     this.fail(error);
   }
 
-  /** Takes what is stored in its place off the list. */
+  /** Removes chunks that are stored in their place from the list. */
   private confirm(): void {
     for (let chunk = this.pending.at(0); chunk && chunk.sequence > 0; chunk = this.pending.at(0)) {
       if (chunk.sequence > this.lastSequence) this.confirmFirst(chunk.sequence);
@@ -192,7 +192,7 @@ export class ChunkUpload {
     this.wake?.();
   }
 
-  /** One step towards having the first doubtful chunk stored in its place. */
+  /** Takes one step towards storing the first doubtful chunk in its place. */
   private async repairFirst(chunk: Chunk): Promise<void> {
     try {
       if (chunk.sequence > 0 && chunk.sequence <= this.lastSequence) await this.remove(chunk, chunk.sequence);
@@ -219,11 +219,12 @@ export class ChunkUpload {
     const reply = await this.requests.request(this.subject, chunk.data, { headers, timeout });
     this.heardAt = performance.now();
     const refusal = this.readAck(chunk, reply);
-    // Where the stream still has nothing after the last chunk, the condition fails by a defect of nats-server 2.10: it
-    // may forget what a subject has after deletions. The message id alone then keeps the chunk from being stored twice.
+    // If the stream still has nothing after the last chunk, the condition failed because of a defect of nats-server
+    // 2.10: after deletions it may forget the last message of a subject. Only the message id then prevents the chunk
+    // from being stored twice.
     chunk.unconditional = refusal instanceof PublishRefusedError && refusal.code === WRONG_LAST_SEQUENCE;
     if (refusal) throw refusal;
-    // A duplicate is stored where its first attempt was, and that is still to be looked at.
+    // A duplicate is stored where its first attempt was, which has yet to be checked.
     if (!chunk.duplicate) this.confirmFirst(chunk.sequence);
   }
 
@@ -231,7 +232,7 @@ export class ChunkUpload {
   private async remove(chunk: Chunk | undefined, sequence: number): Promise<void> {
     await this.catalog.deleteMessage(sequence);
     if (!chunk) return;
-    // The stream remembers the ids of deleted messages too: what is sent again must have another one.
+    // The stream also remembers the ids of deleted messages, so the chunk must be sent with a new id.
     chunk.attempt++;
     chunk.sequence = 0;
   }
@@ -258,7 +259,7 @@ export class ChunkUpload {
     return id.startsWith(prefix) ? Number.parseInt(id.slice(prefix.length), 10) : -1;
   }
 
-  /** Notes where the chunk is stored. @returns why it is not */
+  /** Records where the chunk is stored. @returns the error if it is not stored */
   private readAck(chunk: Chunk, reply: Msg | undefined): Error | undefined {
     let ack: ChunkAck | undefined;
     try {
@@ -284,10 +285,10 @@ interface Chunk {
   readonly sentAt: number;
   /** Part of the message id, so that a chunk that was stored and deleted is not taken for a duplicate. */
   attempt: number;
-  /** Where it is stored, 0 as long as that is not known. */
+  /** Its sequence in the stream; 0 while it is unknown. */
   sequence: number;
   duplicate: boolean;
-  /** Whether it is sent again without a condition on what is stored before it. */
+  /** Whether it is sent again without a condition on the message before it. */
   unconditional: boolean;
 }
 

@@ -6,7 +6,7 @@ import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
 
 /**
- * Reads the whole content of an object into one buffer, without a stream in between.
+ * Reads the whole content of an object into one buffer, without using a stream.
  *
  * @throws {@link ObjectTooLargeError}
  */
@@ -26,7 +26,7 @@ export async function readBytes(
       const download = new ChunkDownload(catalog, info, options, {
         onData: (data) => {
           try {
-            // Not before the first chunk has come: a description may claim any size.
+            // Allocated only when the first chunk has arrived, because a description may claim any size.
             content ??= allocate(info);
             content.set(data, filled);
             filled += data.length;

@@ -25,7 +25,7 @@ import { type ObjectInfo, parseObjectInfo, toObjectInfo, type WireObjectInfo } f
 import type { ObjectNames } from './object-names.js';
 import { isUnanswered, mayPass, mayPassForPublish, PAUSES } from './transient.js';
 
-/** A stored description with what is needed to replace it. */
+/** A stored description with the data needed to replace it. */
 export interface ObjectRecord {
   readonly wire: WireObjectInfo;
   readonly info: ObjectInfo;
@@ -34,41 +34,42 @@ export interface ObjectRecord {
 /** A message of the bucket's stream. */
 export interface BucketMessage {
   readonly sequence: number;
-  /** The value of its `Nats-Msg-Id` header, empty where it has none. */
+  /** The value of its `Nats-Msg-Id` header; empty if it has none. */
   readonly id: string;
 }
 
-/** How a description is replaced. */
+/** Options of replacing a description. */
 export interface ReplaceOptions {
-  /** Until when what is safe to repeat is repeated. Default: a few times the timeout of a request. */
+  /** The deadline of retries that are safe. Default: a few times the timeout of a request. */
   readonly deadline?: Deadline;
-  /** Replaces a description that cannot be read, too, as if there was none. Default: it is an error. */
+  /** Also replaces an invalid description, as if there was none. Default: it is an error. */
   readonly repair?: boolean;
-  /** Hears that it remained unknown whether the new description is stored, before that is thrown. */
+  /** Called before an error is thrown that leaves unknown whether the new description is stored. */
   readonly onUnknown?: () => void;
 }
 
 /**
- * The descriptions of a bucket's objects, and the few operations on its stream that writing objects takes.
+ * The descriptions of a bucket's objects, and the operations on its stream that are needed for writing objects.
  *
- * The stream's leader is asked for everything: a replica may not know yet that an object was replaced, and would lead to
- * chunks that are gone. While the stream has no leader, what is safe to repeat is repeated.
+ * Everything is read from the stream's leader: a replica may not know yet that an object was replaced, and its
+ * description could refer to chunks that no longer exist. While the stream has no leader, operations that are safe to
+ * repeat are retried.
  */
 export class ObjectCatalog {
   constructor(
     readonly jetstream: JetStreamService,
     readonly names: ObjectNames,
-    /** When the stream of the bucket was created, as it was opened. */
+    /** When the stream of the bucket was created, as known when it was opened. */
     readonly created: Date,
   ) {}
 
-  /** How long an operation that has no timeout of its own goes on trying: an election takes longer than a request may. */
+  /** The deadline of retries for an operation without its own timeout: an election may take longer than a request. */
   patience(): Deadline {
     return new Deadline(this.jetstream.connection.timeout * PATIENCE);
   }
 
   /**
-   * The description of an object, of a deleted one too; `undefined` if there is none.
+   * The description of an object, also of a deleted one; `undefined` if there is none.
    *
    * @throws {@link InvalidObjectInfoError}
    */
@@ -77,7 +78,7 @@ export class ObjectCatalog {
     return message && this.read(message, name);
   }
 
-  /** The revision of an object, 0 if there is none, with its description unless that cannot be read. */
+  /** The revision of an object, 0 if there is none, with its description unless it is invalid. */
   async revision(
     name: string,
     deadline: Deadline,
@@ -102,12 +103,12 @@ export class ObjectCatalog {
   }
 
   /**
-   * Writes a description in place of the one that is there, and never over one that it has not seen: when another client
-   * writes in between, `make` is asked again.
+   * Replaces the current description, and never one that it has not read: if another client writes in between, `make`
+   * is called again.
    *
-   * @param make gives the new description for the one that is there and its revision, 0 if there is none; or the same to
-   * leave it as it is; or throws
-   * @returns what was there before, and what is there now
+   * @param make returns the new description for the current one and its revision, 0 if there is none; or the same one
+   * to leave it unchanged; or throws
+   * @returns the previous and the current description
    */
   async replace(
     name: string,
@@ -136,7 +137,7 @@ export class ObjectCatalog {
     await this.ask('STREAM.PURGE', body, deadline);
   }
 
-  /** Removes one message; does nothing if it is gone already. */
+  /** Removes one message; does nothing if it no longer exists. */
   async deleteMessage(sequence: number): Promise<void> {
     const { stream } = this.names;
     const body = { seq: sequence, no_erase: true };
@@ -173,12 +174,12 @@ export class ObjectCatalog {
   }
 
   /**
-   * Publishes a description, again if its fate is unknown: its message id keeps it from being stored twice.
+   * Publishes a description, again if its outcome is unknown: its message id prevents it from being stored twice.
    *
    * @returns the revision
    * @throws {@link WrongLastSequenceError} if `expected` is not the subject's last sequence any more
-   * @throws {@link PublishTimeoutError}, {@link NoStreamResponseError} or another error if it may or may not be stored;
-   * `onUnknown` hears of it before
+   * @throws {@link PublishTimeoutError}, {@link NoStreamResponseError} or another error if it is unknown whether it is
+   * stored; `onUnknown` is called before
    */
   private async publish(
     wire: WireObjectInfo,
@@ -219,10 +220,10 @@ export class ObjectCatalog {
   }
 
   /**
-   * Asks the stream what became of a description whose acknowledgement did not come.
+   * Reads from the stream whether a description is stored whose acknowledgement did not arrive.
    *
-   * @returns its sequence; `'no'` if it is not stored so far; `'never'` if that cannot be found out, or the description of
-   * another client came before it, or has replaced it already
+   * @returns its sequence; `'no'` if it is not stored so far; `'never'` if that cannot be determined, or the
+   * description of another client was stored before it, or has already replaced it
    */
   private async isStored(
     subject: string,
@@ -235,7 +236,7 @@ export class ObjectCatalog {
       if (!last) return deadline.passed ? 'never' : 'no';
       return last.id === messageId ? last.sequence : 'never';
     } catch {
-      // The caller throws why it is in doubt; why that could not be cleared up is the same reason.
+      // The caller throws its own error; the failure to clear it up has the same cause.
       return 'never';
     }
   }
@@ -277,7 +278,7 @@ export class ObjectCatalog {
     }
   }
 
-  /** Asks the stream's leader something that is safe to ask twice. */
+  /** Requests something from the stream's leader that is safe to request twice. */
   private ask<R extends object>(operation: string, body: object, deadline?: Deadline): Promise<R> {
     const { jetstream, names } = this;
     const { stream } = names;
@@ -287,7 +288,7 @@ export class ObjectCatalog {
     );
   }
 
-  /** Repeats what is safe to repeat, while it fails for a reason that passes. */
+  /** Retries an operation that is safe to repeat, as long as its failures are temporary. */
   private persist<R>(call: (timeout: number) => Promise<R>, deadline = this.patience()): Promise<R> {
     const { timeout } = this.jetstream.connection;
     return this.ofStream(() =>

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { createHash, type Hash } from 'node:crypto';
 import { InvalidObjectInfoError } from '../errors/index.js';
 
-/** The SHA-256 digest of an object, computed as its bytes pass by (ADR-20). */
+/** The SHA-256 digest of an object, computed while its bytes pass through (ADR-20). */
 export class ObjectDigest {
   private readonly hash: Hash = createHash('sha256');
 
@@ -10,18 +10,18 @@ export class ObjectDigest {
     this.hash.update(data);
   }
 
-  /** The digest as it is written: `SHA-256=` and base64url with padding. Can be asked for once. */
+  /** The digest in its text form: `SHA-256=` and base64url with padding. Can be called once. */
   value(): string {
-    // Node's base64url leaves out the padding that all other clients write.
+    // Node's base64url omits the padding that all other clients write.
     return PREFIX + this.hash.digest('base64').replaceAll('+', '-').replaceAll('/', '_');
   }
 }
 
 /**
- * Brings a digest that some client wrote into the form of {@link ObjectDigest.value}: older JavaScript clients wrote
+ * Converts a digest from any client to the form of {@link ObjectDigest.value}: older JavaScript clients wrote
  * hexadecimal, and padding or the alphabet of base64 differ.
  *
- * @throws {@link InvalidObjectInfoError} where it is no SHA-256 digest
+ * @throws {@link InvalidObjectInfoError} if it is not a SHA-256 digest
  */
 export function normalizeDigest(digest: string, bucket: string, object: string): string {
   const value = digest.slice(PREFIX.length);

@@ -13,20 +13,21 @@ import type { ObjectReadable } from './object-readable.js';
 
 /** Puts the content of a file. */
 export function putFromFile(path: string, put: ObjectPut): Promise<ObjectInfo> {
-  // In pieces of the chunks' size, so that none has to be put together.
+  // In pieces of the chunk size, so that no pieces have to be joined.
   return put.source(piecesOf(createReadStream(path, { highWaterMark: put.chunkSize })));
 }
 
-/** Writes content into a file that appears under its name when it is complete. */
+/** Writes content to a temporary file that is renamed when it is complete. */
 export async function getToFile(content: ObjectReadable, path: string): Promise<ObjectInfo> {
-  // In the same folder, for a rename does not reach across file systems; of its own name, which cannot get too long.
+  // In the same folder, because a rename cannot cross file systems; with a short name of its own, which cannot be too
+  // long.
   const temporary = join(dirname(path), `.${nuid.next()}.part`);
   const file = createWriteStream(temporary, { flags: 'wx' });
   try {
     await pipeline(content, file);
     await rename(temporary, path);
   } catch (error) {
-    // It may still be being opened, which would create it after it was removed.
+    // The file may still be opening, which would create it after it was removed.
     if (!file.closed) await new Promise<void>((resolve) => file.once('close', resolve));
     await rm(temporary, { force: true }).catch((failure: unknown) => {
       logger.warn(`The unfinished file ${temporary} cannot be removed: ${errorText(failure)}. Remove it.`);

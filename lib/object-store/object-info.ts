@@ -4,7 +4,7 @@ import { shown } from '../reporting/index.js';
 import { checkObject, optionsCheck, type OrUndefined } from '../validation/index.js';
 import { isBucketName, nameOfInfo } from './object-names.js';
 
-/** What describes an object; given when it is put. */
+/** The description of an object, given when it is put. */
 export interface ObjectMeta {
   /**
    * The name, unique in the bucket. Any Unicode text of up to 2,048 bytes in UTF-8; slashes, spaces and dots have no
@@ -14,16 +14,16 @@ export interface ObjectMeta {
   readonly description?: string | undefined;
   /** Headers of the application, such as `Content-Type`: the client's own class, or a plain object. */
   readonly headers?: PublishHeaders | undefined;
-  /** Pairs of the application. */
+  /** Key-value pairs of the application. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
-   * How many bytes go into one message of the stream. Default 131,072 (128 KiB). Less where the server's `max_payload`
-   * does not take that much.
+   * The number of bytes in one message of the stream. Default 131,072 (128 KiB); less if the server's `max_payload` is
+   * smaller.
    */
   readonly chunkSize?: number | undefined;
 }
 
-/** What describes one object may be the description of another one, of which more is known. */
+/** The description of an existing object, which has more fields, is also accepted. */
 type KnownMeta = OrUndefined<Partial<ObjectMeta>> & OrUndefined<Partial<ObjectInfo>>;
 
 /** @throws {@link InvalidArgumentError} */
@@ -36,7 +36,7 @@ export const checkMeta: (meta: object) => object = optionsCheck<KnownMeta>(
     deleted: true,
     description: true,
     digest: true,
-    // The names in these two are the application's.
+    // The names in these two are chosen by the application.
     headers: true,
     metadata: true,
     link: true,
@@ -49,37 +49,37 @@ export const checkMeta: (meta: object) => object = optionsCheck<KnownMeta>(
   'meta',
 );
 
-/** Where a link leads. */
+/** The target of a link. */
 export interface ObjectLink {
   readonly bucket: string;
-  /** The object there; `undefined` where the link leads to the whole bucket. */
+  /** The target object; `undefined` if the link points to a whole bucket. */
   readonly name?: string | undefined;
 }
 
-/** An object as the bucket describes it. */
+/** The description of an object in a bucket. */
 export interface ObjectInfo {
   readonly name: string;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly description: string;
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** How many bytes went into one message, the last one apart; `undefined` where the writer did not say. */
+  /** The number of bytes in each message except the last one; `undefined` if the writer did not record it. */
   readonly chunkSize: number | undefined;
-  /** Where the link leads; `undefined` where the object is not a link. */
+  /** The target of the link; `undefined` if the object is not a link. */
   readonly link: ObjectLink | undefined;
   /** The bucket that the object is in. */
   readonly bucket: string;
-  /** The id of this version of the object, the last token of its chunks' subject. */
+  /** The id of this version of the object, which is the last token of its chunks' subject. */
   readonly nuid: string;
   /** In bytes. 0 for links and deleted objects. */
   readonly size: number;
-  /** How many messages hold the content. */
+  /** The number of messages with the content. */
   readonly chunks: number;
   /** `SHA-256=` and base64url; empty for links and deleted objects. */
   readonly digest: string;
-  /** Whether this is only the mark that a deleted object left. */
+  /** Whether this is only the marker of a deleted object. */
   readonly deleted: boolean;
-  /** When the description was stored, by the server's clock; after `put` and `addLink`, by this machine's. */
+  /** When the description was stored, by the server's clock; after `put` and `addLink`, by this machine's clock. */
   readonly modTime: Date;
   /** The description's sequence in the stream: changes with each put, update and delete. */
   readonly revision: number;
@@ -115,7 +115,7 @@ export function toObjectInfo(
     metadata: wire.metadata ?? {},
     chunkSize: wire.options?.max_chunk_size || undefined,
     link: link && { bucket: link.bucket, ...(link.name && { name: link.name }) },
-    // What nats.js stores with a link is the bucket of its target.
+    // nats.js stores the bucket of the target with a link.
     bucket,
     nuid: wire.nuid ?? '',
     size: wire.size ?? 0,
@@ -133,8 +133,9 @@ function toHeaders(headers: WireObjectInfo['headers'] = {}): ObjectInfo['headers
 }
 
 /**
- * Parses a stored description. It may have been written by anybody who may publish to the bucket, so everything that is
- * used later is checked here: an id becomes a part of subjects, sizes become buffers, a link leads to another bucket.
+ * Parses a stored description. It is not trustworthy, because any client with permission to publish to the bucket may
+ * have written it. Therefore everything that is used later is checked here: an id becomes part of subjects, sizes
+ * become buffers, a link points to another bucket.
  *
  * @throws {@link InvalidObjectInfoError}
  */
@@ -166,7 +167,7 @@ function problemOfContent({
   options,
   deleted,
 }: Readonly<Record<string, unknown>>): string | undefined {
-  // Go's client leaves the id out of links.
+  // The Go client omits the id of links.
   if (deleted === true || (isRecord(options) && isRecord(options.link))) return undefined;
   const [bytes, messages] = [Number(size ?? 0), Number(chunks ?? 0)];
   if (bytes === 0) return undefined;
@@ -175,7 +176,7 @@ function problemOfContent({
   return `${bytes} bytes cannot be in ${messages} chunks`;
 }
 
-/** The fields of a stored description, each of which may be left out or null. */
+/** The fields of a stored description, each of which may be missing or null. */
 const FIELDS: readonly {
   readonly field: keyof WireObjectInfo;
   readonly valid: (value: unknown) => boolean;
@@ -252,11 +253,11 @@ function withoutNulls(wire: Readonly<Record<string, unknown>>): Record<string, u
 }
 
 const LONGEST_ID = 256;
-/** What `max_payload` can be at most, in bytes. */
+/** The maximum possible `max_payload`, in bytes. */
 const LARGEST_MESSAGE = 67_108_864;
 
 /**
- * The part of a stored description that `put` and `updateMeta` set. What is `undefined` is left out.
+ * The part of a stored description that `put` and `updateMeta` set. Values that are `undefined` are omitted.
  *
  * @throws {@link InvalidArgumentError}
  */

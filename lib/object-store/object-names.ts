@@ -5,14 +5,14 @@ import { shown } from '../reporting/index.js';
 /**
  * The stream and the subjects of one bucket (ADR-20).
  *
- * A mirror is read under its own stream's name, but holds the subjects of the bucket that it is a copy of.
+ * A mirror is read under its own stream's name, but has the subjects of the bucket that it mirrors.
  */
 export class ObjectNames {
-  /** The stream that holds the bucket. */
+  /** The stream of the bucket. */
   readonly stream: string;
-  /** The subjects of the chunks of all objects. */
+  /** The filter for the chunks of all objects. */
   readonly allChunks: string;
-  /** The subjects of the descriptions of all objects. */
+  /** The filter for the descriptions of all objects. */
   readonly allInfos: string;
   private readonly prefix: string;
 
@@ -33,7 +33,7 @@ export class ObjectNames {
     this.allInfos = `${this.prefix}.M.>`;
   }
 
-  /** The names of the bucket that a stream holds. */
+  /** The names of the bucket of a stream. */
   static of({
     name,
     mirror,
@@ -59,26 +59,26 @@ export class ObjectNames {
    */
   info(name: string): string {
     validateObjectName(name);
-    // Node's base64url leaves out the padding that all other clients write.
+    // Node's base64url omits the padding that all other clients write.
     const encoded = Buffer.from(name, 'utf8').toString('base64').replaceAll('+', '-').replaceAll('/', '_');
     return `${this.prefix}.M.${encoded}`;
   }
 }
 
-/** The name of the object that a subject is the description of. */
+/** The name of the object whose description has this subject. */
 export function nameOfInfo(subject: string): string {
   return Buffer.from(subject.slice(subject.lastIndexOf('.') + 1), 'base64url').toString('utf8');
 }
 
-/** Whether a bucket can have that name. */
+/** Whether the name is valid for a bucket. */
 export function isBucketName(name: string): boolean {
   return BUCKET.test(name);
 }
 
-/** The subject that finds the streams of all object stores of an account. */
+/** The subject that matches the streams of all object stores of an account. */
 export const ANY_BUCKET = '$O.*.C.>';
 
-/** The bucket that a stream holds, `undefined` if it is not the stream of an object store. */
+/** The bucket of a stream; `undefined` if it is not the stream of an object store. */
 export function bucketOfStream(stream: string): string | undefined {
   return stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : undefined;
 }

@@ -27,20 +27,20 @@ import { type ObjectTransfers, type RunningPut, SILENCE } from './object-transfe
 /** Options of putting an object. */
 export interface ObjectPutOptions {
   /**
-   * Aborts the put: it rejects with the signal's reason at once, even if the server hangs, and leaves no chunk behind. A put
-   * that is aborted while its description is being stored may have succeeded nevertheless.
+   * Aborts the put: it rejects with the signal's reason immediately, even if the server is unresponsive, and leaves no
+   * chunks behind. A put that is aborted while its description is being stored may still have succeeded.
    */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Puts only if the object is at this revision, 0 for "only if it does not exist". It is compared at the beginning and
+   * Puts only if the object is at this revision; 0 for "only if it does not exist". It is checked at the beginning and
    * when the object is complete.
    */
   readonly previousRevision?: number | undefined;
   /** How long to wait for the acknowledgement of a chunk before it is sent again, in milliseconds. Default 5,000. */
   readonly timeout?: number | undefined;
   /**
-   * How long the server may take nothing at all before the put fails, in milliseconds. Elections of leaders that take less
-   * are waited for. Default 30,000.
+   * How long the server may accept no chunk before the put fails, in milliseconds. Shorter leader elections are
+   * tolerated. Default 30,000.
    */
   readonly stallTimeout?: number | undefined;
 }
@@ -52,17 +52,17 @@ const checkPutOptions = optionsCheck<ObjectPutOptions>('put', {
   timeout: true,
 });
 
-/** Where a put writes. */
+/** The bucket that a put writes to. */
 export interface ObjectPutTarget {
   readonly catalog: ObjectCatalog;
   readonly transfers: ObjectTransfers;
-  /** Whether any description of the bucket names an id. */
+  /** Whether any description of the bucket refers to an id. */
   readonly isNamed: (id: string) => Promise<boolean>;
 }
 
 /** One put: from the content to the description that makes it visible. */
 export class ObjectPut implements RunningPut {
-  /** How many bytes go into one message. */
+  /** The number of bytes in one message. */
   readonly chunkSize: number;
   private readonly id = nuid.next();
   private readonly digest = new ObjectDigest();
@@ -81,7 +81,7 @@ export class ObjectPut implements RunningPut {
 
   /**
    * @throws {@link InvalidArgumentError}, {@link InvalidObjectNameError}, {@link LinkNotAllowedError}
-   * @throws {@link ObjectDescriptionTooLargeError} if the description is larger than the server takes
+   * @throws {@link ObjectDescriptionTooLargeError} if the description is larger than the server's limit
    */
   constructor(
     private readonly target: ObjectPutTarget,
@@ -125,7 +125,7 @@ export class ObjectPut implements RunningPut {
     return this.sourceOpen;
   }
 
-  /** Gives up: the put rejects with the reason. */
+  /** Aborts the put: it rejects with the reason. */
   abort(reason: unknown): void {
     this.markAborted({ reason });
     this.upload.fail(reason);
@@ -140,7 +140,7 @@ export class ObjectPut implements RunningPut {
     });
   }
 
-  /** Puts content as it comes. The source is closed if the put fails. */
+  /** Puts content as it arrives. The source is closed if the put fails. */
   async source(pieces: Pieces): Promise<ObjectInfo> {
     this.sourceOpen = true;
     try {
@@ -158,7 +158,7 @@ export class ObjectPut implements RunningPut {
       let empty = 0;
       for (let next = await this.next(pieces); next.done !== true; next = await this.next(pieces)) {
         const bytes = encoder.bytesOf(next.value);
-        // A source that gives nothing again and again must not keep the process from everything else.
+        // A source that repeatedly returns empty pieces must not block the event loop.
         if (bytes.length === 0 && ++empty % MANY_EMPTY === 0) await sleep(0);
         for (const chunk of chunker.add(bytes)) await this.send(chunk);
       }
@@ -212,7 +212,7 @@ export class ObjectPut implements RunningPut {
     await this.upload.send(chunk);
   }
 
-  /** Stores the description, and goes on with that in the background if the put is aborted meanwhile and the server is silent. */
+  /** Stores the description, and continues in the background if the put is aborted and the server does not respond. */
   private async publish(): Promise<ObjectInfo> {
     const publishing = this.describe();
     const settled = publishing.then(ignore, ignore);
@@ -279,8 +279,8 @@ export class ObjectPut implements RunningPut {
   }
 
   /**
-   * Removes what was stored. It is waited for as long as the server answers, so that nothing is left when the put rejects;
-   * if the server is silent, it goes on in the background.
+   * Removes the stored chunks. This is awaited as long as the server responds, so that nothing is left when the put
+   * rejects; if the server does not respond, it continues in the background.
    */
   private async rollBack(): Promise<void> {
     const rollBack = this.removeChunks();
@@ -296,7 +296,7 @@ export class ObjectPut implements RunningPut {
     if (!this.upload.leftovers) return;
     const purged = await transfers.purge(catalog, this.id);
     if (!purged || !this.upload.inDoubt) return;
-    // The server works on requests and messages apart: a chunk may have come after the purge.
+    // The server processes requests and messages independently: a chunk may have been stored after the purge.
     await sleep(SECOND_PURGE, undefined, { keepsAlive: false });
     await transfers.purge(catalog, this.id);
   }
@@ -315,9 +315,9 @@ export class ObjectPut implements RunningPut {
 const DEFAULT_CHUNK_SIZE = 131_072;
 const DEFAULT_TIMEOUT = 5_000;
 const DEFAULT_STALL_TIMEOUT = 30_000;
-/** What the headers of a chunk need of the server's max_payload. */
+/** The part of the server's max_payload that the headers of a chunk need. */
 const HEADER_ROOM = 256;
-/** What a description has besides what the caller gives, with its headers. */
+/** The size of a description without the values of the caller, with its headers. */
 const DESCRIPTION_ROOM = 1_024;
 const MANY_EMPTY = 256;
 const SECOND_PURGE = 3_000;

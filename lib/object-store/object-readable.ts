@@ -9,12 +9,12 @@ import type { ObjectInfo } from './object-info.js';
 /**
  * The content of an object as a Node stream of `Buffer`s, together with the object's description.
  *
- * It ends only after all of the content came and its digest proved right; otherwise it is destroyed with a
- * {@link DigestMismatchError}, {@link ObjectIncompleteError} or {@link ObjectChangedError}. It reads no further ahead
- * than the flow control window, however slowly it is read. Destroying it ends the transfer.
+ * It ends only after all of the content arrived and its digest was verified; otherwise it is destroyed with a
+ * {@link DigestMismatchError}, {@link ObjectIncompleteError} or {@link ObjectChangedError}. It reads ahead at most the
+ * flow control window, even if it is read slowly. Destroying it ends the transfer.
  *
- * A failure before the stream is read is kept for its reader: the stream is destroyed with it when somebody reads or
- * listens for `error`. A failure that nobody listens for is logged and does not end the process.
+ * A failure before the stream is read is kept for its reader: the stream is destroyed with it when a reader reads or
+ * listens for `error`. A failure without a listener is logged and does not end the process.
  *
  * @example
  * ```ts
@@ -24,19 +24,19 @@ import type { ObjectInfo } from './object-info.js';
  */
 export class ObjectReadable extends Readable {
   private download: ChunkDownload | undefined;
-  /** What has arrived and was not asked for yet. */
+  /** Chunks that have arrived and were not requested yet. */
   private readonly queue: Uint8Array[] = [];
   private queuedBytes = 0;
   private wanted = false;
   private complete = false;
-  /** The failure that waits for a reader. */
+  /** The failure that is kept for a reader. */
   private kept: Error | undefined;
 
   private constructor(
-    /** What the bucket said about the object when reading began. Of the object itself, if a link was asked for. */
+    /** The description of the object when reading began. For a link, that of its target. */
     readonly info: ObjectInfo,
   ) {
-    // What the stream holds besides the chunk that is being read is copied together; so it is given one at a time.
+    // The stream copies buffered chunks to join them, so it gets one chunk at a time.
     super({ highWaterMark: 1 });
     this.on('error', (error) => this.logUnheard(error));
     this.on('newListener', (event: string | symbol) => {
@@ -44,7 +44,7 @@ export class ObjectReadable extends Readable {
     });
   }
 
-  /** @internal Made by `ObjectStore.get`. */
+  /** @internal Created by `ObjectStore.get`. */
   static async open(catalog: ObjectCatalog, info: ObjectInfo, options: ReadOptions): Promise<ObjectReadable> {
     const { signal } = options;
     throwIfAborted(signal);
@@ -57,7 +57,7 @@ export class ObjectReadable extends Readable {
 
   override _read(): void {
     this.wanted = true;
-    // Of what is pushed before this returns, together with what it holds, the stream would make one chunk by copying.
+    // If chunks were pushed before this returns, the stream would join them with buffered ones by copying.
     queueMicrotask(() => this.serve());
   }
 
@@ -89,7 +89,7 @@ export class ObjectReadable extends Readable {
     try {
       await this.download.start();
     } catch (error) {
-      // Nobody reads it; the signal is not listened to any longer.
+      // There is no reader, and the signal is no longer observed.
       this.destroy();
       throw error;
     }
@@ -145,5 +145,5 @@ const logger = new Logger('ObjectStore');
 const READ_AHEAD = 1_048_576;
 /** Events that only a reader of the stream listens for. */
 const READING: ReadonlySet<string | symbol> = new Set(['error', 'data', 'readable', 'end']);
-/** The stream listens for its own errors. */
+/** The number of listeners that the stream has for its own errors. */
 const OWN_LISTENERS = 1;

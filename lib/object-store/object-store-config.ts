@@ -26,18 +26,18 @@ export interface ObjectStoreConfig {
   /** The name: letters, digits, `-` and `_`; unique among the object stores of the account. */
   readonly bucket: string;
   readonly description?: string | undefined;
-  /** How long chunks and descriptions are kept, in milliseconds. Default 0: for ever. */
+  /** How long chunks and descriptions are kept, in milliseconds. Default 0: no limit. */
   readonly ttl?: number | undefined;
-  /** How many bytes the bucket may hold, descriptions and message headers included. Default -1: no limit. */
+  /** The maximum size of the bucket in bytes, including descriptions and message headers. Default -1: no limit. */
   readonly maxBytes?: number | undefined;
   /** Default `file`. */
   readonly storage?: StorageType | undefined;
-  /** How many servers hold a copy, 1 to 5. Default 1. */
+  /** The number of servers that store a copy, 1 to 5. Default 1. */
   readonly replicas?: number | undefined;
   readonly placement?: Placement | undefined;
-  /** Compresses what is stored, with S2. Default `false`. nats-server 2.10. */
+  /** Compresses stored data with S2. Default `false`. nats-server 2.10. */
   readonly compression?: boolean | undefined;
-  /** Pairs of the application; keys that begin with `_nats` are the server's. nats-server 2.10. */
+  /** Key-value pairs of the application; keys that begin with `_nats` are reserved for the server. nats-server 2.10. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Fields of the bucket's stream that have no option here, under the server's own names. */
   readonly raw?: StreamConfig['raw'] | undefined;
@@ -57,7 +57,7 @@ export const OBJECT_STORE_OPTIONS = {
   raw: rawFields,
 } satisfies AllOptionsOf<ObjectStoreConfig>;
 
-// A wrong name has an error of its own.
+// An invalid name has its own error.
 const CONFIG = { ...OBJECT_STORE_OPTIONS, bucket: true } as const;
 
 /** The options of an object store as they were read. @throws {@link InvalidArgumentError} */
@@ -68,30 +68,30 @@ export function checkConfig(config: ObjectStoreConfig): ObjectStoreConfig {
 /** An object store's configuration and state at one moment. */
 export interface ObjectStoreStatus {
   readonly bucket: string;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly description: string;
-  /** How long chunks and descriptions are kept, in milliseconds; 0 for ever. */
+  /** How long chunks and descriptions are kept, in milliseconds; 0 for no limit. */
   readonly ttl: number;
-  /** How many bytes the bucket may hold; -1 for no limit. */
+  /** The maximum size of the bucket in bytes; -1 for no limit. */
   readonly maxBytes: number;
   readonly storage: StorageType;
-  /** How many servers hold a copy. */
+  /** The number of servers that store a copy. */
   readonly replicas: number;
   /** Whether nothing can be written or deleted any more. */
   readonly sealed: boolean;
-  /** The size of all that the bucket holds, descriptions included, in bytes. */
+  /** The total size of the bucket in bytes, including descriptions. */
   readonly size: number;
-  /** What keeps the bucket. */
+  /** The technology that stores the bucket. */
   readonly backingStore: 'JetStream';
   readonly metadata: Readonly<Record<string, string>>;
-  /** Whether what is stored is compressed. */
+  /** Whether stored data is compressed. */
   readonly compressed: boolean;
-  /** The stream that keeps the bucket. */
+  /** The stream of the bucket. */
   readonly streamInfo: StreamInfo;
 }
 
 /**
- * The stream of an object store (ADR-20).
+ * The stream configuration of an object store (ADR-20).
  *
  * @throws {@link InvalidBucketNameError}
  */
@@ -115,7 +115,7 @@ export function objectStoreStreamConfig(config: ObjectStoreConfig): StreamConfig
   };
 }
 
-/** The status of the object store that a stream holds. */
+/** The status of the object store of a stream. */
 export function toStatus(info: StreamInfo): ObjectStoreStatus {
   const { config, state } = info;
   return {

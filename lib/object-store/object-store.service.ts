@@ -25,9 +25,9 @@ export class ObjectStoreService {
   }
 
   /**
-   * Creates a bucket. One that exists with the same configuration is taken as it is.
+   * Creates a bucket. If it already exists with the same configuration, the existing bucket is returned.
    *
-   * @throws {@link BucketExistsError} if it exists with another configuration
+   * @throws {@link BucketExistsError} if it exists with a different configuration
    * @throws {@link InvalidBucketNameError}
    * @throws {@link UnsupportedServerFeatureError} for `compression` and `metadata` before nats-server 2.10
    */
@@ -36,7 +36,7 @@ export class ObjectStoreService {
   }
 
   /**
-   * Changes the configuration of a bucket: options that are left out go back to their defaults.
+   * Changes the configuration of a bucket: omitted options are reset to their defaults.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
    * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
@@ -56,7 +56,7 @@ export class ObjectStoreService {
   }
 
   /**
-   * A bucket that exists.
+   * Returns an existing bucket.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
    */

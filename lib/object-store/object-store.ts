@@ -35,13 +35,13 @@ import { mayPass, PAUSES } from './transient.js';
 
 /** Options of reading an object. */
 export interface ObjectGetOptions {
-  /** Gives the (empty) content of a deleted object instead of an error. Default `false`. */
+  /** Returns the (empty) content of a deleted object instead of an error. Default `false`. */
   readonly showDeleted?: boolean | undefined;
-  /** Ends the get with the signal's reason, at once. */
+  /** Ends the get immediately, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How long nothing may come, although more is wanted, before the get fails, in milliseconds. Elections of leaders that
-   * take less are waited for. Default 30,000.
+   * How long the server may send nothing, although the reader wants more, before the get fails, in milliseconds.
+   * Shorter leader elections are tolerated. Default 30,000.
    */
   readonly stallTimeout?: number | undefined;
 }
@@ -59,7 +59,7 @@ const checkInfoOptions = optionsCheck<{ readonly showDeleted?: boolean | undefin
  * A bucket of objects: content of any size under a name, with a description (ADR-20).
  *
  * An object is split into chunks, which are messages of the bucket's stream; its description, which is another message,
- * makes it visible when it is complete. Until then, and if a put fails, an older object of that name stays as it is.
+ * makes it visible when it is complete. Until then, and if a put fails, an existing object with this name is unchanged.
  */
 export class ObjectStore {
   /** The name of the bucket. */
@@ -69,7 +69,7 @@ export class ObjectStore {
   private readonly names: ObjectNames;
   private readonly replicated: boolean;
 
-  /** @internal Made by `ObjectStoreService`. */
+  /** @internal Created by `ObjectStoreService`. */
   constructor(
     jetstream: JetStreamService,
     { config, created }: StreamInfo,
@@ -83,17 +83,17 @@ export class ObjectStore {
   }
 
   /**
-   * Stores what a source gives, in place of an object of that name. Holds a few megabytes of it at a time. If the put fails
-   * or is refused, the source is closed.
+   * Stores the content of a source, and replaces an existing object with this name. It holds a few megabytes at a time
+   * in memory. If the put fails or is refused, the source is closed.
    *
-   * @param meta the name, or the name and more
+   * @param meta the name, or the name with further properties
    * @returns the description of the object
-   * @throws what the source throws
+   * @throws the error of the source
    * @throws {@link InvalidObjectNameError}, {@link InvalidArgumentError}, {@link LinkNotAllowedError}
-   * @throws {@link ObjectRevisionMismatchError} if it is not at `previousRevision`
+   * @throws {@link ObjectRevisionMismatchError} if the object is not at `previousRevision`
    * @throws {@link StreamFullError} if the bucket is full
-   * @throws {@link ObjectTransferStalledError} if the server takes no more chunks; {@link BucketNotFoundError}
-   * @throws {@link PublishTimeoutError} if it remained unknown whether the description is stored: the object may be there
+   * @throws {@link ObjectTransferStalledError} if the server accepts no more chunks; {@link BucketNotFoundError}
+   * @throws {@link PublishTimeoutError} if it is unknown whether the description is stored: the object may exist
    * @throws {@link MirroredObjectStoreError} if the bucket is a mirror
    */
   async put(
@@ -134,7 +134,7 @@ export class ObjectStore {
   /**
    * Stores the content of a file; see {@link ObjectStore.put}.
    *
-   * @param meta the name and more. Default name: the path as given, as in the Go client
+   * @param meta the name and further properties. Default name: the path as given, as in the Go client
    * @throws the error of the file system if the file cannot be read
    */
   async putFile(
@@ -164,7 +164,7 @@ export class ObjectStore {
    * The content of an object in memory; see {@link ObjectStore.get}.
    *
    * @throws {@link DigestMismatchError}
-   * @throws {@link ObjectTooLargeError} if it is larger than a `Buffer` can be
+   * @throws {@link ObjectTooLargeError} if it is larger than the maximum size of a `Buffer`
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
     const read = readOptions(options);
@@ -178,8 +178,8 @@ export class ObjectStore {
   }
 
   /**
-   * Writes the content of an object into a file; see {@link ObjectStore.get}. The file appears under its name, in place
-   * of another one perhaps, when the content is complete and verified; if that fails, no file is left behind.
+   * Writes the content of an object into a file; see {@link ObjectStore.get}. The file appears under its name, and
+   * replaces an existing one, when the content is complete and verified; otherwise no file is left behind.
    *
    * @returns the description of the object
    */
@@ -191,7 +191,7 @@ export class ObjectStore {
   /**
    * The description of an object, or of a link itself.
    *
-   * @param options.showDeleted gives that of a deleted object instead of an error; default `false`
+   * @param options.showDeleted returns that of a deleted object instead of an error; default `false`
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}, {@link InvalidObjectNameError}
    */
   async info(
@@ -203,8 +203,8 @@ export class ObjectStore {
   }
 
   /**
-   * Changes the description of an object or a link, and renames it if `meta` has another name. What is left out stays
-   * as it is; the content and `chunkSize` do, too.
+   * Changes the description of an object or a link, and renames it if `meta` has another name. Omitted properties, the
+   * content and `chunkSize` are not changed.
    *
    * @returns the new description
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}
@@ -227,8 +227,8 @@ export class ObjectStore {
   }
 
   /**
-   * Deletes the content of an object, and leaves a mark in place of its description. Does nothing if the object is
-   * deleted already.
+   * Deletes the content of an object, and replaces its description by a marker. Does nothing if the object is deleted
+   * already.
    *
    * @throws {@link ObjectNotFoundError}, {@link InvalidObjectNameError}
    */
@@ -236,28 +236,28 @@ export class ObjectStore {
     await this.remove(name, () => true);
   }
 
-  /** @internal Deletes an object if it is still the version that was described. */
+  /** @internal Deletes an object if it is still the described version. */
   async deleteVersion({ name, nuid: id }: ObjectInfo): Promise<void> {
     await this.remove(name, (current) => current.nuid === id);
   }
 
   /**
-   * The descriptions of all objects and links, each once. An object that exists all the time is listed, however often it
-   * is replaced meanwhile; one that is written or deleted meanwhile may be listed or not.
+   * The descriptions of all objects and links, each once. An object that exists the whole time is listed, even if it is
+   * replaced in the meantime; an object that is created or deleted in the meantime may or may not be listed.
    *
-   * @param options.showDeleted those of deleted objects, too; default `false`
+   * @param options.showDeleted also lists deleted objects; default `false`
    */
   async *list(
     options: { readonly showDeleted?: boolean | undefined } = {},
   ): AsyncGenerator<ObjectInfo, void, undefined> {
     const { showDeleted = false } = checkInfoOptions(options);
-    // A server that is behind the others first delivers objects that were deleted, and afterwards that they were.
+    // A replica that is behind first delivers objects that were deleted, and their deletion afterwards.
     if (this.replicated) yield* this.settledList(showDeleted);
     else yield* this.quickList(showDeleted);
   }
 
   /**
-   * Follows the descriptions of all objects and links.
+   * Watches the descriptions of all objects and links.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
@@ -273,7 +273,7 @@ export class ObjectStore {
   }
 
   /**
-   * Makes the bucket read-only for ever: nothing can be put, changed or deleted any more, only the whole bucket.
+   * Makes the bucket permanently read-only: nothing can be put, changed or deleted any more, except the whole bucket.
    *
    * @throws {@link BucketNotFoundError}
    */
@@ -284,7 +284,7 @@ export class ObjectStore {
   }
 
   /**
-   * Makes a link to an object, of this bucket or another one. May replace a link or a deleted object.
+   * Creates a link to an object, in this bucket or another one. It may replace a link or a deleted object.
    *
    * @param name the name of the link
    * @param target the description of the object to link to
@@ -300,8 +300,8 @@ export class ObjectStore {
   }
 
   /**
-   * Makes a link to a whole bucket. It has no content, but its description tells the bucket. May replace a link or a
-   * deleted object.
+   * Creates a link to a whole bucket. It has no content, but its description names the bucket. It may replace a link or
+   * a deleted object.
    *
    * @throws {@link ObjectExistsError}, {@link InvalidObjectNameError}
    */
@@ -358,7 +358,7 @@ export class ObjectStore {
   }
 
   private async *quickList(showDeleted: boolean): AsyncGenerator<ObjectInfo, void, undefined> {
-    // An object that is written while the server lists it comes twice.
+    // An object that is written while the server lists it is delivered twice.
     const seen = new Set<string>();
     for await (const info of this.present()) {
       if (info.deleted && !showDeleted) continue;
@@ -388,7 +388,10 @@ export class ObjectStore {
     }
   }
 
-  /** Whether the description of an object names an id. The mark of a deleted object does not count: it has no chunks. */
+  /**
+   * Whether the description of an object refers to an id. The marker of a deleted object does not count, because it has
+   * no chunks.
+   */
   private async isNamed(id: string): Promise<boolean> {
     for await (const info of this.present()) if (info.nuid === id && !info.deleted) return true;
     return false;
@@ -418,7 +421,7 @@ export class ObjectStore {
     if (origin !== undefined) throw new MirroredObjectStoreError(bucket, origin);
   }
 
-  /** Where the content of an object is: of the object that a link leads to, if it is one. */
+  /** Finds the object that has the content: the target, if the object is a link. */
   private resolve(
     name: string,
     showDeleted: boolean | undefined,
@@ -447,7 +450,7 @@ export class ObjectStore {
 
   private async catalogOf(bucket: string, current: ObjectCatalog): Promise<ObjectCatalog> {
     const { names } = current;
-    // In a mirror, links to the origin lead to objects that the mirror has as well.
+    // In a mirror, links to the origin refer to objects that the mirror has too.
     if (bucket === names.bucket || bucket === names.origin) return current;
     const stream = await this.ofBucket(this.jetstream.stream(new ObjectNames(bucket).stream), bucket);
     const { config, created } = stream.cachedInfo;
@@ -470,7 +473,7 @@ export class ObjectStore {
   }
 }
 
-// A link to a link can come about when the target of a link is replaced by one; no use needs many.
+// A link to a link can arise when the target of a link is replaced by a link; long chains have no use.
 const MAXIMUM_LINKS = 16;
 const DEFAULT_STALL_TIMEOUT = 30_000;
 

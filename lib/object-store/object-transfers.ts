@@ -7,12 +7,12 @@ import type { ObjectCatalog } from './object-catalog.js';
 
 /** A put in progress. */
 export interface RunningPut {
-  /** Whether its source may still have more content, so that nobody knows when it ends. */
+  /** Whether its source may still have more content, so that its end is unknown. */
   readonly reading: boolean;
   abort(reason: unknown): void;
 }
 
-/** Chunks whose description may or may not have been stored. */
+/** Chunks for which it is unknown whether their description was stored. */
 export interface ChunksInDoubt {
   readonly catalog: ObjectCatalog;
   /** The name of the object. */
@@ -21,15 +21,15 @@ export interface ChunksInDoubt {
   readonly id: string;
   /** The id of the chunks that the description replaces if it is stored. */
   readonly replaced: string | undefined;
-  /** Whether any description of the bucket names an id. */
+  /** Whether any description of the bucket refers to an id. */
   readonly isNamed: (id: string) => Promise<boolean>;
 }
 
 /**
- * What the object stores of one connection have in progress: puts, and chunks that no description names any more.
+ * The work in progress of the object stores of one connection: puts, and chunks that no description refers to any more.
  *
- * Such chunks are removed until that succeeds. Callers wait for it only as long as the server answers: what cannot be
- * removed now, because the server hangs or elects a leader, is removed in the background.
+ * Removing such chunks is retried until it succeeds. Callers wait only as long as the server responds: chunks that
+ * cannot be removed now, because the server is unresponsive or elects a leader, are removed in the background.
  */
 export class ObjectTransfers {
   private readonly puts = new Map<RunningPut, Promise<unknown>>();
@@ -56,7 +56,7 @@ export class ObjectTransfers {
     }
   }
 
-  /** Goes on with something that its caller does not wait for. It must not reject. */
+  /** Continues work in the background that its caller does not wait for. It must not reject. */
   background(task: Promise<unknown>): void {
     this.listen();
     this.tasks.add(task);
@@ -64,8 +64,8 @@ export class ObjectTransfers {
   }
 
   /**
-   * Removes the chunks of a version that no description names any more. Never rejects. It resolves when they are removed,
-   * or when the server is silent: then it goes on in the background.
+   * Removes the chunks of a version that no description refers to any more. Never rejects. It resolves when they are
+   * removed, or when the server does not respond: it then continues in the background.
    */
   async remove(catalog: ObjectCatalog, id: string): Promise<void> {
     const removal = this.purge(catalog, id);
@@ -79,19 +79,20 @@ export class ObjectTransfers {
   }
 
   /**
-   * Finds out whether a description was stored after all, and then removes the chunks that it replaced, or its own.
-   * Chunks that a stored description names are never removed.
+   * Determines whether a description was stored after all, and then removes the chunks that it replaced, or its own.
+   * Chunks that a stored description refers to are never removed.
    */
   settle(doubt: ChunksInDoubt): void {
     const { catalog, id } = doubt;
     this.background(this.persist(catalog, id, () => this.decide(doubt)));
   }
 
-  /** Removes chunks in the background, unless a description names them after all. */
+  /** Removes chunks in the background, unless a description refers to them after all. */
   removeUnnamed(catalog: ObjectCatalog, id: string, isNamed: (id: string) => Promise<boolean>): void {
     this.background(
       this.persist(catalog, id, async () => {
-        // What was sent before may be stored after the first look: the server works on requests and messages apart.
+        // A message sent earlier may be stored after the first check, because the server processes requests and
+        // messages independently.
         await sleep(PAUSE_BETWEEN_LOOKS, this.ended.signal, { keepsAlive: false });
         if (!(await isNamed(id))) await catalog.purge(catalog.names.chunks(id));
       }),
@@ -99,8 +100,8 @@ export class ObjectTransfers {
   }
 
   /**
-   * Ends the puts in progress before the connection is closed: those that have all of their content may end by themselves,
-   * the others are aborted and leave nothing behind, as far as there is time.
+   * Ends the puts in progress before the connection is closed: puts that have all of their content may complete, the
+   * others are aborted and their chunks are removed, as far as the time allows.
    *
    * @param timeout in milliseconds
    */
@@ -122,7 +123,8 @@ export class ObjectTransfers {
   }
 
   private async decide({ catalog, name, id, replaced, isNamed }: ChunksInDoubt): Promise<void> {
-    // What was sent before may be stored after the first look: the server works on requests and messages apart.
+    // A message sent earlier may be stored after the first check, because the server processes requests and messages
+    // independently.
     for (let looks = 0; looks < LOOKS; looks++) {
       await sleep(looks * PAUSE_BETWEEN_LOOKS, this.ended.signal, { keepsAlive: false });
       const stored = await catalog.find(name);
@@ -131,7 +133,7 @@ export class ObjectTransfers {
         await catalog.purge(catalog.names.chunks(replaced));
       return;
     }
-    // Another client may have renamed the object meanwhile.
+    // Another client may have renamed the object in the meantime.
     if (!(await isNamed(id))) await catalog.purge(catalog.names.chunks(id));
   }
 
@@ -166,12 +168,12 @@ export class ObjectTransfers {
 }
 
 const logger = new Logger('ObjectStore');
-/** How long a server may be silent before nothing more is waited for, in milliseconds. */
+/** How long a server may be silent before callers stop waiting, in milliseconds. */
 export const SILENCE = 500;
 const PAUSES = { first: 500, longest: 60_000 };
-/** About a quarter of an hour. */
+/** They take about a quarter of an hour. */
 const ATTEMPTS = 20;
 const LOOKS = 3;
 const PAUSE_BETWEEN_LOOKS = 3_000;
-/** The part of the time to close that puts may take to end by themselves; the rest is for removing what they leave. */
+/** The share of the closing time in which puts may complete; the rest is for removing chunks. */
 const FINISHING_SHARE = 0.6;

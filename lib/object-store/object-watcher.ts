@@ -13,13 +13,13 @@ import { parseObjectInfo, toObjectInfo, type ObjectInfo } from './object-info.js
 import type { ObjectCatalog } from './object-catalog.js';
 import { mayPass, PAUSES } from './transient.js';
 
-/** What a watch delivers. */
+/** Options of a watch. */
 export interface ObjectWatchOptions {
-  /** Begins with all descriptions that the bucket has of each object, instead of the last ones. Default `false`. */
+  /** Starts with all stored descriptions of each object, instead of only the last one. Default `false`. */
   readonly includeHistory?: boolean | undefined;
-  /** Delivers only what is written from now on. Not together with `includeHistory`. Default `false`. */
+  /** Delivers only changes from now on. Not together with `includeHistory`. Default `false`. */
   readonly updatesOnly?: boolean | undefined;
-  /** Leaves out the marks of deleted objects. Default `false`. */
+  /** Skips the markers of deleted objects. Default `false`. */
   readonly ignoreDeletes?: boolean | undefined;
 }
 
@@ -29,16 +29,16 @@ const checkWatchOptions = optionsCheck<ObjectWatchOptions>('watch', {
   updatesOnly: true,
 });
 
-/** A description that a watch delivers. */
+/** A description delivered by a watch. */
 export interface ObjectWatchEntry extends ObjectInfo {
-  /** Whether the bucket held it when the watch began; such descriptions come first. */
+  /** Whether the object was already in the bucket when the watch began; these descriptions come first. */
   readonly initial: boolean;
 }
 
 /**
- * The descriptions of a bucket's objects as an async iterable: first those that are there, then each new one, in order.
- * It goes on after reconnects and server restarts, and ends with `stop`, with `break`, or with an error if it cannot
- * go on. To be iterated once. A description that is replaced before the server has sent it is not delivered.
+ * The descriptions of a bucket's objects as an async iterable: first the existing ones, then each change, in order. It
+ * continues after reconnects and server restarts, and ends with `stop`, with `break`, or with an error if it cannot
+ * continue. It can be iterated once. A description that is replaced before the server has sent it is not delivered.
  *
  * @example
  * ```ts
@@ -47,8 +47,8 @@ export interface ObjectWatchEntry extends ObjectInfo {
  */
 export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, AsyncDisposable {
   /**
-   * Resolves when the loop asks for what comes after the last initial description: it has handled all of them. Resolves
-   * too if there are none or the watch is stopped. Rejects if the watch fails before.
+   * Resolves when the loop requests the entry after the last initial description, so that it has handled all of them.
+   * Also resolves if there are none or the watch is stopped. Rejects if the watch fails before.
    */
   readonly initialized: Promise<void>;
   private readonly initial: InitialDelivery;
@@ -56,14 +56,14 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
   private readonly queue: (ObjectWatchEntry | typeof INITIALIZED)[] = [];
   private readonly waiting: Waiting[] = [];
   private push: OrderedPush | undefined;
-  /** Whether an entry was handed out and no other was asked for since: it may still be in hand. */
+  /** Whether an entry was returned and no other was requested since, so that it may still be in progress. */
   private inHand = false;
   private ended = false;
   private failure: Error | undefined;
   private markInitialized: () => void = () => undefined;
   private failInitialized: (error: Error) => void = () => undefined;
 
-  /** @internal Made by `ObjectStore.watch`. */
+  /** @internal Created by `ObjectStore.watch`. */
   constructor(
     private readonly catalog: ObjectCatalog,
     private readonly options: ObjectWatchOptions,
@@ -74,7 +74,7 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
       this.markInitialized = resolve;
       this.failInitialized = reject;
     });
-    // A caller that does not ask must not get an unhandled rejection; the iteration throws the same error.
+    // A caller that does not use the promise must not get an unhandled rejection; the iteration throws the same error.
     this.initialized.catch(() => undefined);
     this.initial = new InitialDelivery({
       lastSequence: () => catalog.lastSequence(catalog.names.allInfos),
@@ -89,7 +89,7 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
     await retry(() => this.open(), { ...PAUSES, retryable: mayPass, deadline: this.catalog.patience() });
   }
 
-  /** The next description. Several calls may wait at once; they are served in turn. */
+  /** The next description. Several calls may wait at once; they are served in order. */
   next(): Promise<IteratorResult<ObjectWatchEntry, undefined>> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
@@ -98,7 +98,7 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
     });
   }
 
-  /** As `stop`; a loop that is left calls it. */
+  /** The same as `stop`; called when a loop is left. */
   async return(): Promise<IteratorResult<ObjectWatchEntry, undefined>> {
     this.stop();
     return { done: true, value: undefined };
@@ -108,14 +108,14 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
     return this;
   }
 
-  /** Ends the watch. The iteration ends without what it has not taken yet. */
+  /** Ends the watch. Descriptions that were not taken yet are discarded. */
   stop(): void {
     this.queue.length = 0;
     this.markInitialized();
     this.end();
   }
 
-  /** Ends the watch. The iteration ends with what has arrived already. */
+  /** Ends the watch. The iteration continues with the descriptions that have already arrived. */
   drain(): void {
     this.end();
   }
@@ -205,7 +205,7 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
       const wire = parseObjectInfo(message.text(), bucket, message.subject);
       return toObjectInfo(wire, bucket, revision, message.metadata.timestamp);
     } catch (error) {
-      // One description that cannot be read must not end the watch of all others.
+      // An invalid description must not end the watch of all others.
       const heldBack = this.unreadable.admit('description');
       if (heldBack !== undefined)
         logger.warn(`Left out of a watch: ${errorText(error)}${heldBackText(heldBack)}`);
@@ -220,11 +220,11 @@ interface Waiting {
 }
 
 const logger = new Logger('ObjectWatcher');
-/** Stands in the queue where the initial descriptions end. */
+/** Marks the end of the initial descriptions in the queue. */
 const INITIALIZED = Symbol('initialized');
 const QUEUE_HIGH = 1_024;
 const QUEUE_LOW = 512;
-/** Heartbeats say that there is nothing more to send, which lists wait for: in milliseconds. */
+/** Heartbeats show that there is nothing more to send, which lists wait for; in milliseconds. */
 const HEARTBEAT = 1_000;
 
 function checkStart({ includeHistory, updatesOnly }: ObjectWatchOptions): void {

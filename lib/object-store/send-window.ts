@@ -1,14 +1,14 @@
 /**
- * How many bytes may be on their way to the stream: grows while acknowledgements come back quickly, shrinks when they
- * take long or chunks are refused. A fixed window either starves a near server or floods a replicated stream, whose
- * leader then drops or refuses what it cannot queue.
+ * The number of bytes that may be in flight to the stream: it grows while acknowledgements arrive quickly, and shrinks
+ * when they take long or chunks are refused. A fixed window is either too small for a nearby server or too large for a
+ * replicated stream, whose leader then drops or refuses chunks that it cannot queue.
  */
 export class SendWindow {
   private bytes = START;
   private growthLimit = MAXIMUM;
   private shrunkAt = 0;
 
-  /** @param minimum one chunk, in bytes: the window never gets smaller */
+  /** @param minimum the size of one chunk, in bytes: the window never gets smaller */
   constructor(private readonly minimum: number) {
     this.bytes = Math.max(START, minimum);
   }
@@ -18,10 +18,10 @@ export class SendWindow {
     return this.bytes;
   }
 
-  /** A chunk of that many bytes was acknowledged after that many milliseconds. */
+  /** Called when a chunk was acknowledged, with its size in bytes and the elapsed time in milliseconds. */
   acknowledged(bytes: number, elapsed: number): void {
     if (elapsed < QUICK) {
-      // Doubles with each round until the size that last was too much, then grows by one chunk a round.
+      // Doubles with each round trip until the last size that was too large, then grows by one chunk per round trip.
       const growth = this.bytes < this.growthLimit ? bytes : (bytes * this.minimum) / this.bytes;
       this.bytes = Math.min(MAXIMUM, this.bytes + growth);
     } else if (elapsed > SLOW) {
@@ -29,12 +29,15 @@ export class SendWindow {
     }
   }
 
-  /** A chunk was refused or got lost. */
+  /** Called when a chunk was refused or lost. */
   refused(): void {
     this.shrink(1 / 2, 0);
   }
 
-  /** @param pause what shrank it less than that many milliseconds ago has had no effect yet */
+  /**
+   * @param pause the minimum time between two reductions, in milliseconds, because a reduction takes time to have an
+   * effect
+   */
   private shrink(factor: number, pause: number): void {
     const now = performance.now();
     if (now - this.shrunkAt < pause) return;

@@ -13,10 +13,10 @@ import {
 // Temporarily unavailable, not leader, insufficient resources, duplicate in process, too many requests.
 const PASSING = new Set([10008, 10009, 10023, 10158, 10167]);
 
-/** How long to wait before something is tried again, in milliseconds. */
+/** The pauses between retries, in milliseconds. */
 export const PAUSES = { first: 50, longest: 1_000 } as const;
 
-/** Whether the server may answer otherwise if it is asked again: no answer in time, a leader that is being elected. */
+/** Whether an error may be temporary, such as a timeout or a leader election, so that a retry may succeed. */
 export function mayPass(error: unknown): boolean {
   return (
     error instanceof RequestTimeoutError ||
@@ -25,12 +25,12 @@ export function mayPass(error: unknown): boolean {
   );
 }
 
-/** The same for what is published: a stream without a leader does not listen. */
+/** The same for publishing: a stream without a leader does not respond. */
 export function mayPassForPublish(error: unknown): boolean {
   return mayPass(error) || error instanceof NoRespondersError || error instanceof JetStreamNotEnabledError;
 }
 
-/** Whether the error of a publish leaves open whether the message is stored. */
+/** Whether the error of a publish leaves unknown whether the message is stored. */
 export function isUnanswered(error: unknown): error is Error {
   return (
     error instanceof PublishTimeoutError ||

@@ -1,23 +1,23 @@
-/** What can be said of a value that cannot be printed. */
+/** The text for a value that cannot be printed. */
 const UNPRINTABLE = 'an error that cannot be printed';
-/** The longest text of an error in a log line or another error, in characters. */
+/** The maximum length of an error's text in a log line or another error, in characters. */
 const LONGEST = 2_000;
 
 /**
- * The text of anything that was thrown, on one line and escaped: safe for logs, whatever a handler or a message put into it.
- * Never throws, even for values whose `message`, `toString` or prototype throws.
+ * The text of any thrown value, on one line and escaped: safe for logs, regardless of its content. Never throws, even
+ * for values whose `message`, `toString` or prototype throws.
  */
 export function errorText(thrown: unknown): string {
   return printable(rawText(thrown));
 }
 
-/** The stack of anything that was thrown, escaped line by line; `undefined` if it has none. Never throws. */
+/** The stack of any thrown value, escaped line by line; `undefined` if it has none. Never throws. */
 export function errorStack(thrown: unknown): string | undefined {
   try {
     if (!(thrown instanceof Error)) return undefined;
     const { stack, message } = thrown as { readonly stack?: unknown; readonly message: unknown };
     if (typeof stack !== 'string') return undefined;
-    // A stack begins with the message, whose line ends must not look like lines of the log.
+    // A stack begins with the message, whose line ends must not look like separate log lines.
     const start = typeof message === 'string' ? stack.indexOf(message) : -1;
     const frames = start < 0 ? 0 : start + String(message).length;
     const head = printable(stack.slice(0, frames));
@@ -27,7 +27,10 @@ export function errorStack(thrown: unknown): string | undefined {
   }
 }
 
-/** Anything that was thrown as an `Error`: itself if it is one, otherwise a new one with its text and it as the cause. */
+/**
+ * Converts any thrown value to an `Error`: the value itself if it is one, otherwise a new one with its text and the
+ * value as the cause.
+ */
 export function toError(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) return thrown;
@@ -38,8 +41,8 @@ export function toError(thrown: unknown): Error {
 }
 
 /**
- * Text from outside as a log line may hold it: control characters, line ends and characters that change the direction of
- * text are written as escapes, and very long text is cut.
+ * External text in a form that is safe for a log line: control characters, line ends and characters that change the
+ * direction of text are escaped, and very long text is truncated.
  */
 export function printable(text: string): string {
   const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text;

@@ -1,4 +1,4 @@
-/** As `instanceof`, for values from user code: `false` for a proxy, or a class, whose answer throws. */
+/** Like `instanceof`, for values from user code: `false` for a proxy, or a class, whose check throws. */
 export function isInstance<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
   try {
     return value instanceof type;
@@ -7,7 +7,7 @@ export function isInstance<T>(value: unknown, type: abstract new (...args: never
   }
 }
 
-/** A property of anything that was thrown; `undefined` if it cannot be read. */
+/** A property of any thrown value; `undefined` if it cannot be read. */
 export function propertyOf(value: unknown, key: PropertyKey): unknown {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
   try {

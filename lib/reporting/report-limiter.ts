@@ -1,11 +1,11 @@
-/** How many kinds are told apart; further kinds share one. */
+/** The number of kinds that are distinguished; further kinds share one. */
 const MOST_KINDS = 100;
-/** What all kinds share that are not told apart any more. */
+/** The shared kind of reports that are not distinguished any more. */
 const OTHERS = '';
 
 /** Options of a {@link ReportLimiter}. */
 export interface ReportLimiterOptions {
-  /** How long reports of one kind are held back after one was made, in milliseconds. Default 60,000. */
+  /** The minimum time between two reports of one kind, in milliseconds. Default 60,000. */
   readonly interval?: number;
 }
 
@@ -15,7 +15,7 @@ interface Kind {
 }
 
 /**
- * Lets one report of each kind through in an interval and counts the rest, so that something that fails a thousand times a
+ * Allows one report of each kind per interval and counts the others, so that an error that occurs a thousand times a
  * second fills neither the log nor the memory.
  */
 export class ReportLimiter {
@@ -27,9 +27,10 @@ export class ReportLimiter {
   }
 
   /**
-   * Asks whether a report of this kind may be made now.
+   * Checks whether a report of this kind may be made now.
    *
-   * @returns `undefined` if it is held back; otherwise how many reports of its kind were held back since the last one
+   * @returns `undefined` if it is held back; otherwise the number of reports of its kind that were held back since the
+   * last one
    */
   admit(kind: string): number | undefined {
     const now = performance.now();
@@ -57,7 +58,7 @@ export class ReportLimiter {
   }
 }
 
-/** What a report says about those of its kind that were held back before it; empty if there were none. */
+/** The text about earlier reports of the same kind that were held back; empty if there were none. */
 export function heldBackText(heldBack: number): string {
   return heldBack === 0 ? '' : ` (${heldBack} more of this kind were not logged)`;
 }

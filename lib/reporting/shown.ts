@@ -1,12 +1,12 @@
 import { types } from 'node:util';
 import { printable } from './error-text.js';
 
-/** Longer texts are cut, in characters. */
+/** Longer texts are truncated, in characters. */
 const LONGEST_TEXT = 200;
 
 /**
- * An argument or option as an error shows it: short, on one line, and without what objects hold, which may be large or
- * secret. Never throws, and calls nothing of the value.
+ * A value in the form that errors show: short, on one line, and without the content of objects, which may be large or
+ * secret. Never throws, and calls no code of the value.
  */
 export function shown(value: unknown): string {
   switch (typeof value) {
@@ -25,21 +25,21 @@ export function shown(value: unknown): string {
   }
 }
 
-/** As {@link shown}, for what may be secret: of texts and numbers only their type. */
+/** Like {@link shown}, for values that may be secret: only the type of texts and numbers is shown. */
 export function hidden(value: unknown): string {
   if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
   if (Number.isFinite(value)) return 'a number';
   return typeof value === 'bigint' || typeof value === 'symbol' ? `a ${typeof value}` : shown(value);
 }
 
-/** What stands in the place of a name, for errors about names. */
+/** A value that should be a name, for errors about names. */
 export function nameText(value: unknown): string {
   if (typeof value === 'string') return value;
   return value === undefined || value === null ? '' : shown(value);
 }
 
 function objectText(value: object): string {
-  // A revoked proxy cannot even be asked whether it is an array.
+  // Even checking whether a revoked proxy is an array throws.
   if (types.isProxy(value)) return 'a proxy';
   if (types.isDate(value)) {
     return Number.isNaN(Date.prototype.getTime.call(value)) ? 'an invalid Date' : 'a Date';

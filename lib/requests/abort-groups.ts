@@ -6,14 +6,15 @@ interface Group {
 }
 
 /**
- * What is given up when a signal aborts, with one listener a signal: Node warns of a leak where one signal, such as that
- * of a shutdown, has more than ten.
+ * Operations that end when a signal is aborted, with one listener for each signal: Node warns of a leak if one signal,
+ * such as that of a shutdown, has more than ten listeners.
  */
 export class AbortGroups {
   private readonly groups = new Map<AbortSignal, Group>();
 
   /**
-   * Calls back with the reason when the signal aborts; the returned function, which never throws, calls that off.
+   * Calls back with the reason when the signal is aborted; the returned function, which never throws, removes the
+   * callback.
    *
    * @throws {@link InvalidArgumentError} if the signal cannot be listened to
    */

@@ -1,13 +1,13 @@
 import { createInbox, type NatsConnection } from '@nats-io/transport-node';
 
-/** A new inbox under the connection's `inboxPrefix`: permissions are often given for that prefix only. */
+/** A new inbox under the connection's `inboxPrefix`, because permissions are often granted for that prefix only. */
 export function createInboxOf(nc: NatsConnection): string {
-  // The client keeps its options on the connection, but not in its type.
+  // The connection of the client has its options, but its type does not.
   const { options } = nc as { options?: { inboxPrefix?: string } };
   return createInbox(options?.inboxPrefix);
 }
 
-/** The number that a reply subject ends with, or one that no request has. */
+/** The number at the end of a reply subject; otherwise a number that no request has. */
 export function serialOf(subject: string, start: number): number {
   let serial = 0;
   for (let i = start; i < subject.length; i++) {

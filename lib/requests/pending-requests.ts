@@ -3,38 +3,37 @@ import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 /** The outcome of a request: an error or a reply. */
 export type Outcome = [error: Error, reply: undefined] | [error: undefined, reply: Msg];
 
-/** A request that waits for its reply, with all that sending it again takes. */
+/** A request that waits for its reply, with the data needed to send it again. */
 export interface PendingRequest {
-  /** The number that its reply subject ends with. */
+  /** The number at the end of its reply subject. */
   readonly serial: number;
   readonly subject: string;
   readonly data: Uint8Array | string;
   readonly headers: MsgHdrs | undefined;
   readonly timeout: number;
-  /** When it fails, on the clock of `performance.now()`. */
+  /** When it times out, on the clock of `performance.now()`. */
   deadline: number;
-  /** Whether it may be sent again though the server may have received it. */
+  /** Whether it may be sent again although the server may have received it. */
   readonly idempotent: boolean;
-  /** When it is sent again if no reply has come, on the same clock; `Infinity` if it must not be repeated. */
+  /** When it is sent again if no reply has arrived, on the same clock; `Infinity` if it must not be repeated. */
   repeatAt: number;
-  /** How long to wait before the repetition after that one, in milliseconds. */
+  /** The wait before the following repetition, in milliseconds. */
   repeatWait: number;
-  /** Told before it is sent again. */
+  /** Called before it is sent again. */
   readonly onRepeat: (() => void) | undefined;
-  /** Whether further replies may follow one: then `onReply` says so by returning true. */
+  /** Whether several replies are possible: `onReply` then returns `true` if more are expected. */
   readonly many: boolean;
   onReply: (...outcome: Outcome) => unknown;
-  /** Whether it has been handed to the client, so that the server may have received it. */
+  /** Whether it was passed to the client, so that the server may have received it. */
   sent: boolean;
 }
 
-// Small integers in V8, and 70 minutes of requests at 250,000 a second before one comes again.
+// Small integers in V8; at 250,000 requests a second, a number is used again after 70 minutes.
 const SERIALS = 2 ** 30;
 
 /**
- * What waits for replies, found by serial number in constant time and without hashing: a ring with room for twice as
- * many as wait, where serial `n` has slot `n` modulo its size. A reply that comes late finds its slot empty or taken by
- * another serial.
+ * Pending requests by serial number, in constant time and without hashing: a ring with twice as many slots as pending
+ * requests, where serial `n` has slot `n` modulo its size. For a late reply, the slot is empty or has another serial.
  */
 export class PendingRequests {
   private slots: (PendingRequest | undefined)[] = ring(256);
@@ -46,7 +45,7 @@ export class PendingRequests {
     return this.count;
   }
 
-  /** The number of the next request; call `add` with it before asking again. */
+  /** The number of the next request; call `add` with it before calling this again. */
   next(): number {
     if (this.count * 2 >= this.slots.length) this.grow();
     do this.serial = (this.serial + 1) % SERIALS;
@@ -59,13 +58,13 @@ export class PendingRequests {
     this.count++;
   }
 
-  /** A request that waits; `undefined` where it no longer does. */
+  /** A pending request; `undefined` if it is no longer pending. */
   get(serial: number): PendingRequest | undefined {
     const request = this.slots[serial & this.mask];
     return request?.serial === serial ? request : undefined;
   }
 
-  /** Removes a request and returns it; `undefined` where it no longer waits. */
+  /** Removes a request and returns it; `undefined` if it is no longer pending. */
   take(serial: number): PendingRequest | undefined {
     const request = this.get(serial);
     if (request === undefined) return undefined;
@@ -74,7 +73,7 @@ export class PendingRequests {
     return request;
   }
 
-  /** All that waits, oldest first. */
+  /** All pending requests, oldest first. */
   all(): PendingRequest[] {
     const waiting = this.slots.filter((request) => request !== undefined);
     return waiting.toSorted((a, b) => this.age(b) - this.age(a));
@@ -88,7 +87,7 @@ export class PendingRequests {
     const old = this.slots;
     this.slots = ring(old.length * 2);
     this.mask = this.slots.length - 1;
-    // Serials that did not meet in the smaller ring do not meet in the larger one.
+    // Serials without a collision in the smaller ring have none in the larger one.
     for (const request of old) if (request !== undefined) this.slots[request.serial & this.mask] = request;
   }
 }

@@ -23,19 +23,19 @@ export interface RequestOptions {
   readonly timeout?: number | undefined;
   readonly headers?: MsgHdrs | undefined;
   /**
-   * Whether doing it twice does no harm. Such a request is sent again if its reply is missing: after a reconnect, and when
-   * nothing has come for a second or a quarter of its timeout, since a cluster without a leader answers nothing. Any other
-   * request waits for its deadline. Default `false`.
+   * Whether it is safe to send the request twice. Such a request is sent again if its reply is missing: after a
+   * reconnect, and if there is no reply for a second or a quarter of its timeout, because a cluster without a leader
+   * does not answer. Any other request waits until its deadline. Default `false`.
    */
   readonly idempotent?: boolean | undefined;
-  /** Told before an idempotent request is sent again. What it throws is logged. */
+  /** Called before an idempotent request is sent again. Its errors are logged. */
   readonly onRepeat?: (() => void) | undefined;
-  /** Gives the request up: it fails with the signal's reason. */
+  /** Ends the request: it fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const checkOptions = optionsCheck<RequestOptions>('request', {
-  // The names are the application's.
+  // The names are chosen by the application.
   headers: true,
   idempotent: true,
   onRepeat: true,
@@ -46,29 +46,29 @@ const checkOptions = optionsCheck<RequestOptions>('request', {
 /** Receives the outcome of a request. */
 export type ReplyHandler = (...outcome: Outcome) => void;
 
-/** Receives the replies of a request that may have several; returns whether more are to come. */
+/** Receives the replies of a request that may have several; returns whether more are expected. */
 export type RepliesHandler = (...outcome: Outcome) => boolean;
 
-/** The number that no request has. */
+/** A number that no request has. */
 const NO_REQUEST = -1;
 
-/** How often deadlines are looked at, in milliseconds: a request fails at most that much after its timeout. */
+/** The interval of deadline checks, in milliseconds: a request fails at most this long after its timeout. */
 const TICK = 25;
 
-/** When a request is repeated that no reply has come to, in milliseconds; a quarter of its timeout if that is sooner. */
+/** When a request without a reply is repeated, in milliseconds; a quarter of its timeout if that is sooner. */
 const REPEAT_AFTER = 1_000;
-/** Requests of a shorter timeout are not repeated, in milliseconds. */
+/** Requests with a shorter timeout are not repeated, in milliseconds. */
 const SHORTEST_REPEATED = 400;
-/** While more requests wait, silence means that the server is busy: repeating them would make it worse. */
+/** If more requests are pending, silence means that the server is busy, and repeating them would increase its load. */
 const MOST_REPEATED = 1_000;
 
 /**
- * All that asks and waits goes through here: one wildcard inbox subscription a connection, a ring of what waits, and
- * one coarse timer for all deadlines. The client's own requests make a timer, an error object and two promises each,
- * which costs several times what the rest of a request does.
+ * Sends all requests of a connection: with one wildcard inbox subscription, a ring of pending requests, and one coarse
+ * timer for all deadlines. The client's own requests create a timer, an error object and two promises each, which costs
+ * several times as much as the rest of a request.
  *
- * While the connection is down requests are held back and sent after the reconnect, for the client may throw away what
- * it is given in the meantime. What was sent before and is still unanswered is sent again where it is `idempotent`.
+ * While the connection is down, requests are held back and sent after the reconnect, because the client may discard
+ * messages in the meantime. Unanswered requests that were sent before are sent again if they are `idempotent`.
  */
 export class Requests {
   private readonly logger = new Logger(Requests.name);
@@ -81,14 +81,14 @@ export class Requests {
   private connected = true;
   private closed = false;
   private timer: NodeJS.Timeout | undefined;
-  /** No deadline lies before this. */
+  /** No deadline is earlier than this. */
   private earliest = Infinity;
 
   constructor(
     readonly connection: JetStreamConnection,
-    /** How many requests may wait for replies at a time; what exceeds it fails at once. */
+    /** The maximum number of pending requests; further requests fail immediately. */
     readonly maxPending = 100_000,
-    /** Receives replies that no request waits for any more. Runs inside the parser of the link. */
+    /** Receives replies for requests that are no longer pending. Runs inside the parser of the link. */
     private readonly onStray?: (reply: Msg) => void,
   ) {
     this.inbox = `${createInboxOf(connection.nc)}.`;
@@ -100,7 +100,7 @@ export class Requests {
     });
   }
 
-  /** How many requests wait for their replies. */
+  /** The number of pending requests. */
   get size(): number {
     return this.pending.size;
   }
@@ -108,12 +108,12 @@ export class Requests {
   /**
    * Sends a request and resolves with its reply.
    *
-   * @throws {@link RequestTimeoutError} where no reply came in time
-   * @throws {@link NoRespondersError} where nobody listens on the subject
-   * @throws {@link PermissionDeniedError} where this client may not publish to the subject
-   * @throws {@link InboxPermissionError} where this client may not subscribe to its inbox
-   * @throws {@link TooManyPendingRequestsError} where too many requests wait already
-   * @throws {@link ConnectionClosedError} where the connection is closed, or closes meanwhile
+   * @throws {@link RequestTimeoutError} if no reply arrived in time
+   * @throws {@link NoRespondersError} if there are no responders on the subject
+   * @throws {@link PermissionDeniedError} if this client may not publish to the subject
+   * @throws {@link InboxPermissionError} if this client may not subscribe to its inbox
+   * @throws {@link TooManyPendingRequestsError} if too many requests are already pending
+   * @throws {@link ConnectionClosedError} if the connection is closed, or closes in the meantime
    */
   request(subject: string, data: Uint8Array | string, options: RequestOptions = {}): Promise<Msg> {
     return new Promise((resolve, reject) => {
@@ -124,7 +124,7 @@ export class Requests {
 
   /**
    * Sends a request and calls back with its reply or with one of the errors of {@link request}: the form for hot paths,
-   * without a promise. It never throws; what fails at once calls back before it returns.
+   * without a promise. It never throws; an immediate failure calls back before it returns.
    */
   send(subject: string, data: Uint8Array | string, options: RequestOptions, onReply: ReplyHandler): void {
     const refusal = this.refusal(subject, options);
@@ -141,8 +141,8 @@ export class Requests {
   }
 
   /**
-   * Sends a request that may have several replies, and calls back with each; its deadline begins anew after every one.
-   * An error, one of {@link request}'s, is the last that is called back. It never throws.
+   * Sends a request that may have several replies, and calls back with each; the deadline restarts after every reply.
+   * After an error, which is one of those of {@link request}, there are no further calls. It never throws.
    *
    * @returns the request's number, for {@link giveUp}
    */
@@ -160,9 +160,10 @@ export class Requests {
   }
 
   /**
-   * Waits for replies to something that is sent by other means, with {@link replySubject} in it; else as {@link open}.
+   * Waits for replies to a message that is sent by other means and contains {@link replySubject}; otherwise the same as
+   * {@link open}.
    *
-   * @param subject what is asked, for errors
+   * @param subject the subject of the message, for errors
    */
   expect(subject: string, options: Pick<RequestOptions, 'timeout'>, onReply: RepliesHandler): number {
     const refusal = this.refusal(subject, options);
@@ -177,17 +178,17 @@ export class Requests {
     return request.serial;
   }
 
-  /** The subject that a request's replies come to. */
+  /** The subject that receives the replies to a request. */
   replySubject(serial: number): string {
     return this.inbox + serial;
   }
 
-  /** Waits for a request's replies no longer: nothing is called back any more. */
+  /** Stops waiting for a request's replies, without calling back. */
   giveUp(serial: number): void {
     this.pending.take(serial);
   }
 
-  /** Fails all that is pending and all that is asked from now on. */
+  /** Fails all pending and all future requests. */
   close(): void {
     this.stopListening();
     this.end(undefined);
@@ -250,7 +251,7 @@ export class Requests {
     try {
       this.subscribe();
       const reply = this.inbox + request.serial;
-      // Who asks one thing after the other has nothing that it could be sent together with.
+      // A caller that sends one request after another has nothing to combine it with.
       const alone = this.pending.size === 1;
       this.connection.wire.publish(request.subject, request.data, reply, request.headers, alone);
     } catch (cause) {
@@ -272,7 +273,7 @@ export class Requests {
     const { length } = this.inbox;
     const serial = msg instanceof WireMessage ? msg.numberAfter(length) : serialOf(msg.subject, length);
     const request = this.pending.get(serial);
-    // The reply came after the deadline, or a second time.
+    // The reply arrived after the deadline, or a second time.
     if (request === undefined) return this.stray(msg);
     if (msg.data.length === 0 && isNoResponders(msg.headers)) {
       this.fail(request, new NoRespondersError(request.subject));
@@ -290,7 +291,10 @@ export class Requests {
     return this.call(request.onReply, request.subject, error, reply);
   }
 
-  /** Callbacks run inside the parser of the link, a timer or the code that aborts a signal: what they throw ends here. */
+  /**
+   * Callbacks run inside the parser of the link, a timer or the code that aborts a signal, so their errors are caught
+   * here.
+   */
   private call(
     onReply: PendingRequest['onReply'],
     subject: string,
@@ -298,9 +302,9 @@ export class Requests {
     reply: Msg | undefined,
   ): unknown {
     try {
-      // One of both is there. Passed on as a list, they would cost an array for each reply.
+      // Exactly one of both is set. Passing them on as a list would cost an array for each reply.
       const result: unknown = (onReply as (error?: Error, reply?: Msg) => unknown)(error, reply);
-      // An asynchronous function, although what it returns is not waited for.
+      // The callback is an asynchronous function; its result is observed but not awaited.
       if (typeof result === 'object') this.calls.observe(nameOf(subject), result);
       return result;
     } catch (thrown) {
@@ -328,7 +332,7 @@ export class Requests {
     for (const request of this.pending.all()) this.fail(request, error);
   }
 
-  /** The server says so once, and answers nothing: without this, the request would wait for its whole timeout. */
+  /** The server reports this once and sends no reply: otherwise the request would wait for its whole timeout. */
   private deny({ operation, subject }: PermissionViolationError): void {
     if (operation !== 'publish' || this.pending.size === 0) return;
     for (const request of this.pending.all()) {
@@ -352,7 +356,7 @@ export class Requests {
     this.transmit(request);
   }
 
-  /** Sends a request again that no reply has come to, with growing pauses. */
+  /** Sends a request without a reply again, with growing pauses. */
   private repeatSilent(request: PendingRequest, now: number): void {
     request.repeatAt = now + request.repeatWait;
     request.repeatWait *= 2;
@@ -371,7 +375,7 @@ export class Requests {
     return new ConnectionClosedError(this.connection.name, cause === undefined ? undefined : { cause });
   }
 
-  /** Adds a request that is given up when a signal is aborted. @throws {@link InvalidArgumentError} */
+  /** Adds a request that ends when a signal is aborted. @throws {@link InvalidArgumentError} */
   private addUntil(
     signal: AbortSignal,
     subject: string,
@@ -380,7 +384,7 @@ export class Requests {
     onReply: ReplyHandler,
   ): PendingRequest {
     let abort: (reason: unknown) => void = () => undefined;
-    // Before the request waits: a signal that cannot be listened to leaves nothing behind.
+    // Registered before the request: a signal that cannot be listened to leaves nothing behind.
     const callOff = this.aborts.add(signal, (reason) => abort(reason));
     const replied = (...outcome: Outcome): unknown => {
       callOff();
@@ -393,7 +397,7 @@ export class Requests {
 
   private startTimer(): void {
     this.timer = setInterval(() => this.tick(), TICK);
-    // The connection keeps the process alive, as long as it has a reason to.
+    // The connection keeps the process alive while that is needed.
     this.timer.unref();
   }
 
@@ -403,7 +407,7 @@ export class Requests {
       this.timer = undefined;
       this.earliest = Infinity;
     } else if (performance.now() >= this.earliest) {
-      // After something blocked the process, replies lie in the socket: they are read before `setImmediate` comes round.
+      // If the process was blocked, unread replies may be in the socket: they are read before `setImmediate` runs.
       setImmediate(() => this.expire());
     }
   }
@@ -424,8 +428,8 @@ export class Requests {
 }
 
 /**
- * Whether the server says that nothing listens on the subject. A stored message may have a status in its headers too, and
- * a direct get replies with those; the server has added the sequence then.
+ * Whether the server reports that there are no responders. A stored message may also have a status in its headers, and
+ * a direct get returns them; in that case the server has added the sequence.
  */
 function isNoResponders(headers: MsgHdrs | undefined): boolean {
   return headers?.code === 503 && !headers.has('Nats-Sequence');
@@ -435,7 +439,7 @@ function nameOf(subject: string): string {
   return `The reply handler of a request to "${printable(subject)}"`;
 }
 
-/** Why nothing is asked with a signal, if it is aborted or no signal. */
+/** Why a request with this signal is rejected: it is aborted, or not a signal. */
 function signalRefusal(signal: AbortSignal): Error | undefined {
   try {
     checkSignal(signal);

@@ -2,9 +2,9 @@ import { runCommand } from './run-command.js';
 import { versionIn } from './server-version.js';
 
 /**
- * Runs a nats-server to ask for its version.
+ * Runs a nats-server to get its version.
  *
- * @throws Error when it does not run, or says something else
+ * @throws Error if it does not run, or its output is unexpected
  */
 export async function binaryVersion(path: string, env: NodeJS.ProcessEnv): Promise<string> {
   const output = await runCommand(path, ['--version'], { env, timeout: 10_000 });

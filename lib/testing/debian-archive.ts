@@ -2,27 +2,27 @@ import { access, readFile } from 'node:fs/promises';
 
 import { runCommand } from './run-command.js';
 
-/** The distribution's own archive on one mirror, as this machine's apt names it. */
+/** The distribution's own archive on one mirror, as configured for this machine's apt. */
 export interface DebianArchive {
   readonly uri: string;
   readonly components: readonly string[];
-  /** Suites to look into, from the oldest to the newest. */
+  /** The suites to search, from the oldest to the newest. */
   readonly suites: readonly string[];
-  /** The distribution's keys, where they are installed; else apt's trusted ones are used. */
+  /** The distribution's keys, if they are installed; otherwise apt's trusted keys are used. */
   readonly keyring: string | undefined;
 }
 
-/** What `/etc/os-release` says of a system that apt belongs to. */
+/** The information in `/etc/os-release` of a system with apt. */
 export interface Distribution {
-  /** `debian`, or `ubuntu` for Ubuntu and what derives from it. */
+  /** `debian`, or `ubuntu` for Ubuntu and its derivatives. */
   readonly family: 'debian' | 'ubuntu';
-  /** The names it goes by, its own first: `ID` and `ID_LIKE`. */
+  /** The names of the distribution, its own first: `ID` and `ID_LIKE`. */
   readonly names: readonly string[];
-  /** Its release's codename, and that of the release it derives from. */
+  /** The codename of its release, and that of the release it is derived from. */
   readonly codenames: readonly string[];
 }
 
-/** @throws Error when this is no system of Debian's family */
+/** @throws Error if the system does not belong to the Debian family */
 export async function readDistribution(): Promise<Distribution> {
   const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const fields = new Map(
@@ -39,13 +39,13 @@ export async function readDistribution(): Promise<Distribution> {
 }
 
 /**
- * Finds the distribution's archives among all that apt is configured with.
+ * Finds the distribution's archives among all archives in apt's configuration.
  *
- * Other vendors' archives often carry the distribution's codename too, so the origin that an index tells
- * counts. Where no index was downloaded yet, as in a container image, none is told: then each archive that
- * serves the current release may be the one, and the distribution's key refuses the foreign ones.
+ * Archives of other vendors often use the distribution's codename too, so the origin in the index decides. If no index
+ * was downloaded yet, as in a container image, the origin is unknown: then each archive with the current release is a
+ * candidate, and the distribution's key rejects the foreign ones.
  *
- * @throws Error when apt names none
+ * @throws Error if apt's configuration names none
  */
 export async function findDebianArchives(
   distribution: Distribution,
@@ -71,18 +71,18 @@ export async function findDebianArchives(
   });
 }
 
-/** A package index that apt is configured with. */
+/** A package index in apt's configuration. */
 interface IndexTarget {
   readonly origin: string;
   readonly codename: string;
-  /** The suite, as the configuration calls it. */
+  /** The suite, as named in the configuration. */
   readonly release: string;
   readonly component: string;
   /** The archive's address. */
   readonly uri: string;
 }
 
-/** With `--no-release-info`, indexes that were not downloaded yet are listed too, with less told of each. */
+/** With `--no-release-info`, indexes that were not downloaded yet are listed too, with less information about each. */
 async function listTargets(
   env: NodeJS.ProcessEnv,
   ...options: '--no-release-info'[]
@@ -91,18 +91,18 @@ async function listTargets(
   const args = ['indextargets', ...options, '--format', format, 'Created-By: Packages'];
   const lines = (await runCommand('apt-get', args, { env })).split('\n');
   return lines.flatMap((line) => {
-    // What apt does not know stays in the line as the name of the field.
+    // If apt does not know a value, the line contains the name of the field.
     const [origin = '', codename = '', release = '', component = '', uri = ''] = line
       .split('|')
       .map((value) => (value.startsWith('$(') ? '' : value));
-    // nats-server is in Debian's main and in Ubuntu's universe.
+    // nats-server is in Debian's main and in Ubuntu's universe component.
     return component === 'main' || component === 'universe'
       ? [{ origin, codename, release, component, uri }]
       : [];
   });
 }
 
-/** Suites by their roles, where these are names: they mean the current releases in any year. */
+/** The suites by role, if the roles are suite names: they refer to the current releases in any year. */
 function suitesOf({ family, codenames }: Distribution): string[] {
   return family === 'debian'
     ? ['oldstable', 'stable', 'testing', 'unstable']

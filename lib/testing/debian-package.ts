@@ -9,14 +9,14 @@ const PACKAGE = 'nats-server';
 const PROGRAM = 'usr/sbin/nats-server';
 
 /**
- * Gets nats-server out of the distribution's package, on Debian and what derives from it, without root and
- * without installing anything: apt runs with the machine's own configuration (mirror, proxy, credentials)
- * but on a state of its own, and verifies the package as it always does.
+ * Extracts nats-server from the distribution's package, on Debian and its derivatives, without root and without
+ * installing anything: apt runs with the machine's own configuration (mirror, proxy, credentials) but with a separate
+ * state, and verifies the package as usual.
  *
- * @param requested - the version, or a prefix of it; without one, the newest that the distribution has
+ * @param requested - the version, or a prefix of it; without one, the newest of the distribution
  * @param folder - where the package is unpacked
  * @returns the program's path
- * @throws Error that says why there is none
+ * @throws Error with the reason if there is none
  */
 export async function fetchDebianPackage(
   requested: string | undefined,
@@ -35,8 +35,8 @@ export async function fetchDebianPackage(
 }
 
 /**
- * Looks the version up in the archive's suites, which stand from the oldest to the newest. A suite's index
- * is some 10 MB, so this is a binary search; without a requested version the newest suite comes first.
+ * Searches the version in the archive's suites, which are ordered from the oldest to the newest. The index of a suite
+ * has about 10 MB, so this is a binary search; without a requested version, the newest suite comes first.
  */
 async function searchSuites(
   archive: DebianArchive,
@@ -59,7 +59,7 @@ async function searchSuites(
       });
       if (satisfies(version, requested)) {
         const program = join(folder, PROGRAM);
-        // One that was built for newer libraries than this system's does not run.
+        // A program that was built for newer libraries than this system's does not run.
         await binaryVersion(program, env);
         return program;
       }
@@ -75,7 +75,7 @@ async function searchSuites(
   return undefined;
 }
 
-/** Whether apt could not reach the archive at all, so that its other suites need not be tried. */
+/** Whether apt could not reach the archive at all, so that its other suites do not have to be tried. */
 function isOutOfReach(reason: string): boolean {
   return /Could not (resolve|connect)|Temporary failure|timed out|ENOENT/.test(reason);
 }

@@ -1,19 +1,19 @@
-/** What {@link NatsServerNotFoundError} says of one place where a nats-server was looked for. */
+/** The part of {@link NatsServerNotFoundError} about one place that was searched for nats-server. */
 export interface NatsServerSearchStep {
   /** The place: an environment variable, `PATH`, the cache, the release archive, the distribution's package. */
   readonly source: string;
-  /** Why it gave none. */
+  /** Why it has none. */
   readonly reason: string;
 }
 
-/** No nats-server of the asked version could be found or fetched. The message tells what to do about it. */
+/** No nats-server of the requested version could be found or downloaded. The message explains what to do. */
 export class NatsServerNotFoundError extends Error {
   override readonly name = 'NatsServerNotFoundError';
 
   constructor(
-    /** The version asked for, or `undefined` when the newest was. */
+    /** The requested version; `undefined` if the newest one was requested. */
     readonly requested: string | undefined,
-    /** Every place that was looked at, in order, and why it gave none. */
+    /** Every place that was searched, in order, with the reason why it has none. */
     readonly steps: readonly NatsServerSearchStep[],
   ) {
     super(
@@ -31,7 +31,7 @@ export class NatsServerNotFoundError extends Error {
   }
 }
 
-/** A downloaded release archive is not the one that the release's `SHA256SUMS` lists: it was thrown away. */
+/** A downloaded release archive does not match the release's `SHA256SUMS` and was deleted. */
 export class NatsServerChecksumError extends Error {
   override readonly name = 'NatsServerChecksumError';
 

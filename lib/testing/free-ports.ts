@@ -6,18 +6,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsServerStartError } from './errors.js';
 
 /**
- * Where ports are taken from: below those that systems give to outgoing connections (from 32,768 or higher),
- * so that no passing connection takes a server's port while it restarts.
+ * The first port to try: below the range that systems use for outgoing connections (from 32,768 or higher), so that no
+ * temporary connection takes a server's port while it restarts.
  */
 const FIRST_PORT = 10_000;
 const LAST_PORT = 32_000;
 
-/** How often a start is tried when a port that was free has been taken. */
+/** The maximum number of attempts to start if a free port was taken in the meantime. */
 const ATTEMPTS = 10;
-/** How long to wait between two tries, in milliseconds. */
+/** The pause between two attempts, in milliseconds. */
 const RETRY_DELAY = 20;
 
-/** Finds `count` loopback ports that nobody listens on. Another process may take one before it is used. */
+/** Finds `count` free loopback ports. Another process may take one before it is used. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const held = new Map<number, Server>();
   try {
@@ -39,7 +39,7 @@ export async function findFreePorts(count: number): Promise<number[]> {
   }
 }
 
-/** Starts something again as long as it fails because a port that was free has been taken. */
+/** Repeats a start as long as it fails because a free port was taken in the meantime. */
 export async function retryWhilePortIsTaken<T>(start: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -53,7 +53,7 @@ export async function retryWhilePortIsTaken<T>(start: () => Promise<T>): Promise
   }
 }
 
-/** Whether a start failed because a port was taken, in the words of Unix or of Windows. */
+/** Whether a start failed because a port was taken, according to the messages of Unix or Windows. */
 function isPortTaken(error: unknown): boolean {
   return error instanceof NatsServerStartError && /address already in use|Only one usage of/.test(error.log);
 }

@@ -1,11 +1,11 @@
 import { get } from 'node:http';
 
-/** Asks a nats-server's monitoring port for a page; rejects when it does not answer with 200 within a second. */
+/** Requests a page of a nats-server's monitoring port; rejects if the response is not 200 within a second. */
 export async function monitor(url: string): Promise<unknown> {
   return JSON.parse(await getText(url));
 }
 
-// Not fetch: the first one in a process takes longer than a server does to start.
+// `fetch` is not used because the first call in a process takes longer than the start of a server.
 function getText(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent: false, timeout: 1_000 }, (response) => {

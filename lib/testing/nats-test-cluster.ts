@@ -8,13 +8,13 @@ import { toConfigText } from './server-config.js';
 
 /** How long a cluster may take until it is ready, in milliseconds. */
 const READY_TIMEOUT = 30_000;
-/** How often the servers are asked whether they are, in milliseconds. */
+/** The interval of readiness checks, in milliseconds. */
 const READY_POLL = 20;
 
-/** What the group of all servers is called here, beside those that hold a stream or a consumer. */
+/** The name of the group of all servers here, in addition to those of streams and consumers. */
 const CLUSTER = 'cluster';
 
-/** Options of {@link NatsTestCluster.start}: those of each server, but for what no two servers can share. */
+/** Options of {@link NatsTestCluster.start}: the options of each server, except those that servers cannot share. */
 export type NatsTestClusterOptions = Pick<NatsTestServerOptions, 'version' | 'config'>;
 
 /** A JetStream cluster of real nats-servers. Each may be killed, paused and restarted on its own. */
@@ -22,7 +22,7 @@ export class NatsTestCluster implements AsyncDisposable {
   private constructor(readonly servers: readonly NatsTestServer[]) {}
 
   /**
-   * Starts `size` servers and waits until streams of as many replicas can be made.
+   * Starts `size` servers and waits until streams with as many replicas can be created.
    *
    * @throws TypeError if the size is not a whole number of 2 or more
    * @throws as {@link NatsTestServer.start}
@@ -41,7 +41,7 @@ export class NatsTestCluster implements AsyncDisposable {
     });
   }
 
-  /** What a client connects to. */
+  /** The URLs for clients. */
   get urls(): string[] {
     return this.servers.map((server) => server.url);
   }
@@ -52,10 +52,10 @@ export class NatsTestCluster implements AsyncDisposable {
   }
 
   /**
-   * Waits until the cluster has a leader which sees all other servers in step, and each stream and consumer
-   * has one which all servers that hold it know. Worth waiting for after the restart of a server.
+   * Waits until the cluster has a leader that reports all other servers as current, and each stream and consumer has a
+   * leader that all of its servers know. Call it after the restart of a server.
    *
-   * @throws NatsServerStartError when that takes longer than 30 seconds
+   * @throws NatsServerStartError if that takes longer than 30 seconds
    */
   async ready(): Promise<void> {
     const deadline = Date.now() + READY_TIMEOUT;
@@ -76,7 +76,7 @@ export class NatsTestCluster implements AsyncDisposable {
     return this.stop();
   }
 
-  /** The servers that do not answer, or else the groups of servers that are not ready. */
+  /** The servers that do not answer; if all answer, the groups of servers that are not ready. */
   private async laggards(): Promise<string[]> {
     const pages = await Promise.all(
       this.servers.map((server) => jetStreamPage(server).catch(() => undefined)),
@@ -85,8 +85,8 @@ export class NatsTestCluster implements AsyncDisposable {
     if (silent.length > 0) {
       return silent;
     }
-    // After a leader's end the others believe in it for a while, and it in them when it is back: so each server
-    // has to know a leader, and the leader has to know that it is.
+    // After a leader's end, the other servers report it as the leader for a while, and it does so itself after its
+    // restart. So each server has to know a leader, and the leader has to know that it is the leader.
     const known = new Map<string, Set<string | undefined>>();
     const led = new Set<string>();
     for (const [index, server] of this.servers.entries()) {
@@ -101,7 +101,9 @@ export class NatsTestCluster implements AsyncDisposable {
   }
 }
 
-/** Starts the servers of a cluster, which know each other's ports from the start. None is left when one fails. */
+/**
+ * Starts the servers of a cluster, which know each other's ports from the start. If one fails, all of them are stopped.
+ */
 async function startServers(size: number, options: NatsTestClusterOptions): Promise<NatsTestServer[]> {
   const ports = await findFreePorts(size);
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
@@ -123,7 +125,7 @@ async function startServers(size: number, options: NatsTestClusterOptions): Prom
   return servers;
 }
 
-/** What is used of a server's page on its JetStream. */
+/** The part of a server's JetStream page that is used here. */
 interface JetStreamPage {
   readonly meta_cluster?: RaftGroup;
   readonly account_details?: readonly {
@@ -137,10 +139,10 @@ interface Asset {
   readonly cluster?: RaftGroup;
 }
 
-/** The servers that hold the same thing, as one of them sees it. */
+/** The servers that store the same data, as reported by one of them. */
 interface RaftGroup {
   readonly leader?: string;
-  /** The others. */
+  /** The other servers. */
   readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
 }
 
@@ -148,14 +150,14 @@ async function jetStreamPage(server: NatsTestServer): Promise<JetStreamPage> {
   return (await monitor(`${server.monitoringUrl}/jsz?streams=true&consumers=true`)) as JetStreamPage;
 }
 
-/** Whether the leader of a group of `size` servers sees all others in step. */
+/** Whether the leader of a group of `size` servers reports all others as current. */
 function areInStep({ replicas = [] }: RaftGroup, size: number): boolean {
   return (
     replicas.length === size - 1 && replicas.every(({ current, offline }) => current && offline !== true)
   );
 }
 
-/** The groups that a server belongs to, each by a name that is the same on all servers. */
+/** The groups of a server, each with a name that is the same on all servers. */
 function* groupsOf({ meta_cluster: meta = {}, account_details: accounts = [] }: JetStreamPage) {
   yield [CLUSTER, meta] as const;
   for (const account of accounts) {

@@ -12,35 +12,38 @@ import { toConfigText, type NatsServerConfig } from './server-config.js';
 import { ServerProcess } from './server-process.js';
 import { waitUntilStopped } from './stopped-process.js';
 
-/** How long a server may take until it is ready, in milliseconds; a large store takes its time. */
+/** How long a server may take until it is ready, in milliseconds; a large store takes longer. */
 const START_TIMEOUT = 30_000;
-/** How often a starting server is asked whether it is ready, in milliseconds. */
+/** The interval of readiness checks, in milliseconds. */
 const READY_POLL = 2;
 
 /** Options of {@link NatsTestServer.start}. */
 export interface NatsTestServerOptions {
   /**
-   * The server's version: `2.10` for the newest 2.10 that can be had, or `2.10.27`. Default: a `nats-server`
-   * on `PATH` of 2.11 or newer, else the newest that can be had.
+   * The server's version: `2.10` for the newest available 2.10, or `2.10.27`. Default: a `nats-server` on `PATH` of
+   * 2.11 or newer, otherwise the newest available.
    */
   readonly version?: string | undefined;
   /** Whether JetStream is enabled. Default: `true`. */
   readonly jetstream?: boolean | undefined;
-  /** Where streams are stored; is kept by {@link NatsTestServer.stop}. Default: a new folder, removed by it. */
+  /**
+   * The folder of the streams, which {@link NatsTestServer.stop} does not remove. Default: a new folder, which it
+   * removes.
+   */
   readonly storeDir?: string | undefined;
   /**
-   * More configuration: the text of a nats-server configuration file, or the same as an object. Host, ports,
-   * server name and store are not to be set here.
+   * More configuration: the text of a nats-server configuration file, or the same as an object. Host, ports, server
+   * name and store cannot be set here.
    */
   readonly config?: NatsServerConfig | undefined;
-  /** The port for clients. Default: one that is free. */
+  /** The port for clients. Default: a free port. */
   readonly port?: number | undefined;
 }
 
 /**
- * A real nats-server for tests, on a loopback port, with a store of its own.
+ * A real nats-server for tests, on a loopback port, with its own store.
  *
- * It ends when the process that started it does, even by SIGKILL, and does not keep that process from ending.
+ * It ends when the process that started it ends, even by SIGKILL, and does not keep that process alive.
  *
  * @example
  * ```ts
@@ -56,11 +59,11 @@ export class NatsTestServer implements AsyncDisposable {
   /**
    * Starts a server and waits until it is ready: it accepts clients, and JetStream is up.
    *
-   * The program is looked for, and fetched where there is none, as the testing guide tells.
+   * The program is searched, and downloaded if there is none, as described in the testing guide.
    *
-   * @throws NatsServerNotFoundError when there is no server of that version and none can be fetched
-   * @throws NatsServerChecksumError when what was fetched is not the official release
-   * @throws NatsServerStartError when the server does not start; it holds the server's log
+   * @throws NatsServerNotFoundError if there is no server of this version and none can be downloaded
+   * @throws NatsServerChecksumError if the download is not the official release
+   * @throws NatsServerStartError if the server does not start; it contains the server's log
    */
   static async start(options: NatsTestServerOptions = {}): Promise<NatsTestServer> {
     const binary = await findServerBinary(options.version);
@@ -69,7 +72,7 @@ export class NatsTestServer implements AsyncDisposable {
       return await retryWhilePortIsTaken(async () => {
         const [port = 0, monitoringPort = 0] = await findFreePorts(2);
         const server = new NatsTestServer(binary, folder, options, options.port ?? port, monitoringPort);
-        // Not an argument of the program: a server that reads its configuration again refuses that.
+        // It is not passed as an argument, because a server that reloads its configuration would reject that.
         const name = toConfigText({ server_name: server.name });
         await writeFile(join(folder, 'server.conf'), name + toConfigText(options.config));
         await server.launch();
@@ -81,7 +84,7 @@ export class NatsTestServer implements AsyncDisposable {
     }
   }
 
-  /** The server's name, which also tells it apart in what a cluster says of its leaders and replicas. */
+  /** The server's name, which also identifies it in the information of a cluster about its leaders and replicas. */
   readonly name = `test-${randomBytes(6).toString('hex')}`;
 
   private constructor(
@@ -93,32 +96,32 @@ export class NatsTestServer implements AsyncDisposable {
     private readonly monitoringPort: number,
   ) {}
 
-  /** What a client connects to: `nats://127.0.0.1:<port>`. */
+  /** The URL for clients: `nats://127.0.0.1:<port>`. */
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  /** The server's monitoring endpoint, for `/varz`, `/connz`, `/jsz` and the like. */
+  /** The server's monitoring endpoint, for example for `/varz`, `/connz` and `/jsz`. */
   get monitoringUrl(): string {
     return `http://127.0.0.1:${this.monitoringPort}`;
   }
 
-  /** The server's version, as `2.10.27`. */
+  /** The server's version, such as `2.10.27`. */
   get version(): string {
     return this.actualVersion;
   }
 
-  /** The server's process, or `undefined` while it does not run. */
+  /** The process id of the server; `undefined` while it is not running. */
   get pid(): number | undefined {
     return this.current?.pid;
   }
 
-  /** Where streams are stored. */
+  /** The folder of the streams. */
   get storeDir(): string {
     return this.options.storeDir ?? join(this.folder, 'store');
   }
 
-  /** What the server has logged so far, over all its restarts. */
+  /** The server's log so far, over all its restarts. */
   log(): Promise<string> {
     return readFile(this.logFile, 'utf8');
   }
@@ -131,9 +134,9 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * Shuts the server down, if it runs, and starts it again with the same port and store.
+   * Shuts the server down, if it is running, and starts it again with the same port and store.
    *
-   * @throws NatsServerStartError when it does not start again
+   * @throws NatsServerStartError if it does not start again
    * @throws Error after {@link stop}
    */
   async restart(): Promise<void> {
@@ -144,16 +147,16 @@ export class NatsTestServer implements AsyncDisposable {
     await retryWhilePortIsTaken(() => this.launch());
   }
 
-  /** Ends the server at once (SIGKILL) and waits until it has gone. {@link restart} finds its store as it was left. */
+  /** Kills the server (SIGKILL) and waits until it has ended. {@link restart} uses its store as it was left. */
   async kill(): Promise<void> {
     await this.current?.kill();
   }
 
   /**
-   * Stops the server in its tracks (SIGSTOP): once this returns, connections stay open and nothing answers. Not on
+   * Suspends the server (SIGSTOP): once this returns, connections stay open and the server does not respond. Not on
    * Windows.
    *
-   * @throws Error when the server does not run
+   * @throws Error if the server is not running
    */
   pause(): void {
     this.signal('SIGSTOP');
@@ -161,9 +164,9 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * Lets a paused server go on (SIGCONT). Not on Windows.
+   * Resumes a paused server (SIGCONT). Not on Windows.
    *
-   * @throws Error when the server does not run
+   * @throws Error if the server is not running
    */
   resume(): void {
     this.signal('SIGCONT');
@@ -210,7 +213,7 @@ export class NatsTestServer implements AsyncDisposable {
     return args;
   }
 
-  /** Waits until the server accepts clients and has JetStream up, if it is to; gives its version. */
+  /** Waits until the server accepts clients and JetStream is ready, if it is enabled; returns its version. */
   private async ready(signal: AbortSignal): Promise<string> {
     const deadline = Date.now() + START_TIMEOUT;
     for (;;) {
@@ -228,7 +231,7 @@ export class NatsTestServer implements AsyncDisposable {
   private async versionWhenReady(): Promise<string | undefined> {
     const varz = (await monitor(`${this.monitoringUrl}/varz`)) as { server_name: string; version: string };
     if (varz.server_name !== this.name) {
-      // Another server got the port first: this one is about to end.
+      // Another server took the port first, so this one is about to end.
       return undefined;
     }
     await monitor(`${this.monitoringUrl}/healthz?js-enabled-only=true`);

@@ -8,23 +8,22 @@ import { newest } from './server-version.js';
 
 const PROJECT = 'https://github.com/nats-io/nats-server';
 
-/** How long the other end has to answer, in milliseconds: a machine without a way out passes on after this. */
+/** The timeout for a response, in milliseconds: a machine without internet access continues after this time. */
 const ANSWER_TIMEOUT = 3_000;
-/** How long a download may take as a whole, in milliseconds. */
+/** The timeout of a whole download, in milliseconds. */
 const DOWNLOAD_TIMEOUT = 180_000;
 
 /**
- * Downloads the release archive for this platform and unpacks it, once its checksum is that of the release's
- * `SHA256SUMS`.
+ * Downloads the release archive for this platform and unpacks it, if its checksum matches the release's `SHA256SUMS`.
  *
- * `NATS_SERVER_MIRROR` stands for `https://github.com/nats-io/nats-server`. Of what lies below it there are
- * needed `releases/download/v<version>/SHA256SUMS` and the archive beside it, and, where less than a full
- * version is asked for, git's list of tags, `info/refs`.
+ * `NATS_SERVER_MIRROR` replaces `https://github.com/nats-io/nats-server`. A mirror needs
+ * `releases/download/v<version>/SHA256SUMS` and the archive in the same folder, and, for requests without a full
+ * version, git's list of tags, `info/refs`.
  *
  * @param requested - the version, or a prefix of it; without one, the newest
  * @param folder - where the archive is unpacked
  * @returns the program's path
- * @throws NatsServerChecksumError when the archive is not the one that was released
+ * @throws NatsServerChecksumError if the archive is not the released one
  */
 export async function fetchOfficialRelease(
   requested: string | undefined,
@@ -57,7 +56,7 @@ async function resolveVersion(requested: string | undefined, download: Download)
     return requested;
   }
   const { url, content } = await download('info/refs?service=git-upload-pack');
-  // Release candidates and the peeled form of annotated tags have more behind the three numbers.
+  // Release candidates, and the peeled form of annotated tags, have a suffix after the three numbers.
   const versions = Array.from(
     content.toString().matchAll(/[ \t]refs\/tags\/v(\d+\.\d+\.\d+)$/gm),
     ([, version = '']) => version,
@@ -91,12 +90,12 @@ function platformName(): string {
   return `${system}-${architectures[process.arch] ?? process.arch}`;
 }
 
-/** Windows' own tar reads zip; another that comes before it on PATH may not. */
+/** Windows' own tar reads zip files; another tar before it on PATH may not. */
 function tarCommand(env: NodeJS.ProcessEnv): string {
   return process.platform === 'win32' ? join(env.SystemRoot ?? 'C:\\Windows', 'System32', 'tar.exe') : 'tar';
 }
 
-/** Downloads what lies below `base`, whose user part, if it has one, is sent as the request's credentials. */
+/** Creates a downloader for paths below `base`. A user part of `base` is sent as the request's credentials. */
 function downloader(base: string): Download {
   const { origin, pathname, username, password } = new URL(base);
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
@@ -122,7 +121,7 @@ async function get(url: string, headers: Record<string, string>): Promise<Buffer
     }
     return Buffer.from(await response.arrayBuffer());
   } catch (error) {
-    // fetch says no more than 'fetch failed'; why is in the cause.
+    // The error of fetch is only 'fetch failed'; the reason is in its cause.
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new Error(`${url}: ${reason instanceof Error ? reason.message : String(reason)}`, { cause: error });
   } finally {

@@ -7,11 +7,11 @@ import { runCommand } from './run-command.js';
 import { versionIn } from './server-version.js';
 
 /**
- * apt with the machine's configuration but with a state of its own: it knows one suite of one archive,
- * touches nothing of the system's, runs none of the system's hooks and needs no root.
+ * apt with the machine's configuration but with a separate state: it uses one suite of one archive, does not change the
+ * system, runs none of the system's hooks and needs no root.
  */
 export class PrivateApt {
-  /** Lends an apt that has read the index of `suite`; it is gone when `task` ends. */
+  /** Provides an apt that has read the index of `suite`, and removes it when `task` ends. */
   static async use<T>(
     archive: DebianArchive,
     suite: string,
@@ -34,7 +34,7 @@ export class PrivateApt {
     private readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  /** The version of a package in the suite, without the distribution's own part of it. */
+  /** The version of a package in the suite, without the distribution's own suffix. */
   async versionOf(name: string): Promise<string> {
     const version = versionIn((await this.run('apt-cache', 'madison', name)).split('|')[1] ?? '');
     if (version === undefined) {
@@ -58,7 +58,7 @@ export class PrivateApt {
       await mkdir(join(this.folder, part), { recursive: true });
     }
     if (process.getuid?.() === 0) {
-      // apt started by root downloads as the user _apt, who must get in here.
+      // apt started by root downloads as the user _apt, which needs access to this folder.
       await chmod(this.folder, 0o755);
       await chmod(this.downloads, 0o777);
     }
@@ -66,7 +66,7 @@ export class PrivateApt {
     await writeFile(
       this.file('sources.list'),
       `deb [target=Packages${signedBy}] ${archive.uri} ${suite} ${archive.components.join(' ')}\n`,
-      // The address may hold a password.
+      // The address may contain a password.
       { mode: 0o600 },
     );
     await writeFile(this.file('status'), '');
@@ -83,7 +83,7 @@ export class PrivateApt {
         'Dir::Etc::sourceparts "-";',
         'Dir::Etc::preferences "-";',
         'Dir::Etc::preferencesparts "-";',
-        // Otherwise an index that cannot be had is but a warning.
+        // Otherwise a missing index is only a warning.
         'APT::Update::Error-Mode "any";',
         'Acquire::Retries "1";',
         'Acquire::http::Timeout "10";',

@@ -1,20 +1,20 @@
 import { execFile } from 'node:child_process';
 
 export interface CommandOptions {
-  /** Where the program is looked for (`PATH`), and what it sees. */
+  /** The environment of the program, including `PATH`, in which it is searched. */
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** In milliseconds, default 60,000: then the command is killed. */
+  /** The timeout in milliseconds, default 60,000, after which the command is killed. */
   readonly timeout?: number;
 }
 
-/** Runs a program to its end and gives what it wrote to stdout; rejects with the end of its stderr when it fails. */
+/** Runs a program to its end and returns its stdout; rejects with the end of its stderr if it fails. */
 export function runCommand(
   command: string,
   args: readonly string[],
   { env, cwd, timeout = 60_000 }: CommandOptions,
 ): Promise<string> {
-  // What programs say is read here, so it must come in no other language.
+  // The output of programs is parsed here, so its language must be fixed.
   const options = { env: { ...env, LC_ALL: 'C' }, cwd, timeout };
   return new Promise((resolve, reject) => {
     execFile(command, args, options, (error, stdout, stderr) => {

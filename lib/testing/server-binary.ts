@@ -9,21 +9,21 @@ import { cacheFolder, ServerCache } from './server-cache.js';
 import { assertVersionRequest, compareVersions, NEW_ENOUGH, satisfies } from './server-version.js';
 
 /**
- * Finds a nats-server, or fetches one. In this order:
+ * Finds a nats-server, or downloads one. In this order:
  *
- * 1. `NATS_SERVER_BIN`, when it is of the requested version
- * 2. a `nats-server` on `PATH` that is, or, without a requested version, is 2.11 or newer
+ * 1. `NATS_SERVER_BIN`, if it has the requested version
+ * 2. a `nats-server` on `PATH` with the requested version or, without one, of 2.11 or newer
  * 3. the user's cache
  * 4. the official release archive, whose checksum is verified; `NATS_SERVER_MIRROR` names a copy of it
  * 5. on Debian-like systems, the distribution's package, unpacked without being installed
  *
- * What is fetched goes to the cache.
+ * Downloads are stored in the cache.
  *
- * @param requested - `2.10` for the newest 2.10, or `2.10.27`; without one, the newest that can be had
+ * @param requested - `2.10` for the newest 2.10, or `2.10.27`; without one, the newest available
  * @returns the path of the program
- * @throws NatsServerNotFoundError when there is none; it tells what to do
- * @throws NatsServerChecksumError when the release archive is not what it should be
- * @throws TypeError when `requested` is no version
+ * @throws NatsServerNotFoundError if there is none; its message explains what to do
+ * @throws NatsServerChecksumError if the checksum of the release archive is wrong
+ * @throws TypeError if `requested` is not a version
  */
 export async function findServerBinary(
   requested: string | undefined,
@@ -139,7 +139,7 @@ async function findOnPath(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return undefined;
 }
 
-/** What an error says, without the user part of addresses: it may hold a password. */
+/** The text of an error, without the user part of addresses, which may contain a password. */
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replaceAll(/:\/\/[^/\s]*@/g, '://');

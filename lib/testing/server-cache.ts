@@ -16,18 +16,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { newest } from './server-version.js';
 
-/** How often a process that waits for another's download looks again, in milliseconds. */
+/** The polling interval of a process that waits for another's download, in milliseconds. */
 const LOCK_POLL = 50;
-/** How often the process that downloads says that it still lives, in milliseconds. */
+/** The heartbeat interval of the process that downloads, in milliseconds. */
 const LOCK_HEARTBEAT = 1_000;
-/** After this long without a sign of life, in milliseconds, a download is taken to have died. */
+/** How long after its last heartbeat a download counts as aborted, in milliseconds. */
 const LOCK_STALE = 10_000;
 
 /**
  * The user's own store of nats-server binaries, shared by all projects and processes.
  *
- * Each binary is one file, named by version and platform, which appears by an atomic rename: a reader
- * sees a whole binary or none, however many processes fill the cache at once.
+ * Each binary is one file, named by version and platform, which appears by an atomic rename: a reader sees a complete
+ * binary or none, even if several processes fill the cache at once.
  */
 export class ServerCache {
   constructor(
@@ -35,7 +35,10 @@ export class ServerCache {
     private readonly platform = `${process.platform}-${process.arch}`,
   ) {}
 
-  /** The newest cached version that satisfies the request; without one, the version fetched as the newest. */
+  /**
+   * The newest cached version that satisfies the request; without a request, the version that was downloaded as the
+   * newest.
+   */
   async find(requested: string | undefined): Promise<string | undefined> {
     const versions = await this.versions();
     if (requested !== undefined) {
@@ -59,16 +62,16 @@ export class ServerCache {
     return join(this.folder, `nats-server-${version}-${this.platform}${extension}`);
   }
 
-  /** Moves a binary in, which must lie in a {@link stage} of this cache. */
+  /** Moves a binary into the cache; it must be in a {@link stage} of this cache. */
   async add(version: string, file: string): Promise<void> {
     const path = this.pathOf(version);
     await rename(file, path).catch(async (error: unknown) => {
-      // Windows does not replace a program that runs; then another process has brought this version already.
+      // Windows does not replace a running program; in that case another process has already added this version.
       await stat(path).catch(() => Promise.reject(error));
     });
   }
 
-  /** Remembers which version is the newest that could be had, for those who ask for none. */
+  /** Stores which version is the newest available, for requests without a version. */
   async setNewest(version: string): Promise<void> {
     await this.stage(async (folder) => {
       const file = join(folder, 'newest');
@@ -77,7 +80,7 @@ export class ServerCache {
     });
   }
 
-  /** Lends a new folder on the cache's own file system, and removes it with all that is still in it. */
+  /** Provides a new folder on the cache's own file system, and removes it with its remaining content. */
   async stage<T>(use: (folder: string) => Promise<T>): Promise<T> {
     await mkdir(this.folder, { recursive: true });
     const folder = await mkdtemp(join(this.folder, '.stage-'));
@@ -89,8 +92,8 @@ export class ServerCache {
   }
 
   /**
-   * Runs `task` while no other process runs one for the same key. It only spares double work: a lock whose
-   * holder died is taken over, and should two processes ever hold it, both bring the same file.
+   * Runs `task` while no other process runs one for the same key. This only avoids duplicate work: a lock whose holder
+   * ended is taken over, and if two processes ever hold it, both add the same file.
    */
   async exclusively<T>(key: string, task: () => Promise<T>): Promise<T> {
     await mkdir(this.folder, { recursive: true });
@@ -132,7 +135,7 @@ export class ServerCache {
   }
 }
 
-/** The cache's folder: under `XDG_CACHE_HOME` or the platform's own place for caches. */
+/** The folder of the cache: under `XDG_CACHE_HOME` or the platform's own folder for caches. */
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   return join(cacheHome(env), 'nestjs-nats-jetstream');
 }

@@ -1,7 +1,7 @@
 /** nats-server configuration: the text of a configuration file, or the same as an object. */
 export type NatsServerConfig = string | Readonly<Record<string, unknown>>;
 
-/** Writes configuration as nats-server reads it; its format takes JSON for values. */
+/** Converts configuration to nats-server's format, in which values can be JSON. */
 export function toConfigText(config: NatsServerConfig = ''): string {
   if (typeof config === 'string') {
     return `${config}\n`;

@@ -6,9 +6,9 @@ import { Socket } from 'node:net';
 const SHUTDOWN_TIMEOUT = 10_000;
 
 /**
- * Starts a watcher and then becomes the server. The watcher reads from a pipe whose other end only the
- * starting process holds: when that process is gone, however it went, it kills the server, stopped or not,
- * and removes the server's folder. A line on the pipe sends it home.
+ * Starts a watcher and then becomes the server. The watcher reads from a pipe whose other end only the starting process
+ * has. When that process has ended, for whatever reason, the watcher kills the server, even if it is stopped, and
+ * removes the server's folder. A line on the pipe ends the watcher.
  */
 const SUPERVISED = `
 (read _ <&3 || { kill -KILL $$; sleep 1; rm -rf -- "$0"; }) >/dev/null 2>&1 &
@@ -18,15 +18,15 @@ exec "$@" 3<&-
 export interface ServerProcessOptions {
   readonly binary: string;
   readonly args: readonly string[];
-  /** Removed should this process end without having stopped the server. */
+  /** Removed if this process ends without having stopped the server. */
   readonly folder: string;
-  /** Appended to. */
+  /** The log is appended to it. */
   readonly logFile: string;
 }
 
 /** One run of a nats-server, which does not outlive the process that started it. */
 export class ServerProcess {
-  /** Resolves when the server has ended, with how it did. */
+  /** Resolves when the server has ended, with the reason. */
   readonly exited: Promise<string>;
   private readonly child: ChildProcess;
   private ended = false;
@@ -50,7 +50,7 @@ export class ServerProcess {
       this.child.once('error', (error) => end(error.message));
       this.child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
     });
-    // A server that a test forgets to stop must not keep the test's process from ending.
+    // A server that a test does not stop must not keep the test's process alive.
     this.child.unref();
     if (lifeline instanceof Socket) {
       lifeline.on('error', () => undefined).unref();
@@ -61,18 +61,18 @@ export class ServerProcess {
     return this.ended ? undefined : this.child.pid;
   }
 
-  /** Sends a signal. @throws Error when the server does not run */
+  /** Sends a signal. @throws Error if the server is not running */
   signal(signal: NodeJS.Signals): void {
     if (this.ended || !this.child.kill(signal)) {
       throw new Error(`nats-server does not run: ${signal} cannot be sent to it`);
     }
   }
 
-  /** Asks the server to shut down and waits until it has; does nothing when it does not run. */
+  /** Asks the server to shut down and waits until it has ended; does nothing if it is not running. */
   async terminate(): Promise<void> {
     if (!this.ended) {
       this.child.kill('SIGTERM');
-      // One that is paused gets the signal only when it goes on.
+      // A paused server receives the signal only when it is resumed.
       this.child.kill('SIGCONT');
       const timer = setTimeout(() => this.child.kill('SIGKILL'), SHUTDOWN_TIMEOUT);
       await this.waitForExit();
@@ -80,7 +80,7 @@ export class ServerProcess {
     }
   }
 
-  /** Ends the server at once and waits until it has gone; does nothing when it does not run. */
+  /** Kills the server and waits until it has ended; does nothing if it is not running. */
   async kill(): Promise<void> {
     if (!this.ended) {
       this.child.kill('SIGKILL');
@@ -102,8 +102,8 @@ function spawnServer({ binary, args, folder, logFile }: ServerProcessOptions): C
     }
     return spawn('/bin/sh', ['-c', SUPERVISED, folder, binary, ...args], {
       stdio: ['ignore', log, log, 'pipe'],
-      // In a process group of its own, so that Ctrl-C reaches the application alone: it may need the server
-      // to end well.
+      // In its own process group, so that Ctrl-C reaches only the application, which may need the server for its
+      // shutdown.
       detached: true,
     });
   } finally {

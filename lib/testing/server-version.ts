@@ -1,4 +1,4 @@
-/** The oldest nats-server on PATH that is taken when no version is asked for. */
+/** The oldest nats-server on PATH that is used if no version is requested. */
 export const NEW_ENOUGH = '2.11.0';
 
 /**
@@ -14,12 +14,15 @@ export function assertVersionRequest(version: string): void {
   }
 }
 
-/** Whether `version` is the one asked for: `2.10.27` satisfies `2`, `2.10` and `2.10.27`, and no request at all. */
+/** Whether `version` satisfies the request: `2.10.27` satisfies `2`, `2.10` and `2.10.27`, and an omitted request. */
 export function satisfies(version: string, requested: string | undefined): boolean {
   return requested === undefined || `${version}.`.startsWith(`${requested}.`);
 }
 
-/** Below, at or above zero as `a` is older than, the same as, or newer than `b`, as far as both are written. */
+/**
+ * Negative, zero or positive if `a` is older than, the same as, or newer than `b`, comparing the numbers that both
+ * have.
+ */
 export function compareVersions(a: string, b: string): number {
   const others = b.split('.').map(Number);
   const differences = a.split('.').map((part, index) => Number(part) - (others[index] ?? Number(part)));
@@ -34,7 +37,7 @@ export function newest(versions: readonly string[], requested: string | undefine
     .at(-1);
 }
 
-/** The first `x.y.z` in a text: `nats-server --version` and packages' versions write it with more around it. */
+/** The first `x.y.z` in a text, such as the output of `nats-server --version` or the version of a package. */
 export function versionIn(text: string): string | undefined {
   return /\d+\.\d+\.\d+/.exec(text)?.[0];
 }

@@ -5,8 +5,8 @@ const TIMEOUT = 2_000;
 const STEP = 1;
 
 /**
- * Blocks until a process that was sent SIGSTOP stands still: its threads may run on for a moment after the signal is
- * sent, long enough to answer a request or two.
+ * Blocks until a process that received SIGSTOP is stopped: its threads may continue to run for a moment after the
+ * signal is sent, long enough to answer a request or two.
  */
 export function waitUntilStopped(pid: number): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -21,7 +21,7 @@ function isStopped(pid: number): boolean {
 
 function threadStates(pid: number): string[] {
   const tasks = `/proc/${pid}/task`;
-  // The state follows the name of the command, which stands in parentheses.
+  // The state follows the name of the command, which is in parentheses.
   return readdirSync(tasks).map((thread) => {
     const stat = readFileSync(`${tasks}/${thread}/stat`, 'latin1');
     return stat.charAt(stat.lastIndexOf(')') + 2);

@@ -9,10 +9,10 @@ export interface BackoffOptions {
 }
 
 /**
- * The waits of a loop that tries again: each is twice the one before, with a random share taken off (up to half), so that
- * clients that failed together do not come back together.
+ * The waits of a retry loop: each is twice the previous one, reduced by a random fraction of up to half, so that
+ * clients that failed together do not retry together.
  *
- * A success resets the waits only after it has lasted: a loop whose attempts succeed and then fail at once still backs off.
+ * A success resets the waits only if it lasts: a loop whose attempts succeed and then fail immediately still backs off.
  */
 export class Backoff {
   private attempt = 0;
@@ -20,7 +20,7 @@ export class Backoff {
 
   constructor(private readonly options: BackoffOptions) {}
 
-  /** How many waits were taken since the last reset. */
+  /** The number of waits since the last reset. */
   get attempts(): number {
     return this.attempt;
   }
@@ -35,7 +35,7 @@ export class Backoff {
     return Math.round(wait * (1 - Math.random() / 2));
   }
 
-  /** The attempt succeeded. */
+  /** Called when an attempt succeeded. */
   succeeded(): void {
     this.succeededAt ??= performance.now();
   }

@@ -1,15 +1,15 @@
 import { Timer } from './timer.js';
 
-/** One limit in time that several steps share: each gets what the steps before it have left. */
+/** A time limit that several steps share: each gets the time that the earlier steps have left. */
 export class Deadline {
   private readonly endsAt: number;
 
-  /** @param timeout in milliseconds from now, of any number; `Infinity` never ends */
+  /** @param timeout in milliseconds from now, any number; `Infinity` never ends */
   constructor(timeout: number) {
     this.endsAt = performance.now() + Math.max(0, timeout);
   }
 
-  /** The milliseconds that are left, 0 when the limit has passed. */
+  /** The remaining time in milliseconds; 0 when the limit has passed. */
   get left(): number {
     return Math.max(0, this.endsAt - performance.now());
   }
@@ -26,8 +26,8 @@ export class Deadline {
 }
 
 /**
- * Waits until a promise settles, but no longer than so many milliseconds, of any number. Never rejects: a promise that
- * rejects counts as settled, and its error belongs to whoever made it.
+ * Waits until a promise settles, but at most for the timeout in milliseconds, which may be any number. Never rejects: a
+ * promise that rejects counts as settled, and its creator must handle the error.
  *
  * @returns whether the promise settled in time
  */

@@ -2,27 +2,27 @@ import { Backoff, type BackoffOptions } from './backoff.js';
 import type { Deadline } from './deadline.js';
 import { sleep } from './timer.js';
 
-/** How {@link retry} tries again. */
+/** The options of {@link retry}. */
 export interface RetryLoop extends BackoffOptions {
-  /** Whether an error may pass by itself; an error of another kind is thrown at once. */
+  /** Whether an error may be temporary; any other error is thrown immediately. */
   readonly retryable: (error: unknown) => boolean;
-  /** Until when it is tried again; without one, until `signal` is aborted. */
+  /** The deadline of retries; without one, they continue until `signal` is aborted. */
   readonly deadline?: Deadline;
   /**
-   * How long before the deadline the last attempt is made, in milliseconds, if the next wait would be too long for another
-   * one. Default: there is none.
+   * How long before the deadline a last attempt is made, in milliseconds, if the next wait would leave no time for
+   * another one. Default: there is no such attempt.
    */
   readonly lastAttempt?: number;
   /** Ends the loop: the last error is thrown. */
   readonly signal?: AbortSignal;
-  /** Told before each wait. It must not throw. */
+  /** Called before each wait. It must not throw. */
   readonly onRetry?: (error: unknown, wait: number) => void;
 }
 
 /**
  * Repeats an operation that is safe to repeat until it succeeds, with backoff and jitter.
  *
- * @throws the operation's last error, when it is not retryable, the deadline leaves no time for another attempt, or the
+ * @throws the operation's last error, if it is not retryable, the deadline leaves no time for another attempt, or the
  * signal is aborted
  */
 export async function retry<T>(operation: () => Promise<T>, loop: RetryLoop): Promise<T> {
@@ -41,7 +41,7 @@ export async function retry<T>(operation: () => Promise<T>, loop: RetryLoop): Pr
   }
 }
 
-/** How long to wait before the next attempt; `undefined` if there is no time for one. */
+/** The wait before the next attempt; `undefined` if there is no time for one. */
 function nextWait(backoff: Backoff, { deadline, lastAttempt = Infinity }: RetryLoop): number | undefined {
   const wait = backoff.next();
   if (deadline === undefined || deadline.left > wait) return wait;

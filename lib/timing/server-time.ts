@@ -3,21 +3,21 @@ import { InvalidArgumentError } from '../errors/index.js';
 import { shown } from '../reporting/index.js';
 
 /**
- * The longest duration that a server understands, in milliseconds, about 292 years: it counts in nanoseconds of 63 bits. It
- * takes a longer delay of a `-NAK` for none at all, and refuses or misreads longer durations elsewhere.
+ * The longest duration that a server supports, in milliseconds, about 292 years: it counts in nanoseconds with 63 bits.
+ * It treats a longer delay of a `-NAK` as no delay, and rejects or misreads longer durations elsewhere.
  */
 export const LONGEST_DURATION = 9_223_372_036_854;
 
 /**
- * The longest time that a single message may be told to live, in milliseconds: 200 years. The server adds it to the present
- * time, and a message whose end lies after the year 2262 would expire at once.
+ * The longest time to live of a single message, in milliseconds: 200 years. The server adds it to the current time, and
+ * a message that ends after the year 2262 would expire immediately.
  */
 export const LONGEST_TTL = 200 * 365 * 86_400_000;
 
 const NANOSECONDS = 1_000_000;
 
 /**
- * Milliseconds to the server's nanoseconds.
+ * Converts milliseconds to the server's nanoseconds.
  *
  * @throws {@link InvalidArgumentError} if it is not a number, negative, or longer than {@link LONGEST_DURATION}
  */
@@ -34,13 +34,15 @@ export function toNanos(milliseconds: number, option: string): number {
   return Math.round(milliseconds * NANOSECONDS);
 }
 
-/** Milliseconds to the server's nanoseconds, rounded down; a longer time counts as {@link LONGEST_DURATION}. */
+/**
+ * Converts milliseconds to the server's nanoseconds, rounded down; a longer time counts as {@link LONGEST_DURATION}.
+ */
 export function toNanosAtMost(milliseconds: number): number {
   return Math.floor(Math.min(milliseconds, LONGEST_DURATION) * NANOSECONDS);
 }
 
 /**
- * How long a single message is to live, as its `Nats-TTL` header says it.
+ * Converts the time to live of a single message to the value of its `Nats-TTL` header.
  *
  * @throws {@link InvalidArgumentError} if it is not a number of milliseconds in whole seconds, from one second to
  * {@link LONGEST_TTL}
@@ -61,16 +63,16 @@ export function toTtl(milliseconds: number, option: string): string {
   return `${milliseconds / 1_000}s`;
 }
 
-/** The server's nanoseconds to milliseconds. */
+/** Converts the server's nanoseconds to milliseconds. */
 export function fromNanos(value: unknown): number {
   return Number(value) / NANOSECONDS;
 }
 
 /**
- * A `Date` to the server's RFC 3339 time.
+ * Converts a `Date` to the server's RFC 3339 time.
  *
- * @throws {@link InvalidArgumentError} if it is not a valid `Date`, or lies before 1678 or after 2262: servers would take it
- * for another time
+ * @throws {@link InvalidArgumentError} if it is not a valid `Date`, or lies before 1678 or after 2262: servers would
+ * misread it
  */
 export function toTime(date: Date, option: string): string {
   if (!types.isDate(date) || Number.isNaN(date.getTime())) {
@@ -85,7 +87,7 @@ export function toTime(date: Date, option: string): string {
   return date.toISOString();
 }
 
-/** An RFC 3339 time to a `Date`; `undefined` where the server means "never" (Go's zero time). */
+/** Converts an RFC 3339 time to a `Date`; `undefined` for Go's zero time, which means "never". */
 export function fromTime(value: unknown): Date | undefined {
   return typeof value !== 'string' || value.startsWith('0001-01-01') ? undefined : new Date(value);
 }

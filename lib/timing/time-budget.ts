@@ -1,29 +1,29 @@
 /**
- * A limit in time that steps share and use up only while at least one of them runs: what happens between the steps is not
- * counted. Steps that run at the same time use the budget once.
+ * A time limit that several steps share. It is used up only while at least one of them runs: the time between steps is
+ * not counted. Steps that run at the same time use the budget once.
  */
 export class TimeBudget {
   /**
-   * @param timeout in milliseconds, of any number; `Infinity` never ends
-   * @param clock counts the time of all steps; several budgets may share one
+   * @param timeout in milliseconds, any number; `Infinity` never ends
+   * @param clock measures the time of all steps; several budgets may share one
    */
   constructor(
     readonly timeout: number,
     private readonly clock = new StepClock(),
   ) {}
 
-  /** The milliseconds that are left, 0 when the budget is used up. */
+  /** The remaining time in milliseconds; 0 when the budget is used up. */
   get left(): number {
     return Math.max(0, this.timeout - this.clock.elapsed);
   }
 
-  /** Runs a step on the budget. It is not ended when the budget is used up: a step asks for what is {@link left}. */
+  /** Runs a step on the budget. It is not ended when the budget is used up: a step has to check {@link left}. */
   spend<T>(step: () => Promise<T>): Promise<T> {
     return this.clock.time(step);
   }
 }
 
-/** Counts the time in which at least one step runs. */
+/** Measures the time in which at least one step runs. */
 export class StepClock {
   private used = 0;
   private running = 0;
@@ -34,13 +34,13 @@ export class StepClock {
     return this.used + (this.running > 0 ? performance.now() - this.since : 0);
   }
 
-  /** How long no step has run, in milliseconds; `Infinity` if none ever has. */
+  /** How long no step has run, in milliseconds; `Infinity` if none ever ran. */
   get idle(): number {
     if (this.running > 0) return 0;
     return this.since === 0 ? Infinity : performance.now() - this.since;
   }
 
-  /** Begins with 0 again. A step that runs counts from now on. */
+  /** Restarts from 0. A running step counts from now on. */
   restart(): void {
     this.used = 0;
     this.since = performance.now();

@@ -1,17 +1,17 @@
-/** The longest delay of a Node timer, in milliseconds: a longer one would fire at once. */
+/** The longest delay of a Node timer, in milliseconds: a longer one would fire immediately. */
 const LONGEST_DELAY = 2_147_483_647;
 
 /** Options of a {@link Timer}. */
 export interface TimerOptions {
-  /** Whether the timer alone keeps the process alive. Default: yes. */
+  /** Whether the timer alone keeps the process alive. Default: true. */
   readonly keepsAlive?: boolean;
 }
 
 /**
- * Calls a function once after any number of milliseconds, including those that a Node timer cannot hold: above 2^31-1 it
- * waits in steps, and `Infinity` never fires.
+ * Calls a function once after any number of milliseconds, including delays that Node's timers do not support: above
+ * 2^31-1 it waits in steps, and `Infinity` never fires.
  *
- * The function must not throw: it runs from a timer, so what it throws would end the process.
+ * The function must not throw: it runs from a timer, so an error would end the process.
  */
 export class Timer {
   private timeout: NodeJS.Timeout | undefined;
@@ -24,7 +24,7 @@ export class Timer {
   ) {
     const wait = Number.isNaN(delay) ? 0 : Math.max(0, delay);
     this.endsAt = performance.now() + wait;
-    // Nothing ends an infinite wait but `cancel`; it keeps no process alive.
+    // Only `cancel` ends an infinite wait; it does not keep the process alive.
     if (wait !== Infinity) this.arm(wait);
   }
 
@@ -39,7 +39,7 @@ export class Timer {
     if (this.options.keepsAlive === false) this.timeout.unref();
   }
 
-  /** Node's timers may fire a little early, and those of long waits are steps. */
+  /** Node's timers may fire slightly early, and long waits consist of several steps. */
   private onTimeout(): void {
     const left = this.endsAt - performance.now();
     if (left > 0) this.arm(left);
@@ -48,7 +48,7 @@ export class Timer {
 }
 
 /**
- * Calls a function again and again, at any interval: above 2^31-1 ms it waits in steps, and `Infinity` never calls it.
+ * Calls a function repeatedly, at any interval: above 2^31-1 ms it waits in steps, and `Infinity` never calls it.
  *
  * The function must not throw.
  */
@@ -82,9 +82,9 @@ export class Interval {
 }
 
 /**
- * Resolves after so many milliseconds, of any number; never rejects.
+ * Resolves after the delay in milliseconds, which may be any number; never rejects.
  *
- * @param signal ends the wait early when it is aborted; the caller looks at `signal.aborted` where that matters
+ * @param signal ends the wait early when it is aborted; the caller checks `signal.aborted` if that matters
  */
 export function sleep(delay: number, signal?: AbortSignal, options?: TimerOptions): Promise<void> {
   if (signal?.aborted === true) return Promise.resolve();

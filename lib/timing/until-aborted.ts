@@ -1,13 +1,13 @@
 import { onAbort, throwIfAborted } from '../user-code/index.js';
 
 /**
- * Waits for a promise, but no longer than until a signal is aborted: then it rejects with the signal's reason at once, and
- * the outcome of the promise is ignored.
+ * Waits for a promise, or until a signal is aborted: it then rejects with the signal's reason immediately, and the
+ * outcome of the promise is ignored.
  */
 export function untilAborted<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    // It has a listener also if the signal ends this first.
+    // The promise has a listener even if the signal ends the wait first.
     promise.then(resolve, reject);
     throwIfAborted(signal);
     const callOff = onAbort(signal, reject);

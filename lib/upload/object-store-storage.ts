@@ -14,38 +14,38 @@ import {
 } from '../validation/index.js';
 import type { ObjectInfo, ObjectMeta, ObjectStore } from '../object-store/index.js';
 
-/** A file of a multipart request, before it is stored; what multer tells of it. */
+/** A file of a multipart request, before it is stored, as multer describes it. */
 export interface IncomingFile {
   /** The name of the form's field. */
   readonly fieldname: string;
-  /** The name that the client gives. Not to be trusted. */
+  /** The file name from the client. Not trustworthy. */
   readonly originalname: string;
-  /** The media type that the client gives. Not to be trusted. */
+  /** The media type from the client. Not trustworthy. */
   readonly mimetype: string;
   readonly stream: Readable;
 }
 
-/** What multer adds to a file that is stored; `@UploadedFile()` gives it together with the rest. */
+/** The properties that multer adds to a stored file; `@UploadedFile()` includes them. */
 export interface StoredFile {
   /** The description of the object. */
   readonly object: ObjectInfo;
   /** The name of the object. */
   readonly filename: string;
-  /** In bytes. */
+  /** The size, in bytes. */
   readonly size: number;
 }
 
 /** Options of {@link ObjectStoreStorage}. */
 export interface ObjectStoreStorageOptions {
   /**
-   * Describes the object that a file becomes. Default: a name that is unique, the client's name as description, and its
-   * media type as `Content-Type` header. An object of the same name is replaced: take care with names that clients
-   * choose.
+   * Returns the description of the object for a file. Default: a unique name, the client's name as description, and its
+   * media type as `Content-Type` header. An existing object with the same name is replaced, so do not use names chosen
+   * by clients unchecked.
    */
   readonly describe?:
     | ((request: IncomingMessage, file: IncomingFile) => string | ObjectMeta | Promise<string | ObjectMeta>)
     | undefined;
-  /** How long the store may take nothing at all before the upload fails, in milliseconds. Default 30,000. */
+  /** How long the store may accept no data before the upload fails, in milliseconds. Default 30,000. */
   readonly stallTimeout?: number | undefined;
 }
 
@@ -57,9 +57,9 @@ const STORAGE_OPTIONS = {
 } satisfies AllOptionsOf<ObjectStoreStorageOptions>;
 
 /**
- * A storage engine for multer, and so for Nest's `FileInterceptor`: what clients upload goes into an object store as it
- * comes, without being held in memory or on disk. An upload that fails, is broken off or exceeds multer's limits leaves
- * no content behind.
+ * A storage engine for multer, and therefore for Nest's `FileInterceptor`: uploads are streamed into an object store,
+ * without being kept in memory or on disk. An upload that fails, is aborted or exceeds multer's limits leaves no
+ * content behind.
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ const STORAGE_OPTIONS = {
 export class ObjectStoreStorage {
   private readonly options: ObjectStoreStorageOptions;
 
-  /** @throws {@link InvalidArgumentError} for a store or options that cannot be right */
+  /** @throws {@link InvalidArgumentError} if the store or options are invalid */
   constructor(
     private readonly store: ObjectStore,
     options: ObjectStoreStorageOptions = {},
@@ -91,7 +91,7 @@ export class ObjectStoreStorage {
     callbackify(() => this.put(request, file))(callback);
   }
 
-  /** Called by multer to remove a file that it stored, because another one of the request failed. */
+  /** Called by multer to remove a stored file, because another file of the request failed. */
   _removeFile(_request: IncomingMessage, file: StoredFile, callback: (error: Error | null) => void): void {
     callbackify(() => this.remove(file))(callback);
   }
@@ -102,13 +102,13 @@ export class ObjectStoreStorage {
       const object = await this.store.put(await describe(request, file), file.stream, { stallTimeout });
       return { object, filename: object.name, size: object.size };
     } catch (error) {
-      // A file that is not read would keep the rest of the form, and so the request, from coming.
+      // An unread file would block the rest of the form, and therefore the request.
       file.stream.destroy();
       throw toError(error);
     }
   }
 
-  /** Removes what was stored, but not what another request has put under the same name since. */
+  /** Removes the stored object, unless another request has replaced it under the same name since. */
   private async remove({ object }: StoredFile): Promise<void> {
     try {
       await this.store.deleteVersion(object);
@@ -118,7 +118,7 @@ export class ObjectStoreStorage {
   }
 }
 
-/** A description longer than this is no file name, in characters. */
+/** A description longer than this is not used as a file name, in characters. */
 const LONGEST_NAME = 1_024;
 
 function describeByDefault(_request: IncomingMessage, file: IncomingFile): ObjectMeta {

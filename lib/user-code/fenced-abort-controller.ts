@@ -5,11 +5,11 @@ type Remove = AbortSignal['removeEventListener'];
 type Listener = Parameters<Add>[1];
 
 /**
- * An `AbortController` whose signal is handed out to the user: what listeners of the signal throw, or reject with, is logged.
+ * An `AbortController` whose signal is passed to the user: errors and rejections of the signal's listeners are logged.
  *
- * Node catches the error of a listener, calls the others, and throws it afterwards in a turn of its own, where it ends the
- * process. So each listener is added with the fence around it. `onabort`, and Node's own functions that take a signal, add
- * their listeners in the same way. It does not reach the listeners of a signal that the user derives, by
+ * Node catches the error of a listener, calls the others, and throws the error afterwards in a separate turn, where it
+ * ends the process. So each listener is wrapped. `onabort`, and Node's own functions that take a signal, add their
+ * listeners in the same way. Listeners of a signal that the user derives are not wrapped, for example by
  * `AbortSignal.any([signal])`.
  */
 export class FencedAbortController {
@@ -19,7 +19,7 @@ export class FencedAbortController {
 
   constructor(
     private readonly calls: UserCalls,
-    /** What a listener is called in the log. */
+    /** The name of a listener in the log. */
     private readonly name: string,
   ) {
     const { signal } = this.controller;
@@ -41,10 +41,10 @@ export class FencedAbortController {
     this.controller.abort(reason);
   }
 
-  /** The same function for the same listener, so that it can be removed, and is added once. */
+  /** Returns the same wrapper for the same listener, so that it can be removed, and is added only once. */
   private around(listener: Listener): Listener {
     const given: unknown = listener;
-    // What is no listener is left to Node to refuse.
+    // Invalid listeners are left for Node to reject.
     if (given === null || (typeof given !== 'function' && typeof given !== 'object')) return listener;
     const known = this.fenced.get(listener);
     if (known) return known;

@@ -9,15 +9,15 @@ import {
 import type { UserCalls } from './user-calls.js';
 
 /**
- * An observable whose subscribers cannot harm it or the process: what their functions throw, or reject with if they are
- * asynchronous, is logged. That also holds for what is derived from it by operators. rxjs would throw it in a timer, which
- * ends the process, or at the code that emits, which would then tell no other subscriber.
+ * An observable whose subscribers cannot affect it or the process: errors of their functions, or rejections if they are
+ * asynchronous, are logged. This also applies to observables derived from it by operators. rxjs would throw the error
+ * in a timer, which ends the process, or at the code that emits, so that other subscribers would receive nothing.
  */
 export class FencedObservable<T> extends Observable<T> {
   constructor(
     subscribe: ((observer: Observer<T>) => TeardownLogic) | undefined,
     private readonly calls: UserCalls,
-    /** What a subscriber is called in the log. */
+    /** The name of a subscriber in the log. */
     private readonly subscriber: string,
   ) {
     super(subscribe && ((observer) => subscribe(this.around(observer))));
@@ -35,7 +35,7 @@ export class FencedObservable<T> extends Observable<T> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // An operator of rxjs takes care of its errors itself.
+    // Operators of rxjs handle their errors themselves.
     if (observerOrNext instanceof Subscriber) return super.subscribe(observerOrNext);
     const observer: Partial<Observer<T>> =
       typeof observerOrNext === 'object' && observerOrNext !== null

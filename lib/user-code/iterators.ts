@@ -3,23 +3,23 @@ import { InvalidArgumentError } from '../errors/index.js';
 import { pendingThenable } from './thenables.js';
 import { wrongType } from './wrong-type.js';
 
-/** An iterator of the user, asked for one result after another. */
+/** An iterator of the user, which is asked for one result after another. */
 export interface UserIterator<T> {
   /**
-   * Resolves with the next result; rejects with what the iterator throws or rejects with.
+   * Resolves with the next result; rejects with the error of the iterator.
    *
-   * @throws {@link InvalidArgumentError}, as a rejection, if the iterator gives something else than a result
+   * @throws {@link InvalidArgumentError}, as a rejection, if the iterator returns something other than a result
    */
   next(): Promise<IteratorResult<T, unknown>>;
-  /** Says that no more is wanted; rejects with what the iterator throws or rejects with, which may be never. */
+  /** Closes the iterator; rejects with its error. The promise may never settle. */
   close(): Promise<unknown>;
 }
 
 /**
  * Opens an asynchronous iterable of the user.
  *
- * @param argument what it is called in errors
- * @throws {@link InvalidArgumentError} if it has no iterator; and what the iterable throws
+ * @param argument its name in errors
+ * @throws {@link InvalidArgumentError} if it has no iterator; and the error of the iterable
  */
 export function openIterator<T>(source: AsyncIterable<T>, argument: string): UserIterator<T> {
   const iterator = iteratorOf(source, argument);
@@ -35,8 +35,8 @@ export function openIterator<T>(source: AsyncIterable<T>, argument: string): Use
 /**
  * The iterator of an asynchronous iterable of the user.
  *
- * @param argument what the iterable is called in errors
- * @throws {@link InvalidArgumentError} if it has no iterator; and what the iterable throws
+ * @param argument the name of the iterable in errors
+ * @throws {@link InvalidArgumentError} if it has no iterator; and the error of the iterable
  */
 export function iteratorOf<T>(source: AsyncIterable<T>, argument: string): AsyncIterator<T> {
   const iterator = checkIterator(source[Symbol.asyncIterator](), argument, 'Symbol.asyncIterator');
@@ -45,8 +45,8 @@ export function iteratorOf<T>(source: AsyncIterable<T>, argument: string): Async
 }
 
 /**
- * The iterator of a stream listens to its errors only from the first `next` on, and reports then what happened before. Until
- * then, an error that nobody hears, such as that of a file that is not there, would end the process.
+ * The iterator of a stream listens to its errors only from the first `next` on, and then also reports earlier errors.
+ * Until then, an error without a listener, such as that of a missing file, would end the process.
  */
 function hearErrors(source: object): void {
   const { on, destroy } = source as Partial<Readable>;
@@ -54,10 +54,10 @@ function hearErrors(source: object): void {
 }
 
 /**
- * Asks an iterator of the user, also one that is not asynchronous, for its next result.
+ * Requests the next result of an iterator of the user, which may be synchronous.
  *
- * @param argument what it is called in errors
- * @throws what the iterator throws; {@link InvalidArgumentError} if it gives something else than a result
+ * @param argument its name in errors
+ * @throws the error of the iterator; {@link InvalidArgumentError} if it returns something other than a result
  */
 export async function nextOf<T>(
   iterator: AsyncIterator<T, unknown> | Iterator<T, unknown>,
@@ -70,7 +70,7 @@ export async function nextOf<T>(
 /**
  * An iterable of the user whose iterator is checked while it is iterated over.
  *
- * @param argument what it is called in errors
+ * @param argument its name in errors
  */
 export function checkedIterable<T>(source: Iterable<T>, argument: string): Iterable<T> {
   return {
@@ -79,7 +79,7 @@ export function checkedIterable<T>(source: Iterable<T>, argument: string): Itera
       return {
         next: () => checkResult(iterator.next(), argument),
         return: () => {
-          // The loop is left already: what it was left with counts, and not what this gives.
+          // The loop has already ended; its outcome counts, not that of this call.
           wrongType(iterator.return?.());
           return { done: true, value: undefined };
         },
@@ -88,7 +88,7 @@ export function checkedIterable<T>(source: Iterable<T>, argument: string): Itera
   };
 }
 
-/** @throws {@link InvalidArgumentError} if it is no iterator */
+/** @throws {@link InvalidArgumentError} if it is not an iterator */
 function checkIterator<I extends { readonly next: unknown }>(iterator: I, argument: string, made: string): I {
   const given: unknown = iterator;
   if (isObject(given) && typeof (given as Partial<I>).next === 'function') return iterator;
@@ -98,7 +98,7 @@ function checkIterator<I extends { readonly next: unknown }>(iterator: I, argume
   );
 }
 
-/** @throws {@link InvalidArgumentError} if it is no result of an iterator, such as the promise of one */
+/** @throws {@link InvalidArgumentError} if it is not a result of an iterator, but for example the promise of one */
 function checkResult<T>(result: unknown, argument: string): IteratorResult<T> {
   const pending = pendingThenable(result);
   if (isObject(result) && pending === undefined) return result as IteratorResult<T>;

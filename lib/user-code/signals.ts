@@ -3,7 +3,8 @@ import { errorText, toError } from '../reporting/index.js';
 import { wrongType } from './wrong-type.js';
 
 /**
- * Refuses what is no `AbortSignal`, such as its controller. It may be one of another realm, or of a polyfill.
+ * Rejects values that are not an `AbortSignal`, such as its controller. It may come from another realm, or from a
+ * polyfill.
  *
  * @throws {@link InvalidArgumentError}
  */
@@ -23,7 +24,7 @@ export function checkSignal(signal: unknown): void {
   throw new InvalidArgumentError('signal', `${wrongType(signal)} is not an AbortSignal`);
 }
 
-/** The reason of a signal that is aborted, as an error; `undefined` if it is not aborted. Never throws. */
+/** The reason of an aborted signal, as an error; `undefined` if it is not aborted. Never throws. */
 export function abortError(signal: AbortSignal | undefined): Error | undefined {
   try {
     return signal?.aborted === true ? toError(reasonOf(signal)) : undefined;
@@ -32,16 +33,16 @@ export function abortError(signal: AbortSignal | undefined): Error | undefined {
   }
 }
 
-/** @throws the reason of the signal, as it is, if it is aborted */
+/** @throws the reason of the signal, unchanged, if it is aborted */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw reasonOf(signal);
 }
 
 /**
- * Calls back with the reason when a signal of the user is aborted; not if it is aborted already.
+ * Calls back with the reason when a signal of the user is aborted, but not if it is already aborted.
  *
  * @param act must not throw
- * @returns ends that; never throws
+ * @returns removes the callback; never throws
  * @throws {@link InvalidArgumentError} if the signal cannot be listened to
  */
 export function onAbort(signal: AbortSignal, act: (reason: unknown) => void): () => void {
@@ -55,7 +56,7 @@ export function onAbort(signal: AbortSignal, act: (reason: unknown) => void): ()
     try {
       signal.removeEventListener('abort', listener);
     } catch {
-      // What was waited for is over all the same; the listener has no effect any more.
+      // The wait is over anyway; the listener has no effect any more.
     }
   };
 }

@@ -1,8 +1,8 @@
 /**
- * The promise behind a promise or another thenable of the user; `undefined` for any other value.
+ * The promise of a promise or another thenable of the user; `undefined` for any other value.
  *
- * Never throws, and the promise is a native one: a `then` that throws, or cannot be read, rejects it, and of a thenable that
- * calls back twice the first call counts. A native promise is handed out as it is.
+ * Never throws, and always returns a native promise: a `then` that throws, or cannot be read, rejects it, and if a
+ * thenable calls back twice, the first call counts. A native promise is returned as it is.
  */
 export function pendingThenable(value: unknown): Promise<unknown> | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
@@ -21,7 +21,7 @@ export function pendingThenable(value: unknown): Promise<unknown> | undefined {
 function adopt(thenable: PromiseLike<unknown>, then: PromiseLike<unknown>['then']): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fulfilled = (value: unknown): void => {
-      // A native promise would ask it again and again, without end.
+      // A native promise would resolve it again and again, without end.
       if (value === thenable) reject(new TypeError('The result is a thenable that resolves to itself'));
       else resolve(value);
     };

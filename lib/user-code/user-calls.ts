@@ -3,8 +3,8 @@ import { errorStack, errorText, heldBackText, ReportLimiter } from '../reporting
 import { pendingThenable } from './thenables.js';
 
 /**
- * Calls functions of the application whose result is not waited for: callbacks, listeners, hooks. What one of them throws, or
- * what its promise rejects with, is logged, the same failure once a minute, and affects nothing else.
+ * Calls functions of the application whose result is not awaited: callbacks, listeners, hooks. Their errors and
+ * rejections are logged, the same failure once a minute, and have no other effect.
  */
 export class UserCalls {
   private readonly limiter = new ReportLimiter();
@@ -14,7 +14,7 @@ export class UserCalls {
   /**
    * Calls a function. Never throws.
    *
-   * @param name what the function is called in the log, at the beginning of a sentence
+   * @param name the name of the function in the log, at the beginning of a sentence
    */
   call(name: string, act: () => unknown): void {
     try {
@@ -24,7 +24,7 @@ export class UserCalls {
     }
   }
 
-  /** Logs it if what a function returned is a promise that rejects. Never throws. */
+  /** Logs the rejection if a function returned a promise that rejects. Never throws. */
   observe(name: string, result: unknown): void {
     if (result !== undefined) pendingThenable(result)?.catch((error: unknown) => this.failed(name, error));
   }

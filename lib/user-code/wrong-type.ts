@@ -1,10 +1,10 @@
 import { pendingThenable } from './thenables.js';
 
 /**
- * Names the type of a value that a function of the user returned instead of the right one, such as `a promise`.
+ * Names the type of a wrong value that a function of the user returned, such as `a promise`.
  *
- * An asynchronous function where a synchronous one is asked for returns a promise that may reject: its rejection counts as
- * handled from then on, since the caller reports the value itself. Never throws.
+ * An asynchronous function in place of a synchronous one returns a promise that may reject. The rejection counts as
+ * handled, because the caller reports the value itself. Never throws.
  */
 export function wrongType(value: unknown): string {
   if (value === null || value === undefined) return String(value);

@@ -3,7 +3,10 @@ import { InvalidArgumentError } from '../errors/index.js';
 import { errorText, isInstance, shown } from '../reporting/index.js';
 import { checkedIterable } from '../user-code/index.js';
 
-/** @throws {@link InvalidArgumentError} if it is not an object, or a proxy that cannot be read; functions are none */
+/**
+ * @throws {@link InvalidArgumentError} if it is not an object, or a proxy that cannot be read; functions are not
+ * accepted
+ */
 export function checkObject(argument: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) {
     throw new InvalidArgumentError(argument, `${shown(value)} is not an object`);
@@ -16,7 +19,7 @@ export function checkObject(argument: string, value: unknown): void {
   }
 }
 
-/** Whether it is an array; a revoked proxy is none. */
+/** Whether it is an array; `false` for a revoked proxy. */
 export function isArray(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value);
@@ -31,7 +34,10 @@ export function checkFunction(argument: string, value: unknown): void {
     throw new InvalidArgumentError(argument, `${shown(value)} is not a function`);
 }
 
-/** @throws {@link InvalidArgumentError} if one of the required members is not a function, or an optional one is neither that nor left out */
+/**
+ * @throws {@link InvalidArgumentError} if a required member is not a function, or an optional one is neither a function
+ * nor omitted
+ */
 export function checkCallbacks<T extends object>(
   owner: T,
   required: readonly (keyof T & string)[],
@@ -64,7 +70,7 @@ export function checkText(argument: string, value: unknown): void {
   if (typeof value !== 'string') throw new InvalidArgumentError(argument, `${shown(value)} is not a string`);
 }
 
-/** @throws {@link InvalidArgumentError} if it is neither left out nor text */
+/** @throws {@link InvalidArgumentError} if it is neither omitted nor text */
 export function checkOptionalText(argument: string, value: unknown): void {
   if (value !== undefined) checkText(argument, value);
 }
@@ -75,13 +81,13 @@ export function checkWholeNumber(argument: string, value: unknown, least: number
   throw new InvalidArgumentError(argument, `${shown(value)} is not a whole number from ${least}`);
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a `Date` that is a time */
+/** @throws {@link InvalidArgumentError} if it is not a valid `Date` */
 export function checkDate(argument: string, value: unknown): void {
   if (types.isDate(value) && !Number.isNaN(value.getTime())) return;
   throw new InvalidArgumentError(argument, `${shown(value)} is not a valid Date`);
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a positive number; `Infinity` is one */
+/** @throws {@link InvalidArgumentError} if it is not a positive number; `Infinity` is allowed */
 export function checkDuration(option: string, value: unknown): number {
   if (typeof value !== 'number' || !(value > 0)) {
     throw new InvalidArgumentError(option, `${shown(value)} is not a positive number of milliseconds`);
@@ -89,7 +95,7 @@ export function checkDuration(option: string, value: unknown): number {
   return value;
 }
 
-/** @throws {@link InvalidArgumentError} if it is neither one text nor something that gives texts, such as a list of them */
+/** @throws {@link InvalidArgumentError} if it is neither one text nor an iterable of texts, such as a list */
 export function textsOf(argument: string, value: unknown): readonly string[] {
   if (typeof value === 'string') return [value];
   if (isArray(value)) return value as readonly string[];

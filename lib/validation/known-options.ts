@@ -1,49 +1,49 @@
 import type { OptionProblem } from './option-problem.js';
 
-/** Says what is wrong with the value of one option: nothing, one mistake, or several. Never throws. */
+/** Checks the value of one option and returns nothing, one mistake, or several. Never throws. */
 export interface OptionRule {
   (value: unknown, option: string): readonly OptionProblem[];
-  /** Whether the option must be given: the rule is then asked about `undefined` too. */
+  /** Whether the option is required: the rule is then also called for `undefined`. */
   readonly required?: true;
 }
 
 /**
- * What an option must be: a rule, the options of an object within, or a list. `true` stands for any value, which is then
- * checked where it is used, as the options of calls are.
+ * How an option is checked: by a rule, the options of a nested object, or a list. `true` accepts any value, which is
+ * then checked where it is used, like the options of calls.
  */
 export type KnownOption = true | OptionRule | ListOf | MapOf | KnownOptions;
 
-/** The options that an object may have, so that no option can be added without saying what it must be. */
+/** The options that an object may have. Each needs a rule, so that no option can be added without validation. */
 export interface KnownOptions {
   readonly [option: string]: KnownOption;
 }
 
-/** A list whose items are options of their own, or are checked by a rule. */
+/** A list whose items are option objects, or are checked by a rule. */
 export class ListOf {
   constructor(
     readonly items: OptionRule | KnownOptions,
-    /** What the option must be, such as `a list of codecs`. */
+    /** The expected value, such as `a list of codecs`. */
     readonly wanted: string,
   ) {}
 }
 
-/** An object whose names are the caller's, each with options of its own. */
+/** An object with names chosen by the caller, each with its own options. */
 export class MapOf {
   constructor(readonly values: KnownOptions) {}
 }
 
 /**
- * The complete table of an options type, for `satisfies`: it does not compile while a name of the type is missing or a
- * name does not exist. Of a union all names of all members are allowed.
+ * The complete table of an options type, for `satisfies`: it does not compile if a name of the type is missing or a
+ * name does not exist. For a union, the names of all members are allowed.
  */
 export type AllOptionsOf<Options> = Readonly<Record<KeysOf<Options>, KnownOption>>;
 
-/** Shorter beginnings say too little. */
+/** Shorter beginnings are not significant. */
 const SHORTEST_BEGINNING = 4;
 
 type KeysOf<Options> = Options extends unknown ? Extract<keyof Options, string> : never;
 
-/** What is wrong with an option that does not exist, with the nearest one that does. */
+/** Describes an unknown option, with the nearest known one. */
 export function unknownOption(place: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   const advice = nearest === undefined ? `the options are ${known.join(', ')}` : `did you mean "${nearest}"?`;
@@ -68,7 +68,10 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearest;
 }
 
-/** How many characters must be added, removed, replaced or swapped with their neighbor to make one text of another. */
+/**
+ * The number of characters that must be added, removed, replaced or swapped with their neighbor to convert one text to
+ * the other.
+ */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   for (let i = 1; i <= a.length; i++) {

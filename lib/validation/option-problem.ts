@@ -3,19 +3,19 @@ import { pendingThenable } from '../user-code/index.js';
 
 /** One mistake in options. */
 export interface OptionProblem {
-  /** Where it is, such as `retry.backoff[1]`. */
+  /** The path of the option, such as `retry.backoff[1]`. */
   readonly option: string;
-  /** A sentence that names the option: what is wrong, and what is right. */
+  /** A sentence that names the option, the problem and the expected value. */
   readonly sentence: string;
-  /** The same for an error that names the option itself. */
+  /** The same for an error that already names the option. */
   readonly reason: string;
-  /** Whether there is no such option. */
+  /** Whether the option does not exist. */
   readonly isUnknown?: true;
 }
 
-/** A value that cannot be right. @param wanted what it must be, such as `a whole number, 1 or more` */
+/** Describes an invalid value. @param wanted the expected value, such as `a whole number, 1 or more` */
 export function mismatch(option: string, wanted: string, value: unknown, show = shown): OptionProblem {
-  // Of a promise in the place of a value only this mistake is reported, not its rejection too.
+  // If the value is a promise, only this mistake is reported, not its rejection too.
   pendingThenable(value)?.catch(() => undefined);
   const found = show(value);
   return {
@@ -25,7 +25,7 @@ export function mismatch(option: string, wanted: string, value: unknown, show = 
   };
 }
 
-/** A value that cannot be read, as with accessors and proxies that throw. */
+/** Describes a value that cannot be read, because an accessor or proxy throws. */
 export function unreadable(option: string, error: unknown): OptionProblem {
   const reason = `it cannot be read: ${errorText(error)}`;
   return { option, sentence: `${option} cannot be read: ${errorText(error)}`, reason };

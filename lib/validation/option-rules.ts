@@ -5,21 +5,22 @@ import { LONGEST_DURATION, LONGEST_TTL } from '../timing/index.js';
 import type { OptionRule } from './known-options.js';
 
 /**
- * Makes a rule.
+ * Creates a rule.
  *
- * @param wanted what the value must be, such as `a whole number`
- * @param accepts whether it is. It may throw, as values with accessors and proxies do: then it is not
+ * @param wanted the expected value, such as `a whole number`
+ * @param accepts whether the value is valid. It may throw, for example for accessors and proxies: the value is then
+ * invalid
  */
 export function rule(wanted: string, accepts: (value: unknown) => boolean): OptionRule {
   return (value, option) => (accepted(accepts, value) ? [] : [mismatch(option, wanted, value)]);
 }
 
-/** As {@link rule}, for values that must not be shown, such as passwords: errors name their type alone. */
+/** Like {@link rule}, for values that must not be shown, such as passwords: errors contain only their type. */
 export function secretRule(wanted: string, accepts: (value: unknown) => boolean): OptionRule {
   return (value, option) => (accepted(accepts, value) ? [] : [mismatch(option, wanted, value, hidden)]);
 }
 
-/** The same rule for an option that cannot be left out. */
+/** The same rule for a required option. */
 export function required(of: OptionRule): OptionRule {
   return Object.assign((value: unknown, option: string) => of(value, option), { required: true as const });
 }
@@ -27,7 +28,7 @@ export function required(of: OptionRule): OptionRule {
 /**
  * A list whose items a rule accepts.
  *
- * @param minimum how many it must have at least
+ * @param minimum the minimum number of items
  */
 export function listOf(item: OptionRule, wanted: string, minimum = 0): OptionRule {
   return (value, option) => {
@@ -42,7 +43,7 @@ export function oneOrMore(item: OptionRule): OptionRule {
   return (value, option) => (itemsOf(value) ?? [value]).flatMap((each) => item(each, option));
 }
 
-/** The items of a list, holes included; `undefined` if it is none, or cannot be read. */
+/** The items of a list, holes included; `undefined` if the value is not a list, or cannot be read. */
 export function itemsOf(value: unknown): readonly unknown[] | undefined {
   try {
     return Array.isArray(value) ? Array.from(value as readonly unknown[]) : undefined;
@@ -51,7 +52,7 @@ export function itemsOf(value: unknown): readonly unknown[] | undefined {
   }
 }
 
-/** A list whose items are checked elsewhere. @param wanted what it must be, such as `a list of modules` */
+/** A list whose items are checked elsewhere. @param wanted the expected value, such as `a list of modules` */
 export function list(wanted: string): OptionRule {
   return rule(wanted, Array.isArray);
 }
@@ -64,7 +65,7 @@ export const filledText = rule('a string that is not empty', (value) => isText(v
 
 export const texts = listOf(text, 'a list of strings');
 
-/** An object whose names are the caller's, and whose values are strings. */
+/** An object with names chosen by the caller, and string values. */
 export const pairs: OptionRule = (value, option) => {
   try {
     if (!isObject(value)) return [mismatch(option, 'an object whose values are strings', value)];
@@ -125,7 +126,7 @@ export const limit = rule(
   (value) => Number.isSafeInteger(value) && (value as number) >= -1,
 );
 
-/** A duration in milliseconds that is measured here: it has no upper bound. */
+/** A duration in milliseconds that is measured by this library: it has no upper limit. */
 export function duration(minimum = 0): OptionRule {
   return rule(`a number of milliseconds, ${minimum} or more`, (value) => isFiniteFrom(value, minimum));
 }
@@ -135,7 +136,7 @@ export function serverDuration(minimum = 0): OptionRule {
   return bounded(duration(minimum), LONGEST_DURATION, 'about 292 years, the longest that servers know');
 }
 
-/** How long the server keeps a single message, in milliseconds. */
+/** The time to live of a single message, in milliseconds. */
 export function serverTtl(minimum = 0): OptionRule {
   return bounded(
     duration(minimum),
@@ -144,13 +145,13 @@ export function serverTtl(minimum = 0): OptionRule {
   );
 }
 
-/** How long something may take, in milliseconds. */
+/** A time limit, in milliseconds. */
 export const timeLimit = rule(
   'a number of milliseconds, 0 or more, or Infinity',
   (value) => typeof value === 'number' && value >= 0,
 );
 
-/** The same for something that must be given some time. */
+/** A time limit above zero. */
 export const positiveTimeLimit = rule(
   'a number of milliseconds above 0, or Infinity',
   (value) => typeof value === 'number' && value > 0,
@@ -161,7 +162,7 @@ export const positiveDuration = rule(
   (value) => isFiniteFrom(value, 0) && value !== 0,
 );
 
-/** A share: above 0, up to 1. */
+/** A ratio: above 0, up to 1. */
 export const share = rule(
   'above 0 and up to 1',
   (value) => isFiniteFrom(value, 0) && value !== 0 && value <= 1,
@@ -173,19 +174,19 @@ export function oneOf(values: readonly string[]): OptionRule {
   );
 }
 
-/** @param what such as `a function of the error` */
+/** @param what for example `a function of the error` */
 export function functionRule(what: string): OptionRule {
   return rule(what, (value) => typeof value === 'function');
 }
 
-/** An object with all these methods. @param what such as `a codec: an object with the methods encode and decode` */
+/** An object with all these methods. @param what for example `a codec: an object with the methods encode and decode` */
 export function objectWith(methods: readonly string[], what: string): OptionRule {
   return rule(what, (value) => hasMethods(value, methods));
 }
 
 const HEADER_NAME = /^[!-9;-~]+$/;
 
-/** Whether a value can be the name of a header: printable ASCII without blanks and colons, as RFC 822 has it. */
+/** Whether a value is a valid header name: printable ASCII without blanks and colons, according to RFC 822. */
 export function isHeaderName(value: unknown): value is string {
   return isText(value) && HEADER_NAME.test(value);
 }
@@ -199,8 +200,8 @@ export function hasMethods(value: unknown, methods: readonly string[]): boolean 
 }
 
 /**
- * Whether a value is an object that options can be in: neither a function, nor a list or another object of the language that
- * keeps what it has elsewhere. A promise of options, which is often an `await` that is missing, would seem to have none.
+ * Whether a value is an object that can contain options: not a function, a list, or another built-in object with
+ * internal state. A promise of options, which is often a missing `await`, would seem to have no options.
  */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

@@ -5,10 +5,10 @@ import { type AllOptionsOf, type KnownOptions, ListOf } from './known-options.js
 import { isTable, readOptions, refuseUnknown } from './read-options.js';
 
 /**
- * Makes the check of one kind of options: that they are an object, that none of its names is unknown, and that `signal` is
- * an `AbortSignal`. It is cheap enough for every message.
+ * Creates the check of one kind of options: they must be an object without unknown names, and `signal` must be an
+ * `AbortSignal`. It is cheap enough for every message.
  *
- * @param whose whose options they are, such as `publish`
+ * @param whose the owner of the options, such as `publish`
  * @param argument the name of the argument
  */
 export function optionsCheck<Options extends object>(
@@ -50,7 +50,7 @@ function nameTable(known: KnownOptions): NameTable {
   return names;
 }
 
-/** Whether all names are known; what is not is described by a slower function. */
+/** Whether all names are known. A slower function describes unknown ones. */
 function hasOnly(options: object, names: NameTable): boolean {
   for (const name in options) {
     const nested = names[name];

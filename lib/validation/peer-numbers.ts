@@ -1,13 +1,13 @@
-/** Which numbers of a peer are accepted. */
+/** The range of accepted numbers from a peer. */
 export interface PeerNumberRange {
-  /** Smaller numbers are refused. */
+  /** Smaller numbers are rejected. */
   readonly least: number;
   /** Larger numbers are replaced by this one. */
   readonly most: number;
 }
 
 /**
- * Reads a number that a peer wrote into a header or payload: a whole number in decimal digits, bounded.
+ * Reads a number that a peer wrote into a header or payload: a whole number in decimal digits, within limits.
  *
  * @returns `undefined` if it is missing, not a whole number, or too small
  */

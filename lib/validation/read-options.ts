@@ -11,22 +11,22 @@ import {
 import { mismatch, type OptionProblem, unreadable } from './option-problem.js';
 import { isObject, itemsOf } from './option-rules.js';
 
-/** Options as they were read, and what is wrong with them. */
+/** The result of reading options: the options, and the problems found. */
 export interface OptionsRead<Options> {
   /**
-   * A plain copy of the options that have a value and are right; further objects of options are copied too. Complete if there
-   * are no problems.
+   * A plain copy of the options that have a valid value; nested option objects are copied too. Complete if there are no
+   * problems.
    */
   readonly options: Options;
   readonly problems: readonly OptionProblem[];
 }
 
 /**
- * Reads options once, and checks each: its name, and what it must be. Options may be inherited, as with instances of a
- * class with accessors; names that do not exist are looked for among own ones only. An option that is `undefined` counts as
- * left out. Never throws, whatever accessors and proxies do.
+ * Reads each option once, and checks its name and value. Options may be inherited, for example from a class with
+ * accessors; unknown names are searched only among own properties. An option that is `undefined` is treated as not set.
+ * Never throws, even if accessors and proxies do.
  *
- * @param whole what the options are called if they are no object at all
+ * @param whole the name of the options, if they are not an object
  */
 export function readOptions<Options extends object>(
   given: unknown,
@@ -39,9 +39,9 @@ export function readOptions<Options extends object>(
 }
 
 /**
- * Reads options as {@link readOptions} does, and refuses those that are wrong.
+ * Reads options as {@link readOptions} does, and rejects invalid ones.
  *
- * @param whose whose options they are, such as `JetStreamModule.forRoot`
+ * @param whose the owner of the options, such as `JetStreamModule.forRoot`
  * @throws {@link InvalidArgumentError}
  */
 export function checkedOptions<Options extends object>(
@@ -55,7 +55,7 @@ export function checkedOptions<Options extends object>(
 }
 
 /**
- * As {@link checkedOptions}, but own options that are not known are kept: they are refused later, or belong to somebody else.
+ * Like {@link checkedOptions}, but keeps unknown own options: they are rejected later, or belong to another reader.
  *
  * @throws {@link InvalidArgumentError}
  */
@@ -72,7 +72,7 @@ export function openOptions<Options extends object>(
   return { ...ownOptions(given, known), ...options };
 }
 
-/** Own options, and inherited ones with names that are known, as they are: neither checked nor copied. */
+/** The own options, and inherited ones with known names, neither checked nor copied. */
 export function ownOptions(given: object, known: KnownOptions): Record<string, unknown> {
   const from = given as Readonly<Record<string, unknown>>;
   const names = new Set([...Object.keys(known), ...Object.keys(given)]);
@@ -81,7 +81,7 @@ export function ownOptions(given: object, known: KnownOptions): Record<string, u
   );
 }
 
-/** Refuses an argument that a rule does not accept. @throws {@link InvalidArgumentError} */
+/** Rejects an argument that a rule does not accept. @throws {@link InvalidArgumentError} */
 export function requireValue(argument: string, value: unknown, rule: OptionRule): void {
   const [problem] = rule(value, argument);
   if (problem) throw new InvalidArgumentError(argument, problem.reason);
@@ -90,7 +90,7 @@ export function requireValue(argument: string, value: unknown, rule: OptionRule)
 /** The options as a whole, for {@link refuseProblems}. */
 const WHOLE = '';
 
-/** As {@link refuseProblems}, for options whose values are checked elsewhere. @throws {@link InvalidArgumentError} */
+/** Like {@link refuseProblems}, for options whose values are checked elsewhere. @throws {@link InvalidArgumentError} */
 export function refuseUnknown(whose: string, problems: readonly OptionProblem[]): void {
   refuseProblems(
     whose,
@@ -107,7 +107,7 @@ export function refuseProblems(whose: string, problems: readonly OptionProblem[]
     const reasons = problems.map(({ option, sentence, reason }) => (option === WHOLE ? reason : sentence));
     throw new InvalidArgumentError(whole, reasons.join('; '));
   }
-  // What does not exist is named by its sentence.
+  // The sentence already names an unknown option.
   if (first.isUnknown) throw new InvalidArgumentError(whole, first.sentence);
   throw new InvalidArgumentError(first.option, `${first.reason} (${whole})`);
 }
@@ -183,7 +183,7 @@ function readMap(value: unknown, { values }: MapOf, option: string, problems: Op
   return Object.fromEntries(entries);
 }
 
-/** Whether it is the options of an object within. */
+/** Whether it describes the options of a nested object. */
 export function isTable(of: KnownOption): of is KnownOptions {
   return typeof of === 'object' && !(of instanceof ListOf) && !(of instanceof MapOf);
 }
@@ -193,7 +193,7 @@ export function ownNames(given: unknown): readonly string[] {
   return namesOf(given) ?? [];
 }
 
-/** The names of an object's own options; `undefined` if it is none, or tells nothing. */
+/** The names of an object's own options; `undefined` if the value is not an object, or cannot be read. */
 function namesOf(given: unknown): readonly string[] | undefined {
   try {
     return isObject(given) ? Object.keys(given) : undefined;

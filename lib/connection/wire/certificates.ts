@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { errors, type TlsOptions } from '@nats-io/transport-node';
 import { errorText } from '../../reporting/index.js';
 
-/** Certificates and keys as Node takes them. */
+/** Certificates and keys in the form that Node expects. */
 interface Certificates {
   cert?: Buffer | string;
   key?: Buffer | string;
@@ -10,9 +10,9 @@ interface Certificates {
 }
 
 /**
- * What the options of TLS name, read from files where files are named.
+ * The certificates and keys of TLS options; named files are read.
  *
- * @throws the client's `ConnectionError` for a file that cannot be read
+ * @throws the client's `ConnectionError` if a file cannot be read
  */
 export async function certificatesOf(tls: TlsOptions): Promise<Certificates> {
   const { certFile, cert, keyFile, key, caFile, ca } = tls;

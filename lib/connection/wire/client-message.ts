@@ -4,15 +4,15 @@ import { MessageHeaders } from './message-headers.js';
 import type { ReceivedMessage } from './received-message.js';
 import type { Publisher } from './wire-message.js';
 
-/** What the client's messages have beyond their type. */
+/** Members of the client's messages that their type does not declare. */
 interface Sized {
   /** Subject, reply subject, headers and payload, in bytes. */
   readonly size?: () => number;
 }
 
 /**
- * A message that the client's own parser made, with headers that can be read whatever is in them: the client throws for a
- * line that it does not like.
+ * A message that the client's own parser created, with headers that can be read regardless of their content: the client
+ * throws an error for an invalid line.
  */
 export class ClientMessage implements ReceivedMessage {
   private headersRead: MsgHdrs | undefined;
@@ -45,7 +45,7 @@ export class ClientMessage implements ReceivedMessage {
     return this.headersRead;
   }
 
-  /** The block of headers: it lies in front of the payload in the same memory, and the size tells how far. */
+  /** The header block. It precedes the payload in the same memory, and its length follows from the size. */
   get rawHeaders(): Uint8Array | undefined {
     const { msg } = this;
     if (msg.size === undefined) return undefined;

@@ -5,7 +5,7 @@ import type { WireSubscriber } from './wire.js';
 
 type Callback = NonNullable<SubscriptionOptions['callback']>;
 
-/** The client's options for a message. It declares no option with the value `undefined`, so that is left out. */
+/** The client's options for a message. Its types do not allow `undefined`, so missing options are omitted. */
 export function publishOptions(reply: string | undefined, headers: MsgHdrs | undefined): PublishOptions {
   const options: PublishOptions = {};
   if (reply !== undefined) options.reply = reply;
@@ -13,12 +13,12 @@ export function publishOptions(reply: string | undefined, headers: MsgHdrs | und
   return options;
 }
 
-/** The client's options for a subscription, likewise. */
+/** The client's options for a subscription; missing options are omitted as well. */
 export function subscriptionOptions(queue: string | undefined, callback: Callback): SubscriptionOptions {
   return queue === undefined ? { callback } : { queue, callback };
 }
 
-/** A callback for the client: what it is called with becomes a message or an error of this library. */
+/** Wraps a callback for the client: its arguments become a message or an error of this library. */
 export function callbackThroughClient(
   subject: string,
   callback: Callback,

@@ -5,7 +5,7 @@ import type { Fence } from './fence.js';
 import { checkLineLength } from './line-length.js';
 import type { SharedWire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
-/** The wire through the client's public methods, for connections that do not have our links. */
+/** The wire through the client's public methods, for connections without links of this library. */
 export class ClientWire implements SharedWire {
   constructor(
     private readonly nc: NatsConnection,
@@ -30,6 +30,6 @@ export class ClientWire implements SharedWire {
   }
 
   abandon(): void {
-    // The client's public methods know no such thing: its own time limits end the link.
+    // The client has no public method for this; its own time limits end the link.
   }
 }

@@ -7,8 +7,8 @@ import {
 import { LinkProtocol } from './link-protocol.js';
 
 /**
- * The client's `connect` with links of this library: messages of its services and handlers take a short way over such a
- * connection, and everything else works as with the client's own.
+ * The client's `connect` with links of this library: messages of its services and handlers bypass the client's parser,
+ * and everything else works as with the client's own links.
  *
  * @throws the client's errors
  */

@@ -2,7 +2,9 @@ import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
 import { toConnectionError, type FailedConnection, type FailedOperation } from '../to-connection-error.js';
 import type { SharedWire, Wire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
-/** The wire as one connection uses it: what the client throws becomes an error of this library that names the connection. */
+/**
+ * The wire of one connection: errors of the client are translated to errors of this library that name the connection.
+ */
 export class ConnectionWire implements Wire, WireSubscriber {
   constructor(
     private readonly connection: FailedConnection,

@@ -9,16 +9,16 @@ import { LARGE, type OutgoingBytes } from './outgoing-bytes.js';
 import { WireMessage } from './wire-message.js';
 import type { SharedWire, WireSubscriber, WireSubscriptionOptions } from './wire.js';
 
-/** What a subject may consist of to be written as it is: printable ASCII. */
+/** Subjects that can be written as they are: printable ASCII. */
 const PLAIN = /^[!-~]+$/;
 
 /**
- * The wire over links of ours: messages for subscriptions of the wire come past the client, and what is sent goes to the socket
- * without it. The client's way costs several times what a handler does: it looks at every byte with a state machine, and
- * makes several arrays for each message that it sends.
+ * The wire over links of this library: messages for its subscriptions bypass the client, and messages are sent to the
+ * socket without it. The client costs several times as much as a handler: its parser is a state machine that processes
+ * every byte, and it creates several arrays for each message that it sends.
  *
- * Messages for subscriptions of others on the same connection are handed to the client, and what the client sends stays in
- * order with what is sent here: there is one queue.
+ * Messages for other subscriptions of the same connection are passed to the client. Both send through one queue, so the
+ * order of messages is preserved.
  */
 export class DirectWire implements SharedWire {
   private plainSubject: string | undefined;
@@ -37,7 +37,7 @@ export class DirectWire implements SharedWire {
     const plain = this.isPlain(subject) && (reply === '' || PLAIN.test(reply));
     const outgoing = plain ? this.outgoing(length) : undefined;
     if (!outgoing) {
-      // The client knows what to do where there is no link, and what is wrong with the rest.
+      // The client handles a missing link, and rejects invalid arguments.
       if (isDialing(this.nc)) return checkSubjects(subject, reply);
       return this.nc.publish(subject, data, publishOptions(reply, headers));
     }
@@ -45,7 +45,8 @@ export class DirectWire implements SharedWire {
     protocol.outBytes += length;
     const to = reply === '' ? subject : `${subject} ${reply}`;
     const head = block ? `HPUB ${to} ${block.length} ${length}\r\n` : `PUB ${to} ${length}\r\n`;
-    // One text costs less than several pieces of bytes, where it need not be made of them or is written at once.
+    // A single text is cheaper than several pieces of bytes, if it does not have to be converted or is written
+    // immediately.
     const ascii = typeof data === 'string' && data.length === size;
     if (length < LARGE && (alone || (ascii && !block))) {
       const body = ascii ? data : latin1Of(bytesOf(data));
@@ -72,7 +73,7 @@ export class DirectWire implements SharedWire {
   subscribe(subject: string, options: WireSubscriptionOptions, subscriber: WireSubscriber): Subscription {
     const { queue, callback } = options;
     checkLineLength(subject, queue);
-    // The client calls back with errors only: messages come past it.
+    // The client uses this callback only for errors: messages bypass it.
     const throughClient = callbackThroughClient(subject, callback, subscriber);
     const { nc, protocol } = this;
     const subscription = nc.subscribe(subject, subscriptionOptions(queue, throughClient)) as SubscriptionImpl;
@@ -86,7 +87,7 @@ export class DirectWire implements SharedWire {
     this.protocol.link?.destroy();
   }
 
-  /** Most subjects are that of the message before. */
+  /** Consecutive messages often have the same subject. */
   private isPlain(subject: string): boolean {
     if (subject === this.plainSubject) return true;
     if (!PLAIN.test(subject)) return false;
@@ -94,13 +95,13 @@ export class DirectWire implements SharedWire {
     return true;
   }
 
-  /** What a message of this length can be added to; `undefined` where it cannot be sent now. */
+  /** The queue for a message of this length; `undefined` if it cannot be sent now. */
   private outgoing(length: number): OutgoingBytes | undefined {
     const { protocol } = this;
     const { info, link, outbound } = protocol;
     if (!protocol.connected || !link || protocol.noMorePublishing || protocol.isClosed()) return undefined;
     if (info === undefined || length > info.max_payload) return undefined;
-    // What the client was told before, and subscriptions above all, comes first.
+    // Data from the client that was queued earlier, in particular subscriptions, is sent first.
     if (outbound.length() > 0) link.send(outbound.drain());
     return link.outgoing;
   }
@@ -110,7 +111,7 @@ function bytesOf(data: Uint8Array | string): Uint8Array {
   return typeof data === 'string' ? Buffer.from(data) : data;
 }
 
-/** Text with a character for each byte. */
+/** Text with one character for each byte. */
 function latin1Of(bytes: Uint8Array): string {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return buffer.toString('latin1');

@@ -9,19 +9,19 @@ import { errorStack, errorText, heldBackText, printable, ReportLimiter } from '.
 import { pendingThenable } from '../../user-code/index.js';
 
 type Callback = NonNullable<SubscriptionOptions['callback']>;
-/** The kind of reports about the link itself; subjects have no blank. */
+/** The kind of reports about the link itself; it contains a blank, unlike subjects. */
 const LINK = 'the link';
 
 /**
- * Stands between the reader of a link and the callbacks of subscriptions. A reader that a callback's error reached would
- * take it for bytes that cannot be parsed, or stop reading: either way everybody on the connection would suffer from it. So
- * what a callback throws is reported, the message is skipped, and reading goes on.
+ * Isolates the reader of a link from the callbacks of subscriptions. If an error of a callback reached the reader, it
+ * would be taken for a parse error, or stop the reader: either way, all subscriptions of the connection would be
+ * affected. So the error is reported, the message is skipped, and reading continues.
  */
 export class Fence {
   private readonly logger = new Logger('NatsConnection');
   private readonly limiter = new ReportLimiter();
 
-  /** Reports what a callback threw. */
+  /** Reports an error of a callback. */
   report(subject: string, thrown: unknown): void {
     const heldBack = this.limiter.admit(subject);
     if (heldBack === undefined) return;
@@ -32,7 +32,7 @@ export class Fence {
     );
   }
 
-  /** Reports that the bytes of a link cannot be parsed, and that it is closed for that. */
+  /** Reports that the bytes of a link cannot be parsed, and that it is therefore closed. */
   reportUnreadable(thrown: unknown): void {
     const heldBack = this.limiter.admit(LINK);
     if (heldBack === undefined) return;
@@ -42,7 +42,7 @@ export class Fence {
     );
   }
 
-  /** A callback that does not throw, and whose promise, if it is asynchronous, is not left to reject unheard. */
+  /** Wraps a callback so that it does not throw, and observes its promise if it is asynchronous. */
   around(subject: string, callback: Callback): (error: Error | null, message: Msg) => void {
     const failed = (thrown: unknown): void => this.report(subject, thrown);
     return (error: Error | null, message: Msg) => {
@@ -57,8 +57,8 @@ export class Fence {
 }
 
 /**
- * Puts the fence around all subscriptions of a connection that the application made with the client's own `connect`, also
- * those that it makes or has made itself: they have the same reader.
+ * Wraps all subscriptions of a connection that the application opened with the client's own `connect`, including
+ * existing subscriptions and later ones of the application: they share the same reader.
  */
 export function fenceSubscriptions(nc: NatsConnection): Fence {
   const fence = new Fence();
@@ -68,7 +68,7 @@ export function fenceSubscriptions(nc: NatsConnection): Fence {
     subscription.callback = fence.around(subscription.subject, subscription.callback.bind(subscription));
   }
   const subscribe = nc.subscribe.bind(nc);
-  // A connection that cannot be written to keeps its own method: then the application's callbacks are its own affair.
+  // If the connection is read-only, it keeps its own method, and callbacks of the application are not wrapped.
   Reflect.set(nc, 'subscribe', (subject: string, options?: SubscriptionOptions) => {
     const callback = options?.callback;
     if (callback === undefined) return subscribe(subject, options);

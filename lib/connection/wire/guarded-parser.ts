@@ -1,8 +1,8 @@
 import type { ChunkParser } from './link-transport.js';
 
 /**
- * Ends the link when its bytes cannot be parsed: nothing behind them can be understood. What callbacks of subscriptions
- * throw does not come here, see `Fence`.
+ * Ends the link if its bytes cannot be parsed, because the following bytes cannot be interpreted. Errors of
+ * subscription callbacks do not reach this class, see `Fence`.
  */
 export class GuardedParser implements ChunkParser {
   private failed = false;

@@ -1,17 +1,17 @@
 import { Buffer } from 'node:buffer';
 import { InvalidSubjectError } from '../../errors/index.js';
 
-/** What servers take in a line of the protocol, unless they are configured otherwise (`max_control_line`), in bytes. */
+/** The default limit of servers for a protocol line (`max_control_line`), in bytes. */
 const LONGEST = 4_096;
 /** The blanks and sizes of a line. */
 const SIZES = 20;
-/** Text of so few characters fits in any case. */
+/** Text of this length always fits. */
 const SHORT = Math.floor((LONGEST - SIZES) / 3);
 
 /**
- * Refuses subjects that make a longer line: the server ends the connection for one, and so for all who share it.
+ * Rejects subjects that exceed the line limit, because the server would end the connection for all of its users.
  *
- * @param other what stands in the line beside the subject: a reply subject, or a queue group
+ * @param other the other part of the line: a reply subject, or a queue group
  * @throws {@link InvalidSubjectError}
  */
 export function checkLineLength(subject: string, other = ''): void {

@@ -18,12 +18,12 @@ import { MessageParser } from './message-parser.js';
 import { ConnectionEndedError } from './open-socket.js';
 import { Receivers } from './receivers.js';
 
-/** Makes the link that is asked for at this moment, if it is one of ours. */
+/** Creates the link that is currently requested, if it is one of this library. */
 let makeLink: (() => LinkTransport) | undefined;
 
 /**
- * How the client makes transports, for all connections of the process: it has one factory, and asks it for each link of each
- * connection. What it asks for that is not ours gets a link without anything of ours.
+ * The transport factory of the client, which is one for all connections of the process. The client asks it for each
+ * link of each connection. For connections that are not opened by this library, it returns an ordinary link.
  */
 const FACTORY: TransportFactory = {
   factory: () => (makeLink ? makeLink() : new LinkTransport(undefined)),
@@ -31,19 +31,19 @@ const FACTORY: TransportFactory = {
 };
 
 /**
- * The client's protocol handler with links of ours. The client connects, authenticates, reconnects and keeps the
- * subscriptions; what comes and goes in numbers (messages) takes a shorter way between the socket and this library.
+ * The client's protocol handler with links of this library. The client connects, authenticates, reconnects and manages
+ * the subscriptions; messages bypass it between the socket and this library.
  */
 export class LinkProtocol extends ProtocolHandler {
   readonly fence = new Fence();
-  /** Who gets the messages that come past the client. */
+  /** The receivers of messages that bypass the client. */
   readonly receivers = new Receivers(this, this.fence);
-  /** The present link, which may have ended. */
+  /** The current link, which may have ended. */
   link: LinkTransport | undefined;
 
-  /** Opens a connection of the client with links of ours; otherwise as the client's `connect`. */
+  /** Opens a connection of the client with links of this library; otherwise the same as the client's `connect`. */
   static async open(options: ConnectionOptions): Promise<NatsConnection> {
-    // What the options leave out is asked of the factory.
+    // Options that are not set are requested from the factory.
     setTransportFactory(FACTORY);
     const nc = new (NatsConnectionImpl as unknown as new (options: ConnectionOptions) => NatsConnectionImpl)(
       options,
@@ -54,23 +54,23 @@ export class LinkProtocol extends ProtocolHandler {
     return nc as NatsConnection;
   }
 
-  /** The client asks the factory before the first `await` in it. */
+  /** The client calls the factory before its first `await`. */
   override async _doDial(...args: Parameters<ProtocolHandler['_doDial']>): Promise<void> {
     setTransportFactory(FACTORY);
     return super._doDial(...args);
   }
 
-  /** As {@link _doDial}. */
+  /** The same as {@link _doDial}. */
   override async dial(server: Server): Promise<void> {
     setTransportFactory(FACTORY);
     makeLink = () => this.makeLink();
     const dialed = super.dial(server);
-    // Should it not have been asked for: the next one is somebody else's.
+    // If the factory was not called, the next call belongs to another connection.
     makeLink = undefined;
     return dialed;
   }
 
-  /** What a callback throws is reported, and its message is skipped. */
+  /** Errors of the callback are reported, and the message is skipped. */
   override subscribe(subscription: SubscriptionImpl): ReturnType<ProtocolHandler['subscribe']> {
     if (subscription.noIterator) {
       const callback = subscription.callback.bind(subscription);
@@ -79,7 +79,7 @@ export class LinkProtocol extends ProtocolHandler {
     return super.subscribe(subscription);
   }
 
-  /** Requests of the client have callbacks, too. */
+  /** Requests of the client have callbacks too. */
   override processMsg(message: MsgArg, data: Uint8Array): void {
     try {
       super.processMsg(message, data);
@@ -89,8 +89,8 @@ export class LinkProtocol extends ProtocolHandler {
   }
 
   /**
-   * Ends the attempt to connect whose link has ended before the server has accepted it, because it wants a client certificate for
-   * example. The client itself would wait until its timeout, and meanwhile begin to reconnect.
+   * Ends a connection attempt whose link ended before the server accepted it, for example because it requires a client
+   * certificate. The client itself would wait until its timeout, and start to reconnect in the meantime.
    */
   private endDial(link: LinkTransport, error: Error | undefined): boolean {
     if (this.link !== link || this.connectError === undefined) return false;

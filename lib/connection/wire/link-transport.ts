@@ -14,38 +14,39 @@ import { within } from '../../timing/index.js';
 import { openSocket } from './open-socket.js';
 import { OutgoingBytes, type ByteSink } from './outgoing-bytes.js';
 
-/** What takes the bytes of a link as they come; it must not throw. */
+/** Receives the bytes of a link as they arrive; it must not throw. */
 export interface ChunkParser {
   parse(chunk: Uint8Array): void;
 }
 
-/** How long the end of a link waits for what was written before, in milliseconds. */
+/** How long ending a link waits for pending writes, in milliseconds. */
 const FLUSH_WAIT = 500;
 
 /**
- * One link to a server: the client's `Transport` with a socket of its own.
+ * One link to a server: an implementation of the client's `Transport` with its own socket.
  *
- * What comes is parsed in the turn in which Node has read it. What is sent, by the client and by {@link DirectWire}, goes
- * through one queue, so it arrives in the order in which it was sent.
+ * Received bytes are parsed in the turn in which Node has read them. Data sent by the client and by {@link DirectWire}
+ * goes through one queue, so it arrives in the order in which it was sent.
  */
 export class LinkTransport implements Transport, ByteSink {
   readonly lang = 'nats.js';
   readonly version = installedVersion('@nats-io/transport-node') ?? '0.0.0';
   closeError?: Error;
-  /** The queue of what is sent. */
+  /** The queue of outgoing data. */
   readonly outgoing = new OutgoingBytes(this);
   private socket: Socket | undefined;
   private debug = false;
   private connected = false;
   private done = false;
   private readonly ended = deferred<void | Error>();
-  /** What came before the link was ready, and without a parser all that was not asked for yet. */
+  /** Bytes that arrived before the link was ready; without a parser, all bytes that were not requested yet. */
   private chunks: Uint8Array[] = [];
   private arrived = deferred<void>();
 
   /**
-   * @param parser makes what parses this link; without it, all bytes go to who iterates
-   * @param onEnd hears of the end of a link that was made, before the client does; `true`: the client need not hear of it
+   * @param parser creates the parser of this link; without it, all bytes go to the iterator
+   * @param onEnd called when an established link has ended, before the client is notified; returns `true` if the client
+   * need not be notified
    */
   constructor(
     private readonly parser: (() => ChunkParser) | undefined,
@@ -56,7 +57,7 @@ export class LinkTransport implements Transport, ByteSink {
     return this.done;
   }
 
-  /** @throws the client's errors, and those of Node's sockets */
+  /** @throws the errors of the client and of Node's sockets */
   async connect(server: Server, options: ConnectionOptions): Promise<void> {
     this.debug = options.debug === true;
     let take = (chunk: Uint8Array): void => void this.chunks.push(chunk);
@@ -83,13 +84,13 @@ export class LinkTransport implements Transport, ByteSink {
     for (const chunk of early) take(chunk);
   }
 
-  /** Sends what the client has, behind what waits. */
+  /** Sends data of the client, after the queued data. */
   send(frame: Uint8Array): void {
     this.outgoing.flush();
     this.write(frame);
   }
 
-  /** Writes past the queue. */
+  /** Writes immediately, bypassing the queue. */
   write(bytes: Uint8Array | string): void {
     const { socket } = this;
     if (this.done || !socket) return;
@@ -110,7 +111,7 @@ export class LinkTransport implements Transport, ByteSink {
     return this.socket instanceof TLSSocket;
   }
 
-  /** Without a parser: the bytes of the link. With one: none; it ends with the link. */
+  /** Without a parser, yields the bytes of the link. With a parser, yields nothing and ends with the link. */
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     if (this.parser) return void (await this.ended);
     for (;;) {
@@ -124,13 +125,13 @@ export class LinkTransport implements Transport, ByteSink {
     }
   }
 
-  /** Ends the link at once. */
+  /** Ends the link immediately. */
   async close(error?: Error): Promise<void> {
     this.outgoing.flush();
     this.finish(error);
   }
 
-  /** Ends the link when what was sent before is written. */
+  /** Ends the link when pending data is written. */
   disconnect(): void {
     this.outgoing.flush();
     const { socket } = this;
@@ -141,18 +142,18 @@ export class LinkTransport implements Transport, ByteSink {
     void within(FLUSH_WAIT, written).then(() => this.finish(undefined));
   }
 
-  /** Resolves when a link that was made has ended. */
+  /** Resolves when an established link has ended. */
   closed(): Promise<void | Error> {
     return this.ended;
   }
 
-  /** Gives the link up; nobody hears of its end. */
+  /** Abandons the link without reporting its end. */
   discard(): void {
     this.done = true;
     this.socket?.destroy();
   }
 
-  /** Ends the link without waiting for what was not written yet; the client connects again. */
+  /** Ends the link without waiting for pending writes; the client connects again. */
   destroy(error?: Error): void {
     this.socket?.destroy(error);
   }
@@ -161,7 +162,7 @@ export class LinkTransport implements Transport, ByteSink {
     let failure: Error | undefined;
     socket.on('error', (error) => (failure = error));
     socket.on('close', () => this.finish(failure));
-    // It may have been closed in this turn.
+    // The socket may have been closed in this turn.
     if (socket.destroyed) queueMicrotask(() => this.finish(failure));
   }
 
@@ -183,7 +184,7 @@ export class LinkTransport implements Transport, ByteSink {
 
 const logger = new Logger('NatsConnection');
 
-/** In debug mode all that comes and goes is logged, except for credentials. */
+/** In debug mode all sent and received data is logged, except credentials. */
 function printed(direction: '<' | '>', bytes: Uint8Array): Uint8Array {
   const text = render(bytes);
   logger.debug(`${direction} ${text.startsWith('CONNECT ') ? 'CONNECT …' : text}`);

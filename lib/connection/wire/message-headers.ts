@@ -10,17 +10,17 @@ const CARRIAGE_RETURN = 13;
 
 /**
  * The headers of a message. They implement the client's `MsgHdrs`, but reading a block never throws: a peer can write
- * anything into it, and the client refuses the whole block for one line that it does not like.
+ * anything into it, and the client rejects the whole block because of one invalid line.
  *
  * Lines end with a line feed, with or without a carriage return. A line without a name or without a colon is skipped;
- * names and values are otherwise taken as they are, with bytes that are not UTF-8 replaced.
+ * names and values are otherwise unchanged, except that bytes that are not UTF-8 are replaced.
  */
 export class MessageHeaders implements MsgHdrs {
   code = 0;
   description = '';
   private readonly lines = new Map<string, string[]>();
 
-  /** Reads a block as it travels; without the version in front, there are no headers in it. See {@link isHeaderBlock}. */
+  /** Reads a block as transmitted; without the leading version, it contains no headers. See {@link isHeaderBlock}. */
   static decode(block: Uint8Array): MessageHeaders {
     const headers = new MessageHeaders();
     if (isHeaderBlock(block)) headers.read(textOf(block));
@@ -55,7 +55,7 @@ export class MessageHeaders implements MsgHdrs {
     return [...this.lines.keys()];
   }
 
-  /** @throws {@link InvalidArgumentError} as {@link append} */
+  /** @throws {@link InvalidArgumentError} as {@link append} does */
   set(name: string, value: string, match?: Match): void {
     const checked = checkedValue(name, value);
     const key = match === Match.CanonicalMIME ? canonical(name) : name;
@@ -78,7 +78,7 @@ export class MessageHeaders implements MsgHdrs {
     return this.lines.entries();
   }
 
-  /** The block as it travels; empty if there are no headers and no status. */
+  /** The block as transmitted; empty if there are no headers and no status. */
   toString(): string {
     if (this.lines.size === 0 && this.code === 0) return '';
     let text = this.code > 0 ? `${VERSION} ${this.status}` : VERSION;
@@ -91,7 +91,7 @@ export class MessageHeaders implements MsgHdrs {
     return Buffer.from(this.toString());
   }
 
-  /** @internal Adds a line as it was read from another message, whatever its name is made of. */
+  /** @internal Adds a line from another message, regardless of the characters in its name. */
   keep(name: string, value: string): void {
     const values = this.lines.get(name);
     if (values === undefined) this.lines.set(name, [value]);
@@ -107,7 +107,7 @@ export class MessageHeaders implements MsgHdrs {
       const start = end + 1;
       end = text.indexOf('\n', start);
       if (end < 0) end = text.length;
-      // The same colon stands behind all lines that have none.
+      // The same colon follows all lines that have none.
       if (colon < start) colon = text.indexOf(':', start);
       if (colon < 0) return;
       if (colon > end) continue;
@@ -135,19 +135,19 @@ export class MessageHeaders implements MsgHdrs {
   }
 }
 
-/** Whether a block of headers begins as it must. What follows is read as far as possible. */
+/** Whether a header block begins correctly. The rest is read as far as possible. */
 export function isHeaderBlock(block: Uint8Array): boolean {
   return beginsWithVersion(block, 0, block.length);
 }
 
-/** As {@link isHeaderBlock}, for a block that lies within other bytes. */
+/** Like {@link isHeaderBlock}, for a block within other bytes. */
 export function beginsWithVersion(bytes: Uint8Array, start: number, length: number): boolean {
   if (length < VERSION.length) return false;
   for (let i = 0; i < VERSION.length; i++) if (bytes[start + i] !== VERSION.charCodeAt(i)) return false;
   return true;
 }
 
-/** A text without line ends: a carriage return that does not end a line would make the header unreadable for others. */
+/** A text without line ends: a carriage return within a line would make the header unreadable for other clients. */
 function textOf(block: Uint8Array): string {
   let ascii = true;
   let stray = false;
@@ -178,12 +178,12 @@ function checkedValue(name: string, value: string): string {
   return value.trim();
 }
 
-/** `content-type` as `Content-Type`. */
+/** Converts `content-type` to `Content-Type`. */
 function canonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
-/** Writes the block of headers of a message, as the client does. */
+/** Encodes the header block of a message, as the client does. */
 export function encodeHeaders(block: MsgHdrs): Uint8Array {
   return (block as MsgHdrs & { encode(): Uint8Array }).encode();
 }

@@ -3,7 +3,7 @@ import { State, type Parser } from '@nats-io/transport-node';
 import type { ChunkParser } from './link-transport.js';
 import { SplitMessage, WholeMessage, type WireMessage } from './wire-message.js';
 
-/** Who takes the messages; it must not throw: an error ends the link. */
+/** Receives the messages; it must not throw, because an error ends the link. */
 export interface MessageSink {
   onMessage(message: WireMessage): void;
 }
@@ -14,23 +14,23 @@ const ZERO = 48;
 const NINE = 57;
 const H = 72;
 const M = 77;
-/** The largest payload that any server takes, in bytes. */
+/** The largest payload of any server configuration, in bytes. */
 const LONGEST = 67_108_864;
 /** `\r\n` */
 const LINE_END = 2;
 const CARRIAGE_RETURN = 13;
-/** The longest line that is waited for, in bytes. The longest that a server sends is about itself (`INFO`). */
+/** The maximum length of an incomplete line, in bytes. The longest line of a server is its information (`INFO`). */
 const LONGEST_LINE = 262_144;
 
 /**
- * Finds messages (`MSG` and `HMSG`) in the protocol's stream; all else goes to the client's own parser, command by
- * command. That one looks at every byte of every line and makes an object for each part; this one looks where the parts
- * are.
+ * Finds messages (`MSG` and `HMSG`) in the protocol's stream; all other commands go to the client's own parser. That
+ * parser processes every byte of every line and creates an object for each part; this one only determines the positions
+ * of the parts.
  */
 export class MessageParser implements ChunkParser {
-  /** The beginning of a command whose end has not come yet. */
+  /** The beginning of a command that is not complete yet. */
   private rest: Buffer | undefined;
-  /** A message whose body has not come whole yet. */
+  /** A message whose body is not complete yet. */
   private partial: PartialMessage | undefined;
 
   constructor(
@@ -65,7 +65,7 @@ export class MessageParser implements ChunkParser {
     }
   }
 
-  /** Reads `<subject> <sid> [reply] [length of the headers] <length>`; returns where the next command begins. */
+  /** Reads `<subject> <sid> [reply] [length of the headers] <length>`; returns the position of the next command. */
   private message(buffer: Buffer, start: number, newline: number, hasHeaders: boolean): number {
     if (buffer[start - 1] !== SPACE || buffer[newline - 1] !== CARRIAGE_RETURN) throw unreadable('a line');
     let i = start;
@@ -76,7 +76,7 @@ export class MessageParser implements ChunkParser {
     for (; i < newline && buffer[i] !== SPACE; i++) sid = sid * 10 + digit(buffer[i]);
     const sidEnd = i;
     const replyStart = i + 1;
-    // The rest from behind: there may be a reply subject, or not.
+    // The rest is read from the end, because the reply subject is optional.
     const lengthEnd = newline - LINE_END;
     let replyEnd = lengthEnd;
     let length = 0;
@@ -128,10 +128,10 @@ export class MessageParser implements ChunkParser {
     return end;
   }
 
-  /** Adds to the body of a message that was split; returns where the next command begins. */
+  /** Adds to the body of a message that was split; returns the position of the next command. */
   private fill(partial: PartialMessage, buffer: Buffer, position: number): number {
     const end = Math.min(buffer.length, position + partial.missing);
-    // The end of the line may come apart from the body, and in two.
+    // The line end may arrive separately from the body, and in two parts.
     const bodyEnd = Math.min(end, position + partial.missing - LINE_END);
     if (bodyEnd > position) partial.parts.push(buffer.subarray(position, bodyEnd));
     partial.missing -= end - position;
@@ -146,9 +146,9 @@ export class MessageParser implements ChunkParser {
 
 interface PartialMessage {
   readonly message: SplitMessage;
-  /** What has come of headers and payload. */
+  /** The received parts of headers and payload. */
   readonly parts: Buffer[];
-  /** How much has not come, the end of the line included. */
+  /** The number of missing bytes, including the line end. */
   missing: number;
 }
 

@@ -14,23 +14,23 @@ import { isObject } from '../../validation/index.js';
 import { certificatesOf } from './certificates.js';
 import { ReadBuffer } from './read-buffer.js';
 
-/** What hears of a socket that is opened. */
+/** Receives the events of a socket that is being opened. */
 export interface SocketOwner {
-  /** There is a socket, which is not connected yet; with TLS there may be another one later. */
+  /** Called with a socket that is not connected yet; with TLS it may be called again with another socket. */
   onSocket(socket: Socket): void;
-  /** Bytes came, the server's information first. */
+  /** Called with received bytes, starting with the server's information. */
   onBytes(chunk: Uint8Array): void;
 }
 
-/** The longest information about itself that a server may send, in bytes. */
+/** The maximum length of a server's information, in bytes. */
 const LONGEST_INFO = 262_144;
 const LINE_FEED = 10;
 
 /**
- * Connects to a server: plainly, with TLS from the first byte (`handshakeFirst`), or with TLS once the server has said that it
- * wants or offers it.
+ * Connects to a server: without TLS, with TLS from the first byte (`handshakeFirst`), or with TLS after the server has
+ * reported that it requires or offers it.
  *
- * @throws the client's errors for options that do not fit the server, and Node's for all else
+ * @throws the client's errors for options that do not fit the server, and Node's errors for all other failures
  */
 export async function openSocket(
   { hostname: host, port, tlsName }: Server,
@@ -43,7 +43,7 @@ export async function openSocket(
     owner.onBytes(chunk);
   };
   const { tls } = options;
-  // Read before there is a socket: one that closes meanwhile would not be noticed.
+  // Read before there is a socket, because a socket that closes in the meantime would go unnoticed.
   const secure = await tlsOptions(options, tlsName);
   if (tls?.handshakeFirst === true) {
     const socket = connectTls({ ...secure, host, port });
@@ -61,9 +61,9 @@ export async function openSocket(
   checkOptions(info, options);
   const isOffered = info.tls_available === true && tls !== null;
   if (info.tls_required !== true && !isOffered) return plain;
-  // What is not encrypted may be of somebody in between.
+  // Unencrypted data may come from a man in the middle.
   if (line.hasMore) throw new errors.ConnectionError('the server sent more than its information before TLS');
-  // Without the host, Node would look for the name `localhost` in the certificate of a server that has an IP address.
+  // Without the host, Node would check the certificate of a server with an IP address for the name `localhost`.
   const socket = connectTls({ ...secure, host, socket: plain });
   owner.onSocket(socket);
   socket.on('data', onBytes);
@@ -71,20 +71,20 @@ export async function openSocket(
   return socket;
 }
 
-/** Resolves at an event of a socket, and rejects if it closes before. */
+/** Resolves at an event of a socket; rejects if the socket closes before. */
 function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return untilClosed(socket, (resolve) => socket.once(event, resolve));
 }
 
-/** Resolves with what the server says of itself. `hint` is what to do if it closes the connection instead. */
+/** Resolves with the server's information. `hint` is the advice if the server closes the connection instead. */
 async function informed(socket: Socket, line: FirstLine, hint?: string): Promise<ServerInfo> {
   await untilClosed(socket, (resolve) => void line.complete.then(resolve), hint);
   return line.info();
 }
 
 /**
- * A server that stops, or something in front of one that is not there yet, such as a load balancer, closes what it has accepted.
- * So does a server that wants TLS at once.
+ * The server closed an accepted connection. A stopping server does that, a proxy such as a load balancer whose server
+ * is not available yet, and a server that requires TLS from the first byte.
  */
 export class ConnectionEndedError extends errors.ConnectionError {
   readonly code = 'ECONNRESET';
@@ -94,11 +94,11 @@ export class ConnectionEndedError extends errors.ConnectionError {
   }
 }
 
-/** Resolves when something has happened, and rejects if the socket closes before. */
+/** Resolves when the awaited event has occurred; rejects if the socket closes before. */
 function untilClosed(socket: Socket, begin: (happened: () => void) => void, hint = ''): Promise<void> {
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
-    // It stays: an error of a socket that was given up must not end the process.
+    // The listener is kept: an error of an abandoned socket must not end the process.
     socket.on('error', (error) => (failure = error));
     const closed = (): void => reject(failure ?? new ConnectionEndedError(hint));
     socket.on('close', closed);
@@ -111,7 +111,7 @@ function untilClosed(socket: Socket, begin: (happened: () => void) => void, hint
 }
 
 async function tlsOptions({ tls }: ConnectionOptions, servername: string): Promise<NodeTlsOptions> {
-  // Options of Node's own may be among these.
+  // These may include Node's own options.
   const given = typeof tls === 'object' && tls !== null ? tls : {};
   return { servername, rejectUnauthorized: true, ...given, ...(await certificatesOf(given)) };
 }
@@ -124,7 +124,7 @@ class FirstLine {
   private end = (): void => {};
   readonly complete = new Promise<void>((resolve) => (this.end = resolve));
 
-  /** Whether something came behind it. */
+  /** Whether data followed the line. */
   hasMore = false;
 
   add(chunk: Uint8Array): void {
@@ -141,7 +141,7 @@ class FirstLine {
     this.end();
   }
 
-  /** @throws the client's `ConnectionError` if this is not how a NATS server begins */
+  /** @throws the client's `ConnectionError` if the data does not come from a NATS server */
   info(): ServerInfo {
     let info: unknown;
     let cause: Error | undefined;

@@ -2,31 +2,31 @@ import { Buffer } from 'node:buffer';
 
 const EMPTY = new Uint8Array(0);
 const BLOCK = 65_536;
-/** What waits is written when it is as much, for the server to begin while more is made. */
+/** Queued data is written when it reaches this size, so that the server can start while more is produced. */
 const FLUSH_AT = 32_768;
 const VERB = Buffer.from('PUB ');
-/** What an answer needs beside its subject and its text, at most. */
+/** The maximum size of an answer without its subject and its text. */
 const SIZES = 32;
-/** The longest subject that is written without a look at the length of the line. */
+/** The longest subject that is written without checking the length of the line. */
 const LONGEST_PLAIN = 1_024;
-/** Payloads from this size on are written from where they are, not copied. */
+/** Payloads from this size on are written without copying them. */
 export const LARGE = 16_384;
 
-/** What collected bytes are written to. What is written after the end of a link is lost, as if it had been on its way. */
+/** The destination of collected bytes. Data written after the end of a link is lost, like data in flight. */
 export interface ByteSink {
-  /** A text has a character for each byte. */
+  /** A text has one character for each byte. */
   write(bytes: Uint8Array | string): void;
-  /** What is written from here on goes to the system in one piece, at {@link uncork}. */
+  /** Data written from here on is passed to the system in one piece, at {@link uncork}. */
   cork(): void;
   uncork(): void;
 }
 
 /**
- * Collects what is sent in one turn of the event loop, and writes it in one piece.
+ * Collects the data sent in one turn of the event loop, and writes it in one piece.
  *
- * The client writes a microtask after something is published. Handlers and callers that are asynchronous go on in a
- * microtask each, so that every message of theirs would be a system call of its own: several times the cost of all else.
- * A tick comes when all microtasks are through.
+ * The client writes one microtask after a publish. Asynchronous handlers and callers each continue in their own
+ * microtask, so each of their messages would cost a system call, which is several times the cost of everything else. A
+ * tick runs after all microtasks.
  */
 export class OutgoingBytes {
   private block = Buffer.allocUnsafeSlow(BLOCK);
@@ -39,9 +39,9 @@ export class OutgoingBytes {
   constructor(private readonly sink: ByteSink) {}
 
   /**
-   * Adds text with a character for each byte, less than {@link LARGE} of them and a head.
+   * Adds text with one character for each byte, less than {@link LARGE} of them and a head.
    *
-   * @param alone nothing else is expected in this turn
+   * @param alone no other data is expected in this turn
    */
   addText(text: string, alone = false): void {
     if (alone && this.end === this.start) return this.sink.write(text);
@@ -50,7 +50,7 @@ export class OutgoingBytes {
     this.added();
   }
 
-  /** Adds a message with a payload in bytes; `head` is ASCII. */
+  /** Adds a message with a payload of bytes; `head` is ASCII. */
   add(head: string, headers: Uint8Array | undefined, payload: Uint8Array): void {
     const { length } = headers ?? EMPTY;
     if (length + payload.length >= LARGE) return this.addLarge(head, headers ?? EMPTY, payload);
@@ -64,8 +64,8 @@ export class OutgoingBytes {
   }
 
   /**
-   * Adds an answer: a short ASCII text to a subject that is copied as it came. Only to a subject of printable ASCII of a usual
-   * length: else nothing is added.
+   * Adds an answer: a short ASCII text for a subject that is copied as received. Adds nothing if the subject is not
+   * printable ASCII or is unusually long.
    */
   addAnswer(line: Buffer, subjectStart: number, subjectEnd: number, text: string): boolean {
     const length = subjectEnd - subjectStart;
@@ -86,11 +86,11 @@ export class OutgoingBytes {
     return true;
   }
 
-  /** Writes what waits. */
+  /** Writes the queued data. */
   readonly flush = (): void => {
     if (this.end === this.start) return;
     const bytes = this.block.subarray(this.start, this.end);
-    // A block is never written to twice: the socket may still hold what was before.
+    // A block is never written to twice, because the socket may still hold its earlier content.
     this.start = this.end;
     this.sink.write(bytes);
   };
@@ -114,7 +114,7 @@ export class OutgoingBytes {
     this.start = this.end = 0;
   }
 
-  /** Most answers are that of the message before. */
+  /** Consecutive answers often have the same text. */
   private prepare(answer: string): void {
     this.answer = answer;
     this.answerBytes = Buffer.from(` ${answer.length}\r\n${answer}\r\n`, 'latin1');

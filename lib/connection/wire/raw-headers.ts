@@ -3,7 +3,7 @@ import { ClientMessage } from './client-message.js';
 import { isHeaderBlock } from './message-headers.js';
 import { WireMessage } from './wire-message.js';
 
-/** The block of headers of a message as it travelled; `undefined` if it has none. */
+/** The header block of a message as transmitted; `undefined` if it has none. */
 export function rawHeadersOf(msg: Msg): Uint8Array | undefined {
   return msg instanceof WireMessage || msg instanceof ClientMessage ? msg.rawHeaders : undefined;
 }

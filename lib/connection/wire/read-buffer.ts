@@ -2,14 +2,15 @@ import { Buffer } from 'node:buffer';
 import type { OnReadOpts } from 'node:net';
 
 const SIZE = 65_536;
-/** Less is not offered to a read: what comes would be cut into small pieces. */
+/** A smaller rest is not used for a read, because the data would be cut into small pieces. */
 const LEAST = 16_384;
 
 /**
- * Where a socket's bytes are read into. Node would make a buffer for each read, push it into the socket's stream, and look a
- * tick later whether there is more: for short messages half of what receiving costs without the system.
+ * The buffer that a socket's bytes are read into. Node would create a buffer for each read, push it into the socket's
+ * stream, and check for more a tick later: for short messages, that is half of the cost of receiving, not counting the
+ * system.
  *
- * Messages refer to the bytes in it, so no part of a buffer is read into twice.
+ * Messages refer to the bytes in the buffer, so no part of it is used twice.
  */
 export class ReadBuffer implements OnReadOpts {
   private block = Buffer.allocUnsafeSlow(SIZE);
@@ -18,7 +19,7 @@ export class ReadBuffer implements OnReadOpts {
   /** @param take must not throw */
   constructor(private readonly take: (chunk: Uint8Array) => void) {}
 
-  /** What the next read goes into. */
+  /** Returns the buffer for the next read. */
   readonly buffer = (): Buffer => {
     if (SIZE - this.start < LEAST) {
       this.block = Buffer.allocUnsafeSlow(SIZE);

@@ -4,15 +4,15 @@ import type { MessageSink } from './message-parser.js';
 import { asMsg } from './received-message.js';
 import type { Publisher, WireMessage } from './wire-message.js';
 
-/** A subscription made over the wire, and its callback without the client's way to it. */
+/** A subscription over the wire, with its original callback. */
 interface Receiver {
   readonly subscription: SubscriptionImpl;
   readonly callback: NonNullable<SubscriptionOptions['callback']>;
-  /** What answers to its messages go through. */
+  /** Sends the answers to its messages. */
   readonly publisher: Publisher;
 }
 
-/** Who receives the messages of a link: the subscriptions made over a wire, and otherwise the client's. */
+/** The receivers of a link's messages: the subscriptions over a wire, otherwise the client. */
 export class Receivers implements MessageSink {
   private readonly bySid = new Map<number, Receiver>();
 
@@ -39,7 +39,7 @@ export class Receivers implements MessageSink {
     if (subscription.isClosed()) return;
     subscription.received++;
     message.publisher = receiver.publisher;
-    // Entering a `try` costs nothing; the callback is called without a wrapper.
+    // Entering a `try` costs nothing, so the callback is called without a wrapper.
     try {
       void receiver.callback(null, asMsg(message));
     } catch (thrown) {

@@ -10,49 +10,49 @@ const CARRIAGE_RETURN = 13;
 const BLANK = 32;
 const LAST_ASCII = 127;
 
-/** What answers to a message go through. */
+/** Sends the answers to a message. */
 export type Publisher = Pick<Wire, 'publish'>;
 
-/** A core NATS message that reads from the bytes it came in what it is asked for, when it is asked. */
+/** A core NATS message that reads its parts on demand from the received bytes. */
 export abstract class WireMessage implements ReceivedMessage {
   private subjectText: string | undefined;
   private replyText: string | undefined;
   private headersRead: MsgHdrs | undefined;
-  /** Set when the message is handed to a subscription: the connection that subscribed. */
+  /** The connection that subscribed; set when the message is passed to a subscription. */
   publisher: Publisher | undefined;
 
   constructor(
     readonly sid: number,
-    /** What the places of subject and reply are in. */
+    /** The bytes that the positions of subject and reply refer to. */
     readonly line: Buffer,
     private readonly subjectStart: number,
     private readonly subjectEnd: number,
     readonly replyStart: number,
-    /** `replyStart` where there is no reply subject. */
+    /** `replyStart` if there is no reply subject. */
     readonly replyEnd: number,
-    /** 0 where there are no headers. */
+    /** 0 if there are no headers. */
     protected readonly headersLength: number,
-    /** Of headers and payload. */
+    /** The length of headers and payload. */
     readonly length: number,
   ) {}
 
   /** Headers and payload. */
   protected abstract get body(): Buffer;
 
-  /** What the block of headers is in, and where it begins there. */
+  /** The bytes that contain the header block, and its position in them. */
   protected abstract get head(): Buffer;
   protected abstract get headStart(): number;
 
   abstract get data(): Uint8Array;
 
-  /** The payload as it came: in several pieces perhaps, none of them copied. */
+  /** The payload as received, possibly in several pieces, without copying. */
   abstract get pieces(): readonly Uint8Array[];
 
   get subject(): string {
     return (this.subjectText ??= text(this.line, this.subjectStart, this.subjectEnd));
   }
 
-  /** The number in decimal digits that the subject ends with after so many characters; -1 where it is none. */
+  /** The decimal number at the end of the subject, after the given number of characters; -1 if there is no number. */
   numberAfter(characters: number): number {
     let number = 0;
     for (let i = this.subjectStart + characters; i < this.subjectEnd; i++) {
@@ -72,12 +72,12 @@ export abstract class WireMessage implements ReceivedMessage {
     return (this.headersRead ??= MessageHeaders.decode(this.body.subarray(0, this.headersLength)));
   }
 
-  /** Whether there are no headers, or their block begins as it must. */
+  /** Whether there are no headers, or their block begins correctly. */
   get headersValid(): boolean {
     return this.headersLength === 0 || beginsWithVersion(this.head, this.headStart, this.headersLength);
   }
 
-  /** Whether one of the headers may have this name. Mostly told from the bytes, without reading the headers. */
+  /** Whether one of the headers may have this name. Usually determined from the bytes, without parsing the headers. */
   mayHave(name: string): boolean {
     const { headersLength, head, headStart } = this;
     const last = headStart + headersLength - 1;
@@ -85,7 +85,7 @@ export abstract class WireMessage implements ReceivedMessage {
       if (head[i] !== LINE_FEED) continue;
       const first = head[i + 1];
       if (first === CARRIAGE_RETURN && head[i + 2] === LINE_FEED) continue;
-      // Readers of headers are tolerant of blanks before a name.
+      // Parsers of headers accept blanks before a name.
       if (first <= BLANK || first > LAST_ASCII) return true;
       if (first === name.charCodeAt(0) && head.toString('latin1', i + 1, i + 1 + name.length) === name)
         return true;
@@ -93,18 +93,18 @@ export abstract class WireMessage implements ReceivedMessage {
     return false;
   }
 
-  /** Whether the block of headers ends with these bytes, which are not none. */
+  /** Whether the header block ends with these bytes, which must not be empty. */
   headersEndWith(ending: Uint8Array): boolean {
     const { headersLength } = this;
     if (ending.length === 0 || ending.length > headersLength) return false;
     const { head } = this;
     const start = this.headStart + headersLength - ending.length;
-    // From behind: what differs is nearer to the end.
+    // Compared from the end, because differences are usually near the end.
     for (let i = ending.length - 1; i >= 0; i--) if (head[start + i] !== ending[i]) return false;
     return true;
   }
 
-  /** The block of headers as it came; `undefined` where there is none. */
+  /** The header block as received; `undefined` if there is none. */
   get rawHeaders(): Uint8Array | undefined {
     return this.headersLength === 0 ? undefined : this.body.subarray(0, this.headersLength);
   }
@@ -124,12 +124,12 @@ export abstract class WireMessage implements ReceivedMessage {
     return JSON.parse(this.string(), reviver) as T;
   }
 
-  /** The size that the server counts: subject, reply, headers and payload. */
+  /** The size as the server counts it: subject, reply, headers and payload. */
   size(): number {
     return this.subjectEnd - this.subjectStart + (this.replyEnd - this.replyStart) + this.length;
   }
 
-  /** Hands it to the client, for a subscription that is not the wire's. */
+  /** Passes the message to the client, for a subscription that is not the wire's. */
   forward(take: (message: MsgArg, body: Uint8Array) => void): void {
     const { line, sid, headersLength, length: size, replyStart, replyEnd } = this;
     const subject = line.subarray(this.subjectStart, this.subjectEnd);
@@ -139,7 +139,7 @@ export abstract class WireMessage implements ReceivedMessage {
   }
 }
 
-/** A message whose line, headers and payload lie one after the other in one buffer. */
+/** A message whose line, headers and payload are contiguous in one buffer. */
 export class WholeMessage extends WireMessage {
   private payload: Uint8Array | undefined;
 
@@ -179,10 +179,10 @@ export class WholeMessage extends WireMessage {
   }
 }
 
-/** What consists of more pieces than this is handed out in one: each piece has its cost for who takes it. */
+/** A payload with more pieces than this is joined, because each piece has a cost for its receiver. */
 const MOST_PIECES = 8;
 
-/** A message whose headers and payload came in several pieces. They are put together when somebody asks for it. */
+/** A message whose headers and payload arrived in several pieces. They are joined on demand. */
 export class SplitMessage extends WireMessage {
   private joined: Buffer | undefined;
 
@@ -220,7 +220,7 @@ export class SplitMessage extends WireMessage {
   }
 }
 
-/** Subjects are ASCII nearly always, which is read several times faster than UTF-8. */
+/** Subjects are almost always ASCII, which is decoded several times faster than UTF-8. */
 function text(buffer: Buffer, start: number, end: number): string {
   for (let i = start; i < end; i++) if (buffer[i] > 127) return buffer.toString('utf8', start, end);
   return buffer.toString('latin1', start, end);

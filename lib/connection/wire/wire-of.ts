@@ -5,10 +5,10 @@ import { fenceSubscriptions } from './fence.js';
 import { LinkProtocol } from './link-protocol.js';
 import type { SharedWire } from './wire.js';
 
-/** Several `JetStreamConnection`s on one and the same connection share its wire. */
+/** Several `JetStreamConnection`s on the same `NatsConnection` share its wire. */
 const wires = new WeakMap<NatsConnection, SharedWire>();
 
-/** The wire of a connection: direct over links of ours, otherwise through the client's public methods. */
+/** The wire of a connection: direct over links of this library, otherwise through the client's public methods. */
 export function wireOf(nc: NatsConnection): SharedWire {
   const known = wires.get(nc);
   if (known) return known;
@@ -18,7 +18,7 @@ export function wireOf(nc: NatsConnection): SharedWire {
   return wire;
 }
 
-/** Whether the messages of a connection take the short way, over links of this library. */
+/** Whether the messages of a connection are sent over links of this library. */
 export function isDirect(nc: NatsConnection): boolean {
   return linkProtocolOf(nc) !== undefined;
 }

@@ -1,14 +1,15 @@
 import type { Msg, MsgHdrs, Subscription, SubscriptionOptions } from '@nats-io/transport-node';
 import type { FailedOperation } from '../to-connection-error.js';
 
-/** How messages go to the server and come from it. */
+/** Sends messages to the server and receives them. */
 export interface Wire {
   /**
-   * Sends a message within this turn of the event loop, in order with what the client sends. Without a link it is discarded.
+   * Sends a message within this turn of the event loop, in order with messages of the client. It is discarded if there
+   * is no link.
    *
-   * @param alone nothing else is expected in this turn: a short message may be written at once
-   * @throws {@link InvalidSubjectError} where the line would be too long for the server
-   * @throws the client's own error where the connection is closed, the subject is none, or the payload is too large
+   * @param alone no other data is expected in this turn, so a short message may be written immediately
+   * @throws {@link InvalidSubjectError} if the line would be too long for the server
+   * @throws the client's own error if the connection is closed, the subject is invalid, or the payload is too large
    */
   publish(
     subject: string,
@@ -25,25 +26,27 @@ export interface Wire {
    */
   answer(message: Msg, text: string): void;
   /**
-   * Subscribes. What the callback throws is reported, and its message is skipped. An error that ends the subscription, such as
-   * a missing permission, is an error of this library.
+   * Subscribes. Errors of the callback are reported, and the message is skipped. An error that ends the subscription,
+   * such as a missing permission, is an error of this library.
    *
    * @throws as `publish`
    */
   subscribe(subject: string, options: WireSubscriptionOptions): Subscription;
-  /** Gives the link up without waiting for what was not written yet. */
+  /** Abandons the link without waiting for pending writes. */
   abandon(): void;
 }
 
-/** A wire that several connections on one and the same `NatsConnection` share. */
+/** A wire that several connections on the same `NatsConnection` share. */
 export interface SharedWire extends Omit<Wire, 'subscribe'> {
-  /** As {@link Wire.subscribe}; answers to the messages go through the subscriber, which also names the errors. */
+  /**
+   * Like {@link Wire.subscribe}; answers to the messages are sent through the subscriber, which also translates errors.
+   */
   subscribe(subject: string, options: WireSubscriptionOptions, subscriber: WireSubscriber): Subscription;
 }
 
 /** The connection that subscribes. */
 export interface WireSubscriber extends Pick<Wire, 'publish'> {
-  /** The error of this library that a client's error stands for. */
+  /** Translates a client's error to an error of this library. */
   errorOf(thrown: unknown, operation: FailedOperation): Error;
 }
 

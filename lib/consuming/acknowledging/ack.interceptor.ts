@@ -5,8 +5,8 @@ import { MessageSettlement } from '../settlement/index.js';
 import { GuardedSettlement } from './guarded-settlement.js';
 
 /**
- * {@link MessageSettlement} as an interceptor of Nest. Override `intercept` to put something around the handler, outside of all
- * its other interceptors; to change what becomes of messages, a subclass of {@link MessageSettlement} costs less.
+ * {@link MessageSettlement} as a Nest interceptor. Override `intercept` to run code around the handler, outside of all
+ * its other interceptors. To change only how messages are settled, a subclass of {@link MessageSettlement} is cheaper.
  */
 @Injectable()
 export class AckInterceptor extends MessageSettlement implements NestInterceptor {

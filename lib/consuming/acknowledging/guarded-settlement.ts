@@ -4,14 +4,17 @@ import { errorStack, errorText } from '../../reporting/index.js';
 import { pendingThenable } from '../../user-code/index.js';
 import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 
-/** Calls hooks that users wrote: what they throw is reported, and the message comes again after `ackWait`. */
+/**
+ * Calls hooks that users wrote. If a hook throws, the error is reported and the message is delivered again after
+ * `ackWait`.
+ */
 export class GuardedSettlement implements Settlement {
   private readonly logger = new Logger('Settlement');
 
   constructor(private readonly hooks: Settlement) {}
 
   onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
-    // The handler does not wait for it.
+    // The handler does not wait for this hook.
     void this.guard('onStart', message, policy, () => this.hooks.onStart(message, policy));
   }
 

@@ -4,16 +4,16 @@ import { MessageSettlement, type Settlement, type SettlementPolicy } from '../se
 import { AckInterceptor } from './ack.interceptor.js';
 import { GuardedSettlement } from './guarded-settlement.js';
 
-/** Around a handler: what its messages need before it is called. */
+/** Wraps a handler with the work that its messages need before the call. */
 export type AroundHandler = (
   handler: CompiledHandler<JetStreamMessage>,
   policy: SettlementPolicy,
 ) => CompiledHandler<JetStreamMessage>;
 
 /**
- * How the messages of a microservice are settled.
+ * Returns the settlement of the messages of a microservice.
  *
- * @param given by the user; what its hooks throw is reported
+ * @param given by the user; errors of its hooks are reported
  */
 export function settlementOf(given: Settlement | undefined): {
   readonly ack: Settlement;
@@ -24,10 +24,10 @@ export function settlementOf(given: Settlement | undefined): {
 }
 
 /**
- * A handler whose messages are announced to their settlement before it is called, where that does something.
+ * Wraps a handler so that the settlement is notified of each message before the call, if its hook does anything.
  *
  * @param given by the user
- * @param guarded what is called in its place
+ * @param guarded the guarded settlement that is called instead
  */
 export function beginning(
   given: object,
@@ -43,7 +43,7 @@ export function beginning(
   };
 }
 
-/** Whether messages have to go through what settles them, an object or a class, because it is an interceptor of its own. */
+/** Whether messages have to pass through the settlement, an object or a class, because it is itself an interceptor. */
 export function intercepts(settlement: object): boolean {
   const { intercept } = (typeof settlement === 'function' ? settlement.prototype : settlement) as Overridable;
   return intercept !== undefined && intercept !== (AckInterceptor.prototype as Overridable).intercept;

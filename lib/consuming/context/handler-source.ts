@@ -1,19 +1,21 @@
 import type { BaseRpcContext } from '@nestjs/microservices';
 
-/** How a handler's parameters are read from what it handles: a message, a Key-Value entry. */
+/** Reads a handler's parameters from its input, for example a message or a Key-Value entry. */
 export interface HandlerSource<Input> {
   /**
-   * The decoded payload; a promise of it only where `mayBePending`.
+   * The decoded payload; a promise only if `mayBePending` is set.
    *
-   * @throws {@link InvalidPayloadError} where it cannot be decoded
+   * @throws {@link InvalidPayloadError} if it cannot be decoded
    */
   payload(input: Input): unknown;
-  /** Whether payloads may be promises: a schema may validate asynchronously. */
+  /** Whether payloads may be promises, because a schema may validate asynchronously. */
   readonly mayBePending?: boolean | undefined;
-  /** Whether the values of an observable that comes out of a handler are all wanted. Default: the last one, at its end. */
+  /**
+   * Whether all values of an observable result are needed. Default: only the last value, when the observable completes.
+   */
   readonly wantsEveryValue?: boolean | undefined;
-  /** What `@Ctx()` gives. */
+  /** The value of `@Ctx()`. */
   context(input: Input): BaseRpcContext;
-  /** The subject or key, as Nest's request-scoped providers see it. */
+  /** The subject or key, for Nest's request-scoped providers. */
   pattern(input: Input): string;
 }

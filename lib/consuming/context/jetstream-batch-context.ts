@@ -3,14 +3,14 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { SettlementPolicy } from '../settlement/index.js';
 
 /**
- * What `@Ctx()` gives a handler of batches. Messages that the handler settles itself are left alone; the others are
- * settled by what the handler returns or throws.
+ * The `@Ctx()` of a batch handler. Messages that the handler settles itself are not settled again; the others are
+ * settled by its result or error.
  */
 export class JetStreamBatchContext extends BaseRpcContext<[readonly JetStreamMessage[]]> {
   /** @internal */
   constructor(
     messages: readonly JetStreamMessage[],
-    /** The rules that the messages are settled by. */
+    /** The rules for settling the messages. */
     readonly policy: SettlementPolicy,
   ) {
     super([messages]);

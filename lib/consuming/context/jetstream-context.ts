@@ -4,15 +4,15 @@ import type { JetStreamMessage, MessageMetadata } from '../../jetstream/index.js
 import type { SettlementPolicy } from '../settlement/index.js';
 
 /**
- * What `@Ctx()` gives a handler of messages.
+ * The `@Ctx()` of a message handler.
  *
- * A handler may settle its message itself through this; nothing more is done to it then.
+ * A handler may settle its message through this context; the library then does nothing more.
  */
 export class JetStreamContext extends BaseRpcContext<[JetStreamMessage]> {
   /** @internal */
   constructor(
     message: JetStreamMessage,
-    /** The rules that the message is settled by. */
+    /** The rules for settling the message. */
     readonly policy: SettlementPolicy,
   ) {
     super([message]);
@@ -28,7 +28,7 @@ export class JetStreamContext extends BaseRpcContext<[JetStreamMessage]> {
     return this.message.subject;
   }
 
-  /** The headers, `undefined` where the message has none. */
+  /** The headers; `undefined` if the message has none. */
   get headers(): MsgHdrs | undefined {
     return this.message.headers;
   }

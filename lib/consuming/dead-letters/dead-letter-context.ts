@@ -8,13 +8,13 @@ import { type DeadLetterFilter, toTest } from './dead-letter-filter.js';
 import { DeadLetter } from './dead-letter.js';
 
 /**
- * What `@Ctx()` gives a handler of `@OnDeadLetter`. Subject, headers and metadata are those of the message in the
- * dead-letter stream; those of the original are in `deadLetter`.
+ * The `@Ctx()` of an `@OnDeadLetter` handler. Subject, headers and metadata are those of the message in the dead-letter
+ * stream; those of the original are in `deadLetter`.
  */
 export class DeadLetterContext extends JetStreamContext {
   private letter: DeadLetter | undefined;
 
-  /** The dead letter: the original, and what is known of its failure. */
+  /** The dead letter: the original message and the details of its failure. */
   get deadLetter(): DeadLetter {
     this.letter ??= DeadLetter.from(this.message);
     if (!this.letter) throw new DeadLetterNotFoundError(this.metadata.streamSequence);
@@ -22,7 +22,10 @@ export class DeadLetterContext extends JetStreamContext {
   }
 }
 
-/** Reads a handler's parameters from a message of the dead-letter stream; the payload is of the original's stream. */
+/**
+ * Reads a handler's parameters from a message of the dead-letter stream; the payload is decoded for the original's
+ * stream.
+ */
 export function deadLetterSource(
   codecsOf: (stream: string) => CodecSelector,
   policy: SettlementPolicy,
@@ -35,7 +38,7 @@ export function deadLetterSource(
       try {
         return codecsOf(letter?.stream ?? policy.stream)(headers).decode(data);
       } catch {
-        // Perhaps that is just why it is a dead letter.
+        // The message may be a dead letter because its payload cannot be decoded.
         return data;
       }
     },
@@ -44,7 +47,7 @@ export function deadLetterSource(
   };
 }
 
-/** Passes on those dead letters that fit; the others count as handled. */
+/** Passes on the dead letters that match the filter; the others count as handled. */
 export function fittingOnly(
   next: CompiledHandler<JetStreamMessage>,
   filter: DeadLetterFilter,

@@ -4,7 +4,7 @@ import { checkDate, checkOptionalText, optionsCheck } from '../../validation/ind
 import { DEAD_LETTER_SUBJECT } from './dead-letter-headers.js';
 import type { DeadLetter } from './dead-letter.js';
 
-/** Which dead letters: those that fit all that is given. */
+/** Selects dead letters that match all given criteria. */
 export interface DeadLetterFilter {
   /** Only messages of this stream. */
   readonly stream?: string | undefined;
@@ -12,13 +12,15 @@ export interface DeadLetterFilter {
   readonly consumer?: string | undefined;
   /** Only messages of this handler: class and method, such as `Billing.onCreated`. */
   readonly handler?: string | undefined;
-  /** Only messages given up for this reason: one of {@link DeadLetterReason}, or that of a {@link TerminateMessage}. */
+  /**
+   * Only messages that failed for this reason: one of {@link DeadLetterReason}, or that of a {@link TerminateMessage}.
+   */
   readonly reason?: string | undefined;
-  /** Only messages that were published to this subject; wildcards allowed. */
+  /** Only messages that were published to this subject; wildcards are allowed. */
   readonly subject?: string | undefined;
-  /** Only what became a dead letter at that time or later. */
+  /** Only messages that became a dead letter at this time or later. */
   readonly since?: Date | undefined;
-  /** Only what became a dead letter before that time. */
+  /** Only messages that became a dead letter before this time. */
   readonly until?: Date | undefined;
 }
 
@@ -29,7 +31,7 @@ export const checkFilter = optionsCheck<DeadLetterFilter>(
   'filter',
 );
 
-/** The subjects in the dead-letter stream that the filter is about. @throws {@link InvalidArgumentError} */
+/** The subjects in the dead-letter stream that the filter selects. @throws {@link InvalidArgumentError} */
 export function subjectsOf({ stream, consumer }: Pick<DeadLetterFilter, 'stream' | 'consumer'>): string {
   for (const [option, name] of Object.entries({ stream, consumer })) {
     if (name !== undefined && (typeof name !== 'string' || !/^[^\s.*>]+$/.test(name))) {
@@ -40,9 +42,9 @@ export function subjectsOf({ stream, consumer }: Pick<DeadLetterFilter, 'stream'
 }
 
 /**
- * Makes the test of a filter: whether it fits a dead letter of the right stream and consumer.
+ * Compiles a filter to a predicate for dead letters whose stream and consumer already match.
  *
- * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError} for a filter that cannot be right
+ * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError} if the filter is invalid
  */
 export function toTest({
   handler,
@@ -78,10 +80,10 @@ function toPattern(subject: string): RegExp {
   return new RegExp(`^${tokens.join('\\.')}$`);
 }
 
-/** The metadata of a consumer that say which dead letters its handler takes. */
+/** The metadata key of a consumer under which the filter of its dead-letter handler is stored. */
 export const FILTER_METADATA = 'nestjs-nats-jetstream.dead-letters';
 
-/** A filter as text: the same for the same filter. Without anything it is empty. */
+/** The text of a filter, which is the same for equal filters. An empty filter has an empty text. */
 export function filterText({ stream, consumer, handler, reason, subject }: DeadLetterFilter): string {
   return Object.entries({ stream, consumer, handler, reason, subject })
     .filter(([, value]) => value !== undefined)

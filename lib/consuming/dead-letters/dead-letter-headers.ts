@@ -4,7 +4,7 @@ import { isHeaderBlock, MessageHeaders } from '../../connection/index.js';
 import { headerSize } from '../../jetstream/index.js';
 import { isHeaderName, numberFromPeer } from '../../validation/index.js';
 
-/** The stream that dead letters are kept in, and the first token of their subjects. */
+/** The stream that stores dead letters; also the first token of their subjects. */
 export const DEAD_LETTER_STREAM = 'DEAD_LETTERS';
 export const DEAD_LETTER_SUBJECT = 'dead-letters';
 
@@ -12,42 +12,45 @@ export const DEAD_LETTER_SUBJECT = 'dead-letters';
 export const DEAD_LETTER_HEADERS = {
   /** The stream of the original message. */
   stream: 'Dead-Letter-Stream',
-  /** The consumer that delivered it. */
+  /** The consumer that delivered the original message. */
   consumer: 'Dead-Letter-Consumer',
-  /** The subject it was published to. */
+  /** The subject to which the original was published. */
   subject: 'Dead-Letter-Subject',
-  /** Its sequence in its stream. */
+  /** The sequence of the original in its stream. */
   sequence: 'Dead-Letter-Sequence',
-  /** When its stream stored it. */
+  /** When the original was stored in its stream. */
   published: 'Dead-Letter-Published',
-  /** How often it was delivered. */
+  /** The number of deliveries of the original. */
   deliveries: 'Dead-Letter-Deliveries',
-  /** Class and method of the handler. */
+  /** The class and method of the handler. */
   handler: 'Dead-Letter-Handler',
-  /** Why it was given up. */
+  /** The reason why the message became a dead letter. */
   reason: 'Dead-Letter-Reason',
-  /** The error of the last delivery; empty where nobody lived to tell. */
+  /** The error of the last delivery; empty if the process ended before it could report one. */
   error: 'Dead-Letter-Error',
-  /** When it was given up. */
+  /** When the message became a dead letter. */
   time: 'Dead-Letter-Time',
 } as const;
 
-/** The header of a dead letter with the original's block of headers in base 64, if that cannot be kept as headers. */
+/**
+ * The header of a dead letter with the original's header block in base 64, if the block cannot be represented as
+ * headers.
+ */
 export const RAW_HEADERS = 'Dead-Letter-Raw-Headers';
 
 /**
- * The header of a dead letter with the length of the original's block of headers, which then stands in front of the payload: a
- * block so large that it does not fit together with the details into the headers that JetStream takes.
+ * The header of a dead letter with the length of the original's header block, which then precedes the payload. It is
+ * used if the block and the details together exceed the header size that JetStream allows.
  */
 export const HEADERS_LENGTH = 'Dead-Letter-Headers-Length';
 
-/** The header of a dead letter without its payload, which did not fit: the size of that, in bytes. */
+/** The header of a dead letter whose payload did not fit: the size of that payload, in bytes. */
 export const OMITTED_PAYLOAD_HEADER = 'Dead-Letter-Omitted-Payload';
 
-/** The header of a message that is published anew from a dead letter: the sequence of that. */
+/** The header of a message that was published from a dead letter: the sequence of the dead letter. */
 export const REPLAY_HEADER = 'Dead-Letter-Replay';
 
-/** What the headers of a dead letter tell, as they tell it. */
+/** The values of the dead-letter headers, as strings. */
 export type DeadLetterDetails = Record<keyof typeof DEAD_LETTER_HEADERS, string>;
 
 const DETAILS = Object.entries(DEAD_LETTER_HEADERS) as [keyof DeadLetterDetails, string][];
@@ -59,46 +62,46 @@ const OWN_HEADERS = new Set<string>([
 ]);
 const NAME = /^[^\s.*>\p{Cc}]+$/u;
 const SEQUENCES = { least: 1, most: Number.MAX_SAFE_INTEGER };
-/** What is an instruction to the server in the original was carried out: it is kept, but under another name. */
+/** The server has already processed the `Nats-` headers of the original. They are kept under another name. */
 const INSTRUCTION = 'Nats-';
 const KEPT_INSTRUCTION = 'Dead-Letter-Nats-';
-/** Stands in front of the name of a header that has, in the original, a name which means something in a dead letter. */
+/** The prefix for headers of the original whose name has a meaning in a dead letter. */
 const KEPT = 'Dead-Letter-Original-';
-/** Words may be long, and a message is not to outgrow the server's limit by them. */
+/** The maximum length of reason and error texts, so that they do not make a message exceed the server's limit. */
 const LONGEST_WORDS = 1_000;
-/** The largest block of headers of a dead letter, in bytes: JetStream takes 65,535, and publishing adds some. */
+/** The largest header block of a dead letter, in bytes. JetStream allows 65,535, and publishing adds some bytes. */
 const LARGEST_BLOCK = 60_000;
 
-/** A message that is kept as a dead letter. */
+/** A message to store as a dead letter. */
 export interface OriginalMessage {
   readonly data: Uint8Array;
   readonly headers: MsgHdrs | undefined;
-  /** The block of headers as it travelled, if it is known. */
+  /** The header block as it was transmitted, if it is known. */
   readonly rawHeaders?: Uint8Array | undefined;
 }
 
-/** What a dead letter is stored as. */
+/** The content of a stored dead letter. */
 export interface DeadLetterContent {
   readonly data: Uint8Array;
   readonly headers: MsgHdrs;
 }
 
 /**
- * Makes a dead letter: the original message and the details. Nothing of the original is lost:
+ * Creates a dead letter from the original message and the details. Nothing of the original is lost:
  *
  * - its headers are headers of the dead letter, some of them under another name
- * - its block of headers is kept in base 64 in addition, if it is not the one that these headers make, or has names that no
+ * - its header block is also kept in base 64 if it differs from the encoding of these headers, or has names that no
  *   client writes
- * - the block stands in front of the payload, if the headers would become too large
+ * - the block precedes the payload if the headers would become too large
  *
- * @param largest what the server takes of headers and payload together, in bytes
+ * @param largest the server's limit for headers and payload together, in bytes
  */
 export function toDeadLetter(
   { data, headers: given, rawHeaders }: OriginalMessage,
   details: DeadLetterDetails,
   largest: number,
 ): DeadLetterContent {
-  // A handler may have changed those that it was given.
+  // A handler may have changed the headers object that it received.
   const headers = rawHeaders === undefined ? given : MessageHeaders.decode(rawHeaders);
   const complete =
     (rawHeaders === undefined || isBlockOf(rawHeaders, headers)) &&
@@ -114,7 +117,7 @@ export function toDeadLetter(
   return { data: Buffer.concat([block, data]), headers: told };
 }
 
-/** The headers of a dead letter: those of the original that every client can read, and the details. */
+/** The headers of a dead letter: the headers of the original that every client can read, and the details. */
 export function deadLetterHeaders(
   { headers, rawHeaders }: OriginalMessage,
   details: DeadLetterDetails,
@@ -139,7 +142,7 @@ function detailHeaders(details: DeadLetterDetails): MessageHeaders {
   return result;
 }
 
-/** Whether headers say all that is in the block that they were read from. */
+/** Whether the headers represent the header block completely. */
 function isBlockOf(block: Uint8Array, headers: MsgHdrs | undefined): boolean {
   if (headers === undefined || headers.code !== 0) return false;
   const same = encoded(headers);
@@ -161,7 +164,7 @@ function keptName(name: string): string {
   return isTaken ? KEPT + name : name;
 }
 
-/** The name that a header of a dead letter has in the original; `undefined` if it is not one of the original. */
+/** The name of a dead letter's header in the original; `undefined` if the original did not have it. */
 function originalName(name: string): string | undefined {
   if (name.startsWith(KEPT)) return name.slice(KEPT.length);
   if (name.startsWith(KEPT_INSTRUCTION)) return INSTRUCTION + name.slice(KEPT_INSTRUCTION.length);
@@ -169,8 +172,8 @@ function originalName(name: string): string | undefined {
 }
 
 /**
- * The details of a dead letter; `undefined` if the headers are not those of a dead letter. Anybody who may publish to the
- * dead-letter stream can have written them.
+ * The details of a dead letter; `undefined` if the message is not a dead letter. The headers are not trustworthy: any
+ * client that may publish to the dead-letter stream can have written them.
  */
 export function readDetails(from: MsgHdrs | undefined): DeadLetterDetails | undefined {
   if (!from) return undefined;
@@ -183,7 +186,7 @@ export function readDetails(from: MsgHdrs | undefined): DeadLetterDetails | unde
   return possible ? details : undefined;
 }
 
-/** The block of headers of the original as it travelled and its payload, as far as the dead letter has a block. */
+/** The original's header block as it was transmitted and its payload, if the dead letter contains the block. */
 export function readOriginal(
   headers: MsgHdrs,
   data: Uint8Array,
@@ -195,7 +198,7 @@ export function readOriginal(
   return { block: encoded64 === '' ? undefined : Buffer.from(encoded64, 'base64'), data };
 }
 
-/** The headers of the original: of its block if that can be read, otherwise those that the dead letter has. */
+/** The headers of the original: those of its block if that can be read, otherwise those of the dead letter. */
 export function originalHeaders(from: MsgHdrs, block: Uint8Array | undefined): MsgHdrs {
   if (block !== undefined && isHeaderBlock(block)) return MessageHeaders.decode(block);
   const result = new MessageHeaders();
@@ -206,7 +209,7 @@ export function originalHeaders(from: MsgHdrs, block: Uint8Array | undefined): M
   return result;
 }
 
-/** Headers without those that tell a server what to do: that was done when the original was published. */
+/** The headers without instructions to the server, which were carried out when the original was published. */
 export function publishableHeaders(from: MsgHdrs): MsgHdrs {
   const result = new MessageHeaders();
   for (const [name, values] of from) {

@@ -19,7 +19,7 @@ import {
 } from './dead-letter-headers.js';
 import { headersWithoutPayload, isTooLarge, LARGEST_HEADERS, lineSize } from './omitted-payload.js';
 
-/** A message that nobody could handle, and what is known of it. */
+/** A message that could not be handled, and the details of its failure. */
 export interface FailedMessage extends OriginalMessage {
   readonly stream: string;
   readonly consumer: string;
@@ -30,12 +30,15 @@ export interface FailedMessage extends OriginalMessage {
   readonly handler: string;
   readonly reason: string;
   readonly error: string;
-  /** Whether it is acknowledged already, or will be together with later messages: it cannot be left in its stream. */
+  /**
+   * Whether the message has been acknowledged, or will be together with later messages, so that it cannot stay in its
+   * stream.
+   */
   readonly isAcknowledged: boolean;
 }
 
 const NOTHING = new Uint8Array(0);
-/** What publishing adds to the headers of a dead letter at most, in bytes: its id. */
+/** The maximum size that publishing adds to the headers of a dead letter, in bytes: its message id. */
 const ROOM_FOR_PUBLISHING = 1_024;
 
 /** Stores messages that cannot be handled in the dead-letter stream, each once. */
@@ -68,7 +71,9 @@ export class DeadLetterPublisher implements DeadLetterSink {
     });
   }
 
-  /** Stores a dead letter; resolves when the stream has it. One that it has already is not stored again. */
+  /**
+   * Stores a dead letter; resolves when it is in the stream. A dead letter that is already there is not stored again.
+   */
   async store(failed: FailedMessage): Promise<StoredDeadLetter> {
     const { stream, consumer, sequence } = failed;
     const details = {
@@ -79,7 +84,8 @@ export class DeadLetterPublisher implements DeadLetterSink {
       time: new Date().toISOString(),
     };
     const subject = `${DEAD_LETTER_SUBJECT}.${stream}.${consumer}`;
-    // One dead letter for a message and consumer, whichever instance stores it and however often it tries.
+    // The id is the same for each message and consumer, regardless of the instance that stores the dead letter and of
+    // the attempt.
     const messageId = `dead-letter.${stream}.${consumer}.${messageIdentity(sequence, failed.published)}`;
     try {
       const largest = this.jetstream.connection.maxPayload - ROOM_FOR_PUBLISHING;
@@ -118,10 +124,10 @@ export class DeadLetterPublisher implements DeadLetterSink {
   }
 
   /**
-   * Publishes a dead letter unless the stream has it. The stream remembers ids of letters that were removed meanwhile, replayed or
-   * dropped: a message that fails again after that gets another letter.
+   * Publishes a dead letter unless the stream has it. The stream also remembers the ids of dead letters that have been
+   * replayed or dropped: a message that fails again after that gets a new dead letter.
    *
-   * @returns whether it was not there
+   * @returns whether it was published
    */
   private async publishOnce(
     subject: string,
@@ -142,13 +148,13 @@ export class DeadLetterPublisher implements DeadLetterSink {
       await (await this.jetstream.stream(DEAD_LETTER_STREAM)).getMessage(sequence);
       return true;
     } catch (error) {
-      // Rather twice than never.
+      // A duplicate is better than a lost dead letter.
       if (error instanceof MessageNotFoundError || error instanceof PermissionDeniedError) return false;
       throw error;
     }
   }
 
-  /** How large the headers of a dead letter may become, in bytes. */
+  /** The maximum size of the headers of a dead letter, in bytes. */
   private async largestLetter(): Promise<number> {
     const { maxMessageSize = -1 } = (await this.jetstream.stream(DEAD_LETTER_STREAM)).cachedInfo.config;
     const ofStream = maxMessageSize > 0 ? maxMessageSize : Infinity;
@@ -156,7 +162,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
   }
 }
 
-/** The id of a letter whose predecessor was removed. */
+/** The id of a dead letter whose predecessor was removed. */
 function successorId(messageId: string, removed: number): string {
   return `${messageId}.${removed}`;
 }
@@ -169,7 +175,7 @@ function fateOfOriginal(isRemoved: boolean, isAcknowledged: boolean): string {
     : 'The message stays in the stream, unacknowledged, until the dead letter is replayed or dropped.';
 }
 
-/** The class of an error says most, and many have no name but `Error`. */
+/** The class of an error is often the most useful part; many errors have only the name `Error`. */
 function describe(error: unknown): string {
   const text = errorText(error);
   try {

@@ -4,10 +4,10 @@ import { checkFilter, subjectsOf, toTest, type DeadLetterFilter } from './dead-l
 import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
 import { DeadLetter } from './dead-letter.js';
 
-/** So many messages are held at a time: dead letters may be as large as the server takes. */
+/** The maximum number of messages held in memory: each dead letter may be as large as the server allows. */
 const PAGE = 100;
 
-/** Reads the dead letters that fit and come after a sequence, up to the last one that is there at the beginning. */
+/** Reads the dead letters that match and come after a sequence, up to the last one that exists when reading begins. */
 export async function* readDeadLetters(
   jetstream: JetStreamService,
   filter: DeadLetterFilter,
@@ -48,7 +48,7 @@ async function* messagesAfter(
   }
 }
 
-/** The way to read that every server knows: one message at a time. */
+/** Reads one message at a time, which every server version supports. */
 async function* nextMessage(
   stream: Stream,
   startSequence: number,

@@ -13,28 +13,28 @@ import {
   type DeadLetterDetails,
 } from './dead-letter-headers.js';
 
-/** A message that could not be handled: the original, and what is known of its failure. */
+/** A message that could not be handled: the original message and the details of its failure. */
 export class DeadLetter {
   private original: MsgHdrs | undefined;
 
   private constructor(
-    /** The sequence of the dead letter in the dead-letter stream: what the methods of {@link DeadLetters} take. */
+    /** The sequence of the dead letter in the dead-letter stream, which the methods of {@link DeadLetters} accept. */
     readonly sequence: number,
     /** When the dead letter was stored. */
     readonly time: Date,
-    /** The original payload; empty if it was too large to be kept, see {@link omittedPayloadSize}. */
+    /** The original payload; empty if it was too large to be stored, see {@link omittedPayloadSize}. */
     readonly data: Uint8Array,
     /**
-     * The original's block of headers as it travelled, if the dead letter has it in addition to its headers: it does not begin
-     * with `NATS/1.0`, has a name that no client writes, is not written as clients do, or is very large. `undefined` for all
-     * others.
+     * The original's header block as it was transmitted, if the dead letter contains it in addition to its headers: the
+     * block does not begin with `NATS/1.0`, has a name that no client writes, is not formatted as clients do, or is
+     * very large. Otherwise `undefined`.
      */
     readonly rawHeaders: Uint8Array | undefined,
     private readonly stored: MsgHdrs,
     private readonly details: DeadLetterDetails,
   ) {}
 
-  /** @internal `undefined` where the message is no dead letter. */
+  /** @internal `undefined` if the message is not a dead letter. */
   static from(message: StoredMessage | JetStreamMessage): DeadLetter | undefined {
     const { headers } = message;
     const details = readDetails(headers);
@@ -51,51 +51,54 @@ export class DeadLetter {
     return this.details.stream;
   }
 
-  /** The consumer that delivered it. */
+  /** The consumer that delivered the original message. */
   get consumer(): string {
     return this.details.consumer;
   }
 
-  /** The subject it was published to. */
+  /** The subject to which the original was published. */
   get subject(): string {
     return this.details.subject;
   }
 
-  /** Its sequence in its stream. */
+  /** The sequence of the original in its stream. */
   get streamSequence(): number {
     return numberFromPeer(this.details.sequence, { least: 1, most: Number.MAX_SAFE_INTEGER }) ?? 0;
   }
 
-  /** When its stream stored it; when the dead letter was stored, if its headers do not tell. */
+  /** When the original was stored in its stream; if the headers do not include it, when the dead letter was stored. */
   get published(): Date {
     const published = new Date(this.details.published);
     return Number.isNaN(published.getTime()) ? this.time : published;
   }
 
-  /** How often it was delivered. */
+  /** The number of deliveries of the original. */
   get deliveries(): number {
     return numberFromPeer(this.details.deliveries, { least: 0, most: Number.MAX_SAFE_INTEGER }) ?? 0;
   }
 
-  /** Class and method of the handler, such as `Billing.onCreated`. */
+  /** The class and method of the handler, such as `Billing.onCreated`. */
   get handler(): string {
     return this.details.handler;
   }
 
-  /** Why it was given up: one of {@link DeadLetterReason}, or the reason of a {@link TerminateMessage}. */
+  /**
+   * The reason why the message became a dead letter: a {@link DeadLetterReason}, or the reason of a
+   * {@link TerminateMessage}.
+   */
   get reason(): string {
     return this.details.reason;
   }
 
-  /** The error of the last delivery, its name first; empty where nobody lived to tell. */
+  /** The error of the last delivery, starting with its name; empty if the process ended before it could report one. */
   get error(): string {
     return this.details.error;
   }
 
   /**
-   * The size of the original payload in bytes, if it did not fit into a message together with the details: the dead letter is
-   * then kept without it, and with as many of the original headers as fit. A replay reads the original from its stream.
-   * `undefined` if the dead letter is complete.
+   * The size of the original payload in bytes, if it did not fit into one message with the details. The dead letter is
+   * then stored without it, and with as many of the original headers as fit. A replay reads the original from its
+   * stream. `undefined` if the dead letter is complete.
    */
   get omittedPayloadSize(): number | undefined {
     if (this.data.length > 0) return undefined;
@@ -106,7 +109,7 @@ export class DeadLetter {
   }
 
   /**
-   * The original headers, exactly as they were; `undefined` where it has none. A dead letter without payload has as many of
+   * The original headers, unchanged; `undefined` if the original has none. A dead letter without payload has as many of
    * them as fit.
    */
   get headers(): MsgHdrs | undefined {
@@ -114,7 +117,10 @@ export class DeadLetter {
     return this.original.keys().length > 0 ? this.original : undefined;
   }
 
-  /** @internal The original headers but for those that tell a server what to do: that was done when it was published. */
+  /**
+   * @internal The original headers without instructions to the server, which were carried out when the original was
+   * published.
+   */
   get publishableHeaders(): MsgHdrs {
     return publishableHeaders(this.headers ?? new MessageHeaders());
   }
@@ -127,7 +133,7 @@ export class DeadLetter {
     return new DeadLetter(sequence, time, original.data, original.block, headers, details);
   }
 
-  /** All of it but the bytes of the payload, for `JSON.stringify`: the payload as text, the headers as an object. */
+  /** The dead letter for `JSON.stringify`: the payload as text instead of bytes, the headers as an object. */
   toJSON(): Record<string, unknown> {
     const { sequence, time, stream, consumer, subject, streamSequence, published, deliveries } = this;
     const { handler, reason, error, headers, omittedPayloadSize } = this;

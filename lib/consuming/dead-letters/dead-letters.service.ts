@@ -20,72 +20,72 @@ import { isTooLarge } from './omitted-payload.js';
 import { Originals } from './originals.js';
 import { ReplayedMessage } from './replayed-message.js';
 
-/** Which part of a list. */
+/** Selects a page of a list. */
 export interface DeadLetterPageOptions {
-  /** How many at the most. Default 100. */
+  /** The maximum number of dead letters. Default 100. */
   readonly limit?: number | undefined;
-  /** Only dead letters after this sequence: the `next` of the page before. Default: from the first on. */
+  /** Only dead letters after this sequence: the `next` of the previous page. Default: starts with the first one. */
   readonly after?: number | undefined;
 }
 
 const checkPageOptions = optionsCheck<DeadLetterPageOptions>('page', { after: true, limit: true });
 
-/** A part of a list of dead letters. */
+/** A page of a list of dead letters. */
 export interface DeadLetterPage {
   readonly letters: readonly DeadLetter[];
-  /** What to give as `after` for the next page; `undefined` where there is none. */
+  /** The value of `after` for the next page; `undefined` if this is the last page. */
   readonly next: number | undefined;
 }
 
-/** Where a dead letter is replayed to. */
+/** Options of a replay. */
 export interface ReplayOptions {
   /**
-   * - `subject`: it is published anew to its original subject. All consumers of the stream get it, those too that have
-   *   handled it. The default.
-   * - `handler`: the handler that failed is called with it, in this process, and nobody else gets it.
+   * - `subject`: the message is published again to its original subject. All consumers of the stream receive it,
+   *   including those that have already handled it. The default.
+   * - `handler`: only the handler that failed is called with it, in this process.
    */
   readonly to?: 'subject' | 'handler' | undefined;
 }
 
 const checkReplayOptions = optionsCheck<ReplayOptions>('replay', { to: true });
 
-/** What came of replaying several dead letters. */
+/** The result of replaying several dead letters. */
 export interface ReplayResult {
-  /** How many were replayed. */
+  /** The number of replayed dead letters. */
   readonly replayed: number;
-  /** Those that were not; they are still there. */
+  /** The dead letters that could not be replayed; they are kept. */
   readonly failed: readonly { readonly letter: DeadLetter; readonly error: Error }[];
 }
 
 /**
  * The dead letters of one connection: lists, reads, replays and drops them.
  *
- * All methods throw {@link StreamNotFoundError} where there is no dead-letter stream: it is made at the first boot of an
- * application with a handler that has `deadLetter`, or with `@OnDeadLetter`.
+ * All methods throw {@link StreamNotFoundError} if there is no dead-letter stream: it is created at the first startup
+ * of an application with a handler that has `deadLetter`, or with `@OnDeadLetter`.
  */
 export class DeadLetters {
   private readonly originals: Originals;
 
-  /** @internal Made by the module. */
+  /** @internal Created by the module. */
   constructor(
     private readonly jetstream: JetStreamService,
-    /** @internal Those of the microservice transport are added to it. */
+    /** @internal The handlers of the microservice transport are added to it. */
     readonly handlers: LocalHandlers,
   ) {
     this.originals = new Originals(jetstream);
   }
 
   /**
-   * The dead letters that are there now, the oldest first. They are read as they are iterated over.
+   * Lists the dead letters that exist now, the oldest first. They are read while the caller iterates.
    *
-   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} if the filter is invalid
    */
   list(filter: DeadLetterFilter = {}): AsyncIterable<DeadLetter> {
     return readDeadLetters(this.jetstream, filter, 0);
   }
 
   /**
-   * A part of {@link list}, for lists that are shown page by page.
+   * Reads one page of {@link list}.
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}
    */
@@ -95,14 +95,14 @@ export class DeadLetters {
     checkWholeNumber('after', after, 0);
     const letters: DeadLetter[] = [];
     for await (const letter of readDeadLetters(this.jetstream, filter, after)) {
-      // One more than asked for was there: so there is a next page.
+      // One more dead letter than requested was found, so there is a next page.
       if (letters.length === limit) return { letters, next: letters[limit - 1].sequence };
       letters.push(letter);
     }
     return { letters, next: undefined };
   }
 
-  /** Reads one. @throws {@link DeadLetterNotFoundError} */
+  /** Reads one dead letter. @throws {@link DeadLetterNotFoundError} */
   async get(sequence: number): Promise<DeadLetter> {
     checkWholeNumber('sequence', sequence, 1);
     const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
@@ -117,20 +117,22 @@ export class DeadLetters {
   }
 
   /**
-   * Has a message handled again, and drops the dead letter when that is done.
+   * Handles a message again, and drops the dead letter if this succeeds.
    *
-   * To the `subject`: published with its payload, its headers (but for the server's own, which begin with `Nats-`) and a
-   * header `Dead-Letter-Replay` with the dead letter's sequence. Replaying it twice within the stream's duplicates window
-   * publishes it once. To the `handler`: called with all that stands around it (guards, pipes, interceptors, filters), beside
-   * the messages of its consumer, so not bound by its `concurrency` and order; it is not retried.
+   * With `to: 'subject'`, the message is published with its payload, its headers (except those of the server, which
+   * begin with `Nats-`) and a header `Dead-Letter-Replay` with the dead letter's sequence. Replaying it twice within
+   * the stream's duplicates window publishes it once. With `to: 'handler'`, the handler is called with its guards,
+   * pipes, interceptors and filters, independently of the messages of its consumer, so its `concurrency` and order do
+   * not apply; the message is not retried.
    *
-   * One that was kept without its payload ({@link DeadLetter.omittedPayloadSize}) is completed from its stream. If the
-   * original is so large that it has no room for the added headers, it is published without them.
+   * A dead letter that was stored without its payload ({@link DeadLetter.omittedPayloadSize}) is completed from the
+   * stream of its original. If the original is so large that the added headers do not fit, it is published without
+   * them.
    *
    * @throws {@link DeadLetterNotFoundError}, {@link DeadLetterPayloadGoneError}
    * @throws {@link HandlerNotRunningError}, {@link ReplayFailedError} with `to: 'handler'`
-   * @throws {@link ReplayRefusedError} with `to: 'subject'`, for a subject that begins with `$` or has wildcards
-   * @throws what {@link JetStreamService.publish} throws, with `to: 'subject'`
+   * @throws {@link ReplayRefusedError} with `to: 'subject'`, if the subject begins with `$` or has wildcards
+   * @throws the errors of {@link JetStreamService.publish}, with `to: 'subject'`
    */
   async replay(letter: number | DeadLetter, options: ReplayOptions = {}): Promise<void> {
     const { to = 'subject' } = checkReplayOptions(options);
@@ -145,9 +147,10 @@ export class DeadLetters {
   }
 
   /**
-   * Replays, one after another, the dead letters that are there now. One that fails stays, and the others go on.
+   * Replays the dead letters that exist now, one after another. If one fails, it is kept, and the others are still
+   * replayed.
    *
-   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} if the filter is invalid
    */
   async replayAll(filter: DeadLetterFilter, options: ReplayOptions = {}): Promise<ReplayResult> {
     checkFilter(filter);
@@ -165,16 +168,16 @@ export class DeadLetters {
     return { replayed, failed };
   }
 
-  /** Removes one for good. @throws {@link DeadLetterNotFoundError} */
+  /** Removes one dead letter permanently. @throws {@link DeadLetterNotFoundError} */
   async drop(letter: number | DeadLetter): Promise<void> {
     await this.remove(await this.current(letter));
   }
 
   /**
-   * Removes all that are there now and fit, for good: `{}` fits all.
+   * Permanently removes all existing dead letters that match the filter; `{}` matches all.
    *
-   * @returns how many were removed
-   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} for a filter that cannot be right
+   * @returns the number of removed dead letters
+   * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} if the filter is invalid
    */
   async dropAll(filter: DeadLetterFilter): Promise<number> {
     const { stream: _, consumer: __, ...rest } = checkFilter(filter);
@@ -189,7 +192,10 @@ export class DeadLetters {
     return dropped;
   }
 
-  /** The letter as it is stored. One of another life of the dead-letter stream, whose sequence another one has now, is not there. */
+  /**
+   * Reads the dead letter as it is stored. A dead letter of an earlier incarnation of the dead-letter stream is not
+   * found, even if its sequence is in use again.
+   */
   private async current(letter: number | DeadLetter): Promise<DeadLetter> {
     const sequence = sequenceOf(letter);
     const found = await this.get(sequence);
@@ -211,7 +217,7 @@ export class DeadLetters {
     await this.originals.release(letter);
   }
 
-  /** False where someone else was faster. */
+  /** Returns `false` if the dead letter had already been removed. */
   private async removeIfThere(letter: DeadLetter): Promise<boolean> {
     try {
       await this.remove(letter);
@@ -225,16 +231,18 @@ export class DeadLetters {
   private async publish(letter: DeadLetter): Promise<void> {
     const { subject, sequence, time, data } = letter;
     const headers = letter.publishableHeaders;
-    // Any user with permission to publish to the dead-letter stream could have written it.
+    // The subject is not trustworthy: any user with permission to publish to the dead-letter stream could have written
+    // it.
     if (!isReplyAllowed(subject)) throw new ReplayRefusedError(sequence, subject);
     headers.set(REPLAY_HEADER, String(sequence));
-    // Not the id of the original: within the duplicates window the stream would take this for a repetition of it.
+    // The id differs from that of the original: within the duplicates window, the stream would discard it as a
+    // duplicate.
     const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
     try {
       await this.jetstream.publish(subject, data, { headers, messageId });
     } catch (error) {
       if (!isTooLarge(error)) throw error;
-      // The original may be as large as a message can be, without room for these two headers.
+      // The original may have the maximum size of a message, without room for these two headers.
       const own = letter.publishableHeaders;
       await this.jetstream.publish(subject, data, own.keys().length > 0 ? { headers: own } : {});
     }

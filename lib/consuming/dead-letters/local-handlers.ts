@@ -4,16 +4,16 @@ import type { SettlementPolicy } from '../settlement/index.js';
 
 /** A handler that runs in this process. */
 export interface LocalHandler {
-  /** Calls it with all that stands around it but its settlement. */
+  /** Calls the handler with its enhancers, but without settlement. */
   readonly unsettled: CompiledHandler<JetStreamMessage>;
   readonly policy: SettlementPolicy;
 }
 
-/** The handlers of one connection's consumers that run in this process. */
+/** The handlers with consumers that run in this process, for one connection. */
 export class LocalHandlers {
   private readonly finders = new Map<string, (subject: string) => LocalHandler>();
 
-  /** @param find tells which handler a consumer's messages of a subject go to */
+  /** @param find returns the handler that receives the consumer's messages of a subject */
   add({ stream, consumer }: SettlementPolicy, find: (subject: string) => LocalHandler): void {
     this.finders.set(`${stream}.${consumer}`, find);
   }

@@ -5,24 +5,28 @@ import { JetStreamApiError, MaximumMessageSizeError, PayloadTooLargeError } from
 import { headerSize } from '../../jetstream/index.js';
 import { DEAD_LETTER_HEADERS, OMITTED_PAYLOAD_HEADER } from './dead-letter-headers.js';
 
-/** The largest block of headers that JetStream takes, in bytes. */
+/** The largest header block that JetStream allows, in bytes. */
 export const LARGEST_HEADERS = 65_535;
 const HEADERS_TOO_LARGE = 10_097;
-/** How many characters of reason and error are kept if there is no room for all of them. */
+/** The number of characters of reason and error that are kept if there is not enough room. */
 const FEW_WORDS = 100;
 
-/** Whether a message was refused because of its size: by the client, by the limit of the stream, or for its headers. */
+/**
+ * Whether a message was refused because of its size: by the client, by the limit of the stream, or because of its
+ * headers.
+ */
 export function isTooLarge(error: unknown): boolean {
   if (error instanceof PayloadTooLargeError || error instanceof MaximumMessageSizeError) return true;
   return error instanceof JetStreamApiError && error.code === HEADERS_TOO_LARGE;
 }
 
 /**
- * The headers of a dead letter that is kept without its payload: its own, and as many of the original's as fit, in order.
+ * The headers of a dead letter that is stored without its payload: its own headers, and as many of the original's as
+ * fit, in order.
  *
  * @param letter all headers of the dead letter
- * @param payloadSize the size of the payload that is left out, in bytes
- * @param largest how large the block of headers may become, in bytes
+ * @param payloadSize the size of the payload that is omitted, in bytes
+ * @param largest the maximum size of the header block, in bytes
  */
 export function headersWithoutPayload(letter: MsgHdrs, payloadSize: number, largest: number): MsgHdrs {
   const { reason, error } = DEAD_LETTER_HEADERS;
@@ -43,7 +47,7 @@ export function headersWithoutPayload(letter: MsgHdrs, payloadSize: number, larg
   return result;
 }
 
-/** The size of a line in a block of headers, in bytes. */
+/** The size of a header line, in bytes. */
 export function lineSize(name: string, value: string): number {
   return Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
 }

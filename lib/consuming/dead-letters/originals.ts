@@ -7,12 +7,13 @@ import {
 import type { JetStreamService, StoredMessage } from '../../jetstream/index.js';
 import type { DeadLetter } from './dead-letter.js';
 
-/** The originals of dead letters that were kept without their payload. */
+/** Reads the originals of dead letters that were stored without their payload. */
 export class Originals {
   constructor(private readonly jetstream: JetStreamService) {}
 
   /**
-   * A dead letter with its payload, read from the stream of the original if it was kept without.
+   * A dead letter with its payload, which is read from the stream of the original if the dead letter was stored without
+   * it.
    *
    * @throws {@link DeadLetterPayloadGoneError}
    */
@@ -30,14 +31,14 @@ export class Originals {
     throw new DeadLetterPayloadGoneError(sequence, stream, streamSequence);
   }
 
-  /** Terminates an original that was left in its stream, once its dead letter is dropped. */
+  /** Terminates an original that was left in its stream, after its dead letter was dropped. */
   async release({ omittedPayloadSize, stream, streamSequence, consumer }: DeadLetter): Promise<void> {
     if (omittedPayloadSize === undefined) return;
     try {
       const source = await this.jetstream.stream(stream);
       if (source.cachedInfo.config.retention === 'limits') return;
       const { config } = (await this.jetstream.consumer(stream, consumer)).cachedInfo;
-      // Otherwise one answer settles all messages before it.
+      // With other ack policies, one acknowledgement would settle all messages before it.
       if (config.ackPolicy !== 'explicit') return;
     } catch (error) {
       if (!isGone(error)) throw error;
@@ -48,7 +49,7 @@ export class Originals {
   }
 }
 
-/** Sequences start again in a stream that is created again. */
+/** Sequences start from the beginning in a stream that was created again. */
 function isOriginal({ subject, time, data }: StoredMessage, letter: DeadLetter): boolean {
   return (
     subject === letter.subject &&

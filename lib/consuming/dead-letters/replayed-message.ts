@@ -7,8 +7,8 @@ import type { Requests } from '../../requests/index.js';
 import type { DeadLetter } from './dead-letter.js';
 
 /**
- * The original message of a dead letter, for its handler once more. The server has ended it long ago, so what the
- * handler says of it is kept here and goes to nobody.
+ * The original message of a dead letter, for a replay to its handler. The server's delivery ended long ago, so the
+ * handler's settlement is recorded here and not sent.
  */
 export class ReplayedMessage extends JetStreamMessage {
   private word: 'ack' | 'nak' | 'term' | undefined;
@@ -17,7 +17,7 @@ export class ReplayedMessage extends JetStreamMessage {
     super(originalOf(letter), requests);
   }
 
-  /** What the handler settled it with. */
+  /** How the handler settled the message. */
   get settledWith(): 'ack' | 'nak' | 'term' | undefined {
     return this.word;
   }
@@ -67,7 +67,7 @@ function originalOf({
   return asMsg({
     subject,
     sid: 0,
-    // What metadata are read from: one more delivery of the same message.
+    // The metadata are read from this subject: one more delivery of the same message.
     reply: `$JS.ACK.${stream}.${consumer}.${deliveries + 1}.${streamSequence}.0.${published.getTime()}000000.0`,
     data,
     headers,

@@ -12,22 +12,23 @@ interface About<Type extends string> {
 }
 
 interface AboutHandler<Type extends string> extends About<Type> {
-  /** Class and method. */
+  /** The class and method. */
   readonly handler: string;
-  /** What is consumed: a stream, or a bucket. */
+  /** The source of the handler: a stream or a bucket. */
   readonly source: string;
 }
 
 /**
- * What happens to connections and handlers beside the messages.
+ * Events of connections and handlers, other than messages.
  *
  * - `disconnected`, `reconnected`, `closed`: the connection
- * - `permission-denied`: the connection's user may not publish or subscribe to something; told once a minute
- * - `consumer-lost`: a consumer or its stream, or a watched bucket, was deleted; what can be is being made anew
+ * - `permission-denied`: the connection's user may not publish or subscribe to something; reported at most once a
+ *   minute
+ * - `consumer-lost`: a consumer or its stream, or a watched bucket, was deleted; it is created again if possible
  * - `consumer-recovered`: the lost consumer was created again and is read
- * - `resource-recreated`: a declared stream or bucket was lost in a restart of the server, or deleted, and is created again
- *   without what it held
- * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: mended by itself
+ * - `resource-recreated`: a declared stream or bucket was lost in a restart of the server, or deleted, and was created
+ *   again without its content
+ * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: the handler recovers by itself
  * - `handler-paused`, `handler-resumed`, `handler-stopped`, `handler-started`: through {@link Handlers}
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
  */
@@ -68,10 +69,10 @@ const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
   'circuit-closed': true,
 };
 
-/** @internal What the type of an event must be. */
+/** @internal Validates the type of an event. */
 export const JETSTREAM_EVENT_TYPES = oneOf(Object.keys(TYPES));
 
-/** Tells of {@link JetStreamEvent}s; `@OnJetStreamEvent` methods hear of them too. */
+/** Publishes {@link JetStreamEvent}s; `@OnJetStreamEvent` methods receive them too. */
 @Injectable()
 export class JetStreamEvents {
   private readonly calls = new UserCalls(new Logger(JetStreamEvents.name));
@@ -89,7 +90,7 @@ export class JetStreamEvents {
     this.subject.next(event);
   }
 
-  /** @internal Calls a handler for events of some types; what it throws is logged. */
+  /** @internal Calls a handler for events of some types; its errors are logged. */
   listen(
     types: readonly JetStreamEvent['type'][],
     handler: string,

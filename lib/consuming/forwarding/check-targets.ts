@@ -2,16 +2,16 @@ import { shown } from '../../reporting/index.js';
 import type { PublishToMetadata } from './publish-to-options.interface.js';
 import { checkTemplate } from './subject-template.js';
 
-/** The other options of a handler that matter here. */
+/** The other options of a handler that are needed here. */
 interface HandlerOptions {
   readonly batch?: unknown;
   readonly ordered?: unknown;
 }
 
 /**
- * What is wrong with where a handler publishes to.
+ * Checks the publish targets of a handler.
  *
- * @param filters what the subjects of its messages match; empty where that is not known
+ * @param filters the filters of its messages; empty if they are unknown
  * @param connections the names of all connections
  */
 export function checkTargets(

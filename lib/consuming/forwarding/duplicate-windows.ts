@@ -6,8 +6,9 @@ import type { ResultTarget } from './result-target.js';
 const logger = new Logger('PublishTo');
 
 /**
- * Warns where a target's stream forgets message ids while a message may still be retried: its results could be
- * published twice. Never throws: what cannot be known, for want of permissions say, is left at that.
+ * Warns if the stream of a target forgets message ids while a message may still be retried, because its results could
+ * then be published twice. Never throws: the check is skipped if the information is not available, for example because
+ * of missing permissions.
  */
 export async function warnOfShortWindows(
   targets: readonly ResultTarget[],
@@ -42,8 +43,8 @@ export async function warnOfShortWindows(
 }
 
 /**
- * How long after its first delivery a message may be delivered for the last time, in milliseconds, where each delivery
- * fails or ends with its process. Of retries without end, only the longest pause counts.
+ * The longest time between the first and the last delivery of a message, in milliseconds, if each delivery fails or
+ * ends with its process. If retries are unlimited, only the longest pause counts.
  */
 export function retrySpan(
   { maxDeliver, longestBackoff }: Pick<RetryPolicy, 'maxDeliver' | 'longestBackoff'>,

@@ -11,11 +11,11 @@ import {
 import type { ResultTarget } from './result-target.js';
 
 /**
- * Stands between a message and its handler: publishes what the handler returns or yields, one value after another, and
- * ends when the targets' streams have it all. A handler that returns `undefined` at once costs a comparison.
+ * Wraps a handler: publishes the values that it returns or yields, one after another, and ends when the streams of the
+ * targets have stored all of them. For a handler that returns `undefined` at once, the overhead is one comparison.
  *
- * What cannot be published fails the handler; the next delivery publishes it, and what was published before is not
- * stored twice, for its message id is the same.
+ * If a value cannot be published, the handler fails. The next delivery publishes the value again, and values that were
+ * already published are not stored twice because their message ids are the same.
  */
 export function publishResults(
   next: CompiledHandler<JetStreamMessage>,
@@ -39,7 +39,7 @@ async function publishAll(
   let index = 0;
   const publishNext = async (each: unknown): Promise<void> => {
     const single = await each;
-    // An interceptor may have wrapped what the handler returned. An array in there is one value.
+    // An interceptor may have wrapped the handler's result in an observable. An array in it is one value.
     if (isObservableLike(single)) return observeInTurn(single, publishNext);
     const steps = stepsOf(single);
     if (steps !== undefined) return void (await runToEnd(steps, publishNext));
@@ -50,7 +50,7 @@ async function publishAll(
 
 type Results = ObservableLike | Iterable<unknown> | AsyncIterable<unknown>;
 
-/** Hands over the values of a result one after another, and leaves it when one of them fails. */
+/** Passes the values of a result to a function one after another, and stops when one of them fails. */
 async function inTurn(results: Results, take: (value: unknown) => Promise<void>): Promise<void> {
   if (isObservableLike(results)) return observeInTurn(results, take);
   const steps = stepsOf(results);
@@ -68,7 +68,7 @@ function observeInTurn(source: ObservableLike, take: (value: unknown) => Promise
       try {
         unsubscribe();
       } catch {
-        // The result has failed already, and with an error that came before.
+        // The result has already failed with an earlier error.
       }
     };
     const unsubscribe = subscribeSafely(source, {
@@ -76,7 +76,7 @@ function observeInTurn(source: ObservableLike, take: (value: unknown) => Promise
         line = line.then(() => (failed ? undefined : take(value)));
         line.catch(fail);
       },
-      // What came before the error is published all the same.
+      // Values that came before the error are still published.
       error: (error) =>
         void line.then(
           () => reject(error),
@@ -94,7 +94,8 @@ async function publishOne(
   targets: readonly ResultTarget[],
 ): Promise<void> {
   if (value === undefined) return;
-  // Streams compare ids whatever the subject, and two targets may be subjects of one stream.
+  // Each target gets its own message id: streams compare ids regardless of the subject, and two targets may be subjects
+  // of one stream.
   const publish = (target: ResultTarget, place: number): Promise<void> =>
     target.publish(value, message, place === 0 ? id : `${id}/${place}`);
   await Promise.all(targets.map(publish));
@@ -107,7 +108,7 @@ function resultId({ metadata }: JetStreamMessage): string {
   return `${origin}.${consumer}.${messageIdentity(streamSequence, timestamp)}`;
 }
 
-/** Whether a result stands for several values. Text and bytes, though iterable, are one. */
+/** Whether a result consists of several values. Text and bytes, though iterable, are one value. */
 function isSequence(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
   return Symbol.iterator in value || Symbol.asyncIterator in value;

@@ -5,9 +5,9 @@ import { wrongType } from '../../user-code/index.js';
 import type { PublishToMetadata } from './publish-to-options.interface.js';
 import { compileTemplate, templateFilter } from './subject-template.js';
 
-/** Where the results of one handler go. */
+/** Publishes the results of one handler to one target. */
 export class ResultTarget {
-  /** The subjects that results may go to, as a filter; `undefined` where a function decides. */
+  /** A filter for the subjects of the results; `undefined` if a function chooses the subject. */
   readonly filter: string | undefined;
   private readonly subjectOf: (result: unknown, message: JetStreamMessage) => string;
   private readonly headersOf: (result: unknown, message: JetStreamMessage) => PublishHeaders | undefined;
@@ -30,7 +30,7 @@ export class ResultTarget {
     this.codec = options.codec;
   }
 
-  /** Publishes a result of a message; resolves when a stream has it. */
+  /** Publishes a result of a message; resolves when a stream has stored it. */
   async publish(result: unknown, message: JetStreamMessage, messageId: string): Promise<void> {
     const subject: unknown = this.subjectOf(result, message);
     if (typeof subject !== 'string') throw refusal('the subject', subject, 'a string');

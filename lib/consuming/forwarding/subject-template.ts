@@ -2,7 +2,7 @@ import { InvalidSubjectError } from '../../errors/index.js';
 
 const PLACEHOLDER = /\{([^{}]*)\}/g;
 
-/** What is wrong with a template, given the filters that the handled messages' subjects match. */
+/** Checks a template against the filters of the handled messages. */
 export function checkTemplate(template: string, filters: readonly string[]): readonly string[] {
   const problems: string[] = [];
   if (!isSubject(template.replace(PLACEHOLDER, 'x'))) {
@@ -27,7 +27,7 @@ export function checkTemplate(template: string, filters: readonly string[]): rea
   return problems;
 }
 
-/** Makes the function that gives the subject for a message's one. */
+/** Compiles a template to a function that maps the subject of a message to the subject of its result. */
 export function compileTemplate(template: string): (subject: string) => string {
   if (!template.includes('{')) return () => template;
   // Every second part is a position.
@@ -38,7 +38,7 @@ export function compileTemplate(template: string): (subject: string) => string {
   };
 }
 
-/** The subjects that a template can become, as a filter. */
+/** A filter for all subjects that the template can produce. */
 export function templateFilter(template: string): string {
   return template
     .split('.')

@@ -1,6 +1,6 @@
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
 
-/** The other options of a handler that matter here. */
+/** The other options of a handler that are needed here. */
 interface HandlerOptions {
   readonly durable?: string | undefined;
   readonly name?: string | undefined;
@@ -12,7 +12,7 @@ interface HandlerOptions {
 
 const DEFAULT_ACK_WAIT = 30_000;
 
-/** What is wrong with the combination of options of a handler that is made idempotent. */
+/** Checks the options of an idempotent handler for invalid combinations. */
 export function checkIdempotence(
   { ttl, lease }: IdempotenceOptions,
   { durable, name, ackMode, ackWait = DEFAULT_ACK_WAIT, batch, ordered }: HandlerOptions,

@@ -5,42 +5,49 @@ import { errorText, printable } from '../../reporting/index.js';
 import { Backoff, Interval, sleep } from '../../timing/index.js';
 import { readRecord, type ClaimBucket, type RunningRecord } from './claim-bucket.js';
 
-/** What became of the wish to run a handler for a key. `left`: for how many milliseconds another's claim holds yet. */
+/**
+ * The outcome of trying to claim a key. `left`: how long the claim of another instance is still valid, in milliseconds.
+ */
 export type ClaimOutcome =
   | { readonly state: 'claimed'; readonly claim: Claim }
   | { readonly state: 'running'; readonly left: number }
   | { readonly state: 'done' };
 
-/** The right to run a handler for a key, until it is finished or released. */
+/** The right to run a handler for a key, until the claim is finished or released. */
 export interface Claim {
   readonly key: string;
   readonly record: RunningRecord;
 }
 
 interface HeldClaim extends Claim {
-  /** The revision under which the bucket has it, 0 while it has not been granted. */
+  /** The revision of the claim in the bucket; 0 until it is granted. */
   revision: number;
   writtenAt: number;
   renewal: Promise<void> | undefined;
-  /** Its last record is on its way. */
+  /** Whether the final record is being written. */
   finishing: boolean;
-  /** The bucket has something else. */
+  /** Whether the bucket has a different value for the key. */
   lost: boolean;
 }
 
 const DONE: ClaimOutcome = { state: 'done' };
-/** How often in a lease claims are looked at: each is renewed when it is between one and two of these parts old. */
+/**
+ * How often claims are checked per lease. Each claim is renewed when its age is between one and two of these intervals.
+ */
 const TICKS_PER_LEASE = 3;
-/** The pauses before a key is looked at again that another instance was faster with, in milliseconds. */
+/** The pauses before a key is read again after another instance wrote it first, in milliseconds. */
 const PAUSES = { first: 2, longest: 1_000 };
-/** The longest wait for another instance's claim, in milliseconds: its lease is a number that the other one wrote. */
+/**
+ * The longest wait for the claim of another instance, in milliseconds. The limit is needed because the other instance
+ * wrote its lease.
+ */
 const LONGEST_WAIT = 86_400_000;
 
 /**
  * The claims of one handler in one process.
  *
- * A claim is a value that only one instance can write first, and that its owner renews. If it was not renewed for its
- * lease, another instance may replace it; the expected revision makes sure that only one does.
+ * A claim is a value that only one instance can create and that its owner renews. If it was not renewed for its lease,
+ * another instance may replace it; the expected revision ensures that only one does.
  */
 export class Claims {
   private readonly logger = new Logger('Idempotence');
@@ -56,7 +63,7 @@ export class Claims {
     private readonly handler: string,
   ) {}
 
-  /** Claims a key for the message of that stream sequence, or says why that is not possible. */
+  /** Claims a key for the message with this stream sequence, or returns why that is not possible. */
   async claim(key: string, sequence: number): Promise<ClaimOutcome> {
     if (this.held.has(key)) return { state: 'running', left: this.lease };
     const record: RunningRecord = { state: 'running', owner: this.owner, lease: this.lease, sequence };
@@ -69,7 +76,7 @@ export class Claims {
       finishing: false,
       lost: false,
     };
-    // Before it is granted, so that no other message of this process asks for the same key meanwhile.
+    // Registered before it is granted, so that no other message of this process claims the same key in the meantime.
     this.held.set(key, claim);
     let outcome: ClaimOutcome | undefined;
     try {
@@ -81,7 +88,10 @@ export class Claims {
     }
   }
 
-  /** Remembers that a key's handler ran, even if the claim was lost meanwhile. If that fails, the claim goes on. */
+  /**
+   * Stores that a key's handler has run, even if the claim was lost in the meantime. If this fails, the claim remains
+   * active.
+   */
   async finish({ key, record }: Claim): Promise<void> {
     const held = this.held.get(key);
     if (!held) return;
@@ -95,7 +105,7 @@ export class Claims {
     }
   }
 
-  /** Makes a key vacant for the next message. Never throws: if it fails, the end of the lease does it. */
+  /** Frees a key for the next message. Never throws: if it fails, the claim ends with its lease. */
   async release(claim: Claim): Promise<void> {
     const held = this.held.get(claim.key);
     if (!held) return;
@@ -105,7 +115,7 @@ export class Claims {
     try {
       await this.bucket.vacate(held.key, held.revision);
     } catch (error) {
-      // The end of the connection is reported by the handler.
+      // The handler reports the end of the connection.
       if (error instanceof RevisionMismatchError || error instanceof ConnectionClosedError) return;
       this.logger.warn(
         `${this.handler}: the claim on key "${printable(held.key)}" was not released and holds for up to ${this.lease} ms: ` +
@@ -117,7 +127,7 @@ export class Claims {
   private async acquire(claim: HeldClaim): Promise<ClaimOutcome> {
     const { values } = this.bucket;
     const { key, record } = claim;
-    // Most keys were never seen.
+    // Most keys are new.
     if (await this.write(claim, () => values.update(key, record, 0))) return { state: 'claimed', claim };
     for (const backoff = new Backoff(PAUSES); ; await sleep(backoff.next())) {
       const entry = await values.get(key, { consistent: true });
@@ -130,16 +140,17 @@ export class Claims {
       if (entry && !found) {
         this.logger.warn(`${this.handler}: key "${printable(key)}" holds no claim and is overwritten`);
       }
-      // Released or forgotten; expired; no claim at all; or an own one, whose grant was not acknowledged.
+      // The key can be claimed if it was released or forgotten, if its claim has expired or is invalid, or if it is an
+      // own claim whose acknowledgement was lost.
       const granted = entry
         ? await this.write(claim, () => values.update(key, record, entry.revision))
         : await this.write(claim, () => values.create(key, record));
       if (granted) return { state: 'claimed', claim };
-      // Another instance was faster: look again.
+      // Another instance wrote the key first, so it is read again.
     }
   }
 
-  /** Writes a claim; `false` if another instance has written the key meanwhile. */
+  /** Writes a claim; `false` if another instance has written the key in the meantime. */
   private async write(claim: HeldClaim, put: () => Promise<number>): Promise<boolean> {
     const now = performance.now();
     try {
@@ -182,11 +193,11 @@ export class Claims {
     try {
       if (await this.write(claim, () => values.update(key, record, claim.revision))) return;
       const entry = await values.get(key, { consistent: true });
-      // The bucket was lost and created again, and forgot all claims.
+      // The bucket was lost and created again, without any claims.
       if (entry === undefined && (await this.write(claim, () => values.create(key, record)))) return;
       const found = readRecord(entry);
       if (entry && found?.state === 'running' && found.owner === this.owner) {
-        // An earlier renewal came through, and only its answer did not.
+        // An earlier renewal was stored, but its response was lost.
         claim.revision = entry.revision;
         return;
       }
@@ -197,7 +208,7 @@ export class Claims {
           'instance took it: the handler may run twice. Raise idempotent.lease, or block the event loop less',
       );
     } catch (error) {
-      // Nothing can be renewed any more, and the end of the connection is reported elsewhere.
+      // Nothing can be renewed any more; the end of the connection is reported elsewhere.
       if (error instanceof ConnectionClosedError) return this.stopRenewing();
       this.logger.warn(
         `${this.handler}: the claim on key "${printable(key)}" was not renewed: ${errorText(error)}`,

@@ -1,31 +1,32 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 
-/** Makes the key of a message: the same for all that ask for the same work. */
+/** Computes the key of a message. Messages that request the same work must have the same key. */
 export type IdempotenceKey = {
-  // A method, so that a function of a narrower payload fits: its type is the handler's promise anyway.
+  // Declared as a method so that a function with a narrower payload type is assignable; the handler defines that type.
   of(payload: unknown, message: JetStreamMessage): string;
 }['of'];
 
-/** Runs a handler once a key, whichever instance of the application gets the message. Durations in milliseconds. */
+/** Runs a handler once per key, regardless of the instance that receives the message. Durations in milliseconds. */
 export interface IdempotenceOptions {
   /**
-   * The Key-Value bucket that remembers keys; handlers may share one. It is made at bootstrap where there is none and
-   * `provisioning` allows it.
+   * The Key-Value bucket that stores the keys; handlers may share one. If it does not exist, it is created at bootstrap
+   * if `provisioning` allows it.
    */
   readonly bucket: string;
   /**
-   * What makes two messages the same: a function of the payload and the message, or the name of a header that every
-   * message must have. Default: the `Nats-Msg-Id` header, and where a message has none its sequence in the stream.
+   * Identifies messages that are the same: a function of the payload and the message, or the name of a header that
+   * every message must have. Default: the `Nats-Msg-Id` header, or the sequence in the stream if a message has no such
+   * header.
    */
   readonly key?: string | IdempotenceKey | undefined;
   /**
-   * How long a key is remembered after its handler ran, in milliseconds; at least 1,000, and no less than `lease`.
-   * Default: as long as the bucket keeps values, for ever in one that is made at bootstrap.
+   * How long a key is stored after its handler ran, in milliseconds; at least 1,000, and no less than `lease`. Default:
+   * as long as the bucket keeps values, which is without limit if it is created at bootstrap.
    */
   readonly ttl?: number | undefined;
   /**
-   * After how many milliseconds without a sign of life another instance may take over a key whose handler still ran;
-   * at least 100. It is renewed while the handler runs. Default: the handler's `ackWait`.
+   * How long a claim is valid without renewal, in milliseconds; at least 100. Then another instance may take over the
+   * key. The claim is renewed while the handler runs. Default: the handler's `ackWait`.
    */
   readonly lease?: number | undefined;
 }

@@ -9,16 +9,17 @@ import type { IdempotenceOptions } from './idempotence-options.interface.js';
 const MESSAGE_ID = 'Nats-Msg-Id';
 const LONGEST_TOKEN = 200;
 
-/** Gives a message's key. */
+/** Returns the key of a message. */
 export type MessageKey = (message: JetStreamMessage) => string | Promise<string>;
 
 /**
- * Makes the function that gives a message's key.
+ * Creates the function that returns the key of a message.
  *
- * It throws {@link InvalidPayloadError} if a message has none, or the function throws: no retry can help.
+ * It throws {@link InvalidPayloadError} if a message has no key or the user's function throws, because a retry cannot
+ * help.
  *
- * @param payloadOf decodes a message's payload, to a promise where that takes its time; called only where the key is
- *   made of it
+ * @param payloadOf decodes the payload of a message, to a promise if decoding is asynchronous; called only if the key
+ * depends on the payload
  */
 export function messageKey(
   { key }: Pick<IdempotenceOptions, 'key'>,
@@ -56,8 +57,8 @@ export function messageKey(
 }
 
 /**
- * One token of a bucket's key for any text: what a token cannot have is written as `=` and the hexadecimal digits of
- * its UTF-8, and what would become too long as a hash.
+ * Converts any text to one token of a key: characters that are not allowed are written as `=` and the hexadecimal
+ * digits of their UTF-8, and texts that would become too long are hashed.
  */
 export function keyToken(text: string): string {
   const token = text.replace(/[^\w-]/gu, (character) => `=${Buffer.from(character).toString('hex')}`);

@@ -6,18 +6,18 @@ import type { KeyValue, KeyValueService } from '../../key-value/index.js';
 import { ClaimBucket, type ClaimRecord } from './claim-bucket.js';
 import type { IdempotenceOptions } from './idempotence-options.interface.js';
 
-/** What is used of the connection that a handler consumes on. */
+/** The parts of a handler's connection that are used here. */
 interface ClaimConnection {
   readonly jetstream: JetStreamService;
   readonly keyValue: KeyValueService;
   readonly provisioning: Provisioning;
-  /** Creates buckets again that are lost. */
+  /** Creates lost buckets again. */
   readonly declared: DeclaredResources;
 }
 
-/** A handler, with what matters here of how it is run. */
+/** A handler, and the part of its plan that is needed here. */
 interface PlannedHandler {
-  /** Class and method, or the class. */
+  /** The class and method, or the class. */
   readonly handler: string;
   readonly connection: ClaimConnection;
   readonly options: { readonly idempotent?: IdempotenceOptions | undefined };
@@ -25,7 +25,7 @@ interface PlannedHandler {
   readonly running: { readonly ackWait: number };
 }
 
-/** One of them that runs once a key. */
+/** A handler that runs once per key. */
 interface IdempotentHandler<Handler> {
   readonly planned: Handler;
   readonly handler: string;
@@ -39,10 +39,10 @@ const logger = new Logger('Idempotence');
 const SECOND = 1_000;
 
 /**
- * Opens the buckets that handlers remember their keys in, and makes those that are missing where `provisioning` allows.
- * A bucket keeps values for the longest `ttl` of its handlers; shorter ones are kept key by key (nats-server 2.11).
+ * Opens the buckets in which handlers store their keys, and creates missing ones if `provisioning` allows it. A bucket
+ * keeps values for the longest `ttl` of its handlers; shorter ones are set for each key (nats-server 2.11).
  *
- * @throws {@link BucketNotFoundError} where one is missing and must not be made
+ * @throws {@link BucketNotFoundError} if a bucket is missing and must not be created
  */
 export async function provisionClaims<Handler extends PlannedHandler>(
   handlers: readonly Handler[],
@@ -65,7 +65,10 @@ export async function provisionClaims<Handler extends PlannedHandler>(
   return buckets;
 }
 
-/** A bucket that is lost in a restart of the server is created again, as those that the application declares. */
+/**
+ * Declares the bucket, so that it is created again if it is lost in a restart of the server, like buckets that the
+ * application declares.
+ */
 function declare(
   connection: ClaimConnection,
   name: string,
@@ -108,13 +111,13 @@ async function openOrCreate(
     logger.log(`Key-Value bucket "${bucket}" created`);
     return created;
   } catch (error) {
-    // Another instance made it at the same moment, with other handlers.
+    // Another instance with other handlers created it at the same moment.
     if (error instanceof BucketExistsError) return keyValue.open(bucket, typed);
     throw error;
   }
 }
 
-/** The ttl of a handler's own keys; `undefined` where the bucket's serves. Warns where neither does. */
+/** The ttl of a handler's own keys; `undefined` if the bucket's ttl applies. Warns if neither is possible. */
 function ownTtl(
   { handler, options: { bucket, ttl }, lease }: IdempotentHandler<unknown>,
   bucketTtl: number,

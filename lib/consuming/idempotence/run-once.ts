@@ -9,29 +9,30 @@ import type { ClaimBucket } from './claim-bucket.js';
 import { type Claim, type ClaimOutcome, Claims } from './claims.js';
 import { keyToken, type MessageKey } from './message-key.js';
 
-/** How a handler is run once a key. */
+/** Options for running a handler once per key. */
 export interface RunOnceOptions {
   readonly keyOf: MessageKey;
-  /** After how many milliseconds without renewal another instance may take over. */
+  /** How long after the last renewal another instance may take over, in milliseconds. */
   readonly lease: number;
-  /** Tells the handlers of one consumer apart, where it has several. */
+  /** Distinguishes the handlers of one consumer, if it has several. */
   readonly route?: string | undefined;
 }
 
-/** The pauses before a key is claimed or remembered that could not be, in milliseconds. */
+/** The pauses before another attempt to claim or store a key, in milliseconds. */
 const PAUSES = { first: 1_000, longest: 30_000 };
-/** What is given back until a claim expires should not come a moment too early: that would cost it a delivery. */
+/** Added to the delay until a claim expires: a message that is redelivered too early would use up a delivery. */
 const GRACE = 10;
-/** A wait keeps no process alive that has closed its application. */
+/** A pending wait does not keep the process alive after its application was closed. */
 const UNREFERENCED = { keepsAlive: false };
 
 /**
- * Stands between a message and its handler: runs the handler only for the first message of a key, in whichever process.
+ * Wraps a handler so that it runs only for the first message of a key, across all processes.
  *
- * It claims the key, runs the handler, and remembers that the key is done. A message whose key is done ends well without
- * the handler. One whose key is running elsewhere is given back until the other's claim would expire; in its last
- * delivery it waits instead. Where the handler fails, so does the message, and the key is vacant again. While the bucket cannot
- * be used, messages wait: none of them has failed, so none must use up its deliveries.
+ * It claims the key, runs the handler, and stores that the key is completed. A message whose key is completed succeeds
+ * without calling the handler. A message whose key is being handled elsewhere is returned to the server until the other
+ * claim would expire; in its last delivery it waits instead. If the handler fails, the message fails too, and the key
+ * is free again. While the bucket is unavailable, messages wait: they have not failed, so they must not use up their
+ * deliveries.
  */
 export function runOnce(
   next: CompiledHandler<JetStreamMessage>,
@@ -46,7 +47,7 @@ export function runOnce(
     .map(keyToken)
     .join('.');
 
-  /** Claims a key as soon as the bucket can be used; `undefined` if the message was given back meanwhile. */
+  /** Claims a key as soon as the bucket is available; `undefined` if the message was returned in the meantime. */
   const claimed = async (key: string, message: JetStreamMessage): Promise<ClaimOutcome | undefined> => {
     for (const backoff = new Backoff(PAUSES); ;) {
       try {
@@ -73,7 +74,7 @@ export function runOnce(
       await claims.release(claim);
       throw error;
     }
-    // It has run: nothing but this may end in another run.
+    // The handler has run. Storing this is retried, because otherwise the handler would run again.
     for (const backoff = new Backoff(PAUSES); ;) {
       try {
         return await claims.finish(claim);
@@ -83,7 +84,7 @@ export function runOnce(
           `${policy.handler}: key "${printable(claim.key)}" is done, but not remembered yet: ${errorText(error)}`,
         );
         await sleep(backoff.next(), undefined, UNREFERENCED);
-        // Abandoned at shutdown meanwhile.
+        // The message was abandoned at shutdown in the meantime.
         if (message.settled) return;
       }
     }

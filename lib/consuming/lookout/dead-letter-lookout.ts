@@ -14,23 +14,23 @@ import type { ConsumerSource, RunningPlan } from '../planning/index.js';
 import { provisionDeadLetterStream } from './dead-letter-streams.js';
 import { NeverSettled, type WatchedConsumer } from './never-settled.js';
 
-/** What is looked after: a consumer handler, whoever made it. */
+/** A consumer handler whose dead letters are watched, declared by a decorator or by a microservice. */
 export interface LookedAfter extends ConsumerSource, RunningPlan {
-  /** For a handler of dead letters: which ones. */
+  /** The dead letters to receive, for a handler of dead letters. */
   readonly deadLetters?: DeadLetterFilter | undefined;
 }
 
 /**
- * Sees to the dead letters of an application's handlers beside the handlers themselves: makes the stream, and looks out
- * for messages that were never settled.
+ * Manages the dead letters of an application's handlers outside of the handlers: it creates the stream and watches for
+ * messages that were never settled.
  */
 export class DeadLetterLookout {
   private readonly watches: NeverSettled[] = [];
 
   /**
-   * To be called before the consumers are made.
+   * Must be called before the consumers are created.
    *
-   * @throws {@link HandlerConfigurationError} where a stream is missing and must not be made
+   * @throws {@link HandlerConfigurationError} if a stream is missing and must not be created
    */
   async start(plans: readonly LookedAfter[]): Promise<void> {
     const problems: ConfigurationProblem[] = [];
@@ -50,7 +50,7 @@ export class DeadLetterLookout {
         this.watches.push(watch);
         await report(problems, watched.handler, () => watch.start());
       };
-      // The first makes the stream of advisories for all.
+      // The first one creates the stream of advisories for all.
       const [first, ...others] = own.flatMap(watchedConsumers);
       if (first) await start(first);
       await Promise.all(others.map(start));
@@ -58,7 +58,7 @@ export class DeadLetterLookout {
     if (problems.length > 0) throw new HandlerConfigurationError(problems);
   }
 
-  /** @param timeout how long to wait for what is in flight, in milliseconds */
+  /** @param timeout how long to wait for messages in flight, in milliseconds */
   async stop(timeout: number): Promise<void> {
     await within(timeout, Promise.allSettled(this.watches.map((watch) => watch.stop())));
   }
@@ -68,7 +68,7 @@ function keepsDeadLetters({ policy }: LookedAfter): boolean {
   return policy.deadLetters !== undefined;
 }
 
-/** The consumers that outlive their clients, and give messages up. */
+/** The consumers that outlive their clients and limit deliveries. */
 function watchedConsumers(plan: LookedAfter): WatchedConsumer[] {
   const { handler, stream, delivery } = plan;
   if (!keepsDeadLetters(plan) || delivery.mode === 'ordered') return [];
@@ -77,7 +77,7 @@ function watchedConsumers(plan: LookedAfter): WatchedConsumer[] {
   return [{ handler, stream, consumer: durable, explicit: ackPolicy === 'explicit' }];
 }
 
-/** What is wrong if the durable of a handler of dead letters is that of a handler that takes others. */
+/** Returns a problem if the durable of a dead-letter handler is already used with another filter. */
 async function sharedDurable({
   connection,
   delivery,
@@ -90,7 +90,7 @@ async function sharedDurable({
   try {
     theirs = (await connection.jetstream.consumer(DEAD_LETTER_STREAM, durable)).cachedInfo.config;
   } catch (error) {
-    // It is created, or refused, when the handler starts.
+    // The consumer is created, or refused, when the handler starts.
     if (error instanceof ConsumerNotFoundError || error instanceof NotAPullConsumerError) return undefined;
     throw error;
   }
@@ -104,7 +104,7 @@ async function sharedDurable({
   );
 }
 
-/** Dead letters are kept as safely as the safest of the streams that they come from. */
+/** Dead letters get as many replicas as the most replicated of the streams that they come from. */
 async function mostReplicas(
   { jetstream }: LookedAfter['connection'],
   plans: readonly LookedAfter[],

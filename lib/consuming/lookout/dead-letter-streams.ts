@@ -8,11 +8,14 @@ import type {
 } from '../../jetstream/index.js';
 import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT } from '../dead-letters/index.js';
 
-/** The stream that keeps advisories of messages that used up their deliveries until they are dealt with. */
+/** The stream that keeps advisories about messages that used up their deliveries, until they are processed. */
 export const ADVISORY_STREAM = 'DEAD_LETTER_ADVISORIES';
 
 const ADVISORIES = '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES';
-/** How long message ids are remembered: a message whose instance died between dead letter and `term` comes again. */
+/**
+ * How long message ids are remembered: if an instance ends between storing the dead letter and `term`, the message is
+ * delivered again.
+ */
 const DUPLICATE_WINDOW = 3_600_000;
 
 const logger = new Logger('DeadLetters');
@@ -21,20 +24,20 @@ const logger = new Logger('DeadLetters');
 export interface DeadLetterConnection {
   readonly jetstream: JetStreamService;
   readonly provisioning: Provisioning;
-  /** Creates them again if they are lost. */
+  /** Creates lost streams again. */
   readonly declared: DeclaredResources;
 }
 
-/** The subject of the server's advisories of messages that used up their deliveries (ADR-1). */
+/** The subject of the server's advisories about messages that used up their deliveries (ADR-1). */
 export function advisorySubject(stream: string, consumer: string): string {
   return `${ADVISORIES}.${stream}.${consumer}`;
 }
 
 /**
- * Makes the dead-letter stream where there is none yet; one that is there stays as it is, so declare it in
- * `JetStreamModule.forFeature` to have it otherwise.
+ * Creates the dead-letter stream if it does not exist. An existing stream is not changed; to configure it, declare it
+ * in `JetStreamModule.forFeature`.
  *
- * @throws {@link StreamNotFoundError} where it is missing and must not be made
+ * @throws {@link StreamNotFoundError} if it is missing and must not be created
  */
 export async function provisionDeadLetterStream(
   connection: DeadLetterConnection,
@@ -51,11 +54,11 @@ export async function provisionDeadLetterStream(
 }
 
 /**
- * Makes sure that some stream keeps the advisories of a consumer, and returns its name: one that listens on them
- * already, else one made for it. That keeps each advisory only as long as a consumer waits for it, so that those nobody
- * asks for are not kept at all.
+ * Ensures that a stream keeps the advisories of a consumer, and returns its name: an existing stream that listens on
+ * them, otherwise a new one. The new stream keeps each advisory only as long as a consumer needs it, so that advisories
+ * without a consumer are not stored.
  *
- * @throws {@link StreamNotFoundError} where there is none and it must not be made
+ * @throws {@link StreamNotFoundError} if there is none and it must not be created
  */
 export async function provisionAdvisoryStream(
   connection: DeadLetterConnection,
@@ -73,7 +76,10 @@ export async function provisionAdvisoryStream(
   return ADVISORY_STREAM;
 }
 
-/** A stream that is lost in a restart of the server is created again, as those that the application declares. */
+/**
+ * Declares the stream, so that it is created again if it is lost in a restart of the server, like streams that the
+ * application declares.
+ */
 async function provision(
   { jetstream, provisioning, declared }: DeadLetterConnection,
   config: StreamConfig,
@@ -100,7 +106,7 @@ async function create(jetstream: JetStreamService, config: StreamConfig): Promis
     await jetstream.createStream(config);
     logger.log(`Stream "${config.name}" created`);
   } catch (error) {
-    // Another service was faster, and wanted another number of replicas.
+    // Another service created it first, with a different number of replicas.
     if (!(error instanceof StreamNameInUseError)) throw error;
   }
 }

@@ -16,43 +16,43 @@ import {
   provisionAdvisoryStream,
 } from './dead-letter-streams.js';
 
-/** The consumer whose messages are looked after. */
+/** The consumer whose messages are watched. */
 export interface WatchedConsumer {
-  /** Class and method of its handler. */
+  /** The class and method of its handler. */
   readonly handler: string;
   readonly stream: string;
   readonly consumer: string;
-  /** Whether each message is settled by itself (`ackPolicy` explicit). */
+  /** Whether each message is settled individually (`ackPolicy` explicit). */
   readonly explicit: boolean;
 }
 
-/** What the server says of a message that used up its deliveries. */
+/** The server's advisory about a message that used up its deliveries. */
 interface Advisory {
-  /** When the server said it. */
+  /** When the server sent the advisory. */
   readonly timestamp?: string;
   readonly stream_seq: number;
   readonly deliveries: number;
 }
 
 const ACK_WAIT = 30_000;
-/** How long the advisories in flight may take at shutdown, in milliseconds. */
+/** How long advisories in flight may take at shutdown, in milliseconds. */
 const LONGEST_DRAIN = 2_000;
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 30_000;
-/** How many advisories are asked for at a time. */
+/** The number of advisories requested at a time. */
 const PULL = 16;
 
 /**
- * Makes dead letters of those messages of a consumer that used up their deliveries without ever being settled: their
- * process died each time, or was silent for `ackWait`. Nobody is told of that but by an advisory of the server, which a
- * stream keeps until it is dealt with here, by whichever instance is there, now or later.
+ * Stores dead letters for messages that used up their deliveries without ever being settled, because their process
+ * ended each time or did not respond within `ackWait`. The only notice is an advisory of the server. A stream keeps it
+ * until an instance processes it, now or later.
  */
 export class NeverSettled {
   private readonly logger = new Logger('DeadLetters');
   private readonly stopped = new AbortController();
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private consumption: Consumption | undefined;
-  /** Nothing can be restored on a connection that is closed for good. */
+  /** Removes the listener that ends the watch when the connection is closed for good. */
   private readonly forget: () => void;
 
   constructor(
@@ -64,7 +64,7 @@ export class NeverSettled {
     this.forget = connection.jetstream.connection.listen({ onClose: () => this.stopped.abort() });
   }
 
-  /** To be called before the consumer is made, so that no advisory is missed. */
+  /** Must be called before the consumer is created, so that no advisory is missed. */
   async start(): Promise<void> {
     const { stream, consumer, handler } = this.watched;
     const subject = advisorySubject(stream, consumer);
@@ -84,7 +84,7 @@ export class NeverSettled {
     if (this.stopped.signal.aborted) return;
     this.consumption = found.consume((message) => this.handle(message), {
       maxMessages: PULL,
-      // That its connection is closed is reported by the handler.
+      // The handler reports that its connection is closed.
       onError: (error) => {
         if (!this.isClosed) this.logger.warn(`${handler}: ${error.message}`);
       },
@@ -96,7 +96,7 @@ export class NeverSettled {
     this.stopped.abort();
     this.forget();
     const { consumption } = this;
-    // A server that hangs does not answer, and must not hold up the end of the application.
+    // An unresponsive server must not delay the shutdown of the application.
     if (consumption && !(await within(LONGEST_DRAIN, consumption.drain()))) void consumption.stop();
   }
 
@@ -123,7 +123,7 @@ export class NeverSettled {
     const { stream, consumer, handler, explicit } = this.watched;
     const what = `${handler}: a message (stream ${stream}, sequence ${sequence}, consumer ${consumer})`;
     const original = await this.find(sequence);
-    // A message that was stored after the advisory has the sequence of one in a stream that was deleted since.
+    // The stream was deleted and created again since: its message with this sequence was stored after the advisory.
     if (!original || (timestamp !== undefined && original.time > new Date(timestamp))) {
       this.logger.warn(`${what} was never settled in ${deliveries} deliveries, and is gone from its stream`);
       return;
@@ -165,24 +165,24 @@ export class NeverSettled {
   }
 
   /**
-   * Terminates the message for its consumer, as its handler would have done: a stream whose retention depends on
-   * acknowledgements would else keep it for ever, and to delete it would take it from other consumers.
+   * Terminates the message for its consumer, as its handler would have done. Otherwise a stream whose retention depends
+   * on acknowledgements would keep it forever, and deleting it would remove it for other consumers too.
    *
-   * The delivery that this answers is over, but the server goes by the sequence in the stream alone (ADR-15).
+   * The delivery has ended, but the server only considers the sequence in the stream (ADR-15).
    */
   private async terminate(sequence: number): Promise<void> {
     const { stream, consumer, explicit } = this.watched;
-    // Where one answer settles all messages before it, those after it settle this one too.
+    // If one acknowledgement settles all messages before it, acknowledgements of later messages settle this one too.
     if (!explicit) return;
     await this.connection.jetstream.requests
       .request(`$JS.ACK.${stream}.${consumer}.1.${sequence}.0.0.0`, '+TERM')
       .catch((error: unknown) => {
-        // The consumer is gone, and with it what it held.
+        // The consumer was deleted, and with it the pending message.
         if (!(error instanceof NoRespondersError)) throw error;
       });
   }
 
-  /** Creates the consumer of advisories, and their stream, again after somebody deleted them. */
+  /** Creates the consumer of advisories and their stream again after they were deleted. */
   private async restart(cause: Error | undefined): Promise<void> {
     const { signal } = this.stopped;
     let error: unknown = cause;
@@ -201,7 +201,7 @@ export class NeverSettled {
   }
 }
 
-/** A part of a consumer's name in which `@` does not occur. */
+/** Encodes a part of a consumer's name so that it does not contain `@`. */
 function encode(name: string): string {
   return name.replace(/[%@]/g, encodeURIComponent);
 }

@@ -50,11 +50,11 @@ import {
 } from './option-rules.js';
 
 /**
- * How many messages one instance may have in flight for one handler, and how many a batch or the window of a circuit
- * breaker may have: far above what a process can do at once, and far below what makes it run out of memory.
+ * The limit of messages in flight for one handler in one instance, and of the size of batches and circuit-breaker
+ * windows. It is far more than a process can handle at once, and far less than would exhaust its memory.
  */
 export const MOST_IN_FLIGHT = 65_536;
-/** How many messages may be buffered for one handler. */
+/** The limit of buffered messages of one handler. */
 export const MOST_BUFFERED = 16_777_216;
 
 const ACK_MODES: readonly AckMode[] = ['auto', 'confirmed', 'manual', 'first', 'none'];

@@ -3,7 +3,7 @@ import { MessageHeaders } from '../../connection/index.js';
 import { hasMethods, isHeaderName, rule, type OptionRule } from '../../validation/index.js';
 import type { PublishHeaders } from '../../jetstream/index.js';
 
-/** A class of errors, or several. An arrow function is none: nothing can be an instance of it. */
+/** A class of errors, or several. An arrow function is not allowed because it cannot have instances. */
 export const errorClass = rule('a class of errors, or a list of them', (value) => {
   const classes: readonly unknown[] = Array.isArray(value) ? value : [value];
   return classes.length > 0 && classes.every(isClass);
@@ -36,7 +36,10 @@ export const settlementRule = rule(
   },
 );
 
-/** Where a server delivers to: it must not reach the API of JetStream, or other subjects that are the server's. */
+/**
+ * The deliver subject of a push consumer: it must not be a subject of the JetStream API or another reserved subject of
+ * the server.
+ */
 export const deliverSubject = rule(
   'a subject without wildcards that does not begin with "$", as those of the server do',
   (value) =>
@@ -65,7 +68,7 @@ export const sampleFrequency = rule(
   (value) => typeof value === 'string' && /^\d{1,3}%?$/.test(value) && Number.parseInt(value, 10) <= 100,
 );
 
-/** The headers of what is published, or a function that makes them. */
+/** The headers of published messages, or a function that returns them. */
 export const headersRule: OptionRule = rule(
   'an object of headers, with printable names and values without line ends, or a function that makes one',
   (value) => {
@@ -77,6 +80,6 @@ export const headersRule: OptionRule = rule(
 function isClass(value: unknown): boolean {
   if (typeof value !== 'function') return false;
   const prototype: unknown = value.prototype;
-  // A bound class has no prototype of its own, and its instances are recognized nevertheless.
+  // A bound class has no prototype of its own, but `instanceof` works with it.
   return (typeof prototype === 'object' && prototype !== null) || /^bound [A-Z]/.test(value.name);
 }

@@ -1,6 +1,6 @@
 /**
- * What validation libraries have agreed on (https://standardschema.dev): zod, valibot, arktype and others. Only what is
- * used of it; their schemas fit as they are.
+ * The Standard Schema interface (https://standardschema.dev), which zod, valibot, arktype and other libraries
+ * implement. Only the members that are used here are declared; schemas of these libraries are assignable.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -11,7 +11,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a schema says of a value. */
+/** The result of validating a value. */
 export type StandardResult<Output> =
   { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly StandardIssue[] };
 
@@ -20,7 +20,7 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a schema makes of the values that it accepts. */
+/** The output type of a schema. */
 export type SchemaOutput<S> = S extends { readonly '~standard': { readonly types?: infer T } }
   ? NonNullable<T> extends { readonly output: infer Output }
     ? Output

@@ -1,14 +1,16 @@
 import type { JsConsumerOptions } from '../options/index.js';
 
-/** The group that the instances of a handler with `ackPolicy: 'all'` pull in: the server pins it to one of them. */
+/** The group in which instances of a handler with `ackPolicy: 'all'` pull: the server pins it to one of them. */
 export const PINNED_GROUP = 'pinned';
-/** After how long without a pull another instance takes over, in milliseconds. Pulls come at least every 30 seconds. */
+/**
+ * How long after the last pull another instance takes over, in milliseconds. Pulls are sent at least every 30 seconds.
+ */
 const PINNED_TTL = 60_000;
 const PINNING_VERSION = '2.11.0';
 
 /**
- * Pins a consumer with `ackPolicy: 'all'` to one instance of the application: the acknowledgement of one instance would
- * cover what another has in flight.
+ * Pins a consumer with `ackPolicy: 'all'` to one instance of the application, because the acknowledgement of one
+ * instance would also cover messages that are in flight in another one.
  */
 export function pinCumulative(
   options: JsConsumerOptions,

@@ -12,7 +12,7 @@ import {
 } from '../options/index.js';
 import type { OptionChecks } from './option-checks.js';
 
-/** How messages get to a handler: the consumer to make, and how it is read. */
+/** How messages are delivered to a handler: the consumer to create, and how it is read. */
 export type Delivery =
   | { readonly mode: 'pull'; readonly config: ConsumerConfig; readonly pull: PullInGroup }
   | { readonly mode: 'ordered'; readonly config: OrderedConsumerConfig }
@@ -22,10 +22,10 @@ export type Delivery =
       readonly push: PushOptions;
     };
 
-/** Tells which messages must stay in order: those of one key. */
+/** Returns the key of a message; messages with the same key are handled in order. */
 export type KeyOf = (message: JetStreamMessage) => string;
 
-/** How a pull consumer with priority groups is asked. */
+/** The priority-group options of pull requests. */
 export type PullInGroup = Pick<
   PullJsConsumerOptions,
   'priorityGroup' | 'minPending' | 'minAckPending' | 'priority'
@@ -33,7 +33,7 @@ export type PullInGroup = Pick<
 
 const DEFAULT_IDLE_HEARTBEAT = 5_000;
 
-/** What handlers have their own words for; the rest of the options is the consumer's. */
+/** Options of the handler; the remaining options belong to the consumer. */
 const HANDLER_OPTIONS = [
   'ackMode',
   'ackWait',
@@ -57,7 +57,7 @@ const HANDLER_OPTIONS = [
   'stream',
 ] as const;
 
-/** What is wrong with the combination of options that say how messages are delivered. */
+/** Checks the delivery options for invalid combinations. */
 export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks): void {
   const { batch, orderBy, ordered, push, rateLimit, circuitBreaker } = options;
   if (ordered && push) checks.problems.push('ordered and push exclude each other: give one of them');
@@ -96,7 +96,7 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
   }
 }
 
-/** Batches that are each small enough may be too much together. */
+/** The product of batch size and concurrency may exceed the limit even if each value is valid. */
 function checkBatchesInFlight(size: number, concurrency: number, checks: OptionChecks): void {
   const inFlight = size * concurrency;
   if (inFlight <= MOST_IN_FLIGHT) return;
@@ -105,7 +105,7 @@ function checkBatchesInFlight(size: number, concurrency: number, checks: OptionC
   );
 }
 
-/** The consumer that the options describe. */
+/** Plans the consumer that the options describe. */
 export function planDelivery(
   options: JsConsumerOptions,
   filters: readonly string[],
@@ -148,12 +148,12 @@ export function planDelivery(
   };
 }
 
-/** Whether the server waits to hear what became of a message; else it counts as handled once it is delivered. */
+/** Whether the server waits for acknowledgements; otherwise a message counts as handled once it is delivered. */
 export function isAcknowledged(delivery: Delivery): boolean {
   return delivery.mode !== 'ordered' && delivery.config.ackPolicy !== 'none';
 }
 
-/** The push consumer to make: its own inbox where no subject is given. */
+/** The configuration of the push consumer, with a new inbox if no subject is given. */
 export function pushConfig(
   delivery: Extract<Delivery, { readonly mode: 'push' }>,
   inbox: string,
@@ -164,12 +164,12 @@ export function pushConfig(
     ...delivery.config,
     deliverSubject,
     ...(deliverGroup === undefined ? {} : { deliverGroup }),
-    // The server sends heartbeats to a single subscriber only.
+    // The server sends heartbeats only if there is no deliver group.
     ...(deliverGroup === undefined ? { flowControl, idleHeartbeat } : {}),
   };
 }
 
-/** What messages are ordered by. */
+/** The function that returns the key of a message. */
 export function keyOf(orderBy: number | ((message: JetStreamMessage) => string)): KeyOf {
   if (typeof orderBy === 'function') return orderBy;
   return ({ subject }) => subject.split('.')[orderBy] ?? '';

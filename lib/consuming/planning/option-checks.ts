@@ -1,15 +1,15 @@
 import type { OptionRule } from '../../validation/index.js';
 
-/** Collects what is wrong with options, each as a sentence. */
+/** Collects problems with options, each as a sentence. */
 export class OptionChecks {
   readonly problems: string[] = [];
 
-  /** A value that is not among options, such as the argument of a decorator. */
+  /** Checks a value that is not a member of the options, such as the argument of a decorator. */
   check(rule: OptionRule, option: string, value: unknown): void {
     this.problems.push(...rule(value, option).map(({ sentence }) => sentence));
   }
 
-  /** Options that another one excludes. */
+  /** Reports options that another option excludes. */
   absent(because: string, options: object, excluded: readonly string[]): void {
     const given = excluded.filter((option) => (options as Record<string, unknown>)[option] !== undefined);
     if (given.length > 0)

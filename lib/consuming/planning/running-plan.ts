@@ -12,26 +12,26 @@ import { checkDelivery, type Delivery, isAcknowledged, planDelivery } from './de
 import { OptionChecks } from './option-checks.js';
 import { checkSettlement } from './settlement-checks.js';
 
-/** What the consumers of one named connection share. */
+/** The services that all consumers of one named connection share. */
 export interface ConsumingConnection {
   readonly name: string;
   readonly jetstream: JetStreamService;
   readonly provisioning: Provisioning;
-  /** What is created again if it is lost. */
+  /** The resources that are created again if they are lost. */
   readonly declared: DeclaredResources;
 }
 
-/** Where a consumer's messages come from, and what to make on the server. */
+/** The source of a consumer's messages, and the consumer to create on the server. */
 export interface ConsumerSource {
-  /** Class and method, or the class of several methods. */
+  /** The class and method, or the class if several methods share the consumer. */
   readonly handler: string;
   readonly connection: ConsumingConnection;
   readonly stream: string;
   readonly delivery: Delivery;
-  /** The most messages that are asked for or held. */
+  /** The maximum number of messages that are requested or held. */
   readonly maxMessages: number;
   /**
-   * What becomes of messages that are schedules themselves, not what they publish: `skip` acknowledges them, which leaves
+   * How messages that are schedules (not the messages they publish) are treated: `skip` acknowledges them, which leaves
    * them in a stream that keeps messages by limits; `keep` returns them, since an acknowledgement would remove them.
    * `undefined` if the stream has no schedules.
    */
@@ -42,17 +42,17 @@ export interface ConsumerSource {
 export interface RunningOptions {
   /** How many messages are handled at once. */
   readonly concurrency: number;
-  /** The most messages that are asked for, buffered or in the works. */
+  /** The maximum number of messages that are requested, buffered or in flight. */
   readonly maxMessages: number;
-  /** After how long the server delivers an unsettled message again. */
+  /** When the server delivers an unsettled message again. */
   readonly ackWait: number;
-  /** How long one message is kept alive at the most; `Infinity`: as long as its handler runs. */
+  /** How long a message may be kept in progress; `Infinity`: as long as its handler runs. */
   readonly maxProcessingTime: number;
-  /** Whether what is given back comes again; else it would be lost. */
+  /** Whether returned messages are delivered again; otherwise they would be lost. */
   readonly acknowledged: boolean;
 }
 
-/** How a consumer's messages are run and settled, whoever handles them. */
+/** How a consumer's messages are run and settled, for handlers of decorators and of microservices. */
 export interface RunningPlan {
   readonly options: JsConsumerOptions;
   readonly running: RunningOptions;
@@ -61,11 +61,11 @@ export interface RunningPlan {
 
 const DEFAULT_ACK_WAIT = 30_000;
 const DEFAULT_MAX_MESSAGES = 500;
-/** Where a message that is given up is not lost, or holds up all others. */
+/** The default if a message that has used up its deliveries is not lost, or if it blocks all later ones. */
 const DEFAULT_MAX_DELIVER = 5;
 
 /**
- * What is wrong with options that are right one by one, without asking the server.
+ * Checks options that are valid individually for invalid combinations, without asking the server.
  *
  * @param options as they were read with {@link CONSUMER_OPTIONS}
  */
@@ -80,7 +80,7 @@ export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   return checks.problems;
 }
 
-/** Decides what to make on the server for a handler, and how to run it. */
+/** Plans what to create on the server for a handler, and how to run it. */
 export function planRunning(
   handler: string,
   connection: ConsumerSource['connection'],
@@ -88,13 +88,13 @@ export function planRunning(
 ): ConsumerSource & RunningPlan {
   const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
   const { ackMode = 'auto', retry = {}, deadLetter = false } = options;
-  // So many that a pull brings more than one message where all slots are busy.
+  // Large enough that a pull returns more than one message when all slots are busy.
   const { maxMessages = Math.max(DEFAULT_MAX_MESSAGES, 2 * concurrency) } = options;
   const policy = {
     stream,
     ackMode: options.ordered ? 'none' : ackMode,
     retry: new RetryPolicy(retry, deadLetter || options.ordered ? DEFAULT_MAX_DELIVER : Infinity),
-    // There are no dead letters of dead letters.
+    // Dead letters do not create further dead letters.
     deadLetters:
       deadLetter && stream !== DEAD_LETTER_STREAM ? new DeadLetterPublisher(connection.jetstream) : undefined,
   };
@@ -118,7 +118,10 @@ export function planRunning(
   };
 }
 
-/** The handler's own options before the module's; ordered consumers take neither concurrency nor ackMode from those. */
+/**
+ * Merges the handler's options with the module's defaults; ordered consumers do not use the defaults for concurrency
+ * and ackMode.
+ */
 export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaults): JsConsumerOptions {
   const { concurrency, ackMode, ...rest } = defaults;
   const errors = [...(options.retry?.errors ?? []), ...(defaults.retry?.errors ?? [])];

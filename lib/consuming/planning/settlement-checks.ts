@@ -2,7 +2,7 @@ import { intercepts } from '../acknowledging/index.js';
 import type { JsConsumerOptions } from '../options/index.js';
 import type { OptionChecks } from './option-checks.js';
 
-/** What is wrong with the combination of options that say what becomes of messages. */
+/** Checks the settlement options for invalid combinations. */
 export function checkSettlement(options: JsConsumerOptions, checks: OptionChecks): void {
   const { ackMode, ackPolicy, settlement, batch } = options;
   if (ackMode === 'none' && ackPolicy !== undefined) {

@@ -1,2 +1,2 @@
-/** A handler ready to be called: returns what the method returns, throws what it throws. */
+/** A compiled handler: it returns and throws the same as the method. */
 export type CompiledHandler<Input> = (input: Input) => unknown;

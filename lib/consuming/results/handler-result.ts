@@ -3,15 +3,16 @@ import { Observable, Subscriber, type Observer } from 'rxjs';
 import { iteratorOf, nextOf, pendingThenable } from '../../user-code/index.js';
 
 /**
- * What is still pending behind the result of a handler: a promise of the next step, or `undefined` if the result is a plain
- * value and the handler has ended.
+ * The pending part of a handler's result: a promise of the next step, or `undefined` if the result is a plain value and
+ * the handler has ended.
  *
- * A handler may return a value, a promise or other thenable, an observable (of any copy of rxjs; its last value counts, when
- * it has completed), an asynchronous iterable or a generator (which run to their end). A step may lead to another one, such
- * as a promise of an observable: callers look at what the promise resolves to in the same way, or use {@link finalResult}.
+ * A handler may return a value, a promise or other thenable, an observable (of any copy of rxjs; its last value counts
+ * when it completes), an asynchronous iterable or a generator (which run to their end). The outcome of a step may be
+ * pending too, such as a promise of an observable: callers check the resolved value in the same way, or use
+ * {@link finalResult}.
  *
- * Never throws, and the promise is a native one, whatever the result does: a getter or a `then` that throws rejects it, and
- * of a thenable that calls back twice the first call counts. A native promise is handed out as it is.
+ * Never throws, and always returns a native promise: a getter or a `then` that throws rejects it, and if a thenable
+ * calls back twice, the first call counts. A native promise is returned as it is.
  */
 export function pendingResult(result: unknown): Promise<unknown> | undefined {
   if (typeof result !== 'object' || result === null) {
@@ -28,7 +29,7 @@ export function pendingResult(result: unknown): Promise<unknown> | undefined {
   }
 }
 
-/** What a handler's result comes to in the end, however many steps that takes. */
+/** The final outcome of a handler's result, regardless of the number of steps. */
 export async function finalResult(result: unknown): Promise<unknown> {
   let value = result;
   for (let step = pendingResult(value); step !== undefined; step = pendingResult(value)) value = await step;
@@ -55,18 +56,18 @@ export function isObservableLike(value: unknown): value is ObservableLike {
   return observable !== undefined && observable in value;
 }
 
-/** An observable of this copy of rxjs, which has the same values. */
+/** Converts to an observable of this copy of rxjs, with the same values. */
 export function toObservable(source: ObservableLike): Observable<unknown> {
   if (source instanceof Observable) return source;
   return new Observable((subscriber) => subscribeSafely(source, subscriber));
 }
 
-/** One by one what a generator or an asynchronous iterable brings. */
+/** The iterator of a generator or an asynchronous iterable. */
 export type Steps = Iterator<unknown, unknown> | AsyncIterator<unknown, unknown>;
 
 /**
- * The steps of a generator or asynchronous iterable; `undefined` for everything else. Arrays, maps, sets, text and bytes,
- * which can be iterated too, are values.
+ * The iterator of a generator or asynchronous iterable; `undefined` for any other value. Arrays, maps, sets, text and
+ * bytes are iterable too, but count as values.
  *
  * @throws {@link InvalidArgumentError} if the iterable has no iterator
  */
@@ -87,7 +88,7 @@ export function hasSteps(value: unknown): boolean {
   );
 }
 
-/** The last value of an observable, `undefined` if it has none. Rejects with its error, or that of its teardown. */
+/** The last value of an observable; `undefined` if it has none. Rejects with its error, or that of its teardown. */
 export function lastValueOf(source: ObservableLike): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let last: unknown;
@@ -100,11 +101,11 @@ export function lastValueOf(source: ObservableLike): Promise<unknown> {
 }
 
 /**
- * Subscribes to the observable that a handler returned. The observer gets an error or the end after the teardown has
- * run, and what the teardown throws is an error of the observable: rxjs would throw it at the code that completes the
- * observable, which may be a timer, where it ends the process.
+ * Subscribes to the observable that a handler returned. The observer is notified of an error or of the completion after
+ * the teardown has run, and errors of the teardown count as errors of the observable. Otherwise rxjs would throw them
+ * at the code that completes the observable, for example a timer, which would end the process.
  *
- * @returns how to unsubscribe
+ * @returns the function that unsubscribes
  */
 export function subscribeSafely(source: ObservableLike, observer: Observer<unknown>): () => void {
   const subscriber = new SafeSubscriber(observer);
@@ -126,13 +127,13 @@ class SafeSubscriber extends Subscriber<unknown> {
     super();
   }
 
-  /** `subscribe` has returned, and a teardown that it calls at once has run. */
+  /** Called when `subscribe` has returned and a teardown that it called at once has run. */
   subscribed(): void {
     this.subscribing = false;
     this.report();
   }
 
-  /** Subscribing or the teardown threw. An error of the observable itself, which came before, takes precedence. */
+  /** Called if subscribing or the teardown threw. An earlier error of the observable itself takes precedence. */
   fail(error: unknown): void {
     this.failure ??= { error: onlyError(error) };
     this.ended = true;
@@ -168,10 +169,10 @@ class SafeSubscriber extends Subscriber<unknown> {
   }
 }
 
-/** Whether the subscriber itself can be given to an observable: to those of rxjs 7, from whichever copy. */
+/** Whether the subscriber itself can be passed to an observable; true for those of rxjs 7, from any copy. */
 function takesSubscribers(source: ObservableLike): boolean {
   if (source instanceof Observable) return true;
-  // Observables of rxjs 6, which would copy the subscriber, have this property.
+  // This property identifies observables of rxjs 6, which would copy the subscriber.
   return typeof (source as { readonly lift?: unknown }).lift === 'function' && !('_isScalar' in source);
 }
 
@@ -183,27 +184,26 @@ function observerOf(subscriber: Subscriber<unknown>): Parameters<ObservableLike[
   };
 }
 
-/** rxjs throws the errors of all teardowns as one; a single one is that of the handler. */
+/** rxjs combines the errors of all teardowns; a single one is the handler's own error. */
 function onlyError(error: unknown): unknown {
   const { name, errors } = (error ?? {}) as { readonly name?: unknown; readonly errors?: readonly unknown[] };
   return name === 'UnsubscriptionError' && errors?.length === 1 ? errors[0] : error;
 }
 
-/** How many steps may follow one another before other things of the process have their turn. */
+/** The number of consecutive steps before the event loop gets a turn. */
 const STEPS_IN_A_TURN = 256;
 
 /**
- * The next step of what a handler returned. One that brings its steps without ever waiting does not keep the process from
- * everything else.
+ * The next step of a handler's iterator. An iterator that never waits must not block the event loop.
  *
- * @throws what it throws; {@link InvalidArgumentError} if it gives something else than a result of an iterator
+ * @throws the error of the iterator; {@link InvalidArgumentError} if the iterator returns an invalid result
  */
 export async function nextStep(steps: Steps, number: number): Promise<IteratorResult<unknown, unknown>> {
   if (number % STEPS_IN_A_TURN === 0) await setImmediate();
   return nextOf(steps, 'result');
 }
 
-/** Runs a generator or asynchronous iterable to its end. What it returns, unlike what it yields, is the result. */
+/** Runs a generator or asynchronous iterable to its end. The result is its return value, not the yielded values. */
 export async function runToEnd(
   steps: Steps,
   take: (value: unknown) => unknown = (value) => value,
@@ -214,14 +214,14 @@ export async function runToEnd(
     try {
       await take(value);
     } catch (error) {
-      // The result has failed, with this error; that it cannot be closed adds nothing.
+      // The result has already failed with this error; an error of closing adds no information.
       await closeSteps(steps).catch(() => undefined);
       throw error;
     }
   }
 }
 
-/** Says that no more steps are wanted; rejects with what comes of that. */
+/** Closes an iterator; rejects if that fails. */
 export async function closeSteps(steps: Steps): Promise<unknown> {
   return finalResult(steps.return?.());
 }

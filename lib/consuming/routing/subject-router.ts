@@ -1,6 +1,6 @@
 import { subjectCovers } from '../../jetstream/index.js';
 
-/** What belongs to a pattern. */
+/** A pattern and its target. */
 export interface SubjectRoute<Target> {
   readonly pattern: string;
   readonly target: Target;
@@ -8,18 +8,18 @@ export interface SubjectRoute<Target> {
 
 interface Node<Target> {
   readonly tokens: Map<string, Node<Target>>;
-  /** Below `*`. */
+  /** The node for `*`. */
   any: Node<Target> | undefined;
-  /** What patterns that end here lead to. */
+  /** The targets of patterns that end here. */
   readonly exact: Target[];
-  /** What `>` here leads to. */
+  /** The targets of patterns that end here with `>`. */
   readonly rest: Target[];
 }
 
-/** How many subjects a router remembers the outcome of. */
+/** The number of subjects whose result a router caches. */
 const REMEMBERED = 1_024;
 
-/** Finds what belongs to the patterns that match a subject. */
+/** Finds the targets of the patterns that match a subject. */
 export class SubjectRouter<Target, Found> {
   private readonly root: Node<Target> = emptyNode();
   private readonly known = new Map<string, Found>();
@@ -27,8 +27,8 @@ export class SubjectRouter<Target, Found> {
   constructor(
     routes: Iterable<SubjectRoute<Target>>,
     /**
-     * Makes what is found of the targets of all patterns that match: the most specific first, where a token beats `*`, and `*`
-     * beats `>`; those of one pattern in the order in which they were given.
+     * Combines the targets of all matching patterns. The most specific pattern comes first: a literal token takes
+     * precedence over `*`, and `*` over `>`. Targets of the same pattern keep their order.
      */
     private readonly combine: (matching: readonly Target[]) => Found,
   ) {
@@ -41,7 +41,7 @@ export class SubjectRouter<Target, Found> {
       const matching: Target[] = [];
       collect(this.root, subject.split('.'), 0, matching);
       found = this.combine(matching);
-      // Subjects may be without number.
+      // The number of subjects is not bounded.
       if (this.known.size === REMEMBERED) this.known.clear();
       this.known.set(subject, found);
     }
@@ -63,7 +63,7 @@ export class SubjectRouter<Target, Found> {
   }
 }
 
-/** The patterns without those that others cover: what a consumer can filter by. */
+/** The patterns without those that other patterns cover, for use as consumer filters. */
 export function widestPatterns(patterns: Iterable<string>): string[] {
   const all = [...new Set(patterns)];
   return all.filter((pattern) => !all.some((other) => other !== pattern && subjectCovers(other, pattern)));

@@ -1,26 +1,28 @@
 import { Ring, type JetStreamMessage } from '../../jetstream/index.js';
 
-/** What waits to be handled, and which of it may be started next. */
+/** The messages that wait to be handled, and the order in which they may be started. */
 export interface Backlog {
-  /** How many messages wait. */
+  /** The number of waiting messages. */
   readonly size: number;
-  /** Whether one of them may be started. */
+  /** Whether a waiting message may be started. */
   readonly ready: boolean;
-  /** Takes a message that just arrived: true where it is to be started at once, false where it was kept to wait. */
+  /**
+   * Offers a message that just arrived: `true` if it may be started at once, `false` if it was added to the backlog.
+   */
   offer(message: JetStreamMessage): boolean;
   /** Keeps a message until it may be started. */
   add(message: JetStreamMessage): void;
-  /** The next message to start, where there is one that may be. */
+  /** The next message to start, if one may be started. */
   take(): JetStreamMessage | undefined;
-  /** A message that was started is through. */
+  /** Called when a started message has ended. */
   done(message: JetStreamMessage): void;
-  /** All that waits, left where it is. */
+  /** Iterates over all waiting messages without removing them. */
   [Symbol.iterator](): Iterator<JetStreamMessage>;
-  /** Removes all that waits. */
+  /** Removes all waiting messages. */
   clear(): JetStreamMessage[];
 }
 
-/** First come, first started. */
+/** Starts messages in the order of their arrival. */
 export class InOrderBacklog implements Backlog {
   private readonly waiting = new Ring<JetStreamMessage>();
 

@@ -20,16 +20,19 @@ export interface MessageBatchInput {
   readonly payloads: readonly unknown[];
 }
 
-/** What happens to the batches of one consumer. */
+/** How the batches of one consumer are handled. */
 export interface BatchHandling {
   readonly handler: CompiledHandler<MessageBatchInput>;
-  /** Shares no asynchronous context with other messages. @throws {@link InvalidPayloadError} */
+  /** Decodes without sharing an asynchronous context between messages. @throws {@link InvalidPayloadError} */
   readonly decode: (message: JetStreamMessage) => unknown;
   readonly ack: Settlement;
   readonly policy: SettlementPolicy;
-  /** What batches run in. */
+  /** The asynchronous scope of batches. */
   readonly scope: CleanScope;
-  /** Asks the server for the position of the consumer, if one acknowledgement covers all before it (`ackPolicy: 'all'`). */
+  /**
+   * Asks the server for the position of the consumer, if one acknowledgement covers all messages before it
+   * (`ackPolicy: 'all'`).
+   */
   readonly inspect: (() => Promise<ConsumerPosition>) | undefined;
 }
 
@@ -38,7 +41,10 @@ type Batch = readonly JetStreamMessage[];
 
 const DEFAULT_MAX_WAIT = 1_000;
 
-/** Hands messages to a handler in batches: full ones at once, others when their first message has waited long enough. */
+/**
+ * Passes messages to a handler in batches: full batches at once, others when their first message has waited long
+ * enough.
+ */
 export class BatchRunner implements MessageRunner {
   private readonly logger = new Logger('JsConsumer');
   private readonly maxWait: number;
@@ -53,7 +59,7 @@ export class BatchRunner implements MessageRunner {
   private timer: Timer | undefined;
   private refusing = false;
   private stopped = false;
-  /** How many messages of former loops are held: the places of the present one are not theirs. */
+  /** The number of held messages from earlier loops. They do not count for the current loop. */
   private heldBefore = 0;
   private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
@@ -68,7 +74,7 @@ export class BatchRunner implements MessageRunner {
     const { policy, inspect } = handling;
     this.maxWait = batch.maxWait ?? DEFAULT_MAX_WAIT;
     this.givingBack = new GivingBack(options, policy);
-    // One batch in flight for each place, and one to come.
+    // One batch in flight for each slot, and one more to collect.
     const least = (this.givingBack.isCostly ? 1 : 2) * this.slots;
     const most = this.givingBack.isCostly ? least : Math.max(least, options.maxMessages);
     this.pullWindow = new PullWindow(least, most, options.ackWait);
@@ -129,7 +135,7 @@ export class BatchRunner implements MessageRunner {
 
   async pause(): Promise<void> {
     this.refusing = this.options.acknowledged;
-    // No more is asked for from here on.
+    // No more messages are requested from now on.
     const drained = this.loop?.drain();
     if (this.refusing) {
       for (const message of this.clear()) if (!this.givingBack.offer(message)) this.collect(message);
@@ -146,7 +152,7 @@ export class BatchRunner implements MessageRunner {
 
   async stop(timeout: number): Promise<Abandoned> {
     const deadline = new Deadline(timeout);
-    // Without a link to the server, the loop does not end before there is one again.
+    // While the link to the server is down, the loop ends only when the link is restored.
     await deadline.wait(this.pause().then(() => this.idle()));
     this.refusing = true;
     this.stopped = true;
@@ -179,14 +185,14 @@ export class BatchRunner implements MessageRunner {
     else this.timer ??= new Timer(this.maxWait, () => this.close());
   }
 
-  /** Removes all that is buffered. */
+  /** Removes all buffered messages. */
   private clear(): JetStreamMessage[] {
     this.timer?.cancel();
     this.timer = undefined;
     return [...this.full.splice(0).flat(), ...this.collected.splice(0)];
   }
 
-  /** The batch being collected takes no more. */
+  /** Closes the batch that is being collected. */
   private close(): void {
     this.timer?.cancel();
     this.timer = undefined;
@@ -200,12 +206,12 @@ export class BatchRunner implements MessageRunner {
       const batch = this.full.shift();
       if (!batch) return;
       this.inFlight.add(batch);
-      // Neither rejects.
+      // Neither promise rejects.
       void this.handling.scope.run(this.process, batch).then((failed) => this.end(batch, failed));
     }
   }
 
-  /** The one place where a batch ends, whatever became of its messages. */
+  /** The only place where a batch ends, regardless of the outcome of its messages. */
   private end(batch: Batch, failed: number): void {
     this.inFlight.delete(batch);
     this.ended += batch.length;
@@ -221,12 +227,12 @@ export class BatchRunner implements MessageRunner {
     if (this.whenIdle.length > 0 && this.isIdle) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
-  /** Decodes, handles and settles a batch; resolves with how many of its messages failed. Never rejects. */
+  /** Decodes, handles and settles a batch; resolves with the number of failed messages. Never rejects. */
   private async handle(batch: Batch): Promise<number> {
     const { ack, policy } = this.handling;
     await this.settle(batch, (message) => ack.onStart(message, policy));
     const { messages, payloads, refused } = await this.decode(batch);
-    // One bad message does not spoil the others.
+    // An invalid message does not affect the other messages of the batch.
     const refusing = this.settle([...refused.keys()], (message) =>
       ack.onFailure(refused.get(message), message, policy),
     );
@@ -244,12 +250,14 @@ export class BatchRunner implements MessageRunner {
     return failure ? batch.length : refused.size;
   }
 
-  /** Calls the handler; resolves when what it returned has ended. */
+  /** Calls the handler; resolves when its result is complete. */
   private async call(input: MessageBatchInput): Promise<void> {
     await finalResult(this.handling.handler(input));
   }
 
-  /** Settles messages; hooks of users may have a part in it. Never rejects; resolved at once if there is nothing to wait for. */
+  /**
+   * Settles messages. Hooks of users may be involved. Never rejects; resolves at once if there is nothing to wait for.
+   */
   private async settle(
     messages: readonly JetStreamMessage[],
     settle: (message: JetStreamMessage) => void | Promise<void>,
@@ -291,7 +299,7 @@ export class BatchRunner implements MessageRunner {
       }
     }
     if (!pending) return { messages, payloads, refused };
-    // A schema validates asynchronously.
+    // Schemas may validate asynchronously.
     const outcomes = await Promise.allSettled(payloads);
     outcomes.forEach((outcome, i) => {
       if (outcome.status === 'rejected') refused.set(messages[i], outcome.reason);

@@ -1,14 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 
-/** How many scopes are made at a time: so one entry into the captured context serves many messages. */
+/** The number of scopes created at a time, so that one entry into the captured context serves many messages. */
 const REFILL = 64;
 
 /**
- * Runs the handling of each message in a new asynchronous scope, derived from the context in which this object was made:
- * what a handler puts into an `AsyncLocalStorage` with `enterWith` is visible to no other message, whichever socket,
- * timer or caller brings that one.
+ * Runs the handling of each message in a new asynchronous scope, derived from the context in which this object was
+ * made: a value that a handler sets with `AsyncLocalStorage.enterWith` is not visible to other messages, regardless of
+ * the socket, timer or caller that delivers them.
  *
- * One shared `AsyncResource` would not do: on Node 20, `enterWith` changes the resource itself.
+ * A single shared `AsyncResource` is not sufficient: on Node 20, `enterWith` changes the resource itself.
  */
 export class CleanScope {
   private readonly captured = new AsyncResource('JetStreamHandlers');
@@ -18,13 +18,13 @@ export class CleanScope {
     return new AsyncResource('JetStreamMessage');
   };
 
-  /** Calls a function in a scope that nothing has run in before. */
+  /** Calls a function in an unused scope. */
   run<Input, Result>(act: (input: Input) => Result, input: Input): Result {
     const scope = this.unused.pop() ?? this.captured.runInAsyncScope(this.refill);
     return scope.runInAsyncScope(act, undefined, input);
   }
 
-  /** Makes a function that runs each of its calls in a scope of its own. */
+  /** Wraps a function so that each of its calls runs in a new scope. */
   around<Input, Result>(act: (input: Input) => Result): (input: Input) => Result {
     return (input) => this.run(act, input);
   }

@@ -12,20 +12,20 @@ import type { HandlerState } from './handler-runner.js';
 
 const FIRST_RETRY = 250;
 const LONGEST_RETRY = 30_000;
-/** How long the server may take to unpin this instance, in milliseconds. */
+/** How long unpinning this instance may take, in milliseconds. */
 const LONGEST_UNPIN = 500;
-/** For how long a schedule that must not be acknowledged is returned, in milliseconds. */
+/** The delay of returning a schedule that must not be acknowledged, in milliseconds. */
 const RETURN_SCHEDULE_FOR = 3_600_000;
 
-/** Tells a handler whether its circuit breaker is open, and why it opened. */
+/** Notifies a handler that its circuit breaker opened, with the reason, or closed. */
 export type OnCircuit = (open: boolean, reason?: string) => void;
 
 /** Creates the runner once the consumer's name is known. The signal is aborted when the handler has stopped. */
 export type MakeRunner = (consumer: string, onCircuit: OnCircuit, stopped: AbortSignal) => MessageRunner;
 
 /**
- * Runs one consumer handler: creates its consumer, keeps a loop on it, and creates both again, with backoff, when the
- * consumer or its stream was deleted.
+ * Runs one consumer handler: creates its consumer, keeps a loop on it, and creates both again, with backoff, if the
+ * consumer or its stream is deleted.
  */
 export class ConsumerHandler extends ControlledHandler {
   private consumer = '';
@@ -33,11 +33,11 @@ export class ConsumerHandler extends ControlledHandler {
   private stopped = new AbortController();
   private circuitOpen = false;
   private reportedSchedule = false;
-  /** Remembers where to continue, until the handler is started again. */
+  /** Holds the position to continue at, until the handler is started again. */
   private receiver: ConsumerReceiver;
-  /** A consumer that is lost again soon after it recovered is waited for longer and longer. */
+  /** The backoff keeps growing if a consumer is lost again soon after its recovery. */
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
-  /** The recovery under way. */
+  /** The recovery in progress. */
   private recovery: Promise<void> | undefined;
 
   constructor(
@@ -93,7 +93,7 @@ export class ConsumerHandler extends ControlledHandler {
   }
 
   protected async proceed(signal: AbortSignal): Promise<void> {
-    // A recovery that the pause interrupted may still wait for the server.
+    // A recovery that was interrupted by a pause may still be waiting for the server.
     await this.recovery;
     const ready = await this.receiver.prepare();
     if (!signal.aborted) this.follow(ready);
@@ -122,7 +122,9 @@ export class ConsumerHandler extends ControlledHandler {
     this.runner?.disconnected();
   }
 
-  /** Lets another instance take over at once; otherwise it would wait until the server gives up on this one. */
+  /**
+   * Unpins this instance so that another one takes over at once; otherwise it would wait until the server's timeout.
+   */
   private async unpin(): Promise<void> {
     const { delivery, connection, stream } = this.source;
     if (delivery.mode !== 'pull' || delivery.pull.priorityGroup !== PINNED_GROUP) return;
@@ -165,7 +167,7 @@ export class ConsumerHandler extends ControlledHandler {
         if (!signal.aborted) this.recovered();
       },
       onEnd: (error) => {
-        // The end of the connection is reported once, for whatever the handler was doing.
+        // The end of the connection is reported once, regardless of what the handler was doing.
         if (!error || signal.aborted || error instanceof ConnectionClosedError) return;
         this.recovery = this.recover(error, signal);
       },
@@ -173,7 +175,7 @@ export class ConsumerHandler extends ControlledHandler {
     runner.follow(loop);
   }
 
-  /** A schedule is for the server; the handler gets what it publishes when it is due. */
+  /** A schedule is an instruction to the server; the handler receives the message that it publishes when it is due. */
   private passOver(message: JetStreamMessage, schedules: 'skip' | 'keep'): void {
     const { handler, delivery } = this.source;
     // An acknowledgement with the policy `all` would cover messages before this one that are still in flight.
@@ -191,7 +193,7 @@ export class ConsumerHandler extends ControlledHandler {
 
   private async recover(error: Error, signal: AbortSignal): Promise<void> {
     this.lost(error);
-    // The first attempt after a success that lasted is made at once.
+    // The first attempt after a lasting success is made without delay.
     let wait = this.backoff.next();
     if (this.backoff.attempts === 1) wait = 0;
     for (;;) {
@@ -242,7 +244,7 @@ export class ConsumerHandler extends ControlledHandler {
   }
 }
 
-/** Whether a message says when the server is to publish (ADR-51). What it publishes has other headers. */
+/** Whether a message is a schedule for the server (ADR-51). Messages that schedules publish have other headers. */
 function isSchedule({ headers }: JetStreamMessage): boolean {
   return headers?.has('Nats-Schedule') === true;
 }

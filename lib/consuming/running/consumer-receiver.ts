@@ -26,13 +26,13 @@ import { isAcknowledged, pushConfig, type ConsumerSource, type Delivery } from '
 import { ResumePosition } from './resume-position.js';
 
 const PULL_EXPIRY = 30_000;
-/** Shorter than the Go client's default: a handler should notice within seconds that its consumer went silent. */
+/** Shorter than the Go client's default, so that a handler notices within seconds that its consumer has gone silent. */
 const PULL_HEARTBEAT = 5_000;
 
-/** Open requests are waited for at a pause, so they must not last. */
+/** A pause waits for open requests, so their expiry is short. */
 const ONE_DELIVERY = { expiry: 1_000, drainsRequests: true };
 
-/** A consumer that is there, ready to be read. */
+/** An existing consumer that is ready to be read. */
 export interface ReadyConsumer {
   readonly name: string;
   open(owner: LoopOwner): ReceiveLoop;
@@ -48,18 +48,19 @@ type PushDelivery = Extract<Delivery, { readonly mode: 'push' }>;
 type OrderedDelivery = Extract<Delivery, { readonly mode: 'ordered' }>;
 
 /**
- * Makes the consumer of a handler, or takes it as it is, and reads it. It remembers how far the handler has come if nobody else
- * does: the server forgets the position of ordered consumers and of consumers without a name when it removes them.
+ * Creates the consumer of a handler, or uses an existing one, and reads it. It remembers the position of the handler if
+ * the server does not: the server discards the position of ordered consumers and of consumers without a name when it
+ * removes them.
  */
 export class ConsumerReceiver {
   private readonly position: ResumePosition;
   private readonly incarnation: Incarnation;
   private ordered: NumberedConsumers | undefined;
-  /** The consumer without a name that was made last. */
+  /** The name of the last consumer that was created without a given name. */
   private nameless = '';
-  /** Whether a consumer with a name that reads new messages was made ready before. */
+  /** Whether a named consumer with `deliverPolicy: 'new'` was prepared before. */
   private wasReady = false;
-  /** Whether the stream was created again since that. */
+  /** Whether the stream was created again since then. */
   private streamIsNew = false;
 
   constructor(private readonly source: ConsumerSource) {
@@ -70,9 +71,10 @@ export class ConsumerReceiver {
   }
 
   /**
-   * Makes the consumer ready: the first time as configured, later so that it continues where the handler has come to.
+   * Prepares the consumer: the first time as configured, later so that it continues at the position of the handler.
    *
-   * @throws {@link InvalidArgumentError} if the consumer needs a priority group, and the handler's is none of them
+   * @throws {@link InvalidArgumentError} if the consumer needs a priority group, and the handler's group is not one of
+   * its groups
    */
   prepare(): Promise<ReadyConsumer> {
     const { delivery } = this.source;
@@ -158,15 +160,15 @@ export class ConsumerReceiver {
   }
 
   /**
-   * A consumer with a name. Where new messages are declared, those of a stream that was created again are all new: also those
-   * that came before the consumer could be made.
+   * Prepares a consumer with a name. If only new messages are declared, all messages of a stream that was created again
+   * are new, including those stored before the consumer could be created.
    */
   private async named<Handle>(config: BaseConsumerConfig, access: ConsumerAccess<Handle>): Promise<Handle> {
     if (config.deliverPolicy !== 'new') return access.make(config);
     let start: ConsumerStart = config;
     if (this.wasReady) {
       const existing = await access.find(config.durable ?? config.name ?? '').catch(ignoreNotFound);
-      // Remembered until the consumer is there: the stream is asked about its creation once.
+      // Remembered until the consumer exists, because the creation of the stream is checked only once.
       if (!existing) this.streamIsNew ||= await this.incarnation.hasChanged(0);
       if (!existing && this.streamIsNew) start = startAfter(0);
     }
@@ -177,7 +179,10 @@ export class ConsumerReceiver {
     return consumer;
   }
 
-  /** A consumer without a name: the one from before if it is still there, or another one that continues where it was. */
+  /**
+   * Prepares a consumer without a name: the previous one if it still exists, otherwise a new one that continues at its
+   * position.
+   */
   private async continued<Handle extends { readonly name: string; readonly cachedInfo: ConsumerInfo }>(
     configured: ConsumerStart,
     access: ConsumerAccess<Handle>,

@@ -8,50 +8,57 @@ import { PullWindow } from './pull-window.js';
 import { Slot, type MessageHandling } from './slot.js';
 import type { StartGate } from './start-gate.js';
 
-/** How long a loop may take to deliver what the server has sent, in milliseconds; a server that hangs takes for ever. */
+/**
+ * How long a loop may take to deliver the messages that the server has sent, in milliseconds. The limit is needed for
+ * servers that do not respond.
+ */
 export const LONGEST_DRAIN = 2_000;
 
-/** Handles the messages of one consumer, whatever loop brings them. */
+/** Handles the messages of one consumer, from any loop. */
 export interface MessageRunner extends Pick<LoopOwner, 'onMessage'> {
-  /** How many messages were handled, well or not. */
+  /** The number of handled messages, including failed ones. */
   readonly handled: number;
-  /** How many of them failed. */
+  /** The number of failed messages. */
   readonly failed: number;
-  /** How many messages are in flight. */
+  /** The number of messages in flight. */
   readonly running: number;
-  /** How many messages are buffered. */
+  /** The number of buffered messages. */
   readonly waiting: number;
-  /** How many messages may be in flight at once. */
+  /** The maximum number of messages in flight. */
   readonly slots: number;
-  /** How many messages may be asked for or held. */
+  /** The number of messages that may be requested or held. */
   window(): number;
   /** Follows a loop: the first one, or the one after a consumer was created again. */
   follow(loop: ReceiveLoop): void;
-  /** Starts what may be started: a gate may have opened. */
+  /** Starts waiting messages, because a gate may have opened. */
   wake(): void;
   /**
-   * Gives back what is buffered, and what still comes; what is in flight goes on. Until the next {@link follow}. What
-   * cannot be given back is handled: messages in their last delivery, and all where there are no acknowledgements.
+   * Returns buffered and newly arriving messages to the server until the next {@link follow}; messages in flight are
+   * completed. Messages that cannot be returned are handled: those in their last delivery, and all messages if there
+   * are no acknowledgements.
    */
   pause(): Promise<void>;
-  /** Resolves when nothing is buffered and nothing in flight. */
+  /** Resolves when no messages are buffered or in flight. */
   idle(): Promise<void>;
   /**
-   * Pauses, lets what goes on end, and gives back what has not ended after `timeout` milliseconds.
+   * Pauses, waits for messages in flight, and returns those that have not ended after `timeout` milliseconds.
    *
-   * @returns what became of the messages that had not ended
+   * @returns the number of messages that had not ended, by outcome
    */
   stop(timeout: number): Promise<Abandoned>;
-  /** The connection is closed: nothing can be settled any more. What is in flight goes on, what is buffered is dropped. */
+  /**
+   * Called when the connection is closed and nothing can be settled any more. Messages in flight are completed,
+   * buffered ones are discarded.
+   */
   disconnected(): void;
 }
 
 /**
- * Handles the messages that one loop brings: up to `concurrency` at once, the rest is buffered. Nothing is pulled that
- * could not be handled within `ackWait`, and what is buffered or takes long is kept alive.
+ * Handles the messages of one loop: up to `concurrency` at once, the rest is buffered. It pulls only as many messages
+ * as can be handled within `ackWait`, and keeps messages in progress that are buffered or take longer.
  */
 export class ConsumerRunner implements MessageRunner {
-  /** Made when they are first needed, up to `concurrency`. */
+  /** Slots are created on demand, up to `concurrency`. */
   private readonly places: Slot[] = [];
   private readonly free: Slot[] = [];
   private readonly keepAlive: KeepAlive;
@@ -60,7 +67,7 @@ export class ConsumerRunner implements MessageRunner {
   private loop: ReceiveLoop | undefined;
   private refusing = false;
   private stopped = false;
-  /** How many messages of former loops are held: the places of the present one are not theirs. */
+  /** The number of held messages from earlier loops. They do not count for the current loop. */
   private heldBefore = 0;
   private readonly whenIdle: (() => void)[] = [];
   private ended = 0;
@@ -131,13 +138,13 @@ export class ConsumerRunner implements MessageRunner {
   wake(): void {
     let slot = this.free.pop() ?? this.anotherSlot();
     while (slot !== undefined && this.startNext(slot)) slot = this.free.pop() ?? this.anotherSlot();
-    // A window that was shut may be open again.
+    // The pull window may have become larger.
     this.loop?.release(0);
   }
 
   async pause(): Promise<void> {
     this.refusing = this.options.acknowledged;
-    // No more is asked for from here on.
+    // No more messages are requested from now on.
     const drained = this.loop?.drain();
     if (this.refusing) {
       for (const message of this.backlog.clear()) {
@@ -155,7 +162,7 @@ export class ConsumerRunner implements MessageRunner {
 
   async stop(timeout: number): Promise<Abandoned> {
     const deadline = new Deadline(timeout);
-    // Without a link to the server, the loop does not end before there is one again.
+    // While the link to the server is down, the loop ends only when the link is restored.
     await deadline.wait(this.pause().then(() => this.idle()));
     this.refusing = true;
     this.stopped = true;
@@ -190,7 +197,7 @@ export class ConsumerRunner implements MessageRunner {
     return slot;
   }
 
-  /** Gives a slot the next message that may be started; false if there is none, and the slot is free again. */
+  /** Starts the next message on a slot; `false` if no message may be started, and the slot remains free. */
   private startNext(slot: Slot): boolean {
     const message = this.next();
     if (message === undefined) {
@@ -209,7 +216,10 @@ export class ConsumerRunner implements MessageRunner {
     return message;
   }
 
-  /** A slot's message has ended: it takes the next one, in a loop where handlers are synchronous. */
+  /**
+   * Called when the message of a slot has ended. The slot takes the next message, in a loop if handlers are
+   * synchronous.
+   */
   private release(slot: Slot): void {
     for (;;) {
       const { message } = slot;

@@ -7,7 +7,7 @@ import { MessageKeys } from './message-keys.js';
 import type { MessageHandling } from './slot.js';
 import { CircuitBreakerGate, RateLimitGate, type StartGate } from './start-gate.js';
 
-/** Creates the runner that handles messages one by one, as a handler's options say. */
+/** Creates the runner that handles messages one by one, according to a handler's options. */
 export function createRunner(
   { options, running }: Pick<RunningPlan, 'options' | 'running'>,
   handling: MessageHandling,

@@ -1,41 +1,44 @@
 import { DeliveryPosition, type AnswerOutlet, type JetStreamMessage } from '../../jetstream/index.js';
 
-/** What the server says of a consumer with `ackPolicy: 'all'`. */
+/** The server's state of a consumer with `ackPolicy: 'all'`. */
 export interface ConsumerPosition {
-  /** How many messages are delivered and not acknowledged. */
+  /** The number of messages that are delivered and not acknowledged. */
   readonly ackPending: number;
   /** The consumer sequence of the last delivery. */
   readonly delivered: number;
-  /** Up to which stream sequence nothing is pending. */
+  /** The stream sequence up to which no message is pending. */
   readonly floor: number;
 }
 
-/** In how many ticks a message that was given back is looked for, in case that it never comes again. */
+/**
+ * The number of ticks after which a returned message is looked up at the server, in case it is never delivered again.
+ */
 const OVERDUE_TICKS = 8;
 
 /**
- * Acknowledges the messages of a consumer with `ackPolicy: 'all'`, where one acknowledgement covers all messages before it
- * in the stream: never one that is unsettled.
+ * Acknowledges the messages of a consumer with `ackPolicy: 'all'`, where one acknowledgement covers all messages before
+ * it in the stream. It never covers an unsettled message.
  *
- * - A message that failed and was given back holds back the acknowledgements of later ones until it came again.
- * - A gap in the consumer's sequence is a delivery that was lost on its way. What came after it is acknowledged once the
- *   server has delivered the lost messages again: when it has no message pending that is unknown here.
- * - The same holds at the start, for messages that were delivered to a process that died.
+ * - A message that failed and was returned holds back the acknowledgements of later ones until it is delivered again.
+ * - A gap in the consumer's sequence is a delivery that was lost in transit. Later messages are acknowledged once the
+ *   server has delivered the lost messages again, which is the case when the server has no pending message that is
+ *   unknown here.
+ * - The same applies at the start, to messages that were delivered to a process that ended.
  *
- * Meanwhile, what was handled is kept alive, so that it is not delivered again.
+ * Meanwhile, handled messages are kept in progress, so that they are not delivered again.
  */
 export class CumulativeAcks {
-  /** In the order of the stream, which is the order in which they come, but for those that come again. */
+  /** In the order of the stream, which is also the order of arrival except for redeliveries. */
   private readonly entries: Entry[] = [];
   private readonly position = new DeliveryPosition();
   private lastConsumerSequence = 0;
-  /** The highest stream sequence that came. */
+  /** The highest stream sequence that has arrived. */
   private highest = 0;
-  /** Up to which stream sequence nothing can be missing. */
+  /** The stream sequence up to which no message can be missing. */
   private safe = Infinity;
   /** The consumer sequence after the last gap. */
   private lastGap = 0;
-  /** The consumer sequence of the last acknowledgement: the server ignores one that is not higher. */
+  /** The consumer sequence of the last acknowledgement. The server ignores acknowledgements that are not higher. */
   private acknowledged = 0;
   private flushing: Promise<void> | undefined;
   private confirmation: { readonly timeout?: number } | undefined;
@@ -49,11 +52,11 @@ export class CumulativeAcks {
 
   /** A message arrived. */
   arrived(message: JetStreamMessage): void {
-    // Only what is needed of the metadata: reading all of it costs more than the rest of this.
+    // Reads only the required fields, because reading all metadata is more expensive than the rest of this method.
     const { consumerSequence, streamSequence } = this.position.read(message.msg)
       ? this.position
       : message.metadata;
-    // The consumer was created again: nothing of what the former one delivered is pending.
+    // The consumer was created again, so no delivery of the former one is pending.
     if (consumerSequence <= this.lastConsumerSequence) this.reset();
     if (consumerSequence !== this.lastConsumerSequence + 1) {
       this.safe = Math.min(this.safe, this.highest);
@@ -71,8 +74,8 @@ export class CumulativeAcks {
   }
 
   /**
-   * The handler itself acknowledged messages of its batch: each acknowledgement is meant for all of the batch before it,
-   * except for those that it gave back.
+   * Called when the handler itself acknowledged messages of its batch. Each acknowledgement applies to all earlier
+   * messages of the batch, except those that the handler returned.
    */
   cover(batch: readonly JetStreamMessage[]): void {
     const covering = batch.findLastIndex(({ outlet }) => outlet instanceof Entry && outlet.state === 'done');
@@ -81,7 +84,10 @@ export class CumulativeAcks {
     }
   }
 
-  /** Keeps alive what was handled and cannot be acknowledged yet, and looks whether it can be now. */
+  /**
+   * Keeps handled messages in progress that cannot be acknowledged yet, and checks whether they can be acknowledged
+   * now.
+   */
   tick(isOld: (message: JetStreamMessage) => boolean): void {
     this.ticks++;
     let blocked = false;
@@ -94,7 +100,7 @@ export class CumulativeAcks {
     else if (blocked) void this.flush();
   }
 
-  /** Acknowledges what may be, once for all that is settled in this turn. */
+  /** Acknowledges as far as possible, once for all messages that are settled in the same turn. */
   flush(confirmation?: { readonly timeout?: number }): Promise<void> {
     if (confirmation) this.confirmation = confirmation;
     this.flushing ??= Promise.resolve().then(() => {
@@ -104,7 +110,7 @@ export class CumulativeAcks {
     return this.flushing;
   }
 
-  /** A message was given back: it is awaited again from now on. */
+  /** Marks a returned message as awaited, from now on. */
   await(entry: Entry): void {
     entry.state = 'awaited';
     entry.awaitedSince = this.ticks;
@@ -120,7 +126,7 @@ export class CumulativeAcks {
     this.acknowledged = 0;
   }
 
-  /** Puts a message that came again in its place. */
+  /** Inserts a redelivered message at its position. */
   private insert(entry: Entry): void {
     const { entries } = this;
     const place = entries.findIndex(({ streamSequence }) => streamSequence >= entry.streamSequence);
@@ -141,7 +147,7 @@ export class CumulativeAcks {
     const { confirmation, entries } = this;
     this.confirmation = undefined;
     if (this.safe !== Infinity) void this.verify();
-    // What one acknowledgement may cover.
+    // The number of entries that one acknowledgement may cover.
     let count = 0;
     let highest = 0;
     for (const { state, streamSequence, consumerSequence } of entries) {
@@ -151,7 +157,7 @@ export class CumulativeAcks {
     }
     if (count === 0) return;
     const sequence = Math.max(highest, Math.min(this.acknowledged + 1, this.lastConsumerSequence));
-    // The server would ignore it: the next delivery makes a higher one possible.
+    // The server would ignore it; the next delivery allows a higher one.
     if (sequence <= this.acknowledged) return;
     this.acknowledged = sequence;
     const { message } = entries[count - 1];
@@ -167,17 +173,18 @@ export class CumulativeAcks {
     );
   }
 
-  /** Asks the server whether it has messages pending that are unknown here. */
+  /** Checks with the server whether it has pending messages that are unknown here. */
   private async verify(): Promise<void> {
     if (this.inspecting) return;
     this.inspecting = true;
     try {
       const { ackPending, delivered, floor } = await this.inspect();
-      // What is not pending any more, though it was not acknowledged: deleted, or without deliveries left.
+      // Removes messages that are no longer pending although they were not acknowledged: they were deleted, or have
+      // used up their deliveries.
       this.remove(({ streamSequence }) => streamSequence <= floor);
       const known = this.entries.filter(({ consumerSequence }) => consumerSequence <= delivered);
       const overdue = this.overdue();
-      // None of those that were given back long ago is pending any more.
+      // None of the messages that were returned long ago is still pending.
       const gone = overdue.length > 0 && ackPending === known.length - overdue.length;
       if (gone) this.remove((entry) => overdue.includes(entry));
       if (!gone && ackPending !== known.length) return;
@@ -191,16 +198,16 @@ export class CumulativeAcks {
   }
 }
 
-/** A message that was delivered, until an acknowledgement covers it: what the message answers goes through this. */
+/** A delivered message until an acknowledgement covers it. The answers of the message pass through this class. */
 class Entry implements AnswerOutlet {
   /**
    * - `held`: buffered or with the handler
    * - `done`: may be covered
-   * - `awaited`: given back, and to be delivered again
-   * - `gone`: covered, delivered again, or not pending any more
+   * - `awaited`: returned to the server, and expected again
+   * - `gone`: acknowledged, delivered again, or not pending any more
    */
   state: 'held' | 'done' | 'awaited' | 'gone' = 'held';
-  /** The tick in which it was given back. */
+  /** The tick in which the message was returned. */
   awaitedSince = 0;
 
   constructor(
@@ -227,7 +234,7 @@ class Entry implements AnswerOutlet {
   }
 
   private giveBack(answer: string): void {
-    // A later delivery of the message may be here already.
+    // A later delivery of the message may already have arrived.
     if (this.state === 'gone') return;
     this.message.post(answer);
     this.acks.await(this);

@@ -11,27 +11,30 @@ import {
   type SettlementPolicy,
 } from '../settlement/index.js';
 
-/** How long dead letters of last deliveries may take at shutdown, beyond `shutdownTimeout`, in milliseconds. */
+/** How long storing dead letters of last deliveries may take at shutdown, beyond `shutdownTimeout`, in milliseconds. */
 const LAST_DELIVERIES = 1_000;
-/** Up to how many deliveries a consumer buffers nothing: giving a message back would leave it none, or only one. */
+/**
+ * The `maxDeliver` up to which nothing is buffered, because a returned message would have only one delivery left, or
+ * none.
+ */
 const FEW_DELIVERIES = 2;
-/** How many sequences one log line names. */
+/** The maximum number of sequences in one log line. */
 const NAMED = 50;
 
-/** How many messages of one consumer became of a shutdown what. */
+/** The number of messages of one consumer that were unfinished at shutdown, by outcome. */
 export interface Abandoned {
-  /** Given back, or left for the server to deliver again. */
+  /** Returned, or left for the server to deliver again. */
   readonly returned: number;
-  /** Without a further delivery: dead letters, or lost. */
+  /** Had no further delivery: stored as dead letters, or lost. */
   readonly last: number;
 }
 
 /**
- * Gives messages back to the server. The server counts a delivery when it delivers, so a message that is given back has
- * one delivery less; one in its last delivery would be lost, and is never given back.
+ * Returns messages to the server. The server counts a delivery when it delivers, so a returned message has one delivery
+ * less. A message in its last delivery would be lost, so it is never returned.
  */
 export class GivingBack {
-  /** Whether nothing may be buffered: a pause would take deliveries that the messages need. */
+  /** Whether nothing may be buffered because a pause would use up deliveries that the messages need. */
   readonly isCostly: boolean;
   private readonly logger = new Logger('JsConsumer');
 
@@ -42,7 +45,7 @@ export class GivingBack {
     this.isCostly = options.acknowledged && policy.retry.maxDeliver <= FEW_DELIVERIES;
   }
 
-  /** Gives a message back, if it has another delivery; whether it did. */
+  /** Returns a message to the server if it has another delivery left. The result is `true` if it was returned. */
   offer(message: JetStreamMessage): boolean {
     if (!this.options.acknowledged || this.isLast(message)) return false;
     if (!message.settled) message.nak();
@@ -50,10 +53,10 @@ export class GivingBack {
   }
 
   /**
-   * At the end of a shutdown: gives back what is unfinished, and makes dead letters of what has no further delivery. With
-   * `ackMode: 'first'`, that is what has begun.
+   * At the end of a shutdown: returns unfinished messages, and stores dead letters for those without a further
+   * delivery. With `ackMode: 'first'`, these are the messages whose handler has started.
    *
-   * @param held what runs and what waits
+   * @param held the messages in flight and the waiting ones
    */
   async abandon(held: readonly JetStreamMessage[]): Promise<Abandoned> {
     const isOnceOnly = this.policy.ackMode === 'first';

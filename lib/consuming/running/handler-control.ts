@@ -6,16 +6,17 @@ import { CommandQueue, Deadline } from '../../timing/index.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
 
 /**
- * The commands of one handler. They run one after the other: `start` during a `stop` waits for it, a second `resume` finds
- * the handler running. `stop` and the end of the connection cut short what the handler waits for, and a `stop` supersedes
- * the commands before it that have not begun.
+ * The commands of one handler. They run one after the other: `start` during a `stop` waits for it, a second `resume`
+ * finds the handler running. `stop` and the end of the connection interrupt the handler's waits, and a `stop`
+ * supersedes earlier commands that have not started.
  *
- * So there is one run at a time: a command begins one only when the run before it has ended. What a subclass waits for may
- * outlast its run, whose signal is then aborted: it must close what it opened meanwhile, and nothing else.
+ * So there is one run at a time: a command starts a run only when the previous one has ended. A subclass may still be
+ * waiting when its run ends, and the signal of the run is then aborted: the subclass must close what it has opened for
+ * that run, and nothing else.
  */
 export abstract class ControlledHandler implements HandlerRunner {
   protected status: HandlerStatus = 'stopped';
-  /** Aborted when the present run ends: by `pause`, `stop`, or the end of the connection. */
+  /** Aborted when the current run ends: by `pause`, `stop`, or the end of the connection. */
   protected run = new AbortController();
   private readonly commands = new CommandQueue();
   private forget: (() => void) | undefined;
@@ -31,19 +32,22 @@ export abstract class ControlledHandler implements HandlerRunner {
   abstract readonly state: HandlerState;
   abstract idle(): Promise<void>;
 
-  /** Does all that takes time or may fail; the function begins, and is not called if the signal is aborted by then. */
+  /**
+   * Does the work that takes time or may fail. The returned function starts the handler; it is not called if the signal
+   * has been aborted by then.
+   */
   protected abstract open(signal: AbortSignal): Promise<() => void>;
-  /** Takes nothing new, and gives back what is buffered. */
+  /** Stops receiving, and returns buffered messages. */
   protected abstract suspend(): Promise<void>;
-  /** Goes on after `suspend`, unless the signal is aborted meanwhile. */
+  /** Continues after `suspend`, unless the signal is aborted in the meantime. */
   protected abstract proceed(signal: AbortSignal): Promise<void>;
   /**
-   * Ends.
+   * Ends the handler.
    *
-   * @param left how long that may take, in milliseconds: what earlier commands left of `timeout`
+   * @param left the time that earlier commands left of `timeout`, in milliseconds
    */
   protected abstract end(left: number, timeout: number): Promise<void>;
-  /** The connection is closed for good. */
+  /** Called when the connection is closed for good. */
   protected abstract disconnected(): void;
 
   prepare(): Promise<() => void> {
@@ -97,13 +101,13 @@ export abstract class ControlledHandler implements HandlerRunner {
     return ending;
   }
 
-  /** Runs a command after those before it; one that has not begun when `stop` is called resolves with `superseded`. */
+  /** Runs a command after earlier ones. If it has not started when `stop` is called, it resolves with `superseded`. */
   private inTurn<T>(command: () => Promise<T>, superseded: T): Promise<T> {
     const { stops } = this;
     return this.commands.run(() => (stops === this.stops ? command() : superseded));
   }
 
-  /** A command that hangs, as its server does, does not hold up the end beyond the deadline. */
+  /** A command that waits for an unresponsive server does not delay the end beyond the deadline. */
   private async endAfter(turn: Promise<void>, deadline: Deadline, timeout: number): Promise<void> {
     await deadline.wait(turn);
     this.forget?.();
@@ -113,9 +117,9 @@ export abstract class ControlledHandler implements HandlerRunner {
     await this.end(deadline.left, timeout);
   }
 
-  /** Opens a run; the function begins it, and tells whether it did: not if the run has ended meanwhile. */
+  /** Opens a run. The returned function starts it, and returns `false` if the run has ended in the meantime. */
   private async begin(): Promise<() => boolean> {
-    // What still runs after the connection was closed is waited for by `stop`: another run must not take its place.
+    // `stop` waits for work that is still running after the connection was closed; a new run must not replace it.
     if (this.connection.nc.isClosed()) throw new ConnectionClosedError(this.connection.name);
     this.status = 'starting';
     const { signal } = (this.run = new AbortController());

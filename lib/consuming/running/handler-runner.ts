@@ -1,51 +1,54 @@
-/** What a handler is doing. */
+/** The state of a handler. */
 export type HandlerStatus = 'starting' | 'running' | 'recovering' | 'paused' | 'stopped';
 
-/** A handler's state and figures at one moment. */
+/** The state and statistics of a handler at one moment. */
 export interface HandlerState {
-  /** Class and method; the class alone where its methods share a consumer. */
+  /** The class and method; the class alone if its methods share a consumer. */
   readonly handler: string;
   readonly kind: 'consumer' | 'kv-watch' | 'object-watch' | 'subscription';
   /** The name of the connection. */
   readonly connection: string;
   /** The stream, bucket or subject. */
   readonly source: string;
-  /** The name of the consumer, where there is one. */
+  /** The name of the consumer, if there is one. */
   readonly consumer?: string;
-  /** `stopped` also after its connection was closed for good. */
+  /** Also `stopped` after the connection was closed for good. */
   readonly status: HandlerStatus;
-  /** How many messages or entries were handled since the start, well or not. */
+  /** The number of messages or entries handled since the start, including failed ones. */
   readonly handled: number;
-  /** How many of them failed. */
+  /** The number of failed ones. */
   readonly failed: number;
-  /** How many are in flight. */
+  /** The number in flight. */
   readonly running: number;
-  /** How many are buffered. */
+  /** The number of buffered ones. */
   readonly waiting: number;
   /** Whether its circuit breaker is open. */
   readonly circuitOpen: boolean;
 }
 
 /**
- * A handler at work: a consumer's loop, a watch, a subscription. Its commands run one after the other; `stop` supersedes
- * those before it that have not begun, which then change nothing.
+ * A running handler: a consumer's loop, a watch, or a subscription. Its commands run one after the other; `stop`
+ * supersedes earlier commands that have not started, which then change nothing.
  */
 export interface HandlerRunner {
   readonly state: HandlerState;
-  /** Does all that takes time or may fail; what it resolves with begins. A watch or subscription has begun already. */
+  /**
+   * Does the work that takes time or may fail. The function that it resolves with starts a consumer handler; a watch or
+   * subscription has already started.
+   */
   prepare(): Promise<() => void>;
-  /** Prepares and begins, if the handler is stopped; whether it did. */
+  /** Prepares and starts the handler if it is stopped. Resolves with `true` if it did. */
   start(): Promise<boolean>;
   /**
-   * Takes nothing new, and gives back what is buffered where it can, until `resume`; what is in flight goes on.
+   * Stops receiving, and returns buffered messages if possible, until `resume`; messages in flight are completed.
    *
    * @returns whether it was running
    */
   pause(): Promise<boolean>;
-  /** Goes on after `pause`; whether it did. */
+  /** Continues after `pause`. Resolves with `true` if it did. */
   resume(): Promise<boolean>;
-  /** Resolves when nothing is buffered and nothing in flight. */
+  /** Resolves when no messages are buffered or in flight. */
   idle(): Promise<void>;
-  /** Takes nothing new, lets what is in flight end for up to `timeout` milliseconds, gives the rest back. */
+  /** Stops receiving, waits up to `timeout` milliseconds for messages in flight, and returns the rest. */
   stop(timeout: number): Promise<void>;
 }

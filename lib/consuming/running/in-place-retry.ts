@@ -5,10 +5,10 @@ import { type CompiledHandler, finalResult, pendingResult } from '../results/ind
 import { FailureLog, messageName, type SettlementPolicy, verdictOn } from '../settlement/index.js';
 
 /**
- * Handles a message that failed again on the spot, with the backoff of its rule and as often as that says: an ordered
- * consumer has no redelivery, and what comes after must wait.
+ * Handles a failed message again without a redelivery, with the backoff and the number of attempts of its retry rule.
+ * An ordered consumer has no redelivery, and later messages must wait.
  *
- * @param signal ends the retries: the handler is stopped
+ * @param signal ends the retries: aborted when the handler is stopped
  */
 export function retryInPlace(
   next: CompiledHandler<JetStreamMessage>,

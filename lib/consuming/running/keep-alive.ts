@@ -4,18 +4,18 @@ import { Interval } from '../../timing/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import { messageName, type SettlementPolicy } from '../settlement/index.js';
 
-/** How often in each `ackWait` messages are looked at. */
+/** How often messages are checked in each `ackWait`. */
 const TICKS_PER_ACK_WAIT = 4;
 
-/** How many ticks old a message may be before it is declared in progress for the first time: half of `ackWait`. */
+/** The age in ticks at which a message is declared in progress for the first time: half of `ackWait`. */
 export const TICKS_UNTIL_ALIVE = 2;
 
 /**
- * Declares messages that are buffered or in flight in progress before their `ackWait` is over, again and again, until
+ * Declares buffered and in-flight messages in progress before their `ackWait` ends, repeatedly, until
  * `maxProcessingTime` is over.
  */
 export class KeepAlive {
-  /** What messages are stamped with when they arrive. */
+  /** The current tick. Messages are stamped with it when they arrive. */
   ticks = 0;
   private readonly logger = new Logger('JsConsumer');
   private readonly interval: Interval | undefined;
@@ -24,7 +24,7 @@ export class KeepAlive {
   constructor(
     private readonly options: RunningOptions,
     private readonly policy: SettlementPolicy,
-    /** All that is unsettled. */
+    /** All unsettled messages. */
     private readonly messages: () => Iterable<JetStreamMessage>,
     /** Called in each tick. Must not throw. */
     private readonly onTick: () => void = () => {},
@@ -51,7 +51,7 @@ export class KeepAlive {
   }
 
   private giveUp(message: JetStreamMessage, age: number): void {
-    // Reported once.
+    // This has already been reported.
     if (age > this.longestTicks + 1) return;
     this.logger.warn(
       `${messageName(message, this.policy)} is not settled after ${this.options.maxProcessingTime} ms ` +

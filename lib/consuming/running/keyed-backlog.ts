@@ -2,7 +2,7 @@ import { Ring, type JetStreamMessage } from '../../jetstream/index.js';
 import type { Backlog } from './backlog.js';
 import type { MessageKeys } from './message-keys.js';
 
-/** The messages of one key: one may be in flight, the others wait for it. */
+/** The messages of one key: one may be in flight, and the others wait for it. */
 class Lane {
   readonly waiting = new Ring<JetStreamMessage>();
 
@@ -10,14 +10,14 @@ class Lane {
 }
 
 /**
- * Messages of one key are started one after another, while keys run in parallel. A key has a lane only as long as it
- * has messages here.
+ * Starts messages of one key one after another, while different keys run in parallel. A key has a lane only as long as
+ * it has messages here.
  */
 export class KeyedBacklog implements Backlog {
   private readonly lanes = new Map<unknown, Lane>();
-  /** The lane of each message that was started. */
+  /** The lane of each started message. */
   private readonly started = new Map<JetStreamMessage, Lane>();
-  /** Lanes with a message to start, and none in flight. */
+  /** Lanes that have a message to start and none in flight. */
   private readonly readyLanes = new Ring<Lane>();
   private waiting = 0;
 
@@ -33,7 +33,7 @@ export class KeyedBacklog implements Backlog {
 
   offer(message: JetStreamMessage): boolean {
     const key = this.keys.of(message);
-    // Lanes that are ready came before it.
+    // Lanes that are already ready come first.
     if (this.readyLanes.size > 0 || this.lanes.has(key)) {
       this.wait(key, message);
       return false;

@@ -5,8 +5,8 @@ import type { KeyOf } from '../planning/index.js';
 import { InvalidPayloadError, type SettlementPolicy } from '../settlement/index.js';
 
 /**
- * The keys that `orderBy` gives messages. A message that it throws for, or gives no usable key, gets a key of its own and
- * counts as a message with an invalid payload: its handler is not called.
+ * The keys that `orderBy` returns for messages. If it throws or returns an invalid key, the message gets a unique key
+ * and counts as a message with an invalid payload: its handler is not called.
  */
 export class MessageKeys {
   private readonly failures = new WeakMap<JetStreamMessage, InvalidPayloadError>();
@@ -31,19 +31,20 @@ export class MessageKeys {
     return message;
   }
 
-  /** Refuses a message without a usable key. @throws {@link InvalidPayloadError} */
+  /** Rejects a message without a valid key. @throws {@link InvalidPayloadError} */
   check(message: JetStreamMessage, { ackMode }: SettlementPolicy): void {
     if (!this.anyFailure) return;
     const failure = this.failures.get(message);
     if (failure === undefined) return;
     this.failures.delete(message);
-    // What is acknowledged before its handler is called is so here too.
+    // With `ackMode: 'first'`, the message is acknowledged before the handler is called, so it must be acknowledged
+    // here too.
     if (ackMode === 'first' && !message.settled) message.ack();
     throw failure;
   }
 }
 
-/** `undefined` is a key too: that of messages which lack what they are ordered by. */
+/** `undefined` is a valid key: messages that lack the ordering value share it. */
 function isKey(key: unknown): boolean {
   return key === null || (typeof key !== 'object' && typeof key !== 'function');
 }

@@ -14,12 +14,12 @@ import type { StandardIssue, StandardResult, StandardSchema } from '../options/i
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 
-/** Makes a payload's value; a promise where a schema validates asynchronously. */
+/** Decodes a payload; returns a promise if a schema validates asynchronously. */
 export type PayloadDecoder = (message: JetStreamMessage) => unknown;
 
 /**
- * Decodes by the codec that the message's `Content-Type` names, and checks by a schema, where there is one. What it makes
- * throws {@link InvalidPayloadError}.
+ * Creates a decoder that uses the codec of the message's `Content-Type` and validates with a schema, if there is one.
+ * The decoder throws {@link InvalidPayloadError}.
  */
 export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | undefined): PayloadDecoder {
   const decode: PayloadDecoder = ({ data, contentHeaders }) =>
@@ -34,8 +34,8 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
 }
 
 /**
- * As {@link payloadDecoder}, for payloads that are decoded one after the other: what code of users puts into an
- * `AsyncLocalStorage` while it decodes one of them is not visible to the others.
+ * Like {@link payloadDecoder}, for payloads that are decoded one after the other: values that code of users puts into
+ * an `AsyncLocalStorage` while decoding one payload are not visible to the others.
  */
 export function separateDecoder(
   codecOf: CodecSelector,
@@ -47,15 +47,15 @@ export function separateDecoder(
   return (message) => {
     const { contentHeaders } = message;
     const codec = codecOf(contentHeaders);
-    // The library's own codec runs no code of users; a scope costs more than to decode a small payload.
+    // The library's own codec runs no code of users, and a scope costs more than decoding a small payload.
     return codec === jsonCodec ? decodePayload(codec, message.data, contentHeaders) : separate(message);
   };
 }
 
 /**
- * Refuses a message whose headers cannot be read, whether or not its handler asks for them.
+ * Rejects a message whose headers cannot be read, even if its handler does not use them.
  *
- * @param valid whether the block of headers begins as it must
+ * @param valid whether the block of headers begins correctly
  * @throws {@link InvalidPayloadError}
  */
 export function requireHeaders(valid: boolean): void {
@@ -63,8 +63,9 @@ export function requireHeaders(valid: boolean): void {
 }
 
 /**
- * @throws {@link InvalidPayloadError} if the codec did not make these bytes
- * @throws {@link InvalidArgumentError} if the codec returns a promise: that is a mistake in the codec and says nothing about the payload
+ * @throws {@link InvalidPayloadError} if the bytes are not valid for the codec
+ * @throws {@link InvalidArgumentError} if the codec returns a promise: this is an error in the codec, not in the
+ * payload
  */
 export function decodePayload(codec: Codec, data: Uint8Array, headers?: ContentHeaders): unknown {
   let value: unknown;
@@ -80,17 +81,18 @@ export function decodePayload(codec: Codec, data: Uint8Array, headers?: ContentH
   return refusePromise(codec, value);
 }
 
-/** The type that a message says it has, if its codec does not make that type. */
+/** The `Content-Type` of a message, if it is not the type of its codec. */
 function unknownType({ contentType }: Codec, headers: ContentHeaders | undefined): string | undefined {
   const type = headers?.get('Content-Type') ?? '';
   return type === '' || mediaType(type) === mediaType(contentType) ? undefined : shown(type);
 }
 
 /**
- * What a schema makes of a value.
+ * The validated output of a schema.
  *
- * @throws {@link InvalidPayloadError} if it has issues with it
- * @throws {@link InvalidArgumentError} if it gives no result: that is a mistake in the schema and says nothing about the payload
+ * @throws {@link InvalidPayloadError} if the schema reports issues
+ * @throws {@link InvalidArgumentError} if the schema returns no valid result: this is an error in the schema, not in
+ * the payload
  */
 function accepted(given: unknown): unknown {
   if (typeof given !== 'object' || given === null) {
@@ -104,7 +106,7 @@ function accepted(given: unknown): unknown {
   return result.value;
 }
 
-/** Never throws, whatever a schema gives as issues: the payload is refused all the same. */
+/** Never throws, even if the schema returns invalid issues, because the payload is rejected in any case. */
 function describeAll(issues: readonly StandardIssue[]): string {
   try {
     return Array.from(issues, describe).join('; ');

@@ -1,9 +1,9 @@
 /**
- * How many messages may be asked for, buffered or in the works: as much as could be handled in half of `ackWait` at the
- * pace of late; while nothing has to wait, twice as much as before.
+ * The number of messages that may be requested, buffered or in flight: as many as can be handled in half of `ackWait`
+ * at the recent rate. While no message has to wait, the window is doubled.
  *
- * The first pull asks for no more than is handled at once: where a message kills its process whenever it comes, those
- * delivered with it would use up their deliveries too.
+ * The first pull requests no more messages than are handled at once: if a message crashes its process at each delivery,
+ * messages delivered together with it would use up their deliveries too.
  */
 export class PullWindow {
   private current = 0;
@@ -17,7 +17,7 @@ export class PullWindow {
     private readonly ackWait: number,
   ) {}
 
-  /** The window for the next pull, given how many were handled in all, and whether any are waiting. */
+  /** The window for the next pull, given the total number of handled messages and whether any message is waiting. */
   next(handled: number, isBusy: boolean): number {
     const now = performance.now();
     const elapsed = now - this.measuredAt;

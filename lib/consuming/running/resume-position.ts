@@ -1,11 +1,11 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 
-/** How many messages are remembered before those that were settled are forgotten. */
+/** The number of tracked messages at which settled ones are removed. */
 const SWEEP_AT = 1_024;
 
 /**
- * Remembers where a consumer that is removed with its state has to continue: at the lowest sequence that is not settled.
- * A consumer without a name is such a one, since only this process knows how far it has come.
+ * Remembers the position at which a consumer has to continue if the server removes it with its state: the lowest
+ * unsettled sequence. This applies to consumers without a name, because only this process knows their position.
  */
 export class ResumePosition {
   private readonly open = new Map<number, JetStreamMessage>();
@@ -14,18 +14,18 @@ export class ResumePosition {
   private last = 0;
 
   constructor(
-    /** Whether messages are acknowledged; without acknowledgements, a message that came counts as settled. */
+    /** Whether messages are acknowledged. Without acknowledgements, a message counts as settled when it arrives. */
     private readonly acknowledged: boolean,
     /** Whether an acknowledgement covers all messages before it. */
     private readonly cumulative: boolean,
   ) {}
 
-  /** The highest sequence that came from the present stream; 0 if none did. */
+  /** The highest sequence that arrived from the current stream; 0 if none did. */
   get reached(): number {
     return this.last;
   }
 
-  /** The sequence after which to continue; `undefined` while only the configuration says where to start. */
+  /** The sequence after which to continue; `undefined` if only the configuration determines the start. */
   get after(): number | undefined {
     this.sweep();
     const [lowest] = this.open.size > 0 ? [Math.min(...this.open.keys())] : [];
@@ -33,19 +33,19 @@ export class ResumePosition {
     return this.last > 0 ? Math.max(this.last, this.start ?? 0) : this.start;
   }
 
-  /** A consumer was made that starts after this sequence. */
+  /** Called when a consumer was created that starts after this sequence. */
   startAt(after: number | undefined): void {
     this.start = after;
   }
 
-  /** The stream is another one: what is remembered of the former one means nothing. */
+  /** Called when the stream was replaced: positions in the former stream are no longer valid. */
   forget(): void {
     this.open.clear();
     this.last = 0;
     this.start = undefined;
   }
 
-  /** A message came. */
+  /** Called when a message arrives. */
   track(message: JetStreamMessage): void {
     const { streamSequence } = message.metadata;
     if (streamSequence > this.last) this.last = streamSequence;
@@ -63,7 +63,7 @@ export class ResumePosition {
     }
     if (this.cumulative)
       for (const sequence of this.open.keys()) if (sequence < covered) this.open.delete(sequence);
-    // Twice as many as are really open, so that each message is looked at a few times only.
+    // Twice the number of open messages, so that each message is checked only a few times.
     this.sweepAt = Math.max(SWEEP_AT, 2 * this.open.size);
   }
 }

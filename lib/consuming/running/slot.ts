@@ -7,34 +7,34 @@ import { messageName, type Settlement, type SettlementPolicy } from '../settleme
 import type { CleanScope } from './clean-scope.js';
 import type { MessageKeys } from './message-keys.js';
 
-/** A method to call, and the rules that its messages are settled by. */
+/** A method to call, and the rules for settling its messages. */
 export interface Route {
   readonly handler: CompiledHandler<JetStreamMessage>;
   readonly policy: SettlementPolicy;
 }
 
-/** What happens to the messages of one consumer. */
+/** How the messages of one consumer are handled. */
 export interface MessageHandling {
   readonly ack: Settlement;
-  /** Where messages go, if there is no router. */
+  /** The route of all messages, if there is no router. */
   readonly route: Route;
   readonly router?: Pick<SubjectRouter<never, Route>, 'find'> | undefined;
-  /** What handlers run in. */
+  /** The asynchronous scope of handlers. */
   readonly scope: CleanScope;
-  /** Refuses messages that `orderBy` gave no key, if messages are ordered. */
+  /** Rejects messages without a valid `orderBy` key, if messages are ordered. */
   readonly keys?: MessageKeys | undefined;
 }
 
-/** Calls each of its functions once, also for promises whose own `then` would not. */
+/** Calls each callback at most once, even for promises whose own `then` does not. */
 // oxlint-disable-next-line unbound-method -- called on the promise
 const { then } = Promise.prototype;
 
 /**
- * A place for one message in flight; a runner has as many as it handles messages at once. It is given back exactly once
- * for each message, whatever the handler and the settlement of its outcome do.
+ * A place for one message in flight; a runner has as many slots as it handles messages at once. A slot is released
+ * exactly once for each message, regardless of how the handler and the settlement end.
  *
- * The functions that wait for a handler's promise are made once, with the slot: a message costs no closure, and one
- * whose handler is synchronous no promise either.
+ * The functions that wait for a handler's promise are created once, with the slot, so that a message does not need a
+ * closure, and a message with a synchronous handler does not need a promise.
  */
 export class Slot {
   /** The message in flight. */
@@ -47,7 +47,7 @@ export class Slot {
     return pendingResult(this.route.handler(message));
   };
   private readonly resolved = (result: unknown): boolean => {
-    // An asynchronous method may resolve to an observable or a generator: its end counts.
+    // An asynchronous method may resolve to an observable or a generator; the message then ends when that ends.
     const pending = pendingResult(result);
     if (pending === undefined) return this.settle(false, undefined);
     pending.then(this.resolved, this.rejected);
@@ -60,13 +60,13 @@ export class Slot {
 
   constructor(
     private readonly handling: MessageHandling,
-    /** Called when a message has ended that had not ended when `run` returned. Must not throw. */
+    /** Called when a message ends after `run` has returned. Must not throw. */
     private readonly onFree: (slot: Slot) => void,
   ) {
     this.route = handling.route;
   }
 
-  /** Handles a message; true if it has ended already. Never throws. */
+  /** Handles a message; returns `true` if it has already ended. Never throws. */
   run(message: JetStreamMessage): boolean {
     const { router, scope } = this.handling;
     this.message = message;
@@ -99,7 +99,7 @@ export class Slot {
     return true;
   }
 
-  /** Hooks of users may have a part in it: what they throw must not cost the slot. */
+  /** Hooks of users may be involved: their errors must not prevent the release of the slot. */
   private settlement(message: JetStreamMessage, error: unknown): Promise<void> | undefined {
     const { ack } = this.handling;
     const { policy } = this.route;
@@ -115,7 +115,7 @@ export class Slot {
 
 const logger = new Logger('JsConsumer');
 
-/** Reports that settling a message failed: the message comes again. */
+/** Reports that settling a message failed; the message will be delivered again. */
 export function reportUnsettled(message: JetStreamMessage, policy: SettlementPolicy, thrown: unknown): void {
   logger.error(
     `${messageName(message, policy)} was not settled and comes again after ackWait: ${errorText(thrown)}`,

@@ -2,21 +2,21 @@ import { type JetStreamMessage, Ring } from '../../jetstream/index.js';
 import { Timer } from '../../timing/index.js';
 import type { CircuitBreakerOptions, RateLimit } from '../options/index.js';
 
-/** Something that may forbid to start messages for a while. */
+/** A condition that can prevent messages from being started for a while. */
 export interface StartGate {
-  /** Whether one more message may be started now. Changes nothing: another gate may forbid it. */
+  /** Whether one more message may be started now. Has no side effects, because another gate may prevent the start. */
   mayStart(): boolean;
-  /** A message is started. */
+  /** Called when a message is started. */
   started(message: JetStreamMessage): void;
   /** Whether the gate is shut: no more should be held than the one message that may be started next. */
   readonly shut: boolean;
-  /** A message has ended. */
+  /** Called when a message has ended. */
   ended?(message: JetStreamMessage, failed: boolean): void;
   /** Ends timers. */
   close(): void;
 }
 
-/** A token bucket: `messages` at once at first, and as many again over each `per`. */
+/** A token bucket: allows `messages` at once initially, and as many again over each `per`. */
 export class RateLimitGate implements StartGate {
   readonly shut = false;
   private tokens: number;
@@ -61,19 +61,19 @@ export class RateLimitGate implements StartGate {
   }
 }
 
-/** What a {@link CircuitBreakerGate} reports. */
+/** Receives the events of a {@link CircuitBreakerGate}. */
 export interface CircuitBreakerOwner {
-  /** The failure ratio was reached: nothing is started for a while. */
+  /** The failure ratio was reached: no message is started for a while. */
   onOpen(reason: string): void;
   /** The pause is over: one message may be tried. */
   onTry(): void;
-  /** The message that was tried succeeded: messages are started again. */
+  /** The tried message succeeded: messages are started again. */
   onClose(): void;
 }
 
 /**
- * Opens when a share of the last messages failed: nothing is started for a while, and nothing pulled except the message
- * that is tried then. If that one succeeds the circuit closes, if it fails the pause begins again.
+ * Opens when the given ratio of recent messages failed: no message is started for a while, and only the message to try
+ * next is pulled. If that message succeeds, the circuit closes; if it fails, the pause starts again.
  */
 export class CircuitBreakerGate implements StartGate {
   private readonly failureRatio: number;
@@ -83,7 +83,9 @@ export class CircuitBreakerGate implements StartGate {
   private readonly outcomes = new Ring<boolean>();
   private failures = 0;
   private state: 'closed' | 'open' | 'half-open' | 'trying' = 'closed';
-  /** The message that is tried: the outcomes of others, which were started before the circuit opened, say nothing. */
+  /**
+   * The message that is being tried. The outcomes of messages that were started before the circuit opened are ignored.
+   */
   private trial: JetStreamMessage | undefined;
   private timer: Timer | undefined;
   private ending = false;
@@ -138,7 +140,7 @@ export class CircuitBreakerGate implements StartGate {
 
   private open(): void {
     this.state = 'open';
-    // A message that ends after the handler was stopped starts no pause.
+    // A message that ends after the handler was stopped does not start a pause.
     if (this.ending) return;
     this.timer = new Timer(this.pause, () => {
       this.state = 'half-open';

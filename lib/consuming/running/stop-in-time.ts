@@ -3,12 +3,12 @@ import { errorText } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import type { HandlerRunner } from './handler-runner.js';
 
-/** A handler that was told to stop gets this much more to give back what it holds, in milliseconds. */
+/** The extra time that a stopped handler gets to return the messages it holds, in milliseconds. */
 const MOMENT = 100;
 
 const logger = new Logger('Handlers');
 
-/** Stops a handler at shutdown; one that does not stop in time is left behind. Never rejects. */
+/** Stops a handler at shutdown; a handler that does not stop in time is abandoned. Never rejects. */
 export async function stopInTime(runner: HandlerRunner, timeout: number): Promise<void> {
   const stopped = runner.stop(timeout).catch((error: unknown) => {
     logger.error(`${runner.state.handler} failed to stop: ${errorText(error)}`);

@@ -1,31 +1,31 @@
 import type { Logger } from '@nestjs/common';
 import { errorStack, errorText, propertyOf } from '../../reporting/index.js';
 
-/** How many kinds of errors of one handler are told apart. */
+/** The maximum number of kinds of errors that are distinguished per handler. */
 const MOST_KINDS = 100;
 
 /**
- * Logs what handlers fail with. The stack of an error is shown once per handler and kind of error (its name and the line that
- * it was thrown at) while what fails is retried, and always when it is given up.
+ * Logs the failures of handlers. While a message is retried, the stack of an error is logged once per handler and kind
+ * of error (its name and the line that threw it); it is always logged when the message is given up.
  */
 export class FailureLog {
   private readonly shown = new Map<string, Set<string>>();
 
   constructor(private readonly logger: Logger) {}
 
-  /** It failed, and is handled again. */
+  /** Called when a message failed and is handled again. */
   retried(what: string, handler: string, error: unknown, delay: number): void {
     const stack = this.isNew(handler, error) ? errorStack(error) : undefined;
     const text = `${what} failed, to be retried in ${delay} ms: ${errorText(error)}`;
     this.logger.warn(stack === undefined ? text : `${text}\n${stack}`);
   }
 
-  /** It is given up for a reason that needs nobody to look at the code. */
+  /** Called when a message is given up for a reason that needs no investigation of the code. */
   refused(text: string, error: unknown): void {
     this.logger.warn(`${text}: ${errorText(error)}`);
   }
 
-  /** It is given up, which needs a person. */
+  /** Called when a message is given up and a person must investigate. */
   failed(text: string, error: unknown): void {
     this.logger.error(`${text}: ${errorText(error)}`, errorStack(error));
   }

@@ -3,16 +3,16 @@ import { RpcException } from '@nestjs/microservices';
 import { errorText, isInstance, printable, propertyOf } from '../../reporting/index.js';
 import { InvalidPayloadError, isSettlementError } from './retry.errors.js';
 
-/** The lowest status of an `HttpException` that is the fault of the service, and not of the payload. */
+/** The lowest status of an `HttpException` that indicates a fault of the service, not of the payload. */
 const SERVER_ERRORS = 500;
 
 /**
- * Whether a pipe that threw has refused the payload, so that no retry can help: with an `HttpException` below 500 or an
- * `RpcException`, or whatever a `ValidationPipe` throws. Any other error of a pipe, such as that of a database which is
- * away, counts as thrown by the handler.
+ * Whether an error of a pipe means that it rejected the payload, so that no retry can help: an `HttpException` below
+ * 500, an `RpcException`, or any error of a `ValidationPipe`. Any other error of a pipe, such as that of an unavailable
+ * database, counts as an error of the handler.
  */
 export function refusesPayload(error: unknown, pipe: PipeTransform): boolean {
-  // It says itself what is to become of the message.
+  // The error itself determines how the message is settled.
   if (isSettlementError(error)) return false;
   if (isValidationPipe(pipe) || isInstance(error, RpcException)) return true;
   if (!isInstance(error, HttpException)) return false;
@@ -20,7 +20,9 @@ export function refusesPayload(error: unknown, pipe: PipeTransform): boolean {
   return typeof status === 'number' && status < SERVER_ERRORS;
 }
 
-/** What settlement sees of an error with which a pipe refused a payload. It names the reasons, for the dead letter. */
+/**
+ * Converts the error with which a pipe rejected a payload for settlement. It contains the reasons, for the dead letter.
+ */
 export function invalidPayload(error: unknown): InvalidPayloadError {
   const reasons = reasonsOf(error).filter((reason) => reason !== '');
   return new InvalidPayloadError(printable(`invalid payload: ${reasons.join('; ') || errorText(error)}`), {
@@ -28,7 +30,7 @@ export function invalidPayload(error: unknown): InvalidPayloadError {
   });
 }
 
-/** Nest 12 has a pipe of its own for Standard Schemas, which Nest 11 does not export. */
+/** The name of Nest 12's own pipe for Standard Schemas, which Nest 11 does not export. */
 const SCHEMA_PIPE = 'StandardSchemaValidationPipe';
 
 function isValidationPipe(pipe: PipeTransform): boolean {
@@ -39,7 +41,10 @@ function isValidationPipe(pipe: PipeTransform): boolean {
   return false;
 }
 
-/** The texts in what pipes throw: errors, their contents, lists of them, and what class-validator says of a property. */
+/**
+ * Collects the texts from an error of a pipe: errors, their contents, lists of them, and class-validator's constraints
+ * of properties.
+ */
 function reasonsOf(thrown: unknown, depth = 0): string[] {
   if (depth > LONGEST_PATH || thrown === undefined || thrown === null) return [];
   if (typeof thrown !== 'object') return [errorText(thrown)];
@@ -63,10 +68,10 @@ function reasonsOf(thrown: unknown, depth = 0): string[] {
   return [json(thrown)];
 }
 
-/** How deep validation errors may be nested to be reported. */
+/** The maximum nesting depth of validation errors that is reported. */
 const LONGEST_PATH = 8;
 
-/** What an exception of Nest says to the caller. */
+/** The response content of a Nest exception. */
 function contentOf(thrown: object): unknown {
   try {
     if (isInstance(thrown, HttpException)) return thrown.getResponse();

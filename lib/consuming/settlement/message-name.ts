@@ -1,7 +1,7 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { SettlementPolicy } from './settlement-policy.js';
 
-/** What a message is called in the log: its handler, and all that it can be found by. */
+/** The name of a message in logs: its handler, and the values by which it can be found. */
 export function messageName(message: JetStreamMessage, { handler }: SettlementPolicy): string {
   const { stream, consumer, streamSequence, deliveryCount } = message.metadata;
   return (

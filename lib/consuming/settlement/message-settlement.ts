@@ -11,7 +11,7 @@ import { type Cause, verdictOn } from './verdict.js';
 
 const FIRST_STORE_RETRY = 1_000;
 const LONGEST_STORE_RETRY = 30_000;
-/** After how long a message is delivered again whose dead letter is too large even without its payload, in milliseconds. */
+/** The delay for a message whose dead letter is too large even without its payload, in milliseconds. */
 const TOO_LARGE_RETRY = 30_000;
 
 /**
@@ -27,9 +27,9 @@ const TOO_LARGE_RETRY = 30_000;
  * | throws, with `ackMode: 'first'` or `'none'`   | dead letter if the handler has them                             |
  * | settled it itself, or `ackMode: 'manual'`     | nothing more                                                    |
  *
- * To change the rules, subclass it, and give the class (or an instance) as `settlement` to a handler, or to the module under
- * `handlers`. Nest creates the subclass, which may inject what the handler's module can. Override `onStart`, `onSuccess` or
- * `onFailure`.
+ * To change the rules, extend this class and pass the subclass (or an instance) as `settlement` to a handler, or to the
+ * module under `handlers`. Nest instantiates the subclass, which can inject the same providers as the handler's module.
+ * Override `onStart`, `onSuccess` or `onFailure`.
  *
  * @example
  * ```ts
@@ -51,12 +51,12 @@ export class MessageSettlement implements Settlement {
   private readonly logger = new Logger('Settlement');
   private readonly failures = new FailureLog(this.logger);
 
-  /** The handler is about to be called. */
+  /** Called before the handler. */
   onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
     if (policy.ackMode === 'first') message.ack();
   }
 
-  /** The handler has returned or resolved. Returns a promise only where there is something to wait for. */
+  /** Called when the handler has returned or resolved. Returns a promise only if there is something to wait for. */
   onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     const { ackMode } = policy;
     if (message.settled || ackMode === 'manual' || ackMode === 'none') return;
@@ -69,7 +69,7 @@ export class MessageSettlement implements Settlement {
     message.ack();
   }
 
-  /** The handler has thrown or rejected, or could not be given its payload. Never throws. */
+  /** Called when the handler has thrown or rejected, or its payload could not be decoded or validated. Never throws. */
   onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     const what = messageName(message, policy);
     const { metadata } = message;
@@ -78,8 +78,8 @@ export class MessageSettlement implements Settlement {
       return this.failures.refused(`${what} was settled by its handler, which then failed`, error);
     }
     const verdict = verdictOn(error, { number: metadata.deliveryCount, metadata }, policy);
-    // Nothing can be settled any more. The end of the connection is reported once for each handler, and a message that comes
-    // again, or becomes a dead letter as one that was never settled, needs no line of its own.
+    // Nothing can be settled any more. The end of the connection is reported once for each handler, so a message that
+    // is delivered again, or becomes a dead letter because it was never settled, is not reported here.
     if (isAcknowledged && verdict.action !== 'terminate' && message.isCutOffBy(error)) return;
     if (verdict.action === 'retry') {
       const { delay, requested, retryIfError } = verdict;
@@ -121,7 +121,10 @@ export class MessageSettlement implements Settlement {
     }
   }
 
-  /** Settles a message only after its dead letter is stored: it is tried until it is, and meanwhile kept alive. */
+  /**
+   * Settles a message only after its dead letter is stored. Storing is retried until it succeeds, and meanwhile the
+   * message is kept in progress.
+   */
   private async keep(
     message: JetStreamMessage,
     policy: SettlementPolicy,
@@ -138,12 +141,13 @@ export class MessageSettlement implements Settlement {
         if (failure instanceof ConnectionClosedError) return;
         this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(failure)}`);
         if (failure instanceof PayloadTooLargeError) {
-          // It stays in its stream, where it can be read, though no consumer of this handler gets it any more.
+          // The message stays in its stream, where it can be read, although no consumer of this handler receives it any
+          // more.
           if (isPending(message, policy)) message.nak(TOO_LARGE_RETRY);
           return;
         }
         await sleep(wait);
-        // Abandoned at shutdown meanwhile: it comes again.
+        // The message was abandoned at shutdown in the meantime; it will be delivered again.
         if (message.settled !== settledBefore) return;
       }
     }
@@ -151,7 +155,7 @@ export class MessageSettlement implements Settlement {
   }
 }
 
-/** How a failed message ends, for the log. */
+/** The outcome of a failed message, for the log. */
 interface Ending {
   readonly delivery: string;
   readonly isAcknowledged: boolean;

@@ -2,14 +2,15 @@ import type { PipeTransform } from '@nestjs/common';
 import { pipesConsumerPrototype } from '../../nest/index.js';
 import { refusesPayload } from './invalid-payload.js';
 
-/** Says that the pipes of a process report their refusals; other copies of this library share them. */
+/** Marks that the pipes of the process report their rejections; other copies of this library share this mark. */
 const REFUSALS = Symbol.for('nestjs-nats-jetstream:pipe-refusals');
 
 /**
- * Has the pipes of Nest's own pipelines report the errors with which they refuse payloads, so that they can be told from
- * errors of handlers: a `BadRequestException` of a pipe says that the payload is wrong, that of a handler does not.
+ * Makes the pipes of Nest's own pipelines report the errors with which they reject payloads, so that these can be
+ * distinguished from errors of handlers: a `BadRequestException` of a pipe means that the payload is invalid, that of a
+ * handler does not.
  *
- * Nest gives a transport no other way to tell them apart. The errors are thrown as they are; nothing else changes.
+ * Nest offers transports no other way to distinguish them. The errors are thrown unchanged.
  *
  * @throws {@link UnsupportedNestVersionError}
  */
@@ -46,13 +47,13 @@ export function reportPipeRefusals(): void {
   };
 }
 
-/** Whether an error, or what an `RpcException` holds, is that with which a pipe refused a payload. */
+/** Whether an error, or the content of an `RpcException`, is the one with which a pipe rejected a payload. */
 export function isPipeRefusal(error: unknown): boolean {
   const { [REFUSALS]: refusals } = pipesConsumerPrototype() as { [REFUSALS]?: WeakSet<object> };
   return typeof error === 'object' && error !== null && refusals?.has(error) === true;
 }
 
-/** Nest's own exception filter throws what an `RpcException` holds. */
+/** Nest's own exception filter throws the content of an `RpcException`. */
 function contentOf(error: object): object | undefined {
   const { getError } = error as { readonly getError?: () => unknown };
   const content = typeof getError === 'function' ? getError.call(error) : undefined;

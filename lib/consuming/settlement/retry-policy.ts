@@ -6,39 +6,39 @@ import { given, type Defined } from '../../validation/index.js';
 /** A class of errors. */
 export type ErrorType = abstract new (...args: never[]) => unknown;
 
-/** How a message whose handler throws is tried again. Durations in milliseconds. */
+/** How a message whose handler throws is retried. Durations in milliseconds. */
 export interface RetryRule {
   /**
-   * How often a message is delivered at the most, `Infinity` for without end. Default: 5 with `deadLetter`, else without
-   * end, so that nothing is lost.
+   * The maximum number of deliveries, `Infinity` for no limit. Default: 5 with `deadLetter`, otherwise no limit, so
+   * that no message is lost.
    */
   readonly maxDeliver?: number | undefined;
   /**
-   * How long to wait before each further delivery; the last counts for all that follow. Up to 9,223,372,036,854 ms (292
-   * years), the longest that servers know. Default `[1_000, 5_000, 30_000]`.
+   * How long to wait before each further delivery; the last value applies to all further deliveries. Up to
+   * 9,223,372,036,854 ms (292 years), the longest delay that servers support. Default `[1_000, 5_000, 30_000]`.
    */
   readonly backoff?: readonly number[] | undefined;
   /**
-   * Makes each wait longer by a random share of itself, from 0 up to this: with 0.5 a wait of 1,000 becomes one of 1,000
-   * to 1,500. Messages that failed together then do not come again together. 0 to 1; default 0. No wait becomes longer than
-   * the longest `backoff` that is allowed.
+   * Extends each wait by a random fraction of it, from 0 up to this value: with 0.5, a wait of 1,000 becomes 1,000 to
+   * 1,500. Messages that failed together are then not redelivered together. 0 to 1; default 0. A wait never exceeds the
+   * maximum of `backoff`.
    */
   readonly jitter?: number | undefined;
   /**
-   * Whether the message is tried again at all, asked after each delivery that failed and was not the last. One that is not is
-   * terminated, with a dead letter where one is set. Default: yes.
+   * Decides whether the message is retried at all. It is called after each failed delivery except the last one. If it
+   * returns `false`, the message is terminated, with a dead letter if configured. Default: always retry.
    */
   readonly retryIf?: ((error: unknown, metadata: MessageMetadata) => boolean) | undefined;
 }
 
-/** A rule for some errors. What it leaves out is taken from the handler's own rule. */
+/** A rule for some errors. Missing options are taken from the handler's own rule. */
 export interface ErrorRetryRule extends RetryRule {
-  /** The class of the errors, or several; subclasses belong to them. */
+  /** The class of the errors, or several classes; subclasses are included. */
   readonly type: ErrorType | readonly ErrorType[];
 }
 
 /**
- * What happens to a message whose handler throws.
+ * How a message whose handler throws is retried.
  *
  * @example
  * ```ts
@@ -53,24 +53,27 @@ export interface ErrorRetryRule extends RetryRule {
  */
 export interface RetryOptions extends RetryRule {
   /**
-   * Rules for single classes of errors: the first that fits counts. Those of a handler come before those of the module.
+   * Rules for specific classes of errors; the first matching rule applies. Rules of a handler come before those of the
+   * module.
    *
-   * The server counts deliveries whatever failed: a message in its third delivery has two left of 5 though it failed with
-   * another error before.
+   * The server counts all deliveries, regardless of the error: a message in its third delivery has two of 5 left, even
+   * if it failed with another error before.
    */
   readonly errors?: readonly ErrorRetryRule[] | undefined;
 }
 
-/** A rule with everything decided. */
+/** A rule with all defaults applied. */
 export type ResolvedRetryRule = Defined<Omit<RetryRule, 'retryIf'>> & Pick<RetryRule, 'retryIf'>;
 
 const DEFAULT_BACKOFF: readonly number[] = [1_000, 5_000, 30_000];
 
-/** The rules of one handler, complete and checked. */
+/** The rules of one handler, complete and validated. */
 export class RetryPolicy {
-  /** How often the server has to deliver a message at the most: as often as the most patient rule wants. */
+  /** The maximum number of deliveries that the consumer needs: that of the rule with the most deliveries. */
   readonly maxDeliver: number;
-  /** How long the wait before each further delivery may be, whatever fails; the last counts for all that follow. */
+  /**
+   * The longest wait before each further delivery, over all rules; the last value applies to all further deliveries.
+   */
   readonly longestBackoff: readonly number[];
   private readonly general: ResolvedRetryRule;
   private readonly special: readonly {
@@ -100,14 +103,14 @@ export class RetryPolicy {
     );
   }
 
-  /** The rule for an error. */
+  /** The rule that applies to an error. */
   ruleFor(error: unknown): ResolvedRetryRule {
     const fits = (type: ErrorType): boolean => isInstance(error, type);
     return this.special.find(({ types }) => types.some(fits))?.rule ?? this.general;
   }
 }
 
-/** How long to wait after the given delivery, counted from 1, jitter included; no longer than servers can wait. */
+/** The wait after the given delivery, counted from 1, including jitter; never longer than servers support. */
 export function retryDelay(rule: ResolvedRetryRule, delivery: number): number {
   const wait = waitAfter(rule, delivery);
   const longer = rule.jitter > 0 ? Math.round(wait * (1 + rule.jitter * Math.random())) : wait;

@@ -2,7 +2,7 @@ import { RpcException } from '@nestjs/microservices';
 import { propertyOf } from '../../reporting/index.js';
 import { LONGEST_DURATION } from '../../timing/index.js';
 
-/** What says of an error what becomes of its message, in every copy of this library, whichever version it is. */
+/** Marks errors that determine how their message is settled, in every copy and version of this library. */
 const BRAND = Symbol.for('nestjs-nats-jetstream:settlement');
 
 const isInstanceOf = Function.prototype[Symbol.hasInstance];
@@ -10,8 +10,9 @@ const isInstanceOf = Function.prototype[Symbol.hasInstance];
 type Kind = 'retry' | 'terminate' | 'invalid-payload';
 
 /**
- * An error that says what is to become of a message. Nest's own exception filters answer for whatever a handler of
- * `@EventPattern` throws, and pass on the content of an `RpcException` alone: this one's content is itself.
+ * An error that determines how a message is settled. Nest's own exception filters handle every error of an
+ * `@EventPattern` handler and pass on only the content of an `RpcException`, so the content of this error is the error
+ * itself.
  */
 abstract class SettlementError extends RpcException {
   constructor(message: string, options?: ErrorOptions) {
@@ -26,18 +27,18 @@ abstract class SettlementError extends RpcException {
 }
 
 /**
- * Thrown by a handler to have its message again after a delay of its own choice, instead of what its `retry` says. It
- * counts as a delivery all the same: in the last one the message is ended as after any other error.
+ * Thrown by a handler to receive its message again after the given delay, instead of the delay of its `retry` option.
+ * The delivery still counts: in the last delivery, the message is settled as after any other error.
  *
- * It never throws, whatever the delay is: another error in its place could end a message that is to be retried. With a
- * delay that is not a number of milliseconds (`NaN`, `Infinity`, a negative number), the message is retried with the wait
- * that the handler's `retry` says, and the delay is logged.
+ * The constructor never throws, even if the delay is invalid: another error in its place could end a message that is to
+ * be retried. With a delay that is not a number of milliseconds (`NaN`, `Infinity`, a negative number), the message is
+ * retried with the delay of the handler's `retry` option, and the delay is logged.
  */
 export class RetryMessage extends SettlementError {
   constructor(
     /**
-     * After how many milliseconds; at once if left out. A delay of more than 292 years counts as one of 292 years, the
-     * longest that servers know.
+     * The delay in milliseconds; if omitted, the message is redelivered at once. A delay of more than 292 years counts
+     * as 292 years, the longest that servers support.
      */
     readonly delay?: number,
     options?: ErrorOptions,
@@ -47,8 +48,8 @@ export class RetryMessage extends SettlementError {
 }
 
 /**
- * The delay that a {@link RetryMessage} asks for, no longer than servers can wait; `undefined` if it is not a number of
- * milliseconds.
+ * The delay of a {@link RetryMessage}, limited to the maximum that servers support; `undefined` if it is not a number
+ * of milliseconds.
  */
 export function requestedDelay(error: RetryMessage): number | undefined {
   const delay = propertyOf(error, 'delay');
@@ -64,10 +65,13 @@ function textOf(delay: unknown): string {
   return `RetryMessage was given ${found} as delay, which is not a number of milliseconds`;
 }
 
-/** Thrown by a handler when no retry can help: the message is terminated, and kept as a dead letter with `deadLetter`. */
+/**
+ * Thrown by a handler if no retry can help: the message is terminated, and stored as a dead letter if `deadLetter` is
+ * set.
+ */
 export class TerminateMessage extends SettlementError {
   constructor(
-    /** Why, for the server's advisory and the dead letter. */
+    /** The reason, for the server's advisory and the dead letter. */
     readonly reason: string,
     options?: ErrorOptions,
   ) {
@@ -82,9 +86,9 @@ brand(RetryMessage, 'retry');
 brand(TerminateMessage, 'terminate');
 brand(InvalidPayloadError, 'invalid-payload');
 
-/** Has `instanceof` go by the brand, for the class itself; for a subclass it is as usual. */
+/** Makes `instanceof` check the brand for the class itself; subclasses use the default check. */
 function brand(type: { readonly prototype: object }, kind: Kind): void {
-  // On the prototype, so that it is not a property of each error.
+  // Defined on the prototype so that it is not an own property of each error.
   Object.defineProperty(type.prototype, BRAND, { value: kind });
   Object.defineProperty(type, Symbol.hasInstance, {
     value(this: () => unknown, value: unknown): boolean {
@@ -94,7 +98,7 @@ function brand(type: { readonly prototype: object }, kind: Kind): void {
   });
 }
 
-/** Whether an error says itself what is to become of the message. */
+/** Whether the error itself determines how the message is settled. */
 export function isSettlementError(
   error: unknown,
 ): error is RetryMessage | TerminateMessage | InvalidPayloadError {

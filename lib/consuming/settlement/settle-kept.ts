@@ -7,8 +7,9 @@ const LEFT_FOR = 10 * 365 * 24 * 3_600_000;
 /**
  * Settles a message whose dead letter is stored.
  *
- * One that must stay in its stream is delayed, in its last delivery too: the server does not deliver it, and counts it as
- * unacknowledged. It must not give the message up either, since a stream may remove a message that no consumer holds any more.
+ * A message that must stay in its stream is delayed, also in its last delivery: the server does not deliver it, and
+ * counts it as unacknowledged. It must not be terminated, because a stream may remove a message that no consumer needs
+ * any more.
  */
 export function settleKept(
   message: JetStreamMessage,

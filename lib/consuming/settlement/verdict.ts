@@ -4,18 +4,18 @@ import { InvalidPayloadError, requestedDelay, RetryMessage, TerminateMessage } f
 import { retryDelay, type ResolvedRetryRule } from './retry-policy.js';
 import { DeadLetterReason, type SettlementPolicy } from './settlement-policy.js';
 
-/** What happens to a message, or to an entry of a watch, that could not be handled. */
+/** The decision about a message, or an entry of a watch, that could not be handled. */
 export type Verdict =
-  /** It is handled again, after `delay` milliseconds. */
+  /** The message is handled again after `delay` milliseconds. */
   | {
       readonly action: 'retry';
       readonly delay: number;
-      /** The handler asked for it, by a {@link RetryMessage}. */
+      /** Whether the handler requested the retry with a {@link RetryMessage}. */
       readonly requested: boolean;
-      /** What `retryIf` threw, and so decided nothing. */
+      /** The error of `retryIf`, which therefore made no decision. */
       readonly retryIfError?: unknown;
     }
-  /** It is given up: terminated, with a dead letter first if the handler has them, or only reported. */
+  /** The message is given up: it is terminated, with a dead letter first if the handler has them, or only reported. */
   | {
       readonly action: 'dead-letter' | 'terminate' | 'report';
       readonly reason: string;
@@ -23,27 +23,28 @@ export type Verdict =
     };
 
 /**
- * Why a message is given up: the handler (or a pipe) asked for it, `retryIf` refused another try, the deliveries are used up,
- * or nothing is delivered twice (`ackMode` first or none).
+ * Why a message is given up: the handler (or a pipe) requested it, `retryIf` refused another attempt, the deliveries
+ * are used up, or messages are never redelivered (`ackMode` first or none).
  */
 export type Cause = 'asked' | 'not-retried' | 'used-up' | 'never-retried';
 
-/** The attempt that failed. */
+/** The failed attempt. */
 export interface Attempt {
   /** Its number, from 1. */
   readonly number: number;
-  /** Of the message, if it is one: `retryIf` gets it. */
+  /** The metadata of the message, if the input is a message; `retryIf` receives it. */
   readonly metadata?: MessageMetadata;
-  /** Whether what fails is repeated on the spot, instead of being delivered again: `ackMode` then has no say. */
+  /** Whether the handler is called again without a redelivery; `ackMode` then has no effect. */
   readonly inPlace?: boolean;
 }
 
-/** The rules that a failure is judged by. */
+/** The rules for the verdict on a failure. */
 export type Rules = Pick<SettlementPolicy, 'ackMode' | 'retry' | 'deadLetters'>;
 
 /**
- * Decides what happens to a message whose handler failed, or that could not be given its payload. The only place that
- * decides it: every form of handler, events and requests of microservices, and idempotence act on this verdict.
+ * Decides how a message is settled after its handler failed, or its payload could not be decoded or validated. This is
+ * the only place for this decision: all handlers, events and requests of microservices, and idempotence act on this
+ * verdict.
  */
 export function verdictOn(
   error: unknown,
@@ -67,7 +68,7 @@ export function verdictOn(
   return { action: 'retry', delay: retryDelay(rule, number), requested: false, ...asking };
 }
 
-/** The reason for the dead letter of an error that no retry can help. */
+/** The reason for the dead letter of an error for which no retry can help. */
 function reasonOf(error: unknown): string | undefined {
   if (error instanceof InvalidPayloadError) return DeadLetterReason.InvalidPayload;
   return error instanceof TerminateMessage ? String(error.reason) : undefined;
@@ -78,7 +79,7 @@ function giveUp({ deadLetters }: Rules, onceOnly: boolean, reason: string, cause
   return { action, reason, cause };
 }
 
-/** Asks `retryIf`: one that throws, or returns a promise, decides nothing, and what failed is retried. */
+/** Calls `retryIf`. If it throws or returns a promise, it makes no decision, and the message is retried. */
 function ask(
   { retryIf }: ResolvedRetryRule,
   error: unknown,

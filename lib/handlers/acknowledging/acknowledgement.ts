@@ -14,9 +14,11 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import { callHandler, type HandlerMethod, handlerName, intercepted } from '../compile/index.js';
 import { LazyExecutionContext } from './lazy-execution-context.js';
 
-/** How the messages of one consumer are settled: by the hooks of a {@link Settlement}, or by an interceptor around the handler. */
+/**
+ * Settles the messages of one consumer: by the hooks of a {@link Settlement}, or by an interceptor around the handler.
+ */
 export class Acknowledgement {
-  /** What is told of the outcome of each message. */
+  /** Receives the outcome of each message. */
   readonly settlement: Settlement;
   private readonly hooks: Settlement | undefined;
 
@@ -30,7 +32,7 @@ export class Acknowledgement {
     }
   }
 
-  /** Puts around a compiled handler what settlement needs before and after it: mostly nothing. */
+  /** Wraps a compiled handler with the work that settlement needs before and after it; usually there is none. */
   around(
     handler: CompiledHandler<JetStreamMessage>,
     method: HandlerMethod,
@@ -65,16 +67,19 @@ function throughInterceptor(
   };
 }
 
-/** For messages that went through an interceptor: it has settled them, except those whose error it passed on. */
+/**
+ * Settles messages that went through an interceptor: the interceptor has settled them, except those whose error it
+ * passed on.
+ */
 class Remainder implements Settlement {
   private readonly rules = new MessageSettlement();
 
   onStart(): void {
-    // The interceptor has begun already.
+    // The interceptor has already started.
   }
 
   onSuccess(): void {
-    // The interceptor has settled it, or left it as it is on purpose.
+    // The interceptor has settled the message, or left it unsettled on purpose.
   }
 
   onFailure(error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {

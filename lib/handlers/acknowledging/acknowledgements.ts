@@ -3,7 +3,9 @@ import { MessageSettlement, type SettlementOption } from '../../consuming/index.
 import type { HandlerMethod } from '../compile/index.js';
 import { Acknowledgement } from './acknowledgement.js';
 
-/** Finds what settles the messages of handlers. Classes are made once for each module that has handlers with them. */
+/**
+ * Finds the settlement of handlers. A settlement class is instantiated once for each module that has handlers with it.
+ */
 export class Acknowledgements {
   private readonly usual = new Acknowledgement(new MessageSettlement());
   private readonly made = new Map<ModuleRef, Map<object, Promise<Acknowledgement>>>();

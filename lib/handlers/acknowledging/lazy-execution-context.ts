@@ -1,7 +1,7 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 import { HandlerExecutionContext } from '../compile/index.js';
 
-/** An execution context that decodes the payload when it is asked for, and only then. */
+/** An execution context that decodes the payload only when it is requested. */
 export class LazyExecutionContext extends HandlerExecutionContext {
   constructor(
     private readonly payload: () => unknown,

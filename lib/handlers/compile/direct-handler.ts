@@ -5,8 +5,8 @@ import { compileInvocation } from './invocation.js';
 import { ParamValues } from './param-values.js';
 
 /**
- * Compiles a handler that nothing stands around: its method is called directly, with those parameters only that it
- * asks for. The common shapes have a function of their own, so that none builds an array for each message.
+ * Compiles a handler without enhancers: its method is called directly, and only with the parameters that it uses. The
+ * common signatures have specialized functions, to avoid an array for each message.
  */
 export function compileDirect<Input>(
   handler: HandlerMethod,
@@ -15,7 +15,8 @@ export function compileDirect<Input>(
   instance: object,
 ): CompiledHandler<Input> {
   const { method } = handler;
-  // Read for each call: tests may replace the method, on the instance or its class, before or after the application starts.
+  // Read for each call, because tests may replace the method on the instance or its class, before or after the
+  // application starts.
   const target = instance as Record<string, HandlerMethod['callback']>;
   const invoke = compileInvocation(handler, params, [], instance);
   const general: CompiledHandler<Input> = (input) => {

@@ -34,11 +34,11 @@ import { compileInvocation } from './invocation.js';
 import { ParamValues } from './param-values.js';
 
 /**
- * Compiles a handler with everything that Nest puts around it, in Nest's order: guards, interceptors, pipes, the
- * method, and filters around all of them.
+ * Compiles a handler with its Nest enhancers, in Nest's order: guards, interceptors, pipes, the method, and filters
+ * around all of them.
  *
- * It means the same as Nest's own `RpcContextCreator`, but is put together once for the enhancers that are there, and
- * waits only where something is pending.
+ * It behaves like Nest's own `RpcContextCreator`, but is composed once from the existing enhancers, and it awaits only
+ * pending values.
  */
 export function compileEnhanced<Input>(
   handler: HandlerMethod,
@@ -52,13 +52,13 @@ export function compileEnhanced<Input>(
   const name = handlerName(handler);
   const invoke = compileInvocation(handler, params, enhancers.pipes, instance);
 
-  /** Lets the filters answer for an error; rejects with what settlement is to see if none does. */
+  /** Passes an error to the filters. Rejects with the error for settlement if no filter handles it. */
   const rescue = async (error: unknown, values: ParamValues<Input>): Promise<unknown> => {
     let outcome = error;
     if (catchError) {
       try {
         const answer = catchError(error, values.executionContext);
-        // `undefined` says that no filter took it.
+        // `undefined` means that no filter handled the error.
         if (answer !== undefined) return await answerOf(answer, error);
       } catch (failure) {
         outcome = errorAfterFilter(failure, error, handler);
@@ -90,7 +90,9 @@ export function compileEnhanced<Input>(
   };
 }
 
-/** What a guard that returns `false` stands for. Filters and callers see what Nest's own pipeline throws. */
+/**
+ * The error for a guard that returned `false`. Filters and callers see the same exception as in Nest's own pipeline.
+ */
 class RefusedByGuard extends RpcException {
   constructor(guard: CanActivate) {
     super('Forbidden resource');
@@ -99,12 +101,14 @@ class RefusedByGuard extends RpcException {
   }
 }
 
-/** An observable with which a filter answers with an error of its own. */
+/** Marks the error of an observable that a filter returned, if it differs from the handler's error. */
 class AnsweredError {
   constructor(readonly error: unknown) {}
 }
 
-/** What the answer of a filter comes to. @throws {@link AnsweredError} if it is an observable that fails with another error */
+/**
+ * Resolves the answer of a filter. @throws {@link AnsweredError} if it is an observable that fails with another error
+ */
 async function answerOf(answer: unknown, error: unknown): Promise<unknown> {
   if (!isObservableLike(answer)) return finalResult(answer);
   try {
@@ -117,9 +121,9 @@ async function answerOf(answer: unknown, error: unknown): Promise<unknown> {
 const logger = new Logger('ExceptionFilters');
 
 /**
- * The error that a message is settled by after a filter failed: that of the handler. A filter may replace it by a
- * {@link RetryMessage}, {@link TerminateMessage} or {@link InvalidPayloadError}, or by an observable that fails with an
- * `Error`; what else it throws is an error of the filter, and is reported.
+ * The error by which a message is settled after a filter failed. This is the error of the handler, unless the filter
+ * replaces it by a {@link RetryMessage}, {@link TerminateMessage} or {@link InvalidPayloadError}, or by an observable
+ * that fails with an `Error`. Any other error is an error of the filter and is reported.
  */
 function errorAfterFilter(failure: unknown, error: unknown, handler: HandlerMethod): unknown {
   if (failure === error || isSettlementError(failure)) return failure;
@@ -135,7 +139,7 @@ function errorAfterFilter(failure: unknown, error: unknown, handler: HandlerMeth
   return error;
 }
 
-/** All values of a result, with what the filters make of an error that comes only while they are brought. */
+/** All values of a result. If an error occurs while they are produced, the answer of the filters is included. */
 async function valuesWithRescue(
   result: unknown,
   rescue: (error: unknown) => Promise<unknown>,
@@ -169,13 +173,13 @@ async function* rescuedSteps(
   }
 }
 
-/** A result as it is if it is final, otherwise a promise of what it comes to. */
+/** A final result as it is; otherwise a promise of its outcome. */
 function settledValue(value: unknown): unknown {
   const pending = pendingResult(value);
   return pending === undefined ? value : finalResult(pending);
 }
 
-/** Runs interceptors around a handler; what comes out of the outermost one. */
+/** Runs interceptors around a handler and returns the result of the outermost one. */
 function intercept(
   interceptors: readonly NestInterceptor[],
   handler: string,
@@ -195,9 +199,9 @@ function intercept(
 }
 
 /**
- * What an interceptor calls to go on. The rest runs in the asynchronous context in which `handle()` was called, though
- * the observable may be subscribed to elsewhere: so `AsyncLocalStorage.run(store, () => next.handle())` reaches the
- * handler, as in Nest.
+ * The call handler that an interceptor calls to continue. The rest of the pipeline runs in the asynchronous context in
+ * which `handle()` was called, even if the observable is subscribed to elsewhere, so that
+ * `AsyncLocalStorage.run(store, () => next.handle())` reaches the handler, as in Nest.
  */
 export function callHandler(proceed: () => unknown): CallHandler {
   return {
@@ -215,7 +219,10 @@ export function callHandler(proceed: () => unknown): CallHandler {
   };
 }
 
-/** Passes a result on: the values of an observable, generator or asynchronous iterable, a promise's outcome, or the value. */
+/**
+ * Passes a result to the subscriber: the values of an observable, generator or asynchronous iterable, the outcome of a
+ * promise, or the value itself.
+ */
 function emit(result: unknown, subscriber: Subscriber<unknown>): (() => void) | undefined {
   if (isObservableLike(result)) return subscribeSafely(result, subscriber);
   const pending = pendingThenable(result);
@@ -236,7 +243,10 @@ function emit(result: unknown, subscriber: Subscriber<unknown>): (() => void) | 
   return undefined;
 }
 
-/** Passes on what a generator or asynchronous iterable brings; it is closed when the subscriber is. */
+/**
+ * Passes the values of a generator or asynchronous iterable to the subscriber, and closes it when the subscriber
+ * unsubscribes.
+ */
 function emitSteps(steps: Steps, subscriber: Subscriber<unknown>): () => void {
   const take = async (value: unknown): Promise<void> => {
     subscriber.next(await value);
@@ -244,6 +254,6 @@ function emitSteps(steps: Steps, subscriber: Subscriber<unknown>): () => void {
   runToEnd(steps, take)
     .then(() => subscriber.complete())
     .catch((error: unknown) => subscriber.error(error));
-  // Does nothing to one that has ended.
+  // Has no effect on an iterator that has ended.
   return () => void closeSteps(steps).catch(() => undefined);
 }

@@ -4,17 +4,19 @@ import { contextCreators, type ContextCreators, ENHANCERS } from '../../nest/ind
 import type { HandlerMethod } from './handler-method.js';
 import { type HandlerParam, readParams } from './handler-params.js';
 
-/** All that Nest puts around one handler, in the order in which it applies. */
+/** All Nest enhancers of one handler, in the order in which they apply. */
 export interface Enhancers {
   readonly guards: readonly CanActivate[];
   readonly interceptors: readonly NestInterceptor[];
-  /** The pipes of each parameter, by its place in the list of parameters. */
+  /** The pipes of each parameter, by its position in the parameter list. */
   readonly pipes: readonly (readonly PipeTransform[])[];
-  /** Runs the exception filter that fits; `undefined` where none does, or it returns nothing. */
+  /** Runs the exception filter that matches; `undefined` if none matches or the filter returns nothing. */
   readonly catchError: ((error: unknown, host: ArgumentsHost) => unknown) | undefined;
 }
 
-/** Finds a handler's guards, pipes, interceptors and filters: those of the method, the class and the whole application. */
+/**
+ * Finds a handler's guards, pipes, interceptors and filters: the ones of the method, of the class and the global ones.
+ */
 export class EnhancerResolver {
   private readonly creators: ContextCreators;
 
@@ -22,7 +24,7 @@ export class EnhancerResolver {
     this.creators = contextCreators(external);
   }
 
-  /** The enhancers around one instance; those with request scope from the given context. */
+  /** The enhancers of one instance; request-scoped ones belong to the given context. */
   resolve(
     { callback, wrapper }: HandlerMethod,
     params: readonly HandlerParam[],
@@ -47,7 +49,7 @@ export class EnhancerResolver {
     };
   }
 
-  /** Whether some enhancer of the whole application is request-scoped: then every handler is. */
+  /** Whether a global enhancer is request-scoped, which makes every handler request-scoped. */
   hasRequestScopedGlobals(): boolean {
     const { config } = this.creators.guardsContextCreator;
     if (!config) return false;
@@ -61,8 +63,8 @@ export class EnhancerResolver {
 }
 
 /**
- * The guards, interceptors, pipes and filters of a handler that Nest does not know: when it looked at the class, something
- * else stood in the place of the method, such as an accessor or a spy.
+ * The guards, interceptors, pipes and filters of a handler that Nest did not find because something else, such as an
+ * accessor or a spy, was in place of the method when Nest scanned the class.
  */
 export function lostEnhancers({ target, method, callback, wrapper }: HandlerMethod): readonly Type[] {
   const known = wrapper.host?.injectables;
@@ -74,7 +76,7 @@ export function lostEnhancers({ target, method, callback, wrapper }: HandlerMeth
   );
 }
 
-/** Whether anything at all stands around a handler. Without it the handler is called directly. */
+/** Whether a handler has any enhancers. Without enhancers, it is called directly. */
 export function isEnhanced({ guards, interceptors, pipes, catchError }: Enhancers): boolean {
   return (
     guards.length > 0 ||

@@ -8,7 +8,7 @@ import { EnhancerResolver, isEnhanced } from './enhancers.js';
 import type { HandlerMethod } from './handler-method.js';
 import { type HandlerParam, readParams } from './handler-params.js';
 
-/** Turns handler methods into functions, once, at bootstrap. */
+/** Compiles handler methods to functions, once, at bootstrap. */
 export class HandlerCompiler {
   private readonly enhancers: EnhancerResolver;
 
@@ -17,8 +17,8 @@ export class HandlerCompiler {
   }
 
   /**
-   * Compiles a handler: directly where nothing stands around it, with its enhancers where something does, and made
-   * anew for each input where it or an enhancer is request-scoped.
+   * Compiles a handler: without enhancers as a direct call, otherwise with its enhancers. If the handler or an enhancer
+   * is request-scoped, they are instantiated for each input.
    */
   compile<Input>(handler: HandlerMethod, source: HandlerSource<Input>): CompiledHandler<Input> {
     const params = readParams(handler.target, handler.method, handler.callback);
@@ -73,7 +73,10 @@ export class HandlerCompiler {
   }
 }
 
-/** The payload of a request, or the error that there is instead: filters, which may be request-scoped too, get to see it. */
+/**
+ * The payload of a request, or the error that occurred instead. Filters, which may be request-scoped too, receive this
+ * error.
+ */
 type ReadPayload = { readonly value: unknown } | { readonly error: unknown };
 
 async function readPayload<Input>(source: HandlerSource<Input>, input: Input): Promise<ReadPayload> {
@@ -85,7 +88,7 @@ async function readPayload<Input>(source: HandlerSource<Input>, input: Input): P
   }
 }
 
-/** What request-scoped providers get by `@Inject(REQUEST)`. */
+/** The object that request-scoped providers receive by `@Inject(REQUEST)`. */
 class HandlerRequest implements RequestContext {
   constructor(
     readonly pattern: string,
@@ -110,7 +113,7 @@ class HandlerRequest implements RequestContext {
     return this.context;
   }
 
-  /** The same payload and context for the handler, so that neither is made twice. */
+  /** Gives the handler the same payload and context, so that neither is created twice. */
   asSource({ wantsEveryValue }: HandlerSource<never>): HandlerSource<unknown> {
     return {
       wantsEveryValue,

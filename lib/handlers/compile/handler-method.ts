@@ -1,21 +1,24 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 
-/** Nest's own record of a provider or controller; Nest exports it through this type only. */
+/** Nest's internal record of a provider or controller. Nest exports it only through this type. */
 export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
-/** The provider or controller method that is a handler. */
+/** A provider or controller method that is a handler. */
 export interface HandlerMethod {
   readonly target: Type;
   readonly method: string;
-  /** The method with the metadata of its decorators. What is called is the instance's own method of that name. */
+  /**
+   * The method with the metadata of its decorators. The function that is called is the instance's current method of
+   * this name.
+   */
   readonly callback: (...args: unknown[]) => unknown;
   readonly wrapper: InstanceWrapper;
-  /** What the class is called: its name, with that of its module in front if there are several of that name. */
+  /** The name of the class, prefixed with its module if several classes have this name. */
   readonly className: string;
 }
 
-/** Class and method, as errors and logs name them. */
+/** The class and method, as errors and logs name them. */
 export function handlerName({ className, method }: Pick<HandlerMethod, 'className' | 'method'>): string {
   return `${className}.${method}`;
 }

@@ -7,7 +7,7 @@ import { CUSTOM_PARAM, PARAMS, PAYLOAD_PARAM } from '../../nest/index.js';
 export interface HandlerParam {
   readonly index: number;
   readonly source: 'payload' | 'context' | 'custom';
-  /** What was given to the decorator, such as the field of `@Payload('field')`. */
+  /** The argument of the decorator, such as the field of `@Payload('field')`. */
   readonly data: unknown;
   /** The pipes given to the decorator, classes or instances. */
   readonly pipes: readonly (Type<PipeTransform> | PipeTransform)[];
@@ -15,7 +15,7 @@ export interface HandlerParam {
   readonly schema: unknown;
   /** The type that TypeScript emitted for the parameter. */
   readonly metatype: Type | undefined;
-  /** Gives the value of a custom parameter. */
+  /** Returns the value of a custom parameter. */
   readonly factory: ((data: unknown, context: ExecutionContext) => unknown) | undefined;
 }
 
@@ -29,7 +29,7 @@ interface ParamMetadata {
 
 /**
  * Reads a handler's parameters. Without any decorator they are the payload and the context, as in Nest's own RPC; a
- * method of one parameter is spared the context.
+ * method with one parameter does not need the context.
  */
 export function readParams(
   target: Type,

@@ -3,9 +3,9 @@ import { hasSteps, isObservableLike } from '../../consuming/index.js';
 import { pendingThenable, wrongType } from '../../user-code/index.js';
 
 /**
- * What an interceptor returned, if it is an observable, a promise of one, or an asynchronous iterable or generator, which
- * Nest takes too. Anything else fails, as it does in Nest: it would pass for a result, and the message would count as handled
- * though its handler was not called.
+ * Checks the return value of an interceptor: an observable, a promise of one, or an asynchronous iterable or generator,
+ * which Nest accepts too. Any other value is an error, as it is in Nest: otherwise it would be taken for the result,
+ * and the message would count as handled although its handler was not called.
  *
  * @param handler the handler's class and method
  * @throws `TypeError`; a promise rejects with it
@@ -21,7 +21,7 @@ export function intercepted(result: unknown, interceptor: NestInterceptor, handl
   );
 }
 
-/** An interceptor that is an object literal has no class of its own. */
+/** An interceptor that is an object literal has no class name. */
 function nameOf(interceptor: NestInterceptor): string {
   const type: unknown = interceptor.constructor;
   const name = typeof type === 'function' ? type.name : '';

@@ -7,11 +7,11 @@ import type { HandlerParam } from './handler-params.js';
 import type { ParamValues } from './param-values.js';
 
 /**
- * Compiles the innermost part of a handler: its parameters with their pipes, and the method. Parameters without pipes cost
- * nothing but their value.
+ * Compiles the innermost part of a handler: its parameters with their pipes, and the method. Parameters without pipes
+ * have no overhead.
  *
- * The method is read from the instance for each call: tests may replace it, on the instance or its class, before or after
- * the application starts.
+ * The method is read from the instance for each call, because tests may replace it, on the instance or its class,
+ * before or after the application starts.
  */
 export function compileInvocation<Input>(
   { method }: HandlerMethod,
@@ -22,9 +22,9 @@ export function compileInvocation<Input>(
   const target = instance as Record<string, HandlerMethod['callback']>;
   const length = params.reduce((most, { index }) => Math.max(most, index + 1), 0);
   const piped = params.map((param, place) => {
-    // As in Nest: a payload is a `body` to pipes, all else is `custom`.
+    // As in Nest, pipes see a payload as `body` and every other parameter as `custom`.
     const type = param.source === 'payload' ? ('body' as const) : ('custom' as const);
-    // Nest 12 hands a parameter's Standard Schema to its pipes; Nest 11 has none.
+    // Nest 12 passes the Standard Schema of a parameter to its pipes; Nest 11 has no schemas.
     const metadata = {
       type,
       metatype: param.metatype,
@@ -48,7 +48,8 @@ export function compileInvocation<Input>(
         }
       }
     } catch (error) {
-      // This error ends the call. What the other parameters are still waiting for may fail too, and needs a listener.
+      // This error ends the call. The pending parameters may fail too, and need a listener to avoid unhandled
+      // rejections.
       void Promise.allSettled(pending);
       throw error;
     }

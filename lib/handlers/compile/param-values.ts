@@ -3,13 +3,13 @@ import { HandlerExecutionContext } from './handler-execution-context.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { HandlerParam } from './handler-params.js';
 
-/** The values of one call's parameters, each read once and only when asked for. */
+/** The values of one call's parameters. Each is read once, when it is first requested. */
 export class ParamValues<Input> {
   private decoded = false;
   private payload: unknown;
   private rpcContext: ReturnType<HandlerSource<Input>['context']> | undefined;
   private execution: HandlerExecutionContext | undefined;
-  /** The error with which a pipe has refused the payload. */
+  /** The error of a pipe that rejected the payload. */
   refusal: { readonly error: unknown } | undefined;
 
   constructor(
@@ -18,7 +18,7 @@ export class ParamValues<Input> {
     private readonly input: Input,
   ) {}
 
-  /** The execution context that Nest's enhancers see. */
+  /** The execution context for Nest's enhancers. */
   get executionContext(): HandlerExecutionContext {
     this.execution ??= new HandlerExecutionContext(
       this.payloadValue(),
@@ -29,11 +29,11 @@ export class ParamValues<Input> {
     return this.execution;
   }
 
-  /** Decodes the payload; a promise if that is asynchronous. */
+  /** Decodes the payload; returns a promise if decoding is asynchronous. */
   prepare(): PromiseLike<void> | undefined {
     const payload = this.payloadValue();
     if (!this.source.mayBePending || !(payload instanceof Promise)) return undefined;
-    // To filters, a payload that is refused is `undefined`.
+    // Filters see `undefined` in place of a rejected payload.
     this.payload = undefined;
     return payload.then((value: unknown) => {
       this.payload = value;
@@ -57,7 +57,7 @@ export class ParamValues<Input> {
 
   private payloadValue(): unknown {
     if (!this.decoded) {
-      // First: where it throws, filters still get an execution context, whose payload is `undefined`.
+      // Set first: if decoding throws, filters still get an execution context, with the payload `undefined`.
       this.decoded = true;
       this.payload = this.source.payload(this.input);
     }

@@ -3,21 +3,21 @@ import 'reflect-metadata';
 /** A method of a class. */
 export type Method = (...args: unknown[]) => unknown;
 
-/** A method that decorators of this library were put on. */
+/** A method with decorators of this library. */
 export interface DeclaredMethod {
   readonly name: string;
-  /** What the method is to be called for: the function with all metadata of its decorators. */
+  /** The function that carries the metadata of all decorators of the method. */
   readonly callback: Method;
 }
 
-/** A method with every function that one of the decorators found in its place. */
+/** The methods of a class by name, each with every function that a decorator found in its place. */
 type Declarations = Map<string, Set<Method>>;
 
 const DECLARED = 'nestjs-nats-jetstream:declared-methods';
 
 /**
- * Notes on the class that one of its methods has a decorator of this library, so that the method is found whatever comes to
- * stand in its place: another decorator may replace it, and tests may spy on it.
+ * Registers on the class that one of its methods has a decorator of this library. The method is then found even if
+ * another decorator replaces it later or a test spies on it.
  *
  * @returns the function that the decorator's metadata belongs on; `undefined` if there is no method
  */
@@ -26,7 +26,7 @@ export function declareMethod(
   name: string,
   descriptor: PropertyDescriptor,
 ): Method | undefined {
-  // While decorators are applied, the class still has the method as it was written.
+  // While decorators are applied, the class still has the original method.
   const written: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value;
   const functions = [written, descriptor.value as unknown].filter((each) => typeof each === 'function');
   const declarations = (Reflect.getOwnMetadata(DECLARED, prototype) ?? new Map()) as Declarations;
@@ -38,12 +38,13 @@ export function declareMethod(
   return functions.at(-1) as Method | undefined;
 }
 
-/** The classes with declarations. */
+/** The classes that have registered methods. */
 let classes: WeakRef<object>[] = [];
 
 /**
- * Gives what stands in the place of decorated methods the metadata of what was there before. To be called before Nest looks
- * at the classes of an application: it makes guards, interceptors, pipes and filters of what it finds on their methods.
+ * Copies the metadata of decorated methods to the functions that replaced them. Must be called before Nest scans the
+ * classes of an application, because Nest then creates the guards, interceptors, pipes and filters that it finds on the
+ * methods.
  */
 export function uniteMetadata(): void {
   classes = classes.filter((reference) => reference.deref() !== undefined);
@@ -58,7 +59,7 @@ export function uniteMetadata(): void {
   }
 }
 
-/** The methods of a class that carry decorators of this library, inherited ones included unless they are overridden. */
+/** The methods of a class that have decorators of this library, including inherited methods that are not overridden. */
 export function declaredMethods(type: { readonly prototype: object }): readonly DeclaredMethod[] {
   const methods: DeclaredMethod[] = [];
   const nearer = new Set<string>();
@@ -69,7 +70,7 @@ export function declaredMethods(type: { readonly prototype: object }): readonly 
       if (callback) methods.push({ name, callback });
     }
     for (const name of Object.getOwnPropertyNames(prototype)) {
-      // A spy on an inherited method is no method of the subclass.
+      // A spy on an inherited method is not a method of the subclass.
       const own: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value;
       if (!isSpy(own)) nearer.add(name);
     }
@@ -85,8 +86,8 @@ function* chainOf(prototype: object): Generator<object> {
 }
 
 /**
- * The function of a method with all metadata of its decorators. A decorator that replaces the method may have separated it
- * from what others noted on it: guards, interceptors, handlers.
+ * The function of a method with the metadata of all its decorators. A decorator that replaces the method may have
+ * separated it from metadata that other decorators set: guards, interceptors, handlers.
  */
 function effectiveMethod(prototype: object, name: string, declared: readonly Method[]): Method | undefined {
   const present: unknown = Object.getOwnPropertyDescriptor(prototype, name)?.value;
@@ -96,21 +97,21 @@ function effectiveMethod(prototype: object, name: string, declared: readonly Met
   return effective;
 }
 
-/** Gives a function the metadata of another one in addition to its own. */
+/** Adds the metadata of one function to that of another. */
 function inheritMetadata(to: Method, from: Method): void {
   for (const key of Reflect.getOwnMetadataKeys(from) as unknown[]) {
     const value: unknown = Reflect.getOwnMetadata(key, from);
     const own: unknown = Reflect.getOwnMetadata(key, to);
     if (own === undefined) Reflect.defineMetadata(key, value, to);
     else if (Array.isArray(own) && Array.isArray(value)) {
-      // Lists, such as those of guards, begin with what the innermost decorator noted.
+      // Lists, such as those of guards, start with the entries of the innermost decorator.
       const others = own.filter((each) => !value.includes(each));
       Reflect.defineMetadata(key, [...(value as unknown[]), ...(others as unknown[])], to);
     }
   }
 }
 
-/** Whether a function was put in place of a method by a test: by Jest, Vitest, `node:test` or Sinon. */
+/** Whether a test replaced a method by this function, with Jest, Vitest, `node:test` or Sinon. */
 function isSpy(value: unknown): boolean {
   return typeof value === 'function' && ('mock' in value || 'isSinonProxy' in value);
 }

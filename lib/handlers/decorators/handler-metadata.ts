@@ -11,14 +11,14 @@ import type {
 import { declareMethod } from './declared-methods.js';
 import { noteHandlerClass } from './unstarted-handlers.js';
 
-/** What a decorator says of a method. */
+/** The metadata that a decorator stores for a method. */
 export type HandlerMetadata =
   | {
       readonly kind: 'consumer';
       readonly options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>;
-      /** Handles dead letters: those that fit. */
+      /** The dead letters that the handler receives, if it handles dead letters. */
       readonly deadLetters?: DeadLetterFilter;
-      /** What is wrong with the options of the decorator. */
+      /** Problems with the options of the decorator. */
       readonly mistakes?: readonly string[];
     }
   | KvWatchMetadata
@@ -30,7 +30,9 @@ interface KvWatchMetadata {
   readonly kind: 'kv-watch';
   readonly bucket: string;
   readonly options: KvWatchHandlerOptions;
-  /** What was given in place of a bucket: it makes what counts, at bootstrap. */
+  /**
+   * A factory that creates the bucket name and options at bootstrap, if the decorator received one instead of a bucket.
+   */
   readonly made?: MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>;
 }
 
@@ -38,7 +40,9 @@ interface ObjectWatchMetadata {
   readonly kind: 'object-watch';
   readonly bucket: string;
   readonly options: ObjectWatchHandlerOptions;
-  /** What was given in place of a bucket: it makes what counts, at bootstrap. */
+  /**
+   * A factory that creates the bucket name and options at bootstrap, if the decorator received one instead of a bucket.
+   */
   readonly made?: MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>;
 }
 
@@ -46,7 +50,9 @@ interface SubscribeMetadata {
   readonly kind: 'subscribe';
   readonly subject: string;
   readonly options: NatsSubscribeOptions;
-  /** What was given in place of a subject: it makes what counts, at bootstrap. */
+  /**
+   * A factory that creates the subject and options at bootstrap, if the decorator received one instead of a subject.
+   */
   readonly made?: MadeOptions<NatsSubscribeOptions & { readonly subject: string }>;
 }
 
@@ -62,42 +68,45 @@ const ROUTES = 'nestjs-nats-jetstream:routes';
 const CONSUMER = 'nestjs-nats-jetstream:consumer';
 const MISPLACED = 'nestjs-nats-jetstream:misplaced-handlers';
 
-/** Notes a handler on its method. One method may carry several: each is a handler of its own. */
+/**
+ * Stores a handler in the metadata of its method. A method may have several decorators; each one declares a separate
+ * handler.
+ */
 export function addHandler(handler: HandlerMetadata): HandlerMethodDecorator {
   return onMethod((callback) => {
-    // Decorators apply from the last to the first; the list reads from the first to the last.
+    // Decorators are applied from the last to the first, so the new one goes to the front of the list.
     Reflect.defineMetadata(HANDLERS, [handler, ...getHandlers(callback)], callback);
   });
 }
 
-/** Notes the patterns of a method that shares its class's consumer. */
+/** Stores the patterns of a method that shares the consumer of its class. */
 export function addRoute(patterns: readonly string[]): HandlerMethodDecorator {
   return onMethod((callback) => {
     Reflect.defineMetadata(ROUTES, [...patterns, ...getRoutes(callback)], callback);
   });
 }
 
-/** Notes the consumer that the methods of a class share. */
+/** Stores the consumer that the methods of a class share. */
 export function addClassHandler(
   target: object,
   options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
 ): void {
   Reflect.defineMetadata(ENTRY_PROVIDER, true, target);
-  // `undefined` stands for no decorator.
+  // `undefined` would mean that there is no decorator.
   Reflect.defineMetadata(CONSUMER, options ?? null, target);
 }
 
-/** The handlers noted on a method. */
+/** The handlers stored in the metadata of a method. */
 export function getHandlers(callback: object): readonly HandlerMetadata[] {
   return (Reflect.getOwnMetadata(HANDLERS, callback) as HandlerMetadata[] | undefined) ?? [];
 }
 
-/** The patterns noted on a method. */
+/** The patterns stored in the metadata of a method. */
 export function getRoutes(callback: object): readonly string[] {
   return (Reflect.getOwnMetadata(ROUTES, callback) as string[] | undefined) ?? [];
 }
 
-/** The consumer that the methods of a class share, its own or inherited. */
+/** The consumer that the methods of a class share, declared on the class or inherited. */
 export function getClassHandler(
   target: object,
 ): JsConsumerOptions | ResolvedOptions<JsConsumerOptions> | undefined {
@@ -105,21 +114,21 @@ export function getClassHandler(
     JsConsumerOptions | ResolvedOptions<JsConsumerOptions> | undefined;
 }
 
-/** A decorator of a handler in a place where none can be. */
+/** A handler decorator on a class member that cannot be a handler. */
 export interface MisplacedHandler {
   readonly method: string;
-  /** What is wrong, and what to do. */
+  /** What is wrong, and how to correct it. */
   readonly problem: string;
 }
 
-/** The decorators of a class's members that cannot be handlers. */
+/** The decorators on members of a class that cannot be handlers. */
 export function getMisplacedHandlers(target: object): readonly MisplacedHandler[] {
   return (Reflect.getMetadata(MISPLACED, target) as MisplacedHandler[] | undefined) ?? [];
 }
 
 /**
- * Makes a decorator of methods. What cannot be a handler is noted on its class, and reported at bootstrap with every other
- * mistake.
+ * Creates a method decorator. A decorated member that cannot be a handler is registered on its class and reported at
+ * bootstrap, together with all other mistakes.
  */
 export function onMethod(note: (callback: object) => void): HandlerMethodDecorator {
   return (target, method, descriptor: PropertyDescriptor | undefined) => {

@@ -6,7 +6,7 @@ import { addClassHandler, addHandler, type HandlerMethodDecorator } from './hand
 type JsConsumerDecorator = HandlerMethodDecorator &
   ((target: abstract new (...args: never[]) => object) => void);
 
-/** A decorator of methods whose first parameter must take what the schema makes. */
+/** A decorator of methods whose first parameter must accept the output of the schema. */
 type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[]) => unknown>(
   target: object,
   method: string | symbol,
@@ -14,21 +14,23 @@ type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[])
 ) => void;
 
 /**
- * Handles the messages of a JetStream consumer: the method is called for each, and what it returns or throws decides
- * what becomes of the message (see {@link MessageSettlement}). On a class, the methods decorated with {@link JsHandler}
- * share one consumer, each for its subjects.
+ * Handles the messages of a JetStream consumer: the method is called for each message, and its result or error decides
+ * how the message is settled (see {@link MessageSettlement}). On a class, the methods decorated with {@link JsHandler}
+ * share one consumer, each for its own subjects.
  *
- * The consumer is created at bootstrap. With the default `provisioning` of the module, `ensure`, a durable consumer that
- * exists is updated to these options, also while another application uses it: two applications must not use one durable
- * with different options. `assert` stops the boot instead, and `off` takes the consumer as it is; see {@link Provisioning}.
- * Mistakes in the options stop the boot with a {@link HandlerConfigurationError} that lists them all.
+ * The consumer is created at bootstrap. With the default `provisioning` of the module, `ensure`, a durable consumer
+ * that exists is updated to these options, also while another application uses it: do not use one durable with
+ * different options in two applications. `assert` fails the startup instead, and `off` uses the consumer as it is; see
+ * {@link Provisioning}. If options are invalid, the startup fails with a {@link HandlerConfigurationError} that lists
+ * them all.
  *
- * Options may be inherited, as with instances of a class with accessors. An option that is `undefined` counts as left out.
+ * Options may be inherited, as with instances of a class with accessors. An option that is `undefined` is treated as
+ * not set.
  *
- * The options can also be made at bootstrap from what is injected, or be looked up by a name among the module's
- * `handlers.consumers`.
+ * The options can also be created at bootstrap by a factory with injected providers, or be looked up by name in the
+ * module's `handlers.consumers`.
  *
- * With a `schema` the method's first parameter is checked to take what the schema makes.
+ * With a `schema`, TypeScript checks that the method's first parameter accepts the output of the schema.
  *
  * @example
  * ```ts
@@ -50,7 +52,7 @@ export function JsConsumer(
 ): JsConsumerDecorator {
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor) => {
     if (method === undefined) addClassHandler(target, options);
-    // A property has no descriptor; that is reported at bootstrap.
+    // A property has no descriptor; this mistake is reported at bootstrap.
     else addHandler({ kind: 'consumer', options })(target, method, descriptor as PropertyDescriptor);
   };
 }

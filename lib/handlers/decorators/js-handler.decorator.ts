@@ -2,11 +2,12 @@ import { addRoute, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
  * Handles those messages of its class's {@link JsConsumer} whose subject matches one of the patterns; wildcards `*` and
- * `>` allowed. Where several methods match, the most specific one is called: a token beats `*`, and `*` beats `>`,
- * from the first token on. A message that none matches is terminated, with a dead letter where one is set.
+ * `>` are allowed. If several methods match, the most specific one is called: tokens are compared from the first on,
+ * and a literal token takes precedence over `*`, and `*` over `>`. A message that no method matches is terminated, with
+ * a dead letter if one is configured.
  *
- * Where the consumer declares no `filterSubjects`, they are the patterns of all its methods (nats-server 2.10; older
- * ones deliver the whole stream).
+ * If the consumer declares no `filterSubjects`, the patterns of all its methods are used (nats-server 2.10; older
+ * servers deliver the whole stream).
  *
  * @example
  * ```ts
@@ -18,6 +19,6 @@ import { addRoute, type HandlerMethodDecorator } from './handler-metadata.js';
  * ```
  */
 export function JsHandler(...patterns: [string, ...string[]]): HandlerMethodDecorator {
-  // Callers without types may give none; that is reported at bootstrap.
+  // Callers without types may pass no pattern; this mistake is reported at bootstrap.
   return addRoute(patterns.length > 0 ? patterns : ['']);
 }

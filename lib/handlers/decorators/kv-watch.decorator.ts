@@ -2,11 +2,11 @@ import { isMade, type KvWatchHandlerOptions, type MadeOptions } from '../options
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
- * Follows keys of a Key-Value bucket: the method is called for each entry, one after another, first with what the
- * bucket holds, then with each change. `@Payload()` is the value, `null` for a deleted key; `@Ctx()` a
+ * Follows keys of a Key-Value bucket: the method is called for each entry, one after another: first for the current
+ * entries of the bucket, then for each change. `@Payload()` is the value, `null` for a deleted key; `@Ctx()` a
  * {@link KvContext}.
  *
- * A method that throws is called again with backoff, a few times; then the entry is reported and the watch goes on.
+ * If the method throws, it is called again with backoff, a few times. Then the entry is reported and skipped.
  *
  * @example
  * ```ts
@@ -16,7 +16,7 @@ import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
  */
 export function KvWatch(bucket: string, options?: KvWatchHandlerOptions): HandlerMethodDecorator;
 /**
- * With a bucket and options that are made at bootstrap from what is injected.
+ * With a factory that creates the bucket name and options at bootstrap, from injected providers.
  *
  * @example
  * ```ts

@@ -3,13 +3,15 @@ import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
  * Follows the objects of an Object Store bucket: the method is called with the description of each object, one after
- * another, first those that are there, then each new one. `@Payload()` is the {@link ObjectInfo} (its `deleted` tells
- * a deletion), `@Ctx()` an {@link ObjectContext}.
+ * another: first for the existing objects, then for each change. `@Payload()` is the {@link ObjectInfo} (`deleted` is
+ * `true` for a deletion), `@Ctx()` an {@link ObjectContext}.
  *
- * A method that throws is called again with backoff, a few times; then the object is reported and the watch goes on.
+ * If the method throws, it is called again with backoff, a few times. Then the object is reported and skipped.
  */
 export function ObjectWatch(bucket: string, options?: ObjectWatchHandlerOptions): HandlerMethodDecorator;
-/** With a bucket and options that are made at bootstrap from what is injected, as with `@KvWatch`. */
+/**
+ * With a factory that creates the bucket name and options at bootstrap, from injected providers, as with `@KvWatch`.
+ */
 export function ObjectWatch(
   options: MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
 ): HandlerMethodDecorator;

@@ -12,12 +12,12 @@ import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 const DEFAULT_MAX_DELIVER = 5;
 
 /**
- * Called for each new dead letter, or for those that fit. `@Payload()` is the original payload, or its bytes where it
- * cannot be decoded; `@Ctx()` a {@link DeadLetterContext}.
+ * Handles new dead letters: all of them, or those that match the options. `@Payload()` is the original payload, or its
+ * bytes if it cannot be decoded; `@Ctx()` a {@link DeadLetterContext}.
  *
- * It is a consumer as with {@link JsConsumer}, and what it returns or throws decides in the same way what becomes of the
- * message: it is retried, 5 deliveries by default. There are no dead letters of dead letters: one that was not handled is
- * reported, and stays where it is.
+ * The handler has a consumer, as with {@link JsConsumer}, and its result or error decides in the same way how the
+ * message is settled: a failed message is retried, with 5 deliveries by default. Dead letters do not create further
+ * dead letters: if one cannot be handled, it is reported and stays in the dead-letter stream.
  *
  * @example
  * ```ts
@@ -46,7 +46,9 @@ export function OnDeadLetter(options: OnDeadLetterOptions = {}): HandlerMethodDe
     })(target, method, descriptor);
 }
 
-/** Services name their classes alike: those that take different dead letters must not share a consumer. */
+/**
+ * Services may have classes with the same name; handlers that receive different dead letters must not share a consumer.
+ */
 function defaultDurable(target: string, method: string, filter: DeadLetterFilter): string {
   const text = filterText(filter);
   const name = `${target}-${method}`;

@@ -2,8 +2,8 @@ import type { JetStreamEvent } from '../../consuming/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
- * Hears of what happens to connections and handlers: the method is called with each {@link JetStreamEvent} of the given
- * types, of all where none is given. What it throws is logged.
+ * Observes connections and handlers: the method is called with each {@link JetStreamEvent} of the given types, or of
+ * all types if none is given. Its errors are logged.
  *
  * @example
  * ```ts

@@ -3,7 +3,10 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import type { JetStreamContext } from '../../consuming/index.js';
 import { type JetStreamMessage, type MessageMetadata, readHeader } from '../../jetstream/index.js';
 
-/** A decorator of parameters that takes what to pick, and pipes. Declared here, for Nest 11 and 12 type theirs differently. */
+/**
+ * A parameter decorator that accepts a selector and pipes. It is declared here because Nest 11 and 12 declare the type
+ * differently.
+ */
 type PickingDecorator<Pick> = (
   ...pickOrPipes: (Pick | Type<PipeTransform> | PipeTransform)[]
 ) => ParameterDecorator;
@@ -27,8 +30,8 @@ const metadataOf = (_: unknown, context: ExecutionContext): MessageMetadata => m
 const itself = (_: unknown, context: ExecutionContext): JetStreamMessage => messageOf(context);
 
 /**
- * The message's headers, or the value of one of them by its name; `undefined` if there is none. The exact name counts
- * first, then one that differs only in case.
+ * The message's headers, or the value of one header by name; `undefined` if there is none. An exact match of the name
+ * takes precedence over one that differs only in case.
  */
 export const JsHeaders: PickingDecorator<string> = createParamDecorator(headersOf);
 
@@ -41,7 +44,9 @@ export const JsMetadata: PickingDecorator<never> = createParamDecorator(metadata
 /** The message itself. */
 export const JsMessage: PickingDecorator<never> = createParamDecorator(itself);
 
-/** The decorators above by what Nest keeps of them, to tell where a handler has no message for them. */
+/**
+ * The decorators above, by the factory that Nest stores for them, to recognize them on handlers that have no message.
+ */
 export const MESSAGE_PARAMS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [headersOf, '@JsHeaders'],
   [subjectOf, '@JsSubject'],

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { PublishSubject, PublishToMetadata, PublishToOptions } from '../../consuming/index.js';
 import { onMethod } from './handler-metadata.js';
 
-/** What a handler returns that publishes `Result`s: one, several (each is published), or none. */
+/** The return type of a handler that publishes `Result`s: one, several (each is published), or none. */
 export type PublishedResult<Result> =
   Results<Result> | PromiseLike<Results<Result>> | Observable<Result | undefined>;
 
@@ -21,18 +21,18 @@ export type PublishToDecorator<Result> = <
 const TARGETS = 'nestjs-nats-jetstream:publish-to';
 
 /**
- * Publishes what a handler of messages returns, before its message is acknowledged: a value, or each value of an
- * iterable (an array, a generator), async iterable or observable, one after another. `undefined` publishes nothing.
+ * Publishes the result of a message handler before its message is acknowledged: a value, or each value of an iterable
+ * (an array, a generator), async iterable or observable, one after another. `undefined` publishes nothing.
  *
- * Every value gets a message id made of stream, consumer and sequence of the handled message, and of its place among
- * the values: where the message is delivered again, the target stream does not store what it has already. That holds
- * for as long as the target stream remembers ids, its `duplicateWindow`.
+ * Every value gets a message id that consists of the stream, consumer and sequence of the handled message and the
+ * position of the value. If the message is delivered again, the target stream discards values that it has already
+ * stored, within its `duplicateWindow`.
  *
- * Where a value cannot be published the handler has failed, and its message is retried. What interceptors make of the
- * result is what is published. Several decorators publish to several subjects.
+ * If a value cannot be published, the handler counts as failed and its message is retried. If interceptors change the
+ * result, the changed result is published. Several decorators publish to several subjects.
  *
- * A string is published as text, a `Uint8Array` as it is, everything else through the codec. An array is published item
- * by item: return `[array]` for one message that holds it.
+ * A string is published as text, a `Uint8Array` as it is, every other value is encoded by the codec. An array is
+ * published item by item: return `[array]` to publish it as one message.
  *
  * @example
  * ```ts
@@ -47,12 +47,12 @@ export function PublishTo<Result = unknown>(
 ): PublishToDecorator<Result> {
   const metadata: PublishToMetadata = { subject, options };
   return onMethod((callback) => {
-    // Decorators apply from the last to the first; the list reads from the first to the last.
+    // Decorators are applied from the last to the first, so the new one goes to the front of the list.
     Reflect.defineMetadata(TARGETS, [metadata, ...getPublishTargets(callback)], callback);
   });
 }
 
-/** What {@link PublishTo} says of a method, from the first decorator to the last. */
+/** The metadata of all {@link PublishTo} decorators of a method, from the first decorator to the last. */
 export function getPublishTargets(callback: object): readonly PublishToMetadata[] {
   return (Reflect.getOwnMetadata(TARGETS, callback) as PublishToMetadata[] | undefined) ?? [];
 }

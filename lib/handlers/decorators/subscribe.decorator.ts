@@ -2,8 +2,8 @@ import { isMade, type MadeOptions, type NatsSubscribeOptions } from '../options/
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
- * Handles core NATS messages on a subject: at most once, without a stream. `@Payload()` is the decoded payload, `@Ctx()`
- * a {@link NatsSubscribeContext}. What the method throws is logged.
+ * Handles core NATS messages on a subject: at most once, without a stream. `@Payload()` is the decoded payload,
+ * `@Ctx()` a {@link NatsSubscribeContext}. Errors of the method are logged.
  *
  * @example
  * ```ts
@@ -12,7 +12,7 @@ import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
  * ```
  */
 export function NatsSubscribe(subject: string, options?: NatsSubscribeOptions): HandlerMethodDecorator;
-/** With a subject and options that are made at bootstrap from what is injected, as with `@KvWatch`. */
+/** With a factory that creates the subject and options at bootstrap, from injected providers, as with `@KvWatch`. */
 export function NatsSubscribe(
   options: MadeOptions<NatsSubscribeOptions & { readonly subject: string }>,
 ): HandlerMethodDecorator;

@@ -1,16 +1,16 @@
 import { Logger } from '@nestjs/common';
 
-/** How long after the first handler the module may be imported, in milliseconds. */
+/** How long to wait for the module to be imported after the first handler was declared, in milliseconds. */
 const PATIENCE = 2_000;
-/** How many classes the warning names. */
+/** The maximum number of classes that the warning names. */
 const MOST_NAMES = 5;
 
-/** The classes of this process that have handlers, until somebody can start them. */
+/** The classes of this process that have handlers, as long as no `JetStreamModule` is imported. */
 let waiting: Set<object> | undefined = new Set();
 
 /**
- * Notes that a class has handlers. Without any `JetStreamModule` in the process nothing would ever look at them, and nobody
- * would say so: decorators are all there is.
+ * Registers that a class has handlers. Decorators alone do nothing: without a `JetStreamModule` in the process, the
+ * handlers would never start, and no error would report it.
  */
 export function noteHandlerClass(type: object): void {
   if (waiting === undefined) return;
@@ -18,7 +18,10 @@ export function noteHandlerClass(type: object): void {
   waiting.add(type);
 }
 
-/** A `JetStreamModule` is imported in this process: it finds the handlers, and reports those that cannot start. */
+/**
+ * Called when a `JetStreamModule` is imported in this process. From then on, the module finds the handlers and reports
+ * those that cannot start.
+ */
 export function handlersAreStarted(): void {
   waiting = undefined;
 }

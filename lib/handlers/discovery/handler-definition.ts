@@ -3,22 +3,25 @@ import type { HandlerMetadata } from '../decorators/index.js';
 
 type MetadataOf<Kind extends HandlerMetadata['kind']> = Extract<HandlerMetadata, { readonly kind: Kind }>;
 
-/** A method with what its decorator says. */
+/** A method with the metadata of its decorator. */
 type MethodDefinition<Kind extends HandlerMetadata['kind']> = HandlerMethod & {
   readonly metadata: MetadataOf<Kind>;
 };
 
-/** A method that handles the messages of a consumer whose subject matches; all of them where no pattern is given. */
+/**
+ * A method that handles the messages of a consumer whose subject matches its patterns; without patterns it handles all
+ * of them.
+ */
 export type RoutedMethod = HandlerMethod & { readonly patterns: readonly string[] };
 
-/** A decorated method, or a class with its decorated methods: they share one consumer. */
+/** A decorated method, or a class whose decorated methods share one consumer. */
 export interface ConsumerDefinition {
-  /** Class and method, or the class alone. */
+  /** The class and method, or the class alone. */
   readonly name: string;
   readonly options: MetadataOf<'consumer'>['options'];
-  /** For a handler of dead letters: which ones. */
+  /** The dead letters to receive, for a handler of dead letters. */
   readonly deadLetters?: MetadataOf<'consumer'>['deadLetters'];
-  /** What is wrong with the options of its decorator. */
+  /** Problems with the options of its decorator. */
   readonly mistakes?: MetadataOf<'consumer'>['mistakes'];
   readonly methods: readonly [RoutedMethod, ...RoutedMethod[]];
 }

@@ -19,7 +19,7 @@ import type {
   SubscribeDefinition,
 } from './handler-definition.js';
 
-/** What was found in an application: its handlers, and decorators where none can be. */
+/** The handlers found in an application, and the decorators on members that cannot be handlers. */
 export class Findings {
   readonly consumers: ConsumerDefinition[] = [];
   readonly kvWatches: KvWatchDefinition[] = [];
@@ -55,18 +55,18 @@ export class HandlerExplorer {
     return findings;
   }
 
-  /** The names of all classes with handlers, each as its handlers are named. */
+  /** The names of all classes with handlers, in the form used in handler names. */
   classNames(): readonly string[] {
     return this.classes().map(({ name }) => name);
   }
 
-  /** All providers and controllers that have handlers, or decorators of handlers. */
+  /** All providers and controllers that have handlers, or handler decorators. */
   private classes(): HandlerClass[] {
     const seen = new Set<unknown>();
     const found = [...this.discovery.getProviders(), ...this.discovery.getControllers()].flatMap(
       (wrapper) => {
         const target = classOf(wrapper);
-        // An alias, or a second token for the same object, is the same handler.
+        // An alias, or a second token for the same object, refers to the same handler.
         if (!target || wrapper.isAlias || seen.has(wrapper.instance ?? wrapper)) return [];
         seen.add(wrapper.instance ?? wrapper);
         const methods = declaredMethods(target);
@@ -92,7 +92,7 @@ export class HandlerExplorer {
   }
 }
 
-/** A handler without its guards would do what it must not. */
+/** Reports handlers whose guards Nest did not find: such a handler would run unprotected. */
 function reportLost(method: HandlerMethod, findings: Findings): void {
   const lost = lostEnhancers(method);
   if (lost.length === 0) return;
@@ -108,7 +108,7 @@ interface HandlerClass {
   readonly methods: readonly HandlerMethod[];
 }
 
-/** The names of classes; those of which there are several have the name of their module in front, and a number if need be. */
+/** The names of classes. A name that several classes share is prefixed with the module, and numbered if necessary. */
 function uniqueNames(
   classes: readonly { readonly target: Type; readonly wrapper: InstanceWrapper }[],
 ): string[] {
@@ -152,13 +152,13 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
   }
 }
 
-/** Whether results are to be published of a method that handles no messages of a stream. */
+/** Whether a method that does not handle messages of a stream has results to publish. */
 function publishesNothing({ callback }: HandlerMethod): boolean {
   if (getPublishTargets(callback).length === 0 || getRoutes(callback).length > 0) return false;
   return !getHandlers(callback).some(({ kind }) => kind === 'consumer');
 }
 
-/** The consumer that a class's methods share. */
+/** The consumer that the methods of a class share. */
 function collectRoutes(
   name: string,
   target: Type,
@@ -188,7 +188,7 @@ function collectRoutes(
   }
 }
 
-/** The class of a provider: its own, or that of what its factory made. */
+/** The class of a provider: the declared class, or that of the object its factory created. */
 function classOf(wrapper: InstanceWrapper): Type | undefined {
   const { metatype, inject } = wrapper;
   const isFactory = inject !== undefined && inject !== null;

@@ -1,7 +1,7 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { JetStreamEvent } from '../../consuming/index.js';
 
-/** What `@Ctx()` gives a handler of `@OnJetStreamEvent`. */
+/** The `@Ctx()` of an `@OnJetStreamEvent` handler. */
 export class EventContext extends BaseRpcContext<[JetStreamEvent]> {
   /** @internal */
   constructor(event: JetStreamEvent) {

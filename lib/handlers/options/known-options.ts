@@ -80,7 +80,7 @@ export const PUBLISH_TO_OPTIONS = {
   connection: text,
 } satisfies AllOptionsOf<PublishToOptions>;
 
-/** Options that are made at bootstrap. */
+/** Options that a factory creates at bootstrap. */
 export const MADE_OPTIONS = {
   inject: listOf(() => [], 'a list of injection tokens'),
   useFactory: required(functionRule('a function')),

@@ -1,6 +1,6 @@
 import type { DeadLetterFilter, PullJsConsumerOptions } from '../../consuming/index.js';
 
-/** Which dead letters a handler of {@link OnDeadLetter} gets, and how they are handled. */
+/** Selects the dead letters that a handler of {@link OnDeadLetter} receives, and how they are handled. */
 export interface OnDeadLetterOptions
   extends
     Omit<DeadLetterFilter, 'since' | 'until'>,
@@ -9,11 +9,12 @@ export interface OnDeadLetterOptions
       'ackMode' | 'ackWait' | 'concurrency' | 'connection' | 'maxProcessingTime' | 'retry' | 'settlement'
     > {
   /**
-   * The name of its durable consumer of the dead-letter stream, which the instances of a service share. Default: class and
-   * method, such as `Alerts-onDeadLetter`, and if only some dead letters are taken a few characters that stand for which. Give
-   * a name if another service has a class of the same name that takes the same: each dead letter would reach one of them.
+   * The name of its durable consumer of the dead-letter stream, which the instances of a service share. Default: class
+   * and method, such as `Alerts-onDeadLetter`, followed by a few characters that identify the filter if the handler
+   * receives only some dead letters. Set a name if another service has a class with the same name and filter; otherwise
+   * each dead letter would reach only one of the two services.
    */
   readonly durable?: string | undefined;
-  /** Where to start when the consumer is made: with the next dead letter, or with all that are there. Default `new`. */
+  /** Where a new consumer starts: with the next dead letter, or with all stored ones. Default `new`. */
   readonly deliverPolicy?: 'new' | 'all' | undefined;
 }

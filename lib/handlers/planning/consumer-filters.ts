@@ -8,13 +8,13 @@ import { subjectsOverlap } from '../../jetstream/index.js';
 import type { ConsumerDefinition } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 
-/** A class's consumer delivers what its methods handle, where it does not say otherwise. */
+/** Makes the consumer of a class deliver the subjects that its methods handle, unless it declares its own filters. */
 export function withFilters(
   options: JsConsumerOptions,
   { methods }: ConsumerDefinition,
   { jetstream }: HandlerConnection,
 ): JsConsumerOptions {
-  // The server refuses filters that overlap; the wider one delivers what the narrower one would.
+  // The server refuses overlapping filters; the wider one also delivers the messages of the narrower one.
   const filters = widestPatterns(methods.flatMap((method) => method.patterns));
   if (filters.length === 0 || options.filterSubjects !== undefined) return options;
   const overlap = filters.some((a) => filters.some((b) => a !== b && subjectsOverlap(a, b)));
@@ -22,7 +22,10 @@ export function withFilters(
   return mayFilter ? { ...options, filterSubjects: filters } : options;
 }
 
-/** The consumer of a handler of dead letters says which ones it takes, for other services that use the same name. */
+/**
+ * Stores the filter of a dead-letter handler in the metadata of its consumer, so that other services that use the same
+ * name can detect a conflict.
+ */
 export function withFilterMetadata(
   options: JsConsumerOptions,
   { deadLetters }: ConsumerDefinition,

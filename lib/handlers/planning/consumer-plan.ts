@@ -10,21 +10,21 @@ import { handlerName } from '../compile/index.js';
 import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 
-/** A method to call for messages, with the rules that they are settled by once the consumer's name is known. */
+/** A method to call for messages, with the settlement rules that apply once the name of the consumer is known. */
 export interface PlannedMethod {
   readonly method: RoutedMethod;
   readonly policy: Omit<SettlementPolicy, 'consumer'>;
 }
 
-/** A consumer handler with everything decided: what to make on the server, and how to run it. */
+/** The complete plan of a consumer handler: the consumer to create on the server, and how to run the handler. */
 export interface ConsumerPlan extends ConsumerSource, RunningPlan {
   readonly connection: HandlerConnection;
   readonly methods: readonly [PlannedMethod, ...PlannedMethod[]];
-  /** For a handler of dead letters: which ones. */
+  /** The dead letters to receive, for a handler of dead letters. */
   readonly deadLetters: DeadLetterFilter | undefined;
 }
 
-/** Decides everything about a handler whose options are right and complete. */
+/** Creates the plan of a handler whose options are valid and complete. */
 export function planConsumer(
   definition: ConsumerDefinition,
   connection: HandlerConnection,

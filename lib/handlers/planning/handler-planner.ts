@@ -42,16 +42,16 @@ import { readPublishTargets } from './publish-targets.js';
 import { sharedDurables, sharedQueues } from './shared-sources.js';
 import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
 
-/** A handler whose options were read. */
+/** A handler whose options have been read. */
 interface Declared<Definition> {
   readonly definition: Definition;
   readonly problems: readonly string[];
 }
 
-/** Checks all handlers and decides how each is run; finds every mistake before it complains. */
+/** Checks all handlers and plans how each one runs. It collects all mistakes before it throws. */
 export class HandlerPlanner {
   private readonly problems: ConfigurationProblem[] = [];
-  /** Handlers with other mistakes, whose streams and filters are checked all the same. */
+  /** Handlers with other mistakes; their streams and filters are checked all the same. */
   private readonly flawed: ConsumerPlan[] = [];
 
   constructor(
@@ -109,7 +109,7 @@ export class HandlerPlanner {
       (version) => connection.jetstream.connection.supports(version),
     );
     const single = [...(definition.mistakes ?? []), ...sentences(read.problems)];
-    // Options that are wrong are left out, so that what they go together with is not known.
+    // Invalid options were removed, so combinations of options cannot be checked.
     const together = single.length > 0 ? [] : [...unpinned, ...checkConsumer(options)];
     const mistakes = [...single, ...together, ...routes];
     this.report(definition.name, mistakes);
@@ -129,7 +129,7 @@ export class HandlerPlanner {
     return undefined;
   }
 
-  /** Options as they are made at bootstrap; `undefined`, and reported, if that fails. */
+  /** Reads options, or creates them with their factory; returns `undefined` and reports the mistake if that fails. */
   private async read<Options>(
     handler: string,
     resolve: () => Promise<OptionsRead<Options>>,
@@ -142,11 +142,11 @@ export class HandlerPlanner {
     }
   }
 
-  /** Watches and subscriptions with their options read, or made at bootstrap; those that cannot be are reported. */
+  /** Watches and subscriptions with their resolved options. Those whose options cannot be resolved are reported. */
   private async declared<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
     definitions: readonly Definition[],
     known: KnownOptions,
-    /** What is watched or subscribed to. */
+    /** The kind of the source. */
     target: 'bucket' | 'subject',
   ): Promise<Declared<Definition>[]> {
     const all: Declared<Definition>[] = [];
@@ -204,12 +204,12 @@ export class HandlerPlanner {
     return connection;
   }
 
-  /** Looks at the streams of handlers; the plans that it returns know whether their streams have schedules. */
+  /** Reads the streams of handlers. The returned plans include whether their streams have schedules. */
   private async checkStreams(plans: readonly ConsumerPlan[]): Promise<ConsumerPlan[]> {
     const configs = new Map<string, Promise<StoredStreamConfig | StreamNotFoundError>>();
     const checked: ConsumerPlan[] = [];
     for (const plan of plans) {
-      // The dead-letter stream is made before its consumers are.
+      // The dead-letter stream is created before its consumers.
       if (plan.deadLetters) {
         checked.push(plan);
         continue;
@@ -239,7 +239,7 @@ export class HandlerPlanner {
     }
   }
 
-  /** A bucket that remembers keys is made later where it is missing, but not where nothing is to be made. */
+  /** A missing bucket for idempotence keys is created later, unless the provisioning mode forbids it. */
   private async checkClaimBuckets(plans: readonly ConsumerPlan[]): Promise<void> {
     const unmade = plans.filter(({ connection }) => connection.provisioning !== 'ensure');
     for (const { handler, connection, options } of unmade) {
@@ -301,14 +301,14 @@ async function streamConfig(plan: ConsumerPlan): Promise<StoredStreamConfig | St
   }
 }
 
-/** Whether the options say well enough which messages a handler wants for that to be checked, whatever else is wrong. */
+/** Whether the valid options are sufficient to check which messages a handler receives, despite other mistakes. */
 function namesItsMessages(problems: readonly OptionProblem[]): boolean {
   return !problems.some(
     ({ option }) => option === 'stream' || option === 'filterSubjects' || !isOption(option),
   );
 }
 
-/** Whether a mistake is about one option, not about all. */
+/** Whether a mistake concerns a single option. */
 function isOption(option: string): boolean {
   return !option.includes(' ');
 }

@@ -10,7 +10,7 @@ import type { ConsumerPlan } from './consumer-plan.js';
 /** A handler with its connection. */
 export interface Planned<Definition> {
   readonly definition: Definition;
-  /** Class and method. */
+  /** The class and method. */
   readonly handler: string;
   readonly connection: HandlerConnection;
 }
@@ -19,7 +19,7 @@ export type KvWatchPlan = Planned<KvWatchDefinition>;
 export type ObjectWatchPlan = Planned<ObjectWatchDefinition>;
 export type SubscribePlan = Planned<SubscribeDefinition>;
 
-/** All that is to be started. */
+/** The plans of all handlers to start. */
 export interface HandlerPlans {
   readonly consumers: readonly ConsumerPlan[];
   readonly kvWatches: readonly KvWatchPlan[];

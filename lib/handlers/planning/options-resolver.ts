@@ -4,14 +4,14 @@ import { type KnownOptions, type OptionsRead, readOptions } from '../../validati
 import type { HandlerConnection } from '../handler-connection.js';
 import { MADE_OPTIONS, type MadeOptions, type ResolvedOptions } from '../options/index.js';
 
-/** Reads the options of handlers, and makes those that are decided at bootstrap. */
+/** Resolves the options of handlers, and runs the factories of options at bootstrap. */
 export class OptionsResolver {
   constructor(
     private readonly moduleRef: ModuleRef,
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
   ) {}
 
-  /** @throws Error where a name or an injection token leads nowhere, or a function or accessor throws */
+  /** @throws Error if a name or an injection token is unknown, or a function or accessor throws */
   async resolve(
     options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
   ): Promise<OptionsRead<JsConsumerOptions>> {
@@ -20,7 +20,7 @@ export class OptionsResolver {
     return this.make(options, CONSUMER_OPTIONS);
   }
 
-  /** @throws Error where an injection token leads nowhere, or the function throws */
+  /** @throws Error if an injection token is unknown, or the function throws */
   async make<Options extends object>(
     made: MadeOptions<Options>,
     known: KnownOptions,
@@ -43,7 +43,7 @@ export class OptionsResolver {
 function hasFactory(
   options: JsConsumerOptions | MadeOptions<JsConsumerOptions>,
 ): options is MadeOptions<JsConsumerOptions> {
-  // Callers without types may give anything.
+  // Callers without types may pass anything.
   const given: unknown = options;
   return typeof given === 'object' && given !== null && 'useFactory' in given;
 }

@@ -1,7 +1,7 @@
 import { readParams, type HandlerMethod } from '../compile/index.js';
 import { MESSAGE_PARAMS } from '../decorators/index.js';
 
-/** What a handler is called for, where it is not one message of a stream, and what to ask for instead. */
+/** The input of handlers that do not handle one message of a stream, and the parameter to use instead. */
 const INSTEAD = {
   batch: 'a batch has several: take `@Ctx() context: JetStreamBatchContext` and its `messages`',
   'kv-watch': 'there is none behind a key: take `@Ctx() context: KvContext`',
@@ -10,14 +10,14 @@ const INSTEAD = {
   event: 'there is none behind an event: take `@Ctx() context: EventContext`',
 } as const;
 
-/** Finds parameters that ask a message of a stream where there is none, or several. */
+/** Finds parameters that need a message of a stream, on handlers that receive none or several. */
 export function checkParams(
   { target, method, callback }: HandlerMethod,
   handled: keyof typeof INSTEAD,
 ): readonly string[] {
   return readParams(target, method, callback).flatMap(({ factory }) => {
     const decorator = MESSAGE_PARAMS.get(factory);
-    // What core NATS has too is the same there.
+    // Parameters that exist in core NATS too have the same meaning there.
     if (decorator === undefined || (handled === 'subscribe' && decorator !== '@JsMetadata')) return [];
     return [`${decorator} reads from a message of a stream, and ${INSTEAD[handled]}`];
   });

@@ -3,14 +3,14 @@ import { readOptions } from '../../validation/index.js';
 import { getPublishTargets } from '../decorators/index.js';
 import { PUBLISH_TO_OPTIONS } from '../options/index.js';
 
-/** Where the results of a method go. */
+/** The subjects to which the results of a method are published. */
 export interface PublishTargets {
   readonly targets: readonly PublishToMetadata[];
-  /** What is wrong with the options of the decorators. */
+  /** Problems with the options of the decorators. */
   readonly mistakes: readonly string[];
 }
 
-/** Reads the options of all {@link PublishTo} of a method. */
+/** Reads the options of all {@link PublishTo} decorators of a method. */
 export function readPublishTargets(callback: object): PublishTargets {
   const read = getPublishTargets(callback).map(({ subject, options: given }) => {
     const { options, problems } = readOptions<PublishToMetadata['options']>(given, PUBLISH_TO_OPTIONS);

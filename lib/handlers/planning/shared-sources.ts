@@ -5,7 +5,10 @@ import type { InstanceWrapper } from '../compile/index.js';
 import type { ConsumerPlan } from './consumer-plan.js';
 import type { SubscribePlan } from './handler-plans.js';
 
-/** The server gives each message of a queue group to one of its subscriptions, so handlers that share one compete. */
+/**
+ * The server delivers each message of a queue group to one of its subscriptions, so handlers that share a group
+ * compete.
+ */
 export function sharedQueues(plans: readonly SubscribePlan[]): readonly ConfigurationProblem[] {
   return plans.flatMap((plan, i) => {
     const { subject, options } = plan.definition.metadata;
@@ -21,7 +24,7 @@ export function sharedQueues(plans: readonly SubscribePlan[]): readonly Configur
   });
 }
 
-/** Handlers on one durable would take messages from each other. */
+/** Handlers with the same durable would take messages from each other. */
 export function sharedDurables(plans: readonly ConsumerPlan[]): readonly ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = [];
   const first = new Map<string, ConsumerPlan>();

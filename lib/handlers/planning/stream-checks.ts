@@ -2,7 +2,7 @@ import { type ConsumerSource, filtersOf, type RunningPlan } from '../../consumin
 import { type StoredStreamConfig, subjectCovers, subjectsOverlap } from '../../jetstream/index.js';
 import type { ConsumerPlan } from './consumer-plan.js';
 
-/** Filters and patterns of a handler that nothing in its stream can match. */
+/** The filters and patterns of a handler that cannot match any subject of its stream. */
 export function checkFilters(plan: ConsumerPlan, config: StoredStreamConfig): readonly string[] {
   const subjects = subjectsOf(config);
   if (subjects === undefined) return [];
@@ -16,8 +16,8 @@ export function checkFilters(plan: ConsumerPlan, config: StoredStreamConfig): re
 }
 
 /**
- * A handler of a whole stream gets its schedules too. To acknowledge one removes it, unless the stream keeps messages by its
- * limits.
+ * A handler of a whole stream also receives its schedules. Acknowledging a schedule removes it, unless the stream uses
+ * limits retention.
  */
 export function checkSchedules(
   plan: Pick<ConsumerSource & RunningPlan, 'stream' | 'options'>,
@@ -36,13 +36,13 @@ export function checkSchedules(
   ];
 }
 
-/** What becomes of the schedules in a stream that a handler gets; see {@link ConsumerSource.schedules}. */
+/** How schedules that a handler receives are treated; see {@link ConsumerSource.schedules}. */
 export function schedulesOf(config: StoredStreamConfig): ConsumerSource['schedules'] {
   if (!config.allowMessageSchedules) return undefined;
   return config.retention === 'limits' ? 'skip' : 'keep';
 }
 
-/** What a stream listens on; `undefined` if its messages may have other subjects (mirrors, sources, transforms). */
+/** The subjects of a stream; `undefined` if its messages may have other subjects (mirrors, sources, transforms). */
 function subjectsOf(config: StoredStreamConfig): readonly string[] | undefined {
   if (config.mirror || config.sources?.length || config.subjectTransform) return undefined;
   return config.subjects;

@@ -27,14 +27,14 @@ import type { ConsumerPlan, PlannedMethod } from '../planning/index.js';
 import { batchSource } from './batch-source.js';
 import { codecsOf, messageSource } from './message-source.js';
 
-/** Puts something around a compiled handler, inside settlement. */
+/** Wraps a compiled handler, inside settlement. */
 export type WrapHandler = (
   next: CompiledHandler<JetStreamMessage>,
   method: PlannedMethod,
   policy: SettlementPolicy,
 ) => CompiledHandler<JetStreamMessage>;
 
-/** A route with what is called when nothing is to be settled. */
+/** A route with the function to call if nothing is to be settled. */
 type LocalRoute = Route & LocalHandler;
 
 /** Creates the runner of a planned handler's methods. */
@@ -137,7 +137,7 @@ async function positionOf({ connection, stream }: ConsumerPlan, name: string): P
   };
 }
 
-/** What becomes of a message that no method of a class handles. */
+/** Handles a message that no method of a class matches. */
 function unroutable(policy: SettlementPolicy, handler: string): LocalRoute {
   const refuse = (message: JetStreamMessage): never => {
     throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);

@@ -9,7 +9,10 @@ import {
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { ConsumerPlan } from '../planning/index.js';
 
-/** A handler's own codec is for all its messages; else their `Content-Type` decides, and then the stream's codec. */
+/**
+ * A handler's own codec applies to all its messages. Otherwise the `Content-Type` selects the codec, and without one
+ * the codec of the stream applies.
+ */
 export function codecsOf({ options: { codec }, connection, stream }: ConsumerPlan): CodecSelector {
   return codec ? () => codec : connection.codecsOfStream(stream);
 }

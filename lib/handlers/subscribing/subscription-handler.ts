@@ -34,7 +34,7 @@ export function coreMessageSource({ connection, definition }: SubscribePlan): Ha
   };
 }
 
-/** Runs one `@NatsSubscribe`: up to `concurrency` messages at once, the rest is buffered; what fails is logged. */
+/** Runs one `@NatsSubscribe` handler: up to `concurrency` messages at once, the rest is buffered; errors are logged. */
 export class SubscriptionHandler extends ControlledHandler {
   private readonly concurrency: number;
   private readonly maxPending: number;
@@ -85,7 +85,7 @@ export class SubscriptionHandler extends ControlledHandler {
     return new Promise((resolve) => this.whenIdle.push(resolve));
   }
 
-  /** @throws what the server says if it refuses the subscription */
+  /** @throws the error of the server if it refuses the subscription */
   protected async open(signal: AbortSignal): Promise<() => void> {
     this.abandoned = false;
     await this.follow(signal);
@@ -101,23 +101,23 @@ export class SubscriptionHandler extends ControlledHandler {
     return this.follow(signal);
   }
 
-  /** Core NATS keeps nothing: what is buffered is handled, as far as the time allows. */
+  /** Core NATS does not store messages, so buffered messages are handled within the remaining time. */
   protected async end(left: number): Promise<void> {
     const deadline = new Deadline(left);
-    // Without a link to the server, the subscription does not end before there is one again.
+    // While the link to the server is down, the subscription ends only when the link is restored.
     await deadline.wait(unsubscribe(this.subscription).then(() => this.idle()));
     this.abandoned = true;
     this.queue.clear();
   }
 
-  /** What was received is still handled: nothing of it has to be settled. */
+  /** Received messages are still handled, because they do not have to be settled. */
   protected disconnected(): void {}
 
   private async follow(signal: AbortSignal): Promise<void> {
     const { subject, options } = this.plan.definition.metadata;
     const { api, connection } = this.plan.connection.jetstream;
     const refusals: Error[] = [];
-    // A subscription that the link took down with it is restored with the link: it must not be there twice.
+    // A subscription that was lost with the link is restored with it; without this call it would exist twice.
     unsubscribeNow(this.subscription);
     const subscription = connection.wire.subscribe(subject, {
       queue: options.queue,
@@ -129,7 +129,7 @@ export class SubscriptionHandler extends ControlledHandler {
     });
     this.subscription = subscription;
     try {
-      // A refusal comes before the answer to this.
+      // The server sends a refusal before its answer to this flush.
       await api.flush(`subscribing to "${subject}"`);
       if (refusals.length > 0) throw refusals[0];
     } catch (error) {
@@ -140,7 +140,7 @@ export class SubscriptionHandler extends ControlledHandler {
     else this.status = 'running';
   }
 
-  /** The server ends a subscription that its user has no permission for any longer. */
+  /** The server ends a subscription when its user loses the permission. */
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
     const { handler, connection, definition } = this.plan;
     const { subject } = definition.metadata;
@@ -164,7 +164,7 @@ export class SubscriptionHandler extends ControlledHandler {
         this.events.emit({ type: 'consumer-recovered', ...about() });
         return;
       } catch {
-        // The next try is the answer; what is refused is in the log already.
+        // The next attempt is the reaction; the refusal has already been logged.
       }
     }
   }
@@ -180,7 +180,7 @@ export class SubscriptionHandler extends ControlledHandler {
     );
   }
 
-  /** Handles a message, and those buffered behind it as long as handlers are synchronous. */
+  /** Handles a message, and the buffered ones after it as long as handlers are synchronous. */
   private handle(first: Msg): void {
     this.inFlight++;
     for (let message: Msg | undefined = first; message !== undefined; message = this.queue.shift()) {
@@ -225,7 +225,7 @@ export class SubscriptionHandler extends ControlledHandler {
   }
 }
 
-/** Takes what the server has sent until now, and no more. */
+/** Ends a subscription after the messages that the server has already sent. */
 async function unsubscribe(subscription: Subscription | undefined): Promise<void> {
   if (!subscription || subscription.isClosed()) return;
   const drained = subscription.drain().catch(() => undefined);

@@ -9,22 +9,22 @@ import {
 } from '../../consuming/index.js';
 import { sleep } from '../../timing/index.js';
 
-/** An entry whose handling failed is handled again three times. */
+/** A failed entry is handled again three times. */
 const RULES: Rules = {
   ackMode: 'none',
   retry: new RetryPolicy({ backoff: [100, 1_000, 5_000] }, 4),
   deadLetters: undefined,
 };
 
-/** What an {@link EntryRunner} reports. */
+/** The callbacks of an {@link EntryRunner}. */
 export interface EntryReports<Entry> {
-  /** It failed, and is handled again after `wait` milliseconds. */
+  /** Called when an entry failed and is handled again after `wait` milliseconds. */
   onRetry(entry: Entry, error: unknown, wait: number): void;
-  /** It failed for good, and is passed over. */
+  /** Called when an entry failed for good and is skipped. */
   onGivenUp(entry: Entry, error: unknown): void;
 }
 
-/** Handles the entries of a watch one by one, again with backoff where it fails, and goes on after what keeps failing. */
+/** Handles the entries of a watch one by one, retries failed ones with backoff, and skips entries that keep failing. */
 export class EntryRunner<Entry> {
   private stopped = new AbortController();
   private ended = 0;
@@ -39,7 +39,7 @@ export class EntryRunner<Entry> {
     private readonly reports: EntryReports<Entry>,
   ) {}
 
-  /** How many entries were handled, well or not. */
+  /** The number of handled entries, including failed ones. */
   get handled(): number {
     return this.ended;
   }
@@ -53,8 +53,8 @@ export class EntryRunner<Entry> {
   }
 
   /**
-   * Handles an entry, and tells whether it is through: not where `stop` was called before its next try. A promise only
-   * where that takes its time. Never throws, never rejects.
+   * Handles an entry. The result is `false` if `stop` was called before its next retry. It is a promise only if
+   * handling takes time. Never throws, never rejects.
    */
   handle(entry: Entry): boolean | Promise<boolean> {
     try {
@@ -68,12 +68,12 @@ export class EntryRunner<Entry> {
     }
   }
 
-  /** Waits for no retry any more, until {@link start}. */
+  /** Stops waiting for retries, until {@link start}. */
   stop(): void {
     this.stopped.abort();
   }
 
-  /** Goes on after {@link stop}. */
+  /** Continues after {@link stop}. */
   start(): void {
     this.stopped = new AbortController();
   }

@@ -1,7 +1,7 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { KeyValueEntry, KeyValueOperation } from '../../key-value/index.js';
 
-/** What `@Ctx()` gives a handler of `@KvWatch`. */
+/** The `@Ctx()` of a `@KvWatch` handler. */
 export class KvContext extends BaseRpcContext<[KeyValueEntry<unknown>]> {
   /** @internal */
   constructor(entry: KeyValueEntry<unknown>) {
@@ -21,7 +21,7 @@ export class KvContext extends BaseRpcContext<[KeyValueEntry<unknown>]> {
     return this.entry.key;
   }
 
-  /** What was done: `PUT`, `DEL` or `PURGE`. */
+  /** The operation: `PUT`, `DEL` or `PURGE`. */
   get operation(): KeyValueOperation {
     return this.entry.operation;
   }
@@ -31,12 +31,12 @@ export class KvContext extends BaseRpcContext<[KeyValueEntry<unknown>]> {
     return this.entry.revision;
   }
 
-  /** When the server stored it. */
+  /** When the server stored the change. */
   get created(): Date {
     return this.entry.created;
   }
 
-  /** Whether the bucket held it when the watch began. */
+  /** Whether the entry was already in the bucket when the watch began. */
   get initial(): boolean {
     return this.entry.initial;
   }

@@ -1,7 +1,7 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { ObjectWatchEntry } from '../../object-store/index.js';
 
-/** What `@Ctx()` gives a handler of `@ObjectWatch`. */
+/** The `@Ctx()` of an `@ObjectWatch` handler. */
 export class ObjectContext extends BaseRpcContext<[ObjectWatchEntry]> {
   /** @internal */
   constructor(info: ObjectWatchEntry) {
@@ -31,7 +31,7 @@ export class ObjectContext extends BaseRpcContext<[ObjectWatchEntry]> {
     return this.info.revision;
   }
 
-  /** Whether it was there already when the watch began. */
+  /** Whether the object was already in the bucket when the watch began. */
   get initial(): boolean {
     return this.info.initial;
   }

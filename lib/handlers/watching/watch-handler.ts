@@ -13,18 +13,18 @@ import { errorText, printable } from '../../reporting/index.js';
 import { Backoff, sleep, within } from '../../timing/index.js';
 import { EntryRunner } from './entry-runner.js';
 
-/** What a {@link WatchHandler} follows. */
+/** The source that a {@link WatchHandler} watches. */
 export interface WatchSource<Entry> {
   readonly kind: 'kv-watch' | 'object-watch';
-  /** Class and method. */
+  /** The class and method. */
   readonly handler: string;
   readonly connection: JetStreamConnection;
   readonly bucket: string;
-  /** When the bucket was created: revisions of another one under its name mean nothing. */
+  /** When the bucket was created. Revisions of an earlier bucket with the same name are not valid in this one. */
   created(): Promise<Date>;
-  /** Opens the watch, after the entry given by its revision where there is one. */
+  /** Opens the watch, after the given revision if there is one. */
   open(owner: WatchOwner<Entry>, after: number | undefined): Promise<Watch>;
-  /** The sequence of an entry in the bucket. */
+  /** The revision of an entry in the bucket. */
   revisionOf(entry: Entry): number;
   /** The key or name of an entry. */
   nameOf(entry: Entry): string;
@@ -32,14 +32,14 @@ export interface WatchSource<Entry> {
 
 export interface WatchOwner<Entry> {
   onEntry(entry: Entry): void | Promise<void>;
-  /** The bucket was deleted and created again; its entries follow. */
+  /** Called when the bucket was deleted and created again; its entries follow. */
   onRestarted(): void;
   onError(error: Error): void;
 }
 
 /** An open watch. */
 export interface Watch {
-  /** Ends it; resolves when the entry in hand is handled. */
+  /** Ends the watch; resolves when the current entry is handled. */
   stop(): Promise<void>;
 }
 
@@ -47,20 +47,20 @@ const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 30_000;
 
 /**
- * Runs one `@KvWatch` or `@ObjectWatch`: hands over entry after entry. A watch that ends is opened again after the last
- * entry handled.
+ * Runs one `@KvWatch` or `@ObjectWatch` handler: it passes the entries to the handler one by one. If the watch ends, it
+ * is opened again after the last handled entry.
  */
 export class WatchHandler<Entry> extends ControlledHandler {
   private readonly entries: EntryRunner<Entry>;
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private watch: Watch | undefined;
-  /** When the bucket was created; `undefined` after a restart of the watch, which knows better. */
+  /** When the bucket was created; `undefined` after a restart of the watch, until it is read again. */
   private bucketCreated: number | undefined;
   private lastRevision: number | undefined;
-  /** The entry in hand. */
+  /** The entry that is being handled. */
   private current: Promise<void> | undefined;
   private recovery: Promise<void> | undefined;
-  /** The end of what came before the present run. */
+  /** The end of the work that was started before the current run. */
   private left: Promise<void> | undefined;
 
   constructor(
@@ -106,12 +106,12 @@ export class WatchHandler<Entry> extends ControlledHandler {
     return () => undefined;
   }
 
-  /** The entry in hand goes on. */
+  /** The current entry continues. */
   protected async suspend(): Promise<void> {
     this.left = this.leave();
   }
 
-  /** The watch opens after the entry in hand, which the pause let go on. */
+  /** The watch opens after the current entry, which continued during the pause. */
   protected async proceed(signal: AbortSignal): Promise<void> {
     await this.left;
     if (!signal.aborted) await this.follow(signal);
@@ -127,7 +127,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
     void this.stopWatch(this.watch);
   }
 
-  /** Ends the watch; resolves when nothing of it is left: neither the entry in hand, nor a recovery that was under way. */
+  /** Ends the watch; resolves when neither an entry nor a recovery is in progress. */
   private async leave(): Promise<void> {
     await Promise.all([this.stopWatch(this.watch), this.recovery]);
     await this.current;
@@ -139,7 +139,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
     this.bucketCreated = created;
     const watch = await this.source.open(
       {
-        // A watch may deliver before it is open; what comes after the end of the run comes again.
+        // A watch may deliver entries before it is open. Entries after the end of the run are delivered again later.
         onEntry: (entry) => (signal.aborted ? undefined : this.onEntry(entry)),
         onRestarted: () => this.restarted(signal),
         onError: (error) => {
@@ -170,11 +170,11 @@ export class WatchHandler<Entry> extends ControlledHandler {
 
   private handled(entry: Entry, isThrough: boolean): void {
     const revision = this.source.revisionOf(entry);
-    // An entry that a stop left behind may end after later ones.
+    // An entry that was still being handled at a stop may end after later entries.
     if (isThrough && revision > (this.lastRevision ?? 0)) this.lastRevision = revision;
   }
 
-  /** What was handled of the bucket before says nothing about this one. */
+  /** The revisions handled in the earlier bucket do not apply to this one. */
   private restarted(signal: AbortSignal): void {
     if (signal.aborted) return;
     const { bucket } = this.source;
@@ -190,7 +190,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
   }
 
   private async recover(cause: Error, signal: AbortSignal): Promise<void> {
-    // The end of the connection is reported once, for whatever the handler was doing.
+    // The end of the connection is reported once, regardless of what the handler was doing.
     if (cause instanceof ConnectionClosedError) return;
     const { handler, bucket } = this.source;
     this.status = 'recovering';

@@ -8,7 +8,7 @@ import { KvContext } from './kv-context.js';
 import { ObjectContext } from './object-context.js';
 import type { WatchSource } from './watch-handler.js';
 
-/** Reads the parameters of a `@KvWatch` from an entry. */
+/** Reads the parameters of a `@KvWatch` handler from an entry. */
 export const kvEntrySource: HandlerSource<KeyValueEntry<unknown>> = {
   payload: (entry) => {
     try {
@@ -23,14 +23,14 @@ export const kvEntrySource: HandlerSource<KeyValueEntry<unknown>> = {
   pattern: ({ key }) => key,
 };
 
-/** Reads the parameters of an `@ObjectWatch` from the description of an object. */
+/** Reads the parameters of an `@ObjectWatch` handler from the description of an object. */
 export const objectEntrySource: HandlerSource<ObjectWatchEntry> = {
   payload: (info) => info,
   context: (info) => new ObjectContext(info),
   pattern: ({ name }) => name,
 };
 
-/** The watch behind a `@KvWatch`. */
+/** The source of a `@KvWatch` handler. */
 export function kvWatchSource({
   definition,
   handler,
@@ -38,7 +38,7 @@ export function kvWatchSource({
 }: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
   const { bucket, options } = definition.metadata;
   const { keys = [], connection: _, resumeFromRevision, ...watch } = options;
-  /** When the bucket was created that `resumeFromRevision` is a revision of. */
+  /** The creation time of the bucket to which `resumeFromRevision` refers. */
   let firstCreated: number | undefined;
   return {
     kind: 'kv-watch',
@@ -58,7 +58,7 @@ export function kvWatchSource({
         return store.follow(keys, { ...watch, ...start }, owner);
       }
       try {
-        // Opened again, it goes on after what was handled, and no longer from its start.
+        // If the watch is opened again, it continues after the last handled entry instead of at its start.
         return await store.follow(
           keys,
           { ...watch, updatesOnly: false, resumeFromRevision: after + 1 },
@@ -67,7 +67,7 @@ export function kvWatchSource({
       } catch (error) {
         if (!(error instanceof RevisionNotReachedError)) throw error;
       }
-      // The bucket lost its end in a crash: its revisions from there on are others.
+      // The bucket lost its newest entries in a crash, so later revisions refer to other entries.
       owner.onRestarted();
       return store.follow(keys, watch, owner);
     },
@@ -76,7 +76,7 @@ export function kvWatchSource({
   };
 }
 
-/** The watch behind an `@ObjectWatch`. */
+/** The source of an `@ObjectWatch` handler. */
 export function objectWatchSource({
   definition,
   handler,
@@ -98,7 +98,8 @@ export function objectWatchSource({
       const watcher = await store.watch(watch);
       const done = (async () => {
         for await (const info of watcher) {
-          // Opened again, it starts from the beginning: what was handled before is skipped.
+          // If the watch is opened again, it starts from the beginning, and entries that were already handled are
+          // skipped.
           if (after === undefined || info.revision > after) await owner.onEntry(info);
         }
       })();

@@ -13,14 +13,14 @@ import type { Requests } from '../../requests/index.js';
 import { Deadline, retry } from '../../timing/index.js';
 import { checkText, optionsCheck } from '../../validation/index.js';
 
-// What may be asked again after a reconnect, for the second time changes nothing.
+// Operations that may be repeated after a reconnect because a second request changes nothing.
 const IDEMPOTENT =
   /^(INFO$|STREAM\.(INFO|LIST|NAMES|CREATE|UPDATE|MSG\.GET)|CONSUMER\.(INFO|LIST|NAMES|CREATE))/;
 
-/** The code of "no suitable peers for placement", which passes while a cluster starts and otherwise stays. */
+/** The code of "no suitable peers for placement". It is temporary while a cluster starts; otherwise it is permanent. */
 const NO_SUITABLE_PEERS = 10_005;
 
-/** How an operation that is safe to repeat is tried again, in milliseconds. */
+/** The backoff for operations that are safe to repeat, in milliseconds. */
 const REPETITION = {
   first: 50,
   longest: 1_000,
@@ -28,7 +28,7 @@ const REPETITION = {
     isTransient(error) && !(error instanceof JetStreamApiError && error.code === NO_SUITABLE_PEERS),
 };
 
-/** Options of one API call; the names go into the message of an error. */
+/** Options of one API call. The names are used in error messages. */
 export interface ApiCallOptions extends ApiErrorContext {
   /** How long to wait, in milliseconds. Default: the connection's `jetstream.timeout`. */
   readonly timeout?: number | undefined;
@@ -46,18 +46,18 @@ export class JetStreamApi {
   constructor(
     readonly connection: JetStreamConnection,
     readonly requests: Requests,
-    /** The startup that the requests belong to, until it is over. Default: that of the application. */
+    /** The startup that the requests belong to until it is complete. Default: the startup of the application. */
     private readonly ownBoot?: Boot,
   ) {}
 
   /**
-   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body. An operation that is safe to repeat is
-   * tried again if it fails for a reason that passes, such as an election: until its timeout, and while the application
-   * starts until `bootTimeout`, unless a timeout is given.
+   * Calls one operation, such as `STREAM.INFO.ORDERS`, with an optional JSON body. An operation that is safe to repeat
+   * is retried after a temporary failure, such as a leader election: until its timeout, or until `bootTimeout` while
+   * the application starts, unless a timeout is given.
    *
-   * @throws {@link JetStreamApiError} or the subclass of its code where the server refuses
-   * @throws {@link JetStreamNotEnabledError} where nobody answers under the API prefix
-   * @throws {@link InvalidApiResponseError} where the answer is not JSON
+   * @throws {@link JetStreamApiError} or the subclass of its code if the server refuses the request
+   * @throws {@link JetStreamNotEnabledError} if there are no responders under the API prefix
+   * @throws {@link InvalidApiResponseError} if the response is not JSON
    * @throws {@link BootTimeoutError} while the application starts, if it still fails after `bootTimeout`
    */
   async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
@@ -79,10 +79,10 @@ export class JetStreamApi {
   }
 
   /**
-   * @internal Waits until the server has received what was sent before, subscriptions above all. While the application starts
-   * that is tried until `bootTimeout`.
+   * @internal Waits until the server has received everything that was sent before, in particular subscriptions. While
+   * the application starts, this is retried until `bootTimeout`.
    *
-   * @param step what is done, for errors
+   * @param step the name of the step, for errors
    * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}, {@link BootTimeoutError}
    */
   async flush(step: string): Promise<void> {
@@ -92,9 +92,9 @@ export class JetStreamApi {
   }
 
   /**
-   * Calls a paged operation again and again until all of its items have come.
+   * Repeats a paged operation until all items are received.
    *
-   * @param items takes the items out of one page
+   * @param items returns the items of one page
    */
   async *pages<R extends { readonly total?: number | undefined }, T>(
     operation: string,
@@ -112,7 +112,7 @@ export class JetStreamApi {
     }
   }
 
-  /** The startup under way. */
+  /** The startup in progress. */
   private get boot(): Boot | undefined {
     return [this.ownBoot, this.connection.boot].find((boot) => boot?.isOver === false);
   }

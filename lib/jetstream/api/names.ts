@@ -2,11 +2,11 @@ import { Buffer } from 'node:buffer';
 import { InvalidConsumerNameError, InvalidStreamNameError, InvalidSubjectError } from '../../errors/index.js';
 import { nameText } from '../../reporting/index.js';
 
-// Printable, and none of the characters with a meaning in subjects or in the paths of the server's store.
+// Printable, without characters that have a meaning in subjects or in the file paths of the server's store.
 const NAME = /^[^\s.*>/\\\p{Cc}]+$/u;
-/** What the server takes, in bytes. */
+/** The server's limit, in bytes. */
 const LONGEST_NAME = 255;
-/** Of a line of the protocol, 4,096 bytes, this leaves some for a reply subject and sizes. */
+/** A protocol line is limited to 4,096 bytes; this leaves room for a reply subject and sizes. */
 const LONGEST_SUBJECT = 4_000;
 
 /** @throws {@link InvalidStreamNameError} */

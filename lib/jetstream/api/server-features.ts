@@ -1,8 +1,8 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 
 /**
- * The oldest nats-server for each option and operation that 2.9 does not have. An entry `option:value` is about one
- * value of an option.
+ * The oldest nats-server version for each option and operation that 2.9 does not support. An entry `option:value`
+ * applies to one value of an option.
  */
 const SINCE = {
   stream: {
@@ -51,8 +51,8 @@ const SINCE = {
 export type FeatureKind = Exclude<keyof typeof SINCE, 'operation'>;
 
 /**
- * Refuses options that the connected server is too old for. Options that ask for nothing (`undefined`, `false`, 0, an
- * empty list, `none`, `default`) pass: they mean what an old server does anyway.
+ * Rejects options that the connected server is too old for. Options with no effect (`undefined`, `false`, 0, an empty
+ * list, `none`, `default`) are accepted, because they match the behavior of old servers.
  *
  * @throws {@link UnsupportedServerFeatureError}
  */
@@ -67,7 +67,7 @@ export function requireOptions(connection: JetStreamConnection, kind: FeatureKin
 }
 
 /**
- * Refuses an operation that the connected server is too old for.
+ * Rejects an operation that the connected server is too old for.
  *
  * @throws {@link UnsupportedServerFeatureError}
  */

@@ -10,7 +10,7 @@ export function subjectCovers(wider: string, narrower: string): boolean {
   return left.length === right.length;
 }
 
-/** Whether some subject matches both: whether a filter can meet any message of a stream that listens on the other. */
+/** Whether some subject matches both patterns, for example whether a filter can match messages of a stream. */
 export function subjectsOverlap(a: string, b: string): boolean {
   const left = a.split('.');
   const right = b.split('.');

@@ -3,30 +3,31 @@ import { shown } from '../../reporting/index.js';
 import { fromNanos, fromTime, toNanos, toTime } from '../../timing/index.js';
 
 /**
- * How configurations travel: a table a type, each option with its wire name, unit and check. The tables are the only
- * place that knows the server's names and nanoseconds.
+ * Converts one option between its own form and the wire format. Each type has a table of fields with the wire name,
+ * unit and check of each option. Only these tables contain the server's names and nanoseconds.
  */
 export interface Field<V> {
   /** The server's name. */
   readonly wire: string;
-  /** Checks a value and turns it into the wire's form. `option` is its name for an error. */
+  /** Checks a value and converts it to the wire format. `option` is its name for errors. */
   encode(value: V, option: string): unknown;
-  /** Turns the wire's form into a value; `undefined` where it stands for "not set". */
+  /** Converts a value from the wire format; `undefined` if it stands for "not set". */
   decode(value: unknown): V | undefined;
 }
 
-/** One field for each option of `T` but `raw`. */
+/** One field for each option of `T` except `raw`. */
 export type Fields<T> = {
   readonly [K in Exclude<keyof T, 'raw'>]-?: Field<NonNullable<T[K]>>;
 };
 
-/** Fields of the server that this version does not know yet, under the server's own names. */
+/** Fields of the server that this version does not know, under the server's own names. */
 export type RawFields = Readonly<Record<string, unknown>>;
 
 /**
- * Turns options into the wire's form. Options that are `undefined` are left out; `raw` goes last and wins.
+ * Converts options to the wire format. Options that are `undefined` are omitted; `raw` is applied last and takes
+ * precedence.
  *
- * @throws {@link InvalidArgumentError} where a value cannot be right or an option is unknown
+ * @throws {@link InvalidArgumentError} if a value is invalid or an option is unknown
  */
 export function encodeFields<T extends { readonly raw?: RawFields | undefined }>(
   fields: Fields<T>,
@@ -48,7 +49,7 @@ export function encodeFields<T extends { readonly raw?: RawFields | undefined }>
   return { ...wire, ...options.raw };
 }
 
-/** Turns the wire's form into options; what has no field goes to `raw`. */
+/** Converts the wire format to options; fields without an entry in the table go to `raw`. */
 export function decodeFields<T extends { readonly raw?: RawFields | undefined }>(
   fields: Fields<T>,
   wire: Readonly<Record<string, unknown>>,
@@ -123,7 +124,7 @@ export function limit(wire: string): Field<number> {
   };
 }
 
-/** Milliseconds here, nanoseconds on the wire. */
+/** Milliseconds in options, nanoseconds on the wire. */
 export function duration(wire: string): Field<number> {
   return { wire, encode: toNanos, decode: fromNanos };
 }
@@ -137,12 +138,12 @@ export function durations(wire: string): Field<readonly number[]> {
   };
 }
 
-/** A `Date` here, an RFC 3339 time on the wire. */
+/** A `Date` in options, an RFC 3339 time on the wire. */
 export function date(wire: string): Field<Date> {
   return { wire, encode: toTime, decode: fromTime };
 }
 
-/** One of the given texts. What a newer server answers is taken as it is. */
+/** One of the given texts. Unknown values from newer servers are accepted when decoding. */
 export function choice<V extends string>(wire: string, values: Readonly<Record<string, V>>): Field<V> {
   return {
     wire,
@@ -189,7 +190,7 @@ export function pairs(wire: string): Field<Readonly<Record<string, string>>> {
   };
 }
 
-/** Options within options. */
+/** Nested options. */
 export function object<T extends { readonly raw?: RawFields | undefined }>(
   wire: string,
   fields: Fields<T>,
@@ -204,7 +205,7 @@ export function object<T extends { readonly raw?: RawFields | undefined }>(
   };
 }
 
-/** A list of options within options. */
+/** A list of nested options. */
 export function objects<T extends { readonly raw?: RawFields | undefined }>(
   wire: string,
   fields: Fields<T>,

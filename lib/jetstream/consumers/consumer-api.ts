@@ -17,10 +17,10 @@ import { differsFromStored } from './consumer-config.differences.js';
 import { encodeConsumerConfig } from './consumer-config.wire.js';
 import { decodeConsumerInfo, type ConsumerInfo, type WireConsumerInfo } from './consumer-info.js';
 
-/** `create` refuses to change, `update` refuses to create, `''` does either. */
+/** `create` never updates, `update` never creates, `''` does either. */
 export type ConsumerAction = 'create' | 'update' | '';
 
-/** Creates or updates a consumer of either kind. */
+/** Creates or updates a pull or push consumer. */
 export async function upsertConsumer(
   api: JetStreamApi,
   stream: string,
@@ -63,10 +63,10 @@ export function requirePush(info: ConsumerInfo): ConsumerInfo<StoredPushConsumer
 }
 
 /**
- * What nats-server 2.9 lacks: it takes every creation for a creation or an update. So the consumer is looked at first,
- * which is right unless somebody else makes the same consumer at that very moment.
+ * Emulates create and update for nats-server 2.9, which treats every request as either. It reads the consumer first,
+ * which is correct unless another client creates the same consumer at the same moment.
  *
- * @returns the existing consumer where there is nothing to do
+ * @returns the existing consumer if there is nothing to do
  */
 async function actBeforehand(
   api: JetStreamApi,

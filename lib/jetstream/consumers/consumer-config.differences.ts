@@ -1,4 +1,4 @@
-/** What nats-server 2.9 makes of options that were left out, where it is not nothing. */
+/** The defaults that nats-server 2.9 applies to omitted options, if they are not empty. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   ack_wait: 30_000_000_000,
   max_deliver: -1,
@@ -6,12 +6,12 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   max_ack_pending: 1_000,
 };
 
-/** Options that the server fills in from elsewhere. */
+/** Options for which the server derives values from elsewhere. */
 const FILLED_IN = new Set(['name', 'durable_name', 'num_replicas', 'inactive_threshold']);
 
 /**
- * Whether a configuration asks for another consumer than the one the server has, both in the wire's form: the
- * comparison that nats-server 2.10 and newer make themselves.
+ * Whether a configuration differs from the one that the server has, both in the wire format. This is the comparison
+ * that nats-server 2.10 and newer make themselves.
  */
 export function differsFromStored(
   wanted: Readonly<Record<string, unknown>>,

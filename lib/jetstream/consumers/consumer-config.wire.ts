@@ -31,8 +31,8 @@ import {
 } from './consumer-config.js';
 
 /**
- * Checks a configuration of either kind and turns it into what the server takes. A single filter goes as
- * `filter_subject`, which every server knows.
+ * Checks a configuration of either kind and converts it to the wire format. A single filter is sent as
+ * `filter_subject`, which every server version supports.
  *
  * @throws {@link InvalidConsumerNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
  * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
@@ -48,11 +48,11 @@ export function encodeConsumerConfig(
   const options = { ...config, filterSubject, filterSubjects };
   requireOptions(connection, 'consumer', options);
   const wire = encodeFields<AnyConsumerConfig>(CONFIG, options);
-  // The server has no default for the policy of acknowledgements, and 2.9 none for the other two.
+  // The server has no default for the ack policy, and 2.9 has none for the other two.
   return { ack_policy: 'explicit', deliver_policy: 'all', replay_policy: 'instant', ...wire };
 }
 
-/** Turns a configuration of the server into ours; unknown fields go to `raw`. */
+/** Converts a configuration from the wire format; unknown fields go to `raw`. */
 export function decodeConsumerConfig(wire: Readonly<Record<string, unknown>>): StoredConsumerConfig {
   return decodeFields<AnyConsumerConfig>(CONFIG, wire) as StoredConsumerConfig;
 }

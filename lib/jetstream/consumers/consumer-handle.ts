@@ -4,11 +4,11 @@ import { consumerInfo } from './consumer-api.js';
 import type { StoredConsumerConfig } from './consumer-config.js';
 import type { ConsumerInfo } from './consumer-info.js';
 
-/** What pull and push consumers have in common: a name and what is known of them. */
+/** The common part of pull and push consumers: the name and the last known information. */
 export abstract class ConsumerHandle<Config extends StoredConsumerConfig> {
   private known: ConsumerInfo<Config>;
 
-  /** @internal Made by `JetStreamService` and `Stream`. */
+  /** @internal Created by `JetStreamService` and `Stream`. */
   constructor(
     protected readonly api: JetStreamApi,
     info: ConsumerInfo<Config>,
@@ -26,15 +26,15 @@ export abstract class ConsumerHandle<Config extends StoredConsumerConfig> {
     return this.known.name;
   }
 
-  /** What the server last said, without asking it again. */
+  /** The last information received from the server, without another request. */
   get cachedInfo(): ConsumerInfo<Config> {
     return this.known;
   }
 
   /**
-   * Asks the server for configuration and state.
+   * Requests configuration and state from the server.
    *
-   * @throws {@link ConsumerNotFoundError} where it is gone
+   * @throws {@link ConsumerNotFoundError} if the consumer no longer exists
    */
   async info(): Promise<ConsumerInfo<Config>> {
     this.known = this.ofThisKind(await consumerInfo(this.api, this.stream, this.name));
@@ -46,6 +46,6 @@ export abstract class ConsumerHandle<Config extends StoredConsumerConfig> {
     return { stream: this.stream, consumer: this.name };
   }
 
-  /** Refuses a consumer of the other kind: one of the same name may have taken its place. */
+  /** Rejects a consumer of the other kind, which may have replaced this one under the same name. */
   protected abstract ofThisKind(info: ConsumerInfo): ConsumerInfo<Config>;
 }

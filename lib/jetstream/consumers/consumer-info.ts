@@ -13,23 +13,23 @@ export interface ConsumerInfo<Config extends StoredConsumerConfig = StoredConsum
   readonly delivered: SequenceInfo;
   /** The last message before the first unacknowledged one. */
   readonly ackFloor: SequenceInfo;
-  /** How many messages are delivered and not yet acknowledged. */
+  /** The number of messages that are delivered and not yet acknowledged. */
   readonly numAckPending: number;
-  /** How many of them were delivered more than once. */
+  /** The number of them that were delivered more than once. */
   readonly numRedelivered: number;
-  /** How many pull requests wait. */
+  /** The number of waiting pull requests. */
   readonly numWaiting: number;
-  /** How many messages of the filter are not yet delivered. */
+  /** The number of messages that match the filter and are not yet delivered. */
   readonly numPending: number;
   /** `undefined` on a single server. */
   readonly cluster?: ClusterInfo | undefined;
-  /** Whether a client listens; push consumers only. */
+  /** Whether a client is subscribed; push consumers only. */
   readonly pushBound: boolean;
   readonly paused: boolean;
-  /** How much longer it is paused, in milliseconds; `undefined` where it is not. */
+  /** The remaining time of a pause, in milliseconds; `undefined` if it is not paused. */
   readonly pauseRemaining?: number | undefined;
   readonly priorityGroups: readonly PriorityGroupState[];
-  /** When the server gathered this. nats-server 2.10. */
+  /** When the server created this information. nats-server 2.10. */
   readonly timestamp?: Date | undefined;
 }
 
@@ -37,20 +37,20 @@ export interface ConsumerInfo<Config extends StoredConsumerConfig = StoredConsum
 export interface SequenceInfo {
   readonly consumerSequence: number;
   readonly streamSequence: number;
-  /** When something last happened there; `undefined` where nothing has. */
+  /** The time of the last activity; `undefined` if there was none. */
   readonly lastActive?: Date | undefined;
 }
 
 /** A priority group at one moment. */
 export interface PriorityGroupState {
   readonly group: string;
-  /** The id that the server gave the pinned client; `undefined` where none is pinned. */
+  /** The id that the server gave the pinned client; `undefined` if no client is pinned. */
   readonly pinnedClientId?: string | undefined;
-  /** Since when it is pinned. */
+  /** When it was pinned. */
   readonly pinnedSince?: Date | undefined;
 }
 
-/** @internal The wire's form. */
+/** @internal The wire format. */
 export interface WireConsumerInfo {
   readonly stream_name: string;
   readonly name: string;

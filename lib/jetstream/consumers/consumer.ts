@@ -27,21 +27,25 @@ import { ConsumerHandle } from './consumer-handle.js';
 import type { ConsumerInfo } from './consumer-info.js';
 
 /**
- * A pull consumer: it delivers what is asked for.
+ * A pull consumer: it delivers messages on request.
  *
- * `consume` and `messages` ask ahead and are for reading on and on; `fetch` and its kin make one request each.
+ * `consume` and `messages` pull ahead and are meant for continuous reading; `fetch`, `fetchBytes`, `fetchNoWait` and
+ * `next` make one request each.
  */
 export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   private readonly pin = new PinId();
-  /** What the consumer allows in one request: learned by the requests, since it may change while the handle is in use. */
+  /**
+   * The consumer's limits of one request. They are updated by refusals of the server, because the configuration may
+   * change while the handle is in use.
+   */
   private limits = requestLimits(this.cachedInfo.config);
 
   /**
-   * Hands messages to a handler, one at a time and in order, pulled ahead of their use. It recovers from missed heartbeats, a
+   * Passes messages to a handler, one at a time and in order, and pulls ahead. It recovers from missed heartbeats, a
    * new leader, a reconnect or refused requests, and reports them to `onError`.
    *
-   * What the handler throws, or its promise rejects with, is reported to `onError` too. Its message is left as it is, and
-   * comes again after `ackWait` unless the handler has settled it.
+   * If the handler throws or its promise rejects, the error is also reported to `onError`. The message is not settled,
+   * and is delivered again after `ackWait` unless the handler has settled it.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
@@ -51,7 +55,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * The messages as an async iterable, pulled ahead of their use.
+   * Returns the messages as an async iterable, and pulls ahead.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}, {@link ConnectionClosedError}
    */
@@ -61,7 +65,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Asks for up to so many messages, and waits `maxWait` for them.
+   * Requests up to the given number of messages, and waits `maxWait` for them.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
@@ -71,8 +75,9 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Asks for messages of so many bytes in all, as the server counts them (subject, reply, headers and payload), and
-   * waits `maxWait` for them. Where not even one message fits, the batch's `error` is a {@link MaxBytesExceededError}.
+   * Requests messages up to the given total size in bytes, as the server counts it (subject, reply, headers and
+   * payload), and waits `maxWait` for them. If not even one message fits, the batch's `error` is a
+   * {@link MaxBytesExceededError}.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
@@ -82,7 +87,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Asks for up to so many messages that are there already.
+   * Requests up to the given number of messages that are already available.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
@@ -92,7 +97,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Asks for one message; resolves with `undefined` where none came within `maxWait`.
+   * Requests one message; resolves with `undefined` if none arrives within `maxWait`.
    *
    * @throws {@link NoHeartbeatError}, {@link ConsumerDeletedError}, {@link PullRequestRejectedError}
    */

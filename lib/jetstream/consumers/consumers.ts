@@ -20,16 +20,16 @@ import { type ConsumerInfo, decodeConsumerInfo, type WireConsumerInfo } from './
 import { Consumer } from './consumer.js';
 import { PushConsumer } from './push-consumer.js';
 
-/** What became of pausing or resuming a consumer. */
+/** The result of pausing or resuming a consumer. */
 export interface ConsumerPause {
   readonly paused: boolean;
-  /** Until when; `undefined` where it is not paused. */
+  /** The end of the pause; `undefined` if the consumer is not paused. */
   readonly pauseUntil?: Date | undefined;
-  /** How much longer, in milliseconds; `undefined` where it is not paused. */
+  /** The remaining time of the pause, in milliseconds; `undefined` if the consumer is not paused. */
   readonly pauseRemaining?: number | undefined;
 }
 
-/** Where a consumer is set back to. */
+/** The position to which a consumer is reset. */
 export interface ConsumerResetOptions {
   /** The sequence in the stream of the next message. Default: the acknowledgement floor. */
   readonly sequence?: number | undefined;
@@ -37,14 +37,14 @@ export interface ConsumerResetOptions {
 
 const checkResetOptions = optionsCheck<ConsumerResetOptions>('resetConsumer', { sequence: true });
 
-/** What became of resetting a consumer. */
+/** The result of resetting a consumer. */
 export interface ConsumerReset {
   /** The next message has this sequence in the stream, or a higher one. */
   readonly sequence: number;
   readonly info: ConsumerInfo;
 }
 
-/** The operations on the consumers of any stream: what `JetStreamService` and `Stream` offer is done here. */
+/** Implements the consumer operations of `JetStreamService` and `Stream`, for any stream. */
 export class Consumers {
   constructor(private readonly api: JetStreamApi) {}
 

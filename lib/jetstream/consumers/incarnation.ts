@@ -5,7 +5,10 @@ import type { ConsumerInfo } from './consumer-info.js';
 /** Where a consumer starts. */
 export type ConsumerStart = Pick<BaseConsumerConfig, 'deliverPolicy' | 'startSequence' | 'startTime'>;
 
-/** Knows one life of a stream, from its creation to its deletion: sequences of another one under the same name mean nothing. */
+/**
+ * Identifies one incarnation of a stream, from its creation to its deletion. Sequences of another incarnation with the
+ * same name are not comparable.
+ */
 export class Incarnation {
   private created: number | undefined;
 
@@ -14,7 +17,7 @@ export class Incarnation {
     private readonly stream: string,
   ) {}
 
-  /** Asks for the time of creation, without waiting for it. If there is no answer, it is learned later. */
+  /** Requests the creation time without waiting for it. If there is no response, it is requested again later. */
   learn(): void {
     this.info().then(
       ({ created }) => (this.created ??= Date.parse(created)),
@@ -23,7 +26,7 @@ export class Incarnation {
   }
 
   /**
-   * Whether the stream is another one than before, or ends before a sequence that it had reached.
+   * Whether the stream was created again, or ends before a sequence that it had already reached.
    *
    * @throws {@link StreamNotFoundError} and the other errors of an API call
    */
@@ -44,14 +47,14 @@ interface StreamInfo {
   readonly state: { readonly last_seq: number };
 }
 
-/** A start after a sequence of the stream. */
+/** A start position after a sequence of the stream. */
 export function startAfter(sequence: number): ConsumerStart {
   return { deliverPolicy: 'by_start_sequence', startSequence: sequence + 1, startTime: undefined };
 }
 
 /**
- * The start in a stream that was created again: all of its messages are new. Only a time, or the last messages, still mean
- * what they meant in the stream before.
+ * The start position in a stream that was created again: all of its messages are new. Only a start by time, or at the
+ * last messages, keeps its meaning.
  */
 export function startOfNewStream(start: ConsumerStart): ConsumerStart {
   switch (start.deliverPolicy) {
@@ -65,7 +68,7 @@ export function startOfNewStream(start: ConsumerStart): ConsumerStart {
 }
 
 /**
- * The sequence that a new consumer starts after, as the server has decided it: what `new` or `last` mean is fixed by that.
+ * The sequence after which the server started a new consumer. It replaces relative policies such as `new` or `last`.
  * `undefined` for `last_per_subject`, whose first messages have no common start.
  */
 export function startPosition({ config, ackFloor }: ConsumerInfo): number | undefined {

@@ -26,7 +26,7 @@ import {
 import type { ConsumerInfo } from './consumer-info.js';
 import { NumberedConsumers, type OrderedConsumerConfig } from './ordered-source.js';
 
-/** There are no priority groups among ordered consumers. */
+/** Ordered consumers have no priority groups. */
 type NoPriority = { readonly [K in keyof PriorityOptions]?: undefined };
 
 /** How an ordered consumer's messages are pulled. */
@@ -35,17 +35,17 @@ export type OrderedPullOptions = PullOptions & NoPriority;
 /** How long one request of an ordered consumer may take. */
 export type OrderedFetchOptions = FetchOptions & NoPriority;
 
-/** A lost consumer shows by silence only, so that is noticed sooner than for other consumers. */
+/** A lost consumer is noticed only by its silence, so the heartbeat is shorter than for other consumers. */
 const heartbeat = (expiry: number) => (expiry < 10_000 ? expiry / 2 : 5_000);
 
 /**
- * Reads a stream in order, without gaps or repeats and without acknowledgements, through consumers that it makes and
- * replaces by itself: it survives their deletion, reconnects and server restarts (ADR-17).
+ * Reads a stream in order, without gaps or repeats and without acknowledgements, through consumers that it creates and
+ * replaces automatically. It survives their deletion, reconnects and server restarts (ADR-17).
  *
- * It does one thing at a time: one `consume` or `messages` in its life, or one `fetch` after the other.
+ * It runs one operation at a time: a single `consume` or `messages`, or one `fetch` after another.
  */
 export class OrderedConsumer {
-  /** Whether nothing was read from the current consumer yet. */
+  /** Whether no message was read from the current consumer yet. */
   private fresh = true;
   private reading: 'nothing' | 'on and on' | MessageBatch = 'nothing';
 
@@ -70,22 +70,22 @@ export class OrderedConsumer {
     return this.source.stream;
   }
 
-  /** What the server last said of the current consumer, without asking it again. */
+  /** The last information about the current consumer, without another request. */
   get cachedInfo(): ConsumerInfo | undefined {
     return this.source.cachedInfo;
   }
 
   /**
-   * Asks the server for configuration and state of the current consumer, which may be replaced at any time.
+   * Requests configuration and state of the current consumer, which may be replaced at any time.
    *
-   * @throws {@link ConsumerNotFoundError} where it is gone and not yet replaced
+   * @throws {@link ConsumerNotFoundError} if it no longer exists and is not yet replaced
    */
   info(): Promise<ConsumerInfo> {
     return this.source.info();
   }
 
   /**
-   * Hands messages to a handler, one at a time and in order; else as {@link Consumer.consume}.
+   * Passes messages to a handler, one at a time and in order; otherwise the same as {@link Consumer.consume}.
    *
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
@@ -95,8 +95,8 @@ export class OrderedConsumer {
   }
 
   /**
-   * The messages as an async iterable; else as {@link Consumer.messages}. Missed heartbeats never reject: the consumer
-   * is replaced.
+   * Returns the messages as an async iterable; otherwise the same as {@link Consumer.messages}. Missed heartbeats never
+   * reject: the consumer is replaced.
    *
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}, {@link ConnectionClosedError}
    */
@@ -107,8 +107,8 @@ export class OrderedConsumer {
   }
 
   /**
-   * Asks for up to so many messages; else as {@link Consumer.fetch}. Each request after the first makes a consumer
-   * anew: to read much, use `consume` or `messages`.
+   * Requests up to the given number of messages; otherwise the same as {@link Consumer.fetch}. Each request after the
+   * first creates a new consumer: to read many messages, use `consume` or `messages`.
    *
    * @throws {@link OrderedConsumerInUseError}, {@link InvalidArgumentError}
    */
@@ -116,17 +116,19 @@ export class OrderedConsumer {
     return this.request(toFetchRequest({ messages }, options, {}, this.api.connection));
   }
 
-  /** Asks for messages of so many bytes; else as {@link fetch} and {@link Consumer.fetchBytes}. */
+  /** Requests messages up to a size in bytes; otherwise the same as {@link fetch} and {@link Consumer.fetchBytes}. */
   fetchBytes(bytes: number, options: OrderedFetchOptions = {}): MessageBatch {
     return this.request(toFetchRequest({ bytes }, options, {}, this.api.connection));
   }
 
-  /** Asks for messages that are there already; else as {@link fetch} and {@link Consumer.fetchNoWait}. */
+  /**
+   * Requests messages that are already available; otherwise the same as {@link fetch} and {@link Consumer.fetchNoWait}.
+   */
   fetchNoWait(messages: number): MessageBatch {
     return this.request(toNoWaitRequest(messages, {}, {}, this.api.connection));
   }
 
-  /** Asks for one message; else as {@link fetch} and {@link Consumer.next}. */
+  /** Requests one message; otherwise the same as {@link fetch} and {@link Consumer.next}. */
   async next(options: OrderedFetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();
   }

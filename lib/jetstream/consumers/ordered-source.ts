@@ -19,18 +19,18 @@ import {
   type ConsumerStart,
 } from './incarnation.js';
 
-/** What an ordered consumer reads. Durations in milliseconds. */
+/** The messages that an ordered consumer reads. Durations in milliseconds. */
 export interface OrderedConsumerConfig extends Pick<
   BaseConsumerConfig,
   'deliverPolicy' | 'startSequence' | 'startTime' | 'replayPolicy' | 'headersOnly' | 'metadata'
 > {
   /** Only messages whose subject matches one of these. Several: nats-server 2.10. */
   readonly filterSubjects?: string | readonly string[] | undefined;
-  /** After how long without a client the server removes what this leaves behind. Default 300,000. */
+  /** How long after the client is gone the server removes the remaining consumer. Default 300,000. */
   readonly inactiveThreshold?: number | undefined;
-  /** How often making a consumer anew is tried each time it is needed. Default: without end. */
+  /** The maximum number of attempts to create a new consumer, each time one is needed. Default: no limit. */
   readonly maxResetAttempts?: number | undefined;
-  /** What its consumers' names begin with. Default: a unique id. */
+  /** The prefix of the names of its consumers. Default: a unique id. */
   readonly namePrefix?: string | undefined;
 }
 
@@ -51,12 +51,12 @@ const checkConfig = optionsCheck<OrderedConsumerConfig>(
   'config',
 );
 
-/** Makes the consumers of one ordered consumer, one after the other. */
+/** Creates the consumers of one ordered consumer, one after another. */
 export class NumberedConsumers implements OrderedSource {
   readonly maxResetAttempts: number;
   readonly namePrefix: string;
   private position: number | undefined;
-  /** The highest sequence that came from the present stream. */
+  /** The highest sequence that arrived from the current stream. */
   private reached = 0;
   private readonly incarnation: Incarnation;
   private serial = 0;
@@ -75,12 +75,12 @@ export class NumberedConsumers implements OrderedSource {
     this.incarnation = new Incarnation(api, stream);
   }
 
-  /** What the server last said of the current one. */
+  /** The last information about the current consumer. */
   get cachedInfo(): ConsumerInfo | undefined {
     return this.current;
   }
 
-  /** The names of the current one. */
+  /** The names of the current consumer. */
   get names(): ReceivingFrom {
     return { stream: this.stream, consumer: this.current?.name ?? this.namePrefix };
   }
@@ -113,7 +113,7 @@ export class NumberedConsumers implements OrderedSource {
     const { nc, apiPrefix } = this.api.connection;
     if (!this.current || nc.isClosed()) return;
     const subject = `${apiPrefix}.CONSUMER.DELETE.${this.stream}.${this.current.name}`;
-    // The answer does not matter: what is left behind is removed after inactiveThreshold.
+    // The response does not matter: the server removes the consumer after inactiveThreshold anyway.
     this.api.requests.send(subject, '', {}, () => {});
   }
 

@@ -14,17 +14,17 @@ import type { StoredPushConsumerConfig } from './consumer-config.js';
 import { ConsumerHandle } from './consumer-handle.js';
 import type { ConsumerInfo } from './consumer-info.js';
 
-/** A push consumer: the server delivers to its `deliverSubject` by itself. */
+/** A push consumer: the server delivers messages to its `deliverSubject`. */
 export class PushConsumer extends ConsumerHandle<StoredPushConsumerConfig> {
   private consuming = false;
 
   /**
-   * Hands messages to a handler, one at a time and in order. Flow control and the queue group are those of the
-   * consumer's configuration. Missed heartbeats are reported to `onError`, and delivery goes on when the server does;
-   * if the consumer was deleted, it ends with {@link ConsumerDeletedError}. Without `idleHeartbeat` in the consumer's
-   * configuration, a deleted consumer is noticed within about six seconds, and a silent server is not.
+   * Passes messages to a handler, one at a time and in order. Flow control and the queue group are those of the
+   * consumer's configuration. Missed heartbeats are reported to `onError`, and delivery continues when the server
+   * continues. If the consumer is deleted, it ends with {@link ConsumerDeletedError}. Without `idleHeartbeat` in the
+   * consumer's configuration, a deleted consumer is noticed within about six seconds, and a silent server is not.
    *
-   * @throws {@link ConsumerAlreadyConsumingError} where this handle is consuming
+   * @throws {@link ConsumerAlreadyConsumingError} if this handle is already consuming
    * @throws {@link ConnectionClosedError}
    */
   consume(handler: ConsumeCallback, options: PushConsumeOptions = {}): Consumption {

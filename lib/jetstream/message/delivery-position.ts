@@ -5,30 +5,31 @@ import { WireMessage } from '../../connection/index.js';
 const NONE: Buffer = Buffer.alloc(0);
 
 /**
- * Reads the two sequences out of acknowledgement subjects (ADR-15) without taking the rest apart or making a text of it.
+ * Reads the two sequences out of acknowledgement subjects (ADR-15) without parsing the rest or converting it to a
+ * string.
  *
- * All messages of one consumer share everything before the sequences, so the first message tells how long that is and
- * every later one costs a comparison of the prefix and the reading of two numbers.
+ * All messages of one consumer share everything before the sequences, so its length is determined from the first
+ * message. Each later message needs only a comparison of the prefix and the parsing of two numbers.
  */
 export class DeliveryPosition {
-  /** The sequence in the stream of the message read last. */
+  /** The stream sequence of the message that was read last. */
   streamSequence = 0;
-  /** The sequence in the consumer of the message read last. */
+  /** The consumer sequence of the message that was read last. */
   consumerSequence = 0;
   private prefix = NONE;
   private line = NONE;
-  /** Where the time of the message read last begins, and where its subject ends. */
+  /** The offset of the timestamp of the message that was read last, and the end of its subject. */
   private rest = 0;
   private end = 0;
 
-  /** Reads the acknowledgement subject of a message. @returns `false` where it has none, and then nothing is changed */
+  /** Reads the acknowledgement subject of a message. @returns `false` if it has none; the state is then unchanged */
   read(msg: Msg): boolean {
     if (msg instanceof WireMessage) return this.readBytes(msg.line, msg.replyStart, msg.replyEnd);
     const reply = Buffer.from(msg.reply ?? '');
     return this.readBytes(reply, 0, reply.length);
   }
 
-  /** How many messages there were to be delivered after the message read last. */
+  /** The number of messages still to be delivered after the message that was read last. */
   get pending(): number {
     const numbers = this.line.toString('latin1', this.rest, this.end);
     return parseInt(numbers.slice(numbers.indexOf('.') + 1), 10);
@@ -66,7 +67,7 @@ const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 
-/** Whether a line has these bytes from a place on. */
+/** Whether a line contains these bytes at a position. */
 export function startsWith(line: Uint8Array, start: number, prefix: Uint8Array): boolean {
   for (let i = 0; i < prefix.length; i++) if (line[start + i] !== prefix[i]) return false;
   return true;

@@ -28,38 +28,41 @@ interface DoubleAckOptions {
 const NO_OPTIONS: DoubleAckOptions = {};
 const checkAckOptions = optionsCheck<DoubleAckOptions>('doubleAck', { timeout: true });
 
-/** Decides what is sent to the server, for consumers whose acknowledgements cover earlier messages (`ackPolicy` all). */
+/**
+ * Decides which acknowledgements are sent to the server, for consumers whose acknowledgements cover earlier messages
+ * (`ackPolicy` all).
+ */
 export interface AnswerOutlet {
-  /** The message was settled, or declared in progress. Must not throw. */
+  /** Called when the message was settled, or declared in progress. Must not throw. */
   answer(message: JetStreamMessage, answer: string): void;
-  /** The message was acknowledged by `doubleAck`. */
+  /** Called when the message was acknowledged by `doubleAck`. */
   confirm(message: JetStreamMessage, options: DoubleAckOptions): Promise<void>;
 }
 
 /**
- * A message delivered by a consumer. Everything but its payload's bytes is read when asked for, and only then.
+ * A message delivered by a consumer. Everything except its payload's bytes is read on demand.
  *
- * It is settled once, by `ack`, `doubleAck`, `nak` or `term`; acting on it again throws
+ * It can be settled once, by `ack`, `doubleAck`, `nak` or `term`; settling it again throws
  * {@link MessageAlreadySettledError}. `inProgress` may be called any number of times before.
  */
 export class JetStreamMessage {
-  /** @internal When it arrived, in the ticks of whoever keeps it alive. */
+  /** @internal When it arrived, in ticks of the keep-alive timer. */
   arrivedAt = 0;
-  /** @internal What answers go through, if not straight to the server. */
+  /** @internal Receives the answers, if they are not sent directly to the server. */
   outlet: AnswerOutlet | undefined;
-  /** @internal Whether it was settled by `nak`, so that it comes again. */
+  /** @internal Whether it was settled by `nak`, so that it is delivered again. */
   returned = false;
   private done = false;
   private parsed: MessageMetadata | undefined;
 
-  /** @internal Made by consumers only. */
+  /** @internal Created by consumers only. */
   constructor(
-    /** The core NATS message underneath. */
+    /** The underlying core NATS message. */
     readonly msg: Msg,
     private readonly requests: Requests,
   ) {}
 
-  /** @internal Whether an error says that the connection which the message came over is closed, as it is. */
+  /** @internal Whether an error means that the connection of the message is closed, which it actually is. */
   isCutOffBy(error: unknown): boolean {
     const { name, nc } = this.requests.connection;
     return nc.isClosed() && isInstance(error, ConnectionClosedError) && error.connection === name;
@@ -75,35 +78,35 @@ export class JetStreamMessage {
     return this.msg.reply ?? '';
   }
 
-  /** The payload, not copied: valid as long as it is referenced. */
+  /** The payload, without copying: valid as long as it is referenced. */
   get data(): Uint8Array {
     return this.msg.data;
   }
 
-  /** @internal The payload as it came: in several pieces perhaps. */
+  /** @internal The payload as it was received, possibly in several pieces. */
   get pieces(): readonly Uint8Array[] {
     return this.msg instanceof WireMessage ? this.msg.pieces : [this.msg.data];
   }
 
-  /** The headers, `undefined` where the message has none. */
+  /** The headers; `undefined` if the message has none. */
   get headers(): MsgHdrs | undefined {
     return this.msg.headers;
   }
 
-  /** @internal The headers if one of them may be `Content-Type`: those of other messages need not be read for that. */
+  /** @internal The headers if they may contain a `Content-Type`; other headers do not have to be parsed for it. */
   get contentHeaders(): MsgHdrs | undefined {
     return this.msg instanceof WireMessage && !this.msg.mayHave('Content-Type') ? undefined : this.headers;
   }
 
   /**
-   * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Lines in it that make no
-   * sense are skipped. With `false`, `headers` is empty, and handlers treat the message as one with an invalid payload.
+   * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Invalid lines in it
+   * are skipped. With `false`, `headers` is empty, and handlers treat the message as one with an invalid payload.
    */
   get headersValid(): boolean {
     return hasValidHeaders(this.msg);
   }
 
-  /** The block of headers as it travelled, `undefined` if the message has none. */
+  /** The header block as it was transmitted; `undefined` if the message has none. */
   get rawHeaders(): Uint8Array | undefined {
     return rawHeadersOf(this.msg);
   }
@@ -111,7 +114,7 @@ export class JetStreamMessage {
   /**
    * Stream, consumer, sequences, delivery count, time.
    *
-   * @throws {@link NotAJetStreamMessageError} where the message did not come from a consumer
+   * @throws {@link NotAJetStreamMessageError} if the message was not delivered by a consumer
    */
   get metadata(): MessageMetadata {
     this.parsed ??= parseMetadata(this.reply);
@@ -134,17 +137,17 @@ export class JetStreamMessage {
     return parseJson(this.msg.data) as T;
   }
 
-  /** Says that the message is handled; does not wait for the server's word. */
+  /** Acknowledges the message; does not wait for a confirmation of the server. */
   ack(): void {
     this.settle();
     this.respond(ACK);
   }
 
   /**
-   * Says that the message is handled and waits until the server has confirmed it.
+   * Acknowledges the message and waits until the server has confirmed it.
    *
    * @param options.timeout how long to wait, in milliseconds; default: the connection's `jetstream.timeout`
-   * @throws {@link RequestTimeoutError} where the server did not confirm in time: the message may come again
+   * @throws {@link RequestTimeoutError} if the server did not confirm in time: the message may be delivered again
    */
   async doubleAck(options: DoubleAckOptions = NO_OPTIONS): Promise<void> {
     const { timeout } = options === NO_OPTIONS ? NO_OPTIONS : checkAckOptions(options);
@@ -154,16 +157,16 @@ export class JetStreamMessage {
     else await this.requestAck(this.reply, options);
   }
 
-  /** @internal Acknowledges by a reply subject, and waits for the server's word. */
+  /** @internal Acknowledges with a reply subject, and waits for the server's confirmation. */
   async requestAck(reply: string, options: DoubleAckOptions): Promise<void> {
     await this.requests.request(reply, ACK, options);
   }
 
   /**
-   * Asks for the message again.
+   * Requests another delivery of the message.
    *
-   * @param delay after how many milliseconds; at once if left out. A delay of more than 292 years counts as one of 292
-   * years, the longest that servers know
+   * @param delay the delay in milliseconds; if omitted, the message is redelivered at once. A delay of more than 292
+   * years counts as 292 years, the longest that servers support
    * @throws {@link InvalidArgumentError} if the delay is not a number of milliseconds; the message is then not settled
    */
   nak(delay?: number): void {
@@ -175,17 +178,17 @@ export class JetStreamMessage {
     this.respond(delay ? `-NAK {"delay":${toNanosAtMost(delay)}}` : NAK);
   }
 
-  /** Says that handling goes on: the server starts `ackWait` anew. */
+  /** Declares the message in progress: the server restarts `ackWait`. */
   inProgress(): void {
     if (this.done) throw new MessageAlreadySettledError(this.subject);
     this.respond(IN_PROGRESS, SIGN_OF_LIFE);
   }
 
   /**
-   * Says that the message must not come again, though it was not handled.
+   * Terminates the message: it is not delivered again although it was not handled.
    *
-   * @param reason for the server's advisory; nats-server 2.10.4. Older servers would not understand it: they are not
-   * told
+   * @param reason for the server's advisory; nats-server 2.10.4. It is not sent to older servers, which would not
+   * understand it
    */
   term(reason?: string): void {
     checkOptionalText('reason', reason);
@@ -196,21 +199,21 @@ export class JetStreamMessage {
   }
 
   /**
-   * Sends one of the answers of the protocol, which are short and ASCII. On a closed connection the answer is lost, and the
-   * message comes again after the ack wait.
+   * Sends an answer of the protocol; these are short and ASCII. On a closed connection the answer is lost, and the
+   * message is delivered again after the ack wait.
    */
   private respond(answer: string, options = SETTLEMENT): void {
     if (this.outlet) this.outlet.answer(this, answer);
     else this.requests.connection.answer(this.msg, answer, options);
   }
 
-  /** As {@link respond}, with text of the caller. */
+  /** Like {@link respond}, with text of the caller. */
   private respondWith(answer: string): void {
     if (this.outlet) this.outlet.answer(this, answer);
     else this.post(answer);
   }
 
-  /** @internal Sends an answer by a reply subject, whatever was said before. */
+  /** @internal Sends an answer with a reply subject, regardless of earlier answers. */
   post(answer: string, reply = this.reply): void {
     this.requests.connection.post(reply, answer, SETTLEMENT);
   }

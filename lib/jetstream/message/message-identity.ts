@@ -1,6 +1,7 @@
 /**
- * Identifies a message in its stream for deduplication ids. Sequences start again when a stream is deleted and created, so
- * the time at which the message was stored is a part of it: no two incarnations of a stream share both.
+ * Identifies a message in its stream for deduplication ids. Sequences restart when a stream is deleted and created
+ * again, so the identity includes the time at which the message was stored: two incarnations of a stream never share
+ * both.
  *
  * @param sequence its sequence in the stream
  * @param stored when the stream stored it

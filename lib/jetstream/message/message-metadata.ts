@@ -1,10 +1,10 @@
-/** Where a message stands in its stream and consumer, read from its acknowledgement subject (ADR-15). */
+/** The position of a message in its stream and consumer, read from its acknowledgement subject (ADR-15). */
 export interface MessageMetadata {
   readonly stream: string;
   readonly consumer: string;
-  /** The JetStream domain, empty where there is none. */
+  /** The JetStream domain; empty if there is none. */
   readonly domain: string;
-  /** How often the message was delivered to this consumer, this time included: 1 at first. */
+  /** The number of deliveries of the message to this consumer, including this one: 1 at first. */
   readonly deliveryCount: number;
   /** The message's sequence in the stream. */
   readonly streamSequence: number;
@@ -12,7 +12,7 @@ export interface MessageMetadata {
   readonly consumerSequence: number;
   /** When the stream stored the message. */
   readonly timestamp: Date;
-  /** How many messages of the consumer's filter come after this one. */
+  /** The number of messages that match the consumer's filter and follow this one. */
   readonly pending: number;
 }
 
@@ -21,7 +21,7 @@ export interface MessageMetadata {
  * `$JS.ACK.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<time>.<pending>` and, since nats-server 2.9.x with domains,
  * `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<time>.<pending>[.<token>]`.
  *
- * @returns `undefined` where the subject is not an acknowledgement subject
+ * @returns `undefined` if the subject is not an acknowledgement subject
  */
 export function parseMetadata(reply: string): MessageMetadata | undefined {
   if (!reply.startsWith('$JS.ACK.')) return undefined;
@@ -36,13 +36,13 @@ export function parseMetadata(reply: string): MessageMetadata | undefined {
     deliveryCount: Number(tokens[offset + 2]),
     streamSequence: Number(tokens[offset + 3]),
     consumerSequence: Number(tokens[offset + 4]),
-    // Nanoseconds, which a double would round: without the last six digits they are exact milliseconds.
+    // Nanoseconds exceed the precision of a double; without the last six digits, they are exact milliseconds.
     timestamp: new Date(Number(tokens[offset + 5].slice(0, -6))),
     pending: Number(tokens[offset + 6]),
   };
 }
 
-/** The delivery count alone, without parsing the rest: what settlement asks of every failed message. */
+/** Reads only the delivery count, without parsing the rest. Settlement needs it for every failed message. */
 export function deliveryCount(reply: string): number {
   return parseMetadata(reply)?.deliveryCount ?? 1;
 }

@@ -1,8 +1,9 @@
 import { Match, type MsgHdrs } from '@nats-io/transport-node';
 
 /**
- * The value of a header, `undefined` if there is none. NATS headers are case-sensitive (ADR-4), but other clients and
- * gateways may write them in another case: the exact name counts first, then one that differs only in case.
+ * The value of a header; `undefined` if there is none. NATS headers are case-sensitive (ADR-4), but other clients and
+ * gateways may write them in another case: an exact match of the name takes precedence over one that differs only in
+ * case.
  */
 export function readHeader(
   headers: Pick<MsgHdrs, 'has' | 'get'> | undefined,

@@ -1,20 +1,24 @@
 import type { OrderedPushStarted } from './ordered-push-config.js';
 
-/** What an {@link InitialDelivery} needs to know, and whom it tells. */
+/** The options and callbacks of an {@link InitialDelivery}. */
 export interface InitialDeliveryOptions {
-  /** The sequence of the last message that matches, as the stream's leader knows it; 0 if there is none. */
+  /** Returns the sequence of the last matching message according to the stream's leader; 0 if there is none. */
   readonly lastSequence: () => Promise<number>;
-  /** Called once, and again after a restart: all that the stream held at the beginning was delivered. Must not throw. */
+  /**
+   * Called once, and again after a restart, when all messages that the stream had at the beginning were delivered. Must
+   * not throw.
+   */
   readonly onComplete: () => void;
 }
 
 /**
- * Finds out when an ordered push has delivered what the stream held at the beginning.
+ * Detects when an ordered push has delivered all messages that the stream had at the beginning.
  *
- * Counting is not enough: a message that is replaced before it is sent comes later, and one that is replaced afterwards
- * comes twice; so the count may be reached while messages are missing. What the server says that it has left to send is
- * also wrong at times while messages are replaced. So the leader is asked for its last message until that was delivered
- * before it was asked for. That is right with replicas too, where the server that delivers may be behind.
+ * Counting is not sufficient: a message that is replaced before it is sent arrives later, and one that is replaced
+ * afterwards arrives twice, so the count may be reached while messages are missing. The pending count of the server can
+ * also be wrong while messages are replaced. Therefore the leader is asked for its last message, repeatedly, until that
+ * message had been delivered before the request. This is also correct with replicas, when the delivering server may be
+ * behind.
  */
 export class InitialDelivery {
   private lastInitial = 0;
@@ -22,27 +26,27 @@ export class InitialDelivery {
   private completed = false;
   private asking = false;
   private asked = 0;
-  /** Counts the restarts, so that an answer about the stream before is not taken for one about this one. */
+  /** Counts the restarts, so that a response about the earlier stream is ignored. */
   private life = 0;
 
   constructor(private readonly options: InitialDeliveryOptions) {}
 
-  /** Whether everything was delivered. */
+  /** Whether all initial messages were delivered. */
   get complete(): boolean {
     return this.completed;
   }
 
-  /** Asks the leader; to be called before the push is started. */
+  /** Asks the leader; must be called before the push is started. */
   async prepare(): Promise<void> {
     this.lastInitial = await this.options.lastSequence();
   }
 
-  /** Nothing of what is there is to be delivered. */
+  /** Skips the initial delivery: none of the existing messages is to be delivered. */
   skip(): void {
     this.finish();
   }
 
-  /** A consumer was created. */
+  /** Called when a consumer was created. */
   started({ pending, restarted }: OrderedPushStarted): void {
     if (restarted) {
       this.completed = false;
@@ -54,7 +58,7 @@ export class InitialDelivery {
     if (pending === 0 && this.delivered >= this.lastInitial) this.finish();
   }
 
-  /** A message was delivered, after which the server has so many more to send. */
+  /** Called when a message was delivered, with the number of messages that the server has still to send. */
   received(sequence: number, pending: number): void {
     this.delivered = sequence;
     if (this.completed || sequence < this.lastInitial) return;
@@ -63,11 +67,12 @@ export class InitialDelivery {
     else void this.askAgain(sequence);
   }
 
-  /** The server has nothing to send, up to that sequence. */
+  /** Called when the server has no more messages to send, up to this sequence. */
   idle(sequence: number): void {
     if (this.completed) return;
     if (sequence >= this.lastInitial) this.finish();
-    // The last message may have been removed before the server that delivers knew it: then there is none to wait for.
+    // The last message may have been removed before it reached the delivering server; then there is no message to wait
+    // for.
     else void this.askAgain(sequence);
   }
 
@@ -81,12 +86,12 @@ export class InitialDelivery {
       if (life !== this.life) return;
       if (last <= sequence) return this.finish();
     } catch {
-      // Asked again with the next message or heartbeat.
+      // It is asked again with the next message or heartbeat.
       return;
     } finally {
       this.asking = false;
     }
-    // What came meanwhile may be the leader's last message.
+    // A message that arrived in the meantime may be the leader's last message.
     if (!this.completed && this.delivered > sequence) void this.askAgain(this.delivered);
   }
 

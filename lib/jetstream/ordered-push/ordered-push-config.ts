@@ -3,59 +3,59 @@ import { toNanosAtMost } from '../../timing/index.js';
 /** Where an ordered push consumer starts. */
 export type OrderedPushStart =
   | { readonly policy: 'all' | 'last' | 'last_per_subject' | 'new' }
-  /** From that sequence of the stream on. */
+  /** From this sequence of the stream on. */
   | { readonly startSequence: number };
 
-/** What an {@link OrderedPush} reads and how. */
+/** The options of an {@link OrderedPush}. */
 export interface OrderedPushConfig {
   readonly stream: string;
-  /** The subjects to read; several need nats-server 2.10; all where left out. */
+  /** The subjects to read; several need nats-server 2.10. Default: all. */
   readonly filterSubjects?: readonly string[] | undefined;
-  /** Where to start. Default: with the first message. `last_per_subject` goes with `filterSubjects` only. */
+  /** Where to start. Default: with the first message. `last_per_subject` needs `filterSubjects`. */
   readonly start?: OrderedPushStart | undefined;
   /** Delivers headers, and the size of the payload in `Nats-Msg-Size`, but no payload. */
   readonly headersOnly?: boolean | undefined;
   /**
-   * When the stream was created, as in its information. Where it is given, a stream that was deleted and created again
-   * under the same name is always noticed; else only while it is shorter than what was delivered.
+   * When the stream was created, from its information. If it is given, a stream that was deleted and created again
+   * under the same name is always detected; otherwise only while it is shorter than the delivered part.
    */
   readonly streamCreated?: Date | undefined;
   /**
-   * Checks before the first message whether `start` is a sequence of this stream: it begins anew if the stream is another
-   * one than `streamCreated` says, and is refused if the stream ends before the sequence in front of it, unless it is a
-   * mirror, which may be behind. One more request. Default `false`.
+   * Checks before the first message whether `start` is a sequence of this stream. If the stream was not created at
+   * `streamCreated`, delivery starts from the beginning. If the stream ends before the sequence preceding `start`, the
+   * start is refused, unless the stream is a mirror, which may be behind. Costs one more request. Default `false`.
    */
   readonly verifyStart?: boolean | undefined;
   /**
-   * For how many milliseconds a stream that is missing after an interruption is waited for, since it may be created again.
-   * Default 0: the push ends at once.
+   * How long to wait for a stream that is missing after an interruption, in milliseconds, because it may be created
+   * again. Default 0: the push ends at once.
    */
   readonly missingStreamPatience?: number | undefined;
-  /** How often the server says that it is alive, in milliseconds; two missed ones make a reset. Default 5,000. */
+  /** How often the server sends a heartbeat, in milliseconds; two missed ones cause a reset. Default 5,000. */
   readonly heartbeat?: number | undefined;
-  /** Removes the consumer on the server after that many milliseconds without a listener. Default 30,000. */
+  /** How long after the client is gone the server removes the consumer, in milliseconds. Default 30,000. */
   readonly inactiveThreshold?: number | undefined;
-  /** What the names of the consumers begin with. Default `ordered`. */
+  /** The prefix of the names of the consumers. Default `ordered`. */
   readonly namePrefix?: string | undefined;
 }
 
-/** What is known when a consumer has been made. */
+/** Information about a newly created consumer. */
 export interface OrderedPushStarted {
-  /** How many messages there are to be delivered at once. */
+  /** The number of messages that can be delivered immediately. */
   readonly pending: number;
   /**
-   * Whether delivery begins anew although messages were delivered before, because the stream was deleted and created
-   * again, or lost its end in a crash.
+   * Whether delivery starts from the beginning although messages were delivered before, because the stream was deleted
+   * and created again, or lost its newest messages in a crash.
    */
   readonly restarted: boolean;
 }
 
-/** Why delivery was interrupted; it goes on by itself. */
+/** Why delivery was interrupted; it continues automatically. */
 export type OrderedPushReset = 'stuck' | 'gap' | 'silence' | 'reconnected' | 'refused';
 
 export const DEFAULT_HEARTBEAT = 5_000;
 
-/** The consumer as the server's API takes it (ADR-17), without its name and its deliver subject. @internal */
+/** The consumer configuration in the wire format (ADR-17), without its name and its deliver subject. @internal */
 export function wireConfig(config: OrderedPushConfig, start: OrderedPushStart | undefined): object {
   const { filterSubjects = [], headersOnly, heartbeat = DEFAULT_HEARTBEAT } = config;
   return {

@@ -22,36 +22,41 @@ import {
   type OrderedPushStarted,
 } from './ordered-push-config.js';
 
-/** What an {@link OrderedPush} tells its owner. None of these may throw; what `onMessage` throws ends the push. */
+/**
+ * The callbacks of an {@link OrderedPush}. None of them may throw, except that an error of `onMessage` ends the push.
+ */
 export interface OrderedPushOwner {
-  /** The next message: in stream order, without gaps, without repeats. */
+  /** Called with the next message: in stream order, without gaps or repeats. */
   onMessage(message: JetStreamMessage, streamSequence: number): void;
-  /** A consumer was made: the first one, or one that goes on after a reset. Comes before its messages. */
+  /**
+   * Called when a consumer was created: the first one, or one that continues after a reset. It is called before the
+   * messages of the consumer.
+   */
   onStart?(start: OrderedPushStarted): void;
   /**
-   * The server has nothing left to deliver for now, up to that sequence of the stream. Comes with heartbeats, not at
-   * once.
+   * Called when the server has no more messages to deliver for now, up to this sequence of the stream. It depends on
+   * heartbeats, so it is not immediate.
    */
   onIdle?(streamSequence: number): void;
-  /** Delivery was interrupted; it goes on by itself. */
+  /** Called when delivery was interrupted; it continues automatically. */
   onReset?(reason: OrderedPushReset): void;
-  /** Delivery ended, and not by `stop`. Called once at most, and never by a failing `start`. */
+  /** Called when delivery ended, except by `stop`. Called at most once, and never by a failing `start`. */
   onError(error: Error): void;
 }
 
-/** The pauses between attempts to make a consumer, in milliseconds. */
+/** The pauses between attempts to create a consumer, in milliseconds. */
 const PAUSES = { first: 100, longest: 5_000 };
-/** Silence is looked for several times in an interval of heartbeats, so that it is noticed soon after two were missed. */
+/** Silence is checked several times per heartbeat interval, so that it is detected soon after two missed heartbeats. */
 const TICKS_PER_HEARTBEAT = 4;
-/** In milliseconds: very short heartbeats are late when the server is busy. */
+/** In milliseconds. Very short heartbeats may be late when the server is busy. */
 const SHORTEST_TICK = 50;
 const SILENT_TICKS = 2 * TICKS_PER_HEARTBEAT + 1;
 
 /**
  * An ordered, flow-controlled, ephemeral push consumer (ADR-17): the fastest way to read a stream.
  *
- * It makes a consumer on the server and follows its sequences. After a gap, missed heartbeats or a reconnect it makes
- * another one, which goes on after the last message delivered. Messages need no acknowledgement.
+ * It creates a consumer on the server and checks its sequences. After a gap, missed heartbeats or a reconnect it
+ * creates another one, which continues after the last delivered message. Messages need no acknowledgement.
  */
 export class OrderedPush {
   private readonly position = new DeliveryPosition();
@@ -60,26 +65,26 @@ export class OrderedPush {
   private readonly delivered: DeliveredSubjects;
   private consumer = '';
   private subscription: Subscription | undefined;
-  /** What arrives before the server's word that the consumer is made; `undefined` afterwards. */
+  /** Messages that arrive before the server has confirmed the creation of the consumer; `undefined` afterwards. */
   private early: Msg[] | undefined;
-  /** When the stream was created, as far as is known. */
+  /** When the stream was created, if known. */
   private created: number | undefined;
-  /** When the server made the last consumer: the stream was created before that. */
+  /** When the server created the last consumer: the stream was created before that. */
   private consumerCreated: number | undefined;
-  /** Until when a stream that is missing is waited for. */
+  /** The deadline of waiting for a missing stream. */
   private missing: Deadline | undefined;
-  /** The last sequence that was delivered, or was not to be; `undefined` while only the server knows. */
+  /** The last sequence that was delivered or skipped; `undefined` while only the server knows it. */
   private streamSequence: number | undefined;
-  /** The stream is known to have reached that sequence. */
+  /** The highest sequence that the stream is known to have reached. */
   private reached = 0;
   private consumerSequence = 0;
   /** Whether the consumer works through a list of last messages, at which it may get stuck. */
   private listed = false;
-  /** How many messages that list had. */
+  /** The number of messages in that list. */
   private listSize = 0;
-  /** Counts the resets without a delivery since. */
+  /** The number of resets since the last delivery. */
   private attempts = 0;
-  /** Counts the calls of `goOn`, so that one that failed late knows of a later one. */
+  /** Counts the calls of `goOn`, so that a late failure of one call can detect a later call. */
   private runs = 0;
   private silentTicks = 0;
   private retry: Timer | undefined;
@@ -90,7 +95,7 @@ export class OrderedPush {
   private paused = false;
   private withheld = '';
 
-  /** `start` does the work. */
+  /** The constructor sends nothing; call `start`. */
   constructor(
     private readonly api: JetStreamApi,
     private readonly config: OrderedPushConfig,
@@ -107,9 +112,9 @@ export class OrderedPush {
   }
 
   /**
-   * Makes the consumer. Its first messages may have been delivered when this resolves.
+   * Creates the consumer. Its first messages may have been delivered when this resolves.
    *
-   * @throws {@link StreamNotFoundError} and what else the server answers; nothing is left behind then
+   * @throws {@link StreamNotFoundError} and other API errors; no consumer is then left on the server
    * @throws {@link SequenceNotReachedError} with `verifyStart`
    * @throws {@link UnsupportedServerFeatureError} for several filter subjects on a server older than 2.10
    */
@@ -132,14 +137,14 @@ export class OrderedPush {
     }
   }
 
-  /** How many messages there are after the one that `onMessage` is called with. */
+  /** The number of messages after the one that `onMessage` is called with. */
   get pending(): number {
     return this.position.pending;
   }
 
   /**
-   * Withholds the replies to flow control, so that the server stops sending. What it has sent already still comes:
-   * less than its window, which begins at 2 MiB and grows up to 32 MiB while the owner keeps up.
+   * Withholds the replies to flow control, so that the server stops sending. Messages that it has already sent still
+   * arrive: less than its window, which starts at 2 MiB and grows up to 32 MiB while the owner keeps up.
    */
   pause(): void {
     this.paused = true;
@@ -151,7 +156,7 @@ export class OrderedPush {
     if (this.withheld !== '') this.answerFlowControl(this.withheld);
   }
 
-  /** Ends delivery at once and has the consumer deleted. */
+  /** Ends delivery at once and deletes the consumer. */
   stop(): void {
     if (this.stopped) return;
     this.stopped = true;
@@ -187,7 +192,7 @@ export class OrderedPush {
     this.missing = undefined;
     this.backoff.succeeded();
     this.consumerCreated = Date.parse(info.created);
-    // The server may have begun to deliver before it answered.
+    // The server may have started to deliver before it responded.
     this.listSize = info.num_pending + info.delivered.consumer_seq;
     this.owner.onStart?.({ pending: this.listSize, restarted });
     this.deliverEarly();
@@ -222,7 +227,7 @@ export class OrderedPush {
     const { headers, reply, subject } = msg;
     const stalled = headers?.get('Nats-Consumer-Stalled');
     const answerTo = reply || stalled;
-    // Anybody who knows the subject can publish to it; only flow control is answered.
+    // Any client that knows the subject can publish to it; only flow-control requests are answered.
     if (!headers?.code || msg.data.length > 0 || (answerTo && !this.delivered.isFlowControl(answerTo)))
       return this.delivered.ignore(subject, answerTo);
     this.silentTicks = 0;
@@ -241,10 +246,10 @@ export class OrderedPush {
   }
 
   /**
-   * A consumer of the last message of each subject lists them when it is created. If one of them is replaced before it is
-   * sent, nats-server waits for the next message of the stream before it goes on with the list: without one it is stuck.
-   * Another consumer, which goes on after the last message delivered, has no such list. Older servers say that nothing is
-   * pending although they are stuck, so the messages are counted too.
+   * A consumer of the last message of each subject lists them when it is created. If one of them is replaced before it
+   * is sent, nats-server waits for the next message of the stream before it continues with the list; without such a
+   * message it is stuck. A new consumer that continues after the last delivered message has no such list. Older servers
+   * report that nothing is pending although they are stuck, so the messages are counted too.
    */
   private async checkList(streamSequence: number): Promise<void> {
     const { consumer, consumerSequence } = this;
@@ -255,7 +260,7 @@ export class OrderedPush {
     this.owner.onIdle?.(streamSequence);
   }
 
-  /** How many messages the consumer has to deliver; 0 if the server does not say. */
+  /** The number of messages that the consumer has to deliver; 0 if the server does not report it. */
   private async pendingOnServer(): Promise<number> {
     const { api, config, consumer } = this;
     const { stream } = config;
@@ -263,7 +268,7 @@ export class OrderedPush {
       const operation = `CONSUMER.INFO.${stream}.${consumer}`;
       return (await api.call<ConsumerInfo>(operation, undefined, { stream, consumer })).num_pending;
     } catch {
-      // A consumer that is gone is noticed by its silence.
+      // A deleted consumer is detected by its silence.
       return 0;
     }
   }
@@ -290,7 +295,9 @@ export class OrderedPush {
     this.reset('reconnected');
   }
 
-  /** Makes another consumer: at once the first time, with growing pauses as long as nothing is delivered. */
+  /**
+   * Creates another consumer: immediately the first time, then with growing pauses as long as no message is delivered.
+   */
   private reset(reason: OrderedPushReset): void {
     if (this.stopped) return;
     this.abandonConsumer();
@@ -307,7 +314,7 @@ export class OrderedPush {
   private async goOn(): Promise<void> {
     this.retry?.cancel();
     this.retry = undefined;
-    // Nothing can be made while disconnected; the reconnect makes a reset.
+    // No consumer can be created while disconnected; the reconnect triggers a reset.
     if (!this.connected) return;
     const run = ++this.runs;
     try {
@@ -324,14 +331,14 @@ export class OrderedPush {
     }
   }
 
-  /** Whether a stream is missing that may be created again. */
+  /** Whether the error means that the stream is missing, and it may be created again. */
   private mayComeBack(error: Error): boolean {
     if (!(error instanceof StreamNotFoundError)) return false;
     this.missing ??= new Deadline(this.config.missingStreamPatience ?? 0);
     return !this.missing.passed;
   }
 
-  /** Whether the sequence to start with belongs to another stream than this one. */
+  /** Whether the start sequence belongs to another incarnation of the stream. */
   private async startIsVoid(): Promise<boolean> {
     const { start, verifyStart } = this.config;
     if (!verifyStart || start === undefined || !('startSequence' in start)) return false;
@@ -347,7 +354,7 @@ export class OrderedPush {
     return false;
   }
 
-  /** What is new is told from what is not by sequence, so that nothing gets lost where the first reset comes early. */
+  /** The start as a sequence: it identifies new messages, so that none is lost if the first reset is early. */
   private async firstStart(): Promise<OrderedPushStart | undefined> {
     const { start } = this.config;
     if (start === undefined) this.streamSequence = 0;
@@ -362,7 +369,7 @@ export class OrderedPush {
     return this.streamSequence === undefined ? this.config.start : { startSequence: this.streamSequence + 1 };
   }
 
-  /** Whether the stream ends before the last message delivered, or is another one of the same name. */
+  /** Whether the stream ends before the last delivered message, or was created again under the same name. */
   private async streamWasMadeAnew(): Promise<boolean> {
     const info = await this.streamInfo();
     const created = Date.parse(info.created);
@@ -371,14 +378,14 @@ export class OrderedPush {
     return this.streamSequence !== undefined && (other || info.state.last_seq < this.reached);
   }
 
-  /** Whether a stream that was created at that time is another one than before. */
+  /** Whether a stream with this creation time is another incarnation. */
   private isOther(created: number): boolean {
     if (this.created === undefined || this.created === created) return false;
-    // The configured time may be that of a stream which was gone before this push began.
+    // The configured time may belong to a stream that was deleted before this push started.
     return this.consumerCreated === undefined || created > this.consumerCreated;
   }
 
-  /** All that a new stream holds is new, but of each subject only the last message may be wanted. */
+  /** All messages of a new stream are new, but possibly only the last message of each subject is requested. */
   private restartedStart(): OrderedPushStart | undefined {
     const { start } = this.config;
     const isLast =
@@ -413,7 +420,7 @@ export class OrderedPush {
     if (subscription && !subscription.isClosed()) subscription.unsubscribe();
     if (consumer === '' || !this.connected || api.connection.nc.isClosed()) return;
     const subject = `${api.connection.apiPrefix}.CONSUMER.DELETE.${config.stream}.${consumer}`;
-    // The answer does not matter: a consumer without a listener is removed after inactiveThreshold anyway.
+    // The response does not matter: a consumer without a listener is removed after inactiveThreshold anyway.
     api.requests.send(subject, '', {}, () => undefined);
   }
 }

@@ -10,29 +10,30 @@ import { errorText } from '../../reporting/index.js';
 import { retry } from '../../timing/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 
-/** A stream or bucket that the application declares, or this library for it, and that may be created. */
+/** A stream or bucket that the application declares, or that this library declares for it, and that may be created. */
 export interface DeclaredResource {
   readonly kind: 'stream' | 'key-value' | 'object-store';
   /** The name of the stream or bucket. */
   readonly name: string;
   /** The name of the stream behind it. */
   readonly stream: string;
-  /** Whether it is created again also after it was deleted while the server ran. */
+  /** Whether it is also created again after it was deleted while the server was running. */
   readonly recreate: boolean;
   create(): Promise<unknown>;
 }
 
-/** What the server says of streams that were created or deleted. */
+/** The server's advisories about created and deleted streams. */
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
-/** How the time between attempts grows, in milliseconds. */
+/** The backoff between attempts, in milliseconds. */
 const BACKOFF = { first: 250, longest: 30_000 };
 const KINDS = { stream: 'Stream', 'key-value': 'Key-Value bucket', 'object-store': 'Object Store bucket' };
 
 /**
- * Creates declared streams and buckets again that were lost in a restart of the server: those in memory, or all if its disk
- * is gone. What somebody deleted while the server ran stays deleted, unless its declaration says `recreate`.
+ * Creates declared streams and buckets again that were lost in a restart of the server: those in memory, or all of them
+ * if its disk was lost. Resources that were deleted while the server was running stay deleted, unless their declaration
+ * sets `recreate`.
  *
- * A cluster keeps what streams there are, so that what is missing after a reconnect to a cluster was deleted.
+ * A cluster preserves its list of streams, so a resource that is missing after a reconnect to a cluster was deleted.
  */
 export class DeclaredResources {
   private readonly logger = new Logger('JetStreamProvisioning');
@@ -47,7 +48,7 @@ export class DeclaredResources {
 
   constructor(private readonly jetstream: JetStreamService) {}
 
-  /** Looks after a resource from now on. It exists. The first declaration of a stream or bucket counts. */
+  /** Watches an existing resource from now on. The first declaration of a stream or bucket applies. */
   add(resource: DeclaredResource): void {
     if (this.closed.signal.aborted || this.resources.has(resource.stream)) return;
     this.resources.set(resource.stream, resource);
@@ -58,7 +59,7 @@ export class DeclaredResources {
       onReconnect: () => this.onReconnect(),
       onClose: () => this.close(),
     });
-    // Without the permission to hear of deletions, what is missing after a restart counts as lost.
+    // Without the permission to receive deletions, resources that are missing after a restart count as lost.
     this.subscription = connection.wire.subscribe(ADVISORIES, {
       callback: (error, message) => {
         if (!error) this.onAdvisory(message.subject);
@@ -66,7 +67,7 @@ export class DeclaredResources {
     });
   }
 
-  /** Calls back for each resource that was created again. */
+  /** Adds a listener, which is called for each resource that was created again. */
   listen(listener: (resource: DeclaredResource) => void): void {
     this.listeners.push(listener);
   }
@@ -139,7 +140,7 @@ export class DeclaredResources {
   }
 }
 
-/** A server that has just started may accept connections before JetStream answers. */
+/** A server that has just started may accept connections before JetStream responds. */
 function isStarting(error: unknown): boolean {
   return error instanceof JetStreamNotEnabledError && error.cause instanceof NoRespondersError;
 }

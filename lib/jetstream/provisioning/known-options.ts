@@ -10,5 +10,5 @@ export const STREAM_DECLARATION_OPTIONS = {
   recreate: flag,
 } satisfies AllOptionsOf<StreamDeclaration>;
 
-/** What the option `provisioning` must be. */
+/** Validates the option `provisioning`. */
 export const provisioningRule = oneOf(['ensure', 'assert', 'off']);

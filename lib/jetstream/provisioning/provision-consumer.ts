@@ -18,7 +18,7 @@ import {
 
 const logger = new Logger('JetStreamProvisioning');
 
-/** The options that a consumer keeps from its creation on. */
+/** The options of a consumer that cannot be changed after its creation. */
 const FIXED = new Set([
   'deliverPolicy',
   'startSequence',
@@ -29,9 +29,9 @@ const FIXED = new Set([
 ]);
 
 /**
- * Creates a pull consumer as a handler declares it. One that exists with other options is updated, only compared or left
- * alone, as `provisioning` says; an update that another application with the same consumer notices is logged as a warning.
- * A consumer without a name is ephemeral and always created.
+ * Creates the pull consumer of a handler. Depending on `provisioning`, an existing consumer with other options is
+ * updated, only compared, or not changed; an update that affects another application with the same consumer is logged
+ * as a warning. A consumer without a name is ephemeral and always created.
  *
  * @throws {@link ConsumerNotFoundError} if it is missing and must not be created
  * @throws {@link NotAPullConsumerError} if a push consumer has that name
@@ -105,7 +105,7 @@ async function provision<
       'these options cannot change: use another name, or delete it',
     );
   }
-  // What is not declared stays as it is, but for the filter: it is declared by leaving it out.
+  // Undeclared options keep their values, except the filter: omitting it declares that there is none.
   const { filterSubject: _, filterSubjects: __, ...kept } = consumer.cachedInfo.config;
   const updated = await access.make(mergedConfig(kept, declared));
   const update = `${what} updated: ${describeDifferences(differences)}`;
@@ -120,8 +120,8 @@ async function provision<
 }
 
 /**
- * A declaration with the start that the consumer has, where both mean the same: one of new messages that was made for a stream
- * which was created again is made to start at its first message.
+ * Adapts the start of a declaration to that of the existing consumer if both are equivalent: a consumer of new messages
+ * whose stream was created again starts at the first message of the new stream.
  */
 function withStartOf<Config extends Pick<ConsumerConfig, 'deliverPolicy'>>(
   { deliverPolicy, startSequence }: ConsumerInfo['config'],
@@ -132,20 +132,22 @@ function withStartOf<Config extends Pick<ConsumerConfig, 'deliverPolicy'>>(
   return isSame ? { ...declared, deliverPolicy: undefined } : declared;
 }
 
-/** The options that decide which messages are delivered, how often and where: for others who use the consumer too. */
+/**
+ * The options that decide which messages are delivered, how often and where. They affect other users of the consumer.
+ */
 const SHARED = new Set(['ackWait', 'filterSubjects', 'headersOnly', 'deliverSubject', 'deliverGroup']);
 
-/** Whether an update takes something away from, or changes something for, another application with the same consumer. */
+/** Whether an update changes deliveries for another application with the same consumer. */
 function affectsOthers({ option, actual, wanted }: ConfigDifference): boolean {
   return SHARED.has(option) || (option === 'maxDeliver' && deliveries(wanted) < deliveries(actual));
 }
 
-/** How often a message is delivered at the most. The server's default, and -1, is without end. */
+/** The maximum number of deliveries. The server's default, and -1, means no limit. */
 function deliveries(maxDeliver: unknown): number {
   return typeof maxDeliver === 'number' && maxDeliver > 0 ? maxDeliver : Infinity;
 }
 
-/** One filter or a list of one mean the same, and none is a list of none. */
+/** Normalizes filters: one filter is the same as a list of one, and no filter the same as an empty list. */
 function comparable(config: object): object {
   const { filterSubject, filterSubjects, ...rest } = config as ConsumerConfig;
   const filters = filterSubjects ?? (filterSubject ? [filterSubject] : []);

@@ -11,24 +11,24 @@ const logger = new Logger('JetStreamProvisioning');
 /** A stream as a module declares it. */
 export interface StreamDeclaration extends StreamConfig {
   /**
-   * Turns the values of this stream into payloads and back, where neither a message nor a handler names another: what is
-   * published to its subjects, and what its consumers deliver without a `Content-Type`. Default: the module's.
+   * Encodes and decodes the values of this stream if neither a message nor a handler names another codec: messages
+   * published to its subjects, and messages of its consumers without a `Content-Type`. Default: the module's.
    */
   readonly codec?: Codec | undefined;
   /**
-   * Creates it again also when it was deleted while the server ran. What is lost in a restart of the server is created again
-   * in any case, with `provisioning: 'ensure'`. Default `false`.
+   * Also creates the stream again if it was deleted while the server was running. A stream that is lost in a restart of
+   * the server is always created again with `provisioning: 'ensure'`. Default `false`.
    */
   readonly recreate?: boolean | undefined;
 }
 
 /**
- * Makes a stream as it is declared, or checks that it is so.
+ * Creates or updates a stream as declared, or checks that it matches, depending on `provisioning`.
  *
- * @throws {@link InvalidArgumentError} where it is declared with another codec too
- * @throws {@link StreamNotFoundError} where it is missing and must not be made
- * @throws {@link ConfigMismatchError} where it differs and must not be changed, or would lose subjects
- * @throws {@link JetStreamApiError} where the server refuses a change: its words name the field
+ * @throws {@link InvalidArgumentError} if it is also declared with another codec
+ * @throws {@link StreamNotFoundError} if it is missing and must not be created
+ * @throws {@link ConfigMismatchError} if it differs and must not be changed, or would lose subjects
+ * @throws {@link JetStreamApiError} if the server refuses a change: its description names the field
  */
 export async function provisionStream(
   jetstream: JetStreamService,
@@ -52,7 +52,7 @@ async function provision(
     if (!(error instanceof StreamNotFoundError) || provisioning !== 'ensure') throw error;
     const created = await create(jetstream, config);
     if (created) return created;
-    // Another instance, or another declaration, was faster.
+    // Another instance, or another declaration, created it first.
     stream = await jetstream.stream(config.name);
   }
   if (provisioning === 'off') return stream;
@@ -61,7 +61,7 @@ async function provision(
   if (provisioning === 'assert')
     throw new ConfigMismatchError(`Stream "${config.name}"`, describeDifferences(differences));
   checkSubjects(stream, config);
-  // What is not declared stays as it is: it may have been set by those who run the server.
+  // Undeclared options keep their values, because operators of the server may have set them.
   const updated = await jetstream.updateStream(mergedConfig(stream.cachedInfo.config, config));
   logger.log(`Stream "${config.name}" updated: ${describeDifferences(differences)}`);
   return updated;
@@ -79,7 +79,7 @@ async function create(jetstream: JetStreamService, config: StreamConfig): Promis
 }
 
 /**
- * Refuses to take away subjects: another service may have declared them, and would publish to nobody.
+ * Refuses to remove subjects: another service may have declared them, and its messages would no longer be stored.
  *
  * @throws {@link ConfigMismatchError}
  */

@@ -1,24 +1,25 @@
 import { isDeepStrictEqual } from 'node:util';
 
 /**
- * What is done at bootstrap with streams, buckets and consumers on the server:
+ * How streams, buckets and consumers on the server are treated at bootstrap:
  *
- * - `ensure`: what is missing is created, and what exists with other options is updated to those of this application, also
- *   while another application uses it. Differences are logged; an update of a consumer that another application notices
- *   (`ackWait`, the filter, fewer deliveries, …) as a warning. What cannot be changed stops the boot.
- * - `assert`: nothing is created or changed. What is missing or different stops the boot.
- * - `off`: nothing is created, changed or compared. What is missing stops the boot.
+ * - `ensure`: missing resources are created, and existing ones with other options are updated to those of this
+ *   application, even while another application uses them. Differences are logged; an update of a consumer that affects
+ *   another application (`ackWait`, the filter, fewer deliveries, …) is logged as a warning. If an option cannot be
+ *   changed, the startup fails.
+ * - `assert`: nothing is created or changed. If a resource is missing or different, the startup fails.
+ * - `off`: nothing is created, changed or compared. If a resource is missing, the startup fails.
  */
 export type Provisioning = 'ensure' | 'assert' | 'off';
 
-/** One option that is not as it was asked for. */
+/** One option that differs from the requested value. */
 export interface ConfigDifference {
   readonly option: string;
   readonly actual: unknown;
   readonly wanted: unknown;
 }
 
-/** The options whose lists are sets: their order says nothing. */
+/** Options whose lists are sets, so that their order does not matter. */
 const SETS: ReadonlySet<string> = new Set([
   'subjects',
   'filterSubjects',
@@ -26,10 +27,10 @@ const SETS: ReadonlySet<string> = new Set([
   'tags',
   'priorityGroups',
 ]);
-/** The options whose own options may be declared one by one. */
+/** Options whose nested options may be declared individually. */
 const OPEN = ['metadata', 'placement', 'consumerLimits'] as const;
 
-/** The options of `wanted` that differ in `actual`; options that are left out are not compared. */
+/** The options of `wanted` that differ in `actual`; omitted options are not compared. */
 export function configDifferences(actual: object, wanted: object): ConfigDifference[] {
   const have = actual as Readonly<Record<string, unknown>>;
   return Object.entries<unknown>(wanted as Readonly<Record<string, unknown>>)
@@ -39,12 +40,12 @@ export function configDifferences(actual: object, wanted: object): ConfigDiffere
     .map(([option, value]) => ({ option, actual: have[option], wanted: value }));
 }
 
-/** Whether two declarations ask for the same. */
+/** Whether two declarations are equivalent. */
 export function sameConfig(one: object, other: object): boolean {
   return isDeepStrictEqual(normalized(one), normalized(other));
 }
 
-/** A configuration with what is declared of it. What is not declared stays as it is, also within `metadata`. */
+/** Merges a declaration into a configuration. Undeclared options keep their values, also within `metadata`. */
 export function mergedConfig<Config extends object>(actual: object, declared: Config): Config {
   const have = actual as Readonly<Record<string, object | undefined>>;
   const given = Object.entries(declared).filter(([, value]) => value !== undefined);
@@ -66,11 +67,11 @@ export function describeDifferences(differences: readonly ConfigDifference[]): s
     .join(', ');
 }
 
-/** Deep equality where what `wanted` leaves out may be anything: the server fills in its defaults. */
+/** Deep equality, except that values omitted in `wanted` match anything, because the server fills in its defaults. */
 function same(actual: unknown, wanted: unknown, option: string): boolean {
   if (wanted instanceof Date) return actual instanceof Date && actual.getTime() === wanted.getTime();
   if (Array.isArray(wanted)) {
-    // The server leaves out what is empty.
+    // The server omits empty values.
     if (wanted.length === 0 && actual === undefined) return true;
     if (!Array.isArray(actual)) return false;
     return SETS.has(option) ? sameSet(actual, wanted) : sameList(actual, wanted);
@@ -87,7 +88,7 @@ function sameList(actual: readonly unknown[], wanted: readonly unknown[]): boole
   return actual.length === wanted.length && wanted.every((item, i) => same(actual[i], item, ''));
 }
 
-/** Whether each item of one set has its own counterpart in the other. */
+/** Whether the two sets have the same items. */
 function sameSet(actual: readonly unknown[], wanted: readonly unknown[]): boolean {
   const left = [...actual];
   for (const item of new Set(wanted)) {
@@ -98,7 +99,7 @@ function sameSet(actual: readonly unknown[], wanted: readonly unknown[]): boolea
   return left.length === 0;
 }
 
-/** A declaration without what is undefined, its sets in one order. */
+/** A declaration without undefined values, with its sets in a defined order. */
 function normalized(value: unknown, option = ''): unknown {
   if (Array.isArray(value)) {
     const items: unknown[] = value.map((item: unknown) => normalized(item));

@@ -17,7 +17,7 @@ import { PublishHeader } from './publish-headers.js';
 import type { BatchMessage } from './publish-options.js';
 import type { RetryPauses } from './retry-pauses.js';
 
-/** Publishes batches of which a stream stores all messages or none (nats-server 2.12, ADR-50). */
+/** Publishes atomic batches: the stream stores all messages or none (nats-server 2.12, ADR-50). */
 export class AtomicBatches {
   constructor(
     private readonly connection: JetStreamConnection,
@@ -32,7 +32,7 @@ export class AtomicBatches {
     const last = others.pop();
     const answer = await this.begin(first, delivery);
     if (!last) return parsePubAck(answer.data, first.subject);
-    // The rest is sent only now: a stream that takes no batches has said so.
+    // The other messages are sent only now: a stream that does not allow batches has already refused the first one.
     const refusal = refusalIn(answer.data, first.subject);
     if (refusal) throw refusal;
     for (const { subject, data, headers } of others)
@@ -46,7 +46,7 @@ export class AtomicBatches {
       throw new InvalidArgumentError('messages', 'an array with one message at least');
     }
     const id = nuid.next();
-    // Not `map` of the array itself, which passes over holes.
+    // `map` of the array itself would skip holes.
     return Array.from(messages, (message: BatchMessage, i) => {
       this.check(checkBatchMessage(message), i);
       const protocol = {

@@ -12,19 +12,22 @@ import type { PubAck } from './pub-ack.js';
 import { PublishHeader } from './publish-headers.js';
 import { assertPublishSubject } from './publish-subject.js';
 
-/** A counter as its stream holds it (nats-server 2.12, ADR-49). */
+/** A counter as stored in its stream (nats-server 2.12, ADR-49). */
 export interface Counter {
   readonly subject: string;
   readonly value: bigint;
-  /** What the last message added. */
+  /** The value that the last message added. */
   readonly increment: bigint;
-  /** Where the stream has sources: what each, by stream and subject there, last brought in. */
+  /** If the stream has sources: the last value from each, by stream and subject there. */
   readonly sources: Readonly<Record<string, Readonly<Record<string, bigint>>>>;
 }
 
 const SOURCES = 'Nats-Counter-Sources';
 
-/** The headers that make a message add to a counter. @throws {@link InvalidArgumentError} where it is no whole number */
+/**
+ * The headers that make a message increment a counter. @throws {@link InvalidArgumentError} if the value is not a whole
+ * number
+ */
 export function incrementHeaders(by: number | bigint): Readonly<Record<string, string>> {
   if (typeof by !== 'bigint' && !Number.isSafeInteger(by)) {
     throw new InvalidArgumentError('by', `${shown(by)} is not a whole number; give a bigint beyond 2^53`);
@@ -42,7 +45,7 @@ export function counterValue({ value }: PubAck, subject: string): bigint {
   }
 }
 
-/** Reads a counter; `undefined` where nothing was ever added to it. */
+/** Reads a counter; `undefined` if it was never incremented. */
 export async function readCounter(
   connection: JetStreamConnection,
   api: JetStreamApi,

@@ -18,33 +18,34 @@ import type { EncodedMessage } from './message-encoder.js';
 import type { PubAck } from './pub-ack.js';
 import type { Delivery } from './publication.js';
 
-/** The operations of the protocol, as they stand in reply subjects (ADR-50). */
+/** The operations of the protocol, as encoded in reply subjects (ADR-50). */
 const Operation = { start: 0, append: 1, end: 3, ping: 4 } as const;
 
 const EMPTY = new Uint8Array(0);
 
-/** How often a channel looks after itself, in milliseconds. */
+/** The interval of the channel's timer, in milliseconds. */
 const TICK = 250;
-/** After so many milliseconds without a word the server is asked for one, for an acknowledgement may be lost. */
+/** How long to wait for the server before a ping, in milliseconds, because an acknowledgement may be lost. */
 const PING_AFTER = 1_000;
-/** The server gives up a load that it did not hear of for 10 s. */
+/** The server ends an ingest when it receives nothing for 10 s. */
 const KEEP_ALIVE_AFTER = 3_000;
 
 /**
- * The way of one bulk load to the server and back: numbers and sends messages, and keeps count of what the server says.
+ * The channel of one ingest to the server: it numbers and sends messages, and tracks the server's replies.
  *
- * Its inbox is a subscription of its own, so that the server need not answer what is in flight once the load has ended.
+ * Its inbox has its own subscription, so that the server does not have to answer messages in flight after the ingest
+ * has ended.
  */
 export class IngestChannel {
-  /** How many messages were sent. */
+  /** The number of sent messages. */
   sent = 0;
-  /** Up to which message the server has processed all. */
+  /** The number of the last message up to which the server has processed all. */
   processed = 0;
-  /** Why no more may be sent, though the server's last word is still to come. */
+  /** Why no more messages may be sent, although the server's final reply is still expected. */
   interruption: Error | undefined;
-  /** Why there will be no last word. */
+  /** Why there will be no final reply. */
   failure: Error | undefined;
-  /** Told when {@link failure} is set. It must not throw. */
+  /** Called when {@link failure} is set. It must not throw. */
   onFailure: ((error: Error) => void) | undefined;
 
   private readonly calls = new UserCalls(new Logger('Publisher'));
@@ -55,7 +56,7 @@ export class IngestChannel {
   private readonly stopListening: () => void;
   private readonly timer: Interval;
   private restart: Timer | undefined;
-  /** After how many messages the server acknowledges; 0 until it has taken up the load. */
+  /** The number of messages after which the server acknowledges; 0 until it has accepted the ingest. */
   private interval = 0;
   private starts = 0;
   private connected = true;
@@ -88,7 +89,7 @@ export class IngestChannel {
     this.start();
   }
 
-  /** Whether the server has taken up the load. */
+  /** Whether the server has accepted the ingest. */
   get started(): boolean {
     return this.interval > 0;
   }
@@ -104,12 +105,12 @@ export class IngestChannel {
     this.attempt(() => this.publish(message, reply));
   }
 
-  /** Waits until another message may be sent, or none any more. @throws {@link failure} */
+  /** Waits until another message may be sent, or sending has ended. @throws {@link failure} */
   async room(): Promise<void> {
     await this.waitFor(() => (this.hasRoom || this.interruption ? true : undefined));
   }
 
-  /** Ends the load and resolves with the server's last word. @throws {@link failure} */
+  /** Ends the ingest and resolves with the server's final reply. @throws {@link failure} */
   finish(): Promise<PubAck> {
     this.finishing = true;
     if (!this.interruption) this.attempt(() => this.tell(Operation.end, this.sent + 1));
@@ -141,7 +142,7 @@ export class IngestChannel {
     this.attempt(() => this.publish(this.first, this.replySubject(1, Operation.start)));
   }
 
-  /** Ends the load where the client refuses to send. */
+  /** Ends the ingest if the client refuses to send. */
   private attempt(send: () => void): void {
     try {
       send();
@@ -163,7 +164,7 @@ export class IngestChannel {
     return `${this.inbox}.${this.flow}.${this.options.allowGaps ? 'ok' : 'fail'}.${message}.${operation}.$FI`;
   }
 
-  /** Runs inside the parser of the link, which does not survive what is thrown. */
+  /** Runs inside the parser of the link, which must not receive errors. */
   private receive(msg: Msg): void {
     this.heard = performance.now();
     try {
@@ -205,7 +206,7 @@ export class IngestChannel {
     }
   }
 
-  /** The server ends a load on its own where it misses messages; its word of the gap may be lost itself. */
+  /** The server ends an ingest when messages are missing; its report of the gap may itself be lost. */
   private lostAfter({ batchSize = 0 }: PubAck): IngestGapError | undefined {
     if (this.finishing && batchSize === this.sent) return undefined;
     return new IngestGapError(this.first.subject, batchSize + 1, this.sent);
@@ -221,7 +222,7 @@ export class IngestChannel {
     this.wake?.();
   }
 
-  /** Makes the server report how far it is, and what it misses. */
+  /** Makes the server report its progress and missing messages. */
   private ping(): void {
     if (this.interval > 0) this.attempt(() => this.tell(Operation.ping, this.sent));
   }

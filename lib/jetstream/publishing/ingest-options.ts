@@ -2,40 +2,40 @@ import type { PublishRefusedError } from '../../errors/index.js';
 import type { PubAck } from './pub-ack.js';
 import type { DeliveryOptions, MessageOptions, OutgoingMessage } from './publish-options.js';
 
-/** One message of a bulk load. */
+/** One message of an ingest. */
 export interface IngestMessage
   extends OutgoingMessage, Pick<MessageOptions, 'messageId' | 'expect' | 'ttl' | 'codec'> {}
 
-/** Messages of a bulk load that the stream did not get, by their numbers in it: the first message is number 1. */
+/** Messages of an ingest that did not reach the stream, by their numbers in it: the first message is number 1. */
 export interface IngestGap {
   readonly from: number;
   readonly to: number;
 }
 
-/** Options of a bulk load. */
+/** Options of an ingest. */
 export interface IngestOptions extends DeliveryOptions {
   /**
-   * Whether to go on where a message is lost or refused. Default `false`: the load stops, so that what is stored is
-   * always the start of the source, in order.
+   * Whether to continue if a message is lost or refused. Default `false`: the ingest stops, so that the stored messages
+   * are always the beginning of the source, in order.
    */
   readonly allowGaps?: boolean | undefined;
-  /** Hears of lost messages, with `allowGaps`. */
+  /** Called with lost messages, if `allowGaps` is set. */
   readonly onGap?: ((gap: IngestGap) => void) | undefined;
-  /** Hears of refused messages, with `allowGaps`, and their numbers in the load. */
+  /** Called with refused messages and their numbers in the ingest, if `allowGaps` is set. */
   readonly onRefused?: ((error: PublishRefusedError, message: number) => void) | undefined;
   /**
-   * How many messages the server acknowledges at a time, at most; the server may choose fewer. Default 500, the
-   * most that it grants.
+   * The maximum number of messages per acknowledgement; the server may choose fewer. Default 500, the maximum that the
+   * server allows.
    */
   readonly ackInterval?: number | undefined;
-  /** How many acknowledgements may be outstanding, at most 3. Default 2. */
+  /** The maximum number of outstanding acknowledgements, at most 3. Default 2. */
   readonly maxOutstandingAcks?: number | undefined;
 }
 
-/** What a bulk load has done. */
+/** The result of an ingest. */
 export interface IngestResult {
-  /** How many messages were sent. */
+  /** The number of sent messages. */
   readonly count: number;
-  /** The last acknowledgement, `undefined` where the source was empty. */
+  /** The last acknowledgement; `undefined` if the source was empty. */
   readonly ack: PubAck | undefined;
 }

@@ -4,9 +4,9 @@ import type { IngestGap } from './ingest-options.js';
 import { parsePubAck, parseReply, type PubAck } from './pub-ack.js';
 import { publishError } from './publish-error.js';
 
-/** What a server says during a bulk load (ADR-50). */
+/** A reply of the server during an ingest (ADR-50). */
 export type IngestReply =
-  /** All up to that message is processed; the next acknowledgement comes after so many messages. */
+  /** All messages up to `message` are processed; the next acknowledgement comes after `interval` messages. */
   | { readonly kind: 'progress'; readonly message: number; readonly interval: number }
   | { readonly kind: 'gap'; readonly gap: IngestGap }
   | { readonly kind: 'refused'; readonly message: number; readonly error: PublishRefusedError }
@@ -21,7 +21,7 @@ interface WireReply {
   readonly error?: ApiErrorBody;
 }
 
-/** @throws {@link PublishRefusedError} where the load as a whole is refused, {@link InvalidPubAckError} */
+/** @throws {@link PublishRefusedError} if the whole ingest is refused, {@link InvalidPubAckError} */
 export function parseIngestReply(msg: Msg, subject: string): IngestReply {
   if (msg.data.length === 0 && msg.headers?.code === 503) return { kind: 'no stream' };
   const {

@@ -18,12 +18,12 @@ import type { MessageEncoder } from './message-encoder.js';
 import type { Delivery } from './publication.js';
 import { checkCount } from './publish-checks.js';
 
-/** What messages are loaded from. */
+/** The source of an ingest. */
 export type IngestSource = Iterable<IngestMessage> | AsyncIterable<IngestMessage>;
 
 /**
- * One bulk load (nats-server 2.14, ADR-50): messages are numbered and sent without waiting for each. The server
- * acknowledges many at a time and says how many, so that all who load go as fast as it can take them together.
+ * One ingest (nats-server 2.14, ADR-50): messages are numbered and sent without waiting for each. The server
+ * acknowledges many at a time and decides how many, so that all ingests together run at the rate that it can sustain.
  */
 export class Ingest {
   private readonly calls = new UserCalls(new Logger('Publisher'));
@@ -69,7 +69,7 @@ export class Ingest {
     if (Symbol.asyncIterator in source) {
       await this.loadSlowly(openIterator(source, 'source'));
     } else if (Symbol.iterator in source) {
-      // Without awaiting every message, which would cost the client a system call for each.
+      // Not every message is awaited, because that would cost a system call for each.
       for (const message of checkedIterable(source, 'source')) {
         const channel = this.add(message);
         if (!channel.hasRoom) await this.room(channel);
@@ -80,7 +80,7 @@ export class Ingest {
     if (this.channel?.interruption) throw this.channel.interruption;
   }
 
-  /** The source may wait for ever for its next message: a load that failed meanwhile does not. */
+  /** The source may never produce its next message, so a failure of the ingest must interrupt the wait. */
   private async loadSlowly(source: UserIterator<IngestMessage>): Promise<void> {
     const { connection } = this;
     const { signal } = this.options;
@@ -107,7 +107,7 @@ export class Ingest {
     } finally {
       forget();
       callOff?.();
-      // The source is told, but not waited for: it may hang.
+      // The source is closed without waiting, because it may hang.
       if (!isOver) this.calls.call('The source of an ingest, when it was closed,', () => source.close());
     }
   }
@@ -129,7 +129,7 @@ export class Ingest {
     if (channel.interruption) throw channel.interruption;
   }
 
-  /** Learns how much is stored, where the server can still tell. */
+  /** Determines how many messages are stored, if the server can still report it. */
   private async interrupted(channel: IngestChannel, cause: Error): Promise<Error> {
     const { subject } = channel.first;
     if (cause === channel.failure) {

@@ -22,7 +22,7 @@ import type {
 
 const retry = { attempts: true, wait: true } satisfies AllOptionsOf<PublishRetry>;
 
-/** The options of {@link PublishDefaults}, which are checked at boot. */
+/** The options of {@link PublishDefaults}, which are checked at startup. */
 export const PUBLISH_DEFAULTS = {
   timeout: positiveDuration,
   retry: { wait: positiveDuration, attempts: count(0) } satisfies AllOptionsOf<PublishRetry>,
@@ -62,7 +62,7 @@ const delivery = {
 const message = {
   codec: true,
   expect: EXPECTATIONS,
-  // The names are the application's.
+  // The names are chosen by the application.
   headers: true,
   idempotent: true,
   messageId: true,

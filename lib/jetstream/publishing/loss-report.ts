@@ -2,37 +2,37 @@ import { Logger } from '@nestjs/common';
 import { errorText, printable } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
 
-/** How many milliseconds of losses go into one line. */
+/** The period of losses in one log line, in milliseconds. */
 const INTERVAL = 1_000;
-/** How many kinds of losses one line names. */
+/** The maximum number of kinds of losses in one log line. */
 const MOST_KINDS = 5;
 
-/** Losses of one subject, with an error of one class. */
+/** Losses with the same subject and class of error. */
 interface Kind {
   count: number;
   readonly text: string;
 }
 
-/** Logs failed messages whose failure no caller receives: one line a second, however many they are. */
+/** Logs failed messages whose failure no caller receives: at most one line per second, regardless of their number. */
 export class LossReport {
   private readonly logger: Logger;
   private readonly kinds = new Map<string, Kind>();
   private count = 0;
-  /** How many lines there were. */
+  /** The number of lines written. */
   private lines = 0;
   private timer: Timer | undefined;
 
   constructor(
     context: string,
-    /** What failed and why it is logged, after the number of them: such as `events failed, and no subscriber was told`. */
+    /** The text after the number of failures, such as `events failed, and no subscriber was told`. */
     private readonly what: string,
   ) {
     this.logger = new Logger(context);
   }
 
   /**
-   * @param given the subject, of whatever type the caller gave it
-   * @returns takes it back, unless it is written already: a caller receives its failure after all
+   * @param given the subject, of any type that the caller passed
+   * @returns a function that removes the failure, unless it is already written, because a caller receives it after all
    */
   add(error: Error, given: unknown): () => void {
     const subject = typeof given === 'string' ? given : `a subject that is ${typeof given}`;
@@ -41,7 +41,7 @@ export class LossReport {
     const key = kindOf(error, subject);
     const kind = this.kinds.get(key);
     if (kind) kind.count++;
-    // A line names a few; the others are only counted.
+    // A line names only a few kinds; the others are counted.
     else if (this.kinds.size < MOST_KINDS) this.kinds.set(key, { count: 1, text: describe(error, subject) });
     this.timer ??= new Timer(INTERVAL, () => this.flush());
     return () => {

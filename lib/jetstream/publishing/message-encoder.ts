@@ -11,7 +11,7 @@ import { buildHeaders } from './publish-headers.js';
 import type { MessageOptions, OutgoingMessage, Schedule } from './publish-options.js';
 import { assertPublishSubject } from './publish-subject.js';
 
-/** A message as it goes to the server. */
+/** A message as it is sent to the server. */
 export interface EncodedMessage {
   readonly subject: string;
   /** Text is written in UTF-8. */
@@ -22,7 +22,7 @@ export interface EncodedMessage {
 
 const EMPTY = new Uint8Array(0);
 
-/** Checks messages and turns them into bytes and headers, before anything is sent. */
+/** Checks messages and encodes them to bytes and headers, before anything is sent. */
 export class MessageEncoder {
   readonly ids = new MessageIds();
   private checkedSubject: string | undefined;
@@ -68,7 +68,7 @@ export class MessageEncoder {
   }
 
   private requireFeatures({ ttl, schedule, expect }: MessageOptions): void {
-    // Older servers would take the header for another one and check the message's own subject.
+    // Older servers would mistake the header for another one and check the message's own subject.
     if (expect?.lastSubjectSequenceSubject !== undefined) {
       this.connection.require('The publish option expect.lastSubjectSequenceSubject', '2.11.0');
     }

@@ -1,6 +1,6 @@
 import { nuid } from '@nats-io/transport-node';
 
-/** Makes ids for messages: a globally unique start, and a number. */
+/** Generates message ids: a globally unique prefix and a number. */
 export class MessageIds {
   private readonly prefix = `${nuid.next()}.`;
   private serial = 0;

@@ -3,18 +3,18 @@ import type { LossReport } from './loss-report.js';
 import type { PubAck } from './pub-ack.js';
 import type { OutgoingMessage } from './publish-options.js';
 
-/** A message published with `publishAsync`, and the acknowledgement to come. */
+/** A message published with `publishAsync`, and its pending acknowledgement. */
 export interface PubAckFuture {
-  /** The message as it was given. */
+  /** The message as the caller passed it. */
   readonly message: OutgoingMessage;
   /**
-   * Resolves when a stream has stored the message, and rejects where none did. It may be awaited any time later, or
-   * never: what fails unawaited is not an unhandled rejection.
+   * Resolves when a stream has stored the message; rejects if none did. It may be awaited at any time, or never: a
+   * failure that is not awaited is not an unhandled rejection.
    */
   readonly ack: Promise<PubAck>;
 }
 
-/** Makes the promise of an acknowledgement when it is asked for, since many producers never ask. */
+/** Creates the promise of an acknowledgement on demand, because many producers do not need it. */
 export class PendingPubAck implements PubAckFuture {
   private promise: Promise<PubAck> | undefined;
   private onAck: ((ack: PubAck) => void) | undefined;
@@ -35,7 +35,7 @@ export class PendingPubAck implements PubAckFuture {
     else this.onAck?.(outcome);
   }
 
-  /** Reports a failure, unless somebody asked for the promise or does so before it is written. */
+  /** Reports a failure, unless a caller has requested the promise, or does so before the report is written. */
   reportTo(losses: LossReport, error: Error): void {
     if (this.promise) return;
     this.withdraw = losses.add(error, propertyOf(this.message, 'subject'));
@@ -49,7 +49,7 @@ export class PendingPubAck implements PubAckFuture {
       this.onAck = resolve;
       this.onError = reject;
     });
-    // Awaited later, a failure must not end the process before.
+    // The promise may be awaited later; until then a failure must not end the process.
     promise.catch(() => undefined);
     return promise;
   }

@@ -14,7 +14,7 @@ import type { PubAck, PubAckReader } from './pub-ack.js';
 import { PublishHeader } from './publish-headers.js';
 import type { RetryPauses } from './retry-pauses.js';
 
-/** What publications of one publisher share. */
+/** The services that all publications of one publisher share. */
 export interface PublicationContext {
   readonly requests: Requests;
   readonly acks: PubAckReader;
@@ -22,9 +22,9 @@ export interface PublicationContext {
   readonly pauses: RetryPauses;
 }
 
-/** How a message is sent and repeated; shared by all messages without options of their own. */
+/** How a message is sent and retried; shared by all messages without their own options. */
 export interface Delivery {
-  /** Milliseconds for all attempts together. */
+  /** The timeout for all attempts together, in milliseconds. */
   readonly timeout: number;
   readonly retryAttempts: number;
   readonly retryWait: number;
@@ -37,10 +37,10 @@ export type PublicationHandler = (
 ) => void;
 
 /**
- * One message on its way to a stream: sent, repeated where no stream answered, and settled once.
+ * One message that is being published: it is sent, retried if no stream answers, and settled once.
  *
- * "No responders" means that nothing was stored, so it is safe to send again. The message gets an id all the same, since
- * the outcome of the repeated attempt may be lost with the connection.
+ * "No responders" means that nothing was stored, so it is safe to send again. The message still gets an id, because the
+ * response to the second attempt may be lost with the connection.
  */
 export class Publication {
   private attempts = 0;
@@ -54,7 +54,7 @@ export class Publication {
     private readonly onSettled: PublicationHandler,
   ) {}
 
-  /** Sends the message; the handler is called once, perhaps before this returns. */
+  /** Sends the message. The handler is called once, possibly before this returns. */
   send(): void {
     const { timeout } = this.delivery;
     this.attempts = 1;
@@ -125,7 +125,10 @@ export class Publication {
   }
 }
 
-/** No stream was there, or the stream still works on the same message, sent before a reconnect (code 10158). */
+/**
+ * Whether no stream was found, or the stream is still processing the same message, sent before a reconnect (code
+ * 10158).
+ */
 function repeatable(error: Error): boolean {
   return error instanceof NoRespondersError || (error instanceof PublishRefusedError && error.code === 10158);
 }

@@ -4,13 +4,13 @@ import { checkedOptions } from '../../validation/index.js';
 import { PUBLISH_DEFAULTS } from './known-options.js';
 import type { PublishDefaults, PublishRetry } from './publish-options.js';
 
-/** @throws {@link InvalidArgumentError} where it is not a number of milliseconds above 0 */
+/** @throws {@link InvalidArgumentError} if it is not a number of milliseconds above 0 */
 export function checkDuration(option: string, value: number | undefined): void {
   if (value === undefined || (Number.isFinite(value) && value > 0)) return;
   throw new InvalidArgumentError(option, `${shown(value)} is not a number of milliseconds above 0`);
 }
 
-/** @throws {@link InvalidArgumentError} where it is not a whole number of at least `minimum` */
+/** @throws {@link InvalidArgumentError} if it is not a whole number of at least `minimum` */
 export function checkCount(option: string, value: number | undefined, minimum: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= minimum)) return;
   throw new InvalidArgumentError(option, `${shown(value)} is not a whole number of at least ${minimum}`);
@@ -23,7 +23,7 @@ export function checkRetry(option: string, retry: PublishRetry | undefined): voi
 }
 
 /**
- * @param most how many requests may be pending on the connection
+ * @param most the maximum number of pending requests of the connection
  * @throws {@link InvalidArgumentError}
  */
 export function checkDefaults(publish: PublishDefaults, most: number): void {

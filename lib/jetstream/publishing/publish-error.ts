@@ -10,7 +10,7 @@ import {
   type ApiErrorBody,
 } from '../../errors/index.js';
 
-/** Makes the error of a refused publish: the class of its code (ADR-7) where there is one. */
+/** Converts a refusal to an error: the class for its code (ADR-7), if there is one. */
 export function publishError(body: ApiErrorBody, subject: string): PublishRefusedError {
   switch (body.err_code) {
     case 10054:

@@ -7,7 +7,7 @@ import { validateFilter } from '../api/index.js';
 import { assertPublishSubject } from './publish-subject.js';
 import type { PublishExpectations, MessageOptions, PublishHeaders, Schedule } from './publish-options.js';
 
-/** The headers that make up the publish protocol (ADR-4, ADR-43, ADR-49, ADR-50, ADR-51). */
+/** The headers of the publish protocol (ADR-4, ADR-43, ADR-49, ADR-50, ADR-51). */
 export const PublishHeader = {
   messageId: 'Nats-Msg-Id',
   expectedStream: 'Nats-Expected-Stream',
@@ -28,9 +28,9 @@ export const PublishHeader = {
 } as const;
 
 /**
- * Makes the headers of a message of what the caller gave, without changing that; `undefined` where there are none.
+ * Builds the headers of a message from the caller's options, without modifying them; `undefined` if there are none.
  *
- * @throws {@link InvalidArgumentError} for options that cannot be right
+ * @throws {@link InvalidArgumentError} if options are invalid
  */
 export function buildHeaders(
   own: PublishHeaders | undefined,
@@ -54,10 +54,10 @@ export function buildHeaders(
 }
 
 /**
- * Adds headers to a block; each replaces those of the same name. Those of a received message are passed on exactly, whatever
- * their names are.
+ * Adds headers to a block; each replaces those with the same name. Headers of a received message are copied unchanged,
+ * regardless of their names.
  *
- * @throws {@link InvalidArgumentError} for names and values that no header can have
+ * @throws {@link InvalidArgumentError} for invalid names and values
  */
 export function copyHeaders(from: PublishHeaders, to: MessageHeaders): void {
   if (typeof from !== 'object') throw new InvalidArgumentError('headers', 'an object of names and values');
@@ -124,7 +124,7 @@ function setExpectations(headers: MsgHdrs, expect: PublishExpectations): void {
 
 function setSchedule(headers: MsgHdrs, schedule: Schedule): void {
   headers.set(PublishHeader.schedule, formatSchedule(schedule));
-  // Callers without types may leave it out.
+  // Callers without types may omit it.
   const target: unknown = schedule.target;
   if (typeof target !== 'string') {
     throw new InvalidArgumentError(

@@ -1,12 +1,12 @@
 import { InvalidSubjectError } from '../../errors/index.js';
 import { validateSubject } from '../api/index.js';
 
-// Tokens of printable ASCII without "*", "." and ">", and no more of them than any line of the protocol has room for.
+// Tokens of printable ASCII without "*", "." and ">", with a length that fits into any protocol line.
 const PLAIN = /^(?=.{1,1000}$)[!-)+-\-/-=?-~]+(?:\.[!-)+-\-/-=?-~]+)*$/;
 
 /**
- * Refuses what cannot be published to: an empty subject or token, white space, a wildcard. It runs with every message,
- * so subjects of plain characters are through after one expression.
+ * Rejects invalid subjects: an empty subject or token, white space, a wildcard. It runs for every message, so plain
+ * subjects are accepted after a single regular expression.
  *
  * @throws {@link InvalidSubjectError}
  */

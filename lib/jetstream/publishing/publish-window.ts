@@ -8,7 +8,7 @@ import type { PubAck } from './pub-ack.js';
 import type { Publication } from './publication.js';
 import type { OutgoingMessage } from './publish-options.js';
 
-/** What a window needs to know. */
+/** The options of a window. */
 export interface PublishWindowOptions {
   /** The name of the connection. */
   readonly connection: string;
@@ -16,7 +16,7 @@ export interface PublishWindowOptions {
   readonly stallWait: number;
   readonly onError: ((error: Error, message: OutgoingMessage) => void) | undefined;
   readonly onAck: ((ack: PubAck, message: OutgoingMessage) => void) | undefined;
-  /** Told of failures that nobody else hears of. */
+  /** Receives failures that no caller receives. */
   readonly losses: LossReport;
 }
 
@@ -27,8 +27,8 @@ interface Waiting {
 }
 
 /**
- * Bounds the messages of `publishAsync`: at most `maxPending` are unacknowledged at any time, and at most as many more
- * wait in line for room, each no longer than `stallWait`.
+ * Limits the messages of `publishAsync`: at most `maxPending` are unacknowledged at any time, and at most as many more
+ * wait for room, each no longer than `stallWait`.
  */
 export class PublishWindow {
   private readonly calls = new UserCalls(new Logger('Publisher'));
@@ -43,12 +43,12 @@ export class PublishWindow {
 
   constructor(private readonly options: PublishWindowOptions) {}
 
-  /** How many messages are sent and not yet acknowledged. */
+  /** The number of messages that are sent and not yet acknowledged. */
   get pending(): number {
     return this.inFlight;
   }
 
-  /** Sends a message at once where there is room, else lets it wait in line, else fails it. */
+  /** Sends a message at once if there is room, otherwise queues it if the queue has room, otherwise fails it. */
   enter(future: PendingPubAck, publication: Publication): void {
     const { connection, maxPending, stallWait } = this.options;
     if (this.closed) return this.report(future, new ConnectionClosedError(connection));
@@ -59,7 +59,7 @@ export class PublishWindow {
     this.timer ??= this.startTimer(stallWait);
   }
 
-  /** Takes the outcome of a message that was sent. */
+  /** Called with the outcome of a sent message. */
   settle(future: PendingPubAck, outcome: PubAck | Error): void {
     this.inFlight--;
     this.report(future, outcome);
@@ -72,19 +72,19 @@ export class PublishWindow {
     return new Promise((resolve) => this.readyWaiters.push(resolve));
   }
 
-  /** Resolves when nothing waits and all that was sent is settled. */
+  /** Resolves when no message is waiting and all sent messages are settled. */
   complete(): Promise<void> {
     if (this.idle()) return READY;
     return new Promise((resolve) => this.completionWaiters.push(resolve));
   }
 
-  /** Takes nothing more; what it holds goes on. */
+  /** Accepts no new messages; the messages in the window are completed. */
   stop(): void {
     this.closed = true;
     if (this.readyWaiters.length > 0) this.wakeSoon();
   }
 
-  /** Takes nothing more, and fails what waits in line. */
+  /** Accepts no new messages, and fails the waiting ones. */
   close(): void {
     this.stop();
     this.timer?.cancel();
@@ -100,7 +100,7 @@ export class PublishWindow {
   }
 
   private advance(): void {
-    // Where sending fails at once, the loop below goes on instead of growing the stack.
+    // If sending fails immediately, the loop below continues instead of growing the stack.
     if (this.advancing) return;
     this.advancing = true;
     while (this.inFlight < this.options.maxPending) {
@@ -115,7 +115,7 @@ export class PublishWindow {
     }
   }
 
-  /** Wakes as many producers as there is room for, once for all acknowledgements that came together. */
+  /** Wakes as many producers as there is room for, once for all acknowledgements that arrived together. */
   private wakeSoon(): void {
     if (this.waking) return;
     this.waking = true;
@@ -128,7 +128,7 @@ export class PublishWindow {
   }
 
   private startTimer(delay: number): Timer {
-    // Acknowledgements that lie in the socket unread count: they are read before `setImmediate` comes round.
+    // Unread acknowledgements in the socket count: they are read before `setImmediate` runs.
     return new Timer(delay, () => setImmediate(() => this.expire()));
   }
 

@@ -36,9 +36,9 @@ const NONE: PublishOptions = {};
 /**
  * Publishes to streams and waits for their acknowledgements.
  *
- * Whatever is published while the connection is down is kept and sent after the reconnect, within its timeout. What was
- * on its way when the connection broke may or may not have been stored: where the message has an id (`messageId`, or
- * `idempotent: true`) it is sent again and stored once; where it has none it fails at its timeout.
+ * Messages published while the connection is down are kept and sent after the reconnect, within their timeout. Messages
+ * in flight when the connection is lost may or may not have been stored: if the message has an id (`messageId`, or
+ * `idempotent: true`), it is sent again and stored once; otherwise it fails at its timeout.
  */
 export class Publisher {
   private readonly encoder: MessageEncoder;
@@ -86,10 +86,11 @@ export class Publisher {
    * Publishes one message and resolves when a stream has stored it.
    *
    * @param subject without wildcards; one stream must listen on it
-   * @param data bytes go uncopied: leave them until acknowledged; a string as UTF-8, any other through the codec
-   * @throws {@link NoStreamResponseError} where no stream answered, after `retry.attempts` more attempts
-   * @throws {@link PublishTimeoutError} where the acknowledgement did not come in time
-   * @throws {@link PublishRefusedError} or a subclass where the stream refused the message
+   * @param data bytes are sent without copying: do not change them until the acknowledgement; a string is sent as
+   * UTF-8, any other value is encoded by the codec
+   * @throws {@link NoStreamResponseError} if no stream answered, after `retry.attempts` more attempts
+   * @throws {@link PublishTimeoutError} if the acknowledgement did not arrive in time
+   * @throws {@link PublishRefusedError} or a subclass if the stream refused the message
    * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
    * {@link UnsupportedServerFeatureError} before anything is sent
    */
@@ -97,7 +98,7 @@ export class Publisher {
     return this.send({ subject, data }, options);
   }
 
-  /** As {@link publish}, for a message in one piece. */
+  /** The same as {@link publish}, with subject, data and options of the message in one object. */
   publishMessage(message: OutgoingMessage, options: PublishOptions = NONE): Promise<PubAck> {
     return new Promise((resolve) => {
       checkMessage(message);
@@ -117,17 +118,18 @@ export class Publisher {
   }
 
   /**
-   * Publishes one message without waiting, and returns its acknowledgement to come.
+   * Publishes one message without waiting, and returns its pending acknowledgement.
    *
-   * At most `publish.maxPending` messages are unacknowledged at any time. While there are as many, further ones wait in
-   * line, each up to `publish.stallWait`; then, or where as many wait already, their acks reject with
-   * {@link TooManyStalledPublishesError}. A producer that awaits {@link publishAsyncReady} before each message never
-   * gets there.
+   * At most `publish.maxPending` messages are unacknowledged at any time. While this limit is reached, further messages
+   * wait in a queue of the same length, each up to `publish.stallWait`. After that time, or if the queue is full, their
+   * acks reject with {@link TooManyStalledPublishesError}. A producer that awaits {@link publishAsyncReady} before each
+   * message never reaches this limit.
    *
-   * What fails is told to `ack`, where it was asked for, and to `publish.onError`; without either it is logged.
+   * A failure rejects `ack`, if the caller uses it, and is passed to `publish.onError`; without either it is logged.
    *
    * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
-   * {@link UnsupportedServerFeatureError} before anything is sent; all other errors of {@link publish} come with `ack`
+   * {@link UnsupportedServerFeatureError} before anything is sent; `ack` rejects with all other errors of
+   * {@link publish}
    * @example
    * ```ts
    * for (const record of records) {
@@ -141,7 +143,7 @@ export class Publisher {
     return this.sendAsync({ subject, data }, options);
   }
 
-  /** As {@link publishAsync}, for a message in one piece. */
+  /** The same as {@link publishAsync}, with subject, data and options of the message in one object. */
   publishMessageAsync(message: OutgoingMessage, options: PublishOptions = NONE): PubAckFuture {
     checkMessage(message);
     return this.sendAsync(message, options);
@@ -158,7 +160,7 @@ export class Publisher {
     return future;
   }
 
-  /** How many messages of {@link publishAsync} are on their way: never more than `publish.maxPending`. */
+  /** The number of unacknowledged messages of {@link publishAsync}: never more than `publish.maxPending`. */
   get publishAsyncPending(): number {
     return this.window.pending;
   }
@@ -168,23 +170,24 @@ export class Publisher {
     return this.window.ready();
   }
 
-  /** Resolves when all messages of {@link publishAsync} are settled, acknowledged or failed. */
+  /** Resolves when all messages of {@link publishAsync} are acknowledged or have failed. */
   publishAsyncComplete(): Promise<void> {
     return this.window.complete();
   }
 
   /**
-   * Publishes an atomic batch: the stream stores all of its messages or none, one after the other (nats-server 2.12,
-   * ADR-50). The stream must have `allowAtomicPublish`; a batch has 1,000 messages at most, unless the server is
-   * configured otherwise, and all are of the same stream.
+   * Publishes an atomic batch: the stream stores all of its messages or none, consecutively (nats-server 2.12, ADR-50).
+   * The stream must have `allowAtomicPublish`. A batch has at most 1,000 messages, unless the server is configured
+   * otherwise, and all must belong to the same stream.
    *
-   * Expectations are checked against the stream as it was before the batch; `expect.lastSequence` goes with the first
-   * message only, and `expect.lastMessageId` with none. Message ids need nats-server 2.12.1.
+   * Expectations are checked against the stream as it was before the batch; `expect.lastSequence` is allowed only for
+   * the first message, and `expect.lastMessageId` for none. Message ids need nats-server 2.12.1.
    *
    * @returns the acknowledgement of the last message, with `batchId` and `batchSize`
-   * @throws {@link AtomicBatchRefusedError} where the batch is incomplete, too large, or has an id stored before
+   * @throws {@link AtomicBatchRefusedError} if the batch is incomplete, too large, or contains an id that is already
+   * stored
    * @throws {@link WrongLastSequenceError}, {@link StreamFeatureDisabledError} or another {@link PublishRefusedError}
-   * @throws {@link PublishTimeoutError} where the stream did not answer in time: all is stored, or nothing
+   * @throws {@link PublishTimeoutError} if the stream did not answer in time: all messages are stored, or none
    */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
     checkDeliveryOptions(options);
@@ -192,12 +195,14 @@ export class Publisher {
   }
 
   /**
-   * Loads messages in bulk: the fastest way into a stream, for a source of any length (nats-server 2.14, ADR-50). The
-   * stream must have `allowBatchPublish`, and all messages are of the same stream.
+   * Publishes many messages: the fastest way into a stream, for a source of any length (nats-server 2.14, ADR-50). The
+   * stream must have `allowBatchPublish`, and all messages must belong to the same stream.
    *
-   * The messages are stored in the order of the source, and one by one: other readers see them come.
+   * The messages are stored in the order of the source, and individually: consumers receive them while the ingest is
+   * running.
    *
-   * @throws {@link IngestInterruptedError} where it stopped before the end of the source; it tells what is stored
+   * @throws {@link IngestInterruptedError} if it stopped before the end of the source; it contains the number of stored
+   * messages
    * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
    */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
@@ -209,8 +214,8 @@ export class Publisher {
    * Adds to a counter and resolves with its new value (nats-server 2.12, ADR-49). The stream must have
    * `allowMessageCounter`.
    *
-   * @param by a whole number, negative ones subtract; beyond 2^53 a `bigint`
-   * @throws {@link StreamFeatureDisabledError}, and what {@link publish} throws
+   * @param by a whole number, a negative one subtracts; use a `bigint` beyond 2^53
+   * @throws {@link StreamFeatureDisabledError}, and the errors of {@link publish}
    */
   async increment(
     subject: string,
@@ -220,7 +225,7 @@ export class Publisher {
     this.connection.require('A counter', '2.12.0');
     checkIncrementOptions(options);
     const ack = await this.send({ subject, headers: incrementHeaders(by) }, options);
-    // A repeated one adds nothing, and its acknowledgement has no value.
+    // A duplicate increments nothing, and its acknowledgement has no value.
     if (ack.duplicate) return (await this.counter(subject))?.value ?? 0n;
     return counterValue(ack, subject);
   }
@@ -228,16 +233,16 @@ export class Publisher {
   /**
    * Reads a counter (nats-server 2.12, ADR-49).
    *
-   * @returns `undefined` where nothing was ever added to it
-   * @throws {@link StreamNotFoundError} where no stream listens on the subject
+   * @returns `undefined` if it was never incremented
+   * @throws {@link StreamNotFoundError} if no stream listens on the subject
    */
   async counter(subject: string): Promise<Counter | undefined> {
     return readCounter(this.connection, this.api, subject);
   }
 
   /**
-   * Ends {@link publishAsync}: nothing more is taken, and what is on its way or in line goes on. What is still in line
-   * after the timeout fails with {@link ConnectionClosedError}.
+   * Ends {@link publishAsync}: no new messages are accepted; unacknowledged and waiting messages are completed.
+   * Messages that are still waiting after the timeout fail with {@link ConnectionClosedError}.
    *
    * @param timeout how long to wait for acknowledgements, in milliseconds
    */
@@ -247,7 +252,7 @@ export class Publisher {
     this.close();
   }
 
-  /** As {@link drain}, without waiting. */
+  /** Like {@link drain}, without waiting. */
   close(): void {
     this.window.close();
     this.pauses.close();

@@ -5,10 +5,12 @@ import { AbortGroups } from '../../requests/index.js';
 import { Timer } from '../../timing/index.js';
 import { abortError } from '../../user-code/index.js';
 
-/** Told when a pause is over, or why it ended early. It must not throw. */
+/** Called when a pause is over, or with the error that ended it early. It must not throw. */
 type PauseEnd = (error?: Error) => void;
 
-/** The pauses between attempts to publish. They end early when the connection closes or the caller gives up. */
+/**
+ * The pauses between attempts to publish. They end early when the connection closes or the caller's signal is aborted.
+ */
 export class RetryPauses {
   private readonly aborts = new AbortGroups();
   private readonly waiting = new Set<PauseEnd>();
@@ -16,7 +18,7 @@ export class RetryPauses {
 
   constructor(private readonly connection: JetStreamConnection) {}
 
-  /** Calls back after so many milliseconds, or with an error before. */
+  /** Calls back after the delay in milliseconds, or earlier with an error. */
   after(delay: number, signal: AbortSignal | undefined, onEnd: PauseEnd): void {
     const aborted = abortError(signal);
     if (aborted) return onEnd(aborted);
@@ -39,7 +41,7 @@ export class RetryPauses {
     this.stopListening ??= this.connection.listen({ onClose: (cause) => this.close(cause) });
   }
 
-  /** As {@link after}. @throws the error that ended the pause early */
+  /** Like {@link after}. @throws the error that ended the pause early */
   wait(delay: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       this.after(delay, signal, (error) => (error ? reject(error) : resolve()));

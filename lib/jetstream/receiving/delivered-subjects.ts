@@ -10,21 +10,23 @@ import type { ReceivingFrom } from './receive-loop.js';
 const NONE = Buffer.alloc(0);
 
 /**
- * Tells what a consumer delivered from what somebody else published to the subject that it delivers to.
+ * Distinguishes messages that a consumer delivered from messages that another client published to its deliver subject.
  *
- * The reply subject of a delivered message is an acknowledgement subject of that very consumer (ADR-15). Everything else is
- * ignored: publishing an acknowledgement to a reply subject that a peer has chosen would let the peer act with the permissions
- * of this client.
+ * The reply subject of a delivered message is an acknowledgement subject of that very consumer (ADR-15). All other
+ * messages are ignored: publishing an acknowledgement to a reply subject that a peer has chosen would let the peer act
+ * with the permissions of this client.
  */
 export class DeliveredSubjects {
   private readonly logger = new Logger('Consumer');
   private readonly limiter = new ReportLimiter();
-  /** What the acknowledgement subjects have in common, as in the last message. */
+  /** The common prefix of the acknowledgement subjects, from the last message. */
   private prefix = NONE;
 
   constructor(private readonly from: ReceivingFrom) {}
 
-  /** Whether a message was delivered by the consumer. Reads the bytes of the subject, which need not become text for it. */
+  /**
+   * Whether a message was delivered by the consumer. Reads the bytes of the subject without converting it to a string.
+   */
   isDelivered(message: Msg): boolean {
     if (message instanceof WireMessage) return this.isAck(message.line, message.replyStart, message.replyEnd);
     const reply = Buffer.from(message.reply ?? '');
@@ -42,8 +44,8 @@ export class DeliveredSubjects {
   }
 
   /**
-   * Whether a subject is one that the server expects a flow-control reply of this very consumer on:
-   * `$JS.FC.<stream>.<consumer>.<token>`, perhaps with a domain and an account before the stream.
+   * Whether the server expects a flow-control reply of this consumer on the subject:
+   * `$JS.FC.<stream>.<consumer>.<token>`, possibly with a domain and an account before the stream.
    */
   isFlowControl(subject: string): boolean {
     const { stream, consumer } = this.from;

@@ -3,8 +3,9 @@ import type { JetStreamConnection } from '../../connection/index.js';
 import { within } from '../../timing/index.js';
 
 /**
- * Unsubscribes and waits for a round trip to the server, in which the messages on their way still arrive. It is not waited for
- * longer than an API request is, nor after the link broke or the subscription was ended in another way: nothing arrives then.
+ * Unsubscribes and waits for a round trip to the server, during which messages in flight still arrive. The wait is
+ * limited to the timeout of an API request, and ends when the link is lost or the subscription ends in another way,
+ * because no more messages arrive then.
  */
 export async function endOfDrain(subscription: Subscription, connection: JetStreamConnection): Promise<void> {
   if (subscription.isClosed()) return;

@@ -12,16 +12,16 @@ import {
 } from './pull-options.js';
 import type { PullLimits, RequestLimits } from './request-limits.js';
 
-/** How long one request for messages may take. Durations in milliseconds. */
+/** The limits of one request for messages. Durations in milliseconds. */
 export interface FetchOptions extends PriorityOptions {
-  /** How long to wait for all of them. Default 30,000. */
+  /** How long to wait for all messages. Default 30,000. */
   readonly maxWait?: number | undefined;
   /**
-   * How often an idle server says that it is there; at most half of `maxWait`. Silence for twice as long ends the
-   * request with {@link NoHeartbeatError}. Default 5,000, or none where `maxWait` is below 10,000.
+   * How often an idle server sends a heartbeat; at most half of `maxWait`. Silence for twice as long ends the request
+   * with {@link NoHeartbeatError}. Default 5,000, or none if `maxWait` is below 10,000.
    */
   readonly heartbeat?: number | undefined;
-  /** Gives the request up; what it delivered by then can still be read. */
+  /** Ends the request; messages that were already delivered can still be read. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,34 +33,34 @@ const checkFetchOptions = optionsCheck<FetchOptions>('fetch', {
 });
 const checkNoWaitOptions = optionsCheck<PriorityOptions>('fetchNoWait', PRIORITY_OPTIONS);
 
-/** One request for messages, as it is sent and watched over. */
+/** One request for messages. */
 export interface FetchRequest {
-  /** How many messages. */
+  /** The number of messages. */
   readonly messages: number;
-  /** How many bytes; 0: as many as the messages have. */
+  /** The number of bytes; 0: no limit. */
   readonly bytes: number;
-  /** 0: only what is there already. */
+  /** 0: only messages that are already available. */
   readonly maxWait: number;
-  /** 0: none. */
+  /** 0: no heartbeats. */
   readonly heartbeat: number;
   readonly signal?: AbortSignal | undefined;
-  /** What is the same in each request that is sent. */
+  /** The fields that are the same in each pull request. */
   readonly wire: Readonly<Record<string, unknown>>;
 }
 
-/** A request in the wire's form. */
+/** A pull request in the wire format. */
 export interface WireRequest extends Readonly<Record<string, unknown>> {
   readonly batch: number;
 }
 
-/** The longest time that one request waits at the server, in milliseconds; a longer wait is made of several requests. */
+/** The longest expiry of one pull request, in milliseconds; a longer wait consists of several requests. */
 const LONGEST_EXPIRY = 86_400_000;
 
 /**
- * The request to send for what is missing, within the limits of the consumer, and whether these made it smaller, so that
- * another one has to follow.
+ * The pull request for the missing messages, within the limits of the consumer, and whether these limits reduced it, so
+ * that another request has to follow.
  *
- * @param left how much of the wait is left, in milliseconds
+ * @param left the remaining wait, in milliseconds
  */
 export function wireRequest(
   { bytes, maxWait, heartbeat, wire }: FetchRequest,
@@ -87,7 +87,7 @@ const DEFAULT_WAIT = 30_000;
 const DEFAULT_HEARTBEAT = 5_000;
 
 /**
- * Checks a request for so many messages or bytes, and fills in the defaults.
+ * Checks a request for a number of messages or bytes, and applies the defaults.
  *
  * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
  */
@@ -114,7 +114,7 @@ export function toFetchRequest(
   return { messages, bytes, maxWait, heartbeat, signal, wire };
 }
 
-/** A request for what is there already. */
+/** A request for messages that are already available. */
 export function toNoWaitRequest(
   messages: number,
   options: PriorityOptions,

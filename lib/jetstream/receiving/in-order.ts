@@ -1,8 +1,8 @@
 import { Ring } from './ring.js';
 
 /**
- * Handles one item after the other. If handling returns a promise or another thenable, the items that arrive in the meantime
- * wait for it; if it does not, nothing is ever queued and no promise is created.
+ * Handles one item after another. If handling returns a promise or another thenable, items that arrive in the meantime
+ * wait for it; otherwise no item is queued and no promise is created.
  */
 export class InOrder<T> {
   private readonly waiting = new Ring<T>();
@@ -11,9 +11,9 @@ export class InOrder<T> {
   constructor(
     private readonly handle: (item: T) => unknown,
     private readonly owner: {
-      /** An item was handled, successfully or not. */
+      /** Called when an item was handled, successfully or not. */
       onHandled(item: T): void;
-      /** Handling threw, or its promise rejected; `onHandled` follows. */
+      /** Called when handling threw, or its promise rejected; `onHandled` follows. */
       onThrown(thrown: unknown, item: T): void;
     },
   ) {}
@@ -27,7 +27,7 @@ export class InOrder<T> {
     else this.start(item);
   }
 
-  /** Discards the items that wait. */
+  /** Discards the waiting items. */
   clear(): void {
     this.waiting.clear();
   }

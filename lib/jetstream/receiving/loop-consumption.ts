@@ -8,7 +8,7 @@ import type { PullOptions } from './pull-options.js';
 import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 import { ErrorReports } from './report.js';
 
-/** Hands the messages of a loop to a handler, one at a time and in order. */
+/** Passes the messages of a loop to a handler, one at a time and in order. */
 export class LoopConsumption implements Consumption {
   readonly closed: Promise<Error | undefined>;
   private readonly inOrder: InOrder<JetStreamMessage>;
@@ -21,7 +21,7 @@ export class LoopConsumption implements Consumption {
   private cause: Error | undefined;
   private close: (error: Error | undefined) => void = () => {};
 
-  /** @throws {@link InvalidArgumentError} if the handler is no function */
+  /** @throws {@link InvalidArgumentError} if the handler is not a function */
   constructor(handler: ConsumeCallback, options: PullOptions, from: () => ReceivingFrom, open: OpenLoop) {
     if (typeof handler !== 'function') {
       throw new InvalidArgumentError(
@@ -81,7 +81,7 @@ export class LoopConsumption implements Consumption {
   }
 }
 
-/** Which message the callback failed for, for the log. */
+/** Describes the message for which the callback failed, for the log. */
 function failedMessage({ subject, metadata }: JetStreamMessage): string {
   const { stream, consumer, streamSequence } = metadata;
   return (

@@ -23,12 +23,12 @@ import { learnLimit, type RequestLimits } from './request-limits.js';
 import { Ring } from './ring.js';
 import { SilenceMonitor } from './silence-monitor.js';
 
-/** How long after its end a request's last word may take, in milliseconds, as in the Go client. */
+/** How long after its end the final status of a request may take, in milliseconds, as in the Go client. */
 const GRACE = 1_000;
 
 /**
- * The messages that one request brings. It is over when all have come, when the wait is over, or when something went
- * wrong: then `error` tells what, and the messages that came before can be read all the same.
+ * The messages of one request. The batch ends when all messages have arrived, when the wait is over, or when an error
+ * occurs. The error is then in `error`, and messages that arrived before can still be read.
  *
  * @example
  * ```ts
@@ -50,21 +50,21 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private ended = false;
   private readonly deadline: Deadline;
   private delivered: DeliveredSubjects | undefined;
-  /** How many messages the request that is open may still bring. */
+  /** The number of messages that the open request may still deliver. */
   private open = 0;
-  /** Whether a limit of the consumer made the request smaller than what was asked for, so that another follows. */
+  /** Whether a limit of the consumer reduced the request, so that another one follows. */
   private partial = false;
   private bytes = 0;
   private inbox = '';
 
-  /** @internal Made by consumers. */
+  /** @internal Created by consumers. */
   constructor(
     private readonly api: JetStreamApi,
     private readonly request: FetchRequest,
     private readonly pin: PinId,
     private readonly limits: RequestLimits,
     from: ReceivingFrom | Promise<ReceivingFrom>,
-    /** Hears of each message as it comes; `false` ends the batch before it. */
+    /** Called for each message as it arrives; `false` ends the batch before this message. */
     private readonly accept: (message: JetStreamMessage) => boolean = () => true,
   ) {
     this.deadline = new Deadline(request.maxWait);
@@ -73,17 +73,17 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     else this.start(from);
   }
 
-  /** What went wrong, once the request is over; `undefined` where nothing did. */
+  /** The error that ended the request; `undefined` if there was none. */
   get error(): Error | undefined {
     return this.cause;
   }
 
-  /** How many messages have come. */
+  /** The number of received messages. */
   get received(): number {
     return this.count;
   }
 
-  /** Whether the request is over: nothing more comes, but what came can still be read. */
+  /** Whether the request is over: no more messages arrive, but received ones can still be read. */
   get done(): boolean {
     return this.ended;
   }
@@ -108,7 +108,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   }
 
   /**
-   * Takes the first message and ends the batch; `undefined` where none comes.
+   * Takes the first message and ends the batch; `undefined` if none arrives.
    *
    * @throws the batch's `error`
    */
@@ -163,7 +163,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.pull(from);
   }
 
-  /** Asks for what is missing, or as much of it as the consumer allows in one request. */
+  /** Requests the missing messages, or as many as the consumer allows in one request. */
   private pull({ stream, consumer }: ReceivingFrom): void {
     const { request, limits, api } = this;
     const missing = { messages: request.messages - this.count, bytes: request.bytes - this.bytes };
@@ -217,13 +217,15 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.end(isComplete ? undefined : error);
   }
 
-  /** The request is over; another one follows if a limit of the consumer cut it short and there is time left. */
+  /**
+   * Called when the request is over. Another one follows if a limit of the consumer reduced it and there is time left.
+   */
   private endOrPull(from: ReceivingFrom): void {
     if (this.partial && this.deadline.left >= 1) this.pull(from);
     else this.end(undefined);
   }
 
-  /** A signal that is aborted, or cannot be listened to, ends the batch before anything is asked for. */
+  /** Ends the batch before anything is requested if the signal is already aborted, or cannot be listened to. */
   private follow(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
     try {

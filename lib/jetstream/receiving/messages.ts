@@ -10,11 +10,11 @@ import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 import { ErrorReports } from './report.js';
 import { Ring } from './ring.js';
 
-/** How messages are iterated over. Durations in milliseconds, sizes in bytes. */
+/** Options for iterating over messages. Durations in milliseconds, sizes in bytes. */
 export type MessagesOptions = PullOptions & {
   /**
-   * Whether missed heartbeats reject what waits in `next()` with {@link NoHeartbeatError}, and end a `for await` with
-   * it. If not, they are only reported to `onError`; the messages are asked for again in either case. Default `true`.
+   * Whether missed heartbeats reject a pending `next()` with {@link NoHeartbeatError}, and end a `for await` with it.
+   * Otherwise they are only reported to `onError`. In either case, the messages are requested again. Default `true`.
    */
   readonly errorOnMissingHeartbeat?: boolean | undefined;
 };
@@ -27,15 +27,15 @@ export const checkMessagesOptions = optionsCheck<MessagesOptions>('messages', {
 
 /** How long to wait for a message. */
 export interface NextOptions {
-  /** In milliseconds. Default: as long as it takes. */
+  /** In milliseconds. Default: no limit. */
   readonly maxWait?: number | undefined;
-  /** Gives up waiting: `next` rejects with the signal's reason. */
+  /** Stops waiting: `next` rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const checkNextOptions = optionsCheck<NextOptions>('next', { maxWait: true, signal: true });
 
-/** One that waits for a message. Exactly one of the methods is called, once. */
+/** A pending call that waits for a message. Exactly one of the methods is called, once. */
 interface Waiter {
   deliver(message: JetStreamMessage): void;
   fail(error: Error): void;
@@ -43,10 +43,10 @@ interface Waiter {
 }
 
 /**
- * The messages of a consumer, one after the other, pulled ahead of their use.
+ * The messages of a consumer, one after another. It pulls ahead.
  *
- * Iterate with `for await`, or call `next()`, from as many workers as you like: each message goes to one of them.
- * Leaving a `for await` stops the pulling, and so do `stop`, `drain` and `await using`.
+ * Iterate with `for await`, or call `next()`, from any number of workers: each message goes to one of them. Leaving a
+ * `for await` stops the pulling, and so do `stop`, `drain` and `await using`.
  *
  * @example
  * ```ts
@@ -58,7 +58,7 @@ interface Waiter {
  * ```
  */
 export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposable {
-  /** Resolves when no more messages come: with the error that ended it, if one did. */
+  /** Resolves when no more messages arrive: with the error that ended the iteration, if any. */
   readonly closed: Promise<Error | undefined>;
   private readonly ring = new Ring<JetStreamMessage>();
   private readonly waiters: Waiter[] = [];
@@ -67,7 +67,10 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   private readonly countBytes: boolean;
   private readonly stopAfter: number;
   private delivered = 0;
-  /** With one message at a time, it is asked for when `next` is called and not before: another client may handle it. */
+  /**
+   * With one message at a time, a message is requested only when `next` is called, because another client may handle
+   * it.
+   */
   private readonly oneAtATime: boolean;
   private wanted: boolean;
   private ended = false;
@@ -75,7 +78,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   private causeTold = true;
   private close: (error: Error | undefined) => void = () => {};
 
-  /** @internal Made by consumers. */
+  /** @internal Created by consumers. */
   constructor(
     private readonly from: ReceivingFrom,
     private readonly options: MessagesOptions,
@@ -97,11 +100,11 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   }
 
   /**
-   * Resolves with the next message. With `maxWait`, resolves with `undefined` where none came in time.
+   * Resolves with the next message. With `maxWait`, resolves with `undefined` if none arrives in time.
    *
    * @throws {@link IteratorClosedError} after `stop`, after the last message of `drain`, and after an error
-   * @throws {@link NoHeartbeatError} see `errorOnMissingHeartbeat`; call again to go on
-   * @throws {@link ConsumerDeletedError}, {@link ConnectionClosedError} once, when that ended it
+   * @throws {@link NoHeartbeatError} see `errorOnMissingHeartbeat`; call again to continue
+   * @throws {@link ConsumerDeletedError}, {@link ConnectionClosedError} once, if this ended the iteration
    */
   next(options?: {
     readonly maxWait?: undefined;
@@ -117,23 +120,26 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
     return new Promise((resolve, reject) => this.wait(options, resolve, reject));
   }
 
-  /** Ends at once. What is buffered is thrown away: it comes again after `ackWait`. */
+  /** Ends at once. Buffered messages are discarded, and are delivered again after `ackWait`. */
   async stop(): Promise<void> {
     this.ring.clear();
     this.loop.stop();
   }
 
-  /** Asks for no more; what was sent until now can still be taken. Resolves when nothing more comes from the server. */
+  /**
+   * Requests no more messages; messages that were already sent can still be taken. Resolves when no more messages
+   * arrive from the server.
+   */
   drain(): Promise<void> {
     return this.loop.drain();
   }
 
-  /** As {@link stop}. */
+  /** The same as {@link stop}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  /** Ends where the messages are stopped or drained; leaving it stops them. */
+  /** Ends when the messages are stopped or drained; leaving the loop stops them. */
   [Symbol.asyncIterator](): AsyncIterator<JetStreamMessage, undefined> {
     return {
       next: () => this.nextResult(),
@@ -160,7 +166,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
         deliver: (value) => resolve({ done: false, value }),
         end: () => resolve({ done: true, value: undefined }),
         fail: (error) => {
-          // A `for await` cannot go on after an error, so nobody would take what is pulled any longer.
+          // A `for await` cannot continue after an error, so pulled messages would not be taken any more.
           void this.stop();
           reject(error);
         },
@@ -225,7 +231,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
       if (index !== -1) this.waiters.splice(index, 1);
       outcome();
     };
-    // First: a signal that cannot be listened to rejects before anything waits.
+    // Registered first: a signal that cannot be listened to rejects before the call waits.
     const callOff = signal && onAbort(signal, (reason) => settle(() => reject(reason)));
     const waiter: Waiter = {
       deliver: (message) => settle(() => resolve(message)),
@@ -248,7 +254,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   }
 }
 
-/** Why `next` cannot be called like that, if it cannot. */
+/** Why a call of `next` is invalid; `undefined` if it is valid. */
 function nextRefusal(options: NextOptions): Error | undefined {
   try {
     checkNextOptions(options);

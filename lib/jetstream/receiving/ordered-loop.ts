@@ -13,23 +13,23 @@ import type { JetStreamMessage } from '../message/index.js';
 import { PullLoop, type PullLoopOptions } from './pull-loop.js';
 import type { LoopOwner, ReceiveLoop } from './receive-loop.js';
 
-/** What makes and removes the consumers behind an ordered loop, and knows how far the stream was read. */
+/** Creates and removes the consumers of an ordered loop, and tracks its position in the stream. */
 export interface OrderedSource {
   readonly stream: string;
-  /** How often making a consumer is tried before the loop ends. */
+  /** The maximum number of attempts to create a consumer before the loop ends. */
   readonly maxResetAttempts: number;
-  /** The message of this sequence was delivered. */
+  /** Called when the message with this sequence was delivered. */
   delivered(sequence: number): void;
-  /** Makes a consumer that continues after the last message that was delivered. */
+  /** Creates a consumer that continues after the last delivered message. */
   recreate(): Promise<RecreatedConsumer>;
-  /** Removes the current one, without waiting for it. */
+  /** Removes the current consumer, without waiting. */
   abandon(): void;
 }
 
-/** A consumer that took the place of another one. */
+/** A consumer that replaced another one. */
 export interface RecreatedConsumer {
   readonly name: string;
-  /** Whether the stream is another one than before, so that the position was given up. */
+  /** Whether the stream was created again, so that the position was discarded. */
   readonly restarted: boolean;
 }
 
@@ -37,15 +37,15 @@ const RETRY = { first: 250, longest: 10_000 };
 
 /**
  * A pull loop that delivers in stream order, without gaps or repeats: after a gap, silence, deletion of its consumer or
- * a reconnect it makes another consumer, which goes on after the last message (ADR-17). If the stream was deleted and created
- * again in the meantime, delivery begins anew with all messages of the new stream.
+ * a reconnect, it creates another consumer, which continues after the last message (ADR-17). If the stream was deleted
+ * and created again in the meantime, delivery starts from the beginning with all messages of the new stream.
  */
 export class OrderedLoop implements ReceiveLoop {
   private readonly stopping = new AbortController();
   private readonly forget: () => void;
   private readonly backoff = new Backoff(RETRY);
   private loop: PullLoop | undefined;
-  /** What the owner holds of the current loop, and of those before it. */
+  /** The number of messages that the owner holds from the current loop and from earlier ones. */
   private held = 0;
   private heldBefore = 0;
   private consumerSequence = 0;
@@ -62,7 +62,7 @@ export class OrderedLoop implements ReceiveLoop {
   ) {
     const { connection } = api;
     this.forget = connection.listen({
-      // What was on its way when the link broke is lost, and nothing later might show it.
+      // Messages that were in flight when the link was lost are gone, and later messages might not reveal the gap.
       onReconnect: () => void this.reset(),
       onClose: (cause) => this.end(new ConnectionClosedError(connection.name, { cause })),
     });
@@ -73,7 +73,8 @@ export class OrderedLoop implements ReceiveLoop {
     const before = Math.min(messages, this.heldBefore);
     this.heldBefore -= before;
     this.held -= messages - before;
-    // Even if none of them were of this loop: its window may have been full with them.
+    // This is necessary even if none of them belongs to the current loop: its window may have been full because of
+    // them.
     this.loop?.release(messages - before, before === messages ? 0 : bytes);
   }
 
@@ -144,7 +145,7 @@ export class OrderedLoop implements ReceiveLoop {
     const { signal } = this.stopping;
     for (let attempt = 1; ; attempt++) {
       const wait = this.backoff.next();
-      // At once the first time after a while.
+      // The first attempt after a while is made immediately.
       if (this.backoff.attempts > 1) await sleep(wait, signal);
       if (signal.aborted) return undefined;
       try {
@@ -160,7 +161,7 @@ export class OrderedLoop implements ReceiveLoop {
     }
   }
 
-  /** Once for each loss. */
+  /** Reports each loss once. */
   private reportLost(error: Error): void {
     if (this.lost) return;
     this.lost = true;

@@ -19,48 +19,48 @@ import { SilenceMonitor } from './silence-monitor.js';
 
 /** How a {@link PullLoop} pulls. Every duration in milliseconds, every size in bytes. */
 export interface PullLoopOptions {
-  /** The most messages that are asked for or held at any time. */
+  /** The maximum number of messages that are requested or held at any time. */
   readonly maxMessages: number;
-  /** Pulls again when fewer than this many are asked for or held. */
+  /** Pulls again when fewer messages than this are requested or held. */
   readonly thresholdMessages: number;
-  /** The most bytes that are asked for or held; 0: no bound. */
+  /** The maximum number of bytes that are requested or held; 0: no limit. */
   readonly maxBytes: number;
-  /** Pulls again when fewer than this many bytes are asked for or held. */
+  /** Pulls again when fewer bytes than this are requested or held. */
   readonly thresholdBytes: number;
-  /** `maxBytes` bounds each pull request only, and `maxMessages` is the bound that counts. */
+  /** `maxBytes` limits only each pull request; `maxMessages` is the overall limit. */
   readonly limitBytesPerPull: boolean;
   /** How long the server keeps a pull request open. */
   readonly expiry: number;
-  /** How often the server says that an open request is alive; two missed ones are reported. 0: never. */
+  /** How often the server sends a heartbeat for an open request; two missed ones are reported. 0: never. */
   readonly heartbeat: number;
   readonly group?: string | undefined;
   readonly minPending?: number | undefined;
   readonly minAckPending?: number | undefined;
   readonly priority?: number | undefined;
   /**
-   * A drain waits until no request is open, up to `expiry`, and delivers what these still bring. If the subscription is
-   * ended while the server delivers to it, nats-server takes messages back without a delivery, but at times counts one: a
-   * message that has only one is then lost.
+   * Whether a drain waits until no request is open, up to `expiry`, and delivers their messages. If the subscription
+   * ended while the server delivers to it, nats-server would take the messages back without counting the delivery, but
+   * sometimes counts it: a message with only one delivery would then be lost.
    */
   readonly drainsRequests?: boolean | undefined;
-  /** What the consumer allows in one request, as far as it is known; what the server says later is learned. */
+  /** The known limits of the consumer for one request. They are updated by refusals of the server. */
   readonly limits?: PullLimits | undefined;
 }
 
-/** After a refused request, in milliseconds. */
+/** The backoff after a refused request, in milliseconds. */
 const RETRY = { first: 500, longest: 15_000, resetAfter: 5_000 };
-/** A longer expiry changes nothing: an expired request is repeated. */
+/** A longer expiry has no effect, because an expired request is repeated. */
 const LONGEST_EXPIRY = 86_400_000;
-/** How much later than it should the server may say that a request has expired, in milliseconds. */
+/** How late the server's notice of an expired request may arrive, in milliseconds. */
 const EXPIRY_MARGIN = 500;
 const PULL = 'a pull request';
 
 /**
- * Keeps a pull consumer's messages coming over one subscription: asks for more whenever fewer than the threshold are
- * asked for or held, notices silence, new leaders and reconnects, and asks again (ADR-37).
+ * Receives the messages of a pull consumer continuously over one subscription. It requests more whenever fewer messages
+ * than the threshold are requested or held, and requests again after silence, a new leader or a reconnect (ADR-37).
  *
- * Two counters carry it. `requested` is what the server still owes; `held` is what arrived and was not released. A
- * slow owner thereby slows the pulling: their sum never passes `maxMessages`.
+ * It is based on two counters: `requested` messages have not arrived yet, and `held` messages have arrived and were not
+ * released. Their sum never exceeds `maxMessages`, so that a slow owner slows down the pulling.
  */
 export class PullLoop {
   private readonly inbox: string;
@@ -74,7 +74,10 @@ export class PullLoop {
   private requestedBytes = 0;
   private held = 0;
   private heldBytes = 0;
-  /** Whether the server had no message small enough for the bytes that were left: waits until some are given back. */
+  /**
+   * Whether the server had no message small enough for the remaining bytes; pulling then waits until bytes are
+   * released.
+   */
   private bytesUsedUp = false;
   private readonly limits: RequestLimits;
   private readonly delivered: DeliveredSubjects;
@@ -121,7 +124,7 @@ export class PullLoop {
     this.pullIfDue();
   }
 
-  /** Gives the places of messages back: the owner is done with them. `bytes` counts where `maxBytes` is set. */
+  /** Releases messages that the owner no longer holds. `bytes` applies if `maxBytes` is set. */
   release(messages: number, bytes = 0): void {
     this.held -= messages;
     this.heldBytes -= bytes;
@@ -129,23 +132,26 @@ export class PullLoop {
     this.pullIfDue();
   }
 
-  /** Asks for no more; what was asked for still comes. */
+  /** Requests no more messages; messages that were already requested still arrive. */
   pause(): void {
     this.paused = true;
   }
 
-  /** Goes on after {@link pause}. */
+  /** Continues after {@link pause}. */
   resume(): void {
     this.paused = false;
     this.pullIfDue();
   }
 
-  /** Ends at once: what the server has on its way is not delivered and comes again after `ackWait`. */
+  /** Ends at once: messages in flight are not delivered, and are delivered again after `ackWait`. */
   stop(): void {
     this.end(undefined);
   }
 
-  /** Asks for no more, delivers what the server has sent until now, then ends; at once while there is no link. */
+  /**
+   * Requests no more messages, delivers those that the server has already sent, then ends; ends at once if there is no
+   * link.
+   */
   async drain(): Promise<void> {
     if (this.ended || this.draining) return;
     this.draining = true;
@@ -164,7 +170,7 @@ export class PullLoop {
     if (this.requested === 0 || !this.connected || this.ended) this.whenNothingIsOwed?.();
   }
 
-  /** A fresh start of the bookkeeping: whatever the server owed is forgotten, and asked for anew. */
+  /** Resets the counters: outstanding messages are forgotten and requested again. */
   restart(): void {
     this.generation++;
     this.requested = 0;
@@ -197,7 +203,7 @@ export class PullLoop {
 
   private receiveStatus(status: PullStatus, subject: string): void {
     if (status.code === 100) return this.backoff.succeeded();
-    // A status of a request that is no longer counted says nothing about those that are.
+    // A status of a request that is no longer counted does not affect the current requests.
     if (subject !== this.inbox + this.generation) return;
     this.requested = Math.max(0, this.requested - status.messagesLeft);
     this.requestedBytes = Math.max(0, this.requestedBytes - status.bytesLeft);
@@ -221,7 +227,7 @@ export class PullLoop {
     this.pullIfDue();
   }
 
-  /** Status 409 covers many things that only its words tell apart. */
+  /** Status 409 has many meanings, which only the description distinguishes. */
   private receiveConflict(status: PullStatus): void {
     const words = status.description.toLowerCase();
     if (words.includes('consumer deleted'))
@@ -229,17 +235,17 @@ export class PullLoop {
     if (words.includes('push based')) return this.end(this.rejected(status));
     if (words.includes('batch completed')) return this.pullIfDue();
     if (words.includes('message size exceeds maxbytes')) return this.receiveTooLarge(status);
-    // The limits of the consumer were changed: smaller requests are within them.
+    // The limits of the consumer were changed, so smaller requests are sent.
     if (learnLimit(this.limits, status.description)) return this.restart();
     this.owner.onError(this.rejected(status));
     if (words.includes('leadership change')) return this.restartSoon();
-    // Over a limit of the consumer, or a server that shuts down: asking again at once would be refused again.
+    // A limit of the consumer is exceeded, or the server is shutting down: an immediate request would be refused again.
     return this.restartLater();
   }
 
   /**
-   * The next message did not fit into what was left of a request. That is an error only if nothing was delivered for a
-   * request of full size; otherwise it is asked for again once bytes were given back.
+   * The next message did not fit into the rest of a request. This is an error only if nothing was delivered for a
+   * request of full size; otherwise it is requested again once bytes are released.
    */
   private receiveTooLarge(status: PullStatus): void {
     const largest = Math.min(this.options.maxBytes, this.limits.bytes);
@@ -255,7 +261,7 @@ export class PullLoop {
     if (this.draining) return this.checkOwed();
     if (this.paused || this.ended || !this.connected || this.retry !== undefined) return;
     if (this.bytesUsedUp || this.owner.wants?.() === false) return;
-    // One request, or several if the consumer allows only small ones.
+    // Sends one request, or several if the consumer allows only small ones.
     while (this.pullOnce());
   }
 
@@ -285,7 +291,7 @@ export class PullLoop {
       owner.window?.() ?? Infinity,
       Math.max(slots, 2 * limits.batch),
     );
-    // At least 1: with a window of 0, the next release asks again.
+    // At least 1, so that with a window of 0 the next release requests again.
     this.threshold = Math.max(1, Math.ceil(this.window / 2), Math.min(this.window, slots));
   }
 
@@ -312,7 +318,7 @@ export class PullLoop {
     this.restart();
   }
 
-  /** At once the first time, later if that is refused too. */
+  /** Restarts immediately the first time, and later if that is refused too. */
   private restartSoon(): void {
     const wait = this.backoff.next();
     if (this.backoff.attempts === 1) this.restart();
@@ -359,7 +365,7 @@ export class PullLoop {
   }
 }
 
-/** The size that the server counts against `max_bytes`: subject, reply, headers and payload. */
+/** The size that the server counts for `max_bytes`: subject, reply, headers and payload. */
 export function messageSize(msg: Msg): number {
   const { size } = msg as Msg & { readonly size?: () => number };
   return size ? size.call(msg) : msg.subject.length + (msg.reply?.length ?? 0) + msg.data.length;

@@ -6,28 +6,33 @@ import { requireOptions } from '../api/index.js';
 import type { PullLoopOptions } from './pull-loop.js';
 import type { PullLimits } from './request-limits.js';
 
-/** How much is asked for and held at a time: by messages (the default), by bytes, or by messages in smaller requests. */
+/**
+ * How much is requested and held at a time: by messages (the default), by bytes, or by messages with smaller requests.
+ */
 export type PullSize =
   | {
-      /** How many messages are asked for or held at the most. Default 500. */
+      /** The maximum number of messages that are requested or held. Default 500. */
       readonly maxMessages?: number | undefined;
-      /** More is asked for below this many. Default: half of `maxMessages`. */
+      /** More messages are requested below this number. Default: half of `maxMessages`. */
       readonly thresholdMessages?: number | undefined;
       readonly maxBytes?: undefined;
       readonly thresholdBytes?: undefined;
       readonly maxMessagesWithBytesLimit?: undefined;
     }
   | {
-      /** How many bytes are asked for or held at the most: several times the largest message. */
+      /**
+       * The maximum number of bytes that are requested or held. Set it to several times the size of the largest
+       * message.
+       */
       readonly maxBytes: number;
-      /** More is asked for below this many. Default: half of `maxBytes`. */
+      /** More bytes are requested below this number. Default: half of `maxBytes`. */
       readonly thresholdBytes?: number | undefined;
       readonly maxMessages?: undefined;
       readonly thresholdMessages?: undefined;
       readonly maxMessagesWithBytesLimit?: undefined;
     }
   | {
-      /** As `maxMessages`, and each request asks for so many bytes at the most: more than the largest message. */
+      /** Like `maxMessages`, with a limit of bytes for each request, which must be larger than the largest message. */
       readonly maxMessagesWithBytesLimit: { readonly messages: number; readonly bytes: number };
       readonly thresholdMessages?: number | undefined;
       readonly maxMessages?: undefined;
@@ -35,13 +40,13 @@ export type PullSize =
       readonly thresholdBytes?: undefined;
     };
 
-/** The place of a client among others of a consumer with priority groups (ADR-42). */
+/** The priority of a client of a consumer with priority groups (ADR-42). */
 export interface PriorityOptions {
-  /** One of the consumer's `priorityGroups`; needed where it has some. nats-server 2.11. */
+  /** One of the consumer's `priorityGroups`; required if it has any. nats-server 2.11. */
   readonly priorityGroup?: string | undefined;
-  /** With policy `overflow`: only when so many messages wait. nats-server 2.11. */
+  /** With policy `overflow`: pulls only if at least this many messages are pending. nats-server 2.11. */
   readonly minPending?: number | undefined;
-  /** With policy `overflow`: only when so many acknowledgements are pending. nats-server 2.11. */
+  /** With policy `overflow`: pulls only if at least this many acknowledgements are pending. nats-server 2.11. */
   readonly minAckPending?: number | undefined;
   /** With policy `prioritized`: 0 (first) to 9 (last). Default 0. nats-server 2.12. */
   readonly priority?: number | undefined;
@@ -52,14 +57,17 @@ export type PullOptions = PullSize &
   PriorityOptions & {
     /** How long the server keeps a request open. At least 1,000. Default 30,000. */
     readonly expiry?: number | undefined;
-    /** How often an idle server says that it is there, 500 to 30,000 and at most half of `expiry`. Default: that half. */
+    /**
+     * How often an idle server sends a heartbeat, 500 to 30,000 and at most half of `expiry`. Default: half of
+     * `expiry`.
+     */
     readonly heartbeat?: number | undefined;
-    /** Stops after so many messages. Default: never. */
+    /** Stops after this number of messages. Default: never. */
     readonly stopAfter?: number | undefined;
     /**
-     * Called with every error: those that receiving recovers from (missed heartbeats, a new leader, a refused request), those
-     * that end it (the consumer deleted, the connection closed), and what a handler throws or rejects with. What `onError`
-     * itself throws is logged. Default: a warning in the log.
+     * Called with every error: errors that the consumption recovers from (missed heartbeats, a new leader, a refused
+     * request), errors that end it (the consumer was deleted, the connection was closed), and errors of a handler.
+     * Errors of `onError` itself are logged. Default: a warning in the log.
      */
     readonly onError?: ((error: Error) => unknown) | undefined;
   };
@@ -92,11 +100,11 @@ export const checkConsumeOptions = optionsCheck<PullOptions>('consume', PULL_OPT
 const DEFAULT_MESSAGES = 500;
 const DEFAULT_EXPIRY = 30_000;
 const LONGEST_HEARTBEAT = 30_000;
-/** So many messages where only bytes count. */
+/** The limit of messages if only bytes are limited. */
 export const MESSAGES_BY_BYTES = 1_000_000;
 
 /**
- * Checks options and fills in the defaults, within what the consumer allows.
+ * Checks options and applies the defaults, within the limits of the consumer.
  *
  * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
  */
@@ -119,7 +127,7 @@ export function toPullLoopOptions(
 }
 
 /**
- * Checks what a client says about its place among others.
+ * Checks the priority options of a client.
  *
  * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
  */
@@ -156,7 +164,7 @@ export function checkOnError(onError: unknown): void {
 }
 
 /**
- * Refuses to start receiving on a connection that is closed or about to be.
+ * Refuses to start receiving on a connection that is closed or closing.
  *
  * @throws {@link ConnectionClosedError}
  */
@@ -164,14 +172,14 @@ export function requireOpen({ nc, name }: JetStreamConnection): void {
   if (nc.isClosed() || nc.isDraining()) throw new ConnectionClosedError(name);
 }
 
-/** @throws {@link InvalidArgumentError} where it is not a positive whole number */
+/** @throws {@link InvalidArgumentError} if it is not a positive whole number */
 export function positive(option: string, value: number): void {
   if (!Number.isSafeInteger(value) || value < 1) {
     throw new InvalidArgumentError(option, `${shown(value)} is not a positive whole number`);
   }
 }
 
-/** @throws {@link InvalidArgumentError} where it is out of bounds or not a number */
+/** @throws {@link InvalidArgumentError} if it is out of bounds or not a number */
 export function within(option: string, value: number, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least) || !(value <= most)) {
     const bound = most === Infinity ? `at least ${least}` : `${least} to ${most}`;

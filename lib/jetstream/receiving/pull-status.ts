@@ -1,10 +1,10 @@
 import type { Msg } from '@nats-io/transport-node';
 
-/** What the server says to a pull request other than a message (ADR-13, ADR-37). */
+/** A status that the server sends in response to a pull request (ADR-13, ADR-37). */
 export interface PullStatus {
   readonly code: number;
   readonly description: string;
-  /** How many messages of the request the server will not send any more; with `bytesLeft` in its headers. */
+  /** The number of messages of the request that the server will not send; corresponds to `bytesLeft` in its headers. */
   readonly messagesLeft: number;
   readonly bytesLeft: number;
 }
@@ -12,8 +12,8 @@ export interface PullStatus {
 /**
  * Reads a status message; `undefined` for a message of the stream.
  *
- * Only an empty payload can be a status, so that messages with a payload cost one comparison. A stored message may
- * carry a status line of its own, hence the look at the subject: statuses arrive on the inbox itself.
+ * A status has an empty payload, so messages with a payload need only one comparison. A stored message may have a
+ * status line of its own, so the subject is checked too: statuses arrive on the inbox itself.
  */
 export function pullStatus(msg: Msg, inbox: string): PullStatus | undefined {
   if (msg.data.length > 0) return undefined;

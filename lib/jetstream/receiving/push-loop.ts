@@ -15,7 +15,7 @@ import type { LoopOwner, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 import { PUSH_INTERVALS, SilenceMonitor } from './silence-monitor.js';
 import { isGone } from './verified-loop.js';
 
-/** Where a push consumer delivers, from its configuration. */
+/** The delivery options of a push consumer, from its configuration. */
 export interface PushDelivery {
   readonly subject: string;
   readonly group?: string | undefined;
@@ -23,28 +23,28 @@ export interface PushDelivery {
   readonly idleHeartbeat: number;
 }
 
-/** The server waits for one answer before it asks again; only somebody else asks this often. */
+/** The server waits for one answer before it sends the next request, so only another client would send this many. */
 const MOST_UNANSWERED = 100;
 
-/** How often a consumer without heartbeats is looked for, in milliseconds, on average. */
+/** The average interval of checks whether a consumer without heartbeats still exists, in milliseconds. */
 const LOOK_UP_INTERVAL = 5_000;
 
-/** A flow-control request, and how many messages came before it. */
+/** A flow-control request, and the number of messages that preceded it. */
 interface FlowControl {
   readonly after: number;
   readonly subject: string;
 }
 
 /**
- * The messages that the server pushes. A flow-control request is answered once all messages before it are released, so
- * that the server waits for a slow owner.
+ * Receives the messages that the server pushes. A flow-control request is answered once all messages before it are
+ * released, so that the server waits for a slow owner.
  */
 export class PushLoop implements ReceiveLoop {
   private readonly subscription: Subscription;
   private readonly forget: () => void;
   private readonly monitor: SilenceMonitor | undefined;
   private readonly delivered: DeliveredSubjects;
-  /** Without heartbeats, the consumer is looked for from time to time. */
+  /** Without heartbeats, the existence of the consumer is checked periodically. */
   private lookUp: Timer | undefined;
   private readonly unanswered: FlowControl[] = [];
   private received = 0;
@@ -58,7 +58,7 @@ export class PushLoop implements ReceiveLoop {
     private readonly from: ReceivingFrom,
     private readonly delivery: PushDelivery,
     private readonly owner: LoopOwner,
-    /** Asks the server where the consumer delivers to now. */
+    /** Requests the consumer's current deliver subject from the server. */
     private readonly find: () => Promise<Pick<PushDelivery, 'subject' | 'group'>>,
   ) {
     const { connection } = api;
@@ -72,7 +72,7 @@ export class PushLoop implements ReceiveLoop {
       onReconnect: () => {
         this.connected = true;
         this.monitor?.heard();
-        // A server that was restarted may have lost it, and would be silent until the next heartbeats are missed.
+        // A restarted server may have lost the consumer, which otherwise would only be noticed by missed heartbeats.
         void this.verify();
       },
       onClose: (cause) => this.end(new ConnectionClosedError(connection.name, { cause })),
@@ -120,7 +120,8 @@ export class PushLoop implements ReceiveLoop {
   }
 
   private receiveStatus(code: number, description: string, msg: Msg): void {
-    // A flow-control request has a reply subject; a heartbeat names one where the server waits for such a reply.
+    // A flow-control request has a reply subject; a heartbeat names one in a header while the server waits for such a
+    // reply.
     const subject = msg.reply || msg.headers?.get('Nats-Consumer-Stalled');
     if (subject && !this.delivered.isFlowControl(subject)) return this.delivered.ignore(msg.subject, subject);
     this.monitor?.heard();
@@ -150,7 +151,7 @@ export class PushLoop implements ReceiveLoop {
     });
   }
 
-  /** A push consumer that is deleted, or delivers to another subject now, just falls silent. */
+  /** A push consumer that is deleted, or has a new deliver subject, sends no notice. */
   private async verify(): Promise<void> {
     if (this.verifying || !this.connected) return;
     this.verifying = true;

@@ -1,41 +1,43 @@
 import type { JetStreamMessage } from '../message/index.js';
-/** What a {@link PullLoop} tells its owner. None of these may throw. */
+/** The callbacks of a {@link PullLoop}. None of them may throw. */
 export interface LoopOwner {
-  /** A message. The owner gives its place back with {@link PullLoop.release} once it holds it no longer. */
+  /** Called with a message. The owner calls {@link PullLoop.release} once it no longer holds the message. */
   onMessage(message: JetStreamMessage): void;
-  /** Something went wrong that the loop recovers from: missed heartbeats, a new leader, a refused request. */
+  /** Called with an error that the loop recovers from: missed heartbeats, a new leader, a refused request. */
   onError(error: Error): void;
-  /** The consumer or its stream was lost; the loop makes another one by itself. Without it: as `onError`. */
+  /** Called when the consumer or its stream was lost; the loop creates another one. Default: `onError`. */
   onLost?(error: Error): void;
-  /** What was reported to `onLost` is over. */
+  /** Called when the loop has recovered from an error of `onLost`. */
   onRecovered?(): void;
-  /** The loop has ended, by `stop` or `drain` (no error) or because it cannot go on. Called once. */
+  /** Called once when the loop has ended, by `stop` or `drain` (no error) or because it cannot continue. */
   onEnd(error: Error | undefined): void;
   /**
-   * A pull is due: how many messages may be asked for or held from now on, `maxMessages` at the most. The next pull
-   * is due at half of that, or at `slots`. Without it: `maxMessages` and `thresholdMessages`.
+   * Called when a pull is due. Returns the number of messages that may be requested or held from now on, at most
+   * `maxMessages`. The next pull is due at half of that, or at `slots`. Default: `maxMessages` and `thresholdMessages`.
    */
   readonly window?: (() => number) | undefined;
-  /** How many messages the owner is at work on at once: where fewer are asked for or held, it has nothing to do. */
+  /**
+   * The number of messages that the owner handles at once: if fewer are requested or held, some of its slots are idle.
+   */
   readonly slots?: number | undefined;
-  /** Whether messages are wanted now; `release(0)` asks again. Without it: always. */
+  /** Whether the owner wants messages now; `release(0)` asks again. Default: always. */
   readonly wants?: (() => boolean) | undefined;
 }
 
-/** What keeps messages coming: a {@link PullLoop}, or an ordered one. */
+/** A loop that receives messages: a {@link PullLoop}, or an ordered one. */
 export interface ReceiveLoop {
-  /** Gives the places of messages back. */
+  /** Releases messages that the owner no longer holds. */
   release(messages: number, bytes?: number): void;
   /** Ends at once. */
   stop(): void;
-  /** Delivers what was sent until now, then ends. */
+  /** Delivers the messages that were already sent, then ends. */
   drain(): Promise<void>;
 }
 
 /** Starts a loop for an owner. */
 export type OpenLoop = (owner: LoopOwner) => ReceiveLoop;
 
-/** What is received from: the names for errors. */
+/** The source of messages: the names for errors. */
 export interface ReceivingFrom {
   readonly stream: string;
   readonly consumer: string;

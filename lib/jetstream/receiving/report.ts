@@ -5,7 +5,7 @@ import type { ReceivingFrom } from './receive-loop.js';
 
 const logger = new Logger('Consumer');
 
-/** Hears of what goes wrong. What it returns is ignored, except that a promise that rejects is logged. */
+/** Receives errors. Its result is ignored, except that a promise that rejects is logged. */
 export type OnError = (error: Error) => unknown;
 
 /** Reports the errors of one consumption to its owner. */
@@ -14,15 +14,15 @@ export class ErrorReports {
 
   constructor(
     private readonly onError: OnError | undefined,
-    /** What is received from now. */
+    /** The current source. */
     private readonly from: () => ReceivingFrom,
   ) {}
 
   /**
-   * Reports an error to the owner, or logs it if the owner does not listen. Never throws: what `onError` throws, or what its
-   * promise rejects with, is logged.
+   * Reports an error to the owner, or logs it if there is no `onError`. Never throws: errors and rejections of
+   * `onError` are logged.
    *
-   * @param what names what failed, for the log
+   * @param what describes what failed, for the log
    */
   report(error: Error, what?: () => string): void {
     const { onError } = this;

@@ -1,4 +1,4 @@
-/** What a consumer allows: its limits of one pull request, and its priority groups. */
+/** The limits of a consumer for one pull request, and its priority groups. */
 export interface PullLimits {
   readonly maxRequestBatch?: number | undefined;
   readonly maxRequestExpires?: number | undefined;
@@ -6,7 +6,7 @@ export interface PullLimits {
   readonly priorityGroups?: readonly string[] | undefined;
 }
 
-/** The consumer's limits of one pull request, with `Infinity` for none. Durations in milliseconds. */
+/** The consumer's limits of one pull request; `Infinity` for no limit. Durations in milliseconds. */
 export interface RequestLimits {
   batch: number;
   expires: number;
@@ -27,7 +27,7 @@ export function requestLimits({
 }
 
 /**
- * Learns a limit from the words with which the server refused a pull request, such as `Exceeded MaxRequestBatch of 5`: the
+ * Reads a limit from the description of a refused pull request, such as `Exceeded MaxRequestBatch of 5`, because the
  * configuration of a consumer may change while it is read.
  *
  * @returns whether a limit is lower now, so that a smaller request may succeed
@@ -53,7 +53,7 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   ns: 1e-6,
 };
 
-/** A duration as Go prints it, such as `1m30s` or `1.5s`, in milliseconds; `NaN` if it is none. */
+/** A duration as Go prints it, such as `1m30s` or `1.5s`, in milliseconds; `NaN` if it is not a duration. */
 function goDuration(text: string): number {
   const parts = [...text.matchAll(/([\d.]+)(h|ms|µs|us|ns|m|s)/g)];
   if (parts.length === 0) return NaN;

@@ -1,7 +1,7 @@
-/** Rings of single keys hold few items and are made in numbers. A power of two. */
+/** Rings of single keys hold few items and are numerous. A power of two. */
 const SMALLEST = 4;
 
-/** First in, first out, on a ring that grows to what it has to hold. */
+/** A first-in, first-out queue on a ring buffer that grows as needed. */
 export class Ring<T> {
   private slots: (T | undefined)[] = emptySlots(SMALLEST);
   private head = 0;
@@ -16,7 +16,7 @@ export class Ring<T> {
     this.slots[(this.head + this.count++) & (this.slots.length - 1)] = item;
   }
 
-  /** Takes the oldest; `undefined` where there is none. */
+  /** Removes the oldest item; `undefined` if there is none. */
   shift(): T | undefined {
     if (this.count === 0) return undefined;
     const item = this.slots[this.head];
@@ -26,7 +26,7 @@ export class Ring<T> {
     return item;
   }
 
-  /** From the oldest to the newest; they stay. */
+  /** Iterates from the oldest to the newest item without removing them. */
   *[Symbol.iterator](): Generator<T> {
     for (let i = 0; i < this.count; i++) yield this.slots[(this.head + i) & (this.slots.length - 1)] as T;
   }

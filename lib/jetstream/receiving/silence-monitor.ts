@@ -1,19 +1,20 @@
 import { Interval } from '../../timing/index.js';
 
-/** How often in each heartbeat interval silence is looked for: it is noticed at most that fraction too late. */
+/** How often silence is checked per heartbeat interval, which limits the delay of its detection. */
 const LOOKS_PER_HEARTBEAT = 8;
 
 /**
- * How many intervals of a push consumer may pass: the server counts from its last message, but looks only once in each interval,
- * so that almost two intervals lie between a message and the first heartbeat after it.
+ * The number of heartbeat intervals that may pass for a push consumer. The server counts from its last message, but
+ * checks only once per interval, so almost two intervals may pass between a message and the first heartbeat after it.
  */
 export const PUSH_INTERVALS = 2.5;
 
 /**
- * Notices that nothing has come from the server for two heartbeat intervals or more, and calls back once for each such silence.
+ * Detects that nothing has arrived from the server for two heartbeat intervals or more, and calls back once for each
+ * such silence.
  *
- * It counts ticks of its own timer instead of reading the clock, for two reasons: a message costs one assignment, and a process
- * that was blocked for a while reads what has arrived meanwhile before its silence counts.
+ * It counts ticks of its own timer instead of reading the clock, for two reasons: a message costs one assignment, and a
+ * process that was blocked for a while reads the messages that arrived in the meantime before its silence counts.
  */
 export class SilenceMonitor {
   private looks = 0;
@@ -23,18 +24,18 @@ export class SilenceMonitor {
   constructor(
     /** In milliseconds. */
     heartbeat: number,
-    /** Whether the server has a reason to send anything. */
+    /** Whether the server is expected to send anything. */
     private readonly isExpecting: () => boolean,
     private readonly onSilence: () => void,
-    /** For how many heartbeat intervals nothing came. */
+    /** The number of silent heartbeat intervals. */
     intervals = 2,
   ) {
     this.most = intervals * LOOKS_PER_HEARTBEAT;
-    // The connection keeps the process alive as long as there is something to look after.
+    // The connection keeps the process alive as long as monitoring is needed.
     this.interval = new Interval(heartbeat / LOOKS_PER_HEARTBEAT, () => this.look(), { keepsAlive: false });
   }
 
-  /** Something came, or begins to be expected now. */
+  /** Called when something arrived, or when messages are expected from now on. */
   heard(): void {
     this.looks = 0;
   }
@@ -45,7 +46,7 @@ export class SilenceMonitor {
 
   private look(): void {
     if (!this.isExpecting()) return this.heard();
-    // One look more: the first one may come right after the last message.
+    // One more check is allowed, because the first one may come right after the last message.
     if (++this.looks <= this.most) return;
     this.looks = 0;
     this.onSilence();

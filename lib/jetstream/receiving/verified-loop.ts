@@ -10,8 +10,9 @@ import {
 import type { LoopOwner, OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 
 /**
- * A loop that ends when its consumer turns out to be gone. The server says so only to the requests that wait at that
- * moment; later ones meet silence, or nobody who listens, and then the consumer is looked for.
+ * A loop that ends when its consumer no longer exists. The server reports the deletion only to requests that are open
+ * at that moment; later requests get no response, or "no responders", and then the existence of the consumer is
+ * checked.
  */
 export class VerifiedLoop implements ReceiveLoop {
   private readonly loop: ReceiveLoop;
@@ -22,7 +23,7 @@ export class VerifiedLoop implements ReceiveLoop {
     open: OpenLoop,
     private readonly owner: LoopOwner,
     private readonly from: ReceivingFrom,
-    /** Asks the server for the consumer. */
+    /** Requests the consumer from the server. */
     private readonly find: () => Promise<unknown>,
   ) {
     this.loop = open({
@@ -68,7 +69,10 @@ export class VerifiedLoop implements ReceiveLoop {
   }
 }
 
-/** Whether the server says that there is no such consumer, or it is not the same. A missing answer says nothing. */
+/**
+ * Whether the server reports that the consumer does not exist, or is a different one. A missing response is not
+ * conclusive.
+ */
 export async function isGone<Found>(
   find: () => Promise<Found>,
   isAnother: (found: Found) => boolean = () => false,

@@ -15,32 +15,32 @@ import { fromDirectGet, statusError, validateSequence } from './message-access.j
 import type { StoredMessage } from './stored-message.js';
 import { streamInfo } from './stream-api.js';
 
-/** Which messages to read, in the order of the stream. */
+/** Selects the messages to read, in the order of the stream. */
 export type GetMessagesOptions = (
   | {
-      /** The sequence of the first one; the next one there is, where it has none. */
+      /** The sequence of the first message, or of the next one that exists. */
       readonly startSequence: number;
       readonly startTime?: undefined;
     }
   | {
-      /** Only what was stored then or later. */
+      /** Only messages that were stored at this time or later. */
       readonly startTime: Date;
       readonly startSequence?: undefined;
     }
 ) & {
-  /** How many at the most. Default: all to the end of the stream. */
+  /** The maximum number of messages. Default: all to the end of the stream. */
   readonly batch?: number | undefined;
   /** Only messages whose subject matches. */
   readonly subject?: string | undefined;
 };
 
-/** As of when to read the last messages of subjects. */
+/** Selects the state of the stream in which to read the last messages of subjects. */
 export interface GetLastMessagesOptions {
-  /** How many at the most. Default: one for each subject, 1,024 in all. */
+  /** The maximum number of messages. Default: one for each subject, 1,024 in all. */
   readonly batch?: number | undefined;
-  /** The last ones up to this sequence. Not together with `upToTime`. */
+  /** The last messages up to this sequence. Not together with `upToTime`. */
   readonly upToSequence?: number | undefined;
-  /** The last ones up to this time. Not together with `upToSequence`. */
+  /** The last messages up to this time. Not together with `upToSequence`. */
   readonly upToTime?: Date | undefined;
 }
 
@@ -56,10 +56,10 @@ const checkGetLastMessagesOptions = optionsCheck<GetLastMessagesOptions>('getLas
   upToTime: true,
 });
 
-/** So many messages are under way at a time: a slow reader holds no more than these. */
+/** The number of messages requested at a time, which limits the memory that a slow reader needs. */
 const PAGE = 1_000;
 
-/** Reads messages in pages: the next is asked for when the reader has taken the last (ADR-31). */
+/** Reads messages in pages: the next page is requested when the reader has taken the last one (ADR-31). */
 export async function* getMessages(
   api: JetStreamApi,
   stream: string,
@@ -122,20 +122,22 @@ export async function* getLastMessages(
 
 interface Page {
   readonly messages: readonly (StoredMessage | Promise<StoredMessage>)[];
-  /** How many messages would come after these. */
+  /** The number of messages that follow these. */
   readonly pending: number;
-  /** Up to where last messages were looked for. */
+  /** The sequence up to which last messages were searched. */
   readonly upToSequence?: number | undefined;
 }
 
-/** How the time between attempts at a stream that is not ready grows, in milliseconds. */
+/** The backoff between attempts to read a stream that is not ready, in milliseconds. */
 const BACKOFF = { first: 25, longest: 500 };
 
 /**
- * Reads a page. The replicas of a stream that was just created do not answer at once, which looks as if direct access was not
- * allowed; if the stream does allow it, the page is asked for again, within the time of one request.
+ * Reads a page. The replicas of a stream that was just created do not answer immediately, which is indistinguishable
+ * from a stream without direct access. If the stream allows direct access, the page is requested again, within the
+ * timeout of one request.
  *
- * @throws {@link DirectAccessDisabledError}; {@link NoRespondersError} if the stream does allow it, but no replica answers
+ * @throws {@link DirectAccessDisabledError}; {@link NoRespondersError} if the stream does allow it, but no replica
+ * answers
  */
 async function readPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
   const deadline = new Deadline(api.connection.timeout);
@@ -152,7 +154,7 @@ async function readPage(api: JetStreamApi, stream: string, body: object): Promis
   });
 }
 
-/** Whether the stream does not allow direct access, or does not exist; not where nobody can say so. */
+/** Whether the stream does not allow direct access, or does not exist; `false` if this is unknown. */
 async function refusesDirect(api: JetStreamApi, stream: string): Promise<boolean> {
   try {
     const { allowDirect, mirrorDirect } = (await streamInfo(api, stream)).config;
@@ -184,7 +186,7 @@ function requestPage(api: JetStreamApi, stream: string, body: object): Promise<P
   });
 }
 
-/** What the status behind the last message says; `undefined` if it is an error. */
+/** Reads the status after the last message; `undefined` if it is an error. */
 function endOfPage({ headers }: Msg): Omit<Page, 'messages'> | undefined {
   if (headers?.code === 404) return { pending: 0 };
   if (headers?.code !== 204) return undefined;

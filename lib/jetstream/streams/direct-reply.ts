@@ -8,20 +8,20 @@ export interface DirectReply {
   readonly subject: string;
   readonly sequence: number;
   readonly time: Date;
-  /** The block of headers that the message was stored with, as far as it is known; `undefined` if it has none. */
+  /** The header block with which the message was stored, as far as it is known; `undefined` if it has none. */
   readonly block: Buffer | undefined;
   /**
-   * Whether that is all of the block. The server writes its own headers over the last two bytes of it, which are the end
-   * of a well-formed block; a malformed one loses the end of its last line.
+   * Whether the block is complete. The server overwrites its last two bytes with its own headers. They are the end of a
+   * well-formed block; a malformed block loses the end of its last line.
    */
   readonly isWhole: boolean;
 }
 
 /**
- * Reads a reply to a direct get. The server writes what it says of the message behind all that was stored, so its last
- * occurrence in the block is the server's, whatever a client has stored. A status has nothing of the kind.
+ * Reads a reply to a direct get. The server appends its own headers after everything that was stored, so the last
+ * occurrence of each in the block is the server's, regardless of the stored headers. A status has no such headers.
  *
- * @returns `undefined` if it is a status, or no reply to a direct get
+ * @returns `undefined` if it is a status, or not a reply to a direct get
  */
 export function readDirectReply(msg: Msg): DirectReply | undefined {
   const raw = rawHeadersOf(msg);
@@ -43,10 +43,10 @@ export function readDirectReply(msg: Msg): DirectReply | undefined {
 }
 
 /**
- * What the headers of a reply to a direct get are: those of a stored message, whole or in part (see
+ * Classifies the headers of a reply to a direct get: those of a stored message, complete or partial (see
  * {@link DirectReply.isWhole}), or a status.
  *
- * @param text the headers as they travel, with a character for each byte
+ * @param text the headers as transmitted, with one character for each byte
  */
 export function directReplyKind(text: string): 'message' | 'partial' | 'status' {
   const start = text.lastIndexOf(ADDED);
@@ -54,15 +54,21 @@ export function directReplyKind(text: string): 'message' | 'partial' | 'status' 
   return text.startsWith('\r\n', start - 2) ? 'message' : 'partial';
 }
 
-/** What the server adds begins with the name of the stream. Neither that nor the subject after it has blanks. */
+/**
+ * The headers that the server adds start with the name of the stream. Neither this name nor the subject after it
+ * contains blanks.
+ */
 const ADDED = 'Nats-Stream: ';
 const FACTS =
   /^Nats-Stream: ([^\r\n]*)\r\nNats-Subject: ([^\r\n]*)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r\n]*)\r\n/;
 const VERSION = 'NATS/1.0\r\n';
 
-/** What was stored, and the end that the server took from it; without an end of the last line, that line is left out. */
+/**
+ * The stored block with the end that the server overwrote. If the end of the last line is missing, this line is
+ * omitted.
+ */
 function storedBlock(bytes: Buffer, start: number): Buffer | undefined {
-  // What the server makes for a message without headers.
+  // The block that the server creates for a message without headers.
   if (start === VERSION.length && bytes.toString('latin1', 0, start) === VERSION) return undefined;
   const end = endsLine(bytes, start) ? start : bytes.lastIndexOf('\n', start) + 1;
   return Buffer.concat([bytes.subarray(0, end), LINE_END]);

@@ -72,16 +72,16 @@ export const STREAM_SOURCE_OPTIONS = {
   raw: rawFields,
 } satisfies AllOptionsOf<StreamSource>;
 
-/** On how many servers streams, buckets and consumers are kept; 0 stands for the default. */
+/** The number of servers that store a stream, bucket or consumer; 0 for the default. */
 export const replicaCount = count(0, 5);
 
 /** The storage of streams and buckets. */
 export const storageType = oneOf(Object.values(StorageType));
 
-/** The streams that a stream or bucket collects from. */
+/** The sources of a stream or bucket. */
 export const streamSources = new ListOf(STREAM_SOURCE_OPTIONS, 'a list of sources');
 
-/** The options of {@link StreamConfig}. Whether names and subjects are right is checked when it is created. */
+/** The options of {@link StreamConfig}. Names and subjects are validated when the stream is created. */
 export const STREAM_OPTIONS = {
   name: required(filledText),
   description: text,

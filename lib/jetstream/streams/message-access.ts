@@ -11,13 +11,13 @@ import { type ApiCallOptions, type JetStreamApi, validateFilter } from '../api/i
 import { readDirectReply } from './direct-reply.js';
 import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
 
-/** Which message: the one of that sequence, the first of a subject from a sequence on, or the last of a subject. */
+/** Selects a message: by sequence, the first of a subject from a sequence on, or the last of a subject. */
 export type MessageQuery =
   { readonly sequence: number; readonly subject?: string | undefined } | { readonly lastOf: string };
 
 /**
- * Reads one message: from any replica where `direct`, else from the stream's leader. A stream that does not allow
- * direct gets (any more) is asked through its leader.
+ * Reads one message: from any replica if `direct`, otherwise from the stream's leader. If a stream does not allow
+ * direct gets (any more), its leader is asked.
  *
  * @throws {@link MessageNotFoundError}
  */
@@ -36,10 +36,10 @@ export async function getMessage(
 }
 
 /**
- * The message of a reply to a direct get; `undefined` if that is a status.
+ * The message of a reply to a direct get; `undefined` if the reply is a status.
  *
- * If the server has written over the end of its headers, the leader is asked for them. Without its word, for example
- * without the permission to ask, the line that lost its end is left out.
+ * If the server has overwritten the end of its headers, they are requested from the leader. If that is not possible,
+ * for example without the permission, the incomplete line is omitted.
  */
 export function fromDirectGet(
   api: JetStreamApi,
@@ -75,14 +75,14 @@ async function getFromLeader(
   return fromApi(stream, await readFromLeader(api, stream, query, { message }));
 }
 
-/** Which message a leader is asked for, in the words of the server. */
+/** A query for a message in the wire format. */
 export type LeaderQuery =
   { readonly seq: number; readonly next_by_subj?: string | undefined } | { readonly last_by_subj: string };
 
 /**
- * Asks the leader of a stream for one message, as the server keeps it. The leader has every acknowledged write.
+ * Asks the leader of a stream for one message, as it is stored. The leader has every acknowledged write.
  *
- * @throws {@link MessageNotFoundError}; {@link InvalidApiResponseError} if the answer has no message
+ * @throws {@link MessageNotFoundError}; {@link InvalidApiResponseError} if the response has no message
  */
 export async function readFromLeader(
   api: JetStreamApi,
@@ -112,7 +112,7 @@ async function getDirect(
   body: LeaderQuery,
 ): Promise<StoredMessage | undefined> {
   const subject = `${api.connection.apiPrefix}.DIRECT.GET.${stream}`;
-  // With the subject in the request's own subject, permissions can be given by subject.
+  // The request's subject contains the message's subject, so that permissions can be granted by subject.
   const reply = await (
     'lastOf' in query
       ? api.requests.request(`${subject}.${query.lastOf}`, '', { idempotent: true })
@@ -127,7 +127,7 @@ async function getDirect(
   return message;
 }
 
-/** The error that a status in answer to a direct get stands for. */
+/** The error for a status in response to a direct get. */
 export function statusError(
   reply: Msg,
   stream: string,

@@ -4,13 +4,13 @@ import { parseJson } from '../../codecs/index.js';
 import { isHeaderBlock, MessageHeaders } from '../../connection/index.js';
 import type { DirectReply } from './direct-reply.js';
 
-/** A message as a stream keeps it. */
+/** A message as stored in a stream. */
 export class StoredMessage {
-  /** @internal Made by `Stream`. */
+  /** @internal Created by `Stream`. */
   constructor(
     /** The name of the stream. */
     readonly stream: string,
-    /** The subject that it is stored under. */
+    /** The subject under which it is stored. */
     readonly subject: string,
     /** Its sequence in the stream. */
     readonly sequence: number,
@@ -18,14 +18,14 @@ export class StoredMessage {
     readonly time: Date,
     /** The payload. */
     readonly data: Uint8Array,
-    /** The headers it was published with, `undefined` where it has none. */
+    /** The headers with which it was published; `undefined` if it has none. */
     readonly headers: MsgHdrs | undefined,
     /**
-     * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Lines in it that make no
-     * sense are skipped. With `false`, `headers` is empty.
+     * Whether the headers can be read: the message has none, or their block begins with `NATS/1.0`. Invalid lines in it
+     * are skipped. With `false`, `headers` is empty.
      */
     readonly headersValid = true,
-    /** The block of headers as it was stored, `undefined` if the message has none. */
+    /** The header block as it was stored; `undefined` if the message has none. */
     readonly rawHeaders?: Uint8Array | undefined,
   ) {}
 
@@ -40,18 +40,18 @@ export class StoredMessage {
   }
 }
 
-/** The message in an answer to `STREAM.MSG.GET`. */
+/** The message in a response to `STREAM.MSG.GET`. */
 export interface WireStoredMessage {
   readonly subject: string;
   readonly seq: number;
   readonly time: string;
   /** Base 64. */
   readonly data?: string;
-  /** Base 64 of the headers as they travel. */
+  /** Base 64 of the headers as transmitted. */
   readonly hdrs?: string;
 }
 
-/** Reads an answer to `STREAM.MSG.GET`. */
+/** Reads a response to `STREAM.MSG.GET`. */
 export function fromApi(
   stream: string,
   { subject, seq, time, data = '', hdrs }: WireStoredMessage,
@@ -60,7 +60,7 @@ export function fromApi(
   return stored({ stream, subject, sequence: seq, time: new Date(time), block }, Buffer.from(data, 'base64'));
 }
 
-/** Makes a message of a reply to a direct get. */
+/** Creates a message from a reply to a direct get. */
 export function fromDirectReply(reply: DirectReply, data: Uint8Array): StoredMessage {
   return stored(reply, data);
 }

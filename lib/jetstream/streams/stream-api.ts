@@ -2,11 +2,11 @@ import { checkBoolean, optionsCheck } from '../../validation/index.js';
 import { validateFilter, validateStreamName, type JetStreamApi } from '../api/index.js';
 import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream-info.js';
 
-/** What more to tell of a stream. */
+/** Additional information to request. */
 export interface StreamInfoOptions {
-  /** Lists the sequences that were removed. Default `false`. */
+  /** Includes the sequences of removed messages. Default `false`. */
   readonly deletedDetails?: boolean | undefined;
-  /** Counts the messages of each subject that matches, `>` for all. Default: none are counted. */
+  /** Counts the messages of each matching subject; `>` for all. Default: not counted. */
   readonly subjectFilter?: string | undefined;
 }
 
@@ -15,7 +15,7 @@ const checkInfoOptions = optionsCheck<StreamInfoOptions>('info', {
   subjectFilter: true,
 });
 
-/** Asks the server about one stream. Subjects come in pages of 100,000; all of them are asked for. */
+/** Requests the information of one stream. Subjects are returned in pages of 100,000; all pages are requested. */
 export async function streamInfo(
   api: JetStreamApi,
   name: string,

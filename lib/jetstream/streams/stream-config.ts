@@ -1,7 +1,7 @@
 import type { Defined } from '../../validation/index.js';
 import type { RawFields } from '../api/index.js';
 
-/** How a stream keeps messages. */
+/** How long a stream keeps messages. */
 export const RetentionPolicy = {
   /** Until a limit is reached. The default. */
   Limits: 'limits',
@@ -12,7 +12,7 @@ export const RetentionPolicy = {
 } as const;
 export type RetentionPolicy = (typeof RetentionPolicy)[keyof typeof RetentionPolicy];
 
-/** Which messages give way at a limit. */
+/** Which messages are discarded when a limit is reached. */
 export const DiscardPolicy = {
   /** The oldest. The default. */
   Old: 'old',
@@ -25,7 +25,7 @@ export type DiscardPolicy = (typeof DiscardPolicy)[keyof typeof DiscardPolicy];
 export const StorageType = {
   /** On disk. The default. */
   File: 'file',
-  /** In the server's memory: gone with it. */
+  /** In the server's memory: lost when the server stops. */
   Memory: 'memory',
 } as const;
 export type StorageType = (typeof StorageType)[keyof typeof StorageType];
@@ -42,23 +42,23 @@ export type StoreCompression = (typeof StoreCompression)[keyof typeof StoreCompr
 export const PersistMode = {
   /** Before the publisher gets its acknowledgement. */
   Default: 'default',
-  /** Some time after: faster, and a killed server may lose what it has acknowledged. */
+  /** Some time afterwards: faster, but if the server is killed, acknowledged messages may be lost. */
   Async: 'async',
 } as const;
 export type PersistMode = (typeof PersistMode)[keyof typeof PersistMode];
 
-/** Changes subjects of one pattern into another (ADR-30 tells the functions a destination may use). */
+/** Maps subjects of one pattern to another (ADR-30 lists the functions for destinations). */
 export interface SubjectTransform {
-  /** The subjects that are changed, with wildcards. */
+  /** The subjects to map, with wildcards. */
   readonly source?: string | undefined;
-  /** What they become, such as `eu.{{wildcard(1)}}`. */
+  /** The new subject, such as `eu.{{wildcard(1)}}`. */
   readonly destination: string;
   readonly raw?: RawFields | undefined;
 }
 
 /** Publishes each stored message again on another subject (ADR-28). */
 export interface Republish {
-  /** Which of the stream's subjects. Default: all. */
+  /** The subjects to republish. Default: all. */
   readonly source?: string | undefined;
   /** The subject to publish on, such as `live.>`. */
   readonly destination: string;
@@ -67,7 +67,7 @@ export interface Republish {
   readonly raw?: RawFields | undefined;
 }
 
-/** Where in a cluster a stream lives. */
+/** The placement of a stream in a cluster. */
 export interface Placement {
   readonly cluster?: string | undefined;
   /** Tags that its servers must have. */
@@ -84,7 +84,7 @@ export interface ExternalStream {
   readonly raw?: RawFields | undefined;
 }
 
-/** A durable push consumer that was made beforehand to feed a mirror or source, with ackPolicy `flow_control` (ADR-60). */
+/** A durable push consumer, created beforehand to feed a mirror or source, with ackPolicy `flow_control` (ADR-60). */
 export interface StreamConsumerSource {
   readonly name: string;
   /** The consumer's `deliverSubject`. */
@@ -102,13 +102,13 @@ export interface StreamSource {
   readonly startTime?: Date | undefined;
   /** Only messages whose subjects match. */
   readonly filterSubject?: string | undefined;
-  /** Filters and changes subjects; not together with `filterSubject`. nats-server 2.10. */
+  /** Filters and maps subjects; not together with `filterSubject`. nats-server 2.10. */
   readonly subjectTransforms?: readonly SubjectTransform[] | undefined;
   /** Where the other stream is, if not in this account and domain. Not together with `domain`. */
   readonly external?: ExternalStream | undefined;
   /** The JetStream domain of the other stream: short for `external: { apiPrefix: '$JS.<domain>.API' }`. */
   readonly domain?: string | undefined;
-  /** Reads through a consumer that exists already. nats-server 2.14. */
+  /** Reads through an existing consumer. nats-server 2.14. */
   readonly consumer?: StreamConsumerSource | undefined;
   readonly raw?: RawFields | undefined;
 }
@@ -122,8 +122,7 @@ export interface StreamConsumerLimits {
 }
 
 /**
- * The configuration of a stream. Durations are in milliseconds, sizes in bytes. Where a default is told, it is the
- * server's.
+ * The configuration of a stream. Durations are in milliseconds, sizes in bytes. Defaults are those of the server.
  *
  * @see ADR-2 and https://docs.nats.io/nats-concepts/jetstream/streams
  */
@@ -131,21 +130,21 @@ export interface StreamConfig {
   /** Unique in the account; no spaces, `.`, `*`, `>`, `/`, `\`. */
   readonly name: string;
   readonly description?: string | undefined;
-  /** What the stream listens on, wildcards included. Default: its name. Not together with `mirror`. */
+  /** The subjects that the stream listens on, wildcards included. Default: its name. Not together with `mirror`. */
   readonly subjects?: readonly string[] | undefined;
   /** Default `limits`. */
   readonly retention?: RetentionPolicy | undefined;
-  /** How many consumers it may have. Default -1, no limit. */
+  /** The maximum number of consumers. Default -1, no limit. */
   readonly maxConsumers?: number | undefined;
-  /** How many messages it keeps. Default -1, no limit. */
+  /** The maximum number of messages. Default -1, no limit. */
   readonly maxMessages?: number | undefined;
-  /** How many messages it keeps of each subject. Default -1, no limit. */
+  /** The maximum number of messages of each subject. Default -1, no limit. */
   readonly maxMessagesPerSubject?: number | undefined;
-  /** How many bytes it keeps. Default -1, no limit. */
+  /** The maximum size of all messages, in bytes. Default -1, no limit. */
   readonly maxBytes?: number | undefined;
-  /** How long it keeps a message, in milliseconds. Default 0, no limit. */
+  /** The maximum age of messages, in milliseconds. Default 0, no limit. */
   readonly maxAge?: number | undefined;
-  /** The largest message it takes, headers included, in bytes. Default -1, the server's `max_payload`. */
+  /** The maximum size of a message, headers included, in bytes. Default -1, the server's `max_payload`. */
   readonly maxMessageSize?: number | undefined;
   /** Default `old`. */
   readonly discard?: DiscardPolicy | undefined;
@@ -153,24 +152,27 @@ export interface StreamConfig {
   readonly discardNewPerSubject?: boolean | undefined;
   /** Default `file`. */
   readonly storage?: StorageType | undefined;
-  /** How many servers hold a copy, 1 to 5. Default 1. */
+  /** The number of servers that store a copy, 1 to 5. Default 1. */
   readonly replicas?: number | undefined;
-  /** Does not acknowledge what is published: the publish methods of this library then time out. Default `false`. */
+  /** Does not acknowledge published messages: the publish methods of this library then time out. Default `false`. */
   readonly noAck?: boolean | undefined;
-  /** How long message ids are remembered, in milliseconds. Default 120,000, or `maxAge` where that is shorter. */
+  /** How long message ids are remembered, in milliseconds. Default 120,000, or `maxAge` if that is shorter. */
   readonly duplicateWindow?: number | undefined;
   readonly placement?: Placement | undefined;
   /** Makes the stream a read-only copy of another. */
   readonly mirror?: StreamSource | undefined;
-  /** Streams that this one collects from. */
+  /** Streams whose messages are copied into this one. */
   readonly sources?: readonly StreamSource[] | undefined;
-  /** Nothing more in or out, by limits or API. Cannot be undone; only by update. */
+  /**
+   * No messages can be added or removed, neither by limits nor by the API. Cannot be undone; can only be set by an
+   * update.
+   */
   readonly sealed?: boolean | undefined;
   /** Messages cannot be deleted. Cannot be undone. */
   readonly denyDelete?: boolean | undefined;
   /** The stream cannot be purged. Cannot be undone. */
   readonly denyPurge?: boolean | undefined;
-  /** Takes messages with a `Nats-Rollup` header, which replace all before them. */
+  /** Allows messages with a `Nats-Rollup` header, which replace all messages before them. */
   readonly allowRollup?: boolean | undefined;
   /** Messages may be read from any replica (ADR-31). Default `false`. */
   readonly allowDirect?: boolean | undefined;
@@ -181,31 +183,33 @@ export interface StreamConfig {
   readonly compression?: StoreCompression | undefined;
   /** The sequence of the first message. Only on creation. nats-server 2.10. */
   readonly firstSequence?: number | undefined;
-  /** Changes subjects before messages are stored. nats-server 2.10. */
+  /** Maps subjects before messages are stored. nats-server 2.10. */
   readonly subjectTransform?: SubjectTransform | undefined;
   /** nats-server 2.10. */
   readonly consumerLimits?: StreamConsumerLimits | undefined;
-  /** Pairs of the application; keys that begin with `_nats` are the server's. nats-server 2.10. */
+  /** Key-value pairs of the application; keys that begin with `_nats` are reserved for the server. nats-server 2.10. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
-  /** Messages may carry a time to live of their own. Cannot be switched off. nats-server 2.11. */
+  /** Allows messages with their own time to live. Cannot be switched off. nats-server 2.11. */
   readonly allowMessageTtl?: boolean | undefined;
-  /** Leaves a marker for this long, in milliseconds, where limits remove the last message of a subject. nats-server 2.11. */
+  /**
+   * Stores a marker for this time, in milliseconds, when limits remove the last message of a subject. nats-server 2.11.
+   */
   readonly subjectDeleteMarkerTtl?: number | undefined;
   /** Makes every subject a counter (ADR-49). Only on creation. nats-server 2.12. */
   readonly allowMessageCounter?: boolean | undefined;
-  /** Takes atomic batches (ADR-50). nats-server 2.12. */
+  /** Allows atomic batches (ADR-50). nats-server 2.12. */
   readonly allowAtomicPublish?: boolean | undefined;
-  /** Takes messages with a schedule (ADR-51). nats-server 2.12. */
+  /** Allows messages with a schedule (ADR-51). nats-server 2.12. */
   readonly allowMessageSchedules?: boolean | undefined;
   /** Default `default`. Only on creation. nats-server 2.12. */
   readonly persistMode?: PersistMode | undefined;
-  /** Takes fast-ingest batches. nats-server 2.14. */
+  /** Allows fast-ingest batches. nats-server 2.14. */
   readonly allowBatchPublish?: boolean | undefined;
   /** Server fields that this version does not know, under the server's own names. */
   readonly raw?: RawFields | undefined;
 }
 
-/** A configuration as the server reports it: what always has a value has one here. */
+/** A configuration as the server reports it, with values for the options that always have one. */
 export type StoredStreamConfig = StreamConfig &
   Defined<
     Pick<

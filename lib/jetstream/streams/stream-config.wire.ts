@@ -38,11 +38,11 @@ import {
   type SubjectTransform,
 } from './stream-config.js';
 
-// A wrong name has an error of its own.
+// An invalid name has its own error.
 const OPTIONS = { ...STREAM_OPTIONS, name: true } as const;
 
 /**
- * Checks a configuration and turns it into what the server takes.
+ * Checks a configuration and converts it to the wire format.
  *
  * @throws {@link InvalidStreamNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
  * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
@@ -65,7 +65,7 @@ export function encodeStreamConfig(
   });
 }
 
-/** Turns a configuration of the server into ours; unknown fields go to `raw`. */
+/** Converts a configuration from the wire format; unknown fields go to `raw`. */
 export function decodeStreamConfig(wire: Readonly<Record<string, unknown>>): StoredStreamConfig {
   return {
     sealed: false,
@@ -78,7 +78,7 @@ export function decodeStreamConfig(wire: Readonly<Record<string, unknown>>): Sto
   } as StoredStreamConfig;
 }
 
-/** Turns subject transforms of the server into ours. */
+/** Converts subject transforms from the wire format. */
 export function decodeSubjectTransforms(
   wire: readonly Readonly<Record<string, unknown>>[],
 ): readonly SubjectTransform[] {

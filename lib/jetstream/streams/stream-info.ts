@@ -8,52 +8,52 @@ export interface StreamInfo {
   readonly config: StoredStreamConfig;
   readonly created: Date;
   readonly state: StreamState;
-  /** The JetStream domain, where there is one. */
+  /** The JetStream domain, if there is one. */
   readonly domain?: string | undefined;
   /** `undefined` on a single server. */
   readonly cluster?: ClusterInfo | undefined;
-  /** The origin, where the stream is a mirror. */
+  /** The origin, if the stream is a mirror. */
   readonly mirror?: StreamSourceInfo | undefined;
   readonly sources?: readonly StreamSourceInfo[] | undefined;
   /** Mirrors of this stream that may be nearer, best first. */
   readonly alternates?: readonly StreamAlternate[] | undefined;
-  /** When the server gathered this. nats-server 2.10. */
+  /** When the server created this information. nats-server 2.10. */
   readonly timestamp?: Date | undefined;
 }
 
-/** What a stream holds. */
+/** The messages of a stream. */
 export interface StreamState {
-  /** How many messages. */
+  /** The number of messages. */
   readonly messages: number;
-  /** Their size. */
+  /** The size of all messages, in bytes. */
   readonly bytes: number;
   readonly firstSequence: number;
-  /** `undefined` where the stream is empty. */
+  /** `undefined` if the stream is empty. */
   readonly firstTime?: Date | undefined;
   readonly lastSequence: number;
-  /** `undefined` where the stream never had a message. */
+  /** `undefined` if the stream never had a message. */
   readonly lastTime?: Date | undefined;
   readonly consumers: number;
-  /** How many messages are missing between the first and the last. */
+  /** The number of deleted messages between the first and the last. */
   readonly numDeleted: number;
-  /** Their sequences, where `deletedDetails` was asked for. */
+  /** Their sequences, if `deletedDetails` was requested. */
   readonly deleted?: readonly number[] | undefined;
-  /** How many subjects have messages. */
+  /** The number of subjects that have messages. */
   readonly numSubjects: number;
-  /** How many messages each subject has, where `subjectFilter` was given. */
+  /** The number of messages of each subject, if `subjectFilter` was given. */
   readonly subjects?: Readonly<Record<string, number>> | undefined;
 }
 
-/** How a mirror or source is getting on. */
+/** The state of a mirror or source. */
 export interface StreamSourceInfo {
   readonly name: string;
-  /** How many messages it is behind. */
+  /** The number of messages it is behind. */
   readonly lag: number;
-  /** How long ago it was last heard of, in milliseconds; `undefined` where it never was. */
+  /** How long ago the server last received something from it, in milliseconds; `undefined` if it never did. */
   readonly active?: number | undefined;
   readonly filterSubject?: string | undefined;
   readonly subjectTransforms?: readonly SubjectTransform[] | undefined;
-  /** Why it does not go on, in the server's words. */
+  /** The error that stopped it, as the server describes it. */
   readonly error?: string | undefined;
 }
 
@@ -64,7 +64,7 @@ export interface StreamAlternate {
   readonly domain?: string;
 }
 
-/** @internal The wire's form. */
+/** @internal The wire format. */
 export interface WireStreamInfo {
   readonly config: Readonly<Record<string, unknown>>;
   readonly created: string;
@@ -98,7 +98,7 @@ interface WireSourceInfo {
   readonly error?: { readonly description?: string };
 }
 
-/** @internal `subjects` are those of all pages, where they were asked for. */
+/** @internal `subjects` contains those of all pages, if they were requested. */
 export function decodeStreamInfo(
   wire: WireStreamInfo,
   subjects?: Readonly<Record<string, number>>,
@@ -133,7 +133,7 @@ function decodeSourceInfo(wire: WireSourceInfo): StreamSourceInfo {
   return {
     name: wire.name,
     lag: wire.lag,
-    // The server says -1 where it has not heard of the source yet.
+    // The server reports -1 if it has not received anything from the source yet.
     active: wire.active < 0 ? undefined : fromNanos(wire.active),
     filterSubject: wire.filter_subject,
     subjectTransforms: wire.subject_transforms && decodeSubjectTransforms(wire.subject_transforms),

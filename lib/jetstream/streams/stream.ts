@@ -25,13 +25,13 @@ import type { StoredMessage } from './stored-message.js';
 import { streamInfo, type StreamInfoOptions } from './stream-api.js';
 import type { StreamInfo } from './stream-info.js';
 
-/** What to remove; all messages where nothing is given. */
+/** Selects the messages to remove; all messages if no option is given. */
 export interface PurgeOptions {
   /** Only messages whose subject matches. */
   readonly subject?: string | undefined;
   /** Only messages before this sequence. Not together with `keep`. */
   readonly sequence?: number | undefined;
-  /** All but this many, the newest. Not together with `sequence`. */
+  /** Keeps this many of the newest messages. Not together with `sequence`. */
   readonly keep?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export class Stream {
   private known: StreamInfo;
   private readonly consumers: Consumers;
 
-  /** @internal Made by `JetStreamService`. */
+  /** @internal Created by `JetStreamService`. */
   constructor(
     private readonly api: JetStreamApi,
     info: StreamInfo,
@@ -58,27 +58,29 @@ export class Stream {
     return this.known.config.name;
   }
 
-  /** What the server last said, without asking it again. Never has the counts of subjects. */
+  /**
+   * The last information received from the server, without another request. It never includes the counts of subjects.
+   */
   get cachedInfo(): StreamInfo {
     return this.known;
   }
 
   /**
-   * Asks the server for configuration and state.
+   * Requests configuration and state from the server.
    *
-   * @throws {@link StreamNotFoundError} where it is gone
+   * @throws {@link StreamNotFoundError} if the stream no longer exists
    */
   async info(options: StreamInfoOptions = {}): Promise<StreamInfo> {
     const info = await streamInfo(this.api, this.name, options);
-    // Kept without the subjects: there may be millions.
+    // Stored without the subjects, because there may be millions.
     this.known = { ...info, state: { ...info.state, subjects: undefined } };
     return info;
   }
 
   /**
-   * Removes messages, all where no option is given. Cannot be undone.
+   * Removes messages; all of them if no option is given. Cannot be undone.
    *
-   * @returns how many were removed
+   * @returns the number of removed messages
    */
   async purge(options: PurgeOptions = {}): Promise<number> {
     const { subject, sequence, keep } = checkPurgeOptions(options);
@@ -96,8 +98,8 @@ export class Stream {
   }
 
   /**
-   * Reads the message of a sequence; with `subject`, the first one of that subject (wildcards allowed) at or after it.
-   * From any replica where the stream allows direct access, else from its leader.
+   * Reads the message of a sequence; with `subject`, the first one of that subject (wildcards are allowed) at or after
+   * it. It is read from any replica if the stream allows direct access, otherwise from its leader.
    *
    * @throws {@link MessageNotFoundError}
    */
@@ -110,8 +112,8 @@ export class Stream {
   }
 
   /**
-   * Reads the last message of a subject, wildcards allowed. From any replica where the stream allows direct access,
-   * else from its leader.
+   * Reads the last message of a subject; wildcards are allowed. It is read from any replica if the stream allows direct
+   * access, otherwise from its leader.
    *
    * @throws {@link MessageNotFoundError}
    */
@@ -120,22 +122,22 @@ export class Stream {
   }
 
   /**
-   * Reads messages in the order of the stream. They are asked for in pages, the next one when the last has been read.
+   * Reads messages in the order of the stream. They are requested in pages: the next one when the last has been read.
    * Needs `allowDirect` and nats-server 2.11 (ADR-31).
    *
    * @throws {@link UnsupportedServerFeatureError}, {@link DirectAccessDisabledError}
-   * @throws {@link NoRespondersError} if no server that has the stream is there
+   * @throws {@link NoRespondersError} if no server of the stream is reachable
    */
   getMessages(options: GetMessagesOptions): AsyncIterable<StoredMessage> {
     return getMessages(this.api, this.name, options);
   }
 
   /**
-   * Reads the last message of each subject that matches one of the filters, at one moment of the stream.
-   * Needs `allowDirect` and nats-server 2.11 (ADR-31). The server refuses more than 1,024 matching subjects.
+   * Reads the last message of each subject that matches one of the filters, at one point in time. Needs `allowDirect`
+   * and nats-server 2.11 (ADR-31). The server refuses more than 1,024 matching subjects.
    *
    * @throws {@link UnsupportedServerFeatureError}, {@link DirectAccessDisabledError}
-   * @throws {@link NoRespondersError} if no server that has the stream is there
+   * @throws {@link NoRespondersError} if no server of the stream is reachable
    */
   getLastMessages(
     subjects: string | readonly string[],
@@ -162,82 +164,82 @@ export class Stream {
     return this.remove(sequence, false);
   }
 
-  /** As {@link JetStreamService.createConsumer}. */
+  /** See {@link JetStreamService.createConsumer}. */
   createConsumer(config: ConsumerConfig): Promise<Consumer> {
     return this.consumers.putPull(this.name, config, 'create');
   }
 
-  /** As {@link JetStreamService.updateConsumer}. */
+  /** See {@link JetStreamService.updateConsumer}. */
   updateConsumer(config: ConsumerConfig): Promise<Consumer> {
     return this.consumers.putPull(this.name, config, 'update');
   }
 
-  /** As {@link JetStreamService.createOrUpdateConsumer}. */
+  /** See {@link JetStreamService.createOrUpdateConsumer}. */
   createOrUpdateConsumer(config: ConsumerConfig): Promise<Consumer> {
     return this.consumers.putPull(this.name, config, '');
   }
 
-  /** As {@link JetStreamService.consumer}. */
+  /** See {@link JetStreamService.consumer}. */
   consumer(name: string): Promise<Consumer> {
     return this.consumers.pull(this.name, name);
   }
 
-  /** As {@link JetStreamService.createPushConsumer}. */
+  /** See {@link JetStreamService.createPushConsumer}. */
   createPushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
     return this.consumers.putPush(this.name, config, 'create');
   }
 
-  /** As {@link JetStreamService.updatePushConsumer}. */
+  /** See {@link JetStreamService.updatePushConsumer}. */
   updatePushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
     return this.consumers.putPush(this.name, config, 'update');
   }
 
-  /** As {@link JetStreamService.createOrUpdatePushConsumer}. */
+  /** See {@link JetStreamService.createOrUpdatePushConsumer}. */
   createOrUpdatePushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
     return this.consumers.putPush(this.name, config, '');
   }
 
-  /** As {@link JetStreamService.pushConsumer}. */
+  /** See {@link JetStreamService.pushConsumer}. */
   pushConsumer(name: string): Promise<PushConsumer> {
     return this.consumers.push(this.name, name);
   }
 
-  /** As {@link JetStreamService.orderedConsumer}. */
+  /** See {@link JetStreamService.orderedConsumer}. */
   orderedConsumer(config: OrderedConsumerConfig = {}): Promise<OrderedConsumer> {
     return OrderedConsumer.create(this.api, this.name, config);
   }
 
-  /** As {@link JetStreamService.deleteConsumer}. */
+  /** See {@link JetStreamService.deleteConsumer}. */
   deleteConsumer(name: string): Promise<void> {
     return this.consumers.delete(this.name, name);
   }
 
-  /** As {@link JetStreamService.pauseConsumer}. */
+  /** See {@link JetStreamService.pauseConsumer}. */
   pauseConsumer(name: string, until: Date): Promise<ConsumerPause> {
     return this.consumers.pause(this.name, name, until);
   }
 
-  /** As {@link JetStreamService.resumeConsumer}. */
+  /** See {@link JetStreamService.resumeConsumer}. */
   resumeConsumer(name: string): Promise<ConsumerPause> {
     return this.consumers.resume(this.name, name);
   }
 
-  /** As {@link JetStreamService.unpinConsumer}. */
+  /** See {@link JetStreamService.unpinConsumer}. */
   unpinConsumer(name: string, group: string): Promise<void> {
     return this.consumers.unpin(this.name, name, group);
   }
 
-  /** As {@link JetStreamService.resetConsumer}. */
+  /** See {@link JetStreamService.resetConsumer}. */
   resetConsumer(name: string, options: ConsumerResetOptions = {}): Promise<ConsumerReset> {
     return this.consumers.reset(this.name, name, options);
   }
 
-  /** As {@link JetStreamService.listConsumers}. */
+  /** See {@link JetStreamService.listConsumers}. */
   listConsumers(): AsyncIterable<ConsumerInfo> {
     return this.consumers.list(this.name);
   }
 
-  /** As {@link JetStreamService.consumerNames}. */
+  /** See {@link JetStreamService.consumerNames}. */
   consumerNames(): AsyncIterable<string> {
     return this.consumers.names(this.name);
   }

@@ -7,15 +7,15 @@ import { encodeStreamConfig } from './stream-config.wire.js';
 import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream-info.js';
 import { Stream } from './stream.js';
 
-/** Which streams to list. */
+/** Selects the streams to list. */
 export interface StreamListOptions {
-  /** Only streams that listen on this subject, or on one that it matches. */
+  /** Only streams that listen on this subject, or on a subject that it matches. */
   readonly subject?: string | undefined;
 }
 
 const checkListOptions = optionsCheck<StreamListOptions>('listStreams', { subject: true });
 
-/** The operations on the streams of an account: what `JetStreamService` offers is done here. */
+/** Implements the stream operations of `JetStreamService`. */
 export class Streams {
   constructor(private readonly api: JetStreamApi) {}
 

@@ -6,11 +6,11 @@ import { BaseEntry, type KeyValueEntry, type KeyValuePut } from '../key-value-en
 import { KvWatcher, type WatchFeed } from '../watching/index.js';
 
 /**
- * A copy of a bucket, or of some of its keys, in this process: kept by a watch, read at once.
+ * A copy of a bucket, or of some of its keys, in this process: updated by a watch, with synchronous reads.
  *
- * It follows the bucket, so it may be a little behind: by the time a message takes or, while the connection is down, by
- * everything since. If a value must be at least as new as one's own write, `waitForRevision` waits for it. If the bucket is
- * deleted and created again, the copy follows the new one.
+ * The copy may be slightly behind the bucket: by the latency of a message or, while the connection is down, by all
+ * changes since. To read a value at least as new as an own write, call `waitForRevision` first. If the bucket is
+ * deleted and created again, the copy continues with the new bucket.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   private markReady: () => void = () => undefined;
   private failReady: (error: Error) => void = () => undefined;
 
-  /** @internal Made by {@link KeyValue.cached}. */
+  /** @internal Created by {@link KeyValue.cached}. */
   constructor(
     private readonly source: Bucket<T>,
     private readonly feed: WatchFeed<T>,
@@ -56,7 +56,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     return this.source.name;
   }
 
-  /** @internal Resolves when every value is there. */
+  /** @internal Resolves when all values are loaded. */
   async start(): Promise<void> {
     try {
       await this.feed.start();
@@ -67,7 +67,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     }
   }
 
-  /** The value of a key; `undefined` if there is none. It throws nothing and sends nothing. */
+  /** The value of a key; `undefined` if there is none. It never throws and sends no request. */
   get(key: string): KeyValuePut<T> | undefined {
     return this.entries.get(key);
   }
@@ -76,7 +76,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     return this.entries.has(key);
   }
 
-  /** How many keys have a value. */
+  /** The number of keys that have a value. */
   get size(): number {
     return this.entries.size;
   }
@@ -94,23 +94,27 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     return this.entries.values();
   }
 
-  /** The last revision that this copy knows of. */
+  /** The last revision that this copy has received. */
   get revision(): number {
     return this.last;
   }
 
-  /** Why the copy no longer follows the bucket, `undefined` while it does: the bucket was deleted, the connection closed. */
+  /**
+   * Why the copy is no longer updated: the bucket was deleted, or the connection closed. `undefined` while it is
+   * updated.
+   */
   get error(): Error | undefined {
     return this.failure;
   }
 
   /**
-   * Resolves when the copy knows of that revision: of everything that was written up to it.
+   * Resolves when the copy contains all changes up to this revision.
    *
-   * If the revision is one of a key that the copy leaves out, it takes the server's next heartbeats, up to two seconds.
+   * If the revision belongs to a key outside of the copy, this takes until the server's next heartbeats, up to two
+   * seconds.
    *
-   * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted and
-   * created again meanwhile; otherwise the error that the copy ended with
+   * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted
+   * and created again in the meantime; otherwise the error that the copy ended with
    */
   async waitForRevision(revision: number): Promise<void> {
     validateRevision(revision);
@@ -120,7 +124,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     await new Promise<void>((resolve, reject) => this.waiting.push({ revision, resolve, reject }));
   }
 
-  /** Stops following the bucket. The values that are there can still be read. */
+  /** Stops updating the copy. The existing values can still be read. */
   async stop(): Promise<void> {
     this.stopped = true;
     for (const { reject } of this.waiting.splice(0)) reject(new WatchStoppedError(this.bucket));
@@ -146,14 +150,16 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     for (const { resolve } of due) resolve();
   }
 
-  /** The bucket was deleted and created again. */
+  /** Called when the bucket was deleted and created again. */
   private clear(): void {
     this.entries.clear();
     this.last = 0;
     this.restarted = true;
   }
 
-  /** Every value is there. What still waits after a restart waits for a revision of the bucket before. */
+  /**
+   * Called when all values are loaded. Calls that still wait after a restart wait for a revision of the earlier bucket.
+   */
   private initialized(): void {
     this.markReady();
     if (!this.restarted) return;
@@ -169,8 +175,8 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
 }
 
 /**
- * An entry that holds nothing but its own bytes: what a watch delivers is a part of what came over the connection, all
- * of which would be kept with it.
+ * An entry that holds only a copy of its own bytes. The bytes that a watch delivers belong to a larger buffer of the
+ * connection, which would otherwise be kept in memory.
  */
 class CopiedEntry<T> extends BaseEntry<T> {
   readonly delta = 0;

@@ -9,7 +9,10 @@ import type { Bucket } from '../bucket.js';
 import type { KeyValueEntry } from '../key-value-entry.js';
 import { encodeRecord, type LockRecord, recordOf } from './lock-record.js';
 
-/** What a lock uses of its bucket: whatever values that has, the lock reads and writes its own. */
+/**
+ * The parts of a bucket that a lock uses. A lock reads and writes its own records, regardless of the bucket's value
+ * type.
+ */
 export interface LockAccess {
   readonly bucket: Pick<Bucket<unknown>, 'name' | 'allowsTtl' | 'jetstream'>;
   readonly reader: {
@@ -20,16 +23,17 @@ export interface LockAccess {
   };
 }
 
-/** How often a removal is tried that finds the lock written by itself meanwhile. */
+/** The maximum number of attempts to remove a lock that was renewed in the meantime. */
 const RELEASE_ATTEMPTS = 3;
 
 /**
- * A lock that this process holds. It is renewed by itself until it is released or lost.
+ * A lock that this process holds. It is renewed automatically until it is released or lost.
  *
- * The holder stops believing in it before another contender may take it: it counts from before each renewal was sent and
- * gives a tenth of the ttl away, while others count the whole ttl from when they saw the renewal. No clocks are compared.
- * What the holder began just before may still take effect afterwards, at a database for example; where that matters,
- * pass {@link revision} along and let the other side refuse a smaller one than it has seen.
+ * The holder considers the lock lost before another contender may take it: it counts nine tenths of the ttl from before
+ * each renewal was sent, while others count the whole ttl from when they saw the renewal. Clocks of different processes
+ * are not compared. Work that the holder started just before may still take effect afterwards, for example in a
+ * database. If that matters, pass {@link revision} as a fencing token, and let the other side reject a lower one than
+ * it has seen.
  */
 export class KeyLock implements AsyncDisposable {
   private readonly logger = new Logger(KeyLock.name);
@@ -45,13 +49,15 @@ export class KeyLock implements AsyncDisposable {
   private lastFailure: Error | undefined;
   private releasing: Promise<void> | undefined;
 
-  /** @internal Made by {@link KeyValue.lock}. */
+  /** @internal Created by {@link KeyValue.lock}. */
   constructor(
     private readonly access: LockAccess,
     /** The key that is locked. */
     readonly key: string,
     private readonly record: LockRecord,
-    /** The fencing token: the revision that the lock was obtained with. Later holders of the lock have a greater one. */
+    /**
+     * The fencing token: the revision with which the lock was obtained. Later holders of the lock have a higher one.
+     */
     readonly revision: number,
     obtainedSince: number,
   ) {
@@ -64,7 +70,7 @@ export class KeyLock implements AsyncDisposable {
     this.validUntil = obtainedSince + validity(ttl);
     this.retries = new Backoff({ first: ttl / 20, longest: ttl / 6 });
     this.stopListening = connection.listen({
-      // A server that lost the bucket in a restart may give the lock to another holder at once.
+      // A server that lost the bucket in a restart may give the lock to another holder immediately.
       onReconnect: () => this.onTimer(),
       onClose: (cause) => this.lostWith(new ConnectionClosedError(connection.name, { cause })),
     });
@@ -77,33 +83,36 @@ export class KeyLock implements AsyncDisposable {
   }
 
   /**
-   * Aborted when the lock is lost, with a {@link LockLostError}, or released. Give it to what the lock protects. What a
-   * listener of it throws is logged.
+   * Aborted when the lock is lost, with a {@link LockLostError}, or released. Pass it to the work that the lock
+   * protects. Errors of its listeners are logged.
    */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** @internal Calls back when the lock is lost or released, at once if it is already. The callback must not throw. */
+  /**
+   * @internal Calls back when the lock is lost or released, immediately if it already is. The callback must not throw.
+   */
   onEnd(callback: () => void): void {
     if (this.signal.aborted) callback();
     else this.whenEnded.push(callback);
   }
 
   /**
-   * Gives the lock up, so that the next contender has it at once. Does nothing if it is lost or released already. It does
-   * not reject: if the server does not hear of it in time, others get the lock when its ttl has passed. It waits for the
-   * server no longer than the ttl and the connection's `jetstream.timeout`, and not at all without a link.
+   * Releases the lock, so that the next contender obtains it immediately. Does nothing if it is already lost or
+   * released. It does not reject: if the server does not receive the release in time, the lock becomes free when its
+   * ttl has passed. It waits for the server at most for the ttl and the connection's `jetstream.timeout`, and not at
+   * all without a link.
    */
   release(): Promise<void> {
     const { timeout } = this.access.bucket.jetstream.connection;
     return this.releaseWithin(new Deadline(Math.min(timeout, this.record.ttl)));
   }
 
-  /** @internal As {@link release}, with a limit in time. */
+  /** @internal The same as {@link release}, with a time limit. */
   async releaseWithin(deadline: Deadline): Promise<void> {
     this.releasing ??= this.giveUp(Math.max(1, Math.min(deadline.left, this.record.ttl)));
-    // Without a link there is no server to wait for: the removal is sent if the link is back in time.
+    // Without a link there is no server to wait for; the removal is sent if the link is restored in time.
     if (this.access.bucket.jetstream.connection.hasLink) await deadline.wait(this.releasing);
   }
 
@@ -115,7 +124,7 @@ export class KeyLock implements AsyncDisposable {
     if (this.signal.aborted) return;
     const deadline = new Deadline(timeout);
     this.end(undefined);
-    // Only its acknowledgement tells the revision that a renewal on its way makes.
+    // The revision of a renewal in flight is known only from its acknowledgement.
     if (this.renewal) await deadline.wait(this.renewal);
     try {
       await this.vacate(deadline);
@@ -139,7 +148,7 @@ export class KeyLock implements AsyncDisposable {
       } catch (error) {
         if (!(error instanceof RevisionMismatchError) || attempt === RELEASE_ATTEMPTS) throw error;
       }
-      // Either another holder has it, or a renewal was stored whose acknowledgement was lost.
+      // Either another holder has the lock, or a renewal was stored and its acknowledgement was lost.
       const entry = await reader.change(this.key, { consistent: true });
       if (!entry || recordOf(entry)?.id !== this.record.id) return;
       this.current = entry.revision;
@@ -149,13 +158,13 @@ export class KeyLock implements AsyncDisposable {
   private schedule(pause: number): void {
     this.timer?.cancel();
     const left = this.validUntil - performance.now();
-    // The connection keeps the process alive, as long as it has a reason to.
+    // The connection keeps the process alive while that is needed.
     this.timer = new Timer(Math.max(0, Math.min(pause, left)), () => this.onTimer(), { keepsAlive: false });
   }
 
   private onTimer(): void {
     if (!this.held) return this.lose('it could not be renewed in time', this.lastFailure);
-    // While a renewal is on its way, the timer only watches the end of the lock.
+    // While a renewal is in flight, the timer only checks whether the lock expires.
     this.renewal ??= this.renew().finally(() => (this.renewal = undefined));
   }
 
@@ -185,7 +194,9 @@ export class KeyLock implements AsyncDisposable {
     }
   }
 
-  /** The key was written: by another holder, or by this one with a renewal whose acknowledgement was lost. */
+  /**
+   * Called when the key was written: by another holder, or by this one with a renewal whose acknowledgement was lost.
+   */
   private async lookUp(mismatch: RevisionMismatchError): Promise<void> {
     try {
       const entry = await this.access.reader.change(this.key, { consistent: true });
@@ -216,12 +227,12 @@ export class KeyLock implements AsyncDisposable {
   }
 }
 
-/** How long a holder may believe in a sign of life, in milliseconds. */
+/** How long a holder may rely on a renewal, in milliseconds. */
 function validity(ttl: number): number {
   return ttl * 0.9;
 }
 
-/** A ttl as the server takes it, in whole seconds: rounded up, since it may only be longer. */
+/** The ttl for the server, in whole seconds: rounded up, because it must not be shorter. */
 export function wholeSeconds(ttl: number): number {
   return Math.min(Math.ceil(ttl / 1_000) * 1_000, LONGEST_TTL);
 }

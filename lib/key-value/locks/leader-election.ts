@@ -6,46 +6,49 @@ import { Backoff, Deadline, sleep } from '../../timing/index.js';
 import { UserCalls } from '../../user-code/index.js';
 import type { KeyLock } from './key-lock.js';
 
-/** How an election goes. */
+/** Options of an election. */
 export interface LeaderElectionOptions {
   /**
-   * How long the others leave a leader alone that gives no sign of life, in milliseconds: a leader that crashed is
-   * replaced after that time. It is renewed three times as often. Default 10,000; at least 100.
+   * How long other candidates wait for a renewal of the leader, in milliseconds: a crashed leader is replaced after
+   * this time. Renewals are sent three times as often. Default 10,000; at least 100.
    */
   readonly ttl?: number | undefined;
   /** The name of this candidate. Default: the host's name and the process's id. */
   readonly name?: string | undefined;
   /**
-   * This candidate leads now. `lock.signal` is aborted when it no longer does; `lock.revision` is the fencing token. The
-   * election does not wait for a promise; an error is logged and changes nothing.
+   * Called when this candidate becomes the leader. `lock.signal` is aborted when it no longer leads; `lock.revision` is
+   * the fencing token. The election does not wait for a promise; an error is logged and has no effect.
    */
   onElected?(lock: KeyLock): unknown;
-  /** This candidate no longer leads: it was deposed, or it withdrew. Promises and errors are treated as above. */
+  /**
+   * Called when this candidate no longer leads: it lost the lock, or it withdrew. Promises and errors are treated as
+   * above.
+   */
   onDeposed?(): unknown;
 }
 
-/** How an election reaches its bucket. @internal */
+/** The operations of an election on its bucket. @internal */
 export interface Ballot {
   /** The name of the bucket. */
   readonly bucket: string;
-  /** Waits for the lead. */
+  /** Waits until this candidate leads. */
   obtain(signal: AbortSignal): Promise<KeyLock>;
-  /** Asks who leads. */
+  /** Requests the name of the leader. */
   leader(): Promise<string | undefined>;
   /** How long to wait for the server when the election is stopped, in milliseconds. */
   readonly timeout: number;
-  /** The candidate contends no longer. */
+  /** Called when the candidate no longer contends. */
   ended(): void;
 }
 
 const RETRY = { first: 100, longest: 5_000 };
 
-/** The name of a holder or candidate that was given none. */
+/** The default name of a holder or candidate. */
 export const DEFAULT_NAME = `${hostname()}:${process.pid}`;
 
 /**
- * Makes one of all processes that take part the leader, and another one soon after the leader is gone: each contends for the
- * same lock, again and again.
+ * Elects one of the participating processes as the leader, and another one soon after the leader has ended: each
+ * process contends repeatedly for the same lock.
  *
  * @example
  * ```ts
@@ -62,9 +65,9 @@ export class LeaderElection implements AsyncDisposable {
   private readonly running: Promise<void>;
   private lock: KeyLock | undefined;
 
-  /** @internal Made by {@link KeyValue.elect}. */
+  /** @internal Created by {@link KeyValue.elect}. */
   constructor(
-    /** The key that is contended for. */
+    /** The key of the election. */
     readonly key: string,
     /** The name of this candidate. */
     readonly name: string,
@@ -74,30 +77,30 @@ export class LeaderElection implements AsyncDisposable {
     this.running = this.run();
   }
 
-  /** Whether this candidate leads at this moment. Of all candidates, this is true of one at most. */
+  /** Whether this candidate leads now. This is true for at most one candidate. */
   get isLeader(): boolean {
     return this.lock?.held ?? false;
   }
 
-  /** The lock that makes this candidate the leader, `undefined` while it is not. */
+  /** The lock of the leader; `undefined` while this candidate does not lead. */
   get leadership(): KeyLock | undefined {
     return this.lock?.held ? this.lock : undefined;
   }
 
-  /** The name of the candidate that leads, as far as the bucket's leader knows; `undefined` if none does. */
+  /** The name of the leading candidate according to the bucket's leader; `undefined` if there is none. */
   leader(): Promise<string | undefined> {
     return this.ballot.leader();
   }
 
   /**
-   * Withdraws: gives the lead up if this candidate has it, and contends no longer. It waits for the server no longer than
-   * the connection's `jetstream.timeout`, and not at all without a link; others lead after the ttl then.
+   * Withdraws: gives up the lead if this candidate has it, and no longer contends. It waits for the server at most for
+   * the connection's `jetstream.timeout`, and not at all without a link; other candidates can then lead after the ttl.
    */
   stop(): Promise<void> {
     return this.stopWithin(new Deadline(this.ballot.timeout));
   }
 
-  /** @internal As {@link stop}, with a limit in time. */
+  /** @internal The same as {@link stop}, with a time limit. */
   async stopWithin(deadline: Deadline): Promise<void> {
     this.withdrawn.abort();
     await this.lock?.releaseWithin(deadline);
@@ -121,7 +124,8 @@ export class LeaderElection implements AsyncDisposable {
         if (error instanceof ConnectionClosedError) break;
         if (!signal.aborted) this.report(error);
       }
-      // After a lost lead too: a lock that is taken away again and again would be contended for without a pause.
+      // Also after a lost lead, because otherwise a lock that is repeatedly lost would be contended for without a
+      // pause.
       await sleep(backoff.next(), signal, { keepsAlive: false });
     }
     this.ballot.ended();

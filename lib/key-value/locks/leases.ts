@@ -1,16 +1,16 @@
 import { Deadline } from '../../timing/index.js';
 import { LockSightings } from './lock-sightings.js';
 
-/** Gives a lock or an election up within a limit in time. It does not reject. */
+/** Releases a lock or withdraws from an election within a time limit. It does not reject. */
 type Release = (deadline: Deadline) => Promise<void>;
 
-/** The locks and elections of one service, so that shutdown can give them up. */
+/** The locks and elections of one service, so that the shutdown can release them. */
 export class Leases {
-  /** What contenders have seen of the holders of locks. */
+  /** The records of lock holders that contenders have seen. */
   readonly sightings = new LockSightings();
   private readonly held = new Map<object, Release>();
 
-  /** How many locks are held and elections go on. */
+  /** The number of held locks and running elections. */
   get size(): number {
     return this.held.size;
   }
@@ -24,7 +24,8 @@ export class Leases {
   }
 
   /**
-   * Gives all of them up. Other processes get those that the server did not hear of in time when their ttl has passed.
+   * Releases all of them. If the server does not receive a release in time, other processes obtain the lock when its
+   * ttl has passed.
    *
    * @param timeout how long to wait for the server, in milliseconds
    */

@@ -25,12 +25,13 @@ export interface LockPatience {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The pauses after attempts that failed for a reason that passes, and before a watch that failed so, in milliseconds. */
+/** The pauses after attempts and watches that failed temporarily, in milliseconds. */
 const PAUSES = { first: 50, longest: 1_000 };
 
 /**
- * Waits for its turn at a lock: until the key is free, or its holder gave no sign of life for the ttl, counted from when
- * this process saw the last one, be it for another caller. The expected revision makes sure that of all contenders one at most gets it.
+ * Waits for a lock: until the key is free, or its holder has not renewed it for the ttl, counted from when this process
+ * saw the last renewal, even if for another caller. The expected revision ensures that at most one contender obtains
+ * it.
  */
 export class LockContender<T> {
   private readonly backoff = new Backoff(PAUSES);
@@ -43,7 +44,7 @@ export class LockContender<T> {
   private revision = 0;
   private seenAt = 0;
   private failure: Error | undefined;
-  /** When the first attempt was made of whose outcome nothing is known. */
+  /** When the first attempt with an unknown outcome was made. */
   private unknownSince: number | undefined;
   private abandoned = false;
   private changed = false;
@@ -53,7 +54,7 @@ export class LockContender<T> {
     private readonly access: BucketAccess<T>,
     private readonly key: string,
     holder: Pick<LockRecord, 'name' | 'ttl'>,
-    /** What this process has seen of the holders before. */
+    /** The records of holders that this process has seen before. */
     private readonly sightings: LockSightings,
   ) {
     this.record = { id: nuid.next(), ...holder };
@@ -61,12 +62,12 @@ export class LockContender<T> {
   }
 
   /**
-   * Obtains the lock. What fails for a reason that passes, such as an election of the servers, is tried again.
+   * Obtains the lock. Temporary failures, such as a leader election of the servers, are retried.
    *
    * @throws {@link LockNotObtainedError} if the time to wait is over
-   * @throws {@link InvalidArgumentError} if the key holds a value that is no lock
-   * @throws the reason of the signal, {@link BucketNotFoundError}, {@link ConnectionClosedError}, and what the server
-   * refuses for good
+   * @throws {@link InvalidArgumentError} if the value of the key is not a lock
+   * @throws the reason of the signal, {@link BucketNotFoundError}, {@link ConnectionClosedError}, and permanent
+   * refusals of the server
    */
   async obtain(patience: LockPatience): Promise<KeyLock> {
     const { signal } = patience;
@@ -84,7 +85,7 @@ export class LockContender<T> {
     try {
       const lock = await Promise.race([this.contend({ ...patience, signal: gaveUp.signal }), aborted]);
       if (lock) return lock;
-      // The contest ends by itself, and gives a lock back that it gets nevertheless.
+      // The contest ends by itself, and releases the lock if it still obtains it.
       gaveUp.signal.throwIfAborted();
       throw new LockNotObtainedError(this.access.bucket.name, this.key, this.holder?.name, patience.wait);
     } finally {
@@ -93,10 +94,10 @@ export class LockContender<T> {
     }
   }
 
-  /** @returns the lock; `undefined` if the wait is over, or it was abandoned */
+  /** @returns the lock; `undefined` if the wait is over, or the attempt was abandoned */
   private async contend({ wait, signal }: LockPatience): Promise<KeyLock | undefined> {
     const deadline = new Deadline(wait);
-    // Even one attempt takes a look at what is there.
+    // Even a single attempt has to read the current state.
     const opening = new Deadline(Math.max(wait, this.access.bucket.jetstream.connection.timeout));
     await retry(() => this.watch(), {
       ...PAUSES,
@@ -111,7 +112,7 @@ export class LockContender<T> {
         const lock = await this.turn();
         if (lock) return lock;
       }
-      // An attempt may have failed for good.
+      // An attempt may have failed permanently.
       if (this.hasFailed()) continue;
       const left = this.initialized ? deadline.left : opening.left;
       if (left <= 0 && !this.initialized) throw this.silent();
@@ -125,7 +126,7 @@ export class LockContender<T> {
     return this.failure !== undefined;
   }
 
-  /** One attempt to get the lock; a lock that nobody waits for any more is given back. */
+  /** Makes one attempt to obtain the lock; if its caller no longer waits, the lock is released. */
   private async turn(): Promise<KeyLock | undefined> {
     const lock = await this.attempt();
     if (!lock || (lock.held && !this.abandoned)) return lock;
@@ -193,7 +194,7 @@ export class LockContender<T> {
     this.wake();
   }
 
-  /** How long the holder must be left alone yet, in milliseconds. */
+  /** How long the current holder is still entitled to the lock, in milliseconds. */
   private waitingTime(): number {
     if (!this.holder || this.holder.id === this.record.id) return 0;
     return Math.max(0, this.seenAt + this.holder.ttl - performance.now());
@@ -220,18 +221,18 @@ export class LockContender<T> {
     return undefined;
   }
 
-  /** The lock as it was obtained by an attempt that was not acknowledged: it counts from when that was made. */
+  /** Creates the lock of an attempt that was not acknowledged; its ttl counts from that attempt. */
   private adopt(): KeyLock {
     const { access, key, record, revision } = this;
     const lock = new KeyLock(access, key, record, revision, this.unknownSince ?? this.seenAt - record.ttl);
-    // Should it be too old, the next attempt is told from this one.
+    // A new id distinguishes the next attempt from this one, in case this one is too old.
     this.record = { ...record, id: nuid.next() };
     this.unknownSince = undefined;
     this.holder = undefined;
     return lock;
   }
 
-  /** Another contender was faster; the watch may be behind. */
+  /** Called when another contender obtained the lock first; the watch may be behind. */
   private async lookUp(): Promise<void> {
     const entry = await this.access.reader.change(this.key, { consistent: true }).catch(() => undefined);
     if (entry && entry.revision > this.revision) this.see(entry);
@@ -254,7 +255,7 @@ export class LockContender<T> {
   }
 }
 
-/** Whether a write that failed may succeed when it is tried again. */
+/** Whether a failed write may succeed if it is retried. */
 function mayPass(error: unknown): boolean {
   return error instanceof PublishTimeoutError || error instanceof NoStreamResponseError || isTransient(error);
 }

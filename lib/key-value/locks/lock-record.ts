@@ -2,25 +2,25 @@ import { Buffer } from 'node:buffer';
 import { printable } from '../../reporting/index.js';
 import type { KeyValueEntry } from '../key-value-entry.js';
 
-/** What a lock's key holds: its holder, and how long others must leave it to the holder after each sign of life. */
+/** The record of a lock: its holder, and how long the holder is entitled to it after each renewal. */
 export interface LockRecord {
   /** Different for every contender, so that a holder recognizes its own writes. */
   readonly id: string;
-  /** The name of the holder, for people. */
+  /** The name of the holder, for logs. */
   readonly name: string;
   /** In milliseconds. */
   readonly ttl: number;
 }
 
-/** The record as it is stored, whatever codec the bucket has. */
+/** Encodes a record, independently of the bucket's codec. */
 export function encodeRecord(record: LockRecord): Uint8Array {
   return Buffer.from(JSON.stringify(record), 'utf8');
 }
 
-/** The longest name of a holder that is kept, in characters: it is written by other processes. */
+/** The maximum length of a holder's name that is kept, in characters, because other processes write it. */
 const LONGEST_NAME = 200;
 
-/** The record of an entry; `undefined` if the lock is free, or the key holds something else. */
+/** The record of an entry; `undefined` if the lock is free, or the value of the key is not a lock. */
 export function recordOf(entry: KeyValueEntry<unknown> | undefined): LockRecord | undefined {
   if (entry?.operation !== 'PUT') return undefined;
   try {

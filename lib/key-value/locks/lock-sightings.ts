@@ -1,32 +1,32 @@
 import type { LockRecord } from './lock-record.js';
 
-/** A sign of life of a holder, and when this process saw it first. */
+/** A renewal of a holder, and when this process saw it first. */
 interface Sighting {
   readonly id: string;
   readonly revision: number;
   readonly at: number;
 }
 
-/** Of how many locks the last sign of life is remembered. */
+/** The number of locks whose last renewal is remembered. */
 const MOST = 10_000;
 
 /**
- * When the holders of locks gave their last sign of life, as far as this process has seen. Callers that do not wait as long
- * as a ttl ask again and again, and without this memory each would begin to count anew: the lock of a crashed process would
- * never be free for them.
+ * Remembers when this process first saw the last renewal of each lock holder. Callers with a wait shorter than the ttl
+ * try repeatedly, and without this memory each call would count from the beginning, so they could never obtain the lock
+ * of a crashed process.
  */
 export class LockSightings {
   private readonly sightings = new Map<string, Sighting>();
 
   /**
-   * When this sign of life was seen first, on the clock of `performance.now()`.
+   * When this renewal was first seen, on the clock of `performance.now()`.
    *
    * @param lock bucket and key
    */
   firstSeen(lock: string, { id }: LockRecord, revision: number): number {
     const known = this.sightings.get(lock);
     if (known?.id === id && known.revision === revision) return known.at;
-    // A look at a server that is behind must not replace what is newer, and counts from now.
+    // The state of a server that is behind must not replace a newer one; it counts from now.
     const at = performance.now();
     if (known?.id === id && known.revision > revision) return at;
     this.sightings.delete(lock);
@@ -35,7 +35,7 @@ export class LockSightings {
     return at;
   }
 
-  /** The lock is free. */
+  /** Called when the lock is free. */
   forget(lock: string): void {
     this.sightings.delete(lock);
   }

@@ -8,18 +8,18 @@ import type { Leases } from './leases.js';
 import { LockContender } from './lock-contender.js';
 import { recordOf } from './lock-record.js';
 
-/** How a lock is obtained and held. */
+/** Options of a lock. */
 export interface KeyValueLockOptions {
   /**
-   * How long the others leave a holder alone that gives no sign of life, in milliseconds: the lock of a process that
-   * crashed is free after that time. It is renewed three times as often. Default 10,000; at least 100.
+   * How long other contenders wait for a renewal of the holder, in milliseconds: the lock of a crashed process is free
+   * after this time. Renewals are sent three times as often. Default 10,000; at least 100.
    */
   readonly ttl?: number | undefined;
-  /** The name of the holder, for people. Default: the host's name and the process's id. */
+  /** The name of the holder, for logs. Default: the host's name and the process's id. */
   readonly name?: string | undefined;
-  /** How long to wait for it, in milliseconds; 0: one attempt. Default `Infinity`. */
+  /** How long to wait for the lock, in milliseconds; 0: one attempt. Default `Infinity`. */
   readonly wait?: number | undefined;
-  /** Gives the waiting up. */
+  /** Ends the wait. */
   readonly signal?: AbortSignal | undefined;
 }
 

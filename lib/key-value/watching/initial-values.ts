@@ -1,48 +1,48 @@
 import type { Bucket } from '../bucket.js';
 import { lastRevision } from '../last-revision.js';
 
-/** Up to that many keys are told apart by name; more are followed by revision. */
+/** Up to this number of keys are tracked by name; more keys are tracked by revision. */
 const MOST_KEYS = 100_000;
-/** How long the leader is waited for, in milliseconds: without an answer the count has to do. */
+/** How long to wait for the leader, in milliseconds; without a response, the count is used. */
 const LONGEST_LOOK = 1_000;
-/** How often the end of the bucket is looked for that a busy bucket moves on, if it has too many keys to tell apart. */
+/** How often the end of a changing bucket is determined, if it has too many keys to track by name. */
 const MOST_LAPS = 5;
 
-/** Where a server stands that delivers a bucket. */
+/** The progress of a server that delivers a bucket. */
 export interface DeliveryProgress {
   /** The revision that was delivered last. */
   readonly revision: number;
-  /** How many changes there were to be delivered after it. */
+  /** The number of changes to be delivered after it. */
   readonly pending: number;
 }
 
 /**
- * Finds the end of the initial values: the moment from which on every key was delivered that had a value all along.
+ * Detects the end of the initial values: the moment when every key that had a value all along was delivered.
  *
- * Counting is not enough while the keys are being updated. A value that is replaced before its turn is not sent; the one
- * that replaces it comes later, behind updates of keys that were sent already, which make the count full too early. What
- * the server says is pending is no help: it takes off what was replaced before it adds the replacement. So the leader is
- * asked whether the bucket goes on after what was delivered, and if it does, the keys that exist are compared with those
- * that were delivered.
+ * Counting is not sufficient while keys are being updated. A value that is replaced before it is sent is skipped; its
+ * replacement arrives later, after updates of keys that were already sent, so that the count is reached too early. The
+ * pending count of the server does not help: the server subtracts a replaced value before it adds the replacement.
+ * Therefore the leader is asked whether the bucket has changes after the last delivered one, and if so, the existing
+ * keys are compared with the delivered keys.
  */
 export class InitialValues {
   private expected = 0;
   private received = 0;
   /** The revision that was delivered last. */
   private reached = 0;
-  /** The keys that were delivered; `undefined` if they are not told apart. */
+  /** The delivered keys; `undefined` if keys are not tracked by name. */
   private seen: Set<string> | undefined;
-  /** The keys that must still be delivered, once that is known. */
+  /** The keys that must still be delivered, once they are known. */
   private missing: Set<string> | undefined;
-  /** The revision that must be reached, if keys are not told apart. */
+  /** The revision that must be reached, if keys are not tracked by name. */
   private until: number | undefined;
   private laps = 0;
   private looking = false;
   private ended = false;
 
   /**
-   * @param onEnd called once, when the end is found by a look at the bucket and not by a delivery; with the revision that
-   * was delivered last
+   * @param onEnd called once, when the end is detected by reading the bucket and not by a delivery; with the revision
+   * that was delivered last
    */
   constructor(
     private readonly bucket: Bucket<unknown>,
@@ -54,19 +54,19 @@ export class InitialValues {
     if (allKeys) this.seen = new Set();
   }
 
-  /** Whether the next change belongs to what the bucket held, as far as the count tells. */
+  /** Whether the next change belongs to the initial values, according to the count. */
   get isInitial(): boolean {
     return this.received < this.expected;
   }
 
-  /** The server has made a consumer that has so many changes to deliver. */
+  /** Called when the server has created a consumer with this number of changes to deliver. */
   started(pending: number): void {
     this.expected = this.received + pending;
-    // Even none may be wrong, if the only key is being replaced at this moment.
+    // Even zero may be wrong, if the only key is being replaced at this moment.
     if (pending === 0) this.look();
   }
 
-  /** A change was delivered. @returns whether it is the end */
+  /** Called when a change was delivered. @returns whether it is the end */
   delivered(key: string, progress: DeliveryProgress): boolean {
     this.received++;
     this.reached = progress.revision;
@@ -75,7 +75,7 @@ export class InitialValues {
     return (progress.pending === 0 || this.received >= this.expected) && this.look();
   }
 
-  /** Nothing is looked for any more. */
+  /** Stops the detection. */
   stop(): void {
     this.ended = true;
     this.seen = undefined;
@@ -89,7 +89,7 @@ export class InitialValues {
     if (this.seen.size > MOST_KEYS) this.seen = undefined;
   }
 
-  /** Looks at the bucket unless that is known to be of no use yet. @returns whether the end need not be looked for any more */
+  /** Checks the bucket, unless a check is known to be premature. @returns whether the detection is complete */
   private look(): boolean {
     if (this.missing || this.looking || (this.until !== undefined && this.reached < this.until)) return false;
     if (++this.laps > MOST_LAPS) return true;
@@ -98,19 +98,21 @@ export class InitialValues {
     return false;
   }
 
-  /** Never rejects: without an answer the count has to do. */
+  /** Never rejects: without a response, the count is used. */
   private async findEnd(reached: number): Promise<void> {
     let found = true;
     try {
       found = await this.isEnd(reached);
     } catch {
-      // A client may not be permitted to ask.
+      // A client may not have the permission to ask.
     }
     this.looking = false;
     if (found && !this.ended) this.onEnd(this.reached);
   }
 
-  /** @param reached what was delivered before the leader is asked: a key that is replaced later moves on again */
+  /**
+   * @param reached the last delivered revision before the leader is asked: a key that is replaced later moves on again
+   */
   private async isEnd(reached: number): Promise<boolean> {
     const last = await lastRevision(this.bucket, this.filters, LONGEST_LOOK);
     if (last <= reached) return true;
@@ -125,7 +127,7 @@ export class InitialValues {
     return this.missing.size === 0;
   }
 
-  /** The keys that have a value or the mark of a removal; `undefined` if there are too many. */
+  /** The keys that have a value or a deletion marker; `undefined` if there are too many. */
   private async existingKeys(): Promise<string[] | undefined> {
     const { jetstream, stream, prefix } = this.bucket;
     const keys: string[] = [];

@@ -2,9 +2,9 @@ import type { KeyValueEntry } from '../key-value-entry.js';
 import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from './watch-feed.js';
 
 /**
- * The changes of keys as an async iterable. It goes on after reconnects and server restarts, without a gap and without
- * a repeat, and ends with `stop`, with `break`, or with an error where it cannot go on. What the bucket no longer holds
- * when the connection is back, because a later change replaced it, is not delivered; more `history` keeps more.
+ * The changes of keys as an async iterable. It continues after reconnects and server restarts, without gaps or repeats,
+ * and ends with `stop`, with `break`, or with an error if it cannot continue. Changes that were replaced by later ones
+ * while the connection was down are not delivered; more `history` keeps more of them.
  *
  * @example
  * ```ts
@@ -15,28 +15,28 @@ import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from './watch-f
  */
 export class KeyValueWatch<T> implements AsyncIterableIterator<KeyValueEntry<T>>, AsyncDisposable {
   /**
-   * Resolves when the loop asks for what comes after the last initial value: it has handled all of them. Resolves too
-   * where there are none or the watch is stopped. Rejects where the watch fails before.
+   * Resolves when the loop requests the entry after the last initial value, so that it has handled all of them. Also
+   * resolves if there are none or the watch is stopped. Rejects if the watch fails before.
    */
   readonly initialized: Promise<void>;
   private readonly waiting: Waiting<T>[] = [];
-  /** Whether a change was handed out and no other was asked for since: it may still be in hand. */
+  /** Whether an entry was returned and no other was requested since, so that it may still be in progress. */
   private inHand = false;
   private markInitialized: () => void = () => undefined;
   private failInitialized: (error: Error) => void = () => undefined;
 
-  /** @internal Made by {@link KeyValue.watch}. */
+  /** @internal Created by {@link KeyValue.watch}. */
   constructor(private readonly feed: WatchFeed<T>) {
     this.initialized = new Promise((resolve, reject) => {
       this.markInitialized = resolve;
       this.failInitialized = reject;
     });
-    // Whoever does not ask must not be brought down by an unhandled rejection; the iteration throws the same error.
+    // A caller that does not use the promise must not get an unhandled rejection; the iteration throws the same error.
     this.initialized.catch(() => undefined);
     feed.onReady = () => this.serve();
   }
 
-  /** The next change. Several calls may wait at once; they are served in turn. */
+  /** The next change. Several calls may wait at once; they are served in order. */
   next(): Promise<IteratorResult<KeyValueEntry<T>, undefined>> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
@@ -45,13 +45,13 @@ export class KeyValueWatch<T> implements AsyncIterableIterator<KeyValueEntry<T>>
     });
   }
 
-  /** Ends the watch: what waits for a change gets the end of the iteration. */
+  /** Ends the watch: pending calls receive the end of the iteration. */
   stop(): void {
     this.feed.stop();
     this.markInitialized();
   }
 
-  /** As `stop`; a loop that is left calls it. */
+  /** The same as `stop`; called when a loop is left. */
   async return(): Promise<IteratorResult<KeyValueEntry<T>, undefined>> {
     this.stop();
     return { done: true, value: undefined };
@@ -66,7 +66,7 @@ export class KeyValueWatch<T> implements AsyncIterableIterator<KeyValueEntry<T>>
   }
 
   private serve(): void {
-    // Where there are no initial values their end needs no reader.
+    // If there are no initial values, their end does not need a reader.
     while (this.waiting.length > 0 || (this.feed.peek() === INITIALIZED && !this.inHand)) {
       const item = this.feed.take();
       if (item === undefined) return this.finish();

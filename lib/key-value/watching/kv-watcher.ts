@@ -5,35 +5,38 @@ import { checkCallbacks, checkObject } from '../../validation/index.js';
 import type { KeyValueEntry } from '../key-value-entry.js';
 import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from './watch-feed.js';
 
-/** What a {@link KvWatcher} calls. What these throw or reject with ends the watch; a throwing `onError` is logged. */
+/** The callbacks of a {@link KvWatcher}. Their errors and rejections end the watch; an error of `onError` is logged. */
 export interface KvWatcherOwner<T> {
   /**
-   * The next change. Changes come one by one: if this returns a promise, the next change waits for it, and so does the
-   * server.
+   * Called with the next change. Changes are delivered one by one: if this returns a promise, the next change waits for
+   * it, and so does the server.
    */
   onEntry(entry: KeyValueEntry<T>): void | Promise<void>;
-  /** All values that the bucket held at the beginning were handled. */
+  /** Called when all values that the bucket had at the beginning were handled. */
   onInitialized?(): unknown;
-  /** The bucket was deleted and created again: its initial values follow, and what was known of the old one is void. */
+  /**
+   * Called when the bucket was deleted and created again: its initial values follow, and the state of the old one is
+   * void.
+   */
   onRestarted?(): unknown;
-  /** The watch ended, and not by `stop`. Called once at most. */
+  /** Called at most once, when the watch ended except by `stop`. */
   onError(error: Error): void;
 }
 
-/** @throws {@link InvalidArgumentError} if it is not an object, or what is to be called is not a function */
+/** @throws {@link InvalidArgumentError} if it is not an object, or a callback is not a function */
 export function checkOwner<T>(owner: KvWatcherOwner<T>): KvWatcherOwner<T> {
   checkObject('owner', owner);
   checkCallbacks(owner, ['onEntry', 'onError'], ['onInitialized', 'onRestarted']);
   return owner;
 }
 
-/** A watch that calls back, change by change. */
+/** A watch with callbacks. */
 export class KvWatcher<T> {
   private readonly calls = new UserCalls(new Logger('KeyValue'));
   private busy: Promise<void> | undefined;
   private stopped = false;
 
-  /** @internal Made by {@link KeyValue.follow}. */
+  /** @internal Created by {@link KeyValue.follow}. */
   constructor(
     private readonly feed: WatchFeed<T>,
     private readonly owner: KvWatcherOwner<T>,
@@ -41,7 +44,7 @@ export class KvWatcher<T> {
     feed.onReady = () => this.run();
   }
 
-  /** Ends the watch at once; resolves when the change in hand, if any, is handled. */
+  /** Ends the watch at once; resolves when the current change, if any, is handled. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.feed.stop();
@@ -93,7 +96,7 @@ export class KvWatcher<T> {
     this.tell(toError(thrown));
   }
 
-  /** Reports the end; there is nobody left to report to if the owner throws here. */
+  /** Reports the end of the watch. An error of the callback cannot be reported any further. */
   private tell(error: Error): void {
     this.calls.call(`onError of a watch of bucket "${this.feed.bucketName}"`, () =>
       this.owner.onError(error),

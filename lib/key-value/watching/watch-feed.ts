@@ -18,27 +18,27 @@ import { lastRevision } from '../last-revision.js';
 import { InitialValues } from './initial-values.js';
 import { checkWatchOptions, type KeyValueWatchOptions, watchStart } from './watch-options.js';
 
-/** Stands in the feed where the initial values end. */
+/** Marks the end of the initial values in the feed. */
 export const INITIALIZED = Symbol('initialized');
 
-/** Stands in the feed where it begins from the start, because the bucket was deleted and created again. */
+/** Marks a restart of the feed, because the bucket was deleted and created again. */
 export const RESTARTED = Symbol('restarted');
 
 export type FeedItem<T> = KeyValueEntry<T> | typeof INITIALIZED | typeof RESTARTED;
 
-/** The server is made to wait while this many items are queued, and sends again when half of them are left. */
+/** The server has to wait while this many items are queued, and continues when half of them are left. */
 const HIGH_WATER = 1_024;
 
 /**
- * The changes of keys as a queue: the server pushes into it, and the reader takes from it at its own pace.
+ * The changes of keys as a queue: the server adds to it, and the reader takes from it at its own pace.
  *
- * It goes on by itself after reconnects and server restarts, without a gap and without a repeat. A bucket that was deleted
- * and created again is followed from its start.
+ * It continues automatically after reconnects and server restarts, without gaps or repeats. A bucket that was deleted
+ * and created again is watched from its start.
  */
 export class WatchFeed<T> {
-  /** Called when there is something to take, or the feed has ended. Set before `start`. */
+  /** Called when an item is available, or the feed has ended. Set before `start`. */
   onReady: () => void = () => undefined;
-  /** Called when nothing is queued and the server has nothing to send: every change up to that revision was taken. */
+  /** Called when no items are queued and the server has nothing to send: all changes up to this revision were taken. */
   onIdle: (revision: number) => void = () => undefined;
   private readonly logger = new Logger('KeyValue');
   private readonly push: OrderedPush;
@@ -50,15 +50,13 @@ export class WatchFeed<T> {
   private initialized = false;
   private initialValues: InitialValues;
   private signs = 0;
-  /**
-   * The last of the initial values as the bucket's leader knows it: the server that delivers may not have heard of it yet.
-   */
+  /** The last initial value according to the bucket's leader; the delivering server may not have it yet. */
   private lastInitial = 0;
   private end: { readonly error: Error | undefined } | undefined;
 
   /**
-   * @throws {@link InvalidKeyError} for filters that cannot be right
-   * @throws {@link InvalidArgumentError} for options that contradict one another
+   * @throws {@link InvalidKeyError} if filters are invalid
+   * @throws {@link InvalidArgumentError} if options contradict each other
    */
   constructor(
     private readonly bucket: Bucket<T>,
@@ -94,8 +92,8 @@ export class WatchFeed<T> {
   }
 
   /**
-   * @throws {@link BucketNotFoundError}, {@link RevisionNotReachedError}, {@link ConnectionClosedError} and what else the
-   * server answers
+   * @throws {@link BucketNotFoundError}, {@link RevisionNotReachedError}, {@link ConnectionClosedError} and other
+   * errors of the server
    */
   async start(): Promise<void> {
     try {
@@ -116,7 +114,7 @@ export class WatchFeed<T> {
     return this.queue[this.head];
   }
 
-  /** The next item, `undefined` if there is none yet or the feed has ended. */
+  /** Takes the next item; `undefined` if there is none yet or the feed has ended. */
   take(): FeedItem<T> | undefined {
     if (this.head === this.queue.length) return undefined;
     const item = this.queue[this.head++];
@@ -131,20 +129,21 @@ export class WatchFeed<T> {
     return item;
   }
 
-  /** Set when nothing more will come than what is queued; with the reason, unless it was `stop`. */
+  /** Set when no items will follow the queued ones; with the reason, unless it was `stop`. */
   get ended(): { readonly error: Error | undefined } | undefined {
     return this.end;
   }
 
-  /** How often the server gave a sign of life. */
+  /** The number of messages and heartbeats from the server. */
   get signsOfLife(): number {
     return this.signs;
   }
 
   /**
-   * Waits for something that this feed brings, for as long as the server gives signs of life.
+   * Waits for a promise that this feed fulfills, as long as the server sends messages or heartbeats.
    *
-   * @throws {@link RequestTimeoutError} if there was none for the connection's timeout; and what the promise rejects with
+   * @throws {@link RequestTimeoutError} if nothing arrived within the connection's timeout; and the error of the
+   * promise
    */
   async patiently(promise: Promise<unknown>): Promise<void> {
     const { connection } = this.bucket.jetstream;
@@ -156,7 +155,7 @@ export class WatchFeed<T> {
     }
   }
 
-  /** Ends the feed and forgets what is queued. */
+  /** Ends the feed and discards the queue. */
   stop(): void {
     this.queue = [];
     this.head = 0;
@@ -168,7 +167,8 @@ export class WatchFeed<T> {
       this.bucket,
       this.filters,
       allKeys,
-      // Where a replica is behind, each key may have come with a value that the leader has replaced: then what comes ends it.
+      // If a replica is behind, each key may have been delivered with a value that the leader has replaced; the end is
+      // then determined by later deliveries.
       (revision) => {
         if (phase === this.initialValues && this.isUpTo(revision)) this.complete();
       },
@@ -192,7 +192,7 @@ export class WatchFeed<T> {
     this.initialValues = this.initialPhase(true);
     this.lastInitial = 0;
     if (replicated && !this.updatesOnly) {
-      // Until the leader has said how far the initial values go, no heartbeat ends them.
+      // No heartbeat ends the initial values before the leader has reported how far they go.
       this.lastInitial = Infinity;
       void this.findLastInitial().catch(() => undefined);
     }
@@ -217,7 +217,7 @@ export class WatchFeed<T> {
     if (this.head === this.queue.length) this.onIdle(revision);
   }
 
-  /** Whether a server that has delivered up to that revision has delivered all initial values. */
+  /** Whether a server that has delivered up to this revision has delivered all initial values. */
   private isUpTo(revision: number): boolean {
     return revision >= this.lastInitial;
   }
@@ -228,9 +228,12 @@ export class WatchFeed<T> {
     this.lastInitial = last < resumeFromRevision ? 0 : last;
   }
 
-  /** The last initial value may have been removed before the server that delivers knew it: then there is none to wait for. */
+  /**
+   * The last initial value may have been removed before it reached the delivering server; then there is no value to
+   * wait for.
+   */
   private async recheck(revision: number): Promise<void> {
-    // What fails is tried again with the next heartbeat.
+    // A failure is retried with the next heartbeat.
     const last = await lastRevision(this.bucket, this.filters).catch(() => this.lastInitial);
     if (last <= revision) this.complete();
   }
@@ -272,7 +275,7 @@ export class WatchFeed<T> {
   }
 }
 
-/** A change that a watch delivers; what its acknowledgement subject says is read when asked for. */
+/** A change from a watch; its acknowledgement subject is parsed on demand. */
 class WatchEntry<T> extends BaseEntry<T> {
   constructor(
     bucket: Bucket<T>,

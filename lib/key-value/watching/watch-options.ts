@@ -3,21 +3,22 @@ import type { OrderedPushStart } from '../../jetstream/index.js';
 import { optionsCheck } from '../../validation/index.js';
 import { validateRevision } from '../bucket-reader.js';
 
-/** What a watch delivers. */
+/** Options of a watch. */
 export interface KeyValueWatchOptions {
-  /** Begins with all that the bucket keeps of each key, not only the last change. Default `false`. */
+  /** Starts with the whole history of each key, not only the last change. Default `false`. */
   readonly includeHistory?: boolean | undefined;
-  /** Delivers only what changes from now on. Not together with `includeHistory` or `resumeFromRevision`. Default `false`. */
+  /** Delivers only changes from now on. Not together with `includeHistory` or `resumeFromRevision`. Default `false`. */
   readonly updatesOnly?: boolean | undefined;
-  /** Leaves out deleted and purged keys. Default `false`. */
+  /** Skips deleted and purged keys. Default `false`. */
   readonly ignoreDeletes?: boolean | undefined;
   /** Delivers keys, revisions and operations without values. Default `false`. */
   readonly metaOnly?: boolean | undefined;
   /**
-   * Begins with that revision, and delivers every change since. The revision after the last one waits for the next change. A
-   * later one is refused with {@link RevisionNotReachedError}: it cannot have been remembered from this bucket, or the bucket
-   * lost its end. (A mirror may be behind, so any revision is accepted; what it lacked is delivered when it has it.) If the
-   * bucket was deleted and created again since it was opened, the watch begins at its start, whatever the revision.
+   * Starts with this revision, and delivers every change since. With the revision after the last one, the watch waits
+   * for the next change. A higher one is refused with {@link RevisionNotReachedError}: it cannot be from this bucket,
+   * or the bucket lost its newest changes. (A mirror may be behind, so any revision is accepted, and missing changes
+   * are delivered when they arrive.) If the bucket was deleted and created again since it was opened, the watch starts
+   * at its beginning, regardless of the revision.
    */
   readonly resumeFromRevision?: number | undefined;
 }
@@ -31,7 +32,7 @@ export const checkWatchOptions = optionsCheck<KeyValueWatchOptions>('watch', {
   updatesOnly: true,
 });
 
-/** @throws {@link InvalidArgumentError} where options contradict one another */
+/** @throws {@link InvalidArgumentError} if options contradict each other */
 export function watchStart(options: KeyValueWatchOptions): OrderedPushStart {
   const { includeHistory, updatesOnly, resumeFromRevision } = options;
   if (updatesOnly && (includeHistory || resumeFromRevision !== undefined)) {

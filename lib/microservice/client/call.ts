@@ -17,41 +17,41 @@ import {
 } from '../packets/index.js';
 import type { TransportLink } from '../transport-link.js';
 
-/** Receives what comes of a call; the last packet has `err` or `isDisposed`. */
+/** Receives the answers to a call; the last packet has `err` or `isDisposed`. */
 export type CallHandler = (packet: WritePacket) => void;
 
-/** The largest code of an error that a service may give. */
+/** The largest error code that is accepted from a service. */
 const LARGEST_CODE = 999_999;
-/** How much of the text of a service's error is kept, in characters. */
+/** The maximum length of the error text that is accepted from a service, in characters. */
 const LONGEST_TEXT = 4_000;
 
 /** One request of a client, until its last answer. */
 export class Call {
   private serial = -1;
   private durable = false;
-  /** When a durable request was published, and after how many reconnects. */
+  /** When a durable request was published, and the number of reconnects before it. */
   private published: { readonly at: number; readonly reconnects: number } | undefined;
   private state: 'open' | 'done' = 'open';
-  /** The stream that stored a request that was not meant for it. */
+  /** The stream that stored a core request because it listens on the same subject. */
   private storedBy: string | undefined;
-  /** The subjects that call the request off: one for each service that has named one. */
+  /** The control subjects for cancelling the request: one for each service that has sent one. */
   private controls: Set<string> | undefined;
 
   constructor(
     private readonly link: TransportLink,
     private readonly subject: string,
-    /** In milliseconds; `Infinity`: without end. */
+    /** In milliseconds; `Infinity`: no limit. */
     private readonly timeout: number,
     private readonly handler: CallHandler,
   ) {}
 
-  /** Sends the request to the services that listen now. */
+  /** Sends the request to the services that are currently subscribed. */
   send(data: Uint8Array, headers: MsgHdrs | undefined): void {
     const { timeout } = this;
     this.serial = this.link.requests.open(this.subject, data, { timeout, headers }, this.onReply);
   }
 
-  /** Has a stream store the request; it is answered whenever a service has handled it. */
+  /** Publishes the request to a stream; it is answered when a service has handled it. */
   store(data: Uint8Array, headers: MsgHdrs | undefined, options: PublishOptions): void {
     const { timeout } = this;
     const { requests, jetstream } = this.link;
@@ -65,7 +65,8 @@ export class Call {
     jetstream
       .publish(this.subject, data, {
         ...options,
-        // Sent again after a reconnect it is stored once, so that the work is not done twice for one call.
+        // A request that is sent again after a reconnect is stored once, so that the work is not done twice for one
+        // call.
         idempotent: options.idempotent ?? true,
         timeout: Number.isFinite(timeout) ? timeout : undefined,
         headers: toHeaders(headers, request),
@@ -77,12 +78,13 @@ export class Call {
       });
   }
 
-  /** Waits for no more answers, and has the services stop. A durable request is handled all the same. */
+  /** Stops waiting for answers, and makes the services stop. A durable request is still handled. */
   cancel(): void {
     if (this.state !== 'open') return;
     this.state = 'done';
     this.giveUp();
-    // A service that has not said yet where to call it off does so when it takes long: then it is told (TransportLink).
+    // A service that has not sent its control subject yet sends it when the call takes long, and is then told to stop
+    // (TransportLink).
     this.callOff();
   }
 
@@ -133,8 +135,8 @@ export class Call {
   }
 
   /**
-   * A stream that has the message id already did not store the request, so no answer would come. The id may be there because
-   * this request was sent twice, around a lost link: then the stored message names this call.
+   * A stream that already has the message id did not store the request, so there would be no answer. The id may exist
+   * because this request was sent twice, around a lost link: then the stored message belongs to this call.
    */
   private async refuseDuplicate(ack: PubAck, replyTo: string, messageId: string | undefined): Promise<void> {
     if (!ack.duplicate || messageId === undefined || this.state === 'done') return;
@@ -151,13 +153,13 @@ export class Call {
     return performance.now() - this.published.at < timeout / 2;
   }
 
-  /** Whether the stored message is of this call; it is not known if it was handled and removed meanwhile. */
+  /** Whether the stored message belongs to this call; this is unknown if it was handled and removed in the meantime. */
   private async mayBeStoredFor({ stream, sequence }: PubAck, replyTo: string): Promise<boolean> {
     try {
       const stored = await (await this.link.jetstream.stream(stream)).getMessage(sequence);
       return stored.headers?.get(RequestHeader.replyTo) === replyTo;
     } catch {
-      // The call goes on to its deadline, as it would without the look at the stream.
+      // The call continues until its deadline, as it would without reading the stream.
       return true;
     }
   }
@@ -172,7 +174,7 @@ export class Call {
     this.controls = undefined;
   }
 
-  /** The call has its last answer; other services that are still at it are told to stop. */
+  /** Called when the call has its last answer; other services that are still working are told to stop. */
   private finish(packet: WritePacket): false {
     this.callOff();
     return this.end(packet);
@@ -187,10 +189,10 @@ export class Call {
   }
 }
 
-/** What is not meant for the caller. */
+/** For packets that are not meant for the caller. */
 const IGNORED: ReplyPacket = {};
 
-/** The error of a service that is not Nest (ADR-32), if an answer is one. */
+/** The error of a service that does not use Nest (ADR-32), if an answer is one. */
 function serviceError({ headers }: Msg): { readonly code: unknown; readonly message: string } | undefined {
   const code = headers?.get('Nats-Service-Error-Code');
   if (!code) return undefined;

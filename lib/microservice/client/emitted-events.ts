@@ -4,10 +4,10 @@ import { toError } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import { pendingThenable } from '../../user-code/index.js';
 
-/** How long the failures of events may take that were on their way when the connection was closed, in milliseconds. */
+/** How long to wait for the failures of events that were in flight when the connection was closed, in milliseconds. */
 const LAST_FAILURES = 100;
 
-/** The events of one client that are on their way. A failure that no subscriber receives is logged. */
+/** The events of one client that are in flight. A failure that no subscriber receives is logged. */
 export class EmittedEvents {
   private readonly losses = new LossReport(
     'JetStreamClient',
@@ -16,10 +16,10 @@ export class EmittedEvents {
   private underWay = 0;
   private readonly whenIdle: (() => void)[] = [];
 
-  /** @param subjectOf names the subject of a pattern in the log; must not throw */
+  /** @param subjectOf returns the subject of a pattern for the log; must not throw */
   constructor(private readonly subjectOf: (pattern: unknown) => string) {}
 
-  /** An event that is on its way from now on, until it completes or fails. */
+  /** Creates an event that is in flight until it completes or fails. */
   begin<T>(pattern: unknown): EmittedEvent<T> {
     this.underWay++;
     return new EmittedEvent<T>(this, pattern);
@@ -30,18 +30,21 @@ export class EmittedEvents {
     if (--this.underWay === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
-  /** Logs a failure that no subscriber has received; the returned function withdraws it if one does before the line is written. */
+  /**
+   * Logs a failure that no subscriber has received. The returned function removes it if a subscriber receives it before
+   * the log line is written.
+   */
   lose(pattern: unknown, error: unknown): () => void {
     return this.losses.add(toError(error), this.subjectOf(pattern));
   }
 
-  /** Waits for events on their way, for up to so many milliseconds. */
+  /** Waits for events in flight, for at most `timeout` milliseconds. */
   async idle(timeout: number): Promise<void> {
     if (this.underWay === 0) return;
     await within(timeout, new Promise<void>((resolve) => this.whenIdle.push(resolve)));
   }
 
-  /** The connection is closed: logs what has failed by that. */
+  /** Called when the connection is closed: logs the events that failed because of it. */
   async close(): Promise<void> {
     await this.idle(LAST_FAILURES);
     this.losses.flush();
@@ -56,14 +59,15 @@ const COMPLETE: Outcome = { kind: 'complete' };
 const NONE: readonly never[] = [];
 
 /**
- * How many microtasks pass between a dispatch and its earliest outcome, less one, as with Nest's own clients. A caller that gets
- * the observable from an asynchronous method subscribes within that time, and must not miss the value.
+ * The number of microtasks between a dispatch and its earliest outcome, less one, as with Nest's own clients. A caller
+ * that gets the observable from an asynchronous method subscribes within that time, and must not miss the value.
  */
 const MICROTASKS = 3;
 
 /**
- * The observable that `emit` returns. As with Nest's own clients, a subscriber gets the value and the completion, or the error;
- * one that subscribes after the outcome gets only the completion, or the error; and unsubscribing does not stop the event.
+ * The observable that `emit` returns. As with Nest's own clients, a subscriber receives the value and the completion,
+ * or the error. A subscriber that subscribes after the outcome receives only the completion, or the error.
+ * Unsubscribing does not stop the event.
  */
 export class EmittedEvent<T> extends Observable<T> {
   /** Subscribers stay in the list when they unsubscribe, until the outcome. */
@@ -77,7 +81,9 @@ export class EmittedEvent<T> extends Observable<T> {
     super((subscriber) => this.join(subscriber));
   }
 
-  /** Takes the outcome from what `dispatchEvent` has returned, which may be any source of rxjs if a subclass overrides it. */
+  /**
+   * Takes the outcome from the result of `dispatchEvent`, which may be any source of rxjs if a subclass overrides it.
+   */
   async follow(dispatched: ObservableInput<T>): Promise<void> {
     for (let i = 0; i < MICROTASKS; i++) await Promise.resolve();
     const promise = pendingThenable(dispatched);

@@ -35,23 +35,23 @@ import { CLIENT_OPTIONS } from './known-options.js';
 import { contentOf, NO_OPTIONS, publishOptionsOf } from './record-content.js';
 
 const DEFAULT_TIMEOUT = 30_000;
-/** How long closing waits for a connection that is being made, in milliseconds. */
+/** How long closing waits for a connection that is being opened, in milliseconds. */
 const ALMOST_OPEN = 500;
-/** What events on their way get at least when the client is closed, in milliseconds. */
+/** The minimum time for events in flight when the client is closed, in milliseconds. */
 const LEAST = 250;
 
 /**
  * Sends requests and events: Nest's `ClientProxy` on NATS and JetStream.
  *
- * - `emit` publishes to a stream; its observable emits the {@link PubAck} when the stream has stored the event, and fails
- *   with {@link NoStreamResponseError} and the other errors of publishing.
- * - `send` asks a `@MessagePattern` handler, here or in any Nest application on `Transport.NATS`, and emits its answers.
- *   It fails at once with {@link NoRespondersError} where no service listens, with {@link RequestTimeoutError} where
- *   none answers in time, and with an `RpcException` that carries what the handler's error was. Unsubscribing stops the
- *   handler, where it is served by {@link JetStreamServer}.
+ * - `emit` publishes to a stream; its observable emits the {@link PubAck} when the stream has stored the event, and
+ *   fails with {@link NoStreamResponseError} and the other errors of publishing.
+ * - `send` sends a request to a `@MessagePattern` handler, in this or any Nest application on `Transport.NATS`, and
+ *   emits its answers. It fails immediately with {@link NoRespondersError} if no service listens, with
+ *   {@link RequestTimeoutError} if none answers in time, and with an `RpcException` that contains the handler's error.
+ *   Unsubscribing stops the handler if it is served by {@link JetStreamServer}.
  *
- * It connects with the first call, or with `connect()`. Without a server that fails, as with Nest's own clients;
- * `connection.waitOnFirstConnect: true` has it wait.
+ * It connects with the first call, or with `connect()`. If there is no server, this fails, as with Nest's own clients;
+ * with `connection.waitOnFirstConnect: true` it waits.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   private readonly ids = new CallIds();
   private readonly events = new TransportEvents('JetStreamClient');
   private readonly emitted = new EmittedEvents((pattern) => this.nameOf(pattern));
-  /** How many events wait for the connection; a later event waits too, so that it does not overtake them. */
+  /** The number of events that wait for the connection. Later events wait too, to keep the order. */
   private waitingEvents = 0;
   private opening: Promise<TransportLink> | undefined;
   private stopOpening = new AbortController();
@@ -85,24 +85,25 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     registerShutdownMember(this);
   }
 
-  /** Whether it is connected, from now on. What a subscriber throws is logged. */
+  /** Whether the client is connected, from now on. Errors of a subscriber are logged. */
   override get status(): Observable<JetStreamTransportStatus> {
     const status = super.status as Observable<JetStreamTransportStatus>;
     return this.events.fence(status, 'the status');
   }
 
   /**
-   * Connects, where it is not connected yet.
+   * Connects if the client is not connected yet.
    *
-   * @throws {@link ConnectionFailedError}; {@link ConnectionClosedError} if it is closed meanwhile
+   * @throws {@link ConnectionFailedError}; {@link ConnectionClosedError} if it is closed in the meantime
    */
   async connect(): Promise<NatsConnection> {
     return (this.link ?? (await this.open())).nc;
   }
 
   /**
-   * Waits for events on their way, fails what waits for answers with {@link ConnectionClosedError}, and closes the connection
-   * if it is its own. That is a part of the shutdown of the application whose provider it is, and takes up to two seconds.
+   * Waits for events in flight, fails calls that wait for answers with {@link ConnectionClosedError}, and closes the
+   * connection if the client opened it. This is part of the shutdown of the application that provides the client, and
+   * takes up to two seconds.
    */
   async close(): Promise<void> {
     const budget = this.shutdown?.budgetOfMember(CLOSING) ?? new TimeBudget(CLOSING);
@@ -123,7 +124,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     this.events.on(event, callback);
   }
 
-  /** Asks, and emits the answers; see {@link JetStreamClient}. */
+  /** Sends a request, and emits the answers; see {@link JetStreamClient}. */
   override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     if (isMissing(pattern) || isMissing(data)) return super.send(pattern, data);
     return new Observable((subscriber) => {
@@ -133,8 +134,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   }
 
   /**
-   * Publishes an event, also if the observable is not subscribed to; see {@link JetStreamClient}. An event that fails while
-   * no subscriber is there is logged.
+   * Publishes an event, also if the observable is not subscribed to; see {@link JetStreamClient}. If an event fails
+   * without a subscriber, the failure is logged.
    */
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
     const event = this.emitted.begin<TResult>(pattern);
@@ -183,7 +184,8 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
         link.send(subject, encodePacket(link.codec, envelopeOf(packet, { data })), headers);
         return Promise.resolve(undefined as T);
       }
-      // Plainly, so that every consumer of the stream can read it; an envelope would add nothing but the pattern.
+      // The payload has no envelope, so that every consumer of the stream can read it; an envelope would only add the
+      // pattern.
       const payload = givenBytes(data) ?? encodePayload(link.codecOfSubject(subject), data);
       const plain = options === NO_OPTIONS && headers === undefined;
       const publishing = plain ? undefined : { ...publishOptionsOf(options), headers };
@@ -219,7 +221,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     if (!subscriber.closed) this.startRequest(pattern, data, subscriber);
   }
 
-  /** Sends a request for a subscriber; it is called off if the subscriber unsubscribes before its last answer. */
+  /** Sends a request for a subscriber; it is cancelled if the subscriber unsubscribes before its last answer. */
   private startRequest(pattern: unknown, data: unknown, subscriber: Subscriber<unknown>): void {
     try {
       const packet = this.createPacket(pattern, data);
@@ -229,7 +231,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     }
   }
 
-  /** The first call connects. The events that wait for the connection are dispatched in the order in which they were emitted. */
+  /**
+   * The first call connects. Events that wait for the connection are dispatched in the order in which they were
+   * emitted.
+   */
   private async connectAndStartEvent<T>(event: EmittedEvent<T>, data: unknown): Promise<void> {
     this.waitingEvents++;
     try {
@@ -242,7 +247,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     this.startEvent(event, data);
   }
 
-  /** Publishes an event in the turn in which it is called; its outcome comes later, when the caller has had time to subscribe. */
+  /**
+   * Publishes an event in the turn in which it is called; the outcome is delivered later, so that the caller has time
+   * to subscribe.
+   */
   private startEvent<T>(event: EmittedEvent<T>, data: unknown): void {
     try {
       void event.follow(this.dispatchEvent<T>(this.createPacket(event.pattern, data)));
@@ -281,7 +289,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
       throw signal.aborted ? new ConnectionClosedError(this.name, { cause }) : cause;
     });
     this.opening = opening;
-    // It may have been closed, and opened again, meanwhile.
+    // The connection may have been closed, and opened again, in the meantime.
     opening.then(
       (link) => {
         if (this.opening === opening) this.link = link;
@@ -298,12 +306,12 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     this.opening = undefined;
     this.link = undefined;
     if (opening === undefined) return;
-    // A connection that is about to be made is closed, instead of failing its callers.
+    // A connection that is about to open is closed afterwards, so that its callers do not fail.
     if (!(await within(ALMOST_OPEN, opening))) stopOpening.abort();
-    // One that fails to open leaves nothing to close.
+    // A connection that fails to open does not have to be closed.
     const link = await opening.catch(() => undefined);
     if (link === undefined) return;
-    // Services are told to stop while the connection can still tell them.
+    // Services are told to stop while the connection is still open.
     link.requests.close();
     await link.close(budget);
   }
@@ -327,7 +335,7 @@ function isMissing(value: unknown): boolean {
   return value === undefined || value === null;
 }
 
-/** As with Nest's own clients, a call without a server fails instead of waiting for one. */
+/** As with Nest's own clients, a call fails if there is no server, instead of waiting for one. */
 function impatient(
   connection: JetStreamClientOptions['connection'] = {},
 ): JetStreamClientOptions['connection'] {

@@ -4,13 +4,13 @@ import type { JetStreamRecordOptions, TransportMode } from './jetstream-record-o
 import { RECORD_OPTIONS } from './known-options.js';
 
 /**
- * Data with what goes along: given to `emit` or `send` instead of the data alone, or returned by a handler for headers
- * with its answer. Made by {@link JetStreamRecordBuilder}.
+ * Data with options: passed to `emit` or `send` instead of the data alone, or returned by a handler to add headers to
+ * its answer. Created by {@link JetStreamRecordBuilder}.
  */
 export class JetStreamRecord<T = unknown> {
   readonly options: JetStreamRecordOptions;
 
-  /** @throws {@link InvalidArgumentError} for options that do not exist */
+  /** @throws {@link InvalidArgumentError} for unknown options */
   constructor(
     readonly data: T,
     options: JetStreamRecordOptions,
@@ -20,8 +20,8 @@ export class JetStreamRecord<T = unknown> {
 }
 
 /**
- * Builds a {@link JetStreamRecord}. What concerns storing (message id, expectations, TTL, schedule, retry) counts where a
- * stream is involved: for events, and for requests with `mode: 'jetstream'`.
+ * Builds a {@link JetStreamRecord}. Options for storing (message id, expectations, TTL, schedule, retry) apply only if
+ * a stream is involved: for events, and for requests with `mode: 'jetstream'`.
  *
  * @example
  * ```ts
@@ -42,32 +42,32 @@ export class JetStreamRecordBuilder<T = unknown> {
     return this.set({ headers });
   }
 
-  /** The id that the stream recognizes repeated messages by; see {@link MessageOptions.messageId}. */
+  /** The id by which the stream detects duplicates; see {@link MessageOptions.messageId}. */
   setMessageId(messageId: string): this {
     return this.set({ messageId });
   }
 
-  /** Gives the message an id of its own, so that sending it again cannot store it twice. */
+  /** Generates an id for the message, so that sending it again cannot store it twice. */
   setIdempotent(idempotent = true): this {
     return this.set({ idempotent });
   }
 
-  /** What must be true of the stream for it to take the message. */
+  /** The conditions under which the stream accepts the message. */
   setExpectations(expect: MessageOptions['expect']): this {
     return this.set({ expect });
   }
 
-  /** How long the message lives, in milliseconds (nats-server 2.11). */
+  /** The time to live of the message, in milliseconds (nats-server 2.11). */
   setTtl(ttl: MessageOptions['ttl']): this {
     return this.set({ ttl });
   }
 
-  /** Makes the message a schedule of others (nats-server 2.12). */
+  /** Makes the message a schedule for other messages (nats-server 2.12). */
   setSchedule(schedule: MessageOptions['schedule']): this {
     return this.set({ schedule });
   }
 
-  /** How often and when publishing is repeated where no stream answered. */
+  /** How often and when publishing is retried if no stream answers. */
   setRetry(retry: PublishOptions['retry']): this {
     return this.set({ retry });
   }

@@ -15,7 +15,10 @@ export const CLIENT_OPTIONS = {
   timeout: positiveTimeLimit,
 } satisfies AllOptionsOf<JetStreamClientOptions>;
 
-/** The options of a `JetStreamRecord`. Their values are checked when it is sent, since that may be refused for one call alone. */
+/**
+ * The options of a `JetStreamRecord`. Their values are checked when it is sent, so that an invalid value fails only
+ * that call.
+ */
 export const RECORD_OPTIONS = {
   expect: EXPECTATIONS,
   headers: true,

@@ -4,8 +4,8 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import { type CallPacket, metadataOf } from '../packets/index.js';
 
 /**
- * What `@Ctx()` gives a handler of events from a stream, or of durable requests: a {@link JetStreamContext} that can be
- * asked as Nest's `NatsContext` can.
+ * The `@Ctx()` of a handler of stream events or durable requests: a {@link JetStreamContext} with the methods of Nest's
+ * `NatsContext`.
  */
 export class JetStreamEventContext extends JetStreamContext {
   /** @internal */
@@ -25,7 +25,10 @@ export class JetStreamEventContext extends JetStreamContext {
     return this.headers;
   }
 
-  /** What the client's dispatch hook added to the packet (Nest 12); with an event it comes in the headers instead. */
+  /**
+   * The values that the client's dispatch hook added to the packet (Nest 12); for an event, they are in the headers
+   * instead.
+   */
   getMetadata(): Readonly<Record<string, string>> | undefined {
     return metadataOf(this.packet);
   }

@@ -6,8 +6,8 @@ import { FencedAbortController, UserCalls } from '../../user-code/index.js';
 import { metadataOf, type CallPacket } from '../packets/index.js';
 
 /**
- * What `@Ctx()` gives a handler of requests, or of events that do not come from a stream: Nest's `NatsContext` with more
- * in it.
+ * The `@Ctx()` of a handler of requests, or of events that do not come from a stream: an extension of Nest's
+ * `NatsContext`.
  */
 export class JetStreamRequestContext extends NatsContext {
   private controller: FencedAbortController | undefined;
@@ -26,20 +26,20 @@ export class JetStreamRequestContext extends NatsContext {
     return this.args[0];
   }
 
-  /** The headers, `undefined` where the message has none. */
+  /** The headers; `undefined` if the message has none. */
   get headers(): MsgHdrs | undefined {
     return this.message.headers;
   }
 
   /**
-   * Aborts when the caller has called its request off, or the server gives up waiting for the handler at shutdown. What a
-   * listener of it throws is logged.
+   * Aborted when the caller has cancelled its request, or the server stops waiting for the handler at shutdown. Errors
+   * of its listeners are logged.
    */
   get signal(): AbortSignal {
     return this.abortController.signal;
   }
 
-  /** What the client's dispatch hook added to the packet (Nest 12), if anything. */
+  /** The values that the client's dispatch hook added to the packet (Nest 12), if any. */
   getMetadata(): Readonly<Record<string, string>> | undefined {
     return metadataOf(this.packet);
   }

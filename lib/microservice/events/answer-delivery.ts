@@ -15,13 +15,13 @@ const CONFIRMATION = 2_000;
 const PATIENCE = 250;
 /** The waits between attempts, in milliseconds. */
 const RETRY = { first: 250, longest: 5_000 };
-/** How long answers are tried if the caller did not say how long it waits, or not in a number; in milliseconds. */
+/** How long an answer is retried if the caller sent no valid timeout, in milliseconds. */
 const DEFAULT_TIMEOUT = 30_000;
-/** The longest time that answers are tried, whatever the caller says, in milliseconds. */
+/** The maximum time that an answer is retried, regardless of the caller's timeout, in milliseconds. */
 const LONGEST_TIMEOUT = 24 * 3_600_000;
-/** How many answers may be under way; a caller that is gone holds one until its deadline. */
+/** The maximum number of answers in flight; if its caller is gone, an answer counts until its deadline. */
 const MOST_UNDER_WAY = 10_000;
-/** As long as the reply subject that goes with an answer may be: an inbox and a number. */
+/** The longest reply subject that is sent with an answer: an inbox and a number. */
 const LONGEST_INBOX = 'x'.repeat(128);
 
 /** An answer as it is sent. */
@@ -30,7 +30,7 @@ interface EncodedAnswer {
   readonly headers?: MsgHdrs | undefined;
 }
 
-/** The answers of one server that are on their way to callers of durable requests. */
+/** The answers of one server to callers of durable requests that are in flight. */
 export class AnswerDeliveries {
   readonly logger = new Logger('DurableRequests');
   private readonly stopping = new AbortController();
@@ -45,7 +45,7 @@ export class AnswerDeliveries {
     return this.stopping.signal;
   }
 
-  /** Whether no more answers may be under way. */
+  /** Whether the limit of answers in flight is reached. */
   get isFull(): boolean {
     return this.underWay.size >= MOST_UNDER_WAY;
   }
@@ -56,7 +56,7 @@ export class AnswerDeliveries {
     void delivery.finally(() => this.underWay.delete(delivery));
   }
 
-  /** Tries no answer again; waits until those that were sent are confirmed, up to `timeout` milliseconds. */
+  /** Stops retrying answers; waits up to `timeout` milliseconds until the sent ones are confirmed. */
   async end(timeout: number): Promise<void> {
     this.stopping.abort();
     await within(timeout, Promise.all(this.underWay));
@@ -64,8 +64,8 @@ export class AnswerDeliveries {
 }
 
 /**
- * Brings the answers to one durable request to its caller, in order, each until the caller has confirmed it: caller,
- * service and server may each be reconnecting. It ends with the caller's deadline.
+ * Delivers the answers to one durable request to its caller, in order, and repeats each until the caller has confirmed
+ * it: caller, service and server may be reconnecting. It ends with the caller's deadline.
  */
 export class AnswerDelivery {
   private readonly replyTo: string | undefined;
@@ -83,7 +83,7 @@ export class AnswerDelivery {
     this.deadline = metadata.timestamp.getTime() + (wanted ?? DEFAULT_TIMEOUT);
   }
 
-  /** Sends one answer of several; resolves when the caller has it, or it is given up. It never rejects. */
+  /** Sends one answer of several; resolves when the caller has confirmed it, or it is given up. It never rejects. */
   send(packet: ReplyPacket): Promise<void> {
     const { replyTo } = this;
     if (replyTo === undefined || this.lost) return this.line;
@@ -98,12 +98,14 @@ export class AnswerDelivery {
     return this.line;
   }
 
-  /** Sends the last answer; resolves when the caller has it, or after a moment, while it is still tried. */
+  /**
+   * Sends the last answer; resolves when the caller has confirmed it, or after a short time while it is still retried.
+   */
   async sendLast(packet: ReplyPacket): Promise<void> {
     await within(PATIENCE, this.send({ ...packet, isDisposed: true }));
   }
 
-  /** The subject that the caller wants the answer at, if the service may publish there. */
+  /** The subject for the answer that the caller chose, if the service may publish to it. */
   private allowed(replyTo: string | undefined): string | undefined {
     if (!replyTo || isReplyAllowed(replyTo, LONGEST_INBOX)) return replyTo || undefined;
     this.deliveries.logger.warn(
@@ -153,7 +155,7 @@ export class AnswerDelivery {
     return undefined;
   }
 
-  /** A packet in bytes, or why it cannot be sent. */
+  /** An encoded packet, or the reason why it cannot be sent. */
   private encoded(packet: ReplyPacket): EncodedAnswer | string {
     const { codec, requests } = this.deliveries;
     const { maxPayload } = requests.connection;

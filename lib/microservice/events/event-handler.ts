@@ -7,8 +7,8 @@ import type { MessageReader } from './message-reader.js';
 import { toSettlementError } from './settlement-error.js';
 
 /**
- * Has Nest's pipeline handle the events of a stream. What it returns is through when what came out of the pipeline has
- * ended, and fails with what settlement is to see.
+ * Handles the events of a stream with Nest's pipeline. The returned handler ends when the result of the pipeline has
+ * ended, and fails with the error for settlement.
  */
 export function eventHandler(
   handler: MessageHandler,

@@ -3,12 +3,12 @@ import { decodePayload, requireHeaders } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { type CallPacket, isCallPacket } from '../packets/index.js';
 
-/** Reads what a stream delivers: bare payloads as everyone publishes them, and envelopes of Nest's transports. */
+/** Reads messages of a stream: bare payloads of any publisher, and envelopes of Nest's transports. */
 export class MessageReader {
   constructor(
-    /** By the message's `Content-Type`. */
+    /** Selected by the message's `Content-Type`. */
     private readonly codecOf: CodecSelector,
-    /** The subject of a pattern, as Nest makes it. */
+    /** The subject of a pattern, as Nest converts it. */
     private readonly subjectOf: (pattern: unknown) => unknown,
   ) {}
 

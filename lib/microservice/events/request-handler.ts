@@ -15,9 +15,9 @@ import type { MessageReader } from './message-reader.js';
 import { isAnswer, toSettlementError } from './settlement-error.js';
 
 /**
- * Has Nest's pipeline handle the requests in a stream, and answers them before they are acknowledged. An `RpcException`
- * is an answer like any other; what else a handler throws has it called again, and is answered with when no delivery is
- * left.
+ * Handles the requests of a stream with Nest's pipeline, and answers them before they are acknowledged. An
+ * `RpcException` is a normal answer. After any other error the handler is called again, and the error is sent as the
+ * answer when no delivery is left.
  */
 export function requestHandler(
   handler: MessageHandler,
@@ -52,14 +52,14 @@ export function requestHandler(
   };
 }
 
-/** All answers to one request. */
+/** The answers to one request. */
 class Answers {
   /** Nest's number of the request. */
   id: string | undefined;
 
   constructor(private readonly delivery: AnswerDelivery) {}
 
-  /** Resolves when all that a handler returned is on its way; rejects with what ended it early. */
+  /** Resolves when all answers of the handler's result are sent; rejects with the error that ended it early. */
   all(result: unknown): Promise<void> {
     const { delivery, id } = this;
     return new Promise((resolve, reject) => {
@@ -78,12 +78,12 @@ class Answers {
   }
 }
 
-/** Whether the request does not come again, once settlement sees that error. */
+/** Whether the request is not delivered again after this error. */
 function isLast(error: Error, { metadata }: JetStreamMessage, policy: SettlementPolicy): boolean {
   return verdictOn(error, { number: metadata.deliveryCount, metadata }, policy).action !== 'retry';
 }
 
-/** What the caller is told of an error: as Nest does, not what is inside the service. */
+/** The error that is sent to the caller: like Nest, it does not disclose internals of the service. */
 function disclosed(error: Error, thrown: unknown): unknown {
   if (isSettlementError(error)) return errorForPacket(error);
   return isInstance(thrown, Error) ? UNKNOWN_ERROR : errorForPacket(thrown);

@@ -4,7 +4,10 @@ import { HandlerFailedError } from '../../errors/index.js';
 import { isInstance } from '../../reporting/index.js';
 import { errorText, isUnknownError } from '../serving/index.js';
 
-/** What settlement sees of what came out of Nest's pipeline: a payload that a pipe refused as an `InvalidPayloadError`. */
+/**
+ * Converts an error from Nest's pipeline for settlement: a payload that a pipe rejected becomes an
+ * `InvalidPayloadError`.
+ */
 export function toSettlementError(error: unknown): Error {
   if (isPipeRefusal(error)) return invalidPayload(error);
   if (isInstance(error, Error)) return error;
@@ -15,9 +18,9 @@ export function toSettlementError(error: unknown): Error {
 }
 
 /**
- * Whether a handler of requests failed on purpose: the error is its answer, and calling it again would not change it. What
- * says itself what is to become of the message, and what a pipe refused, is not, and neither is `undefined` or `null`, which
- * tells a caller nothing.
+ * Whether a handler of requests failed on purpose: the error is its answer, and calling it again would not change it.
+ * This excludes errors that determine their own settlement, rejections of pipes, and `undefined` and `null`, which
+ * contain no information for the caller.
  */
 export function isAnswer(error: unknown): boolean {
   if (error === undefined || error === null || isSettlementError(error) || isPipeRefusal(error)) return false;

@@ -2,8 +2,8 @@ import { encodeWhole, refuseUnencodable, type Codec } from '../../codecs/index.j
 import type { CallPacket, ReplyPacket } from './packet.js';
 
 /**
- * Makes the bytes of a packet. What it carries must not be left out of it without a word: a caller would take it for an
- * answer without a value.
+ * Encodes a packet. Values that the codec cannot represent must not be omitted silently, because the caller would
+ * receive an answer without a value.
  *
  * @throws {@link PayloadEncodingError}
  */

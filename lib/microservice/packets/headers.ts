@@ -4,14 +4,14 @@ import { copyHeaders, type PublishHeaders } from '../../jetstream/index.js';
 
 /** The headers that durable requests carry. */
 export const RequestHeader = {
-  /** Where the answer goes; the reply subject itself gets the stream's acknowledgement. */
+  /** The subject for the answer; the reply subject itself receives the stream's acknowledgement. */
   replyTo: 'Request-Reply-To',
-  /** How long the caller waits for it, in milliseconds from when the stream stored the request. */
+  /** How long the caller waits for the answer, in milliseconds from when the stream stored the request. */
   timeout: 'Request-Timeout',
 } as const;
 
 /**
- * Headers in the client's own class, from whatever form they were given in; `undefined` if there are none.
+ * Converts headers of any form to the client's own class; `undefined` if there are none.
  *
  * @throws {@link InvalidArgumentError}
  */

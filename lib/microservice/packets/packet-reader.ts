@@ -4,11 +4,11 @@ import { hasValidHeaders } from '../../connection/index.js';
 import { decodePayload, requireHeaders } from '../../consuming/index.js';
 import { type CallPacket, isCallPacket } from './packet.js';
 
-/** Reads what comes to a handler: envelopes of Nest's transports, and bare payloads from everyone else. */
+/** Reads the input of a handler: envelopes of Nest's transports, and bare payloads of other senders. */
 export class PacketReader {
   constructor(
     private readonly codec: Codec,
-    /** The subject of a pattern, as Nest makes it. */
+    /** The subject of a pattern, as Nest converts it. */
     private readonly subjectOf: (pattern: unknown) => unknown,
   ) {}
 

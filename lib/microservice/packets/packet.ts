@@ -1,20 +1,20 @@
-/** What a request or event is sent in: the envelope of Nest's own NATS transport, the same in Nest 11 and 12. */
+/** The envelope of a request or event, as in Nest's own NATS transport; it is the same in Nest 11 and 12. */
 export interface CallPacket {
   readonly pattern?: unknown;
   readonly data?: unknown;
   /** The number of a request; events have none. */
   readonly id?: string;
-  /** What a dispatch hook of the client added (Nest 12). */
+  /** The values that a dispatch hook of the client added (Nest 12). */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The envelope of a call: its packet, with whatever a dispatch hook has added to it. */
+/** The envelope of a call: its packet, including the values that a dispatch hook added. */
 export function envelopeOf(packet: CallPacket, content: Pick<CallPacket, 'data' | 'id'>): CallPacket {
-  // In Node 20 a spread whose properties are replaced takes eight times as long, and so does making JSON of the result.
+  // In Node 20, a spread with replaced properties takes eight times as long, and so does serializing the result.
   return Object.assign({}, packet, content);
 }
 
-/** What an answer is sent in. */
+/** The envelope of an answer. */
 export interface ReplyPacket {
   readonly id?: string | undefined;
   readonly response?: unknown;
@@ -23,27 +23,27 @@ export interface ReplyPacket {
   readonly isDisposed?: boolean | undefined;
 }
 
-/** All that a {@link ReplyPacket} may have; `status` comes from Nest's own servers. */
+/** All keys of a {@link ReplyPacket}; `status` comes from Nest's own servers. */
 const REPLY_KEYS = new Set(['id', 'response', 'err', 'isDisposed', 'status']);
 
 /**
- * Begins the ids of callers that understand a notice: a packet without an answer, with a reply subject. What is sent to that
- * subject calls the request off.
+ * The prefix of ids of callers that support notices: packets without an answer, with a reply subject. A message to that
+ * subject cancels the request.
  */
 const CANCELLING = 'js.';
-/** The longest id of a request, in characters: it stands in every answer. */
+/** The maximum length of a request's id, in characters, because every answer contains it. */
 const LONGEST_ID = 256;
 
 /**
- * What a client sends to call a request off. It is not empty: the service chose the subject, and an empty message is a
- * command of many services.
+ * The message with which a client cancels a request. It is not empty: the service chose the subject, and for many
+ * services an empty message is a command.
  */
 export const CALL_OFF = '{"isDisposed":true}';
 
-/** What a client sends to confirm the answer to a durable request; not empty, as {@link CALL_OFF}. */
+/** The message with which a client confirms the answer to a durable request; not empty, like {@link CALL_OFF}. */
 export const CONFIRMATION = '+OK';
 
-/** Makes the ids of one client's calls. */
+/** Generates the ids of one client's calls. */
 export class CallIds {
   private last = 0;
 
@@ -52,19 +52,19 @@ export class CallIds {
   }
 }
 
-/** Whether the caller can call its request off. */
+/** Whether the caller can cancel its request. */
 export function canCancel(id: string | undefined): boolean {
   return id?.startsWith(CANCELLING) ?? false;
 }
 
-/** Tells a service where the caller can call the request off: a notice says so before the first answer. */
+/** Whether a packet is a notice, with which a service sends its control subject before the first answer. */
 export function isNotice({ isDisposed, err, response }: ReplyPacket): boolean {
   return isDisposed === false && err === undefined && response === undefined;
 }
 
 /**
- * Tells an envelope from a bare payload that happens to be an object: an envelope has the number of a request, or names
- * a pattern whose subject is the message's. Never throws, whatever a peer sent.
+ * Distinguishes an envelope from a bare payload that is an object: an envelope has the number of a request, or a
+ * pattern whose subject is the message's. Never throws, regardless of the content.
  */
 export function isCallPacket(
   value: unknown,
@@ -80,7 +80,7 @@ export function isCallPacket(
   return pattern !== undefined || data !== undefined;
 }
 
-/** Making the subject of a pattern is recursive, so a pattern that is nested deeply ends with an error. */
+/** Converting a pattern to a subject is recursive, so a deeply nested pattern ends with an error. */
 function matches(pattern: unknown, subject: string, subjectOf: (pattern: unknown) => unknown): boolean {
   try {
     return subjectOf(pattern) === subject;
@@ -89,21 +89,23 @@ function matches(pattern: unknown, subject: string, subjectOf: (pattern: unknown
   }
 }
 
-/** What the dispatch hook of a client added to a packet; `undefined` if it is not an object of strings. */
+/**
+ * The values that the dispatch hook of a client added to a packet; `undefined` if they are not an object of strings.
+ */
 export function metadataOf({ metadata }: CallPacket): Readonly<Record<string, string>> | undefined {
   const given: unknown = metadata;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
   return Object.values(given).every((value) => typeof value === 'string') ? metadata : undefined;
 }
 
-/** Tells an answer in an envelope from a bare one, as Nest's client does: an envelope has no other keys. */
+/** Distinguishes an answer in an envelope from a bare one, like Nest's client: an envelope has no other keys. */
 export function isReplyPacket(value: unknown): value is ReplyPacket {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const keys = Object.keys(value);
   return keys.length > 0 && keys.every((key) => REPLY_KEYS.has(key));
 }
 
-/** Whether an answer is a stream's word that it stored the request: a stream listens on the subject too. */
+/** Whether an answer is a stream's acknowledgement of the request, because a stream listens on the same subject. */
 export function isPubAck(value: unknown): value is { readonly stream: string; readonly seq: number } {
   if (typeof value !== 'object' || value === null) return false;
   const { stream, seq } = value as { readonly stream?: unknown; readonly seq?: unknown };

@@ -1,9 +1,9 @@
 import { InvalidSubjectError } from '../../errors/index.js';
 import { nameText } from '../../reporting/index.js';
 
-/** What can be subscribed to: tokens without white space, none of them empty, `>` only at the end. */
+/** A valid subscription subject: tokens without white space, none of them empty, `>` only at the end. */
 const PATTERN = /^(?!>\.)[^\s.]+(\.(?!>\.)[^\s.]+)*$/;
-/** Tokens of printable ASCII without `*`, `.` and `>`: what nearly every subject is. */
+/** Tokens of printable ASCII without `*`, `.` and `>`, which matches almost every subject. */
 const PLAIN = /^[!-)+\-/-=?-~]+(?:\.[!-)+\-/-=?-~]+)*$/;
 
 /** Whether a pattern can be subscribed to. */
@@ -17,7 +17,7 @@ export function hasWildcard(subject: string): boolean {
 }
 
 /**
- * Refuses what cannot be sent to.
+ * Rejects a subject that cannot be published to.
  *
  * @throws {@link InvalidSubjectError}
  */

@@ -3,7 +3,7 @@ import { given } from '../../validation/index.js';
 import type { ConsumerExtras } from './pattern-extras.interface.js';
 import type { Registration } from './registration.js';
 
-/** The extras that an ordered consumer has. */
+/** The extras that apply to an ordered consumer. */
 const ORDERED = [
   'deliverPolicy',
   'headersOnly',
@@ -16,7 +16,7 @@ const ORDERED = [
   'startTime',
 ] as const satisfies readonly (keyof ConsumerExtras)[];
 
-/** The extras that say how a consumer is made and its messages handled; other transports may have extras of their own. */
+/** The extras for creating a consumer and handling its messages; other transports may have their own extras. */
 const CONSUMER = [
   ...ORDERED,
   'ackMode',
@@ -35,13 +35,13 @@ const CONSUMER = [
   'sampleFrequency',
 ] as const satisfies readonly (keyof ConsumerExtras)[];
 
-/** How long the consumer of an instance that went away stays, in milliseconds. */
+/** How long the consumer of an instance that has ended is kept, in milliseconds. */
 const BROADCAST_INACTIVE_THRESHOLD = 60_000;
 
 /**
- * The consumer that a pattern's extras ask for, without its filter.
+ * The consumer options of a pattern's extras, without its filter.
  *
- * @param durable its name, where it is to be durable
+ * @param durable the name of a durable consumer; omitted for others
  */
 export function consumerOptions(
   { extras }: Registration,

@@ -18,17 +18,17 @@ import { describe, describeAll, type Registration } from './registration.js';
 
 /** Handlers that share a consumer. */
 export interface ConsumerGroup {
-  /** As errors and logs name it. */
+  /** The name in errors and logs. */
   readonly name: string;
   readonly options: JsConsumerOptions;
   readonly registrations: readonly [Registration, ...Registration[]];
-  /** What becomes of schedules that the consumer delivers. */
+  /** How schedules that the consumer delivers are treated. */
   readonly schedules: ConsumerSource['schedules'];
 }
 
 type OpenGroup = { -readonly [Key in keyof ConsumerGroup]: ConsumerGroup[Key] };
 
-/** Decides which consumers a server has, and finds all mistakes before it complains. */
+/** Plans the consumers of a server. It collects all mistakes before it throws. */
 export class ConsumerPlanner {
   private readonly problems: ConfigurationProblem[];
   private readonly streams = new Map<string, Promise<Stream | undefined>>();
@@ -36,7 +36,7 @@ export class ConsumerPlanner {
   constructor(
     private readonly jetstream: JetStreamService,
     private readonly options: JetStreamServerOptions,
-    /** What was found wrong before. */
+    /** The problems found before. */
     problems: readonly ConfigurationProblem[],
   ) {
     this.problems = [...problems];
@@ -97,7 +97,7 @@ export class ConsumerPlanner {
     );
   }
 
-  /** The stream that keeps the messages of a pattern. */
+  /** The stream that stores the messages of a pattern. */
   private async streamOf(
     registration: Registration,
     wanted: string | undefined,
@@ -149,7 +149,7 @@ export class ConsumerPlanner {
     if (filterSubjects.length > 1) this.checkFilters(name, filterSubjects);
     const { stream } = options;
     const config = (await this.find(stream))?.cachedInfo.config;
-    // One that was deleted just now is reported when its consumer is created.
+    // If it was deleted in the meantime, this is reported when its consumer is created.
     if (config === undefined) return { name, registrations, options, schedules: undefined };
     this.report(name, checkSchedules({ stream, options }, config));
     return { name, registrations, options, schedules: schedulesOf(config) };
@@ -178,9 +178,9 @@ function missing(stream: string): string {
   return `there is no stream "${stream}": declare it in the server's streams, or create it`;
 }
 
-/** Why a stream has no messages of a pattern, if it has none. */
+/** Why a stream cannot have messages of a pattern; `undefined` if it can. */
 function mismatch({ cachedInfo: { config } }: Stream, pattern: string): string | undefined {
-  // Their messages may have other subjects.
+  // Messages of these streams may have other subjects.
   if (config.mirror || config.sources?.length || config.subjectTransform) return undefined;
   if (config.subjects?.some((subject) => subjectsOverlap(subject, pattern))) return undefined;
   return `stream "${config.name}" listens on ${config.subjects?.join(', ')}, which the pattern does not match`;

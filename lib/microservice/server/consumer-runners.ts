@@ -25,22 +25,22 @@ import type { ProcessingHooks } from '../serving/index.js';
 import type { ConsumerGroup } from './consumer-planner.js';
 import { type Registration, together } from './registration.js';
 
-/** What the consumers of one server share. */
+/** The services that all consumers of one server share. */
 export interface ConsumingContext {
   readonly connection: ConsumerSource['connection'];
   readonly readerOf: (stream: string) => MessageReader;
   readonly deliveries: AnswerDeliveries;
   readonly hooks: ProcessingHooks | undefined;
   readonly settlement: Settlement | undefined;
-  /** Whose replays find the handlers here. */
+  /** Its replays find the handlers of this server. */
   readonly deadLetters: DeadLetters | undefined;
-  /** Told of what happens to consumers. */
+  /** Receives the events of consumers. */
   readonly events: JetStreamEvents;
 }
 
 type Planned = ConsumerSource & RunningPlan & { readonly group: ConsumerGroup };
 
-/** Runs the durable events and requests of a server, on the engine of the decorated handlers. */
+/** Runs the durable events and requests of a server, with the same runner as decorated handlers. */
 export class ConsumerRunners {
   private readonly lookout = new DeadLetterLookout();
   private readonly scope = new CleanScope();
@@ -66,7 +66,7 @@ export class ConsumerRunners {
     );
   }
 
-  /** Takes nothing more, lets what is in flight end, and gives back what has not after `timeout` milliseconds. */
+  /** Stops receiving, waits up to `timeout` milliseconds for messages in flight, and returns the rest. */
   async stop(timeout: number): Promise<void> {
     this.stopped = true;
     await Promise.all([
@@ -105,14 +105,15 @@ export class ConsumerRunners {
     return (message) => router.find(message.subject)(message);
   }
 
-  /** What handles the messages of a subject: its request handler, or all of its event handlers. */
+  /** The route of a subject: its request handler, or all of its event handlers. */
   private route(
     matching: readonly Registration[],
     policy: SettlementPolicy,
     reader: MessageReader,
   ): CompiledHandler<JetStreamMessage> {
     const { hooks, deliveries } = this.consuming;
-    // Whether it is an event or a request that nobody handles is not known: a caller that waits is told.
+    // It is unknown whether a message without a handler is an event or a request; if it is a request, its caller gets
+    // an error.
     if (matching.length === 0) return requestHandler(refuse, reader, policy, undefined, deliveries);
     const request = matching.find(({ isEvent }) => !isEvent);
     if (request) return requestHandler(request.handler, reader, policy, hooks, deliveries);
@@ -120,7 +121,7 @@ export class ConsumerRunners {
   }
 }
 
-/** A consumer may bring what was meant for a handler that the service has no longer. */
+/** A consumer may deliver messages for a handler that the service no longer has. */
 async function refuse(_data: unknown, { subject }: JetStreamEventContext): Promise<never> {
   throw new TerminateMessage(`no handler for "${subject}"`);
 }

@@ -4,7 +4,7 @@ const PLAIN = /^[A-Za-z0-9_.*>]+$/;
 
 /**
  * The name of the durable consumer of a pattern: `billing_orders-any-created` for the service `billing` and the pattern
- * `orders.*.created`. A pattern of other characters gets a hash too, so that no two have the same name.
+ * `orders.*.created`. A pattern with other characters also gets a hash, so that names are unique.
  */
 export function durableName(service: string, pattern: string): string {
   const words = pattern

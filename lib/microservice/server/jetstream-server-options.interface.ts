@@ -6,49 +6,51 @@ import type { ConsumerDefaults } from './pattern-extras.interface.js';
 /** Options of a {@link JetStreamServer}. Durations in milliseconds. */
 export interface JetStreamServerOptions extends TransportConnectionOptions {
   /**
-   * The name of the service: all its instances have the same, and no other service has it. Its durable consumers and its
-   * queue group are named after it.
+   * The name of the service, which is the same for all its instances and unique among services. Its durable consumers
+   * and its queue group are named after it.
    */
   readonly name: string;
   /** The queue group in which instances share requests; `false`: every instance answers. Default: `name`. */
   readonly queue?: string | false | undefined;
-  /** Streams that the service needs: made, or compared, before its consumers. */
+  /** Streams that the service needs: they are created, or compared, before its consumers. */
   readonly streams?: readonly StreamDeclaration[] | undefined;
-  /** What holds for all `@EventPattern`s that do not say otherwise. */
+  /** Defaults for all `@EventPattern` handlers. */
   readonly events?:
     | (ConsumerDefaults & {
         /** One durable consumer for each pattern (default), or one for all patterns of a stream. */
         readonly consumer?: 'pattern' | 'service' | undefined;
       })
     | undefined;
-  /** What holds for all `@MessagePattern`s with `mode: 'jetstream'` that do not say otherwise. */
+  /** Defaults for all `@MessagePattern` handlers with `mode: 'jetstream'`. */
   readonly requests?: ConsumerDefaults | undefined;
   /**
-   * What is done with streams and consumers on the server when it starts to listen. Default `ensure`: what is missing is
-   * created, and what exists with other options is updated, also while another service uses it. See {@link Provisioning}.
+   * How streams and consumers on the server are treated when the server starts to listen. Default `ensure`: missing
+   * ones are created, and existing ones with other options are updated, even while another service uses them. See
+   * {@link Provisioning}.
    */
   readonly provisioning?: Provisioning | undefined;
   /** Settles events and durable requests: its `onStart`, `onSuccess` and `onFailure`. Default: a {@link MessageSettlement}. */
   readonly settlement?: Settlement | undefined;
   /**
-   * The `DeadLetters` of the application, where replays to the handler are to find the handlers of this server:
-   * `app.get(DeadLetters)`. Replays to the subject need nothing.
+   * The `DeadLetters` of the application, from `app.get(DeadLetters)`. It is needed only if replays to the handler
+   * should find the handlers of this server, not for replays to the subject.
    */
   readonly deadLetters?: DeadLetters | undefined;
   /**
-   * The `JetStreamEvents` of the application, where `@OnJetStreamEvent` methods are to hear of the consumers of this server
-   * too: `app.get(JetStreamEvents)`.
+   * The `JetStreamEvents` of the application, from `app.get(JetStreamEvents)`. It is needed only if `@OnJetStreamEvent`
+   * methods should receive the events of this server's consumers too.
    */
   readonly jetStreamEvents?: JetStreamEvents | undefined;
   /**
-   * How long `listen` may take on a connected server: streams and consumers are looked up and created, and what fails because
-   * a cluster elects its leaders is tried again. The wait for a first server does not count. `Infinity`: no limit.
-   * Default: that of the `JetStreamModule` whose connection it shares, or 60,000.
+   * How long `listen` may take on a connected server: streams and consumers are looked up and created, and failures
+   * caused by leader elections of a cluster are retried. The wait for a first server does not count. `Infinity`: no
+   * limit. Default: that of the `JetStreamModule` whose connection it shares, or 60,000.
    */
   readonly bootTimeout?: number | undefined;
   /**
-   * How long handlers in flight may take at shutdown; then events are given back, and requests called off. In an application
-   * with a `JetStreamModule` it can only be shorter than the `shutdownTimeout` of the module, with which it runs. Default 10,000.
+   * How long handlers in flight may take at shutdown; then events are returned to the server, and requests are
+   * cancelled. In an application with a `JetStreamModule`, it can only be shorter than the `shutdownTimeout` of the
+   * module, because both run together. Default 10,000.
    */
   readonly shutdownTimeout?: number | undefined;
 }

@@ -29,7 +29,7 @@ import { describe, type Registration } from './registration.js';
 import { RunningServer } from './running-server.js';
 
 /**
- * The transport of a server that sets no other: what handlers name that are for this transport only.
+ * The transport id of a server by default. Handlers that are only for this transport name it.
  *
  * @example
  * ```ts
@@ -42,13 +42,14 @@ export const JETSTREAM_TRANSPORT = Symbol('JETSTREAM_TRANSPORT');
  * Serves Nest microservices on NATS and JetStream: a transport strategy for `createMicroservice` and
  * `connectMicroservice`.
  *
- * - `@EventPattern` consumes a stream, durably: an event is acknowledged when its handler has ended, comes again where
- *   it failed, and becomes a dead letter when it cannot be handled. Handlers say otherwise in their {@link EventExtras}.
- * - `@MessagePattern` answers requests over core NATS, with a value or with all that an observable or asynchronous
- *   iterable brings; with {@link RequestExtras} durably, through a stream.
+ * - `@EventPattern` consumes a stream, durably: an event is acknowledged when its handler has ended, is delivered again
+ *   if it failed, and becomes a dead letter if it cannot be handled. Handlers change this with their
+ *   {@link EventExtras}.
+ * - `@MessagePattern` answers requests over core NATS, with a value or with all values of an observable or asynchronous
+ *   iterable; with {@link RequestExtras} durably, through a stream.
  *
- * Nest's own pipeline (guards, interceptors, pipes, filters, request scope, pre-request hooks) stands around every
- * handler. It speaks the wire format of Nest's `Transport.NATS`.
+ * Nest's own pipeline (guards, interceptors, pipes, filters, request scope, pre-request hooks) runs for every handler.
+ * The server uses the wire format of Nest's `Transport.NATS`.
  *
  * @example
  * ```ts
@@ -62,7 +63,7 @@ export class JetStreamServer
   implements CustomTransportStrategy, ShutdownMember
 {
   override transportId: Transport | symbol = JETSTREAM_TRANSPORT;
-  /** What an event handler fails with is settled and logged here, so Nest need not log it. */
+  /** Errors of event handlers are settled and logged here, so Nest does not have to log them. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly options: JetStreamServerOptions;
   private readonly registrations: Registration[] = [];
@@ -71,12 +72,12 @@ export class JetStreamServer
   private readonly hookCalls = new UserCalls(new Logger(JetStreamServer.name));
   private running: RunningServer | undefined;
   private shutdown: ApplicationShutdown | undefined;
-  /** Aborted when the server is closed: what is being started meanwhile is too late. */
+  /** Aborted when the server is closed, which also stops a startup in progress. */
   private starting = new AbortController();
 
   /**
-   * @throws {@link InvalidArgumentError} without a name, with options that do not exist or cannot be right, or with options of
-   * a connection that is shared
+   * @throws {@link InvalidArgumentError} if the name is missing, options are unknown or invalid, or options do not
+   * apply to a shared connection
    */
   constructor(options: JetStreamServerOptions) {
     super();
@@ -87,7 +88,7 @@ export class JetStreamServer
     registerShutdownMember(this);
   }
 
-  /** Whether it is connected, from now on. What a subscriber throws is logged. */
+  /** Whether the server is connected, from now on. Errors of a subscriber are logged. */
   override get status(): Observable<JetStreamTransportStatus> {
     return this.events.fence(super.status, 'the status');
   }
@@ -102,7 +103,7 @@ export class JetStreamServer
     callback.extras = extras;
     const subject = this.normalizePattern(pattern as string);
     const registration = { pattern: subject, isEvent: isEventHandler, extras, handler: callback };
-    // Handlers of the same event are not chained, as Nest's own servers do: each may have a consumer of its own.
+    // Handlers of the same event are not chained, unlike in Nest's own servers, because each may have its own consumer.
     const known = this.registrations.some((other) => !other.isEvent && other.pattern === subject);
     if (!isEventHandler && known) {
       this.logger.warn(`There are several handlers of ${describe(registration)}: the last one counts`);
@@ -111,7 +112,9 @@ export class JetStreamServer
     this.messageHandlers.set(subject, callback);
   }
 
-  /** Connects, makes streams and consumers, and serves; then calls back, with the error where one stopped it. */
+  /**
+   * Connects, creates streams and consumers, and starts serving; then calls back, with an error if the startup failed.
+   */
   async listen(callback: (error?: unknown) => void): Promise<void> {
     const { options, registrations } = this;
     const { signal } = (this.starting = new AbortController());
@@ -141,9 +144,9 @@ export class JetStreamServer
   }
 
   /**
-   * Takes nothing new and lets handlers end, up to `shutdownTimeout`; then events are given back, and requests called
-   * off. Closes the connection, where it is the server's own. In an application with a `JetStreamModule` that is a part of
-   * its shutdown, and takes no time beyond the module's own `shutdownTimeout`.
+   * Stops receiving and waits up to `shutdownTimeout` for handlers; then events are returned to the server, and
+   * requests are cancelled. Closes the connection if the server opened it. In an application with a `JetStreamModule`,
+   * this is part of its shutdown, and takes no time beyond the module's `shutdownTimeout`.
    */
   async close(): Promise<void> {
     const { running } = this;
@@ -157,12 +160,12 @@ export class JetStreamServer
     this.shutdown = shutdown;
   }
 
-  /** @internal Takes nothing new and lets handlers end, as the first part of {@link close}. It never rejects. */
+  /** @internal Stops receiving and waits for handlers, as the first part of {@link close}. It never rejects. */
   async drain(timeout: number): Promise<void> {
     await this.running?.drain(timeout);
   }
 
-  /** Hears of what happens to the connection, and to consumers; see {@link JetStreamServerEvents}. */
+  /** Adds a listener for events of the connection and of consumers; see {@link JetStreamServerEvents}. */
   on<EventKey extends keyof JetStreamServerEvents, EventCallback extends JetStreamServerEvents[EventKey]>(
     event: EventKey,
     callback: EventCallback,
@@ -180,7 +183,7 @@ export class JetStreamServer
     throw new TransportNotConnectedError(`The JetStreamServer "${this.options.name}"`, 'let it listen first');
   }
 
-  /** What instrumentation has set, if anything: without it nothing stands around the handlers. */
+  /** The hooks of instrumentation, if any; without them handlers are not wrapped. */
   private hooks(): ProcessingHooks | undefined {
     if (this.onProcessingStartHook === this.noStartHook && !this.onProcessingEndHook) return undefined;
     return {
@@ -193,7 +196,7 @@ export class JetStreamServer
   }
 }
 
-/** A hook as the log names it. */
+/** The name of a hook in the log. */
 function hookName(hook: 'start' | 'end', context: BaseRpcContext): string {
   const { subject } = context as { readonly subject?: unknown };
   return `The ${hook} hook of a message on "${printable(String(subject))}"`;

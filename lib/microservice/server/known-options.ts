@@ -28,7 +28,7 @@ const { headersOnly, inactiveThreshold, maxAckPending, maxMessages, maxProcessin
 const { memoryStorage, metadata, orderBy, rateLimit, raw, replayPolicy, replicas } = CONSUMER_OPTIONS;
 const { sampleFrequency, startSequence, startTime } = CONSUMER_OPTIONS;
 
-/** What may be said for all events, or all durable requests, of a server. */
+/** The defaults for all events, or all durable requests, of a server. */
 const CONSUMER_DEFAULTS = {
   ackMode,
   ackWait,
@@ -99,16 +99,16 @@ const EXTRAS = {
   queue: queueName,
 } satisfies AllOptionsOf<EventExtras | RequestExtras>;
 
-/** What `@JsConsumer` has and patterns have not, for Nest's own pipeline stands around them. */
+/** Options of `@JsConsumer` that patterns do not have, because their handlers run in Nest's own pipeline. */
 const NOT_FOR_PATTERNS = ['ackPolicy', 'batch', 'codec', 'filterSubjects', 'idempotent', 'push', 'schema'];
 
-/** The extras of a pattern as they were read. */
+/** The result of reading the extras of a pattern. */
 export interface ExtrasRead {
-  /** Those that exist and are right. */
+  /** The known extras with valid values. */
   readonly extras: Readonly<Record<string, unknown>>;
-  /** What is wrong with extras that are misspelled, or have a value that cannot be right. */
+  /** Problems with extras that are misspelled or have an invalid value. */
   readonly problems: readonly string[];
-  /** Names that resemble none: another transport of the application may know them. */
+  /** Unknown names that do not resemble a known one: they may belong to another transport of the application. */
   readonly foreign: readonly string[];
 }
 

@@ -5,10 +5,10 @@ import { CallLimit, type ListenerPlan } from '../serving/index.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { describe, type Registration, together } from './registration.js';
 
-/** How many requests may wait for a handler with a `concurrency`. */
+/** The maximum number of waiting requests for a handler with a `concurrency`. */
 const DEFAULT_MAX_PENDING = 65_536;
 
-/** Decides what a server listens to on core NATS: requests, and events with `mode: 'core'`. */
+/** Plans the core NATS subscriptions of a server: requests, and events with `mode: 'core'`. */
 export function planListeners(
   registrations: readonly Registration[],
   options: JetStreamServerOptions,
@@ -31,9 +31,9 @@ function planRequests(
 ): ListenerPlan[] {
   const byQueue = groupBy(registrations, ({ extras }) => requestQueue(extras.queue, options));
   return [...byQueue].flatMap(([queue, members]) => {
-    // As in Nest's own servers, the last handler of a pattern counts.
+    // As in Nest's own servers, the last handler of a pattern is used.
     const last = [...new Map(members.map((each) => [each.pattern, each])).values()];
-    // Where patterns overlap within a queue group the server gives a request to the subscription of any of them.
+    // If patterns overlap within a queue group, the server may deliver a request to the subscription of any of them.
     const served = last.map(({ pattern, handler, extras }) => ({ pattern, handler, limit: limitOf(extras) }));
     const overlap = queue !== undefined && last.some((a) => last.some((b) => a !== b && overlapping(a, b)));
     const router = new SubjectRouter(
@@ -58,7 +58,10 @@ function planEvents(registrations: readonly Registration[], options: JetStreamSe
   );
 }
 
-/** The server gives each message of a queue group to one of its subscriptions, so handlers that share one compete. */
+/**
+ * The server delivers each message of a queue group to one of its subscriptions, so handlers that share a group
+ * compete.
+ */
 export function queueProblems(
   registrations: readonly Registration[],
   options: JetStreamServerOptions,
@@ -80,7 +83,10 @@ export function queueProblems(
   });
 }
 
-/** A stream stores what is published on its subjects, requests of core NATS included: of each such pattern, a sentence. */
+/**
+ * A stream stores all messages on its subjects, including requests of core NATS. Returns a sentence for each pattern
+ * affected.
+ */
 export function storedRequests(
   registrations: readonly Registration[],
   { streams = [] }: JetStreamServerOptions,
@@ -98,7 +104,7 @@ export function storedRequests(
   });
 }
 
-/** Requests find the most specific of their handlers, and events of one pattern all of them. */
+/** A request is routed to the most specific handler, and an event to all handlers of a pattern. */
 function compete(a: Registration, b: Registration): boolean {
   if (!isPattern(a.pattern) || !isPattern(b.pattern) || !overlapping(a, b)) return false;
   return a.isEvent !== b.isEvent || (a.isEvent && a.pattern !== b.pattern);
@@ -114,7 +120,7 @@ function requestQueue(queue: unknown, options: JetStreamServerOptions): string |
   return typeof chosen === 'string' && chosen !== '' ? chosen : undefined;
 }
 
-/** A group for each pattern: in a common one an event would reach one only of the patterns that match it. */
+/** Each pattern has its own group: in a common group, an event would reach only one of the matching patterns. */
 function eventQueue(
   { broadcast, queue }: Registration['extras'],
   pattern: string,

@@ -24,21 +24,21 @@ export interface ConsumerExtras
       | 'startTime'
     > {
   /**
-   * Keeps messages that cannot be handled in a dead-letter stream. Default: true, unlike with `@JsConsumer`; so
+   * Stores messages that cannot be handled in a dead-letter stream. Default: true, unlike with `@JsConsumer`, so
    * `retry.maxDeliver` is 5 by default.
    */
   readonly deadLetter?: boolean | undefined;
-  /** The stream that keeps the messages. Default: the one that listens on the pattern. */
+  /** The stream that stores the messages. Default: the stream that listens on the pattern. */
   readonly stream?: string | undefined;
   /**
-   * The name of the durable consumer, shared by all instances of the service. Default: made of the name of the service
-   * and the pattern, or the name of the service alone with `consumer: 'service'`.
+   * The name of the durable consumer, shared by all instances of the service. Default: composed of the name of the
+   * service and the pattern, or the name of the service alone with `consumer: 'service'`.
    */
   readonly durable?: string | undefined;
 }
 
 /**
- * The extras of `@EventPattern`: a durable consumer unless they say otherwise.
+ * The extras of `@EventPattern`: a durable consumer by default.
  *
  * @example
  * ```ts
@@ -54,8 +54,8 @@ export type EventExtras =
   | (Omit<ConsumerExtras, 'durable'> & {
       readonly mode?: 'jetstream' | undefined;
       /**
-       * Every instance of the service gets every event, from when it starts (`deliverPolicy: 'new'`), through a consumer
-       * of its own. Not for streams with work-queue retention.
+       * Every instance of the service receives every event, starting with new ones (`deliverPolicy: 'new'`), through
+       * its own consumer. Not for streams with work-queue retention.
        */
       readonly broadcast: true;
       readonly durable?: undefined;
@@ -76,8 +76,8 @@ export type EventExtras =
     > & {
       readonly mode?: 'jetstream' | undefined;
       /**
-       * Every instance reads the stream in order, without acknowledgements, and resumes by itself. An event that fails
-       * is handled again on the spot, as often as `retry` says, then passed over.
+       * Every instance reads the stream in order, without acknowledgements, and resumes automatically. A failed event
+       * is handled again immediately by the instance, as often as `retry` allows, and then skipped.
        */
       readonly ordered: true;
       readonly durable?: undefined;
@@ -88,35 +88,35 @@ export type EventExtras =
       readonly mode: 'core';
       /** The queue group in which instances share the events. Default: one for the service and the pattern. */
       readonly queue?: string | undefined;
-      /** Every instance of the service gets every event. */
+      /** Every instance of the service receives every event. */
       readonly broadcast?: boolean | undefined;
     };
 
-/** The extras of `@MessagePattern`: answered over core NATS unless they say otherwise. */
+/** The extras of `@MessagePattern`: answered over core NATS by default. */
 export type RequestExtras =
   | {
       readonly mode?: 'core' | undefined;
       /** The queue group in which instances share the requests. Default: the server's. */
       readonly queue?: string | undefined;
       /**
-       * How many requests of the pattern an instance handles at once, 65,536 at the most; others wait their turn. Default: as
-       * many as come, as with Nest's own transports.
+       * How many requests of the pattern an instance handles at once, at most 65,536; others wait. Default: no limit,
+       * as with Nest's own transports.
        */
       readonly concurrency?: number | undefined;
       /**
-       * How many requests may wait, with `concurrency`; what comes then is answered at once with an error, `code` 503.
-       * Default 65,536, at most 16,777,216.
+       * How many requests may wait, with `concurrency`; further requests are answered at once with an error, `code`
+       * 503. Default 65,536, at most 16,777,216.
        */
       readonly maxPending?: number | undefined;
     }
   | (ConsumerExtras & {
       /**
        * Requests wait in a stream until they are handled, so they survive restarts of the service and of the server;
-       * clients send them with `mode: 'jetstream'`. A handler that fails with anything but an `RpcException` is called
-       * again, as `retry` says.
+       * clients send them with `mode: 'jetstream'`. If a handler fails with any error except an `RpcException`, it is
+       * called again according to `retry`.
        */
       readonly mode: 'jetstream';
     });
 
-/** What holds for all patterns that do not say otherwise. */
+/** Defaults for all patterns. */
 export type ConsumerDefaults = Omit<ConsumerExtras, 'durable'>;

@@ -7,23 +7,23 @@ export interface Registration {
   readonly pattern: string;
   readonly isEvent: boolean;
   readonly extras: Readonly<Record<string, unknown>>;
-  /** Nest's whole pipeline around the method. */
+  /** Nest's whole pipeline, including the method. */
   readonly handler: MessageHandler;
 }
 
-/** A registration as errors and logs name it. */
+/** The name of a registration in errors and logs. */
 export function describe({ isEvent, pattern }: Registration): string {
   return `@${isEvent ? 'EventPattern' : 'MessagePattern'}('${pattern}')`;
 }
 
-/** Several registrations as errors and logs name them. */
+/** The names of several registrations in errors and logs. */
 export function describeAll(registrations: readonly Registration[]): string {
   const [first, ...others] = new Set(registrations.map(describe));
   if (others.length < 2) return [first, ...others].join(' and ');
   return `${first} and ${others.length} others`;
 }
 
-/** Several handlers of the same events as one, which ends when all have ended, and fails where one has failed. */
+/** Combines several handlers of the same events. The result ends when all have ended, and fails if one has failed. */
 export function together(handlers: readonly MessageHandler[]): MessageHandler {
   if (handlers.length === 1) return handlers[0];
   const run = async (handler: MessageHandler, data: unknown, context: unknown): Promise<unknown> =>

@@ -33,16 +33,16 @@ import { describe, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
-/** What a server is made of while it listens. */
+/** The options and services of a server while it listens. */
 export interface ServerParts {
   readonly options: JetStreamServerOptions;
   readonly registrations: readonly Registration[];
   readonly hooks: ProcessingHooks | undefined;
-  /** The subject of a pattern, as Nest makes it. */
+  /** The subject of a pattern, as Nest converts it. */
   readonly subjectOf: (pattern: unknown) => unknown;
 }
 
-/** Whom a running server tells of what happens. */
+/** Receives the events of a running server. */
 export interface RunningServerOwner extends TransportLinkOwner {
   onConsumerEvent(event: ConsumerEvent): void;
 }
@@ -54,11 +54,11 @@ export class RunningServer implements AttachedServer {
   private readonly scope = new CleanScope();
   private readonly deliveries: AnswerDeliveries;
   private readonly consumers: ConsumerRunners;
-  /** What the startup uses, and the consumers later on. */
+  /** Used for the startup, and later by the consumers. */
   private readonly jetstream: JetStreamService;
   private readonly boot: Boot;
   private readonly provisioning: Provisioning;
-  /** The streams of its options and of dead letters, which are created again if they are lost. */
+  /** The streams of the server's options and of dead letters, which are created again if they are lost. */
   private readonly declared: DeclaredResources;
   private listeners: readonly Listener[] = [];
   private readonly forbiddenReplies = new ReportLimiter();
@@ -102,7 +102,7 @@ export class RunningServer implements AttachedServer {
   }
 
   /**
-   * Connects, creates streams and consumers, and serves all that is registered.
+   * Connects, creates streams and consumers, and serves all registrations.
    *
    * @param signal ends the wait for a server, and the startup
    * @throws {@link ConnectionFailedError}, {@link HandlerConfigurationError}, {@link BootTimeoutError}
@@ -122,7 +122,7 @@ export class RunningServer implements AttachedServer {
       link.jetstream.servers.add(server);
       return server;
     } catch (error) {
-      // A boot that fails must not keep the process alive through an open connection.
+      // A failed startup must not keep the process alive through an open connection.
       await server.abort();
       throw error;
     } finally {
@@ -131,15 +131,16 @@ export class RunningServer implements AttachedServer {
   }
 
   /**
-   * Takes nothing new, lets handlers end, sends what is buffered and closes the connection, if it is its own. All stages share
-   * one deadline, that of the application if there is one; a server that does not respond holds up none of them.
+   * Stops receiving, waits for handlers, sends buffered messages and closes the connection if the server opened it. All
+   * stages share one deadline, that of the application if there is one; a NATS server that does not respond does not
+   * delay them.
    */
   stop(shutdown: ApplicationShutdown | undefined): Promise<void> {
     const { shutdownTimeout } = this;
     return this.stopWithin(shutdown?.budgetOfMember(shutdownTimeout) ?? new TimeBudget(shutdownTimeout));
   }
 
-  /** Ends what has not begun. */
+  /** Ends a server whose startup has not completed. */
   abort(): Promise<void> {
     return this.stopWithin(new TimeBudget(0));
   }
@@ -153,7 +154,7 @@ export class RunningServer implements AttachedServer {
   }
 
   /**
-   * Takes nothing new and lets handlers end, within one deadline: the server's own, or that of the application if it is
+   * Stops receiving and waits for handlers, within one deadline: the server's own, or that of the application if it is
    * shorter. Calling it again waits for the same end.
    */
   drain(timeout: number): Promise<void> {
@@ -192,7 +193,7 @@ export class RunningServer implements AttachedServer {
     const problems = [...read.flatMap((each) => each.problems), ...queueProblems(core, options)];
     const planner = new ConsumerPlanner(jetstream, options, problems);
     const groups = await planner.plan(right.filter(isDurable));
-    // A startup that failed may still wait here for a server that hung.
+    // A failed startup may still be waiting here for an unresponsive server.
     if (this.stopped) return;
     await this.consumers.start(groups);
     if (this.stopped) return;
@@ -209,7 +210,7 @@ export class RunningServer implements AttachedServer {
     const plans = planListeners(core, options);
     this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
     for (const listener of this.listeners) listener.start();
-    // The server knows of all subscriptions once it has answered.
+    // The server has processed all subscriptions once it has answered.
     await jetstream.api.flush('subscribing to the patterns');
     if (plans.length > 0) {
       const patterns = plans.map(({ pattern }) => `"${pattern}"`).join(', ');
@@ -217,7 +218,7 @@ export class RunningServer implements AttachedServer {
     }
   }
 
-  /** A registration with its extras as they were read, and what is wrong with it however it is served. */
+  /** A registration with its parsed extras, and the problems that do not depend on how it is served. */
   private read(given: Registration): {
     readonly registration: Registration;
     readonly problems: readonly ConfigurationProblem[];
@@ -246,7 +247,7 @@ export class RunningServer implements AttachedServer {
     if (provisioning === 'ensure') declared.add({ kind: 'stream', name, stream: name, recreate, create });
   }
 
-  /** A peer can send any number of them: they are reported once a minute. */
+  /** A peer can send any number of them, so they are reported once a minute. */
   private reportForbiddenReply({ subject, reply = '' }: Msg): void {
     const heldBack = this.forbiddenReplies.admit('reply');
     if (heldBack === undefined) return;
@@ -258,7 +259,7 @@ export class RunningServer implements AttachedServer {
   }
 }
 
-/** Reports of consumers: to the owner, and to the application where it wants to know. */
+/** Reports events of consumers to the owner, and to the application if it provides `JetStreamEvents`. */
 function consumerEvents(
   { name, jetStreamEvents }: JetStreamServerOptions,
   owner: RunningServerOwner,

@@ -5,14 +5,14 @@ import { isInstance } from '../../reporting/index.js';
 import { JetStreamRecord } from '../client/index.js';
 import { toHeaders } from '../packets/index.js';
 
-/** What a handler answers, with headers if it gave some. */
+/** The answer of a handler, with headers if it returned a record. */
 export interface AnswerContent {
   readonly data: unknown;
   readonly headers?: MsgHdrs | undefined;
 }
 
 /**
- * Takes an answer out of the record that a handler may have put it into.
+ * Extracts an answer from the record that a handler may have returned.
  *
  * @throws {@link InvalidArgumentError} if the headers of the record cannot be sent
  */

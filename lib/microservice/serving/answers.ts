@@ -11,30 +11,33 @@ import {
 } from '../../consuming/index.js';
 
 /**
- * Takes what a handler answers with: either `only`, or any number of `next` and then `complete`, or at any time `fail`. Its
- * methods must not throw: they run inside the user's observables and iterables.
+ * Receives the answers of a handler: either `only`, or any number of `next` and then `complete`, or at any time `fail`.
+ * Its methods must not throw, because they run inside the user's observables and iterables.
  */
 export interface AnswerSink {
-  /** The one answer. */
+  /** The single answer. */
   only(value: unknown): void;
-  /** One answer of several; an iterable waits for the promise that it returns, if any. */
+  /** One answer of several; an iterable waits for the returned promise, if any. */
   next(value: unknown): void | Promise<void>;
   /** There are no more answers. */
   complete(): void;
   /** The handler failed. */
   fail(error: unknown): void;
-  /** What produced the answers failed after it was stopped. */
+  /** The producer of the answers failed after it was stopped. */
   failStopped(error: unknown): void;
 }
 
-/** Ends what still produces answers; a promise of its end, if it goes on for a while. Never throws, and the promise never rejects. */
+/**
+ * Stops the producer of answers; returns a promise of its end if that takes time. Never throws, and the promise never
+ * rejects.
+ */
 export type CancelAnswers = () => Promise<unknown> | undefined;
 
 /**
- * Hands what a handler returned to a sink: a value, or all that an observable, a generator or an asynchronous iterable
- * brings. It never throws: what the user's code throws is given to the sink.
+ * Passes the result of a handler to a sink: a value, or all values of an observable, a generator or an asynchronous
+ * iterable. It never throws: errors of the user's code are passed to the sink.
  *
- * @returns how to stop it, if it may go on
+ * @returns the function that stops it, if it may continue
  */
 export function answer(result: unknown, sink: AnswerSink): CancelAnswers | undefined {
   try {
@@ -54,13 +57,13 @@ export function completion(result: unknown): Promise<unknown> | undefined {
   return pendingResult(result)?.then(completionOfLast);
 }
 
-/** What a result came to may be pending itself. */
+/** The last value of a result may itself be pending. */
 function completionOfLast(value: unknown): unknown {
   const pending = pendingResult(value);
   return pending && finalResult(pending);
 }
 
-/** An interceptor makes an observable of what the handler returned, so that its value may be an iterable. */
+/** An interceptor wraps the handler's result in an observable, so a value of it may be an iterable. */
 function subscribe(source: Observable<unknown>, sink: AnswerSink): CancelAnswers {
   const running = new Set<Promise<void>>();
   const began = (): (() => void) => {
@@ -110,7 +113,7 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
       else sink.fail(error);
     }
   };
-  // A generator that waits for something ends when that has come.
+  // A generator that is waiting ends only when its wait is over.
   const stop = async (): Promise<void> => {
     stopped = true;
     try {
@@ -123,7 +126,7 @@ function iterate(iterator: Steps, sink: AnswerSink): CancelAnswers {
   return () => Promise.all([stop(), ended]);
 }
 
-/** The steps of a generator or iterable, as rxjs takes them. */
+/** The steps of a generator or iterable, in the form that rxjs accepts. */
 async function* valuesOf(steps: Steps, onEnd: () => void): AsyncGenerator {
   try {
     for (let number = 1; ; number++) {

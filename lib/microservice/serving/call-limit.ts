@@ -2,11 +2,11 @@ import { Ring } from '../../jetstream/index.js';
 
 /** A call that waits for its turn. */
 export interface WaitingCall {
-  /** Whether it was called off meanwhile. */
+  /** Whether it was cancelled in the meantime. */
   readonly isOver: boolean;
 }
 
-/** How many calls of one handler are in the works at once: more wait their turn, up to a bound. */
+/** Limits the calls of one handler that run at once; further calls wait, up to a limit. */
 export class CallLimit {
   private readonly waiting = new Ring<{ readonly call: WaitingCall; readonly begin: () => void }>();
   private inTheWorks = 0;
@@ -17,7 +17,7 @@ export class CallLimit {
     readonly maxPending: number,
   ) {}
 
-  /** Begins a call, now or when others have left; false where no more may wait. */
+  /** Starts a call, now or when others have ended; `false` if no more calls may wait. */
   admit(call: WaitingCall, begin: () => void): boolean {
     if (this.inTheWorks < this.concurrency) {
       this.inTheWorks++;
@@ -29,7 +29,7 @@ export class CallLimit {
     return true;
   }
 
-  /** A call is through: the next one begins. */
+  /** Called when a call has ended: the next one starts. */
   leave(): void {
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       if (!next.call.isOver) return next.begin();
@@ -38,7 +38,7 @@ export class CallLimit {
     this.refusing = false;
   }
 
-  /** Whether a refusal is the first since nothing waited: worth a word in the log. */
+  /** Whether a refusal is the first one since no call was waiting, so that it should be logged. */
   isFirstRefusal(): boolean {
     const { refusing } = this;
     this.refusing = true;

@@ -5,31 +5,31 @@ import { Interval, within } from '../../timing/index.js';
 
 /** A call that may take a while. */
 export interface CallInProgress {
-  /** Its place among all calls. */
+  /** Its index among all calls. */
   place: number;
-  /** The tick that it began in. */
+  /** The tick in which it started. */
   since: number;
-  /** Whether the caller wants to be told where to call it off before the first answer. */
+  /** Whether the caller wants to receive the control subject before the first answer. */
   readonly wantsNotice: boolean;
-  /** Tells the caller where to call it off. It never throws, and neither do the others. */
+  /** Sends the control subject to the caller. It never throws, and neither do the other methods. */
   notify(): void;
-  /** The caller has called it off, or is gone. */
+  /** Called when the caller has cancelled the call, or is gone. */
   cancel(): void;
-  /** The service stops: the caller is told. */
+  /** Called when the service stops: the caller receives an error. */
   abandon(): void;
 }
 
-/** How often calls that take long are looked at, in milliseconds. */
+/** The interval of checks for calls that take long, in milliseconds. */
 const TICK = 50;
 /** The longest number in a control subject. */
 const LONGEST_SERIAL = String(Number.MAX_SAFE_INTEGER);
 
-/** All calls of a server that are in flight: the shutdown waits for them, and callers can call them off. */
+/** All calls in flight of a server: the shutdown waits for them, and callers can cancel them. */
 export class CallsInProgress {
-  /** In no order: a call is removed by putting the last one in its place, which costs less than a set of them. */
+  /** Unordered: a call is removed by replacing it with the last one, which is cheaper than a set. */
   private readonly calls: CallInProgress[] = [];
   private readonly bySerial = new Map<number, CallInProgress>();
-  /** As long as any control subject: what an answer's line must have room for. */
+  /** As long as the longest control subject, to check the length of protocol lines. */
   readonly longestControlSubject: string;
   private readonly inbox: string;
   private subscription: Subscription | undefined;
@@ -59,7 +59,7 @@ export class CallsInProgress {
     if (this.calls.length === 0) this.whenIdle?.();
   }
 
-  /** A number by which the caller can call a call off; 0 if the connection is closed. */
+  /** A number by which the caller can cancel a call; 0 if the connection is closed. */
   control(call: CallInProgress): number {
     try {
       this.subscription ??= this.listen();
@@ -77,9 +77,9 @@ export class CallsInProgress {
   }
 
   /**
-   * Waits until all have ended; abandons what has not after `timeout` milliseconds.
+   * Waits until all calls have ended; abandons those that have not ended after `timeout` milliseconds.
    *
-   * @returns how many were abandoned
+   * @returns the number of abandoned calls
    */
   async end(timeout: number): Promise<number> {
     if (this.calls.length > 0) {
@@ -92,7 +92,7 @@ export class CallsInProgress {
     return unfinished.length;
   }
 
-  /** What comes here is the word of a caller, or of the server that nobody receives the answers any more. */
+  /** Messages on this subscription come from a caller, or from the server if the caller no longer receives answers. */
   private listen(): Subscription {
     return this.connection.wire.subscribe(`${this.inbox}*`, {
       callback: (error, msg) => {

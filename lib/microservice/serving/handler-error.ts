@@ -1,11 +1,12 @@
 import { RpcException } from '@nestjs/microservices';
 import { errorText as textOf, isInstance, printable, propertyOf } from '../../reporting/index.js';
 
-/** What a caller is told if a handler failed in a way that Nest does not disclose. */
+/** The error that is sent to a caller if Nest does not disclose the handler's error. */
 export const UNKNOWN_ERROR = { status: 'error', message: 'Internal server error' } as const;
 
 /**
- * Whether an error is what Nest's own exception filter makes of all that is no `RpcException`; Nest has logged it. Never throws.
+ * Whether an error is the one with which Nest's own exception filter replaces all except `RpcException`; Nest has
+ * logged the original. Never throws.
  */
 export function isUnknownError(error: unknown): boolean {
   if (typeof error !== 'object') return false;
@@ -15,7 +16,7 @@ export function isUnknownError(error: unknown): boolean {
   );
 }
 
-/** An error as a packet carries it: exception filters throw plain objects, or errors as they are. */
+/** An error in the form of a packet: exception filters throw plain objects, or errors as they are. */
 export function errorForPacket(error: unknown): unknown {
   if (isInstance(error, RpcException)) {
     const content = error.getError();
@@ -27,11 +28,14 @@ export function errorForPacket(error: unknown): unknown {
   if (typeof error === 'function' || typeof error === 'symbol') {
     return { status: 'error', message: errorText(error) };
   }
-  // To a caller, an error that is false, 0 or an empty text is none.
+  // Callers treat an error that is false, 0 or an empty text as no error.
   return error || UNKNOWN_ERROR;
 }
 
-/** The text of whatever a handler failed with, also of plain objects; on one line, escaped and bounded. Never throws. */
+/**
+ * The text of any error of a handler, including plain objects; on one line, escaped and limited in length. Never
+ * throws.
+ */
 export function errorText(error: unknown): string {
   try {
     if (typeof error === 'object' && error !== null && !(error instanceof Error)) {
@@ -39,7 +43,7 @@ export function errorText(error: unknown): string {
       return printable(typeof message === 'string' ? message : (JSON.stringify(error) ?? typeof error));
     }
   } catch {
-    // A getter that throws, a cycle or a bigint: the text below is the best that there is.
+    // A getter that throws, a cycle or a bigint: the text below is used instead.
   }
   return textOf(error);
 }

@@ -9,23 +9,23 @@ import { errorText } from './handler-error.js';
 import { within, type ProcessingHooks } from './processing-hooks.js';
 import { replySubjectOf, ServedCall, type ServingContext } from './served-call.js';
 
-/** A handler with the limit to its calls, where there is one. */
+/** A handler with the limit of its calls, if there is one. */
 export interface ServedHandler {
   readonly handler: MessageHandler;
   readonly limit?: CallLimit | undefined;
 }
 
-/** What is listened to on core NATS: requests, and events that no stream keeps. */
+/** The plan of a core NATS subscription: requests, and events that no stream stores. */
 export interface ListenerPlan {
-  /** The subject; wildcards allowed. */
+  /** The subject; wildcards are allowed. */
   readonly pattern: string;
-  /** The group in which instances share the messages; without it each gets all. */
+  /** The group in which instances share the messages; without it each instance receives all. */
   readonly queue: string | undefined;
-  /** The handler that a message is for, by its subject. */
+  /** Returns the handler for a message, by its subject. */
   readonly handlerOf: (subject: string) => ServedHandler;
 }
 
-/** Listens to one pattern and has its handlers answer. */
+/** Subscribes to one pattern and calls its handlers. */
 export class Listener {
   private subscription: Subscription | undefined;
 
@@ -47,10 +47,13 @@ export class Listener {
     });
   }
 
-  /** Takes nothing more; what has been delivered is still handled. It ends only when the server has confirmed it. */
+  /**
+   * Stops receiving; messages that were already delivered are still handled. It ends only when the server has confirmed
+   * it.
+   */
   async stop(): Promise<void> {
     if (!this.subscription || this.subscription.isClosed()) return;
-    // A drain that fails found the connection closed.
+    // A drain fails only if the connection is closed.
     await this.subscription.drain().catch(() => undefined);
   }
 
@@ -88,8 +91,8 @@ export class Listener {
     const { hooks } = this;
     const run = (): Promise<unknown> => handler(packet.data, context);
     if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
-    // Calls begin in the turn of the socket, or of another call that has ended. Interceptors of Nest run when what the handler
-    // returned is subscribed to, so that belongs to the scope too.
+    // Calls start in the turn of the socket, or of another call that has ended. Nest's interceptors run when the
+    // handler's result is subscribed to, so that the subscription must be inside the scope too.
     return this.serving.scope.run(
       (whole) => {
         const result = start(whole);
@@ -100,7 +103,10 @@ export class Listener {
     );
   }
 
-  /** Begins a call when its limit allows it. It keeps its slot until it and its handler have ended, also if it was called off. */
+  /**
+   * Starts a call when its limit allows it. The call keeps its slot until it and its handler have ended, even if it was
+   * cancelled.
+   */
   private beginWithin(
     limit: CallLimit,
     handler: MessageHandler,
@@ -125,7 +131,10 @@ export class Listener {
     this.serving.onError(`Requests on "${context.subject}" are refused: ${limit.maxPending} wait already`);
   }
 
-  /** A message that cannot be read has no number, so its caller gets an answer without one, which Nest's clients accept. */
+  /**
+   * A message that cannot be read has no request number, so its caller gets an answer without one, which Nest's clients
+   * accept.
+   */
   private refuse(message: Msg, error: unknown): void {
     const { connection, codec, onError } = this.serving;
     const problem = errorText(error);
@@ -141,7 +150,7 @@ export class Listener {
   }
 }
 
-/** Nest's handlers return promises; one that was registered otherwise may return a value, or throw. */
+/** Nest's handlers return promises; handlers that were registered directly may return a value, or throw. */
 function start(run: () => Promise<unknown>): Promise<unknown> {
   try {
     return Promise.resolve(run());

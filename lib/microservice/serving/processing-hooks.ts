@@ -1,7 +1,7 @@
 import type { BaseRpcContext, Transport } from '@nestjs/microservices';
 import { pendingThenable } from '../../user-code/index.js';
 
-/** Nest's hook before a message is handled: it calls `done`, inside whatever it opens. */
+/** Nest's hook before a message is handled: it calls `done` inside its own context. */
 export type ProcessingStartHook = (
   transportId: Transport | symbol,
   context: BaseRpcContext,
@@ -11,22 +11,22 @@ export type ProcessingStartHook = (
 /** Nest's hook after a message was handled. */
 export type ProcessingEndHook = (transportId: Transport | symbol, context: BaseRpcContext) => void;
 
-/** The hooks of one server, where instrumentation has set some. */
+/** The hooks of one server, if instrumentation has set any. */
 export interface ProcessingHooks {
   readonly transportId: Transport | symbol;
-  /** What it returns is a promise if it is asynchronous. */
+  /** Returns a promise if the hook is asynchronous. */
   readonly start: (...args: Parameters<ProcessingStartHook>) => unknown;
   /** It never throws. */
   readonly end: ProcessingEndHook;
-  /** Reports that the start hook failed after it had called back, which has no part in the outcome. */
+  /** Reports that the start hook failed after it had called back, which does not affect the outcome. */
   readonly onLateFailure: (context: BaseRpcContext, error: unknown) => void;
 }
 
 /**
- * Has a hook call something once its preparation is done; a hook that calls it again has no effect.
+ * Runs a function inside a hook, which calls it when its own preparation is complete; further calls have no effect.
  *
- * @returns what was called resolves or rejects with, or what the hook failed with before it called; it stays pending if the
- * hook never calls
+ * @returns a promise of the function's outcome, or of the hook's error before it called the function; it stays pending
+ * if the hook never calls it
  */
 export function within<T>(
   hooks: ProcessingHooks,

@@ -13,20 +13,22 @@ import { answer, type AnswerSink, type CancelAnswers } from './answers.js';
 import type { CallInProgress, CallsInProgress } from './calls-in-progress.js';
 import { errorForPacket, errorText, isUnknownError } from './handler-error.js';
 
-/** What the calls of one server share. */
+/** The services that all calls of one server share. */
 export interface ServingContext {
   readonly connection: JetStreamConnection;
   readonly codec: Codec;
   readonly calls: CallsInProgress;
-  /** What handlers run in. */
+  /** The asynchronous scope of handlers. */
   readonly scope: CleanScope;
-  /** Reports what no caller can be told. It never throws. */
+  /** Reports an error that cannot be sent to a caller. It never throws. */
   readonly onError: (text: string) => void;
-  /** Reports a message whose reply subject the service does not publish to. It never throws. */
+  /** Reports a message whose reply subject the service must not publish to. It never throws. */
   readonly onForbiddenReply: (message: Msg) => void;
 }
 
-/** The reply subject of a message, if the service may publish there; otherwise it is reported, and nothing is answered. */
+/**
+ * The reply subject of a message, if the service may publish to it; otherwise it is reported, and no answer is sent.
+ */
 export function replySubjectOf(message: Msg, serving: ServingContext): string | undefined {
   const { reply } = message;
   if (!reply) return undefined;
@@ -37,38 +39,41 @@ export function replySubjectOf(message: Msg, serving: ServingContext): string | 
 
 interface AnswerOptions {
   readonly headers?: MsgHdrs | undefined;
-  /** Where the caller can call the rest off. */
+  /** The control subject, to which the caller can send a cancellation. */
   readonly control?: string | undefined;
 }
 
-/** After so many answers of one iterable, it waits until the server has them, up to the timeout of requests. */
+/**
+ * After this number of answers of one iterable, the call waits until the server has received them, up to the request
+ * timeout.
+ */
 const FLUSH_AFTER = 128;
 
 /**
- * One message that is being handled, and what is answered to it. No public method throws: they are called from timers, from
- * the parser of the link and from the user's observables.
+ * One message that is being handled, and its answers. No public method throws, because they are called from timers,
+ * from the parser of the link and from the user's observables.
  */
 export class ServedCall implements AnswerSink, CallInProgress {
   place = -1;
   since = 0;
-  /** Called once, when all is answered, or nothing is to be answered any more and what produced the answers has ended. */
+  /** Called once, when all answers are sent, or no more are to be sent and their producer has ended. */
   onEnd: (() => void) | undefined;
   private readonly replyTo: string | undefined;
   private control = 0;
   private answers = 0;
   private ended = false;
-  /** Called off while what the handler returned is looked at. */
+  /** Whether the call was cancelled while the handler's result is being processed. */
   private calledOff = false;
   private settling = false;
   private refused = false;
-  /** The answer that may be the last. */
+  /** The answer that may be the last one. */
   private held: { readonly value: unknown } | undefined;
   private stop: CancelAnswers | undefined;
 
   constructor(
     private readonly serving: ServingContext,
     message: Msg,
-    /** Nest's number of the request; without it the caller is not Nest, and takes bare answers. */
+    /** Nest's number of the request; without it the caller does not use Nest, and expects bare answers. */
     private readonly id: string | undefined,
     private readonly context: JetStreamRequestContext,
   ) {
@@ -76,7 +81,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
     serving.calls.add(this);
   }
 
-  /** Whether nothing is to be answered any more. */
+  /** Whether no more answers are to be sent. */
   get isOver(): boolean {
     return this.ended;
   }
@@ -85,13 +90,13 @@ export class ServedCall implements AnswerSink, CallInProgress {
     return this.control === 0 && this.replyTo !== undefined && canCancel(this.id);
   }
 
-  /** Answers with what the handler returned. */
+  /** Sends the handler's result as the answer. */
   readonly settle = (result: unknown): void => {
     if (this.ended) return;
     this.settling = true;
     this.stop = answer(result, this);
     this.settling = false;
-    // It was called off while it was subscribed to.
+    // The call was cancelled while the result was subscribed to.
     if (this.calledOff) this.endAfter(this.stop?.());
   };
 
@@ -103,7 +108,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
   next(value: unknown): void | Promise<void> {
     if (this.ended) return undefined;
     if (this.held) this.release();
-    // An answer says itself that it is the last, so each is held back until the next one or the end of this turn.
+    // The last answer must be marked as such, so each one is held back until the next one or the end of this turn.
     else process.nextTick(() => this.release());
     this.held = { value };
     if (++this.answers % FLUSH_AFTER !== 0) return undefined;
@@ -124,7 +129,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
       if (this.replyTo !== undefined) this.sendError(errorForPacket(error));
       else if (!isUnknownError(error)) this.reportFailure(error);
     } catch {
-      // What was thrown throws itself when it is read.
+      // The thrown value itself throws when it is read.
       this.reportFailure(error);
       this.sendError({ status: 'error', message: 'The handler failed with an error that cannot be read' });
     }
@@ -157,7 +162,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
     this.sendError({ status: 'error', message: STOPPED });
   }
 
-  /** Tells the caller that too many requests wait already. */
+  /** Tells the caller that too many requests are already waiting. */
   turnAway(): void {
     this.cancel();
     this.sendError({ status: 'error', code: 503, message: BUSY }, 503);
@@ -175,7 +180,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
     try {
       await this.serving.connection.flush();
     } catch {
-      // The next answers are produced all the same: slowly, since each of these waits takes its time.
+      // The next answers are still produced, but slowly, because each of these waits takes time.
     }
   }
 
@@ -199,8 +204,8 @@ export class ServedCall implements AnswerSink, CallInProgress {
   }
 
   /**
-   * Where the caller can call the rest off; the server itself says so there when nobody receives the answers any more.
-   * `undefined` if the connection is closed.
+   * The subject to which the caller can send a cancellation; the server also sends "no responders" there when the
+   * caller no longer receives answers. `undefined` if the connection is closed.
    */
   private controlSubject(): string | undefined {
     const { calls } = this.serving;
@@ -222,13 +227,14 @@ export class ServedCall implements AnswerSink, CallInProgress {
   private sendError(err: unknown, code = 500): void {
     if (this.replyTo === undefined) return;
     if (this.id !== undefined) return this.send({ err, isDisposed: true, id: this.id });
-    // As services of every other NATS client do (ADR-32). The header is bounded, the payload is not empty.
+    // In the format of services of other NATS clients (ADR-32). The header is limited in length, and the payload is not
+    // empty.
     const text = errorText(err).replaceAll('\\r\\n', ' ').replaceAll('\\n', ' ').replaceAll('\\r', ' ');
     const headers = toHeaders({ 'Nats-Service-Error-Code': String(code), 'Nats-Service-Error': text });
     this.post(Buffer.from(JSON.stringify({ code, message: text })), { headers });
   }
 
-  /** Sends an answer if it fits; what does not is answered with an error that does. */
+  /** Sends an answer if it fits; otherwise sends an error that fits. */
   private post(payload: Uint8Array, { control: reply, headers }: AnswerOptions = {}): void {
     const { connection } = this.serving;
     if (this.replyTo === undefined) return;
@@ -258,7 +264,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
     return undefined;
   }
 
-  /** An answer that cannot be sent is an error of the handler; the caller is told what it can be told. */
+  /** An answer that cannot be sent counts as an error of the handler, and the caller receives an error. */
   private refuse(problem: string): void {
     if (this.refused) return;
     this.refused = true;
