@@ -53,7 +53,10 @@ export class KeyValueCacheStore extends EventEmitter {
    */
   async set(key: string, value: unknown, ttl?: number): Promise<void> {
     if (typeof value !== 'string') {
-      throw new InvalidArgumentError('value', 'a string; leave Keyv its serialize and deserialize options');
+      throw new InvalidArgumentError(
+        'value',
+        'it must be a string; do not turn off the serialization of Keyv (its options serialize and deserialize)',
+      );
     }
     const { bucket, writer } = this.bucket.access;
     const data = Buffer.from(value, 'utf8');

@@ -10,7 +10,7 @@ export const bytesCodec: Codec<Uint8Array> = {
     if ((value as unknown) === undefined) return new Uint8Array(0);
     const bytes = givenBytes(value);
     if (bytes) return bytes;
-    throw new PayloadEncodingError('bytesCodec', `it takes a Uint8Array, not ${typeof value}`);
+    throw new PayloadEncodingError('bytesCodec', `it accepts a Uint8Array, not ${typeof value}`);
   },
   decode: (data) => data,
 };

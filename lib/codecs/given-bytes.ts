@@ -12,7 +12,7 @@ export function givenBytes(value: unknown): Uint8Array | undefined {
   if (value.length === 0 && isDetached(value)) {
     throw new InvalidArgumentError(
       'data',
-      'the memory of these bytes was transferred elsewhere. Copy them before you transfer them',
+      'the ArrayBuffer of these bytes was transferred elsewhere. Copy the bytes before you transfer it',
     );
   }
   return value;

@@ -34,6 +34,7 @@ function stringify(value: unknown): string {
   } catch (cause) {
     throw new PayloadEncodingError('jsonCodec', errorText(cause), { cause });
   }
-  if (text === undefined) throw new PayloadEncodingError('jsonCodec', `a ${typeof value} has no JSON`);
+  if (text === undefined)
+    throw new PayloadEncodingError('jsonCodec', `a ${typeof value} has no JSON representation`);
   return text;
 }

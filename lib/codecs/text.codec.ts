@@ -10,7 +10,7 @@ export const textCodec: Codec<string> = {
     // Other values are possible too, because publishers accept any value.
     if ((value as unknown) === undefined) return new Uint8Array(0);
     if (typeof value !== 'string')
-      throw new PayloadEncodingError('textCodec', `it takes strings, not ${typeof value}`);
+      throw new PayloadEncodingError('textCodec', `it accepts a string, not ${typeof value}`);
     return Buffer.from(value, 'utf8');
   },
   decode: exactUtf8,

@@ -75,7 +75,7 @@ export class Boot {
             if (performance.now() - reportedAt < REPORT_EVERY) return;
             reportedAt = performance.now();
             this.logger.warn(
-              `Connection "${this.connection.name}": ${step} failed and is tried again, first in ${Math.round(wait)} ms, for up to ` +
+              `Connection "${this.connection.name}": ${step} failed and is retried, first in ${Math.round(wait)} ms, for up to ` +
                 `${Math.round(this.left)} ms: ${errorText(error)}`,
             );
           },
@@ -98,7 +98,7 @@ export class Boot {
       const result = run();
       // The limit is slightly longer because errors of the requests within the step are more specific.
       if (await new Deadline(this.left + SHORTEST_ATTEMPT).wait(result)) return result;
-      throw this.timedOut(step, 'it has not ended');
+      throw this.timedOut(step, 'it did not finish');
     });
   }
 

@@ -79,7 +79,7 @@ export class ConnectionEvents {
       }
     } catch (thrown) {
       this.logger.error(
-        `Connection "${this.connection}": its status can be followed no longer, so disconnects are not noticed: ` +
+        `Connection "${this.connection}": its status can no longer be read, so disconnects are not noticed: ` +
           `${errorText(thrown)}. Close the connection and open another.`,
       );
     }

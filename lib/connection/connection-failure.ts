@@ -74,9 +74,9 @@ export function problemOfServers({ servers }: NodeConnectionOptions): string | u
 function problemOf(server: string): string | undefined {
   const address = server.slice(server.lastIndexOf('@') + 1).replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
   if (/^https?:\/\//i.test(server))
-    return `"${address}" is given as the address of a web server: one of nats-server begins with nats:// or tls://`;
+    return `"${address}" has the scheme of a web server: the address of a NATS server begins with nats:// or tls://`;
   if (address.trim() === '') return 'an address in "servers" is empty';
-  if (address.includes(',')) return `"${address}" is several addresses in one text: give an array of them`;
+  if (address.includes(',')) return `"${address}" contains several addresses: pass them as an array`;
   if (/\s/.test(address.trim())) return `"${address}" contains white space`;
   // The colons of an IPv6 address without brackets do not separate a port.
   const isBareIpv6 = !address.includes('[') && address.split(':').length > 2;

@@ -88,7 +88,7 @@ const CLIENT_OPTIONS: KnownOptions = {
   reconnectToServer: functionRule('a function that chooses a server'),
   resolve: flag,
   servers: secretRule(
-    'the address of a server, or a list of at least one; leave it out for 127.0.0.1:4222',
+    'the address of a server, or a list of at least one address; omit it for 127.0.0.1:4222',
     (value) => (Array.isArray(value) ? value.length > 0 && value.every(isAddress) : isAddress(value)),
   ),
   timeout: number,

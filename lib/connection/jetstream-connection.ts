@@ -76,7 +76,7 @@ export class JetStreamConnection {
     this.connected = nc.info !== undefined;
     this.timeout = options.timeout ?? 5_000;
     if (!Number.isFinite(this.timeout) || this.timeout <= 0) {
-      throw new InvalidArgumentError('jetstream.timeout', 'milliseconds, a positive number');
+      throw new InvalidArgumentError('jetstream.timeout', 'it must be a positive number of milliseconds');
     }
   }
 
@@ -231,16 +231,16 @@ function apiPrefix({ domain, apiPrefix: prefix }: JetStreamOptions): string {
   if (domain !== undefined && prefix !== undefined) {
     throw new InvalidArgumentError(
       'jetstream.domain',
-      'not together with jetstream.apiPrefix; give one of them',
+      'it cannot be combined with jetstream.apiPrefix; set only one of them',
     );
   }
   if (domain !== undefined) {
     if (!/^[^\s.*>]+$/.test(domain))
-      throw new InvalidArgumentError('jetstream.domain', `"${domain}" is not one subject token`);
+      throw new InvalidArgumentError('jetstream.domain', `"${domain}" is not a single subject token`);
     return `$JS.${domain}.API`;
   }
   const trimmed = (prefix ?? '$JS.API').replace(/\.$/, '');
   if (!/^[^\s*>]+$/.test(trimmed))
-    throw new InvalidArgumentError('jetstream.apiPrefix', `"${prefix}" is not a subject`);
+    throw new InvalidArgumentError('jetstream.apiPrefix', `"${prefix}" is not a valid subject`);
   return trimmed;
 }

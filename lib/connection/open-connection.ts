@@ -58,7 +58,7 @@ export async function openConnection(
   }
   logger.log(
     `Connection "${name}": connected to ${serverOf(nc)}, nats-server ${connection.serverVersion}; ` +
-      (isDirect(nc) ? 'messages take the direct wire' : "messages go through the client's own connection"),
+      (isDirect(nc) ? 'messages use the direct wire' : "messages go through the client's own connection"),
   );
   connection.listen({
     onDisconnect: () => logger.warn(`Connection "${name}": disconnected, trying to reconnect`),
@@ -92,15 +92,15 @@ async function dial(
   const { user, token, authenticator } = options;
   if (listed?.some((server) => server.includes('@')) && (user ?? token ?? authenticator) === undefined) {
     logger.warn(
-      `Connection "${name}": credentials in "servers" are not used. Give them as "user" and "pass", "token" or "authenticator"`,
+      `Connection "${name}": credentials in "servers" are ignored. Set "user" and "pass", "token" or "authenticator" instead`,
     );
   }
   const problem = problemOfServers(options);
   if (problem !== undefined) throw new ConnectionFailedError(name, servers, problem, 'INVALID_OPTIONS');
   if (wire === 'client' && options.debug === true) {
     logger.warn(
-      `Connection "${name}": "debug" is not used with wire: 'client', since the client would print the credentials. ` +
-        'Leave one of the two out',
+      `Connection "${name}": "debug" is ignored with wire: 'client', because the client would print the credentials. ` +
+        'Remove one of the two options',
     );
   }
   const first = options.reconnectTimeWait ?? DEFAULT_RETRY_WAIT;
@@ -111,8 +111,8 @@ async function dial(
     void within(SLOW_AFTER, connecting).then((ended) => {
       if (ended || isAborted(signal) || limiter.admit('slow') === undefined) return;
       logger.warn(
-        `Connection "${name}": ${servers} has not finished the connection for ${SLOW_AFTER / 1_000} s; it is waited for. ` +
-          'Is it a NATS server, and is tls.handshakeFirst set as on the server?',
+        `Connection "${name}": connecting to ${servers} takes longer than ${SLOW_AFTER / 1_000} s; still waiting. ` +
+          'Check that a NATS server is running there, and that tls.handshakeFirst is set as on the server',
       );
     });
     try {
@@ -135,7 +135,7 @@ async function dial(
       if (limiter.admit(error.name) !== undefined) {
         logger.warn(
           `Connection "${name}": no NATS server at ${servers} yet (${redactor.text(error)}); ` +
-            'the connection is tried again until there is one',
+            'retrying until one is available',
         );
       }
       await sleep(backoff.next(), signal);
@@ -154,7 +154,7 @@ async function attempt(wire: WireChoice, options: NodeConnectionOptions): Promis
 }
 
 function calledOff(name: string, servers: string): ConnectionFailedError {
-  const reason = 'it was called off, since the application failed to start or was closed meanwhile';
+  const reason = 'it was cancelled because the application failed to start or was closed in the meantime';
   return new ConnectionFailedError(name, servers, reason, 'ABORTED');
 }
 

@@ -39,7 +39,7 @@ export class UnsentPosts {
     this.closedReported = true;
     this.logger.warn(
       `Connection "${this.connection}" is closed: ${purpose} to "${printable(subject)}" was not sent. ` +
-        'Messages that were not acknowledged are delivered again; nothing more is logged about this connection.',
+        'Messages that were not acknowledged are delivered again; later unsent messages of this connection are not logged.',
     );
   }
 }

@@ -23,7 +23,7 @@ export function watchPermissions(
       if (heldBack === undefined) return;
       logger.error(
         `Connection "${connection.name}": no permission to ${operation} to "${printable(error.subject)}", so messages ` +
-          `may not come, or come again without end. Grant its user this permission${heldBackText(heldBack)}.`,
+          `may never arrive, or may be redelivered endlessly. Grant its user this permission${heldBackText(heldBack)}.`,
       );
       onDenied(error);
     },

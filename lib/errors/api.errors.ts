@@ -45,7 +45,7 @@ export class JetStreamNotEnabledError extends JetStreamApiError {
   ) {
     super(
       body,
-      `JetStream does not answer under "${apiPrefix}": enable it on the server (nats-server -js), ` +
+      `JetStream does not respond under the API prefix "${apiPrefix}". Enable it on the server (nats-server -js), ` +
         'or check the options jetstream.domain and jetstream.apiPrefix.',
       options,
     );
@@ -59,8 +59,8 @@ export class JetStreamNotEnabledForAccountError extends JetStreamApiError {
   ) {
     super(
       body,
-      'JetStream is not enabled for the account of this connection: enable it in the server configuration ' +
-        'of the account, or connect with credentials of another.',
+      'JetStream is not enabled for the account of this connection. Enable it in the server configuration ' +
+        'of the account, or connect with the credentials of another account.',
     );
   }
 }
@@ -76,6 +76,10 @@ export class InvalidApiResponseError extends JetStreamError {
     problem: string,
     options?: ErrorOptions,
   ) {
-    super(`The answer to ${operation} is no JetStream API response: ${problem}.`, options);
+    super(
+      `The response to ${operation} is not a valid JetStream API response: ${problem}. ` +
+        'Check whether another service responds to this API request.',
+      options,
+    );
   }
 }

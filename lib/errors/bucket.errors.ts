@@ -10,7 +10,7 @@ export class InvalidBucketNameError extends JetStreamError {
     /** The given name. */
     readonly bucket: string,
   ) {
-    super(`Invalid ${kind} bucket name "${bucket}": 1 to 251 letters, digits, "-" and "_".`);
+    super(`Invalid ${kind} bucket name "${bucket}". Use 1 to 251 letters, digits, "-" and "_".`);
   }
 }
 

@@ -1,15 +1,15 @@
 import { JetStreamError } from './jetstream.error.js';
 
-const NO_SERVER = 'Check that nats-server runs there, and the address.';
-const CA = 'Give the CA that signed the certificate of the server: tls.caFile or tls.ca.';
+const NO_SERVER = 'Check the address, and that nats-server is running there.';
+const CA = 'Set tls.caFile or tls.ca to the CA that signed the certificate of the server.';
 const CLIENT_CERTIFICATE =
-  'Give a client certificate: tls.certFile and tls.keyFile, or tls.cert and tls.key.';
+  'Provide a client certificate: tls.certFile and tls.keyFile, or tls.cert and tls.key.';
 const OTHER_CLIENT_CERTIFICATE =
-  'Give a client certificate that the server accepts: it must be valid and signed by a CA that the server knows.';
+  'Provide a client certificate that the server accepts: it must be valid and signed by a CA that the server trusts.';
 
 /** Advice for failed connections, by error code. */
 const ADVICE: Readonly<Record<string, string>> = {
-  AUTHORIZATION_VIOLATION: 'Check the credentials, or give some: user and pass, token or authenticator.',
+  AUTHORIZATION_VIOLATION: 'Check or provide the credentials: user and pass, token or authenticator.',
   AUTHENTICATION_EXPIRED: 'Renew the credentials.',
   ECONNREFUSED: NO_SERVER,
   ENOTFOUND: NO_SERVER,
@@ -22,12 +22,12 @@ const ADVICE: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: CA,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: CA,
   CERT_HAS_EXPIRED: 'Renew the certificate of the server.',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'Connect by a name or address that the certificate of the server has.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Connect to a host name or address that the certificate of the server lists.',
   TLS_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
   TLS_ALERT_HANDSHAKE_FAILURE: CLIENT_CERTIFICATE,
   TLS_ALERT_BAD_CERTIFICATE: OTHER_CLIENT_CERTIFICATE,
   TLS_ALERT_UNKNOWN_CA: OTHER_CLIENT_CERTIFICATE,
-  ERR_SSL_WRONG_VERSION_NUMBER: 'The server does not begin with TLS: leave out tls.handshakeFirst.',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'The server does not start with a TLS handshake: remove tls.handshakeFirst.',
   ABORTED: 'If the application failed to start, its own error says why.',
   INVALID_OPTIONS: 'Check the address and the other options of the connection.',
 };
@@ -101,7 +101,7 @@ export class BootTimeoutError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `Connection "${connection}": the application did not start within ${timeout} ms; while ${step}: ${/[.?!]$/.test(problem) ? problem : `${problem}.`} ` +
+      `Connection "${connection}": the application did not start within ${timeout} ms (last step: ${step}): ${/[.?!]$/.test(problem) ? problem : `${problem}.`} ` +
         'Check that the servers are running and that the cluster has a leader, or raise bootTimeout.',
       options,
     );

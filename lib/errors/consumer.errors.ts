@@ -54,7 +54,8 @@ export class MaximumConsumersError extends JetStreamApiError {
   ) {
     super(
       body,
-      `Stream "${stream}" takes no more consumers: delete some, or raise maxConsumers of the stream or the account.`,
+      `Stream "${stream}" or its account has reached its maximum number of consumers. ` +
+        'Delete some, or raise maxConsumers of the stream or the account.',
     );
   }
 }
@@ -68,8 +69,8 @@ export class InvalidConsumerResetError extends JetStreamApiError {
   ) {
     super(
       body,
-      `Consumer "${consumer}" on stream "${stream}" cannot be reset like that (${body.description}): a sequence must ` +
-        'not lie before its startSequence, and only goes with deliverPolicy all, by_start_sequence or by_start_time.',
+      `Consumer "${consumer}" on stream "${stream}" cannot be reset (${body.description}). A sequence must not be lower ` +
+        'than its startSequence, and is only allowed with deliverPolicy all, by_start_sequence or by_start_time.',
     );
   }
 }
@@ -78,7 +79,7 @@ export class InvalidConsumerResetError extends JetStreamApiError {
 export class InvalidConsumerNameError extends JetStreamError {
   constructor(readonly consumer: string) {
     super(
-      `Invalid consumer name "${consumer}": up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
+      `Invalid consumer name "${consumer}". Use up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
     );
   }
 }
@@ -104,7 +105,7 @@ export class NotAPushConsumerError extends JetStreamError {
   ) {
     super(
       `Consumer "${consumer}" on stream "${stream}" is a pull consumer: ` +
-        'use consumer and the …Consumer methods, or give a deliverSubject.',
+        'use consumer and the …Consumer methods, or set a deliverSubject.',
     );
   }
 }

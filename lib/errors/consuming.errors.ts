@@ -21,7 +21,7 @@ export class IteratorClosedError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `The messages of consumer "${consumer}" on stream "${stream}" are closed: call messages() for new ones.`,
+      `The message iterator of consumer "${consumer}" on stream "${stream}" is closed. Call messages() to open a new one.`,
       options,
     );
   }
@@ -34,7 +34,7 @@ export class ConsumerAlreadyConsumingError extends JetStreamError {
     readonly consumer: string,
   ) {
     super(
-      `Push consumer "${consumer}" on stream "${stream}" is consuming already: stop that first, or use another handle.`,
+      `Push consumer "${consumer}" on stream "${stream}" is already consuming. Stop it first, or use another handle.`,
     );
   }
 }
@@ -45,7 +45,7 @@ export class OrderedConsumerInUseError extends JetStreamError {
     readonly stream: string,
     problem: string,
   ) {
-    super(`Ordered consumer on stream "${stream}": ${problem}. Make another one with orderedConsumer().`);
+    super(`Ordered consumer on stream "${stream}": ${problem}. Create another one with orderedConsumer().`);
   }
 }
 

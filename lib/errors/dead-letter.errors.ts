@@ -12,8 +12,8 @@ export class DeadLetterNotFoundError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `There is no dead letter ${sequence}: it was replayed, dropped or expired, or it is the sequence of something else. ` +
-        'Take sequences from list() or page().',
+      `There is no dead letter ${sequence}: it was replayed, dropped or expired, or this is not the sequence of a dead letter. ` +
+        'Use sequences from list() or page().',
       options,
     );
   }
@@ -28,8 +28,8 @@ export class HandlerNotRunningError extends JetStreamError {
     readonly consumer: string,
   ) {
     super(
-      `${handler}, the handler of consumer "${consumer}" of stream "${stream}", does not run in this process: ` +
-        "replay from an application that has it, or to the original subject ({ to: 'subject' }).",
+      `${handler}, the handler of consumer "${consumer}" of stream "${stream}", is not running in this process. ` +
+        "Replay from an application that runs it, or to the original subject ({ to: 'subject' }).",
     );
   }
 }
@@ -45,7 +45,7 @@ export class ReplayFailedError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `The replay of dead letter ${sequence} to ${handler} failed, and the dead letter stays: ${problem}`,
+      `The replay of dead letter ${sequence} to ${handler} failed, and the dead letter is kept: ${problem}`,
       options,
     );
   }
@@ -60,8 +60,8 @@ export class ReplayRefusedError extends JetStreamError {
     readonly subject: string,
   ) {
     super(
-      `Dead letter ${sequence} is not published to ${JSON.stringify(printable(subject.slice(0, 200)))}: that begins with "$", or is not a ` +
-        "subject without wildcards. Replay it to its handler ({ to: 'handler' }), or drop it.",
+      `Dead letter ${sequence} cannot be replayed to ${JSON.stringify(printable(subject.slice(0, 200)))}: the subject begins with "$", ` +
+        "contains wildcards or is invalid. Replay the dead letter to its handler ({ to: 'handler' }), or drop it.",
     );
   }
 }
@@ -81,9 +81,9 @@ export class DeadLetterPayloadGoneError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `Dead letter ${sequence} was kept without its payload, and the original, message ${streamSequence} of stream "${stream}", ` +
-        'is gone: it expired or was removed, or the stream was created again. Publish the message again from its source, and ' +
-        'drop the dead letter.',
+      `Dead letter ${sequence} was stored without its payload, and the original, message ${streamSequence} of stream "${stream}", ` +
+        'no longer exists: it expired or was removed, or the stream was created again. Publish the message again from its ' +
+        'source, and drop the dead letter.',
       options,
     );
   }

@@ -11,7 +11,7 @@ export class AmbiguousHandlerError extends JetStreamError {
     /** The full names of the matching handlers. */
     readonly candidates: readonly string[],
   ) {
-    super(`Several handlers are called "${handler}". Name one of ${candidates.join(', ')}.`);
+    super(`Several handlers are named "${handler}". Use one of the full names: ${candidates.join(', ')}.`);
   }
 }
 
@@ -24,6 +24,6 @@ export class HandlerNotFoundError extends JetStreamError {
   ) {
     const named = known.slice(0, MOST_NAMES).join(', ') || 'none';
     const more = known.length > MOST_NAMES ? ` and ${known.length - MOST_NAMES} others` : '';
-    super(`There is no handler "${handler}". Handlers are: ${named}${more}.`);
+    super(`There is no handler "${handler}". The known handlers are: ${named}${more}.`);
   }
 }

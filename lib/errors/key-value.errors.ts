@@ -7,7 +7,7 @@ export class InvalidKeyError extends JetStreamError {
     readonly bucket: string,
     /** The given key or filter. */
     readonly key: string,
-    problem = 'letters, digits and "-/_=." only, "." neither first nor last nor twice in a row',
+    problem = 'only letters, digits and "-/_=." are allowed, and "." neither first nor last nor twice in a row',
   ) {
     super(
       `Invalid key "${key.length > 100 ? `${key.slice(0, 100)}…` : key}" for bucket "${bucket}": ${problem}.`,
@@ -22,7 +22,7 @@ export class KeyNotFoundError extends JetStreamError {
     readonly key: string,
     problem = 'not found',
   ) {
-    super(`Key "${key}" ${problem} in bucket "${bucket}". Use get() where a missing key is nothing unusual.`);
+    super(`Key "${key}" ${problem} in bucket "${bucket}". Use get() if the key may be missing.`);
   }
 }
 
@@ -45,7 +45,7 @@ export class KeyExistsError extends JetStreamApiError {
     readonly key: string,
     body: ApiErrorBody,
   ) {
-    super(body, `Key "${key}" exists in bucket "${bucket}": use update with its revision, or put.`);
+    super(body, `Key "${key}" already exists in bucket "${bucket}". Use update with its revision, or put.`);
   }
 }
 
@@ -66,7 +66,7 @@ export class RevisionMismatchError extends JetStreamApiError {
     super(
       body,
       `Key "${key}" in bucket "${bucket}" is not at revision ${expected}` +
-        `${actual === undefined ? '' : ` but at ${actual}`}: somebody else wrote in between. Get it again, or use modify().`,
+        `${actual === undefined ? '' : ` but at ${actual}`}: another client wrote it in between. Get it again, or use modify().`,
     );
   }
 }
@@ -85,9 +85,9 @@ export class RevisionNotReachedError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `A watch of bucket "${bucket}" cannot resume from revision ${revision}, since the bucket ends at ${last}: the revision is ` +
-        'of a bucket that was deleted, or that lost its end in a crash, or it was never there. Watch without ' +
-        `resumeFromRevision, or from at most ${last + 1}.`,
+      `A watch of bucket "${bucket}" cannot resume from revision ${revision} because the last revision of the bucket is ${last}: ` +
+        'the revision is of a bucket that was deleted or that lost its last values in a crash, or it never existed. ' +
+        `Watch without resumeFromRevision, or resume from revision ${last + 1} or lower.`,
       options,
     );
   }
@@ -102,8 +102,8 @@ export class TooManyConflictsError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `Key "${key}" in bucket "${bucket}" was written by others in each of ${attempts} attempts to modify it: ` +
-        'allow more attempts, or write it from fewer places.',
+      `Key "${key}" in bucket "${bucket}" was written by another client during each of the ${attempts} attempts to modify it. ` +
+        'Allow more attempts, or write the key from fewer clients.',
       options,
     );
   }
@@ -117,7 +117,7 @@ export class HistoryTooLargeError extends JetStreamError {
     readonly maximum: number,
   ) {
     super(
-      `Bucket "${bucket}": a history of ${history} is more than the ${maximum} revisions a key may have.`,
+      `Bucket "${bucket}": a history of ${history} exceeds the maximum of ${maximum} revisions of a key. Use a shorter history.`,
     );
   }
 }
@@ -129,7 +129,8 @@ export class NotAKeyValueBucketError extends JetStreamError {
     readonly stream: string,
   ) {
     super(
-      `Stream "${stream}" is no Key-Value bucket: it has no maxMessagesPerSubject. Was it made by something else?`,
+      `Stream "${stream}" is not a Key-Value bucket: it has no maxMessagesPerSubject. ` +
+        'Check what created it, or use another bucket name.',
     );
   }
 }
@@ -142,7 +143,7 @@ export class KeyTtlDisabledError extends JetStreamApiError {
   ) {
     super(
       body,
-      `Bucket "${bucket}" does not allow a ttl of single keys: set limitMarkerTtl in its configuration.`,
+      `Bucket "${bucket}" does not allow a ttl for single keys. Set limitMarkerTtl in its configuration.`,
     );
   }
 }
@@ -150,7 +151,7 @@ export class KeyTtlDisabledError extends JetStreamApiError {
 /** The awaited value cannot arrive because the watch was stopped. */
 export class WatchStoppedError extends JetStreamError {
   constructor(readonly bucket: string) {
-    super(`The watch of bucket "${bucket}" is stopped: watch it again to go on.`);
+    super(`The watch of bucket "${bucket}" was stopped. Start another watch to continue.`);
   }
 }
 
@@ -158,7 +159,7 @@ export class WatchStoppedError extends JetStreamError {
 export class BucketRecreatedError extends JetStreamError {
   constructor(readonly bucket: string) {
     super(
-      `Bucket "${bucket}" was deleted and created again, so revisions of the one before are void. ` +
+      `Bucket "${bucket}" was deleted and created again, so revisions of the earlier bucket are no longer valid. ` +
         'Read its values again.',
     );
   }
@@ -175,8 +176,8 @@ export class LockNotObtainedError extends JetStreamError {
     readonly waited: number,
   ) {
     super(
-      `Lock "${key}" in bucket "${bucket}" is held by ${holder === undefined ? 'somebody else' : `"${holder}"`} ` +
-        `and was not released within ${waited} ms.`,
+      `Lock "${key}" in bucket "${bucket}" is held by ${holder === undefined ? 'another holder' : `"${holder}"`} ` +
+        `and was not released within ${waited} ms. Try again later, or raise the option wait.`,
     );
   }
 }
@@ -192,6 +193,9 @@ export class LockLostError extends JetStreamError {
     problem: string,
     options?: ErrorOptions,
   ) {
-    super(`Lock "${key}" in bucket "${bucket}" is lost: ${problem}.`, options);
+    super(
+      `Lock "${key}" in bucket "${bucket}" was lost: ${problem}. Stop the work that the lock protects.`,
+      options,
+    );
   }
 }

@@ -6,7 +6,7 @@ export class MessageAlreadySettledError extends JetStreamError {
     /** The subject of the message. */
     readonly subject: string,
   ) {
-    super(`The message on "${subject}" is settled already: ack, nak or term it once.`);
+    super(`The message on "${subject}" is already settled. Call ack, nak or term only once.`);
   }
 }
 
@@ -18,7 +18,8 @@ export class NotAJetStreamMessageError extends JetStreamError {
     reply: string,
   ) {
     super(
-      `The message on "${subject}" was not delivered by a JetStream consumer: its reply subject is "${reply}".`,
+      `The message on "${subject}" was not delivered by a JetStream consumer: its reply subject is "${reply}". ` +
+        'Read metadata only of messages that a consumer delivered.',
     );
   }
 }
@@ -32,7 +33,7 @@ export class PayloadEncodingError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `The payload cannot be encoded by ${codec}: ${problem}. Give another value, or use another codec.`,
+      `The payload cannot be encoded by ${codec}: ${problem}. Pass another value, or use another codec.`,
       options,
     );
   }

@@ -9,7 +9,7 @@ export class InvalidReplyError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `The answer to "${subject}" is not understood: ${problem}. Do both ends have the same codec?`,
+      `The reply to "${subject}" is invalid: ${problem}. Check that the service and the caller use the same codec.`,
       options,
     );
   }
@@ -31,8 +31,9 @@ export class DuplicateRequestError extends JetStreamError {
     readonly sequence: number,
   ) {
     super(
-      `The request to "${subject}" was not stored: stream "${stream}" has a request with the message id "${messageId}", ` +
-        `sequence ${sequence}, and answers only the caller of that one. Give each request a message id of its own.`,
+      `The request to "${subject}" was not stored: stream "${stream}" already has a request with the message id "${messageId}" ` +
+        `(sequence ${sequence}), and only the caller of that request receives an answer. ` +
+        'Give each request its own message id.',
     );
   }
 }

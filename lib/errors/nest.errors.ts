@@ -9,9 +9,9 @@ export class UnsupportedNestVersionError extends JetStreamError {
     readonly nestVersion?: string,
   ) {
     super(
-      `The installed version of Nest${nestVersion === undefined ? '' : `, ${nestVersion},`} has another structure than ` +
-        `this library relies on: ${missing}. ` +
-        'Install a version of Nest 11 or 12, and report this if it is one.',
+      `The installed version of Nest${nestVersion === undefined ? '' : `, ${nestVersion},`} does not have the internal ` +
+        `structure that this library requires: ${missing}. ` +
+        'Install a version of Nest 11 or 12; if it is one of these, report this error.',
     );
   }
 }

@@ -31,8 +31,8 @@ export class ObjectDescriptionTooLargeError extends PayloadTooLargeError {
       size,
       maximum,
       options,
-      `The description of object "${printable(object.slice(0, 64))}" in bucket "${bucket}" takes ${size} bytes, and the server ` +
-        `takes ${maximum} in a message: shorten its description, metadata and headers, or put what is long into the content.`,
+      `The description of object "${printable(object.slice(0, 64))}" in bucket "${bucket}" has ${size} bytes, but the server accepts ` +
+        `at most ${maximum} in a message. Shorten its description, metadata and headers, or move long texts into the content.`,
     );
   }
 }
@@ -43,7 +43,7 @@ export class ObjectNotFoundError extends JetStreamError {
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
-    message = `Object "${object}" not found in bucket "${bucket}".`,
+    message = `Object "${object}" not found in bucket "${bucket}". Put it first, or check its name and the bucket.`,
   ) {
     super(message);
   }
@@ -55,7 +55,7 @@ export class ObjectDeletedError extends ObjectNotFoundError {
     super(
       bucket,
       object,
-      `Object "${object}" of bucket "${bucket}" was deleted. Its last description can be had with showDeleted.`,
+      `Object "${object}" of bucket "${bucket}" was deleted. Set showDeleted to read its last description.`,
     );
   }
 }
@@ -67,7 +67,7 @@ export class ObjectExistsError extends JetStreamError {
     /** The name of the existing object. */
     readonly object: string,
   ) {
-    super(`Bucket "${bucket}" has an object "${object}" already: delete it first, or choose another name.`);
+    super(`Bucket "${bucket}" already has an object "${object}". Delete it first, or choose another name.`);
   }
 }
 
@@ -84,7 +84,7 @@ export class ObjectRevisionMismatchError extends JetStreamError {
   ) {
     super(
       `Object "${object}" of bucket "${bucket}" is at revision ${actual}, not ${expected}: ` +
-        'somebody else wrote in between. Read its info again, then decide anew.',
+        'another client wrote it in between. Read its info again before you write.',
     );
   }
 }
@@ -201,8 +201,8 @@ export class ObjectTransferStalledError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `Nothing of object "${object}" moved to or from bucket "${bucket}" for ${stallTimeout} ms. ` +
-        'Is the server reachable, and does the stream have a leader?',
+      `The transfer of object "${object}" to or from bucket "${bucket}" made no progress for ${stallTimeout} ms. ` +
+        'Check that the server is reachable, and that the stream has a leader.',
       options,
     );
   }
@@ -241,7 +241,7 @@ export class LinkToDeletedObjectError extends ObjectLinkError {
 /** The caller passed a link to `put`. */
 export class LinkNotAllowedError extends ObjectLinkError {
   constructor(bucket: string, object: string) {
-    super(bucket, object, 'put stores content; make links with addLink or addBucketLink');
+    super(bucket, object, 'put only stores content; create links with addLink or addBucketLink');
   }
 }
 
@@ -253,13 +253,13 @@ export class BucketLinkError extends ObjectLinkError {
     /** The bucket that the link points to. */
     readonly target: string,
   ) {
-    super(bucket, object, `it leads to the whole bucket "${target}" and has no content; open that bucket`);
+    super(bucket, object, `it points to the whole bucket "${target}" and has no content; open that bucket`);
   }
 }
 
 /** The links form a cycle. */
 export class LinkLoopError extends ObjectLinkError {
   constructor(bucket: string, object: string) {
-    super(bucket, object, 'following it leads in a circle; delete one of the links on it');
+    super(bucket, object, 'its links form a cycle; delete one of them');
   }
 }

@@ -9,7 +9,7 @@ export class ConfigMismatchError extends JetStreamError {
     readonly differences: string,
     advice = 'change it or the declaration, or set provisioning: "ensure"',
   ) {
-    super(`${subject} is not as declared (${differences}): ${advice}.`);
+    super(`${subject} does not match its declaration (${differences}): ${advice}.`);
   }
 }
 
@@ -33,7 +33,7 @@ export class DuplicateConnectionError extends JetStreamError {
   ) {
     super(
       `JetStreamModule.forRoot is imported ${modules.length} times for connection "${connection}", by ` +
-        `${modules.join(', ')}. Import it once, or give each another name: forRoot({ name: '...' }).`,
+        `${modules.join(', ')}. Import it once, or give each import its own name: forRoot({ name: '...' }).`,
     );
   }
 }

@@ -11,7 +11,7 @@ export class NoStreamResponseError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `No stream answered a publish to "${subject}" in ${attempts} attempts: create a stream with that subject, ` +
+      `No stream answered a publish to "${subject}" in ${attempts} attempts. Create a stream with that subject, ` +
         'and check that JetStream is enabled for the account.',
       options,
     );
@@ -39,11 +39,12 @@ export class PublishTimeoutError extends JetStreamError {
 }
 
 function inWords(timeout: number, messageId: string | undefined, sent: boolean): string {
-  if (!sent) return `not sent, for the connection was down for ${timeout} ms.`;
+  if (!sent)
+    return `not sent because the connection was down for ${timeout} ms. It is safe to publish it again.`;
   const unknown = `no acknowledgement within ${timeout} ms; the message may or may not be stored.`;
   return messageId === undefined
-    ? `${unknown} With a messageId, or idempotent: true, it could be published again safely.`
-    : `${unknown} It can be published again with the message id "${messageId}".`;
+    ? `${unknown} Set a messageId, or idempotent: true, to be able to publish it again safely.`
+    : `${unknown} It is safe to publish it again with the message id "${messageId}".`;
 }
 
 /**
@@ -58,7 +59,7 @@ export class TooManyStalledPublishesError extends JetStreamError {
     problem: string,
   ) {
     super(
-      `Not published to "${subject}": ${maxPending} messages wait for their acknowledgement and ${problem}. ` +
+      `Not published to "${subject}": ${maxPending} messages are waiting for their acknowledgements, and ${problem}. ` +
         'Await publishAsyncReady() before each publish, or raise publish.maxPending or publish.stallWait.',
     );
   }
@@ -75,7 +76,7 @@ export class PayloadTooLargeError extends JetStreamError {
     readonly maximum: number,
     options?: ErrorOptions,
     /** The message text, for subclasses. */
-    text = `A message of ${size} bytes to "${subject}" is larger than the server takes (${maximum}): raise max_payload in ` +
+    text = `A message of ${size} bytes to "${subject}" is larger than the server accepts (${maximum}). Raise max_payload in ` +
       'the server configuration, or put large payloads into an object store.',
   ) {
     super(text, options);
@@ -91,8 +92,8 @@ export class InvalidPubAckError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `What answered a publish to "${subject}" is no acknowledgement of a stream: ${problem}. ` +
-        'Does something else reply on that subject?',
+      `The reply to a publish to "${subject}" is not the acknowledgement of a stream: ${problem}. ` +
+        'Check whether another service replies on that subject.',
       options,
     );
   }
@@ -120,7 +121,7 @@ export class WrongLastSequenceError extends PublishRefusedError {
   readonly lastSequence: number | undefined;
 
   constructor(subject: string, body: ApiErrorBody) {
-    super(subject, body, '. Somebody else wrote in between: read again, then decide anew.');
+    super(subject, body, '. Another client published in between: read the current state, then decide.');
     const sequence = /: (\d+)$/.exec(body.description ?? '')?.[1];
     this.lastSequence = sequence === undefined ? undefined : Number(sequence);
   }
@@ -166,7 +167,7 @@ export class IngestGapError extends JetStreamError {
     /** The number of the last lost message. */
     readonly to: number,
   ) {
-    super(`Messages ${from} to ${to} of an ingest to "${subject}" were lost on their way.`);
+    super(`Messages ${from} to ${to} of an ingest to "${subject}" were lost in transit. Publish them again.`);
   }
 }
 
@@ -183,7 +184,7 @@ export class IngestInterruptedError extends JetStreamError {
   ) {
     super(
       `An ingest to "${subject}" stopped: the first ${stored} messages are stored` +
-        `${exact ? '' : ', and some of the following may be'}. ${options.cause.message}`,
+        `${exact ? '' : ', and some of the following ones may be stored too'}. ${options.cause.message}`,
       options,
     );
   }

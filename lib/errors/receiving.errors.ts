@@ -6,7 +6,7 @@ export class ConsumerDeletedError extends JetStreamError {
     readonly stream: string,
     readonly consumer: string,
   ) {
-    super(`Consumer "${consumer}" of stream "${stream}" was deleted. Create it again to go on receiving.`);
+    super(`Consumer "${consumer}" of stream "${stream}" was deleted. Create it again to continue receiving.`);
   }
 }
 
@@ -17,8 +17,8 @@ export class ConsumerDeletedError extends JetStreamError {
 export class StreamReplacedError extends JetStreamError {
   constructor(readonly stream: string) {
     super(
-      `Stream "${stream}" was deleted and created again while it was read. ` +
-        'Nothing needs to be done: reading continues with the messages of the new stream.',
+      `Stream "${stream}" was deleted and created again while it was being read. ` +
+        'No action is needed: reading continues with the messages of the new stream.',
     );
   }
 }
@@ -51,7 +51,7 @@ export class PullRequestRejectedError extends JetStreamError {
     readonly description: string,
   ) {
     super(
-      `Pulling from consumer "${consumer}" of stream "${stream}": ${status} ${description || 'no responders'}`,
+      `A pull request to consumer "${consumer}" of stream "${stream}" was rejected: ${status} ${description || 'no responders'}`,
     );
   }
 }

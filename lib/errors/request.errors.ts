@@ -17,12 +17,14 @@ export class RequestTimeoutError extends JetStreamError {
 }
 
 function adviceOn(subject: string, timeout: number, sent: boolean, storedBy: string | undefined): string {
-  if (!sent) return `The request to "${subject}" was not sent: the connection was down for ${timeout} ms.`;
+  if (!sent) {
+    return `The request to "${subject}" was not sent: the connection was down for ${timeout} ms. It is safe to send it again.`;
+  }
   const problem = `No reply to "${subject}" within ${timeout} ms`;
   return storedBy === undefined
-    ? `${problem}. Is the server reachable, and the timeout long enough?`
-    : `${problem}, but the stream "${storedBy}" stored the request, since it listens on the subject. If the service has ` +
-        "mode: 'jetstream', send the request with setMode('jetstream') too; otherwise take the subject out of the stream.";
+    ? `${problem}. Check that the server and the service are reachable, or raise the timeout.`
+    : `${problem}, but the stream "${storedBy}" stored the request because it listens on the subject. If the service has ` +
+        "mode: 'jetstream', send the request with setMode('jetstream') too; otherwise remove the subject from the stream.";
 }
 
 /** The server reported that no responder listens on the subject of a request (status 503). */
@@ -32,8 +34,8 @@ export class NoRespondersError extends JetStreamError {
     readonly subject: string,
   ) {
     super(
-      `No responders on "${subject}": is a service running that listens there? For JetStream, is it enabled, and does ` +
-        'a stream listen on that subject?',
+      `No responders on "${subject}". Check that a service that listens on this subject is running; for JetStream, check ` +
+        'that it is enabled and that a stream listens on this subject.',
     );
   }
 }
@@ -49,8 +51,8 @@ export class ConnectionClosedError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `The NATS connection "${connection}" is closed. Nothing more can be sent or received over it: the log says why it was ` +
-        'closed; open another, or restart the application.',
+      `The NATS connection "${connection}" is closed, so nothing can be sent or received over it. See the log for the reason, ` +
+        'and open another connection or restart the application.',
       options,
     );
   }
@@ -66,8 +68,8 @@ export class InboxPermissionError extends JetStreamError {
     options?: ErrorOptions,
   ) {
     super(
-      `The user of connection "${connection}" may not subscribe to "${inbox}": allow it in the server configuration, ` +
-        'or set connection.inboxPrefix to a prefix that is allowed.',
+      `The user of connection "${connection}" has no permission to subscribe to the inbox "${inbox}". ` +
+        'Grant the user this permission, or set connection.inboxPrefix to a prefix that is allowed.',
       options,
     );
   }
@@ -84,8 +86,8 @@ export class TooManyPendingRequestsError extends JetStreamError {
     readonly maximum: number,
   ) {
     super(
-      `Not sent to "${subject}": ${maximum} requests of connection "${connection}" wait for replies already. ` +
-        'Await some of them before more are made.',
+      `The request to "${subject}" was not sent: ${maximum} requests of connection "${connection}" are already waiting for replies. ` +
+        'Await some of them before you send more.',
     );
   }
 }

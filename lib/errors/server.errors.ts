@@ -11,7 +11,8 @@ export class UnsupportedServerFeatureError extends JetStreamError {
     readonly actual: string,
   ) {
     super(
-      `${feature} needs nats-server ${required} or newer; connected to ${actual}. Upgrade the server or leave it out.`,
+      `${feature} needs nats-server ${required} or newer, but the connected server is ${actual}. ` +
+        'Upgrade the server, or do not use this feature.',
     );
   }
 }

@@ -41,7 +41,7 @@ export class StreamNameInUseError extends JetStreamApiError {
 export class InvalidStreamNameError extends JetStreamError {
   constructor(readonly stream: string) {
     super(
-      `Invalid stream name "${stream}": up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
+      `Invalid stream name "${stream}". Use up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
     );
   }
 }
@@ -68,7 +68,11 @@ export class MessageNotFoundError extends JetStreamApiError {
     what: string,
     body: ApiErrorBody = { code: 404, err_code: 10037, description: 'no message found' },
   ) {
-    super(body, `Stream "${stream}" has no message for ${what}.`);
+    super(
+      body,
+      `Stream "${stream}" has no message for ${what}: it was never stored, has expired or was removed. ` +
+        'Check the sequence or subject.',
+    );
   }
 }
 
@@ -95,8 +99,8 @@ export class SequenceNotReachedError extends JetStreamError {
     readonly last: number,
   ) {
     super(
-      `Stream "${stream}" cannot be read from sequence ${sequence}, since it ends at ${last}: the sequence is of a stream that ` +
-        `was deleted, or that lost its end in a crash. Start at ${last + 1} or before.`,
+      `Stream "${stream}" cannot be read from sequence ${sequence} because its last sequence is ${last}: the sequence is of a ` +
+        `stream that was deleted or that lost its last messages in a crash. Start at sequence ${last + 1} or lower.`,
     );
   }
 }

@@ -25,7 +25,7 @@ export function toApiError(
   apiPrefix: string,
   context: ApiErrorContext = {},
 ): JetStreamApiError {
-  const { stream = '', consumer = '', message = 'that request' } = context;
+  const { stream = '', consumer = '', message = 'this request' } = context;
   switch (body.err_code) {
     case 10013:
     case 10105:
@@ -64,7 +64,8 @@ export function toApiError(
 /** Advice for errors whose description does not include it, by code (ADR-7). */
 const ADVICE: Readonly<Record<number, string>> = {
   10065:
-    'Another stream has one of these subjects (nats stream ls --subjects shows which): take it from one of the two.',
+    'Another stream already listens on one of these subjects (nats stream ls --subjects shows which): ' +
+    'remove the subject from one of the two.',
 };
 
 function inWords(body: ApiErrorBody, { stream, consumer }: ApiErrorContext): string {

@@ -139,7 +139,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       for (const name of late) known.add(name);
       this.logger.warn(
         `The handlers of ${late.join(', ')} are not started: their module was loaded by LazyModuleLoader, after the ` +
-          'application had started. Import the module where it is known at startup.',
+          'application had started. Import it in a module that is loaded at startup.',
       );
     });
   }

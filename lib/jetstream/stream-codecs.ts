@@ -29,8 +29,8 @@ export class StreamCodecs {
     const { codec: other = codec } = this.streams.get(name) ?? {};
     if (other !== codec) {
       throw new InvalidArgumentError(
-        `the codec of stream "${name}"`,
-        `${codec.contentType} here, and ${other.contentType} where it is declared too: declare one`,
+        `codec of stream "${name}"`,
+        `it is declared as ${codec.contentType} and as ${other.contentType}; declare only one codec`,
       );
     }
     this.streams.set(name, { subjects, codec });

@@ -31,7 +31,7 @@ export function validateKeyFilter(bucket: string, filter: string): void {
     throw new InvalidKeyError(
       bucket,
       nameText(filter),
-      'letters, digits and "-/_=.*" only, ">" only at its end, "." neither first nor last nor twice in a row',
+      'only letters, digits and "-/_=.*" are allowed, ">" only at the end, and "." neither first nor last nor twice in a row',
     );
   }
   if (filter.length > MAX_KEY_LENGTH) throw tooLong(bucket, filter);
@@ -45,6 +45,6 @@ function tooLong(bucket: string, key: string): InvalidKeyError {
   return new InvalidKeyError(
     bucket,
     key,
-    `it has ${key.length} characters, and ${MAX_KEY_LENGTH} are the most`,
+    `it has ${key.length} characters, more than the maximum of ${MAX_KEY_LENGTH}`,
   );
 }

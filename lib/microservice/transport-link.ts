@@ -44,7 +44,7 @@ export function checkSharing(
     if (options[option] === undefined) continue;
     throw new InvalidArgumentError(
       option,
-      'the JetStreamService that is the connection has its own: leave it out',
+      'the JetStreamService given as connection already defines it: leave it out',
     );
   }
 }
@@ -199,5 +199,5 @@ function callOff(connection: JetStreamConnection, control: string | undefined): 
 /** Subjects chosen by peers are not trusted; the message is never empty. */
 function answerPeer(connection: JetStreamConnection, subject: string | undefined, data: string): void {
   if (!subject || !isReplyAllowed(subject)) return;
-  connection.post(subject, data, { purpose: 'a word to a service' });
+  connection.post(subject, data, { purpose: 'a control message to a service' });
 }

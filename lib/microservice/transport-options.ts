@@ -25,6 +25,6 @@ export function refuseServers(whose: string, options: object, instead: string): 
   if (propertyOf(options, 'servers') === undefined) return;
   throw new InvalidArgumentError(
     `options of ${whose}`,
-    `servers is an option of the connection; give ${instead}`,
+    `servers is an option of the connection; pass ${instead}`,
   );
 }

@@ -56,7 +56,7 @@ export function readForRootAsync(options: ForRootAsyncOptions): ForRootAsyncOpti
   if (rest.useFactory) return rest;
   if (useExisting) return { ...rest, inject: [useExisting], useFactory: madeBy('useExisting') };
   if (!useClass) {
-    throw new InvalidArgumentError(`options of ${whose}`, 'give useFactory, useClass or useExisting');
+    throw new InvalidArgumentError(`options of ${whose}`, 'set useFactory, useClass or useExisting');
   }
   return {
     ...rest,
@@ -77,7 +77,7 @@ function madeBy(option: 'useClass' | 'useExisting') {
     if (!hasMethods(factory, [OPTIONS_METHOD])) {
       throw new InvalidArgumentError(
         option,
-        `the provider has no method ${OPTIONS_METHOD}, which makes the options of JetStreamModule`,
+        `the provider has no method ${OPTIONS_METHOD}, which must create the options of JetStreamModule`,
       );
     }
     return factory[OPTIONS_METHOD]();

@@ -123,7 +123,7 @@ function findConflicts(all: readonly Declared[]): Error | undefined {
 
 function describe(first: Declared, second: Declared): string {
   if (first.what !== second.what)
-    return `${first.what} in ${first.place} and ${second.what} in ${second.place} are one stream, "${first.stream}"`;
+    return `${first.what} in ${first.place} and ${second.what} in ${second.place} are the same stream, "${first.stream}"`;
   return (
     `${first.what} is declared in ${first.place} with ${difference(first.config, second.config)} ` +
     `and in ${second.place} with ${difference(second.config, first.config)}`
@@ -136,6 +136,6 @@ function difference(config: object, other: object): string {
   const own = Object.entries(config as Readonly<Record<string, unknown>>).filter(
     ([option, value]) => value !== undefined && !isDeepStrictEqual(value, theirs[option]),
   );
-  if (own.length === 0) return 'none of that';
+  if (own.length === 0) return 'none of these options';
   return own.map(([option, value]) => `${option}: ${JSON.stringify(value)}`).join(', ');
 }

@@ -86,7 +86,7 @@ function open(source: ObjectSource): Pieces {
     if (types.isProxy(source)) checkObject('source', source);
     if (isWebStream(source)) return ofWebStream(source);
     if ((source as Partial<Readable>).readableEnded === true) {
-      throw new InvalidArgumentError('source', 'the Readable was read to its end before');
+      throw new InvalidArgumentError('source', 'the Readable was already read to its end');
     }
     if (typeof (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function') {
       return ofIterable(source as AsyncIterable<unknown>);
@@ -162,7 +162,10 @@ export class PieceEncoder {
     }
     // `instanceof` is not used because bytes may come from another realm, as they do in Jest.
     if (types.isUint8Array(piece)) return this.half === '' ? piece : Buffer.concat([this.rest(), piece]);
-    throw new InvalidArgumentError('source', `it gave ${shown(piece)}, neither a Uint8Array nor a string`);
+    throw new InvalidArgumentError(
+      'source',
+      `it yielded ${shown(piece)}, which is neither a Uint8Array nor a string`,
+    );
   }
 
   /** The remainder at the end: half a character becomes U+FFFD, as usual in UTF-8. */

@@ -272,7 +272,7 @@ export class ChunkUpload {
         ? new StreamFullError(this.subject, ack.error)
         : new PublishRefusedError(this.subject, ack.error);
     }
-    if (!ack?.seq) return new InvalidPubAckError(this.subject, 'it names no sequence');
+    if (!ack?.seq) return new InvalidPubAckError(this.subject, 'it does not contain a sequence');
     chunk.sequence = ack.seq;
     chunk.duplicate = ack.duplicate ?? false;
     return undefined;

@@ -188,15 +188,15 @@ const FIELDS: readonly {
   {
     field: 'deleted',
     valid: (value) => value === undefined || typeof value === 'boolean',
-    problem: 'its mark of deletion is not a boolean',
+    problem: 'its deletion marker is not a boolean',
   },
   {
     field: 'nuid',
     valid: (value) => value === undefined || value === '' || isToken(value),
-    problem: 'its id is not one token of a subject',
+    problem: 'its id is not a single token of a subject',
   },
-  { field: 'size', valid: isCount, problem: 'its size is not a whole number from 0' },
-  { field: 'chunks', valid: isCount, problem: 'its number of chunks is not a whole number from 0' },
+  { field: 'size', valid: isCount, problem: 'its size is not a whole number of at least 0' },
+  { field: 'chunks', valid: isCount, problem: 'its number of chunks is not a whole number of at least 0' },
   {
     field: 'headers',
     valid: (value) => isRecordOf(value, isStrings),
@@ -207,7 +207,7 @@ const FIELDS: readonly {
     valid: (value) => isRecordOf(value, (item) => typeof item === 'string'),
     problem: 'its metadata are not strings',
   },
-  { field: 'options', valid: areOptions, problem: 'its options or its link cannot be right' },
+  { field: 'options', valid: areOptions, problem: 'its options or its link are invalid' },
 ];
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -96,10 +96,13 @@ export function validateObjectName(name: string): void {
   if (typeof name !== 'string') throw new InvalidObjectNameError(shown(name), 'it is not a string');
   if (name === '') throw new InvalidObjectNameError(name, 'it is empty');
   if (/\p{Surrogate}/u.test(name)) {
-    throw new InvalidObjectNameError(name, 'it has lone surrogates, which UTF-8 cannot carry');
+    throw new InvalidObjectNameError(name, 'it has lone surrogates, which cannot be encoded in UTF-8');
   }
   const bytes = Buffer.byteLength(name);
   if (bytes > MAXIMUM_NAME_BYTES) {
-    throw new InvalidObjectNameError(name, `it has ${bytes} bytes in UTF-8, and ${MAXIMUM_NAME_BYTES} fit`);
+    throw new InvalidObjectNameError(
+      name,
+      `it has ${bytes} bytes in UTF-8, more than the maximum of ${MAXIMUM_NAME_BYTES}`,
+    );
   }
 }

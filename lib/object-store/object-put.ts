@@ -333,7 +333,7 @@ function chunkSizeOf(asked: number | undefined, maxPayload: number): number {
   if (largest <= 0) {
     throw new InvalidArgumentError(
       'chunkSize',
-      `the server takes no more than ${maxPayload} bytes a message; raise its max_payload`,
+      `the server accepts at most ${maxPayload} bytes per message, too few for a chunk; raise its max_payload`,
     );
   }
   return Math.min(size, largest);
@@ -341,5 +341,5 @@ function chunkSizeOf(asked: number | undefined, maxPayload: number): number {
 
 function checkRevisionOption(revision: number | undefined): number | undefined {
   if (revision === undefined || (Number.isSafeInteger(revision) && revision >= 0)) return revision;
-  throw new InvalidArgumentError('previousRevision', `${shown(revision)} is not a whole number from 0`);
+  throw new InvalidArgumentError('previousRevision', `${shown(revision)} is not a whole number of at least 0`);
 }

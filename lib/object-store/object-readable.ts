@@ -123,7 +123,7 @@ export class ObjectReadable extends Readable {
     if (this.listenerCount('error') > OWN_LISTENERS) return;
     const { bucket, name } = this.info;
     logger.error(
-      `Reading object "${name}" of bucket "${bucket}" failed, and nobody listens for errors: ${errorText(error)}`,
+      `Reading object "${name}" of bucket "${bucket}" failed, and its stream has no error listener: ${errorText(error)}`,
     );
   }
 

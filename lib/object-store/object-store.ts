@@ -493,7 +493,7 @@ function checkBucket(target: { readonly bucket: string }): void {
   if (typeof target.bucket !== 'string' || !isBucketName(target.bucket)) {
     throw new InvalidArgumentError(
       'target',
-      `its bucket is ${shown(target.bucket)}, which no bucket can be called`,
+      `its bucket ${shown(target.bucket)} is not a valid bucket name`,
     );
   }
 }

@@ -154,8 +154,8 @@ export class ObjectTransfers {
     }
     const subject = printable(catalog.names.chunks(id));
     logger.warn(
-      `Chunks that no object needs stay in bucket "${catalog.names.bucket}". Purge "${subject}" of stream ` +
-        `"${catalog.names.stream}" to remove them. The reason: ${errorText(failure ?? 'the application ends')}`,
+      `Chunks that no object uses remain in bucket "${catalog.names.bucket}". Purge "${subject}" of stream ` +
+        `"${catalog.names.stream}" to remove them. The reason: ${errorText(failure ?? 'the application is shutting down')}`,
     );
     return false;
   }

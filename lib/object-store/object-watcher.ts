@@ -208,7 +208,7 @@ export class ObjectWatcher implements AsyncIterableIterator<ObjectWatchEntry>, A
       // An invalid description must not end the watch of all others.
       const heldBack = this.unreadable.admit('description');
       if (heldBack !== undefined)
-        logger.warn(`Left out of a watch: ${errorText(error)}${heldBackText(heldBack)}`);
+        logger.warn(`A watch skipped an object: ${errorText(error)}${heldBackText(heldBack)}`);
       return undefined;
     }
   }
@@ -229,7 +229,10 @@ const HEARTBEAT = 1_000;
 
 function checkStart({ includeHistory, updatesOnly }: ObjectWatchOptions): void {
   if (includeHistory === true && updatesOnly === true) {
-    throw new InvalidArgumentError('updatesOnly', 'not together with includeHistory; give one of them');
+    throw new InvalidArgumentError(
+      'updatesOnly',
+      'it cannot be combined with includeHistory; set only one of them',
+    );
   }
 }
 

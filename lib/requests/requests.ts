@@ -318,7 +318,7 @@ export class Requests {
     try {
       this.onStray(reply);
     } catch (thrown) {
-      this.logger.error(`A reply that no request waits for was not handled: ${errorText(thrown)}`);
+      this.logger.error(`Handling a reply that no request is waiting for failed: ${errorText(thrown)}`);
     }
   }
 

@@ -10,7 +10,7 @@ export async function binaryVersion(path: string, env: NodeJS.ProcessEnv): Promi
   const output = await runCommand(path, ['--version'], { env, timeout: 10_000 });
   const version = /nats-server/.test(output) ? versionIn(output) : undefined;
   if (version === undefined) {
-    throw new Error(`${path} --version says '${output.trim()}'`);
+    throw new Error(`${path} --version printed '${output.trim()}'`);
   }
   return version;
 }

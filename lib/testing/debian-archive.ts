@@ -32,7 +32,7 @@ export async function readDistribution(): Promise<Distribution> {
   const names = [...words('ID'), ...words('ID_LIKE')];
   const family = (['ubuntu', 'debian'] as const).find((name) => names.includes(name));
   if (family === undefined) {
-    throw new Error('this is no Debian-like system');
+    throw new Error('this is not a Debian-like system');
   }
   const codenames = ['VERSION_CODENAME', 'UBUNTU_CODENAME', 'DEBIAN_CODENAME'].flatMap(words);
   return { family, names, codenames };
@@ -62,7 +62,7 @@ export async function findDebianArchives(
     targets = (await listTargets(env, '--no-release-info')).filter(isOwn);
   }
   if (targets.length === 0) {
-    throw new Error(`apt is configured with no archive of ${distribution.names.join(' or ')}`);
+    throw new Error(`apt is not configured with an archive of ${distribution.names.join(' or ')}`);
   }
   const keyring = await findKeyring(distribution);
   return [...new Set(targets.map(({ uri }) => uri))].map((uri) => {

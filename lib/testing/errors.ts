@@ -18,7 +18,7 @@ export class NatsServerNotFoundError extends Error {
   ) {
     super(
       [
-        `No nats-server${requested === undefined ? '' : ` ${requested}`} could be found or fetched.`,
+        `No nats-server${requested === undefined ? '' : ` ${requested}`} could be found or downloaded.`,
         ...steps.map((step) => `  - ${step.source}: ${step.reason}`),
         'To get one:',
         '  - Linux: install the package nats-server, or unpack the release archive, and put it on PATH',
@@ -40,7 +40,7 @@ export class NatsServerChecksumError extends Error {
     readonly expected: string,
     readonly actual: string,
   ) {
-    super(`${url} was refused: its SHA-256 is ${actual}, where SHA256SUMS says ${expected}`);
+    super(`${url} was rejected: its SHA-256 is ${actual}, but SHA256SUMS says ${expected}`);
   }
 }
 

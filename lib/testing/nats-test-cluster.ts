@@ -29,7 +29,7 @@ export class NatsTestCluster implements AsyncDisposable {
    */
   static async start(size: number, options: NatsTestClusterOptions = {}): Promise<NatsTestCluster> {
     if (!Number.isInteger(size) || size < 2) {
-      throw new TypeError(`A cluster has two servers or more, not ${size}`);
+      throw new TypeError(`A cluster needs at least two servers, not ${size}`);
     }
     return retryWhilePortIsTaken(async () => {
       const cluster = new NatsTestCluster(await startServers(size, options));

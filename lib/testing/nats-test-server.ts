@@ -178,7 +178,7 @@ export class NatsTestServer implements AsyncDisposable {
 
   private signal(signal: NodeJS.Signals): void {
     if (this.current === undefined) {
-      throw new Error('nats-server does not run');
+      throw new Error('nats-server is not running');
     }
     this.current.signal(signal);
   }

@@ -112,7 +112,7 @@ async function get(url: string, headers: Record<string, string>): Promise<Buffer
   const abortAfter = (ms: number, reason: string) =>
     setTimeout(() => abort.abort(new Error(`${reason} within ${ms} ms`)), ms);
   const answer = abortAfter(ANSWER_TIMEOUT, 'did not answer');
-  const whole = abortAfter(DOWNLOAD_TIMEOUT, 'was not there');
+  const whole = abortAfter(DOWNLOAD_TIMEOUT, 'was not downloaded');
   try {
     const response = await fetch(url, { headers, signal: abort.signal });
     clearTimeout(answer);

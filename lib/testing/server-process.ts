@@ -64,7 +64,7 @@ export class ServerProcess {
   /** Sends a signal. @throws Error if the server is not running */
   signal(signal: NodeJS.Signals): void {
     if (this.ended || !this.child.kill(signal)) {
-      throw new Error(`nats-server does not run: ${signal} cannot be sent to it`);
+      throw new Error(`nats-server is not running: ${signal} cannot be sent to it`);
     }
   }
 

@@ -9,7 +9,7 @@ export const NEW_ENOUGH = '2.11.0';
 export function assertVersionRequest(version: string): void {
   if (!/^\d+(\.\d+){0,2}$/.test(version)) {
     throw new TypeError(
-      `'${version}' is no nats-server version: write '2.10' for the newest 2.10, or '2.10.27'`,
+      `'${version}' is not a nats-server version: use '2.10' for the newest 2.10, or '2.10.27'`,
     );
   }
 }

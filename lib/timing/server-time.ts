@@ -28,7 +28,7 @@ export function toNanos(milliseconds: number, option: string): number {
   if (milliseconds > LONGEST_DURATION) {
     throw new InvalidArgumentError(
       option,
-      `${milliseconds} is more than ${LONGEST_DURATION} milliseconds, the longest duration that servers know`,
+      `${milliseconds} is more than ${LONGEST_DURATION} milliseconds, the longest duration that servers support`,
     );
   }
   return Math.round(milliseconds * NANOSECONDS);
@@ -51,13 +51,13 @@ export function toTtl(milliseconds: number, option: string): string {
   if (!Number.isSafeInteger(milliseconds) || milliseconds < 1_000 || milliseconds % 1_000 !== 0) {
     throw new InvalidArgumentError(
       option,
-      `${shown(milliseconds)} is not a number of milliseconds in whole seconds, 1000 or more`,
+      `${shown(milliseconds)} is not a positive multiple of 1000 milliseconds`,
     );
   }
   if (milliseconds > LONGEST_TTL) {
     throw new InvalidArgumentError(
       option,
-      `${milliseconds} milliseconds is more than 200 years: servers would let the message expire at once`,
+      `${milliseconds} milliseconds is more than 200 years: servers would expire the message immediately`,
     );
   }
   return `${milliseconds / 1_000}s`;
@@ -81,7 +81,7 @@ export function toTime(date: Date, option: string): string {
   if (Math.abs(date.getTime()) > LONGEST_DURATION) {
     throw new InvalidArgumentError(
       option,
-      `${date.toISOString()} is not between the years 1678 and 2262, in which the times of servers lie`,
+      `${date.toISOString()} is not between the years 1678 and 2262, the range that servers support`,
     );
   }
   return date.toISOString();

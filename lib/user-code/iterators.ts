@@ -103,7 +103,7 @@ function checkResult<T>(result: unknown, argument: string): IteratorResult<T> {
   const pending = pendingThenable(result);
   if (isObject(result) && pending === undefined) return result as IteratorResult<T>;
   pending?.catch(() => undefined);
-  throw new InvalidArgumentError(argument, `its iterator gave ${wrongType(result)} instead of a result`);
+  throw new InvalidArgumentError(argument, `its iterator returned ${wrongType(result)} instead of a result`);
 }
 
 function isObject(value: unknown): value is object {

@@ -78,7 +78,7 @@ export function checkOptionalText(argument: string, value: unknown): void {
 /** @throws {@link InvalidArgumentError} if it is not a whole number of at least `least` */
 export function checkWholeNumber(argument: string, value: unknown, least: number): void {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  throw new InvalidArgumentError(argument, `${shown(value)} is not a whole number from ${least}`);
+  throw new InvalidArgumentError(argument, `${shown(value)} is not a whole number of at least ${least}`);
 }
 
 /** @throws {@link InvalidArgumentError} if it is not a valid `Date` */

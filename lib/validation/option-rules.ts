@@ -61,7 +61,7 @@ export const flag = rule('true or false', (value) => typeof value === 'boolean')
 
 export const text = rule('a string', isText);
 
-export const filledText = rule('a string that is not empty', (value) => isText(value) && value.trim() !== '');
+export const filledText = rule('a non-empty string', (value) => isText(value) && value.trim() !== '');
 
 export const texts = listOf(text, 'a list of strings');
 
@@ -81,7 +81,7 @@ export const validDate = rule(
 );
 
 /** An object that can be sent to the server as JSON. */
-export const rawFields = rule('an object that JSON can hold', (value) => {
+export const rawFields = rule('an object that can be converted to JSON', (value) => {
   if (!isObject(value)) return false;
   JSON.stringify(value);
   return true;
@@ -114,7 +114,7 @@ export function count(minimum = 1, maximum = Infinity): OptionRule {
   const wanted = `a whole number${bounds}`;
   return (value, option) => {
     if (accepts(value) && (value as number) <= maximum) return [];
-    const advice = typeof value === 'number' && value > maximum ? ': give a smaller number' : '';
+    const advice = typeof value === 'number' && value > maximum ? ': use a smaller number' : '';
     const { sentence, reason } = mismatch(option, wanted, value);
     return [{ option, sentence: `${sentence}${advice}`, reason: `${reason}${advice}` }];
   };
@@ -133,7 +133,11 @@ export function duration(minimum = 0): OptionRule {
 
 /** A duration in milliseconds that is measured by the server. */
 export function serverDuration(minimum = 0): OptionRule {
-  return bounded(duration(minimum), LONGEST_DURATION, 'about 292 years, the longest that servers know');
+  return bounded(
+    duration(minimum),
+    LONGEST_DURATION,
+    'about 292 years, the longest duration that servers support',
+  );
 }
 
 /** The time to live of a single message, in milliseconds. */
@@ -141,7 +145,7 @@ export function serverTtl(minimum = 0): OptionRule {
   return bounded(
     duration(minimum),
     LONGEST_TTL,
-    '200 years, the longest that servers can keep a message for',
+    '200 years, the longest time for which servers can keep a message',
   );
 }
 
@@ -164,7 +168,7 @@ export const positiveDuration = rule(
 
 /** A ratio: above 0, up to 1. */
 export const share = rule(
-  'above 0 and up to 1',
+  'a number above 0 and up to 1',
   (value) => isFiniteFrom(value, 0) && value !== 0 && value <= 1,
 );
 

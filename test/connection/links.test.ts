@@ -122,7 +122,7 @@ describe('a link that cannot be made fails, and leaves nothing behind:', () => {
     [
       'the other side closes it behind its information',
       (socket) => socket.end('INFO {"server_id":"x","version":"2.10.0","max_payload":1000}\r\n'),
-      /closed the connection before it accepted it/,
+      /closed the connection before accepting it/,
     ],
     ['the other side resets it', (socket) => socket.resetAndDestroy(), /ECONNRESET|closed the connection/],
     [
@@ -134,7 +134,7 @@ describe('a link that cannot be made fails, and leaves nothing behind:', () => {
     [
       'something comes before TLS',
       (socket) => socket.write('INFO {"tls_required":true}\r\nPING\r\n'),
-      /more than its information before TLS/,
+      /unencrypted data between INFO and TLS/,
     ],
     ['the information is not JSON', (socket) => socket.write('INFO {"server_id"\r\n'), /not a NATS server/],
     [
@@ -190,9 +190,9 @@ it('the log says which way messages take, and the option chooses it', async () =
   }
   const ways = logs.of('log', 'NatsConnection').map((line) => line.split('; ', 2)[1]);
   expect(ways).toEqual([
-    'messages take the direct wire',
+    'messages use the direct wire',
     "messages go through the client's own connection",
-    'messages take the direct wire',
+    'messages use the direct wire',
   ]);
 });
 

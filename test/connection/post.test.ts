@@ -116,7 +116,9 @@ describe.each(['direct', 'client'])('what is posted over the %s wire', (wire) =>
     const payload = new Uint8Array(connection.maxPayload);
     expect(connection.post('a', payload, { headers: block, purpose: 'an answer' })).toBe(false);
     expect(unsent()).toHaveLength(1);
-    expect(unsent()[0]).toMatch(/an answer to "a" was not sent: .*larger than the server takes \(1048576\)/);
+    expect(unsent()[0]).toMatch(
+      /an answer to "a" was not sent: .*larger than the server accepts \(1048576\)/,
+    );
   });
 
   it('settles nothing on a closed connection, which is reported once, and throws nothing', async () => {

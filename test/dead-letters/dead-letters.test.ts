@@ -184,7 +184,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(HandlerNotRunningError);
     expect((error as Error).message).toContain(
-      'Tasks.onTask, the handler of consumer "worker" of stream "TASKS", does not run in this process',
+      'Tasks.onTask, the handler of consumer "worker" of stream "TASKS", is not running in this process',
     );
     expect(await all(observed.deadLetters.list())).toHaveLength(1);
   });

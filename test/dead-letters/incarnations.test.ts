@@ -120,7 +120,7 @@ describe('a stream that was deleted and created again', () => {
     advise(before);
     await eventually(
       () => tasks.logs.of('warn', 'DeadLetters'),
-      (lines) => lines.some((line) => line.includes('gone from its stream')),
+      (lines) => lines.some((line) => line.includes('no longer in its stream')),
     );
     expect(await lettersOf(tasks, tasks.stream)).toEqual([]);
     // The same advisory, about the message that is there.

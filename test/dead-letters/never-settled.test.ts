@@ -138,7 +138,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
     await eventually(
       () => application.logs.of('warn', 'DeadLetters'),
       (lines) =>
-        lines.some((line) => line.endsWith('never settled in 2 deliveries, and is gone from its stream')),
+        lines.some((line) => line.endsWith('never settled in 2 deliveries, and is no longer in its stream')),
     );
     expect((await application.deadLetters.page()).letters).toEqual([]);
   });

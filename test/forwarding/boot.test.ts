@@ -52,14 +52,14 @@ describe('@PublishTo at boot', () => {
     const wrong: readonly [string, unknown, object, string][] = [
       ['an empty subject', '', {}, 'must be a subject without spaces'],
       ['a wildcard', 'billed.*', {}, 'must be a subject without spaces, wildcards and empty tokens'],
-      ['no subject at all', undefined, {}, 'must be given a subject or a function; it is undefined'],
+      ['no subject at all', undefined, {}, 'must be a subject or a function; it is undefined'],
       ['a token by name', 'billed.{region}', {}, '{region} must be the position of a token'],
       ['a brace without its pair', 'billed.{1', {}, 'must be a subject without spaces'],
       [
         'a token that a filter does not have',
         'billed.{2}',
         { options: { filterSubjects: ['orders.*.placed', 'orders.late'] } },
-        '@PublishTo("billed.{2}") needs 3 tokens, and subjects of "orders.late" have 2',
+        '@PublishTo("billed.{2}") needs subjects with 3 tokens, but subjects of "orders.late" have 2',
       ],
       [
         'an unknown connection',
@@ -67,12 +67,12 @@ describe('@PublishTo at boot', () => {
         { publish: { connection: 'ledger' } },
         'there is no connection "ledger": JetStreamModule.forRoot was called for "default"',
       ],
-      ['batches', 'billed', { options: { batch: { size: 10 } } }, 'not with batch'],
+      ['batches', 'billed', { options: { batch: { size: 10 } } }, 'cannot be combined with batch'],
       [
         'an ordered consumer',
         'billed',
         { options: { ordered: true, durable: undefined } },
-        'not with ordered',
+        'cannot be combined with ordered',
       ],
     ];
 
@@ -109,7 +109,8 @@ describe('@PublishTo at boot', () => {
       expect((error as HandlerConfigurationError).problems).toEqual([
         {
           handler: 'Orders.placed',
-          problem: '@PublishTo("billed.{2}") needs 3 tokens, and subjects of "orders.placed" have 2',
+          problem:
+            '@PublishTo("billed.{2}") needs subjects with 3 tokens, but subjects of "orders.placed" have 2',
         },
       ]);
     });
@@ -133,7 +134,7 @@ describe('@PublishTo at boot', () => {
       (thrown: unknown) => thrown,
     );
     const problem = expect.stringMatching(
-      /^@PublishTo .* decorate the method with @JsConsumer or @JsHandler$/,
+      /^@PublishTo .* decorate the method with @JsConsumer or @JsHandler too$/,
     ) as string;
     expect((error as HandlerConfigurationError).problems).toEqual([
       { handler: 'Orders.forgotten', problem },

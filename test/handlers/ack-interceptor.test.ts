@@ -223,7 +223,7 @@ describe('the ack interceptor', () => {
     expect(trace).toEqual(['handles 1', 'handles 1']);
     expect(application.logs.of('error', 'Settlement')).toEqual([
       expect.stringMatching(
-        /^Numbers\.onNumber: the message on .* was not settled by Stumbling\.onSuccess, which failed: stumbled\. It comes again after ackWait\.$/,
+        /^Numbers\.onNumber: the message on .* was not settled by Stumbling\.onSuccess, which failed: stumbled\. It will be delivered again after ackWait\.$/,
       ),
     ]);
   });
@@ -236,11 +236,11 @@ describe('the ack interceptor', () => {
     }
     Reflect.defineMetadata('design:paramtypes', [Map], Lost);
     const wrong: readonly [Partial<JsConsumerOptions>, RegExp][] = [
-      [{ settlement: Lost as never }, /Numbers\.onNumber: its settlement cannot be made: .*Map/],
-      [{ settlement: Journal as never }, /Numbers\.onNumber: settlement must be an interceptor/],
+      [{ settlement: Lost as never }, /Numbers\.onNumber: its settlement cannot be created: .*Map/],
+      [{ settlement: Journal as never }, /Numbers\.onNumber: settlement must be an object with onStart/],
       [
         { settlement: AroundAck, batch: { size: 2 } },
-        /Numbers\.onNumber: batch takes no settlement that overrides intercept/,
+        /Numbers\.onNumber: batch does not support an interceptor as settlement/,
       ],
     ];
     for (const [options, words] of wrong) {

@@ -217,7 +217,7 @@ describe('a message of a batch whose payload cannot be given', () => {
       { id: 3, count: 1 },
     ]);
     expect(await batches.letters(application)).toEqual([2]);
-    expect(application.logs.of('warn').filter((text) => text.includes('to be retried'))).toHaveLength(1);
+    expect(application.logs.of('warn').filter((text) => text.includes('will be retried'))).toHaveLength(1);
   });
 
   it('is given back at shutdown while its schema never settles, with the others of its batch', async () => {

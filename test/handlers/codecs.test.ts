@@ -152,7 +152,7 @@ describe('the codec of a handler', () => {
     expect(seen).toEqual([{ a: 1 }]);
     expect(application.logs.of('warn', 'Settlement')).toEqual([
       expect.stringContaining(
-        'the payload is not application/json (it says that it is "text/xml": give the option codecs a codec for that)',
+        'the payload is not application/json (its Content-Type is "text/xml": add a codec for that type to the option codecs)',
       ),
     ]);
   });
@@ -287,6 +287,6 @@ describe('the codec of a handler', () => {
     const again = JetStreamModule.forFeature(declare(csvCodec));
     const boot = startApplication(server.url, { feature: declare(msgpackCodec), imports: [again] });
     await expect(boot).rejects.toThrow(InvalidArgumentError);
-    await expect(boot).rejects.toThrow(/the codec of stream "codec\d+": .*text\/csv.*declare one/);
+    await expect(boot).rejects.toThrow(/codec of stream "codec\d+": .*text\/csv.*declare only one codec/);
   });
 });

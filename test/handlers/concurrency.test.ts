@@ -380,7 +380,7 @@ describe('concurrency and control', () => {
       await using application = await start({}, [], () => undefined);
       const handlers = application.app.get(Handlers);
       expect(() => handlers.get('Steps.onStop')).toThrow(HandlerNotFoundError);
-      await expect(handlers.pause('Other.method')).rejects.toThrow('Handlers are: Steps.onStep.');
+      await expect(handlers.pause('Other.method')).rejects.toThrow('The known handlers are: Steps.onStep.');
     });
   });
 

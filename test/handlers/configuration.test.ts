@@ -124,15 +124,15 @@ describe('mistakes in the configuration of handlers', () => {
     [
       'a concurrency of millions',
       { concurrency: 3_000_000 },
-      /concurrency must be a whole number from 1 to 65536; it is 3000000: give a smaller/,
+      /concurrency must be a whole number from 1 to 65536; it is 3000000: use a smaller/,
     ],
-    ['a concurrency just above the bound', { concurrency: 65_537 }, /it is 65537: give a smaller/],
+    ['a concurrency just above the bound', { concurrency: 65_537 }, /it is 65537: use a smaller/],
     [
       'an infinite concurrency',
       { concurrency: Infinity },
-      /concurrency must be .* it is Infinity: give a smaller/,
+      /concurrency must be .* it is Infinity: use a smaller/,
     ],
-    ['an unsafe concurrency', { concurrency: 2 ** 53 }, /concurrency must be .* give a smaller/],
+    ['an unsafe concurrency', { concurrency: 2 ** 53 }, /concurrency must be .* use a smaller/],
     [
       'a batch of a billion',
       { batch: { size: 1e9 } },
@@ -238,7 +238,7 @@ describe('mistakes in the configuration of handlers', () => {
       contradictory(): void {}
     }
     expect((await problemsOf(Watches)).sort()).toEqual([
-      expect.stringMatching(/^Watches\.contradictory: includeHistory and updatesOnly exclude each other/),
+      expect.stringMatching(/^Watches\.contradictory: includeHistory and updatesOnly cannot be combined/),
       expect.stringMatching(/^Watches\.dotted: bucket must be a name/),
     ]);
   });
@@ -265,11 +265,11 @@ describe('mistakes in the configuration of handlers', () => {
     }
     const problems = (await problemsOf(Several, None)).filter((line) => line.includes('@Js'));
     expect(problems.toSorted()).toEqual([
-      'None.onEvent: @JsHeaders reads from a message of a stream, and there is none behind an event: take `@Ctx() context: EventContext`',
-      'None.onKey: @JsSubject reads from a message of a stream, and there is none behind a key: take `@Ctx() context: KvContext`',
-      'None.onMessage: @JsMetadata reads from a message of a stream, and core NATS has none: take `@Ctx() context: NatsSubscribeContext`',
-      'None.onObject: @JsMessage reads from a message of a stream, and there is none behind an object: take `@Ctx() context: ObjectContext`',
-      'Several.handle: @JsMetadata reads from a message of a stream, and a batch has several: take `@Ctx() context: JetStreamBatchContext` and its `messages`',
+      'None.onEvent: @JsHeaders needs a message of a stream, and an event is not one: use `@Ctx() context: EventContext`',
+      'None.onKey: @JsSubject needs a message of a stream, and a key-value entry is not one: use `@Ctx() context: KvContext`',
+      'None.onMessage: @JsMetadata needs a message of a stream, and a core NATS message is not one: use `@Ctx() context: NatsSubscribeContext`',
+      'None.onObject: @JsMessage needs a message of a stream, and an object is not one: use `@Ctx() context: ObjectContext`',
+      'Several.handle: @JsMetadata needs a message of a stream, and a batch has several: use `@Ctx() context: JetStreamBatchContext` and its `messages`',
     ]);
   });
 
@@ -301,7 +301,7 @@ describe('mistakes in the configuration of handlers', () => {
     await (await startApplication(server.url, { feature, providers: [Before] }))[Symbol.asyncDispose]();
     expect(await problemsOf(After)).toEqual([
       expect.stringMatching(
-        /^After\.handle: Consumer "fixed" of stream "ORDERS" is not as declared \(deliverPolicy: "new" → "all"\): these options cannot change/,
+        /^After\.handle: Consumer "fixed" of stream "ORDERS" does not match its declaration \(deliverPolicy: "new" → "all"\): these options cannot be changed/,
       ),
     ]);
   });

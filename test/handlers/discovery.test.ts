@@ -165,7 +165,7 @@ describe('the handlers of an application', () => {
   it.each<[string, (stream: string) => Decorate[]]>([
     ['above', (stream) => [Bound, guard, consumer(stream)]],
     ['below', (stream) => [consumer(stream), Bound, guard]],
-  ])('stop the boot if their guards would be lost: an accessor %s', async (_, decorators) => {
+  ])('stop the boot if their guards would not be applied: an accessor %s', async (_, decorators) => {
     const stream = `LOST_${++serial}`;
     class Lost {
       on(): void {
@@ -178,7 +178,7 @@ describe('the handlers of an application', () => {
       feature: { streams: streams(stream) },
       providers: [Lost],
     });
-    await expect(starting).rejects.toThrow('Lost.on: Counting would be lost');
+    await expect(starting).rejects.toThrow('Lost.on: Counting would not be applied');
   });
 
   it('that are overridden without a decorator are none, and inherited ones are', async () => {
@@ -296,7 +296,7 @@ describe('the handlers of an application', () => {
         .toSorted(),
     ).toEqual(names);
     await expect(handlers.pause('Billing.on')).rejects.toThrow(
-      'Several handlers are called "Billing.on". Name one of',
+      'Several handlers are named "Billing.on". Use one of the full names: ',
     );
     expect(() => handlers.get('Billing.on')).toThrow('Sales/Billing.on');
     await handlers.pause('Sales/Billing.on');
@@ -347,8 +347,8 @@ describe('the handlers of an application', () => {
         imports: [Single],
       });
       await expect(starting).rejects.toThrow(
-        `Single/Twice#2.on: is the same class as Single/Twice.on, provided twice by Single (${named}), and each message would ` +
-          'reach only one of the two: provide it once, and the other token by useExisting',
+        `Single/Twice#2.on: is the same class as Single/Twice.on, provided twice by Single (${named}), so each message would ` +
+          'reach only one of the two: provide it once, and define the other token with useExisting',
       );
     },
   );
@@ -398,7 +398,7 @@ describe('the handlers of an application', () => {
     );
     expect(error).toBeInstanceOf(HandlerConfigurationError);
     const text = error?.message ?? '';
-    expect(text).toContain('Misplaced.Symbol(secret): a handler is called by its name');
+    expect(text).toContain('Misplaced.Symbol(secret): a handler cannot be a method named by a symbol');
     expect(text).toContain('Misplaced.arrow: a handler must be a method');
     expect(text).toContain('Misplaced.routed: @JsHandler has no consumer');
     expect(text).toContain('Misplaced.filtered: concurrency');

@@ -205,7 +205,7 @@ describe('the failure of a handler', () => {
     await running.letter();
     const warnings = running.logs.of('warn', 'Settlement');
     expect(warnings).toHaveLength(3);
-    expect(warnings[0]).toContain('to be retried in 1 ms: no such field');
+    expect(warnings[0]).toContain('will be retried in 1 ms: no such field');
     expect(warnings[0]).toMatch(/TypeError: no such field\n.* at /);
     expect(warnings[1]).not.toContain('\n');
   });

@@ -268,7 +268,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       ]);
       expect(application.logs.of('error', 'Settlement')).toEqual([
         expect.stringMatching(
-          /Projection\.project: the message .*sequence 3.* failed and does not come again: never/,
+          /Projection\.project: the message .*sequence 3.* failed and is not delivered again: never/,
         ),
       ]);
     });

@@ -257,7 +257,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     }
     const declared = { keyValues: [{ bucket, storage: 'memory' as const }] };
     await expect(startApplication(server.url, { feature: declared, providers: [Ahead] })).rejects.toThrow(
-      /Ahead\.onEntry.*cannot resume from revision 500, since the bucket ends at 0/,
+      /Ahead\.onEntry.*cannot resume from revision 500 because the last revision of the bucket is 0/,
     );
   });
 

@@ -121,7 +121,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
         application.logs.of('warn', 'Recording').concat(application.logs.of('warn', 'Settlement')),
       ).toEqual([
         expect.stringMatching(
-          /failed, to be retried in 1 ms: RetryMessage was given .* as delay, which is not/,
+          /failed and will be retried in 1 ms: RetryMessage was given .* as delay, which is not/,
         ),
       ]);
       await jetstream.deleteStream('S');

@@ -128,8 +128,8 @@ describe('a Nest that is shaped differently', () => {
     expect(error).toBeInstanceOf(UnsupportedNestVersionError);
     expect(error).toMatchObject({ missing, nestVersion: version });
     expect(error.message).toBe(
-      `The installed version of Nest, ${version}, has another structure than this library relies on: ${missing}. ` +
-        'Install a version of Nest 11 or 12, and report this if it is one.',
+      `The installed version of Nest, ${version}, does not have the internal structure that this library requires: ${missing}. ` +
+        'Install a version of Nest 11 or 12; if it is one of these, report this error.',
     );
     expect(logs.of('error')).toEqual([]);
     await eventually(connections, (count) => count === 0);
@@ -141,7 +141,7 @@ describe('a Nest that is shaped differently', () => {
     const create = (): JetStreamServer => new JetStreamServer({ name: 'billing' });
     expect(create).toThrow(UnsupportedNestVersionError);
     expect(create).toThrow(
-      `${version}, has another structure than this library relies on: pipesConsumer has no method apply`,
+      `${version}, does not have the internal structure that this library requires: pipesConsumer has no method apply`,
     );
     await module.close();
   });

@@ -50,7 +50,7 @@ it('a permission that is missing is reported once, however often it is missed', 
   expect(events).toMatchObject([{ type: 'permission-denied', connection: 'default' }]);
   expect(application.logs.of('error', 'NatsConnection')).toEqual([
     expect.stringMatching(
-      /^Connection "default": no permission to publish to "\$JS\.ACK\.TASKS\.worker\..*", so messages may not come/,
+      /^Connection "default": no permission to publish to "\$JS\.ACK\.TASKS\.worker\..*", so messages may never arrive/,
     ),
   ]);
 });

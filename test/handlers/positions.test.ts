@@ -294,7 +294,7 @@ it('a handler whose consumer was replaced by one of the other kind waits longer 
   await running.jetstream.createPushConsumer(name, { durable: 'd', deliverSubject: `deliver.${name}` });
   const waits = await eventually(
     () =>
-      running.logs.of('warn', 'JsConsumer').flatMap((line) => /next try in (\d+) ms/.exec(line)?.[1] ?? []),
+      running.logs.of('warn', 'JsConsumer').flatMap((line) => /retrying in (\d+) ms/.exec(line)?.[1] ?? []),
     (all) => all.length > 2,
   );
   expect(running.logs.of('warn', 'JsConsumer').at(-1)).toContain('is a push consumer');

@@ -98,7 +98,7 @@ describe('a handler recovers', () => {
     await jetstream.deleteStream('TASKS');
     await eventually(
       () => application.logs.of('warn', 'JsConsumer'),
-      (warnings) => warnings.some((warning) => warning.includes('no consumer yet, next try in')),
+      (warnings) => warnings.some((warning) => warning.includes('cannot consume yet, retrying in')),
     );
     await jetstream.createStream(feature.streams[0]);
     await jetstream.publish('tasks', 1);

@@ -96,7 +96,7 @@ describe('a stream with schedules', () => {
   ])('with retention %s refuses a handler with %s', async (retention, _, options) => {
     const error: unknown = await start(retention, options).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(HandlerConfigurationError);
-    expect(String(error)).toContain('Handler.handle: takes all messages of stream');
+    expect(String(error)).toContain('Handler.handle: receives all messages of stream');
   });
 
   it('with retention workqueue keeps a schedule that a filter matches, and says so', async () => {
@@ -116,7 +116,7 @@ describe('a stream with schedules', () => {
     );
     expect(handled).toEqual(['later']);
     expect(application.logs.of('error', 'JsConsumer')[0]).toContain(
-      `the schedule on "${subject}.a" was delivered`,
+      `received the schedule on "${subject}.a" and returned it`,
     );
   });
 });

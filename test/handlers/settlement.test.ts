@@ -315,7 +315,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(letter?.headers?.get('Dead-Letter-Reason')).toBe('failed');
       expect(letter?.headers?.get('Dead-Letter-Error')).toBe('Error: too late');
       expect(application.logs.of('error', 'Settlement')).toEqual([
-        expect.stringContaining('failed and does not come again, but becomes a dead letter: too late'),
+        expect.stringContaining('failed and is not delivered again, but becomes a dead letter: too late'),
       ]);
       expect(script.deliveries).toHaveLength(1);
     });

@@ -94,7 +94,7 @@ describe('at shutdown', () => {
     await application.app.close();
     expect(Date.now() - closing).toBeLessThan(2_000);
     expect(application.logs.of('warn', 'JsConsumer')).toEqual([
-      'Tasks.onTask: 1 messages unfinished after 200 ms were given back',
+      'Tasks.onTask: 1 messages unfinished after 200 ms were returned to the server',
     ]);
     await using observer = await startApplication(server.url, {});
     const consumer = await observer.app.get(JetStreamService).consumer(stream, 'worker');
@@ -195,7 +195,7 @@ describe('at shutdown', () => {
       expect(Date.now() - closing).toBeLessThan(2_000);
       const left = (await delivered()) - handled.length;
       expect(application.logs.of('warn', 'JsConsumer')).toEqual([
-        `Tasks.onTask: ${left} messages unfinished after 100 ms do not come again`,
+        `Tasks.onTask: ${left} messages unfinished after 100 ms are not delivered again`,
       ]);
     });
   });

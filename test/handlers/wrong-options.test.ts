@@ -89,7 +89,7 @@ describe('wrong options of handlers', () => {
     const failure = await failureOf([Several]);
     expect(failure).toBeInstanceOf(HandlerConfigurationError);
     expect(String(failure)).toMatch(
-      /- Several: (the options must be|codec must be|its options cannot be made)/,
+      /- Several: (the options must be|codec must be|its options cannot be created)/,
     );
   });
 

@@ -43,12 +43,12 @@ describe('idempotent at boot', () => {
       /^idempotent\.ttl \(5000\) must not be shorter than the lease \(6000\)/,
     ],
     ['an ephemeral consumer', {}, { durable: undefined }, /^idempotent needs durable or name/],
-    ['ackMode manual', {}, { ackMode: 'manual' }, /^idempotent excludes ackMode 'manual'/],
+    ['ackMode manual', {}, { ackMode: 'manual' }, /^idempotent cannot be combined with ackMode 'manual'/],
     [
       'batches',
       {},
       { batch: { size: 5 } },
-      /^idempotent is about single, acknowledged messages: not with batch/,
+      /^idempotent needs single, acknowledged messages and cannot be combined with batch/,
     ],
   ];
 
@@ -146,17 +146,17 @@ describe('idempotent at boot', () => {
     it('of a declared bucket that forgets sooner than the handler asks for', async () => {
       expect(await warnings({ ttl: 60_000 }, { ttl: 61_000 })).toEqual([
         expect.stringMatching(
-          /^Bank\.onPayment: bucket "declared_\d+" forgets keys after 60000 ms, and they should be remembered for 61000 ms/,
+          /^Bank\.onPayment: bucket "declared_\d+" deletes keys after 60000 ms, but they must be kept for 61000 ms/,
         ),
       ]);
       expect(await warnings({ ttl: 10_000 }, {})).toEqual([
-        expect.stringContaining('should be remembered for 30000 ms') as string,
+        expect.stringContaining('must be kept for 30000 ms') as string,
       ]);
     });
 
     it('of one that remembers longer, unless it takes a ttl for single keys', async () => {
       expect(await warnings({}, { ttl: 60_000 })).toEqual([
-        expect.stringMatching(/remembers keys for ever, longer than the 60000 ms of idempotent\.ttl/),
+        expect.stringMatching(/keeps keys forever, longer than the 60000 ms of idempotent\.ttl/),
       ]);
       expect(await warnings({ limitMarkerTtl: 1_000 }, { ttl: 60_000 })).toEqual([]);
     });

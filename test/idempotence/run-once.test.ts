@@ -100,7 +100,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toEqual(['first', 'other']);
     expect(bank.logs.of('warn', 'Settlement')).toEqual([
       expect.stringMatching(
-        /^Bank\.onPayment: .*terminated \(it is not delivered again\): there is no header "Payment-Id", which is the idempotence key/,
+        /^Bank\.onPayment: .*terminated \(it is not delivered again\): the message has no header "Payment-Id", which is the idempotence key/,
       ),
     ]);
   });
@@ -119,7 +119,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toEqual([{ id: 'a' }, { id: 'b' }]);
     const warnings = bank.logs.of('warn', 'Settlement');
     expect(warnings).toHaveLength(2);
-    expect(warnings[0]).toContain('the idempotence key must be a string that is not empty; it is ""');
+    expect(warnings[0]).toContain('the idempotence key must be a non-empty string; it is ""');
     expect(warnings[1]).toContain('invalid payload');
   });
 
@@ -365,7 +365,8 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     await eventually(
       () => application.logs.of('error', 'Idempotence'),
       (lines) =>
-        lines.length > 0 && /^Bank\.onPayment: key ".*\.a" is done, but not remembered yet/.test(lines[0]),
+        lines.length > 0 &&
+        /^Bank\.onPayment: key ".*\.a" was handled, but this could not be stored yet/.test(lines[0]),
     );
     await keyValue.create({ bucket });
     await payments.settled(application);

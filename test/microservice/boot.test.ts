@@ -136,7 +136,7 @@ describe('a microservice that starts on a cluster', () => {
         () => seen,
         (all) => all.includes('tea'),
       );
-      expect(host.logs.of('warn', 'NatsConnection').join()).toContain('failed and is tried again');
+      expect(host.logs.of('warn', 'NatsConnection').join()).toContain('failed and is retried');
     },
   );
 
@@ -152,7 +152,7 @@ describe('a microservice that starts on a cluster', () => {
     });
     expect(took).toBeLessThan(5_000);
     expect(error).toBeInstanceOf(BootTimeoutError);
-    expect(String(error)).toMatch(/within 1000 ms; while STREAM\.(INFO|CREATE)\.ORDERS: /);
+    expect(String(error)).toMatch(/within 1000 ms \(last step: STREAM\.(INFO|CREATE)\.ORDERS\): /);
     for (const server of others) server.resume();
   });
 
@@ -208,7 +208,7 @@ describe('a request whose subject a stream listens on', () => {
     });
     expect(service.logs.of('warn', 'JetStreamServer')).toEqual([
       `@MessagePattern('core.ping'): the stream "CORE" listens on "core.*", so it stores each request too. ` +
-        "Take the subject out of the stream, or have the requests wait in it with mode: 'jetstream'",
+        "Remove the subject from the stream, or set mode: 'jetstream' so that the requests wait in the stream",
     ]);
     await using client = await connectClient(nats.url, { timeout: 300 });
     const error = await failure(ask(client, 'core.stored', 1));
@@ -264,7 +264,7 @@ describe('a microservice that is closed before it listens', () => {
     const listening = new Promise<unknown>((resolve) => void server.listen(resolve));
     await sleep(100);
     expect(await timed(() => server.close())).toBeLessThan(500);
-    expect(String(await listening)).toContain('it was closed meanwhile');
+    expect(String(await listening)).toContain('it was closed while it was starting');
     await gone.stop();
   });
 
@@ -370,7 +370,7 @@ describe('a microservice on a stream with schedules', () => {
     async (retention) => {
       const error = await failure(listen(retention, {}).then(() => undefined));
       expect(error).toBeInstanceOf(HandlerConfigurationError);
-      expect(String(error)).toContain('takes all messages of stream');
+      expect(String(error)).toContain('receives all messages of stream');
     },
   );
 

@@ -88,7 +88,7 @@ describe('requests with a concurrency', () => {
     const bare = await raw.request('work', '3');
     expect(bare.headers?.get('Nats-Service-Error-Code')).toBe('503');
     expect(service.logs.of('error', 'JetStreamServer')).toEqual([
-      'Requests on "work" are refused: 1 wait already',
+      'Requests on "work" are rejected: 1 (maxPending) are already waiting. Raise concurrency or maxPending, or start more instances.',
     ]);
     begun[0].finish();
     await begins(2);
@@ -257,7 +257,7 @@ describe('requests with a concurrency', () => {
     [{ concurrency: 0 }, 'concurrency must be a whole number from 1 to 65536; it is 0'],
     [
       { concurrency: 65_537 },
-      'concurrency must be a whole number from 1 to 65536; it is 65537: give a smaller number',
+      'concurrency must be a whole number from 1 to 65536; it is 65537: use a smaller number',
     ],
     [{ concurrency: 1, maxPending: -1 }, 'maxPending must be a whole number from 0 to 16777216; it is -1'],
     [

@@ -481,7 +481,7 @@ describe('events from a stream', () => {
       );
       expect(error.name).toBe('HandlerConfigurationError');
       expect(error.message).toContain(`@EventPattern('${root}.b'): shares the durable "${root}"`);
-      expect(error.message).toContain(`"${root}.*.c" and "${root}.b.*" match some subjects both`);
+      expect(error.message).toContain(`"${root}.*.c" and "${root}.b.*" match some of the same subjects`);
     });
   });
 
@@ -599,7 +599,7 @@ describe('events from a stream', () => {
       `@EventPattern('${root}.d'): ordered must be true or false`,
       `@EventPattern('${root}.e'): there is no stream "NOWHERE"`,
       `@EventPattern('${root}.f'): stream "${root}-other" listens on ${root}-other.>`,
-      `@EventPattern('${root}.g'): batch: for these use @JsConsumer`,
+      `@EventPattern('${root}.g'): patterns do not support batch: use @JsConsumer instead`,
       `@EventPattern('${root}.h i')`,
       "@EventPattern('nowhere.at.all'): no stream listens on the pattern",
       "@EventPattern('>'): several streams listen",

@@ -251,10 +251,10 @@ describe('peers with fewer rights, or with bad intentions', () => {
     });
 
     it.each(['report.headers', 'report.large-error'])(
-      'by an answer that is larger than the server takes: %s',
+      'by an answer that is larger than the server accepts: %s',
       async (pattern) => {
         const error = await failure(ask(client, pattern, 1));
-        expect(error.message).toContain('larger than the server takes');
+        expect(error.message).toContain('larger than the server accepts');
         const bare = await raw.request(pattern, '1', { timeout: 2_000 });
         expect(bare.headers?.get('Nats-Service-Error')).toBeTruthy();
       },
@@ -377,7 +377,7 @@ describe('peers with fewer rights, or with bad intentions', () => {
     }
 
     const givenUp = (): string[] =>
-      own.logs.of('warn', 'DurableRequests').filter((line) => line.includes('is given up'));
+      own.logs.of('warn', 'DurableRequests').filter((line) => line.includes('is no longer sent'));
 
     it.each([
       ...['abc', 'Infinity', '-1', '1e308', '9'.repeat(30), 'NaN', '0', '', '1.5'].map(

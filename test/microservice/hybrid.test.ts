@@ -427,7 +427,7 @@ describe('hybrid applications', () => {
     const listening = new Promise<unknown>((resolve) => void server.listen(resolve));
     await server.close();
     await late.restart();
-    expect(String(await listening)).toContain('it was closed meanwhile');
+    expect(String(await listening)).toContain('it was closed while it was starting');
     expect(() => server.unwrap()).toThrow('is not connected');
     await late.stop();
   });

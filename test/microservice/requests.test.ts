@@ -347,7 +347,9 @@ describe('requests over core NATS', () => {
     it('where the answer cannot be encoded, or is too large', async () => {
       await using failing = await startMicroservice(nats.url, { controllers: [Failures] });
       expect((await failure(ask(client, 'no-json', 1))).message).toContain('cannot be encoded');
-      expect((await failure(ask(client, 'too-large', 1))).message).toContain('larger than the server takes');
+      expect((await failure(ask(client, 'too-large', 1))).message).toContain(
+        'larger than the server accepts',
+      );
       expect((await failure(ask(client, 'bad-headers', 1))).message).toContain('headers that cannot be sent');
       expect(failing.logs.of('error', 'JetStreamServer').join()).toContain('"too-large"');
       expect(await ask(client, 'sum', [1])).toBe(1);
@@ -374,7 +376,7 @@ describe('requests over core NATS', () => {
     it.each([
       ['a b', 'without spaces'],
       ['a..b', 'empty tokens'],
-      ['orders.*', 'wildcards are for handlers'],
+      ['orders.*', 'wildcards are only allowed in the patterns of handlers'],
     ])('before anything is sent where the pattern makes no subject: %s', async (pattern, words) => {
       expect((await failure(ask(client, pattern, 1))).message).toContain(words);
     });
@@ -549,7 +551,7 @@ describe('requests over core NATS', () => {
     expect(story).toEqual(['begun', 'aborted']);
     expect((await answer).message).toContain('stopped before');
     expect(hanging.logs.of('warn', 'JetStreamServer')).toEqual([
-      '1 requests unanswered after 100 ms were called off',
+      '1 requests were cancelled: they were not answered within 100 ms',
     ]);
   });
 });

@@ -284,7 +284,7 @@ describe('microservices', () => {
     }
     await eventually(
       () => service.logs.of('error', 'JetStreamServer'),
-      (lines) => lines.filter((line) => line.includes('after they were stopped')).length === 2,
+      (lines) => lines.filter((line) => line.includes('after they were cancelled')).length === 2,
     );
     expect(await ask(client, 'teardown.value', 1)).toBe('value');
   });

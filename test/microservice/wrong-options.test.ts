@@ -127,7 +127,11 @@ describe('wrong options of', () => {
       ['orderBy', { orderBy: {} }, /orderBy must be a function of the message/],
       ['circuitBreaker', { circuitBreaker: true }, /circuitBreaker must be an object; it is true/],
       ['stream', { stream: 5 }, /stream must be a name/],
-      ['codec, which is for @JsConsumer', { codec: {} }, /codec: for these use @JsConsumer/],
+      [
+        'codec, which is for @JsConsumer',
+        { codec: {} },
+        /patterns do not support codec: use @JsConsumer instead/,
+      ],
       ['a name that is misspelled', { concurency: 5 }, /there is no option "concurency"; did you mean/],
     ];
     it('of events and requests: each stops the boot', async () => {

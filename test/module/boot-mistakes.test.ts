@@ -288,7 +288,7 @@ describe('an application that cannot start', () => {
         'a stream, once without an option',
         { streams: [{ name: 'S', subjects: ['a'], maxAge: 1_000 }] },
         { streams: [{ name: 'S', subjects: ['a'] }] },
-        'Stream "S" is declared in Orders with maxAge: 1000 and in Billing with none of that',
+        'Stream "S" is declared in Orders with maxAge: 1000 and in Billing with none of these options',
       ],
       [
         'a bucket',
@@ -300,13 +300,13 @@ describe('an application that cannot start', () => {
         'an object store',
         { objectStores: [{ bucket: 'b', description: 'x' }] },
         { objectStores: [{ bucket: 'b' }] },
-        'Object Store bucket "b" is declared in Orders with description: "x" and in Billing with none of that',
+        'Object Store bucket "b" is declared in Orders with description: "x" and in Billing with none of these options',
       ],
       [
         'a bucket that is also a stream',
         { keyValues: [{ bucket: 'b' }] },
         { streams: [{ name: 'KV_b', subjects: ['x'] }] },
-        'Key-Value bucket "b" in Orders and Stream "KV_b" in Billing are one stream, "KV_b"',
+        'Key-Value bucket "b" in Orders and Stream "KV_b" in Billing are the same stream, "KV_b"',
       ],
     ];
     it.each(twice)('two declarations of %s that differ', async (_, first, second, words) => {
@@ -382,7 +382,9 @@ describe('an application that cannot start', () => {
       const error: unknown = await start(['shared.c']).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(ConfigMismatchError);
       expect(String(error)).toContain('Stream "SHARED"');
-      expect(String(error)).toContain('it listens on "shared.a", "shared.b", which this declaration lacks');
+      expect(String(error)).toContain(
+        'it listens on "shared.a", "shared.b", which the declaration does not contain',
+      );
       await using third = await start(['shared.c', 'shared.b', 'shared.a']);
       expect(third.logs.of('log', 'JetStreamProvisioning')).toHaveLength(1);
       // The order of subjects says nothing.

@@ -101,7 +101,7 @@ describe('a boot on a cluster', () => {
     await using application = await start('ELECTING', { jetstream: { timeout: 500 } });
     clearTimeout(timer);
     await application.app.get(JetStreamService).publish('electing', 1);
-    expect(application.logs.of('warn', 'NatsConnection').join()).toContain('failed and is tried again');
+    expect(application.logs.of('warn', 'NatsConnection').join()).toContain('failed and is retried');
   });
 
   it('ends after bootTimeout with one error that says what was being done', async () => {
@@ -115,7 +115,7 @@ describe('a boot on a cluster', () => {
     expect(Date.now() - began).toBeLessThan(5_000);
     expect(error).toBeInstanceOf(BootTimeoutError);
     expect(String(error)).toMatch(
-      /Connection "default": .* within 1000 ms; while STREAM\.(INFO|CREATE)\.(LEADERLESS|KV_leaderless): /,
+      /Connection "default": .* within 1000 ms \(last step: STREAM\.(INFO|CREATE)\.(LEADERLESS|KV_leaderless)\): /,
     );
   });
 
@@ -132,7 +132,7 @@ describe('a boot on a cluster', () => {
         },
       }).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(BootTimeoutError);
-      expect(String(error)).toMatch(/within 1000 ms; while STREAM\.CREATE\.NOWHERE: /);
+      expect(String(error)).toMatch(/within 1000 ms \(last step: STREAM\.CREATE\.NOWHERE\): /);
       expect(String(error)).toMatch(spoken);
       expect((error as BootTimeoutError).cause).toMatchObject({ code: 10_005 });
       expect(Date.now() - began).toBeGreaterThan(890);

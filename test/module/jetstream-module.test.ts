@@ -273,7 +273,7 @@ describe('JetStreamModule', () => {
         (lines) => lines.length > 0,
       );
       expect(line).toContain(`Connection "default": no NATS server at ${absent.url} yet`);
-      expect(line).toContain('the connection is tried again until there is one');
+      expect(line).toContain('retrying until one is available');
       await absent.restart();
       const app = await module;
       await app.init();

@@ -278,7 +278,7 @@ describe('what this library creates for handlers', () => {
       (lines) =>
         lines.some(
           (line) =>
-            line.includes('No dead letter yet') &&
+            line.includes('could not be stored as a dead letter yet') &&
             line.includes('dead-letters.TASKS.worker') &&
             line.includes('create a stream with that subject'),
         ),

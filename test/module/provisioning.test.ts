@@ -82,7 +82,7 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
       keyValues: [{ bucket: 'b' }],
     });
     await expect(start('assert', { streams: [{ ...stream, maxMessages: 11 }] })).rejects.toThrow(
-      'Stream "ORDERS" is not as declared (maxMessages: 10 → 11)',
+      'Stream "ORDERS" does not match its declaration (maxMessages: 10 → 11)',
     );
     await expect(start('assert', { streams: [{ name: 'MISSING' }] })).rejects.toThrow(StreamNotFoundError);
     await expect(start('assert', { keyValues: [{ bucket: 'b', history: 9 }] })).rejects.toThrow(
@@ -125,12 +125,12 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
     const mismatch: unknown = await start('assert', {}, [handler(6_000)]).catch((error: unknown) => error);
     expect(mismatch).toBeInstanceOf(HandlerConfigurationError);
     expect(String(mismatch)).toContain(
-      'Handler.handle: Consumer "worker" of stream "ORDERS" is not as declared (ackWait: 5000 → 6000)',
+      'Handler.handle: Consumer "worker" of stream "ORDERS" does not match its declaration (ackWait: 5000 → 6000)',
     );
     await using updated = await start('ensure', {}, [handler(6_000)]);
     expect(updated.logs.of('warn', 'JetStreamProvisioning')).toEqual([
       expect.stringMatching(
-        /^Consumer "worker" of stream "ORDERS" updated: ackWait: 5000 → 6000\. Every application/,
+        /^Consumer "worker" of stream "ORDERS" updated: ackWait: 5000 → 6000\. From now on, every application/,
       ),
     ]);
   });

@@ -213,7 +213,7 @@ export const feature: [string, unknown, string, string][] = [
   ['streams: 5', { streams: 5 }, 'streams', '5 is not a list of streams'],
   ['streams: a name', { streams: ['ORDERS'] }, 'streams[0]', '"ORDERS" is not an object'],
   ['streams: null in it', { streams: [null] }, 'streams[0]', 'null is not an object'],
-  ['streams: no name', { streams: [{}] }, 'streams[0].name', 'undefined is not a string that is not empty'],
+  ['streams: no name', { streams: [{}] }, 'streams[0].name', 'undefined is not a non-empty string'],
   [
     'streams: subjects',
     { streams: [{ name: 'A', subjects: 'a' }] },

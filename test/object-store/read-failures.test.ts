@@ -126,7 +126,7 @@ describe('a read that fails before anybody listens', () => {
     controller.abort(new Error('enough'));
     await new Promise((resolve) => content.once('close', resolve));
     expect(log.of('error', 'ObjectStore')).toEqual([
-      'Reading object "large" of bucket "B" failed, and nobody listens for errors: enough',
+      'Reading object "large" of bucket "B" failed, and its stream has no error listener: enough',
     ]);
   });
 

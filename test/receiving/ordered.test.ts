@@ -262,7 +262,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     const other = await stream.orderedConsumer();
     const consumption = other.consume(() => {});
     expect(() => other.messages()).toThrow(OrderedConsumerInUseError);
-    expect(() => other.fetchNoWait(1)).toThrow('consume or messages was called on it');
+    expect(() => other.fetchNoWait(1)).toThrow('consume or messages was already called on it');
     await consumption.stop();
   });
 

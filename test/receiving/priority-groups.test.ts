@@ -161,11 +161,13 @@ describe('priority groups', () => {
     });
     const plain = await stream.createConsumer({ name: 'p' });
 
-    expect(() => grouped.consume(() => {})).toThrow('the consumer needs one of "a", "b"');
-    expect(() => grouped.messages({ priorityGroup: 'c' })).toThrow('"c" is none of "a", "b"');
+    expect(() => grouped.consume(() => {})).toThrow('the consumer requires one of "a", "b"');
+    expect(() => grouped.messages({ priorityGroup: 'c' })).toThrow('"c" is not one of "a", "b"');
     expect(() => grouped.fetch(1)).toThrow(InvalidArgumentError);
     expect(() => grouped.fetchNoWait(1)).toThrow(InvalidArgumentError);
-    expect(() => plain.consume(() => {}, { priorityGroup: 'a' })).toThrow('the consumer has none');
+    expect(() => plain.consume(() => {}, { priorityGroup: 'a' })).toThrow(
+      'the consumer has no priority groups',
+    );
     expect(() => plain.fetch(1, { minPending: 5 })).toThrow(InvalidArgumentError);
     expect(() => grouped.fetch(1, { priorityGroup: 'a', minPending: 0 })).toThrow(InvalidArgumentError);
     expect(() => grouped.fetch(1, { priorityGroup: 'a', minAckPending: 0.5 })).toThrow(InvalidArgumentError);

@@ -185,7 +185,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
 
       await expect(stream.getMessage(2)).rejects.toThrow(MessageNotFoundError);
       await expect(stream.getMessage(2)).rejects.toThrow(
-        `Stream "${streamName}" has no message for sequence 2.`,
+        `Stream "${streamName}" has no message for sequence 2: `,
       );
       await expect(stream.getMessage(1, { subject: 's.b' })).rejects.toThrow('"s.b" from sequence 1 on');
       await expect(stream.getLastMessage('s.b')).rejects.toThrow(MessageNotFoundError);

@@ -131,7 +131,7 @@ describe('NatsTestServer.stop', () => {
     expect(server.pid).toBeUndefined();
     await server.stop();
     await expect(server.restart()).rejects.toThrow(/was stopped/);
-    expect(() => server.pause()).toThrow(/does not run/);
+    expect(() => server.pause()).toThrow(/is not running/);
   });
 
   it('keeps a store that it was given', async () => {

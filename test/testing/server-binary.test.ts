@@ -117,7 +117,7 @@ describe('The release archive', () => {
     const env = { ...bare, NATS_SERVER_MIRROR: mirror.url };
     const failure = findServerBinary('2.12.3', env);
     await expect(failure).rejects.toThrow(NatsServerChecksumError);
-    await expect(failure).rejects.toThrow(/SHA-256 is [0-9a-f]{64}, where SHA256SUMS says [0-9a-f]{64}/);
+    await expect(failure).rejects.toThrow(/SHA-256 is [0-9a-f]{64}, but SHA256SUMS says [0-9a-f]{64}/);
     await expect(findServerBinary('2.12.3', bare)).rejects.toThrow(/cache .*: is empty/);
   });
 
@@ -236,7 +236,7 @@ describe('When there is no nats-server', () => {
       'official release',
       'distribution package',
     ]);
-    expect(message).toMatch(/^No nats-server 2\.13 could be found or fetched\.$/m);
+    expect(message).toMatch(/^No nats-server 2\.13 could be found or downloaded\.$/m);
     expect(message).toMatch(/NATS_SERVER_BIN: not set/);
     expect(message).toMatch(/PATH: has no nats-server/);
     expect(message).toMatch(

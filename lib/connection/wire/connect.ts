@@ -14,7 +14,7 @@ import { LinkProtocol } from './link-protocol.js';
  */
 export async function connect(options: NodeConnectionOptions = {}): Promise<NatsConnection> {
   if (hasWsProtocol(options)) {
-    throw errors.InvalidArgumentError.format('servers', "have WebSockets, which need the client's wsconnect");
+    throw errors.InvalidArgumentError.format('servers', "use WebSockets, which need the client's wsconnect");
   }
   return LinkProtocol.open(options);
 }

@@ -37,8 +37,8 @@ export class Fence {
     const heldBack = this.limiter.admit(LINK);
     if (heldBack === undefined) return;
     this.logger.error(
-      `The server sent bytes that cannot be parsed, so the link to it is closed${heldBackText(heldBack)}. ` +
-        `Check what stands between client and server: ${errorText(thrown)}`,
+      `The server sent bytes that cannot be parsed, so the link to it was closed${heldBackText(heldBack)}. ` +
+        `Check for a proxy between the client and the server: ${errorText(thrown)}`,
     );
   }
 

@@ -15,9 +15,12 @@ const SHORT = Math.floor((LONGEST - SIZES) / 3);
  * @throws {@link InvalidSubjectError}
  */
 export function checkLineLength(subject: string, other = ''): void {
-  if (typeof subject !== 'string') throw new InvalidSubjectError(String(subject), 'it is not text');
+  if (typeof subject !== 'string') throw new InvalidSubjectError(String(subject), 'it is not a string');
   if (subject.length + other.length <= SHORT) return;
   const length = Buffer.byteLength(subject) + Buffer.byteLength(other) + SIZES;
   if (length <= LONGEST) return;
-  throw new InvalidSubjectError(subject, `it makes a line of ${length} bytes, and ${LONGEST} are the most`);
+  throw new InvalidSubjectError(
+    subject,
+    `it makes a protocol line of ${length} bytes, but at most ${LONGEST} are allowed`,
+  );
 }

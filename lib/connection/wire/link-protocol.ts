@@ -94,7 +94,7 @@ export class LinkProtocol extends ProtocolHandler {
    */
   private endDial(link: LinkTransport, error: Error | undefined): boolean {
     if (this.link !== link || this.connectError === undefined) return false;
-    this.connectError(error ?? new ConnectionEndedError(' before it accepted it'));
+    this.connectError(error ?? new ConnectionEndedError(' before accepting it'));
     return true;
   }
 

@@ -66,7 +66,7 @@ export class LinkTransport implements Transport, ByteSink {
         onSocket: (socket) => (this.socket = socket),
         onBytes: (chunk) => take(chunk),
       });
-      if (this.done) throw new errors.ConnectionError('the connection was closed while a link was made');
+      if (this.done) throw new errors.ConnectionError('the connection was closed while a link was being opened');
       this.follow(opened);
     } catch (thrown) {
       this.socket?.destroy();
@@ -193,7 +193,7 @@ function printed(direction: '<' | '>', bytes: Uint8Array): Uint8Array {
 
 function connectionError(thrown: unknown): Error {
   if (thrown === undefined || thrown === null) {
-    return new errors.ConnectionError('Node gave no reason why the connection failed');
+    return new errors.ConnectionError('Node reported no reason for the failure of the connection');
   }
   const error = toError(thrown);
   return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'

@@ -166,13 +166,13 @@ function checkedValue(name: string, value: string): string {
   if (!isHeaderName(name)) {
     throw new InvalidArgumentError(
       'headers',
-      `${JSON.stringify(name)} is not a header name. Use printable ASCII characters without blanks and colons`,
+      `${JSON.stringify(name)} is not a valid header name. Use printable ASCII characters without spaces and colons`,
     );
   }
   if (typeof value !== 'string' || /[\r\n]/.test(value)) {
     throw new InvalidArgumentError(
       'headers',
-      `the value of "${name}" is not text without line ends. Encode it, for example as JSON`,
+      `the value of "${name}" is not a string, or contains line breaks. Encode it, for example as JSON`,
     );
   }
   return value.trim();

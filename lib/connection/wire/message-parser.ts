@@ -50,7 +50,7 @@ export class MessageParser implements ChunkParser {
     while (position < buffer.length) {
       const end = buffer.indexOf(NEWLINE, position);
       if (end < 0) {
-        if (buffer.length - position > LONGEST_LINE) throw unreadable('a line without an end');
+        if (buffer.length - position > LONGEST_LINE) throw unreadable('an unterminated line');
         this.rest = buffer.subarray(position);
         return;
       }
@@ -67,7 +67,8 @@ export class MessageParser implements ChunkParser {
 
   /** Reads `<subject> <sid> [reply] [length of the headers] <length>`; returns the position of the next command. */
   private message(buffer: Buffer, start: number, newline: number, hasHeaders: boolean): number {
-    if (buffer[start - 1] !== SPACE || buffer[newline - 1] !== CARRIAGE_RETURN) throw unreadable('a line');
+    if (buffer[start - 1] !== SPACE || buffer[newline - 1] !== CARRIAGE_RETURN)
+      throw unreadable('an invalid line');
     let i = start;
     while (i < newline && buffer[i] !== SPACE) i++;
     const subjectEnd = i++;
@@ -92,10 +93,10 @@ export class MessageParser implements ChunkParser {
       }
       incomplete ||= replyEnd === headersEnd;
     }
-    if (incomplete || replyEnd < sidEnd) throw unreadable('a line');
+    if (incomplete || replyEnd < sidEnd) throw unreadable('an invalid line');
     if (replyEnd < replyStart) replyEnd = replyStart;
     const bodyStart = newline + 1;
-    if (headersLength > length || length > LONGEST) throw unreadable('a length');
+    if (headersLength > length || length > LONGEST) throw unreadable('an invalid length');
     if (bodyStart + length + LINE_END > buffer.length) {
       const parts: Buffer[] = [];
       const message = new SplitMessage(
@@ -123,7 +124,7 @@ export class MessageParser implements ChunkParser {
       length,
     );
     const end = bodyStart + length + LINE_END;
-    if (buffer[end - 1] !== NEWLINE) throw unreadable('the end of a message');
+    if (buffer[end - 1] !== NEWLINE) throw unreadable('a message with an invalid end');
     this.sink.onMessage(message);
     return end;
   }
@@ -137,7 +138,7 @@ export class MessageParser implements ChunkParser {
     partial.missing -= end - position;
     if (partial.missing === 0) {
       this.partial = undefined;
-      if (buffer[end - 1] !== NEWLINE) throw unreadable('the end of a message');
+      if (buffer[end - 1] !== NEWLINE) throw unreadable('a message with an invalid end');
       this.sink.onMessage(partial.message);
     }
     return end;
@@ -153,10 +154,10 @@ interface PartialMessage {
 }
 
 function digit(byte: number): number {
-  if (byte < ZERO || byte > NINE) throw unreadable('a number');
+  if (byte < ZERO || byte > NINE) throw unreadable('an invalid number');
   return byte - ZERO;
 }
 
 function unreadable(what: string): Error {
-  return new Error(`the server sent ${what} that is not one of the NATS protocol`);
+  return new Error(`the server sent ${what}, which is not allowed by the NATS protocol`);
 }

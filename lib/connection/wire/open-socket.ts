@@ -57,12 +57,12 @@ export async function openSocket(
   const plain = connectPlain({ host, port, noDelay: true, onread: new ReadBuffer(onBytes) });
   owner.onSocket(plain);
   await opened(plain, 'connect');
-  const info = await informed(plain, line, '; one that wants TLS at once needs tls.handshakeFirst');
+  const info = await informed(plain, line, '; if it expects TLS immediately, set tls.handshakeFirst');
   checkOptions(info, options);
   const isOffered = info.tls_available === true && tls !== null;
   if (info.tls_required !== true && !isOffered) return plain;
   // Unencrypted data may come from a man in the middle.
-  if (line.hasMore) throw new errors.ConnectionError('the server sent more than its information before TLS');
+  if (line.hasMore) throw new errors.ConnectionError('the server sent unencrypted data between INFO and TLS');
   // Without the host, Node would check the certificate of a server with an IP address for the name `localhost`.
   const socket = connectTls({ ...secure, host, socket: plain });
   owner.onSocket(socket);
@@ -152,6 +152,6 @@ class FirstLine {
       cause = toError(thrown);
     }
     if (isObject(info)) return info as unknown as ServerInfo;
-    throw new errors.ConnectionError('what answered is not a NATS server', { cause });
+    throw new errors.ConnectionError('the peer is not a NATS server', { cause });
   }
 }

@@ -43,7 +43,7 @@ export class GuardedSettlement implements Settlement {
   private report(hook: string, error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void {
     this.logger.error(
       `${messageName(message, policy)} was not settled by ${this.hooks.constructor.name}.${hook}, which failed: ` +
-        `${errorText(error)}. It comes again after ackWait.`,
+        `${errorText(error)}. It will be delivered again after ackWait.`,
       errorStack(error),
     );
   }

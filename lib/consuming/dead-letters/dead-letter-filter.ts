@@ -70,7 +70,7 @@ export function toTest({
 /** A filter subject as a regular expression. */
 function toPattern(subject: string): RegExp {
   if (typeof subject !== 'string' || !/^[^\s.]+(\.[^\s.]+)*$/.test(subject)) {
-    throw new InvalidSubjectError(nameText(subject), 'it is no subject');
+    throw new InvalidSubjectError(nameText(subject), 'it is not a subject');
   }
   const tokens = subject.split('.').map((token, place, { length }) => {
     if (token === '*') return '[^.]+';

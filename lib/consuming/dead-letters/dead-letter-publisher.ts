@@ -116,8 +116,8 @@ export class DeadLetterPublisher implements DeadLetterSink {
     const isNew = await this.publishOnce(subject, NOTHING, messageId, headers);
     if (isNew) {
       this.logger.warn(
-        `${handler}: a dead letter (stream ${stream}, sequence ${sequence}) is kept without its payload of ${data.length} bytes, ` +
-          `which does not fit. ${fateOfOriginal(isRemoved, isAcknowledged)}`,
+        `${handler}: a dead letter (stream ${stream}, sequence ${sequence}) was stored without its payload of ${data.length} bytes, ` +
+          `which does not fit into one message with its headers. ${fateOfOriginal(isRemoved, isAcknowledged)}`,
       );
     }
     return { needsOriginal: isRemoved && !isAcknowledged };
@@ -169,7 +169,7 @@ function successorId(messageId: string, removed: number): string {
 
 /** @param isRemoved whether the stream removes messages when they are acknowledged or terminated */
 function fateOfOriginal(isRemoved: boolean, isAcknowledged: boolean): string {
-  if (!isRemoved) return 'A replay reads the payload from the stream.';
+  if (!isRemoved) return 'A replay reads the payload from the original stream.';
   return isAcknowledged
     ? 'The payload is lost, since the message is acknowledged and the stream removes it.'
     : 'The message stays in the stream, unacknowledged, until the dead letter is replayed or dropped.';

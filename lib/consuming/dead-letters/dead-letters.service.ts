@@ -264,7 +264,7 @@ export class DeadLetters {
       throw new ReplayFailedError(
         sequence,
         local.policy.handler,
-        `it settled the message with ${settledWith}`,
+        `the handler settled the message with ${settledWith}`,
       );
     }
   }

@@ -45,7 +45,7 @@ export class Originals {
       return;
     }
     const ack = `$JS.ACK.${stream}.${consumer}.1.${streamSequence}.0.0.0`;
-    this.jetstream.connection.post(ack, '+TERM', { purpose: 'the end of a replayed message' });
+    this.jetstream.connection.post(ack, '+TERM', { purpose: 'the termination of a replayed message' });
   }
 }
 

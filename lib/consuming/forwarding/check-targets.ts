@@ -22,14 +22,14 @@ export function checkTargets(
 ): readonly string[] {
   if (targets.length > 0 && (batch ?? ordered) !== undefined) {
     return [
-      `@PublishTo publishes the result of one message before it is acknowledged: not with ${batch ? 'batch' : 'ordered'}`,
+      `@PublishTo needs single, acknowledged messages and cannot be combined with ${batch ? 'batch' : 'ordered'}`,
     ];
   }
   return targets.flatMap(({ subject, options }) => {
     const problems: string[] = [];
     if (typeof subject === 'string') problems.push(...checkTemplate(subject, filters));
     else if (typeof subject !== 'function') {
-      problems.push(`@PublishTo must be given a subject or a function; it is ${shown(subject)}`);
+      problems.push(`the argument of @PublishTo must be a subject or a function; it is ${shown(subject)}`);
     }
     const { connection } = options;
     if (connection !== undefined && !connections.includes(connection)) {

@@ -37,7 +37,9 @@ export async function warnOfShortWindows(
         );
       }
     } catch (error) {
-      logger.debug(`${policy.handler}: the streams of "${filter}" are not known: ${errorText(error)}`);
+      logger.debug(
+        `${policy.handler}: the streams that listen on "${filter}" cannot be listed: ${errorText(error)}`,
+      );
     }
   }
 }

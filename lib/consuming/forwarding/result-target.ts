@@ -33,7 +33,7 @@ export class ResultTarget {
   /** Publishes a result of a message; resolves when a stream has stored it. */
   async publish(result: unknown, message: JetStreamMessage, messageId: string): Promise<void> {
     const subject: unknown = this.subjectOf(result, message);
-    if (typeof subject !== 'string') throw refusal('the subject', subject, 'a string');
+    if (typeof subject !== 'string') throw refusal('subject', subject, 'a string');
     const headers: unknown = this.headersOf(result, message);
     if (headers !== undefined && !isRecord(headers))
       throw refusal('headers', headers, 'an object of headers');

@@ -13,7 +13,7 @@ export function checkTemplate(template: string, filters: readonly string[]): rea
     if (/^\d+$/.test(name)) continue;
     problems.push(
       `@PublishTo("${template}"): {${name}} must be the position of a token in the subject of the handled message, ` +
-        'from {0}',
+        'starting with {0}',
     );
   }
   const needed = Math.max(0, ...names.filter((name) => /^\d+$/.test(name)).map((name) => Number(name) + 1));
@@ -21,7 +21,7 @@ export function checkTemplate(template: string, filters: readonly string[]): rea
     const tokens = filter.split('.').length;
     if (filter.endsWith('>') || tokens >= needed) continue;
     problems.push(
-      `@PublishTo("${template}") needs ${needed} tokens, and subjects of "${filter}" have ${tokens}`,
+      `@PublishTo("${template}") needs subjects with ${needed} tokens, but subjects of "${filter}" have ${tokens}`,
     );
   }
   return problems;

@@ -19,7 +19,9 @@ export function checkIdempotence(
 ): readonly string[] {
   const problems: string[] = [];
   if ((batch ?? ordered) !== undefined) {
-    return [`idempotent is about single, acknowledged messages: not with ${batch ? 'batch' : 'ordered'}`];
+    return [
+      `idempotent needs single, acknowledged messages and cannot be combined with ${batch ? 'batch' : 'ordered'}`,
+    ];
   }
   if (ttl !== undefined && ttl < (lease ?? ackWait)) {
     problems.push(
@@ -29,13 +31,13 @@ export function checkIdempotence(
   }
   if (durable === undefined && name === undefined) {
     problems.push(
-      'idempotent needs durable or name: what was handled is remembered for a consumer, and this one has another name ' +
+      'idempotent needs durable or name: handled keys are stored under the name of the consumer, which otherwise differs ' +
         'in each process',
     );
   }
   if (ackMode === 'manual' || ackMode === 'none') {
     problems.push(
-      `idempotent excludes ackMode '${ackMode}': a key is done when its handler returns, and so must be its message`,
+      `idempotent cannot be combined with ackMode '${ackMode}': the message must be acknowledged when its handler returns`,
     );
   }
   return problems;

@@ -118,7 +118,7 @@ export class Claims {
       // The handler reports the end of the connection.
       if (error instanceof RevisionMismatchError || error instanceof ConnectionClosedError) return;
       this.logger.warn(
-        `${this.handler}: the claim on key "${printable(held.key)}" was not released and holds for up to ${this.lease} ms: ` +
+        `${this.handler}: the claim on key "${printable(held.key)}" could not be released and is valid for up to ${this.lease} ms: ` +
           errorText(error),
       );
     }
@@ -138,7 +138,9 @@ export class Claims {
         if (left > 0) return { state: 'running', left: Math.min(left, LONGEST_WAIT) };
       }
       if (entry && !found) {
-        this.logger.warn(`${this.handler}: key "${printable(key)}" holds no claim and is overwritten`);
+        this.logger.warn(
+          `${this.handler}: the value of key "${printable(key)}" is not a claim and is overwritten`,
+        );
       }
       // The key can be claimed if it was released or forgotten, if its claim has expired or is invalid, or if it is an
       // own claim whose acknowledgement was lost.
@@ -204,14 +206,14 @@ export class Claims {
       claim.lost = true;
       if (found?.state === 'done') return;
       this.logger.warn(
-        `${this.handler}: the claim on key "${printable(key)}" was not renewed in time, for ${this.lease} ms, and another ` +
+        `${this.handler}: the claim on key "${printable(key)}" was not renewed within its lease of ${this.lease} ms, and another ` +
           'instance took it: the handler may run twice. Raise idempotent.lease, or block the event loop less',
       );
     } catch (error) {
       // Nothing can be renewed any more; the end of the connection is reported elsewhere.
       if (error instanceof ConnectionClosedError) return this.stopRenewing();
       this.logger.warn(
-        `${this.handler}: the claim on key "${printable(key)}" was not renewed: ${errorText(error)}`,
+        `${this.handler}: the claim on key "${printable(key)}" could not be renewed: ${errorText(error)}`,
       );
     }
   }

@@ -37,7 +37,7 @@ export function messageKey(
     return (message) => {
       const value = headerOf(message, key);
       if (value !== undefined) return value;
-      throw new InvalidPayloadError(`there is no header "${key}", which is the idempotence key`);
+      throw new InvalidPayloadError(`the message has no header "${key}", which is the idempotence key`);
     };
   }
   return async (message) => {
@@ -52,7 +52,7 @@ export function messageKey(
     }
     if (typeof value === 'string' && value !== '') return value;
     const found = value === '' ? '""' : wrongType(value);
-    throw new InvalidPayloadError(`the idempotence key must be a string that is not empty; it is ${found}`);
+    throw new InvalidPayloadError(`the idempotence key must be a non-empty string; it is ${found}`);
   };
 }
 

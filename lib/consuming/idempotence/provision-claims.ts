@@ -126,16 +126,16 @@ function ownTtl(
   const needed = Math.max(ttl ?? 0, lease);
   if (bucketTtl > 0 && bucketTtl < needed) {
     logger.warn(
-      `${handler}: bucket "${bucket}" forgets keys after ${bucketTtl} ms, and they should be remembered for ${needed} ms: ` +
-        'raise its ttl',
+      `${handler}: bucket "${bucket}" deletes keys after ${bucketTtl} ms, but they must be kept for ${needed} ms: ` +
+        'raise the ttl of the bucket',
     );
     return undefined;
   }
   if (ttl === undefined || ttl === bucketTtl) return undefined;
   if (takesTtl) return Math.ceil(ttl / SECOND) * SECOND;
   logger.warn(
-    `${handler}: bucket "${bucket}" remembers keys for ${bucketTtl === 0 ? 'ever' : `${bucketTtl} ms`}, longer than ` +
-      `the ${ttl} ms of idempotent.ttl: give it that ttl, or a limitMarkerTtl (nats-server 2.11)`,
+    `${handler}: bucket "${bucket}" keeps keys ${bucketTtl === 0 ? 'forever' : `for ${bucketTtl} ms`}, longer than the ` +
+      `${ttl} ms of idempotent.ttl: set that ttl on the bucket, or set limitMarkerTtl (nats-server 2.11)`,
   );
   return undefined;
 }

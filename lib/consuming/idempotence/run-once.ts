@@ -57,8 +57,8 @@ export function runOnce(
         const heldBack = limiter.admit(bucket.values.bucket);
         if (heldBack !== undefined) {
           logger.error(
-            `${policy.handler}: its messages wait, since their keys cannot be claimed in bucket "${bucket.values.bucket}". If ` +
-              `it was deleted, create it again: ${errorText(error)}${heldBackText(heldBack)}`,
+            `${policy.handler}: its messages wait until their keys can be claimed in bucket "${bucket.values.bucket}" ` +
+              `(create the bucket again if it was deleted): ${errorText(error)}${heldBackText(heldBack)}`,
           );
         }
         await sleep(backoff.next(), undefined, UNREFERENCED);
@@ -81,7 +81,7 @@ export function runOnce(
       } catch (error) {
         if (error instanceof ConnectionClosedError) throw error;
         logger.error(
-          `${policy.handler}: key "${printable(claim.key)}" is done, but not remembered yet: ${errorText(error)}`,
+          `${policy.handler}: key "${printable(claim.key)}" was handled, but this could not be stored yet: ${errorText(error)}`,
         );
         await sleep(backoff.next(), undefined, UNREFERENCED);
         // The message was abandoned at shutdown in the meantime.
@@ -99,7 +99,7 @@ export function runOnce(
       if (outcome.state === 'claimed') return run(message, outcome.claim);
       if (outcome.state === 'done') {
         logger.debug(
-          `${policy.handler}: key "${key}" is done, the message of sequence ${streamSequence} too`,
+          `${policy.handler}: key "${key}" was already handled, so the message with sequence ${streamSequence} is skipped`,
         );
         return;
       }

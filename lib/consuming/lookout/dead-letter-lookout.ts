@@ -98,9 +98,9 @@ async function sharedDurable({
   const other = theirs.metadata?.[FILTER_METADATA] ?? filter;
   if (other === filter && (theirs.filterSubject ?? filterSubject) === filterSubject) return undefined;
   return (
-    `the durable "${durable}" of the dead-letter stream belongs to a handler that takes other dead letters ` +
-    `(${other || theirs.filterSubject || 'all'}), whose consumer this one would change: give each a durable of its own, or ` +
-    'delete the consumer if the filter of this handler has changed'
+    `the durable "${durable}" of the dead-letter stream belongs to a handler of other dead letters ` +
+    `(${other || theirs.filterSubject || 'all'}), and this handler would change its consumer: give each handler its own ` +
+    'durable, or delete the consumer if the filter of this handler has changed'
   );
 }
 

@@ -111,7 +111,7 @@ export class NeverSettled {
       message.ack();
     } catch (error) {
       this.logger.error(
-        `No dead letter yet for a message that ${this.watched.handler} never settled: ${errorText(error)}`,
+        `${this.watched.handler}: a message that was never settled could not be stored as a dead letter yet: ${errorText(error)}`,
       );
       message.nak(
         Math.min(FIRST_RETRY * 2 ** Math.min(message.metadata.deliveryCount - 1, 10), LONGEST_RETRY),
@@ -125,11 +125,13 @@ export class NeverSettled {
     const original = await this.find(sequence);
     // The stream was deleted and created again since: its message with this sequence was stored after the advisory.
     if (!original || (timestamp !== undefined && original.time > new Date(timestamp))) {
-      this.logger.warn(`${what} was never settled in ${deliveries} deliveries, and is gone from its stream`);
+      this.logger.warn(
+        `${what} was never settled in ${deliveries} deliveries, and is no longer in its stream`,
+      );
       return;
     }
     this.logger.error(
-      `${what} was never settled in ${deliveries} deliveries: whoever handled it died, or took longer than ackWait`,
+      `${what} was never settled in ${deliveries} deliveries: its process crashed, or its handler took longer than ackWait`,
     );
     try {
       const { needsOriginal } = await this.deadLetters.store({
@@ -189,7 +191,7 @@ export class NeverSettled {
     while (error !== undefined && !signal.aborted && !this.isClosed) {
       const wait = this.backoff.next();
       this.logger.warn(
-        `${this.watched.handler}: no advisories of messages that were never settled, next try in ${wait} ms: ${errorText(error)}`,
+        `${this.watched.handler}: cannot yet receive advisories of messages that were never settled, retrying in ${wait} ms: ${errorText(error)}`,
       );
       await sleep(wait, signal);
       if (signal.aborted) return;

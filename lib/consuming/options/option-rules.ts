@@ -29,7 +29,7 @@ export const schemaRule = rule('a Standard Schema, such as those of zod, valibot
 );
 
 export const settlementRule = rule(
-  'an object with onStart, onSuccess and onFailure, such as a MessageSettlement, or an interceptor, or the class of one',
+  'an object with onStart, onSuccess and onFailure, such as a MessageSettlement, an interceptor, or a class of either',
   (value) => {
     const object: unknown = typeof value === 'function' ? value.prototype : value;
     return hasMethods(object, ['intercept']) || hasMethods(object, ['onStart', 'onSuccess', 'onFailure']);
@@ -41,7 +41,7 @@ export const settlementRule = rule(
  * the server.
  */
 export const deliverSubject = rule(
-  'a subject without wildcards that does not begin with "$", as those of the server do',
+  'a subject without wildcards that does not begin with "$", which is reserved for the server',
   (value) =>
     typeof value === 'string' &&
     /^(?!\$)[^\s.\p{Cc}\p{Cs}]+(\.[^\s.\p{Cc}\p{Cs}]+)*$/u.test(value) &&
@@ -70,7 +70,7 @@ export const sampleFrequency = rule(
 
 /** The headers of published messages, or a function that returns them. */
 export const headersRule: OptionRule = rule(
-  'an object of headers, with printable names and values without line ends, or a function that makes one',
+  'an object of headers, with printable names and values without line breaks, or a function that returns one',
   (value) => {
     if (typeof value !== 'function') copyHeaders(value as PublishHeaders, new MessageHeaders());
     return true;

@@ -21,7 +21,7 @@ export function pinCumulative(
   const { durable, name, priorityPolicy, maxAckPending } = options;
   if (maxAckPending !== undefined && maxAckPending < 1) {
     mistakes.push(
-      "ackPolicy 'all' needs a maxAckPending of 1 or more: a batch that fails holds back all acknowledgements behind it",
+      "ackPolicy 'all' needs a maxAckPending of 1 or more: a failed batch delays the acknowledgements of all later messages",
     );
   }
   // An ephemeral consumer belongs to one instance.
@@ -30,15 +30,16 @@ export function pinCumulative(
     if (priorityPolicy !== 'pinned_client') {
       mistakes.push(
         `ackPolicy 'all' needs the priorityPolicy 'pinned_client', not '${priorityPolicy}': an acknowledgement of one ` +
-          'instance would cover what another has in flight',
+          'instance would also acknowledge messages in flight in another',
       );
     }
     return { options, mistakes };
   }
   if (!supports(PINNING_VERSION)) {
     mistakes.push(
-      "ackPolicy 'all' with a durable consumer needs nats-server 2.11, which pins the consumer to one instance: an " +
-        "acknowledgement of one instance would cover what another has in flight. Use ackPolicy 'explicit', or leave durable out",
+      "ackPolicy 'all' with a durable consumer needs nats-server 2.11, which pins the consumer to one instance: otherwise an " +
+        'acknowledgement of one instance would also acknowledge messages in flight in another. ' +
+        "Use ackPolicy 'explicit', or leave durable out",
     );
     return { options, mistakes };
   }

@@ -60,7 +60,7 @@ const HANDLER_OPTIONS = [
 /** Checks the delivery options for invalid combinations. */
 export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks): void {
   const { batch, orderBy, ordered, push, rateLimit, circuitBreaker } = options;
-  if (ordered && push) checks.problems.push('ordered and push exclude each other: give one of them');
+  if (ordered && push) checks.problems.push('ordered and push cannot be combined: set only one of them');
   if (ordered) {
     checks.absent('ordered', options, [
       'durable',
@@ -79,7 +79,7 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
     checks.absent('push', options, ['batch', 'ackPolicy', 'priorityGroup']);
     if (push.deliverGroup !== undefined && push.flowControl) {
       checks.problems.push(
-        'push.flowControl needs a subscriber of its own: not together with push.deliverGroup',
+        'push.flowControl needs a single subscriber and cannot be combined with push.deliverGroup: leave out one of them',
       );
     }
     if (push.deliverGroup !== undefined && push.deliverSubject === undefined) {
@@ -88,8 +88,10 @@ export function checkDelivery(options: JsConsumerOptions, checks: OptionChecks):
   }
   if (batch) {
     checkBatchesInFlight(batch.size, options.concurrency ?? 1, checks);
-    if (orderBy !== undefined) checks.problems.push('batch and orderBy exclude each other');
-    if (rateLimit ?? circuitBreaker) checks.problems.push('batch takes no rateLimit and no circuitBreaker');
+    if (orderBy !== undefined)
+      checks.problems.push('batch and orderBy cannot be combined: set only one of them');
+    if (rateLimit ?? circuitBreaker)
+      checks.problems.push('batch does not support rateLimit and circuitBreaker: leave them out');
   }
   if (options.ackPolicy === 'all' && (!batch || (options.concurrency ?? 1) > 1)) {
     checks.problems.push("ackPolicy 'all' settles whole batches: it needs batch, and a concurrency of 1");

@@ -13,6 +13,8 @@ export class OptionChecks {
   absent(because: string, options: object, excluded: readonly string[]): void {
     const given = excluded.filter((option) => (options as Record<string, unknown>)[option] !== undefined);
     if (given.length > 0)
-      this.problems.push(`${because} excludes ${given.join(', ')}: leave out one or the other`);
+      this.problems.push(
+        `${because} cannot be combined with ${given.join(', ')}: leave out one or the other`,
+      );
   }
 }

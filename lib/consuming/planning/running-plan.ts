@@ -72,7 +72,7 @@ const DEFAULT_MAX_DELIVER = 5;
 export function checkConsumer(options: JsConsumerOptions): readonly string[] {
   const checks = new OptionChecks();
   if (options.name !== undefined && options.durable !== undefined && options.name !== options.durable) {
-    checks.problems.push('name and durable must be the same where both are given: leave name out');
+    checks.problems.push('name and durable must be the same if both are set: leave name out');
   }
   checkSettlement(options, checks);
   checkDelivery(options, checks);

@@ -10,7 +10,7 @@ export function checkSettlement(options: JsConsumerOptions, checks: OptionChecks
   }
   if (batch && settlement !== undefined && intercepts(settlement)) {
     checks.problems.push(
-      'batch takes no interceptor as its settlement: override onSuccess and onFailure of MessageSettlement',
+      'batch does not support an interceptor as settlement: override onSuccess and onFailure of MessageSettlement',
     );
   }
 }

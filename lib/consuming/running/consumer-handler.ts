@@ -108,9 +108,9 @@ export class ConsumerHandler extends ControlledHandler {
     const fates: string[] = [];
     if (returned > 0) {
       const closed = connection.jetstream.connection.nc.isClosed();
-      const back = closed ? 'come again after ackWait' : 'were given back';
+      const back = closed ? 'will be delivered again after ackWait' : 'were returned to the server';
       fates.push(
-        `${returned} messages unfinished after ${timeout} ms ${isAcknowledged(delivery) ? back : 'do not come again'}`,
+        `${returned} messages unfinished after ${timeout} ms ${isAcknowledged(delivery) ? back : 'are not delivered again'}`,
       );
     }
     if (last > 0) fates.push(`${last} messages were unfinished in their last delivery`);
@@ -186,8 +186,8 @@ export class ConsumerHandler extends ControlledHandler {
     if (this.reportedSchedule) return;
     this.reportedSchedule = true;
     this.logger.error(
-      `${handler}: the schedule on "${message.subject}" was delivered to it, and is returned, since an acknowledgement would ` +
-        'remove it. Change filterSubjects so that they do not match schedules.',
+      `${handler}: received the schedule on "${message.subject}" and returned it to the server, because an acknowledgement ` +
+        'would remove it. Change filterSubjects so that they do not match schedules.',
     );
   }
 
@@ -209,7 +209,7 @@ export class ConsumerHandler extends ControlledHandler {
       } catch (failure) {
         wait = this.backoff.next();
         const words = errorText(failure);
-        this.logger.warn(`${this.source.handler}: no consumer yet, next try in ${wait} ms: ${words}`);
+        this.logger.warn(`${this.source.handler}: cannot consume yet, retrying in ${wait} ms: ${words}`);
       }
     }
   }

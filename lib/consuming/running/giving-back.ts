@@ -77,8 +77,8 @@ export class GivingBack {
     const named = sequences.slice(0, NAMED).join(', ');
     const more = sequences.length > NAMED ? ` and ${sequences.length - NAMED} more` : '';
     this.logger.error(
-      `${handler}: the last deliveries of ${messages.length} messages were unfinished at shutdown, and they do not ` +
-        `come again: sequences ${named}${more} of stream "${stream}". Set deadLetter to keep such messages.`,
+      `${handler}: the last deliveries of ${messages.length} messages were unfinished at shutdown, and the messages are ` +
+        `not delivered again: sequences ${named}${more} of stream "${stream}". Set deadLetter to keep such messages.`,
     );
   }
 
@@ -89,7 +89,9 @@ export class GivingBack {
       const stored = await deadLetters.publish(message, policy, reason, new Error('unfinished at shutdown'));
       if (!message.settled) settleKept(message, stored, reason);
     } catch (error) {
-      this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(error)}`);
+      this.logger.error(
+        `${messageName(message, policy)} could not be stored as a dead letter yet: ${errorText(error)}`,
+      );
     }
   }
 

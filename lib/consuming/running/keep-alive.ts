@@ -55,7 +55,8 @@ export class KeepAlive {
     if (age > this.longestTicks + 1) return;
     this.logger.warn(
       `${messageName(message, this.policy)} is not settled after ${this.options.maxProcessingTime} ms ` +
-        '(maxProcessingTime): it is kept alive no longer, and comes again though its handler may still run',
+        '(maxProcessingTime): its ack wait is no longer extended, so it will be delivered again although its handler may ' +
+        'still run. Raise maxProcessingTime if handlers may take longer.',
     );
   }
 }

@@ -75,7 +75,9 @@ export function decodePayload(codec: Codec, data: Uint8Array, headers?: ContentH
     const problem = cause instanceof PayloadDecodingError ? cause.problem : errorText(cause);
     const other = unknownType(codec, headers);
     const hint =
-      other === undefined ? '' : ` (it says that it is ${other}: give the option codecs a codec for that)`;
+      other === undefined
+        ? ''
+        : ` (its Content-Type is ${other}: add a codec for that type to the option codecs)`;
     throw new InvalidPayloadError(`the payload is not ${codec.contentType}${hint}: ${problem}`, { cause });
   }
   return refusePromise(codec, value);

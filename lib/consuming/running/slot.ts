@@ -118,7 +118,7 @@ const logger = new Logger('JsConsumer');
 /** Reports that settling a message failed; the message will be delivered again. */
 export function reportUnsettled(message: JetStreamMessage, policy: SettlementPolicy, thrown: unknown): void {
   logger.error(
-    `${messageName(message, policy)} was not settled and comes again after ackWait: ${errorText(thrown)}`,
+    `${messageName(message, policy)} was not settled and will be delivered again after ackWait: ${errorText(thrown)}`,
     errorStack(thrown),
   );
 }

@@ -16,7 +16,7 @@ export class FailureLog {
   /** Called when a message failed and is handled again. */
   retried(what: string, handler: string, error: unknown, delay: number): void {
     const stack = this.isNew(handler, error) ? errorStack(error) : undefined;
-    const text = `${what} failed, to be retried in ${delay} ms: ${errorText(error)}`;
+    const text = `${what} failed and will be retried in ${delay} ms: ${errorText(error)}`;
     this.logger.warn(stack === undefined ? text : `${text}\n${stack}`);
   }
 

@@ -63,7 +63,10 @@ export class MessageSettlement implements Settlement {
     if (ackMode === 'confirmed') {
       return message.doubleAck().catch((error: unknown) => {
         if (message.isCutOffBy(error)) return;
-        this.logger.warn(`${messageName(message, policy)} may come again: ${errorText(error)}`);
+        this.logger.warn(
+          `${messageName(message, policy)} may be delivered again, because its acknowledgement was not confirmed: ` +
+            errorText(error),
+        );
       });
     }
     message.ack();
@@ -111,11 +114,14 @@ export class MessageSettlement implements Settlement {
         );
       case 'never-retried':
         return this.failures.failed(
-          `${what} failed and does not come again${isKept ? ', but becomes a dead letter' : ''}`,
+          `${what} failed and is not delivered again${isKept ? ', but becomes a dead letter' : ''}`,
           error,
         );
       case 'not-retried':
-        return this.failures.failed(`${what} failed and is not to be retried (${end})`, error);
+        return this.failures.failed(
+          `${what} failed and is not retried, as decided by retryIf (${end})`,
+          error,
+        );
       case 'used-up':
         return this.failures.failed(`${what} failed in its last delivery, ${delivery} (${end})`, error);
     }
@@ -139,7 +145,9 @@ export class MessageSettlement implements Settlement {
         break;
       } catch (failure) {
         if (failure instanceof ConnectionClosedError) return;
-        this.logger.error(`No dead letter yet for ${messageName(message, policy)}: ${errorText(failure)}`);
+        this.logger.error(
+          `${messageName(message, policy)} could not be stored as a dead letter yet: ${errorText(failure)}`,
+        );
         if (failure instanceof PayloadTooLargeError) {
           // The message stays in its stream, where it can be read, although no consumer of this handler receives it any
           // more.

@@ -132,7 +132,7 @@ function errorAfterFilter(failure: unknown, error: unknown, handler: HandlerMeth
     return isInstance(answered, Error) ? answered : error;
   }
   logger.error(
-    `${handlerName(handler)}: an exception filter failed, and the message is settled by the error of the handler: ` +
+    `${handlerName(handler)}: an exception filter failed, so the message is settled by the error of the handler: ` +
       errorText(failure),
     errorStack(failure),
   );

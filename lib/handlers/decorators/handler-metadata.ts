@@ -140,12 +140,12 @@ export function onMethod(note: (callback: object) => void): HandlerMethodDecorat
     if (typeof target === 'function') {
       return misplaced(
         target,
-        'a handler cannot be a static method: no provider stands behind it; make it an instance method',
+        'a handler cannot be a static method, which belongs to no provider; make it an instance method',
       );
     }
     const type = target.constructor;
     if (typeof method === 'symbol') {
-      return misplaced(type, 'a handler is called by its name: give the method a name instead of a symbol');
+      return misplaced(type, 'a handler cannot be a method named by a symbol: name it by a string');
     }
     const callback = descriptor && declareMethod(target, method, descriptor);
     if (!callback) return misplaced(type, 'a handler must be a method; it is a property or an accessor');

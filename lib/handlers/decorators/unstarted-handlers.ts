@@ -32,7 +32,7 @@ function warn(): void {
   waiting = undefined;
   const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} others` : '';
   new Logger('JetStreamModule').warn(
-    `The handlers of ${names.slice(0, MOST_NAMES).join(', ')}${more} are not started: no JetStreamModule.forRoot in this ` +
-      'process. Import it in the application, or remove the decorators.',
+    `The handlers of ${names.slice(0, MOST_NAMES).join(', ')}${more} are not started: this process imports no ` +
+      'JetStreamModule.forRoot. Import it in the application, or remove the decorators.',
   );
 }

@@ -42,7 +42,7 @@ export class HandlerExplorer {
           findings.problems.push({
             handler: handlerName(method),
             problem:
-              '@PublishTo publishes the results of handlers of messages: decorate the method with @JsConsumer or @JsHandler',
+              '@PublishTo only works on handlers of stream messages: decorate the method with @JsConsumer or @JsHandler too',
           });
         }
       }
@@ -97,8 +97,8 @@ function reportLost(method: HandlerMethod, findings: Findings): void {
   const lost = lostEnhancers(method);
   if (lost.length === 0) return;
   const problem =
-    `${lost.map(({ name }) => name).join(', ')} would be lost: when Nest looked at the class, an accessor or a spy stood in ` +
-    'the place of the method; let its decorators leave it a method, and spy on it after the application has started';
+    `${lost.map(({ name }) => name).join(', ')} would not be applied, because the method was an accessor or a spy when Nest ` +
+    'scanned the class: use decorators that keep it a method, and spy on it only after the application has started';
   findings.problems.push({ handler: handlerName(method), problem });
 }
 
@@ -175,7 +175,7 @@ function collectRoutes(
       findings.problems.push({
         handler: `${name}.${method}`,
         problem:
-          '@JsHandler has no consumer: decorate the class with @JsConsumer, or the method with it instead',
+          '@JsHandler has no consumer: decorate the class with @JsConsumer, or replace @JsHandler by @JsConsumer',
       });
     }
   } else if (first === undefined) {

@@ -137,7 +137,7 @@ export class HandlerPlanner {
     try {
       return await resolve();
     } catch (error) {
-      this.report(handler, [`its options cannot be made: ${errorText(error)}`]);
+      this.report(handler, [`its options cannot be created: ${errorText(error)}`]);
       return undefined;
     }
   }
@@ -177,7 +177,7 @@ export class HandlerPlanner {
     const { includeHistory, updatesOnly } = definition.metadata.options;
     const mistakes = [...problems];
     if (includeHistory && updatesOnly) {
-      mistakes.push('includeHistory and updatesOnly exclude each other: give one of them');
+      mistakes.push('includeHistory and updatesOnly cannot be combined: set only one of them');
     }
     return this.planned(definition, mistakes);
   }

@@ -29,14 +29,16 @@ export class OptionsResolver {
     if (problems.length > 0) throw new Error(problems.map(({ sentence }) => sentence).join('; '));
     const { inject = [], useFactory } = options;
     const injected = inject.map((token): unknown => this.moduleRef.get(token, { strict: false }));
-    return readOptions(await useFactory(...(injected as never[])), known, 'what useFactory returns');
+    return readOptions(await useFactory(...(injected as never[])), known, 'the return value of useFactory');
   }
 
   private named(name: string): JsConsumerOptions {
     for (const [connection, { consumers }] of this.connections) {
       if (Object.hasOwn(consumers, name)) return { connection, ...consumers[name] };
     }
-    throw new Error(`there are no options "${name}" among handlers.consumers of JetStreamModule.forRoot`);
+    throw new Error(
+      `handlers.consumers of JetStreamModule.forRoot has no options "${name}"; add them, or correct the name`,
+    );
   }
 }
 

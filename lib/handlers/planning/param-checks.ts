@@ -3,11 +3,11 @@ import { MESSAGE_PARAMS } from '../decorators/index.js';
 
 /** The input of handlers that do not handle one message of a stream, and the parameter to use instead. */
 const INSTEAD = {
-  batch: 'a batch has several: take `@Ctx() context: JetStreamBatchContext` and its `messages`',
-  'kv-watch': 'there is none behind a key: take `@Ctx() context: KvContext`',
-  'object-watch': 'there is none behind an object: take `@Ctx() context: ObjectContext`',
-  subscribe: 'core NATS has none: take `@Ctx() context: NatsSubscribeContext`',
-  event: 'there is none behind an event: take `@Ctx() context: EventContext`',
+  batch: 'a batch has several: use `@Ctx() context: JetStreamBatchContext` and its `messages`',
+  'kv-watch': 'a key-value entry is not one: use `@Ctx() context: KvContext`',
+  'object-watch': 'an object is not one: use `@Ctx() context: ObjectContext`',
+  subscribe: 'a core NATS message is not one: use `@Ctx() context: NatsSubscribeContext`',
+  event: 'an event is not one: use `@Ctx() context: EventContext`',
 } as const;
 
 /** Finds parameters that need a message of a stream, on handlers that receive none or several. */
@@ -19,6 +19,6 @@ export function checkParams(
     const decorator = MESSAGE_PARAMS.get(factory);
     // Parameters that exist in core NATS too have the same meaning there.
     if (decorator === undefined || (handled === 'subscribe' && decorator !== '@JsMetadata')) return [];
-    return [`${decorator} reads from a message of a stream, and ${INSTEAD[handled]}`];
+    return [`${decorator} needs a message of a stream, and ${INSTEAD[handled]}`];
   });
 }

@@ -19,7 +19,7 @@ export function sharedQueues(plans: readonly SubscribePlan[]): readonly Configur
     if (rival === undefined) return [];
     const problem =
       `shares the queue group "${options.queue}" with ${rival.handler}, and "${subject}" matches subjects of ` +
-      `"${rival.definition.metadata.subject}": each message would reach only one of them. Give one of them another queue`;
+      `"${rival.definition.metadata.subject}": each message would reach only one of the two. Set another queue on one of them`;
     return [{ handler: plan.handler, problem }];
   });
 }
@@ -52,7 +52,7 @@ export function sharedDurables(plans: readonly ConsumerPlan[]): readonly Configu
       problem:
         `shares the durable "${durable}" of stream "${plan.stream}" with ${other.handler}` +
         (alike ? '' : ', with different options') +
-        ': each message would reach only one of the two; give each a durable of its own',
+        ': each message would reach only one of the two; give each its own durable',
     });
   }
   return problems;
@@ -60,16 +60,16 @@ export function sharedDurables(plans: readonly ConsumerPlan[]): readonly Configu
 
 /** Two providers of one class, whose handlers have the same durable. */
 function sameClass(wrapper: InstanceWrapper, same: InstanceWrapper, handler: string): string {
-  const shared = 'and each message would reach only one of the two';
+  const shared = 'so each message would reach only one of the two';
   if (wrapper.host !== same.host) {
     return (
-      `is the same class as ${handler}, provided by two modules, ${shared}: provide the class in one module, and let that ` +
-      'export it'
+      `is the same class as ${handler}, provided by two modules, ${shared}: provide the class in one module, and export ` +
+      'it there'
     );
   }
   return (
     `is the same class as ${handler}, provided twice by ${wrapper.host?.name ?? 'one module'} (as ${tokenText(same)} and ` +
-    `${tokenText(wrapper)}), ${shared}: provide it once, and the other token by useExisting`
+    `${tokenText(wrapper)}), ${shared}: provide it once, and define the other token with useExisting`
   );
 }
 

@@ -30,9 +30,9 @@ export function checkSchedules(
     filters.length === 0 || subjects.every((each) => filters.some((filter) => subjectCovers(filter, each)));
   if (!all) return [];
   return [
-    `takes all messages of stream "${plan.stream}", also its schedules, and an acknowledgement removes a schedule from a stream ` +
-      `with retention "${config.retention}": give filterSubjects without the subjects of schedules, or keep schedules in a ` +
-      'stream with retention "limits"',
+    `receives all messages of stream "${plan.stream}", including its schedules, and an acknowledgement removes a schedule from ` +
+      `a stream with retention "${config.retention}": set filterSubjects that do not match the subjects of schedules, or keep ` +
+      'schedules in a stream with retention "limits"',
   ];
 }
 

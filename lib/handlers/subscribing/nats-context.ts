@@ -46,7 +46,7 @@ export class NatsSubscribeContext extends BaseRpcContext<[Msg]> {
     // Callers without types may omit the data.
     const given: Uint8Array | string | undefined = data;
     if (given === undefined || given.length === 0) {
-      throw new InvalidArgumentError('data', 'an answer must not be empty; give it a payload');
+      throw new InvalidArgumentError('data', 'an empty answer is not allowed; pass a payload');
     }
     return this.message.respond(data, headers && { headers });
   }

@@ -176,7 +176,8 @@ export class SubscriptionHandler extends ControlledHandler {
     if (this.dropping) return;
     this.dropping = true;
     this.logger.error(
-      `${this.plan.handler} is too slow: messages beyond ${this.maxPending} buffered ones are dropped`,
+      `${this.plan.handler} is too slow: ${this.maxPending} messages (maxPending) are buffered, and further ones are ` +
+        'dropped. Raise concurrency or maxPending.',
     );
   }
 

@@ -73,7 +73,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
     const failures = new FailureLog(this.logger);
     this.entries = new EntryRunner(handler, scope, {
       onRetry: (entry, error, wait) => failures.retried(this.name(entry), source.handler, error, wait),
-      onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} is given up`, error),
+      onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} failed and is skipped`, error),
     });
   }
 
@@ -208,7 +208,7 @@ export class WatchHandler<Entry> extends ControlledHandler {
         return;
       } catch (failure) {
         wait = this.backoff.next();
-        this.logger.warn(`${handler}: no watch yet, next try in ${wait} ms: ${errorText(failure)}`);
+        this.logger.warn(`${handler}: cannot watch yet, retrying in ${wait} ms: ${errorText(failure)}`);
       }
     }
   }

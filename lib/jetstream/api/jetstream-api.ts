@@ -143,7 +143,7 @@ export class JetStreamApi {
     try {
       return reply.json<R & { readonly error?: ApiErrorBody }>();
     } catch (cause) {
-      throw new InvalidApiResponseError(operation, 'not JSON', { cause });
+      throw new InvalidApiResponseError(operation, 'it is not JSON', { cause });
     }
   }
 }

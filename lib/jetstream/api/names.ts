@@ -35,12 +35,15 @@ export function validateFilter(subject: string): void {
   if (/[\s\p{Cc}]/u.test(subject)) throw new InvalidSubjectError(subject, 'it must not contain spaces');
   const length = Buffer.byteLength(subject);
   if (length > LONGEST_SUBJECT) {
-    throw new InvalidSubjectError(subject, `it has ${length} bytes, and ${LONGEST_SUBJECT} are the most`);
+    throw new InvalidSubjectError(
+      subject,
+      `it has ${length} bytes, but at most ${LONGEST_SUBJECT} are allowed`,
+    );
   }
   const tokens = subject.split('.');
   if (tokens.includes('')) throw new InvalidSubjectError(subject, 'it must not have empty tokens');
   if (tokens.indexOf('>') !== -1 && tokens.indexOf('>') !== tokens.length - 1) {
-    throw new InvalidSubjectError(subject, '">" may only be its last token');
+    throw new InvalidSubjectError(subject, '">" is only allowed as the last token');
   }
 }
 

@@ -41,7 +41,7 @@ export function encodeFields<T extends { readonly raw?: RawFields | undefined }>
     if (!field) {
       throw new InvalidArgumentError(
         path + name,
-        'no such option; fields that only the server knows go to "raw"',
+        'there is no such option; put fields that only the server knows into "raw"',
       );
     }
     wire[field.wire] = field.encode(value, path + name);
@@ -150,7 +150,7 @@ export function choice<V extends string>(wire: string, values: Readonly<Record<s
     encode: (value, option) => {
       const allowed = Object.values(values);
       if (!allowed.includes(value)) {
-        throw new InvalidArgumentError(option, `${shown(value)} is none of ${allowed.join(', ')}`);
+        throw new InvalidArgumentError(option, `${shown(value)} is not one of ${allowed.join(', ')}`);
       }
       return value;
     },

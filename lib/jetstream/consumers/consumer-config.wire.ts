@@ -62,7 +62,10 @@ function singleFilter(
 ): Pick<BaseConsumerConfig, 'filterSubject' | 'filterSubjects'> {
   const { filterSubject, filterSubjects } = config;
   if (filterSubject !== undefined && filterSubjects !== undefined && filterSubjects.length > 0) {
-    throw new InvalidArgumentError('filterSubject', 'not together with filterSubjects; give one of them');
+    throw new InvalidArgumentError(
+      'filterSubject',
+      'it cannot be combined with filterSubjects; set only one of them',
+    );
   }
   if (filterSubjects?.length === 1) return { filterSubject: filterSubjects[0] };
   return filterSubjects?.length === 0 ? { filterSubject } : { filterSubject, filterSubjects };
@@ -73,20 +76,26 @@ function refuseConflicts(config: ConsumerConfig | PushConsumerConfig): void {
   if (name !== undefined && durable !== undefined && name !== durable) {
     throw new InvalidArgumentError(
       'name',
-      `"${name}" differs from durable "${durable}"; leave one of them out`,
+      `"${name}" differs from durable "${durable}"; set only one of them`,
     );
   }
   if ((deliverPolicy === 'by_start_sequence') !== (startSequence !== undefined)) {
     throw new InvalidArgumentError(
       'startSequence',
-      'goes with deliverPolicy "by_start_sequence", and only with it',
+      'it is required with deliverPolicy "by_start_sequence", and only allowed with it',
     );
   }
   if ((deliverPolicy === 'by_start_time') !== (startTime !== undefined)) {
-    throw new InvalidArgumentError('startTime', 'goes with deliverPolicy "by_start_time", and only with it');
+    throw new InvalidArgumentError(
+      'startTime',
+      'it is required with deliverPolicy "by_start_time", and only allowed with it',
+    );
   }
   if (backoff && maxDeliver !== undefined && maxDeliver > 0 && backoff.length > maxDeliver) {
-    throw new InvalidArgumentError('backoff', `${backoff.length} intervals for maxDeliver ${maxDeliver}`);
+    throw new InvalidArgumentError(
+      'backoff',
+      `it has ${backoff.length} intervals, which is more than maxDeliver (${maxDeliver})`,
+    );
   }
   if (config.deliverSubject === undefined) refusePushOptions(config);
   else refusePullOptions(config);
@@ -94,19 +103,27 @@ function refuseConflicts(config: ConsumerConfig | PushConsumerConfig): void {
 
 function refusePushOptions(config: object): void {
   for (const option of ['deliverGroup', 'flowControl', 'idleHeartbeat', 'rateLimitBps']) {
-    if (isSet(config, option))
-      throw new InvalidArgumentError(option, 'for push consumers only: give a deliverSubject');
+    if (isSet(config, option)) {
+      throw new InvalidArgumentError(
+        option,
+        'it is only allowed for push consumers, which have a deliverSubject',
+      );
+    }
   }
 }
 
 function refusePullOptions(config: PushConsumerConfig): void {
   validateSubject(config.deliverSubject);
   for (const option of PULL_OPTIONS) {
-    if (isSet(config, option))
-      throw new InvalidArgumentError(option, 'for pull consumers only: it has a deliverSubject');
+    if (isSet(config, option)) {
+      throw new InvalidArgumentError(
+        option,
+        'it is only allowed for pull consumers, which have no deliverSubject',
+      );
+    }
   }
   if (config.flowControl && !config.idleHeartbeat) {
-    throw new InvalidArgumentError('flowControl', 'only together with idleHeartbeat');
+    throw new InvalidArgumentError('flowControl', 'it is only allowed together with idleHeartbeat');
   }
 }
 

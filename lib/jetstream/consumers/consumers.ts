@@ -51,7 +51,10 @@ export class Consumers {
   async putPull(stream: string, config: ConsumerConfig, action: ConsumerAction): Promise<Consumer> {
     checkObject('config', config);
     if (config.deliverSubject !== undefined) {
-      throw new InvalidArgumentError('deliverSubject', 'for push consumers: use the …PushConsumer methods');
+      throw new InvalidArgumentError(
+        'deliverSubject',
+        'it is only allowed for push consumers: use the …PushConsumer methods',
+      );
     }
     return new Consumer(this.api, requirePull(await upsertConsumer(this.api, stream, config, action)));
   }
@@ -61,7 +64,7 @@ export class Consumers {
     if (config.deliverSubject === undefined) {
       throw new InvalidArgumentError(
         'deliverSubject',
-        'a push consumer needs one; else use the …Consumer methods',
+        'a push consumer needs one; for a pull consumer, use the …Consumer methods',
       );
     }
     return new PushConsumer(this.api, requirePush(await upsertConsumer(this.api, stream, config, action)));

@@ -135,7 +135,7 @@ export class OrderedConsumer {
 
   private opener(options: OrderedPullOptions): OpenLoop {
     const { api, source } = this;
-    if (this.reading !== 'nothing') throw new OrderedConsumerInUseError(this.stream, 'it was used already');
+    if (this.reading !== 'nothing') throw new OrderedConsumerInUseError(this.stream, 'it was already used');
     const loopOptions = toPullLoopOptions(options, {}, api.connection, heartbeat);
     requireOpen(api.connection);
     return (owner) => {
@@ -147,10 +147,10 @@ export class OrderedConsumer {
   private request(request: FetchRequest): MessageBatch {
     const { reading } = this;
     if (reading === 'on and on') {
-      throw new OrderedConsumerInUseError(this.stream, 'consume or messages was called on it');
+      throw new OrderedConsumerInUseError(this.stream, 'consume or messages was already called on it');
     }
     if (reading !== 'nothing' && !reading.done) {
-      throw new OrderedConsumerInUseError(this.stream, 'a fetch of it is not over');
+      throw new OrderedConsumerInUseError(this.stream, 'its last fetch has not ended');
     }
     let consumerSequence = 0;
     const limits = requestLimits({});

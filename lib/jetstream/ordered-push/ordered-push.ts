@@ -280,7 +280,7 @@ export class OrderedPush {
 
   private answerFlowControl(subject: string): void {
     this.withheld = '';
-    this.api.connection.post(subject, '', { purpose: 'a flow control reply' });
+    this.api.connection.post(subject, '', { purpose: 'a flow-control reply' });
   }
 
   private checkSilence(): void {

@@ -114,11 +114,11 @@ export class DeclaredResources {
         signal: this.closed.signal,
         onRetry: (error, wait) =>
           this.logger.warn(
-            `${what}: it is not known whether it exists, next try in ${wait} ms: ${errorText(error)}`,
+            `${what}: could not check whether it exists, next try in ${wait} ms: ${errorText(error)}`,
           ),
       });
       if (!created || this.closed.signal.aborted) return;
-      this.logger.warn(`${what} was ${reason}, and is created again, empty`);
+      this.logger.warn(`${what} was ${reason}, and was created again, empty`);
       for (const listener of this.listeners) listener(resource);
     } catch (error) {
       if (!this.closed.signal.aborted)

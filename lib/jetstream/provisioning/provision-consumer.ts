@@ -102,7 +102,7 @@ async function provision<
     throw new ConfigMismatchError(
       what,
       describeDifferences(fixed),
-      'these options cannot change: use another name, or delete it',
+      'these options cannot be changed; use another name, or delete the consumer',
     );
   }
   // Undeclared options keep their values, except the filter: omitting it declares that there is none.
@@ -112,8 +112,8 @@ async function provision<
   if (!differences.some(affectsOthers)) logger.log(update);
   else {
     logger.warn(
-      `${update}. Every application that uses this consumer gets messages by the new options from now on. If another ` +
-        'one still runs with the old options, give one of the two another durable name',
+      `${update}. From now on, every application that uses this consumer gets messages according to the new options. If ` +
+        'another one still runs with the old options, use another durable name in one of the two',
     );
   }
   return updated;

@@ -91,7 +91,7 @@ function checkSubjects(stream: Stream, { subjects }: StreamConfig): void {
   const list = lost.map((subject) => `"${subject}"`).join(', ');
   throw new ConfigMismatchError(
     `Stream "${stream.name}"`,
-    `it listens on ${list}, which this declaration lacks: another service may have declared that`,
-    'add the subjects to the declaration, or take them away yourself with JetStreamService.updateStream or the nats tool',
+    `it listens on ${list}, which the declaration does not contain; another service may have declared this`,
+    'add the subjects to the declaration, or remove them yourself with JetStreamService.updateStream or the nats CLI',
   );
 }

@@ -43,7 +43,7 @@ export class AtomicBatches {
 
   private encode(messages: readonly BatchMessage[]): EncodedMessage[] {
     if (!isArray(messages) || messages.length === 0) {
-      throw new InvalidArgumentError('messages', 'an array with one message at least');
+      throw new InvalidArgumentError('messages', 'it must be an array with at least one message');
     }
     const id = nuid.next();
     // `map` of the array itself would skip holes.
@@ -61,12 +61,12 @@ export class AtomicBatches {
   private check({ expect, messageId }: BatchMessage, i: number): void {
     if (messageId !== undefined) this.connection.require('A message id in an atomic batch', '2.12.1');
     if (expect?.lastMessageId !== undefined) {
-      throw new InvalidArgumentError(`messages[${i}].expect.lastMessageId`, 'not in a batch');
+      throw new InvalidArgumentError(`messages[${i}].expect.lastMessageId`, 'it is not allowed in a batch');
     }
     if (i > 0 && expect?.lastSequence !== undefined) {
       throw new InvalidArgumentError(
         `messages[${i}].expect.lastSequence`,
-        'only for the first message of a batch',
+        'it is only allowed for the first message of a batch',
       );
     }
   }

@@ -30,7 +30,7 @@ const SOURCES = 'Nats-Counter-Sources';
  */
 export function incrementHeaders(by: number | bigint): Readonly<Record<string, string>> {
   if (typeof by !== 'bigint' && !Number.isSafeInteger(by)) {
-    throw new InvalidArgumentError('by', `${shown(by)} is not a whole number; give a bigint beyond 2^53`);
+    throw new InvalidArgumentError('by', `${shown(by)} is not a whole number; pass a bigint beyond 2^53`);
   }
   return { [PublishHeader.increment]: by < 0 ? String(by) : `+${String(by)}` };
 }

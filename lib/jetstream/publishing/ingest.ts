@@ -108,7 +108,7 @@ export class Ingest {
       forget();
       callOff?.();
       // The source is closed without waiting, because it may hang.
-      if (!isOver) this.calls.call('The source of an ingest, when it was closed,', () => source.close());
+      if (!isOver) this.calls.call('Closing the source of an ingest', () => source.close());
     }
   }
 

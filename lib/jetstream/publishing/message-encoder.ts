@@ -41,7 +41,7 @@ export class MessageEncoder {
     if (typeof message !== 'object' || message === null) {
       throw new InvalidArgumentError(
         'message',
-        `${shown(message)} is not a message: an object with a subject`,
+        `${shown(message)} is not a message; pass an object with a subject`,
       );
     }
     const { subject } = message;
@@ -74,9 +74,10 @@ export class MessageEncoder {
     }
     if (ttl !== undefined) this.connection.require('The publish option ttl', '2.11.0');
     if (schedule === undefined || schedule === null) return;
-    if (typeof schedule !== 'object') throw new InvalidArgumentError('schedule', 'an object with a target');
+    if (typeof schedule !== 'object')
+      throw new InvalidArgumentError('schedule', 'it must be an object with a target');
     this.connection.require('The publish option schedule', '2.12.0');
-    if (!isDelay(schedule)) this.connection.require('A repeated schedule or one with a source', '2.14.0');
+    if (!isDelay(schedule)) this.connection.require('A schedule that repeats or has a source', '2.14.0');
   }
 }
 

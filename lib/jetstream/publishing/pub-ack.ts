@@ -92,7 +92,7 @@ export function parsePubAck(data: Uint8Array, subject: string): PubAck {
   const { stream, seq, duplicate, domain, val, batch, count, error } = parseReply<WireAck>(data, subject);
   if (error) throw publishError(error, subject);
   if (typeof stream !== 'string' || stream === '' || typeof seq !== 'number')
-    throw new InvalidPubAckError(subject, 'it names no stream and sequence');
+    throw new InvalidPubAckError(subject, 'it does not contain a stream and a sequence');
   return {
     stream,
     sequence: seq,

@@ -41,7 +41,7 @@ export function buildHeaders(
   if (!own && !headers && messageId === undefined && !expect && ttl === undefined && !schedule && !codec) {
     return undefined;
   }
-  if (expect && typeof expect !== 'object') throw new InvalidArgumentError('expect', 'an object');
+  if (expect && typeof expect !== 'object') throw new InvalidArgumentError('expect', 'it must be an object');
   const result = new MessageHeaders();
   if (codec) result.set('Content-Type', codec.contentType);
   if (own) copyHeaders(own, result);
@@ -60,7 +60,8 @@ export function buildHeaders(
  * @throws {@link InvalidArgumentError} for invalid names and values
  */
 export function copyHeaders(from: PublishHeaders, to: MessageHeaders): void {
-  if (typeof from !== 'object') throw new InvalidArgumentError('headers', 'an object of names and values');
+  if (typeof from !== 'object')
+    throw new InvalidArgumentError('headers', 'it must be an object of names and values');
   if (from instanceof MessageHeaders) return keepHeaders(from, to);
   for (const [name, value] of Symbol.iterator in from ? from : Object.entries(from)) {
     copyHeader(name, value, to);
@@ -111,7 +112,7 @@ function setExpectations(headers: MsgHdrs, expect: PublishExpectations): void {
     if (lastSubjectSequence === undefined) {
       throw new InvalidArgumentError(
         'expect.lastSubjectSequenceSubject',
-        'only together with expect.lastSubjectSequence',
+        'it is only allowed together with expect.lastSubjectSequence',
       );
     }
     validateFilter(lastSubjectSequenceSubject);
@@ -127,10 +128,7 @@ function setSchedule(headers: MsgHdrs, schedule: Schedule): void {
   // Callers without types may omit it.
   const target: unknown = schedule.target;
   if (typeof target !== 'string') {
-    throw new InvalidArgumentError(
-      'schedule.target',
-      'the subject that the server publishes to must be given',
-    );
+    throw new InvalidArgumentError('schedule.target', 'it must be the subject that the server publishes to');
   }
   assertPublishSubject(target);
   headers.set(PublishHeader.scheduleTarget, schedule.target);
@@ -142,7 +140,7 @@ function setSchedule(headers: MsgHdrs, schedule: Schedule): void {
     headers.set(PublishHeader.scheduleTtl, formatTtl('schedule.ttl', schedule.ttl));
   if ('timeZone' in schedule && schedule.timeZone !== undefined) {
     if (schedule.cron === undefined)
-      throw new InvalidArgumentError('schedule.timeZone', 'only together with schedule.cron');
+      throw new InvalidArgumentError('schedule.timeZone', 'it is only allowed together with schedule.cron');
     headers.set(PublishHeader.scheduleTimeZone, nonEmpty('schedule.timeZone', schedule.timeZone));
   }
 }
@@ -152,7 +150,7 @@ function formatSchedule(schedule: Schedule): string {
     schedule;
   const kinds = [at, every, cron].filter((kind) => kind !== undefined).length;
   if (kinds !== 1) {
-    throw new InvalidArgumentError('schedule', `one of at, every and cron, not ${kinds} of them`);
+    throw new InvalidArgumentError('schedule', `set exactly one of at, every and cron, not ${kinds} of them`);
   }
   if (at !== undefined) return `@at ${toTime(at, 'schedule.at')}`;
   if (every !== undefined) return `@every ${formatInterval(every)}`;
@@ -173,14 +171,14 @@ function formatTtl(name: string, ttl: number | 'never'): string {
 
 function sequence(name: string, value: number): string {
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw new InvalidArgumentError(name, `${value} is not a sequence: a whole number from 0`);
+    throw new InvalidArgumentError(name, `${value} is not a sequence, which is a whole number of at least 0`);
   }
   return String(value);
 }
 
 function nonEmpty(name: string, value: string | undefined): string {
   if (typeof value !== 'string' || value.trim() === '')
-    throw new InvalidArgumentError(name, 'a string that is not empty');
-  if (/[\r\n]/.test(value)) throw new InvalidArgumentError(name, 'it must not contain line ends');
+    throw new InvalidArgumentError(name, 'it must be a non-empty string');
+  if (/[\r\n]/.test(value)) throw new InvalidArgumentError(name, 'it must not contain line breaks');
   return value;
 }

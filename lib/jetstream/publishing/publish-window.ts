@@ -54,7 +54,7 @@ export class PublishWindow {
     if (this.closed) return this.report(future, new ConnectionClosedError(connection));
     if (this.inFlight < maxPending && this.line.length === 0) return this.launch(publication);
     if (this.line.length >= maxPending)
-      return this.report(future, this.stalled(future, 'as many wait in line'));
+      return this.report(future, this.stalled(future, 'as many others are queued'));
     this.line.push({ future, publication, deadline: performance.now() + stallWait });
     this.timer ??= this.startTimer(stallWait);
   }
@@ -137,7 +137,7 @@ export class PublishWindow {
     while (this.line.length > 0 && this.line[0].deadline <= now) {
       const next = this.line.shift();
       if (next)
-        this.report(next.future, this.stalled(next.future, `none came for ${this.options.stallWait} ms`));
+        this.report(next.future, this.stalled(next.future, `none arrived for ${this.options.stallWait} ms`));
     }
     this.timer = this.line.length > 0 ? this.startTimer(this.line[0].deadline - now) : undefined;
     this.advance();

@@ -77,7 +77,7 @@ export class Publisher {
       onAck: defaults.onAck,
       losses: new LossReport(
         'Publisher',
-        'messages of publishAsync failed, and neither are their acks awaited nor is publish.onError set',
+        'messages of publishAsync failed, their acks are not awaited, and publish.onError is not set',
       ),
     });
   }

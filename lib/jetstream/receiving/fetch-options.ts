@@ -137,6 +137,9 @@ export function toNoWaitRequest(
 
 function most(option: string, value: number, limit: number | undefined): void {
   if (limit && value > limit) {
-    throw new InvalidArgumentError(option, `${value}: the consumer allows ${limit} in a request`);
+    throw new InvalidArgumentError(
+      option,
+      `${value} is too large: the consumer allows ${limit} in a request`,
+    );
   }
 }

@@ -139,12 +139,12 @@ export function priorityOf(
   requireOptions(connection, 'pull', { priorityGroup: group, minPending, minAckPending, priority });
   const groups = priorityGroups.map((name) => `"${name}"`).join(', ');
   if (group === undefined && groups) {
-    throw new InvalidArgumentError('priorityGroup', `the consumer needs one of ${groups}`);
+    throw new InvalidArgumentError('priorityGroup', `the consumer requires one of ${groups}`);
   }
   if (group !== undefined && !priorityGroups.includes(group)) {
     throw new InvalidArgumentError(
       'priorityGroup',
-      groups ? `${shown(group)} is none of ${groups}` : 'the consumer has none',
+      groups ? `${shown(group)} is not one of ${groups}` : 'the consumer has no priority groups',
     );
   }
   if (minPending !== undefined) positive('minPending', minPending);
@@ -153,7 +153,10 @@ export function priorityOf(
     throw new InvalidArgumentError('priority', `${shown(priority)} is not a whole number from 0 to 9`);
   }
   if (group === undefined && (minPending ?? minAckPending ?? priority) !== undefined) {
-    throw new InvalidArgumentError('priorityGroup', 'goes with minPending, minAckPending and priority');
+    throw new InvalidArgumentError(
+      'priorityGroup',
+      'it is required with minPending, minAckPending and priority',
+    );
   }
   return { group, minPending, minAckPending, priority };
 }
@@ -182,8 +185,8 @@ export function positive(option: string, value: number): void {
 /** @throws {@link InvalidArgumentError} if it is out of bounds or not a number */
 export function within(option: string, value: number, least: number, most: number): void {
   if (typeof value !== 'number' || !(value >= least) || !(value <= most)) {
-    const bound = most === Infinity ? `at least ${least}` : `${least} to ${most}`;
-    throw new InvalidArgumentError(option, `${shown(value)} is not ${bound} milliseconds`);
+    const bound = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(option, `${shown(value)} is not a number of milliseconds ${bound}`);
   }
 }
 
@@ -197,7 +200,7 @@ function sizes(options: PullOptions, limits: PullLimits): Sizes {
   if ([maxMessages, maxBytes, both].filter((given) => given !== undefined).length > 1) {
     throw new InvalidArgumentError(
       'maxBytes',
-      'give one of maxMessages, maxBytes and maxMessagesWithBytesLimit',
+      'set only one of maxMessages, maxBytes and maxMessagesWithBytesLimit',
     );
   }
   const largest = limits.maxRequestBatch || Infinity;
@@ -217,11 +220,14 @@ function sizes(options: PullOptions, limits: PullLimits): Sizes {
   if (thresholdMessages > messages) {
     throw new InvalidArgumentError(
       'thresholdMessages',
-      `more than the ${messages} messages that are asked for`,
+      `it is larger than the ${messages} messages that are requested`,
     );
   }
   if (thresholdBytes > bytes) {
-    throw new InvalidArgumentError('thresholdBytes', `more than the ${bytes} bytes that are asked for`);
+    throw new InvalidArgumentError(
+      'thresholdBytes',
+      `it is larger than the ${bytes} bytes that are requested`,
+    );
   }
   return {
     maxMessages: messages,

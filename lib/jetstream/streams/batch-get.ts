@@ -94,13 +94,16 @@ export async function* getLastMessages(
   requireOperation(api.connection, 'batch direct get');
   const { batch, upToSequence, upToTime } = checkGetLastMessagesOptions(options);
   const filters = textsOf('subjects', subjects);
-  if (filters.length === 0) throw new InvalidArgumentError('subjects', 'at least one');
+  if (filters.length === 0) throw new InvalidArgumentError('subjects', 'at least one is required');
   for (const filter of filters) validateFilter(filter);
   validateBatch(batch);
   if (upToSequence !== undefined) validateSequence(upToSequence, 'upToSequence');
   const upTo = upToTime === undefined ? undefined : toTime(upToTime, 'upToTime');
   if (upToSequence !== undefined && upToTime !== undefined) {
-    throw new InvalidArgumentError('upToTime', 'not together with upToSequence; give one of them');
+    throw new InvalidArgumentError(
+      'upToTime',
+      'it cannot be combined with upToSequence; set only one of them',
+    );
   }
   let from: object = {
     up_to_seq: upToSequence,
@@ -200,7 +203,10 @@ function startOf({ startSequence, startTime }: GetMessagesOptions): object {
     return { seq: startSequence };
   }
   if (startSequence !== undefined) {
-    throw new InvalidArgumentError('startTime', 'not together with startSequence; give one of them');
+    throw new InvalidArgumentError(
+      'startTime',
+      'it cannot be combined with startSequence; set only one of them',
+    );
   }
   return { start_time: toTime(startTime, 'startTime') };
 }

@@ -89,18 +89,23 @@ function refuseConflicts({ mirror, subjects, discardNewPerSubject, discard }: St
   if (mirror && subjects && subjects.length > 0) {
     throw new InvalidArgumentError(
       'subjects',
-      'not together with mirror: a mirror takes its messages from its origin',
+      'it cannot be combined with mirror: a mirror takes its messages from its origin',
     );
   }
   if (discardNewPerSubject && discard !== 'new') {
-    throw new InvalidArgumentError('discardNewPerSubject', 'only together with discard "new"');
+    throw new InvalidArgumentError('discardNewPerSubject', 'it is only allowed together with discard "new"');
   }
 }
 
 function resolveDomain(source: StreamSource, path: string): StreamSource {
   const { domain, ...rest } = source;
   if (domain === undefined) return source;
-  if (source.external) throw new InvalidArgumentError(`${path}.domain`, 'not together with external');
+  if (source.external) {
+    throw new InvalidArgumentError(
+      `${path}.domain`,
+      'it cannot be combined with external; set only one of them',
+    );
+  }
   return { ...rest, external: { apiPrefix: `$JS.${domain}.API` } };
 }
 

@@ -88,7 +88,7 @@ export class Stream {
     if (sequence !== undefined) validateSequence(sequence);
     if (keep !== undefined) checkWholeNumber('keep', keep, 0);
     if (sequence !== undefined && keep !== undefined) {
-      throw new InvalidArgumentError('keep', 'not together with sequence; give one of them');
+      throw new InvalidArgumentError('keep', 'it cannot be combined with sequence; set only one of them');
     }
     const body = { filter: subject, seq: sequence, keep };
     const { purged } = await this.api.call<{ readonly purged: number }>(`STREAM.PURGE.${this.name}`, body, {

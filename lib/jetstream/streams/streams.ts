@@ -26,7 +26,7 @@ export class Streams {
       stream: config.name,
     });
     if (!info.config)
-      throw new InvalidApiResponseError(`STREAM.${operation}.${config.name}`, 'no configuration');
+      throw new InvalidApiResponseError(`STREAM.${operation}.${config.name}`, 'it has no configuration');
     return new Stream(this.api, decodeStreamInfo(info));
   }
 

@@ -131,7 +131,7 @@ export class KeyLock implements AsyncDisposable {
     } catch (error) {
       if (error instanceof ConnectionClosedError) return;
       this.logger.warn(
-        `Lock "${this.key}" in bucket "${this.access.bucket.name}" was not released, others get it within ` +
+        `Lock "${this.key}" in bucket "${this.access.bucket.name}" could not be released and will expire within ` +
           `${this.record.ttl} ms: ${errorText(error)}`,
       );
     }
@@ -201,7 +201,8 @@ export class KeyLock implements AsyncDisposable {
     try {
       const entry = await this.access.reader.change(this.key, { consistent: true });
       if (this.signal.aborted) return;
-      if (recordOf(entry)?.id !== this.record.id) return this.lose('it was taken away or removed', mismatch);
+      if (recordOf(entry)?.id !== this.record.id)
+        return this.lose('another holder took it, or its key was removed', mismatch);
       this.current = entry?.revision ?? this.current;
       this.schedule(this.retries.next());
     } catch (error) {

@@ -170,7 +170,7 @@ export class LockContender<T> {
       this.notify();
     } else if (entry.operation === 'PUT') {
       this.fail(
-        new InvalidArgumentError('key', `"${this.key}" holds a value that is no lock; lock another key`),
+        new InvalidArgumentError('key', `the value of "${this.key}" is not a lock; use another key`),
       );
     } else {
       this.seeFree(entry.revision);

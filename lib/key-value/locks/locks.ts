@@ -91,7 +91,7 @@ function checkTtl(ttl: number): void {
   if (!Number.isFinite(ttl) || ttl < SHORTEST_TTL) {
     throw new InvalidArgumentError(
       'ttl',
-      `${shown(ttl)} is not a number of milliseconds from ${SHORTEST_TTL}`,
+      `${shown(ttl)} is not a number of milliseconds of at least ${SHORTEST_TTL}`,
     );
   }
 }

@@ -38,7 +38,7 @@ export function watchStart(options: KeyValueWatchOptions): OrderedPushStart {
   if (updatesOnly && (includeHistory || resumeFromRevision !== undefined)) {
     throw new InvalidArgumentError(
       'updatesOnly',
-      'not together with includeHistory or resumeFromRevision: they ask for what was before',
+      'it cannot be combined with includeHistory or resumeFromRevision, which request earlier changes',
     );
   }
   if (resumeFromRevision !== undefined) {

@@ -11,7 +11,7 @@ const LAST_FAILURES = 100;
 export class EmittedEvents {
   private readonly losses = new LossReport(
     'JetStreamClient',
-    'events were not emitted, and no subscriber of emit was told',
+    'events were not emitted, and no subscriber of emit received the error',
   );
   private underWay = 0;
   private readonly whenIdle: (() => void)[] = [];

@@ -90,7 +90,7 @@ export class AnswerDelivery {
     const encoded = this.encode(packet);
     if (encoded === undefined) return this.line;
     if (this.deliveries.isFull) {
-      this.giveUp('too many answers are under way');
+      this.giveUp('too many answers are in flight');
       return this.line;
     }
     this.line = this.line.then(() => this.deliver(replyTo, encoded));
@@ -109,8 +109,9 @@ export class AnswerDelivery {
   private allowed(replyTo: string | undefined): string | undefined {
     if (!replyTo || isReplyAllowed(replyTo, LONGEST_INBOX)) return replyTo || undefined;
     this.deliveries.logger.warn(
-      `A request on "${this.subject}" is handled without an answer: the service does not publish to "${printable(replyTo)}", ` +
-        'which the caller chose. Reply subjects must not begin with "$", have wildcards, or be too long.',
+      `A request on "${this.subject}" is handled but not answered: the service does not publish to "${printable(replyTo)}", ` +
+        'the reply subject chosen by the caller. Reply subjects that begin with "$", contain wildcards or are too long are ' +
+        'not allowed.',
     );
     return undefined;
   }
@@ -124,7 +125,7 @@ export class AnswerDelivery {
     const backoff = new Backoff(RETRY);
     while (!this.lost) {
       try {
-        if (Date.now() >= this.deadline) return this.giveUp('the caller waits no longer');
+        if (Date.now() >= this.deadline) return this.giveUp('the timeout of the caller has passed');
         await requests.request(replyTo, payload, { timeout: CONFIRMATION, idempotent: true, headers });
         return;
       } catch (error) {
@@ -140,7 +141,7 @@ export class AnswerDelivery {
   private giveUp(reason: string): void {
     if (this.lost) return;
     this.lost = true;
-    this.deliveries.logger.warn(`The answer to a request on "${this.subject}" is given up: ${reason}`);
+    this.deliveries.logger.warn(`The answer to a request on "${this.subject}" is no longer sent: ${reason}`);
   }
 
   private encode(packet: ReplyPacket): EncodedAnswer | undefined {
@@ -151,7 +152,7 @@ export class AnswerDelivery {
     const err = { status: 'error', message: `The answer ${encoded}` };
     const refusal = this.encoded({ err, isDisposed: true, id: packet.id });
     if (typeof refusal !== 'string') return refusal;
-    logger.error(`The caller cannot be told: the error ${refusal} with the codec ${codec.contentType}`);
+    logger.error(`No error is sent to the caller either: the error ${refusal} (codec ${codec.contentType})`);
     return undefined;
   }
 
@@ -170,7 +171,7 @@ export class AnswerDelivery {
       return `cannot be encoded: ${errorText(error)}`;
     }
     const size = payload.length + (headers ? headerSize(headers) : 0);
-    if (size > maxPayload) return `of ${size} bytes is larger than the server takes (${maxPayload})`;
+    if (size > maxPayload) return `of ${size} bytes is larger than the server accepts (${maxPayload})`;
     return { payload, headers };
   }
 }

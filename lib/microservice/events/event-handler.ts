@@ -2,7 +2,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { CompiledHandler, SettlementPolicy } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { JetStreamEventContext } from '../context/index.js';
-import { completion, type ProcessingHooks, within } from '../serving/index.js';
+import { completion, type ProcessingHooks, runInHooks } from '../serving/index.js';
 import type { MessageReader } from './message-reader.js';
 import { toSettlementError } from './settlement-error.js';
 
@@ -21,7 +21,7 @@ export function eventHandler(
     const context = new JetStreamEventContext(message, policy, packet);
     if (!hooks) return handler(packet.data, context).then(completion);
     const run = async (): Promise<unknown> => completion(await handler(packet.data, context));
-    return within(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
+    return runInHooks(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
   };
   return (message) => handle(message).then(undefined, rethrow);
 }

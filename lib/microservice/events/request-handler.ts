@@ -9,7 +9,7 @@ import type { JetStreamMessage } from '../../jetstream/index.js';
 import { isInstance } from '../../reporting/index.js';
 import { JetStreamEventContext } from '../context/index.js';
 import type { CallPacket } from '../packets/index.js';
-import { answer, errorForPacket, type ProcessingHooks, UNKNOWN_ERROR, within } from '../serving/index.js';
+import { answer, errorForPacket, type ProcessingHooks, UNKNOWN_ERROR, runInHooks } from '../serving/index.js';
 import { type AnswerDeliveries, AnswerDelivery } from './answer-delivery.js';
 import type { MessageReader } from './message-reader.js';
 import { isAnswer, toSettlementError } from './settlement-error.js';
@@ -42,7 +42,7 @@ export function requestHandler(
       const context = new JetStreamEventContext(message, policy, packet);
       const run = (): Promise<void> => handle(packet, context, answers);
       if (!hooks) await run();
-      else await within(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
+      else await runInHooks(hooks, context, run).finally(() => hooks.end(hooks.transportId, context));
     } catch (thrown) {
       if (isAnswer(thrown)) return answers.fail(errorForPacket(thrown));
       const error = toSettlementError(thrown);

@@ -12,7 +12,7 @@ export function toSettlementError(error: unknown): Error {
   if (isPipeRefusal(error)) return invalidPayload(error);
   if (isInstance(error, Error)) return error;
   const words = isUnknownError(error)
-    ? "what Nest's exception filter logged and hid; register JetStreamExceptionFilter to settle by what was thrown"
+    ? "Nest's exception filter logged and replaced the error; register JetStreamExceptionFilter to settle by the original error"
     : errorText(error);
   return new HandlerFailedError(words, { cause: error });
 }

@@ -26,8 +26,9 @@ export function assertSubject(subject: unknown): asserts subject is string {
   if (!isPattern(subject)) {
     throw new InvalidSubjectError(
       nameText(subject),
-      'a pattern must make a subject without spaces and empty tokens',
+      'a pattern must result in a subject without spaces and empty tokens',
     );
   }
-  if (hasWildcard(subject)) throw new InvalidSubjectError(subject, 'wildcards are for handlers');
+  if (hasWildcard(subject))
+    throw new InvalidSubjectError(subject, 'wildcards are only allowed in the patterns of handlers');
 }

@@ -93,7 +93,7 @@ export class ConsumerPlanner {
     const single = ['broadcast', 'ordered'].filter((option) => extras[option] === true);
     this.report(
       describe(registration),
-      single.map((option) => `${option} gives each instance a consumer of its own: leave durable out`),
+      single.map((option) => `${option} gives each instance its own consumer: leave durable out`),
     );
   }
 
@@ -115,8 +115,8 @@ export class ConsumerPlanner {
     if (names.length === 1) return names[0];
     this.report(describe(registration), [
       names.length === 0
-        ? "no stream listens on the pattern: declare one in the server's streams, or create it; without a stream, mode: 'core'"
-        : `several streams listen on the pattern (${names.join(', ')}): name one as stream`,
+        ? "no stream listens on the pattern: declare one in the server's streams, create it, or set mode: 'core' to use no stream"
+        : `several streams listen on the pattern (${names.join(', ')}): set the option stream to one of them`,
     ]);
     return undefined;
   }
@@ -136,8 +136,8 @@ export class ConsumerPlanner {
     group.registrations = [...group.registrations, registration];
     if (isDeepStrictEqual(group.options, options)) return;
     this.report(describe(registration), [
-      `shares the durable "${options.durable}" with ${group.name}, with other options: give both the same, ` +
-        'or one of them a durable of its own',
+      `shares the durable "${options.durable}" with ${group.name}, with other options: give both the same options, ` +
+        'or give one of them its own durable',
     ]);
   }
 
@@ -157,14 +157,16 @@ export class ConsumerPlanner {
 
   private checkFilters(name: string, filters: readonly string[]): void {
     if (!this.jetstream.connection.supports('2.10.0')) {
-      this.report(name, ['several patterns on one consumer need nats-server 2.10: give each one of its own']);
+      this.report(name, [
+        'several patterns on one consumer need nats-server 2.10: give each pattern its own durable',
+      ]);
     }
     const [pair] = filters.flatMap((a, i) =>
       filters.slice(i + 1).flatMap((b) => (subjectsOverlap(a, b) ? [`"${a}" and "${b}"`] : [])),
     );
     if (pair) {
       this.report(name, [
-        `${pair} match some subjects both, which the server refuses on one consumer: give one of them a durable of its own`,
+        `${pair} match some of the same subjects, which the server does not allow on one consumer: give one of them its own durable`,
       ]);
     }
   }

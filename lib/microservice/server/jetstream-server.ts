@@ -106,7 +106,7 @@ export class JetStreamServer
     // Handlers of the same event are not chained, unlike in Nest's own servers, because each may have its own consumer.
     const known = this.registrations.some((other) => !other.isEvent && other.pattern === subject);
     if (!isEventHandler && known) {
-      this.logger.warn(`There are several handlers of ${describe(registration)}: the last one counts`);
+      this.logger.warn(`There are several handlers of ${describe(registration)}: only the last one is used`);
     }
     this.registrations.push(registration);
     this.messageHandlers.set(subject, callback);
@@ -140,7 +140,7 @@ export class JetStreamServer
     }
     if (!signal.aborted) return callback();
     const name = `The JetStreamServer "${options.name}"`;
-    callback(new TransportNotConnectedError(name, 'it was closed meanwhile'));
+    callback(new TransportNotConnectedError(name, 'it was closed while it was starting'));
   }
 
   /**
@@ -180,7 +180,7 @@ export class JetStreamServer
    */
   unwrap<T = NatsConnection>(): T {
     if (this.running) return this.running.link.nc as T;
-    throw new TransportNotConnectedError(`The JetStreamServer "${this.options.name}"`, 'let it listen first');
+    throw new TransportNotConnectedError(`The JetStreamServer "${this.options.name}"`, 'call listen() first');
   }
 
   /** The hooks of instrumentation, if any; without them handlers are not wrapped. */

@@ -124,6 +124,7 @@ export function readExtras(given: Readonly<Record<string, unknown>>): ExtrasRead
   const sentences = problems
     .filter(({ option }) => !refused.includes(option) && !foreign.includes(option))
     .map(({ sentence }) => sentence);
-  if (refused.length > 0) sentences.push(`${refused.join(', ')}: for these use @JsConsumer`);
+  if (refused.length > 0)
+    sentences.push(`patterns do not support ${refused.join(', ')}: use @JsConsumer instead`);
   return { extras: options, problems: sentences, foreign };
 }

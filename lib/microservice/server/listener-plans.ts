@@ -78,7 +78,7 @@ export function queueProblems(
     if (rival === undefined) return [];
     const problem =
       `shares the queue group "${queue}" with ${describe(rival.registration)}, and their patterns match the same subjects: ` +
-      'each message would reach only one of them. Give one of them a queue of its own';
+      'each message would reach only one of the two. Set another queue on one of them';
     return [{ handler: describe(registration), problem }];
   });
 }
@@ -98,7 +98,7 @@ export function storedRequests(
       if (subject === undefined) return [];
       return [
         `${describe(registration)}: the stream "${name}" listens on "${subject}", so it stores each request too. ` +
-          "Take the subject out of the stream, or have the requests wait in it with mode: 'jetstream'",
+          "Remove the subject from the stream, or set mode: 'jetstream' so that the requests wait in the stream",
       ];
     });
   });

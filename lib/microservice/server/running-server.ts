@@ -169,7 +169,8 @@ export class RunningServer implements AttachedServer {
     const deadline = new Deadline(timeout);
     const ended = await Promise.allSettled([this.endCalls(deadline, timeout), this.consumers.stop(timeout)]);
     for (const outcome of ended) {
-      if (outcome.status === 'rejected') this.logger.error(`Stopping failed: ${errorText(outcome.reason)}`);
+      if (outcome.status === 'rejected')
+        this.logger.error(`Stopping the service failed: ${errorText(outcome.reason)}`);
     }
     await this.deliveries.end(deadline.left);
   }
@@ -178,7 +179,7 @@ export class RunningServer implements AttachedServer {
     await deadline.wait(Promise.all(this.listeners.map((listener) => listener.stop())));
     const unanswered = await this.calls.end(deadline.left);
     if (unanswered > 0) {
-      this.logger.warn(`${unanswered} requests unanswered after ${timeout} ms were called off`);
+      this.logger.warn(`${unanswered} requests were cancelled: they were not answered within ${timeout} ms`);
     }
   }
 
@@ -226,12 +227,12 @@ export class RunningServer implements AttachedServer {
     const { extras, problems, foreign } = readExtras(given.extras);
     const handler = describe(given);
     if (foreign.length > 0) {
-      this.logger.warn(`${handler}: this transport has no extras ${foreign.join(', ')}, and ignores them`);
+      this.logger.warn(`${handler}: this transport ignores the unknown extras ${foreign.join(', ')}`);
     }
     const { pattern } = given;
     const mistakes = isPattern(pattern)
       ? problems
-      : [`"${String(pattern)}" is no subject: spaces and empty tokens are not allowed`, ...problems];
+      : [`"${String(pattern)}" is not a subject: spaces and empty tokens are not allowed`, ...problems];
     return {
       registration: { ...given, extras },
       problems: mistakes.map((problem) => ({ handler, problem })),
@@ -252,9 +253,9 @@ export class RunningServer implements AttachedServer {
     const heldBack = this.forbiddenReplies.admit('reply');
     if (heldBack === undefined) return;
     this.logger.warn(
-      `A message on "${printable(subject)}" is handled without an answer: the service does not publish to ` +
-        `"${printable(reply.slice(0, 200))}", which the caller chose. Reply subjects must not begin with "$", have ` +
-        `wildcards, or be too long.${heldBackText(heldBack)}`,
+      `A message on "${printable(subject)}" is handled but not answered: the service does not publish to ` +
+        `"${printable(reply.slice(0, 200))}", the reply subject chosen by the caller. Reply subjects that begin with ` +
+        `"$", contain wildcards or are too long are not allowed.${heldBackText(heldBack)}`,
     );
   }
 }

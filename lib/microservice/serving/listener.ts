@@ -6,7 +6,7 @@ import { JetStreamRequestContext } from '../context/index.js';
 import type { CallPacket, PacketReader } from '../packets/index.js';
 import type { CallLimit } from './call-limit.js';
 import { errorText } from './handler-error.js';
-import { within, type ProcessingHooks } from './processing-hooks.js';
+import { runInHooks, type ProcessingHooks } from './processing-hooks.js';
 import { replySubjectOf, ServedCall, type ServingContext } from './served-call.js';
 
 /** A handler with the limit of its calls, if there is one. */
@@ -99,7 +99,7 @@ export class Listener {
         result.then(call.settle, call.fail);
         return result;
       },
-      hooks ? () => within(hooks, context, run) : run,
+      hooks ? () => runInHooks(hooks, context, run) : run,
     );
   }
 
@@ -128,7 +128,10 @@ export class Listener {
     if (admitted) return;
     call.turnAway();
     if (!limit.isFirstRefusal()) return;
-    this.serving.onError(`Requests on "${context.subject}" are refused: ${limit.maxPending} wait already`);
+    this.serving.onError(
+      `Requests on "${context.subject}" are rejected: ${limit.maxPending} (maxPending) are already waiting. Raise ` +
+        'concurrency or maxPending, or start more instances.',
+    );
   }
 
   /**

@@ -28,7 +28,7 @@ export interface ProcessingHooks {
  * @returns a promise of the function's outcome, or of the hook's error before it called the function; it stays pending
  * if the hook never calls it
  */
-export function within<T>(
+export function runInHooks<T>(
   hooks: ProcessingHooks,
   context: BaseRpcContext,
   run: () => PromiseLike<T> | T,

@@ -138,7 +138,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   failStopped(error: unknown): void {
     this.serving.onError(
-      `The answers of a handler of "${this.subject}" failed after they were stopped: ${errorText(error)}`,
+      `The answers of a handler of "${this.subject}" failed after they were cancelled: ${errorText(error)}`,
     );
   }
 
@@ -240,9 +240,10 @@ export class ServedCall implements AnswerSink, CallInProgress {
     if (this.replyTo === undefined) return;
     const size = payload.length + (headers ? headerSize(headers) : 0);
     if (size > connection.maxPayload) {
-      return this.refuse(`of ${size} bytes is larger than the server takes (${connection.maxPayload})`);
+      return this.refuse(`of ${size} bytes is larger than the server accepts (${connection.maxPayload})`);
     }
-    if (payload.length === 0) return this.refuse('is empty, which only callers that are Nest can be told');
+    if (payload.length === 0)
+      return this.refuse('is empty, and only Nest clients can receive an empty answer');
     connection.post(this.replyTo, payload, { purpose: 'an answer', reply, headers });
   }
 

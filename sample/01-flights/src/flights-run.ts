@@ -45,7 +45,7 @@ export class FlightsRun implements OnModuleDestroy, OnApplicationShutdown {
   onApplicationShutdown(signal?: string): void {
     if (signal === undefined) return;
     console.log(
-      `\n${signal}: ${this.board.flights} flights counted. A start on the same NATS_URL goes on from there.`,
+      `\n${signal}: ${this.board.flights} flights counted. Start again with the same NATS_URL to continue.`,
     );
   }
 }

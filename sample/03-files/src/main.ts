@@ -20,11 +20,11 @@ if (process.env.PORT) {
   const uploaded = await fetch(`${url}/random.bin`, { method: 'POST', body: content });
   console.log('uploaded', await uploaded.json());
   const whole = Buffer.from(await (await fetch(`${url}/random.bin`)).arrayBuffer());
-  console.log(`downloaded ${whole.length} bytes, ${whole.equals(content) ? 'the same' : 'not the same'}`);
+  console.log(`downloaded ${whole.length} bytes, ${whole.equals(content) ? 'identical' : 'different'}`);
   const part = await fetch(`${url}/random.bin`, { headers: { Range: 'bytes=1000-1999' } });
   const bytes = Buffer.from(await part.arrayBuffer());
   const same = bytes.equals(content.subarray(1_000, 2_000));
-  console.log(`${part.status} ${part.headers.get('Content-Range')}, ${same ? 'the same' : 'not the same'}`);
+  console.log(`${part.status} ${part.headers.get('Content-Range')}, ${same ? 'identical' : 'different'}`);
   await app.close();
   await server?.stop();
 }

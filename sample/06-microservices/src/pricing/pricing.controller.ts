@@ -13,7 +13,7 @@ export class PricingController {
   @MessagePattern('pricing.quote')
   quote(@Payload() { article, quantity }: OrderRequest): number {
     const price = PRICES.get(article);
-    if (price === undefined) throw new RpcException({ status: 404, message: `there is no ${article}` });
+    if (price === undefined) throw new RpcException({ status: 404, message: `unknown article "${article}"` });
     return price * quantity;
   }
 }

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+// Checks docs, comments, messages and test names for words and phrases that are not used here, because a reader has to
+// decode them. Each entry says what to write instead. Exits with 1 if there is a hit.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The phrases, and what to write instead. */
+const PHRASES = [
+  [/\b(?:some|no|every)body\b/i, 'name the subject: the server, the client, the handler, the caller'],
+  [/\b(?:whoever|whatever|whichever)\b/i, 'name the subject'],
+  [/(?:^|[.:;!?] |\*\*|\* )(?:Who|What) (?!(?:is|are|does|do|can|to|happens|you|this)\b)[a-z]/m, 'name the subject'],
+  [/(?:^|[.:;] )Where (?:it|they|there|the|a|an|no|one|several)\b/m, 'if, when'],
+  [/\bbut for\b/i, 'except'],
+  [/\belse as\b/i, 'otherwise the same as'],
+  [/\b(?:is|are|was|were|be) told\b/i, 'receives, is notified, logs'],
+  [/\b(?:tells?|told) of\b/i, 'reports, logs'],
+  [/\b(?:hears?|heard) (?:of|from)\b/i, 'receives, learns'],
+  [/\b(?:comes?|came|coming) again\b/i, 'is redelivered, is delivered again'],
+  [/\b(?:gives?|gave|given) back\b/i, 'returns, releases'],
+  [/\banew\b/i, 'again'],
+  [/\bat the (?:most|least)\b/i, 'at most, at least'],
+  [/\bwithout end\b/i, 'without limit, forever'],
+  [/\bfor ever\b/i, 'forever'],
+  [/\bon (?:its|their|the) way\b/i, 'in flight, in transit'],
+  [/\bin the works\b/i, 'in flight'],
+  [/\b(?:holds?|held) up\b/i, 'blocks, delays'],
+  [/\bmend(?:s|ed|ing)?\b/i, 'fix, correct'],
+  [/\b(?:calls?|called|calling) (?:it |them )?off\b/i, 'cancels'],
+  [/\b(?:takes?|took|taking) (?:it|them) up\b/i, 'retries, continues'],
+  [/\bunder way\b/i, 'in flight, in progress'],
+  [/\bof (?:its|their) own accord\b/i, 'automatically'],
+  [/\bits word\b/i, 'its response'],
+  [/\bthrough with\b/i, 'finished with'],
+  [/\b(?:turns?|turned) up\b/i, 'appears, arrives'],
+  [/\bowe[sd]?\b/i, 'name what is missing'],
+  [/\bin vain\b/i, 'without success'],
+  [/\b(?:goes|went) (?:wrong|astray)\b/i, 'fails'],
+  [/\b(?:a|the) rest\b(?= (?:of|is|for) \d)/i, 'pause'],
+  [/\bat (?:the )?worst\b/i, 'at most'],
+  [/\bnever lived\b|\blived to\b/i, 'crashed before'],
+];
+
+/** Hits that are right, with the reason. */
+const EXCEPTIONS = [];
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const FOLDERS = ['docs', 'lib', 'sample', 'scripts', 'test', 'bench'];
+const FILES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', '.ci/run'];
+
+function* textFiles(folder) {
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true, recursive: true })) {
+    const path = relative(root, join(entry.parentPath, entry.name));
+    if (!entry.isFile() || !/\.(?:md|ts|mts|mjs|js)$/.test(entry.name)) continue;
+    if (/(?:^|\/)(?:node_modules|dist|output)\//.test(path) || path === 'scripts/check-language.mjs') continue;
+    yield path;
+  }
+}
+
+let hits = 0;
+for (const path of [...FILES, ...FOLDERS.flatMap((folder) => [...textFiles(folder)])]) {
+  readFileSync(join(root, path), 'utf8')
+    .split('\n')
+    .forEach((line, index) => {
+      const text = line.replace(/^\s*(?:\/\/|\/?\*+|[-|>]) ?/, '');
+      for (const [phrase, instead] of PHRASES) {
+        const found = phrase.exec(text)?.[0];
+        if (found === undefined) continue;
+        if (EXCEPTIONS.some(({ file, text: allowed }) => path === file && line.includes(allowed))) continue;
+        hits++;
+        console.log(`${path}:${index + 1}: "${found.trim()}"; instead: ${instead}\n    ${line.trim()}`);
+      }
+    });
+}
+console.log(`${hits} hits`);
+process.exitCode = hits === 0 ? 0 : 1;
