@@ -47,7 +47,6 @@ export {
   readHeader,
 } from './message/index.js';
 export {
-  InitialDelivery,
   OrderedPush,
   type OrderedPushConfig,
   type OrderedPushOwner,
@@ -157,3 +156,12 @@ export {
   type SubjectTransform,
   type WireStoredMessage,
 } from './streams/index.js';
+export {
+  INITIALIZED,
+  initialEntries,
+  lastSequence,
+  RESTARTED,
+  WatchFeed,
+  type FeedItem,
+  WatchIterator,
+} from './watching/index.js';

@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from '../errors/index.js';
+import { initialEntries } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
 import { optionsCheck } from '../validation/index.js';
 import type { Bucket } from './bucket.js';
 import type { KeyValueEntry } from './key-value-entry.js';
-import { INITIALIZED, type KeyValueWatchOptions, RESTARTED, WatchFeed } from './watching/index.js';
+import { keyValueFeed, type KeyValueWatchOptions } from './watching/index.js';
 
 /** Selects the deletion markers that `purgeDeletes` removes. */
 export interface PurgeDeletesOptions {
@@ -33,22 +34,9 @@ export async function* currentEntries<T>(
   filters: readonly string[],
   options: KeyValueWatchOptions,
 ): AsyncGenerator<KeyValueEntry<T>, void, undefined> {
-  const feed = new WatchFeed(bucket, filters, options, HEARTBEAT);
-  let wake = (): void => undefined;
-  feed.onReady = () => wake();
+  const feed = keyValueFeed(bucket, filters, options, HEARTBEAT);
   await feed.start();
-  try {
-    for (let item = feed.take(); item !== INITIALIZED; item = feed.take()) {
-      if (item === undefined) {
-        if (feed.ended?.error) throw feed.ended.error;
-        await feed.patiently(new Promise<void>((resolve) => (wake = resolve)));
-      } else if (item !== RESTARTED) {
-        yield item;
-      }
-    }
-  } finally {
-    feed.stop();
-  }
+  yield* initialEntries(feed);
 }
 
 /** The keys that have a value, each once. */

@@ -26,11 +26,11 @@ import {
 import { type KeyValueModification, type KeyValueModifyOptions, modify } from './modify.js';
 import {
   checkOwner,
+  keyValueFeed,
   KeyValueWatch,
   type KeyValueWatchOptions,
   KvWatcher,
   type KvWatcherOwner,
-  WatchFeed,
 } from './watching/index.js';
 
 /** The heartbeat interval of a live copy, in milliseconds. */
@@ -198,7 +198,7 @@ export class KeyValue<T = unknown> {
     keys: string | readonly string[] = [],
     options: KeyValueWatchOptions = {},
   ): Promise<KeyValueWatch<T>> {
-    const feed = new WatchFeed(this.store, toFilters(keys), options);
+    const feed = keyValueFeed(this.store, toFilters(keys), options);
     const watch = new KeyValueWatch(feed);
     await feed.start();
     return watch;
@@ -215,8 +215,8 @@ export class KeyValue<T = unknown> {
     options: KeyValueWatchOptions,
     owner: KvWatcherOwner<T>,
   ): Promise<KvWatcher<T>> {
-    const feed = new WatchFeed(this.store, toFilters(keys), options);
-    const watcher = new KvWatcher(feed, checkOwner(owner));
+    const feed = keyValueFeed(this.store, toFilters(keys), options);
+    const watcher = new KvWatcher(this.store.name, feed, checkOwner(owner));
     await feed.start();
     return watcher;
   }
@@ -228,7 +228,7 @@ export class KeyValue<T = unknown> {
    * @throws {@link InvalidKeyError}, {@link BucketNotFoundError}
    */
   async cached(keys: string | readonly string[] = []): Promise<CachedKeyValue<T>> {
-    const feed = new WatchFeed(this.store, toFilters(keys), {}, CACHE_HEARTBEAT);
+    const feed = keyValueFeed(this.store, toFilters(keys), {}, CACHE_HEARTBEAT);
     const cached = new CachedKeyValue(this.store, feed);
     await cached.start();
     return cached;

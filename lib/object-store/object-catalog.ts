@@ -61,6 +61,8 @@ export class ObjectCatalog {
     readonly names: ObjectNames,
     /** When the stream of the bucket was created, as known when it was opened. */
     readonly created: Date,
+    /** Whether several servers store the bucket, so that one may be behind the others. */
+    readonly replicated: boolean,
   ) {}
 
   /** The deadline of retries for an operation without its own timeout: an election may take longer than a request. */
@@ -158,11 +160,6 @@ export class ObjectCatalog {
     if (!message) return undefined;
     const headers = Buffer.from(message.hdrs ?? '', 'base64').toString('utf8');
     return { sequence: message.seq, id: /^Nats-Msg-Id: *(.*)\r$/im.exec(headers)?.[1] ?? '' };
-  }
-
-  /** The sequence of the last message of a subject, which may have wildcards; 0 if there is none. */
-  async lastSequence(subject: string): Promise<number> {
-    return (await this.last(subject, this.patience()))?.seq ?? 0;
   }
 
   /** How many messages a subject has. */

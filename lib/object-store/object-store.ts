@@ -14,7 +14,7 @@ import {
   ObjectNotFoundError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import type { JetStreamService, Stream, StreamInfo } from '../jetstream/index.js';
+import { initialEntries, type JetStreamService, type StreamInfo, type WatchFeed } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
 import { Deadline, retry, untilAborted } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
@@ -30,7 +30,7 @@ import { ObjectPut, type ObjectPutOptions } from './object-put.js';
 import { ObjectReadable } from './object-readable.js';
 import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
-import { ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';
+import { objectFeed, ObjectWatcher, type ObjectWatchEntry, type ObjectWatchOptions } from './object-watcher.js';
 import { mayPass, PAUSES } from './transient.js';
 
 /** Options of reading an object. */
@@ -67,7 +67,6 @@ export class ObjectStore {
   private readonly jetstream: JetStreamService;
   private readonly catalog: ObjectCatalog;
   private readonly names: ObjectNames;
-  private readonly replicated: boolean;
 
   /** @internal Created by `ObjectStoreService`. */
   constructor(
@@ -78,8 +77,7 @@ export class ObjectStore {
     this.jetstream = jetstream;
     this.names = ObjectNames.of(config);
     this.bucket = this.names.bucket;
-    this.replicated = config.replicas > 1;
-    this.catalog = new ObjectCatalog(jetstream, this.names, created);
+    this.catalog = new ObjectCatalog(jetstream, this.names, created, config.replicas > 1);
   }
 
   /**
@@ -252,7 +250,7 @@ export class ObjectStore {
   ): AsyncGenerator<ObjectInfo, void, undefined> {
     const { showDeleted = false } = checkInfoOptions(options);
     // A replica that is behind first delivers objects that were deleted, and their deletion afterwards.
-    if (this.replicated) yield* this.settledList(showDeleted);
+    if (this.catalog.replicated) yield* this.settledList(showDeleted);
     else yield* this.quickList(showDeleted);
   }
 
@@ -262,9 +260,7 @@ export class ObjectStore {
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
   async watch(options: ObjectWatchOptions = {}): Promise<ObjectWatcher> {
-    const watcher = new ObjectWatcher(this.catalog, options);
-    await this.ofBucket(watcher.start());
-    return watcher;
+    return new ObjectWatcher(await this.startFeed(options));
   }
 
   /** Configuration and state of the bucket. @throws {@link BucketNotFoundError} */
@@ -377,15 +373,17 @@ export class ObjectStore {
   }
 
   private async *present(): AsyncGenerator<ObjectInfo, void, undefined> {
-    const watcher = await this.watch();
-    void watcher.initialized.then(
-      () => watcher.drain(),
-      () => undefined,
-    );
-    for await (const { initial, ...info } of watcher) {
-      if (!initial) return;
-      yield info;
-    }
+    const feed = await this.startFeed();
+    const entries = initialEntries(feed, this.catalog.patience().left);
+    for await (const { initial: _initial, ...info } of entries) yield info;
+  }
+
+  private startFeed(options?: ObjectWatchOptions): Promise<WatchFeed<ObjectWatchEntry>> {
+    return this.persist(async () => {
+      const feed = objectFeed(this.catalog, options);
+      await feed.start();
+      return feed;
+    });
   }
 
   /**
@@ -454,13 +452,18 @@ export class ObjectStore {
     if (bucket === names.bucket || bucket === names.origin) return current;
     const stream = await this.ofBucket(this.jetstream.stream(new ObjectNames(bucket).stream), bucket);
     const { config, created } = stream.cachedInfo;
-    return new ObjectCatalog(this.jetstream, ObjectNames.of(config), created);
+    return new ObjectCatalog(this.jetstream, ObjectNames.of(config), created, config.replicas > 1);
   }
 
   private async streamInfo(): Promise<StreamInfo> {
+    const stream = await this.persist(() => this.jetstream.stream(this.names.stream));
+    return stream.cachedInfo;
+  }
+
+  /** Retries an operation that is safe to repeat while the stream has no leader. */
+  private persist<R>(operation: () => Promise<R>): Promise<R> {
     const deadline = this.catalog.patience();
-    const get = (): Promise<Stream> => this.jetstream.stream(this.names.stream);
-    return (await this.ofBucket(retry(get, { ...PAUSES, retryable: mayPass, deadline }))).cachedInfo;
+    return this.ofBucket(retry(operation, { ...PAUSES, retryable: mayPass, deadline }));
   }
 
   private async ofBucket<R>(operation: Promise<R>, bucket = this.bucket): Promise<R> {

@@ -18,7 +18,7 @@ export class NatsServerNotFoundError extends Error {
   ) {
     super(
       [
-        `No nats-server${requested === undefined ? '' : ` ${requested}`} could be found or downloaded.`,
+        `No nats-server${requested === undefined ? '' : ` ${requested}`} could be found or fetched.`,
         ...steps.map((step) => `  - ${step.source}: ${step.reason}`),
         'To get one:',
         '  - Linux: install the package nats-server, or unpack the release archive, and put it on PATH',

@@ -236,7 +236,7 @@ describe('When there is no nats-server', () => {
       'official release',
       'distribution package',
     ]);
-    expect(message).toMatch(/^No nats-server 2\.13 could be found or downloaded\.$/m);
+    expect(message).toMatch(/^No nats-server 2\.13 could be found or fetched\.$/m);
     expect(message).toMatch(/NATS_SERVER_BIN: not set/);
     expect(message).toMatch(/PATH: has no nats-server/);
     expect(message).toMatch(

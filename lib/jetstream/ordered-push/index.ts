@@ -1,3 +1,2 @@
-export { InitialDelivery } from './initial-delivery.js';
 export type { OrderedPushConfig, OrderedPushStart, OrderedPushStarted } from './ordered-push-config.js';
 export { OrderedPush, type OrderedPushOwner } from './ordered-push.js';

@@ -120,7 +120,8 @@ export class OrderedPush {
    */
   async start(): Promise<void> {
     const { api, config } = this;
-    if ((config.filterSubjects?.length ?? 0) > 1) api.connection.require('Several filter subjects', '2.10.0');
+    if ((config.filterSubjects?.length ?? 0) > 1)
+      api.connection.require('A consumer with several filter subjects', '2.10.0');
     this.forget = api.connection.listen({
       onDisconnect: () => (this.connected = false),
       onReconnect: () => this.reconnected(),

@@ -114,7 +114,7 @@ export class DeclaredResources {
         signal: this.closed.signal,
         onRetry: (error, wait) =>
           this.logger.warn(
-            `${what}: could not check whether it exists, next try in ${wait} ms: ${errorText(error)}`,
+            `${what}: could not check whether it exists, retrying in ${wait} ms: ${errorText(error)}`,
           ),
       });
       if (!created || this.closed.signal.aborted) return;

@@ -1,9 +1,10 @@
 import type { Codec } from '../../codecs/index.js';
 import { BucketRecreatedError, WatchStoppedError } from '../../errors/index.js';
+import type { WatchFeed } from '../../jetstream/index.js';
 import { validateRevision } from '../bucket-reader.js';
 import type { Bucket } from '../bucket.js';
 import { BaseEntry, type KeyValueEntry, type KeyValuePut } from '../key-value-entry.js';
-import { KvWatcher, type WatchFeed } from '../watching/index.js';
+import { KvWatcher } from '../watching/index.js';
 
 /**
  * A copy of a bucket, or of some of its keys, in this process: updated by a watch, with synchronous reads.
@@ -35,14 +36,14 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   /** @internal Created by {@link KeyValue.cached}. */
   constructor(
     private readonly source: Bucket<T>,
-    private readonly feed: WatchFeed<T>,
+    private readonly feed: WatchFeed<KeyValueEntry<T>>,
   ) {
     this.ready = new Promise((resolve, reject) => {
       this.markReady = resolve;
       this.failReady = reject;
     });
     this.ready.catch(() => undefined);
-    this.watcher = new KvWatcher(feed, {
+    this.watcher = new KvWatcher(source.name, feed, {
       onEntry: (entry) => this.apply(entry),
       onInitialized: () => this.initialized(),
       onRestarted: () => this.clear(),

@@ -13,7 +13,7 @@ import { Backoff, Deadline, retry, Timer } from '../../timing/index.js';
 import { onAbort, throwIfAborted } from '../../user-code/index.js';
 import type { BucketAccess } from '../bucket-access.js';
 import type { KeyValueEntry } from '../key-value-entry.js';
-import { KvWatcher, WatchFeed } from '../watching/index.js';
+import { keyValueFeed, KvWatcher } from '../watching/index.js';
 import { KeyLock, wholeSeconds } from './key-lock.js';
 import { encodeRecord, type LockRecord, recordOf } from './lock-record.js';
 import type { LockSightings } from './lock-sightings.js';
@@ -135,8 +135,9 @@ export class LockContender<T> {
   }
 
   private async watch(): Promise<void> {
-    const feed = new WatchFeed(this.access.bucket, [this.key], {});
-    const watcher = new KvWatcher(feed, {
+    const { bucket } = this.access;
+    const feed = keyValueFeed(bucket, [this.key], {});
+    const watcher = new KvWatcher(bucket.name, feed, {
       onEntry: (entry) => this.see(entry),
       onInitialized: () => {
         this.initialized = true;

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
+import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from '../../jetstream/index.js';
 import { toError } from '../../reporting/index.js';
 import { pendingThenable, UserCalls } from '../../user-code/index.js';
 import { checkCallbacks, checkObject } from '../../validation/index.js';
 import type { KeyValueEntry } from '../key-value-entry.js';
-import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from './watch-feed.js';
 
 /** The callbacks of a {@link KvWatcher}. Their errors and rejections end the watch; an error of `onError` is logged. */
 export interface KvWatcherOwner<T> {
@@ -38,7 +38,8 @@ export class KvWatcher<T> {
 
   /** @internal Created by {@link KeyValue.follow}. */
   constructor(
-    private readonly feed: WatchFeed<T>,
+    private readonly bucket: string,
+    private readonly feed: WatchFeed<KeyValueEntry<T>>,
     private readonly owner: KvWatcherOwner<T>,
   ) {
     feed.onReady = () => this.run();
@@ -63,7 +64,7 @@ export class KvWatcher<T> {
     this.tell(ended.error);
   }
 
-  private handle(item: FeedItem<T>): void {
+  private handle(item: FeedItem<KeyValueEntry<T>>): void {
     try {
       const handling = pendingThenable(this.call(item));
       if (handling) this.busy = this.wait(handling);
@@ -72,7 +73,7 @@ export class KvWatcher<T> {
     }
   }
 
-  private call(item: FeedItem<T>): unknown {
+  private call(item: FeedItem<KeyValueEntry<T>>): unknown {
     if (item === INITIALIZED) return this.owner.onInitialized?.();
     if (item === RESTARTED) return this.owner.onRestarted?.();
     return this.owner.onEntry(item);
@@ -98,7 +99,7 @@ export class KvWatcher<T> {
 
   /** Reports the end of the watch. An error of the callback cannot be reported any further. */
   private tell(error: Error): void {
-    this.calls.call(`onError of a watch of bucket "${this.feed.bucketName}"`, () =>
+    this.calls.call(`onError of a watch of bucket "${this.bucket}"`, () =>
       this.owner.onError(error),
     );
   }
