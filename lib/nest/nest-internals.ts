@@ -176,7 +176,7 @@ function checkParamMetadata(): void {
     keyOf(1) !== '' &&
     keyOf(2).includes(CUSTOM_PARAM) &&
     entries.some(([, { factory }]) => factory === value);
-  if (!isRead) missing(`parameter decorators keep their metadata elsewhere than in ${PARAMS}`);
+  if (!isRead) missing(`parameter decorators do not keep their metadata in ${PARAMS}`);
 }
 
 function requireMethods(part: string, value: object | null | undefined, methods: readonly string[]): void {

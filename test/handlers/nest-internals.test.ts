@@ -95,7 +95,7 @@ describe('a Nest that is shaped differently', () => {
       },
     ],
     [
-      'parameter decorators keep their metadata elsewhere than in __routeArguments__',
+      'parameter decorators do not keep their metadata in __routeArguments__',
       () => {
         const { defineMetadata } = Reflect;
         restoring.push(() => Object.assign(Reflect, { defineMetadata }));
