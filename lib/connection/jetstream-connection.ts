@@ -7,12 +7,13 @@ import {
   UnsupportedServerFeatureError,
 } from '../errors/index.js';
 import { Deadline, retry, within } from '../timing/index.js';
+import { checkMilliseconds, FINITE, notTogether } from '../validation/index.js';
 import type { Boot } from './boot.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
-import { UnsentPosts, type PostOptions } from './posts.js';
+import { type PostOptions, UnsentPosts } from './posts.js';
 import { compareVersions } from './server-version.js';
 import { toConnectionError } from './to-connection-error.js';
-import { ConnectionWire, wireOf, type SharedWire, type Wire } from './wire/index.js';
+import { ConnectionWire, type SharedWire, type Wire, wireOf } from './wire/index.js';
 
 /** How long closing waits for the socket before it abandons the link, in milliseconds. */
 const CLOSE_WAIT = 500;
@@ -75,9 +76,7 @@ export class JetStreamConnection {
     this.lastInfo = nc.info;
     this.connected = nc.info !== undefined;
     this.timeout = options.timeout ?? 5_000;
-    if (!Number.isFinite(this.timeout) || this.timeout <= 0) {
-      throw new InvalidArgumentError('jetstream.timeout', 'it must be a positive number of milliseconds');
-    }
+    checkMilliseconds('jetstream.timeout', this.timeout, { ...FINITE, exclusive: true });
   }
 
   /** The version of the connected server, such as `2.10.27`. May change after a reconnect to another server. */
@@ -229,10 +228,7 @@ export class JetStreamConnection {
 
 function apiPrefix({ domain, apiPrefix: prefix }: JetStreamOptions): string {
   if (domain !== undefined && prefix !== undefined) {
-    throw new InvalidArgumentError(
-      'jetstream.domain',
-      'it cannot be combined with jetstream.apiPrefix; set only one of them',
-    );
+    throw notTogether('jetstream.domain', 'jetstream.apiPrefix');
   }
   if (domain !== undefined) {
     if (!/^[^\s.*>]+$/.test(domain))

@@ -1,7 +1,5 @@
-import { InvalidArgumentError } from '../errors/index.js';
 import { initialEntries } from '../jetstream/index.js';
-import { shown } from '../reporting/index.js';
-import { optionsCheck } from '../validation/index.js';
+import { checkMilliseconds, FINITE, optionsCheck } from '../validation/index.js';
 import type { Bucket } from './bucket.js';
 import type { KeyValueEntry } from './key-value-entry.js';
 import { keyValueFeed, type KeyValueWatchOptions } from './watching/index.js';
@@ -75,9 +73,7 @@ async function* settledKeys<T>(
  */
 export async function purgeDeletes<T>(bucket: Bucket<T>, options: PurgeDeletesOptions): Promise<number> {
   const { olderThan = HALF_AN_HOUR } = checkOptions(options);
-  if (!Number.isFinite(olderThan) || olderThan < 0) {
-    throw new InvalidArgumentError('olderThan', `${shown(olderThan)} is not a number of milliseconds`);
-  }
+  checkMilliseconds('olderThan', olderThan, FINITE);
   const limit = Date.now() - olderThan;
   const purges: { readonly filter: string; readonly seq: number }[] = [];
   for await (const { operation, key, revision, created } of currentEntries(bucket, [], { metaOnly: true })) {

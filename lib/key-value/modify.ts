@@ -1,8 +1,13 @@
-import { InvalidArgumentError, RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
-import { shown } from '../reporting/index.js';
+import { RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
 import { Backoff, sleep } from '../timing/index.js';
 import { pendingThenable } from '../user-code/index.js';
-import { checkFunction, checkWholeNumber, optionsCheck } from '../validation/index.js';
+import {
+  checkFunction,
+  checkMilliseconds,
+  checkWholeNumber,
+  FINITE,
+  optionsCheck,
+} from '../validation/index.js';
 import type { BucketAccess } from './bucket-access.js';
 
 /** Options of the retries. */
@@ -42,9 +47,7 @@ export async function modify<T>(
 ): Promise<KeyValueModification<T>> {
   const { attempts = 50, backoff = 2 } = checkOptions(options);
   checkWholeNumber('attempts', attempts, 1);
-  if (!Number.isFinite(backoff) || backoff < 0) {
-    throw new InvalidArgumentError('backoff', `${shown(backoff)} is not a number of milliseconds`);
-  }
+  checkMilliseconds('backoff', backoff, FINITE);
   checkFunction('change', change);
   const pauses = new Backoff({ first: backoff, longest: MAX_BACKOFF });
   let consistent = false;

@@ -6,10 +6,9 @@ import {
   ObjectDescriptionTooLargeError,
   ObjectRevisionMismatchError,
 } from '../errors/index.js';
-import { shown } from '../reporting/index.js';
 import { Deadline, sleep, within } from '../timing/index.js';
 import { onAbort, throwIfAborted } from '../user-code/index.js';
-import { checkDuration, optionsCheck } from '../validation/index.js';
+import { ABOVE_ZERO, checkMilliseconds, checkWholeNumber, optionsCheck } from '../validation/index.js';
 import { Chunker, type Piece, PieceEncoder, type Pieces } from './chunk-source.js';
 import { ChunkUpload } from './chunk-upload.js';
 import type { ObjectCatalog, ObjectRecord } from './object-catalog.js';
@@ -104,7 +103,7 @@ export class ObjectPut implements RunningPut {
     this.checkDescription(jetstream.connection.maxPayload);
     this.signal = signal;
     this.previousRevision = checkRevisionOption(previousRevision);
-    this.stallTimeout = checkDuration('stallTimeout', stallTimeout);
+    this.stallTimeout = checkMilliseconds('stallTimeout', stallTimeout, ABOVE_ZERO);
     this.aborted = new Promise((resolve) => {
       this.markAborted = resolve;
     });
@@ -112,7 +111,7 @@ export class ObjectPut implements RunningPut {
       object: this.name,
       id: this.id,
       chunkSize: this.chunkSize,
-      timeout: Math.min(checkDuration('timeout', timeout), this.stallTimeout),
+      timeout: Math.min(checkMilliseconds('timeout', timeout, ABOVE_ZERO), this.stallTimeout),
       stallTimeout: this.stallTimeout,
       onFailure: (reason) => {
         this.failure = { reason };
@@ -326,9 +325,7 @@ function ignore(): void {}
 
 function chunkSizeOf(asked: number | undefined, maxPayload: number): number {
   const size = asked ?? DEFAULT_CHUNK_SIZE;
-  if (!Number.isInteger(size) || size <= 0) {
-    throw new InvalidArgumentError('chunkSize', `${shown(asked)} is not a positive whole number of bytes`);
-  }
+  checkWholeNumber('chunkSize', size, 1);
   const largest = maxPayload - HEADER_ROOM;
   if (largest <= 0) {
     throw new InvalidArgumentError(
@@ -340,6 +337,6 @@ function chunkSizeOf(asked: number | undefined, maxPayload: number): number {
 }
 
 function checkRevisionOption(revision: number | undefined): number | undefined {
-  if (revision === undefined || (Number.isSafeInteger(revision) && revision >= 0)) return revision;
-  throw new InvalidArgumentError('previousRevision', `${shown(revision)} is not a whole number of at least 0`);
+  if (revision !== undefined) checkWholeNumber('previousRevision', revision, 0);
+  return revision;
 }

@@ -14,11 +14,23 @@ import {
   ObjectNotFoundError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import { initialEntries, type JetStreamService, type StreamInfo, type WatchFeed } from '../jetstream/index.js';
+import {
+  initialEntries,
+  type JetStreamService,
+  type StreamInfo,
+  type WatchFeed,
+} from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
 import { Deadline, retry, untilAborted } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
-import { checkDuration, checkObject, given, optionsCheck, type OrUndefined } from '../validation/index.js';
+import {
+  ABOVE_ZERO,
+  checkMilliseconds,
+  checkObject,
+  given,
+  optionsCheck,
+  type OrUndefined,
+} from '../validation/index.js';
 import type { ReadOptions } from './chunk-download.js';
 import { type ObjectSource, piecesOf } from './chunk-source.js';
 import { readBytes } from './object-bytes.js';
@@ -30,7 +42,12 @@ import { ObjectPut, type ObjectPutOptions } from './object-put.js';
 import { ObjectReadable } from './object-readable.js';
 import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
-import { objectFeed, ObjectWatcher, type ObjectWatchEntry, type ObjectWatchOptions } from './object-watcher.js';
+import {
+  objectFeed,
+  type ObjectWatchEntry,
+  ObjectWatcher,
+  type ObjectWatchOptions,
+} from './object-watcher.js';
 import { mayPass, PAUSES } from './transient.js';
 
 /** Options of reading an object. */
@@ -482,7 +499,7 @@ const DEFAULT_STALL_TIMEOUT = 30_000;
 
 function readOptions(options: ObjectGetOptions): ReadOptions {
   const { stallTimeout: asked = DEFAULT_STALL_TIMEOUT, signal } = checkGetOptions(options);
-  const stallTimeout = checkDuration('stallTimeout', asked);
+  const stallTimeout = checkMilliseconds('stallTimeout', asked, ABOVE_ZERO);
   return { stallTimeout, deadline: new Deadline(stallTimeout), signal };
 }
 

@@ -1,11 +1,16 @@
 import { Logger } from '@nestjs/common';
 import { toConnectionError } from '../connection/index.js';
-import { BucketNotFoundError, InvalidArgumentError, StreamNotFoundError } from '../errors/index.js';
-import { type JetStreamMessage, type OrderedPushStart, WatchFeed, WatchIterator } from '../jetstream/index.js';
+import { BucketNotFoundError, StreamNotFoundError } from '../errors/index.js';
+import {
+  type JetStreamMessage,
+  type OrderedPushStart,
+  WatchFeed,
+  WatchIterator,
+} from '../jetstream/index.js';
 import { errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
-import { optionsCheck } from '../validation/index.js';
+import { notTogether, optionsCheck } from '../validation/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
-import { parseObjectInfo, toObjectInfo, type ObjectInfo } from './object-info.js';
+import { type ObjectInfo, parseObjectInfo, toObjectInfo } from './object-info.js';
 
 /** Options of a watch. */
 export interface ObjectWatchOptions {
@@ -97,10 +102,7 @@ export function objectFeed(
 
 function startOf({ includeHistory, updatesOnly }: ObjectWatchOptions): OrderedPushStart {
   if (includeHistory === true && updatesOnly === true) {
-    throw new InvalidArgumentError(
-      'updatesOnly',
-      'it cannot be combined with includeHistory; set only one of them',
-    );
+    throw notTogether('updatesOnly', 'includeHistory');
   }
   if (updatesOnly === true) return { policy: 'new' };
   return { policy: includeHistory === true ? 'all' : 'last_per_subject' };

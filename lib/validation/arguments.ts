@@ -75,10 +75,16 @@ export function checkOptionalText(argument: string, value: unknown): void {
   if (value !== undefined) checkText(argument, value);
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a whole number of at least `least` */
-export function checkWholeNumber(argument: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  throw new InvalidArgumentError(argument, `${shown(value)} is not a whole number of at least ${least}`);
+/** @throws {@link InvalidArgumentError} if it is not a whole number from `least` to `most` */
+export function checkWholeNumber(
+  argument: string,
+  value: unknown,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): void {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new InvalidArgumentError(argument, `${shown(value)} is not a whole number ${bounds}`);
 }
 
 /** @throws {@link InvalidArgumentError} if it is not a valid `Date` */
@@ -87,12 +93,31 @@ export function checkDate(argument: string, value: unknown): void {
   throw new InvalidArgumentError(argument, `${shown(value)} is not a valid Date`);
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a positive number; `Infinity` is allowed */
-export function checkDuration(option: string, value: unknown): number {
-  if (typeof value !== 'number' || !(value > 0)) {
-    throw new InvalidArgumentError(option, `${shown(value)} is not a positive number of milliseconds`);
-  }
-  return value;
+/** The bounds of a number of milliseconds. */
+export interface MillisecondsBounds {
+  /** Default: 0, included. */
+  readonly least?: number;
+  /** Whether `least` itself is excluded. Default `false`. */
+  readonly exclusive?: boolean;
+  /** Default: `Infinity`, included. */
+  readonly most?: number;
+}
+
+/** Above 0; `Infinity` is allowed. */
+export const ABOVE_ZERO: MillisecondsBounds = { exclusive: true };
+/** At least 0, not `Infinity`. */
+export const FINITE: MillisecondsBounds = { most: Number.MAX_VALUE };
+
+/** @throws {@link InvalidArgumentError} if it is not a number within the bounds, which may have a fraction */
+export function checkMilliseconds(
+  argument: string,
+  value: unknown,
+  { least = 0, exclusive = false, most = Infinity }: MillisecondsBounds,
+): number {
+  if (typeof value === 'number' && (exclusive ? value > least : value >= least) && value <= most) return value;
+  const above = exclusive ? ` above ${least}` : ` of at least ${least}`;
+  const bounds = most < Number.MAX_VALUE ? ` from ${least} to ${most}` : above;
+  throw new InvalidArgumentError(argument, `${shown(value)} is not a number of milliseconds${bounds}`);
 }
 
 /** @throws {@link InvalidArgumentError} if it is neither one text nor an iterable of texts, such as a list */
@@ -113,4 +138,9 @@ export function textsOf(argument: string, value: unknown): readonly string[] {
     throw new InvalidArgumentError(argument, `it cannot be iterated over: ${errorText(cause)}`, { cause });
   }
   throw new InvalidArgumentError(argument, `${shown(value)} is neither a string nor a list of strings`);
+}
+
+/** The error for two arguments that exclude each other. */
+export function notTogether(argument: string, other: string): InvalidArgumentError {
+  return new InvalidArgumentError(argument, `it cannot be combined with ${other}; set only one of them`);
 }

@@ -1,14 +1,17 @@
 export {
+  ABOVE_ZERO,
   checkBoolean,
   checkCallbacks,
   checkDate,
-  checkDuration,
   checkFunction,
+  checkMilliseconds,
   checkObject,
   checkOptionalText,
   checkText,
   checkWholeNumber,
+  FINITE,
   isArray,
+  notTogether,
   textsOf,
 } from './arguments.js';
 export {

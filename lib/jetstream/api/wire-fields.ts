@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../../errors/index.js';
 import { shown } from '../../reporting/index.js';
 import { fromNanos, fromTime, toNanos, toTime } from '../../timing/index.js';
+import { checkWholeNumber } from '../../validation/index.js';
 
 /**
  * Converts one option between its own form and the wire format. Each type has a table of fields with the wire name,
@@ -101,9 +102,7 @@ export function count(wire: string, min = 0): Field<number> {
   return {
     wire,
     encode: (value, option) => {
-      if (!Number.isSafeInteger(value) || value < min) {
-        throw new InvalidArgumentError(option, `${shown(value)} is not a whole number of at least ${min}`);
-      }
+      checkWholeNumber(option, value, min);
       return value;
     },
     decode: Number,

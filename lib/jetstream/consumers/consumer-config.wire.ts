@@ -1,5 +1,6 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
+import { notTogether } from '../../validation/index.js';
 import {
   choice,
   count,
@@ -8,6 +9,7 @@ import {
   duration,
   durations,
   encodeFields,
+  type Fields,
   flag,
   limit,
   pairs,
@@ -17,16 +19,15 @@ import {
   validateConsumerName,
   validateFilter,
   validateSubject,
-  type Fields,
 } from '../api/index.js';
 import {
   AckPolicy,
-  DeliverPolicy,
-  PriorityPolicy,
-  ReplayPolicy,
   type BaseConsumerConfig,
   type ConsumerConfig,
+  DeliverPolicy,
+  PriorityPolicy,
   type PushConsumerConfig,
+  ReplayPolicy,
   type StoredConsumerConfig,
 } from './consumer-config.js';
 
@@ -62,10 +63,7 @@ function singleFilter(
 ): Pick<BaseConsumerConfig, 'filterSubject' | 'filterSubjects'> {
   const { filterSubject, filterSubjects } = config;
   if (filterSubject !== undefined && filterSubjects !== undefined && filterSubjects.length > 0) {
-    throw new InvalidArgumentError(
-      'filterSubject',
-      'it cannot be combined with filterSubjects; set only one of them',
-    );
+    throw notTogether('filterSubject', 'filterSubjects');
   }
   if (filterSubjects?.length === 1) return { filterSubject: filterSubjects[0] };
   return filterSubjects?.length === 0 ? { filterSubject } : { filterSubject, filterSubjects };

@@ -1,22 +1,17 @@
 import { nuid } from '@nats-io/transport-node';
-import { optionsCheck } from '../../validation/index.js';
-import { validateConsumerName, type JetStreamApi } from '../api/index.js';
-import {
-  positive,
-  type OrderedSource,
-  type ReceivingFrom,
-  type RecreatedConsumer,
-} from '../receiving/index.js';
+import { checkWholeNumber, optionsCheck } from '../../validation/index.js';
+import { type JetStreamApi, validateConsumerName } from '../api/index.js';
+import { type OrderedSource, type ReceivingFrom, type RecreatedConsumer } from '../receiving/index.js';
 
 import { consumerInfo, upsertConsumer } from './consumer-api.js';
 import type { BaseConsumerConfig, ConsumerConfig } from './consumer-config.js';
 import type { ConsumerInfo } from './consumer-info.js';
 import {
+  type ConsumerStart,
   Incarnation,
   startAfter,
   startOfNewStream,
   startPosition,
-  type ConsumerStart,
 } from './incarnation.js';
 
 /** The messages that an ordered consumer reads. Durations in milliseconds. */
@@ -70,7 +65,7 @@ export class NumberedConsumers implements OrderedSource {
     checkConfig(config);
     this.namePrefix = config.namePrefix ?? nuid.next();
     validateConsumerName(this.namePrefix);
-    if (config.maxResetAttempts !== undefined) positive('maxResetAttempts', config.maxResetAttempts);
+    if (config.maxResetAttempts !== undefined) checkWholeNumber('maxResetAttempts', config.maxResetAttempts, 1);
     this.maxResetAttempts = config.maxResetAttempts ?? Infinity;
     this.incarnation = new Incarnation(api, stream);
   }

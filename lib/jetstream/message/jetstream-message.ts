@@ -3,14 +3,19 @@ import { exactUtf8, parseJson } from '../../codecs/index.js';
 import { hasValidHeaders, type PostOptions, rawHeadersOf, WireMessage } from '../../connection/index.js';
 import {
   ConnectionClosedError,
-  InvalidArgumentError,
   MessageAlreadySettledError,
   NotAJetStreamMessageError,
 } from '../../errors/index.js';
-import { isInstance, shown } from '../../reporting/index.js';
+import { isInstance } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
 import { toNanosAtMost } from '../../timing/index.js';
-import { checkDuration, checkOptionalText, optionsCheck } from '../../validation/index.js';
+import {
+  ABOVE_ZERO,
+  checkMilliseconds,
+  checkOptionalText,
+  FINITE,
+  optionsCheck,
+} from '../../validation/index.js';
 import { type MessageMetadata, parseMetadata } from './message-metadata.js';
 
 const ACK = '+ACK';
@@ -151,7 +156,7 @@ export class JetStreamMessage {
    */
   async doubleAck(options: DoubleAckOptions = NO_OPTIONS): Promise<void> {
     const { timeout } = options === NO_OPTIONS ? NO_OPTIONS : checkAckOptions(options);
-    if (timeout !== undefined) checkDuration('timeout', timeout);
+    if (timeout !== undefined) checkMilliseconds('timeout', timeout, ABOVE_ZERO);
     this.settle();
     if (this.outlet) await this.outlet.confirm(this, options);
     else await this.requestAck(this.reply, options);
@@ -170,9 +175,7 @@ export class JetStreamMessage {
    * @throws {@link InvalidArgumentError} if the delay is not a number of milliseconds; the message is then not settled
    */
   nak(delay?: number): void {
-    if (delay !== undefined && !(Number.isFinite(delay) && delay >= 0)) {
-      throw new InvalidArgumentError('delay', `${shown(delay)} is not a number of milliseconds`);
-    }
+    if (delay !== undefined) checkMilliseconds('delay', delay, FINITE);
     this.settle();
     this.returned = true;
     this.respond(delay ? `-NAK {"delay":${toNanosAtMost(delay)}}` : NAK);

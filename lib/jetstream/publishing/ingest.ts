@@ -10,13 +10,12 @@ import {
   UserCalls,
   type UserIterator,
 } from '../../user-code/index.js';
-import { checkFunction, checkObject } from '../../validation/index.js';
+import { checkFunction, checkObject, checkWholeNumber } from '../../validation/index.js';
 import { IngestChannel } from './ingest-channel.js';
 import type { IngestMessage, IngestOptions, IngestResult } from './ingest-options.js';
 import { checkIngestMessage } from './known-options.js';
 import type { MessageEncoder } from './message-encoder.js';
 import type { Delivery } from './publication.js';
-import { checkCount } from './publish-checks.js';
 
 /** The source of an ingest. */
 export type IngestSource = Iterable<IngestMessage> | AsyncIterable<IngestMessage>;
@@ -40,8 +39,10 @@ export class Ingest {
     for (const listener of ['onGap', 'onRefused'] as const) {
       if (options[listener] !== undefined) checkFunction(listener, options[listener]);
     }
-    checkCount('ackInterval', options.ackInterval, 1);
-    checkCount('maxOutstandingAcks', options.maxOutstandingAcks, 1);
+    for (const count of ['ackInterval', 'maxOutstandingAcks'] as const) {
+      const value = options[count];
+      if (value !== undefined) checkWholeNumber(count, value, 1);
+    }
   }
 
   async run(source: IngestSource): Promise<IngestResult> {

@@ -3,9 +3,10 @@ import { MessageHeaders } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { errorText, printable } from '../../reporting/index.js';
 import { LONGEST_DURATION, toTime, toTtl } from '../../timing/index.js';
+import { checkWholeNumber } from '../../validation/index.js';
 import { validateFilter } from '../api/index.js';
 import { assertPublishSubject } from './publish-subject.js';
-import type { PublishExpectations, MessageOptions, PublishHeaders, Schedule } from './publish-options.js';
+import type { MessageOptions, PublishExpectations, PublishHeaders, Schedule } from './publish-options.js';
 
 /** The headers of the publish protocol (ADR-4, ADR-43, ADR-49, ADR-50, ADR-51). */
 export const PublishHeader = {
@@ -170,9 +171,7 @@ function formatTtl(name: string, ttl: number | 'never'): string {
 }
 
 function sequence(name: string, value: number): string {
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new InvalidArgumentError(name, `${value} is not a sequence, which is a whole number of at least 0`);
-  }
+  checkWholeNumber(name, value, 0);
   return String(value);
 }
 

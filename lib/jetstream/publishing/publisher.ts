@@ -4,14 +4,14 @@ import { within } from '../../timing/index.js';
 import { JetStreamApi } from '../api/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { AtomicBatches } from './atomic-batch.js';
-import { counterValue, incrementHeaders, readCounter, type Counter } from './counters.js';
+import { type Counter, counterValue, incrementHeaders, readCounter } from './counters.js';
 import type { IngestOptions, IngestResult } from './ingest-options.js';
 import { Ingest, type IngestSource } from './ingest.js';
 import { LossReport } from './loss-report.js';
 import { MessageEncoder } from './message-encoder.js';
 import { PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
-import { PubAckReader, type PubAck } from './pub-ack.js';
-import { Publication, type Delivery, type PublicationContext } from './publication.js';
+import { type PubAck, PubAckReader } from './pub-ack.js';
+import { type Delivery, Publication, type PublicationContext } from './publication.js';
 import {
   checkDeliveryOptions,
   checkIncrementOptions,
@@ -19,7 +19,7 @@ import {
   checkMessage,
   checkPublishOptions,
 } from './known-options.js';
-import { checkDefaults, checkDuration, checkRetry } from './publish-checks.js';
+import { checkDefaults, checkRetry, checkTimeout } from './publish-checks.js';
 import type {
   BatchMessage,
   DeliveryOptions,
@@ -260,7 +260,7 @@ export class Publisher {
 
   private deliveryOf({ timeout, retry, signal }: DeliveryOptions): Delivery {
     if (timeout === undefined && retry === undefined && signal === undefined) return this.delivery;
-    checkDuration('timeout', timeout);
+    checkTimeout('timeout', timeout);
     checkRetry('retry', retry);
     return {
       timeout: timeout ?? this.delivery.timeout,

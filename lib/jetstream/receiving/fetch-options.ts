@@ -1,15 +1,8 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { toNanosAtMost } from '../../timing/index.js';
-import { optionsCheck } from '../../validation/index.js';
-import {
-  MESSAGES_BY_BYTES,
-  positive,
-  PRIORITY_OPTIONS,
-  priorityOf,
-  type PriorityOptions,
-  within,
-} from './pull-options.js';
+import { checkMilliseconds, checkWholeNumber, optionsCheck } from '../../validation/index.js';
+import { MESSAGES_BY_BYTES, PRIORITY_OPTIONS, priorityOf, type PriorityOptions } from './pull-options.js';
 import type { PullLimits, RequestLimits } from './request-limits.js';
 
 /** The limits of one request for messages. Durations in milliseconds. */
@@ -100,15 +93,15 @@ export function toFetchRequest(
   checkFetchOptions(options);
   const messages = 'messages' in size ? size.messages : limits.maxRequestBatch || MESSAGES_BY_BYTES;
   const bytes = 'bytes' in size ? size.bytes : 0;
-  positive('messages', messages);
-  if ('bytes' in size) positive('bytes', bytes);
+  checkWholeNumber('messages', messages, 1);
+  if ('bytes' in size) checkWholeNumber('bytes', bytes, 1);
   most('messages', messages, limits.maxRequestBatch);
   most('bytes', bytes, limits.maxRequestMaxBytes);
   const longest = limits.maxRequestExpires || Infinity;
   const { maxWait = Math.min(DEFAULT_WAIT, longest), signal } = options;
-  within('maxWait', maxWait, 1, longest);
+  checkMilliseconds('maxWait', maxWait, { least: 1, most: longest });
   const { heartbeat = maxWait >= 2 * DEFAULT_HEARTBEAT ? DEFAULT_HEARTBEAT : 0 } = options;
-  if (options.heartbeat !== undefined) within('heartbeat', heartbeat, 1, maxWait / 2);
+  if (options.heartbeat !== undefined) checkMilliseconds('heartbeat', heartbeat, { least: 1, most: maxWait / 2 });
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
   const wire = { group, min_pending: minPending, min_ack_pending: minAckPending, priority };
   return { messages, bytes, maxWait, heartbeat, signal, wire };
@@ -122,7 +115,7 @@ export function toNoWaitRequest(
   connection: JetStreamConnection,
 ): FetchRequest {
   checkNoWaitOptions(options);
-  positive('messages', messages);
+  checkWholeNumber('messages', messages, 1);
   most('messages', messages, limits.maxRequestBatch);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
   const wire = {

@@ -15,7 +15,6 @@ export { PullLoop, type PullLoopOptions } from './pull-loop.js';
 export {
   checkConsumeOptions,
   checkOnError,
-  positive,
   priorityOf,
   type PriorityOptions,
   type PullOptions,

@@ -2,10 +2,10 @@ import { IteratorClosedError, NoHeartbeatError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
 import { abortError, onAbort } from '../../user-code/index.js';
-import { optionsCheck } from '../../validation/index.js';
+import { checkMilliseconds, optionsCheck } from '../../validation/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { messageSize } from './pull-loop.js';
-import { PULL_OPTIONS, within, type PullOptions } from './pull-options.js';
+import { PULL_OPTIONS, type PullOptions } from './pull-options.js';
 import type { OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
 import { ErrorReports } from './report.js';
 import { Ring } from './ring.js';
@@ -258,7 +258,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
 function nextRefusal(options: NextOptions): Error | undefined {
   try {
     checkNextOptions(options);
-    if (options.maxWait !== undefined) within('maxWait', options.maxWait, 0, Infinity);
+    if (options.maxWait !== undefined) checkMilliseconds('maxWait', options.maxWait, {});
   } catch (thrown) {
     return toError(thrown);
   }

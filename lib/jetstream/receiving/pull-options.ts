@@ -1,7 +1,13 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, InvalidArgumentError } from '../../errors/index.js';
 import { shown } from '../../reporting/index.js';
-import { type AllOptionsOf, checkFunction, optionsCheck } from '../../validation/index.js';
+import {
+  type AllOptionsOf,
+  checkFunction,
+  checkMilliseconds,
+  checkWholeNumber,
+  optionsCheck,
+} from '../../validation/index.js';
 import { requireOptions } from '../api/index.js';
 import type { PullLoopOptions } from './pull-loop.js';
 import type { PullLimits } from './request-limits.js';
@@ -118,11 +124,13 @@ export function toPullLoopOptions(
   const size = sizes(options, limits);
   const longest = limits.maxRequestExpires || Infinity;
   const expiry = options.expiry ?? Math.min(DEFAULT_EXPIRY, longest);
-  within('expiry', expiry, 1_000, longest);
+  checkMilliseconds('expiry', expiry, { least: 1_000, most: longest });
   const heartbeat = options.heartbeat ?? defaultHeartbeat(expiry);
-  if (options.heartbeat !== undefined)
-    within('heartbeat', heartbeat, 500, Math.min(LONGEST_HEARTBEAT, expiry / 2));
-  if (options.stopAfter !== undefined) positive('stopAfter', options.stopAfter);
+  if (options.heartbeat !== undefined) {
+    const most = Math.min(LONGEST_HEARTBEAT, expiry / 2);
+    checkMilliseconds('heartbeat', heartbeat, { least: 500, most });
+  }
+  if (options.stopAfter !== undefined) checkWholeNumber('stopAfter', options.stopAfter, 1);
   return { ...size, expiry, heartbeat, limits, ...priorityOf(options, limits, connection) };
 }
 
@@ -147,11 +155,9 @@ export function priorityOf(
       groups ? `${shown(group)} is not one of ${groups}` : 'the consumer has no priority groups',
     );
   }
-  if (minPending !== undefined) positive('minPending', minPending);
-  if (minAckPending !== undefined) positive('minAckPending', minAckPending);
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 9)) {
-    throw new InvalidArgumentError('priority', `${shown(priority)} is not a whole number from 0 to 9`);
-  }
+  if (minPending !== undefined) checkWholeNumber('minPending', minPending, 1);
+  if (minAckPending !== undefined) checkWholeNumber('minAckPending', minAckPending, 1);
+  if (priority !== undefined) checkWholeNumber('priority', priority, 0, 9);
   if (group === undefined && (minPending ?? minAckPending ?? priority) !== undefined) {
     throw new InvalidArgumentError(
       'priorityGroup',
@@ -175,21 +181,6 @@ export function requireOpen({ nc, name }: JetStreamConnection): void {
   if (nc.isClosed() || nc.isDraining()) throw new ConnectionClosedError(name);
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a positive whole number */
-export function positive(option: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError(option, `${shown(value)} is not a positive whole number`);
-  }
-}
-
-/** @throws {@link InvalidArgumentError} if it is out of bounds or not a number */
-export function within(option: string, value: number, least: number, most: number): void {
-  if (typeof value !== 'number' || !(value >= least) || !(value <= most)) {
-    const bound = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
-    throw new InvalidArgumentError(option, `${shown(value)} is not a number of milliseconds ${bound}`);
-  }
-}
-
 type Sizes = Pick<
   PullLoopOptions,
   'maxMessages' | 'thresholdMessages' | 'maxBytes' | 'thresholdBytes' | 'limitBytesPerPull'
@@ -208,15 +199,15 @@ function sizes(options: PullOptions, limits: PullLimits): Sizes {
   const messages =
     both?.messages ?? maxMessages ?? Math.min(maxBytes ? MESSAGES_BY_BYTES : DEFAULT_MESSAGES, largest);
   const bytes = both?.bytes ?? maxBytes ?? 0;
-  positive('maxMessages', messages);
-  if (both || maxBytes !== undefined) positive('maxBytes', bytes);
+  checkWholeNumber('maxMessages', messages, 1);
+  if (both || maxBytes !== undefined) checkWholeNumber('maxBytes', bytes, 1);
   if (messages > largest)
     throw new InvalidArgumentError('maxMessages', `the consumer allows ${largest} in a request`);
   if (bytes > largestBytes)
     throw new InvalidArgumentError('maxBytes', `the consumer allows ${largestBytes} in a request`);
   const { thresholdMessages = Math.ceil(messages / 2), thresholdBytes = Math.ceil(bytes / 2) } = options;
-  if (options.thresholdMessages !== undefined) positive('thresholdMessages', thresholdMessages);
-  if (options.thresholdBytes !== undefined) positive('thresholdBytes', thresholdBytes);
+  if (options.thresholdMessages !== undefined) checkWholeNumber('thresholdMessages', thresholdMessages, 1);
+  if (options.thresholdBytes !== undefined) checkWholeNumber('thresholdBytes', thresholdBytes, 1);
   if (thresholdMessages > messages) {
     throw new InvalidArgumentError(
       'thresholdMessages',

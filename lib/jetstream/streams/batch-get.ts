@@ -7,9 +7,8 @@ import {
   RequestTimeoutError,
   StreamNotFoundError,
 } from '../../errors/index.js';
-import { shown } from '../../reporting/index.js';
 import { Deadline, retry, toTime } from '../../timing/index.js';
-import { optionsCheck, textsOf } from '../../validation/index.js';
+import { checkWholeNumber, notTogether, optionsCheck, textsOf } from '../../validation/index.js';
 import { type JetStreamApi, requireOperation, validateFilter } from '../api/index.js';
 import { fromDirectGet, statusError, validateSequence } from './message-access.js';
 import type { StoredMessage } from './stored-message.js';
@@ -100,10 +99,7 @@ export async function* getLastMessages(
   if (upToSequence !== undefined) validateSequence(upToSequence, 'upToSequence');
   const upTo = upToTime === undefined ? undefined : toTime(upToTime, 'upToTime');
   if (upToSequence !== undefined && upToTime !== undefined) {
-    throw new InvalidArgumentError(
-      'upToTime',
-      'it cannot be combined with upToSequence; set only one of them',
-    );
+    throw notTogether('upToTime', 'upToSequence');
   }
   let from: object = {
     up_to_seq: upToSequence,
@@ -203,16 +199,11 @@ function startOf({ startSequence, startTime }: GetMessagesOptions): object {
     return { seq: startSequence };
   }
   if (startSequence !== undefined) {
-    throw new InvalidArgumentError(
-      'startTime',
-      'it cannot be combined with startSequence; set only one of them',
-    );
+    throw notTogether('startTime', 'startSequence');
   }
   return { start_time: toTime(startTime, 'startTime') };
 }
 
 function validateBatch(batch: number | undefined): void {
-  if (batch !== undefined && !(Number.isSafeInteger(batch) && batch > 0)) {
-    throw new InvalidArgumentError('batch', `${shown(batch)} is not a positive whole number`);
-  }
+  if (batch !== undefined) checkWholeNumber('batch', batch, 1);
 }

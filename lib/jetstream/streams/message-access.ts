@@ -1,12 +1,11 @@
 import type { Msg } from '@nats-io/transport-node';
 import {
   InvalidApiResponseError,
-  InvalidArgumentError,
   JetStreamApiError,
   MessageNotFoundError,
   NoRespondersError,
 } from '../../errors/index.js';
-import { shown } from '../../reporting/index.js';
+import { checkWholeNumber } from '../../validation/index.js';
 import { type ApiCallOptions, type JetStreamApi, validateFilter } from '../api/index.js';
 import { readDirectReply } from './direct-reply.js';
 import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
@@ -101,8 +100,7 @@ export async function readFromLeader(
 
 /** @throws {@link InvalidArgumentError} */
 export function validateSequence(sequence: number, argument = 'sequence'): void {
-  if (Number.isSafeInteger(sequence) && sequence >= 1) return;
-  throw new InvalidArgumentError(argument, `${shown(sequence)} is not a sequence of a stream`);
+  checkWholeNumber(argument, sequence, 1);
 }
 
 async function getDirect(

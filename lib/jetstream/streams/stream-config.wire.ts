@@ -7,6 +7,7 @@ import {
   decodeFields,
   duration,
   encodeFields,
+  type Fields,
   flag,
   limit,
   object,
@@ -17,19 +18,18 @@ import {
   texts,
   validateFilter,
   validateStreamName,
-  type Fields,
 } from '../api/index.js';
-import { checkedOptions } from '../../validation/index.js';
+import { checkedOptions, notTogether } from '../../validation/index.js';
 import { STREAM_OPTIONS } from './known-options.js';
 import {
   DiscardPolicy,
+  type ExternalStream,
   PersistMode,
+  type Placement,
+  type Republish,
   RetentionPolicy,
   StorageType,
   StoreCompression,
-  type ExternalStream,
-  type Placement,
-  type Republish,
   type StoredStreamConfig,
   type StreamConfig,
   type StreamConsumerLimits,
@@ -101,10 +101,7 @@ function resolveDomain(source: StreamSource, path: string): StreamSource {
   const { domain, ...rest } = source;
   if (domain === undefined) return source;
   if (source.external) {
-    throw new InvalidArgumentError(
-      `${path}.domain`,
-      'it cannot be combined with external; set only one of them',
-    );
+    throw notTogether(`${path}.domain`, 'external');
   }
   return { ...rest, external: { apiPrefix: `$JS.${domain}.API` } };
 }

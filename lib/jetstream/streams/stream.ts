@@ -1,23 +1,22 @@
-import { InvalidArgumentError } from '../../errors/index.js';
-import { checkWholeNumber, optionsCheck } from '../../validation/index.js';
-import { validateFilter, type JetStreamApi } from '../api/index.js';
+import { checkWholeNumber, notTogether, optionsCheck } from '../../validation/index.js';
+import { type JetStreamApi, validateFilter } from '../api/index.js';
 import {
-  Consumers,
-  OrderedConsumer,
   type Consumer,
   type ConsumerConfig,
   type ConsumerInfo,
   type ConsumerPause,
   type ConsumerReset,
   type ConsumerResetOptions,
+  Consumers,
+  OrderedConsumer,
   type OrderedConsumerConfig,
   type PushConsumer,
   type PushConsumerConfig,
 } from '../consumers/index.js';
 import {
   getLastMessages,
-  getMessages,
   type GetLastMessagesOptions,
+  getMessages,
   type GetMessagesOptions,
 } from './batch-get.js';
 import { getMessage, validateSequence } from './message-access.js';
@@ -88,7 +87,7 @@ export class Stream {
     if (sequence !== undefined) validateSequence(sequence);
     if (keep !== undefined) checkWholeNumber('keep', keep, 0);
     if (sequence !== undefined && keep !== undefined) {
-      throw new InvalidArgumentError('keep', 'it cannot be combined with sequence; set only one of them');
+      throw notTogether('keep', 'sequence');
     }
     const body = { filter: subject, seq: sequence, keep };
     const { purged } = await this.api.call<{ readonly purged: number }>(`STREAM.PURGE.${this.name}`, body, {

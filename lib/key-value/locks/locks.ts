@@ -1,6 +1,10 @@
-import { InvalidArgumentError } from '../../errors/index.js';
-import { shown } from '../../reporting/index.js';
-import { checkCallbacks, checkText, optionsCheck } from '../../validation/index.js';
+import {
+  checkCallbacks,
+  checkMilliseconds,
+  checkText,
+  FINITE,
+  optionsCheck,
+} from '../../validation/index.js';
 import type { BucketAccess } from '../bucket-access.js';
 import type { KeyLock } from './key-lock.js';
 import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
@@ -50,8 +54,7 @@ export async function obtainLock<T>(
   access.bucket.check(key);
   checkTtl(ttl);
   checkText('name', name);
-  if (typeof wait !== 'number' || !(wait >= 0))
-    throw new InvalidArgumentError('wait', `${shown(wait)} is not a number of milliseconds`);
+  checkMilliseconds('wait', wait, {});
   const lock = await new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait, signal });
   leases.add(lock, (deadline) => lock.releaseWithin(deadline));
   lock.onEnd(() => leases.remove(lock));
@@ -88,10 +91,5 @@ export function startElection<T>(
 }
 
 function checkTtl(ttl: number): void {
-  if (!Number.isFinite(ttl) || ttl < SHORTEST_TTL) {
-    throw new InvalidArgumentError(
-      'ttl',
-      `${shown(ttl)} is not a number of milliseconds of at least ${SHORTEST_TTL}`,
-    );
-  }
+  checkMilliseconds('ttl', ttl, { ...FINITE, least: SHORTEST_TTL });
 }

@@ -1,4 +1,4 @@
-import { ClientProxy, RpcException, type ReadPacket } from '@nestjs/microservices';
+import { ClientProxy, type ReadPacket, RpcException } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable, type Subscriber } from 'rxjs';
 import { encodePayload, givenBytes } from '../../codecs/index.js';
@@ -16,7 +16,7 @@ import {
 import { JetStreamService } from '../../jetstream/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
-import { checkedOptions } from '../../validation/index.js';
+import { ABOVE_ZERO, checkedOptions, checkMilliseconds } from '../../validation/index.js';
 import { CallIds, encodePacket, envelopeOf, toHeaders } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import { TransportEvents } from '../transport-events.js';
@@ -158,7 +158,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     try {
       const { data, options } = contentOf(packet.data);
       const { mode = this.options.mode ?? 'core', timeout = this.timeout } = options;
-      checkTimeout('timeout', timeout);
+      checkMilliseconds('timeout', timeout, ABOVE_ZERO);
       const subject = this.subjectOf(packet);
       const link = this.connected();
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
@@ -342,9 +342,4 @@ function impatient(
   if (connection instanceof JetStreamService || isConnection(connection)) return connection;
   const { options } = readConnectionOptions(connection);
   return { ...options, waitOnFirstConnect: options.waitOnFirstConnect ?? false };
-}
-
-function checkTimeout(option: string, timeout: number): void {
-  if (timeout > 0) return;
-  throw new InvalidArgumentError(option, `${String(timeout)} is not a number of milliseconds above 0`);
 }
