@@ -1,17 +1,15 @@
 import { Logger } from '@nestjs/common';
-import type { JetStreamMessage, ReceiveLoop } from '../../jetstream/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
-import { Deadline, Timer, within } from '../../timing/index.js';
+import { Timer } from '../../timing/index.js';
 import type { BatchOptions } from '../options/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import { type CompiledHandler, finalResult } from '../results/index.js';
 import type { Settlement, SettlementPolicy } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
-import { LONGEST_DRAIN, type MessageRunner } from './consumer-runner.js';
 import { type ConsumerPosition, CumulativeAcks } from './cumulative-acks.js';
-import { type Abandoned, GivingBack } from './giving-back.js';
-import { KeepAlive, TICKS_UNTIL_ALIVE } from './keep-alive.js';
-import { PullWindow } from './pull-window.js';
+import { TICKS_UNTIL_ALIVE } from './keep-alive.js';
+import { MessageRunner } from './message-runner.js';
 import { reportUnsettled } from './slot.js';
 
 /** Messages that are handled together, with their payloads. */
@@ -45,56 +43,35 @@ const DEFAULT_MAX_WAIT = 1_000;
  * Passes messages to a handler in batches: full batches at once, others when their first message has waited long
  * enough.
  */
-export class BatchRunner implements MessageRunner {
+export class BatchRunner extends MessageRunner {
   private readonly logger = new Logger('JsConsumer');
   private readonly maxWait: number;
-  private readonly pullWindow: PullWindow;
-  private readonly keepAlive: KeepAlive;
-  private readonly givingBack: GivingBack;
   private readonly cumulative: CumulativeAcks | undefined;
   private readonly inFlight = new Set<Batch>();
   private collected: JetStreamMessage[] = [];
   private readonly full: Batch[] = [];
-  private loop: ReceiveLoop | undefined;
   private timer: Timer | undefined;
-  private refusing = false;
-  private stopped = false;
-  /** The number of held messages from earlier loops. They do not count for the current loop. */
-  private heldBefore = 0;
-  private readonly whenIdle: (() => void)[] = [];
-  private ended = 0;
-  private failures = 0;
   private readonly process = (batch: Batch): Promise<number> => this.handle(batch);
 
   constructor(
     private readonly handling: BatchHandling,
     private readonly batch: BatchOptions,
-    private readonly options: RunningOptions,
+    options: RunningOptions,
   ) {
     const { policy, inspect } = handling;
-    this.maxWait = batch.maxWait ?? DEFAULT_MAX_WAIT;
-    this.givingBack = new GivingBack(options, policy);
+    const slots = batch.size * options.concurrency;
     // One batch in flight for each slot, and one more to collect.
-    const least = (this.givingBack.isCostly ? 1 : 2) * this.slots;
-    const most = this.givingBack.isCostly ? least : Math.max(least, options.maxMessages);
-    this.pullWindow = new PullWindow(least, most, options.ackWait);
+    const least = 2 * slots;
+    super(
+      options,
+      policy,
+      { least, most: Math.max(least, options.maxMessages) },
+      { least: slots, most: slots },
+    );
+    this.maxWait = batch.maxWait ?? DEFAULT_MAX_WAIT;
     this.cumulative =
       inspect &&
       new CumulativeAcks(inspect, (error) => this.logger.warn(`${policy.handler}: ${errorText(error)}`));
-    this.keepAlive = new KeepAlive(
-      options,
-      policy,
-      () => this.held(),
-      () => this.cumulative?.tick(({ arrivedAt }) => this.keepAlive.ticks - arrivedAt >= TICKS_UNTIL_ALIVE),
-    );
-  }
-
-  get handled(): number {
-    return this.ended;
-  }
-
-  get failed(): number {
-    return this.failures;
   }
 
   get running(): number {
@@ -111,21 +88,10 @@ export class BatchRunner implements MessageRunner {
     return this.batch.size * this.options.concurrency;
   }
 
-  follow(loop: ReceiveLoop): void {
-    this.loop = loop;
-    this.heldBefore = this.running + this.waiting;
-    this.refusing = false;
-  }
-
   onMessage(message: JetStreamMessage): void {
     this.cumulative?.arrived(message);
     if (this.refusing && (this.givingBack.offer(message) || this.stopped)) return;
-    this.collect(message);
-  }
-
-  window(): number {
-    const window = this.pullWindow.next(this.ended, this.full.length > 0);
-    return this.givingBack.isCostly ? Math.max(0, window - this.heldBefore) : window;
+    this.buffer(message);
   }
 
   wake(): void {
@@ -133,63 +99,35 @@ export class BatchRunner implements MessageRunner {
     this.loop?.release(0);
   }
 
-  async pause(): Promise<void> {
-    this.refusing = this.options.acknowledged;
-    // No more messages are requested from now on.
-    const drained = this.loop?.drain();
-    if (this.refusing) {
-      for (const message of this.clear()) if (!this.givingBack.offer(message)) this.collect(message);
-    }
-    if (drained && !(await within(LONGEST_DRAIN, drained))) this.loop?.stop();
-    if (this.collected.length > 0) this.close();
-    this.checkIdle();
+  protected get isBusy(): boolean {
+    return this.full.length > 0;
   }
 
-  idle(): Promise<void> {
-    if (this.isIdle) return Promise.resolve();
-    return new Promise((resolve) => this.whenIdle.push(resolve));
+  protected *held(): Generator<JetStreamMessage> {
+    yield* this.collected;
+    for (const batch of this.full) yield* batch;
+    for (const batch of this.inFlight) yield* batch;
   }
 
-  async stop(timeout: number): Promise<Abandoned> {
-    const deadline = new Deadline(timeout);
-    // While the link to the server is down, the loop ends only when the link is restored.
-    await deadline.wait(this.pause().then(() => this.idle()));
-    this.refusing = true;
-    this.stopped = true;
-    this.loop?.stop();
-    const held = [...this.held()];
-    this.clear();
-    const abandoned = await this.givingBack.abandon(held);
-    this.keepAlive.close();
-    this.checkIdle();
-    return abandoned;
-  }
-
-  disconnected(): void {
-    this.refusing = true;
-    this.keepAlive.close();
-    if (!this.options.acknowledged) return;
-    this.stopped = true;
-    this.clear();
-    this.checkIdle();
-  }
-
-  private get isIdle(): boolean {
-    return this.inFlight.size === 0 && this.waiting === 0;
-  }
-
-  private collect(message: JetStreamMessage): void {
+  protected buffer(message: JetStreamMessage): void {
     message.arrivedAt = this.keepAlive.ticks;
     this.collected.push(message);
     if (this.collected.length >= this.batch.size) this.close();
     else this.timer ??= new Timer(this.maxWait, () => this.close());
   }
 
-  /** Removes all buffered messages. */
-  private clear(): JetStreamMessage[] {
+  protected clear(): JetStreamMessage[] {
     this.timer?.cancel();
     this.timer = undefined;
     return [...this.full.splice(0).flat(), ...this.collected.splice(0)];
+  }
+
+  protected override onPaused(): void {
+    if (this.collected.length > 0) this.close();
+  }
+
+  protected override onTick(): void {
+    this.cumulative?.tick(({ arrivedAt }) => this.keepAlive.ticks - arrivedAt >= TICKS_UNTIL_ALIVE);
   }
 
   /** Closes the batch that is being collected. */
@@ -221,10 +159,6 @@ export class BatchRunner implements MessageRunner {
     this.loop?.release(batch.length - before);
     this.startFull();
     this.checkIdle();
-  }
-
-  private checkIdle(): void {
-    if (this.whenIdle.length > 0 && this.isIdle) for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
   /** Decodes, handles and settles a batch; resolves with the number of failed messages. Never rejects. */
@@ -309,11 +243,5 @@ export class BatchRunner implements MessageRunner {
       payloads: outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
       refused,
     };
-  }
-
-  private *held(): Generator<JetStreamMessage> {
-    yield* this.collected;
-    for (const batch of this.full) yield* batch;
-    for (const batch of this.inFlight) yield* batch;
   }
 }

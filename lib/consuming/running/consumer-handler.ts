@@ -6,7 +6,7 @@ import { Backoff, sleep, within } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import { isAcknowledged, PINNED_GROUP, type ConsumerSource } from '../planning/index.js';
 import { ConsumerReceiver, type ReadyConsumer } from './consumer-receiver.js';
-import type { MessageRunner } from './consumer-runner.js';
+import type { MessageRunner } from './message-runner.js';
 import { ControlledHandler } from './handler-control.js';
 import type { HandlerState } from './handler-runner.js';
 

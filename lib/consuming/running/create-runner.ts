@@ -1,7 +1,8 @@
 import { keyOf, type RunningPlan } from '../planning/index.js';
 import { InOrderBacklog } from './backlog.js';
 import type { OnCircuit } from './consumer-handler.js';
-import { ConsumerRunner, type MessageRunner } from './consumer-runner.js';
+import { ConsumerRunner } from './consumer-runner.js';
+import type { MessageRunner } from './message-runner.js';
 import { KeyedBacklog } from './keyed-backlog.js';
 import { MessageKeys } from './message-keys.js';
 import type { MessageHandling } from './slot.js';

@@ -1,7 +1,7 @@
 export { BatchRunner, type MessageBatchInput } from './batch-runner.js';
 export { CleanScope } from './clean-scope.js';
 export { ConsumerHandler, type OnCircuit } from './consumer-handler.js';
-export { LONGEST_DRAIN, type MessageRunner } from './consumer-runner.js';
+export { LONGEST_DRAIN, type MessageRunner } from './message-runner.js';
 export { createRunner } from './create-runner.js';
 export type { ConsumerPosition } from './cumulative-acks.js';
 export { ControlledHandler } from './handler-control.js';
