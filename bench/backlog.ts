@@ -1,7 +1,7 @@
 import { jetstream, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
-/** A stream full of messages with a consumer that nobody pulls from yet: so only receiving is measured. */
+/** A filled stream with a consumer that has not been pulled from yet, so that only receiving is measured. */
 export class Backlog {
   constructor(
     private readonly nc: NatsConnection,
@@ -11,7 +11,7 @@ export class Backlog {
     private readonly subject: string,
   ) {}
 
-  /** Empties the stream and fills it anew. */
+  /** Empties the stream and fills it again. */
   async fill(messages: number, payload: Uint8Array): Promise<void> {
     await this.jsm.streams.purge(this.stream);
     const js = jetstream(this.nc);

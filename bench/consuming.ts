@@ -28,16 +28,16 @@ export interface RawHandler {
 
 /**
  * Compares a provider whose method is decorated with `@JsConsumer(OURS)` with a callback of the raw client. Both count
- * what they handle: the provider by injecting {@link Countdown}, the callback with the one it is given.
+ * the messages they handle: the provider injects {@link Countdown}, the callback receives one.
  *
- * Each round starts anew on both sides: an application boots, a raw consumer begins to consume, before a stream that is
- * full. The clock runs from the first message to the last, when what is acknowledged has been sent.
+ * In each round, both sides start again with a filled stream: an application boots, a raw consumer begins to consume.
+ * The time is measured from the first message until all acknowledgements have been sent.
  */
 export async function compareConsumers(
   bench: Bench,
   handler: Type,
   rawHandler: (countdown: Countdown) => RawHandler | Promise<RawHandler>,
-  /** What the raw consumer's configuration differs in. */
+  /** Options in which the configuration of the raw consumer differs. */
   rawConfig: Partial<ConsumerConfig> = {},
 ): Promise<Comparison> {
   const boot = async (countdown: Countdown): Promise<Running> => {
@@ -47,7 +47,7 @@ export async function compareConsumers(
   return compareRunning(bench, boot, rawHandler, rawConfig);
 }
 
-/** As {@link compareConsumers}, for whatever else consumes {@link OURS}, made anew for each round by `boot`. */
+/** Like {@link compareConsumers}, for any other consumer of {@link OURS}, which `boot` starts for each round. */
 export async function compareRunning(
   bench: Bench,
   boot: (countdown: Countdown) => Promise<Running>,
@@ -58,7 +58,7 @@ export async function compareRunning(
   const jsm = await jetstreamManager(nc);
   const countdown = new Countdown();
 
-  // An application makes the stream and the consumer; the raw ones are then configured as these are.
+  // An application creates the stream and the consumer; the raw ones then get the same configuration.
   await (await boot(countdown)).close();
   const stream = await jsm.streams.info(OURS.stream);
   const consumer = await jsm.consumers.info(OURS.stream, OURS.durable);
@@ -67,7 +67,7 @@ export async function compareRunning(
   await jsm.consumers.add(RAW.stream, { ...consumer.config, ...filter, ...rawConfig });
   const { callback, close } = await rawHandler(countdown);
 
-  /** A side that starts anew each round, before a stream that is full. */
+  /** A side that starts again in each round, with a filled stream. */
   const side = (backlog: Backlog, start: () => Promise<Running>): Side => {
     let running: Running | undefined;
     return {
@@ -98,13 +98,13 @@ export async function compareRunning(
   };
 }
 
-/** Something that consumes. */
+/** A running consumer of one side. */
 export interface Running {
   readonly nc: NatsConnection;
   readonly close: () => Promise<unknown>;
 }
 
-/** What this library asks for by default (and the Go client); the raw client's own default is 100. */
+/** The default of this library and of the Go client; the raw client's own default is 100. */
 const RAW_MAX_MESSAGES = 500;
 
 async function openApplication(

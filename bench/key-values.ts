@@ -9,7 +9,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import type { Bench, BenchValue, Comparison, Side } from './suite.js';
 
-/** How many operations are under way at a time. */
+/** How many operations are in flight at a time. */
 const WINDOW = 512;
 const KEYS = 1_000;
 

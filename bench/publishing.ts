@@ -2,19 +2,19 @@ import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jets
 import { JetStreamConnection, JetStreamService, jsonCodec, Requests } from 'nestjs-nats-jetstream';
 import type { Bench, Comparison, Side } from './suite.js';
 
-/** How many messages `publishAsync` has under way at a time by default; what it is compared with keeps to the same. */
+/** How many messages `publishAsync` has in flight by default; the raw client is limited to the same number. */
 const WINDOW = 4_000;
 
 /** The subjects that both clients publish to, each of a stream of its own. */
 export const Subject = { ours: 'ours', raw: 'raw' } as const;
 
-/** Two ways to publish so many messages and to wait for all acknowledgements. */
+/** Two ways to publish the given number of messages and to wait for all acknowledgements. */
 export interface Publishing {
   readonly ours: (jetstream: JetStreamService, messages: number) => Promise<void>;
   readonly raw: (jetstream: JetStreamClient, messages: number) => Promise<void>;
 }
 
-/** Compares publishing into streams in memory that are empty before each round; what they hold is checked after it. */
+/** Compares publishing into memory streams that are empty before each round; their content is checked after it. */
 export async function comparePublishing(bench: Bench, { ours, raw }: Publishing): Promise<Comparison> {
   const [nc, rawNc] = [await bench.connectOurs(), await bench.connect()];
   const connection = new JetStreamConnection('bench', nc);
@@ -50,7 +50,7 @@ export async function comparePublishing(bench: Bench, { ours, raw }: Publishing)
 }
 
 /**
- * Publishes so many messages, as many of which are under way at a time as those of `publishAsync`, and resolves when all are
+ * Publishes the given number of messages, with as many in flight as `publishAsync` allows, and resolves when all are
  * acknowledged.
  *
  * @param publish publishes one, and calls back when it is acknowledged

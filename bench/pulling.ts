@@ -9,13 +9,13 @@ import {
 import { Backlog } from './backlog.js';
 import type { Bench, Comparison, Side } from './suite.js';
 
-/** What receives so many messages from a consumer, and acknowledges each. */
+/** Functions that receive the given number of messages from a consumer and acknowledge each one. */
 export interface Pulling {
   readonly ours: (consumer: Consumer, messages: number) => Promise<void>;
   readonly raw: (consumer: RawConsumer, messages: number) => Promise<void>;
 }
 
-/** What this library asks for by default (and the Go client); the raw client's own default is 100. */
+/** The default of this library and of the Go client; the raw client's own default is 100. */
 export const MAX_MESSAGES = 500;
 
 /** Compares how consumer handles of both sides receive, each from a stream of its own that is full. */

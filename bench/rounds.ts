@@ -1,7 +1,7 @@
 import type { GoClient } from './go-client.js';
 import type { Comparison, Side } from './suite.js';
 
-/** What one side did in one round. */
+/** The measurement of one side in one round. */
 export interface Measurement {
   /** Operations a second. */
   readonly rate: number;
@@ -9,7 +9,7 @@ export interface Measurement {
   readonly cpu: number;
 }
 
-/** One round: both sides, one directly after the other, and the Go client after them, where it was asked for. */
+/** One round: both sides, one directly after the other, and the Go client after them, if it was requested. */
 export interface Round {
   readonly ours: Measurement;
   readonly raw: Measurement;

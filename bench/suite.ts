@@ -9,7 +9,7 @@ export interface Suite {
   readonly unit: string;
   /** How many of them make a round, unless `--messages` says otherwise. */
   readonly operations: number;
-  /** Connects and makes both sides, once a run. What it makes must be independent: the sides never run at once. */
+  /** Connects and creates both sides, once per run. The sides must be independent; they never run at the same time. */
   open(bench: Bench): Promise<Comparison>;
 }
 
@@ -17,7 +17,7 @@ export interface Suite {
 export interface Comparison {
   readonly ours: Side;
   readonly raw: Side;
-  /** Closes what `open` made. */
+  /** Closes everything that `open` created. */
   close(): Promise<void>;
 }
 
@@ -27,20 +27,20 @@ export interface Side {
   prepare?(operations: number): Promise<void>;
   /**
    * Does that many operations and resolves when all of them are done. Timed, from the call on; or from the call of
-   * `begin` on, where something that does not count has to go before.
+   * `begin` on, if some preparation must not be counted.
    */
   run(operations: number, begin: () => void): Promise<void>;
-  /** Throws where the work was not really done. Not timed. */
+  /** Throws if the work was not really done. Not timed. */
   verify?(operations: number): Promise<void>;
 }
 
-/** What a suite gets from the framework: a server of its own and something to send. */
+/** The environment that a suite gets: a server of its own and data to send. */
 export interface Bench {
   /** The server's address. */
   readonly url: string;
-  /** A new connection of the raw client. Whoever asks for it closes it. */
+  /** A new connection of the raw client, which the caller closes. */
   connect(): Promise<NatsConnection>;
-  /** Likewise, over a link of this library. */
+  /** A new connection over a link of this library, which the caller closes. */
   connectOurs(): Promise<NatsConnection>;
   /** A plain object of 140 bytes as JSON. */
   readonly value: BenchValue;

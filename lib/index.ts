@@ -219,6 +219,7 @@ export {
   type ApiCallOptions,
   type BaseConsumerConfig,
   type BatchMessage,
+  type BucketConfig,
   type ClusterInfo,
   Consumer,
   type ConsumerConfig,

@@ -1,7 +1,7 @@
 import type { Measurement } from './stopwatch.js';
 import type { Outcome } from './worker.js';
 
-/** What each transport did in one round, by its name. */
+/** The outcome of each transport in one round, by the name of the transport. */
 export type Round = ReadonlyMap<string, Outcome>;
 
 /**

@@ -1,4 +1,4 @@
-/** What one transport did in one round. */
+/** The measurement of one transport in one round. */
 export interface Measurement {
   /** Operations a second. */
   readonly rate: number;

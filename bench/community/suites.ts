@@ -11,7 +11,7 @@ export interface Work {
   readonly storage: Storage;
 }
 
-/** What each suite does with a transport, on a server of its own that is started for the round. */
+/** The function that runs each suite with a transport, on a server that is started for the round. */
 export const suites: Readonly<
   Record<SuiteName, (transport: Transport, url: string, work: Work) => Promise<Measurement>>
 > = { emit, events, requests };
@@ -26,8 +26,8 @@ export async function measure(suite: SuiteName, transport: Transport, work: Work
 }
 
 /**
- * `emit` of the client, with 1,000 of its observables under way, until all have completed and the stream holds all events.
- * No service runs.
+ * `emit` of the client, with 1,000 of its observables in flight, until all have completed and the stream holds all
+ * events. No service runs.
  */
 async function emit(transport: Transport, url: string, { operations, storage }: Work): Promise<Measurement> {
   await createStream(transport, url, storage);
@@ -41,18 +41,18 @@ async function emit(transport: Transport, url: string, { operations, storage }: 
   await client.flush();
   const measurement = stop(operations);
 
-  // A client that does not wait for acknowledgements may still be due some, and rejects what is due when it closes.
+  // A client that does not wait for acknowledgements may still have some outstanding, and rejects them when it closes.
   await sleep(LATE_ACKNOWLEDGEMENTS);
   await client.close();
   await stream.close();
   return measurement;
 }
 
-/** How long acknowledgements may take that a client does not wait for, in milliseconds. */
+/** The time, in milliseconds, within which acknowledgements arrive that a client does not wait for. */
 const LATE_ACKNOWLEDGEMENTS = 300;
 
 /**
- * An `@EventPattern` handler with a backlog, from its first call to the end of its last one. The backlog are copies of a
+ * An `@EventPattern` handler with a backlog, from its first call to the end of its last one. The backlog consists of copies of a
  * message that the transport's own client has published, so it is in the transport's own format.
  */
 async function events(
@@ -93,7 +93,7 @@ function countEvents(operations: number): Handlers & { readonly measured: Promis
   return { onEvent, measured };
 }
 
-/** Requests to a `@MessagePattern` handler, 200 under way; client and service are in one process. */
+/** Requests to a `@MessagePattern` handler, 200 in flight; client and service are in one process. */
 async function requests(
   transport: Transport,
   url: string,

@@ -21,12 +21,12 @@ export interface Closeable {
   close(): Promise<unknown>;
 }
 
-/** What the controller of each transport calls. */
+/** The functions that the controller of each transport calls. */
 export interface Handlers {
   onEvent(order: Order): void;
 }
 
-/** What a Nest `ClientProxy` offers, and the end of its application. */
+/** The methods of a Nest `ClientProxy`, and a method that closes its application. */
 export interface Sender extends Closeable {
   emit(order: Order): Observable<unknown>;
   send(order: Order): Observable<Total>;

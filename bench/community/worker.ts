@@ -4,7 +4,7 @@ import type { Measurement } from './stopwatch.js';
 import type { SuiteName } from './transport.js';
 import { transports } from './transports/index.js';
 
-/** What a worker answers to each {@link Work}: a measurement, or the error that there was instead. */
+/** The answer of a worker to each {@link Work}: a measurement, or the error that prevented it. */
 export type Outcome = Measurement | { readonly error: string };
 
 const [, , suite, name] = process.argv;

@@ -3,8 +3,8 @@ import { comparePublishing, Subject, underWay } from '../publishing.js';
 import type { Suite } from '../suite.js';
 
 /**
- * Events of a `JetStreamClient`, each with a subscriber, against `publish` of the raw client: 4,000 of them are under way at a
- * time on both sides, and both make JSON of the same object.
+ * Events of a `JetStreamClient`, each with a subscriber, against `publish` of the raw client. Both sides have 4,000
+ * messages in flight and encode the same object as JSON.
  */
 const suite: Suite = {
   unit: 'events',

@@ -161,9 +161,9 @@ export class Shop {
     try {
       await jetstream.publish('orders.placed', '', { expect: { lastSequence: 99 } });
     } catch (error) {
-      if (error instanceof WrongLastSequenceError) return 'somebody was faster';
+      if (error instanceof WrongLastSequenceError) return 'another client was faster';
       if (error instanceof NoStreamResponseError) return 'no stream listens';
-      if (error instanceof PublishTimeoutError) return 'stored or not, nobody knows';
+      if (error instanceof PublishTimeoutError) return 'it is unknown whether it was stored';
       throw error;
     }
     // #endregion

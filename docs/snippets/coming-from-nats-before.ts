@@ -145,9 +145,9 @@ export async function errors(js: JetStreamClient): Promise<string> {
     await js.publish('orders.placed', Empty, { expect: { lastSequence: 99 } });
   } catch (error) {
     if (!(error instanceof NatsError)) throw error;
-    if (error.api_error?.err_code === 10071) return 'somebody was faster';
+    if (error.api_error?.err_code === 10071) return 'another client was faster';
     if (error.code === '503') return 'no stream listens';
-    if (error.code === 'TIMEOUT') return 'stored or not, nobody knows';
+    if (error.code === 'TIMEOUT') return 'it is unknown whether it was stored';
     throw error;
   }
   // #endregion

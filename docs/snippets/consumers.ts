@@ -32,9 +32,9 @@ export async function kinds(stream: Stream): Promise<void> {
   // #region kinds
   // Stays until it is deleted.
   await stream.createConsumer({ durable: 'reports' });
-  // Has a name, and goes when nobody has used it for a minute.
+  // Has a name, and is deleted after a minute without use.
   await stream.createConsumer({ name: 'report-7', inactiveThreshold: 60_000 });
-  // Has a name that is made up.
+  // Has a generated name.
   await stream.createConsumer({ deliverPolicy: 'new' });
   // #endregion
 }
@@ -97,8 +97,8 @@ export async function pausing(stream: Stream): Promise<void> {
 
 export async function resetting(stream: Stream): Promise<void> {
   // #region reset
-  await stream.resetConsumer('billing'); // what is not acknowledged comes again
-  await stream.resetConsumer('billing', { sequence: 1 }); // everything comes again
+  await stream.resetConsumer('billing'); // redelivers messages that are not acknowledged
+  await stream.resetConsumer('billing', { sequence: 1 }); // redelivers all messages
   // #endregion
 }
 

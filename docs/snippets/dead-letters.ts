@@ -78,7 +78,7 @@ export class Repairs {
   constructor(@InjectDeadLetters('analytics') private readonly deadLetters: DeadLetters) {}
 
   // #region bulk
-  /** After a mistake in billing is mended: bills what it failed on since then, and nothing else. */
+  /** Call this after a bug in billing was fixed: it bills only the messages that have failed since then. */
   async catchUp(since: Date): Promise<string> {
     const { replayed, failed } = await this.deadLetters.replayAll(
       { handler: 'Billing.bill', since },
@@ -87,8 +87,8 @@ export class Repairs {
     return `${replayed} billed, ${failed.map(({ letter }) => letter.sequence).join(', ')} failed again`;
   }
 
-  /** Nobody will mend these. */
-  dropSpoilt(): Promise<number> {
+  /** Invalid payloads can never be handled. */
+  dropInvalid(): Promise<number> {
     return this.deadLetters.dropAll({ reason: DeadLetterReason.InvalidPayload });
   }
   // #endregion

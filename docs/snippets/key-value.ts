@@ -93,8 +93,8 @@ export class Examples {
       const revision = await profiles.create(profile.name, profile);
       await profiles.update(profile.name, { ...profile, color: 'red' }, revision);
     } catch (error) {
-      if (error instanceof KeyExistsError) return; // somebody has that name already
-      if (error instanceof RevisionMismatchError) return; // somebody has changed it since
+      if (error instanceof KeyExistsError) return; // the name is already taken
+      if (error instanceof RevisionMismatchError) return; // another client has changed it since
       throw error;
     }
     // #endregion

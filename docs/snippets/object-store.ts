@@ -110,7 +110,7 @@ export async function guard(store: ObjectStore): Promise<void> {
     await store.putString('prices.csv', 'new prices', { previousRevision: revision });
   } catch (error) {
     if (!(error instanceof ObjectRevisionMismatchError)) throw error;
-    throw new ConflictException('somebody else changed the prices');
+    throw new ConflictException('the prices were changed by another client');
   }
   // #endregion
 }

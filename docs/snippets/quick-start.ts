@@ -33,7 +33,7 @@ export class Billing {
   @JsConsumer({ stream: 'ORDERS', durable: 'billing', filterSubjects: 'orders.placed', concurrency: 16 })
   async onPlaced(@Payload() order: Order): Promise<void> {
     await this.invoices.put(order.id, { customer: order.customer, total: order.total });
-  } // Acknowledged now. Had it thrown, the message would come again, after a second, five, thirty.
+  } // Acknowledged here. If the method throws, the message is redelivered after 1, 5 and 30 seconds.
 
   @KvWatch('invoices')
   onInvoice(@Payload() invoice: Invoice | null, @Ctx() { key }: KvContext): void {

@@ -120,6 +120,9 @@ export {
   VerifiedLoop,
 } from './receiving/index.js';
 export {
+  BUCKET_OPTIONS,
+  type BucketConfig,
+  bucketStream,
   directReplyKind,
   DiscardPolicy,
   type ExternalStream,

@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
 import type { Msg } from '@nats-io/transport-node';
-import type { Codec } from '../codecs/index.js';
 import {
   BucketNotFoundError,
   InvalidApiResponseError,
@@ -74,12 +73,7 @@ export class BucketReader<T> {
     return { revision: message.seq, operation: operationOf(headers), bytes: bytesOf(message), headers };
   }
 
-  private read(
-    key: string,
-    options: KeyValueGetOptions,
-    resolve: (entry: KeyValueEntry<T> | undefined) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  private read(key: string, options: KeyValueGetOptions, resolve: Resolve<T>, reject: Reject): void {
     const { bucket } = this;
     bucket.check(key);
     const { revision, consistent } = options === LAST ? LAST : checkGetOptions(options);
@@ -88,12 +82,7 @@ export class BucketReader<T> {
     else this.leader(key, revision, resolve, reject);
   }
 
-  private direct(
-    key: string,
-    revision: number | undefined,
-    resolve: (entry: KeyValueEntry<T> | undefined) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  private direct(key: string, revision: Revision, resolve: Resolve<T>, reject: Reject): void {
     const { bucket } = this;
     // The request's subject contains the key, so that permissions can be granted by key.
     const subject = revision === undefined ? bucket.directPrefix + key : bucket.directSubject;
@@ -118,12 +107,7 @@ export class BucketReader<T> {
     });
   }
 
-  private leader(
-    key: string,
-    revision: number | undefined,
-    resolve: (entry: KeyValueEntry<T> | undefined) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  private leader(key: string, revision: Revision, resolve: Resolve<T>, reject: Reject): void {
     this.fromLeader(key, revision).then(resolve, reject);
   }
 
@@ -135,14 +119,7 @@ export class BucketReader<T> {
   ): KeyValueEntry<T> | undefined {
     const { bucket } = this;
     if (revision !== undefined && headerValue(text, 'Nats-Subject') !== bucket.prefix + key) return undefined;
-    return new DirectEntry(
-      bucket.name,
-      key,
-      operationOf(text),
-      reply.data,
-      bucket.codec,
-      text,
-    ) as KeyValueEntry<T>;
+    return new DirectEntry(bucket, key, operationOf(text), reply.data, text) as KeyValueEntry<T>;
   }
 
   private refused(text: string): undefined {
@@ -158,19 +135,13 @@ export class BucketReader<T> {
     );
   }
 
-  private async fromLeader(key: string, revision: number | undefined): Promise<KeyValueEntry<T> | undefined> {
+  private async fromLeader(key: string, revision: Revision): Promise<KeyValueEntry<T> | undefined> {
     const { bucket } = this;
     const subject = bucket.prefix + key;
     const message = await this.ask(revision === undefined ? { last_by_subj: subject } : { seq: revision });
     if (message?.subject !== subject) return undefined;
-    return new StoredEntry(
-      bucket.name,
-      key,
-      operationOf(headersOf(message)),
-      bytesOf(message),
-      bucket.codec,
-      message,
-    ) as KeyValueEntry<T>;
+    const operation = operationOf(headersOf(message));
+    return new StoredEntry(bucket, key, operation, bytesOf(message), message) as KeyValueEntry<T>;
   }
 
   /** A stored message, read from the bucket's leader. */
@@ -205,52 +176,44 @@ const LAST: KeyValueGetOptions = {};
 
 const IDEMPOTENT = { idempotent: true };
 
-/** A value read by a direct get; its headers are parsed on demand. */
-class DirectEntry<T> extends BaseEntry<T> {
+type Revision = number | undefined;
+type Resolve<T> = (entry: KeyValueEntry<T> | undefined) => void;
+type Reject = (error: unknown) => void;
+
+/** A value that was read and not watched. */
+abstract class ReadEntry<T, Source> extends BaseEntry<T> {
   readonly delta = 0;
   readonly initial = false;
 
   constructor(
-    bucket: string,
+    { name, codec }: Bucket<T>,
     key: string,
     operation: KeyValueOperation,
     bytes: Uint8Array,
-    codec: Codec<T>,
-    private readonly headers: string,
+    protected readonly source: Source,
   ) {
-    super(bucket, key, operation, bytes, codec);
+    super(name, key, operation, bytes, codec);
   }
+}
 
+/** A value read by a direct get; its headers are parsed on demand. */
+class DirectEntry<T> extends ReadEntry<T, string> {
   get revision(): number {
-    return Number(headerValue(this.headers, 'Nats-Sequence'));
+    return Number(headerValue(this.source, 'Nats-Sequence'));
   }
 
   get created(): Date {
-    return new Date(headerValue(this.headers, 'Nats-Time-Stamp') ?? NaN);
+    return new Date(headerValue(this.source, 'Nats-Time-Stamp') ?? NaN);
   }
 }
 
 /** A value read from the leader. */
-class StoredEntry<T> extends BaseEntry<T> {
-  readonly delta = 0;
-  readonly initial = false;
-
-  constructor(
-    bucket: string,
-    key: string,
-    operation: KeyValueOperation,
-    bytes: Uint8Array,
-    codec: Codec<T>,
-    private readonly message: WireStoredMessage,
-  ) {
-    super(bucket, key, operation, bytes, codec);
-  }
-
+class StoredEntry<T> extends ReadEntry<T, WireStoredMessage> {
   get revision(): number {
-    return this.message.seq;
+    return this.source.seq;
   }
 
   get created(): Date {
-    return new Date(this.message.time);
+    return new Date(this.source.time);
   }
 }

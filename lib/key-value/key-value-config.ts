@@ -2,56 +2,30 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JetStreamConnection } from '../connection/index.js';
 import { HistoryTooLargeError } from '../errors/index.js';
 import {
-  PLACEMENT_OPTIONS,
+  BUCKET_OPTIONS,
+  type BucketConfig,
+  bucketStream,
+  type Republish,
   REPUBLISH_OPTIONS,
   STREAM_SOURCE_OPTIONS,
-  replicaCount,
-  storageType,
-  streamSources,
-  type Placement,
-  type Republish,
-  type StorageType,
   type StoredStreamConfig,
   type StreamConfig,
   type StreamSource,
+  streamSources,
 } from '../jetstream/index.js';
-import {
-  count,
-  filledText,
-  flag,
-  limit,
-  checkedOptions,
-  pairs,
-  rawFields,
-  required,
-  serverDuration,
-  text,
-  type AllOptionsOf,
-} from '../validation/index.js';
+import { type AllOptionsOf, checkedOptions, count, limit, serverDuration } from '../validation/index.js';
 import { bucketOf, STREAM_PREFIX } from './bucket.js';
 import { validateBucketName } from './key-names.js';
 
 /** The maximum number of revisions of a key. */
 export const MAX_HISTORY = 64;
 
-/** The configuration of a bucket (ADR-8). Durations are in milliseconds, sizes in bytes. */
-export interface KeyValueConfig {
-  /** The name: letters, digits, `-` and `_`. */
-  readonly bucket: string;
-  readonly description?: string | undefined;
+/** The configuration of a Key-Value bucket (ADR-8). `ttl` applies to values. */
+export interface KeyValueConfig extends BucketConfig {
   /** The number of revisions kept of each key, 1 to 64. Default 1. */
   readonly history?: number | undefined;
   /** The maximum size of a value, headers included. Default: no limit except the server's `max_payload`. */
   readonly maxValueSize?: number | undefined;
-  /** How long a value is kept, in milliseconds. Default: no limit. */
-  readonly ttl?: number | undefined;
-  /** The maximum size of the bucket; writes to a full bucket are refused. Default: no limit. */
-  readonly maxBytes?: number | undefined;
-  /** Default `file`. */
-  readonly storage?: StorageType | undefined;
-  /** The number of servers that store a copy, 1 to 5. Default 1. */
-  readonly replicas?: number | undefined;
-  readonly placement?: Placement | undefined;
   /** Publishes every change again on another subject. */
   readonly republish?: Republish | undefined;
   /**
@@ -64,37 +38,22 @@ export interface KeyValueConfig {
    * unchanged, so that streams that are not buckets can be sources too. nats-server 2.10.
    */
   readonly sources?: readonly StreamSource[] | undefined;
-  /** Compresses values on disk. Default `false`. nats-server 2.10. */
-  readonly compression?: boolean | undefined;
-  /** Key-value pairs of the application. nats-server 2.10. */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
    * Allows keys to have their own ttl, and stores a marker for this time when a value expires, so that watches receive
    * the expiry. At least 1,000. Default: neither. nats-server 2.11.
    */
   readonly limitMarkerTtl?: number | undefined;
-  /** Fields of the stream's configuration that this version does not know, under the server's own names. */
-  readonly raw?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The options of {@link KeyValueConfig}. */
 export const KEY_VALUE_OPTIONS = {
-  bucket: required(filledText),
-  description: text,
+  ...BUCKET_OPTIONS,
   history: count(0),
   maxValueSize: limit,
-  ttl: serverDuration(),
-  maxBytes: limit,
-  storage: storageType,
-  replicas: replicaCount,
-  placement: PLACEMENT_OPTIONS,
   republish: REPUBLISH_OPTIONS,
   mirror: STREAM_SOURCE_OPTIONS,
   sources: streamSources,
-  compression: flag,
-  metadata: pairs,
   limitMarkerTtl: serverDuration(),
-  raw: rawFields,
 } satisfies AllOptionsOf<KeyValueConfig>;
 
 // An invalid name has its own error.
@@ -126,33 +85,21 @@ export function toStreamConfig(given: KeyValueConfig, connection: JetStreamConne
   if (compression) connection.require('The bucket option compression', '2.10.0');
   if (metadata) connection.require('The bucket option metadata', '2.10.0');
   return {
-    name: STREAM_PREFIX + bucket,
-    description: config.description,
+    ...bucketStream(STREAM_PREFIX + bucket, config),
     maxMessagesPerSubject: Math.max(1, history),
     maxMessageSize: config.maxValueSize || -1,
-    maxAge: ttl,
-    maxBytes: config.maxBytes || -1,
     maxMessages: -1,
     maxConsumers: -1,
-    storage: config.storage ?? 'file',
-    replicas: config.replicas ?? 1,
-    placement: config.placement,
     republish: config.republish,
-    discard: 'new',
     duplicateWindow: ttl > 0 ? Math.min(ttl, DUPLICATE_WINDOW) : DUPLICATE_WINDOW,
-    allowRollup: true,
     denyDelete: true,
-    allowDirect: true,
     ...(mirror
       ? { mirror: { ...mirror, name: withPrefix(mirror.name) }, mirrorDirect: true }
       : {
           subjects: [subjectsOf(bucket)],
           ...(sources.length > 0 ? { sources: sources.map((source) => toSource(source, bucket)) } : {}),
         }),
-    ...(compression ? { compression: 's2' as const } : {}),
-    ...(metadata ? { metadata } : {}),
     ...(limitMarkerTtl ? { allowMessageTtl: true, subjectDeleteMarkerTtl: limitMarkerTtl } : {}),
-    raw: config.raw,
   };
 }
 

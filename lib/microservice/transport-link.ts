@@ -107,7 +107,7 @@ export class TransportLink {
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
     const connection = shared ? source.connection : await openConnection(name, source, options, signal);
-    // A service whose answers arrive too late for their request is told to stop.
+    // A service whose answers arrive after the deadline of their request receives a request to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared
       ? source

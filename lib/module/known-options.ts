@@ -1,9 +1,8 @@
 import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
 import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../consuming/index.js';
-import { provisioningRule, PUBLISH_DEFAULTS, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
+import { BUCKET_OPTIONS, provisioningRule, PUBLISH_DEFAULTS, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import { KEY_VALUE_OPTIONS } from '../key-value/index.js';
-import { OBJECT_STORE_OPTIONS } from '../object-store/index.js';
 import {
   type AllOptionsOf,
   filledText,
@@ -68,7 +67,7 @@ export const FEATURE_OPTIONS = {
     'a list of buckets',
   ),
   objectStores: new ListOf(
-    { ...OBJECT_STORE_OPTIONS, recreate: flag } satisfies AllOptionsOf<ObjectStoreDeclaration>,
+    { ...BUCKET_OPTIONS, recreate: flag } satisfies AllOptionsOf<ObjectStoreDeclaration>,
     'a list of buckets',
   ),
   connection: text,

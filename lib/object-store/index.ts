@@ -3,7 +3,6 @@ export type { ObjectInfo, ObjectLink, ObjectMeta } from './object-info.js';
 export type { ObjectPutOptions } from './object-put.js';
 export { ObjectReadable } from './object-readable.js';
 export {
-  OBJECT_STORE_OPTIONS,
   type ObjectStoreConfig,
   type ObjectStoreStatus,
 } from './object-store-config.js';

@@ -1,64 +1,12 @@
-import {
-  PLACEMENT_OPTIONS,
-  replicaCount,
-  storageType,
-  type Placement,
-  type StorageType,
-  type StreamConfig,
-  type StreamInfo,
-} from '../jetstream/index.js';
-import {
-  filledText,
-  flag,
-  limit,
-  checkedOptions,
-  pairs,
-  rawFields,
-  required,
-  serverDuration,
-  text,
-  type AllOptionsOf,
-} from '../validation/index.js';
+import { BUCKET_OPTIONS, type BucketConfig, bucketStream, type StorageType, type StreamConfig, type StreamInfo } from '../jetstream/index.js';
+import { checkedOptions } from '../validation/index.js';
 import { bucketOfStream, ObjectNames } from './object-names.js';
 
-/** The configuration of an object store. Durations are in milliseconds, sizes in bytes. */
-export interface ObjectStoreConfig {
-  /** The name: letters, digits, `-` and `_`; unique among the object stores of the account. */
-  readonly bucket: string;
-  readonly description?: string | undefined;
-  /** How long chunks and descriptions are kept, in milliseconds. Default 0: no limit. */
-  readonly ttl?: number | undefined;
-  /** The maximum size of the bucket in bytes, including descriptions and message headers. Default -1: no limit. */
-  readonly maxBytes?: number | undefined;
-  /** Default `file`. */
-  readonly storage?: StorageType | undefined;
-  /** The number of servers that store a copy, 1 to 5. Default 1. */
-  readonly replicas?: number | undefined;
-  readonly placement?: Placement | undefined;
-  /** Compresses stored data with S2. Default `false`. nats-server 2.10. */
-  readonly compression?: boolean | undefined;
-  /** Key-value pairs of the application; keys that begin with `_nats` are reserved for the server. nats-server 2.10. */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-  /** Fields of the bucket's stream that have no option here, under the server's own names. */
-  readonly raw?: StreamConfig['raw'] | undefined;
-}
-
-/** The options of {@link ObjectStoreConfig}. */
-export const OBJECT_STORE_OPTIONS = {
-  bucket: required(filledText),
-  description: text,
-  ttl: serverDuration(),
-  maxBytes: limit,
-  storage: storageType,
-  replicas: replicaCount,
-  placement: PLACEMENT_OPTIONS,
-  compression: flag,
-  metadata: pairs,
-  raw: rawFields,
-} satisfies AllOptionsOf<ObjectStoreConfig>;
+/** The configuration of an object store (ADR-20). `ttl` applies to chunks and descriptions. */
+export type ObjectStoreConfig = BucketConfig;
 
 // An invalid name has its own error.
-const CONFIG = { ...OBJECT_STORE_OPTIONS, bucket: true } as const;
+const CONFIG = { ...BUCKET_OPTIONS, bucket: true } as const;
 
 /** The options of an object store as they were read. @throws {@link InvalidArgumentError} */
 export function checkConfig(config: ObjectStoreConfig): ObjectStoreConfig {
@@ -97,22 +45,7 @@ export interface ObjectStoreStatus {
  */
 export function objectStoreStreamConfig(config: ObjectStoreConfig): StreamConfig {
   const names = new ObjectNames(config.bucket);
-  return {
-    name: names.stream,
-    description: config.description,
-    subjects: [names.allChunks, names.allInfos],
-    maxAge: config.ttl ?? 0,
-    maxBytes: config.maxBytes || -1,
-    storage: config.storage,
-    replicas: config.replicas ?? 1,
-    placement: config.placement,
-    discard: 'new',
-    allowRollup: true,
-    allowDirect: true,
-    metadata: config.metadata,
-    compression: config.compression ? 's2' : undefined,
-    raw: config.raw,
-  };
+  return { ...bucketStream(names.stream, config), subjects: [names.allChunks, names.allInfos] };
 }
 
 /** The status of the object store of a stream. */

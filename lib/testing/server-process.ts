@@ -7,7 +7,7 @@ const SHUTDOWN_TIMEOUT = 10_000;
 
 /**
  * Starts a watcher and then becomes the server. The watcher reads from a pipe whose other end only the starting process
- * has. When that process has ended, for whatever reason, the watcher kills the server, even if it is stopped, and
+ * has. When that process has ended for any reason, the watcher kills the server, even if it is stopped, and
  * removes the server's folder. A line on the pipe ends the watcher.
  */
 const SUPERVISED = `

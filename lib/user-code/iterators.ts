@@ -98,7 +98,7 @@ function checkIterator<I extends { readonly next: unknown }>(iterator: I, argume
   );
 }
 
-/** @throws {@link InvalidArgumentError} if it is not a result of an iterator, but for example the promise of one */
+/** @throws {@link InvalidArgumentError} if it is not an iterator result, for example if it is a promise of one */
 function checkResult<T>(result: unknown, argument: string): IteratorResult<T> {
   const pending = pendingThenable(result);
   if (isObject(result) && pending === undefined) return result as IteratorResult<T>;

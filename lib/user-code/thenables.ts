@@ -21,7 +21,7 @@ export function pendingThenable(value: unknown): Promise<unknown> | undefined {
 function adopt(thenable: PromiseLike<unknown>, then: PromiseLike<unknown>['then']): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fulfilled = (value: unknown): void => {
-      // A native promise would resolve it again and again, without end.
+      // A native promise would resolve it again and again forever.
       if (value === thenable) reject(new TypeError('The result is a thenable that resolves to itself'));
       else resolve(value);
     };

@@ -8,7 +8,7 @@ import { NatsTestServer } from '../../lib/testing/index.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 
-// Each snippet of the nats package runs first; what it leaves is what the one of this library finds.
+// Each snippet of the nats package runs first. The snippet of this library then works on the same resources.
 describe('both sides of "Coming from the nats package"', () => {
   const order = JSON.stringify({ id: '4711', total: 12.5 });
   const logs = new LogRecorder();
@@ -102,7 +102,7 @@ describe('both sides of "Coming from the nats package"', () => {
   });
 
   it('errors', async () => {
-    expect(await before.errors(theirs.js)).toBe('somebody was faster');
-    expect(await shop.errors()).toBe('somebody was faster');
+    expect(await before.errors(theirs.js)).toBe('another client was faster');
+    expect(await shop.errors()).toBe('another client was faster');
   });
 });

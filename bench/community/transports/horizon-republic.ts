@@ -21,7 +21,7 @@ const transport: Transport = {
     serve(
       {
         imports: [JetstreamServerModule.forRoot({ name: 'shop', servers: [url] })],
-        // What a handler returns is read as the input of an observable: an object itself is answered with `{}`.
+        // This transport passes the return value of a handler to `from()` of rxjs, so a plain object would be answered with `{}`.
         controllers: [controllerOf(handlers, of)],
       },
       (app) => app.get<JetstreamTransport>(getJetStreamTransportToken('shop')),

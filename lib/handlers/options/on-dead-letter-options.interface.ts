@@ -15,6 +15,6 @@ export interface OnDeadLetterOptions
    * each dead letter would reach only one of the two services.
    */
   readonly durable?: string | undefined;
-  /** Where a new consumer starts: with the next dead letter, or with all stored ones. Default `new`. */
+  /** The first dead letter of a new consumer: the next one (`new`), or the first stored one (`all`). Default `new`. */
   readonly deliverPolicy?: 'new' | 'all' | undefined;
 }

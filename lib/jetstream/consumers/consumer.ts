@@ -8,6 +8,7 @@ import {
   PullLoop,
   requestLimits,
   requireOpen,
+  type FetchRequest,
   toFetchRequest,
   toNoWaitRequest,
   toPullLoopOptions,
@@ -70,8 +71,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
   fetch(messages: number, options: FetchOptions = {}): MessageBatch {
-    const request = toFetchRequest({ messages }, options, this.cachedInfo.config, this.api.connection);
-    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
+    return this.batch(toFetchRequest({ messages }, options, this.cachedInfo.config, this.api.connection));
   }
 
   /**
@@ -82,8 +82,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
   fetchBytes(bytes: number, options: FetchOptions = {}): MessageBatch {
-    const request = toFetchRequest({ bytes }, options, this.cachedInfo.config, this.api.connection);
-    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
+    return this.batch(toFetchRequest({ bytes }, options, this.cachedInfo.config, this.api.connection));
   }
 
   /**
@@ -92,8 +91,7 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
   fetchNoWait(messages: number, options: PriorityOptions = {}): MessageBatch {
-    const request = toNoWaitRequest(messages, options, this.cachedInfo.config, this.api.connection);
-    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
+    return this.batch(toNoWaitRequest(messages, options, this.cachedInfo.config, this.api.connection));
   }
 
   /**
@@ -109,6 +107,10 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
     const known = requirePull(info);
     this.limits = requestLimits(known.config);
     return known;
+  }
+
+  private batch(request: FetchRequest): MessageBatch {
+    return new MessageBatch(this.api, request, this.pin, this.limits, this.names);
   }
 
   private opener(options: PullOptions): OpenLoop {

@@ -2,7 +2,7 @@ import type { JetStreamApi } from '../api/index.js';
 import type { BaseConsumerConfig } from './consumer-config.js';
 import type { ConsumerInfo } from './consumer-info.js';
 
-/** Where a consumer starts. */
+/** The options that decide at which message a consumer starts. */
 export type ConsumerStart = Pick<BaseConsumerConfig, 'deliverPolicy' | 'startSequence' | 'startTime'>;
 
 /**

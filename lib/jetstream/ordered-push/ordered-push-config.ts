@@ -1,6 +1,6 @@
 import { toNanosAtMost } from '../../timing/index.js';
 
-/** Where an ordered push consumer starts. */
+/** The message at which an ordered push consumer starts. */
 export type OrderedPushStart =
   | { readonly policy: 'all' | 'last' | 'last_per_subject' | 'new' }
   /** From this sequence of the stream on. */

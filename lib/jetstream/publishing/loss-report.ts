@@ -24,7 +24,7 @@ export class LossReport {
 
   constructor(
     context: string,
-    /** The text after the number of failures, such as `events failed, and no subscriber was told`. */
+    /** The text after the number of failures, such as `events failed, and no subscriber received the error`. */
     private readonly what: string,
   ) {
     this.logger = new Logger(context);

@@ -21,7 +21,7 @@ export const DiscardPolicy = {
 } as const;
 export type DiscardPolicy = (typeof DiscardPolicy)[keyof typeof DiscardPolicy];
 
-/** Where a stream is kept. */
+/** The storage of a stream. */
 export const StorageType = {
   /** On disk. The default. */
   File: 'file',
@@ -104,7 +104,7 @@ export interface StreamSource {
   readonly filterSubject?: string | undefined;
   /** Filters and maps subjects; not together with `filterSubject`. nats-server 2.10. */
   readonly subjectTransforms?: readonly SubjectTransform[] | undefined;
-  /** Where the other stream is, if not in this account and domain. Not together with `domain`. */
+  /** The location of the other stream, if it is not in this account and domain. Not together with `domain`. */
   readonly external?: ExternalStream | undefined;
   /** The JetStream domain of the other stream: short for `external: { apiPrefix: '$JS.<domain>.API' }`. */
   readonly domain?: string | undefined;

@@ -174,7 +174,7 @@ export class Call {
     this.controls = undefined;
   }
 
-  /** Called when the call has its last answer; other services that are still working are told to stop. */
+  /** Called when the call has its last answer. Services that are still working receive a request to stop. */
   private finish(packet: WritePacket): false {
     this.callOff();
     return this.end(packet);

@@ -311,7 +311,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
     // A connection that fails to open does not have to be closed.
     const link = await opening.catch(() => undefined);
     if (link === undefined) return;
-    // Services are told to stop while the connection is still open.
+    // The requests to stop must be sent to the services while the connection is still open.
     link.requests.close();
     await link.close(budget);
   }
