@@ -1,5 +1,5 @@
-// Builds the package as CommonJS, and ES module entries that re-export it. A process therefore has one implementation, even
-// if an application mixes both module systems: class tokens and `instanceof` agree.
+// Builds the package as CommonJS, and ES module entries that re-export it. A process therefore has one implementation,
+// even if an application mixes both module systems: class tokens and `instanceof` agree.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

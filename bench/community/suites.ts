@@ -52,8 +52,8 @@ async function emit(transport: Transport, url: string, { operations, storage }: 
 const LATE_ACKNOWLEDGEMENTS = 300;
 
 /**
- * An `@EventPattern` handler with a backlog, from its first call to the end of its last one. The backlog consists of copies of a
- * message that the transport's own client has published, so it is in the transport's own format.
+ * An `@EventPattern` handler with a backlog, from its first call to the end of its last one. The backlog consists of
+ * copies of a message that the transport's own client has published, so it is in the transport's own format.
  */
 async function events(
   transport: Transport,

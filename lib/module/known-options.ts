@@ -1,7 +1,12 @@
 import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
 import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../consuming/index.js';
-import { BUCKET_OPTIONS, provisioningRule, PUBLISH_DEFAULTS, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
+import {
+  BUCKET_OPTIONS,
+  provisioningRule,
+  PUBLISH_DEFAULTS,
+  STREAM_DECLARATION_OPTIONS,
+} from '../jetstream/index.js';
 import { KEY_VALUE_OPTIONS } from '../key-value/index.js';
 import {
   type AllOptionsOf,

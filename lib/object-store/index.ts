@@ -2,10 +2,7 @@ export type { ObjectSource } from './chunk-source.js';
 export type { ObjectInfo, ObjectLink, ObjectMeta } from './object-info.js';
 export type { ObjectPutOptions } from './object-put.js';
 export { ObjectReadable } from './object-readable.js';
-export {
-  type ObjectStoreConfig,
-  type ObjectStoreStatus,
-} from './object-store-config.js';
+export { type ObjectStoreConfig, type ObjectStoreStatus } from './object-store-config.js';
 export { type ObjectGetOptions, ObjectStore } from './object-store.js';
 export { ObjectStoreService } from './object-store.service.js';
 export { type ObjectWatchEntry, ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';

@@ -1,4 +1,11 @@
-import { BUCKET_OPTIONS, type BucketConfig, bucketStream, type StorageType, type StreamConfig, type StreamInfo } from '../jetstream/index.js';
+import {
+  BUCKET_OPTIONS,
+  type BucketConfig,
+  bucketStream,
+  type StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from '../jetstream/index.js';
 import { checkedOptions } from '../validation/index.js';
 import { bucketOfStream, ObjectNames } from './object-names.js';
 

@@ -170,9 +170,7 @@ export class ObjectStore {
    * @throws {@link BucketLinkError}, {@link LinkLoopError}, {@link BucketNotFoundError} of a link
    */
   async get(name: string, options: ObjectGetOptions = {}): Promise<ObjectReadable> {
-    const read = readOptions(options);
-    const [catalog, info] = await this.resolve(name, options.showDeleted, read);
-    return ObjectReadable.open(catalog, info, read);
+    return ObjectReadable.open(...(await this.content(name, options)));
   }
 
   /**
@@ -182,9 +180,7 @@ export class ObjectStore {
    * @throws {@link ObjectTooLargeError} if it is larger than the maximum size of a `Buffer`
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
-    const read = readOptions(options);
-    const [catalog, info] = await this.resolve(name, options.showDeleted, read);
-    return readBytes(catalog, info, read);
+    return readBytes(...(await this.content(name, options)));
   }
 
   /** The content of an object as text, from UTF-8; see {@link ObjectStore.getBytes}. */
@@ -437,13 +433,15 @@ export class ObjectStore {
   }
 
   /** Finds the object that has the content: the target, if the object is a link. */
-  private resolve(
+  private async content(
     name: string,
-    showDeleted: boolean | undefined,
-    { signal, deadline }: ReadOptions,
-  ): Promise<[ObjectCatalog, ObjectInfo]> {
+    options: ObjectGetOptions,
+  ): Promise<[ObjectCatalog, ObjectInfo, ReadOptions]> {
+    const read = readOptions(options);
+    const { signal, deadline } = read;
     throwIfAborted(signal);
-    return untilAborted(signal, this.follow(name, showDeleted, deadline));
+    const [catalog, info] = await untilAborted(signal, this.follow(name, options.showDeleted, deadline));
+    return [catalog, info, read];
   }
 
   private async follow(
@@ -511,9 +509,6 @@ function checkTarget(target: ObjectInfo): void {
 function checkBucket(target: { readonly bucket: string }): void {
   checkObject('target', target);
   if (typeof target.bucket !== 'string' || !isBucketName(target.bucket)) {
-    throw new InvalidArgumentError(
-      'target',
-      `its bucket ${shown(target.bucket)} is not a valid bucket name`,
-    );
+    throw new InvalidArgumentError('target', `its bucket ${shown(target.bucket)} is not a valid bucket name`);
   }
 }

@@ -1,7 +1,7 @@
 export { Backoff } from './backoff.js';
 export { CommandQueue } from './commands.js';
 export { Deadline, within } from './deadline.js';
-export { retry } from './retry.js';
+export { recover, retry } from './retry.js';
 export {
   fromNanos,
   fromTime,

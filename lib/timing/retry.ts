@@ -41,6 +41,42 @@ export async function retry<T>(operation: () => Promise<T>, loop: RetryLoop): Pr
   }
 }
 
+/** The options of {@link recover}. */
+export interface RecoveryLoop {
+  /** The waits between attempts. It belongs to the caller, so that they grow if what was recovered is lost again soon. */
+  readonly backoff: Backoff;
+  /** Ends the loop. */
+  readonly signal: AbortSignal;
+  /** The wait before the first attempt, in milliseconds. Default: the next one of the backoff. */
+  readonly firstWait?: number;
+  /** Called after each failed attempt. It must not throw. */
+  readonly onFailure?: (error: unknown, wait: number) => void;
+}
+
+/**
+ * Repeats an attempt to recover something that was lost, until it succeeds or the signal is aborted.
+ *
+ * @returns whether an attempt succeeded before the signal was aborted
+ */
+export async function recover(
+  attempt: () => Promise<unknown>,
+  { backoff, signal, firstWait, onFailure }: RecoveryLoop,
+): Promise<boolean> {
+  for (let wait = firstWait ?? backoff.next(); ;) {
+    await sleep(wait, signal);
+    if (signal.aborted) return false;
+    try {
+      await attempt();
+      if (isAborted(signal)) return false;
+      backoff.succeeded();
+      return true;
+    } catch (error) {
+      wait = backoff.next();
+      onFailure?.(error, wait);
+    }
+  }
+}
+
 /** The wait before the next attempt; `undefined` if there is no time for one. */
 function nextWait(backoff: Backoff, { deadline, lastAttempt = Infinity }: RetryLoop): number | undefined {
   const wait = backoff.next();

@@ -114,7 +114,8 @@ export function checkMilliseconds(
   value: unknown,
   { least = 0, exclusive = false, most = Infinity }: MillisecondsBounds,
 ): number {
-  if (typeof value === 'number' && (exclusive ? value > least : value >= least) && value <= most) return value;
+  if (typeof value === 'number' && (exclusive ? value > least : value >= least) && value <= most)
+    return value;
   const above = exclusive ? ` above ${least}` : ` of at least ${least}`;
   const bounds = most < Number.MAX_VALUE ? ` from ${least} to ${most}` : above;
   throw new InvalidArgumentError(argument, `${shown(value)} is not a number of milliseconds${bounds}`);

@@ -65,7 +65,7 @@ describe('a cache on a Key-Value bucket', () => {
     await expect(store.delete(key as never)).rejects.toThrow(InvalidArgumentError);
   });
 
-  it('is shared by all that use the bucket', async () => {
+  it('is shared by all users of the bucket', async () => {
     await open().set('key', 1);
     const other = await connectTo(server.url);
     const store = new KeyValueCacheStore(await other.keyValues.open(name));
@@ -73,7 +73,7 @@ describe('a cache on a Key-Value bucket', () => {
     await other.nc.close();
   });
 
-  it('takes any text for a key', async () => {
+  it('accepts any text as a key', async () => {
     const keyv = open();
     const keys = [
       '',
@@ -106,7 +106,7 @@ describe('a cache on a Key-Value bucket', () => {
     expect(await keyv.get('a')).toBeUndefined();
   });
 
-  it('serves no value after its time, and the server removes it', async () => {
+  it('serves no value after its ttl, and the server removes it', async () => {
     const keyv = open();
     await keyv.set('key', 1, 500);
     expect(await keyv.get('key')).toBe(1);
@@ -116,7 +116,7 @@ describe('a cache on a Key-Value bucket', () => {
     await eventually(async () => expect(await collect(bucket.keys())).toEqual([]));
   });
 
-  it('serves no value after its time where the bucket allows no ttl', async () => {
+  it('serves no value after its ttl if the bucket allows no ttl', async () => {
     const plain = await client.keyValues.create({ bucket: 'plain', storage: 'memory' });
     const keyv = new Keyv({ store: new KeyValueCacheStore(plain) });
     await keyv.set('key', 1, 500);
@@ -126,7 +126,7 @@ describe('a cache on a Key-Value bucket', () => {
     await client.keyValues.delete('plain');
   });
 
-  it('clears its namespace only, or everything where it has none', async () => {
+  it('clears its namespace only, or everything without a namespace', async () => {
     const [one, two] = [open('one'), open('two.x')];
     await one.set('key', 1);
     await two.set('key', 2);
@@ -144,7 +144,7 @@ describe('a cache on a Key-Value bucket', () => {
     await store.disconnect();
   });
 
-  it('is what @nestjs/cache-manager stores in', async () => {
+  it('serves as the store of @nestjs/cache-manager', async () => {
     const module = await Test.createTestingModule({
       imports: [CacheModule.register({ stores: [new KeyValueCacheStore(bucket)], ttl: 60_000 })],
     }).compile();

@@ -10,16 +10,16 @@ describe('jsonCodec', () => {
     expect(jsonCodec.decode(jsonCodec.encode(value))).toEqual(value);
   });
 
-  it('is plain JSON in UTF-8, and nothing for undefined', () => {
+  it('encodes as plain JSON in UTF-8, and undefined as an empty payload', () => {
     expect(new TextDecoder().decode(jsonCodec.encode({ name: 'Grüße' }))).toBe('{"name":"Grüße"}');
     expect(jsonCodec.encode(undefined)).toHaveLength(0);
   });
 
-  it('throws for what is not JSON', () => {
+  it('throws for payloads that are not JSON', () => {
     expect(() => jsonCodec.decode(new TextEncoder().encode('{"a":'))).toThrow(PayloadDecodingError);
   });
 
-  it('refuses what has no JSON with an error of this library', () => {
+  it('rejects values that JSON cannot represent with an error of this library', () => {
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
     const failing = {
@@ -81,7 +81,7 @@ describe('msgpackCodec', () => {
     expect(msgpackCodec.decode(msgpackCodec.encode(undefined))).toBeUndefined();
   });
 
-  it('writes what every MessagePack reader understands', () => {
+  it('writes standard MessagePack', () => {
     // The specification's own example.
     expect([...msgpackCodec.encode({ compact: true, schema: 0 })]).toEqual([
       0x82, 0xa7, 0x63, 0x6f, 0x6d, 0x70, 0x61, 0x63, 0x74, 0xc3, 0xa6, 0x73, 0x63, 0x68, 0x65, 0x6d, 0x61,
@@ -100,14 +100,14 @@ describe('msgpackCodec', () => {
     expect([...first]).toEqual(copy);
   });
 
-  it('throws for what is not MessagePack', () => {
+  it('throws for payloads that are not MessagePack', () => {
     expect(() => msgpackCodec.decode(new Uint8Array([0x82, 0xa7, 0x63]))).toThrow(
       /end of (MessagePack )?data/i,
     );
   });
 });
 
-describe('what a codec cannot do is an error of this library', () => {
+describe('a failing codec causes an error of this library', () => {
   const cycle: Record<string, unknown> = {};
   cycle.self = cycle;
   const failing = {
@@ -139,7 +139,7 @@ describe('what a codec cannot do is an error of this library', () => {
     ['jsonCodec: a cycle', jsonCodec, cycle],
     ['jsonCodec: a bigint', jsonCodec, 1n],
     ['jsonCodec: a getter that throws', jsonCodec, failing],
-    ['jsonCodec: a value that nests without end', jsonCodec, endless],
+    ['jsonCodec: a value that nests infinitely', jsonCodec, endless],
     ['textCodec: a number', textCodec, 1],
     ['bytesCodec: a text', bytesCodec, 'x'],
     ['msgpackCodec: a cycle', msgpackCodec, cycle],
@@ -152,7 +152,7 @@ describe('what a codec cannot do is an error of this library', () => {
     ['a codec that throws an error of this library', throwing(new PayloadEncodingError('x', 'no')), 1],
   ])('encode: %s', (name, codec, value) => {
     expect(() => encodePayload(codec, value)).toThrow(PayloadEncodingError);
-    // What comes with the library says so itself.
+    // The codecs of the library throw this error themselves.
     const own = name.includes('Codec: ') ? () => codec.encode(value) : () => encodePayload(codec, value);
     expect(own).toThrow(PayloadEncodingError);
     expect(
@@ -192,7 +192,7 @@ describe('what a codec cannot do is an error of this library', () => {
     expect(thrownBy(() => msgpackCodec.decode(bytes(0x82)))).toMatchObject({ cause: { name: 'Error' } });
   });
 
-  it('never is anything else for random bytes', () => {
+  it('is the only error for random bytes', () => {
     for (let i = 0; i < 3_000; i++) {
       const data = Uint8Array.from({ length: 1 + (i % 40) }, () => Math.floor(Math.random() * 256));
       for (const codec of [jsonCodec, msgpackCodec, textCodec as Codec, bytesCodec as Codec]) {
@@ -220,14 +220,14 @@ describe('createCodecSelector', () => {
     return result;
   };
 
-  it('chooses by Content-Type, whatever its case and parameters', () => {
+  it('chooses by Content-Type, ignoring its case and parameters', () => {
     expect(select(typed('text/plain'))).toBe(textCodec);
     expect(select(typed('Text/Plain; charset=utf-8'))).toBe(textCodec);
     expect(select(typed('application/msgpack'))).toBe(msgpackCodec);
     expect(select(typed('application/json'))).toBe(jsonCodec);
   });
 
-  it('falls back where there is no header, or an unknown type', () => {
+  it('falls back if there is no header, or an unknown type', () => {
     expect(select(undefined)).toBe(jsonCodec);
     expect(select(headers())).toBe(jsonCodec);
     expect(select(typed('image/png'))).toBe(jsonCodec);

@@ -8,7 +8,7 @@ import { runCommand } from './run-command.js';
 const INSTALL = 300_000;
 const RUN = 120_000;
 
-/** What the applications print when all went well. */
+/** The line that the applications print if everything succeeded. */
 const DONE = '10 consumed, 10 watched, limit of s1 is 30, closed';
 
 let folder: string;

@@ -13,7 +13,7 @@ import {
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { buildGoProgram, type GoProgram } from '../support/go-program.js';
 
-describe('what this library and the Go client write', () => {
+describe('data written by this library and by the Go client', () => {
   let server: NatsTestServer;
   let peer: GoProgram;
   let app: INestApplicationContext;
@@ -34,13 +34,13 @@ describe('what this library and the Go client write', () => {
     await server.stop();
   });
 
-  it.each(['here', 'there'])('is the same in both, where it was written %s', async (name) => {
+  it.each(['here', 'there'])('is read the same by both, written %s', async (name) => {
     expect(JSON.parse(await peer.run('read', server.url, name))).toEqual(written(name));
     expect(await read(app, name)).toEqual(written(name));
   });
 
   it.each(['here', 'there'])(
-    'is consumed by both in turn, from a consumer that was made %s',
+    'is consumed by both alternately, from a consumer created %s',
     async (name) => {
       const consumer = await app.get(JetStreamService).consumer(name, 'worker');
       const first = await consumer.next();
@@ -136,7 +136,7 @@ async function write(app: INestApplicationContext, name: string): Promise<void> 
 
 const BIG = Buffer.from(Array.from({ length: 1_000_001 }, (_, i) => i % 251));
 
-/** What was written, as both report it. */
+/** The written data in the form in which both clients report it. */
 function written(name: string) {
   const object = {
     description: '',

@@ -58,14 +58,14 @@ describe('the packed package', () => {
     ).toEqual(entries.map((entry) => `${entry} true the same`));
   });
 
-  it('has everything that its manifest points to', async () => {
+  it('has every file that its manifest refers to', async () => {
     const manifest = await readFile(join(repository, 'package.json'), 'utf8');
     const targets = [...manifest.matchAll(/"\.?\/?(dist\/[^"]+)"/g)].map(([, path]) => path);
     expect(targets.length).toBeGreaterThan(0);
     expect(targets.filter((path) => !files.includes(path))).toEqual([]);
   });
 
-  it('has nothing for publint to complain about', async () => {
+  it('passes publint without complaints', async () => {
     const { messages, pkg } = await publint({
       strict: true,
       pack: { tarball: await read(tarball) },
@@ -73,13 +73,13 @@ describe('the packed package', () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
-  it('has types that are right under every module resolution', { timeout: 60_000 }, async () => {
+  it('has correct types under every module resolution', { timeout: 60_000 }, async () => {
     const output = await runCommand('npx', ['--no-install', 'attw', '--no-color', tarball], repository);
     expect(output).toContain('No problems found');
   });
 
   it(
-    'compiles for users with the strictest settings, who pass undefined to options',
+    'compiles with the strictest settings and with undefined passed to options',
     { timeout: 60_000 },
     async () => {
       await installPacked(tarball, folder);

@@ -1,4 +1,4 @@
-/** What a user compiles with the strictest settings; values that may be missing go straight into options. Never run. */
+/** User code for the strictest compiler settings, which passes possibly undefined values to options. Never run. */
 import { Controller, Injectable, Module } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import * as root from 'nestjs-nats-jetstream';
@@ -78,12 +78,12 @@ export class Billing {
     });
     const consumer = await stream.createConsumer({ durable, ackWait: nothing, backoff: nothing });
     const message = await consumer.next({ maxWait: nothing, signal });
-    // What a callback returns is waited for, whatever it resolves with.
+    // The result of a callback is awaited; it may resolve with any value.
     consumer.consume((received) => save(received.json()));
     consumer.consume(() => undefined, { maxMessages: nothing, expiry: nothing, onError: nothing });
     for await (const each of consumer.fetch(10, { heartbeat: nothing })) each.ack();
     const { config, state, cluster } = stream.cachedInfo;
-    // What the server always reports has a value.
+    // Fields that the server always reports are not optional.
     const totals: number = config.replicas + config.maxBytes + state.messages;
     const leader: string | undefined = cluster?.leader;
     const entry = await this.config.get('limits', { revision: nothing });

@@ -7,7 +7,7 @@ import { runCommand } from './run-command.js';
 
 const PACKAGE = 'nestjs-nats-jetstream';
 
-/** Settings of users who take the type checker at its word. */
+/** The strictest compiler settings that users have. */
 const STRICTEST: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
   lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
@@ -40,7 +40,7 @@ export async function compileStrictly(folder: string): Promise<ts.Program> {
   return ts.createProgram(files, { ...STRICTEST, typeRoots: [join(repository, 'node_modules/@types')] });
 }
 
-/** What is wrong in the consumers and in the declarations of this package; those of other packages are not ours to mend. */
+/** The errors in the consumers and in the declarations of this package. Errors in other packages are ignored. */
 export function problemsOf(program: ts.Program): string[] {
   const ours = (file: ts.SourceFile): boolean =>
     !file.fileName.includes('/node_modules/') || file.fileName.includes(`/node_modules/${PACKAGE}/`);
@@ -79,7 +79,7 @@ function importsIn(program: ts.Program, name: string): ts.ImportDeclaration[] {
     .filter(({ moduleSpecifier }) => (moduleSpecifier as ts.StringLiteral).text.startsWith(PACKAGE));
 }
 
-/** Who provides a value: the user for options and results of callbacks, the library for everything else. */
+/** The side that provides a value: the user for options and results of callbacks, otherwise the library. */
 type Origin = 'user' | 'library';
 
 /** Goes through all types that can be reached from a module. */

@@ -66,7 +66,7 @@ async function pattern(nc: NatsConnection): Promise<Kept> {
   return { nc, context: await asked(contexts), close: () => app.close() };
 }
 
-/** Asks a question that nobody waits for the answer of, and returns what its handler got. */
+/** Sends a request without waiting for its answer, and returns the context that its handler received. */
 async function asked<Context>(contexts: readonly Context[]): Promise<Context> {
   const asker = await connect({ servers: server.url });
   asker.publish('question', '1', { reply: 'answers' });
@@ -111,7 +111,7 @@ describe.each(WIRES)('an answer through the %s wire', (wire) => {
       await close();
     });
 
-    it('throws PayloadTooLargeError for more than the server takes', async () => {
+    it('throws PayloadTooLargeError for an answer larger than the server accepts', async () => {
       const { nc, context, close } = await open(form);
       const data = new Uint8Array(1_048_577);
       for (const respond of waysToAnswer(context)) {

@@ -43,7 +43,7 @@ it.each([
   ['an error', new Error('no luck')],
   ['undefined', undefined],
   ['an object without a prototype', Object.create(null)],
-])('a listener that throws %s keeps no other from hearing', async (_, thrown) => {
+])('a listener that throws %s does not affect other listeners', async (_, thrown) => {
   await using own = await NatsTestServer.start();
   const connection = new JetStreamConnection('main', await connected(own.url));
   const heard: string[] = [];
@@ -68,7 +68,7 @@ it.each([
   expect(logs.of('error')[0]).toContain('onDisconnect of a listener of connection "main" failed');
 });
 
-it('a listener of refused permissions that throws keeps no other from hearing', async () => {
+it('a listener of refused permissions that throws does not affect other listeners', async () => {
   await using own = await NatsTestServer.start({
     config: {
       authorization: { users: [{ user: 'u', password: 'p', permissions: { publish: { deny: ['no.>'] } } }] },
@@ -88,7 +88,7 @@ it('a listener of refused permissions that throws keeps no other from hearing', 
   expect(heard[0]).toContain('no.1');
 });
 
-it('a shared connection keeps nothing of applications that have ended', async () => {
+it('a shared connection releases everything of applications that have ended', async () => {
   const nc = await connected();
   const before = statusIterators(nc);
   const subscriptions = (nc as unknown as { protocol: { subscriptions: { size(): number } } }).protocol
@@ -105,7 +105,7 @@ it('a shared connection keeps nothing of applications that have ended', async ()
 
 describe('draining a connection', () => {
   it.runIf(process.platform !== 'win32').each(['owned', 'shared'])(
-    'ends in time though the server is frozen: one that is %s',
+    'ends in time even if the server is frozen: %s',
     async (kind) => {
       await using own = await NatsTestServer.start();
       const connection =

@@ -130,7 +130,7 @@ export async function obtain(
   };
 }
 
-/** What a method needs no connection for: it only reads what is known, or ends something. It must not fail. */
+/** A method that needs no connection, since it only reads known values or ends something. It must not fail. */
 type Harmless = { readonly harmless: (on: Obtained) => unknown };
 /** A call that needs the connection. */
 type Asking = (on: Obtained) => unknown;
@@ -498,7 +498,7 @@ export const allHarmless = TABLE.flatMap(([name, call]): [string, Asking][] =>
   'harmless' in call ? [[name, call.harmless]] : [],
 );
 
-/** What a call throws or rejects with, or `no error`. */
+/** The error that a call throws or rejects with, or `no error`. */
 export async function outcomeOf(call: () => unknown): Promise<unknown> {
   try {
     await call();

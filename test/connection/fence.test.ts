@@ -50,7 +50,7 @@ async function open(
   return { connection, links };
 }
 
-/** What a callback may throw. */
+/** Values that a callback throws, with the text that is reported. */
 const THROWN: readonly (readonly [string, unknown, string])[] = [
   ['an error', new Error('no luck'), 'no luck'],
   ['a type error', new TypeError('not a function'), 'not a function'],
@@ -101,7 +101,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
     for (const character of '\r\n\u001b') expect(logs.of('error')[0]).not.toContain(character);
   });
 
-  it('does no harm when it is one of the application, made before or after', async () => {
+  it('does no harm when the application subscribed it, before or after', async () => {
     const nc = await connect({ servers: server.url, user: 'all', pass: 'p' });
     opened.push(nc);
     const base = nuid.next();
@@ -132,7 +132,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
     expect(logs.of('error')).toHaveLength(kinds.length);
   });
 
-  it('does no harm when it is told that its subscription was refused', async () => {
+  it('does no harm when it is called because its subscription was refused', async () => {
     const { connection, links } = await open(wire, 'some');
     const refused: string[] = [];
     const callback = (error: Error | null): void => {
@@ -153,7 +153,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
     expect(links).toEqual([]);
   });
 
-  it('does no harm when it looks into unreadable headers or payloads', async () => {
+  it('does no harm when it reads invalid headers or payloads', async () => {
     const { connection, links } = await open(wire);
     await using publisher = await RawPublisher.connect(server.url, { user: 'all', pass: 'p' });
     const subject = nuid.next();
@@ -172,7 +172,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
     expect(links).toEqual([]);
   });
 
-  it('is reported once in a minute, and its subscriptions are told apart', async () => {
+  it('is reported once a minute for each subscription', async () => {
     const { connection } = await open(wire);
     const base = nuid.next();
     for (const name of ['a', 'b']) {

@@ -6,7 +6,7 @@ import { allHarmless, allOpenEnded, asking, obtain, outcomeOf, type Obtained } f
 
 /** The time of one request, in milliseconds. */
 const TIMEOUT = 1_000;
-/** What a call may take that consists of several requests, on a machine with other work; in milliseconds. */
+/** The longest duration, in milliseconds, of a call that consists of several requests, on a loaded machine. */
 const LONGEST = 8 * TIMEOUT;
 
 /** The outcome of each call by its name; `still waiting` if it has not ended in time. */
@@ -58,7 +58,7 @@ describe.each(['direct', 'client'] as const)('on a server that hangs, through th
     expect(afterwards[name]).not.toBe('still waiting');
   });
 
-  it('the application closes within its shutdownTimeout', () => {
+  it('closes the application within its shutdownTimeout', () => {
     expect(closing).toBeLessThan(4_000);
   });
 });

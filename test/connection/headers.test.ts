@@ -79,7 +79,7 @@ const record = ({ headers: block }: { readonly headers?: MsgHdrs | undefined }):
 
 describe.each(['direct', 'client'])('headers that arrive over the %s wire', (wire) => {
   it.each([...BLOCKS, ...STATUS_BLOCKS])(
-    'are read as far as they can be, with %s',
+    'are read as far as possible, with %s',
     async (_, block, expected) => {
       const connection = await open(wire);
       const subject = nuid.next();
@@ -94,7 +94,7 @@ describe.each(['direct', 'client'])('headers that arrive over the %s wire', (wir
     },
   );
 
-  it.each([...BLOCKS, ...INVALID])('reach a consumer together with the block, with %s', async (...row) => {
+  it.each([...BLOCKS, ...INVALID])('reach a consumer together with their raw block, with %s', async (...row) => {
     const [, block, expected] = row;
     const connection = await open(wire);
     const requests = new Requests(connection);
@@ -153,7 +153,7 @@ it.each([
   expect(read).toMatchObject({ code, description, status, hasError: code >= 300 });
 });
 
-it('behave as those of the client do', () => {
+it('behave like those of the client', () => {
   const ours = new MessageHeaders();
   const theirs = headers();
   for (const block of [ours, theirs]) {
@@ -195,7 +195,7 @@ it.each([
   expect(() => block.set(name, value)).toThrow(InvalidArgumentError);
 });
 
-it('are read in time that grows with their size only', () => {
+it('are read in linear time', () => {
   const lines = '\n'.repeat(1_000_000);
   const started = performance.now();
   expect(MessageHeaders.decode(Buffer.from(`NATS/1.0\r\n${lines}a: 1\r\n\r\n`)).get('a')).toBe('1');

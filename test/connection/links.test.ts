@@ -58,7 +58,7 @@ async function expectWorking(nc: NatsConnection): Promise<void> {
 }
 
 describe('connections of one process', () => {
-  it('keep to their own links, through reconnects in any order', async () => {
+  it('keep their own links through reconnects in any order', async () => {
     await using proxy = await InterferingProxy.before(server);
     const ours = await opening(connect({ servers: proxy.url, ...PATIENT }));
     const clients = await opening(connectClient({ servers: proxy.url, ...PATIENT }));
@@ -76,7 +76,7 @@ describe('connections of one process', () => {
   });
 
   // Node 20 has no WebSocket of its own.
-  it.skipIf(typeof WebSocket === 'undefined')('may be WebSockets, if these are made last', async () => {
+  it.skipIf(typeof WebSocket === 'undefined')('can be WebSockets if these are opened last', async () => {
     const ours = await opening(connect({ servers: server.url, ...PATIENT }));
     const web = await opening(wsconnect({ servers: `ws://127.0.0.1:${webPort}` }));
     await expectWorking(web);
@@ -93,7 +93,7 @@ describe('an agent that listens to all sockets', () => {
     Socket.prototype.connect = original;
   });
 
-  it.each(WIRES)('from the beginning takes nothing from the %s wire', async (wire) => {
+  it.each(WIRES)('from the start does not affect the %s wire', async (wire) => {
     Socket.prototype.connect = function connectHeard(this: Socket, ...args: unknown[]) {
       this.on('data', () => undefined);
       return Reflect.apply(original, this, args) as Socket;
@@ -102,7 +102,7 @@ describe('an agent that listens to all sockets', () => {
     await expectWorking(nc);
   });
 
-  it.each(WIRES)('later takes nothing from the %s wire', async (wire) => {
+  it.each(WIRES)('later does not affect the %s wire', async (wire) => {
     const sockets: Socket[] = [];
     Socket.prototype.connect = function connectSeen(this: Socket, ...args: unknown[]) {
       sockets.push(this);
@@ -116,7 +116,7 @@ describe('an agent that listens to all sockets', () => {
   });
 });
 
-describe('a link that cannot be made fails, and leaves nothing behind:', () => {
+describe('a link that cannot be opened fails without leaving anything open:', () => {
   it.each<[string, (socket: Socket) => unknown, RegExp]>([
     ['the other side closes it', (socket) => socket.end(), /closed the connection/],
     [
@@ -159,7 +159,7 @@ describe('a link that cannot be made fails, and leaves nothing behind:', () => {
   });
 });
 
-it('a link that ends in the turn in which the server accepts it is made again', async () => {
+it('a link that ends in the same turn in which the server accepts it is opened again', async () => {
   let links = 0;
   const other = createServer((socket) => {
     const first = ++links === 1;
@@ -179,7 +179,7 @@ it('a link that ends in the turn in which the server accepts it is made again', 
   other.close();
 });
 
-it('the log says which way messages take, and the option chooses it', async () => {
+it('logs which wire is used, as chosen by the option', async () => {
   const logs = new LogRecorder();
   Logger.overrideLogger(logs);
   for (const wire of ['auto', 'client', undefined] as const) {
@@ -196,7 +196,7 @@ it('the log says which way messages take, and the option chooses it', async () =
   ]);
 });
 
-it('in debug mode all that comes and goes is logged, without credentials', async () => {
+it('logs all traffic in debug mode, without credentials', async () => {
   await using guarded = await NatsTestServer.start({
     config: { authorization: { user: 'u', password: 'a-secret-word' } },
   });

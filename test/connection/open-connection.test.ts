@@ -61,7 +61,7 @@ async function unusedPort(): Promise<number> {
 /** The client's own link takes an IP address for `localhost`, and waits for its timeout where a client certificate is missing. */
 const overLinksOfTheClient = process.env.TEST_WIRE === 'client';
 
-describe('a connection that cannot succeed fails at once, though servers are waited for:', () => {
+describe('a connection that cannot succeed fails at once, even if it waits for servers:', () => {
   it.each([
     ['a port that is no number', 'nats://127.0.0.1:notaport'],
     ['a port that is too large', 'nats://127.0.0.1:99999'],
@@ -97,7 +97,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
     expect(await failure({ servers: secure.url, tls: { ca } })).toMatchObject({ code: 'CERT_HAS_EXPIRED' });
   });
 
-  it('a certificate that nobody knows, of another host, or TLS where there is none', async () => {
+  it('an unknown certificate, one of another host, or TLS on a server without it', async () => {
     await using secure = await NatsTestServer.start({
       config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
     });
@@ -110,7 +110,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
     ['after the greeting', false],
     ['at once', true],
   ])(
-    'the certificate is held against the address that is connected to, with TLS %s',
+    'the certificate is verified for the connected address, with TLS %s',
     async (_, handshakeFirst) => {
       for (const [certificate, host, other] of [
         ['address-only.pem', '127.0.0.1', 'localhost'],
@@ -172,7 +172,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
     ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'Provide a client certificate that'],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'remove tls.handshakeFirst'],
     ['ERR_SSL_SOMETHING_NEW', 'Check the address, the credentials and TLS'],
-  ])('and %s says what to do, whichever version of Node names it so', (code, advice) => {
+  ])('reports %s with advice, under the name that any version of Node gives it', (code, advice) => {
     expect(new ConnectionFailedError('main', 'nats://a', 'no', code).message).toContain(advice);
   });
 
@@ -182,7 +182,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
     expect(inspect(error)).not.toContain('secret');
   });
 
-  it('a certificate file that is not there', async () => {
+  it('a missing certificate file', async () => {
     await using secure = await NatsTestServer.start({
       config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
     });
@@ -201,7 +201,7 @@ describe('a connection that cannot succeed fails at once, though servers are wai
   });
 });
 
-it('a server that is not there is waited for, and told apart when it is not', async () => {
+it('waits for an unreachable server, and fails with its own error without waiting', async () => {
   const port = await unusedPort();
   const servers = `nats://127.0.0.1:${port}`;
   expect(await failure({ servers, waitOnFirstConnect: false })).toMatchObject({
@@ -214,7 +214,7 @@ it('a server that is not there is waited for, and told apart when it is not', as
   await (await opening).drain();
 });
 
-it('a server that accepts links and says nothing is waited for, and the log says so once', async () => {
+it('waits for a server that accepts links without responding, which is logged once', async () => {
   const front = createServer((socket) => socket.on('error', () => undefined));
   front.listen(0, '127.0.0.1');
   await once(front, 'listening');
@@ -233,7 +233,7 @@ it('a server that accepts links and says nothing is waited for, and the log says
   expect(await opening).toMatchObject({ code: 'ABORTED' });
 });
 
-it('names in "tls" that are nearly options are logged, and options of Node are not', async () => {
+it('logs misspelled options in "tls", but not options of Node', async () => {
   const tls = {
     certfile: '/a',
     ca_file: '/b',
@@ -255,7 +255,7 @@ describe.each(['auto', 'client'] as const)('on the %s wire', (wire) => {
   it.each([
     ['closes', (socket: Socket) => socket.end()],
     ['resets', (socket: Socket) => socket.resetAndDestroy()],
-  ])('a server is waited for behind an address that accepts links and %s them', async (_, refuse) => {
+  ])('waits for a server behind an address that accepts links and %s them', async (_, refuse) => {
     const { port } = new URL(server.url);
     let ready = false;
     const front = createServer((socket) => {
@@ -282,7 +282,7 @@ describe.each(['auto', 'client'] as const)('on the %s wire', (wire) => {
     }
   });
 
-  it('debug prints no credentials', async () => {
+  it('prints no credentials in debug mode', async () => {
     const printed: unknown[] = [];
     const spies = (['info', 'log', 'debug'] as const).map((level) =>
       vi.spyOn(console, level).mockImplementation((...args) => void printed.push(args)),
@@ -342,7 +342,7 @@ describe('credentials are in no error and no log:', () => {
     ['an address', 'dial nats://me:pa/s@s@host:4222: refused', 'pa/s'],
     ['the password of an option', 'refused pass-word', 'pass-word'],
     ['the token of an option', 'auth t0ken, refused', 't0ken'],
-  ])('%s in the words of the client, and in its causes', (_, text, secret) => {
+  ])('%s in the messages of the client, and in its causes', (_, text, secret) => {
     const redactor = new Redactor({ user: 'me', pass: 'pass-word', token: 't0ken' });
     const cause = Object.assign(new TypeError(text), { input: text, code: 'ERR_INVALID_URL' });
     const error = redactor.error(new Error('outer', { cause: new Error(text, { cause }) }));
@@ -354,12 +354,12 @@ describe('credentials are in no error and no log:', () => {
     });
   });
 
-  it('an error without any is left as it is', () => {
+  it('an error without credentials stays unchanged', () => {
     const error = new RangeError('plain');
     expect(new Redactor({ pass: 'secret' }).error(error)).toBe(error);
   });
 
-  it('while a server is waited for, and in the line that tells of the connection', async () => {
+  it('while waiting for a server, and in the line that reports the connection', async () => {
     const port = await unusedPort();
     const servers = [`nats://me:p@ss/word@127.0.0.1:${port}`];
     const opening = openConnection('main', { servers, reconnectTimeWait: 20 }, {});

@@ -16,7 +16,7 @@ function randomOf(seed: number): (below: number) => number {
 
 type Random = ReturnType<typeof randomOf>;
 
-/** What a parser found, each event in a text. */
+/** The events that a parser has found, each as a text. */
 class Events {
   readonly seen: string[] = [];
   push(event: ParserEvent): void {
@@ -99,7 +99,7 @@ function feed(parser: ChunkParser, bytes: Buffer, random: Random): void {
   }
 }
 
-it(`finds in ${STREAMS} random streams, however they are cut, what the client's parser finds`, () => {
+it(`finds the same as the client's parser in ${STREAMS} random streams, cut at any position`, () => {
   const random = randomOf(SEED);
   let commands = 0;
   for (let i = 0; i < STREAMS; i++) {
@@ -115,7 +115,7 @@ it(`finds in ${STREAMS} random streams, however they are cut, what the client's 
   expect(commands).toBeGreaterThan(STREAMS * 3);
 }, 300_000);
 
-it('ends the link for hostile bytes at most, whatever they are', () => {
+it('does nothing worse than ending the link for hostile bytes', () => {
   const random = randomOf(SEED);
   let ended = 0;
   for (let i = 0; i < STREAMS; i++) {

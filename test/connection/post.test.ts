@@ -48,7 +48,7 @@ async function delivered(connection: JetStreamConnection): Promise<JetStreamMess
 
 const unsent = (): string[] => [...logs.of('warn'), ...logs.of('error')];
 
-describe.each(['direct', 'client'])('what is posted over the %s wire', (wire) => {
+describe.each(['direct', 'client'])('a message posted over the %s wire', (wire) => {
   it('arrives with its reply subject and headers', async () => {
     const connection = await open(wire);
     const subject = nuid.next();
@@ -109,7 +109,7 @@ describe.each(['direct', 'client'])('what is posted over the %s wire', (wire) =>
     expect(unsent().join('')).not.toMatch(/[\r\n]/);
   });
 
-  it('is reported where payload and headers exceed what the server takes', async () => {
+  it('is reported if payload and headers exceed the limit of the server', async () => {
     const connection = await open(wire);
     const block = headers();
     block.set('A', 'x'.repeat(100));
@@ -121,7 +121,7 @@ describe.each(['direct', 'client'])('what is posted over the %s wire', (wire) =>
     );
   });
 
-  it('settles nothing on a closed connection, which is reported once, and throws nothing', async () => {
+  it('is discarded on a closed connection, which is reported once and throws nothing', async () => {
     const connection = await open(wire);
     const messages = await Promise.all(Array.from({ length: 4 }, () => delivered(connection)));
     await connection.nc.close();
@@ -136,7 +136,7 @@ describe.each(['direct', 'client'])('what is posted over the %s wire', (wire) =>
     expect(unsent()[0]).toContain('are delivered again');
   });
 
-  it('is not handed to a link that is down', async () => {
+  it('is not written to a broken link', async () => {
     await using own = await NatsTestServer.start();
     logs = new LogRecorder();
     Logger.overrideLogger(logs);

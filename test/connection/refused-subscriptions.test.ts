@@ -14,7 +14,7 @@ import {
 import { KeyValueService, type KeyValue } from '../../lib/key-value/index.js';
 import { Requests } from '../../lib/requests/index.js';
 
-/** What a user without permission to subscribe holds: another user made it. */
+/** The handles of a user without permission to subscribe; another user has created the resources. */
 interface Handles {
   readonly jetstream: JetStreamService;
   readonly stream: Stream;

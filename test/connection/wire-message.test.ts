@@ -3,7 +3,7 @@ import { MessageHeaders } from '../../lib/connection/wire/message-headers.js';
 import { SplitMessage, WholeMessage, type WireMessage } from '../../lib/connection/wire/wire-message.js';
 
 const NAME = 'Content-Type';
-/** What blocks of headers are put together of. */
+/** The parts from which blocks of headers are assembled. */
 const PARTS = [
   NAME,
   'content-type',
@@ -32,7 +32,7 @@ function messages(block: string): WireMessage[] {
   ];
 }
 
-describe('what a message says of its headers without reading them', () => {
+describe('a message, without parsing its headers,', () => {
   it.each([
     ['NATS/1.0\r\nContent-Type: a\r\n\r\n', true],
     ['NATS/1.0\r\nA: b\r\nContent-Type: a\r\n\r\n', true],
@@ -41,7 +41,7 @@ describe('what a message says of its headers without reading them', () => {
     ['NATS/1.0\r\nNats-Pin-Id: abc\r\n\r\n', false],
     ['NATS/1.0 100 Idle\r\n\r\n', false],
     ['', false],
-  ])('tells which name there may be: %j', (block, expected) => {
+  ])('reports whether a name may occur: %j', (block, expected) => {
     expect(messages(block).map((message) => message.mayHave(NAME))).toEqual([expected, expected]);
   });
 
@@ -54,12 +54,12 @@ describe('what a message says of its headers without reading them', () => {
     ['bc', 'abc', false],
     ['abc', '', false],
     ['', 'abc', false],
-  ])('tells how they end: %j with %j', (block, ending, expected) => {
+  ])('reports whether they end with some bytes: %j with %j', (block, ending, expected) => {
     const bytes = Buffer.from(ending);
     expect(messages(block).map((message) => message.headersEndWith(bytes))).toEqual([expected, expected]);
   });
 
-  it('agrees with the reader of headers, whatever a block consists of', () => {
+  it('agrees with the header parser for random blocks', () => {
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     const missed: string[] = [];

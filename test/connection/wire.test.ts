@@ -61,7 +61,7 @@ async function openClients(): Promise<JetStreamConnection> {
   return new JetStreamConnection('default', nc);
 }
 
-/** What all connections on the same `NatsConnection` share. */
+/** The object that all connections on the same `NatsConnection` share. */
 function shared(wire: JetStreamConnection['wire']): unknown {
   return (wire as ConnectionWire).shared;
 }
@@ -122,7 +122,7 @@ it('is direct over links of this library', async () => {
   expect(shared((await open()).wire)).toBeInstanceOf(DirectWire);
 });
 
-describe.each(CUTS)('what the server sends %s', (_, cut) => {
+describe.each(CUTS)('a message that the server sends %s', (_, cut) => {
   it('arrives whole and in order, at subscriptions of the wire and of the client', async () => {
     await using proxy = await InterferingProxy.before(server);
     const connection = await open(proxy.url);
@@ -148,7 +148,7 @@ describe.each(CUTS)('what the server sends %s', (_, cut) => {
   });
 });
 
-describe.each(['direct', 'client'])('what is published over the %s wire', (kind) => {
+describe.each(['direct', 'client'])('a message published over the %s wire', (kind) => {
   const openWire = () => (kind === 'direct' ? open() : openClients());
 
   it('arrives whole and in order', async () => {
@@ -171,7 +171,7 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(received).toEqual(sent);
   });
 
-  it('arrives whole where each message is alone in its turn', async () => {
+  it('arrives whole if each message is sent in its own turn', async () => {
     const { wire } = await openWire();
     const base = nuid.next();
     const received: Seen[] = [];
@@ -191,7 +191,7 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(received).toEqual(sent);
   });
 
-  it('follows what the client was told before: subscriptions first', async () => {
+  it('is sent after earlier subscriptions of the client', async () => {
     const { wire, nc } = await openWire();
     const base = nuid.next();
     const received: string[] = [];
@@ -202,7 +202,7 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     await eventually(() => expect(received).toEqual(Array.from({ length: 100 }, (_, i) => String(i))));
   });
 
-  it('stays in order with what the client sends', async () => {
+  it('stays in order with messages of the client', async () => {
     const { wire, nc } = await openWire();
     const base = nuid.next();
     const received: string[] = [];
@@ -230,10 +230,10 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     });
     connection.wire.publish(base, 'hello', `${base}.answer`);
     expect((await answer).string()).toBe('hello!');
-    expect((await answer).respond('nobody asked')).toBe(false);
+    expect((await answer).respond('no reply subject')).toBe(false);
   });
 
-  it('is refused where it cannot be sent', async () => {
+  it('is rejected if it cannot be sent', async () => {
     const { wire, nc } = await openWire();
     expect(() => wire.publish('white space', '')).toThrow(InvalidSubjectError);
     expect(() => wire.publish('', '')).toThrow(InvalidSubjectError);
@@ -244,7 +244,7 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(() => wire.publish('a', '')).toThrow(ConnectionClosedError);
   });
 
-  it('is refused where the server would end the connection for it', async () => {
+  it('is rejected if the server would end the connection because of it', async () => {
     const { wire, nc } = await openWire();
     const [fits, exceeds] = [4_040, 4_096];
     expect(() => wire.publish('x'.repeat(exceeds), '')).toThrow(InvalidSubjectError);
@@ -291,7 +291,7 @@ describe.each(['direct', 'client'])('what is published over the %s wire', (kind)
     expect(received).toEqual(Array.from({ length: 500 }, (__, i) => i));
   });
 
-  it('is counted as the client counts', async () => {
+  it('is counted in the statistics of the client', async () => {
     const { wire, nc } = await openWire();
     const base = nuid.next();
     const subscription = wire.subscribe(base, { callback: () => undefined });
@@ -323,13 +323,13 @@ it('delivers nothing to a subscription that has ended', async () => {
   expect(received).toEqual(['0']);
 });
 
-it('is one for all that share the connection', async () => {
+it('is the same object for all users of a connection', async () => {
   const { nc, wire } = await open();
   const others = Array.from({ length: 5 }, () => shared(new JetStreamConnection('other', nc).wire));
   expect(new Set([shared(wire), ...others]).size).toBe(1);
 });
 
-it('goes on after a reconnect, for all that share the connection', async () => {
+it('continues after a reconnect, for all users of the connection', async () => {
   await using own = await NatsTestServer.start();
   const first = await open(own.url);
   const second = new JetStreamConnection('second', first.nc);
@@ -349,7 +349,7 @@ it('goes on after a reconnect, for all that share the connection', async () => {
   }
 });
 
-describe('bytes of a server that cannot be parsed end the link, and the client connects again:', () => {
+describe('bytes that cannot be parsed end the link, and the client reconnects:', () => {
   const NONSENSE: readonly (readonly [string, string])[] = [
     ['no command', 'nonsense\r\n'],
     ['a line of nothing', '\r\n'],

@@ -13,11 +13,11 @@ describe('a handler that always throws', () => {
 
   it('makes no hot loop, and does not hold up the rest of the stream', async () => {
     const handled: number[] = [];
-    let mended = false;
+    let fixed = false;
     await using application = await startFailing(server.url, {
       stream: { name: 'TASKS', subjects: ['tasks'] },
       handle: ({ id }) => {
-        if (id === 0 && !mended) throw new Error('always');
+        if (id === 0 && !fixed) throw new Error('always');
         handled.push(id);
       },
       // As it is by default, but for the waits: 5 deliveries.
@@ -51,7 +51,7 @@ describe('a handler that always throws', () => {
       reason: 'deliveries used up',
       error: 'Error: always',
     });
-    mended = true;
+    fixed = true;
     await application.deadLetters.replay(letters[0]);
     await application.settled();
     expect(handled.at(-1)).toBe(0);

@@ -23,7 +23,7 @@ const idOf = (letter: DeadLetter): number => letter.json<Task>().id;
 describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
   let server: NatsTestServer;
   let application: FailingApplication;
-  let mended = false;
+  let fixed = false;
   const stream = { name: 'TASKS', subjects: ['tasks.>'] };
 
   beforeAll(async () => {
@@ -31,18 +31,18 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
   });
   afterAll(() => server.stop());
   afterEach(async () => {
-    mended = false;
+    fixed = false;
     await application.jetstream.deleteStream('TASKS');
     await application.jetstream.deleteStream(DEAD_LETTER_STREAM);
     await application[Symbol.asyncDispose]();
   });
 
-  /** Starts a handler that fails until it is mended, and has it fail on tasks 1 to n. */
+  /** Starts a handler that fails until it is fixed, and has it fail on tasks 1 to n. */
   async function failOn(n: number): Promise<FailingApplication> {
     application = await startFailing(server.url, {
       stream,
       handle: ({ id }, { subject }) => {
-        if (mended) return;
+        if (fixed) return;
         if (subject.endsWith('.cancelled')) throw new TerminateMessage('cancelled');
         throw new RangeError(`no room for ${id}`);
       },
@@ -140,7 +140,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     // The id is still in the duplicates window: the replay must not be taken for a repetition.
     await jetstream.publish('tasks.us.new', { id: 1 }, { messageId: 'one', headers: { Tenant: 'a' } });
     await observed.settled();
-    mended = true;
+    fixed = true;
     await deadLetters.replay(1);
     await observed.settled();
     expect(await all(deadLetters.list())).toEqual([]);
@@ -169,7 +169,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(error).toMatchObject({ sequence: 1, handler: 'Tasks.onTask' });
     expect((error as Error).cause).toBeInstanceOf(RangeError);
     expect(await all(deadLetters.list())).toHaveLength(2);
-    mended = true;
+    fixed = true;
     await deadLetters.replay(1, { to: 'handler' });
     expect((await all(deadLetters.list())).map(idOf)).toEqual([2]);
     expect((await jetstream.stream('TASKS')).cachedInfo.state.lastSequence).toBe(2);
@@ -201,7 +201,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(failed.map(({ letter, error }) => [idOf(letter), error.constructor])).toEqual(
       [1, 3, 2, 4].map((id) => [id, ReplayFailedError]),
     );
-    mended = true;
+    fixed = true;
     expect(await deadLetters.replayAll({}, { to: 'handler' })).toEqual({ replayed: 4, failed: [] });
     expect(await all(deadLetters.list())).toEqual([]);
   });

@@ -201,7 +201,7 @@ describe('a message that kills its process each time', () => {
 
   it('is a dead letter at the next start, though nobody was there when the server gave it up', async () => {
     const handled: number[] = [];
-    const startMended = (): Promise<FailingApplication> =>
+    const startFixed = (): Promise<FailingApplication> =>
       startFailing(server.url, { ...crashing, handle: ({ id }) => handled.push(id) });
     await using observer = await startFailing(server.url, {
       stream: { name: 'OTHER', subjects: ['other'] },
@@ -225,7 +225,7 @@ describe('a message that kills its process each time', () => {
     );
 
     await jetstream.publish('jobs', { id: 2, poison: false });
-    await using application = await startMended();
+    await using application = await startFixed();
     const letter = await firstLetter(application);
     expect(letter).toMatchObject({
       stream: 'JOBS',

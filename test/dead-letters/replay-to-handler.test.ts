@@ -28,14 +28,14 @@ describe('a replay to the handler', () => {
 
   /** Starts providers, has their handlers fail on one payload for each subject, and replays all of it. */
   async function failAndReplay(
-    makeProvider: (stream: string, isMended: () => boolean) => new () => object,
+    makeProvider: (stream: string, isFixed: () => boolean) => new () => object,
     subjects: readonly string[],
   ): Promise<void> {
     const stream = `TASKS_${++serial}`;
-    let mended = false;
+    let fixed = false;
     await using application = await startApplication(server.url, {
       feature: { streams: [{ name: stream, subjects: [`${serial}.>`], storage: 'memory' }] },
-      providers: [makeProvider(stream, () => mended)],
+      providers: [makeProvider(stream, () => fixed)],
     });
     const deadLetters = application.app.get(DeadLetters);
     for (const subject of subjects) {
@@ -45,7 +45,7 @@ describe('a replay to the handler', () => {
       () => deadLetters.page({ stream }),
       ({ letters }) => letters.length === subjects.length,
     );
-    mended = true;
+    fixed = true;
     expect(await deadLetters.replayAll({ stream }, { to: 'handler' })).toEqual({
       replayed: subjects.length,
       failed: [],
@@ -61,13 +61,13 @@ describe('a replay to the handler', () => {
       }
     }
     await failAndReplay(
-      (stream, isMended) => {
+      (stream, isFixed) => {
         @Injectable()
         class Tasks {
           @UseGuards(Guard)
           @JsConsumer({ stream, durable: 'worker', deadLetter: true })
           onTask(@Payload() task: unknown, @JsMetadata() metadata: MessageMetadata): void {
-            if (!isMended()) throw new TerminateMessage('not yet');
+            if (!isFixed()) throw new TerminateMessage('not yet');
             const { consumer, deliveryCount, streamSequence } = metadata;
             seen.push([task, metadata.stream === stream, consumer, deliveryCount, streamSequence]);
           }
@@ -83,19 +83,19 @@ describe('a replay to the handler', () => {
   it('finds the method of a class by the subject', async () => {
     const seen: string[] = [];
     await failAndReplay(
-      (stream, isMended) => {
+      (stream, isFixed) => {
         @Injectable()
         @JsConsumer({ stream, durable: 'worker', deadLetter: true })
         class Tasks {
           @JsHandler('*.created')
           created(@Payload('of') of: string): void {
-            if (!isMended()) throw new TerminateMessage('not yet');
+            if (!isFixed()) throw new TerminateMessage('not yet');
             seen.push(`created ${of}`);
           }
 
           @JsHandler('*.cancelled')
           cancelled(@Payload('of') of: string): void {
-            if (!isMended()) throw new TerminateMessage('not yet');
+            if (!isFixed()) throw new TerminateMessage('not yet');
             seen.push(`cancelled ${of}`);
           }
         }
@@ -109,12 +109,12 @@ describe('a replay to the handler', () => {
   it('gives a handler of batches a batch of one', async () => {
     const seen: unknown[] = [];
     await failAndReplay(
-      (stream, isMended) => {
+      (stream, isFixed) => {
         @Injectable()
         class Tasks {
           @JsConsumer({ stream, durable: 'worker', deadLetter: true, batch: { size: 2, maxWait: 50 } })
           onTasks(@Payload() tasks: unknown[]): void {
-            if (!isMended()) throw new TerminateMessage('not yet');
+            if (!isFixed()) throw new TerminateMessage('not yet');
             seen.push(tasks);
           }
         }
@@ -133,12 +133,12 @@ describe('a replay to the handler', () => {
     ['does not settle it', false, () => undefined],
   ])('whose handler settles by itself, and %s: done is %s', async (_, done, settle) => {
     const stream = { name: `TASKS_${++serial}`, subjects: [`${serial}`] };
-    let mended = false;
+    let fixed = false;
     await using application = await startFailing(server.url, {
       stream,
       options: { ackMode: 'manual' },
       handle: (_task, context) => {
-        if (!mended) throw new TerminateMessage('not yet');
+        if (!fixed) throw new TerminateMessage('not yet');
         context.inProgress();
         return settle(context);
       },
@@ -146,7 +146,7 @@ describe('a replay to the handler', () => {
     await application.publish(stream.subjects[0], { id: 1 });
     await application.settled();
     const filter = { stream: stream.name };
-    mended = true;
+    fixed = true;
     const { replayed, failed } = await application.deadLetters.replayAll(filter, { to: 'handler' });
     expect(replayed).toBe(done ? 1 : 0);
     expect(failed.map(({ error }) => error.constructor)).toEqual(done ? [] : [ReplayFailedError]);

@@ -218,12 +218,12 @@ describe('hybrid applications', () => {
   });
 
   it('may be all that there is: a microservice takes connection, dead letters and events from its module', async () => {
-    let mended = false;
+    let fixed = false;
     @Controller()
     class Failing {
       @EventPattern('inner.failed', { retry: { maxDeliver: 1 } } satisfies EventExtras)
       failed(@Payload() text: string): void {
-        if (!mended) throw new RpcException('not yet');
+        if (!fixed) throw new RpcException('not yet');
         seen.push(text);
       }
     }
@@ -253,7 +253,7 @@ describe('hybrid applications', () => {
       () => deadLetters.page({ stream }),
       ({ letters: { length } }) => length === 1,
     );
-    mended = true;
+    fixed = true;
     await deadLetters.replay(letters[0], { to: 'handler' });
     expect(seen).toEqual(['tea']);
     const { nc } = app.get(JetStreamService).connection;
@@ -329,12 +329,12 @@ describe('hybrid applications', () => {
   });
 
   it('have dead letters replayed to the handler that failed, and to no other', async () => {
-    let mended = false;
+    let fixed = false;
     @Controller()
     class Failing {
       @EventPattern<unknown>('orders.failed.*', { retry: { maxDeliver: 1 } } satisfies EventExtras)
       failed(@Payload() text: string, @Ctx() { metadata }: JetStreamEventContext): void {
-        if (!mended) throw new RpcException('not yet');
+        if (!fixed) throw new RpcException('not yet');
         if (text === 'worse') throw new RpcException('nor now');
         seen.push(`${text} ${metadata.deliveryCount}`);
       }
@@ -349,7 +349,7 @@ describe('hybrid applications', () => {
         retry: { maxDeliver: 1 },
       } satisfies RequestExtras)
       refused(): string {
-        if (!mended) throw new RetryMessage();
+        if (!fixed) throw new RetryMessage();
         seen.push('answered');
         return 'done';
       }
@@ -357,7 +357,7 @@ describe('hybrid applications', () => {
     await using hybrid = await startHybrid({ controllers: [Failing] }, (app) => {
       app.connectMicroservice({
         strategy: new JetStreamServer({
-          name: 'mended',
+          name: 'fixed',
           connection: app.get(JetStreamService),
           deadLetters: app.get(DeadLetters),
         }),
@@ -373,7 +373,7 @@ describe('hybrid applications', () => {
       ({ letters }) => letters.length === 3,
     );
     await sawThat(2);
-    mended = true;
+    fixed = true;
     const { replayed, failed } = await deadLetters.replayAll({}, { to: 'handler' });
     expect(seen.toSorted()).toEqual(['answered', 'bad', 'bad 2', 'worse']);
     expect(replayed).toBe(2);

@@ -16,7 +16,7 @@ async function run(sample: string): Promise<string> {
   return stdout;
 }
 
-it('02-live-config: what one instance changes is in force in the other', { timeout: 60_000 }, async () => {
+it('02-live-config: applies a changed setting in every instance', { timeout: 60_000 }, async () => {
   const output = await run('02-live-config');
   expect(output.split('\n').filter((line) => line.includes('Sue'))).toEqual([
     'Hello, Sue! You may ask 10 times a second.',
@@ -31,7 +31,7 @@ it('03-files: uploads, downloads and ranges over HTTP', { timeout: 60_000 }, asy
   expect(output).toContain('206 bytes 1000-1999/16777216, identical');
 });
 
-it('04-retries-and-dead-letters: what can be mended is replayed', { timeout: 60_000 }, async () => {
+it('04-retries-and-dead-letters: replays temporary failures', { timeout: 60_000 }, async () => {
   const output = await run('04-retries-and-dead-letters');
   expect(output.match(/^parcel \d+ to Atlantis: .* UnknownCity: no route to Atlantis$/gm)).toHaveLength(8);
   expect(
@@ -41,14 +41,14 @@ it('04-retries-and-dead-letters: what can be mended is replayed', { timeout: 60_
   expect(output).toContain('8 dropped, 5 replayed, 0 failed again\n32 of 40 shipped');
 });
 
-it('05-batch-and-order: each account in order, the ledger in batches', { timeout: 60_000 }, async () => {
+it('05-batch-and-order: keeps the order of each account, batches the ledger', { timeout: 60_000 }, async () => {
   const output = await run('05-batch-and-order');
   expect(output).toContain('5000 movements of 50 accounts, 0 out of order');
   expect(output).toContain('5000 movements on 50 pages');
 });
 
 it(
-  '06-microservices: requests, answers that are streamed, and events that wait for their service',
+  '06-microservices: answers requests, streams answers, and keeps events until their service runs',
   { timeout: 60_000 },
   async () => {
     const output = await run('06-microservices');

@@ -21,7 +21,8 @@ const transport: Transport = {
     serve(
       {
         imports: [JetstreamServerModule.forRoot({ name: 'shop', servers: [url] })],
-        // This transport passes the return value of a handler to `from()` of rxjs, so a plain object would be answered with `{}`.
+        // This transport reads the return value of a handler as the input of an observable: a plain object would be
+        // answered with `{}`.
         controllers: [controllerOf(handlers, of)],
       },
       (app) => app.get<JetstreamTransport>(getJetStreamTransportToken('shop')),

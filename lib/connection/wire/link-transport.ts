@@ -66,7 +66,8 @@ export class LinkTransport implements Transport, ByteSink {
         onSocket: (socket) => (this.socket = socket),
         onBytes: (chunk) => take(chunk),
       });
-      if (this.done) throw new errors.ConnectionError('the connection was closed while a link was being opened');
+      if (this.done)
+        throw new errors.ConnectionError('the connection was closed while a link was being opened');
       this.follow(opened);
     } catch (thrown) {
       this.socket?.destroy();

@@ -106,11 +106,7 @@ export class DeadLetters {
   async get(sequence: number): Promise<DeadLetter> {
     checkWholeNumber('sequence', sequence, 1);
     const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
-    const message = await stream.getMessage(sequence).catch((error: unknown) => {
-      if (error instanceof MessageNotFoundError)
-        throw new DeadLetterNotFoundError(sequence, { cause: error });
-      throw error;
-    });
+    const message = await stream.getMessage(sequence).catch(letterNotFound(sequence));
     const letter = DeadLetter.from(message);
     if (!letter) throw new DeadLetterNotFoundError(sequence);
     return letter;
@@ -209,11 +205,7 @@ export class DeadLetters {
   private async remove(letter: DeadLetter): Promise<void> {
     const { sequence } = letter;
     const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
-    await stream.deleteMessage(sequence).catch((error: unknown) => {
-      if (error instanceof MessageNotFoundError)
-        throw new DeadLetterNotFoundError(sequence, { cause: error });
-      throw error;
-    });
+    await stream.deleteMessage(sequence).catch(letterNotFound(sequence));
     await this.originals.release(letter);
   }
 
@@ -275,4 +267,12 @@ function sequenceOf(letter: number | DeadLetter): number {
   const sequence = typeof letter === 'number' ? letter : propertyOf(letter, 'sequence');
   checkWholeNumber('letter', sequence, 1);
   return Number(sequence);
+}
+
+/** Handles the error of reading or deleting a dead letter. */
+function letterNotFound(sequence: number): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof MessageNotFoundError)) throw error;
+    throw new DeadLetterNotFoundError(sequence, { cause: error });
+  };
 }

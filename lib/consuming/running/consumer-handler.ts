@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
-import { Backoff, sleep, within } from '../../timing/index.js';
+import { Backoff, recover, within } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import { isAcknowledged, PINNED_GROUP, type ConsumerSource } from '../planning/index.js';
 import { ConsumerReceiver, type ReadyConsumer } from './consumer-receiver.js';
@@ -194,24 +194,21 @@ export class ConsumerHandler extends ControlledHandler {
   private async recover(error: Error, signal: AbortSignal): Promise<void> {
     this.lost(error);
     // The first attempt after a lasting success is made without delay.
-    let wait = this.backoff.next();
-    if (this.backoff.attempts === 1) wait = 0;
-    for (;;) {
-      await sleep(wait, signal);
-      if (signal.aborted) return;
-      try {
-        const ready = await this.receiver.prepare();
-        if (signal.aborted) return;
-        this.follow(ready);
-        this.backoff.succeeded();
-        this.recovered();
-        return;
-      } catch (failure) {
-        wait = this.backoff.next();
-        const words = errorText(failure);
-        this.logger.warn(`${this.source.handler}: cannot consume yet, retrying in ${wait} ms: ${words}`);
-      }
-    }
+    const wait = this.backoff.next();
+    const followAgain = async (): Promise<void> => {
+      const ready = await this.receiver.prepare();
+      if (!signal.aborted) this.follow(ready);
+    };
+    const isRecovered = await recover(followAgain, {
+      backoff: this.backoff,
+      signal,
+      firstWait: this.backoff.attempts === 1 ? 0 : wait,
+      onFailure: (failure, next) =>
+        this.logger.warn(
+          `${this.source.handler}: cannot consume yet, retrying in ${next} ms: ${errorText(failure)}`,
+        ),
+    });
+    if (isRecovered) this.recovered();
   }
 
   private lost(error: Error): void {

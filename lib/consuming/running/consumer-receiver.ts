@@ -92,12 +92,11 @@ export class ConsumerReceiver {
     const { stream, connection, maxMessages } = this.source;
     const { jetstream, provisioning } = connection;
     const { api } = jetstream;
-    const isNamed = (config.durable ?? config.name) !== undefined;
     const access: ConsumerAccess<Consumer> = {
       find: (name) => jetstream.consumer(stream, name),
       make: (start) => provisionConsumer(jetstream, stream, { ...config, ...start }, provisioning),
     };
-    const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
+    const consumer = await this.prepared(config, access);
     const { name, cachedInfo } = consumer;
     const priority = this.priority(pull, cachedInfo);
     const options = {
@@ -112,7 +111,7 @@ export class ConsumerReceiver {
       open: (owner) =>
         new VerifiedLoop(
           (inner) => new PullLoop(api.connection, api.requests, stream, name, options, inner),
-          isNamed ? owner : this.tracking(owner),
+          isNamed(config) ? owner : this.tracking(owner),
           from,
           () => jetstream.consumer(stream, name),
         ),
@@ -124,12 +123,11 @@ export class ConsumerReceiver {
     const { jetstream, provisioning } = connection;
     const { api } = jetstream;
     const config = pushConfig(delivery, createInboxOf(api.connection.nc));
-    const isNamed = (config.durable ?? config.name) !== undefined;
     const access: ConsumerAccess<PushConsumer> = {
       find: (name) => jetstream.pushConsumer(stream, name),
       make: (start) => provisionPushConsumer(jetstream, stream, { ...config, ...start }, provisioning),
     };
-    const consumer = await (isNamed ? this.named(config, access) : this.continued(config, access));
+    const consumer = await this.prepared(config, access);
     const { deliverSubject, deliverGroup, idleHeartbeat = 0 } = consumer.cachedInfo.config;
     const { name } = consumer;
     return {
@@ -139,7 +137,7 @@ export class ConsumerReceiver {
           api,
           { stream, consumer: name },
           { subject: deliverSubject, group: deliverGroup, idleHeartbeat },
-          isNamed ? owner : this.tracking(owner),
+          isNamed(config) ? owner : this.tracking(owner),
           async () => {
             const { config: now } = (await jetstream.pushConsumer(stream, name)).cachedInfo;
             return { subject: now.deliverSubject, group: now.deliverGroup };
@@ -157,6 +155,13 @@ export class ConsumerReceiver {
       name,
       open: (owner) => new OrderedLoop(api, consumers, pullOptions(maxMessages), owner, name),
     };
+  }
+
+  private prepared<Handle extends { readonly name: string; readonly cachedInfo: ConsumerInfo }>(
+    config: BaseConsumerConfig,
+    access: ConsumerAccess<Handle>,
+  ): Promise<Handle> {
+    return isNamed(config) ? this.named(config, access) : this.continued(config, access);
   }
 
   /**
@@ -248,4 +253,9 @@ function pullOptions(maxMessages: number): PullLoopOptions {
     expiry: PULL_EXPIRY,
     heartbeat: PULL_HEARTBEAT,
   };
+}
+
+/** Whether other processes may use the consumer too. */
+function isNamed({ durable, name }: BaseConsumerConfig): boolean {
+  return (durable ?? name) !== undefined;
 }

@@ -16,7 +16,7 @@ import {
 } from '../../consuming/index.js';
 import { Ring } from '../../jetstream/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
-import { Backoff, Deadline, sleep, within } from '../../timing/index.js';
+import { Backoff, Deadline, recover, within } from '../../timing/index.js';
 import type { SubscribePlan } from '../planning/index.js';
 import { NatsSubscribeContext } from './nats-context.js';
 
@@ -153,20 +153,10 @@ export class SubscriptionHandler extends ControlledHandler {
       time: new Date(),
     });
     this.events.emit({ type: 'consumer-lost', ...about(), error: cause });
-    for (;;) {
-      await sleep(this.backoff.next(), signal);
-      if (signal.aborted) return;
-      try {
-        await this.follow(signal);
-        if (signal.aborted) return;
-        this.backoff.succeeded();
-        this.logger.log(`${handler} subscribes to "${subject}" again`);
-        this.events.emit({ type: 'consumer-recovered', ...about() });
-        return;
-      } catch {
-        // The next attempt is the reaction; the refusal has already been logged.
-      }
-    }
+    // A refused attempt is logged when it is refused.
+    if (!(await recover(() => this.follow(signal), { backoff: this.backoff, signal }))) return;
+    this.logger.log(`${handler} subscribes to "${subject}" again`);
+    this.events.emit({ type: 'consumer-recovered', ...about() });
   }
 
   private receive(message: Msg): void {

@@ -10,7 +10,7 @@ import {
 } from '../../consuming/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
 import { errorText, printable } from '../../reporting/index.js';
-import { Backoff, sleep, within } from '../../timing/index.js';
+import { Backoff, recover, within } from '../../timing/index.js';
 import { EntryRunner } from './entry-runner.js';
 
 /** The source that a {@link WatchHandler} watches. */
@@ -196,21 +196,15 @@ export class WatchHandler<Entry> extends ControlledHandler {
     this.status = 'recovering';
     this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${errorText(cause)}`);
     this.events.emit({ type: 'consumer-lost', ...this.about(), error: cause });
-    for (let wait = this.backoff.next(); ;) {
-      await sleep(wait, signal);
-      if (signal.aborted) return;
-      try {
-        await this.follow(signal);
-        if (signal.aborted) return;
-        this.backoff.succeeded();
-        this.logger.log(`${handler} watches bucket "${bucket}" again`);
-        this.events.emit({ type: 'consumer-recovered', ...this.about() });
-        return;
-      } catch (failure) {
-        wait = this.backoff.next();
-        this.logger.warn(`${handler}: cannot watch yet, retrying in ${wait} ms: ${errorText(failure)}`);
-      }
-    }
+    const recovered = await recover(() => this.follow(signal), {
+      backoff: this.backoff,
+      signal,
+      onFailure: (failure, wait) =>
+        this.logger.warn(`${handler}: cannot watch yet, retrying in ${wait} ms: ${errorText(failure)}`),
+    });
+    if (!recovered) return;
+    this.logger.log(`${handler} watches bucket "${bucket}" again`);
+    this.events.emit({ type: 'consumer-recovered', ...this.about() });
   }
 
   private name(entry: Entry): string {

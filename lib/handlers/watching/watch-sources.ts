@@ -1,7 +1,7 @@
 import { type HandlerSource, InvalidPayloadError } from '../../consuming/index.js';
 import { RevisionNotReachedError } from '../../errors/index.js';
-import type { KeyValueEntry } from '../../key-value/index.js';
-import type { ObjectWatchEntry } from '../../object-store/index.js';
+import type { KeyValue, KeyValueEntry } from '../../key-value/index.js';
+import type { ObjectStore, ObjectWatchEntry } from '../../object-store/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
 import { KvContext } from './kv-context.js';
@@ -45,10 +45,7 @@ export function kvWatchSource({
     handler,
     connection: connection.jetstream.connection,
     bucket,
-    created: async () => {
-      const store = await connection.keyValue.open(bucket);
-      return (await store.status()).streamInfo.created;
-    },
+    created: () => createdOf(connection.keyValue.open(bucket)),
     open: async (owner, after) => {
       const store = await connection.keyValue.open(bucket);
       const created = store.access.bucket.created.getTime();
@@ -89,10 +86,7 @@ export function objectWatchSource({
     handler,
     connection: connection.jetstream.connection,
     bucket,
-    created: async () => {
-      const store = await connection.objectStore.open(bucket);
-      return (await store.status()).streamInfo.created;
-    },
+    created: () => createdOf(connection.objectStore.open(bucket)),
     open: async (owner, after) => {
       const store = await connection.objectStore.open(bucket);
       const watcher = await store.watch(watch);
@@ -114,4 +108,10 @@ export function objectWatchSource({
     revisionOf: ({ revision }) => revision,
     nameOf: ({ name }) => name,
   };
+}
+
+/** When the bucket of a store was created. */
+async function createdOf(opening: Promise<KeyValue | ObjectStore>): Promise<Date> {
+  const store = await opening;
+  return (await store.status()).streamInfo.created;
 }

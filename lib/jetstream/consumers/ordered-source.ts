@@ -65,7 +65,8 @@ export class NumberedConsumers implements OrderedSource {
     checkConfig(config);
     this.namePrefix = config.namePrefix ?? nuid.next();
     validateConsumerName(this.namePrefix);
-    if (config.maxResetAttempts !== undefined) checkWholeNumber('maxResetAttempts', config.maxResetAttempts, 1);
+    if (config.maxResetAttempts !== undefined)
+      checkWholeNumber('maxResetAttempts', config.maxResetAttempts, 1);
     this.maxResetAttempts = config.maxResetAttempts ?? Infinity;
     this.incarnation = new Incarnation(api, stream);
   }

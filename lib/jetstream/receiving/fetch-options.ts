@@ -101,7 +101,8 @@ export function toFetchRequest(
   const { maxWait = Math.min(DEFAULT_WAIT, longest), signal } = options;
   checkMilliseconds('maxWait', maxWait, { least: 1, most: longest });
   const { heartbeat = maxWait >= 2 * DEFAULT_HEARTBEAT ? DEFAULT_HEARTBEAT : 0 } = options;
-  if (options.heartbeat !== undefined) checkMilliseconds('heartbeat', heartbeat, { least: 1, most: maxWait / 2 });
+  if (options.heartbeat !== undefined)
+    checkMilliseconds('heartbeat', heartbeat, { least: 1, most: maxWait / 2 });
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
   const wire = { group, min_pending: minPending, min_ack_pending: minAckPending, priority };
   return { messages, bytes, maxWait, heartbeat, signal, wire };

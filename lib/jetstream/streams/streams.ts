@@ -49,17 +49,14 @@ export class Streams {
   }
 
   async *list(options: StreamListOptions): AsyncGenerator<StreamInfo, void, undefined> {
-    const { subject } = checkListOptions(options);
-    if (subject !== undefined) validateFilter(subject);
     const items = (page: WirePage<WireStreamInfo>) => page.streams;
-    for await (const info of this.api.pages('STREAM.LIST', { subject }, items)) yield decodeStreamInfo(info);
+    const pages = this.api.pages('STREAM.LIST', filterOf(options), items);
+    for await (const info of pages) yield decodeStreamInfo(info);
   }
 
   async *names(options: StreamListOptions): AsyncGenerator<string, void, undefined> {
-    const { subject } = checkListOptions(options);
-    if (subject !== undefined) validateFilter(subject);
     const items = (page: WirePage<string>) => page.streams;
-    yield* this.api.pages('STREAM.NAMES', { subject }, items);
+    yield* this.api.pages('STREAM.NAMES', filterOf(options), items);
   }
 
   async nameBySubject(subject: string): Promise<string> {
@@ -72,4 +69,11 @@ export class Streams {
 interface WirePage<T> {
   readonly total?: number;
   readonly streams?: readonly T[] | null;
+}
+
+/** The body of a list request. @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */
+function filterOf(options: StreamListOptions): { readonly subject: string | undefined } {
+  const { subject } = checkListOptions(options);
+  if (subject !== undefined) validateFilter(subject);
+  return { subject };
 }

@@ -170,9 +170,7 @@ export class LockContender<T> {
       this.seenAt = this.sightings.firstSeen(this.lock, record, entry.revision);
       this.notify();
     } else if (entry.operation === 'PUT') {
-      this.fail(
-        new InvalidArgumentError('key', `the value of "${this.key}" is not a lock; use another key`),
-      );
+      this.fail(new InvalidArgumentError('key', `the value of "${this.key}" is not a lock; use another key`));
     } else {
       this.seeFree(entry.revision);
     }

@@ -57,7 +57,8 @@ export function keyValueFeed<T>(
 
 function toWatchError<T>(thrown: unknown, { name, jetstream }: Bucket<T>): Error {
   const error = toConnectionError(thrown, jetstream.connection);
-  if (error instanceof StreamNotFoundError) return new BucketNotFoundError('Key-Value', name, { cause: error });
+  if (error instanceof StreamNotFoundError)
+    return new BucketNotFoundError('Key-Value', name, { cause: error });
   if (error instanceof SequenceNotReachedError) {
     return new RevisionNotReachedError(name, error.sequence, error.last, { cause: error });
   }

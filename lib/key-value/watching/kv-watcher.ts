@@ -99,8 +99,6 @@ export class KvWatcher<T> {
 
   /** Reports the end of the watch. An error of the callback cannot be reported any further. */
   private tell(error: Error): void {
-    this.calls.call(`onError of a watch of bucket "${this.bucket}"`, () =>
-      this.owner.onError(error),
-    );
+    this.calls.call(`onError of a watch of bucket "${this.bucket}"`, () => this.owner.onError(error));
   }
 }

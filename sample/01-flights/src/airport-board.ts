@@ -4,7 +4,7 @@ import { KvContext, KvWatch } from 'nestjs-nats-jetstream';
 import { type AirportDelays, NO_FLIGHTS } from './airport-delays.js';
 import { Progress } from './progress.js';
 
-/** A copy of the bucket in memory that follows every change: what a screen in the hall would show. */
+/** A copy of the bucket in memory that follows every change, as a screen in the departure hall would show it. */
 @Injectable()
 export class AirportBoard {
   private readonly delays = new Map<string, AirportDelays>();
@@ -14,7 +14,7 @@ export class AirportBoard {
 
   constructor(private readonly progress: Progress) {}
 
-  /** How many flights are counted, of all airports together. */
+  /** How many flights of all airports together are counted. */
   get flights(): number {
     return this.counted;
   }
@@ -33,7 +33,7 @@ export class AirportBoard {
     if (this.counted >= this.target) this.reached();
   }
 
-  /** Resolves when so many flights are counted. */
+  /** Resolves when that many flights are counted. */
   reaches(flights: number): Promise<void> {
     return new Promise((resolve) => {
       this.target = flights;

@@ -1,17 +1,17 @@
 import type { Flight } from './flight.js';
 
-/** What is known about the departures of one airport: the value kept under the airport's code in the bucket. */
+/** The statistics of the departures of one airport: the value that the bucket has for the airport's code. */
 export interface AirportDelays {
   readonly flights: number;
   /** How many were at least {@link LATE} minutes late. */
   readonly late: number;
   /** The sum of all delays, in minutes. */
   readonly totalDelay: number;
-  /** The sequence in the stream of the last flight that is counted here: what tells a repetition. */
+  /** The stream sequence of the last flight that is counted here, by which a redelivered flight is recognized. */
   readonly lastSequence: number;
 }
 
-/** From how many minutes on a flight counts as late. */
+/** A flight counts as late from this many minutes on. */
 export const LATE = 15;
 
 export const NO_FLIGHTS: AirportDelays = { flights: 0, late: 0, totalDelay: 0, lastSequence: 0 };

@@ -6,12 +6,13 @@ import type { Flight } from './flight.js';
 import { RunFigures } from './run-figures.js';
 
 /**
- * Counts each flight at the airport it left, exactly once whatever happens.
+ * Counts each flight at the airport it left, exactly once.
  *
- * A message can come again: when the application died between counting and acknowledging, say. So the bucket keeps,
- * together with the counts, the sequence of the last message in them, and what is not newer is not counted again. This
- * holds as long as messages are handled in stream order, over crashes too; hence `maxAckPending: 1`: the next one is
- * delivered when the one before is settled, to whichever instance of the application.
+ * A message can be redelivered, for example if the application crashed between counting and acknowledging it. Therefore
+ * the bucket keeps, together with the counts, the sequence of the last counted message, and a message that is not newer
+ * is not counted again. This requires that messages are handled in stream order, across crashes too. With
+ * `maxAckPending: 1` the server delivers the next message, to any instance of the application, only after the previous
+ * one is settled.
  */
 @Injectable()
 export class DelayCounter {
@@ -28,7 +29,7 @@ export class DelayCounter {
     const delays = entry?.value ?? NO_FLIGHTS;
     if (metadata.streamSequence <= delays.lastSequence) return;
 
-    // Refused where another instance was faster: this one then throws, and the message comes again.
+    // Fails if another instance has updated the entry first: the handler then throws, and the message is redelivered.
     await this.airports.update(
       flight.origin,
       withFlight(delays, flight, metadata.streamSequence),

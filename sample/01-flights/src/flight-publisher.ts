@@ -3,14 +3,14 @@ import { InjectStream, JetStreamService, type Stream } from 'nestjs-nats-jetstre
 import { type Flight, subjectOf } from './flight.js';
 import { RunFigures } from './run-figures.js';
 
-/** How many records are under way at a time. */
+/** How many publishes are in flight at a time. */
 const WINDOW = 500;
 
 /**
  * Publishes the records in their order, so that the record at index `i` is the stream's message `i + 1`. A publisher
- * that was stopped goes on behind what the stream holds; and nothing can be stored twice, not even by one that was
- * killed with publishes under way: each names the sequence that must be there before it, and a message id tells the
- * stream which repetitions to forgive.
+ * that was stopped continues after the last stored record. No record is stored twice, even if the publisher was killed
+ * with publishes in flight: each publish names the sequence that it expects before it, and by its message id the stream
+ * recognizes a repeated publish.
  */
 @Injectable()
 export class FlightPublisher {

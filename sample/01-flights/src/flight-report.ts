@@ -1,7 +1,7 @@
 import type { AirportDelays } from './airport-delays.js';
 import { meanDelay } from './airport-delays.js';
 
-/** The outcome over all runs: stored as JSON, drawn as a chart and printed as a table. */
+/** The result of all runs: stored as JSON, drawn as a chart and printed as a table. */
 export interface FlightReport {
   readonly published: number;
   readonly consumed: number;
@@ -21,7 +21,7 @@ export interface AirportSummary {
   readonly meanDelay: number;
 }
 
-/** From how many departures on an airport's mean says anything. */
+/** The number of departures from which on an airport's mean is meaningful. */
 export const BUSY = 100;
 
 export function makeReport(published: number, delays: ReadonlyMap<string, AirportDelays>): FlightReport {

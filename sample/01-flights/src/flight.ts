@@ -2,7 +2,7 @@
 export interface Flight {
   /** Departure, local time: `2001/01/01 00:47`. */
   readonly date: string;
-  /** How late it arrived, in minutes; negative where it was early. */
+  /** How late it arrived, in minutes; negative if it was early. */
   readonly delay: number;
   /** Miles. */
   readonly distance: number;

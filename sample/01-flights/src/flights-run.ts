@@ -6,7 +6,7 @@ import { type FlightReport, makeReport } from './flight-report.js';
 import { Progress } from './progress.js';
 import { ReportArchive } from './report-archive.js';
 
-/** The job from beginning to end, or from where it was stopped. */
+/** The job from start to end, or from the point where it was stopped. */
 @Injectable()
 export class FlightsRun implements OnModuleDestroy, OnApplicationShutdown {
   private readonly stopping = new AbortController();
@@ -35,7 +35,7 @@ export class FlightsRun implements OnModuleDestroy, OnApplicationShutdown {
     return report;
   }
 
-  /** On Ctrl-C: publishes nothing more. What is handled at this moment, the module sees to. */
+  /** On Ctrl-C: stops publishing. The module waits for the handlers that are in flight. */
   async onModuleDestroy(): Promise<void> {
     this.stopping.abort();
     await this.publishing;

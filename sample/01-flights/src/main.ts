@@ -5,7 +5,7 @@ import { FlightsRun } from './flights-run.js';
 import { RunFigures } from './run-figures.js';
 import { summaryTable } from './summary-table.js';
 
-// Without NATS_URL the sample brings its own server, with a store that is gone when it ends.
+// Without NATS_URL the sample starts its own server, whose store is deleted at the end.
 const server = process.env.NATS_URL ? undefined : await NatsTestServer.start();
 const url = process.env.NATS_URL ?? server?.url ?? '';
 

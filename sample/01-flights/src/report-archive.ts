@@ -5,10 +5,10 @@ import { InjectObjectStore, type ObjectStore } from 'nestjs-nats-jetstream';
 import { drawDelays } from './delay-chart.js';
 import type { FlightReport } from './flight-report.js';
 
-/** Keeps the report in the object store, and on disk to look at. */
+/** Stores the report in the object store, and on disk so that it can be opened. */
 @Injectable()
 export class ReportArchive {
-  /** Where the files are on disk. */
+  /** The folder of the files on disk. */
   readonly folder = fileURLToPath(new URL('../output/', import.meta.url));
 
   constructor(@InjectObjectStore('flight-reports') private readonly reports: ObjectStore) {}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** What this run of the application did, as against what the stream and the bucket hold from all runs. */
+/** The figures of this run of the application; the stream and the bucket hold those of all runs. */
 @Injectable()
 export class RunFigures {
   published = 0;

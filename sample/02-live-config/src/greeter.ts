@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LiveSettings } from './live-settings.js';
 
-/** Uses the settings as any provider would: whatever is in force when it is asked. */
+/** Uses the settings as any provider would: it reads the current value at each call. */
 @Injectable()
 export class Greeter {
   constructor(private readonly settings: LiveSettings) {}

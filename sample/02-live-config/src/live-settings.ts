@@ -3,7 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { InjectKeyValue, type KeyValue, KvContext, KvWatch } from 'nestjs-nats-jetstream';
 import { DEFAULTS, type Settings } from './settings.js';
 
-/** The settings in force: changed in the bucket, by whomever, they change here within milliseconds. */
+/** The current settings. A change in the bucket, by any client, arrives here within milliseconds. */
 @Injectable()
 export class LiveSettings {
   private readonly logger = new Logger(LiveSettings.name);
@@ -20,7 +20,7 @@ export class LiveSettings {
     await this.bucket.put(key, value);
   }
 
-  /** Back to the default. */
+  /** Resets the setting to its default. */
   async reset(key: keyof Settings): Promise<void> {
     await this.bucket.delete(key);
   }

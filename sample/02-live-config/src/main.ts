@@ -5,11 +5,11 @@ import { AppModule } from './app.module.js';
 import { Greeter } from './greeter.js';
 import { LiveSettings } from './live-settings.js';
 
-// Without NATS_URL the sample brings its own server, with a store that is gone when it ends.
+// Without NATS_URL the sample starts its own server, whose store is deleted at the end.
 const server = process.env.NATS_URL ? undefined : await NatsTestServer.start();
 const url = process.env.NATS_URL ?? server?.url ?? '';
 
-// Two instances of one application: what is changed through one is in force in both.
+// Two instances of one application: a setting that is changed through one of them applies in both.
 const [one, two] = await Promise.all([
   NestFactory.createApplicationContext(AppModule.on(url)),
   NestFactory.createApplicationContext(AppModule.on(url)),

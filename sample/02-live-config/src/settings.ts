@@ -1,10 +1,10 @@
-/** The configuration of the application, as the bucket `settings` keeps it: one key for each. */
+/** The configuration of the application, stored in the bucket `settings` with one key for each setting. */
 export interface Settings {
   /** How many requests a second a customer may make. */
   readonly rateLimit: number;
-  /** What visitors are greeted with. */
+  /** The greeting of visitors. */
   readonly greeting: string;
 }
 
-/** What holds until the bucket says otherwise. */
+/** The values of settings that the bucket does not have. */
 export const DEFAULTS: Settings = { rateLimit: 10, greeting: 'Hello' };

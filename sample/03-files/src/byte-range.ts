@@ -6,7 +6,7 @@ export interface ByteRange {
   readonly last: number;
 }
 
-/** Reads a `Range` header of one range (RFC 9110); `undefined` where the whole file is to be sent. */
+/** Reads a `Range` header of one range (RFC 9110); `undefined` if the whole file is to be sent. */
 export function parseRange(
   header: string | undefined,
   size: number,
@@ -18,7 +18,7 @@ export function parseRange(
   return first < size && first <= last ? { first, last } : 'unsatisfiable';
 }
 
-/** A part of a stream. What comes before is read and dropped; what comes after is not read. */
+/** A part of a stream. Bytes before the range are read and discarded; bytes after it are not read. */
 export function byteRange(content: Readable, { first, last }: ByteRange): Readable {
   async function* part(): AsyncGenerator<Uint8Array> {
     let at = 0;

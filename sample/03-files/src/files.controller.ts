@@ -19,7 +19,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import { byteRange, parseRange } from './byte-range.js';
 
-/** What Express and Fastify have in common, as far as it is used here. */
+/** The method used here that the responses of Express and Fastify have in common. */
 interface HttpResponse extends ServerResponse {
   status(code: number): unknown;
 }

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { AppModule } from './app.module.js';
 
-// Without NATS_URL the sample brings its own server, with a store that is gone when it ends.
+// Without NATS_URL the sample starts its own server, whose store is deleted at the end.
 const server = process.env.NATS_URL ? undefined : await NatsTestServer.start();
 // Bodies are streamed into the store, not parsed.
 const app = await NestFactory.create(AppModule.on(process.env.NATS_URL ?? server?.url ?? ''), {

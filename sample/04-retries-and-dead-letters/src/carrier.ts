@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Parcel } from './parcel.js';
 
-/** The carrier has too much to do just now. */
+/** The carrier is temporarily busy. */
 export class CarrierBusy extends Error {}
 
-/** The carrier does not go there. */
+/** The carrier does not go to that city. */
 export class UnknownCity extends Error {}
 
-/** Takes parcels, but is moody: busy at times, choosy about cities, and its scales are broken at first. */
+/** Accepts parcels, but is sometimes busy, does not go to every city, and its scales are broken at first. */
 @Injectable()
 export class Carrier {
   scalesWork = false;

@@ -3,7 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { DeadLetterContext, OnDeadLetter } from 'nestjs-nats-jetstream';
 import type { Parcel } from './parcel.js';
 
-/** Hears of each parcel that could not be shipped: where a real one would page somebody. */
+/** Receives each parcel that could not be shipped. A real application would alert an operator here. */
 @Injectable()
 export class LostParcels {
   readonly ids: number[] = [];

@@ -11,11 +11,11 @@ import { Shipping } from './shipping.js';
 const PARCELS = 40;
 const CITIES = ['Amsterdam', 'Berlin', 'Lisbon', 'Vienna', 'Atlantis'];
 
-// Without NATS_URL the sample brings its own server, with a store that is gone when it ends.
+// Without NATS_URL the sample starts its own server, whose store is deleted at the end.
 const server = process.env.NATS_URL ? undefined : await NatsTestServer.start();
 const app = await NestFactory.createApplicationContext(
   AppModule.on(process.env.NATS_URL ?? server?.url ?? ''),
-  // Failures are what this is about: the lines of the handlers tell enough.
+  // The failures are intended, so the library's log lines about them are omitted.
   { logger: ['fatal'] },
 );
 const [jetstream, deadLetters] = [app.get(JetStreamService), app.get(DeadLetters)];
@@ -28,7 +28,7 @@ for (let id = 1; id <= PARCELS; id++) {
 while (carrier.booked.length + lost.ids.length < PARCELS) await delay(20);
 console.log(`\n${carrier.booked.length} shipped in ${shipping.attempts} attempts, ${lost.ids.length} lost`);
 
-// Nobody can ship to Atlantis: those are dropped.
+// No carrier goes to Atlantis, so these dead letters are dropped.
 let dropped = 0;
 for await (const letter of deadLetters.list({ handler: 'Shipping.ship' })) {
   if (!letter.error.startsWith('UnknownCity')) continue;
@@ -36,7 +36,7 @@ for await (const letter of deadLetters.list({ handler: 'Shipping.ship' })) {
   dropped++;
 }
 
-// The scales were a passing trouble: the rest is shipped when they are mended.
+// The broken scales were a temporary failure: once they work again, the remaining parcels are shipped.
 carrier.scalesWork = true;
 const { replayed, failed } = await deadLetters.replayAll({ stream: 'PARCELS' }, { to: 'handler' });
 console.log(`${dropped} dropped, ${replayed} replayed, ${failed.length} failed again`);

@@ -1,4 +1,4 @@
-/** What a customer sends. */
+/** A parcel that a customer sends. */
 export interface Parcel {
   readonly id: number;
   readonly city: string;

@@ -4,7 +4,7 @@ import { JsConsumer } from 'nestjs-nats-jetstream';
 import { Carrier, CarrierBusy, UnknownCity } from './carrier.js';
 import type { Parcel } from './parcel.js';
 
-/** Ships each parcel, and knows which failures are worth another try. */
+/** Ships each parcel, and decides which failures are retried. */
 @Injectable()
 export class Shipping {
   attempts = 0;

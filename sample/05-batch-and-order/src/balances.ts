@@ -7,7 +7,7 @@ import type { Movement } from './movement.js';
 @Injectable()
 export class Balances {
   private readonly balances = new Map<string, { readonly number: number; readonly balance: number }>();
-  /** Movements that came out of order; there are none. */
+  /** Movements that were delivered out of order; this stays empty. */
   outOfOrder = 0;
   applied = 0;
 
@@ -18,7 +18,7 @@ export class Balances {
     orderBy: 1, // movements.<account>
   })
   async apply(@Payload() { account, number, amount }: Movement): Promise<void> {
-    // Accounts take their time, each a different one.
+    // Each account takes a different time.
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
     const last = this.balances.get(account) ?? { number: 0, balance: 0 };
     if (number !== last.number + 1) this.outOfOrder++;

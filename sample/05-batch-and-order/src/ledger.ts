@@ -3,7 +3,7 @@ import { Payload } from '@nestjs/microservices';
 import { JsConsumer } from 'nestjs-nats-jetstream';
 import type { Movement } from './movement.js';
 
-/** Writes all movements down, a hundred at a time: one acknowledgement settles a page. */
+/** Writes all movements into the ledger, a hundred at a time: one acknowledgement settles a page. */
 @Injectable()
 export class Ledger {
   pages = 0;
@@ -16,7 +16,7 @@ export class Ledger {
     ackPolicy: 'all',
   })
   async write(@Payload() movements: Movement[]): Promise<void> {
-    // Where a real one would insert many rows at once.
+    // A real ledger would insert the rows of the page here, in one statement.
     await new Promise((resolve) => setTimeout(resolve, 1));
     this.pages++;
     this.written += movements.length;

@@ -10,7 +10,7 @@ import type { Movement } from './movement.js';
 const ACCOUNTS = 50;
 const MOVEMENTS = 5_000;
 
-// Without NATS_URL the sample brings its own server, with a store that is gone when it ends.
+// Without NATS_URL the sample starts its own server, whose store is deleted at the end.
 const server = process.env.NATS_URL ? undefined : await NatsTestServer.start();
 const app = await NestFactory.createApplicationContext(
   AppModule.on(process.env.NATS_URL ?? server?.url ?? ''),

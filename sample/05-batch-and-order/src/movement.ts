@@ -1,7 +1,7 @@
-/** Money that comes to an account, or goes from it. */
+/** Money that is paid into an account or out of it. */
 export interface Movement {
   readonly account: string;
-  /** The place of this movement among those of the account, from 1. */
+  /** The number of this movement within its account, from 1. */
   readonly number: number;
   readonly amount: number;
 }

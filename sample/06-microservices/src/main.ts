@@ -2,11 +2,11 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { startGateway, startPricing, startShipping } from './services.js';
 import { tour } from './tour.js';
 
-// Without NATS_URL the sample brings its own server, with a store that is gone when it ends.
+// Without NATS_URL the sample starts its own server, whose store is deleted at the end.
 const server = process.env.NATS_URL ? undefined : await NatsTestServer.start();
 const nats = process.env.NATS_URL ?? server?.url ?? '';
 
-// Each could as well be a process of its own: they know of each other by subjects only.
+// Each service could also be a process of its own: they only communicate by subjects.
 const pricing = await startPricing(nats);
 const shipping = await startShipping(nats);
 const gateway = await startGateway(nats);

@@ -1,10 +1,10 @@
-/** What a customer sends to the gateway. */
+/** The request of a customer to the gateway. */
 export interface OrderRequest {
   readonly article: string;
   readonly quantity: number;
 }
 
-/** What everyone hears of who consumes the stream of events. */
+/** The event that every consumer of the stream of events receives. */
 export interface OrderPlaced extends OrderRequest {
   readonly id: string;
   readonly price: number;

@@ -25,7 +25,7 @@ export async function startShipping(servers: string): Promise<INestMicroservice>
   return app;
 }
 
-/** Speaks HTTP to the world, and NATS to the services. */
+/** Serves HTTP to customers, and uses NATS to reach the services. */
 export async function startGateway(servers: string): Promise<INestApplication> {
   const app = await NestFactory.create(GatewayModule.on(servers));
   await app.listen(process.env.PORT ?? 0, '127.0.0.1');

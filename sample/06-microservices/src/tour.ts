@@ -6,7 +6,7 @@ import { Shipments } from './shipping/shipments.js';
 
 const ORDERS_WHILE_DOWN = 5;
 
-/** Goes through what the services do; resolves with the instance of shipping that runs in the end. */
+/** Shows the features of the services; resolves with the instance of shipping that runs at the end. */
 export async function tour(
   gateway: string,
   nats: string,

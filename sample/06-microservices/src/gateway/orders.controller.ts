@@ -12,7 +12,7 @@ import { RpcExceptionFilter } from './rpc-exception.filter.js';
 export class OrdersController {
   constructor(@Inject(SHOP) private readonly shop: JetStreamClient) {}
 
-  /** Accepted when the stream has stored the event: whoever ships it may be down meanwhile. */
+  /** The order is accepted when the stream has stored the event, even if the shipping service is down. */
   @Post()
   @HttpCode(202)
   async place(@Body() order: OrderRequest): Promise<OrderPlaced> {
@@ -23,7 +23,7 @@ export class OrdersController {
     return placed;
   }
 
-  /** The answers of the service as lines of JSON, one by one. */
+  /** Streams the answers of the service as lines of JSON. */
   @Get(':id/progress')
   async track(@Param('id') id: string, @Res() response: ServerResponse): Promise<void> {
     const answers = this.shop.send<Progress>('shipping.track', id);

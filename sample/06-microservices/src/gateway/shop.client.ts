@@ -1,2 +1,2 @@
-/** The token of the client that speaks to the services. */
+/** The token of the client for the services. */
 export const SHOP = Symbol('SHOP');

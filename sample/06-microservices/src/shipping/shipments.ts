@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { OrderPlaced } from '../order.js';
 
-/** The orders that were shipped; in memory, for the sample's sake. */
+/** The orders that were shipped, kept in memory to keep the sample simple. */
 @Injectable()
 export class Shipments {
   private readonly orders = new Map<string, OrderPlaced>();

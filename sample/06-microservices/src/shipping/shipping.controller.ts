@@ -13,14 +13,14 @@ export class ShippingController {
 
   constructor(private readonly shipments: Shipments) {}
 
-  /** Consumes the stream: what is placed while no instance runs waits there. */
+  /** Consumes the stream, which keeps orders that are placed while no instance runs. */
   @EventPattern('events.order.placed', { concurrency: 8 } satisfies EventExtras)
   onPlaced(@Payload() order: OrderPlaced): void {
     this.shipments.add(order);
     this.logger.log(`order ${order.id}: ${order.quantity} × ${order.article}`);
   }
 
-  /** Several answers to one request, as they come; it ends early where the caller goes away. */
+  /** Streams several answers to one request; ends early if the caller unsubscribes. */
   @MessagePattern('shipping.track')
   async *track(@Payload() id: string): AsyncGenerator<Progress> {
     if (!this.shipments.find(id))

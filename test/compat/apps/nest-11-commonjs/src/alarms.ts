@@ -4,10 +4,10 @@ import { EventExtras, JetStreamClient, JetStreamServer } from 'nestjs-nats-jetst
 import { ReplaySubject } from 'rxjs';
 import type { Reading } from './readings';
 
-/** A service on the transport: hears of alarms as durable events, and tells the limits of sensors. */
+/** A service on the transport: receives alarms as durable events, and answers requests for the limits of sensors. */
 @Controller()
 export class Alarms {
-  /** How often alarms were delivered, those too that failed. */
+  /** The number of deliveries of alarms, including those that failed. */
   deliveries = 0;
   readonly handled = new ReplaySubject<Reading>();
 
