@@ -18,9 +18,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // Tests wait most of their time: for servers, timeouts and backoffs.
+    // Tests mostly wait: for servers, timeouts and backoffs.
     maxWorkers: 4,
-    // Servers, elections and processes share the two cores of a small machine; what fails there is tried again.
+    // In CI, servers, elections and processes share the two cores of a small machine, so failed tests are retried.
     retry: process.env.CI ? 2 : 0,
   },
 });

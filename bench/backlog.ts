@@ -18,7 +18,7 @@ export class Backlog {
     for (let sent = 0; sent < messages;) {
       const window = Math.min(WINDOW, messages - sent);
       for (let i = 1; i < window; i++) this.nc.publish(this.subject, payload);
-      // A stream stores in order: the acknowledgement of the last one is the acknowledgement of all.
+      // A stream stores messages in order, so the acknowledgement of the last one confirms all.
       await js.publish(this.subject, payload);
       sent += window;
     }
@@ -46,5 +46,5 @@ export class Backlog {
 
 /** Below the 10,000 messages that a stream of nats-server 2.11 and newer queues before it drops. */
 const WINDOW = 5_000;
-/** How long the server may take over the acknowledgements that it was sent, in milliseconds. */
+/** How long the server may take to process the acknowledgements, in milliseconds. */
 const SETTLE = 10_000;

@@ -17,7 +17,7 @@ export interface BuiltSuite {
  * which share nothing.
  *
  * @param folder the checkout
- * @param lender a checkout that has the suite if that one, an older one, has not
+ * @param lender a checkout that has the suite, if the other one is too old to have it
  */
 export async function suiteOfBuild(folder: string, name: string, lender = folder): Promise<BuiltSuite> {
   let suites = join(folder, 'bench/dist');

@@ -1,11 +1,11 @@
-/** Counts operations: tells when the first one comes and when the last one has. */
+/** Counts operations and reports the first and the last one. */
 export class Countdown {
   private remaining = 0;
   private operations = 0;
   private onFirst: () => void = () => undefined;
   private onLast: () => void = () => undefined;
 
-  /** Resolves after so many calls of {@link count}; calls `onFirst` in the first of them. */
+  /** Resolves after that many calls of {@link count}; calls `onFirst` in the first of them. */
   from(operations: number, onFirst: () => void): Promise<void> {
     this.operations = operations;
     this.remaining = operations;

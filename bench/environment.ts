@@ -4,7 +4,7 @@ import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import type { Bench, BenchValue } from './suite.js';
 
-/** A server with an empty store, and what suites send to it; `close` stops the server. */
+/** A server with an empty store, and the data that suites send; `close` stops the server. */
 export async function openBench(): Promise<Bench & { close(): Promise<void> }> {
   const server = await NatsTestServer.start();
   const payload = Buffer.from(JSON.stringify(VALUE), 'utf8');

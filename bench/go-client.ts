@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Measurement } from './rounds.js';
+import type { Measurement } from './suite.js';
 
-/** Does a suite's work with the Go client; `undefined` where the program does not know the suite. */
+/** Runs the work of a suite with the Go client; `undefined` if the program does not have the suite. */
 export type GoClient = (operations: number) => Promise<Measurement | undefined>;
 
-/** @param program `bench/go`, built */
+/** @param program the built program of `bench/go` */
 export function goClient(program: string, suite: string, url: string): GoClient {
   const run = promisify(execFile);
   return async (operations) => {

@@ -50,7 +50,7 @@ export function keyOf(i: number): string {
   return `customer.${i % KEYS}`;
 }
 
-/** A side that does an operation again and again, {@link WINDOW} at a time. */
+/** A side that repeats an operation, {@link WINDOW} at a time. */
 export function concurrently(operation: (i: number) => Promise<void>): Side {
   return {
     run: async (operations) => {

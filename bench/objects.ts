@@ -47,9 +47,9 @@ export async function compareObjectBuckets(
 }
 
 /**
- * A side's run that does something with the object again and again, until so many MiB are done. It does it twice before
- * the clock starts: the collection of garbage that a round begins with gives the heap's memory back to the system, and
- * getting it again takes as long as a transfer.
+ * The run of a side that repeats an operation with the object until the given number of MiB is reached. The operation
+ * is done twice before the measurement starts: the garbage collection at the start of a round returns the memory of the
+ * heap to the system, and allocating it again takes as long as a transfer.
  */
 export function repeat(action: () => Promise<unknown>): Side['run'] {
   return async (mebibytes, begin) => {
@@ -60,7 +60,7 @@ export function repeat(action: () => Promise<unknown>): Side['run'] {
   };
 }
 
-/** @throws where so many bytes are not the whole object */
+/** @throws if the number of bytes is not the size of the object */
 export function expectWhole(bytes: number | undefined): void {
   if (bytes !== SIZE * MEBIBYTE) throw new Error(`${bytes} bytes instead of ${SIZE} MiB`);
 }

@@ -18,7 +18,7 @@ export interface Pulling {
 /** The default of this library and of the Go client; the raw client's own default is 100. */
 export const MAX_MESSAGES = 500;
 
-/** Compares how consumer handles of both sides receive, each from a stream of its own that is full. */
+/** Compares how consumer handles of both sides receive, each from its own filled stream. */
 export async function comparePulling(bench: Bench, { ours, raw }: Pulling): Promise<Comparison> {
   const nc = await bench.connect();
   const ourNc = await bench.connectOurs();

@@ -1,13 +1,14 @@
-import type { Measurement, Round } from './rounds.js';
+import type { Round } from './rounds.js';
+import type { Measurement } from './suite.js';
 
-/** What this build is compared with: the raw client, or the build before. */
+/** The other side of the comparison: the raw client, or another build. */
 export type Against = 'raw' | 'before';
 
 /** The outcome of a suite; the last line of `npm run bench -- <suite> --json`. */
 export interface Result {
   readonly suite: string;
   readonly unit: string;
-  /** What `raw` is: the raw client, or another build of this library. */
+  /** The meaning of `raw`: the raw client, or another build of this library. */
   readonly against: Against;
   /** Operations a second, the median of the rounds. */
   readonly ours: number;
@@ -19,7 +20,7 @@ export interface Result {
   readonly cpuRaw: number;
   /** The median of the rounds' own ratios ours/raw. */
   readonly cpuRatio: number;
-  /** The same for the Go client, where it was measured. */
+  /** The same for the Go client, if it was measured. */
   readonly go?: GoResult;
 }
 
@@ -31,7 +32,7 @@ interface GoResult {
   readonly cpuRatio: number;
 }
 
-/** Sums up the rounds of a suite. */
+/** Summarizes the rounds of a suite. */
 export function summarize(suite: string, unit: string, rounds: readonly Round[], compared: Against): Result {
   const pairs = rounds.map(({ ours, raw }): Pair => ({ ours, other: raw }));
   const oursOf = (value: (measurement: Measurement) => number) =>
@@ -52,7 +53,7 @@ export function summarize(suite: string, unit: string, rounds: readonly Round[],
   };
 }
 
-/** What this library and another client did in one round. */
+/** The measurements of this library and of another client in one round. */
 interface Pair {
   readonly ours: Measurement;
   readonly other: Measurement;

@@ -1,13 +1,5 @@
 import type { GoClient } from './go-client.js';
-import type { Comparison, Side } from './suite.js';
-
-/** The measurement of one side in one round. */
-export interface Measurement {
-  /** Operations a second. */
-  readonly rate: number;
-  /** Microseconds of CPU (user and system, all threads of this process) an operation. */
-  readonly cpu: number;
-}
+import type { Comparison, Measurement, Side } from './suite.js';
 
 /** One round: both sides, one directly after the other, and the Go client after them, if it was requested. */
 export interface Round {
@@ -17,8 +9,8 @@ export interface Round {
 }
 
 /**
- * Runs a warm-up round, which is thrown away, and then `rounds` rounds. In each the two sides follow one another, and
- * the order changes every time, so that neither profits from what the machine happens to do.
+ * Runs a warm-up round, which is discarded, and then `rounds` rounds. In each round the two sides run one after the
+ * other, and the order changes every time, so that neither profits from changes in the load of the machine.
  */
 export async function* measureRounds(
   { ours, raw }: Comparison,

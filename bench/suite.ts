@@ -2,10 +2,10 @@ import type { NatsConnection } from '@nats-io/transport-node';
 
 /**
  * One comparison of this library with the raw `@nats-io` client. A file `bench/suites/<name>.ts` whose default export
- * is a `Suite` is run by `npm run bench -- <name>`; there is no list to add it to.
+ * is a `Suite` is run by `npm run bench -- <name>`; it does not have to be registered.
  */
 export interface Suite {
-  /** What is counted, in the plural: `messages`, `puts`, `MiB`. */
+  /** The counted unit, in the plural: `messages`, `puts`, `MiB`. */
   readonly unit: string;
   /** How many of them make a round, unless `--messages` says otherwise. */
   readonly operations: number;
@@ -26,8 +26,8 @@ export interface Side {
   /** Brings everything back to the start of a round. Not timed. */
   prepare?(operations: number): Promise<void>;
   /**
-   * Does that many operations and resolves when all of them are done. Timed, from the call on; or from the call of
-   * `begin` on, if some preparation must not be counted.
+   * Does that many operations and resolves when all of them are done. The time is measured from the call on, or from
+   * the call of `begin` on if some preparation must not be counted.
    */
   run(operations: number, begin: () => void): Promise<void>;
   /** Throws if the work was not really done. Not timed. */
@@ -55,4 +55,12 @@ export interface BenchValue {
   readonly total: number;
   readonly currency: string;
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
+}
+
+/** The measurement of one side in one round. */
+export interface Measurement {
+  /** Operations a second. */
+  readonly rate: number;
+  /** Microseconds of CPU (user and system, all threads of this process) an operation. */
+  readonly cpu: number;
 }

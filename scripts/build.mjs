@@ -23,7 +23,7 @@ for (const entry of Object.values(exports)) {
   if (entry.import !== undefined) writeModuleEntry(entry.import, entry.require);
 }
 
-/** Names every export: the static analysis of CommonJS finds fewer in some loaders. */
+/** Names every export, because the static analysis of CommonJS misses some of them in some loaders. */
 function writeModuleEntry(target, source) {
   const from = (file, to) => relative(dirname(file), to).replaceAll('\\', '/');
   const library = require(`../${source.default}`);

@@ -8,7 +8,9 @@ export default class RetriedTests {
     const { retryCount = 0 } = test.diagnostic() ?? {};
     if (retryCount === 0) return;
     const times = retryCount === 1 ? 'once' : `${retryCount} times`;
-    this.retried.push(`${test.module.relativeModuleId} > ${test.fullName} (${test.result().state}, retried ${times})`);
+    this.retried.push(
+      `${test.module.relativeModuleId} > ${test.fullName} (${test.result().state}, retried ${times})`,
+    );
   }
 
   onTestRunEnd() {

@@ -1,5 +1,5 @@
 // node scripts/test-on-node.mjs <version> [argument of vitest …]
-// Runs tests on another version of Node, which comes from the package that carries its Linux build.
+// Runs tests on another version of Node, from the package with its Linux build.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

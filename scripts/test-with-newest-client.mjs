@@ -1,5 +1,5 @@
 // node scripts/test-with-newest-client.mjs [argument of vitest …]
-// Runs tests with the newest version of the client there is, in place of the one that is locked: in a copy of this folder.
+// Runs tests with the newest version of the client instead of the locked one, in a copy of this folder.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -4,7 +4,7 @@ import type { Work } from './suites.js';
 import type { SuiteName } from './transport.js';
 import type { Outcome } from './worker.js';
 
-/** A transport in a suite, in a process of its own: its leftovers and its crashes are not those of others. */
+/** A transport in a suite. It runs in its own process, so that its leftovers and crashes do not affect others. */
 export class Participant {
   private worker: ChildProcess | undefined;
   private stderr = '';

@@ -35,7 +35,7 @@ export function table(unit: string, rounds: readonly Round[]): string {
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** The errors that there were instead of measurements, with how often. */
+/** The errors that prevented measurements, each with its number of occurrences. */
 export function failures(rounds: readonly Round[]): string[] {
   const counts = new Map<string, number>();
   for (const round of rounds) {

@@ -39,8 +39,8 @@ for (const suite of chosen) {
 }
 
 /**
- * A warm-up round, which is thrown away, and then so many rounds. In each all transports follow one another, and each
- * round begins with another one.
+ * Runs a warm-up round, which is discarded, and then the given number of rounds. In each round all transports run one
+ * after another, and each round starts with a different one.
  */
 async function measureRounds(suite: SuiteName, rounds: number, work: Work): Promise<Round[]> {
   const participants = transports

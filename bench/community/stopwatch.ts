@@ -6,7 +6,7 @@ export interface Measurement {
   readonly cpu: number;
 }
 
-/** Starts to measure; the function that is returned ends it. */
+/** Starts a measurement; the returned function ends it. */
 export function startStopwatch(): (operations: number) => Measurement {
   const cpuBefore = process.cpuUsage();
   const start = performance.now();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type JetStreamManager, type NatsConnection } from 'nats';
 
-/** The stream of a transport, looked at over a connection that is not the transport's. */
+/** The stream of a transport, observed over a connection other than the transport's. */
 export class StreamUnderTest {
   static async open(url: string, stream: string): Promise<StreamUnderTest> {
     const nc = await connect({ servers: url });
@@ -14,7 +14,7 @@ export class StreamUnderTest {
     private readonly stream: string,
   ) {}
 
-  /** Resolves when the stream holds so many messages, and rejects when their number has not grown for ten seconds. */
+  /** Resolves when the stream has that many messages; rejects if their number has not grown for ten seconds. */
   async untilStored(messages: number): Promise<void> {
     let stored = -1;
     let changed = performance.now();
@@ -30,11 +30,11 @@ export class StreamUnderTest {
     }
   }
 
-  /** Replaces the only message of the stream, which the transport's client has published, by so many copies of it. */
+  /** Replaces the only message of the stream, published by the transport's client, with that many copies of it. */
   async copyFirst(messages: number): Promise<void> {
     const { state } = await this.jsm.streams.info(this.stream);
     const { subject, data, header } = await this.jsm.streams.getMessage(this.stream, { seq: state.last_seq });
-    // The stream would take copies with the same message id for duplicates.
+    // The stream would treat copies with the same message id as duplicates.
     header.delete('Nats-Msg-Id');
     const headers = header.keys().length === 0 ? {} : { headers: header };
     await this.jsm.streams.purge(this.stream);
@@ -42,14 +42,14 @@ export class StreamUnderTest {
     for (let sent = 0; sent < messages;) {
       const window = Math.min(WINDOW, messages - sent);
       for (let i = 1; i < window; i++) this.nc.publish(subject, data, headers);
-      // A stream stores in order: the acknowledgement of the last one is the acknowledgement of all.
+      // A stream stores messages in order, so the acknowledgement of the last one confirms all.
       await js.publish(subject, data, headers);
       sent += window;
     }
     await this.untilStored(messages);
   }
 
-  /** Rejects unless the only consumer has got each message once and has acknowledged all of them. */
+  /** Rejects unless the only consumer has received each message once and has acknowledged all of them. */
   async verifySettled(messages: number): Promise<void> {
     const deadline = performance.now() + PATIENCE;
     for (;;) {
@@ -81,7 +81,7 @@ export class StreamUnderTest {
 
 /** Below the 10,000 messages that a stream of nats-server 2.11 and newer queues before it drops. */
 const WINDOW = 5_000;
-/** How often the server is asked, in milliseconds. */
+/** The interval at which the server is polled, in milliseconds. */
 const POLL = 5;
-/** How long nothing may happen, in milliseconds. */
+/** How long the number may stay the same, in milliseconds. */
 const PATIENCE = 10_000;

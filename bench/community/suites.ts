@@ -5,7 +5,7 @@ import { startStopwatch, type Measurement } from './stopwatch.js';
 import { StreamUnderTest } from './stream-under-test.js';
 import { ORDER, type Handlers, type Storage, type SuiteName, type Transport } from './transport.js';
 
-/** How much work one round is. */
+/** The work of one round. */
 export interface Work {
   readonly operations: number;
   readonly storage: Storage;
@@ -115,7 +115,7 @@ async function requests(
   return measurement;
 }
 
-/** A service that has run once has left its stream and its consumer behind. */
+/** Runs a service once so that it creates its stream and its consumer. */
 async function createStream(transport: Transport, url: string, storage: Storage): Promise<void> {
   const service = await transport.serve(url, storage, { onEvent: () => undefined });
   await service.close();

@@ -1,4 +1,4 @@
-// The Go client at the work of the suites, for `npm run bench -- --go <this program, built>`.
+// Runs the work of the suites with the Go client, for `npm run bench -- --go <this program, built>`.
 package main
 
 import (
@@ -34,7 +34,7 @@ type item struct {
 // The object that all suites send: 140 bytes of JSON.
 var value = order{4711, "a77c2f6e-0d3b-4", 129.9, "EUR", []item{{"NB-204", 1}, {"US-18", 3}}}
 
-// How many messages are under way with publish-async, and how many operations of a bucket.
+// How many messages are in flight with publish-async, and how many operations of a bucket.
 const (
 	publishWindow = 4_000
 	bucketWindow  = 512
@@ -42,7 +42,7 @@ const (
 	objectSize    = 64
 )
 
-// What a suite does in a round: makes what it needs, then calls `measure` with the work that is timed.
+// The round of a suite: creates its resources, then calls `measure` with the work that is timed.
 type suite func(ctx context.Context, js jetstream.JetStream, operations int, measure func(work func()))
 
 var suites = map[string]suite{
@@ -118,7 +118,7 @@ var suites = map[string]suite{
 	},
 }
 
-// Of the stream, the subject, the bucket and the object.
+// The name of the stream, the subject, the bucket and the object.
 const name = "go"
 
 // <suite> <url> <operations>: prints operations a second and microseconds of CPU an operation, as JSON.
@@ -141,7 +141,7 @@ func main() {
 			"cpu":  float64((cpuTime() - cpu).Nanoseconds()) / 1_000 / float64(operations),
 		}))
 	})
-	// Whichever of them the suite made.
+	// Only one of them exists, depending on the suite.
 	js.DeleteStream(ctx, name)
 	js.DeleteKeyValue(ctx, name)
 	js.DeleteObjectStore(ctx, name)
@@ -196,7 +196,7 @@ func encode(value any) []byte {
 	return must(json.Marshal(value))
 }
 
-// Of all threads, user and system.
+// CPU time of all threads, user and system.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))

@@ -16,7 +16,7 @@ class AsyncHandler {
   }
 }
 
-/** The same as `consume` with `async` on both sides: a handler that awaits, then is acknowledged. */
+/** The same as `consume` with `async` on both sides: an awaited handler, then the acknowledgement. */
 const suite: Suite = {
   unit: 'messages',
   operations: 150_000,

@@ -9,7 +9,7 @@ const KEYS = Array.from({ length: 64 }, (_, i) => `key-${i}`);
 
 let turn = 0;
 
-/** All messages of a benchmark are alike: their keys are dealt out in turn. */
+/** All messages of a benchmark have the same content, so their keys are assigned in rotation. */
 const nextKey = (_message: JetStreamMessage): string => KEYS[turn++ & 63];
 
 @Injectable()

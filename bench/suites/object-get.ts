@@ -1,7 +1,7 @@
 import { compareObjectBuckets, expectWhole, NAME, repeat, SIZE } from '../objects.js';
 import type { Suite } from '../suite.js';
 
-/** An object of 64 MiB read as a stream, its digest verified, again and again. */
+/** An object of 64 MiB read as a stream, its digest verified, repeatedly. */
 const suite: Suite = {
   unit: 'MiB',
   operations: 2 * SIZE,

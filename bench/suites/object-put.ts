@@ -1,7 +1,7 @@
 import { compareObjectBuckets, expectWhole, NAME, repeat, SIZE } from '../objects.js';
 import type { Suite } from '../suite.js';
 
-/** An object of 64 MiB put from memory, again and again: each replaces the one before. */
+/** An object of 64 MiB put from memory, repeatedly: each one replaces the previous one. */
 const suite: Suite = {
   unit: 'MiB',
   operations: 2 * SIZE,

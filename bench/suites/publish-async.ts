@@ -1,7 +1,7 @@
 import { comparePublishing, Subject, underWay } from '../publishing.js';
 import type { Suite } from '../suite.js';
 
-/** `publishAsync` with its window of 4,000 against `publish` of the raw client, as many of which are awaited at a time. */
+/** `publishAsync` with its window of 4,000 against `publish` of the raw client with the same number in flight. */
 const suite: Suite = {
   unit: 'messages',
   operations: 100_000,

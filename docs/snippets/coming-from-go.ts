@@ -101,7 +101,7 @@ export class Orders {
     const profiles = await this.keyValues.createOrUpdate<Profile>({ bucket: 'profiles', history: 5 });
     const revision = await profiles.create('sue', { color: 'red' });
     await profiles.update('sue', { color: 'blue' }, revision);
-    const entry = await profiles.get('sue'); // undefined where there is none
+    const entry = await profiles.get('sue'); // undefined if there is none
     if (!entry) return;
     print(entry.value.color);
 

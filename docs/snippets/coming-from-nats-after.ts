@@ -119,7 +119,7 @@ export class Shop {
       message.ack();
     }
     if (batch.error) throw batch.error;
-    const next = await shipping.next({ maxWait: 1_000 }); // undefined where none came
+    const next = await shipping.next({ maxWait: 1_000 }); // undefined if none arrived
     next?.ack();
     // #endregion
     return received;
@@ -148,7 +148,7 @@ export class Shop {
     const { objectStores } = this;
     // #region object-store
     const documents = await objectStores.createOrUpdate({ bucket: 'documents' });
-    const theirs = await documents.getString('note.txt'); // ObjectNotFoundError where there is no such object
+    const theirs = await documents.getString('note.txt'); // ObjectNotFoundError if there is no such object
     await documents.putString('note.txt', 'Sue was called.');
     const ours = await documents.getString('note.txt');
     // #endregion

@@ -103,7 +103,7 @@ export async function fetch(shipping: Consumer): Promise<number> {
     received++;
     message.ack();
   }
-  const next = await shipping.next({ expires: 1_000 }); // null where none came
+  const next = await shipping.next({ expires: 1_000 }); // null if none arrived
   next?.ack();
   // #endregion
   return received;
@@ -133,7 +133,7 @@ export async function objectStore(js: JetStreamClient): Promise<string | undefin
   // #region object-store
   const documents = await js.views.os('documents');
   await documents.putBlob({ name: 'note.txt' }, new TextEncoder().encode('Call Sue.'));
-  const bytes = await documents.getBlob('note.txt'); // null where there is no such object
+  const bytes = await documents.getBlob('note.txt'); // null if there is no such object
   const text = bytes ? new TextDecoder().decode(bytes) : undefined;
   // #endregion
   return text;

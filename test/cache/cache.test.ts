@@ -52,13 +52,13 @@ describe('a cache on a Key-Value bucket', () => {
     expect(await keyv.get('key')).toBeUndefined();
   });
 
-  it.each([Infinity, NaN, -1, 0, 1, 2 ** 31, 2 ** 53, 1e300])('takes a ttl of %s', async (ttl) => {
+  it.each([Infinity, NaN, -1, 0, 1, 2 ** 31, 2 ** 53, 1e300])('accepts a ttl of %s', async (ttl) => {
     const store = new KeyValueCacheStore(bucket);
     await store.set('key', 'value', ttl);
     expect(await store.get('key')).toBe('value');
   });
 
-  it.each([undefined, null, 1, Symbol('s'), {}])('refuses a key that is no text', async (key) => {
+  it.each([undefined, null, 1, Symbol('s'), {}])('rejects a key that is not a string', async (key) => {
     const store = new KeyValueCacheStore(bucket);
     await expect(store.get(key as never)).rejects.toThrow(InvalidArgumentError);
     await expect(store.set(key as never, 'value')).rejects.toThrow(InvalidArgumentError);
@@ -138,7 +138,7 @@ describe('a cache on a Key-Value bucket', () => {
     expect(await two.get('key')).toBeUndefined();
   });
 
-  it('refuses values that Keyv did not serialize', async () => {
+  it('rejects values that Keyv did not serialize', async () => {
     const store = new KeyValueCacheStore(bucket);
     await expect(store.set('key', { a: 1 })).rejects.toThrow(InvalidArgumentError);
     await store.disconnect();

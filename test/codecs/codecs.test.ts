@@ -42,7 +42,7 @@ describe('textCodec', () => {
     expect(textCodec.decode(textCodec.encode('\ufeffGrüße'))).toBe('\ufeffGrüße');
   });
 
-  it('takes nothing else', () => {
+  it('rejects other values', () => {
     expect(() => (textCodec as Codec).encode(5)).toThrow(/strings, not number/);
     for (const value of [null, 5, {}, () => 'x', Symbol('s')]) {
       expect(() => (textCodec as Codec).encode(value)).toThrow(PayloadEncodingError);
@@ -58,7 +58,7 @@ describe('bytesCodec', () => {
     expect(bytesCodec.decode(bytes)).toBe(bytes);
   });
 
-  it('takes nothing else', () => {
+  it('rejects other values', () => {
     expect(() => (bytesCodec as Codec).encode('x')).toThrow(/Uint8Array, not string/);
     for (const value of [null, 5, [1, 2], () => 'x', Symbol('s')]) {
       expect(() => (bytesCodec as Codec).encode(value)).toThrow(PayloadEncodingError);
@@ -87,13 +87,13 @@ describe('msgpackCodec', () => {
       0x82, 0xa7, 0x63, 0x6f, 0x6d, 0x70, 0x61, 0x63, 0x74, 0xc3, 0xa6, 0x73, 0x63, 0x68, 0x65, 0x6d, 0x61,
       0x00,
     ]);
-    // Twice the same shape: no reference to the first.
+    // The same shape twice must not become a reference to the first one.
     expect(msgpackCodec.encode({ compact: true, schema: 0 })).toEqual(
       msgpackCodec.encode({ compact: true, schema: 0 }),
     );
   });
 
-  it('does not reuse the memory of what it returned', () => {
+  it('does not reuse the memory of returned payloads', () => {
     const first = msgpackCodec.encode({ a: 'first' });
     const copy = [...first];
     for (let i = 0; i < 1_000; i++) msgpackCodec.encode({ a: `other ${i}` });

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.each([
-  // The transport of Nest 11 is made of the package `nats`.
+  // The transport of Nest 11 uses the package `nats`.
   { name: 'nest-11-commonjs', tests: /Tests:\s+7 passed, 7 total/, packages: ['nats@2'] },
   { name: 'nest-12-esm', tests: /Tests\s+5 passed \(5\)/, packages: [] },
 ])('the packed package in $name', ({ name, tests, packages }) => {

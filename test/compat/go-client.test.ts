@@ -39,23 +39,20 @@ describe('data written by this library and by the Go client', () => {
     expect(await read(app, name)).toEqual(written(name));
   });
 
-  it.each(['here', 'there'])(
-    'is consumed by both alternately, from a consumer created %s',
-    async (name) => {
-      const consumer = await app.get(JetStreamService).consumer(name, 'worker');
-      const first = await consumer.next();
-      await first?.doubleAck();
-      const second: unknown = JSON.parse(await peer.run('consume', server.url, name));
-      expect([messageOf(first?.subject, first?.headers, first?.data), second]).toEqual(
-        written(name).messages.slice(0, 2),
-      );
-      expect(await consumer.info()).toMatchObject({
-        numAckPending: 0,
-        numPending: 0,
-        ackFloor: { consumerSequence: 2 },
-      });
-    },
-  );
+  it.each(['here', 'there'])('is consumed by both alternately, from a consumer created %s', async (name) => {
+    const consumer = await app.get(JetStreamService).consumer(name, 'worker');
+    const first = await consumer.next();
+    await first?.doubleAck();
+    const second: unknown = JSON.parse(await peer.run('consume', server.url, name));
+    expect([messageOf(first?.subject, first?.headers, first?.data), second]).toEqual(
+      written(name).messages.slice(0, 2),
+    );
+    expect(await consumer.info()).toMatchObject({
+      numAckPending: 0,
+      numPending: 0,
+      ackFloor: { consumerSequence: 2 },
+    });
+  });
 });
 
 it('the Go client does the work of the benchmarks', async () => {
@@ -77,7 +74,7 @@ it('the Go client does the work of the benchmarks', async () => {
   expect(JSON.parse(await go.run('rpc', server.url, '64'))).toBeNull();
 }, 300_000);
 
-/** Writes what the Go program writes too, under names of its own. */
+/** Writes the same data as the Go program, under other names. */
 async function write(app: INestApplicationContext, name: string): Promise<void> {
   const jetstream = app.get(JetStreamService);
   const stream = await jetstream.createStream({
@@ -211,7 +208,7 @@ function written(name: string) {
   };
 }
 
-/** Reads what was written as the Go program does. */
+/** Reads the written data like the Go program. */
 async function read(app: INestApplicationContext, name: string): Promise<unknown> {
   const stream = await app.get(JetStreamService).stream(name);
   const { state, config } = stream.cachedInfo;

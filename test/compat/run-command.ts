@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 /**
  * Runs a command to its end.
  *
- * @returns what it printed, on both streams
- * @throws Error with what it printed, when it fails
+ * @returns its output on both streams
+ * @throws Error with its output if it fails
  */
 export function runCommand(command: string, args: readonly string[], cwd: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -22,7 +22,7 @@ const STRICTEST: ts.CompilerOptions = {
   noEmit: true,
 };
 
-/** The packed package as an application has it installed, next to all other packages of this repository. */
+/** The packed package, installed as in an application, next to all other packages of this repository. */
 export async function installPacked(tarball: string, folder: string): Promise<void> {
   const installed = join(repository, 'node_modules');
   const modules = join(folder, 'node_modules');
@@ -59,8 +59,9 @@ export function importsOf(program: ts.Program, file: string): string[] {
 }
 
 /**
- * The optional members of all options, and whether they take `undefined`. Options are what the exported functions, decorators,
- * constructors and methods take, and all that is in them; and the types given by name, which users pass through functions of Nest.
+ * The optional members of all options, and whether they accept `undefined`. Options are the parameters of the exported
+ * functions, decorators, constructors and methods, with all types that they contain, and the types given by name, which
+ * users pass through functions of Nest.
  */
 export function optionalMembersOf(
   program: ts.Program,
@@ -102,7 +103,7 @@ class OptionsWalk {
   }
 
   private visit(type: ts.Type, origin: Origin): void {
-    // Instances of our classes come from the library wherever they are passed.
+    // Instances of the library's classes are always created by the library.
     const from = type.isClass() && declarationsOf(type.symbol).length ? 'library' : origin;
     if (this.seen[from].has(type)) return;
     this.seen[from].add(type);

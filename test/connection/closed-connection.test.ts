@@ -60,7 +60,7 @@ describe.each(['direct', 'client'] as const)('through the %s wire', (wire) => {
   });
 });
 
-/** An error of this library may have the closed connection as its cause: the rest of what it says is about its own subject. */
+/** An error of this library can have the closed connection as its cause, and then has another text of its own. */
 function rootOf(error: Error): Error {
   return error instanceof ConnectionClosedError || !(error.cause instanceof Error)
     ? error

@@ -5,7 +5,7 @@ import {
 } from '@nats-io/transport-node';
 import { connect } from '../../lib/connection/index.js';
 
-/** The two ways that messages of a connection can take. */
+/** The two wires of a connection. */
 export const WIRES = ['direct', 'client'] as const;
 export type WireKind = (typeof WIRES)[number];
 

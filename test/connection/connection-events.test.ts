@@ -34,7 +34,7 @@ async function connected(url = server.url): Promise<NatsConnection> {
   return nc;
 }
 
-/** How many iterators of statuses the client feeds. */
+/** The number of status iterators of the client. */
 function statusIterators(nc: NatsConnection): number {
   return (nc as unknown as { protocol: { listeners: unknown[] } }).protocol.listeners.length;
 }
@@ -116,7 +116,7 @@ describe('draining a connection', () => {
       await connection.nc.flush();
       own.pause();
       try {
-        // More than the sockets take: closing waits for what is written last.
+        // More than the socket buffers hold, so that closing has to wait for the last bytes.
         for (let i = 0; i < 20; i++) connection.wire.publish('a', new Uint8Array(1_000_000));
         const started = performance.now();
         await connection.drain(300);
@@ -129,7 +129,7 @@ describe('draining a connection', () => {
     },
   );
 
-  it('sends what is buffered, and does nothing when repeated', async () => {
+  it('sends buffered messages, and does nothing when repeated', async () => {
     const connection = await openConnection('main', { servers: server.url }, {});
     const other = await connected();
     const received: string[] = [];

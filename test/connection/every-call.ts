@@ -482,14 +482,14 @@ const TABLE: readonly [string, Call][] = Object.entries({
   DeadLetters: DEAD_LETTERS,
   KeyValueCacheStore: CACHE,
   ObjectStoreStorage: UPLOAD,
-  // The last ones: they end what the others need.
+  // These are last because they end resources that the others need.
   JetStreamConnection: CONNECTION,
 }).flatMap(([type, calls]) =>
   Object.entries(calls).map(([method, call]): [string, Call] => [`${type}.${method}`, call]),
 );
-/** Calls that need the connection, and end by themselves. */
+/** Calls that need the connection and end. */
 export const asking = TABLE.filter((row): row is [string, Asking] => typeof row[1] === 'function');
-/** Calls that need the connection, and go on as long as it is there. */
+/** Calls that need the connection and continue as long as it is open. */
 export const allOpenEnded = TABLE.flatMap(([name, call]): [string, Asking][] =>
   'openEnded' in call ? [[name, call.openEnded]] : [],
 );

@@ -87,7 +87,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
       else connection.nc.subscribe(`${base}.c`, { callback });
     }
     await connection.nc.flush();
-    // They come in one chunk.
+    // They arrive in one chunk.
     for (let i = 0; i < 5; i++) for (const kind of ['a', 'b', 'c']) raw.publish(`${base}.${kind}`, String(i));
     await raw.flush();
     await connection.nc.flush();

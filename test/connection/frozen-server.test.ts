@@ -44,7 +44,7 @@ describe.each(['direct', 'client'] as const)('on a server that hangs, through th
 
   it.each(asking.map(([name]) => name))('%s ends in time', (name) => {
     const outcome = asked[name];
-    // A fetch that nothing came for is empty.
+    // A fetch without messages is empty.
     const mayBeEmpty = /\.(fetch\w*|next)$/.test(name);
     const rightly = outcome instanceof JetStreamError || (mayBeEmpty && outcome === 'no error');
     expect(rightly, String(outcome)).toBe(true);
@@ -63,7 +63,7 @@ describe.each(['direct', 'client'] as const)('on a server that hangs, through th
   });
 });
 
-/** Makes all calls at once, and waits for each of them, counted from the end of another promise. */
+/** Makes all calls at once and waits for each one for a limited time after another promise has settled. */
 async function outcomesOf(
   calls: readonly [string, (on: Obtained) => unknown][],
   on: Obtained,

@@ -31,7 +31,7 @@ async function open(wire: string): Promise<JetStreamConnection> {
   return new JetStreamConnection('default', nc);
 }
 
-/** A block of headers as it travels, and what is read from it. */
+/** A block of headers on the wire, and the headers that are read from it. */
 const BLOCKS: readonly (readonly [string, string | Buffer, Record<string, string[]>])[] = [
   ['ordinary lines', 'NATS/1.0\r\nA: 1\r\nB:2\r\nA: 3\r\n\r\n', { A: ['1', '3'], B: ['2'] }],
   ['no lines', 'NATS/1.0\r\n\r\n', {}],
@@ -56,13 +56,13 @@ const BLOCKS: readonly (readonly [string, string | Buffer, Record<string, string
   ['names of object members', 'NATS/1.0\r\n__proto__: 1\r\nconstructor: 2\r\n\r\n', { constructor: ['2'] }],
 ];
 
-/** A stream removes what follows the version. */
+/** A stream removes the text after the version. */
 const STATUS_BLOCKS: typeof BLOCKS = [
   ['a status without a number', 'NATS/1.0 abc\r\nA: 1\r\n\r\n', { A: ['1'] }],
   ['text behind the version', 'NATS/1.0garbage\r\nA: 1\r\n\r\n', { A: ['1'] }],
 ];
 
-/** Blocks that are not read at all. */
+/** Blocks that cannot be read. */
 const INVALID: readonly (readonly [string, string | Buffer])[] = [
   ['another version', 'NATS/2.0\r\nA: 1\r\n\r\n'],
   ['no version', 'A: 1\r\nB: 2\r\n\r\n'],
@@ -94,7 +94,7 @@ describe.each(['direct', 'client'])('headers that arrive over the %s wire', (wir
     },
   );
 
-  it.each([...BLOCKS, ...INVALID])('reach a consumer together with their raw block, with %s', async (...row) => {
+  it.each([...BLOCKS, ...INVALID])('reach a consumer with their raw block, with %s', async (...row) => {
     const [, block, expected] = row;
     const connection = await open(wire);
     const requests = new Requests(connection);
@@ -125,7 +125,7 @@ describe.each(['direct', 'client'])('headers that arrive over the %s wire', (wir
     expect(received[0].headers).toBeUndefined();
   });
 
-  it('are published again as they are', async () => {
+  it('can be published again unchanged', async () => {
     const connection = await open(wire);
     const [from, to] = [nuid.next(), nuid.next()];
     const received: Msg[] = [];
@@ -189,7 +189,7 @@ it.each([
   ['a line feed in the value', 'a', '1\n2'],
   ['a carriage return in the value', 'a', '1\r2'],
   ['a number as the value', 'a', 1 as unknown as string],
-])('refuse %s with an error of this library', (_, name, value) => {
+])('reject %s with an error of this library', (_, name, value) => {
   const block = new MessageHeaders();
   expect(() => block.append(name, value)).toThrow(InvalidArgumentError);
   expect(() => block.set(name, value)).toThrow(InvalidArgumentError);

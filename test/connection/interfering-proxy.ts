@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { NatsTestServer } from '../../lib/testing/index.js';
 
-/** Stands between a client and a server, and cuts or holds back what the server sends. */
+/** A proxy between a client and a server that splits or withholds the server's bytes. */
 export class InterferingProxy implements AsyncDisposable {
-  /** Cuts what the server sends into pieces that reach the client one by one. */
+  /** Splits the bytes of the server into chunks that reach the client one by one. */
   cut: (bytes: Buffer) => Buffer[] = (bytes) => [bytes];
   private readonly links = new Set<Link>();
 
@@ -24,12 +24,12 @@ export class InterferingProxy implements AsyncDisposable {
     return `nats://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Sends something to the clients that the server did not send. */
+  /** Sends bytes to the clients that do not come from the server. */
   inject(text: string): void {
     for (const { client } of this.links) client.write(text);
   }
 
-  /** Cuts all links; new ones may be made at once. */
+  /** Closes all links; clients can reconnect at once. */
   cutLinks(): void {
     for (const { client, server } of this.links) {
       client.destroy();
@@ -65,7 +65,7 @@ interface Link {
   readonly server: Socket;
 }
 
-/** Resolves when the other side has had the time to read it by itself. */
+/** Resolves when the other side has had time to read the chunk separately. */
 async function send(client: Socket, piece: Buffer): Promise<void> {
   if (!client.writable) return;
   await new Promise<void>((resolve) => client.write(piece, () => resolve()));

@@ -42,7 +42,7 @@ async function opening(connecting: Promise<NatsConnection>): Promise<NatsConnect
   return nc;
 }
 
-/** Has a connection receive what it sends to itself. */
+/** Lets a connection send messages to itself. */
 async function expectWorking(nc: NatsConnection): Promise<void> {
   const { wire } = new JetStreamConnection('default', nc);
   const subject = nuid.next();
@@ -69,7 +69,7 @@ describe('connections of one process', () => {
       const back = [ours, clients].map(reconnected);
       proxy.cutLinks();
       await Promise.all(back);
-      // The other way round: the client's own asks for its link after ours.
+      // In the reverse order: the client's own connection opens its link after ours.
       await linkedAgain(second);
     }
     for (const nc of [ours, clients, second]) await expectWorking(nc);
@@ -132,7 +132,7 @@ describe('a link that cannot be opened fails without leaving anything open:', ()
     ],
     ['the information is null', (socket) => socket.write('INFO null\r\n'), /not a NATS server/],
     [
-      'something comes before TLS',
+      'bytes arrive before TLS',
       (socket) => socket.write('INFO {"tls_required":true}\r\nPING\r\n'),
       /unencrypted data between INFO and TLS/,
     ],
@@ -211,7 +211,7 @@ it('logs all traffic in debug mode, without credentials', async () => {
   expect(text).not.toContain('a-secret-word');
 });
 
-/** Has the client give its link up and make another one. */
+/** Lets the client drop its link and open another one. */
 async function linkedAgain(nc: NatsConnection): Promise<void> {
   const back = reconnected(nc);
   await nc.reconnect();

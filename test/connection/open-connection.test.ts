@@ -35,7 +35,7 @@ async function failure(
   throw new Error(`it should have failed, but: ${String(outcome)}`);
 }
 
-/** A server that asks its clients for a certificate. */
+/** A server that requires a certificate of its clients. */
 function startVerifying(): Promise<NatsTestServer> {
   return NatsTestServer.start({
     config: {
@@ -58,12 +58,12 @@ async function unusedPort(): Promise<number> {
   return port;
 }
 
-/** The client's own link takes an IP address for `localhost`, and waits for its timeout where a client certificate is missing. */
+/** The client's own link treats `localhost` as an IP address, and a missing client certificate causes a timeout. */
 const overLinksOfTheClient = process.env.TEST_WIRE === 'client';
 
 describe('a connection that cannot succeed fails at once, even if it waits for servers:', () => {
   it.each([
-    ['a port that is no number', 'nats://127.0.0.1:notaport'],
+    ['a port that is not a number', 'nats://127.0.0.1:notaport'],
     ['a port that is too large', 'nats://127.0.0.1:99999'],
     ['a port of 0', '127.0.0.1:0'],
     ['a negative port', '127.0.0.1:-1'],
@@ -75,7 +75,7 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
     ['several addresses in one text', 'nats://127.0.0.1:4222,nats://127.0.0.1:4223'],
     ['a host with forbidden characters', 'nats://a^b:4222'],
     ['web sockets', 'ws://127.0.0.1:4222'],
-    ['a bad address beside a good one', ['nats://127.0.0.1:4222', 'nats://127.0.0.1:x']],
+    ['a bad address next to a good one', ['nats://127.0.0.1:4222', 'nats://127.0.0.1:x']],
     ['a bad address with credentials', 'nats://u:p@ss@127.0.0.1:x'],
   ])('%s', async (_, servers) => {
     const error = await failure({ servers });
@@ -109,27 +109,24 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
   it.skipIf(overLinksOfTheClient).each([
     ['after the greeting', false],
     ['at once', true],
-  ])(
-    'the certificate is verified for the connected address, with TLS %s',
-    async (_, handshakeFirst) => {
-      for (const [certificate, host, other] of [
-        ['address-only.pem', '127.0.0.1', 'localhost'],
-        ['name-only.pem', 'localhost', '127.0.0.1'],
-      ]) {
-        await using secure = await NatsTestServer.start({
-          config: {
-            tls: { cert_file: file(certificate), key_file: file('key.pem'), handshake_first: handshakeFirst },
-          },
-        });
-        const { port } = new URL(secure.url);
-        const tls = { caFile: file(certificate), handshakeFirst };
-        await (await openConnection('main', { servers: `${host}:${port}`, tls }, {})).drain();
-        const error = await failure({ servers: `${other}:${port}`, resolve: false, tls });
-        expect(error).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
-        expect(error.message).toContain('that the certificate of the server lists');
-      }
-    },
-  );
+  ])('the certificate is verified for the connected address, with TLS %s', async (_, handshakeFirst) => {
+    for (const [certificate, host, other] of [
+      ['address-only.pem', '127.0.0.1', 'localhost'],
+      ['name-only.pem', 'localhost', '127.0.0.1'],
+    ]) {
+      await using secure = await NatsTestServer.start({
+        config: {
+          tls: { cert_file: file(certificate), key_file: file('key.pem'), handshake_first: handshakeFirst },
+        },
+      });
+      const { port } = new URL(secure.url);
+      const tls = { caFile: file(certificate), handshakeFirst };
+      await (await openConnection('main', { servers: `${host}:${port}`, tls }, {})).drain();
+      const error = await failure({ servers: `${other}:${port}`, resolve: false, tls });
+      expect(error).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+      expect(error.message).toContain('that the certificate of the server lists');
+    }
+  });
 
   it.skipIf(overLinksOfTheClient).each(['TLSv1.2', 'TLSv1.3'] as const)(
     'a client certificate that is missing, with %s',
@@ -172,7 +169,7 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
     ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'Provide a client certificate that'],
     ['ERR_SSL_WRONG_VERSION_NUMBER', 'remove tls.handshakeFirst'],
     ['ERR_SSL_SOMETHING_NEW', 'Check the address, the credentials and TLS'],
-  ])('reports %s with advice, under the name that any version of Node gives it', (code, advice) => {
+  ])('%s is reported with advice (codes differ between versions of Node)', (code, advice) => {
     expect(new ConnectionFailedError('main', 'nats://a', 'no', code).message).toContain(advice);
   });
 
@@ -251,7 +248,7 @@ it('logs misspelled options in "tls", but not options of Node', async () => {
 });
 
 describe.each(['auto', 'client'] as const)('on the %s wire', (wire) => {
-  // As a load balancer or a forwarded port does, behind which there is no server yet.
+  // Like a load balancer or a forwarded port whose server is not running yet.
   it.each([
     ['closes', (socket: Socket) => socket.end()],
     ['resets', (socket: Socket) => socket.resetAndDestroy()],

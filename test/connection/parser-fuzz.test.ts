@@ -8,7 +8,7 @@ import { MessageParser } from '../../lib/connection/wire/message-parser.js';
 const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const STREAMS = 50_000;
 
-/** Numbers below a bound, the same ones for the same seed. */
+/** Random numbers below a bound, the same ones for the same seed. */
 function randomOf(seed: number): (below: number) => number {
   let state = seed % 2_147_483_647 || 1;
   return (below) => (state = (state * 48_271) % 2_147_483_647) % below;
@@ -89,11 +89,11 @@ function streamOf(random: Random): Buffer {
 }
 
 function feed(parser: ChunkParser, bytes: Buffer, random: Random): void {
-  // In single bytes only what is short.
+  // Only short streams are split into single bytes.
   const most = [bytes.length < 500 ? 1 : 50, 100, 300, 1_024, 65_536][random(5)];
   for (let at = 0; at < bytes.length;) {
     const end = at + 1 + random(most);
-    // A copy: what is kept must not depend on what comes later.
+    // A copy, because later chunks must not change recorded events.
     parser.parse(Buffer.from(bytes.subarray(at, end)));
     at = end;
   }

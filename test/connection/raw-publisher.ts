@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Publishes what a client would refuse to: bytes go to the server as they are given. */
+/** Publishes bytes that a client would reject: they are sent to the server unchanged. */
 export class RawPublisher implements AsyncDisposable {
   private constructor(private readonly socket: Socket) {}
 
@@ -17,7 +17,7 @@ export class RawPublisher implements AsyncDisposable {
     return new RawPublisher(socket);
   }
 
-  /** Publishes a message with a block of headers, and resolves when the server has taken it. */
+  /** Publishes a message with a block of headers, and resolves when the server has processed it. */
   async publish(subject: string, block: string | Buffer, payload = '', reply = ''): Promise<void> {
     const headers = Buffer.from(block);
     const body = Buffer.concat([headers, Buffer.from(payload)]);

@@ -23,7 +23,7 @@ interface Handles {
   readonly keyValue: KeyValue;
 }
 
-// Permissions are changed while the connection is open: what it holds was allowed, and nothing new is.
+// Permissions are changed while the connection is open: existing subscriptions were allowed, new ones are not.
 const USERS = `authorization { users: [
   { user: all, password: p }
   { user: mute, password: p, permissions: { publish: ">", subscribe: { deny: ["_INBOX.>", "deliver.>"] } } }
@@ -48,7 +48,7 @@ async function open(user: string, wire: string): Promise<JetStreamService> {
   return new JetStreamService(connection, new Requests(connection), { codec: jsonCodec, publish: {} });
 }
 
-/** The same handles for the user without permissions, made of what the other one found. */
+/** The same handles for the user without permissions, created from those of the other user. */
 async function handles(wire: string): Promise<Handles> {
   const allowed = await open('all', wire);
   const stream = await allowed.createStream({ name: wire, subjects: [`${wire}.*`], storage: 'memory' });

@@ -20,7 +20,7 @@ const PARTS = [
   'x',
 ];
 
-/** A message with such a block, as it comes in one piece and in several. */
+/** A message with such a block, received in one chunk and in several. */
 function messages(block: string): WireMessage[] {
   const head = Buffer.from(block);
   const payload = Buffer.from('\nContent-Type: payload');

@@ -118,7 +118,7 @@ function pieces(bytes: Buffer, size: () => number): Buffer[] {
   return cut;
 }
 
-it('is direct over links of this library', async () => {
+it('the wire is direct over links of this library', async () => {
   expect(shared((await open()).wire)).toBeInstanceOf(DirectWire);
 });
 
@@ -141,7 +141,7 @@ describe.each(CUTS)('a message that the server sends %s', (_, cut) => {
     }
     await raw.flush();
     await eventually(() => expect(direct).toHaveLength(sent.length));
-    // The client's own commands come in between.
+    // The client's own commands are interleaved.
     await connection.nc.flush();
     expect(direct).toEqual(sent);
     expect(client).toEqual(sent);
@@ -182,7 +182,7 @@ describe.each(['direct', 'client'])('a message published over the %s wire', (kin
       const data = Buffer.from(message.data, 'latin1');
       const record = headersOf(message.headers);
       wire.publish(message.subject, data, message.reply, record, true);
-      // Not alone after all.
+      // In the same turn as another message.
       wire.publish(message.subject, message.data, message.reply, record, true);
       sent.push(message, { ...message, data: latin1(Buffer.from(message.data)) });
       await new Promise((resolve) => setImmediate(resolve));
@@ -210,11 +210,11 @@ describe.each(['direct', 'client'])('a message published over the %s wire', (kin
     await raw.flush();
     const sent = Array.from({ length: 60 }, (_, i) => String(i));
     for (const [i, text] of sent.entries()) {
-      // Turn and turn about, and in runs.
+      // Alternating, and in runs.
       if (Math.floor(i / (1 + (i % 3))) % 2 === 0) wire.publish(base, text);
       else nc.publish(base, text);
     }
-    // What is answered is behind all of it.
+    // The answered message is the last one.
     await nc.flush();
     await raw.flush();
     expect(received).toEqual(sent);
@@ -306,7 +306,7 @@ describe.each(['direct', 'client'])('a message published over the %s wire', (kin
   });
 });
 
-it('delivers nothing to a subscription that has ended', async () => {
+it('the wire delivers nothing to a subscription that has ended', async () => {
   const connection = await open();
   const base = nuid.next();
   const received: string[] = [];
@@ -323,13 +323,13 @@ it('delivers nothing to a subscription that has ended', async () => {
   expect(received).toEqual(['0']);
 });
 
-it('is the same object for all users of a connection', async () => {
+it('the wire is the same object for all users of a connection', async () => {
   const { nc, wire } = await open();
   const others = Array.from({ length: 5 }, () => shared(new JetStreamConnection('other', nc).wire));
   expect(new Set([shared(wire), ...others]).size).toBe(1);
 });
 
-it('continues after a reconnect, for all users of the connection', async () => {
+it('the wire continues after a reconnect, for all users of the connection', async () => {
   await using own = await NatsTestServer.start();
   const first = await open(own.url);
   const second = new JetStreamConnection('second', first.nc);
@@ -352,9 +352,9 @@ it('continues after a reconnect, for all users of the connection', async () => {
 describe('bytes that cannot be parsed end the link, and the client reconnects:', () => {
   const NONSENSE: readonly (readonly [string, string])[] = [
     ['no command', 'nonsense\r\n'],
-    ['a line of nothing', '\r\n'],
+    ['an empty line', '\r\n'],
     ['an unknown command with the first letter of a message', 'MXYZ a 1 0\r\n\r\n'],
-    ['a message without anything', 'MSG\r\n'],
+    ['a message without arguments', 'MSG\r\n'],
     ['a message of one letter', 'M\n'],
     ['a message with a blank only', 'MSG \r\n'],
     ['a message with a subject only', 'MSG broken\r\n'],
@@ -364,7 +364,7 @@ describe('bytes that cannot be parsed end the link, and the client reconnects:',
     ['a message without a subject', 'MSG  1 5\r\n12345\r\n'],
     ['a negative length', 'MSG a 1 -5\r\n'],
     ['a negative subscription', 'MSG a -1 5\r\n12345\r\n'],
-    ['a length that is no number', 'MSG a 1 NaN\r\n'],
+    ['a length that is not a number', 'MSG a 1 NaN\r\n'],
     ['a length with a point', 'MSG a 1 1.5\r\n'],
     ['a length of many digits', 'MSG a 1 99999999999999\r\n'],
     ['a length beyond all numbers', `MSG a 1 ${'9'.repeat(400)}\r\n`],
@@ -378,8 +378,8 @@ describe('bytes that cannot be parsed end the link, and the client reconnects:',
     ['no length of headers', 'HMSG a 1  5\r\n12345\r\n'],
     ['information that is not JSON', 'INFO {"server_id"\r\n'],
     ['information that is null', 'INFO null\r\n'],
-    ['information of nothing', 'INFO \r\n'],
-    ['an error of nothing', '-ERR\r\n'],
+    ['empty information', 'INFO \r\n'],
+    ['an empty error', '-ERR\r\n'],
     ['a line without an end', 'INFO '.padEnd(300_000, 'x')],
   ];
 

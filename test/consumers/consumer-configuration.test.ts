@@ -43,7 +43,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-
     await deleteStreams(jetstream);
   });
 
-  it('of a pull consumer comes back with every option of 2.9', async () => {
+  it('of a pull consumer is reported with every option of 2.9', async () => {
     const config: ConsumerConfig = {
       durable: 'd',
       description: 'every option',
@@ -72,7 +72,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-
     expect(cachedInfo.config).toMatchObject(config);
   });
 
-  it('of a push consumer comes back with every option of 2.9', async () => {
+  it('of a push consumer is reported with every option of 2.9', async () => {
     const config: PushConsumerConfig = {
       durable: 'd',
       deliverSubject: 'deliver.here',
@@ -130,7 +130,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a consumer on nats-
     expect((await collect(other.fetchNoWait(10))).map(({ subject }) => subject)).toEqual(['s.b']);
   });
 
-  it('delivers headers only where asked', async () => {
+  it('delivers headers only with headersOnly', async () => {
     await jetstream.publish('s.a', 'twelve bytes');
     const consumer = await stream.createConsumer({ headersOnly: true });
 

@@ -58,7 +58,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   });
 
   describe('createConsumer', () => {
-    it('creates a durable, a named and a nameless consumer', async () => {
+    it('creates a durable, a named and an unnamed consumer', async () => {
       const durable = await stream.createConsumer({ durable: 'd' });
       const named = await stream.createConsumer({ name: 'n' });
       const nameless = await jetstream.createConsumer(streamName, {});
@@ -74,7 +74,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(nameless.stream).toBe(streamName);
     });
 
-    it('takes a consumer of the same configuration as it is', async () => {
+    it('accepts an existing consumer with the same configuration', async () => {
       const config: ConsumerConfig = {
         durable: 'd',
         filterSubjects: ['s.a'],
@@ -93,7 +93,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       ['another option', { durable: 'd', ackWait: 6_000 }],
       ['an option less', { durable: 'd' }],
       ['an option more', { durable: 'd', ackWait: 5_000, headersOnly: true }],
-    ])('refuses a consumer that exists with %s', async (_, config) => {
+    ])('rejects an existing consumer with %s', async (_, config) => {
       await stream.createConsumer({ durable: 'd', ackWait: 5_000 });
 
       const error: unknown = await stream.createConsumer(config).catch((thrown: unknown) => thrown);
@@ -103,11 +103,11 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect((await stream.consumer('d')).cachedInfo.config.ackWait).toBe(5_000);
     });
 
-    it('refuses a stream that does not exist', async () => {
+    it('rejects a stream that does not exist', async () => {
       await expect(jetstream.createConsumer('NONE', {})).rejects.toThrow(StreamNotFoundError);
     });
 
-    it('refuses more consumers than the stream takes', async () => {
+    it('rejects more consumers than the stream allows', async () => {
       await jetstream.createStream({ name: 'T', maxConsumers: 1 });
       await jetstream.createConsumer('T', { durable: 'one' });
 
@@ -124,7 +124,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(consumer.cachedInfo.config.ackWait).toBe(6_000);
     });
 
-    it('takes back what the server reports', async () => {
+    it('accepts the configuration that the server reports', async () => {
       const { cachedInfo } = await jetstream.createConsumer(streamName, {
         durable: 'd',
         filterSubjects: ['s.a'],
@@ -135,12 +135,12 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(consumer.cachedInfo.config).toMatchObject({ filterSubject: 's.a', maxAckPending: 7 });
     });
 
-    it('refuses a consumer that does not exist', async () => {
+    it('rejects a consumer that does not exist', async () => {
       await expect(stream.updateConsumer({ durable: 'd' })).rejects.toThrow(ConsumerDoesNotExistError);
       await expect(stream.consumer('d')).rejects.toThrow(ConsumerNotFoundError);
     });
 
-    it('passes on what the server does not let change', async () => {
+    it('passes on the error for an option that cannot change', async () => {
       await stream.createConsumer({ durable: 'd' });
 
       const error: unknown = await stream
@@ -152,7 +152,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
   });
 
-  it('createOrUpdateConsumer does either', async () => {
+  it('createOrUpdateConsumer creates or updates a consumer', async () => {
     const created = await jetstream.createOrUpdateConsumer(streamName, { durable: 'd', ackWait: 5_000 });
     const updated = await stream.createOrUpdateConsumer({ durable: 'd', ackWait: 6_000 });
 
@@ -160,7 +160,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     expect(updated.cachedInfo.config.ackWait).toBe(6_000);
   });
 
-  it('consumer() finds a consumer, and refuses one that does not exist', async () => {
+  it('consumer() returns a consumer, and rejects if it does not exist', async () => {
     await stream.createConsumer({ durable: 'd' });
 
     expect((await jetstream.consumer(streamName, 'd')).name).toBe('d');
@@ -172,7 +172,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
   });
 
-  it('deleteConsumer deletes a consumer, once', async () => {
+  it('deleteConsumer deletes a consumer, and rejects if it does not exist', async () => {
     await stream.createConsumer({ durable: 'd' });
 
     await jetstream.deleteConsumer(streamName, 'd');
@@ -184,7 +184,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   describe('push consumers', () => {
     const config: PushConsumerConfig = { durable: 'p', deliverSubject: 'deliver.p', idleHeartbeat: 5_000 };
 
-    it('are created, and refused where they exist with another configuration', async () => {
+    it('are created, and rejected if they exist with another configuration', async () => {
       const first = await stream.createPushConsumer(config);
       const second = await jetstream.createPushConsumer(streamName, config);
 
@@ -195,7 +195,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       );
     });
 
-    it('are updated, and refused where they do not exist', async () => {
+    it('are updated, and rejected if they do not exist', async () => {
       await expect(stream.updatePushConsumer(config)).rejects.toThrow(ConsumerDoesNotExistError);
       await jetstream.createOrUpdatePushConsumer(streamName, config);
 
@@ -206,7 +206,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(again.cachedInfo.config.maxAckPending).toBe(6);
     });
 
-    it('are found, and tell their state', async () => {
+    it('are looked up, and report their state', async () => {
       await stream.createPushConsumer(config);
 
       const consumer = await jetstream.pushConsumer(streamName, 'p');
@@ -215,7 +215,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       await expect(stream.pushConsumer('none')).rejects.toThrow(ConsumerNotFoundError);
     });
 
-    it('take back what the server reports', async () => {
+    it('accept the configuration that the server reports', async () => {
       const { cachedInfo } = await stream.createPushConsumer(config);
 
       const updated = await stream.updatePushConsumer({ ...cachedInfo.config, maxAckPending: 7 });
@@ -223,7 +223,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect(updated.cachedInfo.config).toMatchObject({ ...config, maxAckPending: 7 });
     });
 
-    it('are told apart from pull consumers', async () => {
+    it('are distinguished from pull consumers', async () => {
       await stream.createPushConsumer(config);
       await stream.createConsumer({ durable: 'pull' });
 
@@ -232,7 +232,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       await expect(stream.consumer('p')).rejects.toThrow(`"p" on stream "${streamName}" is a push consumer`);
     });
 
-    it('need a deliverSubject, which pull consumers must not have', async () => {
+    it('require a deliverSubject, which pull consumers must not have', async () => {
       const none = { durable: 'p' } as PushConsumerConfig;
       const one = { durable: 'p', deliverSubject: 'd' } as unknown as ConsumerConfig;
 
@@ -267,7 +267,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     await expect(collect(jetstream.consumerNames('NONE'))).rejects.toThrow(StreamNotFoundError);
   });
 
-  it('info tells how a consumer gets on, and keeps it for cachedInfo', async () => {
+  it('info reports the state of a consumer, and stores it as cachedInfo', async () => {
     const consumer = await stream.createConsumer({ durable: 'd' });
     await connected.publish('s.a', 3);
     const first = await consumer.next();
@@ -309,7 +309,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect((await stream.resumeConsumer('d')).paused).toBe(false);
     });
 
-    it.runIf(version === '2.15')('refuse a missing consumer and an invalid time', async () => {
+    it.runIf(version === '2.15')('reject a missing consumer and an invalid time', async () => {
       await expect(stream.pauseConsumer('none', new Date())).rejects.toThrow(ConsumerNotFoundError);
       await expect(stream.resumeConsumer('none')).rejects.toThrow(ConsumerNotFoundError);
       await expect(stream.pauseConsumer('d', new Date('x'))).rejects.toThrow(InvalidArgumentError);
@@ -324,7 +324,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   });
 
   describe('unpinConsumer', () => {
-    it.runIf(version === '2.15')('takes the pin from a client', async () => {
+    it.runIf(version === '2.15')('removes the pin of a client', async () => {
       const consumer = await stream.createConsumer({
         durable: 'd',
         priorityPolicy: 'pinned_client',
@@ -369,7 +369,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       expect((await consumer.next())?.metadata.streamSequence).toBe(4);
     });
 
-    it.runIf(version === '2.15')('refuses what the deliver policy does not allow', async () => {
+    it.runIf(version === '2.15')('rejects a sequence that the deliver policy does not allow', async () => {
       await connected.publish('s.a', 5);
       await stream.createConsumer({ durable: 'd', deliverPolicy: 'by_start_sequence', startSequence: 3 });
 
@@ -384,7 +384,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
   });
 
-  it('takes names of 255 bytes', async () => {
+  it('accepts names of 255 bytes', async () => {
     const name = 'n'.repeat(255);
     const long = await connected.jetstream.createStream({ name, subjects: [name], storage: 'memory' });
     const consumer = await long.createConsumer({ durable: name });
@@ -396,7 +396,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   });
 
   it.each(['', 'a.b', 'a b', 'a*', 'a>', 'a/b', 'a\\b', 'a\n', 'a'.repeat(256), 'ü'.repeat(128)])(
-    'refuses the name %j before anything is sent',
+    'rejects the name %j before anything is sent',
     async (name) => {
       const before = connected.nc.stats().outMsgs;
       for (const attempt of [
@@ -416,8 +416,8 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   );
 
   it.each<[string, ConsumerConfig | PushConsumerConfig, string]>([
-    ['a name beside another durable', { name: 'a', durable: 'b' }, 'name'],
-    ['a filter beside filters', { filterSubject: 's.a', filterSubjects: ['s.b'] }, 'filterSubject'],
+    ['a name together with another durable', { name: 'a', durable: 'b' }, 'name'],
+    ['a filter together with filters', { filterSubject: 's.a', filterSubjects: ['s.b'] }, 'filterSubject'],
     ['a sequence without its policy', { startSequence: 5 }, 'startSequence'],
     ['a policy without its sequence', { deliverPolicy: 'by_start_sequence' }, 'startSequence'],
     ['a time without its policy', { startTime: new Date() }, 'startTime'],
@@ -434,7 +434,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     ],
     ['an unknown option', { concurrency: 5 } as unknown as ConsumerConfig, 'concurrency'],
     ['an unknown policy', { ackPolicy: 'maybe' } as unknown as ConsumerConfig, 'ackPolicy'],
-  ])('refuses %s before anything is sent', async (_, config, argument) => {
+  ])('rejects %s before anything is sent', async (_, config, argument) => {
     const before = connected.nc.stats().outMsgs;
     const attempt =
       config.deliverSubject === undefined ? stream.createConsumer(config) : stream.createPushConsumer(config);
@@ -443,7 +443,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     expect(connected.nc.stats().outMsgs).toBe(before);
   });
 
-  it.each(['', 'a..b', 'a b', 's.>.a'])('refuses the filter %j before anything is sent', async (filter) => {
+  it.each(['', 'a..b', 'a b', 's.>.a'])('rejects the filter %j before anything is sent', async (filter) => {
     const before = connected.nc.stats().outMsgs;
 
     await expect(stream.createConsumer({ filterSubject: filter })).rejects.toThrow(InvalidSubjectError);

@@ -11,7 +11,7 @@ describe('a handler that always throws', () => {
   });
   afterAll(() => server.stop());
 
-  it('makes no hot loop, and does not hold up the rest of the stream', async () => {
+  it('causes no hot loop, and does not block the rest of the stream', async () => {
     const handled: number[] = [];
     let fixed = false;
     await using application = await startFailing(server.url, {
@@ -20,7 +20,7 @@ describe('a handler that always throws', () => {
         if (id === 0 && !fixed) throw new Error('always');
         handled.push(id);
       },
-      // As it is by default, but for the waits: 5 deliveries.
+      // The default 5 deliveries, with shorter delays.
       options: { retry: { backoff: [100, 400, 1_000] } },
     });
     await application.publish('tasks', { id: 0 });
@@ -34,7 +34,7 @@ describe('a handler that always throws', () => {
     const began = performance.now();
     const { letters } = await eventually(
       async () => {
-        // Seldom: what is measured is the handler's CPU, not that of asking.
+        // At long intervals, because the CPU time of the handler is measured, not that of polling.
         await new Promise((resolve) => setTimeout(resolve, 250));
         return application.deadLetters.page();
       },

@@ -32,7 +32,7 @@ describe('the controller of the documentation', () => {
   it.each([
     ['replay', 'POST', '/dead-letters/7/replay'],
     ['drop', 'DELETE', '/dead-letters/7'],
-  ])('answers 404 to the %s of a dead letter that is not there', async (_, method, path) => {
+  ])('answers 404 to the %s of a dead letter that does not exist', async (_, method, path) => {
     const answer = await fetch(`${await app.getUrl()}${path}`, { method });
     expect(answer.status).toBe(404);
     expect(await answer.json()).toMatchObject({

@@ -25,7 +25,7 @@ describe('the dead-letter stream', () => {
   });
   afterAll(() => server.stop());
 
-  it('is kept as safely as the streams that dead letters come from', async () => {
+  it('has as many replicas as the streams that dead letters come from', async () => {
     await using cluster = await NatsTestCluster.start(3);
     await using application = await startFailing(cluster.urls, {
       stream: { name: 'TASKS', subjects: ['tasks'], retention: 'workqueue', replicas: 3 },
@@ -51,7 +51,7 @@ describe('the dead-letter stream', () => {
     );
   });
 
-  it('that is gone: the message is not terminated before its dead letter is stored after all', async () => {
+  it('after its deletion, delays the termination of a message until its dead letter is stored', async () => {
     await using application = await startFailing(server.url, {
       stream: { name: 'GONE', subjects: ['gone'] },
       handle: () => {
@@ -77,7 +77,7 @@ describe('the dead-letter stream', () => {
     expect(letters.map(({ deliveries }) => deliveries)).toEqual([1]);
   });
 
-  it('that does not even take the details: the message stays in its own stream, and the others go on', async () => {
+  it('if it cannot store even the details, leaves the message in its stream, and others are handled', async () => {
     await using small = await NatsTestServer.start();
     const handled: number[] = [];
     await using application = await startFailing(small.url, {
@@ -104,7 +104,7 @@ describe('the dead-letter stream', () => {
     expect((await (await jetstream.stream('LARGE')).getMessage(1)).json()).toEqual({ id: 1 });
   });
 
-  it('of another connection is injected by its name', async () => {
+  it('of another connection is injected by the name of the connection', async () => {
     @Injectable()
     class Tasks {
       constructor(@InjectDeadLetters('analytics') readonly deadLetters: DeadLetters) {}
@@ -134,7 +134,7 @@ describe('the dead-letter stream', () => {
     expect(deadLetters).not.toBe(application.app.get(DeadLetters));
   });
 
-  it('stays as the application declares it', async () => {
+  it('keeps the configuration that the application declares', async () => {
     await using application = await startFailing(server.url, {
       stream: { name: 'A', subjects: ['a'] },
       handle: () => undefined,

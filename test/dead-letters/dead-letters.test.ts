@@ -37,7 +37,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     await application[Symbol.asyncDispose]();
   });
 
-  /** Starts a handler that fails until it is fixed, and has it fail on tasks 1 to n. */
+  /** Starts a handler that fails until `fixed` is set, and lets it fail on tasks 1 to n. */
   async function failOn(n: number): Promise<FailingApplication> {
     application = await startFailing(server.url, {
       stream,
@@ -54,7 +54,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     return application;
   }
 
-  it('keeps all that is known of a failure, with the original as it was', async () => {
+  it('stores the details of a failure with the unchanged original', async () => {
     const observed = await failOn(0);
     const before = new Date();
     const { sequence } = await observed.jetstream.publish(
@@ -99,7 +99,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     });
   });
 
-  it('lists what fits a filter', async () => {
+  it('lists the dead letters that match a filter', async () => {
     const observed = await failOn(4);
     const { deadLetters } = observed;
     const ids = async (filter?: DeadLetterFilter): Promise<number[]> =>
@@ -134,10 +134,10 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect((await deadLetters.page({ reason: 'cancelled' }, { limit: 2 })).next).toBeUndefined();
   });
 
-  it('replays to the original subject: handled again by all, and no longer a dead letter', async () => {
+  it('replays to the original subject, for all consumers, and removes the dead letter', async () => {
     const observed = await failOn(0);
     const { jetstream, deadLetters } = observed;
-    // The id is still in the duplicates window: the replay must not be taken for a repetition.
+    // The id is still in the duplicates window: the server must not treat the replay as a duplicate.
     await jetstream.publish('tasks.us.new', { id: 1 }, { messageId: 'one', headers: { Tenant: 'a' } });
     await observed.settled();
     fixed = true;
@@ -152,7 +152,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(replayed.headers?.keys().filter((key) => key.startsWith('Dead-Letter-'))).toEqual([REPLAY_HEADER]);
   });
 
-  it('a replay that fails again becomes a new dead letter', async () => {
+  it('stores a new dead letter if a replay fails again', async () => {
     const observed = await failOn(1);
     await observed.deadLetters.replay(1);
     await observed.settled();
@@ -161,7 +161,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(letters[0].headers?.get(REPLAY_HEADER)).toBe('1');
   });
 
-  it('replays to the handler that failed alone: nothing is published', async () => {
+  it('replays only to the handler that failed, without publishing', async () => {
     const observed = await failOn(2);
     const { deadLetters, jetstream } = observed;
     const error: unknown = await deadLetters.replay(1, { to: 'handler' }).catch((thrown: unknown) => thrown);
@@ -175,7 +175,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect((await jetstream.stream('TASKS')).cachedInfo.state.lastSequence).toBe(2);
   });
 
-  it('replays to a handler only where it runs', async () => {
+  it('replays to a handler only in an application that runs it', async () => {
     const observed = await failOn(1);
     await using elsewhere = await startApplication(server.url, {});
     const error: unknown = await elsewhere.app
@@ -189,12 +189,12 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(await all(observed.deadLetters.list())).toHaveLength(1);
   });
 
-  it('replays all that fit, and tells which were not', async () => {
+  it('replays all that match, and returns those that failed', async () => {
     const observed = await failOn(4);
     const { deadLetters } = observed;
     expect(await deadLetters.replayAll({ reason: 'cancelled' })).toEqual({ replayed: 2, failed: [] });
     await observed.settled();
-    // They failed again: what is replayed is what was there at the beginning.
+    // They failed again, but only the dead letters that existed at the start are replayed.
     expect((await all(deadLetters.list())).map(idOf)).toEqual([1, 3, 2, 4]);
     const { replayed, failed } = await deadLetters.replayAll({}, { to: 'handler' });
     expect(replayed).toBe(0);
@@ -206,7 +206,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(await all(deadLetters.list())).toEqual([]);
   });
 
-  it('drops one, those that fit, or all', async () => {
+  it('drops one, those that match, or all', async () => {
     const observed = await failOn(5);
     const { deadLetters } = observed;
     await deadLetters.drop(1);
@@ -220,10 +220,10 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     expect(await all(deadLetters.list())).toEqual([]);
   });
 
-  it('leaves out what is no dead letter, and refuses arguments that cannot be right', async () => {
+  it('skips messages that are not dead letters, and rejects invalid arguments', async () => {
     const observed = await failOn(1);
     const { deadLetters, jetstream } = observed;
-    await jetstream.publish('dead-letters.TASKS.worker', 'of somebody else');
+    await jetstream.publish('dead-letters.TASKS.worker', 'of another publisher');
     expect((await all(deadLetters.list())).map(({ sequence }) => sequence)).toEqual([1]);
     await expect(deadLetters.get(2)).rejects.toThrow(DeadLetterNotFoundError);
     await expect(deadLetters.get(0.5)).rejects.toThrow(InvalidArgumentError);
@@ -233,7 +233,7 @@ describe.each(['2.15', '2.9'])('DeadLetters on nats-server %s', (version) => {
     await expect(deadLetters.dropAll({ since: new Date('soon') })).rejects.toThrow(InvalidArgumentError);
   });
 
-  it('keeps one dead letter though storing it is repeated', async () => {
+  it('stores one dead letter even if storing it is retried', async () => {
     const observed = await failOn(1);
     const stored = await (await observed.jetstream.stream(DEAD_LETTER_STREAM)).getMessage(1);
     const again = await observed.jetstream.publish(stored.subject, stored.data, { headers: stored.headers });

@@ -15,7 +15,7 @@ export interface Task {
   readonly id: number;
 }
 
-/** What a handler does with a task. */
+/** The body of a handler. */
 export type Handle = (task: Task, context: JetStreamContext) => unknown;
 
 export interface FailingApplication extends TestApplication {
@@ -23,11 +23,11 @@ export interface FailingApplication extends TestApplication {
   readonly deadLetters: DeadLetters;
   /** Publishes payloads to a subject of the handler's stream. */
   publish(subject: string, ...payloads: unknown[]): Promise<void>;
-  /** Waits until nothing waits for the handler and nothing is unsettled. */
+  /** Waits until no message is pending or unsettled. */
   settled(): Promise<void>;
 }
 
-/** An application with one handler, `Tasks.onTask`, that keeps dead letters of what it fails on. */
+/** An application with one handler, `Tasks.onTask`, that stores dead letters of messages that it fails on. */
 export async function startFailing(
   url: string | string[],
   {

@@ -21,7 +21,7 @@ function blockOf(lines: readonly Line[]): string {
   return `NATS/1.0\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 
-/** Headers of the kinds that may get lost or harm on the way, by what is special about them. */
+/** Headers that may be lost or misread in transit, by the property that makes them special. */
 const HEADERS: Readonly<Record<string, readonly Line[]>> = {
   'that are repeated': [
     ['A', '1'],
@@ -68,7 +68,7 @@ const HEADERS: Readonly<Record<string, readonly Line[]>> = {
     ['Long', 'x'.repeat(60_000)],
     ['Last', '1'],
   ],
-  'of as much as JetStream takes': [['Long', 'x'.repeat(65_400)]],
+  'of the maximum size of JetStream': [['Long', 'x'.repeat(65_400)]],
   'of 60 KB, with names that no client writes': [
     ['L\u00f6ng', 'x'.repeat(60_000)],
     ['Last', '1'],
@@ -95,7 +95,7 @@ const HEADERS: Readonly<Record<string, readonly Line[]>> = {
   'of replays': [['Dead-Letter-Replay', '5']],
 };
 
-/** Headers that tell the server what to do: stored as those of other messages, since the server has carried them out. */
+/** Headers with instructions to the server. They are stored like other headers, since the server has executed them. */
 const INSTRUCTIONS: readonly Line[] = [
   ['Nats-Msg-Id', 'the-id'],
   ['nats-msg-id', 'lower'],
@@ -113,10 +113,10 @@ describe('the headers of a dead letter', () => {
   let application: FailingApplication;
   let letters: DeadLetters;
   let raw: RawPublisher;
-  /** The headers that the handler got, and whether it fails. */
+  /** The headers that the handler received, and whether it fails. */
   let handled: Line[][] = [];
   let isFailing = true;
-  /** What the handler does to the headers that it gets. */
+  /** Changes that the handler makes to the headers that it receives. */
   let change: (headers: MsgHdrs) => void = () => undefined;
 
   beforeAll(async () => {
@@ -171,14 +171,14 @@ describe('the headers of a dead letter', () => {
     expect(letter.text()).toBe('{"id":1}');
   });
 
-  it.each(Object.entries(HEADERS))('come with a replay to the handler: headers %s', async (_, lines) => {
+  it.each(Object.entries(HEADERS))('are part of a replay to the handler: headers %s', async (_, lines) => {
     await letters.replay(await letterOf(blockOf(lines)), { to: 'handler' });
     expect(handled).toEqual([grouped(lines)]);
   });
 
-  // A replay adds its own headers, so those of the original have to leave room for them.
-  const publishable = Object.entries(HEADERS).filter(([name]) => !name.startsWith('of as much'));
-  it.each(publishable)('come with a replay to the subject: headers %s', async (_, lines) => {
+  // A replay adds its own headers, for which those of the original have to leave room.
+  const publishable = Object.entries(HEADERS).filter(([name]) => !name.startsWith('of the maximum'));
+  it.each(publishable)('are part of a replay to the subject: headers %s', async (_, lines) => {
     const letter = await letterOf(blockOf(lines));
     await letters.replay(letter);
     await application.settled();
@@ -192,7 +192,7 @@ describe('the headers of a dead letter', () => {
     ]);
   });
 
-  it('keep what is an instruction to the server, and do not repeat it in a replay', async () => {
+  it('keep instructions to the server, but do not repeat them in a replay', async () => {
     const letter = await letterOf(blockOf(INSTRUCTIONS));
     expect(linesOf(letter.headers)).toEqual(INSTRUCTIONS);
     await letters.replay(letter);
@@ -212,7 +212,7 @@ describe('the headers of a dead letter', () => {
     ['Dead-Letter-Original-Nats-TTL', '1s'],
     ['Dead-Letter-Raw-Headers', Buffer.from(blockOf([['Nats-Rollup', 'all']])).toString('base64')],
     ['Nats-Rollup', 'all'],
-  ])('of a forged dead letter make a replay carry out nothing: %s', async (name, value) => {
+  ])('of a forged dead letter cannot make a replay execute an instruction: %s', async (name, value) => {
     await letterOf(blockOf([]));
     await letters.dropAll({});
     await application.publish('tasks.b', { id: 2 });
@@ -234,21 +234,21 @@ describe('the headers of a dead letter', () => {
     await letters.dropAll({});
   });
 
-  it.each(Object.entries(HOSTILE_BLOCKS))('lose nothing of a block %s', async (_, block) => {
+  it.each(Object.entries(HOSTILE_BLOCKS))('keep the whole block %s', async (_, block) => {
     const { rawHeaders, headers, streamSequence } = await letterOf(Buffer.from(block, 'latin1'));
-    // The server takes the status away when it stores a message.
+    // The server removes the status when it stores a message.
     const { message } = await application.jetstream.api.call<{ message: { hdrs?: string } }>(
       'STREAM.MSG.GET.TASKS',
       { seq: streamSequence },
     );
-    // What is not kept as a block makes the same block again.
+    // Headers that are not stored as a block result in the same block again.
     const kept = rawHeaders ?? (headers ? Buffer.from(blockOf(linesOf(headers))) : undefined);
     const stored = Buffer.from(message.hdrs ?? '', 'base64');
     const isEmpty = stored.length === 0 || stored.toString() === blockOf([]);
     expect(kept && Buffer.from(kept)).toEqual(isEmpty ? undefined : stored);
   });
 
-  it('are those of the original also if its handler changed them', async () => {
+  it('are those of the original even if its handler changed them', async () => {
     change = (headers) => {
       headers.set('A', 'changed');
       headers.delete('B');
@@ -262,7 +262,7 @@ describe('the headers of a dead letter', () => {
     change = () => undefined;
   });
 
-  it('do not make a message too large that the server has stored', async () => {
+  it('do not make a stored message too large', async () => {
     const lines: Line[] = [
       ['Long', 'x'.repeat(60_000)],
       ['T\u00e4nant', 'a'],

@@ -16,7 +16,7 @@ import { eventually } from '../support/eventually.js';
 import { all } from './all.js';
 import { startFailing, type FailingApplication } from './failing-application.js';
 
-/** Anybody who may publish to `dead-letters.>` can write a dead letter, and messages that fail may have any headers. */
+/** Any client with permission to publish to `dead-letters.>` can write a dead letter, with any headers. */
 describe('dead letters whose content cannot be trusted', () => {
   let server: NatsTestServer;
   let application: FailingApplication;
@@ -61,7 +61,7 @@ describe('dead letters whose content cannot be trusted', () => {
     ['no subject', ''],
     ['an empty token', 'tasks..a'],
     ['blanks', 'tasks.a b'],
-    ['more than a line of the protocol takes', `tasks.${'a'.repeat(5_000)}`],
+    ['more than a line of the protocol allows', `tasks.${'a'.repeat(5_000)}`],
   ])('are not replayed to %s', async (_, subject) => {
     const sequence = await forge({ subject });
     await expect(letters.replay(sequence)).rejects.toThrow(ReplayRefusedError);
@@ -69,7 +69,7 @@ describe('dead letters whose content cannot be trusted', () => {
     await letters.drop(sequence);
   });
 
-  it('are not replayed in a list either, and the others are', async () => {
+  it('are skipped by replayAll, which replays the others', async () => {
     const [bad, good] = [await forge({ subject: '$JS.API.STREAM.DELETE.TASKS' }), await forge({})];
     const { replayed, failed } = await letters.replayAll({});
     expect({ replayed, failed: failed.map(({ letter }) => letter.sequence) }).toEqual({
@@ -90,14 +90,14 @@ describe('dead letters whose content cannot be trusted', () => {
     ['sequence', 'abc'],
     ['sequence', '-1'],
     ['sequence', '1e3'],
-  ])('with an impossible %s (%s) are none', async (detail, value) => {
+  ])('with an impossible %s (%s) are ignored', async (detail, value) => {
     const sequence = await forge({ [detail]: value });
     await expect(letters.get(sequence)).rejects.toThrow(DeadLetterNotFoundError);
     expect(await all(letters.list())).toEqual([]);
     await letters.dropAll({});
   });
 
-  it('have numbers and times that are some, whatever their headers say', async () => {
+  it('have valid numbers and times even if their headers have none', async () => {
     const sequence = await forge({
       deliveries: '-5',
       published: 'yesterday',
@@ -112,7 +112,7 @@ describe('dead letters whose content cannot be trusted', () => {
     await letters.drop(sequence);
   });
 
-  it('keep the block of headers that cannot be read or written', async () => {
+  it('keep a block of headers that cannot be read or written', async () => {
     await using raw = await RawPublisher.connect(server.url);
     const blocks = {
       readable: 'NATS/1.0\r\nTenant: a\r\n\r\n',
@@ -138,7 +138,7 @@ describe('dead letters whose content cannot be trusted', () => {
   });
 
   it.each(Object.entries(HOSTILE_BLOCKS))(
-    'are listed, replayed and dropped beside messages with headers %s',
+    'are listed, replayed and dropped next to messages with headers %s',
     async (_, block) => {
       await letters.dropAll({});
       await using raw = await RawPublisher.connect(server.url);

@@ -15,7 +15,7 @@ import { startApplication, type TestApplication } from '../support/application.j
 import { eventually } from '../support/eventually.js';
 import { all } from './all.js';
 
-/** Sequences start again when a stream is deleted and created: what was kept of the old stream must not count for the new. */
+/** Sequences restart when a stream is recreated, so records of the old incarnation must not apply to the new one. */
 describe('a stream that was deleted and created again', () => {
   let server: NatsTestServer;
   let serial = 0;
@@ -86,7 +86,7 @@ describe('a stream that was deleted and created again', () => {
     ]);
   });
 
-  it('has messages that an idempotent handler has not run for', async () => {
+  it('has messages that count as not handled by an idempotent handler', async () => {
     const ran: number[] = [];
     await using tasks = await start((id) => void ran.push(id), { idempotent: { bucket: 'incarnations' } });
     await tasks.publish(1);
@@ -103,7 +103,7 @@ describe('a stream that was deleted and created again', () => {
     expect(ran).toEqual([1, 2]);
   });
 
-  it('is not charged with deliveries of the old one that were never settled', async () => {
+  it('does not count unsettled deliveries of its previous incarnation', async () => {
     await using tasks = await start(() => new Promise(() => undefined), {
       deadLetter: true,
       retry: { maxDeliver: 3 },
@@ -123,7 +123,7 @@ describe('a stream that was deleted and created again', () => {
       (lines) => lines.some((line) => line.includes('no longer in its stream')),
     );
     expect(await lettersOf(tasks, tasks.stream)).toEqual([]);
-    // The same advisory, about the message that is there.
+    // The same advisory about the existing message.
     advise(new Date(Date.now() + 1_000));
     await eventually(
       () => lettersOf(tasks, tasks.stream),

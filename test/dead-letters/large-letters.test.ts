@@ -21,7 +21,7 @@ import { startFailing, type FailingApplication } from './failing-application.js'
 
 const MAX_PAYLOAD = 16_384;
 
-/** A JSON text of so many bytes. */
+/** A JSON text with that many bytes. */
 const large = (bytes: number): string => JSON.stringify('x'.repeat(bytes - 2));
 
 describe.each(['2.15', '2.9'])(
@@ -152,7 +152,7 @@ describe.each(['2.15', '2.9'])(
         },
       ],
       ['of a stream that was deleted', () => application.jetstream.deleteStream('LARGE')],
-    ])('is not replayed if the original is %s, and stays', async (_, remove) => {
+    ])('is kept and not replayed if the original is %s', async (_, remove) => {
       const { jetstream, deadLetters, settled } = await start();
       await jetstream.publish('large.a', large(MAX_PAYLOAD));
       const { sequence } = await letter();
@@ -171,7 +171,7 @@ describe.each(['2.15', '2.9'])(
     });
 
     it.each(['workqueue', 'interest'] as const)(
-      'leaves its message in a stream that would remove it when it is terminated: %s',
+      'leaves its message in a stream that removes terminated messages: %s',
       async (retention) => {
         const { jetstream, deadLetters } = await start({ retention });
         const payload = large(MAX_PAYLOAD);
@@ -205,7 +205,7 @@ describe.each(['2.15', '2.9'])(
       expect(found.headers?.get('Header-0')).toBe('y'.repeat(80));
     });
 
-    it('is kept if one header takes nearly all of the message', async () => {
+    it('is kept if one header takes up nearly the whole message', async () => {
       const { jetstream, deadLetters, settled } = await start();
       await jetstream.publish('large.a', '"x"', { headers: { Long: 'y'.repeat(MAX_PAYLOAD - 40), A: 'b' } });
       const found = await letter();
@@ -218,7 +218,7 @@ describe.each(['2.15', '2.9'])(
       expect(replayed.headers?.get('Long')).toHaveLength(MAX_PAYLOAD - 40);
     });
 
-    it('is replayed with exactly the headers of the original, also those that no client writes', async () => {
+    it('is replayed with exactly the headers of the original, even invalid ones', async () => {
       const lines: unknown[] = [];
       const { deadLetters, settled } = await start(
         {},
@@ -247,7 +247,7 @@ describe.each(['2.15', '2.9'])(
       ]);
     });
 
-    it('is kept without its payload in a stream of dead letters that takes smaller messages', async () => {
+    it('is kept without its payload if the dead-letter stream has a smaller message limit', async () => {
       const { jetstream, deadLetters, settled } = await start();
       const { config } = (await jetstream.stream(DEAD_LETTER_STREAM)).cachedInfo;
       await jetstream.updateStream({ ...config, maxMessageSize: 2_000 });
@@ -270,7 +270,7 @@ describe.each(['2.15', '2.9'])(
       expect(await letter()).toMatchObject({ reason: 'never settled', omittedPayloadSize: MAX_PAYLOAD });
     });
 
-    it('is given to handlers of dead letters, which see that it has no payload', async () => {
+    it('is passed to handlers of dead letters, marked as having no payload', async () => {
       const heard: unknown[] = [];
       @Injectable()
       class Alerts {
@@ -289,7 +289,7 @@ describe.each(['2.15', '2.9'])(
     });
 
     it.each(['all', '-1', '1e9', '', ' ', '99999999999999999999999'])(
-      'is one only if its header says how large the payload was: %j',
+      'is recognized only by a header with the size of the payload: %j',
       async (size) => {
         const { jetstream, publish } = await start();
         await publish('large.a', 'x');

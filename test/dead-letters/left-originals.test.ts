@@ -16,12 +16,12 @@ const PAYLOAD = JSON.stringify('x'.repeat(MAX_PAYLOAD - 2));
 
 type Options = NonNullable<Parameters<typeof startFailing>[1]['options']>;
 
-/** Ways in which a handler gives a message up. */
+/** Ways in which a message becomes a dead letter. */
 const FAILURES: Readonly<Record<string, { readonly error: Error; readonly options?: Options }>> = {
   'in its first delivery': { error: new TerminateMessage('too much') },
   'in its last delivery': { error: new Error('no'), options: { retry: { maxDeliver: 2, backoff: [10] } } },
   'in its only delivery': { error: new Error('no'), options: { retry: { maxDeliver: 1 } } },
-  'and is delivered without end otherwise': {
+  'and is retried without limit otherwise': {
     error: new TerminateMessage('too much'),
     options: { retry: { maxDeliver: Infinity } },
   },
@@ -74,7 +74,7 @@ describe.each(['2.15', '2.9'])(
       (await jetstream.consumer(`LEFT_${serial}`, 'worker')).info();
 
     describe.each(['workqueue', 'interest'] as const)('in a %s stream', (retention) => {
-      it.each(Object.keys(FAILURES))('stays if its handler gives it up %s', async (key) => {
+      it.each(Object.keys(FAILURES))('is kept if it becomes a dead letter %s', async (key) => {
         const { error: failure, options = {} } = FAILURES[key] ?? {};
         await using application = await start(retention, failure, options);
         await application.jetstream.publish(`left.${serial}.a`, PAYLOAD);
@@ -105,7 +105,7 @@ describe.each(['2.15', '2.9'])(
         expect((await consumer(application)).numAckPending).toBe(0);
       });
 
-      it.each(['replayed to its subject', 'dropped'])('goes when its dead letter is %s', async (way) => {
+      it.each(['replayed to its subject', 'dropped'])('is removed if its dead letter is %s', async (way) => {
         await using application = await start(retention, new TerminateMessage('too much'));
         await application.jetstream.publish(`left.${serial}.a`, PAYLOAD);
         const letter = await letterOf(application);
@@ -120,7 +120,7 @@ describe.each(['2.15', '2.9'])(
         expect(handled).toEqual(way === 'dropped' ? [] : [JSON.parse(PAYLOAD)]);
       });
 
-      it('stays if it was never settled', async () => {
+      it('is kept if it was never settled', async () => {
         await using application = await start(retention, undefined, {
           ackMode: 'manual',
           ackWait: 100,
@@ -140,7 +140,7 @@ describe.each(['2.15', '2.9'])(
         );
       });
 
-      it('is lost if it was acknowledged before it was handled, which is logged', async () => {
+      it('is lost, which is logged, if it was acknowledged before it was handled', async () => {
         await using application = await start(retention, new Error('no'), { ackMode: 'first' });
         await application.jetstream.publish(`left.${serial}.a`, PAYLOAD);
         const letter = await letterOf(application);
@@ -151,7 +151,7 @@ describe.each(['2.15', '2.9'])(
       });
     });
 
-    it('stays over a restart of the server, and is not delivered again', async () => {
+    it('survives a restart of the server, and is not delivered again', async () => {
       const failure = new TerminateMessage('too much');
       const silent = { ackMode: 'manual', ackWait: 100, retry: { maxDeliver: 1 } } as const;
       await using queue = await start('workqueue', failure);
@@ -183,7 +183,7 @@ describe.each(['2.15', '2.9'])(
       }
     });
 
-    it('is not looked for if the original only has the header of a dead letter without payload', async () => {
+    it('is not looked up if only the original has the header of an omitted payload', async () => {
       await using application = await start('limits', new TerminateMessage('no'));
       const own = { headers: { [OMITTED_PAYLOAD_HEADER]: '5', A: 'b' } };
       await application.jetstream.publish(`left.${serial}.a`, '', own);

@@ -20,7 +20,7 @@ async function firstLetter({ deadLetters }: FailingApplication): Promise<DeadLet
   return letters[0];
 }
 
-describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-server %s', (version) => {
+describe.each(['2.15', '2.10', '2.9'])('messages that are never settled, on nats-server %s', (version) => {
   let server: NatsTestServer;
   let serial = 0;
 
@@ -42,7 +42,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
     return startFailing(server.url, { stream, handle, options, providers });
   }
 
-  it('become dead letters, complete, and the rest of the stream goes on', async () => {
+  it('become complete dead letters, and do not block the rest of the stream', async () => {
     await using application = await startSilent({});
     const { jetstream } = application;
     const { sequence } = await jetstream.publish(
@@ -91,7 +91,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
     await application.deadLetters.dropAll({});
   });
 
-  it('do not stay in a work queue', async () => {
+  it('are removed from a work queue', async () => {
     await using application = await startSilent({ retention: 'workqueue' });
     await application.publish(`jobs.${serial}`, { id: 1 }, { id: 2 }, { id: 3 });
     const { letters } = await eventually(
@@ -107,7 +107,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
     await application.deadLetters.dropAll({});
   });
 
-  it('stay in a stream of interest until its other consumers are through with them', async () => {
+  it('stay in an interest stream until its other consumers have settled them', async () => {
     const name = `JOBS_${serial + 1}`;
     let release = (): void => undefined;
     @Injectable()
@@ -131,7 +131,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
     await application.deadLetters.dropAll({});
   });
 
-  it('are reported, where they are gone from their stream meanwhile', async () => {
+  it('are reported if they are no longer in their stream', async () => {
     await using application = await startSilent({});
     const advisory = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.JOBS_${serial}.worker`;
     await application.publish(advisory, { stream_seq: 7, deliveries: 2 });
@@ -143,7 +143,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
     expect((await application.deadLetters.page()).letters).toEqual([]);
   });
 
-  it('are caught again when somebody deleted the stream of advisories', async () => {
+  it('are detected again after the stream of advisories was deleted', async () => {
     await using application = await startSilent({});
     await application.jetstream.deleteStream('DEAD_LETTER_ADVISORIES');
     await eventually(
@@ -153,7 +153,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages that nobody settles, on nats-se
           () => 0,
         ),
       (consumers) => consumers === 1,
-      // Where the server's word of the deletion is lost, missing heartbeats tell.
+      // If the notice of the deletion is lost, the deletion is detected by missing heartbeats.
       50_000,
     );
     await application.publish(`jobs.${serial}`, { id: 1 });
@@ -170,7 +170,7 @@ describe('a message that kills its process each time', () => {
   });
   afterAll(() => server.stop());
 
-  /** Starts the service that the message kills as often as it is delivered. */
+  /** Starts the service repeatedly; each delivery of the message kills it. */
   async function crashUntilGivenUp({ url }: NatsTestServer): Promise<void> {
     for (let delivery = 1; delivery <= crashing.options.retry.maxDeliver; delivery++) {
       const child = spawn(process.execPath, [fixture, url], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -178,7 +178,7 @@ describe('a message that kills its process each time', () => {
     }
   }
 
-  it('does not use up the deliveries of those behind it', async () => {
+  it('does not use up the deliveries of later messages', async () => {
     await using own = await NatsTestServer.start();
     await using observer = await startFailing(own.url, {
       stream: { name: 'OTHER', subjects: ['other'] },
@@ -199,7 +199,7 @@ describe('a message that kills its process each time', () => {
     expect(letters.map((letter) => letter.json())).toEqual([{ id: 1, poison: true }]);
   }, 120_000);
 
-  it('is a dead letter at the next start, though nobody was there when the server gave it up', async () => {
+  it('becomes a dead letter at the next start if it used up its deliveries while no application ran', async () => {
     const handled: number[] = [];
     const startFixed = (): Promise<FailingApplication> =>
       startFailing(server.url, { ...crashing, handle: ({ id }) => handled.push(id) });
@@ -213,7 +213,7 @@ describe('a message that kills its process each time', () => {
 
     await crashUntilGivenUp(server);
 
-    // Whoever asks for messages then has the server notice that this one has used up its deliveries.
+    // The server notices at the next pull request that this message has used up its deliveries.
     const consumer = await jetstream.consumer('JOBS', 'worker');
     const advisories = await jetstream.stream('DEAD_LETTER_ADVISORIES');
     await eventually(

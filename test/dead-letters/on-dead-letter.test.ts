@@ -78,7 +78,7 @@ describe('@OnDeadLetter', () => {
     expect(around).toEqual(['Alerts.onDeadLetter', 'Alerts.onDeadLetter']);
   });
 
-  it('gets bytes where the payload cannot be decoded', async () => {
+  it('receives bytes if the payload cannot be decoded', async () => {
     @Injectable()
     class Spoilt {
       @OnDeadLetter({ reason: 'invalid payload' })
@@ -96,7 +96,7 @@ describe('@OnDeadLetter', () => {
     expect(seen).toEqual(['{ not json']);
   });
 
-  it('gets those that fit its filter only', async () => {
+  it('receives only dead letters that match its filter', async () => {
     const stream = newStream();
     @Injectable()
     class Filtered {
@@ -129,7 +129,7 @@ describe('@OnDeadLetter', () => {
     expect(seen).toEqual([2, 4]);
   });
 
-  it('runs without any other handler, and starts with what comes from then on, or with all', async () => {
+  it('runs without any other handler, and starts with the next dead letter, or with all', async () => {
     const stream = newStream();
     @Injectable()
     class Later {
@@ -155,7 +155,7 @@ describe('@OnDeadLetter', () => {
     expect(new Set(seen)).toEqual(new Set(['all 2', 'all 4', 'next 4']));
   });
 
-  it('that fails is retried, then reported: there are no dead letters of dead letters', async () => {
+  it('is retried if it fails, then reported: there are no dead letters of dead letters', async () => {
     const stream = newStream();
     @Injectable()
     class Broken {
@@ -179,9 +179,9 @@ describe('@OnDeadLetter', () => {
   });
 
   it.each<[string, OnDeadLetterOptions, RegExp]>([
-    ['a stream that can be none', { stream: 'A.B' }, /Wrong\.onDeadLetter: stream must be a name/],
-    ['a consumer that can be none', { consumer: '*' }, /Wrong\.onDeadLetter: consumer must be a name/],
-    ['a subject that can be none', { subject: 'a..b' }, /Wrong\.onDeadLetter: subject must be a subject/],
+    ['an invalid stream', { stream: 'A.B' }, /Wrong\.onDeadLetter: stream must be a name/],
+    ['an invalid consumer', { consumer: '*' }, /Wrong\.onDeadLetter: consumer must be a name/],
+    ['an invalid subject', { subject: 'a..b' }, /Wrong\.onDeadLetter: subject must be a subject/],
   ])('%s stops the boot', async (_, options, words) => {
     @Injectable()
     class Wrong {

@@ -41,7 +41,7 @@ describe('a message that fails again after its dead letter was removed', () => {
     ['replayed', (found: DeadLetter) => application.deadLetters.replay(found, { to: 'handler' })],
     ['dropped', (found: DeadLetter) => application.deadLetters.drop(found)],
     ['purged', () => application.deadLetters.dropAll({})],
-  ])('gets another one, twice: %s', async (_, remove) => {
+  ])('becomes a dead letter again, twice: %s', async (_, remove) => {
     await application.publish('tasks', { id: 1 });
     const times: number[] = [];
     for (let round = 0; round < 3; round++) {
@@ -58,7 +58,7 @@ describe('a message that fails again after its dead letter was removed', () => {
     expect(new Set(times).size).toBe(3);
   });
 
-  it('keeps one if it is there', async () => {
+  it('keeps an existing dead letter', async () => {
     await application.publish('tasks', { id: 1 });
     const { sequence } = await letter();
     const warned = (): number => application.logs.of('error', 'Settlement').length;
@@ -70,8 +70,8 @@ describe('a message that fails again after its dead letter was removed', () => {
   });
 });
 
-describe('a dead letter of another life of its stream', () => {
-  it('is not there, though another one has its sequence', async () => {
+describe('a dead letter of another incarnation of its stream', () => {
+  it('does not exist, although another one has its sequence', async () => {
     const { jetstream, deadLetters, publish } = application;
     const { config } = (await jetstream.stream(DEAD_LETTER_STREAM)).cachedInfo;
     await publish('tasks', { id: 1 });

@@ -26,7 +26,7 @@ describe('a replay to the handler', () => {
   });
   afterAll(() => server.stop());
 
-  /** Starts providers, has their handlers fail on one payload for each subject, and replays all of it. */
+  /** Starts providers, lets their handlers fail on one payload for each subject, and replays all dead letters. */
   async function failAndReplay(
     makeProvider: (stream: string, isFixed: () => boolean) => new () => object,
     subjects: readonly string[],
@@ -52,7 +52,7 @@ describe('a replay to the handler', () => {
     });
   }
 
-  it('runs all that stands around it, and shows the message as one more delivery', async () => {
+  it('runs its enhancers, and counts as one more delivery', async () => {
     const seen: unknown[] = [];
     class Guard implements CanActivate {
       canActivate(context: ExecutionContext): boolean {
@@ -80,7 +80,7 @@ describe('a replay to the handler', () => {
     expect(seen).toEqual([guard, guard, [{ of: 'new' }, true, 'worker', 2, 1]]);
   });
 
-  it('finds the method of a class by the subject', async () => {
+  it('selects the method of a class by the subject', async () => {
     const seen: string[] = [];
     await failAndReplay(
       (stream, isFixed) => {
@@ -106,7 +106,7 @@ describe('a replay to the handler', () => {
     expect(seen).toEqual(['created created', 'cancelled cancelled']);
   });
 
-  it('gives a handler of batches a batch of one', async () => {
+  it('passes a batch of one message to a batch handler', async () => {
     const seen: unknown[] = [];
     await failAndReplay(
       (stream, isFixed) => {
@@ -128,10 +128,10 @@ describe('a replay to the handler', () => {
   it.each<[string, boolean, (context: JetStreamContext) => unknown]>([
     ['acknowledges it', true, (context) => context.ack()],
     ['confirms it', true, (context) => context.doubleAck()],
-    ['asks for it again', false, (context) => context.nak()],
+    ['requests a redelivery', false, (context) => context.nak()],
     ['terminates it', false, (context) => context.term()],
     ['does not settle it', false, () => undefined],
-  ])('whose handler settles by itself, and %s: done is %s', async (_, done, settle) => {
+  ])('to a handler that settles manually and %s: done is %s', async (_, done, settle) => {
     const stream = { name: `TASKS_${++serial}`, subjects: [`${serial}`] };
     let fixed = false;
     await using application = await startFailing(server.url, {

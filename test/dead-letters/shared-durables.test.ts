@@ -12,7 +12,7 @@ import { startApplication, type TestApplication } from '../support/application.j
 import { eventually } from '../support/eventually.js';
 import { startFailing, type FailingApplication } from './failing-application.js';
 
-/** Services name their classes alike. */
+/** Services often have classes of the same name. */
 describe('@OnDeadLetter methods of one name in two services', () => {
   let server: NatsTestServer;
   let failing: FailingApplication;
@@ -50,7 +50,7 @@ describe('@OnDeadLetter methods of one name in two services', () => {
     ['handlers', { handler: 'Tasks.onTask' }, { handler: 'Other.on' }],
     ['reasons', { reason: 'deliveries used up' }, { reason: 'other' }],
     ['subjects', { subject: 'tasks.>' }, { subject: 'other.>' }],
-  ])('for different %s both hear of their letters', async (_, first, second) => {
+  ])('for different %s both receive their dead letters', async (_, first, second) => {
     const heard: string[] = [];
     await using one = await start(first, heard);
     await using two = await start(second, []);
@@ -68,7 +68,7 @@ describe('@OnDeadLetter methods of one name in two services', () => {
     ['streams', { stream: 'TASKS' }, { stream: 'OTHER' }],
     ['reasons', { reason: 'deliveries used up' }, { reason: 'other' }],
     ['subjects', { subject: 'tasks.>' }, {}],
-  ])('with one durable and different %s stop the second boot', async (what, first, second) => {
+  ])('with the same durable and different %s stop the second boot', async (what, first, second) => {
     const durable = `alerts-${what}`;
     const heard: string[] = [];
     await using _ = await start({ ...first, durable }, heard);

@@ -24,7 +24,7 @@ describe('"Coming from the Go client"', () => {
     await server.stop();
   });
 
-  it('shows Go that does what it says', async () => {
+  it('shows Go code that works as described', async () => {
     expect((await program.run(server.url)).trim().split('\n')).toEqual([
       'published 1',
       'shipped 1',
@@ -38,7 +38,7 @@ describe('"Coming from the Go client"', () => {
     ]);
   });
 
-  it('shows snippets that do the same here, after Go on the same server', async () => {
+  it('shows snippets that do the same with this library, after Go on the same server', async () => {
     const { AppModule, Orders } = await import('../../docs/snippets/coming-from-go.js');
     const module = await Test.createTestingModule({ imports: [AppModule], providers: [Orders] }).compile();
     const app = await module.init();
@@ -49,11 +49,11 @@ describe('"Coming from the Go client"', () => {
         config: { subjects: ['orders.>'], maxAge: 86_400_000 },
         state: { messages: 5 },
       });
-      // What was published there is known here by its id.
+      // The message that Go has published is recognized as a duplicate by its id.
       expect(await orders.publish({ id: '4711', total: 12.5 })).toBe(1);
       await orders.publishAsync(['1', '2', '3']);
 
-      // The consumer stands where Go left it.
+      // The consumer continues where Go stopped.
       const shipping = await orders.consumer(left);
       const shipped: string[] = [];
       const ship = (data: Uint8Array) => void shipped.push(Buffer.from(data).toString());
@@ -92,5 +92,5 @@ describe('"Coming from the Go client"', () => {
   });
 });
 
-/** What does not belong to the Go client: the standard library, and an order. */
+/** Names that do not belong to the Go client: the standard library, and an order. */
 const OTHERS = ['context', 'json', 'errors', 'fmt', 'time', 'o'];

@@ -14,7 +14,7 @@ const exported = Object.entries(library)
   .map(([name]) => name);
 
 describe('docs/errors.md', () => {
-  it('lists every error that the package exports, and each once', () => {
+  it('lists every error that the package exports exactly once', () => {
     expect(listed.toSorted()).toEqual(exported.toSorted());
   });
 });

@@ -34,7 +34,7 @@ describe('the snippets of "Getting started", one after another', () => {
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('compile, and print what the page says', { timeout: 120_000 }, async () => {
+  it('compile, and print the lines that the page shows', { timeout: 120_000 }, async () => {
     expect(compile(main)).toEqual([]);
     expect(printed).toHaveLength(4);
 

@@ -11,11 +11,11 @@ const pages = [
     .map((file) => `docs/${file}`),
 ];
 
-/** The packages whose names a reader does not look for in the root of this one: its other entries, and clients of NATS. */
+/** The packages whose names are not exported by the root of this package: its other entries, and clients of NATS. */
 const OTHER = /^(nestjs-nats-jetstream\/\w+|@nats-io\/.+|nats)$/;
 
 describe.each(pages)('%s', (page) => {
-  it('shows the import of what it uses of the client and of the other entries, or says where that comes from', async () => {
+  it('imports each name that it uses of the client or of another entry, or names its origin', async () => {
     const text = await readFile(repository + page, 'utf8');
     const snippets = [...text.matchAll(MARKER)].map(([, file = '', region = '']) => ({ file, region }));
     const used = new Map<string, string>();
@@ -33,9 +33,9 @@ describe.each(pages)('%s', (page) => {
 const MARKER = /^<!-- snippet: ([\w./-]+\.ts)#([\w-]+) -->$/gm;
 
 interface Names {
-  /** What the region uses of these packages, with the package. */
+  /** The names of these packages that the region uses, with the package. */
   readonly used: ReadonlyMap<string, string>;
-  /** What it imports. */
+  /** The names that it imports. */
   readonly imported: ReadonlySet<string>;
 }
 

@@ -9,7 +9,7 @@ describe('docs/parity.md', () => {
     expect(rows.length).toBeGreaterThan(100);
   });
 
-  it.each(rows)('$what is proved by tests that exist', async ({ tests }) => {
+  it.each(rows)('$what refers to existing tests', async ({ tests }) => {
     const proofs = tests.split('<br>').map((proof) => PROOF.exec(proof)?.groups);
     for (const { file = '', titles = '' } of proofs.map((proof) => proof ?? {})) {
       expect(file, tests).not.toBe('');
@@ -36,7 +36,7 @@ function toRow(line: string): Row {
   return { what: cells[1] ?? '', tests: cells.at(-2) ?? '' };
 }
 
-/** The string literals of a test file, its titles among them. None goes over a line, so an apostrophe in a comment does no harm. */
+/** The string literals of a test file, including its titles. None spans lines, so apostrophes in comments are safe. */
 function titlesOf(source: string): readonly string[] {
   return [...source.matchAll(/(['"])((?:\\.|(?!\1).)*)\1/g)].map(([, , text = '']) => text);
 }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 const read = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-it('the requirements say which versions of Node are declared, and which are tested', async () => {
+it('lists the declared and the tested versions of Node in the requirements', async () => {
   const { engines } = JSON.parse(await read('package.json')) as { engines: { node: string } };
   const [, requirements = ''] = (await read('README.md')).split('## Requirements\n');
   const [, oldest = ''] = /^>=(\d+\.\d+)$/.exec(engines.node) ?? [];
@@ -11,6 +11,6 @@ it('the requirements say which versions of Node are declared, and which are test
   const [, others = ''] = /for version in ([\d ]+); do/.exec(await read('.ci/run')) ?? [];
   const [first, ...rest] = [oldest.split('.')[0], ...others.split(' ')].toReversed();
   expect(requirements).toContain(`Tested on Node ${rest.toReversed().join(', ')} and ${first}`);
-  // What `engine-strict` of npm makes of a package of the client is said too.
+  // The effect of npm's `engine-strict` on a package of the client has to be mentioned too.
   expect(requirements).toContain('engine-strict');
 });

@@ -9,7 +9,7 @@ const pages = [
 ];
 
 describe.each(pages)('%s', (page) => {
-  it('shows code only as it stands in a file', async () => {
+  it('only shows code that is identical to a snippet file', async () => {
     const text = await readFile(repository + page, 'utf8');
     const snippets = [...text.matchAll(FENCE)];
     expect(text.split('\n').filter((line) => /^\s*```(ts|typescript|go)\b/.test(line)).length).toBe(
@@ -23,7 +23,7 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-/** A fence of TypeScript or Go and the last line before it, which tells where the snippet comes from. */
+/** A fence of TypeScript or Go and the last line before it, which names the origin of the snippet. */
 const FENCE = /^(?<marker>.*)\n\n?```(?:ts|typescript|go)\n(?<code>[^]*?)^```$/gm;
 
 function isPage(file: string): boolean {

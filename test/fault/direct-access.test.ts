@@ -3,7 +3,7 @@ import { NoRespondersError } from '../../lib/errors/index.js';
 import { NatsTestCluster } from '../../lib/testing/index.js';
 import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
 
-it('a stream whose only server is gone is not taken for one without direct access', async () => {
+it('does not mistake a stream whose only server is down for one without direct access', async () => {
   await using cluster = await NatsTestCluster.start(3);
   await using setup = await ConnectedJetStream.connect(cluster.urls);
   const created = await setup.jetstream.createStream({ name: 'S', subjects: ['s'], allowDirect: true });

@@ -15,7 +15,7 @@ const EVENTS = 50_000;
 const KILLS = 5;
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
-// Under node_modules, where what is built finds its dependencies.
+// Under node_modules, so that the built file finds its dependencies.
 const built = join(repository, 'node_modules', '.cache', `events-service-${process.pid}`);
 let folder: string;
 
@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 it(
-  'fifty thousand durable events are all handled though their service is killed and restarted five times',
+  'handles all of fifty thousand durable events while their service is killed and restarted five times',
   { timeout: 120_000 },
   async () => {
     await using server = await NatsTestServer.start();
@@ -81,7 +81,7 @@ it(
         ({ numPending, numAckPending }) => numPending === 0 && numAckPending === 0,
         60_000,
       );
-      // What was under way when the service was killed came again, or the test has shown nothing.
+      // Events in flight when the service was killed were redelivered; otherwise the test would prove nothing.
       expect(delivered.consumerSequence).toBeGreaterThan(EVENTS);
     } finally {
       service?.kill('SIGKILL');

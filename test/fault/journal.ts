@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** What the services of a test have noted about each message, in a file that they append to. */
+/** The events of each message that the services of a test have appended to a file. */
 export class Journal implements Disposable {
   /** How often the handling of each stream sequence began. */
   readonly begun = new Map<number, number>();
@@ -13,7 +13,7 @@ export class Journal implements Disposable {
     this.file = openSync(path, 'a+');
   }
 
-  /** Takes in what was noted since. */
+  /** Reads the lines that were appended since. */
   read(): void {
     const chunk = Buffer.alloc(1 << 20);
     for (let size = readSync(this.file, chunk); size > 0; size = readSync(this.file, chunk)) {

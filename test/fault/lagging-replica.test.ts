@@ -4,13 +4,13 @@ import { NatsTestServer, NatsTestCluster } from '../../lib/testing/index.js';
 import { collect, connectTo, type Client } from '../key-value/support.js';
 import { eventually } from '../support/eventually.js';
 
-/** The servers choose which replica a consumer reads: in so many rounds the one that is behind has its turn. */
+/** The servers choose the replica of a consumer; in this many rounds the lagging one is chosen at least once. */
 const ROUNDS = 8;
 const KEYS = 300;
-/** Large enough to take the replica a while. */
+/** Large enough that the replica needs some time to catch up. */
 const VALUE = 'x'.repeat(8_000);
 
-describe('with a replica that is behind', () => {
+describe('with a lagging replica', () => {
   let cluster: NatsTestCluster;
   let follower: NatsTestServer;
   /** Connected to the leader of the bucket. */
@@ -42,7 +42,7 @@ describe('with a replica that is behind', () => {
     await cluster.stop();
   });
 
-  /** Writes while one replica is stopped, and reads as it comes back, round after round. */
+  /** Writes while one replica is stopped, and reads while it catches up, in several rounds. */
   async function rounds<T>(
     write: (keys: readonly string[]) => Promise<unknown>,
     read: (keys: readonly string[], filter: string) => Promise<T>,
@@ -68,7 +68,7 @@ describe('with a replica that is behind', () => {
 
   const putAll = (keys: readonly string[]) => Promise.all(keys.map((key) => kv.put(key, VALUE)));
 
-  it('keys are listed that were put, and none that were deleted', async () => {
+  it('lists keys that were put, and none that were deleted', async () => {
     const lists = await rounds(
       async (keys) => {
         await putAll(keys);
@@ -79,7 +79,7 @@ describe('with a replica that is behind', () => {
     for (const [listed, expected] of lists) expect(listed.toSorted()).toEqual(expected.toSorted());
   });
 
-  it('a watch has all values before it says that it is initialized, and so has a live copy', async () => {
+  it('initializes a watch or a live copy only when it has all values', async () => {
     const lists = await rounds(putAll, async (keys, filter) => {
       const copying = kv.cached(filter);
       const watch = await kv.watch(filter);
@@ -88,7 +88,7 @@ describe('with a replica that is behind', () => {
         for await (const { key, initial } of watch) if (initial) seen.add(key);
       })();
       await watch.initialized;
-      // The loop above may still have to read what the watch has. What came later is not `initial`.
+      // The loop above may still have to read buffered entries. Later changes are not `initial`.
       await eventually(
         () => seen.size,
         (size) => size === keys.length,
@@ -101,7 +101,7 @@ describe('with a replica that is behind', () => {
     for (const [watched, copied, expected] of lists) expect([watched, copied]).toEqual([expected, expected]);
   });
 
-  it('a history is told to its end, without what was purged', async () => {
+  it('returns a complete history, without purged values', async () => {
     const histories = await rounds(
       async (keys) => {
         await putAll(keys);
@@ -116,7 +116,7 @@ describe('with a replica that is behind', () => {
     }
   });
 
-  it('the leader answers a consistent get, and a key that was deleted is free for the next one who creates it', async () => {
+  it('answers a consistent get from the leader, and lets a deleted key be created again', async () => {
     const far = await distant.keyValues.open<string>('replicated');
     await answersGets(follower);
     const results = await rounds(
@@ -125,7 +125,7 @@ describe('with a replica that is behind', () => {
         await kv.delete(keys[KEYS - 1]);
       },
       async (keys) => {
-        const made = far.create(keys[KEYS - 1], 'anew');
+        const made = far.create(keys[KEYS - 1], 'again');
         const got = await far.get(keys[KEYS - 2], { consistent: true });
         return [got?.value === VALUE, (await made) === (await kv.status()).streamInfo.state.lastSequence];
       },
@@ -133,7 +133,7 @@ describe('with a replica that is behind', () => {
     expect(results).toEqual(Array.from({ length: ROUNDS }, () => [true, true]));
   });
 
-  it('whether to change nothing is decided on what the leader has', async () => {
+  it('decides that nothing has to change by the state of the leader', async () => {
     const far = await distant.keyValues.open<string>('replicated');
     await answersGets(follower);
     const values = await rounds(
@@ -158,7 +158,7 @@ async function metaLeaderOf({ servers: [server] }: NatsTestCluster): Promise<str
   return jsz.meta_cluster.leader;
 }
 
-/** A replica answers gets only when it has been in step for a while. */
+/** A replica answers gets only after it has been up to date for a while. */
 async function answersGets(server: NatsTestServer): Promise<void> {
   await eventually(
     () => page(server, '/subsz?subs=1&test=$JS.API.DIRECT.GET.KV_replicated'),

@@ -8,7 +8,7 @@ import { Requests } from '../../lib/requests/index.js';
 const MESSAGES = 30_000;
 
 it(
-  'messages with ids are stored once each though the leader of their stream is killed',
+  'stores each message with an id once although the leader of the stream is killed',
   { timeout: 120_000 },
   async () => {
     await using cluster = await NatsTestCluster.start(3);

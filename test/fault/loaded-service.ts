@@ -6,9 +6,9 @@ import { build } from 'vite';
 
 /** The application of `fixtures/loaded-service.ts`, in a process of its own. */
 export class LoadedService {
-  /** Whether its handlers have got messages; false where it ended before. */
+  /** Whether its handlers have received messages; false if it ended before. */
   readonly working: Promise<boolean>;
-  /** Resolves with the exit code or signal that ended it, and with all that it logged. */
+  /** Resolves with the exit code or signal that ended it, and with its log. */
   readonly ended: Promise<string>;
   private readonly process: ChildProcess;
 
@@ -26,7 +26,7 @@ export class LoadedService {
   }
 }
 
-/** Builds the application with all that it needs into one file, which starts three times as fast; gives its path. */
+/** Bundles the application into one file, which starts three times as fast; returns its path. */
 export async function buildLoadedService(folder: string): Promise<string> {
   await build({
     root: fileURLToPath(new URL('../../', import.meta.url)),

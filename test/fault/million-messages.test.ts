@@ -9,7 +9,7 @@ const MESSAGES = 1_000_000;
 const RESTARTS = 3;
 
 it(
-  'a million messages published while the server is restarted three times are stored once each',
+  'stores each of a million messages once while the server is restarted three times',
   { timeout: 300_000 },
   async () => {
     await using server = await NatsTestServer.start();
@@ -41,7 +41,7 @@ it(
         () => failed++,
       );
       mostPending = Math.max(mostPending, publisher.publishAsyncPending);
-      // By turns asked to end, and ended on the spot.
+      // Alternately stopped gracefully and killed.
       if (i === restartAt[restarts.length]) {
         const kill = restarts.length % 2 === 1 ? server.kill() : Promise.resolve();
         restarts.push(kill.then(() => server.restart()));
@@ -62,7 +62,7 @@ it(
     for (let i = 0; i < MESSAGES; i += 9_973) {
       expect((await stream.getMessage(sequences[i])).text()).toBe(String(i));
     }
-    // Some acknowledgements were lost with a connection, or the test has shown nothing.
+    // Some acknowledgements were lost with a connection; otherwise the test would prove nothing.
     expect(duplicates).toBeGreaterThan(0);
   },
 );

@@ -11,14 +11,14 @@ import { Journal } from './journal.js';
 import { buildLoadedService, LoadedService } from './loaded-service.js';
 
 const SIGNALS = 100;
-/** How many services are at work at once: each takes over what the others give back. */
+/** How many services run at a time: each one receives the messages that the others return. */
 const SERVICES = 2;
 /** How many messages wait for each consumer when a service begins to work. */
 const BACKLOG = 3_000;
 const CONSUMERS = ['one-by-one', 'many', 'batches'];
 const TIMEOUT = 600_000;
 
-describe('handlers at full load, whose service gets a hundred signals at random moments,', () => {
+describe('handlers at full load, with a hundred signals to their service at random moments,', () => {
   let folder: string;
   let script: string;
 
@@ -28,7 +28,7 @@ describe('handlers at full load, whose service gets a hundred signals at random 
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('handle each message exactly once, where it is SIGTERM', { timeout: TIMEOUT }, async () => {
+  it('handle each message exactly once with SIGTERM', { timeout: TIMEOUT }, async () => {
     const { ends, published, journal } = await run('SIGTERM', 30_000);
     expect(new Set(ends)).toEqual(new Set(['SIGTERM']));
     expect(journal.ended.size).toBe(published);
@@ -37,22 +37,22 @@ describe('handlers at full load, whose service gets a hundred signals at random 
   });
 
   it(
-    'lose no message, and acknowledge none before its end, where it is SIGKILL',
+    'lose no message, and acknowledge none before it is handled, with SIGKILL',
     { timeout: TIMEOUT },
     async () => {
       const { ends, published, journal } = await run('SIGKILL', 1_000);
       expect(new Set(ends)).toEqual(new Set(['SIGKILL']));
       expect(journal.ended.size).toBe(published);
-      // Some were in the works when their service was killed, or the test has shown nothing.
+      // Some messages were in flight when their service was killed; otherwise the test would prove nothing.
       expect(repeated(journal.begun).length).toBeGreaterThan(0);
     },
   );
 
-  /** Has services work, sends each a signal, starts it anew, and in the end lets one of them finish the rest. */
+  /** Runs services, sends each one a signal and starts it again; at the end, one service handles what remains. */
   async function run(signal: NodeJS.Signals, ackWait: number) {
     await using server = await NatsTestServer.start();
     await using client = await ConnectedPublisher.connect(server);
-    // What is acknowledged leaves the stream: it shows what the server counts as handled.
+    // Acknowledged messages are removed from the stream, so its content shows which ones the server counts as handled.
     const stream = await client.createStream({ name: 'LOAD', subjects: ['load.*'], retention: 'workqueue' });
     const path = join(folder, signal);
     using journal = new Journal(path);
@@ -63,7 +63,7 @@ describe('handlers at full load, whose service gets a hundred signals at random 
     const inTurn = async (): Promise<void> => {
       while (signals < SIGNALS) {
         signals++;
-        // The other service may have handled everything, and be stopped before this one gets its first message.
+        // The other service may have handled everything and be stopped before this one receives its first message.
         await topUp(client);
         const started = performance.now();
         const service = new LoadedService(script, server.url, path, ackWait);
@@ -105,7 +105,7 @@ async function topUp({ jetstream, publisher }: ConnectedPublisher): Promise<void
   await publisher.publishAsyncComplete();
 }
 
-/** Whatever the server counts as handled was noted as ended before. */
+/** Checks that every message that the server counts as handled was noted as ended before. */
 async function expectNoneUnfinished(stream: Stream, journal: Journal): Promise<void> {
   const { state } = await stream.info({ deletedDetails: true });
   journal.read();

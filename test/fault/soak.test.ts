@@ -27,7 +27,7 @@ const DURATION = MINUTES * 60_000;
 const SEED = Number(process.env.SOAK_SEED ?? Math.floor(Math.random() * 2 ** 31));
 /** How much more memory the last third of a run may use than the first, in MiB, however long it is. */
 const GROWTH = 10;
-/** How long everything may take to be well again after the last fault, in milliseconds. */
+/** How long the recovery after the last fault may take, in milliseconds. */
 const RECOVERY = 90_000;
 /** The longest that a call may take, in milliseconds, on a machine with other work. */
 const LONGEST_CALL = 30_000;
@@ -36,7 +36,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 it(
-  `handlers of all kinds lose nothing in ${MINUTES} minutes of random faults of a cluster`,
+  `handlers of all kinds lose no message in ${MINUTES} minutes of random faults of a cluster`,
   { timeout: DURATION + 300_000 },
   async () => {
     await using cluster = await NatsTestCluster.start(3);
@@ -62,7 +62,7 @@ it(
     const memory: number[] = [];
     const end = performance.now() + DURATION;
     const counts = { lines: 0, errors: 0, failed: 0 };
-    // What the run itself would hold: it is counted, and looked at before it is given up.
+    // Lines are counted, checked and then released, so that the run itself does not accumulate memory.
     const forget = (): void => {
       for (const { level } of logs.lines.splice(0)) {
         counts.lines++;
@@ -134,7 +134,7 @@ it(
     for (const name of OPERATIONS) expect([name, ...untyped(calls[name].errors)]).toEqual([name]);
     for (const name of OPERATIONS) expect([name, calls[name].longest < LONGEST_CALL]).toEqual([name, true]);
     expect(growth(memory)).toBeLessThan(GROWTH);
-    // A line for each of thousands of messages that meet a fault would be too many.
+    // There must not be a line for each of the thousands of messages that a fault affects.
     expect(counts.errors).toBeLessThan(200 + 400 * MINUTES);
     expect(closing).toBeLessThan(SHUTDOWN_TIMEOUT + 3_000);
     expect(await settled(() => (openSockets() > sockets ? [`${openSockets()} sockets`] : []), 5_000)).toEqual(
@@ -163,10 +163,10 @@ describe('a run without faults', () => {
     [
       'a handler that acknowledges early',
       'acknowledges early',
-      /async: .* before the handler was through/,
+      /async: .* before the handler had finished/,
       false,
     ],
-    ['a handler that drops messages', 'drops messages', /before the handler was through/, true],
+    ['a handler that drops messages', 'drops messages', /before the handler had finished/, true],
     ['a handler that overtakes', 'overtakes', /keyed: .* begun while/, false],
     ['no mistake if there is none', 'none', /^$/, false],
   ])('finds %s', async (_, mistake, problem, isMissing) => {
@@ -200,7 +200,7 @@ describe('the checks of a run find', () => {
       /revision 1 of "a"/,
     ],
     [
-      'a core message that comes twice',
+      'a core message that is delivered twice',
       (history) => [1, 1].forEach((each) => history.received(each)),
       /message 1 twice/,
     ],
@@ -231,7 +231,7 @@ function coversUnfinished(history: History): void {
   history.acknowledged('cumulative', 2, true);
 }
 
-/** What the consumers of handlers have not delivered, or not seen settled. Former ones of ordered handlers are left to expire. */
+/** Messages that the handlers' consumers have not delivered or settled. Expiring ordered consumers are skipped. */
 async function unsettledMessages({ app }: SoakedApplication): Promise<string[]> {
   const handlers = app.get(Handlers).list();
   const current = new Set([...ACKNOWLEDGED, ...handlers.map(({ consumer }) => consumer)]);
@@ -244,7 +244,7 @@ async function unsettledMessages({ app }: SoakedApplication): Promise<string[]> 
     );
 }
 
-/** What is left of problems that may pass, after a while. */
+/** The problems that still exist after some time, since some of them are temporary. */
 async function settled(read: () => string[] | Promise<string[]>, timeout: number): Promise<string[]> {
   let last: string[] = ['it cannot be read'];
   const look = async (): Promise<string[]> =>

@@ -116,7 +116,7 @@ describe('@PublishTo at boot', () => {
     });
   });
 
-  it('stops it where the method handles no messages of a stream', async () => {
+  it('stops it if the method handles no messages of a stream', async () => {
     @Injectable()
     class Orders {
       @PublishTo('billed')
@@ -143,7 +143,7 @@ describe('@PublishTo at boot', () => {
   });
 
   describe('warns', () => {
-    /** What is said of a target stream of that window. */
+    /** The warnings about a target stream with that window. */
     async function warnings(
       duplicateWindow: number,
       retry: RetryOptions,
@@ -152,7 +152,7 @@ describe('@PublishTo at boot', () => {
       const name = `BILLED_${++serial}`;
       const subject = `billed-${serial}`;
       const target: StreamConfig = { name, subjects: [`${subject}.>`], storage: 'memory', duplicateWindow };
-      // The second decorator has nobody to listen to: what is said of it comes last.
+      // No stream listens on the subject of the second decorator; the warning about it comes last.
       @Injectable()
       class Orders {
         @JsConsumer({
@@ -162,7 +162,7 @@ describe('@PublishTo at boot', () => {
           ...options,
         } as JsConsumerOptions)
         @PublishTo(`${subject}.{1}`)
-        @PublishTo(`nobody-${serial}`)
+        @PublishTo(`unused-${serial}`)
         onOrder(): object {
           return {};
         }
@@ -179,7 +179,7 @@ describe('@PublishTo at boot', () => {
       return all.slice(0, -1);
     }
 
-    it('of a target stream that forgets message ids before the last retry', async () => {
+    it('about a target stream that forgets message ids before the last retry', async () => {
       const retry = { maxDeliver: 4, backoff: [1_000, 40_000] };
       expect(await warnings(109_999, retry)).toEqual([
         expect.stringMatching(
@@ -190,12 +190,12 @@ describe('@PublishTo at boot', () => {
       expect(await warnings(110_000, retry)).toEqual([]);
     });
 
-    it('of one that forgets them within one pause of retries without end', async () => {
+    it('about one that forgets them within one delay of unlimited retries', async () => {
       expect(await warnings(20_000, { backoff: [1_000] })).toHaveLength(1);
       expect(await warnings(20_000, { backoff: [1_000] }, { ackWait: 20_000 })).toEqual([]);
     });
 
-    it('not of the defaults', async () => {
+    it('not about the defaults', async () => {
       expect(await warnings(120_000, {}, { deadLetter: true })).toEqual([]);
       expect(await warnings(120_000, {})).toEqual([]);
     });

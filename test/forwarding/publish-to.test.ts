@@ -89,7 +89,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       return Orders;
     }
 
-    /** An application with a stream of orders, one of what is billed, and a handler from the one to the other. */
+    /** An application with a stream of orders, a stream of bills, and a handler that publishes bills for orders. */
     async function start(handle: (name: string) => Handle, billing: (name: string) => Billing = () => ({})) {
       const name = String(++serial);
       const orders = `orders.${name}`;
@@ -109,7 +109,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
         jetstream,
         billed,
         order: (id: number, subject = `${orders}.de.placed`) => jetstream.publish(subject, { id }),
-        /** What the target stream has once all orders are settled. */
+        /** The messages of the target stream once all orders are settled. */
         results: async () => {
           const consumer = await jetstream.consumer(`ORDERS_${name}`, 'billing');
           await eventually(
@@ -126,7 +126,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
     const values = (messages: readonly { json(): unknown }[]): unknown[] =>
       messages.map((each) => each.json());
 
-    it('publishes what the handler returns or resolves to, and nothing for undefined', async () => {
+    it('publishes the value that the handler returns or resolves to, except undefined', async () => {
       await using billing = await start(() => ({ id }) => {
         if (id === 1) return { bill: id };
         return id === 2 ? Promise.resolve({ bill: id }) : undefined;
@@ -168,7 +168,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       expect(list.json()).toEqual([1, 2, 3]);
     });
 
-    it('fills tokens of the handled subject into the target', async () => {
+    it('inserts tokens of the handled subject into the target', async () => {
       await using billing = await start(
         () =>
           ({ id }) => ({ id }),
@@ -179,7 +179,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       expect(message.subject).toMatch(/^billed\.\d+\.de\.placed-x$/);
     });
 
-    it('asks a function for the subject and another for the headers; a codec makes the payload', async () => {
+    it('calls functions for the subject and the headers, and encodes the payload with a codec', async () => {
       const csv: Codec = {
         contentType: 'text/csv',
         encode: (value) => Buffer.from(Object.values(value as object).join(',')),
@@ -206,7 +206,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       expect(message.headers?.get('Content-Type')).toBe('text/csv');
     });
 
-    it('gives every value an id made of stream, consumer, sequence and place', async () => {
+    it('assigns every value an id made of stream, consumer, sequence and index', async () => {
       await using billing = await start(
         () =>
           ({ id }) =>
@@ -221,7 +221,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       ]);
     });
 
-    it('does not publish twice where the message comes again after its result was published', async () => {
+    it('does not publish twice if the message is redelivered after its result was published', async () => {
       const deliveries: number[] = [];
       await using billing = await start(
         () => (_, context) => {
@@ -237,7 +237,7 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       expect(deliveries).toEqual([1, 2, 3]);
     });
 
-    it('publishes only what is missing where an earlier delivery failed between two values', async () => {
+    it('publishes only the missing values if an earlier delivery failed between two values', async () => {
       const published: string[] = [];
       await using billing = await start(
         () =>
@@ -259,12 +259,12 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       expect(published).toEqual(['a1', 'b1', 'a2', 'b2', 'c2']);
     });
 
-    it('fails the handler where a result cannot be published: the message is retried until it can', async () => {
+    it('fails the handler if a result cannot be published, and retries the message until it can', async () => {
       await using billing = await start(
         () =>
           ({ id }) => ({ id }),
         (name) => ({
-          subject: (_, { metadata }) => (metadata.deliveryCount < 3 ? `nobody.${name}` : `billed.${name}`),
+          subject: (_, { metadata }) => (metadata.deliveryCount < 3 ? `unused.${name}` : `billed.${name}`),
           options: { retry: { backoff: [10] } },
         }),
       );
@@ -273,11 +273,11 @@ describe.each(['2.15', '2.9'])('@PublishTo on nats-server %s', (version) => {
       const warnings = billing.logs.of('warn', 'Settlement');
       expect(warnings).toHaveLength(2);
       expect(warnings[0]).toMatch(
-        /^Orders\.onOrder: .*delivery 1\) failed.*No stream answered a publish to "nobody\.\d+"/,
+        /^Orders\.onOrder: .*delivery 1\) failed.*No stream answered a publish to "unused\.\d+"/,
       );
     });
 
-    it('fails the handler where the handled subject has no such token', async () => {
+    it('fails the handler if the handled subject lacks the token', async () => {
       await using billing = await start(
         () =>
           ({ id }) => ({ id }),
@@ -300,7 +300,7 @@ describe('@PublishTo', () => {
   });
   afterAll(() => server.stop());
 
-  /** Runs one order through a handler, and tells what came out on `billed.>`. */
+  /** Runs one order through a handler, and returns the messages on `billed.>`. */
   async function billOne(...providers: (new () => object)[]): Promise<{ subject: string; value: unknown }[]> {
     await using application = await startApplication(server.url, {
       feature: {
@@ -345,7 +345,7 @@ describe('@PublishTo', () => {
     );
   });
 
-  it('publishes each value of an observable that comes through guards and interceptors', async () => {
+  it('publishes each value of an observable of a handler with guards and interceptors', async () => {
     class Double implements NestInterceptor {
       intercept(_: unknown, next: { handle(): Observable<unknown> }): Observable<unknown> {
         return next.handle().pipe(concatMap((part) => [part, part]));
@@ -377,7 +377,7 @@ describe('@PublishTo', () => {
     expect((await billOne(Orders)).map(({ value }) => value)).toEqual([1, 2, 3]);
   });
 
-  it('publishes what a filter makes of the error of an observable, after what came before it', async () => {
+  it('publishes the values before the error of an observable, then the result of its filter', async () => {
     class Placeholder implements ExceptionFilter {
       catch(error: Error): Observable<object> {
         return of({ failed: error.message });
@@ -398,7 +398,7 @@ describe('@PublishTo', () => {
     expect((await billOne(Orders)).map(({ value }) => value)).toEqual([{ part: 1 }, { failed: 'no more' }]);
   });
 
-  it('retries a message whose observable fails where no filter takes the error', async () => {
+  it('retries a message whose observable fails if no filter handles the error', async () => {
     let deliveries = 0;
     class Other implements ExceptionFilter {
       catch(error: Error): Observable<never> {
@@ -418,7 +418,7 @@ describe('@PublishTo', () => {
     expect((await billOne(Orders)).map(({ value }) => value)).toEqual([{ delivery: 2 }]);
   });
 
-  it('publishes what an interceptor makes of the result', async () => {
+  it('publishes the result that an interceptor has mapped', async () => {
     class Envelope implements NestInterceptor {
       intercept(_: unknown, next: { handle(): Observable<unknown> }): Observable<unknown> {
         return next.handle().pipe(map((result) => ({ result })));
@@ -436,7 +436,7 @@ describe('@PublishTo', () => {
     expect(await billOne(Orders)).toEqual([{ subject: 'billed.wrapped', value: { result: { id: 1 } } }]);
   });
 
-  it('publishes nothing where an interceptor answers with undefined instead of the handler', async () => {
+  it('publishes nothing if an interceptor returns undefined in place of the handler', async () => {
     let handled = 0;
     class Skip implements NestInterceptor {
       intercept(): Observable<unknown> {
@@ -457,7 +457,7 @@ describe('@PublishTo', () => {
     expect(handled).toBe(0);
   });
 
-  it('publishes to the subject of every decorator, from one stream too', async () => {
+  it('publishes to the subject of every decorator, even of one stream', async () => {
     @Injectable()
     class Orders {
       @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
@@ -475,7 +475,7 @@ describe('@PublishTo', () => {
     ]);
   });
 
-  it('publishes on another connection where one is named', async () => {
+  it('publishes on another connection if one is named', async () => {
     const { JetStreamModule, getJetStreamToken } = await import('nestjs-nats-jetstream');
     await using other = await NatsTestServer.start();
     @Injectable()

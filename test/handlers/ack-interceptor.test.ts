@@ -25,10 +25,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** What happened, in order; emptied before each test. */
+/** The events in order; emptied before each test. */
 const trace: string[] = [];
 
-/** What the module of a handler provides, and others do not see. */
+/** A provider of the handler's module that other modules cannot inject. */
 @Injectable()
 class Journal {
   note(line: string): void {
@@ -36,7 +36,7 @@ class Journal {
   }
 }
 
-/** Overrides hooks: called directly. */
+/** Overrides hooks, so it is called directly. */
 @Injectable()
 class JournalAck extends MessageSettlement {
   constructor(private readonly journal: Journal) {
@@ -63,7 +63,7 @@ class JournalAck extends MessageSettlement {
   }
 }
 
-/** Overrides `intercept`: handlers go through it. */
+/** Overrides `intercept`, so handlers run inside it. */
 @Injectable()
 class AroundAck extends AckInterceptor {
   override intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -75,7 +75,7 @@ class AroundAck extends AckInterceptor {
   }
 }
 
-/** Replaces the rules: whatever happens, the message is not wanted any more. */
+/** Replaces the rules: terminates the message in every case. */
 class TerminateAll implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { message } = context.switchToRpc().getContext<JetStreamContext>();
@@ -102,7 +102,7 @@ describe('the ack interceptor', () => {
     trace.length = 0;
   });
 
-  /** Starts a handler in a module of its own, publishes numbers to it, and waits until nothing is left. */
+  /** Starts a handler in its own module, publishes numbers to it, and waits until all messages are settled. */
   async function run(
     options: Partial<JsConsumerOptions>,
     numbers: readonly unknown[],
@@ -141,7 +141,7 @@ describe('the ack interceptor', () => {
     return application;
   }
 
-  it('of a handler may be a subclass, which injects what the handler could', async () => {
+  it('of a handler can be a subclass, which can inject providers of the module of the handler', async () => {
     await using _ = await run({ settlement: JournalAck }, [1, -1]);
     expect(trace).toEqual([
       'start',
@@ -156,7 +156,7 @@ describe('the ack interceptor', () => {
     ]);
   });
 
-  it('of the module is that of all its handlers, but those with their own', async () => {
+  it('of the module applies to all its handlers except those with their own', async () => {
     await using _ = await run({}, [1], JournalAck);
     expect(trace).toEqual(['start', 'handles 1', 'success']);
     trace.length = 0;
@@ -164,13 +164,13 @@ describe('the ack interceptor', () => {
     expect(trace).toEqual(['handles 2']);
   });
 
-  it('may be an instance, and settles batches', async () => {
+  it('can be an instance, and settles batches', async () => {
     const journal = new JournalAck(new Journal());
     await using _ = await run({ settlement: journal, batch: { size: 2, maxWait: 10_000 } }, [1, 2]);
     expect(trace).toEqual(['start', 'start', 'handles 1,2', 'success', 'success']);
   });
 
-  it('that overrides intercept stands around the handler, with the payload and the context', async () => {
+  it('that overrides intercept wraps the handler, with the payload and the context', async () => {
     await using application = await run({ settlement: AroundAck }, [1, -1]);
     const around = [`around Numbers.onNumber numbers.${serial}`];
     expect(trace).toEqual([
@@ -192,7 +192,7 @@ describe('the ack interceptor', () => {
     ]);
   });
 
-  it('may be any interceptor that settles messages', async () => {
+  it('can be any interceptor that settles messages', async () => {
     await using _ = await run({ settlement: TerminateAll }, [1, -1, '{ not json']);
     expect(trace).toEqual([
       'handles 1',
@@ -203,14 +203,14 @@ describe('the ack interceptor', () => {
     ]);
   });
 
-  it('whose interceptor lets an error through: settled by the usual rules', async () => {
+  it('that passes an error on leaves the message to the usual rules', async () => {
     const transparent: NestInterceptor = { intercept: (_, next) => next.handle() as Observable<unknown> };
     await using application = await run({ settlement: transparent }, [-1]);
     expect(trace).toEqual(['handles -1', 'handles -1']);
     expect(application.logs.of('error', 'Settlement')).toHaveLength(1);
   });
 
-  it('whose hook fails: reported, and the message comes again after ackWait', async () => {
+  it('whose hook fails is reported, and the message is redelivered after ackWait', async () => {
     let failed = false;
     class Stumbling extends AckInterceptor {
       override onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
@@ -228,7 +228,7 @@ describe('the ack interceptor', () => {
     ]);
   });
 
-  it('that cannot be made, or is none, stops the boot', async () => {
+  it('that cannot be created, or is not an interceptor, stops the boot', async () => {
     class Lost extends AckInterceptor {
       constructor(readonly nothing: Map<string, string>) {
         super();

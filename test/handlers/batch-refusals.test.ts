@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** A payload: `bad` ones are those that a codec or schema has trouble with. */
+/** A payload; a codec or schema fails for `bad` ones. */
 interface Task {
   readonly id: number;
   readonly bad?: true;
@@ -30,13 +30,13 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** A handler of batches on a stream of its own. */
+/** A batch handler on its own stream. */
 class Batches {
   readonly stream = `REFUSALS_${++serial}`;
   readonly subject = `refusals.${serial}`;
-  /** The ids of the tasks of each batch that the handler got. */
+  /** The ids of the tasks of each batch that the handler received. */
   readonly batches: number[][] = [];
-  /** Of each delivery that the handler got. */
+  /** The id and the delivery count of each task that the handler received. */
   readonly deliveries: { readonly id: number; readonly count: number }[] = [];
 
   constructor(
@@ -75,13 +75,13 @@ class Batches {
     });
   }
 
-  /** Stores tasks at once, so that they fill their batches, without the codec of the handler. */
+  /** Stores tasks at the same time, so that they fill their batches, without the codec of the handler. */
   async publish({ app }: TestApplication, ...tasks: readonly Task[]): Promise<void> {
     const jetStream = app.get(JetStreamService);
     await Promise.all(tasks.map((task) => jetStream.publish(this.subject, task)));
   }
 
-  /** Waits until the server has nothing of the handler pending. */
+  /** Waits until the consumer of the handler has no pending messages. */
   async settled({ app }: TestApplication): Promise<void> {
     const consumer = await app.get(JetStreamService).consumer(this.stream, 'worker');
     await eventually(
@@ -110,7 +110,7 @@ function schema(refuse: (value: unknown) => unknown): StandardSchema {
 
 const ISSUES = { issues: [{ message: 'bad' }] };
 
-/** What refuses a payload: no retry can help. */
+/** Options that reject a payload permanently. */
 const REFUSALS: readonly (readonly [string, Partial<PullJsConsumerOptions>])[] = [
   [
     'the codec throws',
@@ -130,7 +130,7 @@ const REFUSALS: readonly (readonly [string, Partial<PullJsConsumerOptions>])[] =
   ['the issues of the schema cannot be read', { schema: schema(() => ({ issues: [null] })) }],
 ];
 
-/** What fails, and may succeed in another delivery. */
+/** Options that fail, but may succeed in another delivery. */
 const FAILURES: readonly (readonly [string, Partial<PullJsConsumerOptions>])[] = [
   [
     'the schema throws',
@@ -142,7 +142,7 @@ const FAILURES: readonly (readonly [string, Partial<PullJsConsumerOptions>])[] =
   ],
   ['the schema rejects', { schema: schema(() => Promise.reject(new Error('no database'))) }],
   ['the schema rejects with nothing', { schema: schema(() => Promise.reject()) }],
-  ['the schema gives no result', { schema: schema(async () => undefined) }],
+  ['the schema returns no result', { schema: schema(async () => undefined) }],
   [
     'the codec rejects',
     {
@@ -160,9 +160,9 @@ const FAILURES: readonly (readonly [string, Partial<PullJsConsumerOptions>])[] =
 const bad = (id: number): Task => ({ id, bad: true });
 const good = (id: number): Task => ({ id });
 
-describe('a batch in which no payload can be given', () => {
+describe('a batch without a valid payload', () => {
   it.each([...REFUSALS, ...FAILURES])(
-    'is settled without the handler, and the batches behind it start: %s',
+    'is settled without the handler, and the next batches start: %s',
     async (_, options) => {
       const batches = new Batches({ ...options, deadLetter: true });
       await using application = await batches.start();
@@ -177,7 +177,7 @@ describe('a batch in which no payload can be given', () => {
     },
   );
 
-  it('gives its place back once: as many batches as places run at once', async () => {
+  it('releases its slot exactly once', async () => {
     let running = 0;
     let most = 0;
     const batches = new Batches(
@@ -197,7 +197,7 @@ describe('a batch in which no payload can be given', () => {
   });
 });
 
-describe('a message of a batch whose payload cannot be given', () => {
+describe('an invalid message of a batch', () => {
   it.each(REFUSALS)('becomes a dead letter, and the others are handled: %s', async (_, options) => {
     const batches = new Batches({ ...options, deadLetter: true });
     await using application = await batches.start();
@@ -207,7 +207,7 @@ describe('a message of a batch whose payload cannot be given', () => {
     expect(await batches.letters(application)).toEqual([2]);
   });
 
-  it.each(FAILURES)('comes again, and the others are handled once: %s', async (_, options) => {
+  it.each(FAILURES)('is redelivered, and the others are handled once: %s', async (_, options) => {
     const batches = new Batches({ ...options, deadLetter: true });
     await using application = await batches.start();
     await batches.publish(application, good(1), bad(2), good(3));
@@ -220,13 +220,13 @@ describe('a message of a batch whose payload cannot be given', () => {
     expect(application.logs.of('warn').filter((text) => text.includes('will be retried'))).toHaveLength(1);
   });
 
-  it('is given back at shutdown while its schema never settles, with the others of its batch', async () => {
+  it('is returned at shutdown with the rest of its batch if its schema never settles', async () => {
     let hang = true;
     const hanging = schema(async (value) => (hang ? new Promise(() => undefined) : { value }));
     const batches = new Batches({ schema: hanging, concurrency: 2 });
     const application = await batches.start(500);
     await batches.publish(application, good(1), bad(2), good(3), good(4), good(5), good(6));
-    // Another place goes on meanwhile.
+    // Another slot continues meanwhile.
     await eventually(
       () => batches.batches,
       (all) => all.length === 1,
@@ -243,7 +243,7 @@ describe('a message of a batch whose payload cannot be given', () => {
 });
 
 describe('a batch that never ends', () => {
-  it('does not hold up the shutdown, and its messages and those behind it come again', async () => {
+  it('does not block the shutdown, and its messages and later ones are redelivered', async () => {
     let hang = true;
     const batches = new Batches({}, () => (hang ? new Promise(() => undefined) : undefined));
     const application = await batches.start(500);
@@ -271,7 +271,7 @@ describe('a batch that never ends', () => {
       () => batches.batches.length,
       (count) => count === 1,
     );
-    // Dead letters may take a second more.
+    // Storing dead letters may take another second.
     await expectToClose(application, 1_500);
     await using again = await batches.start();
     expect((await batches.letters(again)).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
@@ -281,7 +281,7 @@ describe('a batch that never ends', () => {
   it.each([
     ['resolves', (end: { resolve(): void }) => end.resolve()],
     ['rejects', (end: { reject(error: Error): void }) => end.reject(new Error('too late'))],
-  ])('may end after the shutdown: its messages were given back, and it %s in vain', async (_, finish) => {
+  ])('has no effect if it %s after the shutdown, since its messages were returned', async (_, finish) => {
     const ends: { resolve: () => void; reject: (error: Error) => void }[] = [];
     const batches = new Batches({}, () =>
       ends.length > 0 ? undefined : new Promise<void>((resolve, reject) => ends.push({ resolve, reject })),
@@ -301,7 +301,7 @@ describe('a batch that never ends', () => {
     );
   });
 
-  it('keeps no other place from going on', async () => {
+  it('does not block other slots', async () => {
     const batches = new Batches({ concurrency: 2 }, (ids) =>
       ids.includes(1) ? new Promise(() => undefined) : undefined,
     );
@@ -317,7 +317,7 @@ describe('a batch that never ends', () => {
   });
 });
 
-/** Closes an application, which takes no longer than its shutdown timeout and a moment. */
+/** Closes an application, which must not take much longer than its shutdown timeout. */
 async function expectToClose({ app }: TestApplication, timeout: number): Promise<void> {
   const started = performance.now();
   await app.close();

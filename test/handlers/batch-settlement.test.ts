@@ -21,9 +21,9 @@ class AllowAll implements CanActivate {
   }
 }
 
-/** What a handler does with each batch, and what it saw. */
+/** The behavior of a handler for each batch, and the batches that it received. */
 class Script {
-  /** Of each batch: what was in it, at which delivery, and when. */
+  /** For each batch: its ids, the delivery count, and the time. */
   readonly batches: { readonly ids: number[]; readonly count: number; readonly at: number }[] = [];
 
   constructor(readonly run: (context: JetStreamBatchContext, count: number) => unknown) {}
@@ -84,7 +84,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
-  /** Starts a handler of batches of two on a new stream. */
+  /** Starts a handler with batches of two on a new stream. */
   async function start(script: Script, options: Partial<PullJsConsumerOptions> = {}): Promise<Batching> {
     const stream = `BATCHES_${++serial}`;
     const subject = `batches.${serial}.new`;
@@ -138,7 +138,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     await eventually(application.left, none);
   });
 
-  it('is to be confirmed: waits for the word of the server', async () => {
+  it('is configured to confirm: waits for the confirmation of the server', async () => {
     const script = new Script(() => undefined);
     await using application = await start(script, { ackMode: 'confirmed' });
     await application.publish(1, 2);
@@ -146,7 +146,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     expect(script.counts).toEqual([[[1, 2], 1]]);
   });
 
-  it('throws: all come again after the backoff of the delivery, then each is a dead letter', async () => {
+  it('throws: all are redelivered after the backoff, then each becomes a dead letter', async () => {
     const script = new Script(() => {
       throw new Error('out of stock');
     });
@@ -180,7 +180,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     ]);
   });
 
-  it('throws RetryMessage: all come again after that delay, whatever the policy', async () => {
+  it('throws RetryMessage: all are redelivered after its delay, overriding the policy', async () => {
     const script = new Script((_, count) => {
       if (count === 1) throw new RetryMessage(100);
     });
@@ -192,7 +192,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     expect(script.batches).toHaveLength(2);
   });
 
-  it('throws TerminateMessage: all terminated at once, each a dead letter', async () => {
+  it('throws TerminateMessage: all are terminated at once, each becomes a dead letter', async () => {
     const script = new Script(() => {
       throw new TerminateMessage('cancelled by the customer');
     });
@@ -204,7 +204,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     expect(reasons).toEqual(['cancelled by the customer', 'cancelled by the customer']);
   });
 
-  it('would get what is no JSON: it gets the rest, and that is a dead letter, with one warning', async () => {
+  it('gets a batch without the invalid payload, which becomes a dead letter with one warning', async () => {
     const script = new Script(() => undefined);
     await using application = await start(script, { deadLetter: true });
     await application.publish(1, '{ not json');
@@ -215,7 +215,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     expect(warnings).toEqual([expect.stringContaining(`stream BATCHES_${serial}, sequence 2`)]);
   });
 
-  it('settles some itself: they are left as they are, the others acknowledged', async () => {
+  it('settles some messages itself: the others are acknowledged', async () => {
     const script = new Script(({ messages }, count) => {
       if (count === 1) messages[0].nak();
     });
@@ -229,7 +229,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     expect(application.logs.of('error')).toEqual([]);
   });
 
-  it('is to settle itself and does not: ackWait decides', async () => {
+  it('is in manual mode and settles nothing: all are redelivered after ackWait', async () => {
     const script = new Script(({ messages }, count) => {
       if (count === 2) for (const message of messages) message.ack();
     });
@@ -243,7 +243,7 @@ describe.each(paths)('settlement of a batch, %s: a handler that', (path) => {
     expect(script.batches[1].at - script.batches[0].at).toBeGreaterThanOrEqual(150);
   });
 
-  it('runs longer than ackWait: kept alive, delivered once', async () => {
+  it('runs longer than ackWait: its messages are kept alive and delivered once', async () => {
     const script = new Script(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
     await using application = await start(script, { ackWait: 300 });
     await application.publish(1, 2);

@@ -24,11 +24,11 @@ import { eventually } from '../support/eventually.js';
 
 const MESSAGES = 6;
 
-/** What a message leaves in the store must be visible to no other. */
+/** A value that one message leaves in this storage must not be visible to another one. */
 const storage = new AsyncLocalStorage<string>();
 let seen: (string | undefined)[] = [];
 
-/** Looks what is there, and leaves something. */
+/** Records the current value and leaves another one. */
 function pollute(): void {
   seen.push(storage.getStore());
   storage.enterWith('left by another message');
@@ -43,7 +43,7 @@ class PollutingGuard implements CanActivate {
 
 const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
 
-/** What a handler does with each message. */
+/** Bodies of a handler. */
 const bodies = {
   synchronous: pollute,
   'asynchronous, before it waits': async () => {
@@ -57,7 +57,7 @@ const bodies = {
   'an observable': () => defer(async () => pollute()),
 };
 
-describe('what a message leaves in an AsyncLocalStorage is visible to no other', () => {
+describe('the value that a message leaves in an AsyncLocalStorage is not visible to others', () => {
   let server: NatsTestServer;
   let serial = 0;
 
@@ -87,7 +87,7 @@ describe('what a message leaves in an AsyncLocalStorage is visible to no other',
       }
     }
     const feature = { streams: [{ name, subjects: [`${name}.>`], storage: 'memory' as const }] };
-    // Started, and resumed, in a context that is none of the messages' business.
+    // Started and resumed in a context that must not be visible to messages.
     await using application = await startApplication(server.url, { feature, providers: [Tasks] });
     const jetstream = application.app.get(JetStreamService);
     const handlers = application.app.get(Handlers);
@@ -224,7 +224,7 @@ describe('what a message leaves in an AsyncLocalStorage is visible to no other',
     expect(new Set(seen)).toEqual(new Set([undefined]));
   });
 
-  it('the context in which the application was started is visible to all', async () => {
+  it('keeps the context in which the application was started', async () => {
     seen = [];
     const name = `S${++serial}`;
     @Injectable()

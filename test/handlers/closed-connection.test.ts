@@ -17,13 +17,13 @@ import { describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** How a connection ends for good. */
+/** The ways in which a connection ends permanently. */
 const ends: [string, (application: TestApplication, server: NatsTestServer) => Promise<unknown>, string][] = [
   ['its owner closes it', ({ app }) => app.get<NatsConnection>(getNatsConnectionToken()).close(), ''],
   ['its reconnects are used up', (_application, server) => server.kill(), ': connection refused'],
 ];
 
-/** What was logged of a handler for a person, except what the handler itself threw. */
+/** The warnings and errors about a handler, except errors that the handler itself has thrown. */
 function reportsOf(handler: string, { logs }: TestApplication): string[] {
   return logs.lines
     .filter(({ level, text }) => (level === 'warn' || level === 'error') && text.includes(handler))
@@ -109,7 +109,7 @@ describe('a connection that ends while handlers are in flight stops them', () =>
       () => handlers.get(handler).status,
       (status) => status === 'stopped',
     );
-    // Past what keeps messages alive.
+    // Longer than messages are kept alive.
     await delay(150);
     finish();
     await eventually(
@@ -124,7 +124,7 @@ describe('a connection that ends while handlers are in flight stops them', () =>
     expect(Date.now() - closing).toBeLessThan(1_500);
   });
 
-  it('a message that does not come again is reported by itself', async () => {
+  it('reports a message that is not redelivered separately', async () => {
     await using server = await NatsTestServer.start();
     let finish = (): void => {};
     const gate = new Promise<void>((resolve) => (finish = resolve));
@@ -159,7 +159,7 @@ describe('a connection that ends while handlers are in flight stops them', () =>
     ]);
   });
 
-  it.each(ends)('%s: watches and subscriptions too, and a paused handler', async (_, close, reason) => {
+  it.each(ends)('%s: stops watches, subscriptions and a paused handler too', async (_, close, reason) => {
     await using server = await NatsTestServer.start();
     @Injectable()
     class All {

@@ -64,12 +64,12 @@ describe('the codec of a handler', () => {
     { what: 'rejects', decode: () => Promise.reject(new Error('too late')) },
     { what: 'resolves', decode: () => Promise.resolve({ id: 1 }) },
     { what: 'never settles', decode: () => new Promise(() => undefined) },
-  ])('that returns a promise is reported, and the message comes again: it $what', async ({ decode }) => {
+  ])('that returns a promise that $what is reported, and the message is redelivered', async ({ decode }) => {
     let calls = 0;
     const codec: Codec = {
       contentType: 'application/x-late',
       encode: (value) => jsonCodec.encode(value),
-      // The first time of each handler only.
+      // Only at the first call of each handler.
       decode: (data) => (++calls <= 2 ? decode() : jsonCodec.decode(data)),
     };
     const options = { stream: root, codec, retry: { maxDeliver: 2, backoff: [5] } };
@@ -92,7 +92,7 @@ describe('the codec of a handler', () => {
     expect(warnings).toContain('The decode method of the codec for application/x-late returned a promise');
   });
 
-  it("is that of the message's Content-Type, else its own stream's, else the module's", async () => {
+  it('is chosen by the Content-Type, otherwise by the stream, otherwise by the module', async () => {
     const subject = `${root}.a`;
     @Injectable()
     class All {
@@ -129,13 +129,13 @@ describe('the codec of a handler', () => {
     ]);
     const stored = await (await jetstream.stream(root)).getMessage(1);
     expect(Buffer.from(stored.data)).toEqual(Buffer.from(msgpackCodec.encode({ at: new Date(0) })));
-    // The other stream has none of its own.
+    // The other stream has no codec of its own.
     await jetstream.publish(`${root}-json`, { at: new Date(0) });
     const other = await (await jetstream.stream(`${root}-json`)).getMessage(1);
     expect(other.json()).toEqual({ at: new Date(0).toISOString() });
   });
 
-  it('is the default for a type that no codec makes, and the log names that type', async () => {
+  it('is the default for an unknown Content-Type, which is logged', async () => {
     @Injectable()
     class All {
       @JsConsumer({ stream: root, durable: 'all' })
@@ -157,7 +157,7 @@ describe('the codec of a handler', () => {
     ]);
   });
 
-  it('is its own for all messages, where it has one', async () => {
+  it('is its own codec for all messages, if it has one', async () => {
     @Injectable()
     class Own {
       @JsConsumer({ stream: root, durable: 'own', codec: textCodec })
@@ -174,7 +174,7 @@ describe('the codec of a handler', () => {
     expect(seen).toEqual(['{"a":1}']);
   });
 
-  it("is the stream's for batches, dead letters, results and core NATS too", async () => {
+  it('is that of the stream for batches, dead letters, results and core NATS too', async () => {
     const at = new Date(0);
     @Injectable()
     class Every {
@@ -227,7 +227,7 @@ describe('the codec of a handler', () => {
     );
   });
 
-  it("is the stream's for events and durable requests of a microservice", async () => {
+  it('is that of the stream for events and durable requests of a microservice', async () => {
     const at = new Date(0);
     @Controller()
     class Service {
@@ -254,13 +254,13 @@ describe('the codec of a handler', () => {
     );
     await count(1);
     expect(seen).toEqual([{ at }]);
-    // The request is stored with the stream's codec; the answer comes in the client's.
+    // The request is stored with the stream's codec; the answer uses the client's codec.
     expect(await ask(client, `${root}.request`, { at })).toEqual({ got: { at: at.toISOString() } });
     const stored = await (await jetstream.stream(root)).getMessage(1);
     expect(msgpackCodec.decode(stored.data)).toEqual({ at });
   });
 
-  it('is that of the bucket which a watch follows', async () => {
+  it('is that of the bucket for a watch', async () => {
     const at = new Date(0);
     @Injectable()
     class Watch {
@@ -283,7 +283,7 @@ describe('the codec of a handler', () => {
     expect((await other.get('a'))?.value).toEqual(Buffer.from(msgpackCodec.encode({ at })));
   });
 
-  it('cannot be two for one stream', async () => {
+  it('must be unique for a stream', async () => {
     const again = JetStreamModule.forFeature(declare(csvCodec));
     const boot = startApplication(server.url, { feature: declare(msgpackCodec), imports: [again] });
     await expect(boot).rejects.toThrow(InvalidArgumentError);

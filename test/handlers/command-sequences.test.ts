@@ -20,7 +20,7 @@ import { eventually } from '../support/eventually.js';
 const COMMANDS = ['start', 'pause', 'resume', 'stop'] as const;
 type Command = (typeof COMMANDS)[number];
 
-/** Each handler with how many messages, or batches of them, it may have in flight. */
+/** The number of messages or batches that each handler may have in flight. */
 const CONCURRENCY = {
   onOne: 1,
   onKeyed: 4,
@@ -33,17 +33,17 @@ const CONCURRENCY = {
 } as const;
 type Method = keyof typeof CONCURRENCY;
 const METHODS = Object.keys(CONCURRENCY) as Method[];
-/** Those that get everything, also what was published while they were paused or stopped. */
+/** Handlers that get every message, including those published while they were paused or stopped. */
 const LOSSLESS = METHODS.filter((method) => method !== 'onMessage');
 
-/** What was in flight at once, in the whole life of the application: whatever run of a handler it came from. */
+/** The calls in flight at a time during the whole life of the application, over all runs of a handler. */
 class Work {
   readonly most = new Map<string, number>();
   readonly sharedKeys: string[] = [];
   private readonly counts = new Map<string, Map<string, number>>();
   private readonly active = new Map<string, number>();
 
-  /** How often a handler was given each of its payloads. */
+  /** How often a handler received each of its payloads. */
   countsOf(method: Method): Map<string, number> {
     const counts = this.counts.get(method) ?? new Map<string, number>();
     this.counts.set(method, counts);
@@ -69,7 +69,7 @@ interface Setup extends TestApplication {
   readonly name: string;
   readonly work: Work;
   readonly handlers: Handlers;
-  /** Publishes so many payloads for each handler; their ids. */
+  /** Publishes the given number of payloads for each handler; returns their ids. */
   publish(count: number): Promise<readonly string[]>;
 }
 
@@ -148,7 +148,7 @@ async function setUp(): Promise<Setup> {
   };
 }
 
-/** What a handler does after these commands, one after the other. */
+/** The status of a handler after a sequence of commands. */
 function statusAfter(commands: readonly Command[]): string {
   let status = 'running';
   for (const command of commands) {
@@ -160,7 +160,7 @@ function statusAfter(commands: readonly Command[]): string {
   return status;
 }
 
-/** Gives all handlers the commands while they are at work; what is wrong then. */
+/** Sends the commands to all handlers while they are busy; returns the problems. */
 async function problemsAfter(setup: Setup, commands: readonly (Command | 'wait')[]): Promise<string[]> {
   const { handlers, work, publish, name } = setup;
   const all = (command: Command): Promise<void>[] =>
@@ -183,7 +183,7 @@ async function problemsAfter(setup: Setup, commands: readonly (Command | 'wait')
   // An ordered handler that is started again reads its stream again.
   await (await setup.app.get(JetStreamService).stream(name)).purge();
   await handlers.idle();
-  // The same after a stop and start that were waited for: nothing of before may still be at work.
+  // The same after an awaited stop and start: no earlier call may still be running.
   await Promise.all(all('stop'));
   await Promise.all(all('start'));
   const after = await publish(6);
@@ -229,7 +229,7 @@ function randomCommands(random: (bound: number) => number, waits: boolean): (Com
   }).flat();
 }
 
-describe('commands that are not waited for', () => {
+describe('commands that are not awaited', () => {
   beforeAll(async () => {
     server = await NatsTestServer.start();
   });

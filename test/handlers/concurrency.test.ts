@@ -68,7 +68,7 @@ describe('concurrency and control', () => {
   const steps = (keys: number, each: number): Step[] =>
     Array.from({ length: keys * each }, (_, i) => ({ key: `k${i % keys}`, n: Math.floor(i / keys) }));
 
-  it('a free slot gets the next message, however long the others take', async () => {
+  it('gives a free slot the next message while other slots are busy', async () => {
     const handled: number[] = [];
     const hanging: (() => void)[] = [];
     await using application = await start({ concurrency: 8 }, steps(1, 40), async ({ n }) => {
@@ -84,7 +84,7 @@ describe('concurrency and control', () => {
     await application.settled();
   });
 
-  it('handles one after another by default, and up to `concurrency` at once where it is told', async () => {
+  it('handles one message at a time by default, or up to `concurrency` at once', async () => {
     for (const concurrency of [undefined, 8]) {
       let running = 0;
       let most = 0;
@@ -122,7 +122,7 @@ describe('concurrency and control', () => {
     },
   );
 
-  it('handles as many at once as come, with the largest concurrency', async () => {
+  it('handles all buffered messages at once with the largest concurrency', async () => {
     const all = 100;
     let inFlight = 0;
     let finish = (): void => {};
@@ -142,7 +142,7 @@ describe('concurrency and control', () => {
     expect(handlers.get('Steps.onStep')).toMatchObject({ running: 0, handled: all });
   });
 
-  it('orderBy with failures: within a key only what was redelivered comes out of order', async () => {
+  it('orderBy with failures: within a key, only redelivered messages are out of order', async () => {
     const seen = new Map<string, { readonly n: number; readonly delivery: number }[]>();
     const failed = new Set<string>();
     await using application = await start(
@@ -168,7 +168,7 @@ describe('concurrency and control', () => {
     }
   });
 
-  it('slow handlers with a full buffer: kept alive, no redelivery, and no more pulled than can be handled', async () => {
+  it('slow handlers with a full buffer: keeps messages alive, and pulls no more', async () => {
     const deliveries: number[] = [];
     await using application = await start(
       { ackWait: 200, concurrency: 4 },
@@ -182,7 +182,7 @@ describe('concurrency and control', () => {
     expect(deliveries).toEqual(Array.from({ length: 12 }, () => 1));
   });
 
-  it('maxProcessingTime: what takes longer is kept alive no longer, which the log tells, and comes again', async () => {
+  it('maxProcessingTime: stops keeping a message alive, logs it, and the message is redelivered', async () => {
     const deliveries: number[] = [];
     await using application = await start(
       { ackWait: 200, maxProcessingTime: 500, concurrency: 2 },
@@ -203,7 +203,7 @@ describe('concurrency and control', () => {
     ]);
   });
 
-  it('rateLimit: starts no more than it says', async () => {
+  it('rateLimit: limits how many calls start', async () => {
     const at: number[] = [];
     await using application = await start(
       { rateLimit: { messages: 5, per: 100 }, concurrency: 10 },
@@ -216,7 +216,7 @@ describe('concurrency and control', () => {
     expect(at[4] - at[0]).toBeLessThan(100);
   });
 
-  it('circuitBreaker: takes a rest when too much fails, tries one message, and goes on when it succeeds', async () => {
+  it('circuitBreaker: pauses at the failure ratio, tries one message, then resumes', async () => {
     let healthy = false;
     const tried: number[] = [];
     const events: string[] = [];
@@ -279,7 +279,7 @@ describe('concurrency and control', () => {
       ]);
     });
 
-    it('pauses and resumes: what is buffered is given back, what is in the works goes on', async () => {
+    it('pauses and resumes: buffered messages are returned, those in flight finish', async () => {
       const started: number[] = [];
       let release = (): void => undefined;
       const gate = new Promise<void>((resolve) => (release = resolve));
@@ -299,7 +299,7 @@ describe('concurrency and control', () => {
       await handlers.idle('Steps.onStep');
       expect(handlers.get('Steps.onStep')).toMatchObject({ status: 'paused', handled: 2, waiting: 0 });
       expect(started).toEqual([0, 1]);
-      // Another instance gets them now.
+      // Another instance receives them now.
       const consumer = await application.app.get(JetStreamService).consumer(`STEPS_${serial}`, 'steps');
       const message = await consumer.next({ maxWait: 1_000 });
       expect(message).toBeDefined();
@@ -310,7 +310,7 @@ describe('concurrency and control', () => {
       expect(events.map(({ type }) => type)).toEqual(['handler-paused', 'handler-resumed']);
     });
 
-    it('pauses and resumes a handler with orderBy: keys that waited go on', async () => {
+    it('pauses and resumes a handler with orderBy: waiting keys continue', async () => {
       const handled: string[] = [];
       let release = (): void => undefined;
       const gate = new Promise<void>((resolve) => (release = resolve));
@@ -331,7 +331,7 @@ describe('concurrency and control', () => {
       expect(handled.toSorted()).toEqual(['k0.0', 'k0.1', 'k1.0', 'k1.1', 'k2.0', 'k2.1']);
     });
 
-    it('pauses and resumes with messages in the works, and holds no more than maxMessages after that', async () => {
+    it('pauses and resumes with messages in flight, and stays within maxMessages afterwards', async () => {
       let release = (): void => undefined;
       let gate = new Promise<void>((resolve) => (release = resolve));
       await using application = await start({ concurrency: 2, maxMessages: 4 }, steps(1, 30), ({ n }) =>
@@ -376,7 +376,7 @@ describe('concurrency and control', () => {
       );
     });
 
-    it('knows what it does not know', async () => {
+    it('rejects unknown handlers', async () => {
       await using application = await start({}, [], () => undefined);
       const handlers = application.app.get(Handlers);
       expect(() => handlers.get('Steps.onStop')).toThrow(HandlerNotFoundError);
@@ -384,7 +384,7 @@ describe('concurrency and control', () => {
     });
   });
 
-  it('tells of connections and consumers as events', async () => {
+  it('reports connections and consumers as events', async () => {
     const events: string[] = [];
     @Injectable()
     class Watcher {

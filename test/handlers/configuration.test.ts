@@ -26,7 +26,7 @@ describe('mistakes in the configuration of handlers', () => {
   });
   afterAll(() => server.stop());
 
-  /** Starts an application whose boot must fail, and tells what was wrong. */
+  /** Starts an application whose boot must fail, and returns the problems. */
   async function problemsOf(...providers: (new () => object)[]): Promise<string[]> {
     const boot = startApplication(server.url, {
       feature: { streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' }] },
@@ -38,7 +38,7 @@ describe('mistakes in the configuration of handlers', () => {
     );
     if (!(error instanceof HandlerConfigurationError)) throw new Error(`no such error: ${String(error)}`);
     const lines = error.problems.map(({ handler, problem }) => `${handler}: ${problem}`);
-    // All of them are in the one message that stops the boot.
+    // All problems are in the one message that stops the boot.
     for (const line of lines) expect(error.message).toContain(line);
     return lines;
   }
@@ -54,7 +54,7 @@ describe('mistakes in the configuration of handlers', () => {
     }
     @Injectable()
     class Wrong {
-      // More is asked of the server until this turns out to be impossible than until the other could begin.
+      // The server needs more requests to find this problem than to start the other handler.
       @JsConsumer({ stream: 'ORDERS', durable: 'wrong', deliverPolicy: 'new' })
       onOrder(): void {}
     }
@@ -74,7 +74,7 @@ describe('mistakes in the configuration of handlers', () => {
     await jetstream.deleteStream('ORDERS');
   });
 
-  it('are all listed in one error, each with class and method', async () => {
+  it('are listed in one error, each with class and method', async () => {
     @Injectable()
     class Billing {
       @JsConsumer({ stream: 'ORDRES', durable: 'a' })
@@ -165,7 +165,7 @@ describe('mistakes in the configuration of handlers', () => {
       /retry\.backoff\[1\] must be .* it is "soon"/,
     ],
     ['a jitter above 1', { retry: { jitter: 2 } }, /retry\.jitter must be a number from 0 to 1; it is 2/],
-    ['a retryIf that is no function', { retry: { retryIf: true } }, /retry\.retryIf must be a function/],
+    ['a retryIf that is not a function', { retry: { retryIf: true } }, /retry\.retryIf must be a function/],
     [
       'a rule without a class of errors',
       { retry: { errors: [{ type: Error }, { type: 'Error' }] } },
@@ -177,7 +177,7 @@ describe('mistakes in the configuration of handlers', () => {
       /retry\.errors\[0\]\.backoff\[0\] must be .* it is "soon"/,
     ],
     [
-      'rules that are no list',
+      'rules that are not a list',
       { retry: { errors: { type: Error } } },
       /retry\.errors must be a list of rules/,
     ],
@@ -210,7 +210,7 @@ describe('mistakes in the configuration of handlers', () => {
     expect(await problemsOf(Prices)).toEqual([expect.stringContaining(`Prices.onPrice: ${words}`)]);
   });
 
-  it('two handlers on one durable with the same options would still take messages from each other', async () => {
+  it('two handlers on one durable, even with the same options', async () => {
     @Injectable()
     class First {
       @JsConsumer({ stream: 'ORDERS', durable: 'same' })
@@ -228,7 +228,7 @@ describe('mistakes in the configuration of handlers', () => {
     ]);
   });
 
-  it('a watch of a bucket that cannot be, or that contradicts itself', async () => {
+  it('a watch with an invalid bucket name or contradictory options', async () => {
     @Injectable()
     class Watches {
       @KvWatch('pro.files')
@@ -243,7 +243,7 @@ describe('mistakes in the configuration of handlers', () => {
     ]);
   });
 
-  it('a parameter that asks for a message where there is none, or several', async () => {
+  it('a parameter for a single message in a handler that has none or several', async () => {
     @Injectable()
     class Several {
       @JsConsumer({ stream: 'ORDERS', durable: 'several', batch: { size: 10 } })

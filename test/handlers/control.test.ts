@@ -110,7 +110,7 @@ describe('control of handlers', () => {
     sequences.map(([what, commands, status, events]) => ({ handler, what, commands, status, events })),
   );
 
-  it.each(cases)('$handler, $what: one after the other', async ({ handler, commands, status, events }) => {
+  it.each(cases)('$handler, $what: in order', async ({ handler, commands, status, events }) => {
     await using application = await start(2_000);
     const { handlers, handled } = application;
     await Promise.all(commands.map((command) => handlers[command](handler)));
@@ -126,7 +126,7 @@ describe('control of handlers', () => {
     }
     expect(events.length > 0 ? application.events : events).toEqual(events);
     await application.publish();
-    // The others show that the message has been delivered.
+    // The other handlers show that the message has been delivered.
     await eventually(
       () => KINDS.filter((each) => each !== handler).map((each) => handled[each]),
       (counts) => counts.every((count) => count === 1),
@@ -141,12 +141,12 @@ describe('control of handlers', () => {
     const before = handled[handler];
     await application.publish();
     await delay(50);
-    // Nothing lives on after a stop, and nothing came twice.
+    // No call continues after a stop, and no message was delivered twice.
     expect(handled[handler]).toBe(before);
     expect(before).toBe(status === 'running' ? 1 : 0);
   });
 
-  it('a pause during a recovery ends the recovery, and a resume goes on', async () => {
+  it('a pause during a recovery ends the recovery, and a resume continues it', async () => {
     await using application = await start(2_000);
     const { handlers } = application;
     const { source } = handlers.get('All.onTask');
@@ -174,7 +174,7 @@ describe('control of handlers', () => {
     );
   });
 
-  it('a server that hangs holds up neither pause, nor stop, nor the end of the application', async () => {
+  it('a server that hangs does not block pause, stop or the end of the application', async () => {
     await using own = await NatsTestServer.start();
     const application = await start(1_000, own.url, () => new Promise(() => undefined));
     const { handlers } = application;
@@ -199,7 +199,7 @@ describe('control of handlers', () => {
     }
   });
 
-  it('stop ends within shutdownTimeout though a resume waits for a server that hangs', async () => {
+  it('stop ends within shutdownTimeout even if a resume waits for a server that hangs', async () => {
     await using own = await NatsTestServer.start();
     const application = await start(500, own.url);
     const { handlers } = application;
@@ -224,7 +224,7 @@ describe('control of handlers', () => {
   it.each([
     ['Infinity', Infinity],
     ['30 days', 2_592_000_000],
-  ])('shutdownTimeout of %s waits for what is in flight', async (_, shutdownTimeout) => {
+  ])('a shutdownTimeout of %s waits for handlers in flight', async (_, shutdownTimeout) => {
     let finish = (): void => {};
     const gate = new Promise<void>((resolve) => (finish = resolve));
     const application = await start(shutdownTimeout, server.url, () => gate);
@@ -250,7 +250,7 @@ describe('control of handlers', () => {
       afterPause: [1, 2, 3],
       afterStop: [1, 2, 1, 2, 3],
     },
-  ])('a handler $form: where it goes on', async ({ options, afterPause, afterStop }) => {
+  ])('a handler $form: continues at the right position', async ({ options, afterPause, afterStop }) => {
     for (const [first, second, expected] of [
       ['pause', 'resume', afterPause],
       ['stop', 'start', afterStop],
@@ -286,7 +286,7 @@ describe('control of handlers', () => {
     }
   });
 
-  it('an ackWait of 100 days sends no signs of life', async () => {
+  it('an ackWait of 100 days needs no keep-alive', async () => {
     let finish = (): void => {};
     const gate = new Promise<void>((resolve) => (finish = resolve));
     const stream = `CONTROL_${++serial}`;

@@ -20,9 +20,9 @@ const OPTIONS: Partial<PullJsConsumerOptions> = {
 
 interface Batching extends TestApplication {
   publish(from: number, to: number): Promise<void>;
-  /** The batches that the handler got. */
+  /** The batches that the handler received. */
   readonly batches: number[][];
-  /** What the consumer has not seen acknowledged. */
+  /** The acknowledgement floor and the number of unacknowledged messages. */
   unsettled(): Promise<{ floor: number; pending: number }>;
   settled(): Promise<unknown>;
 }
@@ -99,13 +99,13 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
       },
     ],
     [
-      'gives one message back',
+      'returns one message to the server',
       (_ids, { messages }, batches) => {
         if (batches.length === 1) messages[2].nak(200);
       },
     ],
     [
-      'gives its last message back and acknowledges the one before',
+      'returns its last message and acknowledges the previous one',
       (_ids, { messages }, batches) => {
         if (batches.length > 1) return;
         messages[3].ack();
@@ -130,14 +130,14 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
     const { floor } = await tasks.unsettled();
     expect(floor).toBeLessThan(5);
     await tasks.settled();
-    // Some came a second time, which settled them.
+    // Some were redelivered, which settled them.
     expect(tasks.batches.flat().length).toBeGreaterThan(10);
     expect(all(tasks.batches)).toEqual(range(1, 10));
-    // Nothing that was handled was repeated in the meantime.
+    // No handled message was repeated in the meantime.
     expect(tasks.batches.flat().filter((id) => id > 5)).toHaveLength(5);
   });
 
-  it('a message that becomes a dead letter settles only itself', async () => {
+  it('settles only the message that becomes a dead letter', async () => {
     await using tasks = await start(
       (_ids, _context, batches) => {
         if (batches.length === 1) throw new Error('no');
@@ -152,9 +152,9 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
     expect(all(tasks.batches)).toEqual([1, 2, 3, 4, 5, 6, 7, 9, 10]);
   });
 
-  it('of a process that died, or of a delivery that was lost: they come again, and then all is acknowledged', async () => {
+  it('messages of a crashed process or a lost delivery are redelivered and then acknowledged', async () => {
     const stream = `BATCHES_${++serial}`;
-    // What another process was given, and never settled.
+    // Messages that were delivered to another process and never settled.
     await using first = await startApplication(server.url, { feature: feature(stream) });
     const jetstream = first.app.get(JetStreamService);
     await jetstream.createConsumer(stream, { durable: 'worker', ackPolicy: 'all', ackWait: 1_000 });
@@ -172,7 +172,7 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
     expect(all(tasks.batches)).toEqual(range(1, 10));
   });
 
-  it('one that is never delivered again holds up nothing for ever', async () => {
+  it('a message that is never delivered again does not block others forever', async () => {
     await using tasks = await start(
       (_ids, _context, batches) => {
         if (batches.length === 1) throw new Error('no');
@@ -184,7 +184,7 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
       () => tasks.batches.flat(),
       (ids) => ids.includes(10),
     );
-    // Nobody gets them any more.
+    // Deleted messages cannot be redelivered.
     const stream = await tasks.app.get(JetStreamService).stream(`BATCHES_${serial}`);
     for (let sequence = 1; sequence <= 5; sequence++) await stream.deleteMessage(sequence);
     await tasks.publish(11, 12);
@@ -196,7 +196,7 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
     expect(tasks.batches.flat().filter((id) => id > 5)).toEqual([6, 7, 8, 9, 10, 11, 12]);
   });
 
-  it('when it is paused and resumed in between', async () => {
+  it('if the handler is paused and resumed in between', async () => {
     await using tasks = await start((_ids, _context, batches) => {
       if (batches.length <= 2) throw new Error('no');
     });
@@ -210,7 +210,7 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
     expect(all(tasks.batches)).toEqual(range(1, 20));
   });
 
-  it('one instance of several gets all messages, and another takes over when it is closed', async () => {
+  it('delivers all messages to one of several instances, and another takes over when it is closed', async () => {
     const stream = `BATCHES_${++serial}`;
     await using first = await start(() => undefined, {}, stream);
     await first.publish(1, 5);
@@ -226,7 +226,10 @@ describe("ackPolicy 'all' acknowledges no unsettled message", () => {
   });
 
   it.each([
-    ['a priorityPolicy that pins nothing', { priorityPolicy: 'overflow', priorityGroups: ['a'], priorityGroup: 'a' }],
+    [
+      'a priorityPolicy that pins nothing',
+      { priorityPolicy: 'overflow', priorityGroups: ['a'], priorityGroup: 'a' },
+    ],
     ['unlimited pending acknowledgements', { maxAckPending: -1 }],
   ] as const)('%s stops the boot', async (_, options) => {
     await expect(start(() => undefined, options as Partial<PullJsConsumerOptions>)).rejects.toThrow(

@@ -37,7 +37,7 @@ class Counting implements CanActivate {
   }
 }
 
-/** A decorator that replaces the method, and knows nothing of metadata. */
+/** A decorator that replaces the method and does not copy metadata. */
 function Wrapped(_: object, __: string, descriptor: PropertyDescriptor): void {
   const original = descriptor.value as (...args: unknown[]) => unknown;
   descriptor.value = function (this: unknown, ...args: unknown[]): unknown {
@@ -46,7 +46,7 @@ function Wrapped(_: object, __: string, descriptor: PropertyDescriptor): void {
   };
 }
 
-/** A decorator that makes an accessor of the method, as those that bind it do. */
+/** A decorator that replaces the method by an accessor, like decorators that bind it. */
 function Bound(_: object, name: string, descriptor: PropertyDescriptor): PropertyDescriptor {
   const original = descriptor.value as (...args: unknown[]) => unknown;
   return {
@@ -129,8 +129,8 @@ describe('the handlers of an application', () => {
       (stream) => [Wrapped, consumer(stream), Wrapped, role, guard],
       ['guard admin', 'wrapped', 'wrapped', 'called'],
     ],
-    ['one above that makes an accessor of it', (stream) => [Bound, consumer(stream)], ['bound on', 'called']],
-    ['one below that makes an accessor of it', (stream) => [consumer(stream), Bound], ['bound on', 'called']],
+    ['one above that makes it an accessor', (stream) => [Bound, consumer(stream)], ['bound on', 'called']],
+    ['one below that makes it an accessor', (stream) => [consumer(stream), Bound], ['bound on', 'called']],
   ])('are found with all of their decorators: %s', async (_, decorators, expected) => {
     const stream = `FOUND_${++serial}`;
     const target = expected.includes('published')
@@ -165,7 +165,7 @@ describe('the handlers of an application', () => {
   it.each<[string, (stream: string) => Decorate[]]>([
     ['above', (stream) => [Bound, guard, consumer(stream)]],
     ['below', (stream) => [consumer(stream), Bound, guard]],
-  ])('stop the boot if their guards would not be applied: an accessor %s', async (_, decorators) => {
+  ])('stop the boot if their guards would not apply: an accessor %s', async (_, decorators) => {
     const stream = `LOST_${++serial}`;
     class Lost {
       on(): void {
@@ -181,7 +181,7 @@ describe('the handlers of an application', () => {
     await expect(starting).rejects.toThrow('Lost.on: Counting would not be applied');
   });
 
-  it('that are overridden without a decorator are none, and inherited ones are', async () => {
+  it('that are overridden without a decorator are ignored, and inherited ones are found', async () => {
     class Base {
       @NatsSubscribe('inherited')
       inherited(): void {
@@ -211,7 +211,7 @@ describe('the handlers of an application', () => {
     'on the instance after the start',
     'on the prototype after the start',
     'on the prototype before the start',
-  ])('may be spied on: %s', async (place) => {
+  ])('can be spied on: %s', async (place) => {
     class Base {
       @NatsSubscribe('spied')
       @UseGuards(Counting)
@@ -237,7 +237,7 @@ describe('the handlers of an application', () => {
     for (const spy of spies) spy.mockRestore();
   });
 
-  it('may be spied on before the start on a subclass, if Nest puts nothing around them', async () => {
+  it('can be spied on before the start on a subclass, if they have no enhancers', async () => {
     class Base {
       @NatsSubscribe('spied-below')
       on(@Payload() payload: string): void {
@@ -304,7 +304,7 @@ describe('the handlers of an application', () => {
     expect(handlers.get('Support/Billing.on').status).toBe('running');
   });
 
-  it('cannot share a durable because two modules provide the class: the error says so', async () => {
+  it('cannot share a durable: the error says that two modules provide the class', async () => {
     const stream = `TWICE_${++serial}`;
     @Injectable()
     class Twice {
@@ -329,29 +329,26 @@ describe('the handlers of an application', () => {
   it.each([
     { form: 'a name', token: 'second', named: 'as Twice and "second"' },
     { form: 'a symbol', token: Symbol('second'), named: 'as Twice and "Symbol(second)"' },
-  ])(
-    'cannot share a durable because one module provides the class twice: $form',
-    async ({ token, named }) => {
-      const stream = `TWICE_${++serial}`;
-      @Injectable()
-      class Twice {
-        @JsConsumer({ stream, durable: 'twice' })
-        on(): void {
-          calls.push('on');
-        }
+  ])('cannot share a durable: one module provides the class twice: $form', async ({ token, named }) => {
+    const stream = `TWICE_${++serial}`;
+    @Injectable()
+    class Twice {
+      @JsConsumer({ stream, durable: 'twice' })
+      on(): void {
+        calls.push('on');
       }
-      @Module({ providers: [Twice, { provide: token, useClass: Twice }] })
-      class Single {}
-      const starting = startApplication(server.url, {
-        feature: { streams: streams(stream) },
-        imports: [Single],
-      });
-      await expect(starting).rejects.toThrow(
-        `Single/Twice#2.on: is the same class as Single/Twice.on, provided twice by Single (${named}), so each message would ` +
-          'reach only one of the two: provide it once, and define the other token with useExisting',
-      );
-    },
-  );
+    }
+    @Module({ providers: [Twice, { provide: token, useClass: Twice }] })
+    class Single {}
+    const starting = startApplication(server.url, {
+      feature: { streams: streams(stream) },
+      imports: [Single],
+    });
+    await expect(starting).rejects.toThrow(
+      `Single/Twice#2.on: is the same class as Single/Twice.on, provided twice by Single (${named}), so each message would ` +
+        'reach only one of the two: provide it once, and define the other token with useExisting',
+    );
+  });
 
   it('can have a second token by useExisting', async () => {
     const stream = `TWICE_${++serial}`;
@@ -405,7 +402,7 @@ describe('the handlers of an application', () => {
     expect(text).toContain(`stream "${stream}" has no subject that "elsewhere" could match`);
   });
 
-  it('that are refused for one reason are named together, in a text that is bounded', async () => {
+  it('that are rejected for the same reason are listed together, in a bounded text', async () => {
     // oxlint-disable-next-line no-extraneous-class -- its methods are added below
     class Many {}
     for (let i = 0; i < 2_000; i++) {
@@ -431,7 +428,7 @@ describe('the handlers of an application', () => {
     expect(Object.keys(error ?? {})).not.toContain('problems');
   });
 
-  it('of a module that is loaded lazily are not started, which is a warning', async () => {
+  it('of a module that is loaded lazily are not started, with a warning', async () => {
     @Injectable()
     class Late {
       @NatsSubscribe('late')
@@ -453,9 +450,9 @@ describe('the handlers of an application', () => {
     expect(warnings[0]).toContain('The handlers of Late are not started');
   });
 
-  it('are not started without a JetStreamModule, which is a warning', async () => {
+  it('are not started without a JetStreamModule, with a warning', async () => {
     const logs = new LogRecorder();
-    // The library as it is in a process that imports it for its decorators only.
+    // The library in a process that only imports its decorators.
     vi.resetModules();
     const library = await import('nestjs-nats-jetstream');
     class Forgotten {
@@ -476,7 +473,7 @@ describe('the handlers of an application', () => {
     await app.close();
   });
 
-  it('do not notice what subscribers of events throw or reject with', async () => {
+  it('are not affected by errors of subscribers of events', async () => {
     await using application = await startApplication(server.url, {});
     const events = application.app.get(JetStreamEvents);
     const seen: string[] = [];

@@ -17,7 +17,7 @@ interface Tenant {
   readonly tenant: string;
 }
 
-/** One sub-tree of durable providers for each tenant, as Nest's documentation has it. */
+/** One sub-tree of durable providers for each tenant, as in Nest's documentation. */
 class ByTenant implements ContextIdStrategy<{ getContext(): JetStreamContext }> {
   private readonly trees = new Map<string, ContextId>();
 
@@ -53,7 +53,7 @@ class Orders {
   }
 }
 
-it('durable providers are made once for each tenant, with what the strategy says of it', async () => {
+it('creates durable providers once for each tenant, with the payload of the strategy', async () => {
   ContextIdFactory.apply(new ByTenant());
   await using server = await NatsTestServer.start();
   await using application = await startApplication(server.url, {

@@ -38,7 +38,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** What ran, in order; emptied before each test. */
+/** The calls in order; emptied before each test. */
 const trace: string[] = [];
 
 class TracingGuard implements CanActivate {
@@ -81,7 +81,7 @@ class SwallowRpcExceptions implements ExceptionFilter {
   }
 }
 
-describe('Nest around a handler', () => {
+describe('the enhancers of a handler', () => {
   let server: NatsTestServer;
   let serial = 0;
 
@@ -93,7 +93,7 @@ describe('Nest around a handler', () => {
     trace.length = 0;
   });
 
-  /** Starts a handler, publishes to it, and waits until nothing is left. */
+  /** Starts a handler, publishes to it, and waits until all messages are settled. */
   async function run(
     provider: new (...args: never[]) => object,
     payloads: readonly unknown[],
@@ -171,7 +171,7 @@ describe('Nest around a handler', () => {
     ]);
   });
 
-  it('a guard that refuses: the message is retried as any failure, then terminated', async () => {
+  it('a guard that refuses: the message is retried like any failure, then terminated', async () => {
     class Refuse implements CanActivate {
       canActivate(): Observable<boolean> {
         trace.push('refused');
@@ -205,7 +205,7 @@ describe('Nest around a handler', () => {
     expect(application.logs.of('warn', 'Settlement')).toEqual([]);
   });
 
-  it('a filter for other exceptions leaves the error to settlement', async () => {
+  it('a filter for other exceptions leaves the error to the settlement', async () => {
     @Injectable()
     class Events {
       @UseFilters(SwallowRpcExceptions)
@@ -239,7 +239,7 @@ describe('Nest around a handler', () => {
     expect(trace).toEqual(['method']);
   });
 
-  it('an invalid payload is terminated without a retry, and names what is wrong', async () => {
+  it('an invalid payload is terminated without a retry, and the log names the problem', async () => {
     class Event {
       @IsInt()
       n!: number;
@@ -259,7 +259,7 @@ describe('Nest around a handler', () => {
     ]);
   });
 
-  it('filters see an invalid payload as it was thrown', async () => {
+  it('filters receive the original error of an invalid payload', async () => {
     @Catch(BadRequestException)
     class Count implements ExceptionFilter {
       catch(error: BadRequestException): Observable<never> {
@@ -284,7 +284,7 @@ describe('Nest around a handler', () => {
     expect(trace).toEqual(['BadRequestException']);
   });
 
-  it('an interceptor may replace, await and repeat results; observables count as their last value', async () => {
+  it('an interceptor can replace, await and repeat results; an observable counts as its last value', async () => {
     class Outer implements NestInterceptor {
       async intercept(_: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
         await Promise.resolve();
@@ -332,7 +332,7 @@ describe('Nest around a handler', () => {
     expect(trace).toEqual(['before', 'pipe', 'after tenant-1']);
   });
 
-  it('request scope: an instance for each message, with the message at hand, and request-scoped enhancers', async () => {
+  it('request scope: an instance and enhancers for each message, which can be injected', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Session {
       static made = 0;
@@ -367,7 +367,7 @@ describe('Nest around a handler', () => {
     ]);
   });
 
-  it('a request-scoped guard of the whole application is made for each message', async () => {
+  it('a request-scoped guard of the whole application is created for each message', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class GlobalGuard implements CanActivate {
       static made = 0;
@@ -388,7 +388,7 @@ describe('Nest around a handler', () => {
     expect(trace).toEqual(['guard 1', 'method 1', 'guard 2', 'method 2']);
   });
 
-  it('gives the parts of a message by parameter decorators', async () => {
+  it('passes the parts of a message to decorated parameters', async () => {
     const seen: unknown[] = [];
     @Injectable()
     class Events {
@@ -409,7 +409,7 @@ describe('Nest around a handler', () => {
     expect(seen).toEqual([3, `events.${serial}`, 'events', 'acme', undefined, 'EVENTS', '{"n":3}']);
   });
 
-  it('without parameter decorators a method gets payload and context', async () => {
+  it('passes payload and context to a method without parameter decorators', async () => {
     const seen: unknown[] = [];
     @Injectable()
     class Events {

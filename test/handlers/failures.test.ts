@@ -35,7 +35,7 @@ import { eventually } from '../support/eventually.js';
 
 class Broken extends Error {}
 
-/** What filters were given, and what handlers did. */
+/** The errors that filters received, and the calls of handlers. */
 let seen: unknown[] = [];
 
 function filter(answer: (error: unknown) => unknown): ExceptionFilter {
@@ -137,7 +137,7 @@ describe('the failure of a handler', () => {
     ['throws TerminateMessage', () => raise(new TerminateMessage('mapped')), 'TerminateMessage: mapped'],
   ];
 
-  it.each(answers)('is what its message is settled by if a filter %s', async (name, answer, expected) => {
+  it.each(answers)('settles its message if a filter %s', async (name, answer, expected) => {
     const rules = {
       errors: [
         { type: Broken, maxDeliver: 1 },
@@ -161,14 +161,14 @@ describe('the failure of a handler', () => {
   it.each([
     ['', Scope.DEFAULT],
     [' with request scope', Scope.REQUEST],
-  ])('to get its payload is seen by filters of a handler%s', async (_, scope) => {
+  ])('to decode its payload is passed to filters of a handler%s', async (_, scope) => {
     await using running = await start(() => 1, [UseFilters(filter(() => undefined))], {}, [Payload()], scope);
     await running.jetstream.publish(`${running.stream}.x`, '{');
     expect((await running.letter()).headers?.get('Dead-Letter-Reason')).toBe('invalid payload');
     expect(seen).toEqual([expect.any(InvalidPayloadError), undefined]);
   });
 
-  it('to get its payload may be answered by a filter: the message counts as handled', async () => {
+  it('to decode its payload can be handled by a filter: the message counts as handled', async () => {
     await using running = await start(() => 1, [UseFilters(filter(() => of('answered')))]);
     await running.jetstream.publish(`${running.stream}.x`, '{');
     const consumer = await running.jetstream.consumer(running.stream, 'on');
@@ -179,7 +179,7 @@ describe('the failure of a handler', () => {
     expect(seen).toEqual([expect.any(InvalidPayloadError), undefined]);
   });
 
-  it('because a guard refuses names the guard', async () => {
+  it('names the guard that has refused it', async () => {
     class OnlyAdmins implements CanActivate {
       canActivate(): boolean {
         return false;
@@ -210,7 +210,7 @@ describe('the failure of a handler', () => {
     expect(warnings[1]).not.toContain('\n');
   });
 
-  it('is logged with a stack again only if it is another one', async () => {
+  it('is logged with its stack again only if it is a different error', async () => {
     let failure = new TypeError('no such field');
     await using running = await start(() => raise(failure), [], { retry: { maxDeliver: 2, backoff: [1] } });
     const { jetstream, stream, logs } = running;
@@ -263,13 +263,13 @@ describe('the failure of a handler', () => {
       'decorator rejects',
     ],
     ['a pipe of all parameters rejects', [UsePipes(new RejectingPipe())], [Payload(), Ctx()], 'pipe rejects'],
-  ])('in its parameters is one failure: %s', async (_, decorators, params, expected) => {
+  ])('in its parameters counts as one failure: %s', async (_, decorators, params, expected) => {
     await using running = await start(() => 1, decorators, {}, params);
     await running.jetstream.publish(`${running.stream}.x`, '1');
     expect((await running.letter()).headers?.get('Dead-Letter-Error')).toContain(expected);
   });
 
-  it('does not come from a decorator whose value is a promise: the method gets the value', async () => {
+  it('is not caused by a decorator that returns a promise: the method gets the value', async () => {
     await using running = await start((value: string) => void seen.push(value), [], {}, [Resolving()]);
     await running.jetstream.publish(`${running.stream}.x`, '1');
     await eventually(
@@ -279,7 +279,7 @@ describe('the failure of a handler', () => {
     expect(seen).toEqual(['resolved']);
   });
 
-  it('of an asynchronous schema in a request-scoped handler is one failure', async () => {
+  it('of an asynchronous schema in a request-scoped handler counts as one failure', async () => {
     const schema: StandardSchema = {
       '~standard': {
         version: 1,
@@ -311,7 +311,7 @@ describe('the failure of a handler', () => {
       })(),
     ],
     ['an error with line ends and escape sequences', new Error('one\n\u001b[31mtwo')],
-  ])('with %s is retried and kept as any other', async (_, thrown) => {
+  ])('with %s is retried and kept like any other', async (_, thrown) => {
     await using running = await start(() => raise(thrown), [UseFilters(filter(() => undefined))]);
     await running.jetstream.publish(`${running.stream}.x`, '1');
     expect((await running.letter()).headers?.get('Dead-Letter-Deliveries')).toBe('2');
@@ -323,7 +323,7 @@ describe('the failure of a handler', () => {
     ['batches', { batch: { size: 1 } }],
     ['messages in order', { orderBy: () => 'key', concurrency: 2 }],
     ['messages once per key', { idempotent: { bucket: 'failures', key: 'x' } }],
-  ])('because its headers cannot be read is an invalid payload: handler of %s', async (_, options) => {
+  ])('to read its headers counts as an invalid payload: handler of %s', async (_, options) => {
     await using running = await start(() => void seen.push('called'), [], options, [Ctx()]);
     await using publisher = await RawPublisher.connect(server.url);
     await publisher.publish(`${running.stream}.x`, 'HTTP/1.1\r\nx: y\r\n\r\n', '1');
@@ -336,7 +336,7 @@ describe('the failure of a handler', () => {
     expect(seen).toEqual([]);
   });
 
-  it('of the function of an idempotence key is an invalid payload, and headers are found in any case', async () => {
+  it('of an idempotence key function counts as an invalid payload; its headers ignore case', async () => {
     const key = (): string => raise(new Error('no key'));
     await using running = await start(() => 1, [], { idempotent: { bucket: 'failures', key } });
     await running.jetstream.publish(`${running.stream}.x`, '1');
@@ -360,7 +360,7 @@ describe('the failure of a handler', () => {
   });
 });
 
-it('errors of another copy of the library are errors of the library', () => {
+it('recognizes errors of another copy of the library', () => {
   const other = Object.assign(new Error('other'), { [Symbol.for('nestjs-nats-jetstream:error')]: true });
   expect(other).toBeInstanceOf(JetStreamError);
   expect(new Error('other')).not.toBeInstanceOf(JetStreamError);

@@ -50,7 +50,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     seen.length = 0;
   });
 
-  /** Starts handlers on a new stream ORDERS; `settled` waits until nothing is left of a consumer. */
+  /** Starts handlers on a new stream ORDERS; `settled` waits until a consumer has no pending messages. */
   async function start(
     providers: (new (...args: never[]) => object)[],
     rest: Omit<Parameters<typeof startApplication>[1], 'providers' | 'feature'> = {},
@@ -115,7 +115,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       await application.settled();
       expect(seen).toEqual([
         ['created', 1],
-        // `de` in the second place beats `*`.
+        // `de` as the second token is more specific than `*`.
         ['elsewhere', 2],
         ['elsewhere', 3],
         ['elsewhere', 4],
@@ -128,7 +128,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       );
     });
 
-    it('terminates what no method handles, with a warning', async () => {
+    it('terminates messages that no method handles, with a warning', async () => {
       @Injectable()
       @JsConsumer({ stream: 'ORDERS', durable: 'orders', filterSubjects: 'orders.>' })
       class Picky {
@@ -184,7 +184,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     });
   });
 
-  it('controllers have handlers too, and classes inherit them', async () => {
+  it('controllers can have handlers too, and classes inherit them', async () => {
     abstract class Base {
       @JsConsumer({ stream: 'ORDERS', durable: 'orders' })
       handle(@Payload() id: number): void {
@@ -201,7 +201,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     expect(seen).toEqual([['Orders', 1]]);
   });
 
-  it('an ephemeral consumer starts where it is told, and goes with the application', async () => {
+  it('an ephemeral consumer starts at its deliverPolicy, and is removed with the application', async () => {
     @Injectable()
     class Tail {
       @JsConsumer({ stream: 'ORDERS', deliverPolicy: 'new', inactiveThreshold: 1_000 })
@@ -246,7 +246,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
   );
 
   describe('ordered', () => {
-    it('reads the stream in order, retries on the spot, and passes over what keeps failing', async () => {
+    it('reads the stream in order, retries in place, and skips messages that keep failing', async () => {
       let failures = 0;
       @Injectable()
       class Projection {
@@ -273,7 +273,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       ]);
     });
 
-    it('retries though its retryIf throws, and logs both errors', async () => {
+    it('retries even if its retryIf throws, and logs both errors', async () => {
       let failures = 0;
       @Injectable()
       class Projection {
@@ -301,7 +301,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       expect([...application.logs.of('error'), warnings].join('\n')).toContain('retryIf is broken');
     });
 
-    it('resumes by itself when its consumer is deleted', async () => {
+    it('resumes automatically when its consumer is deleted', async () => {
       @Injectable()
       class Projection {
         @JsConsumer({ stream: 'ORDERS', ordered: true, namePrefix: 'projection' })
@@ -353,7 +353,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
   });
 
   describe('push', () => {
-    it('is delivered to, with flow control, and settled as any other', async () => {
+    it('receives messages with flow control, and settles them like any other', async () => {
       @Injectable()
       class Orders {
         @JsConsumer({
@@ -406,7 +406,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
   });
 
   describe('batch', () => {
-    it('hands over arrays: full ones at once, others after maxWait', async () => {
+    it('passes arrays: full ones at once, others after maxWait', async () => {
       @Injectable()
       class Orders {
         @JsConsumer({ stream: 'ORDERS', durable: 'orders', batch: { size: 3, maxWait: 100 } })
@@ -426,7 +426,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       ]);
     });
 
-    it.runIf(version === '2.15')('one acknowledgement settles a batch with ackPolicy all', async () => {
+    it.runIf(version === '2.15')('settles a batch with one acknowledgement with ackPolicy all', async () => {
       @Injectable()
       class Orders {
         @JsConsumer({
@@ -447,7 +447,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     });
 
     // Older servers cannot pin it to one instance.
-    it.runIf(version !== '2.15')('a durable consumer with ackPolicy all is refused', async () => {
+    it.runIf(version !== '2.15')('rejects a durable consumer with ackPolicy all', async () => {
       @Injectable()
       class Orders {
         @JsConsumer({ stream: 'ORDERS', durable: 'orders', batch: { size: 10 }, ackPolicy: 'all' })
@@ -458,7 +458,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       );
     });
 
-    it('a batch that fails comes again; a message that cannot be decoded does not spoil it', async () => {
+    it('a failed batch is redelivered; a message that cannot be decoded does not affect it', async () => {
       let failed = false;
       @Injectable()
       class Orders {
@@ -471,7 +471,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
         handle(@Payload() ids: number[], @Ctx() { messages }: JetStreamBatchContext): void {
           if (!failed) {
             failed = true;
-            // Settled by the handler, it is left out of what the failure does.
+            // The handler has settled it, so the failure does not affect it.
             messages[0].ack();
             throw new Error('not yet');
           }
@@ -492,7 +492,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
   });
 
   describe('schema', () => {
-    it('checks each payload and hands over what it makes of it', async () => {
+    it('validates each payload and passes the validated value', async () => {
       @Injectable()
       class Orders {
         @JsConsumer({ stream: 'ORDERS', durable: 'orders', schema: Order })
@@ -512,7 +512,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       ]);
     });
 
-    it('may validate asynchronously', async () => {
+    it('can validate asynchronously', async () => {
       const Even = z.number().refine(async (n) => Promise.resolve(n % 2 === 0), 'odd');
       @Injectable()
       class Orders {
@@ -530,7 +530,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
   });
 
   describe('options decided at bootstrap', () => {
-    it('are made from what is injected, or looked up by name', async () => {
+    it('are computed from injected providers, or looked up by name', async () => {
       @Injectable()
       class Config {
         readonly durable = 'orders';
@@ -565,7 +565,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       );
     });
 
-    it('are made for watches and subscriptions too, with the name of what they follow', async () => {
+    it('are computed for watches and subscriptions too, including the bucket or subject', async () => {
       @Injectable()
       class Names {
         readonly profiles = 'profiles';
@@ -608,7 +608,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
       expect(new Set(seen)).toEqual(new Set(['Sue', 'a.json', 21]));
     });
 
-    it('that cannot be made are mistakes as any other', async () => {
+    it('that cannot be computed are reported like other mistakes', async () => {
       @Injectable()
       class Handlers {
         @JsConsumer('nowhere')
@@ -637,7 +637,7 @@ describe.each(['2.15', '2.10', '2.9'])('the forms of a handler on nats-server %s
     });
   });
 
-  it('@NatsSubscribe gives subject, headers and message', async () => {
+  it('@NatsSubscribe passes subject, headers and message', async () => {
     @Injectable()
     class Prices {
       @NatsSubscribe('prices.*')

@@ -19,7 +19,7 @@ import { eventually } from '../support/eventually.js';
 
 /** The time of one request, in milliseconds. */
 const TIMEOUT = 500;
-/** What a command may take that consists of several requests, in milliseconds. */
+/** The longest duration of a command that consists of several requests, in milliseconds. */
 const LONGEST = 8_000;
 
 const received: string[] = [];
@@ -99,7 +99,7 @@ describe('handlers on a server that hangs', () => {
     },
   );
 
-  it('a subscription that could not be resumed is resumed later, and then handles each message once', async () => {
+  it('a subscription that could not resume resumes later, and then handles each message once', async () => {
     await handlers.pause('All.core');
     server.pause();
     await expect(handlers.resume('All.core')).rejects.toThrow(RequestTimeoutError);
@@ -119,7 +119,7 @@ describe('handlers on a server that hangs', () => {
 });
 
 describe('a service on a server that hangs', () => {
-  it('stops a generator of endless answers when it is closed', async () => {
+  it('stops a generator of infinite answers when it is closed', async () => {
     await using server = await NatsTestServer.start();
     let answers = 0;
     let ended = false;

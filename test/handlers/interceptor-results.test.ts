@@ -32,7 +32,7 @@ interface Task {
   readonly failure: string;
 }
 
-/** The handlers that have handled a task, each as often as it has. */
+/** The handlers that have handled a task, with one entry for each call. */
 const handled: string[] = [];
 const attempts = new Map<string, number>();
 
@@ -169,7 +169,7 @@ describe('an interceptor that returns no Observable', () => {
   const cases = Object.keys(REPEATING).flatMap((handler) =>
     Object.keys(FAILURES).map((failure, place) => ({ handler, failure, key: `${handler} ${place}` })),
   );
-  it.each(cases)('$handler: $failure: the message is handled again', async ({ key }) => {
+  it.each(cases)('$handler: $failure: the message is retried', async ({ key }) => {
     await eventually(
       () => handled,
       (all) => all.includes(key),
@@ -214,7 +214,7 @@ describe('an interceptor that returns no Observable', () => {
         },
       },
     },
-  ])('$form: the message is handled again', async ({ provider }) => {
+  ])('$form: the message is retried', async ({ provider }) => {
     handled.length = 0;
     attempts.clear();
     const Global = handlerClass('Global', [
@@ -236,7 +236,7 @@ describe('an interceptor that returns no Observable', () => {
   });
 });
 
-describe('an interceptor that answers by itself', () => {
+describe('an interceptor that returns its own result', () => {
   it.each([
     ['an observable', () => of(1)],
     ['a promise of one', async () => of(1)],

@@ -50,7 +50,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
 
   const feature = { keyValues: [{ bucket: 'profiles', storage: 'memory' as const, history: 5 }] };
 
-  it('delivers what the bucket holds first, then each change, deletions as null', async () => {
+  it('delivers the content of the bucket first, then each change, deletions as null', async () => {
     await using application = await startApplication(server.url, { feature });
     const profiles = application.app.get<KeyValue<Profile>>(getKeyValueToken('profiles'));
     await profiles.put('sue.home', { name: 'Sue' });
@@ -74,7 +74,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(watching.logs.of('log', 'KvWatch')).toEqual(['Profiles.onProfile watches bucket "profiles"']);
   });
 
-  it('calls again what failed, in order, and goes on after what keeps failing', async () => {
+  it('retries failed entries in order, and skips those that keep failing', async () => {
     let failures = 0;
     @Injectable()
     class Failing {
@@ -104,7 +104,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     );
   });
 
-  it('a value that is no JSON is reported once, the others come', async () => {
+  it('reports a value that is not JSON once, and delivers the others', async () => {
     @Injectable()
     class Plain {
       @KvWatch(`plain_${++serial}`)
@@ -130,7 +130,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     ]);
   });
 
-  it('stopped before an entry was handled again, it gets that entry when it is started', async () => {
+  it('receives an entry after a start if it was stopped before the entry was retried', async () => {
     let healthy = false;
     @Injectable()
     class Stopped {
@@ -165,7 +165,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(seen).toEqual([1]);
   });
 
-  it('survives that its bucket is deleted and made anew', async () => {
+  it('continues after its bucket was deleted and created again', async () => {
     const events: string[] = [];
     @Injectable()
     class Remade {
@@ -182,7 +182,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     const bucket = `remade_${serial}`;
     const config = { bucket, storage: 'memory' as const };
     await using application = await startApplication(server.url, {
-      // A bucket that is missing is waited for as long.
+      // The wait for a missing bucket is limited to that time.
       options: { jetstream: { timeout: 1_000 } },
       feature: { keyValues: [config] },
       providers: [Remade],
@@ -195,7 +195,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     );
     const buckets = application.app.get(KeyValueService);
     await buckets.delete(bucket);
-    // A watch looks for its bucket when the connection is back, or after some silence.
+    // A watch checks its bucket after a reconnect or after missed heartbeats.
     await server.restart();
     await eventually(
       () => events,
@@ -211,7 +211,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(events).toEqual(['consumer-lost', 'consumer-recovered']);
   });
 
-  it('follows a bucket that is created again at once from its start, and says so', async () => {
+  it('follows a recreated bucket from its start, and logs it', async () => {
     const heard: string[] = [];
     const events: string[] = [];
     const bucket = `again-${++serial}`;
@@ -248,7 +248,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(events).toEqual(['lost: BucketRecreatedError', 'consumer-recovered']);
   });
 
-  it('does not start from a revision that its bucket is far from', async () => {
+  it('does not start at a revision that its bucket has not reached', async () => {
     const bucket = `far-${++serial}`;
     @Injectable()
     class Ahead {
@@ -261,7 +261,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     );
   });
 
-  it('resumes from its revision in the bucket that had it, and not in one that is created later', async () => {
+  it('resumes at its revision in the same bucket, but not in a recreated one', async () => {
     const bucket = `resumed-${++serial}`;
     const declared = { bucket, storage: 'memory' as const, history: 5 };
     const heard: string[] = [];
@@ -293,7 +293,7 @@ describe.each(['2.15', '2.9'])('@KvWatch on nats-server %s', (version) => {
     expect(heard).toEqual(['c 3', 'new 1']);
   });
 
-  it('goes through guards as any handler, and survives a restart of the server', async () => {
+  it('runs guards like any handler, and survives a restart of the server', async () => {
     @Injectable()
     class Guarded {
       @UseGuards(OnlyPuts)

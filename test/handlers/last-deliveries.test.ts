@@ -16,7 +16,7 @@ import { eventually } from '../support/eventually.js';
 
 const MESSAGES = 120;
 
-describe('giving messages back never uses their last delivery', () => {
+describe('returning messages never uses their last delivery', () => {
   let server: NatsTestServer;
   let serial = 0;
 
@@ -124,7 +124,7 @@ describe('giving messages back never uses their last delivery', () => {
   it.each([
     ['messages', { concurrency: 2 }],
     ['batches', { batch: { size: 2, maxWait: 20 } }],
-  ])('unfinished at shutdownTimeout, in %s: they become dead letters', async (_, options) => {
+  ])('unfinished at shutdownTimeout, in %s: messages become dead letters', async (_, options) => {
     const stream = `LAST_${++serial}`;
     let begun = 0;
     const tasks = await start(
@@ -161,7 +161,7 @@ describe('giving messages back never uses their last delivery', () => {
     ]);
   });
 
-  it('unfinished at shutdownTimeout, without deadLetter: one error names their sequences', async () => {
+  it('unfinished at shutdownTimeout, without deadLetter: one error names the sequences', async () => {
     const stream = `LAST_${++serial}`;
     let begun = 0;
     await publish(stream, [1, 2, 3]);

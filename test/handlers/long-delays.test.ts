@@ -14,10 +14,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** The longest duration that the server knows, in milliseconds. */
+/** The longest duration that the server supports, in milliseconds. */
 const LONGEST = 9_223_372_036_854;
 
-describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server %s', (version) => {
+describe.each(['2.15', '2.9'])('delays beyond the limit of servers, on nats-server %s', (version) => {
   let server: NatsTestServer;
   let deliveries = 0;
 
@@ -45,7 +45,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
     });
   }
 
-  /** Publishes a message, and waits until the server would have delivered it again many times. */
+  /** Publishes a message, and waits long enough for many redeliveries. */
   async function publishOne({ app }: TestApplication): Promise<void> {
     const jetstream = app.get(JetStreamService);
     await jetstream.publish('s.late', {});
@@ -54,7 +54,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
       (count) => count > 0,
       5_000,
     );
-    // A message that comes again at once has done so before the server has answered these.
+    // If the message were redelivered at once, this would happen before the server has acknowledged these.
     for (let i = 0; i < 50; i++) await jetstream.publish('s.next', i);
     const consumer = await jetstream.consumer('S', 'late');
     expect((await consumer.info()).numAckPending).toBe(1);
@@ -66,8 +66,8 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
 
   it.each<[string, (context: JetStreamContext) => void, Partial<JsConsumerOptions>]>([
     ['the longest backoff', failing, { retry: { backoff: [LONGEST] } }],
-    ['a long backoff, which jitter makes longer', failing, { retry: { backoff: [9e12], jitter: 1 } }],
-    ['the longest backoff, which jitter makes longer', failing, { retry: { backoff: [LONGEST], jitter: 1 } }],
+    ['a long backoff, extended by jitter', failing, { retry: { backoff: [9e12], jitter: 1 } }],
+    ['the longest backoff, extended by jitter', failing, { retry: { backoff: [LONGEST], jitter: 1 } }],
     ...[LONGEST, LONGEST + 1, 1e13, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE].flatMap(
       (delay): [string, (context: JetStreamContext) => void, Partial<JsConsumerOptions>][] => [
         [
@@ -89,7 +89,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
   });
 
   it.each([Number.NaN, Infinity, -1, '5' as unknown as number, null as unknown as number])(
-    'a RetryMessage(%s) is retried with the wait of the retry options, whatever they say of other errors',
+    'retries a RetryMessage(%s) with the delay of the policy, regardless of its rules for other errors',
     async (delay) => {
       const errors: unknown[] = [];
       class Recording extends MessageSettlement {
@@ -128,7 +128,7 @@ describe.each(['2.15', '2.9'])('delays beyond what servers count, on nats-server
     },
   );
 
-  it.each([Number.NaN, Infinity, -1])('nak(%s) throws, and does not settle the message', async (delay) => {
+  it.each([Number.NaN, Infinity, -1])('throws for nak(%s) without settling the message', async (delay) => {
     const thrown: unknown[] = [];
     await using application = await start((context) => {
       try {

@@ -26,7 +26,7 @@ const MEMORY = { storage: 'memory' } as const;
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-describe('memory streams and buckets that a restart of the server lost', () => {
+describe('memory streams and buckets that a server restart has deleted', () => {
   const FORMS: readonly [string, Partial<JsConsumerOptions>][] = [
     ['ordered', { ordered: true }],
     ['ordered, new messages', { ordered: true, deliverPolicy: 'new' }],
@@ -70,7 +70,7 @@ describe('memory streams and buckets that a restart of the server lost', () => {
     );
   }
 
-  it.each(FORMS)('%s: goes on with the new stream, from its start, twice', async (_, options) => {
+  it.each(FORMS)('%s: continues with the new stream, from its start, twice', async (_, options) => {
     const seen: number[] = [];
     @Injectable()
     class Reader {
@@ -112,11 +112,11 @@ describe('memory streams and buckets that a restart of the server lost', () => {
     expect(events).toEqual(['consumer-lost', 'consumer-recovered', 'consumer-lost', 'consumer-recovered']);
     expect(application.app.get(Handlers).get('Reader.on').status).toBe('running');
     await application.app.close();
-    // The next one takes the consumer as it was made.
+    // The next one finds the consumer with its original configuration.
     await (await start()).app.close();
   });
 
-  it('watches go on with the new buckets', async () => {
+  it('watches continue with the new buckets', async () => {
     const seen: string[] = [];
     @Injectable()
     class Watches {
@@ -175,7 +175,7 @@ describe('push handlers of one group', () => {
   const FAULTS: readonly [string, (jetstream: JetStreamService, stream: string) => Promise<unknown>][] = [
     ['its consumer is deleted', (jetstream, stream) => jetstream.deleteConsumer(stream, 'group')],
     [
-      'its consumer is deleted and created again by somebody else',
+      'its consumer is deleted and created again by another client',
       async (jetstream, stream) => {
         const { cachedInfo } = await jetstream.pushConsumer(stream, 'group');
         const { config } = cachedInfo;
@@ -227,7 +227,7 @@ describe('push handlers of one group', () => {
     ],
   ];
 
-  it.each(FAULTS)('go on after %s', async (_, fault) => {
+  it.each(FAULTS)('continue after %s', async (_, fault) => {
     const stream = `GROUP_${++serial}`;
     const seen: number[] = [];
     @Injectable()
@@ -275,7 +275,7 @@ describe('push handlers of one group', () => {
 
 describe("a link that is cut, with ackPolicy 'all'", () => {
   it.each<[string, Partial<JsConsumerOptions>]>([['batches', { batch: { size: 4, maxWait: 20 } }]])(
-    'acknowledges nothing that is unfinished: %s',
+    'acknowledges no unfinished message: %s',
     async (_, options) => {
       await using server = await NatsTestServer.start();
       await using proxy = await InterferingProxy.before(server);
@@ -314,7 +314,7 @@ describe("a link that is cut, with ackPolicy 'all'", () => {
       })();
       for (let round = 0; round < 12; round++) {
         await sleep(100 + Math.random() * 100);
-        // What the server sends is lost at times before the link is.
+        // In some rounds, messages of the server are lost before the link breaks.
         if (round % 3 === 0) {
           const { cut } = proxy;
           proxy.cut = () => [];

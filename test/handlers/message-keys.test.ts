@@ -18,7 +18,7 @@ import { startMicroservice } from '../microservice/microservice.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-describe('a message that orderBy gives no usable key', () => {
+describe('a message without a usable orderBy key', () => {
   let server: NatsTestServer;
   let serial = 0;
 
@@ -43,7 +43,7 @@ describe('a message that orderBy gives no usable key', () => {
   const throwing: [string, (message: JetStreamMessage) => unknown][] = [
     ['throws', (message) => message.json<{ key: string }>().key],
     [
-      'throws what is no error',
+      'throws a value that is not an error',
       () => {
         // oxlint-disable-next-line typescript/only-throw-error -- users do
         throw undefined;
@@ -62,7 +62,7 @@ describe('a message that orderBy gives no usable key', () => {
   );
 
   it.each(cases)(
-    '$fault, $form: is settled as invalid, and all else goes on',
+    '$fault, $form: is settled as invalid, and others are handled',
     async ({ orderBy, options }) => {
       const stream = `KEYS_${++serial}`;
       const handled: unknown[] = [];
@@ -111,7 +111,7 @@ describe('a message that orderBy gives no usable key', () => {
     },
   );
 
-  it.each<AckMode>(['first', 'none', 'confirmed', 'manual'])('ackMode %s: comes once', async (ackMode) => {
+  it.each<AckMode>(['first', 'none', 'confirmed', 'manual'])('ackMode %s: one delivery', async (ackMode) => {
     const stream = `KEYS_${++serial}`;
     @Injectable()
     class Steps {
@@ -143,7 +143,7 @@ describe('a message that orderBy gives no usable key', () => {
     expect((await consumer.info()).numRedelivered).toBe(0);
   });
 
-  it('of an event: is settled as invalid, and the connection stays', async () => {
+  it('of an event: is settled as invalid, and the connection stays open', async () => {
     const name = `KEYS_${++serial}`;
     const handled: unknown[] = [];
     @Controller()

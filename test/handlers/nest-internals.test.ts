@@ -22,7 +22,7 @@ class Billing {
 
 const restoring: (() => void)[] = [];
 
-/** Takes a member from an object, or from the class that has it, until the end of the test. */
+/** Removes a member from an object, or from the class that has it, until the end of the test. */
 function take(object: object, name: string): void {
   let owner: object | null = object;
   while (owner && !Object.hasOwn(owner, name)) owner = Object.getPrototypeOf(owner) as object | null;
@@ -33,12 +33,12 @@ function take(object: object, name: string): void {
   Reflect.deleteProperty(from, name);
 }
 
-/** What is behind one of Nest's own objects. */
+/** An internal member of one of Nest's objects. */
 function part(object: object, name: string): object {
   return (object as Readonly<Record<string, object>>)[name] ?? {};
 }
 
-describe('a Nest that is shaped differently', () => {
+describe('a version of Nest with different internals', () => {
   let server: NatsTestServer;
 
   beforeAll(async () => {
@@ -135,7 +135,7 @@ describe('a Nest that is shaped differently', () => {
     await eventually(connections, (count) => count === 0);
   });
 
-  it('is refused by a server of the transport: pipesConsumer has no method apply', async () => {
+  it('is rejected by a server of the transport: pipesConsumer has no method apply', async () => {
     const module = await Test.createTestingModule({}).compile();
     take(part(creators(module), 'pipesConsumer'), 'apply');
     const create = (): JetStreamServer => new JetStreamServer({ name: 'billing' });

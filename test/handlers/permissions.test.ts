@@ -19,7 +19,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-it('a permission that is missing is reported once, however often it is missed', async () => {
+it('reports a missing permission once for repeated violations', async () => {
   const deliveries: number[] = [];
   const events: JetStreamEvent[] = [];
   @Injectable()
@@ -55,7 +55,7 @@ it('a permission that is missing is reported once, however often it is missed', 
   ]);
 });
 
-it('a handler needs no more than the guide says', async () => {
+it('runs a handler with the permissions of the guide', async () => {
   const handled: number[] = [];
   @Injectable()
   class Tasks {
@@ -85,7 +85,7 @@ it('a handler needs no more than the guide says', async () => {
 });
 
 describe('a permission to subscribe', () => {
-  // The servers of tests keep their configuration in a folder beside it.
+  // The servers of tests have their configuration in a folder next to it.
   const file = `permissions-${process.pid}.conf`;
   const deny = (subjects: string): Promise<void> =>
     writeFile(
@@ -96,7 +96,7 @@ describe('a permission to subscribe', () => {
   const start = (): Promise<NatsTestServer> => NatsTestServer.start({ config: `include "../${file}"` });
   afterAll(() => rm(join(tmpdir(), file)));
 
-  it('that is missing stops the boot', async () => {
+  it('stops the boot if it is missing', async () => {
     @Injectable()
     class Prices {
       @NatsSubscribe('prices.*')
@@ -109,7 +109,7 @@ describe('a permission to subscribe', () => {
     );
   });
 
-  it('that is lost interrupts handlers until it is there again', async () => {
+  it('interrupts handlers while it is withdrawn', async () => {
     const seen: unknown[] = [];
     @Injectable()
     class Tasks {
@@ -151,7 +151,7 @@ describe('a permission to subscribe', () => {
     expect(new Set(seen)).toEqual(new Set([21, 1]));
   }, 60_000);
 
-  it('that is lost: a recovery that waits for the server leaves a handler alone that was paused and resumed', async () => {
+  it('withdrawn during a recovery does not affect a handler that was paused and resumed', async () => {
     const seen: unknown[] = [];
     @Injectable()
     class Prices {

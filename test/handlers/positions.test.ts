@@ -95,7 +95,7 @@ const range = (from: number, to: number): number[] =>
 async function recreateStream({ jetstream }: Running): Promise<void> {
   const [consumer] = await collect(jetstream.listConsumers(name));
   if (consumer) {
-    // The deletion is told to requests that wait at that moment.
+    // The server notifies pull requests that wait at the time of the deletion.
     await eventually(
       async () => (await jetstream.consumer(name, consumer.name)).cachedInfo.numWaiting,
       (waiting) => waiting > 0,
@@ -150,7 +150,7 @@ describe('a handler without a name', () => {
     ['push', { push: {} }],
     ['without acknowledgements', { ackMode: 'none' }],
     ['ordered', { ordered: true }],
-  ])('continues where it was after a pause: %s', async (_, options) => {
+  ])('continues at its position after a pause: %s', async (_, options) => {
     await using running = await start(options);
     await running.publish(1, 100);
     await running.saw(100);
@@ -169,7 +169,7 @@ describe('a handler without a name', () => {
     ['by_start_sequence', { startSequence: 11 }, range(11, 40)],
     ['by_start_time', { startTime: new Date(0) }, range(1, 40)],
   ])(
-    'continues where it was when its consumer was removed: deliverPolicy %s',
+    'continues at its position if its consumer was removed: deliverPolicy %s',
     async (policy, more, expected) => {
       const options = { ...more, ...(policy ? { deliverPolicy: policy } : {}) } as Options;
       await using running = await start(options, 20);
@@ -188,7 +188,7 @@ describe('a handler without a name', () => {
   it.each<[string, Options]>([
     ['pull', {}],
     ['ordered', { ordered: true }],
-  ])('for new messages remembers from boot on what is new: %s', async (_, options) => {
+  ])('for new messages starts with the first message after the boot: %s', async (_, options) => {
     await using running = await start({ ...options, deliverPolicy: 'new' }, 5);
     await running.handlers.pause('Reader.on');
     for (const consumer of await collect(running.jetstream.listConsumers(name)))
@@ -210,7 +210,7 @@ describe('a handler without a name', () => {
     ['ordered', { ordered: true }, 1],
     ['ordered, new messages', { ordered: true, deliverPolicy: 'new' }, 6],
   ])(
-    'continues where it was after an outage in which its consumer was removed: %s',
+    'continues at its position after an outage in which its consumer was removed: %s',
     async (_, options, first) => {
       await using proxy = await InterferingProxy.before(server);
       await using observer = await startApplication(server.url, {});
@@ -246,7 +246,7 @@ describe('a handler without a name', () => {
     },
   );
 
-  it('gets again what was not settled when its consumer was removed', async () => {
+  it('receives unsettled messages again if its consumer was removed', async () => {
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     let held = false;
@@ -282,7 +282,7 @@ describe('a consumer with priority groups', () => {
   });
 });
 
-it('a handler whose consumer was replaced by one of the other kind waits longer and longer', async () => {
+it('backs off if the consumer of a handler was replaced by one of the other kind', async () => {
   await using running = await start({ durable: 'd' });
   await running.publish(1, 1);
   await running.saw(1);
@@ -307,7 +307,7 @@ describe('limits of a consumer', () => {
     ['maxRequestBatch', { maxRequestBatch: 5 }],
     ['maxRequestExpires', { maxRequestExpires: 5_000 }],
     ['maxRequestBatch with a higher concurrency', { maxRequestBatch: 5, concurrency: 32 }],
-  ])('are kept by the pulls of a handler: %s', async (_, options) => {
+  ])('are respected by the pull requests of a handler: %s', async (_, options) => {
     await using running = await start({ durable: 'd', ...options } as Options);
     await running.publish(1, 200);
     await running.saw(200);

@@ -18,7 +18,7 @@ class Tasks {
 
 describe('a handler recovers', () => {
   let server: NatsTestServer;
-  // In memory: a server takes its time to clear the files of a deleted stream, and streams are deleted here.
+  // In memory, because streams are deleted here, and a server needs time to remove the files of a deleted stream.
   const feature = { streams: [{ name: 'TASKS', subjects: ['tasks'], storage: 'memory' as const }] };
 
   beforeEach(async () => {
@@ -27,7 +27,7 @@ describe('a handler recovers', () => {
   });
   afterEach(() => server.stop());
 
-  it('when its consumer is deleted: made anew, and what it missed comes', async () => {
+  it('when its consumer is deleted: creates it again and receives the missed messages', async () => {
     await using application = await startApplication(server.url, { feature, providers: [Tasks] });
     const jetstream = application.app.get(JetStreamService);
     await jetstream.publish('tasks', 1);
@@ -52,7 +52,7 @@ describe('a handler recovers', () => {
     );
   });
 
-  it('when the server is restarted while an ordered handler holds more than it would ask for', async () => {
+  it('when the server is restarted while an ordered handler has a full buffer', async () => {
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     const seen: number[] = [];
@@ -89,7 +89,7 @@ describe('a handler recovers', () => {
   it('when its stream is deleted: waits for it with backoff', async () => {
     await using application = await startApplication(server.url, { feature, providers: [Tasks] });
     const jetstream = application.app.get(JetStreamService);
-    // Deletion is told to requests that wait; without one it would show by silence only, after some seconds.
+    // The server notifies waiting pull requests of the deletion; otherwise only missing heartbeats would reveal it.
     const consumer = await jetstream.consumer('TASKS', 'worker');
     await eventually(
       () => consumer.info(),
@@ -109,7 +109,7 @@ describe('a handler recovers', () => {
     expect(handled).toEqual([1]);
   });
 
-  it('when the server is restarted, gently or not: what was not settled comes again', async () => {
+  it('when the server is restarted, gracefully or not: unsettled messages are redelivered', async () => {
     await using application = await startApplication(server.url, {
       feature: { streams: [{ name: 'TASKS', subjects: ['tasks'] }] },
       providers: [Tasks],

@@ -27,7 +27,7 @@ import { startMicroservice } from '../microservice/microservice.js';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** What is thrown for a case, and what its dead letter says; it is retried without such a text. */
+/** The thrown value of a case, and the text of its dead letter; without a text, the message is retried. */
 type Case = readonly [error: () => unknown, letter?: string];
 
 const thrownByPipe: Record<string, Case> = {
@@ -103,7 +103,7 @@ class Numbered {
   id!: number;
 }
 
-describe('a payload that a pipe refuses, and an error of a handler, mean the same in every form of handler', () => {
+describe('payloads rejected by pipes, and errors of handlers, have the same effect in every form', () => {
   let server: NatsTestServer;
   let serial = 0;
 
@@ -262,7 +262,7 @@ describe('a payload that a pipe refuses, and an error of a handler, mean the sam
     expect(attempts.handled.toSorted()).toEqual(retried.toSorted());
   });
 
-  it('a durable @MessagePattern: what a pipe refuses is a dead letter too', async () => {
+  it('a durable @MessagePattern: a payload rejected by a pipe becomes a dead letter too', async () => {
     attempts = new Attempts();
     await using running = await start(
       (stream) => {
@@ -310,9 +310,9 @@ describe('a payload that a pipe refuses, and an error of a handler, mean the sam
     ['@JsConsumer', false],
     ['@EventPattern', true],
   ])('a ValidationPipe of %s', (_, isMicroservice) => {
-    // What is thrown there as a text cannot be told from what a handler throws.
+    // In a microservice, a thrown text cannot be distinguished from one that the handler throws.
     it.each(isMicroservice ? factories.filter(([name]) => name !== 'with a text') : factories)(
-      'that throws an error %s: one delivery, and the dead letter says what is wrong',
+      'that throws an error %s: one delivery, and the dead letter contains the reason',
       async (__, factory) => {
         let calls = 0;
         const pipe = new ValidationPipe({ exceptionFactory: factory as never });

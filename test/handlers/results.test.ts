@@ -24,7 +24,7 @@ import { startMicroservice } from '../microservice/microservice.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** A copy of rxjs of its own, as an application gets it that has two versions installed. */
+/** A second copy of rxjs, as in an application with two installed versions. */
 const otherRxjs = ((): typeof import('rxjs') => {
   const require = createRequire(import.meta.url);
   const own = Object.entries(require.cache).filter(([path]) => /[\\/]rxjs[\\/]/.test(path));
@@ -34,7 +34,7 @@ const otherRxjs = ((): typeof import('rxjs') => {
   return copy;
 })();
 
-/** A result that takes its time; it calls back at its very end. */
+/** A slow result that calls back when it has completed. */
 type Result = (end: () => void) => unknown;
 
 const broken = new Error('broken');
@@ -167,7 +167,7 @@ const failing: Record<string, () => unknown> = {
     yield await delay(5);
     fail();
   },
-  'async iterable whose iterator cannot be made': () => ({ [Symbol.asyncIterator]: fail }),
+  'async iterable whose iterator cannot be created': () => ({ [Symbol.asyncIterator]: fail }),
   'async iterable whose next throws': () => ({ [Symbol.asyncIterator]: () => ({ next: fail }) }),
   'async iterable whose iterator is null': () => ({ [Symbol.asyncIterator]: () => null }),
   'async iterable whose iterator is undefined': () => ({ [Symbol.asyncIterator]: () => undefined }),
@@ -196,7 +196,7 @@ class Pass implements NestInterceptor {
   }
 }
 
-/** What was called with each case, and which of them ran to their end. */
+/** The number of calls of each case, and the cases that ran to their end. */
 class Cases {
   static readonly names = [
     ...Object.keys(ending).map((name) => `ends: ${name}`),
@@ -206,11 +206,11 @@ class Cases {
   readonly ended = new Set<string>();
 
   constructor(
-    /** Whether what fails comes again. */
+    /** Whether failed messages are redelivered. */
     private readonly keeps: boolean,
   ) {}
 
-  /** The case of that name; one that fails ends well in the second call, if there is one. */
+  /** The result of the named case; one that fails succeeds in the second call, if there is one. */
   result(name: string): unknown {
     const count = (this.calls.get(name) ?? 0) + 1;
     this.calls.set(name, count);
@@ -223,12 +223,12 @@ class Cases {
     return failing[kind]();
   }
 
-  /** How often each was called whose result fails. */
+  /** The number of calls of each case whose result fails. */
   get failures(): Record<string, number> {
     return Object.fromEntries([...this.calls].filter(([name]) => name.startsWith('fails')));
   }
 
-  /** Waits until all ran to their end, or were called where nothing is retried. */
+  /** Waits until all ran to their end, or until all were called if nothing is retried. */
   async done(names = Cases.names): Promise<void> {
     const missing = (): string[] =>
       names.filter((name) =>
@@ -264,7 +264,7 @@ describe('the result of a handler', () => {
     ['a handler that is acknowledged by an interceptor', { options: { settlement: new Pass() as never } }],
   ];
 
-  it.each(forms)('of %s counts when it has come to its end', async (_, { options, decorate }) => {
+  it.each(forms)('of %s counts when it has completed', async (_, { options, decorate }) => {
     const cases = new Cases(true);
     const stream = `RESULTS_${++serial}`;
     class Results {
@@ -278,7 +278,7 @@ describe('the result of a handler', () => {
     decorate?.(Results.prototype, 'on', descriptor);
     await using application = await run(stream, Results);
     if (options?.settlement) {
-      // It settles nothing: only what it lets through as an error.
+      // It only settles messages whose errors it passes on.
       await eventually(
         () => cases.calls.size,
         (size) => size === Cases.names.length,
@@ -294,7 +294,7 @@ describe('the result of a handler', () => {
     await drained(application, stream);
   });
 
-  it('of a handler with @PublishTo is published, value by value, and fails with what fails', async () => {
+  it('of a handler with @PublishTo is published value by value, and fails if one value fails', async () => {
     const cases = new Cases(true);
     const stream = `RESULTS_${++serial}`;
     @Injectable()
@@ -337,7 +337,7 @@ describe('the result of a handler', () => {
     expect((await target.getMessage(2)).json()).toBe(2);
   });
 
-  it('of an ordered handler counts when it has come to its end', async () => {
+  it('of an ordered handler counts when it has completed', async () => {
     const cases = new Cases(true);
     const stream = `RESULTS_${++serial}`;
     @Injectable()
@@ -352,7 +352,7 @@ describe('the result of a handler', () => {
     expect(cases.failures).toEqual(twice);
   });
 
-  it('of a handler of batches counts when it has come to its end', async () => {
+  it('of a batch handler counts when it has completed', async () => {
     const cases = new Cases(true);
     const stream = `RESULTS_${++serial}`;
     @Injectable()
@@ -368,7 +368,7 @@ describe('the result of a handler', () => {
     await drained(application, stream);
   });
 
-  it('of a watch counts when it has come to its end', async () => {
+  it('of a watch counts when it has completed', async () => {
     const cases = new Cases(true);
     const bucket = `results-${++serial}`;
     @Injectable()
@@ -388,7 +388,7 @@ describe('the result of a handler', () => {
     expect(cases.failures).toEqual(twice);
   });
 
-  it('of a subscription counts when it has come to its end, and a failure is logged', async () => {
+  it('of a subscription counts when it has completed, and a failure is logged', async () => {
     const cases = new Cases(false);
     const subject = `results${++serial}`;
     @Injectable()
@@ -409,7 +409,7 @@ describe('the result of a handler', () => {
     expect(cases.failures).toEqual(once);
   });
 
-  it('of a listener of events counts when it has come to its end, and a failure is logged', async () => {
+  it('of a listener of events counts when it has completed, and a failure is logged', async () => {
     const cases = new Cases(false);
     @Injectable()
     class Results {
@@ -432,7 +432,7 @@ describe('the result of a handler', () => {
     expect(cases.failures).toEqual(once);
   });
 
-  it('of an event handler of a microservice counts when it has come to its end', async () => {
+  it('of an event handler of a microservice counts when it has completed', async () => {
     const cases = new Cases(true);
     const stream = `RESULTS_${++serial}`;
     const subject = `events${serial}`;
@@ -449,7 +449,7 @@ describe('the result of a handler', () => {
     });
     await using publisher = await startApplication(server.url, {});
     const jetstream = publisher.app.get(JetStreamService);
-    // Nest's own pipeline, which subscribes to observables, does not notice that one.
+    // Nest's own pipeline, which subscribes to observables, does not detect that one.
     const names = Cases.names.filter((name) => name !== 'fails: observable whose teardown throws');
     for (const name of names) await jetstream.publish(subject, JSON.stringify(name));
     await cases.done(names);

@@ -5,12 +5,12 @@ class Busy extends Error {}
 class VeryBusy extends Busy {}
 
 describe('RetryPolicy', () => {
-  it('waits as the backoff says, the last one for all that follow', () => {
+  it('uses the delays of the backoff, and the last one for all further deliveries', () => {
     const rule = new RetryPolicy({ backoff: [10, 20] }, Infinity).ruleFor(new Error());
     expect([1, 2, 3, 100].map((delivery) => retryDelay(rule, delivery))).toEqual([10, 20, 20, 20]);
   });
 
-  it('makes each wait longer by a random share up to jitter', () => {
+  it('extends each delay by a random fraction up to jitter', () => {
     const rule = new RetryPolicy({ backoff: [1_000], jitter: 0.5 }, Infinity).ruleFor(new Error());
     const waits = Array.from({ length: 200 }, () => retryDelay(rule, 1));
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
@@ -18,7 +18,7 @@ describe('RetryPolicy', () => {
     expect(new Set(waits).size).toBeGreaterThan(50);
   });
 
-  it('takes the first rule that fits, and what that leaves out from the general one', () => {
+  it('uses the first matching rule, with the general one for its missing options', () => {
     const policy = new RetryPolicy(
       {
         maxDeliver: 4,
@@ -36,7 +36,7 @@ describe('RetryPolicy', () => {
     expect(policy.ruleFor('a string')).toMatchObject({ maxDeliver: 4, backoff: [10] });
   });
 
-  it('has the server deliver as often as the most patient rule wants', () => {
+  it('sets maxDeliver of the consumer to the highest one of all rules', () => {
     const errors = [{ type: Busy, maxDeliver: 50 }];
     expect(new RetryPolicy({ maxDeliver: 3, errors }, 5).maxDeliver).toBe(50);
     expect(new RetryPolicy({ errors }, 5).maxDeliver).toBe(50);
@@ -44,7 +44,7 @@ describe('RetryPolicy', () => {
     expect(new RetryPolicy({ errors }, Infinity).maxDeliver).toBe(Infinity);
   });
 
-  it('tells the longest wait there may be before each delivery', () => {
+  it('returns the longest possible delay before each delivery', () => {
     const policy = new RetryPolicy(
       { backoff: [10, 20, 30], jitter: 0.5, errors: [{ type: Busy, backoff: [25], jitter: 0 }] },
       5,

@@ -22,7 +22,7 @@ describe('a stream with schedules', () => {
   });
   afterAll(() => server.stop());
 
-  /** Starts a handler on a stream of its own. */
+  /** Starts a handler on its own stream. */
   async function start(
     retention: RetentionPolicy,
     options: (name: string) => Partial<JsConsumerOptions>,
@@ -65,7 +65,7 @@ describe('a stream with schedules', () => {
     ['in batches with one acknowledgement', { batch: { size: 2, maxWait: 50 }, ackPolicy: 'all' }],
   ];
   it.each(ways)(
-    'delivers what schedules publish, not the schedules, to a handler of all (%s)',
+    'delivers scheduled messages, but not the schedules, to a handler of all subjects (%s)',
     async (_, way) => {
       const handled: unknown[] = [];
       await using application = await start('limits', () => way, handled);
@@ -83,7 +83,7 @@ describe('a stream with schedules', () => {
         () => handled,
         (payloads) => payloads.length === 2,
       );
-      // It was acknowledged or skipped, not removed: otherwise it would not be due.
+      // The schedule was acknowledged or skipped, not removed: otherwise it would not fire.
       expect(handled).toEqual(['now', 'later']);
     },
   );
@@ -93,13 +93,13 @@ describe('a stream with schedules', () => {
     ['interest', 'no filter', () => ({})],
     ['workqueue', 'a filter of all', (subject) => ({ filterSubjects: `${subject}.>` })],
     ['workqueue', 'a filter of everything', () => ({ filterSubjects: '>' })],
-  ])('with retention %s refuses a handler with %s', async (retention, _, options) => {
+  ])('with retention %s rejects a handler with %s', async (retention, _, options) => {
     const error: unknown = await start(retention, options).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(HandlerConfigurationError);
     expect(String(error)).toContain('Handler.handle: receives all messages of stream');
   });
 
-  it('with retention workqueue keeps a schedule that a filter matches, and says so', async () => {
+  it('with retention workqueue keeps a schedule that a filter matches, and logs it', async () => {
     const handled: unknown[] = [];
     await using application = await start(
       'workqueue',

@@ -25,7 +25,7 @@ interface Task {
   readonly id: number;
 }
 
-/** What a handler does with each delivery, and what it saw. */
+/** The behavior of a handler for each delivery, and the deliveries that it received. */
 class Script {
   readonly deliveries: { readonly id: number; readonly count: number; readonly at: number }[] = [];
 
@@ -146,7 +146,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       await eventually(application.left, none);
     });
 
-    it('confirmed: waits for the word of the server', async () => {
+    it('confirmed: waits for the confirmation of the server', async () => {
       const script = new Script(() => undefined);
       await using application = await start(script, { ackMode: 'confirmed' });
       await application.publish({ id: 1 }, { id: 2 });
@@ -154,7 +154,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(script.deliveries).toHaveLength(2);
     });
 
-    it('throws: comes again after the backoff of each delivery, then is terminated', async () => {
+    it('throws: redelivered after the backoff of each delivery, then terminated', async () => {
       const script = new Script(() => {
         throw new Error('out of stock');
       });
@@ -178,7 +178,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(script.deliveries.map(({ count }) => count)).toEqual([1, 2]);
     });
 
-    it('used up its deliveries: kept as a dead letter with payload, subject, headers and what failed', async () => {
+    it('used up its deliveries: kept as a dead letter with payload, subject, headers and error', async () => {
       const script = new Script(() => {
         throw new TypeError('no such customer');
       });
@@ -209,7 +209,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(letter.headers?.get('Dead-Letter-Error')).toBe('TypeError: no such customer');
     });
 
-    it('throws RetryMessage: comes again after that delay, whatever the policy', async () => {
+    it('throws RetryMessage: redelivered after its delay, overriding the policy', async () => {
       const script = new Script((_, { metadata }) => {
         if (metadata.deliveryCount === 1) throw new RetryMessage(100);
       });
@@ -221,7 +221,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(script.deliveries).toHaveLength(2);
     });
 
-    it('throws TerminateMessage: terminated at once, with a dead letter where one is set', async () => {
+    it('throws TerminateMessage: terminated at once, with a dead letter if configured', async () => {
       const script = new Script(() => {
         throw new TerminateMessage('cancelled by the customer');
       });
@@ -234,7 +234,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(letter.headers?.get('Dead-Letter-Reason')).toBe('cancelled by the customer');
     });
 
-    it('throws RetryMessage in its last delivery: ended as after any other error', async () => {
+    it('throws RetryMessage in its last delivery: settled as after any other error', async () => {
       const script = new Script(() => {
         throw new RetryMessage(10);
       });
@@ -245,7 +245,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect((await application.letter()).headers?.get('Dead-Letter-Reason')).toBe('deliveries used up');
     });
 
-    it('throws what retryIf gives up: terminated at once, with a dead letter where one is set', async () => {
+    it('throws an error that retryIf rejects: terminated, with a dead letter if configured', async () => {
       const script = new Script(() => {
         throw new Error('no such customer');
       });
@@ -268,7 +268,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(letter.headers?.get('Dead-Letter-Error')).toBe('Error: no such customer');
     });
 
-    it('throws an error with a rule of its own: retried by that', async () => {
+    it('throws an error with its own rule: retried by that rule', async () => {
       class Busy extends Error {}
       class VeryBusy extends Busy {}
       const script = new Script(({ id }) => {
@@ -295,7 +295,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(times(1)[1] - times(1)[0]).toBeGreaterThanOrEqual(145);
     });
 
-    it('first: acknowledged before the handler, and not again though that fails', async () => {
+    it('first: acknowledged before the handler, and not redelivered if the handler fails', async () => {
       let fail = (): void => undefined;
       const script = new Script(
         () => new Promise((_, reject) => (fail = () => reject(new Error('too late')))),
@@ -320,7 +320,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(script.deliveries).toHaveLength(1);
     });
 
-    it('none: the consumer has no acknowledgements, and what fails does not come again', async () => {
+    it('none: the consumer has no acknowledgements, and failed messages are not redelivered', async () => {
       const script = new Script(({ id }) => {
         if (id === 1) throw new Error('lost');
       });
@@ -341,7 +341,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect([numAckPending, numRedelivered]).toEqual([0, 0]);
     });
 
-    it('is no JSON: one warning, terminated, the others unharmed', async () => {
+    it('is not JSON: terminated with one warning, and others are handled', async () => {
       const script = new Script(() => undefined);
       await using application = await start(script);
       await application.publish({ id: 1 }, '{ not json', { id: 2 });
@@ -354,7 +354,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(warnings[0]).toContain('not application/json');
     });
 
-    it('settled by the handler itself: nothing more is done', async () => {
+    it('settled by the handler itself: not settled again', async () => {
       const script = new Script((_, context) => {
         if (context.metadata.deliveryCount === 1) context.nak(50);
         else context.term('seen enough');
@@ -366,7 +366,7 @@ describe.each(['2.15', '2.9'])('settlement on nats-server %s', (version) => {
       expect(application.logs.of('error')).toEqual([]);
     });
 
-    it('manual and not settled: nothing is done, ackWait decides', async () => {
+    it('manual and not settled: redelivered after ackWait', async () => {
       const script = new Script((_, context) => {
         if (context.metadata.deliveryCount === 2) context.ack();
       });

@@ -24,7 +24,7 @@ describe('at shutdown', () => {
   });
   afterAll(() => server.stop());
 
-  /** The state of a handler's consumer, asked for by another application. */
+  /** The state of a handler's consumer, requested by another application. */
   async function consumerState(
     stream: string,
   ): Promise<{ unsettled: number; pending: number; redelivered: number }> {
@@ -34,7 +34,7 @@ describe('at shutdown', () => {
     return { unsettled: numAckPending, pending: numPending, redelivered: numRedelivered };
   }
 
-  it('handlers in flight finish and are acknowledged, what waits is given back at once', async () => {
+  it('handlers in flight finish and are acknowledged, buffered messages are returned at once', async () => {
     const stream = `TASKS_${++serial}`;
     const started: number[] = [];
     const finished: number[] = [];
@@ -61,7 +61,7 @@ describe('at shutdown', () => {
     expect(finished).toEqual(started);
 
     const { unsettled, pending } = await consumerState(stream);
-    // All but the finished ones are still there: given back, or never delivered.
+    // All except the finished messages are still pending: returned, or never delivered.
     expect(unsettled + pending).toBe(10 - finished.length);
 
     await using _ = await startApplication(server.url, { feature, providers: [Tasks] });
@@ -72,7 +72,7 @@ describe('at shutdown', () => {
     expect([...finished].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  it('a handler that does not end within shutdownTimeout gives its message back', async () => {
+  it('the message of a handler that does not end within shutdownTimeout is returned', async () => {
     const stream = `TASKS_${++serial}`;
     let begun = false;
     @Injectable()
@@ -109,7 +109,7 @@ describe('at shutdown', () => {
   ])("ackMode 'none', in %s", (_form, options) => {
     const MESSAGES = 40;
 
-    /** Starts a handler that takes its time, with messages that it has begun on, and others that wait. */
+    /** Starts a slow handler with some messages in flight and others buffered. */
     async function startBusy(
       module: { readonly shutdownTimeout?: number },
       handle: () => Promise<unknown>,
@@ -154,7 +154,7 @@ describe('at shutdown', () => {
       };
     }
 
-    it('what waits is handled too: the server would not deliver it again', async () => {
+    it('buffered messages are handled too: the server would not deliver them again', async () => {
       const { application, handled, delivered } = await startBusy({}, () => delay(10));
       await application.app.close();
       expect(handled.length).toBeGreaterThan(1);
@@ -163,7 +163,7 @@ describe('at shutdown', () => {
       );
     });
 
-    it('a pause ends when what waits is handled, and nothing is lost to it', async () => {
+    it('a pause ends when buffered messages are handled, and loses none', async () => {
       const { application, handled } = await startBusy({}, () => delay(10));
       const handlers = application.app.get(Handlers);
       await handlers.pause('Tasks.onTask');
@@ -180,12 +180,12 @@ describe('at shutdown', () => {
       );
     });
 
-    it('what is not through after shutdownTimeout is left, and the log tells how much', async () => {
+    it('messages unfinished after shutdownTimeout are abandoned and counted in the log', async () => {
       let calls = 0;
       const { application, handled, delivered } = await startBusy({ shutdownTimeout: 100 }, () =>
         ++calls > 6 ? new Promise(() => undefined) : delay(1),
       );
-      // The first few are handled to their end, perhaps before others are delivered.
+      // The first messages may be finished before others are delivered.
       await eventually(
         () => application.app.get(Handlers).get('Tasks.onTask'),
         ({ waiting }) => calls === 8 && waiting > 0,
@@ -200,7 +200,7 @@ describe('at shutdown', () => {
     });
   });
 
-  it('handlers stop within shutdownTimeout though the server is away', async () => {
+  it('handlers stop within shutdownTimeout even if the server is down', async () => {
     const own = await NatsTestServer.start();
     @Injectable()
     class Tasks {
@@ -229,9 +229,9 @@ describe('at shutdown', () => {
   });
 
   it.each([
-    ['with dead letters', true],
-    ['without', false],
-  ])("what has begun with ackMode 'first' and is not through is not forgotten: %s", async (_, deadLetter) => {
+    ['become dead letters', true],
+    ['are logged', false],
+  ])("unfinished messages with ackMode 'first' %s", async (_, deadLetter) => {
     const stream = `TASKS_${++serial}`;
     let running = 0;
     @Injectable()

@@ -52,51 +52,48 @@ async function start(
 it.each([
   ['succeeds', true],
   ['fails', false],
-])(
-  'a message from before the circuit opened that %s does not decide for the trial message',
-  async (_, succeeds) => {
-    let endOld = (): void => {};
-    let endTrial = (): void => {};
-    const started: number[] = [];
-    await using application = await start(
-      { concurrency: 2, circuitBreaker: { failureRatio: 1, window: 2, pause: 100 } },
-      async (n) => {
-        started.push(n);
-        if (n === 0) {
-          await new Promise<void>((resolve) => (endOld = resolve));
-          if (!succeeds) throw new Error('the old one');
-        } else if (n === 3) {
-          await new Promise<void>((resolve) => (endTrial = resolve));
-        } else if (n < 3) throw new Error('down');
-      },
-    );
-    await application.publish(0, 1, 2, 3);
-    await eventually(
-      () => started,
-      (all) => all.includes(3),
-    );
-    expect(application.events).toEqual(['circuit-opened']);
-    const handlers = application.app.get(Handlers);
-    endOld();
-    await eventually(
-      () => handlers.get('Tasks.onTask').handled,
-      (n) => n === 3,
-    );
-    // The trial message is still in flight: nothing is decided, and nothing else is started.
-    expect(handlers.get('Tasks.onTask').circuitOpen).toBe(true);
-    await application.publish(4);
-    await delay(250);
-    expect(started).not.toContain(4);
-    endTrial();
-    await eventually(
-      () => started,
-      (all) => all.includes(4),
-    );
-    expect(application.events).toEqual(['circuit-opened', 'circuit-closed']);
-  },
-);
+])('a message from before the circuit opened that %s does not decide the trial', async (_, succeeds) => {
+  let endOld = (): void => {};
+  let endTrial = (): void => {};
+  const started: number[] = [];
+  await using application = await start(
+    { concurrency: 2, circuitBreaker: { failureRatio: 1, window: 2, pause: 100 } },
+    async (n) => {
+      started.push(n);
+      if (n === 0) {
+        await new Promise<void>((resolve) => (endOld = resolve));
+        if (!succeeds) throw new Error('the old one');
+      } else if (n === 3) {
+        await new Promise<void>((resolve) => (endTrial = resolve));
+      } else if (n < 3) throw new Error('down');
+    },
+  );
+  await application.publish(0, 1, 2, 3);
+  await eventually(
+    () => started,
+    (all) => all.includes(3),
+  );
+  expect(application.events).toEqual(['circuit-opened']);
+  const handlers = application.app.get(Handlers);
+  endOld();
+  await eventually(
+    () => handlers.get('Tasks.onTask').handled,
+    (n) => n === 3,
+  );
+  // The trial message is still in flight, so the circuit stays open and no other message is started.
+  expect(handlers.get('Tasks.onTask').circuitOpen).toBe(true);
+  await application.publish(4);
+  await delay(250);
+  expect(started).not.toContain(4);
+  endTrial();
+  await eventually(
+    () => started,
+    (all) => all.includes(4),
+  );
+  expect(application.events).toEqual(['circuit-opened', 'circuit-closed']);
+});
 
-it('the rate limit spends nothing while the circuit is open', async () => {
+it('the rate limit is not used up while the circuit is open', async () => {
   let healthy = false;
   const handled: number[] = [];
   await using application = await start(
@@ -115,7 +112,7 @@ it('the rate limit spends nothing while the circuit is open', async () => {
     () => application.events,
     (events) => events.includes('circuit-opened'),
   );
-  // Two of six are spent. What comes while the circuit is open asks the gates again and again.
+  // Two of six starts are used. Messages that arrive while the circuit is open check the gates repeatedly.
   healthy = true;
   await application.publish(3, 4, 5, 6);
   await eventually(

@@ -35,7 +35,7 @@ function judge({ error = new Error('failed'), delivery = 1, ackMode = 'auto', ..
   return verdictOn(error, { number: delivery, metadata, inPlace }, rules);
 }
 
-/** The longest delay that servers know. */
+/** The longest delay that servers support. */
 const LONGEST = 9_223_372_036_854;
 
 const retry = (delay: number, requested = false): object => ({ action: 'retry', delay, requested });
@@ -183,7 +183,7 @@ describe('the verdict on a message that failed', () => {
     expect(new TerminateMessage('x')).not.toBeInstanceOf(Own);
   });
 
-  it('comes to a verdict on values that cannot be looked at', () => {
+  it('reaches a verdict on values that cannot be inspected', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(judge({ error: proxy })).toEqual(retry(10));

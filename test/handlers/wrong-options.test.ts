@@ -110,7 +110,7 @@ describe('wrong options of handlers', () => {
     );
   });
 
-  describe('may be inherited:', () => {
+  describe('can be inherited:', () => {
     class Settings {
       get stream(): string {
         return 'S';
@@ -125,7 +125,7 @@ describe('wrong options of handlers', () => {
     it.each<[string, () => object]>([
       ['from a prototype', () => Object.create(new Settings()) as object],
       ['as accessors of a class', () => new Settings()],
-      ['as accessors of a class that a factory makes', () => ({ useFactory: () => new Settings() })],
+      ['as accessors of a class created by a factory', () => ({ useFactory: () => new Settings() })],
       [
         'from an object without a prototype',
         () => Object.assign(Object.create(null) as object, { ...read(new Settings()) }),
@@ -142,7 +142,7 @@ describe('wrong options of handlers', () => {
     });
   });
 
-  it('are not those that are undefined', async () => {
+  it('do not include undefined options', async () => {
     const feature = { streams: [{ name: 'S', subjects: ['s.>'], storage: 'memory' as const }] };
     const given = {
       stream: 'S',

@@ -8,7 +8,7 @@ import {
   NatsSubscribe,
 } from 'nestjs-nats-jetstream';
 
-/** A decorator that takes anything, as in JavaScript. */
+/** A decorator that accepts anything, as in JavaScript. */
 export type Untyped = (...args: unknown[]) => MethodDecorator;
 export const [consumer, watch, objects, subscribe, letters, events, publishTo] = [
   JsConsumer,
@@ -41,7 +41,7 @@ const codecs: [string, unknown][] = [
   ['a number', 5],
   ['a function', () => codec],
   ['no decode', { ...codec, decode: undefined }],
-  ['an encode that is none', { ...codec, encode: 'utf8' }],
+  ['an encode that is not a function', { ...codec, encode: 'utf8' }],
   ['no content type', { ...codec, contentType: undefined }],
   ['an empty content type', { ...codec, contentType: '' }],
   ['a content type that no header can hold', { ...codec, contentType: 'text/csv\r\nX: y' }],
@@ -53,7 +53,7 @@ const codecs: [string, unknown][] = [
   ['a proxy that throws', unreadable],
 ];
 
-/** Options of `@JsConsumer` that are wrong, each with the sentence about it. */
+/** Invalid options of `@JsConsumer`, each with the text of its error. */
 export const options: [string, object, RegExp][] = [
   ...codecs.map(([what, value]): [string, object, RegExp] => [
     `codec: ${what}`,
@@ -192,7 +192,7 @@ export const options: [string, object, RegExp][] = [
     /^pauseUntil must be a valid Date between/,
   ],
   [
-    'an option and a function that makes them',
+    'an option and a function that returns options',
     { useFactory: () => ({}) },
     /there is no option "stream"; the options are inject/,
   ],
@@ -238,7 +238,7 @@ for (const [what, deliverSubject] of subjects) {
   ]);
 }
 
-/** Other arguments that decorators may be given, without any stream. */
+/** Other invalid arguments of decorators, independent of a stream. */
 export const decorators: [string, MethodDecorator, RegExp][] = [
   ['@JsConsumer(null)', consumer(null), /the options must be an object; it is null/],
   ['@JsConsumer()', consumer(), /the options must be an object; it is undefined/],
@@ -323,7 +323,7 @@ export const decorators: [string, MethodDecorator, RegExp][] = [
   ],
 ];
 
-/** What may stand above a handler of the stream S. */
+/** Decorators with mistakes for a handler of the stream S. */
 export const targets: [string, MethodDecorator, RegExp][] = [
   ...codecs.map(([what, value]): [string, MethodDecorator, RegExp] => [
     `@PublishTo codec: ${what}`,

@@ -67,10 +67,10 @@ describe('idempotent at boot', () => {
   });
 
   it.each(['assert', 'off'] as const)(
-    'a missing bucket stops it where provisioning is %s',
+    'a missing bucket stops it with provisioning %s',
     async (provisioning) => {
       const payments = new Payments(server, String(++serial));
-      // Makes stream and consumer.
+      // Creates stream and consumer.
       await (await payments.start(() => undefined, {})).app.close();
       const error: unknown = await payments
         .start(
@@ -88,7 +88,7 @@ describe('idempotent at boot', () => {
     },
   );
 
-  it('makes one bucket for two handlers, and keeps the keys of each for its own ttl', async () => {
+  it('creates one bucket for two handlers, and keeps the keys of each for its own ttl', async () => {
     const payments = new Payments(server, String(++serial));
     const bucket = `two_${serial}`;
     const ran: string[] = [];
@@ -143,7 +143,7 @@ describe('idempotent at boot', () => {
       return application.logs.of('warn', 'Idempotence');
     }
 
-    it('of a declared bucket that forgets sooner than the handler asks for', async () => {
+    it('about a declared bucket with a shorter ttl than the handler needs', async () => {
       expect(await warnings({ ttl: 60_000 }, { ttl: 61_000 })).toEqual([
         expect.stringMatching(
           /^Bank\.onPayment: bucket "declared_\d+" deletes keys after 60000 ms, but they must be kept for 61000 ms/,
@@ -154,14 +154,14 @@ describe('idempotent at boot', () => {
       ]);
     });
 
-    it('of one that remembers longer, unless it takes a ttl for single keys', async () => {
+    it('about one with a longer ttl, unless it allows a ttl for single keys', async () => {
       expect(await warnings({}, { ttl: 60_000 })).toEqual([
         expect.stringMatching(/keeps keys forever, longer than the 60000 ms of idempotent\.ttl/),
       ]);
       expect(await warnings({ limitMarkerTtl: 1_000 }, { ttl: 60_000 })).toEqual([]);
     });
 
-    it('of nothing where the bucket keeps values as long as asked for', async () => {
+    it('about nothing if the bucket keeps values as long as needed', async () => {
       expect(await warnings({ ttl: 60_000 }, { ttl: 60_000 })).toEqual([]);
       expect(await warnings({}, {})).toEqual([]);
     });

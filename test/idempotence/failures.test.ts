@@ -14,7 +14,7 @@ import { ModuleProcess } from './module-process.js';
 import { Payments, type Payment } from './payments.js';
 
 describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
-  it('lets another process take over when the lease of a killed one has ended, and not before', async () => {
+  it('lets another process take over only after the lease of a killed one has ended', async () => {
     await using server = await NatsTestServer.start({ version });
     await using producer = await startApplication(server.url, {
       feature: { streams: [{ name: 'PAYMENTS', subjects: ['payments'], storage: 'memory' }] },
@@ -50,12 +50,12 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(taken[0] - (claim?.created.getTime() ?? Infinity)).toBeGreaterThanOrEqual(2_000);
   });
 
-  it('takes its own claim at once whose grant it did not hear of', async () => {
+  it('recognizes its own claim if the response to it was lost', async () => {
     await using server = await NatsTestServer.start({ version });
     const payments = new Payments(server, 'unheard');
     const ran: number[] = [];
     const key = (payment: Payment): string => {
-      // The claim is written to a server that stands still.
+      // The claim is written to a server that is paused.
       if (ran.length === 0 && attempts++ === 0) server.pause();
       return payment.id;
     };
@@ -78,7 +78,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toEqual([1]);
   });
 
-  it('warns where its claim was taken while its handler ran, and remembers that it ran', async () => {
+  it('warns if its claim was taken while its handler ran, and stores that it ran', async () => {
     await using server = await NatsTestServer.start({ version });
     const payments = new Payments(server, 'taken');
     let finish = (): void => undefined;

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.js';
 
 const runner = fileURLToPath(new URL('./fixtures/run-module.mjs', import.meta.url));
 
-/** A process of its own that runs the `main` of a module, to be killed at a chosen moment. */
+/** A separate process that runs the `main` of a module, to be killed at a chosen moment. */
 export class ModuleProcess implements AsyncDisposable {
   readonly lines: string[] = [];
   private readonly child: ChildProcessByStdio<null, Readable, null>;
@@ -35,7 +35,7 @@ export class ModuleProcess implements AsyncDisposable {
     this.child.kill(signal);
   }
 
-  /** Waits until it has ended, or the time is over. */
+  /** Waits until it has ended, or until the timeout. */
   async ended(timeout: number): Promise<void> {
     await Promise.race([this.exited, sleep(timeout, undefined, { ref: false })]);
   }

@@ -18,14 +18,14 @@ export interface Payment {
 type Pay = (payment: Payment, context: JetStreamContext) => unknown;
 type Options = Partial<PullJsConsumerOptions>;
 
-/** A stream of payments, and applications with a handler of it. */
+/** A stream of payments, and applications with a handler for it. */
 export class Payments {
   readonly stream: string;
   readonly subject: string;
 
   constructor(
     private readonly server: NatsTestServer,
-    /** Tells it from those of other tests on the same server. */
+    /** Distinguishes it from the streams of other tests on the same server. */
     readonly name: string,
     private readonly config: Partial<StreamConfig> = {},
   ) {
@@ -33,7 +33,7 @@ export class Payments {
     this.subject = `payments.${name}`;
   }
 
-  /** Starts an application whose handler does as the function; all share the consumer `bank`. */
+  /** Starts an application whose handler calls the function; all applications share the consumer `bank`. */
   start(
     pay: Pay,
     options: Options,

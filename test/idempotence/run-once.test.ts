@@ -21,7 +21,7 @@ class AllowAll implements CanActivate {
   }
 }
 
-/** A function to call, and a promise that waits for it. */
+/** A function, and a promise that resolves when it is called. */
 function gate(): { open: () => void; opened: Promise<void> } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
@@ -55,7 +55,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(numRedelivered).toBe(0);
   });
 
-  it('takes the message id for the key, and the sequence where there is none', async () => {
+  it('uses the message id as the key, or the sequence if there is none', async () => {
     const payments = new Payments(server, String(++serial), { duplicateWindow: 100 });
     const ran: string[] = [];
     const options = { idempotent: { bucket: `ids_${serial}` } };
@@ -75,7 +75,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     await payments.settled(bank);
     expect(ran).toEqual(['with', 'without', 'without']);
 
-    // A consumer of that name that is made anew delivers it all again.
+    // A new consumer of that name delivers all messages again.
     await bank.app.get(Handlers).stop('Bank.onPayment');
     await jetstream.deleteConsumer(payments.stream, 'bank');
     await using again = await payments.start(({ id }) => ran.push(id), options);
@@ -83,7 +83,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toHaveLength(3);
   });
 
-  it('takes a header for the key; a message without it is terminated', async () => {
+  it('uses a header as the key, and terminates a message without it', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: string[] = [];
     await using bank = await payments.start(({ id }) => ran.push(id), {
@@ -105,7 +105,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     ]);
   });
 
-  it('gives a key function what the schema makes of the payload; one without a key is terminated', async () => {
+  it('calls a key function with the validated payload, and terminates a message without a key', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: unknown[] = [];
     const schema = z.object({ id: z.string().transform(async (id) => Promise.resolve(id.toLowerCase())) });
@@ -123,7 +123,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(warnings[1]).toContain('invalid payload');
   });
 
-  it('takes any text for a key', async () => {
+  it('accepts any text as a key', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: string[] = [];
     await using bank = await payments.start(({ id }) => ran.push(id), {
@@ -154,7 +154,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect([...ran.values()].every((count) => count === 1)).toBe(true);
   });
 
-  it('runs a handler that failed again, without waiting for the lease', async () => {
+  it('runs a failed handler again without waiting for the lease', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: number[] = [];
     const pay = (_: Payment, { metadata }: { metadata: { deliveryCount: number } }): void => {
@@ -168,11 +168,11 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     const jetstream = bank.app.get(JetStreamService);
     for (const _ of [1, 2]) await jetstream.publish(`${payments.subject}.new`, { id: 'a' });
     await payments.settled(bank);
-    // The second message may come between the deliveries of the first one; then it is the one that succeeds.
+    // The second message may be delivered between the deliveries of the first one; then it succeeds.
     expect(ran.filter((count) => count === 3).length).toBe(1);
   });
 
-  it('renews the claim of a handler that takes longer than the lease, and gives its duplicates back', async () => {
+  it('renews the claim of a handler that takes longer than the lease, and returns duplicates', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: string[] = [];
     const slow = async (): Promise<void> => {
@@ -187,7 +187,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
       () => ran.length,
       (count) => count === 1,
     );
-    // The duplicate is for the second one.
+    // The second instance receives the duplicate.
     await first.app.get(Handlers).pause('Bank.onPayment');
     await using second = await payments.start(() => ran.push('second'), options);
     await jetstream.publish(`${payments.subject}.new`, { id: 'a' });
@@ -200,7 +200,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(first.logs.of('warn', 'Idempotence')).toEqual([]);
   });
 
-  it('waits with the duplicate of a running key in its last delivery', async () => {
+  it('waits if the duplicate of a running key is in its last delivery', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: string[] = [];
     const bank = gate();
@@ -226,7 +226,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(application.logs.of('error')).toEqual([]);
   });
 
-  it('keeps the keys of handlers and of methods apart that share a bucket', async () => {
+  it('separates the keys of handlers and methods that share a bucket', async () => {
     const payments = new Payments(server, String(++serial));
     const bucket = `apart_${serial}`;
     const ran: string[] = [];
@@ -259,34 +259,31 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran.toSorted()).toEqual(['new a', 'single a', 'void a']);
   });
 
-  it.each(['guarded', 'request-scoped'])(
-    'stands around the whole pipeline of a handler: %s',
-    async (kind) => {
-      const payments = new Payments(server, String(++serial));
-      const ran: string[] = [];
-      const options: JsConsumerOptions = {
-        stream: payments.stream,
-        durable: 'bank',
-        idempotent: byId(`pipeline_${serial}`),
-      };
-      @Injectable({ scope: kind === 'guarded' ? Scope.DEFAULT : Scope.REQUEST })
-      class Bank {
-        @UseGuards(AllowAll)
-        @JsConsumer(options)
-        async onPayment(@Payload() { id }: Payment): Promise<void> {
-          await Promise.resolve();
-          ran.push(id);
-        }
+  it.each(['guarded', 'request-scoped'])('wraps the whole pipeline of a handler: %s', async (kind) => {
+    const payments = new Payments(server, String(++serial));
+    const ran: string[] = [];
+    const options: JsConsumerOptions = {
+      stream: payments.stream,
+      durable: 'bank',
+      idempotent: byId(`pipeline_${serial}`),
+    };
+    @Injectable({ scope: kind === 'guarded' ? Scope.DEFAULT : Scope.REQUEST })
+    class Bank {
+      @UseGuards(AllowAll)
+      @JsConsumer(options)
+      async onPayment(@Payload() { id }: Payment): Promise<void> {
+        await Promise.resolve();
+        ran.push(id);
       }
-      await using application = await payments.startWith([Bank]);
-      const jetstream = application.app.get(JetStreamService);
-      for (const id of ['a', 'a', 'b']) await jetstream.publish(`${payments.subject}.new`, { id });
-      await payments.settled(application);
-      expect(ran).toEqual(['a', 'b']);
-    },
-  );
+    }
+    await using application = await payments.startWith([Bank]);
+    const jetstream = application.app.get(JetStreamService);
+    for (const id of ['a', 'a', 'b']) await jetstream.publish(`${payments.subject}.new`, { id });
+    await payments.settled(application);
+    expect(ran).toEqual(['a', 'b']);
+  });
 
-  it('counts a key as done only when the result of its handler is published', async () => {
+  it('marks a key as done only after the result of its handler is published', async () => {
     const payments = new Payments(server, String(++serial));
     const ran: string[] = [];
     const receipts = `receipts.${serial}`;
@@ -298,7 +295,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
         idempotent: byId(`receipts_${serial}`),
         retry: { backoff: [10] },
       })
-      @PublishTo((_, { metadata }) => (metadata.deliveryCount === 1 ? `nobody.${receipts}` : receipts))
+      @PublishTo((_, { metadata }) => (metadata.deliveryCount === 1 ? `unused.${receipts}` : receipts))
       onPayment(@Payload() payment: Payment): Payment {
         ran.push(payment.id);
         return payment;
@@ -340,7 +337,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toEqual(['a', 'a']);
   });
 
-  it('remembers that a handler ran, even where that takes several attempts', async () => {
+  it('stores that a handler ran, even if that takes several attempts', async () => {
     const payments = new Payments(server, String(++serial));
     const bucket = `lost_${serial}`;
     const bank = gate();

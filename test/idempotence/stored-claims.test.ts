@@ -3,7 +3,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Payments } from './payments.js';
 
-describe('an idempotent handler whose key holds what another client wrote', () => {
+describe('an idempotent handler whose key has a value of another client', () => {
   let server: NatsTestServer;
 
   beforeAll(async () => {
@@ -19,9 +19,9 @@ describe('an idempotent handler whose key holds what another client wrote', () =
     ['an unknown state', '{"state":"lost"}'],
     ['a claim without an owner', '{"state":"running","lease":1000000}'],
     ['a claim without a lease', '{"state":"running","owner":"x"}'],
-    ['a claim with a lease that is no number', '{"state":"running","owner":"x","lease":"long"}'],
+    ['a claim with a lease that is not a number', '{"state":"running","owner":"x","lease":"long"}'],
     ['a claim with a lease of no length', '{"state":"running","owner":"x","lease":-1e300}'],
-  ])('runs once and overwrites it: %s', async (name, stored) => {
+  ])('runs once and overwrites the value: %s', async (name, stored) => {
     const payments = new Payments(server, name.replaceAll(' ', '-'));
     const ran: string[] = [];
     await using application = await payments.start(({ id }) => ran.push(id), {

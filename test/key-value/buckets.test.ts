@@ -35,7 +35,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     }
   });
 
-  it('are created as ADR-8 lays down, and as the raw client does', async () => {
+  it('are created as ADR-8 specifies and the raw client does', async () => {
     await keyValues.create({ bucket: 'ours' });
     await new Kvm(client.nc).create('theirs');
     const jsm = await jetstreamManager(client.nc);
@@ -59,7 +59,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
       deny_delete: true,
       allow_direct: true,
     });
-    // The raw client does not deny deletes, as the ADR asks.
+    // The raw client does not deny deletes, although the ADR requires it.
     expect({ ...ours, name: '', subjects: [] }).toEqual({
       ...theirs,
       name: '',
@@ -68,7 +68,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     });
   });
 
-  it('take every option of their configuration', async () => {
+  it('accept every option of their configuration', async () => {
     const kv = await keyValues.create({
       bucket: 'all',
       description: 'all options',
@@ -112,7 +112,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect((await kv.status()).bytes).toBeGreaterThan(0);
   });
 
-  it.skipIf(version === '2.9')('take compression and metadata', async () => {
+  it.skipIf(version === '2.9')('accept compression and metadata', async () => {
     const kv = await keyValues.create({ bucket: 'newer', compression: true, metadata: { owner: 'me' } });
     const status = await kv.status();
     expect(status.compressed).toBe(true);
@@ -120,7 +120,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect(status.config).toMatchObject({ compression: true });
   });
 
-  it.runIf(version === '2.9')('refuse compression and metadata where the server is too old', async () => {
+  it.runIf(version === '2.9')('reject compression and metadata if the server is too old', async () => {
     await expect(keyValues.create({ bucket: 'x', compression: true })).rejects.toThrow(
       UnsupportedServerFeatureError,
     );
@@ -130,7 +130,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     await expect(keyValues.open('x')).rejects.toThrow(BucketNotFoundError);
   });
 
-  it.runIf(version === '2.15')('take limit markers', async () => {
+  it.runIf(version === '2.15')('accept limit markers', async () => {
     const kv = await keyValues.create({ bucket: 'marked', limitMarkerTtl: 60_000 });
     const status = await kv.status();
     expect(status.limitMarkerTtl).toBe(60_000);
@@ -138,7 +138,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect(status.streamInfo.config.allowMessageTtl).toBe(true);
   });
 
-  it.runIf(version !== '2.15')('refuse limit markers where the server is too old', async () => {
+  it.runIf(version !== '2.15')('reject limit markers if the server is too old', async () => {
     for (const operation of ['create', 'update', 'createOrUpdate'] as const) {
       await expect(keyValues[operation]({ bucket: 'x', limitMarkerTtl: 60_000 })).rejects.toThrow(
         UnsupportedServerFeatureError,
@@ -146,7 +146,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     }
   });
 
-  it('are taken as they are where they exist with the same configuration, else refused', async () => {
+  it('are accepted if they exist with the same configuration, otherwise rejected', async () => {
     const first = await keyValues.create<number>({ bucket: 'same', history: 3 });
     await first.put('a', 1);
     const second = await keyValues.create<number>({ bucket: 'same', history: 3 });
@@ -156,7 +156,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect(failure).toMatchObject({ kind: 'Key-Value', bucket: 'same' });
   });
 
-  it('are brought up to date where only older defaults differ', async () => {
+  it('are updated if only older defaults differ', async () => {
     await keyValues.create({ bucket: 'old' });
     const { config } = (await client.jetstream.stream('KV_old')).cachedInfo;
     await client.jetstream.updateStream({ ...config, discard: 'old', allowDirect: false });
@@ -169,7 +169,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     await expect(keyValues.create({ bucket: 'old', history: 2 })).rejects.toThrow(BucketExistsError);
   });
 
-  it('are updated, or created where they are missing', async () => {
+  it('are updated, or created if they are missing', async () => {
     await expect(keyValues.update({ bucket: 'changed' })).rejects.toThrow(BucketNotFoundError);
     const kv = await keyValues.createOrUpdate<number>({ bucket: 'changed', description: 'one' });
     await kv.put('a', 1);
@@ -180,7 +180,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect((await kv.get('a'))?.value).toBe(1);
   });
 
-  it('are opened, deleted, and missed when gone', async () => {
+  it('are opened and deleted, and rejected if they do not exist', async () => {
     await keyValues.create({ bucket: 'opened' });
     expect((await keyValues.open('opened')).bucket).toBe('opened');
     await keyValues.delete('opened');
@@ -188,7 +188,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     await expect(keyValues.delete('opened')).rejects.toThrow(BucketNotFoundError);
   });
 
-  it('are listed, and nothing else is', async () => {
+  it('are listed without other streams', async () => {
     await client.jetstream.createStream({ name: 'KVS', subjects: ['kvs'] });
     for (const bucket of ['a', 'b-1', 'c_2']) await keyValues.create({ bucket });
     await keyValues.open('a').then((kv) => kv.put('x', 1));
@@ -201,7 +201,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     ]);
   });
 
-  it('have names that the Go client takes, and no others', async () => {
+  it('accept exactly the names that the Go client accepts', async () => {
     for (const bucket of ['', 'a b', 'a.b', 'a/b', 'ü', '*', '>', 'a\n', 'a'.repeat(252)]) {
       await expect(keyValues.open(bucket)).rejects.toThrow(InvalidBucketNameError);
       await expect(keyValues.create({ bucket })).rejects.toThrow(InvalidBucketNameError);
@@ -209,19 +209,19 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     }
   });
 
-  it('refuse options that cannot be right', async () => {
+  it('reject invalid options', async () => {
     await expect(keyValues.create({ bucket: 'wrong', history: 65 })).rejects.toThrow(HistoryTooLargeError);
     for (const bad of [{ history: 1.5 }, { ttl: -1 }, { replicas: 6 }, { maxBytes: 0.5 }]) {
       await expect(keyValues.create({ bucket: 'wrong', ...bad })).rejects.toThrow(InvalidArgumentError);
     }
   });
 
-  it('are told from streams that only have their name', async () => {
+  it('are distinguished from streams that only have such a name', async () => {
     await client.jetstream.createStream({ name: 'KV_fake', subjects: ['fake'] });
     await expect(keyValues.open('fake')).rejects.toThrow(NotAKeyValueBucketError);
   });
 
-  it('mirror another bucket: read here, written there', async () => {
+  it('mirror another bucket: reads use the mirror, writes the origin', async () => {
     const origin = await keyValues.create<number>({ bucket: 'origin' });
     await origin.put('a', 1);
     const mirror = await keyValues.create<number>({ bucket: 'mirror', mirror: { name: 'origin' } });
@@ -240,7 +240,7 @@ describe.each(VERSIONS)('buckets on nats-server %s', (version) => {
     expect((await mirror.status()).config.mirror?.name).toBe('origin');
   });
 
-  it.skipIf(version === '2.9')('collect the keys of other buckets', async () => {
+  it.skipIf(version === '2.9')('aggregate the keys of other buckets', async () => {
     const eu = await keyValues.create<number>({ bucket: 'eu' });
     const us = await keyValues.create<number>({ bucket: 'us' });
     const all = await keyValues.create<number>({
@@ -279,7 +279,7 @@ describe('buckets in a domain', () => {
     await hub.stop();
   });
 
-  it('are used from another one, and mirrored there', async () => {
+  it('can be used from another domain, and mirrored there', async () => {
     const near = await connectTo(leaf.url);
     const far = await connectTo(leaf.url, {}, { domain: 'hub' });
     const origin = await eventually(() =>

@@ -25,7 +25,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     await client.nc.close();
   });
 
-  it('holds every value when it is there', async () => {
+  it('has every value when it is opened', async () => {
     for (let i = 0; i < 500; i++) await kv.put(`k${i % 100}`, i);
     await kv.delete('k0');
     await using cached = await kv.cached();
@@ -46,13 +46,13 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     expect([...cached].map(({ value }) => value)).toEqual([...cached.values()].map(({ value }) => value));
   });
 
-  it('is there at once where there is nothing', async () => {
+  it('is opened at once for an empty bucket', async () => {
     await using cached = await kv.cached();
     expect(cached.size).toBe(0);
     expect(cached.bucket).toBe(name);
   });
 
-  it('is in step with a write when asked to be', async () => {
+  it('includes a write after waiting for its revision', async () => {
     await using cached = await kv.cached();
     for (let i = 0; i < 50; i++) {
       const revision = await kv.put('a', i);
@@ -65,7 +65,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     await cached.waitForRevision(1);
   });
 
-  it('is in step with what it leaves out, by the next heartbeat', async () => {
+  it('catches up with filtered changes by the next heartbeat', async () => {
     await using cached = await kv.cached('in.*');
     await kv.put('in.a', 1);
     const revision = await kv.put('out.a', 2);
@@ -74,7 +74,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     expect(cached.has('out.a')).toBe(false);
   });
 
-  it('holds values that do not keep what came with them over the connection', async () => {
+  it('does not retain the network buffers of its values', async () => {
     await kv.put('a', 1);
     await using cached = await kv.cached();
     expect(cached.get('a')?.bytes.buffer.byteLength).toBe(1);
@@ -89,7 +89,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     expect(cached.get('a')?.value).toBe(2);
   });
 
-  it('holds what a bucket has that was made again, and nothing else', async () => {
+  it('has exactly the values of a recreated bucket', async () => {
     name = uniqueName('again');
     kv = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
     await kv.put('old', 1);
@@ -103,7 +103,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     expect(cached.error).toBeUndefined();
   });
 
-  it('can still be read when stopped, and says that it is', async () => {
+  it('can still be read after it was stopped, and reports that it is', async () => {
     await kv.put('a', 1);
     const cached = await kv.cached();
     const waiting = cached.waitForRevision(1_000);
@@ -115,7 +115,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     expect(cached.get('a')?.value).toBe(1);
   });
 
-  it('tells why it is followed up no longer', async () => {
+  it('reports why it stopped following the bucket', async () => {
     const cached = await kv.cached();
     const waiting = cached.waitForRevision(1);
     waiting.catch(() => undefined);
@@ -126,7 +126,7 @@ describe.each(VERSIONS)('a live copy on nats-server %s', (version) => {
     client = await connectTo(server.url);
   });
 
-  it('of a bucket that is missing is refused', async () => {
+  it('of a missing bucket is rejected', async () => {
     await client.keyValues.delete(name);
     await expect(kv.cached()).rejects.toThrow(BucketNotFoundError);
   });

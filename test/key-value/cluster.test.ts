@@ -4,7 +4,7 @@ import type { KeyValue } from '../../lib/key-value/index.js';
 import { NatsTestCluster } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, uniqueName } from './support.js';
 
-/** Everybody may do everything, but for one user. */
+/** All users have all permissions, except one. */
 const MAY_NOT_ASK_THE_LEADER = {
   authorization: {
     users: [
@@ -36,7 +36,7 @@ describe('a bucket of three replicas', () => {
     await client.nc.close();
   });
 
-  it('refuses competing writes as a single one does', async () => {
+  it('rejects concurrent writes like a single server', async () => {
     const revision = await kv.create('a', 1);
     await expect(kv.create('a', 2)).rejects.toThrow(KeyExistsError);
     await kv.update('a', 2, revision);
@@ -49,7 +49,7 @@ describe('a bucket of three replicas', () => {
     expect((await kv.get('a', { consistent: true }))?.revision).toBe(revision + 2);
   });
 
-  it('is listed and watched by a client that may not ask its leader', async () => {
+  it('is listed and watched by a client without permission to read from its leader', async () => {
     await kv.put('a', 1);
     await kv.put('b', 2);
     const limited = await connectTo(
@@ -64,7 +64,7 @@ describe('a bucket of three replicas', () => {
     await limited.nc.close();
   });
 
-  it('loses no update of several writers', async () => {
+  it('loses no update of concurrent writers', async () => {
     const counters = await Promise.all(
       cluster.urls.map(async (url) => {
         const writer = await connectTo(url);
@@ -76,34 +76,30 @@ describe('a bucket of three replicas', () => {
     expect((await kv.get('count', { consistent: true }))?.value).toBe(50 * counters.length);
   });
 
-  it(
-    'is watched through the loss of a server without a gap and without a repeat',
-    { timeout: 60_000 },
-    async () => {
-      const watch = await kv.watch();
-      const heard: number[] = [];
-      const loop = (async () => {
-        for await (const { value } of watch) if (value !== undefined) heard.push(value);
-      })();
-      // A key each: of one key the bucket would keep the last value only.
-      const put = (value: number) => eventually(() => kv.put(`k${value}`, value));
-      for (let i = 0; i < 20; i++) await put(i);
-      const connected = cluster.servers.find(({ port }) => client.nc.getServer().endsWith(`:${port}`));
-      await connected?.kill();
-      for (let i = 20; i < 40; i++) await put(i);
-      // A put whose acknowledgement got lost is repeated here, and both are changes.
-      await eventually(() => expect(heard.at(-1)).toBe(39));
-      expect([...new Set(heard)]).toEqual(Array.from({ length: 40 }, (_, i) => i));
-      expect((await kv.status()).streamInfo.state.lastSequence).toBe(heard.length);
-      watch.stop();
-      await loop;
-      await connected?.restart();
-      await cluster.ready();
-      expect(await collect(kv.keys())).toHaveLength(40);
-    },
-  );
+  it('is watched during the loss of a server without gaps or repeats', { timeout: 60_000 }, async () => {
+    const watch = await kv.watch();
+    const heard: number[] = [];
+    const loop = (async () => {
+      for await (const { value } of watch) if (value !== undefined) heard.push(value);
+    })();
+    // One key for each value: the bucket only keeps the last value of a key.
+    const put = (value: number) => eventually(() => kv.put(`k${value}`, value));
+    for (let i = 0; i < 20; i++) await put(i);
+    const connected = cluster.servers.find(({ port }) => client.nc.getServer().endsWith(`:${port}`));
+    await connected?.kill();
+    for (let i = 20; i < 40; i++) await put(i);
+    // A put whose acknowledgement was lost is repeated here, and both are changes.
+    await eventually(() => expect(heard.at(-1)).toBe(39));
+    expect([...new Set(heard)]).toEqual(Array.from({ length: 40 }, (_, i) => i));
+    expect((await kv.status()).streamInfo.state.lastSequence).toBe(heard.length);
+    watch.stop();
+    await loop;
+    await connected?.restart();
+    await cluster.ready();
+    expect(await collect(kv.keys())).toHaveLength(40);
+  });
 
-  it('is read, written, listed and locked while its leader and the one of the cluster step down', async () => {
+  it('is read, written, listed and locked while its leader and the meta leader step down', async () => {
     const patient = await connectTo(cluster.urls[0] ?? '', { servers: cluster.urls }, { timeout: 15_000 });
     const bucket = await patient.keyValues.open<number>(name);
     await bucket.put('a', 0);

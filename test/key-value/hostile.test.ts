@@ -38,7 +38,7 @@ describe('a bucket', () => {
     await client.nc.close();
   });
 
-  describe('with headers that nobody should store', () => {
+  describe('with malformed headers', () => {
     it.each([
       ['an unknown operation', 'NATS/1.0\r\nKV-Operation: RUBBISH\r\n\r\n'],
       ['an empty operation', 'NATS/1.0\r\nKV-Operation:\r\n\r\n'],
@@ -72,8 +72,8 @@ describe('a bucket', () => {
       expect(heard).toEqual(['before', 'odd', 'after']);
     });
 
-    it('is read as the same by every way to read', async () => {
-      // Headers of one byte make nats-server 2.15.1 fail when it is asked for keys without values.
+    it('is read the same by every method', async () => {
+      // Headers of one byte make nats-server 2.15.1 fail for requests of keys without values.
       const blocks = Object.values(HOSTILE_BLOCKS).filter(({ length }) => length > 1);
       await using raw = await RawPublisher.connect(server.url);
       for (const [i, block] of blocks.entries()) {
@@ -93,13 +93,13 @@ describe('a bucket', () => {
           );
         }
       }
-      // Without values the server writes over the end of headers, and so over the mark of a removal without an end.
+      // Without values, the server overwrites the end of the headers, and thereby a deletion marker without a line end.
       expect(await collect(kv.keys())).toEqual(expect.arrayContaining(keys.map((i) => `odd.${i}`)));
       expect(keys).toHaveLength(blocks.length - 1);
     });
   });
 
-  it('with one value that cannot be decoded is listed, copied and watched, and that value can be replaced', async () => {
+  it('with a value that cannot be decoded is listed, copied, watched and can be corrected', async () => {
     await kv.put('good', { a: 1 });
     await kv.put('bad', new TextEncoder().encode('{'));
     await using cached = await kv.cached();
@@ -129,7 +129,7 @@ describe('a bucket', () => {
         },
       },
     ],
-  ])('refuses %s before anything is sent', async (_, value) => {
+  ])('rejects %s before anything is sent', async (_, value) => {
     await kv.put('a', 1);
     for (const write of [
       () => kv.put('a', value),
@@ -145,15 +145,15 @@ describe('a bucket', () => {
   it.each([
     ['throws', () => void JSON.parse('{')],
     [
-      'throws what is no error',
+      'throws a value that is not an error',
       () => {
         throw Object.create(null);
       },
     ],
-    ['makes text', () => 'text'],
-    ['makes nothing', () => undefined],
-    ['makes a promise', () => Promise.resolve(new Uint8Array(1))],
-  ])('refuses values that its codec %s of', async (_, encode) => {
+    ['returns text', () => 'text'],
+    ['returns nothing', () => undefined],
+    ['returns a promise', () => Promise.resolve(new Uint8Array(1))],
+  ])('rejects values if its codec %s', async (_, encode) => {
     const codec = { contentType: 'x', encode, decode: () => 1 } as unknown as Codec<number>;
     const odd = await client.keyValues.open<number>(bucket, { codec });
     await expect(odd.put('a', 1)).rejects.toThrow(InvalidArgumentError);
@@ -166,7 +166,7 @@ describe('a bucket', () => {
     ['rejects', () => Promise.reject(new RangeError('no')), RangeError],
     ['returns a function', () => () => 1, InvalidArgumentError],
     ['returns a promise of a symbol', () => Promise.resolve(Symbol('s')), InvalidArgumentError],
-  ])('stays as it is when the function of modify %s', async (_, change, error) => {
+  ])('is unchanged if the function of modify %s', async (_, change, error) => {
     await kv.put('a', 1);
     await expect(kv.modify('a', change)).rejects.toThrow(error);
     expect((await kv.get('a'))?.revision).toBe(1);
@@ -213,7 +213,7 @@ describe('a bucket', () => {
       ['onInitialized that rejects', { onInitialized: () => Promise.reject(new Error('no')) }],
     ];
 
-    it.each(hostile)('ends that watch only, and says why: %s', async (_, callbacks) => {
+    it.each(hostile)('ends only that watch, and reports the reason: %s', async (_, callbacks) => {
       await kv.put('a', 1);
       await using neighbor = await kv.cached();
       const errors: string[] = [];
@@ -267,7 +267,7 @@ describe('a bucket', () => {
       ['far behind', 1],
       ['ahead', 8],
     ])(
-      'is watched from its start, though the revision to resume from is of the one before: %s',
+      'is watched from its start if resumeFromRevision is of its previous incarnation: %s',
       async (_, count) => {
         for (let i = 0; i < 5; i++) await kv.put('old', i);
         const values = Object.fromEntries(Array.from({ length: count }, (_value, i) => [`new${i}`, i]));
@@ -280,7 +280,7 @@ describe('a bucket', () => {
       },
     );
 
-    it('is not delivered twice to a watch that began after that', async () => {
+    it('is delivered once to a watch that began afterwards', async () => {
       await kv.put('old', 1);
       await recreate({ a: 1 });
       const heard: string[] = [];
@@ -303,13 +303,13 @@ describe('a bucket', () => {
       await watcher.stop();
     });
 
-    it('is followed by a live copy, which says that a revision of the one before does not come', async () => {
+    it('is followed by a live copy, which rejects waiting for an old revision', async () => {
       const revision = await kv.put('old', 1);
       await using cached = await kv.cached();
       const waiting = cached.waitForRevision(revision + 100);
       waiting.catch(() => undefined);
       await client.keyValues.delete(bucket);
-      // It is noticed that the bucket is gone, and waited for it.
+      // The copy has detected that the bucket was deleted, and waits for it.
       await client.nc.reconnect();
       await new Promise((resolve) => setTimeout(resolve, 300));
       const again = await client.keyValues.create({ bucket, history: 3, storage: 'memory' });
@@ -319,7 +319,7 @@ describe('a bucket', () => {
       expect(cached.error).toBeUndefined();
     });
 
-    it('ends its watches in bounded time if it does not come back', async () => {
+    it('ends its watches in bounded time if it is not created again', async () => {
       const impatient = await connectTo(server.url, {}, { timeout: 300 });
       const theirs = await impatient.keyValues.open(bucket);
       const watch = await theirs.watch();

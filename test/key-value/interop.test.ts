@@ -5,7 +5,7 @@ import type { KeyValue, KeyValueConfig } from '../../lib/key-value/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, startServer, uniqueName, VERSIONS } from './support.js';
 
-// The raw v3 client is held against this library in the other files.
+// The other files compare this library with the raw v3 client.
 describe.each(VERSIONS)('buckets shared with the nats package v2 on nats-server %s', (version) => {
   const text = StringCodec();
   let server: NatsTestServer;
@@ -70,7 +70,7 @@ describe.each(VERSIONS)('buckets shared with the nats package v2 on nats-server 
       expect(await ours.create('a', 4)).toBeGreaterThan(0);
     });
 
-    it('have the same keys, and watches that hear of one another', async () => {
+    it('have the same keys, and their watches receive the changes of both', async () => {
       await ours.put('a', 1);
       await theirs.put('b.c', text.encode('2'));
       expect(await collect(ours.keys())).toEqual(['a', 'b.c']);

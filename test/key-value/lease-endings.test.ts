@@ -38,11 +38,11 @@ describe('a lock or an election ends', () => {
     await other.nc.close();
   });
 
-  it('at once when it is released while it is renewed', async () => {
+  it('at once if it is released during a renewal', async () => {
     const ttl = 3_000;
     for (let round = 0; round < 3; round++) {
       const lock = await kv.lock('job', { ttl });
-      // The renewal is sent while the server does not answer, and acknowledged after the release has begun.
+      // The renewal is sent while the server is paused, and acknowledged after the release has started.
       await sleep(ttl / 3 - 100);
       server.pause();
       await sleep(200);
@@ -84,7 +84,7 @@ describe('a lock or an election ends', () => {
     await Promise.all([election.stop(), waiting.stop()]);
   });
 
-  it('and leaves nothing in memory, after 200 elections and 200 locks', async () => {
+  it('without leaks, after 200 elections and 200 locks', async () => {
     for (let i = 0; i < 200; i++) {
       const election = kv.elect(`leader-${i % 5}`);
       await Promise.all([election.stop(), kv.lock(`lock-${i}`).then((lock) => lock.release())]);
@@ -117,7 +117,7 @@ describe('a lock or an election ends', () => {
     await mine.nc.close();
   });
 
-  it('though its callbacks fail in every way', async () => {
+  it('even if its callbacks fail in every way', async () => {
     const thenable = {
       // oxlint-disable-next-line unicorn/no-thenable -- a hostile callback
       get then(): never {
@@ -151,7 +151,7 @@ describe('a lock or an election ends', () => {
     expect(next.held).toBe(true);
   });
 
-  it('is contended for with pauses when it is taken away again and again', async () => {
+  it('backs off if it is taken away again and again', async () => {
     let elected = 0;
     const election = kv.elect('leader', {
       ttl: 200,
@@ -166,7 +166,7 @@ describe('a lock or an election ends', () => {
     expect(elected).toBeLessThan(20);
   });
 
-  it('for a key whose record is malformed with a typed error', async () => {
+  it('with a typed error for a key with a malformed record', async () => {
     for (const record of [
       'null',
       '{}',
@@ -181,7 +181,7 @@ describe('a lock or an election ends', () => {
     }
   });
 
-  it('is named in errors without control characters, at a bounded length', async () => {
+  it('with errors that name it without control characters, at a bounded length', async () => {
     const name = `\u001b[31m\n${'x'.repeat(5_000)}`;
     await using lock = await kv.lock('job', { name });
     const failure = await theirs.lock('job', { wait: 0 }).catch((error: unknown) => error as Error);
@@ -191,7 +191,7 @@ describe('a lock or an election ends', () => {
     expect(lock.held).toBe(true);
   });
 
-  it('never by a ttl that is longer than a timer can be', async () => {
+  it('never because of a ttl longer than the limit of timers', async () => {
     const lock: KeyLock = await kv.lock('job', { ttl: 90 * 86_400_000 });
     const { revision } = (await kv.get('job')) ?? {};
     await sleep(300);
@@ -201,7 +201,7 @@ describe('a lock or an election ends', () => {
     await lock.release();
   });
 
-  it('soon after a restart of the server that lost its bucket', async () => {
+  it('soon after a restart of the server that deleted its bucket', async () => {
     const lock = await kv.lock('job', { ttl: 20_000 });
     const back = new Promise<void>((resolve) => client.jetstream.connection.listen({ onReconnect: resolve }));
     await server.restart();
@@ -215,7 +215,7 @@ describe('a lock or an election ends', () => {
   });
 });
 
-/** How many locks and elections a service keeps. */
+/** The number of locks and elections that a service tracks. */
 function leasesOf({ keyValues }: Client): number {
   return (keyValues as unknown as { leases: { size: number } }).leases.size;
 }

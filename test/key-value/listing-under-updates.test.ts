@@ -5,10 +5,10 @@ import { type Client, collect, connectTo, startServer, uniqueName } from './supp
 
 const KEYS = 40;
 
-/** All keys but the first. */
+/** All keys except the first. */
 const OTHERS = Array.from({ length: KEYS - 1 }, (_, i) => `k.${i + 1}`);
 
-/** Lists of the same keys while another client updates them all the time. */
+/** Methods that list the same keys while another client updates them continuously. */
 describe.each(['2.15', '2.9'])(
   'while another client updates its keys, a bucket on nats-server %s',
   (version) => {
@@ -59,7 +59,7 @@ describe.each(['2.15', '2.9'])(
       ['a filtered listing of a bucket with a history', 2, (kv) => collect(kv.keys('k.>'))],
     ];
 
-    it.each(cases)('lacks no key that has a value all along: %s', async (_, history, list) => {
+    it.each(cases)('lists every key that has a value all the time: %s', async (_, history, list) => {
       const bucket = uniqueName('busy');
       const kv = await client.keyValues.create<number>({ bucket, history, storage: 'memory' });
       const theirs = await writer.keyValues.open<number>(bucket);

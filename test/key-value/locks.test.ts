@@ -40,7 +40,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
   });
   afterEach(() => client.keyValues.delete(bucket).catch(() => undefined));
 
-  it('are held by one at a time, and handed over when released', async () => {
+  it('are held by one client at a time, and passed on when released', async () => {
     const lock = await kv.lock('job', { name: 'first' });
     expect(lock.held).toBe(true);
     expect(lock.key).toBe('job');
@@ -74,7 +74,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
   });
 
   it.each([0, 100])(
-    'of a process that is gone can be had by callers that wait for %d ms at a time',
+    'of a crashed process are acquired by callers that wait for %d ms at a time',
     async (wait) => {
       const gone = await connectTo(server.url);
       await (await gone.keyValues.open(bucket)).lock('job', { ttl: 600 });
@@ -82,7 +82,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
       const before = performance.now();
       let lock: KeyLock | undefined;
       while (lock === undefined && performance.now() - before < 4_000) {
-        // Each opens the bucket anew, as requests of an application may.
+        // Each attempt opens the bucket again, as the requests of an application may do.
         const contender = await client.keyValues.open(bucket);
         lock = await contender.lock('job', { ttl: 600, wait }).catch(() => undefined);
       }
@@ -92,8 +92,8 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     },
   );
 
-  it('are not taken from a holder that lives, by callers that do not wait', async () => {
-    // Longer than the event loop may stand still on a busy machine.
+  it('are not taken from a live holder by callers that do not wait', async () => {
+    // Longer than the event loop may be blocked on a busy machine.
     await using lock = await kv.lock('job', { ttl: 1_200 });
     const before = performance.now();
     while (performance.now() - before < 3_000) {
@@ -102,7 +102,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     expect(lock.held).toBe(true);
   });
 
-  it('of a process that is gone can be had after the ttl', async () => {
+  it('of a crashed process are acquired after the ttl', async () => {
     const gone = await connectTo(server.url);
     const lost = await (await gone.keyValues.open(bucket)).lock('job', { ttl: 300 });
     await gone.nc.close();
@@ -114,7 +114,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     expect(lost.signal.reason).toBeInstanceOf(LockLostError);
   });
 
-  it('are lost when somebody removes them', async () => {
+  it('are lost when another client removes them', async () => {
     const lock = await kv.lock('job', { ttl: 150 });
     await kv.purge('job');
     await eventually(() => expect(lock.signal.aborted).toBe(true));
@@ -123,17 +123,17 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     await lock.release();
   });
 
-  it('are kept where a renewal was stored and its acknowledgement lost', async () => {
+  it('are kept if a renewal was stored and its acknowledgement lost', async () => {
     await using lock = await kv.lock('job', { ttl: 1_500 });
-    // As if the holder had written it without hearing of it.
+    // As if the holder had written it without receiving the acknowledgement.
     const stored = await kv.getOrThrow('job', { consistent: true });
     await kv.update('job', stored.bytes, stored.revision);
-    // The next renewal comes after a third of the ttl, and finds another revision than it expects.
+    // The next renewal is sent after a third of the ttl, and finds an unexpected revision.
     await sleep(1_000);
     expect(lock.held).toBe(true);
   });
 
-  it('go to one of many that wait', async () => {
+  it('are acquired by one of many waiting callers', async () => {
     const first = await kv.lock('job', { ttl: 500 });
     let holders = 0;
     const turns = Array.from({ length: 8 }, async (_, i) => {
@@ -148,7 +148,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     expect(new Set(revisions).size).toBe(8);
   });
 
-  it('are waited for until the signal', async () => {
+  it('stop waiting at the abort signal', async () => {
     await using lock = await kv.lock('job');
     const controller = new AbortController();
     const waiting = theirs.lock('job', { signal: controller.signal });
@@ -159,13 +159,13 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     expect(lock.held).toBe(true);
   });
 
-  it('do not touch keys that hold values', async () => {
+  it('do not change keys that have values', async () => {
     await kv.put('value', { color: 'blue' });
     await expect(kv.lock('value')).rejects.toThrow(InvalidArgumentError);
     expect((await kv.get('value'))?.value).toEqual({ color: 'blue' });
   });
 
-  it('refuse what cannot be right', async () => {
+  it('reject invalid options', async () => {
     for (const ttl of [0, 99, -1, NaN, Infinity]) {
       await expect(kv.lock('job', { ttl })).rejects.toThrow(InvalidArgumentError);
       expect(() => kv.elect('job', { ttl })).toThrow(InvalidArgumentError);
@@ -176,7 +176,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     await expect(kv.lock('job')).rejects.toThrow(BucketNotFoundError);
   });
 
-  it('are released at shutdown, and elections left', async () => {
+  it('are released at shutdown, and elections withdrawn', async () => {
     const lock = await kv.lock('job');
     const election = kv.elect('leader');
     await eventually(() => expect(election.isLeader).toBe(true));
@@ -227,7 +227,7 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
     await eventually(() => expect(next.isLeader).toBe(true));
   });
 
-  it.runIf(version === '2.15')('are removed by the server where the bucket has marks of limits', async () => {
+  it.runIf(version === '2.15')('are removed by the server if the bucket has limit markers', async () => {
     const expiring = await client.keyValues.create({
       bucket: 'expiring',
       limitMarkerTtl: 1_000,
@@ -244,53 +244,49 @@ describe.each(VERSIONS)('locks on nats-server %s', (version) => {
 });
 
 describe('leaders', () => {
-  it(
-    'are never two at once while the server is paused and resumed twenty times',
-    { timeout: 90_000 },
-    async () => {
-      await using server = await NatsTestServer.start();
-      const clients = await Promise.all(Array.from({ length: 4 }, () => connectTo(server.url)));
-      const [first] = clients;
-      await first?.keyValues.create({ bucket: 'locks', storage: 'memory' });
-      const ttl = 300;
-      const held: KeyLock[] = [];
-      let changes = 0;
-      let most = 0;
-      const count = () => {
-        const leaders = held.filter((lock) => lock.held).length;
-        most = Math.max(most, leaders);
-        return leaders;
-      };
-      const elections = await Promise.all(
-        clients.map(async ({ keyValues }, i) =>
-          (await keyValues.open('locks')).elect('leader', {
-            ttl,
-            name: `candidate ${i}`,
-            onElected: (lock) => {
-              held.push(lock);
-              changes++;
-              count();
-            },
-          }),
-        ),
-      );
-      const watching = setInterval(count, 2);
-      await eventually(() => expect(count()).toBe(1));
-      for (let round = 0; round < 20; round++) {
-        // Now shorter than the ttl, now longer.
-        server.pause();
-        await sleep(round % 2 ? 100 : 450);
-        server.resume();
-        await sleep(50 + Math.random() * 200);
-      }
-      await eventually(() => expect(count()).toBe(1));
-      clearInterval(watching);
-      expect(most).toBe(1);
-      expect(changes).toBeGreaterThan(1);
-      const tokens = held.map(({ revision }) => revision);
-      expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
-      for (const election of elections) await election.stop();
-      for (const { nc } of clients) await nc.close();
-    },
-  );
+  it('never overlap while the server is paused and resumed twenty times', { timeout: 90_000 }, async () => {
+    await using server = await NatsTestServer.start();
+    const clients = await Promise.all(Array.from({ length: 4 }, () => connectTo(server.url)));
+    const [first] = clients;
+    await first?.keyValues.create({ bucket: 'locks', storage: 'memory' });
+    const ttl = 300;
+    const held: KeyLock[] = [];
+    let changes = 0;
+    let most = 0;
+    const count = () => {
+      const leaders = held.filter((lock) => lock.held).length;
+      most = Math.max(most, leaders);
+      return leaders;
+    };
+    const elections = await Promise.all(
+      clients.map(async ({ keyValues }, i) =>
+        (await keyValues.open('locks')).elect('leader', {
+          ttl,
+          name: `candidate ${i}`,
+          onElected: (lock) => {
+            held.push(lock);
+            changes++;
+            count();
+          },
+        }),
+      ),
+    );
+    const watching = setInterval(count, 2);
+    await eventually(() => expect(count()).toBe(1));
+    for (let round = 0; round < 20; round++) {
+      // Sometimes shorter than the ttl, sometimes longer.
+      server.pause();
+      await sleep(round % 2 ? 100 : 450);
+      server.resume();
+      await sleep(50 + Math.random() * 200);
+    }
+    await eventually(() => expect(count()).toBe(1));
+    clearInterval(watching);
+    expect(most).toBe(1);
+    expect(changes).toBeGreaterThan(1);
+    const tokens = held.map(({ revision }) => revision);
+    expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+    for (const election of elections) await election.stop();
+    for (const { nc } of clients) await nc.close();
+  });
 });

@@ -27,7 +27,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
 
   const increment = (current = 0) => current + 1;
 
-  it('begins with undefined where there is no value, or no longer one', async () => {
+  it('starts with undefined if there is no value, or no longer one', async () => {
     expect(await kv.modify('visits', increment)).toEqual({ value: 1, revision: 1, changed: true });
     expect(await kv.modify('visits', increment)).toEqual({ value: 2, revision: 2, changed: true });
     await kv.delete('visits');
@@ -39,7 +39,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     expect((await kv.get('visits'))?.value).toBe(1);
   });
 
-  it('writes nothing where the function gives undefined', async () => {
+  it('writes nothing if the function returns undefined', async () => {
     await kv.put('visits', 7);
     expect(await kv.modify('visits', () => undefined)).toEqual({ value: 7, revision: 1, changed: false });
     expect(await kv.modify('never', () => undefined)).toEqual({
@@ -50,7 +50,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     expect(await kv.get('never')).toBeUndefined();
   });
 
-  it('begins again where somebody else wrote in between', async () => {
+  it('starts again after a concurrent write', async () => {
     await kv.put('visits', 1);
     const seen: (number | undefined)[] = [];
     const result = await kv.modify('visits', async (current = 0) => {
@@ -62,7 +62,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     expect(result).toEqual({ value: 22, revision: 4, changed: true });
   });
 
-  it('gives up after as many attempts as allowed', async () => {
+  it('fails after the allowed number of attempts', async () => {
     let calls = 0;
     const failing = kv.modify(
       'visits',
@@ -77,7 +77,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     expect(calls).toBe(3);
   });
 
-  it('passes on what the function throws', async () => {
+  it('passes on errors of the function', async () => {
     await expect(
       kv.modify('visits', () => {
         throw new RangeError('enough');
@@ -85,7 +85,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     ).rejects.toThrow(RangeError);
   });
 
-  it('refuses what cannot be right', async () => {
+  it('rejects invalid options', async () => {
     for (const attempts of [0, -1, 1.5, NaN]) {
       await expect(kv.modify('visits', increment, { attempts })).rejects.toThrow(InvalidArgumentError);
     }
@@ -93,8 +93,8 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
     await expect(kv.modify('no such', increment)).rejects.toThrow(InvalidKeyError);
   });
 
-  // Nothing here depends on the version, and it takes a while.
-  it.runIf(version === '2.15')('loses no update of ten writers on one key', { timeout: 60_000 }, async () => {
+  // This test is slow and does not depend on the version.
+  it.runIf(version === '2.15')('loses no update of ten writers of one key', { timeout: 60_000 }, async () => {
     const writers = await Promise.all(Array.from({ length: 10 }, () => connectTo(server.url)));
     await Promise.all(
       writers.map(async ({ nc, keyValues }) => {

@@ -7,7 +7,7 @@ import { KeyValueService } from '../../lib/key-value/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
-/** The versions that every row is tested against. */
+/** The server versions that every case is tested with. */
 export const VERSIONS = ['2.15', '2.10', '2.9'] as const;
 
 export interface Client {
@@ -16,7 +16,7 @@ export interface Client {
   readonly keyValues: KeyValueService;
 }
 
-/** What the module makes of one connection. */
+/** Creates the services of the module on one connection. */
 export async function connectTo(
   url: string,
   options: ConnectionOptions = {},
@@ -31,14 +31,14 @@ export async function connectTo(
   return { nc, jetstream, keyValues: new KeyValueService(jetstream) };
 }
 
-/** All that an async iterable gives. */
+/** All items of an async iterable. */
 export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
   for await (const item of iterable) items.push(item);
   return items;
 }
 
-/** A server that keeps one stream: with its last stream an account loses its folder, and making another may fail then. */
+/** A server with one permanent stream: without any stream, an account loses its folder, and creating one may fail. */
 export async function startServer(version?: string): Promise<NatsTestServer> {
   const server = await NatsTestServer.start({ version });
   const { nc, jetstream } = await connectTo(server.url);
@@ -50,17 +50,17 @@ export async function startServer(version?: string): Promise<NatsTestServer> {
 let buckets = 0;
 
 /**
- * A name for a bucket or stream that no other has. What is made again under a name may hold what the server has not yet
- * removed of the one before.
+ * A unique name for a bucket or stream. A recreated one of the same name may contain data that the server has not yet
+ * removed.
  */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${++buckets}`;
 }
 
-/** The stream that {@link startServer} makes. */
+/** The stream that {@link startServer} creates. */
 export const KEEPER = 'KEEPER';
 
-/** Waits until the assertions hold: long, for a busy machine. */
+/** Waits until the assertions hold, long enough for a busy machine. */
 export function eventually<T>(assertions: () => T): Promise<Awaited<T>> {
   return vi.waitFor(assertions, { timeout: 15_000, interval: 10 }) as Promise<Awaited<T>>;
 }

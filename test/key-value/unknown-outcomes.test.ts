@@ -12,7 +12,7 @@ beforeAll(() => Logger.overrideLogger(false));
 /** How long a request waits, in milliseconds. It is repeated after a quarter of that. */
 const TIMEOUT = 1_200;
 
-describe('when answers of the server are lost', () => {
+describe('when responses of the server are lost', () => {
   let server: NatsTestServer;
   let proxy: InterferingProxy;
   let client: Client;
@@ -42,7 +42,7 @@ describe('when answers of the server are lost', () => {
     await proxy[Symbol.asyncDispose]();
   });
 
-  /** Loses what the server sends for a while: what it was asked for is done, and the client does not hear of it. */
+  /** Drops everything that the server sends for a while: it executes requests, but the client receives no responses. */
   async function losing<T>(ms: number, operation: () => Promise<T>): Promise<T> {
     proxy.cut = () => [];
     const result = operation();
@@ -62,7 +62,7 @@ describe('when answers of the server are lost', () => {
     ['put', 2, () => kv.put('a', 7)],
   ];
 
-  it.each(writes)('%s succeeds with what it stored, once', async (name, revision, write) => {
+  it.each(writes)('%s succeeds and stores its value once', async (name, revision, write) => {
     await stored.put(name === 'create' ? 'other' : 'a', 1);
     expect(await losing(200, write)).toBe(revision);
     const { streamInfo } = await stored.status();
@@ -77,12 +77,12 @@ describe('when answers of the server are lost', () => {
     expect((await stored.get('count'))?.value).toBe(2);
   });
 
-  it('create does not take the same value of another client for its own', async () => {
+  it('create does not mistake the same value of another client for its own', async () => {
     await stored.create('a', 7);
     await expect(losing(200, () => kv.create('a', 7))).rejects.toThrow(KeyExistsError);
   });
 
-  it('a lock is obtained by the contender whose record is stored', async () => {
+  it('a lock is acquired by the contender whose record is stored', async () => {
     const lock = await losing(250, () => kv.lock('job', { ttl: 5_000 }));
     expect(lock.held).toBe(true);
     await lock.release();
@@ -113,7 +113,7 @@ describe('when answers of the server are lost', () => {
     ],
   ];
 
-  it.each(reads)('%s asks again within its own timeout', async (_, read, answer) => {
+  it.each(reads)('%s repeats its request within its own timeout', async (_, read, answer) => {
     await stored.put('a', 1);
     expect(await losing(250, read)).toEqual(answer);
   });
@@ -139,7 +139,7 @@ describe('when answers of the server are lost', () => {
     await keys.next();
     proxy.cut = () => [];
     const rest = collect(keys);
-    // What had come already is still listed.
+    // Keys that had already arrived are still listed.
     await rest.then(
       (listed) => expect(listed).toHaveLength(2),
       (error: unknown) => expect(error).toBeInstanceOf(RequestTimeoutError),
@@ -147,7 +147,7 @@ describe('when answers of the server are lost', () => {
     proxy.cut = (bytes) => [bytes];
   });
 
-  it('a write waits for a stream that is back in time, and not for a bucket that is gone', async () => {
+  it('a write waits for a stream that is briefly unavailable, but not for a deleted bucket', async () => {
     await direct.keyValues.delete(bucket);
     const put = kv.put('a', 1);
     await sleep(100);
@@ -160,7 +160,7 @@ describe('when answers of the server are lost', () => {
     expect((failure as Error).cause).toBeDefined();
   });
 
-  it('a lock that is waited for goes on waiting through a silence', async () => {
+  it('a caller that waits for a lock keeps waiting while the server is silent', async () => {
     const first = await stored.lock('job', { ttl: 5_000 });
     const waiting = losing(TIMEOUT + 200, () => kv.lock('job', { ttl: 5_000 }));
     waiting.catch(() => undefined);

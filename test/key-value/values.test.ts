@@ -52,7 +52,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await client.jetstream.updateStream({ ...config, allowDirect: false });
   }
 
-  it('are put and got, with all that an entry tells', async () => {
+  it('are put and read, with all fields of an entry', async () => {
     const before = Date.now();
     expect(await kv.put('sue', { color: 'blue' })).toBe(1);
     expect(await kv.put('sue', { color: 'red' })).toBe(2);
@@ -72,7 +72,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(Math.abs((entry?.created.getTime() ?? 0) - before)).toBeLessThan(5_000);
   });
 
-  it('tell the same from the leader', async () => {
+  it('are the same if read from the leader', async () => {
     await kv.put('sue', { color: 'blue' });
     const entry = await kv.get('sue', { consistent: true });
     const direct = await kv.get('sue');
@@ -81,7 +81,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(entry?.text()).toBe('{"color":"blue"}');
   });
 
-  it('are undefined where there are none, by every way', async () => {
+  it('are undefined if they do not exist, for every method', async () => {
     await kv.put('gone', { color: 'grey' });
     await kv.delete('gone');
     await kv.put('purged', { color: 'grey' });
@@ -93,7 +93,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     }
   });
 
-  it('can be insisted on', async () => {
+  it('are returned by getOrThrow, which throws if they do not exist', async () => {
     await kv.put('sue', { color: 'blue' });
     expect((await kv.getOrThrow('sue')).value.color).toBe('blue');
     await kv.delete('sue');
@@ -107,7 +107,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(deleted).toMatchObject({ revision: 2 });
   });
 
-  it('of an older revision are got, but only those of the key', async () => {
+  it('of an older revision are read, but only those of the key', async () => {
     await kv.put('sue', { color: 'blue' });
     await kv.put('joe', { color: 'green' });
     await kv.put('sue', { color: 'red' });
@@ -168,7 +168,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(await kv.history('never')).toEqual([]);
   });
 
-  it('go through the codec of the bucket; bytes go as they are', async () => {
+  it('are encoded by the codec of the bucket; bytes are stored unchanged', async () => {
     const csv: Codec<string[]> = {
       contentType: 'text/csv',
       encode: (value) => new TextEncoder().encode(value.join(',')),
@@ -193,14 +193,14 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(entry?.bytes).toHaveLength(0);
   });
 
-  it('fail to decode where they are asked for, not before', async () => {
+  it('fail to decode when they are accessed, not before', async () => {
     await kv.put('broken', new TextEncoder().encode('{'));
     const entry = await kv.get('broken');
     expect(entry?.text()).toBe('{');
     expect(() => entry?.value).toThrow(PayloadDecodingError);
   });
 
-  it('under keys that the Go client takes, and no others', async () => {
+  it('accept exactly the keys that the Go client accepts', async () => {
     for (const key of ['a', 'A-z_0/9=', 'x.y.z', '-', 'ends=']) {
       await kv.put(key, { color: key });
       expect((await kv.get(key))?.value.color).toBe(key);
@@ -237,13 +237,13 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
         });
       }
     }
-    // The longest key that is taken does not break the connection.
+    // The longest accepted key does not break the connection.
     const long = 'k'.repeat(3_500);
     await kv.put(long, { color: 'long' });
     expect((await kv.get(long))?.value.color).toBe('long');
   });
 
-  it('of 64 KiB, and up to what the server takes', async () => {
+  it('of 64 KiB, and up to the limit of the server', async () => {
     const bytes = new Uint8Array(65_536).fill(7);
     await kv.put('big', bytes);
     expect(Buffer.compare((await kv.get('big'))?.bytes ?? new Uint8Array(0), bytes)).toBe(0);
@@ -252,8 +252,8 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await kv.put('big', new Uint8Array(1_048_576));
   });
 
-  // nats-server 2.9 makes room instead.
-  it.skipIf(version === '2.9')('are refused where the bucket is full or takes no larger ones', async () => {
+  // nats-server 2.9 discards old messages instead.
+  it.skipIf(version === '2.9')('are rejected if the bucket is full or they exceed its limit', async () => {
     const small = await client.keyValues.create({ bucket: 'small', maxValueSize: 100, maxBytes: 1_024 });
     await expect(small.put('k', new Uint8Array(101))).rejects.toThrow(MaximumMessageSizeError);
     const filling = Array.from({ length: 20 }, (_, i) => small.put(`k${i}`, new Uint8Array(90)));
@@ -261,23 +261,23 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await client.keyValues.delete('small');
   });
 
-  it('are told apart from those of a bucket that is gone', async () => {
+  it('fail with BucketNotFoundError if the bucket was deleted', async () => {
     await client.keyValues.delete(name);
     await expect(kv.get('sue', { consistent: true })).rejects.toThrow(BucketNotFoundError);
     await expect(kv.status()).rejects.toThrow(BucketNotFoundError);
     await expect(kv.put('sue', { color: 'blue' })).rejects.toThrow(NoStreamResponseError);
   });
 
-  // nats-server 2.9 says nothing where nobody answers direct gets.
+  // nats-server 2.9 sends no response if there is no responder for direct gets.
   it.skipIf(version === '2.9')(
-    'got directly are told apart from those of a bucket that is gone',
+    'fail with BucketNotFoundError in direct gets if the bucket was deleted',
     async () => {
       await client.keyValues.delete(name);
       await expect(kv.get('sue')).rejects.toThrow(BucketNotFoundError);
     },
   );
 
-  it('are got from the leader where the bucket does not allow direct gets', async () => {
+  it('are read from the leader if the bucket does not allow direct gets', async () => {
     await disallowDirectGets();
     await kv.put('sue', { color: 'blue' });
     const reopened = await client.keyValues.open<Profile>(name);
@@ -285,7 +285,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(await reopened.get('never')).toBeUndefined();
   });
 
-  it.skipIf(version === '2.9')('are got where direct gets are no longer allowed', async () => {
+  it.skipIf(version === '2.9')('are read if direct gets are no longer allowed', async () => {
     await disallowDirectGets();
     await kv.put('sue', { color: 'blue' });
     expect((await kv.get('sue'))?.value.color).toBe('blue');
@@ -293,7 +293,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     expect(await kv.get('never')).toBeUndefined();
   });
 
-  it('with foreign headers are understood', async () => {
+  it('with headers of other clients are read', async () => {
     const own = headers();
     own.set('Nats-Sequence', '4711');
     own.set('KV-Operation', 'SOMETHING');
@@ -319,11 +319,11 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await expect(kv.create('theirs', { color: 'x' })).resolves.toBeGreaterThan(0);
   });
 
-  it.runIf(version === '2.15')('expire one by one, and leave a mark', async () => {
+  it.runIf(version === '2.15')('expire individually, and leave a marker', async () => {
     const expiring = await client.keyValues.create<Profile>({
       bucket: 'expiring',
       history: 2,
-      // Within a history the server raises a shorter ttl to this one.
+      // With a history, the server raises a shorter ttl to this one.
       limitMarkerTtl: 1_000,
     });
     const watch = await expiring.watch();
@@ -342,7 +342,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await client.keyValues.delete('expiring');
   });
 
-  it.runIf(version === '2.15')('take no ttl where the bucket allows none', async () => {
+  it.runIf(version === '2.15')('reject a ttl if the bucket allows none', async () => {
     const failure = await kv
       .create('sue', { color: 'blue' }, { ttl: 1_000 })
       .catch((error: unknown) => error);
@@ -351,13 +351,13 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     await expect(kv.purge('sue', { ttl: 1_000 })).rejects.toThrow(KeyTtlDisabledError);
   });
 
-  it('refuse a ttl that is none', async () => {
+  it('reject an invalid ttl', async () => {
     for (const ttl of [0, 999, 1_500, -1_000, NaN]) {
       await expect(kv.create('sue', { color: 'blue' }, { ttl })).rejects.toThrow(InvalidArgumentError);
     }
   });
 
-  it.runIf(version !== '2.15')('refuse a ttl where the server is too old', async () => {
+  it.runIf(version !== '2.15')('reject a ttl if the server is too old', async () => {
     await expect(kv.create('sue', { color: '' }, { ttl: 1_000 })).rejects.toThrow(
       UnsupportedServerFeatureError,
     );

@@ -47,7 +47,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
   const inShort = ({ key, operation, value, initial }: KeyValueEntry<number>) =>
     `${initial ? 'initial ' : ''}${key} ${operation === 'PUT' ? value : operation}`;
 
-  it('begins with the last value of each key and goes on with every change', async () => {
+  it('starts with the last value of each key and continues with every change', async () => {
     await kv.put('a', 1);
     await kv.put('a', 2);
     await kv.put('b', 3);
@@ -60,7 +60,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     watch.stop();
   });
 
-  it('tells where an entry stands', async () => {
+  it('reports the position of an entry', async () => {
     await kv.put('a', 1);
     await kv.put('b', 2);
     const watch = await kv.watch();
@@ -72,7 +72,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     watch.stop();
   });
 
-  it('says when the initial values were handled, at once where there are none', async () => {
+  it('reports when the initial values were handled, at once if there are none', async () => {
     const empty = await kv.watch();
     await empty.initialized;
     await kv.put('a', 1);
@@ -119,7 +119,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     });
   });
 
-  it('takes one filter, with wildcards', async () => {
+  it('accepts one filter, with wildcards', async () => {
     for (const key of ['a.x', 'a.y', 'b.x', 'a.x.z']) await kv.put(key, 1);
     expect(await take(await kv.watch('a.*'), 2)).toEqual(['initial a.x 1', 'initial a.y 1']);
     expect(await take(await kv.watch('a.>'), 3)).toEqual([
@@ -131,18 +131,18 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     expect(await take(await kv.watch(['*.x']), 2)).toEqual(['initial a.x 1', 'initial b.x 1']);
   });
 
-  it.skipIf(version === '2.9')('takes several filters', async () => {
+  it.skipIf(version === '2.9')('accepts several filters', async () => {
     for (const key of ['a', 'b', 'c.d']) await kv.put(key, 1);
     expect(await take(await kv.watch(['a', 'c.*']), 2)).toEqual(['initial a 1', 'initial c.d 1']);
     expect(await collect(kv.keys(['b', 'c.>']))).toEqual(['b', 'c.d']);
   });
 
-  it.runIf(version === '2.9')('refuses several filters where the server is too old', async () => {
+  it.runIf(version === '2.9')('rejects several filters if the server is too old', async () => {
     await expect(kv.watch(['a', 'b'])).rejects.toThrow(UnsupportedServerFeatureError);
     await expect(collect(kv.keys(['a', 'b']))).rejects.toThrow(UnsupportedServerFeatureError);
   });
 
-  it('refuses filters that the Go client refuses', async () => {
+  it('rejects filters that the Go client rejects', async () => {
     for (const filter of ['', '.a', 'a.', 'a..b', 'a b', '>.a', 'ü', 'x'.repeat(65_536)]) {
       await expect(kv.watch(filter)).rejects.toThrow(InvalidKeyError);
       await expect(collect(kv.keys(filter))).rejects.toThrow(InvalidKeyError);
@@ -204,7 +204,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     fromNext.stop();
   });
 
-  it.each([1, 2, 10, 1_000_000])('does not resume from %d revisions beyond the next one', async (beyond) => {
+  it.each([1, 2, 10, 1_000_000])('does not resume %d revisions beyond the next one', async (beyond) => {
     for (const value of [1, 2, 3]) await kv.put('k', value);
     const failure: unknown = await kv
       .watch('>', { resumeFromRevision: 4 + beyond })
@@ -220,7 +220,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     ).rejects.toThrow(RevisionNotReachedError);
   });
 
-  it('resumes from the next revision of a bucket whose last ones were purged', async () => {
+  it('resumes at the next revision of a bucket whose last ones were purged', async () => {
     const last = await kv.put('k', 1);
     await client.jetstream.stream(`KV_${name}`).then((stream) => stream.purge());
     const watch = await kv.watch('>', { resumeFromRevision: last + 1 });
@@ -229,7 +229,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     watch.stop();
   });
 
-  it('refuses options that contradict one another or cannot be right', async () => {
+  it('rejects contradictory or invalid options', async () => {
     await expect(kv.watch('>', { updatesOnly: true, includeHistory: true })).rejects.toThrow(
       InvalidArgumentError,
     );
@@ -241,7 +241,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     }
   });
 
-  it('fails where the bucket is gone, at the start and later', async () => {
+  it('fails if the bucket is deleted, before or during the watch', async () => {
     const owner: KvWatcherOwner<number> = {
       onEntry: () => undefined,
       onError: (error) => errors.push(error),
@@ -252,13 +252,13 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await expect(kv.watch()).rejects.toThrow(BucketNotFoundError);
     await expect(collect(kv.keys())).rejects.toThrow(BucketNotFoundError);
     await expect(kv.history('a')).rejects.toThrow(BucketNotFoundError);
-    // What notices it is the next reconnect, or missed heartbeats.
+    // The deletion is detected at the next reconnect, or by missed heartbeats.
     await client.nc.reconnect();
     await eventually(() => expect(errors).toEqual([expect.any(BucketNotFoundError)]));
     await watcher.stop();
   });
 
-  it('fails where the connection is closed', async () => {
+  it('fails if the connection is closed', async () => {
     const watch = await kv.watch();
     await watch.initialized;
     const next = watch.next();
@@ -267,7 +267,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     client = await connectTo(server.url);
   });
 
-  it('goes on after a server restart without a gap and without a repeat', async () => {
+  it('continues after a server restart without gaps or repeats', async () => {
     const revisions: number[] = [];
     const watch = await kv.watch();
     const loop = (async () => {
@@ -285,7 +285,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await loop;
   });
 
-  it('begins anew where the bucket was made again', async () => {
+  it('starts again if the bucket was recreated', async () => {
     const heard: string[] = [];
     name = uniqueName('again');
     kv = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
@@ -309,7 +309,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     await watcher.stop();
   });
 
-  it('makes the server wait for a slow reader, and loses nothing', async () => {
+  it('makes the server wait for a slow reader, and loses no entry', async () => {
     const count = 3_000;
     await Promise.all(Array.from({ length: count }, (_, i) => kv.put(`k${i}`, i)));
     const watch = await kv.watch();
@@ -349,7 +349,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     expect(heard).not.toContain('k5');
   });
 
-  it('waits for the entry in hand when stopped', async () => {
+  it('waits for the current entry when stopped', async () => {
     let release = (): void => undefined;
     let entered = false;
     const watcher = await kv.follow(
@@ -382,7 +382,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
       },
     ],
     ['rejects', () => Promise.reject(new RangeError('no'))],
-  ])('ends and reports where its callback %s', async (_how, onEntry: () => Promise<void>) => {
+  ])('ends with a report if its callback %s', async (_how, onEntry: () => Promise<void>) => {
     await kv.put('a', 1);
     await kv.put('b', 2);
     const errors: Error[] = [];
@@ -405,7 +405,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     }
   });
 
-  it('hears what the raw client does, and is heard by it', async () => {
+  it('receives changes of the raw client, and the raw client receives its changes', async () => {
     const raw = await new Kvm(client.nc).open(name);
     const rawWatch = await raw.watch();
     const watch = await kv.watch();
@@ -424,7 +424,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     watch.stop();
   });
 
-  it('understands the markers of the server', async () => {
+  it('interprets the markers of the server', async () => {
     const watch = await kv.watch();
     for (const reason of ['MaxAge', 'Purge', 'Remove', 'Other']) {
       const marker = headers();
@@ -437,7 +437,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
     expect((await kv.history('a')).map(({ operation }) => operation)).toEqual(['PURGE', 'DEL', 'PUT']);
   });
 
-  it('purges the marks of removed keys: old ones altogether, of young ones the history', async () => {
+  it('purges the markers of removed keys: old ones completely, of new ones the history', async () => {
     await kv.put('kept', 1);
     await kv.put('gone', 1);
     await kv.put('gone', 2);

@@ -15,7 +15,7 @@ import {
   type TestMicroservice,
 } from './microservice.js';
 
-/** What JSON leaves out, or cannot express. */
+/** Values that JSON omits or cannot represent. */
 const VALUES: Record<string, { readonly value: unknown; readonly says: string }> = {
   symbol: { value: Symbol('secret'), says: 'it is a symbol' },
   function: { value: () => 1, says: 'it is a function' },
@@ -23,7 +23,7 @@ const VALUES: Record<string, { readonly value: unknown; readonly says: string }>
   bigint: { value: 10n, says: 'BigInt' },
 };
 
-/** The ways in which a handler may give a value. */
+/** The ways in which a handler can return a value. */
 const FORMS: Record<string, (value: unknown) => unknown> = {
   'as it is': (value) => value,
   'by a promise': async (value) => value,
@@ -39,7 +39,7 @@ const FORMS: Record<string, (value: unknown) => unknown> = {
   'in a record of Nest': (value) => new NatsRecord(value),
 };
 
-/** What a filter may answer with that the caller must not take for no error. */
+/** Results of a filter that the caller must not mistake for the absence of an error. */
 const ERRORS: Record<string, unknown> = {
   undefined,
   null: null,
@@ -91,7 +91,7 @@ class Answers {
   nothing(): void {}
 }
 
-describe('what cannot be sent as an answer', () => {
+describe('a value that cannot be sent as an answer', () => {
   let nats: NatsTestServer;
   let client: Awaited<ReturnType<typeof connectClient>>;
   let service: TestMicroservice;
@@ -156,7 +156,7 @@ describe('what cannot be sent as an answer', () => {
     }
   });
 
-  it('a handler that returns nothing answers without a value, as in Nest', async () => {
+  it('a handler that returns nothing sends an answer without a value, as in Nest', async () => {
     expect(await askAll(client, 'answers.nothing', 1)).toEqual([]);
   });
 });

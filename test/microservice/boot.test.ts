@@ -82,12 +82,12 @@ async function startHost(url: string, controllers: Type[] = [Orders], bootTimeou
   };
 }
 
-/** Listens, for {@link failure}, which prints what came instead. */
+/** Starts to listen; the result is for {@link failure}, which prints it if there is no error. */
 async function startListening(host: Host, options: Partial<JetStreamServerOptions>): Promise<void> {
   await host.listen(options);
 }
 
-/** How a server reaches NATS: by a connection of its own, or by the one of the application. */
+/** The connection of a server: its own, or that of the application. */
 const WAYS = ['own', 'shared'] as const;
 
 function connectionOf(way: (typeof WAYS)[number], { jetstream }: Host): Partial<JetStreamServerOptions> {
@@ -121,7 +121,7 @@ describe('a microservice that starts on a cluster', () => {
   });
 
   it.each(WAYS)(
-    'goes on when the cluster has elected its leader, with a connection that is %s',
+    'continues when the cluster has elected its leader, with a connection that is %s',
     async (way) => {
       await using host = await startHost(cluster.servers[0].url);
       const [, ...others] = cluster.servers;
@@ -140,7 +140,7 @@ describe('a microservice that starts on a cluster', () => {
     },
   );
 
-  it.each(WAYS)('ends after bootTimeout with one error, with a connection that is %s', async (way) => {
+  it.each(WAYS)('fails after bootTimeout with one error, with a connection that is %s', async (way) => {
     await using host = await startHost(cluster.servers[0].url);
     const [, ...others] = cluster.servers;
     for (const server of others) server.pause();
@@ -167,7 +167,7 @@ describe('a microservice that starts on a cluster', () => {
     expect(String(error)).toContain('within 800 ms');
   });
 
-  it('leaves the requests of a running application to their own timeout meanwhile', async () => {
+  it('does not affect the timeout of requests of a running application', async () => {
     await using host = await startHost(cluster.servers[0].url);
     const [, ...others] = cluster.servers;
     for (const server of others) server.pause();
@@ -185,7 +185,7 @@ describe('a microservice that starts on a cluster', () => {
 });
 
 describe('a request whose subject a stream listens on', () => {
-  it('is reported at boot, and by the error of a caller that waits in vain', async () => {
+  it('is reported at boot, and by the error of a caller that receives no answer', async () => {
     await using nats = await NatsTestServer.start();
     @Controller()
     class Pings {
@@ -232,7 +232,7 @@ describe('a microservice that starts on a server that hangs', () => {
   it.each([
     ['streams and consumers', [Orders], [{ name: 'ORDERS', subjects: ['orders.>'] }]],
     ['requests', [Core], []],
-  ])('ends within bootTimeout, with a connection that is shared: %s', async (_, controllers, streams) => {
+  ])('fails within bootTimeout, with a connection that is shared: %s', async (_, controllers, streams) => {
     await using host = await startHost(nats.url, controllers);
     nats.pause();
     let error: Error | undefined;
@@ -244,7 +244,7 @@ describe('a microservice that starts on a server that hangs', () => {
     expect(error).toBeInstanceOf(BootTimeoutError);
     expect(took).toBeLessThan(4_000);
     nats.resume();
-    // Nothing of it begins afterwards.
+    // Nothing may start afterwards.
     await using client = await connectClient(nats.url);
     await host.jetstream.connection.nc.flush();
     await sleep(300);
@@ -257,7 +257,7 @@ describe('a microservice that starts on a server that hangs', () => {
 });
 
 describe('a microservice that is closed before it listens', () => {
-  it('does not wait for its server any longer', async () => {
+  it('stops waiting for its server', async () => {
     const gone = await NatsTestServer.start();
     await gone.kill();
     const server = new JetStreamServer({ name: 'late', connection: { servers: gone.url } });
@@ -268,7 +268,7 @@ describe('a microservice that is closed before it listens', () => {
     await gone.stop();
   });
 
-  it.each(['gone', 'hanging'])('its client neither: the server is %s', async (how) => {
+  it.each(['gone', 'hanging'])('also stops the wait of its client: the server is %s', async (how) => {
     const nats = await NatsTestServer.start();
     if (how === 'gone') await nats.kill();
     else nats.pause();
@@ -280,7 +280,7 @@ describe('a microservice that is closed before it listens', () => {
     await nats.stop();
   });
 
-  it('does not keep the connection that comes after all', async () => {
+  it('closes a connection that opens afterwards', async () => {
     await using nats = await NatsTestServer.start();
     await using host = await startHost(nats.url, []);
     nats.pause();
@@ -313,7 +313,7 @@ describe('a microservice on a stream with schedules', () => {
     seen = [];
   });
 
-  /** Starts a microservice with one handler on a stream of its own. */
+  /** Starts a microservice with one handler on its own stream. */
   async function listen(
     retention: RetentionPolicy,
     extras: EventExtras,
@@ -351,7 +351,7 @@ describe('a microservice on a stream with schedules', () => {
     ['in order', { ordered: true }],
     ['in every instance', { broadcast: true }],
     ['without acknowledgements', { ackMode: 'none', deadLetter: false }],
-  ])('handles what schedules publish, not the schedules (%s)', async (_, extras) => {
+  ])('handles scheduled messages, but not the schedules (%s)', async (_, extras) => {
     await using host = await listen('limits', extras);
     const { jetstream, subject } = host;
     await jetstream.publish(`${subject}.schedules.a`, '"later"', {
@@ -366,7 +366,7 @@ describe('a microservice on a stream with schedules', () => {
   });
 
   it.each<RetentionPolicy>(['workqueue', 'interest'])(
-    'with retention %s refuses a handler of all',
+    'with retention %s rejects a handler of all subjects',
     async (retention) => {
       const error = await failure(listen(retention, {}).then(() => undefined));
       expect(error).toBeInstanceOf(HandlerConfigurationError);

@@ -9,10 +9,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { ask, askAll, connectClient, failure, startMicroservice } from './microservice.js';
 
-/** The requests that were begun, in order, each with what ends it. */
+/** The started requests in order, each with a function that ends it. */
 let begun: { readonly request: unknown; readonly signal: AbortSignal; readonly finish: () => void }[] = [];
 
-/** A controller whose requests end when the test says so. */
+/** A controller whose requests are ended by the test. */
 function controller(extras: RequestExtras): Type {
   @Controller()
   class Works {
@@ -47,10 +47,10 @@ describe('requests with a concurrency', () => {
 
   const requests = () => begun.map(({ request }) => request);
 
-  /** Resolves when the service has all that was sent to it before. */
+  /** Resolves when the service has received everything that was sent to it before. */
   async function arrived(): Promise<void> {
     await client.unwrap().flush();
-    // Its answer to a request that is no packet comes after all that came before.
+    // It answers an invalid request after it has received all earlier ones.
     await raw.request('work', '{');
   }
 
@@ -60,7 +60,7 @@ describe('requests with a concurrency', () => {
       ({ length }) => length === count,
     );
 
-  it('are begun up to that many at once, the rest in turn', async () => {
+  it('start up to that many at once, the rest in order', async () => {
     await using service = await start({ concurrency: 2 });
     expect(service.app).toBeDefined();
     const answers = Promise.all([1, 2, 3, 4].map((i) => ask(client, 'work', i)));
@@ -77,7 +77,7 @@ describe('requests with a concurrency', () => {
     expect(requests()).toEqual([1, 2, 3, 4]);
   });
 
-  it('are refused at once where as many wait as may', async () => {
+  it('are rejected at once if maxPending requests are waiting', async () => {
     await using service = await start({ concurrency: 1, maxPending: 1 });
     const answers = Promise.all([1, 2].map((i) => ask(client, 'work', i)));
     await begins(1);
@@ -100,7 +100,7 @@ describe('requests with a concurrency', () => {
     expect(await later).toBe(4);
   });
 
-  it('that were called off are not begun, and hold their place while their handler still runs', async () => {
+  it('that were cancelled do not start, and keep their slot while their handler still runs', async () => {
     await using service = await start({ concurrency: 1 });
     expect(service.app).toBeDefined();
     const calls = [1, 2].map((i) => client.send('work', i).subscribe());
@@ -121,7 +121,7 @@ describe('requests with a concurrency', () => {
     expect(requests()).toEqual([1, 3]);
   });
 
-  it('are through with their last answer', async () => {
+  it('release their slot with their last answer', async () => {
     const sources: Subject<number>[] = [];
     @Controller()
     class Streams {
@@ -156,7 +156,7 @@ describe('requests with a concurrency', () => {
   });
 
   it.each(['generator', 'iterator', 'observable-of-generators'])(
-    'keep their place until what produces their answers has ended, though they were called off: %s',
+    'keep their slot after a cancellation until the source of their answers has ended: %s',
     async (pattern) => {
       let live = 0;
       let most = 0;
@@ -220,12 +220,12 @@ describe('requests with a concurrency', () => {
       );
       expect(ended).toBeGreaterThan(1);
       expect(most).toBeLessThanOrEqual(2);
-      // The places are free again.
+      // The slots are free again.
       await expect(firstValueFrom(client.send(pattern, 1))).resolves.toBeTypeOf('number');
     },
   );
 
-  it('that wait at shutdown are handled, as far as there is time', async () => {
+  it('that wait at shutdown are handled within the shutdown timeout', async () => {
     const service = await start({ concurrency: 1 });
     const answers = Promise.all([1, 2].map((i) => ask(client, 'work', i)));
     await begins(1);
@@ -238,7 +238,7 @@ describe('requests with a concurrency', () => {
     await closing;
   });
 
-  it('that are called off at shutdown are not begun', async () => {
+  it('that are cancelled at shutdown do not start', async () => {
     const service = await startMicroservice(nats.url, {
       controllers: [controller({ concurrency: 1 })],
       server: { shutdownTimeout: 50 },
@@ -264,7 +264,7 @@ describe('requests with a concurrency', () => {
       { concurrency: 1, maxPending: 1e9 },
       'maxPending must be a whole number from 0 to 16777216; it is 1000000000',
     ],
-  ])('do not start with %j', async (extras, problem) => {
+  ])('reject the option %j', async (extras, problem) => {
     const error = await failure(start(extras));
     expect(error.name).toBe('HandlerConfigurationError');
     expect(error.message).toContain(`@MessagePattern('work'): ${problem}`);

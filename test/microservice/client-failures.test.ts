@@ -15,11 +15,11 @@ import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 import { failure } from './microservice.js';
 
-/** What stands in the way of one event and one request. */
+/** A reason why an event and a request cannot be sent. */
 interface Case {
   readonly name: string;
   readonly options?: (nats: NatsTestServer) => JetStreamClientOptions;
-  /** What happens after the client has connected. */
+  /** Called after the client has connected. */
   readonly before?: (client: JetStreamClient) => Promise<unknown>;
   /** Default: `taken.a`, which a stream listens on. */
   readonly pattern?: unknown;
@@ -28,7 +28,7 @@ interface Case {
   readonly record?: JetStreamRecord;
   /** The class of the error of `send`; `undefined` if only events fail. */
   readonly error: string | undefined;
-  /** What the log says of the event; default: the class of the error must not matter, but its subject and some cause. */
+  /** A pattern of the log line about the event, which also has to name its subject. */
   readonly log: RegExp;
   /** The subject as the log names it. */
   readonly subject?: string;
@@ -128,7 +128,7 @@ const cases: readonly Case[] = [
   },
   { name: 'a bigint', data: 1n, error: 'PayloadEncodingError', log: /BigInt/ },
   { name: 'a cycle', data: cyclic(), error: 'PayloadEncodingError', log: /circular/i },
-  { name: 'nesting without end', data: endless(), error: 'PayloadEncodingError', log: /call stack/ },
+  { name: 'infinite nesting', data: endless(), error: 'PayloadEncodingError', log: /call stack/ },
   { name: 'a function', data: () => undefined, error: 'PayloadEncodingError', log: /function/ },
   { name: 'a symbol', data: Symbol('x'), error: 'PayloadEncodingError', log: /symbol/ },
   {
@@ -193,8 +193,8 @@ const cases: readonly Case[] = [
     log: /promise/,
   },
   {
-    name: 'a codec whose type cannot be read any more',
-    // A type that can never be read is refused when the client is made.
+    name: 'a codec whose type can no longer be read',
+    // An invalid type is rejected when the client is created.
     options: () => {
       let reads = 0;
       return {
@@ -248,7 +248,7 @@ const cases: readonly Case[] = [
     subject: 'taken.xxx',
   },
   {
-    name: 'a record with a timeout that is none',
+    name: 'a record with an invalid timeout',
     record: record().setTimeout(Number.NaN).build(),
     error: 'InvalidArgumentError',
     log: /NaN|milliseconds/,
@@ -275,7 +275,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe.each(['jetstream', 'core'] as const)('what cannot be sent, by way of %s', (mode) => {
+describe.each(['jetstream', 'core'] as const)('a message that cannot be sent, by %s', (mode) => {
   let nats: NatsTestServer;
 
   beforeAll(async () => {
@@ -292,7 +292,7 @@ describe.each(['jetstream', 'core'] as const)('what cannot be sent, by way of %s
   });
   afterAll(() => nats.stop());
 
-  /** With a client and its log; afterwards everything that was not told to a subscriber is in the log. */
+  /** Runs a function with a client; returns the log, which has every error that no subscriber received. */
   async function withClient(
     { options, before }: Case,
     act: (client: JetStreamClient) => unknown,
@@ -318,16 +318,16 @@ describe.each(['jetstream', 'core'] as const)('what cannot be sent, by way of %s
     record: { data: content, options } = new JetStreamRecord(data, {}),
   }: Case) => new JetStreamRecord(content, { ...options, mode });
 
-  // Without a stream, these are no failures.
+  // Without a stream, these do not fail.
   const stored = [
     'no stream listens',
     'the stream is full',
     'an expectation that is not met',
-    'a record with a timeout that is none',
+    'a record with an invalid timeout',
   ];
   const failing = cases.filter(({ name }) => mode === 'jetstream' || !stored.includes(name));
 
-  it.each(failing)('an event that no subscriber waits for is logged: $name', async (each) => {
+  it.each(failing)('an event without a subscriber is logged: $name', async (each) => {
     const { pattern = 'taken.a', log, subject = 'taken.a' } = each;
     const lines = await withClient(each, (client) => {
       client.emit(pattern, payloadOf(each));
@@ -337,7 +337,7 @@ describe.each(['jetstream', 'core'] as const)('what cannot be sent, by way of %s
     expect(lines[0]).toContain(subject);
   });
 
-  it.each(failing)('a subscriber of an event gets its error, and the log nothing: $name', async (each) => {
+  it.each(failing)('a subscriber of an event gets its error, which is not logged: $name', async (each) => {
     const { pattern = 'taken.a' } = each;
     let error: unknown;
     const lines = await withClient(each, async (client) => {
@@ -373,7 +373,7 @@ describe.each(['jetstream', 'core'] as const)('what cannot be sent, by way of %s
     },
   );
 
-  it('a user without permission: an event that no subscriber waits for is logged', async () => {
+  it('a user without permission: an event without a subscriber is logged', async () => {
     await using own = await NatsTestServer.start({
       config:
         'authorization { users: [{ user: a, password: p, permissions: { publish: { deny: "secret.>" } } }] }',
@@ -400,7 +400,7 @@ describe.each(['jetstream', 'core'] as const)('what cannot be sent, by way of %s
   });
 });
 
-describe('events that are on their way', () => {
+describe('events in flight', () => {
   it('are stored before the client closes', async () => {
     await using nats = await NatsTestServer.start();
     const nc = await connect({ servers: nats.url });
@@ -416,7 +416,7 @@ describe('events that are on their way', () => {
     await nc.close();
   });
 
-  it('are logged, in a line that names their subjects, if the server does not take them in time', async () => {
+  it('are logged with their subjects if the server does not store them in time', async () => {
     await using nats = await NatsTestServer.start();
     const logs = new LogRecorder();
     const module = await Test.createTestingModule({}).setLogger(logs).compile();
@@ -435,13 +435,13 @@ describe('events that are on their way', () => {
     expect(text).toContain('second.b');
   });
 
-  it('with headers of the client that cannot be sent are logged', async () => {
+  it('are logged if the headers of the client cannot be sent', async () => {
     await using nats = await NatsTestServer.start();
     const logs = new LogRecorder();
     const module = await Test.createTestingModule({}).setLogger(logs).compile();
     const bad = headers();
     const client = new JetStreamClient({ connection: { servers: nats.url }, headers: bad });
-    // Headers that could not be sent from the beginning are refused when the client is made.
+    // Headers that are invalid from the start are rejected when the client is created.
     Object.defineProperty(bad, Symbol.iterator, { value: thrower(new Error('hostile iterator')) });
     client.emit('taken', 1);
     await client.close();
@@ -449,7 +449,7 @@ describe('events that are on their way', () => {
     expect(logs.of('error', 'JetStreamClient').join()).toContain('hostile iterator');
   });
 
-  it('with a dispatch hook that throws are logged, and requests fail', async () => {
+  it('are logged if a dispatch hook throws, and requests fail', async () => {
     await using nats = await NatsTestServer.start();
     const logs = new LogRecorder();
     const module = await Test.createTestingModule({}).setLogger(logs).compile();

@@ -39,10 +39,10 @@ import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 import { ask, askAll, emit, failure, startMicroservice, type TestMicroservice } from './microservice.js';
 
-/** What became of the requests of the service, by their data. */
+/** The requests that the service began and stopped, by their data. */
 const begun: unknown[] = [];
 const stopped: unknown[] = [];
-/** Another client, which a handler asks and tells. */
+/** Another client, by which a handler sends requests and events. */
 let inner: JetStreamClient;
 
 @Controller()
@@ -115,7 +115,7 @@ function recorder(told: string[], name = ''): Observer<unknown> {
   };
 }
 
-/** Replaces methods of a client, protected ones too. */
+/** Replaces methods of a client, including protected ones. */
 function override(client: JetStreamClient, methods: Readonly<Record<string, () => unknown>>): void {
   Object.assign(client, methods);
 }
@@ -132,7 +132,7 @@ describe('calls of a client', () => {
   let service: TestMicroservice;
   let logs: LogRecorder;
   let clients: JetStreamClient[];
-  /** The data of all that was published to `taken.>`, in order, with the subject. */
+  /** The data of all messages on `taken.>`, in order, with the subject. */
   let published: { readonly subject: string; readonly data: unknown }[];
   let application: Awaited<ReturnType<ReturnType<typeof Test.createTestingModule>['compile']>>;
 
@@ -185,7 +185,7 @@ describe('calls of a client', () => {
     return client;
   }
 
-  /** Closes the clients, which waits for their events, and returns what they have logged. */
+  /** Closes the clients, which waits for their events, and returns their log. */
   async function settled(): Promise<string[]> {
     for (const client of clients) await client.close();
     await raw.flush();
@@ -206,7 +206,7 @@ describe('calls of a client', () => {
       const event = (data: unknown) => new JetStreamRecord(data, { mode });
 
       it.each([0, 1, 3])(
-        'publishes once with %i subscribers, and all of them get the outcome',
+        'publishes once with %i subscribers, and all of them receive the result',
         async (count) => {
           const client = await clientOf(JetStreamClient, connected);
           const emitted = client.emit('taken.once', event(1));
@@ -253,7 +253,7 @@ describe('calls of a client', () => {
         expect(await firstValueFrom(emitted).then(() => 'a value')).toBe('a value');
       });
 
-      it('only completes a subscriber that subscribes after the outcome', async () => {
+      it('only completes a subscriber that subscribes after the result', async () => {
         const client = await clientOf(JetStreamClient, connected);
         const emitted = client.emit('taken.late', event(1));
         await lastValueFrom(emitted);
@@ -283,7 +283,7 @@ describe('calls of a client', () => {
         ['one that subscribes after the failure', 0, 0, true, 0],
         ['one that has unsubscribed, and one after the failure', 1, 1, true, 0],
       ])(
-        'reports a failure once, to its subscribers or in the log; subscribers: %s',
+        'reports a failure either to its subscribers or in the log; subscribers: %s',
         async (_case, count, gone, late, lines) => {
           const client = await clientOf(JetStreamClient, connected);
           const emitted = client.emit('taken.fails', event(1n));
@@ -303,7 +303,7 @@ describe('calls of a client', () => {
         },
       );
 
-      it('is not published again by an operator that subscribes again', async () => {
+      it('is not published again if an operator subscribes again', async () => {
         const client = await clientOf(JetStreamClient, connected);
         const hooked: unknown[] = [];
         client.setOnDispatchHook((packet) => void hooked.push(packet));
@@ -318,7 +318,7 @@ describe('calls of a client', () => {
       it('keeps the order of events', async () => {
         const client = await clientOf(JetStreamClient, connected);
         for (let i = 0; i < 100; i++) client.emit('taken.ordered', event(i));
-        // Some of these are emitted when the connection is there and earlier events still wait for it.
+        // Some of these are emitted after the connection has opened, while earlier events still wait for it.
         let next = 100;
         const more = async () => {
           for (let turn = 0; turn < 200; turn++) {
@@ -406,7 +406,7 @@ describe('calls of a client', () => {
         ['an error of the handler', 'ask.refused', 1, ['Error: Rpc Exception']],
         ['no service', 'nowhere', 1, [expect.stringContaining('NoRespondersError')]],
         ['data that has no JSON', 'ask.echo', 1n, [expect.stringContaining('PayloadEncodingError')]],
-        ['a pattern that is no subject', 'ask. echo', 1, [expect.stringContaining('InvalidSubjectError')]],
+        ['a pattern that is not a subject', 'ask. echo', 1, [expect.stringContaining('InvalidSubjectError')]],
       ])('emits the answers, and completes or fails: %s', async (_name, pattern, data, expected) => {
         const client = await clientOf(JetStreamClient, connected);
         const { told, subscription } = record(client.send(pattern, data));
@@ -420,7 +420,7 @@ describe('calls of a client', () => {
         expect(told).toHaveLength(expected.length);
       });
 
-      it('is not sent if its subscriber unsubscribes before the connection is there, and is called off if it does later', async () => {
+      it('is not sent if the caller unsubscribes before the connection opens, later cancelled', async () => {
         const client = await clientOf(JetStreamClient, connected);
         const { told, subscription } = record(client.send('ask.silent', 'first'));
         subscription.unsubscribe();
@@ -439,7 +439,7 @@ describe('calls of a client', () => {
         expect([...told, ...second.told]).toEqual([]);
       });
 
-      it('is called off between its answers, by an operator that needs no more of them', async () => {
+      it('is cancelled between its answers by an operator that needs no more of them', async () => {
         const client = await clientOf(JetStreamClient, connected);
         expect(await askAll(client, 'ask.many', 3)).toEqual([0, 1, 2]);
         const answers = client.send('ask.one-and-silence', 'x').pipe(take(1), toArray());
@@ -450,7 +450,7 @@ describe('calls of a client', () => {
         );
       });
 
-      it('is not called off after its last answer', async () => {
+      it('is not cancelled after its last answer', async () => {
         const client = await clientOf(JetStreamClient, connected);
         const { told, subscription } = record(client.send('ask.echo', 1));
         await eventually(
@@ -462,7 +462,7 @@ describe('calls of a client', () => {
         expect(stopped).toEqual([]);
       });
 
-      it('works inside a handler, as emit does', async () => {
+      it('works inside a handler, like emit', async () => {
         const client = await clientOf(JetStreamClient, connected);
         const answers = [1, 2, 3].map((n) => ask(client, 'ask.through', n));
         expect(await Promise.all(answers)).toEqual([1, 2, 3].map((answer) => ({ answer, stream: 'TAKEN' })));
@@ -474,7 +474,7 @@ describe('calls of a client', () => {
       [null, 1],
       ['taken.nil', undefined],
       ['taken.nil', null],
-    ])('refuses the pattern %s with the data %s as Nest does', async (pattern, data) => {
+    ])('rejects the pattern %s with the data %s like Nest', async (pattern, data) => {
       const client = await clientOf(JetStreamClient, connected);
       const refusal = [expect.stringContaining('invalid data or message pattern')];
       const sent = record(client.send(pattern, data));
@@ -487,7 +487,7 @@ describe('calls of a client', () => {
       expect(published).toEqual([]);
     });
 
-    describe('what user code throws fails its own call, once', () => {
+    describe('an error of user code fails only its own call, once', () => {
       const thrown = new TypeError('thrown');
       const failing = [expect.stringMatching(/^TypeError: (thrown|You provided 'undefined')/)];
       const both: readonly (readonly [string, (client: JetStreamClient) => unknown])[] = [
@@ -554,7 +554,7 @@ describe('calls of a client', () => {
           () => new (class extends Promise<string> {})((resolve) => resolve('own')),
         ],
         ['an observable', () => of('own')],
-      ])('may publish events itself: its dispatchEvent returns %s', async (_name, dispatchEvent) => {
+      ])('can publish events itself: its dispatchEvent returns %s', async (_name, dispatchEvent) => {
         const packets: ReadPacket[] = [];
         class Own extends JetStreamClient {
           protected override dispatchEvent<T>(packet: ReadPacket): Promise<T> {
@@ -570,7 +570,7 @@ describe('calls of a client', () => {
         expect(published).toEqual([]);
       });
 
-      it('may override each protected method and call the inherited one', async () => {
+      it('can override each protected method and call the inherited one', async () => {
         const seen: string[] = [];
         class Own extends JetStreamClient {
           override async connect(): Promise<NatsConnection> {
@@ -624,7 +624,7 @@ describe('calls of a client', () => {
   it.each([
     ['rejects', () => Promise.reject(new Error('no way'))],
     ['throws', thrower(new Error('no way'))],
-  ])('that cannot connect fail, and later calls do not: connect %s', async (_name, connecting) => {
+  ])('fail if connecting fails, but later calls succeed: connect %s', async (_name, connecting) => {
     const client = await clientOf(JetStreamClient, false);
     override(client, { connect: connecting });
     client.emit('taken.a', 1);
@@ -641,7 +641,7 @@ describe('calls of a client', () => {
     expect(published).toEqual([{ subject: 'taken.a', data: 2 }]);
   });
 
-  it('that are made while it is connected do not call connect', async () => {
+  it('do not call connect while the client is connected', async () => {
     const client = await clientOf(JetStreamClient, true);
     let connects = 0;
     const original = client.connect.bind(client);
@@ -659,7 +659,7 @@ describe('calls of a client', () => {
     expect(await firstValueFrom(emitted)).toMatchObject({ stream: 'TAKEN' });
   });
 
-  it('that are made around a reconnect are answered', async () => {
+  it('are answered around a reconnect', async () => {
     await using own = await NatsTestServer.start();
     const client = new JetStreamClient({
       connection: { servers: own.url, reconnectTimeWait: 20 },

@@ -53,7 +53,7 @@ describe('JetStreamClient', () => {
   });
 
   describe('emit', () => {
-    it('resolves when the stream has stored the event, as a bare payload that anyone can read', async () => {
+    it('resolves when the stream has stored the event, as a bare payload', async () => {
       await using client = await connectClient(nats.url);
       const ack = await emit<PubAck>(client, 'events.bare', { id: 1 });
       expect(ack).toMatchObject({ stream: 'EVENTS', duplicate: false });
@@ -62,7 +62,7 @@ describe('JetStreamClient', () => {
       expect(stored.text()).toBe('{"id":1}');
     });
 
-    it('takes a message id, headers, expectations, TTL and a schedule', async () => {
+    it('accepts a message id, headers, expectations, TTL and a schedule', async () => {
       await using client = await connectClient(nats.url, { headers: { Source: 'test' } });
       const record = () =>
         new JetStreamRecordBuilder({ id: 1 }).setMessageId('m-1').setHeaders({ 'Trace-Id': '7' }).build();
@@ -100,7 +100,7 @@ describe('JetStreamClient', () => {
       expect(scheduled?.json()).toBe('later');
     });
 
-    it('stores an event once though its client is idempotent and the server was restarted meanwhile', async () => {
+    it('stores an event of an idempotent client once during a server restart', async () => {
       await using own = await NatsTestServer.start();
       const connection = { servers: own.url, reconnectTimeWait: 20 };
       await using service = await startMicroservice(own.url, {
@@ -118,7 +118,7 @@ describe('JetStreamClient', () => {
       expect(service.app).toBeDefined();
     });
 
-    it('fails where no stream takes the event, or refuses it', async () => {
+    it('fails if no stream stores the event, or rejects it', async () => {
       await using client = await connectClient(nats.url, { publish: { retry: { attempts: 1, wait: 10 } } });
       expect(await failure(emit(client, 'nowhere', 1))).toBeInstanceOf(NoStreamResponseError);
       const elsewhere = new JetStreamRecordBuilder(1).setExpectations({ stream: 'OTHER' }).build();
@@ -130,7 +130,7 @@ describe('JetStreamClient', () => {
       expect((await failure(ask(client, 'x'.repeat(5_000), 1))).name).toBe('InvalidSubjectError');
     });
 
-    it("with mode 'core' publishes what services on Nest's own transport understand", async () => {
+    it("publishes in the format of Nest's own transport with mode 'core'", async () => {
       await using client = await connectClient(nats.url);
       const received: unknown[] = [];
       raw.subscribe('core.event', { callback: (_, message) => void received.push(message.json()) });
@@ -143,7 +143,7 @@ describe('JetStreamClient', () => {
       expect(received).toEqual([{ pattern: 'core.event', data: { id: 1 } }]);
     });
 
-    it('passes on what a dispatch hook adds: with an event in headers, with a request in the packet', async () => {
+    it('sends the additions of a dispatch hook: in headers (events), in the packet (requests)', async () => {
       const seen: unknown[] = [];
       @Controller()
       class Hooked {
@@ -185,7 +185,7 @@ describe('JetStreamClient', () => {
       expect(() => client.unwrap()).toThrow('is not connected');
     });
 
-    it('not without a server, and says so at once; then with the next call when there is one', async () => {
+    it('not without a server, which fails at once, but with the next call when there is one', async () => {
       const own = await NatsTestServer.start();
       await own.kill();
       const client = new JetStreamClient({ connection: { servers: own.url } });
@@ -206,7 +206,7 @@ describe('JetStreamClient', () => {
       await client.close();
     });
 
-    it('and leaves nothing open where it is closed meanwhile', async () => {
+    it('and leaves nothing open if it is closed meanwhile', async () => {
       const client = new JetStreamClient({ connection: { servers: nats.url } });
       const opening = client.connect();
       await client.close();
@@ -214,7 +214,7 @@ describe('JetStreamClient', () => {
       expect(nc.isClosed()).toBe(true);
     });
 
-    it('or fails its callers when it is closed while it waits for a server', async () => {
+    it('or fails its callers if it is closed while it waits for a server', async () => {
       const [port] = await findFreePorts(1);
       const client = new JetStreamClient({
         connection: { servers: `127.0.0.1:${port}`, waitOnFirstConnect: true },
@@ -224,7 +224,7 @@ describe('JetStreamClient', () => {
       for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(ConnectionClosedError);
     });
 
-    it('and tells of disconnects and reconnects', async () => {
+    it('and reports disconnects and reconnects', async () => {
       await using own = await NatsTestServer.start();
       await using client = await connectClient(own.url, {
         connection: { servers: own.url, reconnectTimeWait: 20 },
@@ -244,7 +244,7 @@ describe('JetStreamClient', () => {
     });
   });
 
-  it('and its server tell what they have no permission for', async () => {
+  it('reports missing permissions, like its server', async () => {
     const permissions = { publish: { deny: ['secret'] }, subscribe: { deny: ['hidden'] } };
     await using own = await NatsTestServer.start({
       config: {
@@ -280,7 +280,7 @@ describe('JetStreamClient', () => {
     ]);
   });
 
-  it('fails what waits for answers when it is closed', async () => {
+  it('fails requests that wait for answers when it is closed', async () => {
     @Controller()
     class Silent {
       @MessagePattern('silent')
@@ -299,7 +299,7 @@ describe('JetStreamClient', () => {
     expect(await waiting).toBeInstanceOf(ConnectionClosedError);
   });
 
-  it('tells a service to stop, and logs nothing, when it is closed between two answers', async () => {
+  it('cancels a request, and logs nothing, when it is closed between two answers', async () => {
     let stopped = false;
     @Controller()
     class Endless {
@@ -324,14 +324,14 @@ describe('JetStreamClient', () => {
     expect([...service.logs.of('warn'), ...service.logs.of('error')]).toEqual([]);
   });
 
-  it.each([0, -1, NaN])('refuses a timeout of %s', async (timeout) => {
+  it.each([0, -1, NaN])('rejects a timeout of %s', async (timeout) => {
     expect(() => new JetStreamClient({ timeout })).toThrow(InvalidArgumentError);
     await using client = await connectClient(nats.url);
     const error = await failure(ask(client, 'x', new JetStreamRecordBuilder(1).setTimeout(timeout).build()));
     expect(error).toBeInstanceOf(InvalidArgumentError);
   });
 
-  it('refuses options that a shared connection has already', () => {
+  it('rejects options that belong to the owner of a shared connection', () => {
     expect(() => new JetStreamClient({ connection: jetstream, publish: { timeout: 1 } })).toThrow(
       'publish: the JetStreamService',
     );
@@ -345,7 +345,7 @@ describe('JetStreamClient', () => {
       constructor(@Inject('EVENTS') readonly client: ClientProxy) {}
     }
 
-    it('that only produces is registered by its class, and closed with the application', async () => {
+    it('that only sends is registered by its class, and closed with the application', async () => {
       const module = await Test.createTestingModule({
         imports: [
           ClientsModule.register([
@@ -390,7 +390,7 @@ describe('JetStreamClient', () => {
     });
   });
 
-  it('speaks another codec where both ends have it', async () => {
+  it('uses another codec if both ends have it', async () => {
     const codec = {
       contentType: 'application/x-inverted',
       encode: (value: unknown) => Buffer.from(JSON.stringify(value)).map((byte) => 255 - byte),

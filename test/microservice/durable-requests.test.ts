@@ -185,7 +185,7 @@ describe('durable requests', () => {
     expect(await answers).toEqual(Array.from({ length: 20 }, (_, n) => 10 * n));
   });
 
-  it('fail with what the handler answers by an RpcException, once', async () => {
+  it('fail once with the RpcException of the handler', async () => {
     await using service = await start([
       controller(`${root}.refuse`, () => {
         seen.push(1);
@@ -199,7 +199,7 @@ describe('durable requests', () => {
     expect(seen).toEqual([1]);
   });
 
-  it('are handled again where the handler breaks, until it answers', async () => {
+  it('are retried after an error of the handler until it answers', async () => {
     await using service = await start([
       controller(`${root}.flaky`, (_, { metadata }) => {
         if (metadata.deliveryCount === 1) throw new Error('broken');
@@ -212,7 +212,7 @@ describe('durable requests', () => {
     await stored();
   });
 
-  it('fail when no delivery is left, and are kept as dead letters', async () => {
+  it('fail after their last delivery, and become dead letters', async () => {
     await using service = await start([
       controller(`${root}.broken`, (_, { metadata }) => {
         seen.push(metadata.deliveryCount);
@@ -233,7 +233,7 @@ describe('durable requests', () => {
     expect(Object.keys(state.subjects ?? {})).toHaveLength(2);
   });
 
-  it('that are malformed become dead letters, and their caller is told', async () => {
+  it('that are malformed become dead letters, and their caller receives an error', async () => {
     await using service = await start([controller(`${root}.x`, (data) => data)]);
     expect(service.app).toBeDefined();
     const inbox = nc.subscribe('told', { max: 1, callback: (_, message) => void seen.push(message.json()) });
@@ -247,7 +247,7 @@ describe('durable requests', () => {
     await stored();
   });
 
-  it('that the service has no handler for any more become dead letters, and their caller is told at once', async () => {
+  it('without a handler become dead letters, and their caller receives an error at once', async () => {
     const server: Partial<JetStreamServerOptions> = {
       streams: [{ ...stream(), retention: 'limits' }],
     };
@@ -263,7 +263,7 @@ describe('durable requests', () => {
     expect(await letters.getLastMessage(`dead-letters.${stream().name}.work`)).toBeDefined();
   });
 
-  it('that nobody waits for are handled all the same', async () => {
+  it('whose caller does not wait are handled', async () => {
     await using service = await start([controller(`${root}.x`, (data) => void seen.push(data))]);
     expect(service.app).toBeDefined();
     await jetstream.publish(`${root}.x`, JSON.stringify({ bare: true }));
@@ -277,7 +277,7 @@ describe('durable requests', () => {
     await stored();
   });
 
-  it('are not held up by callers that are gone', async () => {
+  it('are not blocked by callers that no longer exist', async () => {
     await jetstream.createStream(stream());
     const gone = await connectClient(nats.url, { mode: 'jetstream' });
     for (let i = 0; i < 3; i++) gone.send(`${root}.x`, i).subscribe({ error: () => undefined });
@@ -294,7 +294,7 @@ describe('durable requests', () => {
     await stored();
   });
 
-  it('fail where no stream stores them, or nobody answers in time', async () => {
+  it('fail if no stream stores them, or no answer arrives in time', async () => {
     const once = new JetStreamRecordBuilder(1).setRetry({ attempts: 0 }).build();
     expect(await failure(ask(client, `${root}.x`, once))).toBeInstanceOf(NoStreamResponseError);
     await jetstream.createStream(stream());
@@ -302,7 +302,7 @@ describe('durable requests', () => {
     expect(await failure(ask(client, `${root}.x`, record))).toBeInstanceOf(RequestTimeoutError);
   });
 
-  it('and others are told apart by the record: a stream that listens too does not spoil an answer', async () => {
+  it('and others are distinguished by the record, even if a stream listens on the subject', async () => {
     @Controller()
     class Both {
       @MessagePattern('both.core')

@@ -159,7 +159,7 @@ describe("Nest's pipeline", () => {
   ])('%s', (_, options) => {
     const controllerName = options.controllers?.[0].name ?? '';
 
-    it('stands around requests', async () => {
+    it('wraps requests', async () => {
       await using service = await startMicroservice(nats.url, { ...options, server: { streams } });
       expect(service.app).toBeDefined();
       expect(enhancers).toHaveLength(4);
@@ -183,7 +183,7 @@ describe("Nest's pipeline", () => {
       expect(story.at(-1)).toBe('filter nothing left');
     });
 
-    it('stands around events, before they are settled', async () => {
+    it('wraps events, before they are settled', async () => {
       await using service = await startMicroservice(nats.url, { ...options, server: { streams } });
       await emit(client, 'events.ordered', 'tea');
       await emit(client, 'events.ordered', 'twice');
@@ -199,7 +199,7 @@ describe("Nest's pipeline", () => {
         'event tea 1',
         'interceptor after',
       ]);
-      // The filter acknowledged it: the failure is settled already.
+      // The filter has acknowledged it, so the message is already settled.
       await eventually(
         () => service.logs.of('warn', 'Settlement').join(),
         (text) => text.includes('was settled by its handler'),
@@ -228,7 +228,7 @@ describe("Nest's pipeline", () => {
     expect(await askAll(client, 'shop', 'tea')).toEqual(['coffee', 'water']);
   });
 
-  it('streams what an iterating handler yields through interceptors', async () => {
+  it('streams the values of an iterating handler through interceptors', async () => {
     @Controller()
     @UseInterceptors(TellingInterceptor)
     class Words {
@@ -242,7 +242,7 @@ describe("Nest's pipeline", () => {
     expect(await askAll(client, 'letters', 'abc')).toEqual(['a', 'b', 'c']);
   });
 
-  it('gives pipes each parameter, and answers with what they refuse', async () => {
+  it('passes each parameter to pipes, and answers with their errors', async () => {
     @Controller()
     class Numbers {
       @MessagePattern('next')
@@ -278,7 +278,7 @@ describe("Nest's pipeline", () => {
     expect(story).toEqual(['hook order', 'handler tea order', 'hook ordered', 'event tea 1']);
   });
 
-  it('tells processing hooks when handling begins and ends, in order and within the hook', async () => {
+  it('calls processing hooks when handling begins and ends, in order', async () => {
     const transport = Symbol('test');
     const prepare = (_: INestMicroservice, server: JetStreamServer): void => {
       server.setTransportId(transport);
@@ -288,7 +288,7 @@ describe("Nest's pipeline", () => {
       });
       server.setOnProcessingEndHook((_id, context) => {
         story.push(`end ${(context as JetStreamRequestContext).getSubject()}`);
-        throw new Error('which concerns nobody');
+        throw new Error('an error of the hook');
       });
     };
     await using service = await startMicroservice(nats.url, {

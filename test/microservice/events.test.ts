@@ -27,7 +27,7 @@ import { connect } from '../../lib/connection/index.js';
 import { eventually } from '../support/eventually.js';
 import { connectClient, emit, failure, startMicroservice, type TestMicroservice } from './microservice.js';
 
-/** A controller with one handler of events. */
+/** A controller with one event handler. */
 function controller(
   pattern: unknown,
   extras: EventExtras,
@@ -49,7 +49,7 @@ describe('events from a stream', () => {
   let jetstream: JetStreamService;
   let client: Awaited<ReturnType<typeof connectClient>>;
   let serial = 0;
-  /** What the handlers of a test saw. */
+  /** The data that the handlers of a test have received. */
   let seen: unknown[] = [];
   /** The first token of a test's subjects. */
   let root = '';
@@ -89,14 +89,14 @@ describe('events from a stream', () => {
       (all) => all.length >= count,
     );
 
-  /** What is left of a consumer's messages. */
+  /** The pending messages of a consumer. */
   const settled = (consumer: string) =>
     eventually(
       async () => (await jetstream.consumer(stream().name, consumer)).info(),
       ({ numPending, numAckPending }) => numPending === 0 && numAckPending === 0,
     );
 
-  /** The one dead letter of the test's stream. */
+  /** The only dead letter of the test's stream. */
   async function deadLetter(): Promise<{
     readonly message: StoredMessage;
     header(name: keyof typeof DEAD_LETTER_HEADERS): string;
@@ -112,7 +112,7 @@ describe('events from a stream', () => {
   }
 
   describe('reach a handler', () => {
-    it('each once, and are acknowledged when it has ended', async () => {
+    it('once each, and are acknowledged when it has ended', async () => {
       let finish: () => void = () => undefined;
       const handler = controller(`${root}.created`, {}, async (data) => {
         seen.push(data);
@@ -133,7 +133,7 @@ describe('events from a stream', () => {
       expect(seen).toEqual([{ id: 1 }]);
     });
 
-    it('though they were published before the service was there for the first time', async () => {
+    it('even if they were published before the first start of the service', async () => {
       await jetstream.createStream(stream());
       for (let id = 1; id <= 3; id++) await emit(client, `${root}.created`, { id });
       await using service = await start([controller(`${root}.created`, {}, (data) => seen.push(data))]);
@@ -169,7 +169,7 @@ describe('events from a stream', () => {
       ]);
     });
 
-    it('whole, though they look like packets', async () => {
+    it('unchanged, even if they look like packets', async () => {
       await using service = await start([controller(`${root}.x`, {}, (data) => seen.push(data))]);
       expect(service.app).toBeDefined();
       const events = [{ pattern: 'other', data: 1 }, { data: 1 }, { pattern: { cmd: 'x' }, id: 1, data: 2 }];
@@ -178,7 +178,7 @@ describe('events from a stream', () => {
       expect(seen).toEqual(events);
     });
 
-    it('with a pattern that is an object, or has characters that names of consumers may not have', async () => {
+    it('with a pattern that is an object, or has characters that are invalid in consumer names', async () => {
       const subject = `{"root":"${root}"}`;
       const handlers = [
         controller({ root }, {}, (data) => seen.push(data)),
@@ -195,7 +195,7 @@ describe('events from a stream', () => {
       expect(seen).toEqual([1, 2]);
     });
 
-    it('of every pattern that matches, each with a consumer of its own', async () => {
+    it('of every matching pattern, each with its own consumer', async () => {
       const handlers = [
         controller(`${root}.created`, {}, () => seen.push('exact')),
         controller(`${root}.*`, {}, () => seen.push('any')),
@@ -211,7 +211,7 @@ describe('events from a stream', () => {
       expect(names.sort()).toEqual([`${root}_${root}-all`, `${root}_${root}-any`, `${root}_${root}-created`]);
     });
 
-    it('all handlers of the same pattern, and are acknowledged when all have ended', async () => {
+    it('in all handlers of the same pattern, and are acknowledged when all have ended', async () => {
       const handlers = [
         controller(`${root}.created`, {}, () => timer(50)),
         controller(`${root}.created`, {}, () => {
@@ -244,8 +244,8 @@ describe('events from a stream', () => {
     });
   });
 
-  describe('are settled as handlers of @JsConsumer settle them:', () => {
-    /** Runs one event through a handler; returns what it saw of deliveries. */
+  describe('are settled like those of @JsConsumer:', () => {
+    /** Runs one event through a handler; returns its delivery counts. */
     async function settle(
       handle: (delivery: number, context: JetStreamEventContext) => unknown,
       extras: EventExtras = {},
@@ -298,7 +298,7 @@ describe('events from a stream', () => {
             throwError(() => new RpcException('broken')),
           ),
       ],
-    ])('%s: again with backoff, and at last a dead letter', async (_, handle) => {
+    ])('%s: retried with backoff, finally a dead letter', async (_, handle) => {
       await using service = await settle(handle);
       const { message, header } = await deadLetter();
       expect(seen).toEqual([1, 2, 3]);
@@ -310,7 +310,7 @@ describe('events from a stream', () => {
       expect(service.logs.of('error', 'Settlement').join()).toContain(`"${root}.task"`);
     });
 
-    it('throws RetryMessage: again after its delay', async () => {
+    it('throws RetryMessage: retried after its delay', async () => {
       await using service = await settle((delivery) => {
         if (delivery === 1) throw new RetryMessage(5);
       });
@@ -330,7 +330,7 @@ describe('events from a stream', () => {
       expect(seen).toEqual([1]);
     });
 
-    it('settled through the context: nothing more', async () => {
+    it('settled through the context: not settled again', async () => {
       await using service = await settle((delivery, context) => {
         if (delivery === 1) context.nak(5);
         else context.ack();
@@ -341,7 +341,7 @@ describe('events from a stream', () => {
       expect(seen).toEqual([1, 2]);
     });
 
-    it('deadLetter: false keeps nothing, and retries without end', async () => {
+    it('deadLetter: false stores no dead letters, and retries without limit', async () => {
       await using service = await settle(
         (delivery) => {
           if (delivery < 8) throw new RpcException('not yet');
@@ -353,7 +353,7 @@ describe('events from a stream', () => {
       await settled('worker');
     });
 
-    it('a slow handler is kept alive beyond ackWait', async () => {
+    it('slow handler: kept alive beyond ackWait', async () => {
       await using service = await settle(() => timer(400), { ackWait: 150 });
       expect(service.app).toBeDefined();
       await sawThat(1);
@@ -368,7 +368,7 @@ describe('events from a stream', () => {
       readonly id!: number;
     }
 
-    it('for they are malformed, become dead letters, and do no harm', async () => {
+    it('because they are malformed become dead letters, without affecting others', async () => {
       const handler = controller(`${root}.x`, { durable: 'worker' }, (data) => seen.push(data));
       await using service = await start([handler]);
       await emit(client, `${root}.x`, new Uint8Array([123, 255, 0]));
@@ -382,7 +382,7 @@ describe('events from a stream', () => {
       expect(service.logs.of('warn', 'Settlement').join()).toContain(`"${root}.x"`);
     });
 
-    it('for a pipe refuses them, become dead letters at once with JetStreamExceptionFilter', async () => {
+    it('because a pipe rejects them become dead letters at once with JetStreamExceptionFilter', async () => {
       @Controller()
       @UseFilters(JetStreamExceptionFilter)
       class Orders {
@@ -402,7 +402,7 @@ describe('events from a stream', () => {
       expect(seen).toEqual([]);
     });
 
-    it('name what was thrown, in logs and dead letters, with JetStreamExceptionFilter', async () => {
+    it('are logged and stored with the thrown error with JetStreamExceptionFilter', async () => {
       const fail = () => {
         throw new TypeError('no such field');
       };
@@ -418,7 +418,7 @@ describe('events from a stream', () => {
       expect(service.logs.of('error', 'RpcExceptionsHandler')).toEqual([]);
     });
 
-    it('for the service has no handler for them any more, become dead letters, and a log names the subject', async () => {
+    it('because the service has no handler become dead letters, and the log names the subject', async () => {
       const both = [
         controller(`${root}.old`, {}, () => timer(10_000)),
         controller(`${root}.new`, {}, (data) => seen.push(data)),
@@ -426,7 +426,7 @@ describe('events from a stream', () => {
       const server: Partial<JetStreamServerOptions> = {
         events: { consumer: 'service', ackWait: 500 },
         shutdownTimeout: 0,
-        // The consumer stays as it was made.
+        // The consumer keeps its configuration.
         provisioning: 'ensure',
       };
       const before = await start(both, server);
@@ -443,8 +443,8 @@ describe('events from a stream', () => {
     });
   });
 
-  describe('with one consumer a service', () => {
-    it('all patterns share it, and each event reaches all that match', async () => {
+  describe('with one consumer per service', () => {
+    it('all patterns share it, and each event reaches all matching ones', async () => {
       const handlers = [
         controller(`${root}.created`, {}, () => seen.push('created')),
         controller(`${root}.*.paid`, {}, (_, { subject }) => seen.push(subject)),
@@ -485,7 +485,7 @@ describe('events from a stream', () => {
     });
   });
 
-  it('are shared by the instances of a service, and given to each other service', async () => {
+  it('are shared by the instances of a service, and delivered to each other service', async () => {
     const by = (who: string) => controller(`${root}.x`, {}, (data) => seen.push([who, data]));
     await using first = await start([by('billing')], { name: `${root}-billing` });
     await using second = await start([by('billing')], { name: `${root}-billing` });
@@ -499,7 +499,7 @@ describe('events from a stream', () => {
     expect(eventsOf('shipping').sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 
-  it('with broadcast reach each of three instances, from when it starts', async () => {
+  it('with broadcast reach each of three instances, from its start on', async () => {
     const instance = (who: number) =>
       controller(`${root}.x`, { broadcast: true }, (data) => seen.push(`${who}: ${String(data)}`));
     await jetstream.createStream(stream());
@@ -517,7 +517,7 @@ describe('events from a stream', () => {
     }
   });
 
-  it('ordered come in stream order, one after another, and what fails is tried again on the spot', async () => {
+  it('ordered: are handled in stream order, one after another, and retried in place', async () => {
     await jetstream.createStream(stream());
     for (let i = 0; i < 200; i++) await jetstream.publish(`${root}.x`, JSON.stringify(i));
     let failures = 0;
@@ -537,7 +537,7 @@ describe('events from a stream', () => {
     expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => i));
   });
 
-  it("with mode: 'core' need no stream: once for each service, or for each instance with broadcast", async () => {
+  it("with mode: 'core' need no stream: once per service, or per instance with broadcast", async () => {
     const handlers = (who: string) => [
       controller(`${root}-core.x`, { mode: 'core' }, () => seen.push('shared')),
       controller(`${root}-core.*`, { mode: 'core' }, () => seen.push('shared wildcard')),
@@ -553,7 +553,7 @@ describe('events from a stream', () => {
     expect(['shared', 'shared wildcard', 'one', 'two'].map(count)).toEqual([10, 10, 10, 10]);
   });
 
-  it('are given back at shutdown where their handler does not end in time', async () => {
+  it('are returned at shutdown if their handler does not end in time', async () => {
     let begun = false;
     const hangs = controller(`${root}.x`, { durable: 'worker' }, () => {
       begun = true;
@@ -569,7 +569,7 @@ describe('events from a stream', () => {
     message?.ack();
   });
 
-  it('all mistakes in extras stop the boot, each with its pattern', async () => {
+  it('stop the boot for all mistakes in extras, each with its pattern', async () => {
     await jetstream.createStream(stream());
     await jetstream.createStream({ name: `${root}-other`, subjects: [`${root}-other.>`] });
     const wrong = (pattern: string, extras: object) => controller(pattern, extras, () => undefined);

@@ -27,9 +27,9 @@ import { LogRecorder } from '../support/log-recorder.js';
 import { HOSTILE_MESSAGES, type HostileMessage } from './hostile-messages.js';
 import { ask } from './microservice.js';
 
-/** What each handler was given that says that it is well. */
+/** The valid messages that each handler has received, which show that it works. */
 const seen = new Map<string, Set<string>>();
-/** Calls of a handler that a packet named, and not the subject. */
+/** Calls of a handler that was selected by a packet instead of the subject. */
 let smuggled = 0;
 
 function note(handler: string, data: unknown): void {
@@ -169,7 +169,7 @@ class Workers {
   }
 }
 
-/** Where messages of peers arrive; the last two are not meant for them. */
+/** The subjects of messages of peers; the last two are not meant for peers. */
 const TARGETS = [
   'svc.request',
   'svc.void',
@@ -190,7 +190,7 @@ const TARGETS = [
   'deliver.push',
 ];
 
-/** Where nothing may come from a service or its caller because a peer wants it. */
+/** Subjects to which a peer must not be able to make a service or a client publish. */
 const FORBIDDEN = [
   '$JS.API.STREAM.DELETE.>',
   '$JS.API.STREAM.PURGE.>',
@@ -203,7 +203,7 @@ const FORBIDDEN = [
   '$O.>',
 ];
 
-describe('whatever peers send', () => {
+describe('hostile messages of peers', () => {
   let nats: NatsTestServer;
   let raw: NatsConnection;
   let app: INestApplication;
@@ -224,7 +224,7 @@ describe('whatever peers send', () => {
     for (const subject of FORBIDDEN) {
       raw.subscribe(subject, {
         callback: (_, message) => {
-          // A stream acknowledges what it stored to whatever subject its publisher chose.
+          // A stream sends its acknowledgement to any reply subject that the publisher chooses.
           if (!message.string().startsWith('{"stream":"')) forbidden.push(message.subject);
         },
       });
@@ -265,7 +265,7 @@ describe('whatever peers send', () => {
     await nats.stop();
   });
 
-  /** Bytes to the server as they are; it may end the connection of the peer. */
+  /** Sends bytes to the server unchanged; it may end the connection of the peer. */
   async function send(messages: readonly (HostileMessage & { readonly subject: string })[]): Promise<void> {
     const socket = connectSocket(Number(new URL(nats.url).port), '127.0.0.1');
     socket.on('error', () => undefined);
@@ -289,7 +289,7 @@ describe('whatever peers send', () => {
   }
 
   let probes = 0;
-  /** What is wrong: every handler has to handle a message, callers to be answered, and nothing to have been sent elsewhere. */
+  /** The problems: every handler must still work, callers must be answered, and no message may go to other subjects. */
   async function harm(): Promise<string[]> {
     const probe = `well ${++probes}`;
     const jetstream = app.get(JetStreamService);
@@ -319,7 +319,7 @@ describe('whatever peers send', () => {
     ];
   }
 
-  /** A service answers with it, and so does another one that was not asked. */
+  /** Answers a request with the message, from the service and from another peer. */
   async function answerWith(message: HostileMessage): Promise<void> {
     const asked = raw.subscribe('deputy', {
       callback: (_, { reply = '' }) => void send([{ ...message, subject: reply }]),
@@ -332,15 +332,15 @@ describe('whatever peers send', () => {
     asked.unsubscribe();
   }
 
-  it.each(HOSTILE_MESSAGES)('everything goes on after $name', async (message) => {
+  it.each(HOSTILE_MESSAGES)('everything works after $name', async (message) => {
     await send(TARGETS.map((subject) => ({ ...message, subject })));
     await answerWith(message);
-    // The inboxes of requests, pulls and watches, as one who may listen to everything learns them.
+    // The inboxes of requests, pulls and watches, which a peer with permission to subscribe to everything can see.
     await send([...new Set(inboxes)].slice(-20).map((subject) => ({ ...message, subject })));
     expect(await harm()).toEqual([]);
   });
 
-  it('nothing of it is in the log as it was sent', () => {
+  it('are not logged unescaped', () => {
     // oxlint-disable-next-line no-control-regex -- these must not be there
     const unsafe = logs.lines.filter(({ text }) => /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(text));
     expect(unsafe.map(({ text }) => JSON.stringify(text.slice(0, 200)))).toEqual([]);

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 
-/** A message as a peer may send it. The server takes some of them from nobody; the others have to be survived. */
+/** A message that a hostile peer can send. The server rejects some of them; the library must survive the others. */
 export interface HostileMessage {
   readonly name: string;
   /** Default: a JSON text. */
@@ -53,17 +53,17 @@ const payloads: readonly HostileMessage[] = [
   ['an error', '{"id":"js.1","err":{"message":"x"},"isDisposed":true}'],
   ['the acknowledgement of a stream', '{"stream":"KEEP","seq":1}'],
   ['metadata that is nested', `{"pattern":"x","data":1,"id":"1","metadata":${deep(20_000)}}`],
-  ['numbers without end', '{"data":[1e999,-1e999,1e-999,-0,123456789012345678901234567890]}'],
+  ['numbers out of range', '{"data":[1e999,-1e999,1e-999,-0,123456789012345678901234567890]}'],
   ['NaN', 'NaN'],
   ['lone surrogates', '"\\ud800 \\udfff"'],
   ['a byte order mark', bytes([0xef, 0xbb, 0xbf], '1')],
-  ['bytes that are no text', bytes([0, 255, 254, 0xc0, 0x80, 0xed, 0xa0, 0x80])],
+  ['bytes that are not text', bytes([0, 255, 254, 0xc0, 0x80, 0xed, 0xa0, 0x80])],
   ['blanks', ' '.repeat(200_000)],
   ['commands of the protocol', '+OK\r\nPUB $JS.API.STREAM.DELETE.KEEP 0\r\n\r\n'],
   ['a command of the acknowledgement protocol', '+TERM'],
 ].map(([name, payload]) => ({ name: `a payload that is ${String(name)}`, payload: payload as string }));
 
-/** Blocks of headers: of the server's own kind, of this library's kind, and of no kind. */
+/** Blocks of headers: those of the server, those of this library, and invalid ones. */
 const headers: readonly HostileMessage[] = [
   ['the status 100', 'NATS/1.0 100 Idle Heartbeat\r\n\r\n'],
   ['the status 100 of flow control', 'NATS/1.0 100 FlowControl Request\r\n\r\n'],
@@ -78,14 +78,14 @@ const headers: readonly HostileMessage[] = [
   ],
   ['the status 409', 'NATS/1.0 409 Consumer Deleted\r\n\r\n'],
   ['the status 503', 'NATS/1.0 503\r\n\r\n'],
-  ['a status that is no number', 'NATS/1.0 abc\r\n\r\n'],
+  ['a status that is not a number', 'NATS/1.0 abc\r\n\r\n'],
   ['a status that is too large', 'NATS/1.0 99999999999999999999\r\n\r\n'],
   ['another version', 'NATS/9.9\r\nA: 1\r\n\r\n'],
   ['another protocol', 'HTTP/1.1 200 OK\r\n\r\n'],
   ['no version', '\r\n\r\n'],
   ['no end', 'NATS/1.0\r\nA: 1'],
-  ['values that are no text', bytes('NATS/1.0\r\nA: ', [0xff, 0xfe, 0xc0], '\r\n\r\n')],
-  ['names that are no text', bytes('NATS/1.0\r\n', [0xff, 0xfe], ': 1\r\n\r\n')],
+  ['values that are not text', bytes('NATS/1.0\r\nA: ', [0xff, 0xfe, 0xc0], '\r\n\r\n')],
+  ['names that are not text', bytes('NATS/1.0\r\n', [0xff, 0xfe], ': 1\r\n\r\n')],
   ['null characters', bytes('NATS/1.0\r\nA', [0], ': ', [0, 27], '\r\n\r\n')],
   ['a lone line feed', 'NATS/1.0\r\nA: 1\nB: 2\r\n\r\n'],
   ['a lone carriage return', 'NATS/1.0\r\nA: 1\rB: 2\r\n\r\n'],
@@ -96,7 +96,7 @@ const headers: readonly HostileMessage[] = [
   ['a value of 500 kB', block(`A: ${'x'.repeat(200_000)}`)],
   ['names of prototypes', block('__proto__: 1', 'constructor: 2', 'toString: 3', 'hasOwnProperty: 4')],
   ['a time to live that is negative', block('Nats-TTL: -1')],
-  ['a time to live that is no time', block('Nats-TTL: abc')],
+  ['an invalid time to live', block('Nats-TTL: abc')],
   ['a schedule', block('Nats-Schedule: @at 2020-01-01T00:00:00Z', 'Nats-Schedule-Target: keep')],
   ['a schedule of the server', block('Nats-Schedule-Next: purge', 'Nats-Scheduler: keep')],
   ['a rollup', block('Nats-Rollup: all')],
@@ -105,7 +105,7 @@ const headers: readonly HostileMessage[] = [
   ['a counter', block('Nats-Incr: 9e99')],
   ['a long message id', block(`Nats-Msg-Id: ${'x'.repeat(60_000)}`)],
   [
-    'what streams add',
+    'headers of streams',
     block('Nats-Stream: KEEP', 'Nats-Subject: x', 'Nats-Sequence: NaN', 'Nats-Time-Stamp: never'),
   ],
   ['deleted keys', block('KV-Operation: PURGE', 'Nats-Marker-Reason: MaxAge')],
@@ -120,14 +120,14 @@ const headers: readonly HostileMessage[] = [
   ['a reply to itself', block('Request-Reply-To: store.request', 'Request-Timeout: 100')],
   ['service errors', block('Nats-Service-Error: x', 'Nats-Service-Error-Code: NaN')],
   [
-    'what dead letters have',
+    'headers of dead letters',
     block('Dead-Letter-Stream: KEEP', 'Dead-Letter-Sequence: -1', 'Dead-Letter-Raw-Headers: ####'),
   ],
   ['the replay of a dead letter', block('Dead-Letter-Replay: x', 'Dead-Letter-Handler: Workers.work')],
   ['trace context', block('traceparent: 00-zz-zz-zz', `tracestate: ${'a=b,'.repeat(1_000)}`)],
 ].map(([name, text]) => ({ name: `headers that are ${String(name)}`, headers: text as string }));
 
-/** Reply subjects. What is answered goes with the rights of the service. */
+/** Reply subjects. Answers are published with the permissions of the service. */
 const replies: readonly HostileMessage[] = [
   ['the JetStream API', '$JS.API.STREAM.DELETE.KEEP'],
   ['the JetStream API of a domain', '$JS.hub.API.STREAM.DELETE.KEEP'],
@@ -155,7 +155,7 @@ const replies: readonly HostileMessage[] = [
   ['a long inbox', `_INBOX.${'x'.repeat(3_900)}`],
   ['an inbox that is too long', `_INBOX.${'x'.repeat(10_000)}`],
   ['control characters', bytes('answers.', [1, 27, 127])],
-  ['bytes that are no text', bytes('answers.', [0xff, 0xfe])],
+  ['bytes that are not text', bytes('answers.', [0xff, 0xfe])],
   ['a null character', bytes('answers', [0])],
   ['the subject itself', 'svc.request'],
   ['a stream', 'store.event'],
@@ -168,7 +168,7 @@ const replies: readonly HostileMessage[] = [
   },
 ]);
 
-/** All at once. */
+/** All messages. */
 const combinations: readonly HostileMessage[] = [
   {
     name: 'flow control that the JetStream API is to answer',

@@ -84,7 +84,7 @@ class Timed {
   }
 }
 
-describe('peers with fewer rights, or with bad intentions', () => {
+describe('peers with fewer permissions, or hostile ones', () => {
   let nats: NatsTestServer;
   let raw: NatsConnection;
   let jetstream: JetStreamService;
@@ -116,7 +116,7 @@ describe('peers with fewer rights, or with bad intentions', () => {
     seen = [];
     disconnects = 0;
   });
-  /** Whatever a peer did: the stream is there, both connections too, and the next caller is answered. */
+  /** The damage that a peer has caused: a missing stream, a lost connection, or a request without an answer. */
   const damage = async (): Promise<string[]> => {
     const answer = await ask(client, 'report.quick', 'after').catch((error: unknown) => error);
     const names: string[] = [];
@@ -142,13 +142,13 @@ describe('peers with fewer rights, or with bad intentions', () => {
   describe('cannot have a service publish to the JetStream API', () => {
     it.each([
       ['an answer', 'report.quick', packet('report.quick', '1')],
-      ['an answer of nothing', 'report.void', packet('report.void', '1')],
+      ['an empty answer', 'report.void', packet('report.void', '1')],
       ['a bare answer', 'report.quick', '"hostile"'],
-      ['a bare answer of nothing', 'report.void', '1'],
+      ['an empty bare answer', 'report.void', '1'],
       ['a bare answer of no bytes', 'report.bytes', '1'],
       ['an error', 'report.broken', packet('report.broken', '1')],
       ['a bare error', 'report.broken', '1'],
-      ['the refusal of what is not a packet', 'report.quick', '{'],
+      ['the rejection of an invalid packet', 'report.quick', '{'],
       ['a core event', 'report.event', '"hostile"'],
     ])('by %s', async (_, subject, payload) => {
       raw.publish(subject, payload, { reply: DELETE });
@@ -157,7 +157,7 @@ describe('peers with fewer rights, or with bad intentions', () => {
     });
 
     it.each(['js.1', 'js.', 'js.99999999999'])(
-      'by the notice that says where to call off a request: %s',
+      'by the notice with the subject for cancelling a request: %s',
       async (id) => {
         raw.publish('report.empty', packet('report.empty', id), { reply: DELETE });
         await new Promise((resolve) => setTimeout(resolve, 300));
@@ -180,7 +180,7 @@ describe('peers with fewer rights, or with bad intentions', () => {
     it.each([
       ['wildcards', 'a.*'],
       ['all subjects', '>'],
-    ])('nor to %s', async (_, reply) => {
+    ])('or to %s', async (_, reply) => {
       const answers: string[] = [];
       const subscription = raw.subscribe('a.>', {
         callback: (__, { subject }) => void answers.push(subject),
@@ -356,14 +356,14 @@ describe('peers with fewer rights, or with bad intentions', () => {
       await own.app.close();
     });
 
-    /** A durable request whose caller never confirms the answer; counts how often the answer comes. */
+    /** A durable request whose caller never confirms the answer; counts the answers. */
     async function request(timeout: string): Promise<{ attempts(): number }> {
       let attempts = 0;
       const caller = `caller.${++callers}`;
       raw.subscribe(caller, {
         callback: (_, message) => {
           attempts++;
-          // The caller is gone: the server says so at once.
+          // The caller no longer exists, which the server reports at once.
           message.respond('', { headers: headers(503, 'No Responders') });
         },
       });
@@ -386,10 +386,10 @@ describe('peers with fewer rights, or with bad intentions', () => {
       ['60000', 60_000] as const,
       [`${LONGEST + 1}`, LONGEST] as const,
       ['9'.repeat(20), LONGEST] as const,
-    ])('keep an answer alive for a bounded time: Request-Timeout %j, %d ms', async (timeout, limit) => {
+    ])('keep an answer open for a bounded time: Request-Timeout %j, %d ms', async (timeout, limit) => {
       const began = Date.now();
       const { attempts } = await request(timeout);
-      // Only the clock is set: what waits still waits.
+      // Only the clock is changed: pending timers keep waiting.
       vi.useFakeTimers({ toFake: ['Date'], now: began + limit - 5_000 });
       const before = attempts();
       await eventually(attempts, (count) => count > before + 1);
@@ -398,7 +398,7 @@ describe('peers with fewer rights, or with bad intentions', () => {
       await eventually(givenUp, (lines) => lines.length === 1, 4_000);
     });
 
-    it('do not hold up the end of a service', async () => {
+    it('do not block the end of a service', async () => {
       await request('9'.repeat(20));
       const started = performance.now();
       await own.app.close();
@@ -407,7 +407,7 @@ describe('peers with fewer rights, or with bad intentions', () => {
     });
   });
 
-  it('cannot write into the log', async () => {
+  it('cannot inject lines into the log', async () => {
     raw.publish('report.quick', '\u001b[31m{"a\r\nERROR fake line');
     await ask(client, 'report.quick', 'next');
     const lines = service.logs.of('error', 'JetStreamServer');

@@ -141,7 +141,7 @@ describe('hybrid applications', () => {
     expect(await (await fetch(`${hybrid.url}/orders`)).json()).toEqual(['tea']);
     expect(await ask(client, 'orders.echo', 'tea')).toBe('[tea]');
     await emit(client, 'orders.created', 'tea');
-    // The stream keeps the request too, for the pattern is one of its subjects.
+    // The stream stores the request too, because the pattern is one of its subjects.
     await sawThat(3);
     expect(seen).toContain('event [tea]');
     expect(seen).toContain('audit [tea]');
@@ -150,7 +150,7 @@ describe('hybrid applications', () => {
     expect(nc.isClosed()).toBe(true);
   });
 
-  it('have their own enhancers in the microservice, or those of the application with inheritAppConfig', async () => {
+  it('use the enhancers of the microservice, or those of the application with inheritAppConfig', async () => {
     for (const inheritAppConfig of [true, false]) {
       await using hybrid = await startHybrid({ controllers: [Orders], providers: [OnlyKnown] }, (app) => {
         app.useGlobalPipes(new Trim());
@@ -162,7 +162,7 @@ describe('hybrid applications', () => {
     }
   });
 
-  it('have several strategies, each with the handlers that name its transport, or none', async () => {
+  it('can have several strategies, each with the handlers of its transport and those of none', async () => {
     const OTHER = Symbol('other');
     @Controller()
     class Several {
@@ -217,7 +217,7 @@ describe('hybrid applications', () => {
     expect(seen).toEqual(['once']);
   });
 
-  it('may be all that there is: a microservice takes connection, dead letters and events from its module', async () => {
+  it('can be only a microservice that uses connection, dead letters and events of its module', async () => {
     let fixed = false;
     @Controller()
     class Failing {
@@ -261,7 +261,7 @@ describe('hybrid applications', () => {
     expect(nc.isClosed()).toBe(true);
   });
 
-  it('tell of their status and give their connection', async () => {
+  it('report their status and return their connection', async () => {
     await using own = await NatsTestServer.start();
     const server = new JetStreamServer({
       name: 'status',
@@ -288,7 +288,7 @@ describe('hybrid applications', () => {
     await server.close();
   });
 
-  it('tell of consumers that were deleted, and are there again', async () => {
+  it('report consumers that were deleted and recreated', async () => {
     @Injectable()
     class Watchdog {
       readonly heard: string[] = [];
@@ -328,7 +328,7 @@ describe('hybrid applications', () => {
     await sawThat(1);
   });
 
-  it('have dead letters replayed to the handler that failed, and to no other', async () => {
+  it('replay dead letters only to the handler that failed', async () => {
     let fixed = false;
     @Controller()
     class Failing {
@@ -382,7 +382,7 @@ describe('hybrid applications', () => {
     await deadLetters.dropAll({});
   });
 
-  it('close at once though the NATS server is gone', async () => {
+  it('close at once even if the NATS server is down', async () => {
     const own = await NatsTestServer.start();
     const connection = { servers: own.url, reconnectTimeWait: 20 };
     const service = await startMicroservice(own.url, {
@@ -402,7 +402,7 @@ describe('hybrid applications', () => {
     await own.stop();
   });
 
-  it('do not start where their server does not answer, with the reason', async () => {
+  it('fail to start with the reason if their server does not respond', async () => {
     const gone = await NatsTestServer.start();
     await gone.kill();
     const module = await Test.createTestingModule({}).setLogger(new LogRecorder()).compile();
@@ -417,7 +417,7 @@ describe('hybrid applications', () => {
     await gone.stop();
   });
 
-  it('do not go on listening where they were closed while they waited for their server', async () => {
+  it('do not start listening if they were closed while waiting for their server', async () => {
     const late = await NatsTestServer.start();
     await late.kill();
     const server = new JetStreamServer({
@@ -465,7 +465,7 @@ describe('hybrid applications', () => {
     expect(error.message).toContain('several patterns on one consumer need nats-server 2.10');
   });
 
-  it.each([undefined, '', 'a b', 'a.b', 'a>', 5])('refuse the service name %j', (name) => {
+  it.each([undefined, '', 'a b', 'a.b', 'a>', 5])('reject the service name %j', (name) => {
     expect(() => new JetStreamServer({ name: name as string })).toThrow('the name of the service');
   });
 });

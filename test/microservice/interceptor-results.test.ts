@@ -28,7 +28,7 @@ interface Task {
   readonly times?: number;
 }
 
-/** Nest itself takes arrays and texts for observables of their items. */
+/** Nest itself treats arrays and strings as observables of their items. */
 const failures = Object.keys(FAILURES).filter(
   (failure) => failure !== 'returns an array' && failure !== 'returns text',
 );
@@ -91,7 +91,7 @@ describe('an interceptor of patterns that returns no Observable', () => {
     await nats.stop();
   });
 
-  it.each(failures)('%s: an event is handled again', async (failure) => {
+  it.each(failures)('%s: an event is retried', async (failure) => {
     const task: Task = { id: String(++serial), failure };
     await emit(client, 'tasks.event', task);
     await eventually(
@@ -101,7 +101,7 @@ describe('an interceptor of patterns that returns no Observable', () => {
     expect(attempts.get(task.id)).toBe(2);
   });
 
-  it.each(failures)('%s: a durable request is handled again, and answered', async (failure) => {
+  it.each(failures)('%s: a durable request is retried and answered', async (failure) => {
     const task: Task = { id: String(++serial), failure };
     const answer = await ask(client, 'tasks.durable', new JetStreamRecord(task, { mode: 'jetstream' }));
     expect(answer).toBe('done');
@@ -115,7 +115,7 @@ describe('an interceptor of patterns that returns no Observable', () => {
     expect(handled).not.toContain(task.id);
   });
 
-  it('a durable request whose interceptor never returns one is answered with an error at last', async () => {
+  it('a durable request whose interceptor never returns one is finally answered with an error', async () => {
     const task: Task = { id: String(++serial), failure: 'returns undefined', times: 3 };
     const error = await failureOf(
       ask(client, 'tasks.durable', new JetStreamRecord(task, { mode: 'jetstream' })),

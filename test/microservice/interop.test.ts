@@ -96,7 +96,7 @@ class DurableShop {
   }
 }
 
-/** Everything that a caller and a service have to agree on. */
+/** The features that a caller and a service have to implement in the same way. */
 function conversation(client: () => ClientNats | JetStreamClient) {
   it('strings, objects and wildcards as patterns', async () => {
     expect(await ask(client(), 'shop.price', { name: 'tea' })).toEqual({ name: 'tea', price: 7 });
@@ -217,7 +217,7 @@ describe("with Nest's own Transport.NATS", () => {
 
   // The bytes that Nest 11.2 sends and expects: its `ClientNats` and `ServerNats`, on the client `nats` 2.
   describe('of Nest 11, byte for byte:', () => {
-    it('a request is answered with the packets that its client takes', async () => {
+    it('a request is answered with the packets that its client expects', async () => {
       await using service = await startMicroservice(nats.url, { controllers: [Shop] });
       expect(service.app).toBeDefined();
       const answers = async (pattern: string, data: unknown, count: number): Promise<string[]> => {
@@ -245,7 +245,7 @@ describe("with Nest's own Transport.NATS", () => {
       ]);
     });
 
-    it('a request is sent as its server reads it, and its packets are taken', async () => {
+    it('a request is sent in the format of its server, and its packets are read', async () => {
       await using client = await connectClient(nats.url);
       const requests: unknown[] = [];
       raw.subscribe('eleven', {

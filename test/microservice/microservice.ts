@@ -75,7 +75,7 @@ export function emit<T = unknown>(
   return firstValueFrom(client.emit<T>(pattern, data));
 }
 
-/** What a promise rejects with. */
+/** The error that a promise rejects with. */
 export function failure(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
     (value) => {

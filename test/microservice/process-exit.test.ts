@@ -6,7 +6,7 @@ import { SHUTDOWN_TIMEOUT } from './fixtures/closing-applications.js';
 
 /** How long a client waits for a server to confirm what it sent, in milliseconds. */
 const CLIENT_TIMEOUT = 2_000;
-/** For a machine with other work. */
+/** Long enough for a loaded machine. */
 const MORE = 2_000;
 
 let applications: BundledModule;
@@ -22,18 +22,18 @@ const ON_SHARED_CONNECTIONS = [
   'microservice on a connection that its owner closes',
 ];
 
-/** How the server and the handlers of an application are when it closes. */
+/** The states of the server and the handlers of an application when it closes. */
 const states: [state: string, kinds: string[], change: (server: NatsTestServer) => unknown][] = [
   ['idle', [...KINDS, ...ON_SHARED_CONNECTIONS], () => undefined],
   ['with handlers that never end', KINDS, () => undefined],
   ['whose server hangs', KINDS, (server) => server.pause()],
-  ['whose server is gone', KINDS, (server) => server.stop()],
+  ['whose server is down', KINDS, (server) => server.stop()],
 ];
 
 describe.each(states)('the process of an application %s', (state, kinds, change) => {
   const running = new Map<string, { readonly server: NatsTestServer; readonly child: ModuleProcess }>();
 
-  /** All applications start and close at the same time, each with a server of its own. */
+  /** All applications start and close at the same time, each with its own server. */
   beforeAll(async () => {
     for (const kind of kinds) {
       const server = await NatsTestServer.start();

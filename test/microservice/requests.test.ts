@@ -28,7 +28,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { ask, askAll, connectClient, failure, startMicroservice } from './microservice.js';
 
-/** What came to an end before it was through. */
+/** The answers that ended before they were complete. */
 const ended: string[] = [];
 
 @Controller()
@@ -203,7 +203,7 @@ describe('requests over core NATS', () => {
   });
 
   describe('are answered', () => {
-    it('by handlers whose pattern is a string, an object in whatever order, or a wildcard', async () => {
+    it('by handlers whose pattern is a string, an object with keys in any order, or a wildcard', async () => {
       expect(await ask(client, 'sum', [1, 2, 3])).toBe(6);
       expect(await ask(client, { unit: 'km', cmd: 'double' }, { value: 21 })).toBe(42);
       expect(await ask(client, 'orders.us.status', 1)).toBe('any orders.us.status');
@@ -217,19 +217,19 @@ describe('requests over core NATS', () => {
       }
     });
 
-    it('with null as with any value, and with nothing where the handler returns nothing', async () => {
+    it('with null like any value, and without a value if the handler returns nothing', async () => {
       expect(await askAll(client, 'null', 1)).toEqual([null]);
       expect(await askAll(client, 'void', 1)).toEqual([]);
     });
 
-    it('each its own, a thousand at a time', async () => {
+    it('each with its own answer, a thousand at a time', async () => {
       const answers = await Promise.all(
         Array.from({ length: 1_000 }, (_, i) => ask<number>(client, 'sum', [i, 1])),
       );
       expect(answers).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
     });
 
-    it('by a queue group: once, however many instances there are', async () => {
+    it('once by a queue group of several instances', async () => {
       await using second = await startMicroservice(nats.url, { controllers: [Calculator] });
       expect(second.app).toBeDefined();
       for (let i = 0; i < 10; i++) expect(await askAll(client, 'sum', [i])).toEqual([i]);
@@ -253,7 +253,7 @@ describe('requests over core NATS', () => {
       expect(reply.json()).toEqual({ response: 'answer', isDisposed: true, id: 'a' });
     });
 
-    it('with the headers that the client has for all requests, unless the record has others', async () => {
+    it('with the default headers of the client, unless the record has others', async () => {
       await using other = await connectClient(nats.url, { headers: { 'Trace-Id': 'default' } });
       expect(await ask(other, 'context', {})).toMatchObject({ trace: 'default' });
       const record = new JetStreamRecordBuilder({}).setHeaders({ 'Trace-Id': 'own' }).build();
@@ -262,18 +262,18 @@ describe('requests over core NATS', () => {
   });
 
   describe('with several answers', () => {
-    it('bring all of an observable in order, whether at once or slowly', async () => {
+    it('deliver all values of an observable in order, fast or slow', async () => {
       expect(await askAll(client, 'at-once', 1_000)).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
       expect(await askAll(client, 'slowly', 5)).toEqual([0, 1, 2, 3, 4]);
       expect(await askAll(client, 'slowly', 0)).toEqual([]);
     });
 
-    it('bring all of an asynchronous iterable in order', async () => {
+    it('deliver all values of an asynchronous iterable in order', async () => {
       expect(await askAll(client, 'iterated', 1_000)).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
     });
 
     it.each(['then-fails', 'iterated-then-fails'])(
-      'end with the error after what came before it: %s',
+      'end with the error after the previous values: %s',
       async (pattern) => {
         const answers: unknown[] = [];
         const error = await new Promise<Error>((resolve) =>
@@ -306,7 +306,7 @@ describe('requests over core NATS', () => {
       expect(ended).toEqual(['silent']);
     });
 
-    it('stop when the caller is a plain subscription that is gone', async () => {
+    it('stop when the caller is a plain subscription that no longer exists', async () => {
       ended.length = 0;
       const inbox = 'my.inbox';
       const subscription = raw.subscribe(inbox, { max: 2 });
@@ -320,15 +320,15 @@ describe('requests over core NATS', () => {
   });
 
   describe('fail', () => {
-    it('at once where no service listens', async () => {
+    it('at once if no service listens', async () => {
       const started = performance.now();
-      const error = await failure(ask(client, 'nobody', 1));
+      const error = await failure(ask(client, 'unhandled', 1));
       expect(error).toBeInstanceOf(NoRespondersError);
-      expect(error.message).toContain('"nobody"');
+      expect(error.message).toContain('"unhandled"');
       expect(performance.now() - started).toBeLessThan(1_000);
     });
 
-    it('with an RpcException that carries what the handler threw', async () => {
+    it('with an RpcException that carries the error of the handler', async () => {
       const error = (await failure(ask(client, 'refuse', 1))) as RpcException;
       expect(error).toBeInstanceOf(RpcException);
       expect(error.message).toBe('not allowed');
@@ -337,14 +337,14 @@ describe('requests over core NATS', () => {
       expect(text.getError()).toEqual({ status: 'error', message: 'not allowed' });
     });
 
-    it('without a word of what broke inside', async () => {
+    it('without details of an internal error', async () => {
       await using failing = await startMicroservice(nats.url, { controllers: [Failures] });
       const error = (await failure(ask(client, 'break', 1))) as RpcException;
       expect(error.getError()).toEqual({ status: 'error', message: 'Internal server error' });
       expect(failing.logs.of('error').join()).toContain('the password is 1234');
     });
 
-    it('where the answer cannot be encoded, or is too large', async () => {
+    it('if the answer cannot be encoded, or is too large', async () => {
       await using failing = await startMicroservice(nats.url, { controllers: [Failures] });
       expect((await failure(ask(client, 'no-json', 1))).message).toContain('cannot be encoded');
       expect((await failure(ask(client, 'too-large', 1))).message).toContain(
@@ -355,7 +355,7 @@ describe('requests over core NATS', () => {
       expect(await ask(client, 'sum', [1])).toBe(1);
     });
 
-    it('after the timeout of the client or of the record, and the handler is told to stop', async () => {
+    it('after the timeout of the client or of the record, and cancel the handler', async () => {
       await using impatient = await connectClient(nats.url, { timeout: 300 });
       ended.length = 0;
       expect(await failure(ask(impatient, 'silent', 1))).toBeInstanceOf(RequestTimeoutError);
@@ -368,7 +368,7 @@ describe('requests over core NATS', () => {
       expect(error).toMatchObject({ name: 'RequestTimeoutError', timeout: 150, subject: 'silent' });
     });
 
-    it('not by the timeout while answers keep coming', async () => {
+    it('not by the timeout while answers keep arriving', async () => {
       await using impatient = await connectClient(nats.url, { timeout: 100 });
       expect(await askAll(impatient, 'slowly', 60)).toHaveLength(60);
     });
@@ -377,13 +377,13 @@ describe('requests over core NATS', () => {
       ['a b', 'without spaces'],
       ['a..b', 'empty tokens'],
       ['orders.*', 'wildcards are only allowed in the patterns of handlers'],
-    ])('before anything is sent where the pattern makes no subject: %s', async (pattern, words) => {
+    ])('before anything is sent if the pattern is not a valid subject: %s', async (pattern, words) => {
       expect((await failure(ask(client, pattern, 1))).message).toContain(words);
     });
   });
 
-  describe('that are no packets', () => {
-    it('are answered with an error that Nest clients understand, and do no harm', async () => {
+  describe('that are not packets', () => {
+    it('are answered with an error that Nest clients can read, and do no harm', async () => {
       @Controller()
       class Strict {
         @MessagePattern('strict')
@@ -403,7 +403,7 @@ describe('requests over core NATS', () => {
       expect(strict.logs.of('error', 'JetStreamServer')[0]).toContain('"strict" is not handled');
     });
 
-    it('of other clients are handled as they are, and get bare answers', async () => {
+    it('of other clients are handled unchanged, and get bare answers', async () => {
       const reply = await raw.request('sum', '[4,5]');
       expect(reply.json()).toBe(9);
       const refused = await raw.request('refuse', 'null');
@@ -420,7 +420,7 @@ describe('requests over core NATS', () => {
       ['an object with a pattern that is not the subject', { pattern: 'other', data: 1 }],
       ['an object with data but no id and no pattern', { data: { n: 1 } }],
       ['an object with a nested packet', { value: { pattern: 'echo', data: 1, id: '1' } }],
-    ])('reach the handler whole: %s', async (_, payload) => {
+    ])('reach the handler unchanged: %s', async (_, payload) => {
       @Controller()
       class Echo {
         @MessagePattern('echo')
@@ -435,7 +435,7 @@ describe('requests over core NATS', () => {
     });
   });
 
-  it('understand the answers of services that are not Nest', async () => {
+  it('read the answers of services without Nest', async () => {
     raw.subscribe('bare', { callback: (_, message) => void message.respond('{"total":3}') });
     raw.subscribe('micro', {
       callback: (_, message) => {
@@ -458,7 +458,7 @@ describe('requests over core NATS', () => {
     expect(await failure(ask(client, 'empty', 1))).toMatchObject({ name: 'InvalidReplyError' });
   });
 
-  it('reach every instance where the queue is turned off', async () => {
+  it('reach every instance if the queue is turned off', async () => {
     @Controller()
     class Census {
       @MessagePattern('census')
@@ -484,7 +484,7 @@ describe('requests over core NATS', () => {
     );
   });
 
-  it('are handled by request-scoped controllers, each by one of its own', async () => {
+  it('are handled by request-scoped controllers, each by its own instance', async () => {
     let made = 0;
     @Injectable({ scope: Scope.REQUEST })
     class Counter {
@@ -508,7 +508,7 @@ describe('requests over core NATS', () => {
     expect(await ask(client, 'scoped', 6)).toEqual({ data: 6, requested: 6, serial: 2 });
   });
 
-  it('in the works are answered before the service has closed', async () => {
+  it('in flight are answered before the service has closed', async () => {
     let begun = false;
     @Controller()
     class Slow {
@@ -527,7 +527,7 @@ describe('requests over core NATS', () => {
     expect(await failure(ask(client, 'slow', 1))).toBeInstanceOf(NoRespondersError);
   });
 
-  it('that do not end within the shutdown timeout are called off', async () => {
+  it('that do not end within the shutdown timeout are cancelled', async () => {
     const story: string[] = [];
     @Controller()
     class Endless {

@@ -98,7 +98,7 @@ describe('microservices', () => {
       expect(error.message).toContain("'o.a'");
     });
 
-    it('of a pattern that resemble none are for another transport, and are named', async () => {
+    it('of a pattern that resemble none are for another transport, and are logged', async () => {
       const foreign = controller(MessagePattern('o.b', { kafkaTopic: 'x' }), () => 1);
       await using service = await startMicroservice(nats.url, { controllers: [foreign] });
       expect(await ask(client, 'o.b', 1)).toBe(1);
@@ -149,7 +149,7 @@ describe('microservices', () => {
       ['of one pattern', EventPattern('f.b', core('g')), EventPattern('f.b', core('g'))],
       ['without overlap', EventPattern('f.c', core('g')), EventPattern('f.d', core('g'))],
       ['in every instance', EventPattern('f.e', { mode: 'core', broadcast: true }), MessagePattern('f.e')],
-    ])('not those %s', async (_, first, second) => {
+    ])('but not those %s', async (_, first, second) => {
       const controllers = [controller(first), controller(second)];
       await using service = await startMicroservice(nats.url, { controllers });
       expect(service.app).toBeDefined();
@@ -167,7 +167,7 @@ describe('microservices', () => {
       return logs.of('error', 'JetStreamClient');
     };
 
-    it('is logged if no subscriber is there', async () => {
+    it('is logged if there is no subscriber', async () => {
       await client.connect();
       const jetstream = await connectClient(nats.url);
       const raw = await connect({ servers: nats.url });
@@ -187,7 +187,7 @@ describe('microservices', () => {
       expect(errors[0]).toContain('3 events were not emitted');
     });
 
-    it('is not logged if the subscriber was told', async () => {
+    it('is not logged if the subscriber received the error', async () => {
       const errors = await errorsOf(async (own) => {
         expect((await failure(emit(own, 'nowhere.x', 1))).name).toBe('NoStreamResponseError');
         const late = own.emit('nowhere.x', 1);
@@ -218,7 +218,7 @@ describe('microservices', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
-  it('all stop when a caller unsubscribes from what several of them answer', async () => {
+  it('all stop when a caller unsubscribes from a request that several of them answer', async () => {
     const stopped: number[] = [];
     const services = await Promise.all(
       [1, 2, 3].map((n) => {
@@ -227,7 +227,7 @@ describe('microservices', () => {
           () =>
             new Observable((subscriber) => {
               seen.push(String(n));
-              // One answers at once, the others have said nothing yet.
+              // One answers at once, the others have not answered yet.
               if (n === 1) subscriber.next(n);
               return () => void stopped.push(n);
             }),
@@ -250,7 +250,7 @@ describe('microservices', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
-  it('survive that a caller unsubscribes, and what is stopped throws', async () => {
+  it('survive that a cancelled source throws', async () => {
     const teardown = controller(
       MessagePattern('teardown.observable'),
       () =>
@@ -296,7 +296,7 @@ describe('microservices', () => {
     // oxlint-disable-next-line unicorn/no-thenable -- this is what is tested
     ['thenable', { then: () => thrower() }],
     ['subscription', new Observable(() => thrower())],
-  ])('answer with an error if what a handler returned throws: %s', async (name, result) => {
+  ])('answer with an error if the result of a handler throws: %s', async (name, result) => {
     const broken = controller(MessagePattern(`broken.${name}`), () => result);
     await using service = await startMicroservice(nats.url, { controllers: [broken] });
     expect(service.app).toBeDefined();
@@ -331,7 +331,7 @@ describe('microservices', () => {
     });
   });
 
-  it('survive listeners of their events that throw or reject, and tell the others', async () => {
+  it('survive listeners of their events that throw or reject, and call the others', async () => {
     const proxied = await NatsTestServer.start();
     const own = await connectClient(proxied.url, {
       connection: { servers: proxied.url, reconnectTimeWait: 50 },
@@ -401,7 +401,7 @@ describe('a server that does not respond', () => {
               app.close(),
         ),
     ],
-  ])('does not hold up the end of %s', async (_, start) => {
+  ])('does not block the end of %s', async (_, start) => {
     await using nats = await NatsTestServer.start();
     const close = await start(nats.url);
     nats.pause();

@@ -38,7 +38,7 @@ describe('an application that cannot start', () => {
   const root = (options: object = {}): ReturnType<typeof JetStreamModule.forRoot> =>
     JetStreamModule.forRoot({ connection: { servers: server.url }, ...options });
 
-  /** Starts an application that must fail, and returns why. */
+  /** Starts an application that must fail, and returns the error. */
   async function failureOf(metadata: ModuleMetadata): Promise<unknown> {
     const module = await Test.createTestingModule(metadata)
       .setLogger(new LogRecorder())
@@ -58,7 +58,7 @@ describe('an application that cannot start', () => {
     ((await (await fetch(`${server.monitoringUrl}/connz`)).json()) as { num_connections: number })
       .num_connections;
 
-  describe('closes the connections that it opened, after a failure in', () => {
+  describe('closes its connections after a failure in', () => {
     @Injectable()
     class Failing {
       constructor(@InjectNatsConnection() nc: NatsConnection) {
@@ -110,7 +110,7 @@ describe('an application that cannot start', () => {
       await eventually(openConnections, (open) => open === 0, 5_000);
     });
 
-    it('but leaves open the connections of an application whose providers are of every kind', async () => {
+    it('but keeps the connections of an application with providers of every kind', async () => {
       @Injectable({ scope: Scope.REQUEST })
       class PerRequest {}
       @Injectable()
@@ -136,7 +136,7 @@ describe('an application that cannot start', () => {
       })
         .setLogger(new LogRecorder())
         .compile();
-      // Longer than it takes to look for failures a few times.
+      // Longer than several checks for failures take.
       await new Promise((resolve) => setTimeout(resolve, 300));
       expect(app.get<NatsConnection>(getNatsConnectionToken()).isClosed()).toBe(false);
       await app.init();
@@ -145,7 +145,7 @@ describe('an application that cannot start', () => {
     });
   });
 
-  describe('names options that do not exist, with the nearest that does:', () => {
+  describe('lists unknown options, each with the nearest known one:', () => {
     const options = (of: object): ModuleMetadata => ({ imports: [root(of)] });
     const rootMistakes: [string, object, string][] = [
       ['forRoot', { conection: {} }, 'there is no option "conection"; did you mean "connection"?'],
@@ -256,7 +256,7 @@ describe('an application that cannot start', () => {
     });
   });
 
-  describe('refuses', () => {
+  describe('rejects', () => {
     const feature = (of: JetStreamFeatureOptions, name: string): new () => object => {
       class Feature {
         readonly of = of;
@@ -346,7 +346,7 @@ describe('an application that cannot start', () => {
       await expect(application.app.get(JetStreamService).stream('S1')).rejects.toThrow('not found');
     });
 
-    it('but not the same declaration twice, in whatever order, nor on another connection', async () => {
+    it('but not the same declaration twice, in any order, or on another connection', async () => {
       const metadata = { a: '1', b: '2' };
       await using application = await startApplication(server.url, {
         imports: [
@@ -377,7 +377,7 @@ describe('an application that cannot start', () => {
         feature: { streams: [{ name: 'SHARED', subjects, storage: 'memory' }] },
       });
 
-    it('refuses to take away its subjects, and adds some', async () => {
+    it('does not remove its subjects, but adds some', async () => {
       await using first = await start(['shared.a', 'shared.b']);
       const error: unknown = await start(['shared.c']).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(ConfigMismatchError);
@@ -387,10 +387,10 @@ describe('an application that cannot start', () => {
       );
       await using third = await start(['shared.c', 'shared.b', 'shared.a']);
       expect(third.logs.of('log', 'JetStreamProvisioning')).toHaveLength(1);
-      // The order of subjects says nothing.
+      // The order of subjects does not matter.
       await using fourth = await start(['shared.a', 'shared.b', 'shared.c']);
       expect(fourth.logs.of('log', 'JetStreamProvisioning')).toEqual([]);
-      // A wider subject takes away nothing.
+      // A wider subject removes nothing.
       await using fifth = await start(['shared.>']);
       const { cachedInfo } = await fifth.app.get(JetStreamService).stream('SHARED');
       expect(cachedInfo.config.subjects).toEqual(['shared.>']);
@@ -461,7 +461,7 @@ describe('a connection that is not global', () => {
     expect(nc.isClosed()).toBe(true);
   });
 
-  it('is injected only where its module is imported', async () => {
+  it('is injected only into modules that import its module', async () => {
     @Injectable()
     class Elsewhere {
       constructor(readonly jetstream: JetStreamService) {}

@@ -21,7 +21,7 @@ import { startApplication, type TestApplication } from '../support/application.j
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 
-it('a boot of a user without permission for the JetStream API fails at once, with the subject', async () => {
+it('fails a boot without permission for the JetStream API at once, with the subject', async () => {
   const permissions = { publish: { deny: ['$JS.API.>'] } };
   await using server = await NatsTestServer.start({
     config: { no_auth_user: 'u', authorization: { users: [{ user: 'u', password: 'p', permissions }] } },
@@ -48,7 +48,7 @@ function handlers(stream: string, bucket: string): new () => object {
   return Handlers;
 }
 
-/** A handler that keeps what it gets. */
+/** A handler that records its payloads. */
 function worker(stream: string, seen: unknown[] = []): new () => object {
   @Injectable()
   class Worker {
@@ -60,7 +60,7 @@ function worker(stream: string, seen: unknown[] = []): new () => object {
   return Worker;
 }
 
-/** Where another server joins a cluster. */
+/** The configuration with which another server joins a cluster. */
 function routesTo({ servers }: NatsTestCluster): Promise<string[]> {
   return Promise.all(
     servers.map(async ({ monitoringUrl }) => {
@@ -94,7 +94,7 @@ describe('a boot on a cluster', () => {
       providers: [handlers(name, name.toLowerCase())],
     });
 
-  it('goes on when the cluster has elected its leader', async () => {
+  it('continues when the cluster has elected its leader', async () => {
     const [, ...others] = cluster.servers;
     for (const server of others) server.pause();
     const timer = setTimeout(() => others.forEach((server) => server.resume()), 2_000);
@@ -104,7 +104,7 @@ describe('a boot on a cluster', () => {
     expect(application.logs.of('warn', 'NatsConnection').join()).toContain('failed and is retried');
   });
 
-  it('ends after bootTimeout with one error that says what was being done', async () => {
+  it('fails after bootTimeout with one error that names the pending operation', async () => {
     const [, ...others] = cluster.servers;
     for (const server of others) server.pause();
     const began = Date.now();
@@ -119,11 +119,11 @@ describe('a boot on a cluster', () => {
     );
   });
 
-  /** What the servers refuse at first, or for ever: `no suitable peers for placement`. */
-  describe('which finds no servers for its replicas', () => {
+  /** The servers reject the creation at first, or permanently: `no suitable peers for placement`. */
+  describe('without suitable servers for its replicas', () => {
     const spoken = /no suitable peers for placement/;
 
-    it('fails after bootTimeout with what the server says, if no server has the tags', async () => {
+    it('fails after bootTimeout with the error of the server if no server has the tags', async () => {
       const began = Date.now();
       const error: unknown = await startApplication(cluster.urls, {
         options: { bootTimeout: 1_000 },
@@ -139,7 +139,7 @@ describe('a boot on a cluster', () => {
       expect(Date.now() - began).toBeLessThan(4_000);
     });
 
-    it('goes on when the servers come', async () => {
+    it('continues when the servers start', async () => {
       await using small = await NatsTestCluster.start(2);
       const logs = new LogRecorder();
       const starting = startApplication(small.urls, {
@@ -160,7 +160,7 @@ describe('a boot on a cluster', () => {
     });
   });
 
-  it('can use what it has just created', async () => {
+  it('can use the resources that it has just created', async () => {
     const seen: unknown[] = [];
     const names = Array.from({ length: 5 }, (_, i) => `NEW_${i}`);
     for (const name of names) {
@@ -200,7 +200,7 @@ describe('a boot on a cluster', () => {
     }
   });
 
-  it('can read a stream directly that it has just created', async () => {
+  it('can read from a stream by direct get that it has just created', async () => {
     await using application = await startApplication(cluster.urls, {});
     const jetstream = application.app.get(JetStreamService);
     for (let i = 0; i < 30; i++) {
@@ -233,7 +233,7 @@ describe('a boot on a server that hangs', () => {
   afterAll(() => server.stop());
   afterEach(() => server.resume());
 
-  it.each([1_000, 0])('ends within bootTimeout (%d ms) when it starts handlers', async (bootTimeout) => {
+  it.each([1_000, 0])('fails within bootTimeout (%d ms) when it starts handlers', async (bootTimeout) => {
     @Injectable()
     class Freezer implements OnModuleInit {
       onModuleInit(): void {

@@ -6,7 +6,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogRecorder } from '../support/log-recorder.js';
 
-/** How long `app.close()` may take on a server that answers, in milliseconds. */
+/** How long `app.close()` may take on a server that responds, in milliseconds. */
 const AT_ONCE = 2_500;
 const FEATURE = { streams: [{ name: 'TASKS', subjects: ['tasks'] }], keyValues: [{ bucket: 'settings' }] };
 
@@ -39,7 +39,7 @@ describe('app.close() while the application starts', () => {
     }
     const root = JetStreamModule.forRoot({
       connection: { servers: server.url },
-      // Whatever waits for something that never comes would wait for ever.
+      // With this, a wait for an event that never happens would never end.
       shutdownTimeout: Infinity,
     });
     @Module({

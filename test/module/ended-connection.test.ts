@@ -79,7 +79,7 @@ async function boot(
   return app;
 }
 
-describe.each(ENDS)('on a connection of its owner that is %s', (_, end) => {
+describe.each(ENDS)('on a connection of the application that is %s', (_, end) => {
   it.each([
     ['declarations', feature, []],
     ['handlers', {}, [All]],
@@ -93,7 +93,7 @@ describe.each(ENDS)('on a connection of its owner that is %s', (_, end) => {
     await nc.closed();
   });
 
-  it('a server of microservices does not start', async () => {
+  it('a microservice does not start', async () => {
     const nc = await connect({ servers: server.url });
     await end(nc);
     const module = await Test.createTestingModule({ controllers: [Service] })
@@ -107,7 +107,7 @@ describe.each(ENDS)('on a connection of its owner that is %s', (_, end) => {
     await nc.closed();
   });
 
-  it('handlers are not started, and stay stopped', async () => {
+  it('handlers are not started and stay stopped', async () => {
     const nc = await connect({ servers: server.url });
     const app = await boot(nc);
     const handlers = app.get(Handlers);

@@ -39,7 +39,7 @@ describe('JetStreamModule', () => {
   });
   afterAll(() => server.stop());
 
-  it('provides services, and what features declare, made before it is injected', async () => {
+  it('provides services, and creates declared resources before they are injected', async () => {
     @Injectable()
     class Everything {
       constructor(
@@ -75,7 +75,7 @@ describe('JetStreamModule', () => {
     });
   });
 
-  it('takes its options from a factory, a class, or a provider that exists', async () => {
+  it('gets its options from a factory, a class, or an existing provider', async () => {
     @Injectable()
     class Options implements JetStreamOptionsFactory {
       createJetStreamOptions(): JetStreamModuleOptions {
@@ -106,7 +106,7 @@ describe('JetStreamModule', () => {
     }
   });
 
-  it('holds several named connections side by side, with handlers on each', async () => {
+  it('supports several named connections, with handlers on each', async () => {
     await using other = await NatsTestServer.start();
     const seen: string[] = [];
     const stream = { name: 'EVENTS', subjects: ['events'], storage: 'memory' as const };
@@ -151,7 +151,7 @@ describe('JetStreamModule', () => {
     expect(() => app.get(getObjectStoreToken('none', 'analytics'))).toThrow();
   });
 
-  it('two applications in one process do not see each other', async () => {
+  it('isolates two applications in one process', async () => {
     const seen: string[] = [];
     @Injectable()
     class Handler {
@@ -185,7 +185,7 @@ describe('JetStreamModule', () => {
     expect(seen.sort()).toEqual(['first 1', 'first 3', 'second 2']);
   });
 
-  it('uses a connection that the application owns, and leaves it open', async () => {
+  it('uses a connection of the application, and leaves it open', async () => {
     const nc = await connect({ servers: server.url });
     const app = await Test.createTestingModule({ imports: [JetStreamModule.forRoot({ connection: nc })] })
       .setLogger(new LogRecorder())
@@ -204,7 +204,7 @@ describe('JetStreamModule', () => {
     expect(nc.isClosed()).toBe(true);
   });
 
-  it.each(['before', 'while'])('closes though the server has gone %s it does', async (when) => {
+  it.each(['before', 'while'])('closes even if the server stops %s it closes', async (when) => {
     const own = await NatsTestServer.start();
     @Injectable()
     class Orders {
@@ -212,7 +212,7 @@ describe('JetStreamModule', () => {
       onOrder(): void {}
     }
     const { app } = await startApplication(own.url, {
-      // The client would wait that long for the server before it said that there is none to take leave of.
+      // Without a limit, the client would wait this long for a server before closing.
       connection: { reconnectTimeWait: 60_000 },
       options: { shutdownTimeout: 100 },
       feature: { streams: [{ name: 'ORDERS', subjects: ['orders'], storage: 'memory' }] },
@@ -252,7 +252,7 @@ describe('JetStreamModule', () => {
   });
 
   describe('without a server at boot', () => {
-    it('waits, says so, and goes on when the server is there', async () => {
+    it('waits, logs it, and continues when the server is reachable', async () => {
       const absent = await NatsTestServer.start();
       await absent.kill();
       const logs = new LogRecorder();
@@ -283,7 +283,7 @@ describe('JetStreamModule', () => {
       expect(JSON.stringify(logs.lines)).not.toContain('secret');
     });
 
-    it('fails at once where waitOnFirstConnect is false', async () => {
+    it('fails at once if waitOnFirstConnect is false', async () => {
       const boot = Test.createTestingModule({
         imports: [
           JetStreamModule.forRoot({
@@ -299,7 +299,7 @@ describe('JetStreamModule', () => {
       expect(JSON.stringify([error, String(error)])).not.toContain('secret');
     });
 
-    it('does not wait for credentials to become right', async () => {
+    it('does not wait for credentials to become valid', async () => {
       await using guarded = await NatsTestServer.start({
         config: { authorization: { user: 'me', password: 'right' } },
       });
@@ -317,7 +317,7 @@ describe('JetStreamModule', () => {
     });
   });
 
-  it('refuses a domain together with an API prefix, and a timeout that is none', async () => {
+  it('rejects a domain together with an API prefix, and an invalid timeout', async () => {
     const compile = (jetstream: JetStreamModuleOptions['jetstream']): Promise<unknown> =>
       Test.createTestingModule({
         imports: [JetStreamModule.forRoot({ connection: { servers: server.url }, jetstream })],

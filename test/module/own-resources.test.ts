@@ -29,7 +29,7 @@ interface Running extends TestApplication {
   readonly jetstream: JetStreamService;
   readonly letters: DeadLetters;
   readonly buckets: KeyValueService;
-  /** What was created again. */
+  /** The names of resources that were created again. */
   readonly recreated: string[];
 }
 
@@ -38,7 +38,7 @@ interface StartOptions {
   readonly providers?: (new () => object)[];
 }
 
-describe('what this library creates for handlers', () => {
+describe('a resource that this library creates for handlers', () => {
   let server: NatsTestServer;
   let storeDir: string;
 
@@ -51,7 +51,7 @@ describe('what this library creates for handlers', () => {
     await rm(storeDir, { recursive: true, force: true });
   });
 
-  /** Starts the server again without anything that it had stored. */
+  /** Restarts the server without its stored data. */
   async function emptyServer({ connection }: JetStreamService): Promise<void> {
     const back = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
     await server.kill();
@@ -104,7 +104,7 @@ describe('what this library creates for handlers', () => {
     throw new Error('no');
   };
 
-  it('for dead letters is created again when the server has lost it, and dead letters go on', async () => {
+  it('for dead letters is recreated after the server lost it, and dead letters are stored', async () => {
     const told: unknown[] = [];
     @Injectable()
     class Alerts {
@@ -145,7 +145,7 @@ describe('what this library creates for handlers', () => {
     expect(told).toEqual([1, 2]);
   });
 
-  it('for messages that are never settled is created again when the server has lost it', async () => {
+  it('for messages that are never settled is recreated after the server lost it', async () => {
     let hangs = true;
     await using application = await start(
       { deadLetter: true, ackWait: 300, maxProcessingTime: 300, retry: { maxDeliver: 1 } },
@@ -157,7 +157,7 @@ describe('what this library creates for handlers', () => {
       () => recreated,
       (names) => names.length === 3,
     );
-    // Its consumer, and that of the advisories, are there again.
+    // Its consumer and that of the advisories exist again.
     await eventually(
       () => all(jetstream.consumerNames('DEAD_LETTER_ADVISORIES')).catch(() => []),
       (names) => names.length === 1,
@@ -173,7 +173,7 @@ describe('what this library creates for handlers', () => {
     hangs = false;
   });
 
-  it('for idempotence is created again when the server has lost it, and messages go on', async () => {
+  it('for idempotence is recreated after the server lost it, and messages are handled', async () => {
     const ran: number[] = [];
     await using application = await start({ idempotent: { bucket: BUCKET, key: keyOf } }, (id) =>
       ran.push(id),
@@ -201,7 +201,7 @@ describe('what this library creates for handlers', () => {
     expect(await all((await buckets.open(BUCKET)).keys())).toHaveLength(1);
   });
 
-  it('keeps a claim that is held while its bucket is lost and created again', async () => {
+  it('keeps a held claim while its bucket is lost and recreated', async () => {
     let finish = (): void => {};
     let runs = 0;
     await using application = await start({ idempotent: { bucket: BUCKET, key: keyOf, lease: 300 } }, () => {
@@ -221,7 +221,7 @@ describe('what this library creates for handlers', () => {
       () => all(bucket.keys()),
       (keys) => keys.length === 1,
     );
-    // The same work, asked for again, waits for the claim.
+    // The same work, requested again, waits for the claim.
     await jetstream.publish('tasks', 1);
     finish();
     const consumer = await jetstream.consumer('TASKS', 'worker');
@@ -242,7 +242,7 @@ describe('what this library creates for handlers', () => {
       `KV_${BUCKET}`,
     ],
   ])(
-    'and somebody deletes stays deleted, and messages wait without using up their deliveries: %s',
+    'stays deleted if a client deletes it, and messages wait without losing deliveries: %s',
     async (_, options, stream) => {
       const ran: number[] = [];
       await using application = await start(options, (id) => ran.push(id));
@@ -268,7 +268,7 @@ describe('what this library creates for handlers', () => {
     },
   );
 
-  it('and somebody deletes stays deleted: a message is kept until its dead letter is stored', async () => {
+  it('stays deleted if a client deletes it: a message is kept until its dead letter is stored', async () => {
     await using application = await start({ deadLetter: true }, failing);
     const { jetstream, letters, logs, recreated } = application;
     await jetstream.deleteStream(DEAD_LETTER_STREAM);
@@ -299,25 +299,22 @@ describe('what this library creates for handlers', () => {
     expect(kept.map((letter) => letter.json())).toEqual([1]);
   });
 
-  it.each<Provisioning>(['assert', 'off'])(
-    'is not created again with provisioning %s',
-    async (provisioning) => {
-      const idempotent = { idempotent: { bucket: BUCKET, key: keyOf } };
-      const owner = await start({ deadLetter: true, ...idempotent }, () => undefined);
-      await owner.app.close();
-      const ran: number[] = [];
-      await using application = await start({ deadLetter: true, ...idempotent }, (id) => ran.push(id), {
-        provisioning,
-      });
-      const { jetstream, recreated } = application;
-      await emptyServer(jetstream);
-      await jetstream.connection.flush();
-      expect(await all(jetstream.streamNames())).toEqual([]);
-      expect(recreated).toEqual([]);
-    },
-  );
+  it.each<Provisioning>(['assert', 'off'])('is not recreated with provisioning %s', async (provisioning) => {
+    const idempotent = { idempotent: { bucket: BUCKET, key: keyOf } };
+    const owner = await start({ deadLetter: true, ...idempotent }, () => undefined);
+    await owner.app.close();
+    const ran: number[] = [];
+    await using application = await start({ deadLetter: true, ...idempotent }, (id) => ran.push(id), {
+      provisioning,
+    });
+    const { jetstream, recreated } = application;
+    await emptyServer(jetstream);
+    await jetstream.connection.flush();
+    expect(await all(jetstream.streamNames())).toEqual([]);
+    expect(recreated).toEqual([]);
+  });
 
-  it('is as the application declares it, if it does', async () => {
+  it('has the configuration that the application declares for it', async () => {
     const recreated: string[] = [];
     @Injectable()
     class Worker {
@@ -351,7 +348,7 @@ describe('what this library creates for handlers', () => {
     expect(config).toMatchObject({ maxAge: 3_600_000, storage: 'memory' });
   });
 
-  it('for a server of microservices is created again, with the streams of its options', async () => {
+  it('of a microservice is recreated, with the streams of its options', async () => {
     const seen: unknown[] = [];
     @Controller()
     class Tasks {

@@ -35,7 +35,7 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
 
   const stream = { name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' as const };
 
-  it('ensure creates what is missing, updates what differs, and says what it changed', async () => {
+  it('ensure creates missing resources, updates different ones, and logs the changes', async () => {
     await using first = await start('ensure', {
       streams: [stream],
       keyValues: [{ bucket: 'b', storage: 'memory' }],
@@ -54,7 +54,7 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
     ]);
   });
 
-  it('ensure leaves what is not declared as it is', async () => {
+  it('ensure does not change undeclared options', async () => {
     await using _ = await start('ensure', {
       streams: [stream],
       objectStores: [{ bucket: 'o', description: 'mine' }],
@@ -93,7 +93,7 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
     );
   });
 
-  it('off takes everything as it is, and makes nothing', async () => {
+  it('off changes and creates nothing', async () => {
     await using application = await start('off', { streams: [{ ...stream, maxMessages: 11 }] });
     const { config } = (await application.app.get(JetStreamService).stream('ORDERS')).cachedInfo;
     expect(config.maxMessages).toBe(10);
@@ -101,7 +101,7 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
     await expect(application.app.get(KeyValueService).open('missing')).rejects.toThrow(BucketNotFoundError);
   });
 
-  it('consumers follow the same rules', async () => {
+  it('applies the same rules to consumers', async () => {
     const handler = (ackWait: number): new () => object => {
       @Injectable()
       class Handler {
@@ -135,7 +135,7 @@ describe.each(['2.15', '2.9'])('provisioning on nats-server %s', (version) => {
     ]);
   });
 
-  describe('ensure updates a consumer under a running application', () => {
+  describe('ensure updates a consumer of a running application', () => {
     const other = (options: Partial<JsConsumerOptions>): new () => object => {
       @Injectable()
       class Handler {

@@ -65,7 +65,7 @@ describe('declared streams and buckets', () => {
     objectStores: [{ bucket: 'objects', ...STORAGE }],
   };
 
-  it('that a restart of the server lost are created again, and their handlers go on', async () => {
+  it('that a server restart has deleted are recreated, and their handlers continue', async () => {
     const seen: unknown[] = [];
     @Injectable()
     class Handlers {
@@ -106,7 +106,7 @@ describe('declared streams and buckets', () => {
     expect(new Set(seen)).toEqual(new Set([1, 2, 3]));
   });
 
-  it('on disk stay, and nothing is created', async () => {
+  it('on disk are kept, and nothing is created', async () => {
     await using application = await start({ streams: [{ name: 'EVENTS', subjects: ['events'] }] });
     await application.jetstream.publish('events', 1);
     await application.restart();
@@ -117,7 +117,7 @@ describe('declared streams and buckets', () => {
   it.each<[string, JetStreamFeatureOptions]>([
     ['in memory', { streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE }] }],
     ['on disk', { streams: [{ name: 'EVENTS', subjects: ['events'] }] }],
-  ])('that somebody deleted stay deleted, also after a restart (%s)', async (_, feature) => {
+  ])('that a client has deleted stay deleted, even after a restart (%s)', async (_, feature) => {
     await using application = await start({ ...feature, keyValues: [{ bucket: 'marker', ...STORAGE }] });
     await application.jetstream.deleteStream('EVENTS');
     await application.jetstream.connection.nc.flush();
@@ -131,7 +131,7 @@ describe('declared streams and buckets', () => {
     await expect(application.jetstream.stream('EVENTS')).rejects.toThrow('not found');
   });
 
-  it('that were deleted and created again by hand count as there', async () => {
+  it('that were deleted and recreated manually are recreated after a restart', async () => {
     await using application = await start({
       streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE }],
     });
@@ -147,7 +147,7 @@ describe('declared streams and buckets', () => {
     expect(recreated).toEqual(['stream EVENTS']);
   });
 
-  it('with recreate are created again at once', async () => {
+  it('with recreate are recreated at once', async () => {
     await using application = await start({
       streams: [{ name: 'EVENTS', subjects: ['events'], recreate: true }],
       keyValues: [{ bucket: 'values', recreate: true }],

@@ -82,7 +82,7 @@ describe('app.close()', () => {
     return Date.now() - began;
   }
 
-  it('ends within shutdownTimeout though the server hangs', async () => {
+  it('ends within shutdownTimeout even if the server hangs', async () => {
     const application = await start(1_000);
     server.pause();
     application.jetstream.publishAsync('tasks', 1).ack.catch(() => undefined);
@@ -90,7 +90,7 @@ describe('app.close()', () => {
     expect(application.nc.isClosed()).toBe(true);
   });
 
-  it('waits for nothing without a link', async () => {
+  it('does not wait without a link', async () => {
     const application = await start(8_000);
     const lost = new Promise<void>((resolve) =>
       application.jetstream.connection.listen({ onDisconnect: resolve }),
@@ -103,7 +103,7 @@ describe('app.close()', () => {
   });
 
   it.each([5_000, Infinity])(
-    'lets handlers in flight end within a shutdownTimeout of %d',
+    'waits for handlers in flight within a shutdownTimeout of %d',
     async (timeout) => {
       const ended: number[] = [];
       let begun = 0;
@@ -123,7 +123,7 @@ describe('app.close()', () => {
     },
   );
 
-  it('gives locks back though handlers took all the time', async () => {
+  it('releases locks even if handlers took all the time', async () => {
     const application = await start(300, () => new Promise(() => undefined));
     await application.jetstream.publish('tasks', 1);
     await eventually(

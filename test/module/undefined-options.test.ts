@@ -30,9 +30,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-describe('an option that is undefined counts as left out', () => {
+describe('an undefined option counts as omitted', () => {
   describe('of a connection', () => {
-    /** What the client made of the options. */
+    /** The options that the client has parsed. */
     async function optionsOf(options: ConnectionOptions): Promise<NodeConnectionOptions> {
       const { nc } = await openConnection('default', { ...options, servers: server.url }, {});
       await nc.close();
@@ -51,7 +51,7 @@ describe('an option that is undefined counts as left out', () => {
       expect(await optionsOf({ [option]: undefined })).toHaveProperty(option, expected);
     });
 
-    it('all of them, with TLS', async () => {
+    it('for every option, with TLS', async () => {
       const options: ConnectionOptions = {
         user: undefined,
         pass: undefined,
@@ -65,19 +65,19 @@ describe('an option that is undefined counts as left out', () => {
       expect(Object.keys(await optionsOf(options))).not.toEqual(expect.arrayContaining(['user', 'token']));
       const secured = { ca: undefined, caFile: undefined, certFile: undefined, keyFile: undefined };
       const connecting = openConnection('default', { servers: server.url, tls: secured }, {});
-      // The server of this test has no TLS, which was asked for.
+      // The server of this test has no TLS, which the options require.
       expect((await failure(connecting)).message).toMatch(/tls/i);
     });
   });
 
-  it('of a client that does not wait for a server', async () => {
+  it('for a client that does not wait for a server', async () => {
     const client = connectClient('nats://127.0.0.1:1', {
       connection: { servers: 'nats://127.0.0.1:1', waitOnFirstConnect: undefined },
     });
     expect((await failure(client)).name).toBe('ConnectionFailedError');
   });
 
-  it('of a consumer: the defaults of the module hold', async () => {
+  it('of a consumer: the defaults of the module apply', async () => {
     @Injectable()
     class Billing {
       @JsConsumer({
@@ -110,7 +110,7 @@ describe('an option that is undefined counts as left out', () => {
     expect(started.app.get(Handlers).list()).toHaveLength(2);
   });
 
-  it('of options that a handler refers to by name: the connection that has them', async () => {
+  it('of options that a handler refers to by name: uses the connection that has them', async () => {
     @Injectable()
     class Billing {
       @JsConsumer('billing')
@@ -149,7 +149,7 @@ describe('an option that is undefined counts as left out', () => {
     expect(config).toMatchObject({ maxDeliver: 5, deliverPolicy: 'new' });
   });
 
-  it('of a pattern: the defaults of the server hold', async () => {
+  it('of a pattern: the defaults of the server apply', async () => {
     const extras: EventExtras = {
       mode: undefined,
       durable: 'events',
@@ -177,7 +177,7 @@ describe('an option that is undefined counts as left out', () => {
     expect(config).toMatchObject({ ackWait: 9_000, maxDeliver: 3 });
   });
 
-  it('of a durable request: it is stored once, whatever becomes of the connection', async () => {
+  it('of a durable request: it is stored once, even if the connection breaks', async () => {
     const extras: RequestExtras = { mode: 'jetstream', durable: 'requests', concurrency: undefined };
     class Work {
       @MessagePattern('work.double', extras)
@@ -204,7 +204,7 @@ describe('an option that is undefined counts as left out', () => {
     expect(headers?.get('Nats-Msg-Id')).not.toBe('');
   });
 
-  it('of the description of a file that is stored: its path is its name', async () => {
+  it('of the metadata of a stored file: its path is its name', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'undefined-options-'));
     const path = join(folder, 'file.txt');
     await writeFile(path, 'content');

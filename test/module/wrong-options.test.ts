@@ -60,7 +60,7 @@ describe('wrong options of a module', () => {
     ['a list', []],
     ['a proxy that throws', unreadable],
     ['an option that cannot be read', withThrowing('connection')],
-    ['a name that is none', { name: 5 }],
+    ['a name that is not a string', { name: 5 }],
     ['an empty name', { name: '' }],
     ['isGlobal that is text', { isGlobal: 'no' }],
   ])('stop forRoot at once: %s', (_, options) => {
@@ -73,7 +73,7 @@ describe('wrong options of a module', () => {
     ['a factory that is text', { useFactory: 'make' }],
     ['a class that is text', { useClass: 'Settings' }],
     ['inject that is text', { inject: 'A', useFactory: () => ({}) }],
-    ['a name that is none', { name: 5, useFactory: () => ({}) }],
+    ['a name that is not a string', { name: 5, useFactory: () => ({}) }],
   ])('stop forRootAsync at once: %s', (_, options) => {
     expect(() => JetStreamModule.forRootAsync(options as object)).toThrow(InvalidArgumentError);
   });
@@ -93,7 +93,7 @@ describe('wrong options of a module', () => {
     });
   });
 
-  it('stop the application if useClass has not the method that makes them', async () => {
+  it('stop the application if useClass lacks the method that creates them', async () => {
     class Settings {
       options(): object {
         return {};
@@ -104,7 +104,7 @@ describe('wrong options of a module', () => {
     expect(String(failure)).toContain('createJetStreamOptions');
   });
 
-  it('stop the application if useExisting is a provider without the method that makes them', async () => {
+  it('stop the application if useExisting lacks the method that creates them', async () => {
     @Module({ providers: [{ provide: 'settings', useValue: { connection: {} } }], exports: ['settings'] })
     class SettingsModule {}
     const failure = await failureOf([
@@ -113,7 +113,7 @@ describe('wrong options of a module', () => {
     expect(failure).toMatchObject({ constructor: InvalidArgumentError, argument: 'useExisting' });
   });
 
-  it('may be made by a class or a provider with dependencies of its own', async () => {
+  it('can be created by a class or a provider with its own dependencies', async () => {
     @Injectable()
     class Settings {
       constructor(@Inject('url') private readonly servers: string) {}
@@ -152,7 +152,7 @@ describe('wrong options of a module', () => {
     expect(String(failure)).toContain(reason);
   });
 
-  it('may be inherited, with accessors of a class too', async () => {
+  it('can be inherited, even accessors of a class', async () => {
     class Connection {
       constructor(private readonly url: string) {}
       get servers(): string {
@@ -183,7 +183,7 @@ describe('wrong options of a module', () => {
     }
   });
 
-  it('of the client that it does not have are reported, since a newer client may have them', async () => {
+  it('of the client that are unknown are logged, since a newer client may have them', async () => {
     await using application = await startApplication(server.url, {
       connection: { sever: 'x', foo: 1 } as object,
     });
@@ -193,7 +193,7 @@ describe('wrong options of a module', () => {
     ]);
   });
 
-  it('of calls are refused, not found out later', async () => {
+  it('of calls are rejected immediately', async () => {
     await using application = await startApplication(server.url, {
       feature: {
         streams: [{ name: 'S', subjects: ['s'], storage: 'memory' }],

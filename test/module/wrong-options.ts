@@ -22,7 +22,7 @@ const codecs: [string, unknown][] = [
 ];
 const isCodec = 'is not a codec: an object with a contentType';
 
-/** Options of `forRoot` that are wrong, with the path and the reason in the error. */
+/** Invalid options of `forRoot`, with the path and the reason in the error. */
 export const root: [string, object, string, string][] = [
   ...codecs.map(([what, codec]): [string, object, string, string] => [
     `codec: ${what}`,
@@ -124,7 +124,7 @@ export const root: [string, object, string, string][] = [
 ];
 
 const wanted = 'is not the options of the client, such as { servers: "localhost:4222" }, or a NatsConnection';
-/** Values of `connection` that are wrong. None of them may be shown: it may hold credentials. */
+/** Invalid values of `connection`. None of them may be shown, because it may contain credentials. */
 const connections: [string, unknown, string, string][] = [
   ['an address', `nats://user:${SECRET}@localhost`, 'connection', `a string ${wanted}`],
   ['null', null, 'connection', `null ${wanted}`],

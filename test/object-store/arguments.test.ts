@@ -35,13 +35,13 @@ describe('the arguments of an object store', () => {
     { name: 'a' },
     { bucket: '>', name: 'a' },
     { bucket: 'B', name: 5 },
-  ])('refuse a link to %j', async (target) => {
+  ])('reject a link to %j', async (target) => {
     await expect(store.addLink('l', target as never)).rejects.toThrow(JetStreamError);
     await expect(store.info('l')).rejects.toThrow('not found');
   });
 
   it.each([undefined, null, 5, 'B', {}, { bucket: '' }, { bucket: 'a.b' }])(
-    'refuse a link to the bucket %j',
+    'reject a link to the bucket %j',
     async (target) => {
       await expect(store.addBucketLink('l', target as never)).rejects.toThrow(InvalidArgumentError);
     },
@@ -70,7 +70,7 @@ describe('the arguments of an object store', () => {
     { name: 'x', chunkSize: 1.5 },
   ];
 
-  it('refuse descriptions that cannot be right, in every form of put', async () => {
+  it('reject invalid metadata, in every form of put', async () => {
     for (const meta of BAD_META) {
       const puts = await Promise.allSettled([
         store.putString(meta as never, 'text'),
@@ -106,11 +106,11 @@ describe('the arguments of an object store', () => {
     ['meta of putFile', () => store.putFile('/dev/null', null as never)],
     ['a bucket to open', () => stores.service.open(undefined as never)],
     ['a bucket to delete', () => stores.service.delete({} as never)],
-  ])('refuse %s with a typed error', async (_, act) => {
+  ])('reject %s with a typed error', async (_, act) => {
     await expect(act()).rejects.toThrow(JetStreamError);
   });
 
-  it.each([Infinity, 2 ** 31, 2 ** 40, 1e300])('may be a duration of %d ms', async (duration) => {
+  it.each([Infinity, 2 ** 31, 2 ** 40, 1e300])('can be a duration of %d ms', async (duration) => {
     await store.putString('long', 'content', { timeout: duration, stallTimeout: duration });
     const options = { stallTimeout: duration };
     expect(await store.getString('long', options)).toBe('content');
@@ -119,7 +119,7 @@ describe('the arguments of an object store', () => {
     );
   });
 
-  it('do not matter on a closed connection: every call fails with the same typed error', async () => {
+  it('are not checked on a closed connection: every call fails with the same typed error', async () => {
     const closed = await ObjectStores.connect(server.url);
     const dead = await closed.service.open('B');
     await closed.nc.close();

@@ -23,7 +23,7 @@ describe.each(['2.15', '2.10', '2.9'])('lists on nats-server %s', (version) => {
     await server.stop();
   });
 
-  it('have every object once that is there all the time, while another client replaces them', async () => {
+  it('contain every object exactly once while another client replaces objects', async () => {
     const target = await store.putString('target', 'content');
     const names = Array.from({ length: 400 }, (_, i) => `link ${i}`);
     await Promise.all(names.map((name) => store.addLink(name, target)));
@@ -50,7 +50,7 @@ describe.each(['2.15', '2.10', '2.9'])('lists on nats-server %s', (version) => {
     expect(Math.max(...durations)).toBeLessThan(5_000);
   });
 
-  it('and watches are initialized with every object, while another client replaces them', async () => {
+  it('and watches start with every object while another client replaces objects', async () => {
     const target = await store.info('target');
     const writer = await others.service.open('B');
     const names = (await collect(store.list())).map(({ name }) => name);
@@ -103,7 +103,7 @@ describe('a mirror of an object store', () => {
     await server.stop();
   });
 
-  it('is read as its origin', async () => {
+  it('is read like its origin', async () => {
     expect(await mirror.getString('a')).toBe('content of a');
     expect((await mirror.getBytes('large')).equals(Buffer.alloc(3_000_000, 7))).toBe(true);
     expect(Buffer.concat((await collect(await mirror.get('link'))) as Buffer[]).toString()).toBe(
@@ -123,13 +123,13 @@ describe('a mirror of an object store', () => {
     expect(await mirror.getString('b')).toBe('new');
   });
 
-  it('can be linked to', async () => {
+  it('can be the target of a link', async () => {
     const other = await stores.service.create({ bucket: 'OTHER' });
     await other.addLink('via mirror', await mirror.info('a'));
     expect(await other.getString('via mirror')).toBe('content of a');
   });
 
-  it('refuses to be written, and says where to write', async () => {
+  it('rejects writes, naming its origin', async () => {
     const before = (await origin.status()).streamInfo.state.lastSequence;
     const info = await origin.info('a');
     const writes = await Promise.allSettled([

@@ -32,7 +32,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     await server.stop();
   });
 
-  it('puts bytes and gets them back', async () => {
+  it('puts bytes and reads them', async () => {
     const data = randomBytes(300 * KIB);
     const before = Date.now();
     const info = await store.putBytes('bytes', data);
@@ -62,7 +62,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     expect(Math.abs(stored.modTime.getTime() - Date.now())).toBeLessThan(10_000);
   });
 
-  it('puts text as UTF-8 and gets it back', async () => {
+  it('puts text as UTF-8 and reads it', async () => {
     const info = await store.putString('text', 'Zürich 🚀');
     expect(info.size).toBe(12);
     expect(await store.getString('text')).toBe('Zürich 🚀');
@@ -76,7 +76,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
   });
 
   it.each([1, 1_000, 128 * KIB - 1, 128 * KIB, 128 * KIB + 1, 1_000_000])(
-    'puts from a Readable that gives pieces of %i bytes',
+    'puts from a Readable with chunks of %i bytes',
     async (size) => {
       const data = randomBytes(size < 1_000 ? 5_000 : 1_000_003);
       const info = await store.put('pieces', Readable.from(pieces(data, size)));
@@ -123,7 +123,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     expect((await store.info('described')).headers).toEqual({ A: ['x'], B: ['y', 'z'] });
   });
 
-  it('makes chunks no larger than the server takes', async () => {
+  it('limits chunks to the size that the server accepts', async () => {
     const data = randomBytes(3_000_000);
     const info = await store.putBytes({ name: 'large chunks', chunkSize: 2_000_000 }, data);
     expect(info.chunkSize).toBeLessThan(1_048_576);
@@ -170,7 +170,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     expect((await store.info('kept')).size).toBe(500 * KIB + 2);
   });
 
-  it('puts many objects of one name at once and keeps the chunks of one only', async () => {
+  it('puts many objects of one name concurrently and keeps the chunks of only one', async () => {
     const before = await stores.messages('B', 'C');
     await Promise.all(Array.from({ length: 20 }, (_, i) => store.putString('contended', `writer ${i}`)));
     expect(await store.getString('contended')).toMatch(/^writer \d+$/);
@@ -188,7 +188,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     await store.putString('guarded', 'three', { previousRevision: 0 });
   });
 
-  it('does not overwrite what was written while the content was sent', async () => {
+  it('does not overwrite an object that was written while the content was sent', async () => {
     const first = await store.putString('raced', 'one');
     const before = await stores.messages('B', 'C');
     async function* source(): AsyncGenerator<Uint8Array> {
@@ -203,7 +203,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
   });
 
   it.each(['a/b/c.txt', 'with space', 'dots.and.*.>', 'ünïcödé 🚀', ' ', '..', 'a\nb', 'x'.repeat(2_048)])(
-    'takes the name %j',
+    'accepts the name %j',
     async (name) => {
       await store.putString(name, name);
       expect(await store.getString(name)).toBe(name);
@@ -217,7 +217,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
   );
 
   it.each(['', 'lone \ud800 surrogate', 'x'.repeat(2_049), 'é'.repeat(1_025)])(
-    'refuses the name %j before anything is sent',
+    'rejects the name %j before anything is sent',
     async (name) => {
       const { lastSequence } = (await store.status()).streamInfo.state;
       for (const attempt of [
@@ -233,7 +233,7 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     },
   );
 
-  it('refuses options that cannot be right before anything is sent', async () => {
+  it('rejects invalid options before anything is sent', async () => {
     const { lastSequence } = (await store.status()).streamInfo.state;
     for (const attempt of [
       store.putString({ name: 'bad', chunkSize: 0 }, ''),
@@ -253,12 +253,12 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
     expect((await store.status()).streamInfo.state.lastSequence).toBe(lastSequence);
   });
 
-  it('refuses to put a link', async () => {
+  it('rejects putting a link', async () => {
     const meta: ObjectInfo = await store.addLink('a link', await store.putString('its target', ''));
     await expect(store.putString(meta, '')).rejects.toThrow(LinkNotAllowedError);
   });
 
-  it('says that an object does not exist or was deleted', async () => {
+  it('reports that an object does not exist or was deleted', async () => {
     await expect(store.get('never')).rejects.toThrow(ObjectNotFoundError);
     await expect(store.getBytes('never')).rejects.toMatchObject({ bucket: 'B', object: 'never' });
     await store.putString('once', 'text');
@@ -284,7 +284,7 @@ function digestOf(data: Uint8Array): string {
   return goEncoding(createHash('sha256').update(data).digest());
 }
 
-/** As Go's `base64.URLEncoding`: padded. */
+/** Like Go's `base64.URLEncoding`: padded. */
 function goEncoding(data: string | Uint8Array): string {
   return Buffer.from(data as Uint8Array)
     .toString('base64')

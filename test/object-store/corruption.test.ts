@@ -18,7 +18,7 @@ import { collect, ObjectStores } from './object-stores.js';
 const CHUNK_SIZE = 10_000;
 const DATA = randomBytes(CHUNK_SIZE * 5);
 
-describe('reading an object that is not whole', () => {
+describe('reading a damaged object', () => {
   let server: NatsTestServer;
   let stores: ObjectStores;
   let store: ObjectStore;
@@ -40,7 +40,7 @@ describe('reading an object that is not whole', () => {
     info = await store.putBytes({ name: 'a', chunkSize: CHUNK_SIZE }, DATA);
   });
 
-  /** Writes the object's chunks anew, as given. */
+  /** Replaces the stored chunks of the object. */
   async function storeChunks(...chunks: readonly Uint8Array[]): Promise<void> {
     const subject = `$O.B.C.${info.nuid}`;
     await stores.jsm.streams.purge('OBJ_B', { filter: subject });
@@ -54,21 +54,21 @@ describe('reading an object that is not whole', () => {
     });
   }
 
-  /** What comes of reading it in each way: the names of the errors. */
+  /** Reads it with each method; resolves with the names of the errors. */
   async function read(): Promise<readonly string[]> {
     const failures = await Promise.allSettled([
       store.getBytes('a'),
       store.get('a').then((content) => collect(content)),
       store.getFile('a', join(folder, 'a')),
     ]);
-    // No file is left behind, whatever the error.
+    // No error leaves a file behind.
     expect(await readdir(folder)).toEqual([]);
     return failures.map((failure) => (failure.status === 'rejected' ? nameOf(failure.reason) : 'none'));
   }
 
   const chunk = (index: number): Buffer => DATA.subarray(index * CHUNK_SIZE, (index + 1) * CHUNK_SIZE);
 
-  it('notices a corrupted chunk', async () => {
+  it('detects a corrupted chunk', async () => {
     const corrupted = Buffer.from(chunk(2));
     corrupted[5_000] ^= 1;
     await storeChunks(chunk(0), chunk(1), corrupted, chunk(3), chunk(4));
@@ -80,7 +80,7 @@ describe('reading an object that is not whole', () => {
     });
   });
 
-  it('notices a chunk out of order', async () => {
+  it('detects a chunk out of order', async () => {
     await storeChunks(chunk(0), chunk(2), chunk(1), chunk(3), chunk(4));
     expect(await read()).toEqual(Array(3).fill(DigestMismatchError.name));
   });
@@ -89,30 +89,30 @@ describe('reading an object that is not whole', () => {
     ['first', 0],
     ['middle', 2],
     ['last', 4],
-  ])('notices that the %s chunk is missing, before anything is read', async (_, missing) => {
+  ])('detects that the %s chunk is missing, before anything is read', async (_, missing) => {
     await storeChunks(...[0, 1, 2, 3, 4].filter((index) => index !== missing).map(chunk));
     expect(await read()).toEqual(Array(3).fill(ObjectIncompleteError.name));
     await expect(store.get('a')).rejects.toMatchObject({ expected: 5, actual: 4 });
   });
 
-  it('notices that all chunks are missing', async () => {
+  it('detects that all chunks are missing', async () => {
     await storeChunks();
     expect(await read()).toEqual(Array(3).fill(ObjectIncompleteError.name));
   });
 
-  it('notices a chunk that is stored twice', async () => {
+  it('detects a chunk that is stored twice', async () => {
     await storeChunks(chunk(0), chunk(1), chunk(1), chunk(2), chunk(3), chunk(4));
     expect(await read()).toEqual(Array(3).fill(DigestMismatchError.name));
   });
 
-  it('notices chunks of another size', async () => {
+  it('detects chunks of another size', async () => {
     await storeChunks(chunk(0), chunk(1), chunk(2).subarray(1), chunk(3), chunk(4));
     expect(await read()).toEqual(Array(3).fill(ObjectCorruptError.name));
     await storeChunks(chunk(0), chunk(1), Buffer.alloc(CHUNK_SIZE * 4), chunk(3), chunk(4));
     expect(await read()).toEqual(Array(3).fill(ObjectCorruptError.name));
   });
 
-  it('notices another digest, and one that cannot be read', async () => {
+  it('detects a wrong digest, and one that cannot be read', async () => {
     await describeAs({ digest: `SHA-256=${'A'.repeat(43)}=` });
     expect(await read()).toEqual(Array(3).fill(DigestMismatchError.name));
     for (const digest of ['SHA-256=', 'SHA-256=short', `MD5=${'A'.repeat(43)}=`, 'none', undefined]) {
@@ -121,7 +121,7 @@ describe('reading an object that is not whole', () => {
     }
   });
 
-  it('takes a digest in hexadecimal, in the other alphabet of base64 and without padding', async () => {
+  it('accepts a digest in hexadecimal, in standard base64 and without padding', async () => {
     const bytes = Buffer.from(info.digest.slice('SHA-256='.length), 'base64url');
     for (const encoding of ['hex', 'base64', 'base64url'] as const) {
       await describeAs({ digest: `SHA-256=${bytes.toString(encoding)}` });
@@ -129,7 +129,7 @@ describe('reading an object that is not whole', () => {
     }
   });
 
-  it('says that a description cannot be read', async () => {
+  it('reports that a description cannot be read', async () => {
     for (const text of ['not JSON', '[]', 'null', '{"nuid":"x"}']) {
       await stores.jetstream.publish('$O.B.M.YmFk', text);
       await expect(store.info('bad')).rejects.toThrow(InvalidObjectInfoError);
@@ -138,7 +138,7 @@ describe('reading an object that is not whole', () => {
     await stores.jsm.streams.purge('OBJ_B', { filter: '$O.B.M.YmFk' });
   });
 
-  it('says that an object was replaced or deleted while it was read', async () => {
+  it('reports that an object was replaced or deleted while it was read', async () => {
     for (const change of [() => store.putString('large', 'new'), () => store.delete('large')]) {
       await store.putBytes('large', Buffer.alloc(40 * 1_048_576));
       const content = await store.get('large');
@@ -148,7 +148,7 @@ describe('reading an object that is not whole', () => {
     }
   }, 60_000);
 
-  it('goes on when its consumer is deleted on the server', async () => {
+  it('continues if its consumer is deleted on the server', async () => {
     const data = randomBytes(20 * 1_048_576);
     await store.putBytes('large', data);
     const content = await store.get('large');
@@ -163,7 +163,7 @@ describe('reading an object that is not whole', () => {
     expect(Buffer.concat(received).equals(data)).toBe(true);
   }, 60_000);
 
-  it('keeps headers that chunks of other writers have apart from the content', async () => {
+  it('ignores headers in chunks of other clients', async () => {
     const hdrs = headers();
     hdrs.set('Some-Header', 'value');
     const subject = `$O.B.C.${info.nuid}`;

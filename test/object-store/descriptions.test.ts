@@ -43,7 +43,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
     ['its description', { description: 'x'.repeat(2 ** 20) }],
     ['its metadata', { metadata: { a: 'x'.repeat(2 ** 20) } }],
     ['its headers', { headers: { A: 'x'.repeat(2 ** 20) } }],
-  ])('are refused if %s is larger than a message, and do not advise an object store', async (_, meta) => {
+  ])('are rejected if %s is larger than a message, without advising an object store', async (_, meta) => {
     await store.putString('a', 'text');
     const failures: unknown[] = [];
     for (const call of [
@@ -65,7 +65,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
   });
 
   describe('info', () => {
-    it('knows no object that was never put or is deleted', async () => {
+    it('returns nothing for an object that was never put or is deleted', async () => {
       await expect(store.info('a')).rejects.toThrow(ObjectNotFoundError);
       const { nuid } = await store.putString({ name: 'a', description: 'words' }, 'text');
       await store.delete('a');
@@ -83,7 +83,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
   });
 
   describe('updateMeta', () => {
-    it('changes what is given and keeps the rest', async () => {
+    it('changes the given fields and keeps the others', async () => {
       const put = await store.putString(
         { name: 'a', description: 'old', headers: { A: '1' }, metadata: { k: 'v' }, chunkSize: 3 },
         'content',
@@ -115,7 +115,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       expect(await names()).toEqual(['dir/b']);
     });
 
-    it('does not rename onto another object, but onto a deleted one', async () => {
+    it('does not rename to the name of another object, except a deleted one', async () => {
       await store.putString('a', 'content a');
       await store.putString('b', 'content b');
       await expect(store.updateMeta('a', { name: 'b' })).rejects.toThrow(ObjectExistsError);
@@ -125,7 +125,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       expect(await store.getString('b')).toBe('content a');
     });
 
-    it('refuses objects that do not exist or are deleted', async () => {
+    it('rejects objects that do not exist or are deleted', async () => {
       await expect(store.updateMeta('a', { description: 'x' })).rejects.toThrow(ObjectNotFoundError);
       await expect(store.updateMeta('a', { name: 'b' })).rejects.toThrow(ObjectNotFoundError);
       await store.putString('a', '');
@@ -134,14 +134,14 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       await expect(store.updateMeta('a', { name: 'b' })).rejects.toThrow(ObjectDeletedError);
     });
 
-    it('changes links, too', async () => {
+    it('changes links too', async () => {
       await store.addLink('link', await store.putString('a', 'content'));
       await store.updateMeta('link', { name: 'renamed', description: 'words' });
       expect(await store.info('renamed')).toMatchObject({ link: { bucket: 'A', name: 'a' } });
       expect(await store.getString('renamed')).toBe('content');
     });
 
-    it('loses no change of another writer', async () => {
+    it('loses no concurrent change', async () => {
       await store.putString('a', '');
       await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
@@ -155,7 +155,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
   });
 
   describe('delete', () => {
-    it('removes the chunks and leaves a mark', async () => {
+    it('removes the chunks and leaves a marker', async () => {
       await store.putBytes('a', Buffer.alloc(500_000));
       expect(await stores.messages('A', 'C')).toBe(4);
       await store.delete('a');
@@ -163,7 +163,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       expect(await stores.messages('A', 'M')).toBe(1);
     });
 
-    it('refuses objects that were never put and does nothing to deleted ones', async () => {
+    it('rejects objects that were never put and ignores deleted ones', async () => {
       await expect(store.delete('a')).rejects.toThrow(ObjectNotFoundError);
       await store.putString('a', '');
       await store.delete('a');
@@ -174,11 +174,11 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
   });
 
   describe('list', () => {
-    it('gives nothing of an empty bucket', async () => {
+    it('returns nothing for an empty bucket', async () => {
       expect(await names()).toEqual([]);
     });
 
-    it('gives all objects once, deleted ones where asked for', async () => {
+    it('returns all objects once, deleted ones with showDeleted', async () => {
       await store.putString('a', 'one');
       await store.putString('b', 'two');
       await store.putString('c', 'three');
@@ -190,7 +190,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       expect(info).toEqual(await store.info('a'));
     });
 
-    it('gives thousands of objects, and leaves nothing behind when it is not read to the end', async () => {
+    it('returns thousands of objects, and cleans up if it is not read to the end', async () => {
       const source = await store.putString('source', '');
       await Promise.all(Array.from({ length: 3_000 }, (_, i) => store.addLink(`link ${i}`, source)));
       expect((await names()).length).toBe(3_001);
@@ -229,7 +229,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       await expect(store.getBytes('dir')).rejects.toMatchObject({ target: 'B', object: 'dir' });
     });
 
-    it('replaces links and deleted objects, but no others', async () => {
+    it('replaces only links and deleted objects', async () => {
       const a = await store.putString('a', 'content a');
       const b = await store.putString('b', 'content b');
       await expect(store.addLink('b', a)).rejects.toThrow(ObjectExistsError);
@@ -252,7 +252,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       await expect(store.addLink('link', deleted)).rejects.toThrow(LinkToDeletedObjectError);
     });
 
-    it('says what is wrong with a link whose target is gone', async () => {
+    it('reports a link whose target no longer exists', async () => {
       await store.addLink('link', await other.putString('a', ''));
       await other.delete('a');
       await expect(store.get('link')).rejects.toThrow(ObjectDeletedError);
@@ -260,7 +260,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
       await expect(store.get('link')).rejects.toThrow(BucketNotFoundError);
     });
 
-    it('notices links in a circle', async () => {
+    it('detects circular links', async () => {
       const a = await store.putString('a', '');
       const b = await store.putString('b', '');
       await store.delete('a');
@@ -293,7 +293,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
     await expect(store.delete('a')).rejects.toThrow(JetStreamApiError);
   });
 
-  it('tells the size of the bucket', async () => {
+  it('reports the size of the bucket', async () => {
     expect((await store.status()).size).toBe(0);
     await store.putBytes('a', Buffer.alloc(200_000));
     expect((await store.status()).size).toBeGreaterThan(200_000);

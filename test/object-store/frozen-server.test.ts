@@ -27,7 +27,7 @@ describe.skipIf(process.platform === 'win32')('a server that hangs', () => {
   });
 
   it.each(['while it sends chunks', 'while it waits for its source', 'while it stores the description'])(
-    'lets a put that is aborted %s end at once, and leaves no chunk when it goes on',
+    'does not block a put that is aborted %s, which leaves no chunk afterwards',
     async (when) => {
       const reason = new Error('no longer wanted');
       const controller = new AbortController();
@@ -58,7 +58,7 @@ describe.skipIf(process.platform === 'win32')('a server that hangs', () => {
       await expect(store.put('a', source(), { signal })).rejects.toBe(reason);
       expect(performance.now() - abortedAt).toBeLessThan(AT_ONCE);
       server.resume();
-      // It is stored as a whole, or not at all.
+      // It is either stored completely or not at all.
       const expected = when.endsWith('description') ? [0, 8] : [0];
       await expect
         .poll(async () => expected.includes(await stores.messages('B', 'C')), { timeout: 15_000 })
@@ -68,7 +68,7 @@ describe.skipIf(process.platform === 'win32')('a server that hangs', () => {
     },
   );
 
-  it('fails a get in its stall timeout, and lets one that is aborted end at once', async () => {
+  it('fails a get after its stall timeout, and does not block an aborted one', async () => {
     await store.putBytes('a', randomBytes(MIB));
     server.pause();
     const started = performance.now();
@@ -82,7 +82,7 @@ describe.skipIf(process.platform === 'win32')('a server that hangs', () => {
     expect(performance.now() - started).toBeLessThan(AT_ONCE);
   });
 
-  it('leaves every object readable that was overwritten while it hung', async () => {
+  it('keeps every object readable that was overwritten meanwhile', async () => {
     const names = Array.from({ length: 40 }, (_, i) => `object ${i}`);
     await Promise.all(names.map((name) => store.putBytes(name, randomBytes(1_000))));
     const puts = names.map((name, i) =>
@@ -100,7 +100,7 @@ describe.skipIf(process.platform === 'win32')('a server that hangs', () => {
   });
 });
 
-describe('a description whose fate is unknown', () => {
+describe('a description with an unknown outcome', () => {
   let server: NatsTestServer;
   let stores: ObjectStores;
   let store: ObjectStore;
@@ -116,7 +116,7 @@ describe('a description whose fate is unknown', () => {
     await server.stop();
   });
 
-  it('is cleared up later when it was not stored: the new chunks are removed', async () => {
+  it('is resolved later if it was not stored: the new chunks are removed', async () => {
     interfere(stores.jetstream.connection, () => 'lost', 'M');
     await expect(store.putBytes('a', randomBytes(2_000))).rejects.toThrow('acknowledgement');
     expect(await stores.messages('B', 'C')).toBe(2);
@@ -125,7 +125,7 @@ describe('a description whose fate is unknown', () => {
     expect((await store.getBytes('a')).length).toBe(1_000);
   });
 
-  it('is cleared up later when it was stored after all: the old chunks are removed', async () => {
+  it('is resolved later if it was stored: the old chunks are removed', async () => {
     interfere(stores.jetstream.connection, () => ({ delayed: 2_500 }), 'M');
     await expect(store.putBytes('a', randomBytes(2_000))).rejects.toThrow('acknowledgement');
     await expect.poll(async () => (await store.info('a')).size, { timeout: 10_000 }).toBe(2_000);

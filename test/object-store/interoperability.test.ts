@@ -26,7 +26,7 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
     await server.stop();
   });
 
-  describe('what the raw client wrote', () => {
+  describe('a bucket written by the raw client', () => {
     let raw: RawObjectStore;
     let store: ObjectStore;
 
@@ -35,7 +35,7 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
       store = await stores.service.open('raw');
     });
 
-    it('is a bucket here', async () => {
+    it('is a bucket of this library', async () => {
       expect(await store.status()).toMatchObject({ bucket: 'raw', description: 'made there', replicas: 1 });
       expect(await collect(stores.service.names())).toContain('raw');
     });
@@ -107,7 +107,7 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
     });
   });
 
-  describe('what is written here', () => {
+  describe('a bucket written by this library', () => {
     let raw: RawObjectStore;
     let store: ObjectStore;
 
@@ -116,7 +116,7 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
       raw = await new Objm(stores.nc).open('ours');
     });
 
-    it('is a bucket there', async () => {
+    it('is a bucket of the raw client', async () => {
       expect(await raw.status()).toMatchObject({ bucket: 'ours', description: 'made here' });
       expect((await raw.status()).ttl).toBe(3_600_000_000_000);
     });
@@ -190,7 +190,7 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
     });
     afterAll(() => older.close());
 
-    it('reads what is written here', async () => {
+    it('reads objects of this library', async () => {
       const data = randomBytes(300 * KIB);
       const meta = { name: 'ours', description: 'words', headers: { Tag: ['a', 'b'] }, chunkSize: 100 * KIB };
       const written = await ours.putBytes(meta, data);
@@ -210,7 +210,7 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
       expect(await theirs.info('ours')).toMatchObject({ deleted: true });
     });
 
-    it('writes what is read here', async () => {
+    it('writes objects that this library reads', async () => {
       const data = randomBytes(300 * KIB);
       const meta = { name: 'theirs', description: 'words', options: { max_chunk_size: 100 * KIB } };
       const written = await theirs.putBlob(meta, data);
@@ -233,11 +233,11 @@ describe.each(['2.15', '2.10', '2.9'])('object stores of other clients on nats-s
     });
   });
 
-  it('reads the layout of ADR-20, and writes it', async () => {
+  it('reads and writes the layout of ADR-20', async () => {
     const store = await stores.service.create({ bucket: 'adr' });
     const chunks = [randomBytes(10), randomBytes(7)];
     const digest = createHash('sha256').update(Buffer.concat(chunks)).digest('base64url');
-    // As the Go client writes it: a zero time, fields without content left out, fields of newer clients.
+    // As the Go client writes it: a zero time, no empty fields, and fields of newer clients.
     const written = {
       name: 'object-näme',
       options: { max_chunk_size: 10 },

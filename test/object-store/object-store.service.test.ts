@@ -21,7 +21,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     await server.stop();
   });
 
-  it('creates a bucket as ADR-20 lays it out', async () => {
+  it('creates a bucket with the layout of ADR-20', async () => {
     const store = await stores.service.create({ bucket: 'layout' });
     expect(store.bucket).toBe('layout');
     const { config } = await stores.jsm.streams.info('OBJ_layout');
@@ -38,7 +38,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     });
   });
 
-  it('takes description, TTL, size limit and storage', async () => {
+  it('accepts description, TTL, size limit and storage', async () => {
     const store = await stores.service.create({
       bucket: 'configured',
       description: 'reports',
@@ -71,7 +71,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     expect(config.max_msgs).toBe(1_000);
   });
 
-  it.skipIf(version !== '2.9')('refuses compression and metadata before anything is sent', async () => {
+  it.skipIf(version !== '2.9')('rejects compression and metadata before anything is sent', async () => {
     const refusals = [{ compression: true }, { metadata: { owner: 'infra' } }];
     for (const options of refusals) {
       await expect(stores.service.create({ bucket: 'refused', ...options })).rejects.toThrow(
@@ -81,7 +81,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     await expect(stores.service.open('refused')).rejects.toThrow(BucketNotFoundError);
   });
 
-  it.skipIf(version === '2.9')('takes compression and metadata', async () => {
+  it.skipIf(version === '2.9')('accepts compression and metadata', async () => {
     const store = await stores.service.create({
       bucket: 'modern',
       compression: true,
@@ -93,7 +93,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     expect(await store.getString('zeros')).toBe('0'.repeat(10_000));
   });
 
-  it('takes a bucket that exists with the same configuration and refuses another one', async () => {
+  it('accepts an existing bucket with the same configuration and rejects a different one', async () => {
     await stores.service.create({ bucket: 'twice', description: 'one' });
     await stores.service.create({ bucket: 'twice', description: 'one' });
     const conflict = stores.service.create({ bucket: 'twice', description: 'two' });
@@ -101,7 +101,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     await expect(conflict).rejects.toMatchObject({ bucket: 'twice', cause: { code: 10058 } });
   });
 
-  it('updates a bucket that exists only', async () => {
+  it('updates only a bucket that exists', async () => {
     await expect(stores.service.update({ bucket: 'updated' })).rejects.toThrow(BucketNotFoundError);
     await stores.service.create({ bucket: 'updated', ttl: 60_000 });
     const store = await stores.service.update({ bucket: 'updated', description: 'new' });
@@ -123,7 +123,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
     await expect(stores.service.open('gone')).rejects.toThrow(BucketNotFoundError);
   });
 
-  it('says "bucket not found" wherever the bucket was deleted under an open store', async () => {
+  it('reports "bucket not found" in every method after the bucket was deleted', async () => {
     const store = await stores.service.create({ bucket: 'vanished' });
     await stores.service.delete('vanished');
     await expect(store.info('a')).rejects.toThrow(BucketNotFoundError);
@@ -137,7 +137,7 @@ describe.each(['2.15', '2.10', '2.9'])('ObjectStoreService on nats-server %s', (
   });
 
   it.each(['', 'a.b', 'a b', '*', 'é', 'a/b', '>', 'a'.repeat(252)])(
-    'refuses the bucket name %j',
+    'rejects the bucket name %j',
     async (bucket) => {
       await expect(stores.service.create({ bucket })).rejects.toThrow(InvalidBucketNameError);
       await expect(stores.service.update({ bucket })).rejects.toThrow(InvalidBucketNameError);

@@ -6,7 +6,7 @@ import { JetStreamService, type PublishDefaults } from '../../lib/jetstream/inde
 import { ObjectStoreService } from '../../lib/object-store/index.js';
 import { Requests } from '../../lib/requests/index.js';
 
-/** Object stores over a connection of their own, and the raw client's view of the same server. */
+/** Object stores on their own connection, and the raw client's view of the same server. */
 export class ObjectStores implements AsyncDisposable {
   readonly jetstream: JetStreamService;
   readonly service: ObjectStoreService;
@@ -32,7 +32,7 @@ export class ObjectStores implements AsyncDisposable {
     return new ObjectStores(nc, await jetstreamManager(nc), publish);
   }
 
-  /** How many messages a bucket's stream holds under a subject. */
+  /** The number of messages of a bucket's stream under a subject. */
   async messages(bucket: string, subject: 'C' | 'M'): Promise<number> {
     const filter = `$O.${bucket}.${subject}.>`;
     const { state } = await this.jsm.streams.info(`OBJ_${bucket}`, { subjects_filter: filter });

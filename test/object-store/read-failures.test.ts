@@ -20,7 +20,7 @@ import { collect, ObjectStores } from './object-stores.js';
 
 const MIB = 1_048_576;
 
-describe('a read that fails before anybody listens', () => {
+describe('a read that fails before there is a listener', () => {
   let server: NatsTestServer;
   let stores: ObjectStores;
   let store: ObjectStore;
@@ -80,7 +80,7 @@ describe('a read that fails before anybody listens', () => {
       async () => {
         const content = await store.get('large', { stallTimeout: 200 });
         server.pause();
-        // What is under way comes first, then nothing.
+        // First the bytes in flight arrive, then nothing.
         const reader = content.on('readable', () => content.read());
         await new Promise((resolve) => content.once('error', resolve));
         server.resume();
@@ -108,8 +108,8 @@ describe('a read that fails before anybody listens', () => {
   describe.each(FAILURES)('because %s', (_, fail) => {
     afterEach(connect);
 
-    it.each(READERS)('ends no process, and its error reaches %s later', async (__, read) => {
-      // A small object may have come as a whole while the read was begun; then that rejects.
+    it.each(READERS)('does not end the process, and its error reaches %s later', async (__, read) => {
+      // A small object may have arrived completely when the read starts; then the start itself rejects.
       const begun = await fail().catch((error: unknown) => [error, DigestMismatchError] as const);
       const [content, kind] = begun;
       await sleep(150);
@@ -164,7 +164,7 @@ describe('a read that fails before anybody listens', () => {
         .toBeLessThanOrEqual(consumers);
     });
 
-    it('may have a name of 255 bytes', async () => {
+    it('can have a name of 255 bytes', async () => {
       await store.putString('small', 'content');
       await store.getFile('small', join(folder, 'n'.repeat(255)));
       expect(await readdir(folder)).toContain('n'.repeat(255));

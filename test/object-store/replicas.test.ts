@@ -22,7 +22,7 @@ describe('a bucket of three replicas', () => {
     await cluster.stop();
   });
 
-  /** Kills the server that leads the bucket's stream, and starts it again. */
+  /** Kills the leader of the bucket's stream, and restarts it. */
   async function killLeader(): Promise<void> {
     const { cluster: group } = await stores.jsm.streams.info('OBJ_B');
     const leader = cluster.servers.find(({ name }) => name === group?.leader);
@@ -31,7 +31,7 @@ describe('a bucket of three replicas', () => {
     await leader?.restart();
   }
 
-  it('reads, lists and watches at once what was put, though its servers are not in step', async () => {
+  it('reads, lists and watches a new object at once even if a replica lags', async () => {
     expect((await store.status()).replicas).toBe(3);
     for (let i = 0; i < 25; i++) {
       const data = randomBytes(MIB);
@@ -43,7 +43,7 @@ describe('a bucket of three replicas', () => {
     expect((await collect(store.list())).length).toBe(24);
   }, 60_000);
 
-  it('lists and watches to the end, though a replica is behind', async () => {
+  it('lists and watches completely even if a replica lags', async () => {
     const target = await store.putString('target', 'content');
     const leader = (await stores.jsm.streams.info('OBJ_B')).cluster?.leader;
     const follower = cluster.servers.find(({ name }) => name !== leader);
@@ -73,7 +73,7 @@ describe('a bucket of three replicas', () => {
     await near[Symbol.asyncDispose]();
   }, 120_000);
 
-  it('goes on with everything while leaders are elected, and leaves no chunk', async () => {
+  it('continues all operations while leaders are elected, and leaves no chunk', async () => {
     let electing = true;
     const elect = async (): Promise<void> => {
       for (let i = 0; electing; i++) {
@@ -117,7 +117,7 @@ describe('a bucket of three replicas', () => {
     await expect.poll(count, { timeout: 20_000, interval: 500 }).toBe(0);
   }, 120_000);
 
-  it('takes and gives an object while its leader is killed', async () => {
+  it('puts and reads an object while its leader is killed', async () => {
     const data = randomBytes(32 * MIB);
     async function* source(): AsyncGenerator<Uint8Array> {
       let killed: Promise<void> | undefined;

@@ -33,7 +33,7 @@ describe('the shutdown of an application that puts objects', () => {
     store = await app.get(ObjectStoreService).open('B');
   });
 
-  it('aborts a put whose source is open, and leaves no chunk', async () => {
+  it('aborts a put with an open source, and leaves no chunk', async () => {
     const source = new PassThrough();
     source.write(randomBytes(3_000_000));
     const outcome = store.put('a', source).catch((error: unknown) => error);
@@ -46,7 +46,7 @@ describe('the shutdown of an application that puts objects', () => {
     expect(await stores.messages('B', 'C')).toBe(0);
   });
 
-  it('lets a put end that has all of its content, and takes no other', async () => {
+  it('completes a put whose content has been read, and rejects new ones', async () => {
     const data = randomBytes(4_000_000);
     const put = store.putBytes('a', data);
     await app.close();
@@ -57,7 +57,7 @@ describe('the shutdown of an application that puts objects', () => {
     expect(await stores.messages('B', 'C')).toBe(31);
   });
 
-  it.skipIf(process.platform === 'win32')('ends though the server hangs', async () => {
+  it.skipIf(process.platform === 'win32')('ends even if the server hangs', async () => {
     const source = new PassThrough();
     source.write(randomBytes(3_000_000));
     const outcome = store.put('a', source).catch((error: unknown) => error);

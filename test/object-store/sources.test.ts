@@ -53,7 +53,7 @@ describe('the source of a put', () => {
     ['a description that is too large', { name: 'a', description: 'x'.repeat(2 ** 20) }, {}],
   ];
 
-  it.each(REFUSALS)('is closed, whatever it is, if the put is refused for %s', async (_, meta, options) => {
+  it.each(REFUSALS)('is closed if the put is rejected for %s', async (_, meta, options) => {
     const readable = new Readable({ read: () => undefined });
     await expect(store.put(meta, readable, options)).rejects.toThrow();
     expect(readable.destroyed).toBe(true);
@@ -73,7 +73,7 @@ describe('the source of a put', () => {
     await expectNoChunks();
   });
 
-  it.runIf(process.platform === 'linux')('leaves no descriptor of a file whose put is refused', async () => {
+  it.runIf(process.platform === 'linux')('leaves no descriptor of a file whose put is rejected', async () => {
     const path = join(folder, 'file');
     await writeFile(path, 'content');
     for (const [, meta, options] of REFUSALS) {
@@ -94,15 +94,12 @@ describe('the source of a put', () => {
       'gone',
     ],
     ['a file that is not there', () => createReadStream(join(folder, 'missing')), 'ENOENT'],
-  ])(
-    'may fail before it is read, while the server is asked for the revision: %s',
-    async (_, open, message) => {
-      await expect(store.put('a', open(), { previousRevision: 0 })).rejects.toThrow(message);
-      await expectNoChunks();
-    },
-  );
+  ])('can fail before it is read, while the revision is requested: %s', async (_, open, message) => {
+    await expect(store.put('a', open(), { previousRevision: 0 })).rejects.toThrow(message);
+    await expectNoChunks();
+  });
 
-  it('may fail to open though the put is refused', async () => {
+  it('can fail to open although the put is rejected', async () => {
     const source = createReadStream(join(folder, 'missing'));
     await expect(store.put('', source)).rejects.toThrow('Invalid object name');
   });
@@ -153,7 +150,7 @@ describe('the source of a put', () => {
     ['a synchronous iterable', ['a', 'b']],
     ['an iterable without an iterator', { [Symbol.asyncIterator]: () => undefined }],
     ['an iterator without next', { [Symbol.asyncIterator]: () => ({}) }],
-    ['results that are none', { [Symbol.asyncIterator]: () => ({ next: () => 5 }) }],
+    ['results that are not objects', { [Symbol.asyncIterator]: () => ({ next: () => 5 }) }],
     [
       'results that are undefined',
       { [Symbol.asyncIterator]: () => ({ next: () => undefined, return: () => undefined }) },
@@ -168,18 +165,18 @@ describe('the source of a put', () => {
       'objects without a prototype',
       { [Symbol.asyncIterator]: () => ({ next: async () => ({ value: Object.create(null) as unknown }) }) },
     ],
-  ])('is refused with a typed error when it is or gives %s', async (_, source) => {
+  ])('is rejected with a typed error if it is or yields %s', async (_, source) => {
     await expect(store.put('a', source as ObjectSource)).rejects.toThrow(InvalidArgumentError);
     await expectNoChunks();
   });
 
-  it('is refused when it is locked by another reader', async () => {
+  it('is rejected if it is locked by another reader', async () => {
     const source = new ReadableStream<Uint8Array>();
     source.getReader();
     await expect(store.put('a', source)).rejects.toThrow(InvalidArgumentError);
   });
 
-  it('may give bytes of another realm, thenables and empty pieces', async () => {
+  it('can yield bytes of another realm, thenables and empty chunks', async () => {
     const foreign = runInNewContext('new Uint8Array([65, 66])') as Uint8Array;
     const results = [
       { value: foreign },
@@ -200,10 +197,10 @@ describe('the source of a put', () => {
   });
 
   it.each<[string, () => AsyncIterable<Uint8Array>]>([
-    ['gives empty pieces without end', () => endless(new Uint8Array(0))],
-    ['gives content without end', () => endless(new Uint8Array(50_000))],
+    ['yields empty chunks forever', () => endless(new Uint8Array(0))],
+    ['yields content forever', () => endless(new Uint8Array(50_000))],
     [
-      'never gives anything',
+      'never yields anything',
       () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
     ],
   ])('does not keep a put from being aborted when it %s', async (_, source) => {
@@ -233,10 +230,10 @@ describe('the source of a put', () => {
   );
 
   it.each([
-    ['in the midst of a character', ['ab\u{d83d}', '\u{de00}cd']],
-    ['in the midst of a character, with an empty piece between', ['\u{d83d}', '', '\u{de00}']],
+    ['in the middle of a character', ['ab\u{d83d}', '\u{de00}cd']],
+    ['in the middle of a character, with an empty chunk between', ['\u{d83d}', '', '\u{de00}']],
     ['at the end of a character', ['ab\u{1f600}', 'cd']],
-  ])('may be text that is cut %s', async (_, pieces) => {
+  ])('can be text that is split %s', async (_, pieces) => {
     await store.put('text', Readable.from(pieces));
     expect(await store.getString('text')).toBe(pieces.join(''));
   });
@@ -245,12 +242,12 @@ describe('the source of a put', () => {
     ['at its end', ['ab\u{d83d}'], 'ab\u{fffd}'],
     ['before other text', ['\u{d83d}', 'x'], '\u{fffd}x'],
     ['before bytes', ['\u{d83d}', Buffer.from('x')], '\u{fffd}x'],
-  ])('has the sign for what is no character for half of one: %s', async (_, pieces, text) => {
+  ])('replaces an unpaired surrogate with U+FFFD: %s', async (_, pieces, text) => {
     await store.put('text', Readable.from(pieces));
     expect(await store.getString('text')).toBe(text);
   });
 
-  it('is refused if it is a Readable that was read to its end, and the object stays', async () => {
+  it('is rejected if it is a Readable that was read to its end, and the object is kept', async () => {
     await store.putString('a', 'before');
     const source = Readable.from(['gone']);
     for await (const piece of source) expect(piece).toBe('gone');
@@ -258,7 +255,7 @@ describe('the source of a put', () => {
     expect(await store.getString('a')).toBe('before');
   });
 
-  it('may be a Readable without content', async () => {
+  it('can be a Readable without content', async () => {
     await store.put('empty', Readable.from([]));
     expect((await store.info('empty')).size).toBe(0);
   });

@@ -79,7 +79,7 @@ describe('a stored description that another client wrote', () => {
   ];
 
   it.each(BAD)(
-    'with %s is a typed error, harms no other object, and can be replaced',
+    'with %s is a typed error, does not affect other objects, and can be replaced',
     async (_, description) => {
       await describeEvil(description);
       const good = await store.info('good');
@@ -123,7 +123,7 @@ describe('a stored description that another client wrote', () => {
       { ...VALID, options: { link: { bucket: 'X', name: 'a' } } },
     ],
     ['a link to a bucket', { ...VALID, options: { link: { bucket: 'B' } } }],
-  ])('with %s is a typed error when it is read, soon', async (_, description) => {
+  ])('with %s is a typed error when it is read, without delay', async (_, description) => {
     await describeEvil(description);
     for (const read of [
       () => store.getBytes('evil'),
@@ -143,7 +143,7 @@ describe('a stored description that another client wrote', () => {
     await expect(store.get('evil').then(collect)).rejects.toThrow(ObjectCorruptError);
   });
 
-  it('that leads in a circle is a typed error', async () => {
+  it('that is a circular link is a typed error', async () => {
     const link = (from: string, to: string): Promise<unknown> =>
       stores.jetstream.publish(
         `$O.B.M.${Buffer.from(from).toString('base64')}`,

@@ -57,7 +57,7 @@ describe('streaming objects', () => {
       await expectNothingStored();
     });
 
-    it('rejects where its source is destroyed half-way', async () => {
+    it('rejects if its source is destroyed half-way', async () => {
       const source = new PassThrough();
       source.write(randomBytes(2 * MIB));
       const put = store.put('a', source);
@@ -80,7 +80,7 @@ describe('streaming objects', () => {
       expect(source.destroyed).toBe(true);
     });
 
-    it('is aborted at any moment and leaves no chunk, whatever the source', async () => {
+    it('is aborted at any moment and leaves no chunk, with any source', async () => {
       await store.putString('a', 'old');
       const data = randomBytes(4 * MIB);
       async function* generate(): AsyncGenerator<Uint8Array> {
@@ -104,7 +104,7 @@ describe('streaming objects', () => {
       expect(aborted).toBeGreaterThan(5);
     });
 
-    it('is not begun with a signal that is aborted already', async () => {
+    it('does not start with a signal that is already aborted', async () => {
       const reason = new Error('too late');
       const signal = AbortSignal.abort(reason);
       await expect(store.putString('a', 'text', { signal })).rejects.toBe(reason);
@@ -127,7 +127,7 @@ describe('streaming objects', () => {
     });
   });
 
-  it('goes on putting and getting while the server is restarted', async () => {
+  it('continues putting and getting while the server is restarted', async () => {
     const data = randomBytes(24 * MIB);
     async function* source(): AsyncGenerator<Uint8Array> {
       for (let offset = 0; offset < data.length; offset += MIB) {
@@ -150,7 +150,7 @@ describe('streaming objects', () => {
   }, 60_000);
 
   describe('a get', () => {
-    it('stays bounded while nobody reads', async () => {
+    it('buffers a bounded number of bytes if it is not read', async () => {
       await store.putBytes('a', randomBytes(48 * MIB));
       const before = stores.nc.stats().inBytes;
       const content = await store.get('a');
@@ -158,7 +158,7 @@ describe('streaming objects', () => {
       await expect.poll(received).toBeGreaterThan(MIB);
       await sleep(300);
       expect(received()).toBeLessThan(4 * MIB);
-      // A slow reader gets everything, and never much more than it takes.
+      // A slow reader receives everything, but never much more than it reads.
       let taken = 0;
       for await (const piece of content) {
         taken += (piece as Buffer).length;
@@ -215,7 +215,7 @@ describe('streaming objects', () => {
       expect((await collect(store.list())).length).toBe(2);
     });
 
-    it('gets a file, in place of an older one', async () => {
+    it('gets a file, replacing an older one', async () => {
       const data = randomBytes(3 * MIB + 7);
       const info = await store.putBytes('a', data);
       const path = join(folder, 'out.bin');
@@ -227,7 +227,7 @@ describe('streaming objects', () => {
       expect(await readFile(path)).toHaveLength(0);
     });
 
-    it('keeps the older file, and leaves no other, when it fails', async () => {
+    it('keeps the older file, and leaves no temporary one, if it fails', async () => {
       const own = await mkdtemp(join(folder, 'own-'));
       const path = join(own, 'kept');
       await writeFile(path, 'old');
@@ -241,7 +241,7 @@ describe('streaming objects', () => {
       await expect.poll(async () => (await store.status()).streamInfo.state.consumers).toBe(0);
     });
 
-    it('puts what a file stream reads', async () => {
+    it('puts the content of a file stream', async () => {
       const path = join(folder, 'stream.bin');
       const data = randomBytes(MIB + 1);
       await writeFile(path, data);
@@ -267,7 +267,7 @@ describe('streaming objects', () => {
     });
     afterEach(() => app.close());
 
-    it('takes a request as it comes', async () => {
+    it('streams the body of a request', async () => {
       const data = randomBytes(5 * MIB);
       const response = await fetch(`${url}/a`, { method: 'PUT', body: data });
       expect(await response.json()).toEqual({ digest: (await store.info('a')).digest });
@@ -284,7 +284,7 @@ describe('streaming objects', () => {
       expect(Buffer.from(await response.arrayBuffer()).equals(data)).toBe(true);
     });
 
-    it('ends the transfer when the client goes away', async () => {
+    it('ends the transfer if the client disconnects', async () => {
       await store.putBytes('a', randomBytes(48 * MIB));
       const response = await new Promise<IncomingMessage>((resolve) => httpGet(`${url}/a`, resolve));
       await new Promise((resolve) => response.once('readable', resolve));
@@ -292,7 +292,7 @@ describe('streaming objects', () => {
       await expect.poll(async () => (await store.status()).streamInfo.state.consumers).toBe(0);
     });
 
-    it('never completes an answer whose content is corrupt', async () => {
+    it('never completes a response with corrupt content', async () => {
       const { nuid, chunks } = await store.putBytes('a', Buffer.alloc(16 * MIB));
       await stores.jsm.streams.purge('OBJ_B', { filter: `$O.B.C.${nuid}` });
       const chunk = Buffer.alloc((16 * MIB) / chunks);

@@ -1,19 +1,19 @@
 import type { JetStreamConnection } from '../../lib/connection/index.js';
 
-/** What becomes of one publish. */
+/** The outcome of one publish. */
 export type Fate =
   /** It does not reach the server. */
   | 'lost'
-  /** It is stored, but the acknowledgement does not come back. */
+  /** It is stored, but the acknowledgement is lost. */
   | 'ack lost'
-  /** The server says that it has too much to do, and does not store it. */
+  /** The server reports that it is overloaded, and does not store it. */
   | 'refused'
-  /** It reaches the server later than what was published after it. */
+  /** It reaches the server after later publishes. */
   | { readonly delayed: number };
 
 /**
- * Decides over what happens to the chunks that a connection publishes, or to the descriptions, counted from 0. All other
- * traffic, and what the server does with it, is real.
+ * Decides the outcome of the chunks that a connection publishes, or of the descriptions, counted from 0. All other
+ * traffic reaches the real server.
  */
 export function interfere(
   { nc, wire }: JetStreamConnection,

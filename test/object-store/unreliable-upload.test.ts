@@ -35,7 +35,7 @@ const FAULTS: readonly (readonly [string, (publish: number) => Fate | undefined]
 ];
 
 describe.each(['2.15', '2.10', '2.9'])(
-  'an upload that does not go smoothly, on nats-server %s',
+  'an upload on an unreliable connection, on nats-server %s',
   (version) => {
     let server: NatsTestServer;
     let stores: ObjectStores;
@@ -64,7 +64,7 @@ describe.each(['2.15', '2.10', '2.9'])(
         await put();
         expect(await stores.messages('B', 'C')).toBe(CHUNKS);
         expect((await store.getBytes('a')).equals(DATA)).toBe(true);
-        // What was late arrives now, and must not be stored again.
+        // Delayed publishes arrive now, and must not be stored again.
         await sleep(LATEST);
         expect(await stores.messages('B', 'C')).toBe(CHUNKS);
       },
@@ -72,7 +72,7 @@ describe.each(['2.15', '2.10', '2.9'])(
 
     it.each<[string, Fate]>([
       ['lost', 'lost'],
-      ['acknowledged in vain', 'ack lost'],
+      ['stored without an acknowledgement', 'ack lost'],
       ['late', { delayed: 120 }],
     ])('describes the object once when the description is %s', async (_, fate) => {
       interfere(stores.jetstream.connection, (n) => (n < 2 ? fate : undefined), 'M');
@@ -83,13 +83,13 @@ describe.each(['2.15', '2.10', '2.9'])(
       expect(await store.getString('a')).toBe('content');
     });
 
-    it('keeps the chunks when it is unknown whether the description is stored', async () => {
+    it('keeps the chunks if it is unknown whether the description is stored', async () => {
       interfere(stores.jetstream.connection, () => 'lost', 'M');
       await expect(store.putString('a', 'content')).rejects.toThrow(PublishTimeoutError);
       expect(await stores.messages('B', 'C')).toBe(1);
     });
 
-    it('fails when no chunk gets through, and leaves none behind', async () => {
+    it('fails if no chunk arrives, and leaves none behind', async () => {
       interfere(stores.jetstream.connection, (n) => (n >= 10 ? 'refused' : undefined));
       const failure = put({ stallTimeout: 500 });
       await expect(failure).rejects.toThrow(ObjectTransferStalledError);
@@ -100,7 +100,7 @@ describe.each(['2.15', '2.10', '2.9'])(
   },
 );
 
-it('an upload to a server that refuses what it cannot queue stores each chunk once and in order', async () => {
+it('an upload to a server with a full queue stores each chunk once and in order', async () => {
   const config = 'jetstream { max_buffered_msgs: 4, max_buffered_size: 500000 }';
   await using server = await NatsTestServer.start({ config });
   await using stores = await ObjectStores.connect(server.url);
@@ -112,7 +112,7 @@ it('an upload to a server that refuses what it cannot queue stores each chunk on
     },
   });
   const data = randomBytes(32 * 1_048_576);
-  // Whether the server falls behind is a race: each upload replaces the one before, until one met a refusal.
+  // Whether the server falls behind is a race, so uploads are repeated until the server rejects a chunk.
   for (let attempt = 0; attempt < 20 && refusals === 0; attempt++) await store.putBytes('a', data);
   expect(refusals).toBeGreaterThan(0);
   expect(await stores.messages('B', 'C')).toBe(256);

@@ -24,7 +24,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     await stores[Symbol.asyncDispose]();
   });
 
-  /** Takes so many entries, each as `name`, with `!` for one that is not initial and `-` for a deleted object. */
+  /** Reads that many entries, each as `name`, with `!` for one that is not initial and `-` for a deleted object. */
   async function take(watcher: ObjectWatcher, count: number): Promise<string[]> {
     const taken: string[] = [];
     for await (const entry of watcher) {
@@ -34,7 +34,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     return taken;
   }
 
-  it('delivers what is there, then each change', async () => {
+  it('delivers the existing objects, then each change', async () => {
     await store.putString('a', 'one');
     await store.putString('b', 'two');
     await store.delete('b');
@@ -44,7 +44,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
       return value === undefined ? 'end' : brief(value);
     };
     expect([await next(), await next()]).toEqual(['a', '-b']);
-    // A description that is replaced before the server has sent it is not delivered: each one is waited for.
+    // A description that is replaced before the server has sent it is not delivered, so each one is awaited.
     let coming = next();
     await watcher.initialized;
     await store.putString('c', 'three');
@@ -58,7 +58,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     watcher.stop();
   });
 
-  it('delivers descriptions as info gives them', async () => {
+  it('delivers the same descriptions as info', async () => {
     await store.putString({ name: 'a', headers: { A: '1' }, metadata: { k: 'v' } }, 'one');
     const watcher = await store.watch();
     for await (const { initial, ...info } of watcher) {
@@ -68,7 +68,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     }
   });
 
-  it('is initialized at once where the bucket is empty', async () => {
+  it('is initialized at once if the bucket is empty', async () => {
     const watcher = await store.watch();
     await watcher.initialized;
     await store.putString('a', 'one');
@@ -95,7 +95,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     expect(seen).toEqual(['a', 'b']);
   });
 
-  it('leaves out deleted objects where asked to', async () => {
+  it('omits deleted objects with ignoreDeletes', async () => {
     await store.putString('a', 'one');
     await store.delete('a');
     const watcher = await store.watch({ ignoreDeletes: true });
@@ -106,7 +106,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     expect(await take(watcher, 2)).toEqual(['!b', '!c']);
   });
 
-  it('delivers only updates where asked to', async () => {
+  it('delivers only updates with updatesOnly', async () => {
     await store.putString('a', 'one');
     const watcher = await store.watch({ updatesOnly: true });
     await watcher.initialized;
@@ -114,7 +114,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     expect(await take(watcher, 1)).toEqual(['!b']);
   });
 
-  it('delivers older descriptions where asked to', async () => {
+  it('delivers older descriptions with includeHistory', async () => {
     await store.putString('a', 'one');
     // A description that does not replace the one before it, as nats.js writes links.
     await stores.jetstream.publish('$O.B.M.YQ==', JSON.stringify({ name: 'a', description: 'second' }));
@@ -126,7 +126,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     expect((await collect(store.list())).map(({ description }) => description)).toEqual(['second']);
   });
 
-  it('refuses to deliver the history of updates only', async () => {
+  it('rejects includeHistory together with updatesOnly', async () => {
     await expect(store.watch({ includeHistory: true, updatesOnly: true })).rejects.toThrow(
       InvalidArgumentError,
     );
@@ -154,7 +154,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     await expect.poll(async () => (await store.status()).streamInfo.state.consumers).toBe(0);
   });
 
-  it('goes on after a restart of the server, without gaps or repeats', async () => {
+  it('continues after a server restart without gaps or repeats', async () => {
     await store.putString('a', 'one');
     const watcher = await store.watch();
     const taken = take(watcher, 5);
@@ -168,7 +168,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     expect(await taken).toEqual(['a', '!b', '!c', '!d', '!e']);
   });
 
-  it('delivers more than it holds at a time', async () => {
+  it('delivers more entries than it buffers', async () => {
     const target = await store.putString('target', '');
     await Promise.all(Array.from({ length: 4_000 }, (_, i) => store.addLink(`link ${i}`, target)));
     const watcher = await store.watch();
@@ -180,7 +180,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
     expect(seen.size).toBe(4_001);
   });
 
-  it('leaves out what cannot be read', async () => {
+  it('skips invalid descriptions', async () => {
     await store.putString('a', 'one');
     await stores.jetstream.publish('$O.B.M.YmFk', 'not JSON');
     await store.putString('b', 'two');
@@ -188,7 +188,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
   });
 
   it.each([{}, { includeHistory: true }, { updatesOnly: true }])(
-    'delivers all of a bucket that was deleted and created again, however much it holds: %o',
+    'delivers all objects of a recreated bucket: %o',
     async (options) => {
       for (const name of ['a', 'b', 'c']) await store.putString(name, name);
       const watcher = await store.watch(options);
@@ -199,7 +199,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
       await watcher.initialized;
       await stores.service.delete('B');
       const again = await stores.service.create({ bucket: 'B' });
-      // More than the former bucket held before the watch notices.
+      // More than the previous bucket had, before the watch detects the change.
       const wanted = Array.from({ length: 12 }, (_, i) => `new-${i}`);
       for (const name of wanted) await again.putString(name, name);
       const missing = await eventually(

@@ -71,7 +71,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
 
   const consumers = async () => (await jsm.consumers.list(stream).next()).length;
 
-  it('delivers what is stored and what follows, in order', async () => {
+  it('delivers stored and new messages in order', async () => {
     await publish(50);
     const { received, texts, events } = await start();
     await publish(50, 51);
@@ -99,17 +99,17 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(withoutPayload.texts.join('')).toBe('');
   });
 
-  it.skipIf(version === '2.9')('takes several filters', async () => {
+  it.skipIf(version === '2.9')('accepts several filters', async () => {
     await publish(20);
     const { received } = await start({ filterSubjects: ['s.1', 's.2'] });
     await eventually(() => expect(received).toEqual([1, 2, 11, 12]));
   });
 
-  it.runIf(version === '2.9')('refuses several filters where the server is too old', async () => {
+  it.runIf(version === '2.9')('rejects several filters if the server is too old', async () => {
     await expect(start({ filterSubjects: ['s.1', 's.2'] })).rejects.toThrow(UnsupportedServerFeatureError);
   });
 
-  it('refuses a stream that does not exist and leaves nothing behind', async () => {
+  it('rejects a stream that does not exist and leaves no consumer behind', async () => {
     const failing = start({ stream: 'MISSING' });
     await expect(failing).rejects.toThrow(StreamNotFoundError);
     await expect(failing).rejects.toThrow('MISSING');
@@ -125,7 +125,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(received).toEqual([]);
   });
 
-  it('goes on after a lost consumer, without a gap and without a repeat', async () => {
+  it('continues after a lost consumer without gaps or repeats', async () => {
     const { received, events } = await start({ heartbeat: 100 });
     await publish(10);
     await eventually(() => expect(received).toHaveLength(10));
@@ -136,7 +136,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(events).toContain('silence');
   });
 
-  it('notices that heartbeats are missed after two of them', async () => {
+  it('detects missed heartbeats after two intervals', async () => {
     const heartbeat = 400;
     const { events } = await start({ heartbeat });
     const [{ name }] = await jsm.consumers.list(stream).next();
@@ -146,7 +146,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(performance.now() - since).toBeLessThan(2.9 * heartbeat);
   });
 
-  it('goes on after a server restart, though nothing had come before', async () => {
+  it('continues after a server restart, even without earlier messages', async () => {
     const { received, events } = await start({ start: { policy: 'new' }, filterSubjects: ['s.5'] });
     await publish(4);
     await server.restart();
@@ -156,7 +156,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(events).toContain('reconnected');
   });
 
-  it('delivers each message once while the server is restarted again and again', async () => {
+  it('delivers each message once while the server is restarted repeatedly', async () => {
     const { received } = await start();
     const publisher = await connect({
       servers: server.url,
@@ -189,7 +189,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(received).toEqual(Array.from({ length: state.last_seq }, (_, i) => i + 1));
   });
 
-  it('starts anew where the stream was made again and ends before what was delivered', async () => {
+  it('starts again if the stream was recreated and ends before the last delivered sequence', async () => {
     const { received, events } = await start({ heartbeat: 100 });
     await publish(10);
     await eventually(() => expect(received).toHaveLength(10));
@@ -200,7 +200,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(events).toContain('start 3 restarted');
   });
 
-  it('starts anew where the stream is another one of the same name', async () => {
+  it('starts again if the stream is a different one of the same name', async () => {
     const { created } = await jsm.streams.info(stream);
     const { received, events } = await start({ heartbeat: 100, streamCreated: new Date(created) });
     await publish(2);
@@ -212,7 +212,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(events).toContain('start 3 restarted');
   });
 
-  it('waits for a sequence that the stream has not reached, resets or not', async () => {
+  it('waits for a sequence that the stream has not reached, even across resets', async () => {
     await publish(2);
     const { received, events } = await start({ start: { startSequence: 4 } });
     await nc.reconnect();
@@ -237,7 +237,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     jsm = await jetstreamManager(nc);
   });
 
-  it('reports what the owner throws, and ends', async () => {
+  it('reports errors of its callbacks, and ends', async () => {
     const errors: Error[] = [];
     await publish(2);
     await start(
@@ -253,7 +253,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     await nc.flush();
   });
 
-  it('ignores what others publish to its inbox, and answers flow control on no other subject', async () => {
+  it('ignores foreign messages in its inbox, and answers flow control on no other subject', async () => {
     let inbox = '';
     nc.subscribe('$JS.API.CONSUMER.CREATE.>', {
       callback: (_, msg) => {
@@ -276,19 +276,19 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
     expect(answers).toEqual([]);
   });
 
-  it('says when there is nothing left to deliver', async () => {
+  it('reports when no messages are left', async () => {
     const { events } = await start({ heartbeat: 100 });
     await eventually(() => expect(events).toContain('idle'));
   });
 
-  it('makes the server wait while paused, and loses nothing', async () => {
+  it('makes the server wait while paused, and loses no message', async () => {
     const payload = new Uint8Array(512 * 1024);
     const js = jetstream(nc);
     const count = 40;
     for (let i = 0; i < count; i++) await js.publish('s.big', payload);
     const { push, received, events } = await start({ heartbeat: 100 });
     push.pause();
-    // Two silent heartbeats while stalled would reset it; a heartbeat says that the server is stalled.
+    // Two missed heartbeats while stalled would reset it; a heartbeat reports that the server is stalled.
     await new Promise((resolve) => setTimeout(resolve, 500));
     const whilePaused = received.length;
     expect(whilePaused).toBeLessThan(count / 2);

@@ -11,7 +11,7 @@ describe('the options of JetStream', () => {
   });
   afterAll(() => server.stop());
 
-  it('reach JetStream in a domain, or under a prefix', async () => {
+  it('select JetStream in a domain, or under a prefix', async () => {
     for (const jetstream of [{ domain: 'hub' }, { apiPrefix: '$JS.hub.API' }]) {
       await using application = await startApplication(server.url, { options: { jetstream } });
       expect(await application.app.get(JetStreamService).accountInfo()).toMatchObject({ domain: 'hub' });
@@ -24,7 +24,7 @@ describe('the options of JetStream', () => {
     }
   });
 
-  it('are told by connection and options', async () => {
+  it('are available as connection and options', async () => {
     const publish = { maxPending: 7 };
     await using application = await startApplication(server.url, {
       options: { jetstream: { domain: 'hub', timeout: 1_234 }, publish },

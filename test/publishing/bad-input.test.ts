@@ -25,7 +25,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** The error is the same from every way to publish one message. */
+/** Checks that every method that publishes one message fails with the same error. */
 async function errorOf(subject: string, data: unknown, options: PublishOptions = {}): Promise<Error> {
   const { publisher } = client;
   const error = await failure(publisher.publish(subject, data, options));
@@ -69,7 +69,7 @@ describe('a subject', () => {
 });
 
 describe('a payload', () => {
-  it('above what the server takes is refused, headers included', async () => {
+  it('above the limit of the server is rejected, including headers', async () => {
     expect(await errorOf('large', new Uint8Array(2_001))).toMatchObject({
       constructor: PayloadTooLargeError,
       subject: 'large',
@@ -91,7 +91,7 @@ describe('a payload', () => {
     ['a class', Date],
     ['a symbol', Symbol('x')],
     ['an object whose toJSON throws', { toJSON: () => fail() }],
-  ])('that cannot be encoded is refused: %s', async (_, data) => {
+  ])('that cannot be encoded is rejected: %s', async (_, data) => {
     expect(await errorOf('big', data)).toBeInstanceOf(PayloadEncodingError);
   });
 
@@ -99,8 +99,8 @@ describe('a payload', () => {
     ['nothing', () => undefined],
     ['text', () => 'text'],
     ['a promise', () => Promise.resolve(new Uint8Array(1))],
-    ['an exception that is no error', () => fail('no error')],
-  ])('whose codec returns %s is refused', async (_, encode) => {
+    ['an exception that is not an error', () => fail('no error')],
+  ])('whose codec returns %s is rejected', async (_, encode) => {
     const codec = { contentType: 'x/y', encode, decode: () => 1 } as unknown as Codec;
     expect(await errorOf('codec', { a: 1 }, { codec })).toBeInstanceOf(PayloadEncodingError);
   });
@@ -139,7 +139,7 @@ describe('an option', () => {
     expect(await errorOf('a', 'x', options)).toMatchObject({ constructor: InvalidArgumentError, argument });
   });
 
-  it('of a schedule goes with one kind of schedule only', async () => {
+  it('of a schedule is valid for one kind of schedule only', async () => {
     const schedules = [
       { target },
       { target, at: new Date(), every: 1_000 },
@@ -163,7 +163,7 @@ describe('an option', () => {
     ).toBeInstanceOf(InvalidSubjectError);
   });
 
-  it('that breaks the header format is refused', async () => {
+  it('that violates the header format is rejected', async () => {
     expect((await errorOf('a', 'x', { headers: { 'bad name': 'x' } })).message).toContain('header');
     expect((await errorOf('a', 'x', { headers: { A: 'x\r\nInjected: y' } })).message).toContain('header');
   });
@@ -184,7 +184,7 @@ describe('a default', () => {
   });
 });
 
-describe('arguments of callers without types', () => {
+describe('arguments of untyped callers', () => {
   it.each([undefined, null, 1, Symbol('x'), {}, ['a'], () => 'a'])('subject %s', async (subject) => {
     expect(await errorOf(subject as string, 'x')).toBeInstanceOf(InvalidSubjectError);
   });
@@ -209,7 +209,7 @@ describe('arguments of callers without types', () => {
 
   it.each([
     ['without a target', { at: new Date() }],
-    ['with a target that is no subject', { at: new Date(), target: 'a.*' }],
+    ['with a target that is not a subject', { at: new Date(), target: 'a.*' }],
     ['with a number as its target', { at: new Date(), target: 1 }],
     ['without a time', { target: 'a' }],
     ['that is text', 'soon'],

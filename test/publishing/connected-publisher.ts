@@ -14,7 +14,7 @@ import { Requests } from '../../lib/requests/index.js';
 
 let streams = 0;
 
-/** A `Publisher` over a connection of its own, and what streams are made and looked at with. */
+/** A `Publisher` on its own connection, with services to create and inspect streams. */
 export class ConnectedPublisher implements AsyncDisposable {
   readonly jetstream: JetStreamService;
   readonly publisher: Publisher;
@@ -34,7 +34,7 @@ export class ConnectedPublisher implements AsyncDisposable {
     return new ConnectedPublisher(nc, new JetStreamConnection('default', nc), defaults);
   }
 
-  /** Creates a stream in memory that listens on `<prefix>.>`; the prefix is its name in lower case. */
+  /** Creates a memory stream that listens on `<prefix>.>`; the prefix is its name in lower case. */
   createStream(config: Partial<StreamConfig> = {}): Promise<Stream> {
     const name = `S${++streams}`;
     return this.jetstream.createStream({

@@ -31,13 +31,13 @@ describe('increment', () => {
     expect(await publisher.increment('hits.about', 7)).toBe(7n);
   });
 
-  it('is exact beyond what a number holds', async () => {
+  it('is exact beyond the range of a number', async () => {
     const large = 10n ** 40n;
     expect(await client.publisher.increment('hits.large', large)).toBe(large);
     expect(await client.publisher.increment('hits.large', -large - 1n)).toBe(-1n);
   });
 
-  it('counts every one of many at a time', async () => {
+  it('counts all concurrent increments', async () => {
     const values = await Promise.all(
       Array.from({ length: 500 }, () => client.publisher.increment('hits.many', 2)),
     );
@@ -52,7 +52,7 @@ describe('increment', () => {
     expect(await client.publisher.counter('hits.once')).toMatchObject({ value: 5n });
   });
 
-  it('refuses what is no whole number, before anything is sent', async () => {
+  it('rejects values that are not whole numbers, before anything is sent', async () => {
     for (const by of [0.5, Number.NaN, Infinity, 2 ** 53]) {
       const error = await failure(client.publisher.increment('hits.home', by));
       expect(error).toMatchObject({ constructor: InvalidArgumentError, argument: 'by' });
@@ -60,7 +60,7 @@ describe('increment', () => {
     expect(await failure(client.publisher.increment('hits.*', 1))).toBeInstanceOf(InvalidSubjectError);
   });
 
-  it('is refused by a stream that does not allow it', async () => {
+  it('is rejected by a stream that does not allow it', async () => {
     const { name } = await client.createStream();
     const error = await failure(client.publisher.increment(`${name.toLowerCase()}.a`));
     expect(error).toMatchObject({ constructor: StreamFeatureDisabledError, option: 'allowMessageCounter' });
@@ -79,7 +79,7 @@ describe('counter', () => {
     });
   });
 
-  it('tells what each source of its stream brought in', async () => {
+  it('reports the contribution of each source of its stream', async () => {
     const names = ['EU', 'US'];
     for (const name of names) {
       await client.createStream({
@@ -112,11 +112,11 @@ describe('counter', () => {
       });
   });
 
-  it('is undefined where nothing was ever added', async () => {
+  it('is undefined if nothing was ever added', async () => {
     expect(await client.publisher.counter('hits.never')).toBeUndefined();
   });
 
-  it('needs a stream and one subject', async () => {
+  it('requires a stream and one subject', async () => {
     expect(await failure(client.publisher.counter('nowhere'))).toBeInstanceOf(StreamNotFoundError);
     expect(await failure(client.publisher.counter('hits.*'))).toBeInstanceOf(InvalidSubjectError);
   });

@@ -44,7 +44,7 @@ async function* slowly(messages: Iterable<IngestMessage>): AsyncGenerator<Ingest
   }
 }
 
-/** Keeps messages of an ingest from leaving, as if they were lost with a connection. */
+/** Drops messages of an ingest, as if they were lost with a connection. */
 function losing(lost: (data: string) => boolean): Disposable {
   const { wire } = client.connection;
   const publish = wire.publish.bind(wire);
@@ -64,7 +64,7 @@ describe('ingest', () => {
     expect((await stream.getMessage(Math.ceil(count / 2))).text()).toBe(String(Math.ceil(count / 2)));
   });
 
-  it('takes an asynchronous source, headers, ids and values', async () => {
+  it('accepts an asynchronous source, headers, ids and values', async () => {
     const messages = [
       { subject, data: { n: 1 }, headers: { Tag: 'x' } },
       { subject, data: { n: 2 }, messageId: 'two' },
@@ -76,11 +76,11 @@ describe('ingest', () => {
     expect((await stream.getMessage(3)).json()).toEqual({ n: 3 });
   });
 
-  it('has nothing to do for an empty source', async () => {
+  it('does nothing for an empty source', async () => {
     expect(await client.publisher.ingest([])).toEqual({ count: 0, ack: undefined });
   });
 
-  it('does not run ahead of the server', async () => {
+  it('waits for the server', async () => {
     let taken = 0;
     function* source(): Generator<IngestMessage> {
       for (const message of numbered(5_000)) {
@@ -106,7 +106,7 @@ describe('ingest', () => {
     expect(stopped).toBeLessThan(5_000);
   });
 
-  it('lets several loads run at a time', async () => {
+  it('can run several loads at a time', async () => {
     const results = await Promise.all(
       Array.from({ length: 5 }, () => client.publisher.ingest(numbered(2_000))),
     );
@@ -126,14 +126,14 @@ describe('ingest', () => {
   });
 });
 
-describe('an ingest that cannot begin', () => {
-  it('is refused by a stream that does not allow it', async () => {
+describe('an ingest that cannot start', () => {
+  it('fails if the stream does not allow it', async () => {
     const other = await client.createStream();
     const error = await failure(client.publisher.ingest(numbered(5, `${other.name.toLowerCase()}.a`)));
     expect(error).toMatchObject({ constructor: StreamFeatureDisabledError, option: 'allowBatchPublish' });
   });
 
-  it('finds no stream, or one that comes late', async () => {
+  it('fails without a stream, or retries until there is one', async () => {
     const error = await failure(client.publisher.ingest(numbered(5, 'nowhere'), { retry: { wait: 20 } }));
     expect(error).toMatchObject({ constructor: NoStreamResponseError, attempts: 3 });
 
@@ -142,7 +142,7 @@ describe('an ingest that cannot begin', () => {
     expect((await late).count).toBe(5);
   });
 
-  it('has a bad first message or a bad option', async () => {
+  it('fails for an invalid first message or option', async () => {
     expect(await failure(client.publisher.ingest(numbered(5, 'a.*')))).toBeInstanceOf(InvalidSubjectError);
     for (const options of [
       { ackInterval: 0 },
@@ -155,7 +155,7 @@ describe('an ingest that cannot begin', () => {
     }
   });
 
-  it('gets no answer in time', async () => {
+  it('fails if there is no response in time', async () => {
     await using stalled = await NatsTestServer.start();
     await using other = await ConnectedPublisher.connect(stalled);
     stalled.pause();
@@ -165,14 +165,14 @@ describe('an ingest that cannot begin', () => {
   });
 });
 
-describe('an ingest that is interrupted tells what is stored', () => {
+describe('an interrupted ingest reports what is stored', () => {
   async function interruption(promise: Promise<unknown>): Promise<IngestInterruptedError> {
     const error = await failure(promise);
     expect(error).toBeInstanceOf(IngestInterruptedError);
     return error as IngestInterruptedError;
   }
 
-  it('where its source fails', async () => {
+  it('if its source fails', async () => {
     const cause = new Error('disk error');
     function* broken(): Generator<IngestMessage> {
       yield* numbered(1_234);
@@ -186,14 +186,14 @@ describe('an ingest that is interrupted tells what is stored', () => {
     }
   });
 
-  it('where one of its messages is bad', async () => {
+  it('if one of its messages is invalid', async () => {
     const error = await interruption(
       client.publisher.ingest([...numbered(10), { subject: 'a b' }, ...numbered(10)]),
     );
     expect(error).toMatchObject({ stored: 10, exact: true, cause: { constructor: InvalidSubjectError } });
   });
 
-  it('where its signal aborts', async () => {
+  it('if its signal aborts', async () => {
     const controller = new AbortController();
     function* endless(): Generator<IngestMessage> {
       for (let i = 1; ; i++) {
@@ -206,7 +206,7 @@ describe('an ingest that is interrupted tells what is stored', () => {
     expect((await stream.info()).state.messages).toBe(4_999);
   });
 
-  it('where a message is lost on its way', async () => {
+  it('if a message is lost in transit', async () => {
     using _ = losing((data) => data === '700');
     const error = await interruption(client.publisher.ingest(numbered(10_000)));
     expect(error).toMatchObject({
@@ -217,14 +217,14 @@ describe('an ingest that is interrupted tells what is stored', () => {
     expect((await stream.info()).state.messages).toBe(699);
   });
 
-  it('where the stream refuses a message', async () => {
+  it('if the stream rejects a message', async () => {
     const refused = { subject, expect: { lastSequence: 7 } };
     const error = await interruption(client.publisher.ingest([...numbered(100), refused, ...numbered(100)]));
     expect(error).toMatchObject({ stored: 100, exact: true, cause: { constructor: WrongLastSequenceError } });
     expect((await stream.info()).state.messages).toBe(100);
   });
 
-  it('where the server is restarted: what it acknowledged at least', async () => {
+  it('if the server is restarted: at least the acknowledged messages', async () => {
     await using own = await NatsTestServer.start();
     await using other = await ConnectedPublisher.connect(own);
     const stored = await other.createStream({
@@ -247,7 +247,7 @@ describe('an ingest that is interrupted tells what is stored', () => {
     expect((await stored.getMessage(error.stored)).text()).toBe(String(error.stored));
   });
 
-  it('where the connection is closed', async () => {
+  it('if the connection is closed', async () => {
     const other = await ConnectedPublisher.connect(server);
     async function* source(): AsyncGenerator<IngestMessage> {
       yield* numbered(100);
@@ -261,7 +261,7 @@ describe('an ingest that is interrupted tells what is stored', () => {
 });
 
 describe('with allowGaps', () => {
-  it('goes on past what is lost and what is refused, and tells of both', async () => {
+  it('continues after lost and rejected messages, and reports both', async () => {
     const gaps: IngestGap[] = [];
     const refusals: [PublishRefusedError, number][] = [];
     using _ = losing((data) => ['500', '501', '502', '900'].includes(data));

@@ -39,7 +39,7 @@ describe.each(['2.9', '2.10'])('nats-server %s', (version) => {
     await server.stop();
   });
 
-  it.each(NEWER)('refuses %s before anything is sent', async (_, required, publish) => {
+  it.each(NEWER)('rejects %s before anything is sent', async (_, required, publish) => {
     const before = client.nc.stats().outMsgs;
     const error = await failure(publish(client.publisher));
     expect(error).toBeInstanceOf(UnsupportedServerFeatureError);
@@ -47,13 +47,13 @@ describe.each(['2.9', '2.10'])('nats-server %s', (version) => {
     expect(client.nc.stats().outMsgs).toBe(before);
   });
 
-  it('refuses newer options of publishAsync by throwing', () => {
+  it('rejects newer options of publishAsync by throwing', () => {
     expect(thrown(() => client.publisher.publishAsync('old.a', '', { ttl: 'never' }))).toBeInstanceOf(
       UnsupportedServerFeatureError,
     );
   });
 
-  it('stores messages, knows ids and checks expectations', async () => {
+  it('stores messages, recognizes ids and checks expectations', async () => {
     const { publisher } = client;
     const acks = [];
     for (let i = 0; i < 3; i++) acks.push(await publisher.publish('old.a', { i }));
@@ -70,7 +70,7 @@ describe.each(['2.9', '2.10'])('nats-server %s', (version) => {
     expect(error).toMatchObject({ constructor: WrongLastSequenceError, lastSequence: sequence + 1 });
   });
 
-  it('takes a window of asynchronous messages', async () => {
+  it('accepts a window of asynchronous messages', async () => {
     const { ack } = client.publisher.publishAsync('old.many', '0');
     const { sequence } = await ack;
     for (let i = 1; i < 10_000; i++) {

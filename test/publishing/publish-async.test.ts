@@ -32,7 +32,7 @@ async function connected(
 }
 
 describe('publishAsync', () => {
-  it('returns at once the message and its acknowledgement to come', async () => {
+  it('returns the message and a promise of its acknowledgement at once', async () => {
     const client = await connected();
     const { name } = await client.createStream();
     const message = { subject: `${name.toLowerCase()}.a`, data: { n: 2 }, headers: { A: 'b' } };
@@ -58,7 +58,7 @@ describe('publishAsync', () => {
     expect((await stream.getMessage(1_501)).text()).toBe('1500');
   });
 
-  it('is not overtaken by what is published after it', async () => {
+  it('is not overtaken by later publishes', async () => {
     const client = await connected();
     const stream = await client.createStream({ allowAtomicPublish: true });
     const subject = `${stream.name.toLowerCase()}.a`;
@@ -70,7 +70,7 @@ describe('publishAsync', () => {
     expect((await stream.getMessage(3)).text()).toBe('3');
   });
 
-  it('tells onAck and onError of every outcome, with the message', async () => {
+  it('calls onAck or onError for every message', async () => {
     const acks: [PubAck, OutgoingMessage][] = [];
     const errors: [Error, OutgoingMessage][] = [];
     const client = await connected({
@@ -121,7 +121,7 @@ describe('publishAsync', () => {
     }
   });
 
-  it('lets a failed ack be awaited later, or never', async () => {
+  it('allows a failed ack to be awaited later, or never', async () => {
     const unhandled = vi.fn<() => void>();
     process.on('unhandledRejection', unhandled);
     try {
@@ -140,14 +140,14 @@ describe('publishAsync', () => {
     }
   });
 
-  it('logs what fails where nobody listens, in one line', async () => {
+  it('logs failures without a listener, in one line', async () => {
     const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     try {
       const client = await connected({ retry: { attempts: 0 } });
       for (let i = 0; i < 100; i++) client.publisher.publishAsync('nowhere.unwatched');
       const { ack } = client.publisher.publishAsync('nowhere.watched');
       await failure(ack);
-      // Refused before it returns, and asked for after that.
+      // It is rejected before the call returns, and its ack is accessed afterwards.
       client.publisher.close();
       await failure(client.publisher.publishAsync('nowhere.watched').ack);
       const lines = () =>
@@ -159,7 +159,7 @@ describe('publishAsync', () => {
     }
   });
 
-  it('repeats what no stream answered, as publish does', async () => {
+  it('retries a message that no stream has acknowledged, like publish', async () => {
     const client = await connected({ retry: { wait: 100, attempts: 10 } });
     const { ack } = client.publisher.publishAsync('async.late.a');
     const stream = await client.createStream({ subjects: ['async.late.>'] });
@@ -168,7 +168,7 @@ describe('publishAsync', () => {
 });
 
 describe('the window', () => {
-  it('is never exceeded, however the messages come', async () => {
+  it('is never exceeded by concurrent producers', async () => {
     let most = 0;
     const client = await connected({
       maxPending: 100,
@@ -189,7 +189,7 @@ describe('the window', () => {
     expect((await client.publisher.publish(subject)).sequence).toBe(10_001);
   });
 
-  it('lets as many messages wait in line as fit into it, and refuses the rest at once', async () => {
+  it('lets as many messages wait as fit into it, and rejects others at once', async () => {
     const client = await connected({ maxPending: 10 });
     const { name } = await client.createStream();
     const futures = Array.from({ length: 25 }, (_, i) =>
@@ -210,7 +210,7 @@ describe('the window', () => {
     }
   });
 
-  it('makes a producer wait for room, and lets it go when the connection ends', async () => {
+  it('makes a producer wait for room, which ends with the connection', async () => {
     await using stalled = await NatsTestServer.start();
     const client = await connected({ maxPending: 2, timeout: 10_000 }, stalled);
     const { name } = await client.createStream();
@@ -242,7 +242,7 @@ describe('the window', () => {
 });
 
 describe('draining', () => {
-  it('takes nothing more, and waits for what is on its way and in line', async () => {
+  it('rejects new messages, and waits for those in flight and waiting', async () => {
     const client = await connected({ maxPending: 100 });
     const { name } = await client.createStream();
     const futures = Array.from({ length: 200 }, () =>
@@ -270,7 +270,7 @@ describe('draining', () => {
 });
 
 describe('a stalled server', () => {
-  it('makes publishAsync wait at the bound, then fail; nothing grows', async () => {
+  it('makes publishAsync wait at the limit and then fail, with bounded memory', async () => {
     await using stalled = await NatsTestServer.start();
     const maxPending = 1_000;
     const client = await connected({ maxPending, stallWait: 150, timeout: 5_000 }, stalled);
@@ -296,7 +296,7 @@ describe('a stalled server', () => {
     const outBytes = client.nc.stats().outBytes;
     for (let i = 0; i < 10 * maxPending; i++) publish();
     await new Promise((resolve) => setImmediate(resolve));
-    // The window is on its way and as much waits in line; all the rest has failed already, and nothing more was sent.
+    // The window is in flight and as many messages are waiting; all others have already failed, and no more were sent.
     expect(settled).toBe(10 * maxPending);
     expect(client.nc.stats().outBytes - outBytes).toBeLessThanOrEqual(maxPending * 100);
 

@@ -36,7 +36,7 @@ async function stored(): Promise<number> {
 }
 
 describe('publishBatch', () => {
-  it('stores all messages one after the other', async () => {
+  it('stores all messages with consecutive sequences', async () => {
     await newStream();
     await client.publisher.publish(`${prefix}.before`);
     const ack = await client.publisher.publishBatch([
@@ -52,7 +52,7 @@ describe('publishBatch', () => {
     expect(second.headers?.get('Nats-TTL')).toBe('60s');
   });
 
-  it.each([1, 2, 1_000])('takes %d messages', async (count) => {
+  it.each([1, 2, 1_000])('accepts %d messages', async (count) => {
     await newStream();
     const messages = Array.from({ length: count }, (_, i) => ({ subject: `${prefix}.a`, data: i }));
     expect(await client.publisher.publishBatch(messages)).toMatchObject({
@@ -88,7 +88,7 @@ describe('publishBatch', () => {
       10071,
     ],
   ];
-  it.each(refused)('stores nothing where %s', async (_, messages, error, code) => {
+  it.each(refused)('stores nothing if %s', async (_, messages, error, code) => {
     await newStream();
     expect(await failure(client.publisher.publishBatch(messages(prefix)))).toMatchObject({
       constructor: error,
@@ -97,10 +97,10 @@ describe('publishBatch', () => {
     expect(await stored()).toBe(0);
   });
 
-  it('stores nothing where a message is lost on the way', async () => {
+  it('stores nothing if a message is lost in transit', async () => {
     await newStream();
     const { wire } = client.connection;
-    // What the client loses with a connection: the second of three messages never leaves.
+    // Simulates a message that the client loses with a connection: the second of three is never sent.
     const publish = wire.publish.bind(wire);
     wire.publish = (subject, ...rest) => {
       if (subject !== `${prefix}.lost`) publish(subject, ...rest);
@@ -116,7 +116,7 @@ describe('publishBatch', () => {
     expect(await stored()).toBe(0);
   });
 
-  it('is refused by a stream that does not allow it, before the rest is sent', async () => {
+  it('fails if the stream does not allow it, before the rest is sent', async () => {
     const { name } = await client.createStream();
     const messages = ['a', 'b'].map((token) => ({ subject: `${name.toLowerCase()}.${token}` }));
     const error = await failure(client.publisher.publishBatch(messages));
@@ -124,7 +124,7 @@ describe('publishBatch', () => {
     expect((await client.publisher.publish(`${name.toLowerCase()}.a`)).sequence).toBe(1);
   });
 
-  it('fails where no stream answers, after its retries', async () => {
+  it('fails if no stream responds, after its retries', async () => {
     const error = await failure(
       client.publisher.publishBatch([{ subject: 'nowhere.a' }, { subject: 'nowhere.b' }], {
         retry: { wait: 20 },
@@ -152,7 +152,7 @@ describe('publishBatch', () => {
     expect(await stored()).toBe(0);
   });
 
-  it('fails at its timeout where the server does not answer', async () => {
+  it('fails at its timeout if the server does not respond', async () => {
     await using stalled = await NatsTestServer.start();
     await using other = await ConnectedPublisher.connect(stalled);
     await other.createStream({ subjects: ['stalled.>'], allowAtomicPublish: true });

@@ -20,11 +20,11 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Leaves a message on its way to a server that dies before it reads it. */
+/** Publishes a message to a server that is killed before it reads the message. */
 async function interrupted<T>(publish: () => T): Promise<T> {
   server.pause();
   const result = publish();
-  // Handed to the socket, which the stopped server does not read.
+  // The bytes are in the socket buffer, which the paused server does not read.
   await new Promise((resolve) => setImmediate(resolve));
   const down = client.next('onDisconnect');
   await server.kill();
@@ -32,8 +32,8 @@ async function interrupted<T>(publish: () => T): Promise<T> {
   return result;
 }
 
-describe('what is on its way when the connection breaks', () => {
-  it('is sent again where it has an id, and stored once', async () => {
+describe('a message in flight when the connection breaks', () => {
+  it('is sent again if it has an id, and stored once', async () => {
     const publishing = await interrupted(() => ({
       given: client.publisher.publish(subject, 'given', { messageId: 'mine' }),
       generated: client.publisher.publish(subject, 'generated', { idempotent: true }),
@@ -45,8 +45,8 @@ describe('what is on its way when the connection breaks', () => {
     expect((await stream.info()).state.messages).toBe(3);
   });
 
-  it('is known by its id where only the acknowledgement was lost', async () => {
-    // The server stores the first message before it is stopped, so that sending it again finds it.
+  it('is recognized by its id if only the acknowledgement was lost', async () => {
+    // The server stores the first message before it is stopped, so the repeated one is a duplicate.
     await client.publisher.publish(subject, 'x', { messageId: 'mine' });
     const publishing = await interrupted(() => ({
       again: client.publisher.publish(subject, 'x', { messageId: 'mine' }),
@@ -56,7 +56,7 @@ describe('what is on its way when the connection breaks', () => {
     expect((await stream.info()).state.messages).toBe(1);
   });
 
-  it('fails at its timeout where it has none, for its outcome is unknown', async () => {
+  it('fails at its timeout if it has no id, because its outcome is unknown', async () => {
     const publishing = await interrupted(() => ({
       plain: failure(client.publisher.publish(subject, 'x', { timeout: 1_500 })),
     }));
@@ -68,8 +68,8 @@ describe('what is on its way when the connection breaks', () => {
   });
 });
 
-describe('what is published while the connection is down', () => {
-  it('is sent after the reconnect, in order, and needs no id for that', async () => {
+describe('a message published while the connection is down', () => {
+  it('is sent after the reconnect, in order, even without an id', async () => {
     const down = client.next('onDisconnect');
     await server.kill();
     await down;
@@ -84,7 +84,7 @@ describe('what is published while the connection is down', () => {
     expect((await stream.getMessage(2)).headers).toBeUndefined();
   });
 
-  it('fails at its timeout as not sent where the connection stays down', async () => {
+  it('fails at its timeout as not sent if the connection stays down', async () => {
     const down = client.next('onDisconnect');
     await server.kill();
     await down;

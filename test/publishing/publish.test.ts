@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 describe('publish', () => {
-  it('resolves with the stream and the sequence that it stored the message under', async () => {
+  it('resolves with the stream and the sequence of the message', async () => {
     const { name } = await client.createStream();
     const { publisher } = client;
     const subject = `${name.toLowerCase()}.a`;
@@ -57,7 +57,7 @@ describe('publish', () => {
     }
   });
 
-  it('reads acknowledgements of several streams in turn, and of sequences of any length', async () => {
+  it('parses acknowledgements of alternating streams, with sequences of any length', async () => {
     const streams = await Promise.all([
       client.createStream(),
       client.createStream({ firstSequence: 99_998 }),
@@ -76,7 +76,7 @@ describe('publish', () => {
     expect(acks.map((ack) => ack.stream)).toEqual(Array.from({ length: 9 }, (_, i) => streams[i % 3].name));
   });
 
-  it('sends bytes as they are, strings as UTF-8, nothing as nothing, and other values through the codec', async () => {
+  it('sends bytes unchanged, strings as UTF-8, undefined as empty, and encodes other values', async () => {
     const stream = await client.createStream();
     const subject = `${stream.name.toLowerCase()}.a`;
     const payloads = [new Uint8Array([0, 255, 1]), 'Grüße 🌍', undefined, { a: [1, null] }, 42, null];
@@ -93,7 +93,7 @@ describe('publish', () => {
     ]);
   });
 
-  it('takes a codec of its own, named in the Content-Type header', async () => {
+  it('uses a given codec, named in the Content-Type header', async () => {
     const stream = await client.createStream();
     const subject = `${stream.name.toLowerCase()}.a`;
     const csv = {
@@ -107,7 +107,7 @@ describe('publish', () => {
     expect(stored.headers?.get('Content-Type')).toBe('text/csv');
   });
 
-  it('sends headers of the message and of the options, and changes neither', async () => {
+  it('sends headers of the message and of the options without changing them', async () => {
     const stream = await client.createStream();
     const subject = `${stream.name.toLowerCase()}.a`;
     const own = headers();
@@ -168,7 +168,7 @@ describe('expect', () => {
       { lastSubjectSequence: 2 },
     ],
     ['lastMessageId', WrongLastMessageIdError, () => ({ lastMessageId: 'b' }), { lastMessageId: 'a' }],
-  ])('%s is what must be true of the stream', async (_, error, right, wrong) => {
+  ])('%s must match the stream', async (_, error, right, wrong) => {
     const { name } = await client.createStream();
     const prefix = name.toLowerCase();
     await client.publisher.publish(`${prefix}.a`, 'x', { messageId: 'a' });
@@ -183,7 +183,7 @@ describe('expect', () => {
     });
   });
 
-  it('says what the last sequence is', async () => {
+  it('reports the actual last sequence', async () => {
     const { name } = await client.createStream();
     await client.publisher.publish(`${name.toLowerCase()}.a`);
     const error = await failure(
@@ -192,7 +192,7 @@ describe('expect', () => {
     expect(error).toMatchObject({ code: 10071, status: 400, lastSequence: 1 });
   });
 
-  it('lastSubjectSequenceSubject is about another subject', async () => {
+  it('lastSubjectSequenceSubject refers to another subject', async () => {
     const { name } = await client.createStream();
     const prefix = name.toLowerCase();
     await client.publisher.publish(`${prefix}.a.1`);
@@ -219,7 +219,7 @@ describe('ttl', () => {
     expect((await stream.getLastMessage(subject)).text()).toBe('forever');
   });
 
-  it('is refused by a stream that does not allow it', async () => {
+  it('is rejected by a stream that does not allow it', async () => {
     const { name } = await client.createStream();
     const error = await failure(client.publisher.publish(`${name.toLowerCase()}.a`, 'x', { ttl: 5_000 }));
     expect(error).toBeInstanceOf(StreamFeatureDisabledError);
@@ -228,7 +228,7 @@ describe('ttl', () => {
 });
 
 describe('schedule', () => {
-  it('publishes once at a time, and again and again', async () => {
+  it('publishes once at a given time, and repeatedly', async () => {
     const stream = await client.createStream({ allowMessageSchedules: true, allowMessageTtl: true });
     const prefix = stream.name.toLowerCase();
     const { publisher } = client;
@@ -266,7 +266,7 @@ describe('schedule', () => {
     expect(once.headers?.get('Nats-Scheduler')).toBe(`${prefix}.once`);
   });
 
-  it('is refused by a stream that does not allow it, and where the server cannot read it', async () => {
+  it('is rejected if the stream does not allow it or the server cannot parse it', async () => {
     const { name } = await client.createStream();
     const allowing = await client.createStream({ allowMessageSchedules: true });
     const publish = (stream: string, cron: string) =>
@@ -278,7 +278,7 @@ describe('schedule', () => {
   });
 });
 
-describe('a stream that refuses', () => {
+describe('a stream rejects a message', () => {
   it('because it is full', async () => {
     const { name } = await client.createStream({ maxMessages: 1, discard: DiscardPolicy.New });
     await client.publisher.publish(`${name.toLowerCase()}.a`);
@@ -303,7 +303,7 @@ describe('a stream that refuses', () => {
 });
 
 describe('retries', () => {
-  it('find a stream that comes late, with a generated id', async () => {
+  it('succeed once a stream exists, with a generated id', async () => {
     const publishing = client.publisher.publish('late.a', 'x', { retry: { wait: 100, attempts: 5 } });
     await delay(50);
     const stream = await client.createStream({ subjects: ['late.>'] });
@@ -325,7 +325,7 @@ describe('retries', () => {
     expect(stored?.get('A')).toBe('b');
   });
 
-  it('are two, a quarter of a second apart, where nothing else is said', async () => {
+  it('are two by default, a quarter of a second apart', async () => {
     const started = performance.now();
     const error = await failure(client.publisher.publish('nowhere.a', 'x'));
     expect(error).toBeInstanceOf(NoStreamResponseError);
@@ -333,7 +333,7 @@ describe('retries', () => {
     expect(performance.now() - started).toBeGreaterThanOrEqual(490);
   });
 
-  it('can be none, and end with the timeout', async () => {
+  it('can be disabled, and end with the timeout', async () => {
     const none = await failure(client.publisher.publish('nowhere.a', 'x', { retry: { attempts: 0 } }));
     expect(none).toMatchObject({ constructor: NoStreamResponseError, attempts: 1 });
     const soon = await failure(
@@ -343,8 +343,8 @@ describe('retries', () => {
   });
 });
 
-describe('a server that does not answer', () => {
-  it('makes the publish fail at its timeout, saying whether it can be repeated', async () => {
+describe('a server that does not respond', () => {
+  it('makes the publish fail at its timeout, and the error says whether it can be retried', async () => {
     await using stalled = await NatsTestServer.start();
     await using other = await ConnectedPublisher.connect(stalled, { timeout: 150 });
     const { name } = await other.createStream();

@@ -10,7 +10,7 @@ import { ConnectedPublisher, failure } from './connected-publisher.js';
 
 const message = { subject: 'bulk', data: 'x' };
 
-describe('publishing when others fail', () => {
+describe('publishing with failing peers and callbacks', () => {
   let server: NatsTestServer;
   let owner: NatsConnection;
 
@@ -80,7 +80,7 @@ describe('publishing when others fail', () => {
       await end();
     }
 
-    it.each([undefined, null, 1, {}, 'text'])('refuses the source %s', async (source) => {
+    it.each([undefined, null, 1, {}, 'text'])('rejects the source %s', async (source) => {
       await using client = await ConnectedPublisher.connect(server);
       expect(await failure(client.publisher.ingest(source as never))).toBeInstanceOf(InvalidArgumentError);
     });
@@ -89,7 +89,7 @@ describe('publishing when others fail', () => {
       ['an error', new Error('broken')],
       ['text', 'broken'],
       ['nothing', undefined],
-    ])('ends when its source throws %s', async (_, thrown) => {
+    ])('ends if its source throws %s', async (_, thrown) => {
       await using client = await ConnectedPublisher.connect(server);
       const source = then(() => thrower(thrown));
       const error = await failure(client.publisher.ingest(source));
@@ -102,7 +102,7 @@ describe('publishing when others fail', () => {
       ['null', null],
       ['a number', 1],
       ['a message without a subject', { data: 1 }],
-    ])('ends when its source brings %s', async (_, rubbish) => {
+    ])('ends if its source yields %s', async (_, rubbish) => {
       await using client = await ConnectedPublisher.connect(server);
       for (const source of [
         [message, rubbish],
@@ -122,7 +122,7 @@ describe('publishing when others fail', () => {
       ['rejects', () => Promise.reject(new Error('no'))],
       ['never settles', () => new Promise(() => undefined)],
       ['returns rubbish', () => 1],
-    ])('ends though the return of its source %s', async (_, end) => {
+    ])('ends even if the return of its source %s', async (_, end) => {
       await using client = await ConnectedPublisher.connect(server);
       let count = 0;
       const source = {

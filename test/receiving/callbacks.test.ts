@@ -75,7 +75,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     ['a value', () => 7],
     ['null', () => null],
     ['a function', () => () => undefined],
-    ['an object with a then that is no function', () => ({ then: 1 })],
+    ['an object with a then that is not a function', () => ({ then: 1 })],
     ['a thenable', () => ({ then: (resolve: () => void) => setTimeout(resolve, 1) })],
     [
       'a thenable that calls back at once, twice',
@@ -87,7 +87,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
       }),
     ],
     ['a proxy', () => new Proxy({}, {})],
-  ])('may return %s', async (_, result) => {
+  ])('can return %s', async (_, result) => {
     const consume = await create();
     await publish(3);
     const errors: Error[] = [];
@@ -153,7 +153,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
         return proxy;
       },
     ],
-  ])('that %s is reported for each message, and the next messages come', async (_, fail) => {
+  ])('that %s is reported for each message, and the next messages are delivered', async (_, fail) => {
     const consume = await create();
     await publish(3);
     const errors: Error[] = [];
@@ -171,7 +171,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     for (const error of errors) expect(error).toBeInstanceOf(Error);
   });
 
-  it('is named in the log with its message when it fails and there is no onError', async () => {
+  it('is logged with its message if it fails and there is no onError', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const consume = await create();
     await publish(1);
@@ -205,7 +205,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
         },
       }),
     ],
-  ])('keeps coming when onError %s', async (_, onError) => {
+  ])('continues if onError %s', async (_, onError) => {
     const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     const consume = await create();
     await publish(3);
@@ -236,7 +236,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
         throw new Error('no');
       },
     ],
-  ])('may call %s: closed resolves, and the consumer can be consumed again', async (_, end) => {
+  ])('can call %s: closed resolves, and the consumer can be consumed again', async (_, end) => {
     const consume = await create();
     await publish(2);
     const consumption: Consumption = consume(
@@ -262,7 +262,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
   it.each<[string, (consumption: Consumption) => unknown]>([
     ['stop()', (consumption) => consumption.stop()],
     ['drain()', (consumption) => void consumption.drain()],
-  ])('may call %s in onError', async (_, end) => {
+  ])('can call %s in onError', async (_, end) => {
     const consume = await create();
     await publish(2);
     const consumption: Consumption = consume(
@@ -274,7 +274,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     expect(await consumption.closed).toBeUndefined();
   });
 
-  it.each(['connection', 'application'])('may end while the %s ends', async (what) => {
+  it.each(['connection', 'application'])('can end while the %s ends', async (what) => {
     const application = await startApplication(server.url, {});
     const end = what === 'connection' ? () => connected.nc.drain() : () => application.app.close();
     if (what === 'application') stream = await application.app.get(JetStreamService).stream(streamName);
@@ -311,7 +311,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     ['options', () => undefined, null],
     ['options', () => undefined, 'fast'],
   ])(
-    'is refused with the name of the argument when %s is wrong: %s, %s',
+    'is rejected with the name of the argument if %s is wrong: %s, %s',
     async (argument, handler, options) => {
       const consume = await create();
       const call = (): unknown => consume(handler as ConsumeCallback, options as PullOptions);
@@ -322,7 +322,7 @@ describe.each(forms)('a callback of consume() on a %s consumer', (form, create) 
     },
   );
 
-  it('is refused on a closed or draining connection', async () => {
+  it('is rejected on a closed or draining connection', async () => {
     const consume = await create();
     const draining = connected.nc.drain();
     expect(() => consume(() => undefined)).toThrow(ConnectionClosedError);

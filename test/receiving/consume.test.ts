@@ -44,7 +44,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
-  it('hands over every message in order, those to come too', async () => {
+  it('delivers every message in order, including later ones', async () => {
     await publishNumbers(700);
     const received: number[] = [];
 
@@ -82,7 +82,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
       },
     ],
     ['rejects', () => Promise.reject(new Error('no good'))],
-  ])('goes on after a handler that %s, and tells of it', async (_how, handler: () => Promise<void>) => {
+  ])('continues after a handler that %s, and reports it', async (_how, handler: () => Promise<void>) => {
     await publishNumbers(3);
     const onError = vi.fn<(error: Error) => void>();
     let received = 0;
@@ -100,7 +100,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(onError).toHaveBeenCalledWith(new Error('no good'));
   });
 
-  it('stops at once, and what was not handled comes again', async () => {
+  it('stops at once, and unhandled messages are redelivered', async () => {
     const short = await stream.createConsumer({ name: 'short', ackWait: 300 });
     await publishNumbers(10);
     const received: string[] = [];
@@ -117,7 +117,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(next?.metadata.deliveryCount).toBe(2);
   });
 
-  it('drains: what was sent until then is handled, nothing after', async () => {
+  it('drains: handles only the messages that were already delivered', async () => {
     await publishNumbers(50);
     const received: number[] = [];
     const consumption = consumer.consume(async (message) => {
@@ -134,7 +134,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(received).toHaveLength(50);
   });
 
-  it('stops after so many messages, and asks for no more than these', async () => {
+  it('stops after the given number of messages, and requests no more', async () => {
     await publishNumbers(30);
     const requests = await pullRequests(connected.nc, streamName, 'd');
     const received: number[] = [];
@@ -151,7 +151,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect((await consumer.info()).numAckPending).toBe(12);
   });
 
-  it('asks for 500 messages for 30 s with a heartbeat of 15 s by default, and again at half', async () => {
+  it('requests 500 messages for 30 s with a heartbeat of 15 s by default, and more at half', async () => {
     const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
     await using _ = consumer.consume(() => void received++);
@@ -164,7 +164,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     ]);
   });
 
-  it('asks as it is told to', async () => {
+  it('requests with the given options', async () => {
     const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
     await using _ = consumer.consume(() => void received++, {
@@ -190,7 +190,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(await requests.stop()).toMatchObject([{ idle_heartbeat: 30_000_000_000 }]);
   });
 
-  it('goes by bytes', async () => {
+  it('requests by bytes', async () => {
     await connected.publish('s.a', 40, new Uint8Array(1_000));
     const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
@@ -203,7 +203,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(asked.every(({ max_bytes: bytes = 0 }) => bytes > 0 && bytes <= 10_000)).toBe(true);
   });
 
-  it('goes by messages, with a limit of bytes for each request', async () => {
+  it('requests by messages, with a limit of bytes for each request', async () => {
     await connected.publish('s.a', 20, new Uint8Array(1_000));
     const requests = await pullRequests(connected.nc, streamName, 'd');
     let received = 0;
@@ -217,7 +217,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(asked.every(({ max_bytes: bytes }) => bytes === 5_000)).toBe(true);
   });
 
-  it('never has more under way than it may', async () => {
+  it('never exceeds maxMessages', async () => {
     await publishNumbers(100);
     let release = () => {};
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -230,7 +230,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     await expect.poll(async () => (await consumer.info()).numAckPending).toBe(100);
   });
 
-  it('ends when the consumer is deleted, and tells so', async () => {
+  it('ends when the consumer is deleted, and reports it', async () => {
     const onError = vi.fn<(error: Error) => void>();
     const consumption = consumer.consume(() => {}, { onError });
     await connected.nc.flush();
@@ -242,7 +242,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(onError.mock.calls[0][0].message).toContain(`Consumer "d" of stream "${streamName}" was deleted`);
   });
 
-  it('ends when the connection is closed, and tells so', async () => {
+  it('ends when the connection is closed, and reports it', async () => {
     const onError = vi.fn<(error: Error) => void>();
     const consumption = consumer.consume(() => {}, { onError });
 
@@ -253,7 +253,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(() => consumer.consume(() => {})).toThrow(ConnectionClosedError);
   });
 
-  it.runIf(version === '2.15')('notices missed heartbeats, tells so, and goes on', async () => {
+  it.runIf(version === '2.15')('detects and reports missed heartbeats, and continues', async () => {
     const errors: Error[] = [];
     const received: string[] = [];
     await using _ = consumer.consume((message) => void received.push(message.text()), {
@@ -276,7 +276,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(errors[0]).toMatchObject({ stream: streamName, consumer: 'd', heartbeat: 500 });
   });
 
-  it('goes on after the server was restarted', async () => {
+  it('continues after a server restart', async () => {
     const received = new Set<string>();
     await using _ = consumer.consume(
       (message) => {
@@ -305,11 +305,11 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     ['a short heartbeat', { heartbeat: 499 }, 'heartbeat'],
     ['stopping before the first', { stopAfter: 0 }, 'stopAfter'],
     [
-      'a group that the consumer has not',
+      'a group that the consumer does not have',
       { priorityGroup: version === '2.15' ? 'g' : undefined, minPending: version === '2.15' ? undefined : 0 },
       version === '2.15' ? 'priorityGroup' : 'minPending',
     ],
-  ])('refuses %s before anything is sent', (_, options, argument) => {
+  ])('rejects %s before anything is sent', (_, options, argument) => {
     const before = connected.nc.stats().outMsgs;
 
     const attempt = () => consumer.consume(() => {}, options);
@@ -319,7 +319,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
     expect(connected.nc.stats().outMsgs).toBe(before);
   });
 
-  it('keeps to what the consumer allows in one request', async () => {
+  it('respects the limits of the consumer for one request', async () => {
     const limited = await stream.createConsumer({ name: 'l', maxRequestBatch: 20, maxRequestExpires: 5_000 });
     const requests = await pullRequests(connected.nc, streamName, 'l');
     await publishNumbers(50);
@@ -334,7 +334,7 @@ describe.each(['2.15', '2.10', '2.9'])('consume on nats-server %s', (version) =>
 });
 
 describe('consume in a cluster', () => {
-  it('goes on after a change of leader', async () => {
+  it('continues after a change of leader', async () => {
     await using cluster = await NatsTestCluster.start(3);
     await using connected = await ConnectedJetStream.connect(cluster.urls, { timeout: 20_000 });
     const { jetstream, nc } = connected;

@@ -4,10 +4,10 @@ import { asMsg } from '../../lib/connection/index.js';
 import { WholeMessage } from '../../lib/connection/wire/wire-message.js';
 import { DeliveryPosition } from '../../lib/jetstream/index.js';
 
-/** A message as the client makes it. */
+/** A message as created by the client. */
 const clientMessage = (reply: string): Msg => ({ reply }) as Msg;
 
-/** A message as the wire makes it, in the midst of other bytes. */
+/** A message as created by the wire, surrounded by other bytes. */
 const wireMessage = (reply: string): Msg => {
   const line = Buffer.from(`MSG s 1 ${reply} 3\r\nx.9\r\n`);
   const end = 8 + Buffer.byteLength(reply);
@@ -51,7 +51,7 @@ describe.each([
     '$JS.ACK.S.C.1.22.',
     '$JS.ACK.S.C.1.22.3',
     '$JS.ACK.S.C.1',
-  ])('is not there in "%s", and nothing changes', (reply) => {
+  ])('is missing in "%s", and nothing changes', (reply) => {
     const position = new DeliveryPosition();
     position.read(message('$JS.ACK.S.C.1.22.3.1795500325351349523.44'));
     expect(position.read(message(reply))).toBe(false);

@@ -51,7 +51,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
   }
 
   describe('fetch', () => {
-    it('gives as many as asked for, and ends', async () => {
+    it('returns the requested number of messages, and ends', async () => {
       await publishNumbers(5);
 
       const batch = consumer.fetch(3);
@@ -62,14 +62,14 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(await texts(consumer.fetch(2))).toEqual(['4', '5']);
     });
 
-    it('waits for what is not yet there', async () => {
+    it('waits for messages that are not stored yet', async () => {
       const batch = consumer.fetch(2, { maxWait: 5_000 });
       await publishNumbers(2);
 
       expect(await texts(batch)).toEqual(['1', '2']);
     });
 
-    it('ends without an error when the wait is over', async () => {
+    it('ends without an error after maxWait', async () => {
       await publishNumbers(1);
 
       const started = performance.now();
@@ -81,14 +81,14 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(performance.now() - started).toBeLessThan(1_200);
     });
 
-    it('leaves nothing subscribed behind', async () => {
+    it('leaves no subscription behind', async () => {
       await publishNumbers(3);
       await texts(consumer.fetch(1));
       await texts(consumer.fetchNoWait(1));
       for await (const _ of consumer.fetch(5)) break;
       await connected.nc.flush();
 
-      // What is left is the inbox of the requests.
+      // Only the inbox of requests remains.
       const { connections } = (await (await fetch(`${server.monitoringUrl}/connz?subs=1`)).json()) as {
         connections: { subscriptions_list?: string[] }[];
       };
@@ -97,7 +97,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       ]);
     });
 
-    it('is given up by a signal, and keeps what came before', async () => {
+    it('is cancelled by a signal, and keeps earlier messages', async () => {
       await publishNumbers(1);
       const abort = new AbortController();
       const batch = consumer.fetch(5, { signal: abort.signal });
@@ -112,7 +112,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(consumer.fetch(1, { signal: abort.signal }).error).toEqual(new Error('enough'));
     });
 
-    it('tells that the server went silent', async () => {
+    it('reports that the server is silent', async () => {
       const batch = consumer.fetch(5, { maxWait: 10_000, heartbeat: 100 });
       const reading = texts(batch);
       await connected.nc.flush();
@@ -125,14 +125,14 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(batch.error).toBeInstanceOf(NoHeartbeatError);
     });
 
-    it('does not take an idle server for a silent one', async () => {
+    it('does not mistake an idle server for a silent one', async () => {
       const batch = consumer.fetch(5, { maxWait: 1_000, heartbeat: 100 });
 
       expect(await texts(batch)).toEqual([]);
       expect(batch.error).toBeUndefined();
     });
 
-    it('tells that the consumer was deleted', async () => {
+    it('reports that the consumer was deleted', async () => {
       const batch = consumer.fetch(5);
       const reading = texts(batch);
       await connected.nc.flush();
@@ -143,8 +143,8 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(batch.error?.message).toContain(`"d" of stream "${streamName}"`);
     });
 
-    // nats-server 2.9 does not say that nobody listens.
-    it.skipIf(version === '2.9')('tells that there is no such consumer (any more)', async () => {
+    // nats-server 2.9 does not report that there are no responders.
+    it.skipIf(version === '2.9')('reports that the consumer does not exist (any more)', async () => {
       await stream.deleteConsumer('d');
 
       const batch = consumer.fetch(5, { maxWait: 1_000 });
@@ -154,7 +154,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(batch.error).toMatchObject({ status: 503 });
     });
 
-    it('tells that the connection was closed', async () => {
+    it('reports that the connection was closed', async () => {
       const batch = consumer.fetch(5);
       const reading = texts(batch);
       await connected.nc.close();
@@ -164,7 +164,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(consumer.fetch(5).error).toBeInstanceOf(ConnectionClosedError);
     });
 
-    it('keeps to what the consumer allows', async () => {
+    it('respects the limits of the consumer', async () => {
       const limited = await stream.createConsumer({
         name: 'limited',
         maxRequestBatch: 5,
@@ -184,11 +184,11 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       ['no message', 0, {}],
       ['half a message', 1.5, {}],
       ['no wait', 1, { maxWait: 0 }],
-      ['a wait that is no number', 1, { maxWait: Number.NaN }],
+      ['a wait that is not a number', 1, { maxWait: Number.NaN }],
       ['a heartbeat longer than half the wait', 1, { maxWait: 1_000, heartbeat: 600 }],
-      ['a group that the consumer has not', 1, { priorityGroup: 'g' }],
+      ['a group that the consumer does not have', 1, { priorityGroup: 'g' }],
       ['a priority without group', 1, { priority: 3 }],
-    ])('refuses %s before anything is sent', (_, messages, options) => {
+    ])('rejects %s before anything is sent', (_, messages, options) => {
       const before = connected.nc.stats().outMsgs;
 
       expect(() => consumer.fetch(messages, options)).toThrow(Error);
@@ -197,18 +197,18 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
   });
 
   describe('fetchBytes', () => {
-    it('gives messages up to so many bytes', async () => {
+    it('returns messages up to the given number of bytes', async () => {
       await connected.publish('s.a', 10, new Uint8Array(1_000));
 
       const batch = consumer.fetchBytes(5_000, { maxWait: 500 });
 
       expect(await texts(batch)).toHaveLength(4);
       expect(batch.error).toBeUndefined();
-      // What did not fit was not lost.
+      // Messages that did not fit are not lost.
       expect(await collect(consumer.fetch(6))).toHaveLength(6);
     });
 
-    it('gives what there is when the wait is over', async () => {
+    it('returns the available messages after maxWait', async () => {
       await connected.publish('s.a', 2, new Uint8Array(1_000));
 
       const batch = consumer.fetchBytes(100_000, { maxWait: 200 });
@@ -217,7 +217,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(batch.error).toBeUndefined();
     });
 
-    it('tells that not even one message fits', async () => {
+    it('reports that not even one message fits', async () => {
       await connected.publish('s.a', 1, new Uint8Array(1_000));
 
       const batch = consumer.fetchBytes(500, { maxWait: 500 });
@@ -226,13 +226,13 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(batch.error).toBeInstanceOf(MaxBytesExceededError);
     });
 
-    it.each([0, -1, 1.5])('refuses %d bytes', (bytes) => {
+    it.each([0, -1, 1.5])('rejects %d bytes', (bytes) => {
       expect(() => consumer.fetchBytes(bytes)).toThrow(InvalidArgumentError);
     });
   });
 
   describe('fetchNoWait', () => {
-    it('gives what is there, at once', async () => {
+    it('returns the available messages at once', async () => {
       await publishNumbers(2);
 
       const started = performance.now();
@@ -241,7 +241,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect(performance.now() - started).toBeLessThan(500);
     });
 
-    it('gives no more than asked for', async () => {
+    it('returns at most the requested number', async () => {
       await publishNumbers(3);
 
       expect(await texts(consumer.fetchNoWait(2))).toEqual(['1', '2']);
@@ -249,14 +249,14 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
   });
 
   describe('next', () => {
-    it('gives the next message', async () => {
+    it('returns the next message', async () => {
       await publishNumbers(2);
 
       expect((await consumer.next())?.text()).toBe('1');
       expect((await consumer.next())?.text()).toBe('2');
     });
 
-    it('gives nothing when the wait is over', async () => {
+    it('returns nothing after maxWait', async () => {
       expect(await consumer.next({ maxWait: 100 })).toBeUndefined();
     });
 
@@ -267,7 +267,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       expect((await next)?.text()).toBe('1');
     });
 
-    it('throws what goes wrong', async () => {
+    it('throws the error of a failed request', async () => {
       const failure = consumer.next().catch((error: unknown) => error);
       await connected.nc.flush();
       await stream.deleteConsumer('d');

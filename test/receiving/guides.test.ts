@@ -7,7 +7,7 @@ import type { Consumer, Stream } from '../../lib/jetstream/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
 import { collect, ConnectedJetStream, startServer, deleteStreams } from '../streams/connected-jetstream.js';
 
-describe('what the guides show works', () => {
+describe('the code of the guides works', () => {
   let server: NatsTestServer;
   let connected: ConnectedJetStream;
   let stream: Stream;

@@ -75,7 +75,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     expect(Math.abs(Date.now() - message.metadata.timestamp.getTime())).toBeLessThan(60_000);
   });
 
-  it('does not come again once acknowledged', async () => {
+  it('is not redelivered once acknowledged', async () => {
     await connected.publish('s.a', 1);
 
     (await next()).ack();
@@ -84,7 +84,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     expect((await consumer.info()).ackFloor.streamSequence).toBe(1);
   });
 
-  it('waits for the word of the server with doubleAck', async () => {
+  it('waits for the confirmation of the server with doubleAck', async () => {
     await connected.publish('s.a', 1);
 
     await (await next()).doubleAck();
@@ -92,12 +92,12 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     expect((await consumer.info()).numAckPending).toBe(0);
   });
 
-  it('tells with doubleAck that the server did not confirm', async () => {
+  it('rejects with doubleAck if the server does not confirm', async () => {
     await connected.publish('s.a', 1);
     const message = await next();
     server.pause();
     try {
-      // The signal takes effect in its own time.
+      // The signal takes effect asynchronously.
       await expect
         .poll(() => Promise.race([connected.nc.flush().then(() => 'answers'), silence()]))
         .toBe('silent');
@@ -107,7 +107,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     }
   });
 
-  it('comes again at once, or after a delay, with nak', async () => {
+  it('is redelivered at once, or after a delay, with nak', async () => {
     const patient = await stream.createConsumer({ name: 'patient', ackWait: 60_000 });
     await connected.publish('s.a', 1);
     (await next(patient)).nak();
@@ -120,7 +120,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     expect(performance.now() - started).toBeGreaterThan(250);
   });
 
-  it('comes again after ackWait, unless it is declared in progress', async () => {
+  it('is redelivered after ackWait, unless it is in progress', async () => {
     await connected.publish('s.a', 1);
     const message = await next();
     for (let i = 0; i < 4; i++) {
@@ -131,7 +131,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     expect((await next()).metadata.deliveryCount).toBe(2);
   });
 
-  it('never comes again with term', async () => {
+  it('is never redelivered with term', async () => {
     await connected.publish('s.a', 2);
 
     (await next()).term();
@@ -141,7 +141,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     expect((await consumer.info()).numAckPending).toBe(0);
   });
 
-  it('tells the reason of term in an advisory', async () => {
+  it('reports the reason of term in an advisory', async () => {
     const advisories: { reason?: string }[] = [];
     const subscription = connected.nc.subscribe(
       `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${streamName}.d`,
@@ -155,7 +155,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
 
     await expect.poll(() => advisories.length).toBe(1);
     subscription.unsubscribe();
-    // Before nats-server 2.10.4 there was no reason.
+    // nats-server before 2.10.4 does not support a reason.
     expect(advisories[0].reason).toBe(version === '2.9' ? undefined : 'no good');
   });
 
@@ -174,7 +174,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     await expect(message.doubleAck()).rejects.toThrow(MessageAlreadySettledError);
   });
 
-  it('refuses a delay that is none', async () => {
+  it('rejects an invalid delay', async () => {
     await connected.publish('s.a', 1);
     const message = await next();
 
@@ -183,7 +183,7 @@ describe.each(['2.15', '2.10', '2.9'])('a received message on nats-server %s', (
     message.ack();
   });
 
-  it('acknowledges all before it, where the consumer has ackPolicy all', async () => {
+  it('acknowledges all messages before it if the consumer has ackPolicy all', async () => {
     const cumulative = await stream.createConsumer({ name: 'all', ackPolicy: 'all' });
     await connected.publish('s.a', 3);
     const messages = [await next(cumulative), await next(cumulative), await next(cumulative)];

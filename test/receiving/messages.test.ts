@@ -46,7 +46,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
   describe('with for await', () => {
-    it('come in order, those to come too, and end when stopped', async () => {
+    it('arrive in order, including later ones, and end when stopped', async () => {
       await publishNumbers(1_200);
       const messages = consumer.messages();
       const received: number[] = [];
@@ -83,7 +83,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
       expect(await messages.closed).toBeUndefined();
     });
 
-    it('throw once when the consumer is deleted, after what came before', async () => {
+    it('throw once when the consumer is deleted, after earlier messages', async () => {
       await publishNumbers(2);
       const messages = consumer.messages();
       const received: string[] = [];
@@ -116,7 +116,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
       expect(await messages.closed).toBeUndefined();
     });
 
-    it.runIf(version === '2.15')('go on when heartbeats are missed, where that is asked for', async () => {
+    it.runIf(version === '2.15')('ignore missed heartbeats if errorOnMissingHeartbeat is false', async () => {
       const errors: Error[] = [];
       await using messages = consumer.messages({
         expiry: 1_000,
@@ -141,7 +141,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
   });
 
   describe('with next()', () => {
-    it('come one by one', async () => {
+    it('arrive one by one', async () => {
       await publishNumbers(2);
       await using messages = consumer.messages();
 
@@ -152,7 +152,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
       expect((await third).text()).toBe('third');
     });
 
-    it('go to one of several workers each', async () => {
+    it('are each delivered to one of several workers', async () => {
       await publishNumbers(200);
       const messages = consumer.messages({ maxMessages: 1 });
       const received: number[][] = [[], [], [], []];
@@ -172,7 +172,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
       expect(received.filter((mine) => mine.length > 0).length).toBeGreaterThan(1);
     });
 
-    it('give nothing when the wait is over, and lose nothing by that', async () => {
+    it('return nothing after maxWait, without losing messages', async () => {
       await using messages = consumer.messages();
 
       expect(await messages.next({ maxWait: 20 })).toBeUndefined();
@@ -180,7 +180,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
       expect((await messages.next({ maxWait: 5_000 }))?.text()).toBe('1');
     });
 
-    it('give up waiting on a signal, and lose nothing by that', async () => {
+    it('stop waiting on a signal, without losing messages', async () => {
       await using messages = consumer.messages();
       const abort = new AbortController();
       const next = messages.next({ signal: abort.signal });
@@ -194,7 +194,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     });
 
     it.runIf(version === '2.15')(
-      'reject when heartbeats are missed, and can be asked for again',
+      'reject when heartbeats are missed, and can be requested again',
       async () => {
         await using messages = consumer.messages({ expiry: 1_000, heartbeat: 500 });
         const failures = [messages.next(), messages.next()].map((next) =>
@@ -213,7 +213,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
       },
     );
 
-    it('reject with the cause once, and then because they are closed', async () => {
+    it('reject with the cause once, then with IteratorClosedError', async () => {
       const messages = consumer.messages();
       const failure = messages.next().catch((error: unknown) => error);
       await connected.nc.flush();
@@ -241,7 +241,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     });
   });
 
-  it.skipIf(version === '2.10')('end when the consumer was deleted while nothing was asked for', async () => {
+  it.skipIf(version === '2.10')('end if the consumer was deleted while nothing was requested', async () => {
     await publishNumbers(2);
     const messages = consumer.messages({
       maxMessages: 2,
@@ -262,7 +262,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect(received).toEqual(['1', '2']);
   });
 
-  it('stop at once: what is buffered comes again', async () => {
+  it('stop at once: buffered messages are redelivered', async () => {
     const short = await stream.createConsumer({ name: 'short', ackWait: 300 });
     await publishNumbers(5);
     const messages = short.messages();
@@ -274,7 +274,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect((await short.next({ maxWait: 5_000 }))?.metadata.deliveryCount).toBe(2);
   });
 
-  it('drain: what was sent can still be taken', async () => {
+  it('drain: delivered messages can still be read', async () => {
     await publishNumbers(5);
     const messages = consumer.messages();
     const received = [(await messages.next()).text()];
@@ -289,7 +289,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect((await consumer.next())?.text()).toBe('1');
   });
 
-  it('stop after so many, and ask for no more than these', async () => {
+  it('stop after the given number, and request no more', async () => {
     await publishNumbers(30);
     const requests = await pullRequests(connected.nc, streamName, 'd');
     const received: number[] = [];
@@ -302,7 +302,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect((await requests.stop()).reduce((sum, { batch }) => sum + batch, 0)).toBe(12);
   });
 
-  it('with maxMessages 1 ask for a message when next() is called, and not before', async () => {
+  it('with maxMessages 1 request a message only when next() is called', async () => {
     await publishNumbers(3);
     const requests = await pullRequests(connected.nc, streamName, 'd');
     await using messages = consumer.messages({ maxMessages: 1 });
@@ -314,7 +314,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect(await requests.stop()).toMatchObject([{ batch: 1 }, { batch: 1 }, { batch: 1 }]);
   });
 
-  it('with maxMessages 1 go to all workers that wait', async () => {
+  it('with maxMessages 1 are delivered to all waiting workers', async () => {
     await using messages = consumer.messages({ maxMessages: 1 });
     const waiting = [messages.next(), messages.next(), messages.next()];
     await publishNumbers(5);
@@ -323,7 +323,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect((await consumer.info()).numAckPending).toBe(3);
   });
 
-  it('never hold more than they may', async () => {
+  it('never buffer more than maxMessages', async () => {
     await publishNumbers(50);
     await using messages = consumer.messages({ maxMessages: 10 });
     await messages.next();
@@ -334,7 +334,7 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     expect((await consumer.info()).numAckPending).toBeLessThanOrEqual(19);
   });
 
-  it('come again after the server was restarted', async () => {
+  it('continue after a server restart', async () => {
     await using messages = consumer.messages({ errorOnMissingHeartbeat: false, onError: () => {} });
     await publishNumbers(1);
     const first = await messages.next();
@@ -345,12 +345,12 @@ describe.each(['2.15', '2.10', '2.9'])('messages on nats-server %s', (version) =
     await connected.jetstream.publish('s.a', 'after');
 
     let text = (await messages.next()).text();
-    // The acknowledgement may not have been kept over the restart.
+    // The acknowledgement may have been lost in the restart.
     if (text === '1') text = (await messages.next()).text();
     expect(text).toBe('after');
   });
 
-  it('refuse options that cannot be', () => {
+  it('reject invalid options', () => {
     expect(() => consumer.messages({ maxMessages: -1 })).toThrow(InvalidArgumentError);
     expect(() => consumer.messages({ expiry: 10 })).toThrow(InvalidArgumentError);
     expect(() => consumer.messages({ stopAfter: 0.5 })).toThrow(InvalidArgumentError);

@@ -105,7 +105,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     await reading.stop();
   });
 
-  it('survives a restart of the server, without gap or repeat', async () => {
+  it('survives a server restart without gaps or repeats', async () => {
     await publishNumbers(50);
     const consumer = await stream.orderedConsumer();
     const received: number[] = [];
@@ -121,7 +121,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     expect(received).toEqual(numbers(60));
   });
 
-  it('notices a gap and goes back', async () => {
+  it('detects a gap and goes back', async () => {
     await publishNumbers(20);
     const consumer = await stream.orderedConsumer();
     const received: number[] = [];
@@ -130,7 +130,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
       async (message) => {
         received.push(Number(message.text()));
         if (received.length > 1) return;
-        // Somebody else pulls from its consumer: those messages never come here.
+        // Another client pulls from its consumer: those messages never arrive here.
         const thief = await connected.jetstream.consumer(streamName, consumer.cachedInfo?.name ?? '');
         stolen = (await collect(thief.fetchNoWait(5))).length;
       },
@@ -142,7 +142,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     expect(received).toEqual(numbers(20));
   });
 
-  it('keeps what is buffered over a reset, for a slow handler', async () => {
+  it('keeps buffered messages over a reset, for a slow handler', async () => {
     await publishNumbers(100);
     const consumer = await stream.orderedConsumer();
     const received: number[] = [];
@@ -152,7 +152,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
         if (received.length === 5) await deleteCurrent(consumer);
         await connected.nc.flush();
       },
-      // nats-server 2.9 does not say that nobody listens, so silence has to tell.
+      // nats-server 2.9 does not report that there are no responders, so the deletion shows by missed heartbeats.
       { maxMessages: 20, expiry: 1_000, heartbeat: 500, onError: () => {} },
     );
 
@@ -160,7 +160,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     expect(received).toEqual(numbers(100));
   });
 
-  it('stops after so many messages, resets included', async () => {
+  it('stops after the given number of messages, even across resets', async () => {
     await publishNumbers(30);
     const consumer = await stream.orderedConsumer();
     const received: number[] = [];
@@ -187,7 +187,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     await publishNumbers(1);
 
     expect(received).toEqual(numbers(10));
-    // Its consumer is not left behind.
+    // Its consumer is deleted.
     await expect.poll(async () => (await stream.info()).state.consumers).toBe(0);
   });
 
@@ -202,7 +202,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     expect(errors).toHaveLength(1);
   });
 
-  it('gives up after maxResetAttempts', async () => {
+  it('fails after maxResetAttempts', async () => {
     const consumer = await stream.orderedConsumer({ maxResetAttempts: 1 });
     const errors: Error[] = [];
     const consumption = consumer.consume(() => {}, { onError: (error) => errors.push(error) });
@@ -216,7 +216,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
   });
 
   describe('fetching', () => {
-    it('goes on where the last request ended', async () => {
+    it('continues where the last request ended', async () => {
       await publishNumbers(10);
       const consumer = await stream.orderedConsumer();
 
@@ -240,7 +240,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
       expect((await collect(consumer.fetch(2))).map((message) => message.text())).toEqual(['3', '4']);
     });
 
-    it('tells that the stream is gone', async () => {
+    it('reports that the stream was deleted', async () => {
       const consumer = await stream.orderedConsumer();
       await collect(consumer.fetchNoWait(1));
       await connected.jetstream.deleteStream(streamName);
@@ -252,7 +252,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     });
   });
 
-  it('does one thing at a time', async () => {
+  it('rejects concurrent use', async () => {
     const consumer = await stream.orderedConsumer();
     const batch = consumer.fetch(1, { maxWait: 100 });
     expect(() => consumer.fetch(1)).toThrow(OrderedConsumerInUseError);
@@ -266,7 +266,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     await consumption.stop();
   });
 
-  it('reads what it is configured to', async () => {
+  it('reads the configured messages', async () => {
     for (const subject of ['s.a', 's.b', 's.a', 's.b', 's.c'])
       await connected.jetstream.publish(subject, 'xyz');
     const read = async (config: Parameters<Stream['orderedConsumer']>[0]) => {
@@ -289,7 +289,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     expect(headersOnly.cachedInfo).toMatchObject({ name: 'mine_1', config: { inactiveThreshold: 60_000 } });
   });
 
-  it('takes several filters and metadata, from nats-server 2.10 on', async () => {
+  it('accepts several filters and metadata, from nats-server 2.10 on', async () => {
     for (const subject of ['s.a', 's.b', 's.c']) await connected.jetstream.publish(subject);
     const making = stream.orderedConsumer({ filterSubjects: ['s.a', 's.c'], metadata: { by: 'test' } });
 
@@ -304,7 +304,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
     expect(outcome).toEqual(version === '2.9' ? refusal : [['s.a', 's.c'], 'test']);
   });
 
-  it('refuses what cannot be', async () => {
+  it('rejects invalid options', async () => {
     await expect(connected.jetstream.orderedConsumer('NONE')).rejects.toThrow(StreamNotFoundError);
     await expect(stream.orderedConsumer({ startSequence: 5 })).rejects.toThrow(InvalidArgumentError);
     await expect(stream.orderedConsumer({ maxResetAttempts: 0 })).rejects.toThrow(InvalidArgumentError);
@@ -314,7 +314,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered consumer on nats-server %s', 
   });
 });
 
-it('an ordered consumer notices a silent server, and goes on', async () => {
+it('an ordered consumer detects a silent server, and continues', async () => {
   await using server = await NatsTestServer.start();
   await using connected = await ConnectedJetStream.connect(server.url);
   const stream = await connected.jetstream.createStream({ name: streamName, subjects: ['s'] });

@@ -44,7 +44,7 @@ describe('priority groups', () => {
       });
     });
 
-    it('go on whatever a publisher sets as the id of the pinned client', async () => {
+    it('continue even if a publisher forges the id of the pinned client', async () => {
       const errors: Error[] = [];
       const received: string[] = [];
       const handle = await stream.consumer('d');
@@ -82,7 +82,7 @@ describe('priority groups', () => {
       await expect.poll(() => received.one).toEqual(['1', '2', '3']);
       expect(received.two).toEqual([]);
 
-      // The unpinned client hears that it lost its place, and the other one gets it.
+      // The unpinned client is notified that it lost the pin, and the other one gets it.
       await stream.unpinConsumer('d', 'g');
       for (const text of ['4', '5']) await connected.jetstream.publish('s', text);
 
@@ -93,7 +93,7 @@ describe('priority groups', () => {
       await one.stop();
     });
 
-    it('keep the place of a handle that fetches again and again', async () => {
+    it('keep the pin of a handle that fetches repeatedly', async () => {
       const other = await stream.consumer('d');
       await connected.publish('s', 3);
 
@@ -109,7 +109,7 @@ describe('priority groups', () => {
     });
   });
 
-  it('with overflow deliver only when enough waits', async () => {
+  it('with overflow deliver only if enough messages are pending', async () => {
     const consumer = await stream.createConsumer({
       durable: 'd',
       priorityPolicy: 'overflow',
@@ -131,7 +131,7 @@ describe('priority groups', () => {
     await expect.poll(() => received).toEqual([3, 4]);
   });
 
-  it('with priorities deliver to the first of those who wait', async () => {
+  it('with priorities deliver to the waiting client with the highest priority', async () => {
     const consumer = await stream.createConsumer({
       durable: 'd',
       priorityPolicy: 'prioritized',
@@ -153,7 +153,7 @@ describe('priority groups', () => {
     await low.stop();
   });
 
-  it('are needed where the consumer has them, and refused where it has not', async () => {
+  it('are required if the consumer has them, otherwise rejected', async () => {
     const grouped = await stream.createConsumer({
       name: 'g',
       priorityPolicy: 'overflow',
@@ -175,7 +175,7 @@ describe('priority groups', () => {
   });
 });
 
-it.each(['2.10', '2.9'])('priority groups need a newer server than %s', async (version) => {
+it.each(['2.10', '2.9'])('priority groups require a newer server than %s', async (version) => {
   await using server = await NatsTestServer.start({ version });
   await using connected = await ConnectedJetStream.connect(server.url);
   const stream = await connected.jetstream.createStream({ name: streamName, subjects: ['s'] });

@@ -1,6 +1,6 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 
-/** A pull request as the server gets it. */
+/** A pull request as the server receives it. */
 export interface WirePullRequest {
   readonly batch: number;
   readonly expires?: number;
@@ -10,7 +10,7 @@ export interface WirePullRequest {
   readonly id?: string;
 }
 
-/** Listens to the pull requests that a client makes of a consumer, through a connection of its own. */
+/** Records the pull requests of a client to a consumer, on a separate connection. */
 export async function pullRequests(
   client: NatsConnection,
   stream: string,

@@ -45,7 +45,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
 
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
-  it('hands over every message in order', async () => {
+  it('delivers every message in order', async () => {
     const consumer = await create();
     await publishNumbers(500);
     const received: number[] = [];
@@ -63,7 +63,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
 
   it('awaits an asynchronous handler, and answers flow control only after it', async () => {
     const consumer = await create({ flowControl: true, idleHeartbeat: 500, ackPolicy: 'none' });
-    // Flow control asks for an answer at half of its first window of 64 KiB or more.
+    // Flow control requests a reply at half of its first window of 64 KiB or more.
     const total = 600;
     for (let i = 1; i <= total; i++) connected.nc.publish('s.a', new Uint8Array(4_096).fill(i));
     await connected.nc.flush();
@@ -86,7 +86,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
   });
 
   let last = -1;
-  /** Whether the server has stopped delivering: nothing new between two looks. */
+  /** Whether the server has stopped delivering: no new message between two checks. */
   function stalled({ delivered }: { readonly delivered: { readonly consumerSequence: number } }): boolean {
     const unchanged = delivered.consumerSequence === last;
     last = delivered.consumerSequence;
@@ -107,7 +107,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
     expect(Math.min(...received)).toBeGreaterThan(0);
   });
 
-  it('goes on after a handler that throws, and tells of it', async () => {
+  it('continues after a handler that throws, and reports the error', async () => {
     const consumer = await create();
     const onError = vi.fn<(error: Error) => void>();
     await publishNumbers(2);
@@ -135,7 +135,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
     await again.stop();
   });
 
-  it('drains what was sent until then', async () => {
+  it('drains the messages that were already delivered', async () => {
     const consumer = await create();
     await publishNumbers(20);
     const received: number[] = [];
@@ -152,7 +152,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
   });
 
   it.runIf(version === '2.15')(
-    'does not take an idle server for a silent one, and tells when it is silent',
+    'does not mistake an idle server for a silent one, and reports a silent one',
     async () => {
       const consumer = await create({ idleHeartbeat: 200 });
       const errors: Error[] = [];
@@ -178,7 +178,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
     },
   );
 
-  it('ends when the consumer is deleted, and tells so', async () => {
+  it('ends when the consumer is deleted, and reports it', async () => {
     const consumer = await create({ idleHeartbeat: 100 });
     const errors: Error[] = [];
     const consumption = consumer.consume(() => {}, { onError: (error) => errors.push(error) });
@@ -187,11 +187,11 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
     await stream.deleteConsumer('p');
 
     expect(await consumption.closed).toBeInstanceOf(ConsumerDeletedError);
-    // Nobody says that a push consumer is deleted: its heartbeats cease.
+    // The server sends no notice that a push consumer is deleted; only its heartbeats stop.
     expect(errors.map(({ name }) => name)).toEqual(['NoHeartbeatError', 'ConsumerDeletedError']);
   });
 
-  it('ends when the connection is closed, and tells so', async () => {
+  it('ends when the connection is closed, and reports it', async () => {
     const consumer = await create();
     const onError = vi.fn<(error: Error) => void>();
     const consumption = consumer.consume(() => {}, { onError });
@@ -203,7 +203,7 @@ describe.each(['2.15', '2.10', '2.9'])('push consume on nats-server %s', (versio
     expect(() => consumer.consume(() => {})).toThrow(ConnectionClosedError);
   });
 
-  it('goes on after the server was restarted', async () => {
+  it('continues after a server restart', async () => {
     const consumer = await create({ idleHeartbeat: 500 });
     const received = new Set<string>();
     await using _ = consumer.consume(

@@ -44,7 +44,7 @@ describe('text of unknown errors', () => {
     expect(second).toMatch(/^ {4}at /);
   });
 
-  it('escapes what a terminal would obey, and cuts what is too long', () => {
+  it('escapes control characters, and truncates long texts', () => {
     expect(printable('\u001b[31mred\r\nfaked line\u202e\u0000')).toBe(
       '\\u001b[31mred\\r\\nfaked line\\u202e\\u0000',
     );

@@ -21,7 +21,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Answers from the second request on; resolves when the first has come. */
+/** Replies from the second request on; resolves when the first one has arrived. */
 function answerTheSecond(subject: string): { readonly first: Promise<void>; count: number } {
   let seen: () => void = () => undefined;
   const state = { first: new Promise<void>((resolve) => (seen = resolve)), count: 0 };
@@ -54,7 +54,7 @@ function event(name: 'onDisconnect' | 'onReconnect'): Promise<void> {
 }
 
 describe('a reconnect', () => {
-  it('sends again what is idempotent and still unanswered', async () => {
+  it('sends idempotent requests without a reply again', async () => {
     const service = answerTheSecond('work');
     const pending = requests.request('work', '', { idempotent: true });
     await service.first;
@@ -64,7 +64,7 @@ describe('a reconnect', () => {
     expect(service.count).toBe(2);
   });
 
-  it('leaves what is not idempotent to its deadline', async () => {
+  it('leaves other requests to their deadline', async () => {
     const service = answerTheSecond('work');
     const pending = requests.request('work', '', { timeout: 1_000 }).catch((error: unknown) => error);
     await service.first;
@@ -77,7 +77,7 @@ describe('a reconnect', () => {
     expect(service.count).toBe(1);
   });
 
-  it('sends what was asked while the connection was down, in order', async () => {
+  it('sends requests that were made while the connection was down, in order', async () => {
     const received: string[] = [];
     nc.subscribe('work', {
       callback: (_error, msg) => {

@@ -64,7 +64,7 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
 }
 
 describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
-  it('without permission fails with the refusal, not by time, and others go on', async () => {
+  it('without permission fails with the refusal, not by timeout, and others continue', async () => {
     const requests = await open(wire, 'no-api');
     const started = performance.now();
     const others = [requests.request('echo', 'a'), requests.request('echo', 'b')];
@@ -85,7 +85,7 @@ describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
     ['no subject', '', '', InvalidSubjectError],
     ['white space in the subject', 'a b', '', InvalidSubjectError],
     ['a subject that is too long', 'x'.repeat(5_000), '', InvalidSubjectError],
-    ['a subject that is no text', undefined as unknown as string, '', InvalidSubjectError],
+    ['a subject that is not a string', undefined as unknown as string, '', InvalidSubjectError],
     ['a payload that is too large', 'a', new Uint8Array(1_100_000), PayloadTooLargeError],
   ])('with %s fails with an error of this library', async (_, subject, data, type) => {
     const requests = await open(wire);
@@ -108,7 +108,7 @@ describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
     );
   });
 
-  it('that is refused calls back once, also with a callback that throws', async () => {
+  it('that is refused calls back once, even with a callback that throws', async () => {
     const requests = await open(wire);
     const outcomes: unknown[] = [];
     const callback = (...outcome: unknown[]): never => {
@@ -132,7 +132,7 @@ describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
     );
   });
 
-  it('is not disturbed by replies that are late, repeated or not for it', async () => {
+  it('is not affected by replies that are late, repeated or for another request', async () => {
     const requests = await open(wire);
     const replySubject = new Promise<string>((resolve) => {
       const subscription = raw.subscribe('asked', {
@@ -162,11 +162,11 @@ describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
     expect(logs.of('error')).toEqual([]);
   });
 
-  it.each([2 ** 31, 30 * 86_400_000, Infinity])('waits for %d ms without ending at once', async (timeout) => {
+  it.each([2 ** 31, 30 * 86_400_000, Infinity])('waits with a timeout of %d ms', async (timeout) => {
     const requests = await open(wire);
     const abort = new AbortController();
     const pending = failure(requests.request('silent', '', { timeout, signal: abort.signal }));
-    // Deadlines of others are looked at meanwhile.
+    // The deadlines of other requests are checked meanwhile.
     await failure(requests.request('silent', '', { timeout: 60 }));
     expect(requests.size).toBe(1);
     abort.abort(new Error('enough'));
@@ -174,7 +174,7 @@ describe.each(['direct', 'client'])('a request over the %s wire', (wire) => {
   });
 });
 
-it('a request that is too large for the server of a reconnect fails, and does no harm', async () => {
+it('a request that is too large for the server after a reconnect fails, and does no harm', async () => {
   await using own = await NatsTestServer.start();
   const nc = await connectOver('direct', {
     servers: own.url,
@@ -190,7 +190,7 @@ it('a request that is too large for the server of a reconnect fails, and does no
   await own.stop();
   await vi.waitFor(() => expect(connection.post('a', '', { purpose: 'a test' })).toBe(false));
   const large = failure(requests.request('a', new Uint8Array(50_000), { timeout: 15_000 }));
-  // While the client dials, what is published is not checked by it.
+  // While the client reconnects, it does not check published messages.
   const publishing = setInterval(
     () => connection.post('a', new Uint8Array(50_000), { purpose: 'a test' }),
     1,

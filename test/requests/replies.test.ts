@@ -29,7 +29,7 @@ describe('several replies to one request', () => {
   });
   afterEach(() => nc.close());
 
-  /** Keeps what comes, and asks for more until there was so much. */
+  /** Records replies, and requests more until the given number has arrived. */
   function upTo(count: number): (...outcome: Outcome) => boolean {
     return (error, reply) => outcomes.push(error ?? reply.string()) < count;
   }
@@ -40,7 +40,7 @@ describe('several replies to one request', () => {
       ({ length }) => length >= count,
     );
 
-  it('come one by one, until the handler has enough', async () => {
+  it('arrive one by one, until the handler needs no more', async () => {
     requests.open('count', '5', {}, upTo(3));
     await saw(3);
     await nc.flush();
@@ -48,7 +48,7 @@ describe('several replies to one request', () => {
     expect(requests.size).toBe(0);
   });
 
-  it('may be given up', async () => {
+  it('can be cancelled', async () => {
     const serial = requests.open('count', '5', {}, () => {
       outcomes.push('reply');
       requests.giveUp(serial);
@@ -60,7 +60,7 @@ describe('several replies to one request', () => {
     expect(requests.size).toBe(0);
   });
 
-  it('each begin the deadline anew', async () => {
+  it('each restart the deadline', async () => {
     const received: Msg[] = [];
     nc.subscribe('slow', { callback: (_, message) => void received.push(message) });
     requests.open('slow', '', { timeout: 150 }, upTo(Infinity));
@@ -78,8 +78,8 @@ describe('several replies to one request', () => {
     expect(requests.size).toBe(0);
   });
 
-  it('end with an error where nobody listens, or the connection closes', async () => {
-    requests.open('nobody', '', {}, upTo(Infinity));
+  it('end with an error without responders, or if the connection closes', async () => {
+    requests.open('unused', '', {}, upTo(Infinity));
     await saw(1);
     expect(outcomes[0]).toBeInstanceOf(NoRespondersError);
     requests.expect('later', {}, upTo(Infinity));
@@ -90,14 +90,14 @@ describe('several replies to one request', () => {
     expect(outcomes.slice(2)).toEqual([expect.any(ConnectionClosedError), expect.any(ConnectionClosedError)]);
   });
 
-  it('are awaited for what was sent by other means', async () => {
+  it('are awaited for a request that was sent separately', async () => {
     const serial = requests.expect('count', { timeout: 2_000 }, upTo(2));
     nc.publish('count', '2', { reply: requests.replySubject(serial) });
     await saw(2);
     expect(outcomes).toEqual(['1', '2']);
   });
 
-  it('go on after a handler that threw', async () => {
+  it('continue after a handler that threw', async () => {
     requests.open('count', '1', {}, () => {
       throw new Error('thrown by the handler');
     });

@@ -36,17 +36,17 @@ async function connected(options: ConnectionOptions = {}): Promise<NatsConnectio
 }
 
 async function requestsOn(nc: NatsConnection, maxPending?: number): Promise<Requests> {
-  // A service on the same connection is subscribed when the server has answered.
+  // A service on the same connection is subscribed once the server has responded.
   await nc.flush();
   return new Requests(new JetStreamConnection('main', nc), maxPending);
 }
 
-/** Answers requests to `echo` with what they hold. */
+/** Answers requests to `echo` with their payload. */
 function echo(nc: NatsConnection): void {
   nc.subscribe('echo', { callback: (_error, msg) => void msg.respond(msg.data) });
 }
 
-/** Keeps requests to `silent` unanswered. */
+/** Receives requests to `silent` without answering. */
 function silent(nc: NatsConnection): { readonly received: Msg[]; next(): Promise<Msg> } {
   const received: Msg[] = [];
   let arrived: (() => void) | undefined;
@@ -73,7 +73,7 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
 }
 
 describe('replies', () => {
-  it('resolve the request that they answer, however many are pending', async () => {
+  it('resolve the request that they answer among many pending ones', async () => {
     const nc = await connected();
     echo(nc);
     const requests = await requestsOn(nc);
@@ -85,7 +85,7 @@ describe('replies', () => {
     expect(requests.size).toBe(0);
   });
 
-  it('come over one subscription', async () => {
+  it('arrive over one subscription', async () => {
     const nc = await connected({ name: 'one-subscription' });
     const responder = await connected();
     echo(responder);
@@ -99,7 +99,7 @@ describe('replies', () => {
     expect(connz.connections.find(({ name }) => name === 'one-subscription')?.subscriptions).toBe(1);
   });
 
-  it('go to an inbox under the prefix of the connection', async () => {
+  it('use an inbox with the prefix of the connection', async () => {
     const nc = await connected({ inboxPrefix: 'my.own' });
     const service = silent(nc);
     const requests = await requestsOn(nc);
@@ -111,7 +111,7 @@ describe('replies', () => {
     expect((await pending).string()).toBe('done');
   });
 
-  it('are dropped when they come late', async () => {
+  it('are dropped if they are late', async () => {
     const nc = await connected();
     const service = silent(nc);
     echo(nc);
@@ -125,7 +125,7 @@ describe('replies', () => {
     expect(replies.map((reply) => reply.string())).toEqual(Array.from({ length: 600 }, (_, i) => String(i)));
   });
 
-  it('reach a request that thousands of others have passed', async () => {
+  it('reach a request after thousands of later ones', async () => {
     const nc = await connected();
     const service = silent(nc);
     echo(nc);
@@ -139,7 +139,7 @@ describe('replies', () => {
     expect((await patient).string()).toBe('at last');
   });
 
-  it('that lie in the socket count, though the process was busy beyond the deadline', async () => {
+  it('in the socket buffer count even if the process was busy until after the deadline', async () => {
     const requests = await requestsOn(await connected());
     // The server itself answers this one, while the process is busy.
     const reply = requests.request('$SYS.REQ.USER.INFO', '', { timeout: 100 });
@@ -150,12 +150,12 @@ describe('replies', () => {
 });
 
 describe('a request fails', () => {
-  it('at once where nobody listens', async () => {
+  it('at once without responders', async () => {
     const requests = await requestsOn(await connected());
     const started = performance.now();
-    const error = await failure(requests.request('nobody.there', ''));
+    const error = await failure(requests.request('unused.subject', ''));
     expect(error).toBeInstanceOf(NoRespondersError);
-    expect(error).toMatchObject({ subject: 'nobody.there' });
+    expect(error).toMatchObject({ subject: 'unused.subject' });
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
@@ -172,7 +172,7 @@ describe('a request fails', () => {
     expect(elapsed).toBeLessThan(600);
   });
 
-  it('at its own timeout, whatever the timeouts of others', async () => {
+  it('at its own timeout, independent of other requests', async () => {
     const nc = await connected();
     silent(nc);
     const requests = await requestsOn(nc);
@@ -186,7 +186,7 @@ describe('a request fails', () => {
     expect(order).toEqual([50, 200, 350]);
   });
 
-  it('where the inbox may not be subscribed to, each time anew', async () => {
+  it('if the inbox cannot be subscribed to, every time', async () => {
     await using strict = await NatsTestServer.start({
       jetstream: false,
       config: 'authorization { users: [{ user: u, password: p, permissions: { subscribe: "mine.>" } }] }',
@@ -202,7 +202,7 @@ describe('a request fails', () => {
     expect(await failure(allowed.request('anything', ''))).toBeInstanceOf(NoRespondersError);
   });
 
-  it('where too many are pending', async () => {
+  it('if too many are pending', async () => {
     const nc = await connected();
     const service = silent(nc);
     const requests = await requestsOn(nc, 2);
@@ -220,7 +220,7 @@ describe('a request fails', () => {
     await again;
   });
 
-  it('with the reason of its signal, before it is sent or while it waits', async () => {
+  it('with the reason of its signal, before or after it is sent', async () => {
     const nc = await connected();
     const service = silent(nc);
     const requests = await requestsOn(nc);
@@ -251,7 +251,7 @@ describe('a request fails', () => {
     expect(await Promise.all(pending)).toEqual(Array.from({ length: 20 }, () => reason));
   });
 
-  it('without leaving anything on the signal of one that succeeded', async () => {
+  it('without leaving listeners on the signal of one that succeeded', async () => {
     const nc = await connected();
     echo(nc);
     const requests = await requestsOn(nc);
@@ -262,7 +262,7 @@ describe('a request fails', () => {
 });
 
 describe('closing', () => {
-  it('fails what is pending and what comes later, by close() or with the connection', async () => {
+  it('fails pending and later requests, by close() or with the connection', async () => {
     for (const close of [
       (requests: Requests) => requests.close(),
       (_: Requests, nc: NatsConnection) => nc.close(),
@@ -284,7 +284,7 @@ describe('closing', () => {
 });
 
 describe('a reply handler that throws', () => {
-  it('is reported and harms nothing else', async () => {
+  it('is reported and does not affect others', async () => {
     const nc = await connected();
     echo(nc);
     const requests = await requestsOn(nc);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../sample/01-flights/dist/main.js', import.meta.url));
 
-/** A run of the built sample `01-flights` in a process of its own. */
+/** A run of the built sample `01-flights` in its own process. */
 export class FlightsProcess {
   /** Resolves when the process has ended, with its exit code or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
@@ -31,7 +31,7 @@ export class FlightsProcess {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** What it printed so far. */
+  /** The output so far. */
   get output(): string {
     return Buffer.concat(this.printed).toString('utf8');
   }

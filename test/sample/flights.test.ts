@@ -25,7 +25,7 @@ const flights = JSON.parse(await readFile(dataset, 'utf8')) as readonly Flight[]
 
 describe('the sample 01-flights', () => {
   it(
-    'brings its own server and ends with exact totals, a chart and a table',
+    'starts its own server and ends with exact totals, a chart and a table',
     { timeout: TIMEOUT },
     async () => {
       const run = new FlightsProcess();
@@ -39,7 +39,7 @@ describe('the sample 01-flights', () => {
     },
   );
 
-  describe('on a server that stays', () => {
+  describe('on a permanent server', () => {
     let server: NatsTestServer;
     let nc: NatsConnection;
     let jsm: JetStreamManager;
@@ -61,7 +61,7 @@ describe('the sample 01-flights', () => {
       'counts every flight exactly once, killed ten times and stopped by Ctrl-C',
       { timeout: TIMEOUT },
       async () => {
-        // While it publishes, and while it counts: each flight is a message, and a change of the bucket when counted.
+        // While it publishes and while it counts: each flight is a message, and a change of the bucket when counted.
         const moments = [
           ...randomMoments(3, 'flights.>', 6_000),
           ...randomMoments(7, '$KV.airport-delays.>', 2_500),
@@ -93,7 +93,7 @@ describe('the sample 01-flights', () => {
       },
     );
 
-    /** Starts the sample and returns when it has published so many messages, with the sample still at work. */
+    /** Starts the sample and returns while it is running, after it has published that many messages. */
     async function startUntil(subject: string, messages: number): Promise<FlightsProcess> {
       const seen = nc.subscribe(subject, { max: messages, callback: () => undefined }).closed;
       const process = new FlightsProcess(server.url);
@@ -102,7 +102,7 @@ describe('the sample 01-flights', () => {
       return process;
     }
 
-    /** How many messages a stream has ever stored. */
+    /** The number of messages that a stream has ever stored. */
     async function storedMessages(stream: string): Promise<number> {
       return (await jsm.streams.info(stream)).state.last_seq;
     }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
-/** Runs a built sample to its end, on a server of this test's. */
+/** Runs a built sample to its end, on a server of this test. */
 async function run(sample: string): Promise<string> {
   await using server = await NatsTestServer.start();
   const main = fileURLToPath(new URL(`../../sample/${sample}/dist/main.js`, import.meta.url));
@@ -41,7 +41,7 @@ it('04-retries-and-dead-letters: replays temporary failures', { timeout: 60_000 
   expect(output).toContain('8 dropped, 5 replayed, 0 failed again\n32 of 40 shipped');
 });
 
-it('05-batch-and-order: keeps the order of each account, batches the ledger', { timeout: 60_000 }, async () => {
+it('05-batch-and-order: keeps accounts in order, batches the ledger', { timeout: 60_000 }, async () => {
   const output = await run('05-batch-and-order');
   expect(output).toContain('5000 movements of 50 accounts, 0 out of order');
   expect(output).toContain('5000 movements on 50 pages');

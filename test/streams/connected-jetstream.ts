@@ -5,7 +5,7 @@ import { JetStreamService } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
-/** A `JetStreamService` over a connection of its own. */
+/** A `JetStreamService` on its own connection. */
 export class ConnectedJetStream implements AsyncDisposable {
   readonly jetstream: JetStreamService;
 
@@ -34,7 +34,7 @@ export class ConnectedJetStream implements AsyncDisposable {
     return new ConnectedJetStream(nc, options);
   }
 
-  /** Publishes so many small messages, one after the other. */
+  /** Publishes that many small messages, one after the other. */
   async publish(subject: string, count: number, data: string | Uint8Array = 'x'): Promise<void> {
     for (let i = 0; i < count; i++) await this.jetstream.publish(subject, data);
   }
@@ -54,19 +54,19 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 let names = 0;
 
 /**
- * A name that no stream of these tests had before. nats-server 2.10 removes the files of a deleted stream in its own
- * time, and a new stream of that name may find them.
+ * A name that no stream of these tests had before. nats-server 2.10 removes the files of a deleted stream
+ * asynchronously, and a new stream of that name may find them.
  */
 export function uniqueName(): string {
   return `S${++names}`;
 }
 
-/** A stream that always stays. */
+/** A stream that is never deleted. */
 export const KEPT = 'KEPT';
 
 /**
- * A server for tests that delete streams. When the last stream of an account goes, the server removes their folder, and
- * the creation of another one at that moment fails ("error creating store"): so one stream stays.
+ * A server for tests that delete streams. When the last stream of an account is deleted, the server removes their
+ * folder, and creating another one at that moment fails ("error creating store"). Therefore one stream is permanent.
  */
 export async function startServer(version?: string): Promise<NatsTestServer> {
   const server = await NatsTestServer.start({ version });
@@ -75,7 +75,7 @@ export async function startServer(version?: string): Promise<NatsTestServer> {
   return server;
 }
 
-/** Deletes all streams but the one that stays. */
+/** Deletes all streams except the permanent one. */
 export async function deleteStreams(jetstream: JetStreamService): Promise<void> {
   for await (const name of jetstream.streamNames()) if (name !== KEPT) await jetstream.deleteStream(name);
 }

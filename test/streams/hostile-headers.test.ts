@@ -9,12 +9,12 @@ import { collect, ConnectedJetStream, startServer } from './connected-jetstream.
 import { HOSTILE_BLOCKS } from './hostile-headers.js';
 
 const BLOCKS = Object.entries(HOSTILE_BLOCKS);
-/** Blocks of which a direct get shows nothing. */
+/** Blocks that a direct get does not return. */
 const isHidden = ({ rawHeaders }: JetStreamMessage): boolean => (rawHeaders?.length ?? 0) <= 2;
 
 const asObject = (headers: MsgHdrs | undefined): object => Object.fromEntries(headers ?? []);
 
-/** A message as a consumer delivers it: the truth. */
+/** A message as a consumer delivers it, which is the reference. */
 const delivered = (message: JetStreamMessage): object => ({
   subject: message.subject,
   sequence: message.metadata.streamSequence,
@@ -33,7 +33,7 @@ const read = ({ subject, sequence, time, headers, headersValid, ...message }: St
   headersValid,
 });
 
-/** Any client may store messages whose headers are malformed: they are read, and so are those beside them. */
+/** Any client can store messages with malformed headers. They, and messages next to them, must be readable. */
 describe.each([
   { version: '2.15', allowDirect: true },
   { version: '2.10', allowDirect: true },
@@ -74,7 +74,7 @@ describe.each([
     }
   });
 
-  it('do not keep others from being read', async () => {
+  it('do not prevent others from being read', async () => {
     const last = await stream.getLastMessage('s.good');
     expect(read(last)).toEqual(delivered(messages[2 * BLOCKS.length]));
     expect(last.headers?.get('Good')).toBe('yes');
@@ -94,7 +94,7 @@ describe.each([
   });
 });
 
-it('lose a line of which a direct get shows a part only, if the leader may not be asked', async () => {
+it('lose a line that a direct get truncates, without permission to read from the leader', async () => {
   const login = { user: 'reader', pass: 'secret' };
   const denied = { permissions: { publish: { deny: ['$JS.API.STREAM.MSG.GET.>'] } } };
   const users = [

@@ -1,6 +1,6 @@
 const END = '\r\n\r\n';
 
-/** Blocks of headers that any client may store, by what is wrong with them. */
+/** Malformed blocks of headers that any client can store, by their fault. */
 export const HOSTILE_BLOCKS: Readonly<Record<string, string>> = {
   'that are fine': `NATS/1.0\r\nA: b${END}`,
   'that are empty': `NATS/1.0${END}`,
@@ -26,8 +26,8 @@ export const HOSTILE_BLOCKS: Readonly<Record<string, string>> = {
   'that are the status 503 without an end': 'NATS/1.0 503',
   'that are the status 503 for a subject': `NATS/1.0 503\r\nNats-Subject: s.bad${END}`,
   'that are the end of a batch': `NATS/1.0 204 EOB\r\nNats-Num-Pending: 0\r\nNats-Last-Sequence: 9${END}`,
-  'with a status that is no number': `NATS/1.0 abc${END}`,
-  'that forge what the server adds': `NATS/1.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: -1\r\nNats-Time-Stamp: bad\r\nNats-Num-Pending: 9${END}`,
+  'with a status that is not a number': `NATS/1.0 abc${END}`,
+  'that forge headers of the server': `NATS/1.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: -1\r\nNats-Time-Stamp: bad\r\nNats-Num-Pending: 9${END}`,
   'that forge it without an end':
     'NATS/1.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: 77\r\nNats-Time-Stamp: 2020-01-01T00:00:00Z',
   'that forge it in another version': `NATS/2.0\r\nNats-Stream: X\r\nNats-Subject: y\r\nNats-Sequence: 77\r\nNats-Time-Stamp: 2020-01-01T00:00:00Z${END}`,

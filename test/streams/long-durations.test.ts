@@ -15,7 +15,7 @@ const LONGEST_TTL = 200 * 365 * 86_400_000;
 const TOO_LATE = new Date('2262-04-12T00:00:00Z');
 const TOO_EARLY = new Date('1677-09-20T00:00:00Z');
 
-describe('durations and times that servers would misread', () => {
+describe('durations and times beyond the range of servers', () => {
   let server: NatsTestServer;
   let application: TestApplication;
   let jetstream: JetStreamService;
@@ -87,7 +87,7 @@ describe('durations and times that servers would misread', () => {
     expect((await bucket.get('key'))?.value).toBe('x');
   });
 
-  it('the longest ones are kept by the server as they are', async () => {
+  it('the longest valid ones are stored unchanged by the server', async () => {
     const created = await jetstream.createStream({ name: 'X', subjects: ['x'], maxAge: LONGEST });
     expect(created.cachedInfo.config.maxAge).toBe(LONGEST);
     const { sequence } = await jetstream.publish('s.a', 'x', { ttl: LONGEST_TTL });
@@ -111,7 +111,7 @@ describe('durations and times that servers would misread', () => {
     }
   });
 
-  it('of what a module declares', () => {
+  it('in the declarations of a module', () => {
     for (const declared of [
       { streams: [{ name: 'X', maxAge: 1e13 }] },
       { keyValues: [{ bucket: 'b', ttl: 1e13 }] },

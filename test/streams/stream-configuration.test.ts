@@ -31,7 +31,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
     await deleteStreams(jetstream);
   });
 
-  it('comes back with every option of 2.9', async () => {
+  it('is reported with every option of 2.9', async () => {
     const config: StreamConfig = {
       name: streamName,
       description: 'every option',
@@ -71,7 +71,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
     expect(cachedInfo.config).toMatchObject({ maxAge: 1_500.25, duplicateWindow: 100.5 });
   });
 
-  it.each(['interest', 'workqueue'] as const)('knows the retention %s', async (retention) => {
+  it.each(['interest', 'workqueue'] as const)('supports the retention %s', async (retention) => {
     const { cachedInfo } = await jetstream.createStream({ name: streamName, retention });
 
     expect(cachedInfo.config.retention).toBe(retention);
@@ -91,7 +91,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
     expect(cachedInfo.config.allowRollup).toBe(true);
   });
 
-  it('mirrors a stream from a sequence on, and tells how it gets on', async () => {
+  it('mirrors a stream from a sequence on, and reports its progress', async () => {
     await jetstream.createStream({ name: origin, subjects: ['o.>'], allowDirect: true });
     await connected.publish('o.a', 3);
 
@@ -180,16 +180,16 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
     expect(stream.cachedInfo.config.sources).toMatchObject(config.sources ?? []);
   });
 
-  it("passes fields on under the server's own names", async () => {
+  it('passes on fields with the names of the server', async () => {
     const { cachedInfo } = await jetstream.createStream({ name: streamName, raw: { max_msgs: 5 } });
 
     expect(cachedInfo.config.maxMessages).toBe(5);
   });
 
-  it('hands over fields of the server that are unknown here', async () => {
+  it('returns fields of the server that the library does not know', async () => {
     const jsm = await jetstreamManager(connected.nc);
     await jsm.streams.add({ name: streamName, subjects: ['s'] });
-    // A field that this library has no option for.
+    // This library has no option for this field.
     const info = await jsm.streams.info(streamName);
     const answer = JSON.stringify({ ...info, config: { ...info.config, novelty: 7 } });
     const impostor = connected.nc.subscribe(`$JS.new.API.STREAM.INFO.${streamName}`, {
@@ -203,7 +203,7 @@ describe.each(['2.15', '2.10', '2.9'])('the configuration of a stream on nats-se
     expect(cachedInfo.config.raw).toEqual({ novelty: 7 });
   });
 
-  it('is read by the raw client as it was meant', async () => {
+  it('is read correctly by the raw client', async () => {
     await jetstream.createStream({ name: streamName, subjects: ['s'], maxAge: 2_000, allowRollup: true });
 
     const { config } = await (await jetstreamManager(connected.nc)).streams.info(streamName);
@@ -230,7 +230,7 @@ it('places a stream by cluster and tags', async () => {
   expect(cachedInfo.config.placement).toMatchObject({ tags: ['ssd'] });
 });
 
-it('tells the servers of a replicated stream', async () => {
+it('reports the servers of a replicated stream', async () => {
   await using cluster = await NatsTestCluster.start(3);
   await using connected = await ConnectedJetStream.connect(cluster.urls, { timeout: 20_000 });
 

@@ -46,7 +46,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   describe('createStream', () => {
-    it('creates a stream and tells its configuration', async () => {
+    it('creates a stream and returns its configuration', async () => {
       const stream = await jetstream.createStream({ name: streamName, subjects: ['orders.>'] });
 
       expect(stream.name).toBe(streamName);
@@ -60,7 +60,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       expect(stream.cachedInfo.created.getTime()).toBeGreaterThan(Date.now() - 60_000);
     });
 
-    it('takes a stream of the same configuration as it is', async () => {
+    it('accepts an existing stream with the same configuration', async () => {
       const config: StreamConfig = { name: streamName, subjects: ['orders.>'], maxAge: 5_000 };
       const first = await jetstream.createStream(config);
       const second = await jetstream.createStream(config);
@@ -68,7 +68,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       expect(second.cachedInfo.created).toEqual(first.cachedInfo.created);
     });
 
-    it('refuses a stream that exists with another configuration', async () => {
+    it('rejects an existing stream with another configuration', async () => {
       await jetstream.createStream({ name: streamName, subjects: ['orders.>'] });
 
       const error = await failure(jetstream.createStream({ name: streamName, subjects: ['other.>'] }));
@@ -78,7 +78,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       expect((await jetstream.stream(streamName)).cachedInfo.config.subjects).toEqual(['orders.>']);
     });
 
-    it('tells which stream the server refused, and why', async () => {
+    it('reports which stream the server refused, and why', async () => {
       await jetstream.createStream({ name: 'A', subjects: ['orders.>'] });
 
       const error = await failure(jetstream.createStream({ name: 'B', subjects: ['orders.new'] }));
@@ -89,7 +89,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   describe('updateStream', () => {
-    it('changes the configuration, and sets what is left out to its default', async () => {
+    it('changes the configuration, and resets omitted options to their defaults', async () => {
       await jetstream.createStream({ name: streamName, subjects: ['orders.>'], description: 'all orders' });
 
       const stream = await jetstream.updateStream({
@@ -102,7 +102,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       expect(stream.cachedInfo.config.description).toBeUndefined();
     });
 
-    it('takes back what the server reports', async () => {
+    it('accepts the configuration that the server reports', async () => {
       const { cachedInfo } = await jetstream.createStream({
         name: streamName,
         maxAge: 60_000,
@@ -115,7 +115,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       expect(config).toMatchObject({ maxAge: 60_000, allowDirect: true, description: 'changed' });
     });
 
-    it('refuses a stream that does not exist', async () => {
+    it('rejects a stream that does not exist', async () => {
       expect(await failure(jetstream.updateStream({ name: 'NONE' }))).toMatchObject({
         name: 'StreamNotFoundError',
         stream: 'NONE',
@@ -123,7 +123,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
       });
     });
 
-    it('passes on what the server does not let change', async () => {
+    it('passes on the error for an option that cannot change', async () => {
       await jetstream.createStream({ name: streamName, storage: 'memory' });
 
       const error = await failure(jetstream.updateStream({ name: streamName, storage: 'file' }));
@@ -133,7 +133,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     });
   });
 
-  it('createOrUpdateStream does either', async () => {
+  it('createOrUpdateStream creates or updates a stream', async () => {
     const created = await jetstream.createOrUpdateStream({ name: streamName, maxMessages: 5 });
     const updated = await jetstream.createOrUpdateStream({ name: streamName, maxMessages: 6 });
 
@@ -142,14 +142,14 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     expect(updated.cachedInfo.created).toEqual(created.cachedInfo.created);
   });
 
-  it('stream() finds a stream, and refuses one that does not exist', async () => {
+  it('stream() returns a stream, and rejects if it does not exist', async () => {
     await jetstream.createStream({ name: streamName });
 
     expect((await jetstream.stream(streamName)).name).toBe(streamName);
     expect(await failure(jetstream.stream('NONE'))).toBeInstanceOf(StreamNotFoundError);
   });
 
-  it('deleteStream deletes a stream, once', async () => {
+  it('deleteStream deletes a stream, and rejects if it does not exist', async () => {
     await jetstream.createStream({ name: streamName });
 
     await jetstream.deleteStream(streamName);
@@ -184,7 +184,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     });
   });
 
-  it('accountInfo tells what the account uses', async () => {
+  it('accountInfo reports the usage of the account', async () => {
     await jetstream.createStream({ name: streamName, storage: 'memory' });
 
     expect(await jetstream.accountInfo()).toMatchObject({
@@ -208,7 +208,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   it.each(['', 'a.b', 'a b', 'a*', 'a>', 'a/b', 'a\\b', 'a\tb', 'a\u0000', 'a'.repeat(256), 'ü'.repeat(128)])(
-    'refuses the name %j before anything is sent',
+    'rejects the name %j before anything is sent',
     async (name) => {
       for (const attempt of [
         () => jetstream.createStream({ name }),
@@ -226,12 +226,12 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     ['a negative size', { name: 'S', maxBytes: -2 }, 'maxBytes'],
     ['half a message', { name: 'S', maxMessages: 1.5 }, 'maxMessages'],
     ['a negative age', { name: 'S', maxAge: -1 }, 'maxAge'],
-    ['an age that is no number', { name: 'S', maxAge: Number.NaN }, 'maxAge'],
+    ['an age that is not a number', { name: 'S', maxAge: Number.NaN }, 'maxAge'],
     ['six replicas', { name: 'S', replicas: 6 }, 'replicas'],
     ['a mirror with subjects', { name: 'S', subjects: ['s'], mirror: { name: 'O' } }, 'subjects'],
     ['discardNewPerSubject alone', { name: 'S', discardNewPerSubject: true }, 'discardNewPerSubject'],
     [
-      'a domain beside external',
+      'a domain together with external',
       { name: 'S', mirror: { name: 'O', domain: 'd', external: { apiPrefix: 'x' } } },
       'mirror.domain',
     ],
@@ -243,7 +243,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
     ['an unknown option', { name: 'S', maxMsgs: 5 } as unknown as StreamConfig, 'options of a stream'],
     ['an unknown retention', { name: 'S', retention: 'forever' } as unknown as StreamConfig, 'retention'],
     ['an invalid date', { name: 'S', mirror: { name: 'O', startTime: new Date('x') } }, 'mirror.startTime'],
-  ])('refuses %s before anything is sent', async (_, config, argument) => {
+  ])('rejects %s before anything is sent', async (_, config, argument) => {
     const error = await unsent(() => jetstream.createStream(config));
 
     expect(error).toBeInstanceOf(InvalidArgumentError);
@@ -251,7 +251,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
   });
 
   it.each(['', 'a..b', '.a', 'a.', 'a b', 'a.>.b'])(
-    'refuses the subject %j before anything is sent',
+    'rejects the subject %j before anything is sent',
     async (subject) => {
       expect(await unsent(() => jetstream.createStream({ name: 'S', subjects: [subject] }))).toBeInstanceOf(
         InvalidSubjectError,
@@ -305,7 +305,7 @@ describe('the options of a stream', () => {
 });
 
 describe('a server or account without JetStream', () => {
-  it('is told apart: the server', async () => {
+  it('fails with its own error: the server', async () => {
     await using server = await NatsTestServer.start({ jetstream: false });
     await using connected = await ConnectedJetStream.connect(server.url);
 
@@ -315,7 +315,7 @@ describe('a server or account without JetStream', () => {
     );
   });
 
-  it('is told apart: the account', async () => {
+  it('fails with its own error: the account', async () => {
     await using server = await NatsTestServer.start({
       config: 'accounts { A { users: [{ user: a, password: a }] } }\nno_auth_user: a',
     });

@@ -48,7 +48,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
   });
 
   describe('info', () => {
-    it('tells what the stream holds, and keeps it for cachedInfo', async () => {
+    it('reports the state of the stream, and stores it as cachedInfo', async () => {
       expect(stream.cachedInfo.state.firstTime).toBeUndefined();
       await connected.publish('s.a', 2);
 
@@ -66,7 +66,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect(stream.cachedInfo.state.messages).toBe(2);
     });
 
-    it('lists deleted sequences where asked', async () => {
+    it('lists deleted sequences with deletedDetails', async () => {
       await connected.publish('s.a', 5);
       await stream.deleteMessage(2);
       await stream.deleteMessage(4);
@@ -75,7 +75,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect((await stream.info({ deletedDetails: true })).state.deleted).toEqual([2, 4]);
     });
 
-    it('counts the messages of subjects where asked, and does not keep them', async () => {
+    it('counts the messages of subjects with subjectFilter, without caching them', async () => {
       await connected.publish('s.a', 2);
       await connected.publish('s.b', 1);
 
@@ -85,7 +85,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect(stream.cachedInfo.state.subjects).toBeUndefined();
     });
 
-    it('fails once the stream is gone', async () => {
+    it('fails after the stream was deleted', async () => {
       await jetstream.deleteStream(streamName);
 
       await expect(stream.info()).rejects.toThrow(StreamNotFoundError);
@@ -103,14 +103,14 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect((await stream.info()).state.messages).toBe(0);
     });
 
-    it('removes a subject, what is before a sequence, or all but the newest', async () => {
+    it('removes a subject, messages before a sequence, or all except the newest', async () => {
       expect(await stream.purge({ subject: 's.a', keep: 1 })).toBe(2);
       expect(await stream.purge({ sequence: 5 })).toBe(2);
       expect(await stream.purge({ keep: 1 })).toBe(1);
       expect((await stream.info()).state).toMatchObject({ messages: 1, firstSequence: 6 });
     });
 
-    it('refuses what cannot be before anything is sent', async () => {
+    it('rejects invalid arguments before anything is sent', async () => {
       await expect(stream.purge({ keep: 1, sequence: 2 })).rejects.toThrow(InvalidArgumentError);
       await expect(stream.purge({ keep: -1 })).rejects.toThrow(InvalidArgumentError);
       await expect(stream.purge({ sequence: 1.5 })).rejects.toThrow(InvalidArgumentError);
@@ -118,7 +118,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect((await stream.info()).state.messages).toBe(6);
     });
 
-    it('is refused where the stream denies it', async () => {
+    it('is rejected if the stream denies it', async () => {
       await jetstream.deleteStream(streamName);
       stream = await jetstream.createStream({ name: streamName, denyPurge: true, denyDelete: true });
 
@@ -132,7 +132,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       stream = await jetstream.updateStream({ ...stream.cachedInfo.config, allowDirect });
     });
 
-    it('gives it with subject, time, payload and headers', async () => {
+    it('returns it with subject, time, payload and headers', async () => {
       const given = headers();
       given.append('Trace', 'one');
       given.append('Trace', 'two');
@@ -148,7 +148,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect(Math.abs(Date.now() - message.time.getTime())).toBeLessThan(60_000);
     });
 
-    it('gives an empty one, and one without headers', async () => {
+    it('returns an empty one, and one without headers', async () => {
       await jetstream.publish('s.a');
 
       const message = await stream.getMessage(1);
@@ -157,14 +157,14 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect(message.headers).toBeUndefined();
     });
 
-    it('gives bytes as they were', async () => {
+    it('returns bytes unchanged', async () => {
       const data = Uint8Array.from({ length: 256 }, (_, i) => i);
       await jetstream.publish('s.a', data);
 
       expect([...(await stream.getMessage(1)).data]).toEqual([...data]);
     });
 
-    it('gives the next one of a subject', async () => {
+    it('returns the next one of a subject', async () => {
       await connected.publish('s.a', 2);
       await connected.publish('s.b', 1);
 
@@ -172,7 +172,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect((await stream.getMessage(2, { subject: 's.*' })).sequence).toBe(2);
     });
 
-    it('gives the last one of a subject', async () => {
+    it('returns the last one of a subject', async () => {
       await connected.publish('s.a', 2);
       await connected.publish('s.b', 1);
 
@@ -180,7 +180,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       expect((await stream.getLastMessage('s.*')).sequence).toBe(3);
     });
 
-    it('fails where there is none', async () => {
+    it('fails if there is none', async () => {
       await connected.publish('s.a', 1);
 
       await expect(stream.getMessage(2)).rejects.toThrow(MessageNotFoundError);
@@ -191,7 +191,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       await expect(stream.getLastMessage('s.b')).rejects.toThrow(MessageNotFoundError);
     });
 
-    it('refuses what cannot be before anything is sent', async () => {
+    it('rejects invalid arguments before anything is sent', async () => {
       await expect(stream.getMessage(0)).rejects.toThrow(InvalidArgumentError);
       await expect(stream.getMessage(1.5)).rejects.toThrow(InvalidArgumentError);
       await expect(stream.getMessage(1, { subject: '' })).rejects.toThrow(InvalidSubjectError);
@@ -199,8 +199,8 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     });
   });
 
-  // nats-server 2.9 goes on listening for direct gets, and does not answer them.
-  it.skipIf(version === '2.9')('asks the leader where direct access was switched off meanwhile', async () => {
+  // nats-server 2.9 remains subscribed to direct gets without responding to them.
+  it.skipIf(version === '2.9')('reads from the leader if direct access was disabled meanwhile', async () => {
     const direct = await jetstream.updateStream({ ...stream.cachedInfo.config, allowDirect: true });
     await connected.publish('s.a', 1);
     await jetstream.updateStream({ ...stream.cachedInfo.config, allowDirect: false });
@@ -208,7 +208,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     expect((await direct.getMessage(1)).sequence).toBe(1);
   });
 
-  it('deletes messages, once', async () => {
+  it('deletes messages, and rejects if they do not exist', async () => {
     await connected.publish('s.a', 3);
 
     await stream.deleteMessage(1);
@@ -227,7 +227,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
       stream = await jetstream.updateStream({ ...stream.cachedInfo.config, allowDirect: true });
     });
 
-    it.skipIf(version === '2.15')('is refused before nats-server 2.11', async () => {
+    it.skipIf(version === '2.15')('is rejected before nats-server 2.11', async () => {
       const refusal = { feature: 'Batch direct get', required: '2.11.0', actual: server.version };
       const first = collect(stream.getMessages({ startSequence: 1 }));
       await expect(first).rejects.toThrow(UnsupportedServerFeatureError);
@@ -236,7 +236,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
     });
 
     describe.runIf(version === '2.15')('from nats-server 2.11 on', () => {
-      it('goes from a sequence to the end, over all pages', async () => {
+      it('reads from a sequence to the end, over all pages', async () => {
         for (let i = 1; i < 2_500; i++) connected.nc.publish('s.a', String(i));
         await jetstream.publish('s.a', '2500');
         await stream.deleteMessage(1_000);
@@ -248,7 +248,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         expect(messages.at(-1)?.sequence).toBe(2_500);
       });
 
-      it('takes no more than it was asked for, and only of the subject', async () => {
+      it('reads at most the requested number, and only of the subject', async () => {
         await connected.publish('s.a', 4);
         await connected.publish('s.b', 4);
 
@@ -260,7 +260,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         expect(sequences(await collect(stream.getMessages({ startSequence: 8, batch: 1 })))).toEqual([8]);
       });
 
-      it('goes from a time on', async () => {
+      it('reads from a time on', async () => {
         await connected.publish('s.a', 2);
         const { time } = await stream.getMessage(2);
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -270,7 +270,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         expect(sequences(messages)).toEqual([3]);
       });
 
-      it('asks for the next page only when the last one is read', async () => {
+      it('requests the next page only after the last one is read', async () => {
         for (let i = 1; i < 1_500; i++) connected.nc.publish('s.a');
         await jetstream.publish('s.a');
         const before = connected.nc.stats().inMsgs;
@@ -280,7 +280,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         expect(connected.nc.stats().inMsgs - before).toBeLessThan(1_100);
       });
 
-      it('gives the last message of each subject', async () => {
+      it('returns the last message of each subject', async () => {
         await connected.publish('s.a', 2);
         await connected.publish('s.b', 1);
         await connected.publish('s.c', 1);
@@ -298,7 +298,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         expect(sequences(await collect(stream.getLastMessages('s.a', { upToTime })))).toEqual([5]);
       });
 
-      it('passes on that too many subjects match', async () => {
+      it('passes on the error that too many subjects match', async () => {
         for (let i = 1; i < 1_100; i++) connected.nc.publish(`s.${i}`);
         await jetstream.publish('s.last');
 
@@ -308,7 +308,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         });
       });
 
-      it('needs direct access', async () => {
+      it('requires direct access', async () => {
         stream = await jetstream.updateStream({ ...stream.cachedInfo.config, allowDirect: false });
 
         await expect(collect(stream.getMessages({ startSequence: 1 }))).rejects.toThrow(
@@ -323,7 +323,7 @@ describe.each(['2.15', '2.10', '2.9'])('the messages of a stream on nats-server 
         ['an invalid end', () => stream.getLastMessages('>', { upToTime: new Date('x') })],
         ['no subject', () => stream.getLastMessages([])],
         ['two ends', () => stream.getLastMessages('>', { upToSequence: 1, upToTime: new Date() })],
-      ])('refuses %s', async (_, read) => {
+      ])('rejects %s', async (_, read) => {
         await expect(collect(read())).rejects.toThrow(InvalidArgumentError);
       });
     });

@@ -26,7 +26,7 @@ export async function startApplication(
     connection?: NodeConnectionOptions | undefined;
     options?: Omit<JetStreamModuleOptions, 'connection'> | undefined;
     feature?: JetStreamFeatureOptions | undefined;
-    /** Where it logs, for tests that look into it before it has started. */
+    /** The log of the application, for tests that read it before the application has started. */
     logs?: LogRecorder | undefined;
   },
 ): Promise<TestApplication> {

@@ -5,7 +5,7 @@ import { build } from 'vite';
 
 const cache = fileURLToPath(new URL('../../node_modules/.bundled-tests', import.meta.url));
 
-/** A module of TypeScript and what it uses of this library, as one file of JavaScript that starts fast. */
+/** A TypeScript module, bundled with the used parts of this library into one JavaScript file that starts fast. */
 export class BundledModule implements AsyncDisposable {
   private constructor(
     readonly url: URL,

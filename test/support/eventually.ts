@@ -1,4 +1,4 @@
-/** Waits until a condition holds; fails with what was seen last. */
+/** Waits until a condition holds; fails with the last value. */
 export async function eventually<T>(
   read: () => T | Promise<T>,
   holds: (value: T) => boolean,

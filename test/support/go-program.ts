@@ -11,16 +11,16 @@ import { PrivateApt } from '../../lib/testing/private-apt.js';
 import { runCommand } from '../../lib/testing/run-command.js';
 import { cacheFolder, ServerCache } from '../../lib/testing/server-cache.js';
 
-/** A Go program that was built against the Go client. */
+/** A Go program built with the Go client. */
 export interface GoProgram extends AsyncDisposable {
-  /** Runs it to its end, and gives what it wrote. */
+  /** Runs it to its end, and returns its output. */
   run(...args: string[]): Promise<string>;
 }
 
 /**
  * Builds the program of a folder with the Go client (`nats.go`). Go and the client come from the distribution's
- * packages, unpacked into the cache without being installed; where there are none, from the `go` on `PATH`, which
- * gets the client itself.
+ * packages, unpacked into the cache without being installed; if there are none, the `go` on `PATH` is used, which
+ * downloads the client itself.
  *
  * It takes about half a minute the first time, and a second after that.
  */
@@ -28,7 +28,7 @@ export async function buildGoProgram(folder: URL): Promise<GoProgram> {
   const go = await findGo();
   const place = await mkdtemp(join(tmpdir(), 'go-program-'));
   const program = join(place, 'program');
-  // Go writes to the folder of a module.
+  // Go needs write access to the folder of a module.
   await cp(fileURLToPath(folder), join(place, 'source'), { recursive: true });
   await runCommand(go.command, ['build', '-p', '1', '-o', program, '.'], {
     env: { ...process.env, ...go.env },
@@ -66,7 +66,7 @@ async function findGo(): Promise<Go> {
       GOROOT: root,
       GOPATH: join(folder, 'usr/share/gocode'),
       GOCACHE: join(cache.folder, 'go-build'),
-      // The packages hold sources in the order of before there were modules.
+      // The packages have their sources in the GOPATH layout.
       GO111MODULE: 'off',
       GOFLAGS: '',
       GOTOOLCHAIN: 'local',
@@ -74,7 +74,7 @@ async function findGo(): Promise<Go> {
   };
 }
 
-/** The Go client and what it needs. */
+/** The Go client and its dependencies. */
 const CLIENT = [
   'golang-github-nats-io-go-nats-dev',
   'golang-github-nats-io-nkeys-dev',
@@ -84,7 +84,7 @@ const CLIENT = [
   'golang-golang-x-sys-dev',
 ];
 
-/** Unpacks Go and the client out of the newest suite whose Go runs here. */
+/** Unpacks Go and the client from the newest suite whose Go runs on this system. */
 async function unpackGo(archives: readonly DebianArchive[], folder: string): Promise<void> {
   const failures: string[] = [];
   for (const archive of archives) {
@@ -106,7 +106,7 @@ async function unpackGo(archives: readonly DebianArchive[], folder: string): Pro
       }
     }
   }
-  throw new Error(`No Go client can be had: ${failures.join('; ')}`);
+  throw new Error(`No Go client was found: ${failures.join('; ')}`);
 }
 
 async function goRoot(folder: string): Promise<string> {

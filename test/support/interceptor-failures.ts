@@ -1,6 +1,6 @@
 import { from, of } from 'rxjs';
 
-/** What an interceptor may do instead of returning an observable, and what the log says of it. */
+/** Ways in which an interceptor can fail to return an observable, with a part of the log line. */
 export const FAILURES: Record<string, { readonly act: () => unknown; readonly says: string }> = {
   'returns undefined': { act: () => undefined, says: 'returned undefined' },
   'returns null': { act: () => null, says: 'returned null' },
@@ -19,7 +19,7 @@ export const FAILURES: Record<string, { readonly act: () => unknown; readonly sa
     }),
     says: 'returned an object',
   },
-  'returns something to subscribe to that is no observable': {
+  'returns an object with subscribe that is not an observable': {
     act: () => ({ subscribe: () => undefined }),
     says: 'returned an object',
   },

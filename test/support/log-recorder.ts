@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** Keeps what an application logs, so that tests can look for it. */
+/** Records the log of an application, so that tests can search it. */
 export class LogRecorder implements LoggerService {
   readonly lines: { readonly level: string; readonly text: string; readonly context: string }[] = [];
 
@@ -24,7 +24,7 @@ export class LogRecorder implements LoggerService {
     this.record('verbose', message, rest);
   }
 
-  /** The texts of one level, those of one component where it is named. */
+  /** The texts of one level, limited to one component if it is given. */
   of(level: string, context?: string): string[] {
     return this.lines
       .filter((line) => line.level === level && (context === undefined || line.context === context))

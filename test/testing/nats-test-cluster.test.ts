@@ -6,7 +6,7 @@ import { NatsTestCluster } from '../../lib/testing/index.js';
 
 describe('NatsTestCluster.start', () => {
   it.each(['2.15', '2.10', '2.9'])(
-    'of %s servers makes a stream of three replicas at once',
+    'of %s servers can create a stream of three replicas at once',
     async (version) => {
       await using cluster = await NatsTestCluster.start(3, { version });
       expect(cluster.servers.map((server) => server.url)).toEqual(cluster.urls);
@@ -41,7 +41,7 @@ describe('NatsTestCluster.start', () => {
     }
   });
 
-  it('lets its servers be restarted one after the other when all were killed', async () => {
+  it('can restart its servers one after another after all were killed', async () => {
     await using cluster = await NatsTestCluster.start(3);
     await Promise.all(cluster.servers.map((server) => server.kill()));
     for (const server of cluster.servers) {
@@ -58,13 +58,13 @@ describe('NatsTestCluster.start', () => {
     expect(cluster.servers.map((server) => server.pid)).toEqual([undefined, undefined]);
   });
 
-  it('fails with the log of a server that does not start', async () => {
+  it('fails with the log of the server if it does not start', async () => {
     await expect(NatsTestCluster.start(2, { config: 'no_such_option: true' })).rejects.toThrow(
       /no_such_option/,
     );
   });
 
-  it.each([0, 1, 2.5])('refuses a size of %d', (size) => {
+  it.each([0, 1, 2.5])('rejects a size of %d', (size) => {
     return expect(NatsTestCluster.start(size)).rejects.toThrow(TypeError);
   });
 });

@@ -27,7 +27,7 @@ async function connectTo(server: NatsTestServer): Promise<NatsConnection> {
   return connection;
 }
 
-/** Makes a stream on disk and puts a message into it. */
+/** Creates a stream on disk and publishes a message to it. */
 async function store(server: NatsTestServer): Promise<void> {
   const connection = await connectTo(server);
   const manager = await jetstreamManager(connection);
@@ -49,7 +49,7 @@ function isRunning(pid: number | undefined): boolean {
 }
 
 describe('NatsTestServer.start', () => {
-  it('gives a server that answers JetStream requests at once', async () => {
+  it('returns a server that answers JetStream requests at once', async () => {
     const server = await start();
     expect(server.url).toBe(`nats://127.0.0.1:${server.port}`);
     const connection = await connectTo(server);
@@ -58,12 +58,12 @@ describe('NatsTestServer.start', () => {
     expect(await manager.getAccountInfo()).toMatchObject({ streams: 0 });
   });
 
-  it('starts without JetStream when told so', async () => {
+  it('starts without JetStream with jetstream: false', async () => {
     const connection = await connectTo(await start({ jetstream: false }));
     expect(connection.info?.jetstream).toBeFalsy();
   });
 
-  it('gives many servers started at once ports and stores of their own', async () => {
+  it('assigns ports and stores to many servers that start at once', async () => {
     const servers = await Promise.all(Array.from({ length: 12 }, () => start()));
     expect(new Set(servers.map((server) => server.port)).size).toBe(12);
     expect(new Set(servers.map((server) => server.storeDir)).size).toBe(12);
@@ -73,7 +73,7 @@ describe('NatsTestServer.start', () => {
     expect(new Set(names).size).toBe(12);
   });
 
-  it.each(['2.15', '2.10', '2.9'])('starts a server %s when asked for one', async (version) => {
+  it.each(['2.15', '2.10', '2.9'])('starts a server %s on request', async (version) => {
     const server = await start({ version });
     expect(server.version).toMatch(new RegExp(`^${version.replace('.', '\\.')}\\.\\d+$`));
     await store(server);
@@ -81,16 +81,16 @@ describe('NatsTestServer.start', () => {
     expect(await storedMessages(server)).toBe(1);
   });
 
-  it('refuses a version that is none', async () => {
+  it('rejects an invalid version', async () => {
     await expect(start({ version: 'latest' })).rejects.toThrow(TypeError);
   });
 
-  it('takes configuration as text', async () => {
+  it('accepts configuration as text', async () => {
     const connection = await connectTo(await start({ config: 'max_payload: 2048' }));
     expect(connection.info?.max_payload).toBe(2048);
   });
 
-  it('takes configuration as an object and keeps JetStream on beside it', async () => {
+  it('accepts configuration as an object, with JetStream still enabled', async () => {
     const server = await start({
       config: {
         jetstream: { max_memory_store: 1_000_000 },
@@ -105,13 +105,13 @@ describe('NatsTestServer.start', () => {
     await expect(manager.streams.add(tooBig)).rejects.toThrow(/insufficient memory/);
   });
 
-  it('tells the end of the log when the server does not start', async () => {
+  it('reports the end of the log if the server does not start', async () => {
     const failure = start({ config: 'no_such_option: true' });
     await expect(failure).rejects.toThrow(NatsServerStartError);
     await expect(failure).rejects.toThrow(/no_such_option/);
   });
 
-  it('takes the port that it is given, and fails when another server has it', async () => {
+  it('uses the given port, and fails if another server uses it', async () => {
     const first = await start();
     await first.stop();
     const second = await start({ port: first.port });
@@ -134,7 +134,7 @@ describe('NatsTestServer.stop', () => {
     expect(() => server.pause()).toThrow(/is not running/);
   });
 
-  it('keeps a store that it was given', async () => {
+  it('keeps a given store', async () => {
     const storeDir = await mkdtemp(join(tmpdir(), 'store-'));
     cleanUps.push(() => rm(storeDir, { recursive: true }));
     const first = await start({ storeDir });
@@ -151,7 +151,7 @@ describe('NatsTestServer.stop', () => {
     expect(isRunning(pid)).toBe(false);
   });
 
-  it('comes at the end of an await using block', async () => {
+  it('is called at the end of an await using block', async () => {
     let pid: number | undefined;
     {
       await using server = await NatsTestServer.start();
@@ -163,7 +163,7 @@ describe('NatsTestServer.stop', () => {
 });
 
 describe('NatsTestServer.restart', () => {
-  it('keeps port and store, and clients come back by themselves', async () => {
+  it('keeps port and store, and clients reconnect automatically', async () => {
     const server = await start();
     const { pid, port } = server;
     await store(server);
@@ -177,7 +177,7 @@ describe('NatsTestServer.restart', () => {
     expect((await server.log()).match(/Server is ready/g)).toHaveLength(2);
   });
 
-  it('finds the store of a killed server as it was left', async () => {
+  it('restores the store of a killed server', async () => {
     const server = await start();
     await store(server);
     await server.kill();

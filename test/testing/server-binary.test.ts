@@ -19,7 +19,7 @@ const hasApt = await run('apt-get', ['--version']).then(
 );
 
 let folder: string;
-/** An environment in which nothing is installed, cached or in reach, but archives can be unpacked. */
+/** An environment without any installed, cached or reachable nats-server, in which archives can be unpacked. */
 let bare: NodeJS.ProcessEnv;
 
 beforeEach(async () => {
@@ -41,7 +41,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Writes a program that calls itself a nats-server of that version. */
+/** Writes a program that claims to be a nats-server of that version. */
 async function writeProgram(path: string, version: string): Promise<string> {
   await mkdir(join(path, '..'), { recursive: true });
   await writeFile(path, `#!/bin/sh\necho 'nats-server: v${version}'\n`);
@@ -50,7 +50,7 @@ async function writeProgram(path: string, version: string): Promise<string> {
 }
 
 describe('NATS_SERVER_BIN', () => {
-  it('is what NatsTestServer starts', async () => {
+  it('is the binary that NatsTestServer starts', async () => {
     const program = join(folder, 'my-server');
     await cp(await findServerBinary('2.10'), program);
     vi.stubEnv('NATS_SERVER_BIN', program);
@@ -58,19 +58,19 @@ describe('NATS_SERVER_BIN', () => {
     expect(server.version).toMatch(/^2\.10\./);
   });
 
-  it('comes before PATH', async () => {
+  it('takes precedence over PATH', async () => {
     await writeProgram(join(folder, 'bin', 'nats-server'), '2.15.9');
     const program = await writeProgram(join(folder, 'my-server'), '2.9.1');
     expect(await findServerBinary(undefined, { ...bare, NATS_SERVER_BIN: program })).toBe(program);
   });
 
-  it('is passed over when another version is asked for', async () => {
+  it('is ignored if another version is requested', async () => {
     const onPath = await writeProgram(join(folder, 'bin', 'nats-server'), '2.10.4');
     const program = await writeProgram(join(folder, 'my-server'), '2.9.1');
     expect(await findServerBinary('2.10', { ...bare, NATS_SERVER_BIN: program })).toBe(onPath);
   });
 
-  it('is an error when it is no nats-server', async () => {
+  it('is an error if it is not a nats-server', async () => {
     const env = { ...bare, NATS_SERVER_BIN: join(folder, 'missing') };
     await expect(findServerBinary(undefined, env)).rejects.toThrow(/NATS_SERVER_BIN: .*missing.* ENOENT/);
     const other = { ...bare, NATS_SERVER_BIN: '/bin/echo' };
@@ -81,14 +81,14 @@ describe('NATS_SERVER_BIN', () => {
 });
 
 describe('A nats-server on PATH', () => {
-  it('is taken when it is 2.11 or newer', async () => {
+  it('is used if it is 2.11 or newer', async () => {
     const program = await writeProgram(join(folder, 'bin', 'nats-server'), '2.11.0');
     expect(await findServerBinary(undefined, bare)).toBe(program);
     expect(await findServerBinary('2.11', bare)).toBe(program);
     expect(await findServerBinary('2', bare)).toBe(program);
   });
 
-  it('is passed over when it is older, or of another version than asked for', async () => {
+  it('is ignored if it is older, or not of the requested version', async () => {
     await writeProgram(join(folder, 'bin', 'nats-server'), '2.10.40');
     await expect(findServerBinary(undefined, bare)).rejects.toThrow(/PATH: .*nats-server is 2\.10\.40/);
     await expect(findServerBinary('2.1', bare)).rejects.toThrow(/PATH: .*nats-server is 2\.10\.40/);
@@ -96,7 +96,7 @@ describe('A nats-server on PATH', () => {
 });
 
 describe('The release archive', () => {
-  it('is fetched from the mirror, verified, cached and started', async () => {
+  it('is downloaded from the mirror, verified, cached and started', async () => {
     await using mirror = await startMirror();
     const { version } = await NatsTestServer.start().then(async (server) => (await server.stop(), server));
     await mirror.release(version, await findServerBinary(version));
@@ -110,7 +110,7 @@ describe('The release archive', () => {
     ]);
   });
 
-  it('is refused when its checksum is another', async () => {
+  it('is rejected if its checksum is different', async () => {
     await using mirror = await startMirror();
     await mirror.release('2.12.3', await writeProgram(join(folder, 'program'), '2.12.3'));
     mirror.files.set(`/releases/download/v2.12.3/${archiveName('2.12.3')}`, Buffer.from('something else'));
@@ -121,7 +121,7 @@ describe('The release archive', () => {
     await expect(findServerBinary('2.12.3', bare)).rejects.toThrow(/cache .*: is empty/);
   });
 
-  it('is fetched with the credentials that the address of the mirror holds, which no error tells', async () => {
+  it('is downloaded with the credentials in the address of the mirror, which no error contains', async () => {
     const seen: (string | undefined)[] = [];
     await using mirror = await startMirror((request, response) => {
       seen.push(request.headers.authorization);
@@ -134,7 +134,7 @@ describe('The release archive', () => {
     expect(String(error)).not.toMatch(/sue|p%40ss|p@ss/);
   });
 
-  it('is not waited for when the mirror does not answer', async () => {
+  it('is not awaited if the mirror does not respond', async () => {
     await using mirror = await startMirror(() => undefined);
     const env = { ...bare, NATS_SERVER_MIRROR: mirror.url };
     const start = performance.now();
@@ -144,13 +144,13 @@ describe('The release archive', () => {
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 
-  it('is of the newest version that satisfies the request', async () => {
+  it('is the newest version that satisfies the request', async () => {
     await using mirror = await startMirror();
     const versions = ['2.9.9', '2.9.25', '2.10.9', '2.14.0', '2.14.11'];
     for (const version of versions) {
       await mirror.release(version, await writeProgram(join(folder, 'program'), version));
     }
-    // The form in which git's smart servers list references: a length, what the server can do, peeled tags.
+    // The format in which git's smart servers list references: a length, the capabilities of the server, peeled tags.
     const lines = ['HEAD\0multi_ack', ...versions.map((version) => `refs/tags/v${version}`)];
     lines.push('refs/tags/v2.15.0-RC.1', 'refs/tags/v2.14.12^{}', 'refs/heads/v2.16.0');
     const refs = lines.map((line) => `003f${'a'.repeat(40)} ${line}\n`).join('');
@@ -167,7 +167,7 @@ describe('The release archive', () => {
     await expect(findServerBinary('2.15', env)).rejects.toThrow(/info\/refs.* lists no release 2\.15/);
   });
 
-  it('is fetched once by all who ask at the same time, and not again', async () => {
+  it('is downloaded once for concurrent requests, and not again', async () => {
     await using mirror = await startMirror();
     await mirror.release('2.12.3', await writeProgram(join(folder, 'program'), '2.12.3'));
     const env = { ...bare, NATS_SERVER_MIRROR: mirror.url };
@@ -179,7 +179,7 @@ describe('The release archive', () => {
 });
 
 describe('The cache', () => {
-  it('gives those who ask for none the version that was fetched as the newest', async () => {
+  it('returns the version that was downloaded as the newest if none is requested', async () => {
     await using mirror = await startMirror();
     for (const version of ['2.12.3', '2.13.1']) {
       await mirror.release(version, await writeProgram(join(folder, 'program'), version));
@@ -193,7 +193,7 @@ describe('The cache', () => {
     expect(await findServerBinary('2', bare)).toContain('2.13.1');
   });
 
-  it('is not blocked by a process that died while it fetched', async () => {
+  it('is not blocked by a process that crashed during a download', async () => {
     await using mirror = await startMirror();
     await mirror.release('2.12.3', await writeProgram(join(folder, 'program'), '2.12.3'));
     const cache = join(folder, 'cache', 'nestjs-nats-jetstream');
@@ -204,7 +204,7 @@ describe('The cache', () => {
     expect(await findServerBinary('2.12.3', { ...bare, NATS_SERVER_MIRROR: mirror.url })).toContain('2.12.3');
   });
 
-  it('is named when it cannot be written', async () => {
+  it('is named if it cannot be written', async () => {
     await writeFile(join(folder, 'file'), '');
     const env = { ...bare, XDG_CACHE_HOME: join(folder, 'file') };
     await expect(findServerBinary(undefined, env)).rejects.toThrow(
@@ -214,7 +214,7 @@ describe('The cache', () => {
 });
 
 describe.skipIf(!hasApt)("The distribution's package", () => {
-  it('is fetched through apt when there is nothing else', async () => {
+  it('is downloaded with apt as the last resort', async () => {
     const env = { ...bare, PATH: process.env.PATH };
     const path = await findServerBinary(undefined, env);
     const { stdout } = await run(path, ['--version']);
@@ -224,7 +224,7 @@ describe.skipIf(!hasApt)("The distribution's package", () => {
 });
 
 describe('When there is no nats-server', () => {
-  it('the error tells where it was looked for and what to do', async () => {
+  it('the error lists the searched places and what to do', async () => {
     const error = await findServerBinary('2.13', bare).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(NatsServerNotFoundError);
     const { message, requested, steps } = error as NatsServerNotFoundError;
@@ -255,7 +255,7 @@ function archiveName(version: string): string {
   return `${archiveStem(version)}.tar.gz`;
 }
 
-/** An HTTP server that stands for the project's releases, and answers each request with a file unless told otherwise. */
+/** An HTTP server in place of the project's releases, which responds to each request with a file by default. */
 async function startMirror(answer?: RequestListener) {
   const files = new Map<string, Buffer>();
   const requests: string[] = [];
@@ -272,7 +272,7 @@ async function startMirror(answer?: RequestListener) {
     files,
     requests,
 
-    /** Packs a program as releases are, and publishes it with its checksum. */
+    /** Packs a program like a release, and publishes it with its checksum. */
     async release(version: string, program: string): Promise<void> {
       const stage = join(folder, 'release');
       await mkdir(join(stage, archiveStem(version)), { recursive: true });

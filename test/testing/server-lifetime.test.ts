@@ -15,7 +15,7 @@ interface StartedServer {
   readonly storeDir: string;
 }
 
-/** Starts a process which starts two servers, pauses the second, and then waits or comes to its end. */
+/** Starts a process which starts two servers, pauses the second one, and then waits or ends. */
 async function startProcess(then: 'wait' | 'end') {
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(process.execPath, [fixture, then], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -25,7 +25,7 @@ async function startProcess(then: 'wait' | 'end') {
   return { child, exited, servers: JSON.parse(line) as StartedServer[] };
 }
 
-/** Whether anybody listens on the server's port: the system does so for a paused one, but not for one that ended. */
+/** Whether the server's port accepts connections, which it also does for a paused server, but not for an ended one. */
 async function isListening({ port }: StartedServer): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   return once(socket, 'connect').then(
@@ -44,7 +44,7 @@ async function expectAllEnded(servers: readonly StartedServer[]): Promise<void> 
 }
 
 describe('The servers of a process', () => {
-  it.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)('end when it dies by %s', async (signal) => {
+  it.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)('end if it is killed by %s', async (signal) => {
     const { child, exited, servers } = await startProcess('wait');
     expect(await listening(servers)).toEqual([true, true]);
     child.kill(signal);
@@ -52,13 +52,13 @@ describe('The servers of a process', () => {
     await expectAllEnded(servers);
   });
 
-  it('neither outlive it nor keep it from ending when it forgot to stop them', async () => {
+  it('neither outlive it nor keep it running if it does not stop them', async () => {
     const { exited, servers } = await startProcess('end');
     expect(await exited).toEqual([0, null]);
     await expectAllEnded(servers);
   });
 
-  it('leave no store behind when it is killed', async () => {
+  it('leave no store behind if it is killed', async () => {
     const { child, exited, servers } = await startProcess('wait');
     const stores = () => servers.map(({ storeDir }) => existsSync(storeDir));
     expect(stores()).toEqual([true, true]);

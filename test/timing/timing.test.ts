@@ -28,7 +28,7 @@ describe('timers', () => {
     void waiting;
   });
 
-  it('of an interval go on until they are cancelled', async () => {
+  it('of an interval continue until they are cancelled', async () => {
     let calls = 0;
     const interval = new Interval(1, () => calls++);
     while (calls < 3) await sleep(1);
@@ -38,7 +38,7 @@ describe('timers', () => {
     expect(calls).toBe(seen);
   });
 
-  it('are ended by a signal, also one aborted before', async () => {
+  it('are ended by a signal, even an already aborted one', async () => {
     const before = performance.now();
     await sleep(10_000, AbortSignal.abort());
     const aborted = new AbortController();
@@ -49,7 +49,7 @@ describe('timers', () => {
 });
 
 describe('time limits', () => {
-  it('say whether a promise settled in time, and never reject', async () => {
+  it('report whether a promise settled in time, and never reject', async () => {
     expect(await within(1_000, Promise.resolve())).toBe(true);
     expect(await within(1_000, Promise.reject(new Error('no')))).toBe(true);
     expect(await within(5, new Promise(() => {}))).toBe(false);
@@ -62,7 +62,7 @@ describe('time limits', () => {
 });
 
 describe('backoff', () => {
-  it('doubles up to the longest wait, less a random share', () => {
+  it('doubles up to the longest wait, minus a random fraction', () => {
     const backoff = new Backoff({ first: 100, longest: 1_000 });
     for (const wait of [100, 200, 400, 800, 1_000, 1_000]) {
       const next = backoff.next();
@@ -85,7 +85,7 @@ describe('backoff', () => {
 describe('retry', () => {
   const loop = { first: 1, longest: 2, retryable: (error: unknown) => (error as Error).message === 'passes' };
 
-  it('repeats what may pass until it succeeds', async () => {
+  it('retries temporary errors until it succeeds', async () => {
     let calls = 0;
     const result = await retry(async () => {
       if (++calls < 4) throw new Error('passes');
@@ -94,7 +94,7 @@ describe('retry', () => {
     expect(result).toBe(4);
   });
 
-  it('throws what does not pass at once, and the last error at the deadline or when aborted', async () => {
+  it('throws permanent errors at once, and the last error at the deadline or when aborted', async () => {
     let calls = 0;
     const fail = (message: string) => async () => {
       calls++;
@@ -110,7 +110,7 @@ describe('retry', () => {
 });
 
 describe('a command queue', () => {
-  it('runs commands one after the other, whatever they do', async () => {
+  it('runs commands one after the other, even if they fail', async () => {
     const queue = new CommandQueue();
     const seen: string[] = [];
     const command = (name: string) => async () => {

@@ -108,7 +108,7 @@ describe.each(['direct', 'client'])(
       const bytes = Buffer.from(block, 'latin1');
 
       it.each(['core.payload', 'core.nothing', 'service.event'])(
-        'harms no handler of %s, and is an invalid payload if its version is wrong',
+        'does not harm a handler of %s, and is an invalid payload if its version is wrong',
         async (subject) => {
           await raw.publish(subject, bytes, '1');
           await raw.publish(subject, 'NATS/1.0\r\nA: b\r\n\r\n', '2');
@@ -144,7 +144,7 @@ describe.each(['direct', 'client'])(
         expect(await outcome).toEqual(valid ? 7 : error);
       });
 
-      it('does not touch the connection', async () => {
+      it('does not affect the connection', async () => {
         expect(nc.isClosed()).toBe(false);
         expect(nc.stats().inMsgs).toBeGreaterThan(0);
         expect(logs.of('error').filter((line) => line.includes('cannot be parsed'))).toEqual([]);

@@ -76,7 +76,7 @@ describe('uploads into an object store', () => {
     })
     class App {}
     const booted = await NestFactory.create(App, { logger: false, abortOnError: false });
-    // Otherwise the server may close a connection just when a request is sent on it.
+    // Otherwise the server might close a connection at the moment when a request is sent on it.
     (booted.getHttpServer() as Server).keepAliveTimeout = 60_000;
     return booted.listen(0, '127.0.0.1').then(() => booted);
   }
@@ -101,7 +101,7 @@ describe('uploads into an object store', () => {
     return messages - descriptions;
   }
 
-  it('stores each file of a request and tells the handler the objects', async () => {
+  it('stores each file of a request and passes the objects to the handler', async () => {
     const first = randomBytes(5 * MIB);
     const second = randomBytes(10);
     const response = await upload(image('a.png', first), image('b.png', second));
@@ -117,7 +117,7 @@ describe('uploads into an object store', () => {
     expect((await store.getBytes('files/b.png')).equals(second)).toBe(true);
   });
 
-  it('leaves no content of a file that is too large, nor of the others of its request', async () => {
+  it('leaves no content of a file that is too large, or of other files of its request', async () => {
     const before = await chunks();
     const response = await upload(
       image('small.png', randomBytes(MIB)),
@@ -127,7 +127,7 @@ describe('uploads into an object store', () => {
     await expect.poll(chunks).toBe(before);
   });
 
-  it('leaves no content of a request in which one file is refused', async () => {
+  it('leaves no content of a request with a rejected file', async () => {
     const before = await chunks();
     refuse = 'refused.png';
     const response = await upload(image('good.png', randomBytes(MIB)), image(refuse, randomBytes(MIB)));
@@ -135,7 +135,7 @@ describe('uploads into an object store', () => {
     await expect.poll(chunks).toBe(before);
   });
 
-  it('leaves no content of an upload that the client breaks off', async () => {
+  it('leaves no content of an upload that the client aborts', async () => {
     const before = await chunks();
     const client = connect(portOf(app), '127.0.0.1');
     client.write(
@@ -149,7 +149,7 @@ describe('uploads into an object store', () => {
     await expect.poll(chunks).toBe(before);
   });
 
-  it('gives files names of its own if it is not told any', async () => {
+  it('generates names for files by default', async () => {
     const other = await boot({});
     const response = await uploadTo(other, image('../../etc/passwd', Buffer.from('content')));
     const [{ filename }] = (await response.json()) as StoredFile[];
@@ -171,11 +171,11 @@ describe('uploads into an object store', () => {
     ],
     ['rejects', () => Promise.reject(new Error('refused'))],
     ['rejects without a reason', () => Promise.reject()],
-    ['gives nothing', () => undefined as never],
-    ['gives a name that is empty', () => ''],
-    ['gives a number', () => 5 as never],
-    ['gives metadata that cannot be stored', () => ({ name: 'x', metadata: { size: 5 as never } })],
-  ])('answers, and leaves nothing, when the description of a file %s', async (_, describeFile) => {
+    ['returns nothing', () => undefined as never],
+    ['returns an empty name', () => ''],
+    ['returns a number', () => 5 as never],
+    ['returns metadata that cannot be stored', () => ({ name: 'x', metadata: { size: 5 as never } })],
+  ])('responds, and leaves no content, if the description of a file %s', async (_, describeFile) => {
     const other = await boot({ describe: describeFile });
     const before = await chunks();
     const files = [image('a.png', randomBytes(2 * MIB)), image('b.png', randomBytes(2 * MIB))];
@@ -185,7 +185,7 @@ describe('uploads into an object store', () => {
     await other.close();
   });
 
-  it('does not remove what another request stored under the same name since', async () => {
+  it('does not remove a newer object that another request stored under the same name', async () => {
     const storage = new ObjectStoreStorage(store);
     const object = await store.putString('same', 'first');
     await store.putString('same', 'second');

@@ -28,7 +28,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
-/** Values that callers without types may give in the place of any argument. */
+/** Values that untyped callers may pass as any argument. */
 const VALUES: Readonly<Record<string, unknown>> = {
   undefined: undefined,
   null: null,
@@ -61,7 +61,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
       },
     },
   ),
-  'bytes whose memory is gone': detached(),
+  'bytes whose memory is detached': detached(),
 };
 
 function revoked(): unknown {
@@ -76,14 +76,14 @@ function detached(): Uint8Array {
   return bytes;
 }
 
-/** The arguments of every public method, right ones: each is replaced in turn. What has none is not called. */
+/** Valid arguments of every public method. Each is replaced by invalid values; methods without any are not called. */
 type Calls<T> = {
   readonly [
     Method in keyof T as T[Method] extends (...args: never[]) => unknown ? Method : never
   ]: readonly unknown[];
 };
 
-/** How long a call may take that has nothing to wait for, in milliseconds. */
+/** How long a call may take that does not have to wait, in milliseconds. */
 const LONGEST = 8_000;
 
 const subject = 'test.a';
@@ -274,7 +274,7 @@ async function* source(): AsyncGenerator<string> {
   yield 'text';
 }
 
-/** Takes what a call gives, as a caller would, and ends it. */
+/** Consumes the result of a call like a caller, and ends it. */
 async function take(result: unknown): Promise<void> {
   const given: unknown = isObservable(result)
     ? await firstValueFrom(result.pipe(takeOne(1), timeout(LONGEST)), { defaultValue: undefined })
@@ -385,7 +385,7 @@ describe('a public method', () => {
   );
 
   it.concurrent.each(calls)(
-    '%s.%s gives an error of this library or works, whatever its argument %i is',
+    '%s.%s works or fails with an error of this library, for any argument %i',
     { timeout: 120_000 },
     async (name, method, place, args) => {
       const failures: string[] = [];
@@ -432,7 +432,7 @@ describe('a public method', () => {
   });
 });
 
-/** What a call throws or rejects with; a call that hangs fails too. */
+/** The error that a call throws or rejects with; a call that hangs fails too. */
 async function outcome(call: () => unknown): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise((resolve) => (timer = setTimeout(() => resolve('it hangs'), LONGEST)));

@@ -6,7 +6,7 @@ import {
   numberFromPeer,
 } from '../../lib/validation/index.js';
 
-describe('a reply subject that a peer chose', () => {
+describe('a reply subject chosen by a peer', () => {
   it.each([
     ['an inbox', '_INBOX.AbC123.4'],
     ['an inbox with a prefix', '_INBOX_billing.AbC.4'],
@@ -42,13 +42,13 @@ describe('a reply subject that a peer chose', () => {
     ['the end of a line', 'answers\r\nPUB $JS.API.STREAM.DELETE.ORDERS 0\r\n'],
     ['a null character', 'answers\u0000'],
     ['another control character', 'answers\u0085'],
-    ['more than a line holds', 'x'.repeat(4_080)],
-    ['more bytes than a line holds', 'ü'.repeat(2_040)],
-  ])('is refused: %s', (_, subject) => {
+    ['more than a line allows', 'x'.repeat(4_080)],
+    ['more bytes than a line allows', 'ü'.repeat(2_040)],
+  ])('is rejected: %s', (_, subject) => {
     expect(isReplyAllowed(subject)).toBe(false);
   });
 
-  it('is refused if the line has no room for the reply subject that goes with it', () => {
+  it('is rejected if the line has no room for the reply subject with it', () => {
     const subject = `_INBOX.${'x'.repeat(4_000)}`;
     expect(isReplyAllowed(subject, '_INBOX.1')).toBe(true);
     expect(isReplyAllowed(subject, `_INBOX.${'y'.repeat(60)}`)).toBe(false);
@@ -73,14 +73,14 @@ describe('reply subjects of consumers', () => {
     expect(isAckSubject(subject)).toBe(false);
   });
 
-  it('have a form of their own for flow control', () => {
+  it('have a separate form for flow control', () => {
     expect(isFlowControlSubject('$JS.FC.ORDERS.push.AbC12')).toBe(true);
     expect(isFlowControlSubject('$JS.API.STREAM.DELETE.ORDERS')).toBe(false);
     expect(isFlowControlSubject('$JS.FC.ORDERS')).toBe(false);
   });
 });
 
-describe('a number that a peer wrote', () => {
+describe('a number sent by a peer', () => {
   const range = { least: 1, most: 1_000 };
 
   it.each([
@@ -107,7 +107,7 @@ describe('a number that a peer wrote', () => {
     undefined,
     12,
     {},
-  ])('%j is refused', (text) => {
+  ])('%j is rejected', (text) => {
     expect(numberFromPeer(text, range)).toBeUndefined();
   });
 });

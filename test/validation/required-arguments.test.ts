@@ -14,11 +14,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { all } from '../dead-letters/all.js';
 
-/** What a caller without a value gives, as the result of `entry?.revision`, and other values that cannot be right. */
+/** The argument of a caller without a value, as in `entry?.revision`, and other invalid values. */
 const NOTHING = undefined as never;
 const NUMBERS = [undefined, null, '1', NaN, -1, 1.5, Infinity, 2 ** 53, {}, [], true, 1n] as never[];
 
-describe('an argument that must be given', () => {
+describe('a required argument', () => {
   let server: NatsTestServer;
   let application: TestApplication;
   let jetstream: JetStreamService;
@@ -43,18 +43,18 @@ describe('an argument that must be given', () => {
     await server.stop();
   });
 
-  it.each(NUMBERS)('and is a revision is not %s: nothing is overwritten', async (revision) => {
+  it.each(NUMBERS)('that is a revision rejects %s: nothing is overwritten', async (revision) => {
     const last = await kv.put('key', 'theirs');
     await expect(kv.update('key', 'mine', revision)).rejects.toThrow(InvalidArgumentError);
     expect(await kv.get('key')).toMatchObject({ value: 'theirs', revision: last });
   });
 
-  it.each(NUMBERS)('and is a revision to wait for is not %s', async (revision) => {
+  it.each(NUMBERS)('that is a revision to wait for rejects %s', async (revision) => {
     await using cached = await kv.cached();
     await expect(cached.waitForRevision(revision)).rejects.toThrow(InvalidArgumentError);
   });
 
-  it.each(NUMBERS)('and is a sequence is not %s', async (sequence) => {
+  it.each(NUMBERS)('that is a sequence rejects %s', async (sequence) => {
     await jetstream.publish('s.a', 'kept');
     const { messages } = (await stream.info()).state;
     const calls: readonly (() => Promise<unknown>)[] = [
@@ -70,14 +70,14 @@ describe('an argument that must be given', () => {
     expect((await stream.info()).state.messages).toBe(messages);
   });
 
-  it('and is a filter is not left out: nothing is replayed or dropped', async () => {
+  it('that is a filter cannot be omitted: nothing is replayed or dropped', async () => {
     await jetstream.publish('dead-letters.S.worker', '1');
     await expect(letters.replayAll(NOTHING)).rejects.toThrow(InvalidArgumentError);
     await expect(letters.dropAll(NOTHING)).rejects.toThrow(InvalidArgumentError);
     expect((await (await jetstream.stream('DEAD_LETTERS')).info()).state.messages).toBe(1);
   });
 
-  it('and is a time is not left out: a pause does not resume', async () => {
+  it('that is a time cannot be omitted: a pause does not resume', async () => {
     await stream.pauseConsumer('worker', new Date(Date.now() + 60_000));
     await expect(stream.pauseConsumer('worker', NOTHING)).rejects.toThrow(InvalidArgumentError);
     await expect(jetstream.pauseConsumer('S', 'worker', NOTHING)).rejects.toThrow(InvalidArgumentError);
@@ -99,12 +99,12 @@ describe('an argument that must be given', () => {
     ['keys to follow', () => kv.follow(NOTHING, {}, { onEntry: () => undefined, onError: () => undefined })],
     ['an object', () => store.delete(NOTHING)],
     ['a target', () => store.addLink('link', NOTHING)],
-  ])('and is %s is not left out', async (_, call) => {
+  ])('that is %s cannot be omitted', async (_, call) => {
     await expect(call()).rejects.toThrow(JetStreamError);
   });
 
-  /** By contrast, an option without a value counts as left out, as everywhere in this library. */
-  it('is no option: an option without a value counts as left out', async () => {
+  /** In contrast, an option without a value counts as omitted, as everywhere in this library. */
+  it('is not an option: an option without a value counts as omitted', async () => {
     await kv.put('key', 1);
     await kv.delete('key', { revision: undefined });
     expect(await kv.get('key')).toBeUndefined();

@@ -17,7 +17,7 @@ import { startApplication, type TestApplication } from '../support/application.j
 /** TypeScript reports a misspelled option only in a literal, and JavaScript never does. */
 const wrong = (options: object): never => options as never;
 
-describe('an option that does not exist', () => {
+describe('an unknown option', () => {
   let server: NatsTestServer;
   let application: TestApplication;
   let jetstream: JetStreamService;
@@ -142,7 +142,7 @@ describe('an option that does not exist', () => {
     ['dropAll', 'streams', () => letters.dropAll(wrong({ streams: 'S' }))],
   ];
 
-  it.each(cases)('is refused by %s: %s', async (_, option, call) => {
+  it.each(cases)('is rejected by %s: %s', async (_, option, call) => {
     const failure: unknown = await (async () => call())().then(
       () => 'nothing',
       (error: unknown) => error,
@@ -151,7 +151,7 @@ describe('an option that does not exist', () => {
     expect((failure as Error).message).toContain(option);
   });
 
-  it('is refused before anything is done', async () => {
+  it('is rejected before anything is done', async () => {
     expect((await stream.info()).state.messages).toBe(0);
     expect(await all(kv.keys())).toEqual([]);
     expect(await all(store.list())).toEqual([]);
@@ -159,7 +159,7 @@ describe('an option that does not exist', () => {
     expect(await all(objectStores.names())).toEqual(['O']);
   });
 
-  it('comes with the nearest one that exists', async () => {
+  it('is reported with the nearest known one', async () => {
     await expect(jetstream.publish('s.a', 1, wrong({ mesageId: 'a' }))).rejects.toThrow(
       'did you mean "messageId"?',
     );
@@ -168,7 +168,7 @@ describe('an option that does not exist', () => {
     );
   });
 
-  it('passes if it is undefined, and so do options that are inherited', async () => {
+  it('is accepted if it is undefined or inherited', async () => {
     await jetstream.publish('s.a', 1, wrong({ mesageId: undefined }));
     await jetstream.publish('s.a', 1, wrong(Object.create({ messageId: 'inherited' }) as object));
     const { duplicate } = await jetstream.publish('s.a', 1, { messageId: 'inherited' });

@@ -6,7 +6,7 @@ import { EVENT, REQUEST, type Closeable, type Order, type Sender, type Total } f
 
 const logger = ['warn' as const, 'error' as const];
 
-/** Boots an application that is a microservice of the options, without a port for HTTP. */
+/** Boots an application with a microservice with the given options, without an HTTP port. */
 export async function serve(
   metadata: ModuleMetadata,
   optionsOf: (app: INestApplication) => MicroserviceOptions,

@@ -4,9 +4,9 @@ import type { Observable } from 'rxjs';
 import { EVENT, REQUEST, type Handlers, type Order, type Total } from '../transport.js';
 
 /**
- * The controller of transports that need nothing of their own in it.
+ * The controller of transports without special requirements.
  *
- * @param answer makes of a total what the handler of requests returns
+ * @param answer converts a total to the return value of the request handler
  */
 export function controllerOf(
   { onEvent }: Handlers,

@@ -7,7 +7,7 @@ import { controllerOf } from './controller.js';
 
 /**
  * Version 2 of `@horizon-republic/nestjs-jetstream`, where it is installed under the name `horizon-republic-2`; see the
- * README. With `max_ack_pending` of 500 instead of 100, as its guide on performance has it.
+ * README. With `max_ack_pending` of 500 instead of 100, as its performance guide recommends.
  */
 export async function horizonRepublic2(): Promise<Transport | undefined> {
   if (!existsSync(new URL(`../../node_modules/${PACKAGE}`, import.meta.url))) return undefined;
@@ -41,7 +41,7 @@ export async function horizonRepublic2(): Promise<Transport | undefined> {
   };
 }
 
-/** Not a literal, so that the compiler does not look for it. */
+/** Not a literal, so that the compiler does not resolve the module. */
 const PACKAGE: string = 'horizon-republic-2';
 
 interface Package {

@@ -5,7 +5,7 @@ import nestNats from './nest-nats.js';
 import ours from './nestjs-nats-jetstream.js';
 import nestjsPlugins from './nestjs-plugins.js';
 
-/** All that are compared. The first one is what the others are compared with. */
+/** All transports. The others are compared with the first one. */
 export const transports: readonly Transport[] = [
   ours,
   ...[await horizonRepublic2()].filter((transport) => transport !== undefined),

@@ -51,7 +51,7 @@ interface Declared<Definition> {
 /** Checks all handlers and plans how each one runs. It collects all mistakes before it throws. */
 export class HandlerPlanner {
   private readonly problems: ConfigurationProblem[] = [];
-  /** Handlers with other mistakes; their streams and filters are checked all the same. */
+  /** Handlers with other mistakes, whose streams and filters are also checked. */
   private readonly flawed: ConsumerPlan[] = [];
 
   constructor(

@@ -1,7 +1,7 @@
 import type { Defined } from '../../validation/index.js';
 import type { RawFields } from '../api/index.js';
 
-/** Where in the stream a consumer starts. */
+/** The position in the stream at which a consumer starts. */
 export const DeliverPolicy = {
   /** At the first message. The default. */
   All: 'all',

@@ -11,7 +11,7 @@ export interface OrderedPushConfig {
   readonly stream: string;
   /** The subjects to read; several need nats-server 2.10. Default: all. */
   readonly filterSubjects?: readonly string[] | undefined;
-  /** Where to start. Default: with the first message. `last_per_subject` needs `filterSubjects`. */
+  /** The start position. Default: the first message. `last_per_subject` needs `filterSubjects`. */
   readonly start?: OrderedPushStart | undefined;
   /** Delivers headers, and the size of the payload in `Nats-Msg-Size`, but no payload. */
   readonly headersOnly?: boolean | undefined;

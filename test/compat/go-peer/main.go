@@ -1,4 +1,4 @@
-// The other end of test/compat/go-client.test.ts: writes with the Go client, and tells what it reads.
+// The other side of test/compat/go-client.test.ts: writes with the Go client, and prints the data that it reads.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// Writes what the test writes too, under names of its own.
+// Writes the same data as the test, under other names.
 func write(ctx context.Context, js jetstream.JetStream, name string) {
 	stream, err := js.CreateStream(ctx, jetstream.StreamConfig{
 		Name:        name,
@@ -173,7 +173,7 @@ func read(ctx context.Context, js jetstream.JetStream, name string) report {
 		check(err)
 		headers := map[string][]string{}
 		for key, values := range msg.Header {
-			// A direct get tells in headers what it got.
+			// The response to a direct get has the metadata of the message in headers.
 			if !direct[key] {
 				headers[key] = values
 			}
@@ -231,7 +231,7 @@ func read(ctx context.Context, js jetstream.JetStream, name string) report {
 			o.Link = info.Opts.Link.Name
 		}
 		if !info.Deleted {
-			// It follows links, and checks the digest.
+			// Get follows links and verifies the digest.
 			content, err := objects.GetBytes(ctx, info.Name)
 			check(err)
 			o.Content = fmt.Sprintf("%x", sha256.Sum256(content))
@@ -252,7 +252,7 @@ var operations = map[jetstream.KeyValueOp]string{
 	jetstream.KeyValuePurge:  "PURGE",
 }
 
-// Takes and acknowledges one message of the consumer.
+// Receives and acknowledges one message of the consumer.
 func consume(ctx context.Context, js jetstream.JetStream, name string) message {
 	worker, err := js.Consumer(ctx, name, "worker")
 	check(err)

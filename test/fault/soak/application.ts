@@ -65,7 +65,7 @@ export class SoakedApplication {
   }
 }
 
-/** An answer to a delivery, as the server gets it. */
+/** An acknowledgement as the server receives it. */
 function witnessed(history: History, subject: string, answer: string): void {
   const tokens = subject.split('.');
   const at = tokens.indexOf('WORK');

@@ -3,7 +3,7 @@ import type { NatsTestCluster } from 'nestjs-nats-jetstream/testing';
 import { sleep } from '../../../lib/timing/index.js';
 import type { InterferingProxy } from '../../connection/interfering-proxy.js';
 
-/** Where faults happen: three servers, each with a proxy before it. */
+/** The target of faults: three servers, each behind a proxy. */
 export interface Field {
   readonly cluster: NatsTestCluster;
   readonly proxies: readonly InterferingProxy[];
@@ -37,7 +37,7 @@ const LEADERS = [
   'META.LEADER.STEPDOWN',
 ];
 
-/** What may happen to a cluster of three servers, or to the links to them; each resolves when the servers are well again. */
+/** The faults of a cluster of three servers, or of the links to them; each resolves when the servers work again. */
 export const FAULTS = {
   kill: async ({ cluster, random }: Field): Promise<void> => {
     const server = pick(random, cluster.servers);
@@ -52,7 +52,7 @@ export const FAULTS = {
     await sleep(500 + 3_500 * random());
     server.resume();
   },
-  /** Nothing can be stored meanwhile. */
+  /** Nothing can be stored during this fault. */
   freezeTwo: async ({ cluster, random }: Field): Promise<void> => {
     const [first, ...others] = cluster.servers;
     const frozen = random() < 0.5 ? others : [first, others[0]];

@@ -21,10 +21,10 @@ import type { Form, History } from './history.js';
 
 /** How long an asynchronous handler takes, in milliseconds: long enough to be in flight when something fails. */
 const WORK = 150;
-/** Servers are gone for longer than that, so that messages come again. */
+/** Servers are unreachable for longer than that, so that messages are redelivered. */
 const ACK_WAIT = 2_000;
 
-/** A mistake that a handler can be given, to see that it is found. */
+/** A mistake that can be built into a handler, to test that it is found. */
 export type Mistake = 'acknowledges early' | 'drops messages' | 'overtakes' | 'none';
 
 /** Handlers of every form, which write into a history. */
@@ -145,7 +145,7 @@ export function handlersOf(
       return metadata.streamSequence;
     }
 
-    /** The message says which one it was made of: that one counts. */
+    /** A result contains the sequence of its original message, which is recorded. */
     @JsConsumer({ stream: 'WORK', durable: 'forwarded', filterSubjects: 'work.forwarded', ackWait: ACK_WAIT })
     forwarded(@Payload() origin: number, @Ctx() { metadata }: JetStreamContext): void {
       history.finished('forwarded', metadata.streamSequence);
@@ -181,7 +181,7 @@ export function handlersOf(
       durable: 'event',
       concurrency: 5,
       ackWait: ACK_WAIT,
-      // Deliveries that faults use up must not make dead letters of messages.
+      // Messages must not become dead letters because faults use up their deliveries.
       retry: { maxDeliver: 1_000 },
     } satisfies EventExtras)
     async event(@Ctx() { metadata }: JetStreamEventContext): Promise<void> {

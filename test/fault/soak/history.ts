@@ -37,11 +37,11 @@ export const ACKNOWLEDGED: ReadonlySet<string> = new Set<Form>([
 const KEPT = 20;
 
 /**
- * What was stored, handled and acknowledged in a run, and the checks that this is right. Messages are known by their
- * sequence in the stream.
+ * The messages that were stored, handled and acknowledged in a run, and the checks that this is correct. Messages are
+ * identified by their stream sequence.
  */
 export class History {
-  /** What went wrong, as it happened. */
+  /** The problems that were found, in order. */
   readonly problems: string[] = [];
   readonly seen = {
     core: new NumberSet(),
@@ -60,26 +60,26 @@ export class History {
     setOf(this.storedOf, form).add(sequence);
   }
 
-  /** The handler is through with a message. */
+  /** The handler has finished a message. */
   finished(form: Form, sequence: number): void {
     setOf(this.finishedOf, form).add(sequence);
   }
 
-  /** The consumer was sent the acknowledgement of a message; with `all`, of every one before it too. */
+  /** A message was acknowledged to the consumer; with `all`, also every message before it. */
   acknowledged(form: string, sequence: number, all: boolean): void {
     const done = setOf(this.finishedOf, form);
     const covered = all ? [...setOf(this.storedOf, form)].filter((each) => each <= sequence) : [sequence];
     const unfinished = covered.filter((each) => !done.has(each));
     if (unfinished.length > 0)
-      this.report(`${form}: ${unfinished.join(', ')} acknowledged before the handler was through`);
+      this.report(`${form}: ${unfinished.join(', ')} acknowledged before the handler had finished`);
   }
 
-  /** What a handler returned for a message has arrived. */
+  /** The value that a handler returned for a message has arrived. */
   forwarded(origin: number): void {
     this.results.add(origin);
   }
 
-  /** A handler that gets one message of a key after the other begins with one. */
+  /** A handler that gets one message of a key at a time begins with one. */
   beginKey(key: string, sequence: number): void {
     const other = this.runningKeys.get(key);
     if (other !== undefined) this.report(`keyed: ${sequence} begun while ${other} of the same key ran`);
@@ -120,7 +120,7 @@ export class History {
     return Object.fromEntries(FORMS.map((form) => [form, setOf(this.storedOf, form).size]));
   }
 
-  /** The messages that the stream has and the handler never was through with. */
+  /** The messages that the stream has and the handler has never finished. */
   missing(): Record<string, number[]> {
     const all = FORMS.map((form): [string, number[]] => {
       const done = setOf(this.finishedOf, form);

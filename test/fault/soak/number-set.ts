@@ -1,4 +1,4 @@
-/** A set of small whole numbers in a bit each: a run of hours must not be taken for a leak of the library. */
+/** A set of small whole numbers with one bit each, so that a long run is not mistaken for a leak of the library. */
 export class NumberSet implements Iterable<number> {
   private bits = new Uint8Array(1_024);
   private count = 0;

@@ -13,15 +13,15 @@ import { RepeatedOperations } from '../../trust/lost-servers/operations.js';
 import type { SoakedApplication } from './application.js';
 import { FORMS, type Form, type History } from './history.js';
 
-/** Between two messages to each handler, in milliseconds. */
+/** The interval between two messages to each handler, in milliseconds. */
 const PUBLISH_EVERY = 60;
 /** How many messages may wait for their acknowledgement, while nothing can be stored. */
 const MOST_PENDING = 500;
 
-/** All that an application is asked to do until it is stopped. */
+/** The load of an application until it is stopped. */
 export class Workload {
   readonly operations: RepeatedOperations;
-  /** How often an object was read with the right content, and a request answered with the right answer. */
+  /** How often an object was read with the correct content, and a request received the correct answer. */
   readonly verified = { objects: 0, requests: 0 };
   private readonly loops: Promise<void>[];
   private stopped = false;
@@ -43,13 +43,13 @@ export class Workload {
     return new Workload(application, history, await RepeatedOperations.start(app, client), files);
   }
 
-  /** Asks for nothing more, and waits for what was asked, which has to end by itself. */
+  /** Starts no further operations and waits for those in flight, all of which have to end. */
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all([...this.loops, this.operations.stop()]);
   }
 
-  /** What watches have not been told, once nothing changes any more. */
+  /** The changes that watches have not received, after all changes have ended. */
   async unseen(): Promise<string[]> {
     const state = await this.application.app.get(KeyValueService).open('state');
     const entry = await state.get('counter', { consistent: true });
@@ -62,7 +62,7 @@ export class Workload {
     return problems;
   }
 
-  /** A number to every handler, again and again; what the stream has acknowledged must be handled. */
+  /** Repeatedly sends a number to every handler; every message that the stream has acknowledged must be handled. */
   private async publish(): Promise<void> {
     const forms = FORMS.filter((form) => form !== 'forwarded');
     const pending = new Set<Promise<void>>();
@@ -71,7 +71,7 @@ export class Workload {
         if (pending.size >= MOST_PENDING) break;
         const stored = this.store(form, id).then(
           ({ sequence }) => this.history.stored(form, sequence),
-          // Without an acknowledgement it may be stored, or not.
+          // Without an acknowledgement it is unknown whether the message is stored.
           () => undefined,
         );
         pending.add(stored);
@@ -90,7 +90,7 @@ export class Workload {
     return firstValueFrom(client.emit<PubAck>('work.event', record));
   }
 
-  /** To subscriptions, which get what is sent while they are connected. */
+  /** Sends to subscriptions, which receive messages only while they are connected. */
   private async sayCore(): Promise<void> {
     const { nc } = this.application.app.get(JetStreamService).connection;
     for (let id = 0; !this.stopped; id += 2) {
@@ -100,7 +100,7 @@ export class Workload {
     }
   }
 
-  /** An object is at any time one of its versions, whole. */
+  /** At any time, a read returns one complete version of an object. */
   private async replaceObjects(): Promise<void> {
     for (let version = 1; !this.stopped; version++) {
       const name = `object-${version % 3}`;
@@ -118,7 +118,7 @@ export class Workload {
     }
   }
 
-  /** Requests that wait in a stream; an answer is the right one. */
+  /** Sends durable requests, whose answers must be correct. */
   private async ask(): Promise<void> {
     for (let number = 0; !this.stopped; number++) {
       const record = new JetStreamRecordBuilder(number).setMode('jetstream').setTimeout(10_000).build();
@@ -133,7 +133,7 @@ export class Workload {
   }
 }
 
-/** Up to three chunks, with the version at the beginning. */
+/** Up to three chunks, starting with the version. */
 function contentOf(version: number): Buffer {
   const bytes = Buffer.alloc(1_000 + ((version * 7_919) % 300_000), version % 251);
   bytes.writeUInt32BE(version);

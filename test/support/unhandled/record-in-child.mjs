@@ -8,6 +8,6 @@ process.on('uncaughtExceptionMonitor', (error, origin) => {
       `pid ${process.pid}, ${origin}: ${error?.stack ?? error}\n`,
     );
   } catch {
-    // The test is over and its folder is gone.
+    // The test has ended and its folder was deleted.
   }
 });

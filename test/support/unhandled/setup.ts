@@ -25,7 +25,7 @@ const preload = new URL('./record-in-child.mjs', import.meta.url).href;
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`.trim();
 
 async function check(): Promise<void> {
-  // Node reports a rejection after the microtasks of the turn in which nobody handled it.
+  // Node reports an unhandled rejection after the microtasks of its turn.
   await setImmediate();
   const children = readFileSync(ofChildren, 'utf8');
   const errors = [
@@ -33,7 +33,7 @@ async function check(): Promise<void> {
     ...(children === '' ? [] : [`in a child process: ${children}`]),
   ];
   if (children !== '') writeFileSync(ofChildren, '');
-  if (errors.length > 0) throw new Error(`errors that nobody handled:\n${errors.join('\n')}`);
+  if (errors.length > 0) throw new Error(`unhandled errors:\n${errors.join('\n')}`);
 }
 
 afterEach(check);

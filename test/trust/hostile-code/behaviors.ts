@@ -1,11 +1,11 @@
 // oxlint-disable unicorn/no-thenable -- user code does such things
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What user code may do instead of its work. */
+/** Misbehaviors of user code. */
 export const BEHAVIORS = [
   'throws',
   'throws undefined',
-  'throws what cannot be printed',
+  'throws an unprintable value',
   'rejects',
   'returns a thenable that throws',
   'returns a thenable that calls back twice',
@@ -16,22 +16,22 @@ export const BEHAVIORS = [
 ] as const;
 export type Behavior = (typeof BEHAVIORS)[number];
 
-/** What a getter may do; a promise that it returns belongs to the user. */
+/** Misbehaviors of a getter; a promise that it returns belongs to the user. */
 export const OF_A_GETTER: readonly Behavior[] = [
   'throws',
   'throws undefined',
-  'throws what cannot be printed',
+  'throws an unprintable value',
   'returns rubbish',
   'enters a storage',
 ];
 
-/** Those that leave an error with a text. */
+/** Misbehaviors that result in an error with a text. */
 export const WITH_CAUSE: readonly Behavior[] = ['throws', 'rejects', 'returns a thenable that throws'];
 
-/** What an earlier message may have left in the asynchronous context. */
+/** The value that an earlier message may have left in the asynchronous context. */
 export const storage = new AsyncLocalStorage<string>();
 
-/** Does what it is told; the text of its error is `cause`. */
+/** Misbehaves in the given way; the text of its error is `cause`. */
 export function behave(behavior: Behavior, cause: string): never {
   switch (behavior) {
     case 'throws':
@@ -39,7 +39,7 @@ export function behave(behavior: Behavior, cause: string): never {
     case 'throws undefined':
       // oxlint-disable-next-line typescript/only-throw-error -- user code does such things
       throw undefined;
-    case 'throws what cannot be printed':
+    case 'throws an unprintable value':
       throw unprintable();
     case 'rejects':
       return Promise.reject(new Error(cause)) as never;

@@ -17,7 +17,7 @@ import { eventually } from '../../support/eventually.js';
 import { BEHAVIORS, storage, WITH_CAUSE, type Behavior } from './behaviors.js';
 import { hooks, type Hook, type Order } from './hooks.js';
 
-/** One hook that behaves in one way: two messages make it do so, and a good one follows. */
+/** Tests one misbehavior of one hook: two messages cause it, and a valid one follows. */
 interface Case {
   readonly hook: Hook;
   readonly behavior: Behavior;
@@ -28,7 +28,7 @@ interface Case {
 }
 
 const isWatch = ({ source }: Hook): boolean => source === 'key-value' || source === 'object-store';
-/** A watch tries a failed entry again for seconds, so each behavior has a watch of its own, and all run at once. */
+/** A watch retries a failed entry for seconds, so each behavior has its own watch, and all run at the same time. */
 const cases: readonly Case[] = hooks.flatMap((hook, i) =>
   (hook.behaviors ?? BEHAVIORS).map((behavior) => {
     const b = BEHAVIORS.indexOf(behavior);

@@ -28,7 +28,7 @@ import {
 import { Observable } from 'rxjs';
 import { behave, OF_A_GETTER, type Behavior } from './behaviors.js';
 
-/** What is sent to a handler: `behavior` makes the hook under test misbehave, without one all is well. */
+/** A message to a handler: `behavior` makes the hook under test misbehave; without it, nothing fails. */
 export interface Order {
   readonly id: number;
   readonly behavior?: Behavior | undefined;
@@ -38,30 +38,30 @@ export interface Order {
 /** One place where user code runs for a message. */
 export interface Hook {
   readonly name: string;
-  /** How messages come to it. */
+  /** The source of its messages. */
   readonly source: 'stream' | 'key-value' | 'object-store' | 'core';
-  /** Handles one after the other: one that never settles holds up all that follow. */
+  /** Handles one message at a time: one that never settles blocks all that follow. */
   readonly sequential?: boolean;
-  /** Has to give its value at once: a promise or another thenable is a value of the wrong type. */
+  /** Must return its value synchronously: a promise or another thenable is a value of the wrong type. */
   readonly synchronous?: boolean;
-  /** What it may do instead of its work. Default: everything. */
+  /** The misbehaviors to test. Default: all. */
   readonly behaviors?: readonly Behavior[];
-  /** Need not tell anybody: what fails affects nothing. */
+  /** A failure affects nothing, so it does not have to be reported. */
   readonly silent?: boolean;
-  /** The handler's name beside its class: the class stands for all methods of one consumer. */
+  /** The kind of the handler's name, in addition to the class: the class stands for all methods of one consumer. */
   readonly handler?: 'class';
-  /** Makes a class with one handler, `on`, that tells what it was given. */
+  /** Creates a class with one handler, `on`, that reports its payloads. */
   make(subject: string, durable: string, seen: (order: Order) => void): Type;
 }
 
 type Options = Partial<JsConsumerOptions>;
 
-/** Misbehaves if it is asked to; otherwise gives `value`. */
+/** Misbehaves if the order requests it; otherwise returns `value`. */
 function hostile<T>(order: Partial<Order> | undefined, value: () => T): T {
   return order?.behavior === undefined ? value() : behave(order.behavior, order.cause ?? '');
 }
 
-/** Misbehaves where what is returned is not looked at. */
+/** Misbehaves in a place whose return value is ignored. */
 function throwing(order: Order): void {
   if (order.behavior?.startsWith('throws') === true) behave(order.behavior, order.cause ?? '');
 }
@@ -76,7 +76,7 @@ function consumer(
     handler = false,
     ...kind
   }: {
-    /** Whether the handler itself misbehaves, or what it does with a message instead. */
+    /** Whether the handler itself misbehaves, or its other action with a message. */
     handler?: boolean | ((order: Order) => unknown);
   } & Pick<Hook, 'sequential' | 'synchronous' | 'behaviors' | 'silent'> = {},
 ): Hook {
@@ -151,12 +151,12 @@ const codec: Codec = {
 
 const SYNCHRONOUS = { synchronous: true } as const;
 
-/** An error that says what is to be done with it. */
+/** An error that carries the order. */
 interface Carrying {
   readonly order?: Order;
 }
 
-/** Throws an error that carries the order to what looks at errors. */
+/** Throws an error that carries the order to functions that inspect errors. */
 function carry(order: Order): unknown {
   if (order.behavior === undefined) return undefined;
   throw Object.assign(new Error('for the rules'), { order });
@@ -174,7 +174,7 @@ class HostileStart extends AckInterceptor {
   }
 }
 
-/** Stands around the handler, and calls its own hooks from there. */
+/** Wraps the handler, and calls its own hooks from there. */
 class HostileAround extends HostileAck {
   override intercept(...args: Parameters<AckInterceptor['intercept']>): Observable<unknown> {
     return super.intercept(...args);
@@ -193,7 +193,7 @@ class HostileFailureAround extends HostileFailureAck {
   }
 }
 
-/** A schema that accepts good orders, and makes a result of its own for others. */
+/** A schema that accepts valid orders, and returns its own result for others. */
 function schemaWith(result: (order: Order) => unknown): StandardSchema {
   return {
     '~standard': {
@@ -205,7 +205,7 @@ function schemaWith(result: (order: Order) => unknown): StandardSchema {
   };
 }
 
-/** What a handler with `@PublishTo` returns: values in a form that misbehaves. */
+/** The result of a handler with `@PublishTo`: an iterable that misbehaves. */
 const iterable = (order: Order, misbehave: () => unknown): unknown => ({
   [Symbol.asyncIterator]: () => {
     let given = 0;
@@ -271,7 +271,7 @@ export const hooks: readonly Hook[] = [
   consumer('schema', { schema }),
   consumer('schema, with a dead letter', { schema, deadLetter: true }),
   consumer('schema of a batch', { schema, batch: { size: 1 } }),
-  consumer('schema that gives a result without meaning', {
+  consumer('schema that returns an invalid result', {
     schema: schemaWith((order) => hostile(order, () => 1)),
   }),
   consumer(
@@ -345,7 +345,7 @@ export const hooks: readonly Hook[] = [
     'class of retry.errors',
     { retry: { maxDeliver: 2, backoff: [5], errors: [{ type: HostileClass, maxDeliver: 2 }] } },
     [],
-    // Whether an error is of a class is not known if the class cannot say so.
+    // If `instanceof` throws, it is unknown whether an error is an instance of the class.
     { handler: carry, behaviors: OF_A_GETTER, silent: true },
   ),
   consumer(

@@ -29,7 +29,7 @@ class HostileSettlement extends MessageSettlement {
   }
 }
 
-/** Misbehaves when it reads an order that says so. */
+/** Misbehaves when it reads an order that requests it. */
 const codec: Codec = {
   contentType: 'application/json',
   encode: (value) => jsonCodec.encode(value),
@@ -113,10 +113,10 @@ describe.each(patternHooks)('$name', (hook) => {
   );
 });
 
-/** Loggers of Nest, which write what they are given. */
+/** Loggers of Nest, which do not escape texts. */
 const NEST = ['RpcExceptionsHandler'];
 
-/** What is wrong with what was told of a failure. */
+/** The problems of the report of a failure. */
 function problemsOf(hook: PatternHook, behavior: Behavior, id: string, told: readonly unknown[]): string[] {
   const waited = told.some((error) => error instanceof RequestTimeoutError);
   if (waited && behavior.startsWith('throws') && hook.unanswered !== true) {
@@ -125,7 +125,7 @@ function problemsOf(hook: PatternHook, behavior: Behavior, id: string, told: rea
   const named = WITH_CAUSE.includes(behavior) && (hook.synchronous !== true || behavior === 'throws');
   if (!named || hook.silent === true) return [];
   const texts = [...service.logs.lines.map(({ text }) => text), ...told.map(textOf)];
-  return texts.some((text) => text.includes(`<${id}>`)) ? [] : ['nobody is told of the cause'];
+  return texts.some((text) => text.includes(`<${id}>`)) ? [] : ['the cause is not reported'];
 }
 
 function textOf(error: unknown): string {

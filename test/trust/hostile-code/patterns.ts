@@ -20,7 +20,7 @@ import {
 import { Observable } from 'rxjs';
 import { behave, OF_A_GETTER, type Behavior } from './behaviors.js';
 
-/** What is sent to a pattern; `at` says where user code misbehaves as `behavior` says. */
+/** A message to a pattern; `at` names the place at which user code misbehaves according to `behavior`. */
 export interface PatternOrder {
   readonly id: string;
   readonly at?: string;
@@ -28,30 +28,30 @@ export interface PatternOrder {
   readonly cause?: string;
 }
 
-/** How a message comes to a handler of a microservice. */
+/** The kind of a microservice handler. */
 export type PatternKind = 'event' | 'core event' | 'request' | 'durable request';
 
 /** A place where user code runs for a message of a microservice. */
 export interface PatternHook {
   readonly name: string;
   readonly kind: PatternKind;
-  /** What it may do instead of its work. Default: everything. */
+  /** The misbehaviors to test. Default: all. */
   readonly behaviors?: readonly Behavior[];
-  /** Has to give its value at once. */
+  /** Must return its value synchronously. */
   readonly synchronous?: boolean;
-  /** Need not tell anybody. */
+  /** A failure does not have to be reported. */
   readonly silent?: boolean;
-  /** Keeps the request from being answered: it is refused before its handler, or left as it is. */
+  /** Prevents an answer: the request is rejected before its handler, or remains unanswered. */
   readonly unanswered?: boolean;
-  /** Where in the order's way it misbehaves. */
+  /** The place at which it misbehaves for an order. */
   readonly at: string;
   /** The caller unsubscribes after the first answer. */
   readonly leaves?: boolean;
-  /** Makes the controller of the hook, whose handler tells of good orders. */
+  /** Creates the controller of the hook, whose handler calls `seen` for valid orders. */
   controller(subject: string, seen: (order: PatternOrder) => void): Type;
 }
 
-/** Misbehaves if the order says so for this place; otherwise gives `value`. */
+/** Misbehaves if the order requests it for this place; otherwise returns `value`. */
 export function at<T>(place: string, order: Partial<PatternOrder> | undefined, value: () => T): T {
   if (order?.at !== place || order.behavior === undefined) return value();
   return behave(order.behavior, order.cause ?? '');
@@ -64,7 +64,7 @@ const EXTRAS: Readonly<Record<PatternKind, EventExtras & RequestExtras>> = {
   'durable request': { mode: 'jetstream' },
 } as never;
 
-/** Makes the decorator of a kind of pattern. */
+/** Creates the decorator of a kind of pattern. */
 function pattern(kind: PatternKind, subject: string, extras: object = {}): MethodDecorator {
   const decorate = kind.endsWith('event') ? EventPattern : MessagePattern;
   return decorate(subject, { ...EXTRAS[kind], ...extras } as never) as MethodDecorator;
@@ -156,7 +156,7 @@ export const patternHooks: readonly PatternHook[] = [
       if (order.behavior !== undefined) throw new Error('for the filter');
       return order.id;
     },
-    // Nest takes what a filter throws for an error of its own, which it hides.
+    // Nest treats an error thrown by a filter as an internal error, which it hides.
     { decorate: [UseFilters(new HostileFilter())], silent: true },
   ),
   ...everyKind(
@@ -167,20 +167,20 @@ export const patternHooks: readonly PatternHook[] = [
         subscriber.next(order.id);
         subscriber.complete();
       }),
-    { behaviors: ['throws', 'throws undefined', 'throws what cannot be printed'] },
+    { behaviors: ['throws', 'throws undefined', 'throws an unprintable value'] },
   ),
   ...everyKind(
     'teardown',
     (order) =>
       new Observable((subscriber) => {
-        // Completes in a timer: what the teardown throws would be thrown there.
+        // It completes in a timer, where an error of the teardown would be thrown.
         setTimeout(() => {
           subscriber.next(order.id);
           subscriber.complete();
         }, 1);
         return () => at('teardown', order, () => undefined);
       }),
-    { behaviors: ['throws', 'throws undefined', 'throws what cannot be printed'], silent: true },
+    { behaviors: ['throws', 'throws undefined', 'throws an unprintable value'], silent: true },
   ),
   ...everyKind(
     'iterator',
@@ -248,7 +248,7 @@ export const patternHooks: readonly PatternHook[] = [
       },
     },
   ),
-  // Places of the whole server.
+  // Places that apply to the whole server.
   ...everyKind('codec of the server', plain, { synchronous: true }),
   ...everyKind('start hook', plain),
   ...everyKind('end hook', plain),

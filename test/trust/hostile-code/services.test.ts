@@ -31,7 +31,7 @@ const rooms: Readonly<Record<string, readonly ServiceHook[]>> = {
 };
 const hooks = Object.values(rooms).flat();
 
-/** What the handler of somebody else got, and what an earlier message left in its asynchronous context. */
+/** The messages of an unrelated handler, with the value that an earlier message left in its asynchronous context. */
 const neighbor = new Map<string, string | undefined>();
 const events: JetStreamEvent[] = [];
 let bench: Bench;
@@ -86,7 +86,7 @@ describe.each(Object.entries(rooms))('%s', (_, room) => {
   });
 });
 
-it('subscribers of events whose teardown throws do not hold up the shutdown', async () => {
+it('subscribers of events whose teardown throws do not block the shutdown', async () => {
   const own = await Bench.start({});
   const events$ = own.app.get(JetStreamEvents).all;
   const throws = (): never => {
@@ -101,7 +101,7 @@ it('subscribers of events whose teardown throws do not hold up the shutdown', as
   expect(own.linesWith('A subscriber of JetStreamEvents.all failed')).not.toEqual([]);
 });
 
-/** What is wrong with what was told of a failure: one log line, or the error that the caller got, names its cause. */
+/** The problems of the report of a failure: one log line, or the error of the caller, has to name its cause. */
 function problemsOf(hook: ServiceHook, misuse: Misuse, told: Told | undefined): string[] {
   if (!hasCause(hook, misuse)) return [];
   const lines = bench.linesWith(misuse.cause.replace('\n', '\\n'));
@@ -114,7 +114,7 @@ function problemsOf(hook: ServiceHook, misuse: Misuse, told: Told | undefined): 
   } else {
     if (lines.length > 0) problems.push(`it is logged too: ${lines[0]}`);
     if (!told || !textsOf(told).includes(`<${misuse.id}>`))
-      problems.push('the caller is not told of the cause');
+      problems.push('the error of the caller does not name the cause');
   }
   return problems;
 }

@@ -6,12 +6,12 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { sleep } from '../../../lib/timing/index.js';
 import { InterferingProxy } from '../../connection/interfering-proxy.js';
 
-/** What fails, between one application and its server. */
+/** A failure between an application and its server. */
 export interface Fault {
   readonly name: string;
-  /** Whether the connection of the application comes back by itself. */
+  /** Whether the connection of the application recovers automatically. */
   readonly recovers: boolean;
-  /** How the log says that the connection is closed for good, and why; not if it comes back, or is closed by the application. */
+  /** The log line about the permanent end of the connection; missing if it recovers, or the application closes it. */
   readonly reason?: string;
   /** Whether the application is closed while the fault lasts. */
   readonly closesDuringFault?: boolean;
@@ -32,14 +32,14 @@ export class Setting implements AsyncDisposable {
   static async open(): Promise<Setting> {
     const file = `lost-servers-${process.pid}.conf`;
     await writeFile(join(tmpdir(), file), WITH_USER);
-    // The servers of tests keep their configuration in a folder beside that file.
+    // The servers of tests have their configuration in a folder next to that file.
     const server = await NatsTestServer.start({
       config: `include "../${file}"\nlame_duck_grace_period: "200ms"`,
     });
     return new Setting(server, await InterferingProxy.before(server), join(tmpdir(), file));
   }
 
-  /** Changes the configuration; the server reads it again when it is told to, or restarted. */
+  /** Changes the configuration, which the server reads again on a reload or restart. */
   configure(text: string): Promise<void> {
     return writeFile(this.file, text);
   }
@@ -114,7 +114,7 @@ export const faults: readonly Fault[] = [
     repair: async ({ server }) => server.resume(),
   },
   {
-    name: 'the server is gone',
+    name: 'the server is down',
     recovers: true,
     connection: direct,
     inject: async ({ server }) => {
@@ -124,7 +124,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    name: 'the server is gone and the application closed meanwhile',
+    name: 'the server is down and the application closed meanwhile',
     recovers: false,
     closesDuringFault: true,
     connection: direct,
@@ -153,7 +153,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    name: 'the server comes back with a smaller max_payload',
+    name: 'the server restarts with a smaller max_payload',
     recovers: true,
     connection: direct,
     inject: async (setting) => {

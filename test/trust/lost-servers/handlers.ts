@@ -19,9 +19,9 @@ export type Form = (typeof FORMS)[number];
 /** How long an asynchronous handler takes, in milliseconds: long enough to be in flight when something fails. */
 const WORK = 150;
 
-/** What the handlers of one application did. */
+/** The records of the handlers of one application. */
 export class Journal {
-  /** The numbers of messages that each handler was through with, in order. */
+  /** The numbers of the messages that each handler has finished, in order. */
   readonly finished: Readonly<Record<Form, number[]>> = {
     sync: [],
     async: [],

@@ -8,7 +8,7 @@ import { runScenario, type Outcome, SERVICE_HANDLER } from './scenario.js';
 
 /** The longest that a call may take: a few timeouts of a second each, on a machine with other work. */
 const LONGEST_CALL = 15_000;
-/** What closing may take beyond `shutdownTimeout`. */
+/** How much longer than `shutdownTimeout` closing may take. */
 const CLOSING = 3_000;
 
 describe.each(faults)('when $name', (fault) => {
@@ -17,26 +17,26 @@ describe.each(faults)('when $name', (fault) => {
     outcome = await runScenario(fault);
   }, 120_000);
 
-  it.each(FORMS)('every message of a handler is handled to the end: %s', (form) => {
+  it.each(FORMS)('handles every message of a handler to the end: %s', (form) => {
     expect(outcome.all[form]).toEqual(outcome.expected);
   });
 
-  it.runIf(fault.recovers).each(FORMS)('the application itself handles every message: %s', (form) => {
+  it.runIf(fault.recovers).each(FORMS)('handles every message in the same application: %s', (form) => {
     expect([...new Set(outcome.first[form])].toSorted((a, b) => a - b)).toEqual(outcome.expected);
   });
 
-  it.runIf(fault.recovers)('an ordered handler gets each message once, in order', () => {
+  it.runIf(fault.recovers)('delivers each message once and in order to an ordered handler', () => {
     expect(outcome.first.ordered).toEqual(outcome.expected);
   });
 
   it.runIf(fault.recovers).each(['keys', 'objects', 'core'] as const)(
-    'watches and subscriptions go on: %s',
+    'continues watches and subscriptions: %s',
     (kind) => {
       expect(outcome.watched[kind]).toBe(true);
     },
   );
 
-  it.each(OPERATIONS)('every call ends in time, with a result or a typed error: %s', (operation) => {
+  it.each(OPERATIONS)('ends every call in time, with a result or a typed error: %s', (operation) => {
     const { succeeded, errors, longest, ended } = outcome.calls[operation];
     expect(succeeded).toBeGreaterThan(0);
     const untyped = errors.filter((error) => !(error instanceof JetStreamError));
@@ -45,19 +45,19 @@ describe.each(faults)('when $name', (fault) => {
     expect(ended).toBe(true);
   });
 
-  it('a lost connection ends a leadership, a recovered one lets it be won again', () => {
+  it('ends a leadership, which can be won again after a recovery', () => {
     expect(outcome.leads).toBe(fault.recovers);
   });
 
-  it('the states of handlers are true', () => {
+  it('reports the actual states of handlers', () => {
     const wanted = fault.recovers ? ['running'] : ['stopped'];
-    // Closed in the midst of it, an application does not know yet whether the server comes back.
+    // An application that closes during the fault does not know yet whether the server recovers.
     const allowed = fault.closesDuringFault === true ? ['running', 'recovering'] : wanted;
     const wrong = outcome.states.filter(({ status }) => !allowed.includes(status));
     expect(wrong.map(({ handler, status }) => ({ handler, status }))).toEqual([]);
   });
 
-  it.runIf(fault.reason)('each handler is reported once, with the reason', () => {
+  it.runIf(fault.reason)('reports each handler once, with the reason', () => {
     const lines = outcome.logs.lines.filter(({ level }) => level === 'error' || level === 'warn');
     const handlers = [
       ...outcome.states.map(({ handler }) => ({ handler, connection: 'default' })),
@@ -73,11 +73,11 @@ describe.each(faults)('when $name', (fault) => {
     );
   });
 
-  it.each(['client', 'microservice', 'application'] as const)('closing is bounded: %s', (part) => {
+  it.each(['client', 'microservice', 'application'] as const)('closes in bounded time: %s', (part) => {
     expect(outcome.closing[part]).toBeLessThan(SHUTDOWN_TIMEOUT + CLOSING);
   });
 
-  it('the log stays readable', () => {
+  it('keeps the log readable', () => {
     expect(
       outcome.logs.lines.filter(({ level }) => level === 'error' || level === 'warn').length,
     ).toBeLessThan(300);

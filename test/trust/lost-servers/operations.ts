@@ -23,7 +23,7 @@ export const OPERATIONS = [
 ] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 
-/** What became of the calls of one operation. */
+/** The outcomes of the calls of one operation. */
 export interface Calls {
   succeeded: number;
   readonly errors: unknown[];
@@ -85,7 +85,7 @@ export class RepeatedOperations {
     );
   }
 
-  /** Makes no further calls and waits for those under way, which all have to end by themselves. */
+  /** Makes no further calls and waits for those in flight, all of which have to end. */
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all(this.loops);

@@ -18,12 +18,12 @@ const MESSAGES = 40;
 /** How long everything may take to be handled once the server can be reached. */
 const RECOVERY = 30_000;
 
-/** What was seen of one fault. */
+/** The observations of one fault. */
 export interface Outcome {
   readonly fault: Fault;
-  /** The numbers that were handled to the end, by the application that met the fault. */
+  /** The numbers that were handled to the end by the application that was affected by the fault. */
   readonly first: Readonly<Record<Form, readonly number[]>>;
-  /** The numbers that were handled to the end, by it or by an application started afterwards. */
+  /** The numbers that were handled to the end by it or by an application started afterwards. */
   readonly all: Readonly<Record<Form, readonly number[]>>;
   readonly expected: readonly number[];
   readonly watched: { readonly keys: boolean; readonly objects: boolean; readonly core: boolean };
@@ -35,7 +35,7 @@ export interface Outcome {
   readonly logs: LogRecorder;
 }
 
-/** Runs everything while a fault happens, closes the application, and lets another one handle what is left. */
+/** Runs all operations during a fault, closes the application, and lets another one handle the remaining messages. */
 export async function runScenario(fault: Fault): Promise<Outcome> {
   await using setting = await Setting.open();
   const connection = await fault.connection(setting);
@@ -74,7 +74,7 @@ export async function runScenario(fault: Fault): Promise<Outcome> {
         .list()
         .every(({ status }) => status === 'stopped'),
     );
-    // The microservice has a connection of its own, which may end later.
+    // The microservice has its own connection, which may end later.
     if (fault.reason !== undefined) {
       await becomes(() => logs.lines.some(({ text }) => text.startsWith(`${SERVICE_HANDLER} is stopped`)));
     }
@@ -121,7 +121,7 @@ export async function runScenario(fault: Fault): Promise<Outcome> {
   };
 }
 
-/** Whether watches and subscriptions of the application notice what another connection changes. */
+/** Whether watches and subscriptions of the application receive changes of another connection. */
 async function seesChanges(
   { server }: Setting,
   { seen }: Journal,

@@ -25,7 +25,7 @@ import { firstValueFrom } from 'rxjs';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { eventually } from '../../support/eventually.js';
 
-/** What another user, who may do everything, does for a feature. */
+/** A user with all permissions, who prepares the resources of a feature. */
 export interface Owner {
   readonly user: User;
   readonly nc: NatsConnection;
@@ -34,20 +34,20 @@ export interface Owner {
   readonly objects: ObjectStoreService;
 }
 
-/** How the user under test connects. */
+/** The connection options of the user under test. */
 export interface User extends Pick<NodeConnectionOptions, 'user' | 'pass'> {
   readonly servers: string;
 }
 
 /** One row of the permissions table in `docs/security.md`, by its first column. */
 export interface Feature {
-  /** Before the user connects. */
+  /** Called before the user connects. */
   prepare?(owner: Owner): Promise<unknown>;
   /** Uses the feature as the user; throws or never ends if something is not permitted. */
   use(user: User, owner: Owner): Promise<unknown>;
 }
 
-/** Every feature of the table, with the names that the table uses: stream ORDERS, consumer billing, buckets profiles and files. */
+/** Every feature of the table, with its names: stream ORDERS, consumer billing, buckets profiles and files. */
 export const features: Readonly<Record<string, Feature>> = {
   connect: { use: (user) => inApplication(user, {}, () => Promise.resolve()) },
 
@@ -524,7 +524,7 @@ async function orders({ jetstream }: Owner): Promise<void> {
   });
 }
 
-/** Two dead letters, as a handler of the owner leaves them. */
+/** Two dead letters, created by a handler of the owner. */
 async function deadLetters({ jetstream, user }: Owner, payload: unknown = 1): Promise<void> {
   @Injectable()
   class Billing {
@@ -571,7 +571,7 @@ async function inApplication(
   await use(application);
 }
 
-/** A handler gets a message that the owner publishes, and it is acknowledged. */
+/** A handler receives a message that the owner publishes, and acknowledges it. */
 function handlerOf(
   make: () => { readonly provider: Type; readonly handled: readonly unknown[] },
   settings: Settings = {},

@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Each feature has an account of its own, in which a user has exactly the permissions of the table. */
+/** Each feature has its own account, in which a user has exactly the permissions of the table. */
 function account({ publish, subscribe }: Row, i: number): [string, object] {
   const only = (subjects: readonly string[]): object =>
     subjects.length > 0 ? { allow: subjects } : { deny: '>' };
@@ -43,7 +43,7 @@ function account({ publish, subscribe }: Row, i: number): [string, object] {
 }
 
 describe('the permissions in the security guide', () => {
-  it('have a row for every feature that is tested, and the other way round', () => {
+  it('have a row for every tested feature, and vice versa', () => {
     expect(rows.map(({ feature }) => feature).toSorted()).toEqual(Object.keys(features).toSorted());
   });
 
@@ -69,7 +69,7 @@ describe('the permissions in the security guide', () => {
   );
 });
 
-/** What the table allows though nothing of it was used. */
+/** The permissions in the table that were not used. */
 function unused(allowed: readonly string[], used: readonly string[]): string[] {
   return allowed.filter((pattern) => !used.some((subject) => covers(pattern.split('.'), subject.split('.'))));
 }

@@ -11,31 +11,31 @@ export interface Misuse {
   readonly behavior: Behavior;
   /** The text of its error. */
   readonly cause: string;
-  /** One token, of this misuse alone. */
+  /** A token that identifies this misuse. */
   readonly id: string;
-  /** What the function does instead of its work. */
+  /** The misbehavior of the function. */
   act(): never;
 }
 
-/** What the caller of a service was told: the error that a call ended with. */
+/** The error that a call of a service ended with. */
 export interface Told {
   readonly error: unknown;
 }
 
-/** A function or object that users hand to a service or module. */
+/** A function or object that users pass to a service or module. */
 export interface ServiceHook {
   readonly name: string;
-  /** What it may do instead of its work. Default: {@link BEHAVIORS}. */
+  /** The misbehaviors to test. Default: {@link BEHAVIORS}. */
   readonly behaviors?: readonly Behavior[];
-  /** Has to give its value at once: a promise or another thenable is a value of the wrong type. */
+  /** Must return its value synchronously: a promise or another thenable is a value of the wrong type. */
   readonly synchronous?: boolean;
-  /** Need not tell anybody: what fails affects nothing. */
+  /** A failure affects nothing, so it does not have to be reported. */
   readonly silent?: boolean;
-  /** Words of the log line about its failure, where no caller is told. */
+  /** Words of the log line about its failure, if no caller receives the error. */
   readonly logged?: (misuse: Misuse) => readonly string[];
   /**
-   * Has the function misbehave, and then uses the same service properly; fails if that does not work. Resolves with what the
-   * caller was told of the misuse, if there is one.
+   * Makes the function misbehave, and then uses the same service properly; fails if that does not work. Resolves with
+   * the error that the caller received for the misuse, if there is one.
    */
   use(bench: Bench, misuse: Misuse): Promise<Told | undefined>;
 }
@@ -127,11 +127,11 @@ export class Bench implements AsyncDisposable {
   }
 }
 
-/** What is published to it is refused, which listeners of the connection hear of. */
+/** A subject that cannot be published to; listeners of the connection receive the refusal. */
 export const FORBIDDEN = 'forbidden';
 const PERMISSIONS = { publish: { deny: [`${FORBIDDEN}.>`] }, subscribe: { allow: ['>'] } };
 
-/** What a promise rejects with. */
+/** The error that a promise rejects with. */
 export async function failure(promise: Promise<unknown>): Promise<Told | undefined> {
   try {
     await promise;
@@ -150,7 +150,7 @@ export function misusesOf({ behaviors = BEHAVIORS }: ServiceHook, hook: number):
   });
 }
 
-/** Whether somebody has to be told of the cause. */
+/** Whether the cause has to be reported. */
 export function hasCause(
   { synchronous = false, silent = false }: ServiceHook,
   { behavior }: Misuse,

@@ -4,7 +4,7 @@ import { eventually } from '../../../support/eventually.js';
 import { OF_A_GETTER } from '../behaviors.js';
 import { failure, type Bench, type Misuse, type ServiceHook, type Told } from './bench.js';
 
-/** Follows a key with an owner that misbehaves in one of its functions; resolves with what `onError` was told. */
+/** Follows a key with an owner that misbehaves in one of its functions; resolves with the error passed to `onError`. */
 async function follow(
   bench: Bench,
   { id, behavior, act }: Misuse,
@@ -28,14 +28,14 @@ async function follow(
       () => errors.length,
       (count) => count === 1,
     );
-  // A change that is never handled has no end to wait for.
+  // A change that is never handled cannot be awaited.
   if (behavior === 'never settles') void watcher.stop();
   else await watcher.stop();
   return { error: errors[0] };
 }
 const CALLS_BACK = 'returns a thenable that calls back twice';
 
-/** Lets a lock end whose signal has a listener that misbehaves. */
+/** Ends a lock whose signal has a listener that misbehaves. */
 async function lockWith(
   bench: Bench,
   { id }: Misuse,
@@ -50,7 +50,7 @@ async function lockWith(
   if (heard !== 1) throw new Error('the other listener heard nothing');
   const again = await bucket.lock(id, { ttl: 5_000, wait: 1_000 });
   await again.release();
-  // Node would throw what a listener threw in a later turn.
+  // Node would throw the error of a listener in a later turn.
   await sleep(5);
   return undefined;
 }
@@ -181,7 +181,7 @@ export const keyValueHooks: readonly ServiceHook[] = [
         () => deposed,
         (count) => count === 1,
       );
-      // It contends again.
+      // It competes again.
       await eventually(() => election.isLeader, Boolean);
       return undefined;
     },

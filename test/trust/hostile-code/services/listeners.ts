@@ -14,7 +14,7 @@ import { eventually } from '../../../support/eventually.js';
 import { OF_A_GETTER } from '../behaviors.js';
 import { FORBIDDEN, type Bench, type ServiceHook } from './bench.js';
 
-/** What an `@OnJetStreamEvent` method does. */
+/** The behavior of an `@OnJetStreamEvent` method. */
 const listener: { act: (() => unknown) | undefined } = { act: undefined };
 
 /** The handler whose events are listened to, and a listener of them. */
@@ -34,7 +34,7 @@ export function listeningProviders(): Type[] {
   return [Paused, Listening];
 }
 
-/** Makes two events, which everybody else hears too. */
+/** Causes two events, which all other listeners receive too. */
 async function makeEvents(bench: Bench): Promise<void> {
   const handlers = bench.app.get(Handlers);
   let heard = 0;
@@ -45,7 +45,7 @@ async function makeEvents(bench: Bench): Promise<void> {
   if (heard !== 2) throw new Error(`others heard ${heard} of 2 events`);
 }
 
-/** Subscribes to the events in some way while two of them come. */
+/** Subscribes to the events in a given way while two of them are emitted. */
 function subscribing(
   name: string,
   subscribe: (all: Observable<JetStreamEvent>, act: () => never) => { unsubscribe(): void },
@@ -61,16 +61,16 @@ function subscribing(
       try {
         subscription.unsubscribe();
       } catch {
-        // What a teardown throws belongs to the one who unsubscribes.
+        // An error of a teardown is thrown to the caller of unsubscribe.
       }
-      // rxjs throws what it takes for nobody's error in a later turn.
+      // rxjs throws unhandled errors in a later turn.
       await sleep(5);
       return undefined;
     },
   };
 }
 
-/** Has the connection of a client of its own break, and be restored. */
+/** Breaks and restores the connection of a separate client. */
 async function reconnecting(
   bench: Bench,
   listen: (client: Awaited<ReturnType<typeof connectClient>>) => void,
@@ -109,7 +109,7 @@ export const listenerHooks: readonly ServiceHook[] = [
       .subscribe({ error: act }),
   ),
   subscribing('complete', (all, act) => all.pipe(take(1)).subscribe({ complete: act })),
-  // rxjs itself drops what a teardown throws after the end of its observable.
+  // rxjs itself discards errors of a teardown after the end of its observable.
   subscribing('teardown', (all, act) => all.pipe(take(1), finalize(act)).subscribe(), {
     behaviors: OF_A_GETTER,
     silent: true,

@@ -7,7 +7,7 @@ import { failure, type Bench, type Misuse, type ServiceHook, type Told } from '.
 type Result = { readonly done?: boolean; readonly value?: unknown };
 const CONTENT = Buffer.alloc(200_000, 'x');
 
-/** Puts a source that misbehaves, for no longer than a moment if it hangs; then a good one. */
+/** Puts a source that misbehaves, aborted soon if it hangs; then a valid one. */
 async function put(bench: Bench, { id, behavior }: Misuse, source: unknown): Promise<Told | undefined> {
   const store = await bench.store();
   const signal = behavior === 'never settles' ? AbortSignal.timeout(100) : undefined;
@@ -17,7 +17,7 @@ async function put(bench: Bench, { id, behavior }: Misuse, source: unknown): Pro
   return told;
 }
 
-/** Gives content a few times, and then does something else. */
+/** Yields content a few times, and then calls another function. */
 function after(count: number, then: () => never): () => Result {
   let given = 0;
   return () => (given++ < count ? { value: CONTENT } : then());
@@ -67,7 +67,7 @@ export const objectStoreHooks: readonly ServiceHook[] = [
   },
   {
     name: 'source of put, return',
-    // It is told that no more is wanted; what comes of that concerns nobody.
+    // `return` only signals that no more values are needed; its result is ignored.
     silent: true,
     use: (bench, misuse) => {
       const next = after(1, () => ({ value: 5 }) as never);
@@ -76,7 +76,7 @@ export const objectStoreHooks: readonly ServiceHook[] = [
   },
   {
     name: 'source of put, a generator',
-    behaviors: ['throws', 'rejects', 'throws what cannot be printed', 'returns rubbish'],
+    behaviors: ['throws', 'rejects', 'throws an unprintable value', 'returns rubbish'],
     use: (bench, misuse) =>
       put(
         bench,
@@ -91,7 +91,7 @@ export const objectStoreHooks: readonly ServiceHook[] = [
   {
     name: 'source of put, read of a stream',
     synchronous: true,
-    behaviors: ['throws', 'throws what cannot be printed'],
+    behaviors: ['throws', 'throws an unprintable value'],
     use: (bench, misuse) => put(bench, misuse, new Readable({ read: misuse.act })),
   },
   {
@@ -101,7 +101,7 @@ export const objectStoreHooks: readonly ServiceHook[] = [
       const stream = new Readable({ read: () => undefined });
       stream.push(CONTENT);
       setTimeout(() => stream.destroy(new Error(misuse.cause)), 20);
-      // What it fails with before it is put is its owner's to hear.
+      // An error before the put has to be handled by the owner of the stream.
       stream.on('error', () => undefined);
       return put(bench, misuse, stream);
     },
@@ -114,7 +114,7 @@ export const objectStoreHooks: readonly ServiceHook[] = [
   {
     name: 'source of put, a web stream',
     use: (bench, misuse) => {
-      // A pull that gives nothing is not called again: the stream then never ends.
+      // A pull that enqueues nothing is not called again, so the stream never ends.
       const hangs = !['throws', 'rejects', 'returns a thenable that throws'].includes(misuse.behavior);
       const stream = new ReadableStream({ pull: misuse.act });
       return put(bench, hangs ? { ...misuse, behavior: 'never settles' } : misuse, stream);

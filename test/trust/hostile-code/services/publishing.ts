@@ -8,13 +8,13 @@ const SUBJECT = 'bulk.a';
 /** A message of a bulk load. */
 const message = (misuse: Misuse): IngestMessage => ({ subject: SUBJECT, data: misuse.id });
 
-/** An iterator that gives so many messages, and then what `last` gives. */
+/** An iterator that yields that many messages, and then the result of `last`. */
 function messages<Result>(count: number, misuse: Misuse, last: () => Result): () => Result {
   let given = 0;
   return () => (given++ < count ? ({ value: message(misuse) } as Result) : last());
 }
 
-/** Loads from a source that misbehaves, for no longer than a moment if it hangs; then from a good one. */
+/** Loads from a source that misbehaves, aborted soon if it hangs; then from a valid one. */
 async function ingest(bench: Bench, misuse: Misuse, source: unknown): Promise<Told | undefined> {
   const { jetstream } = bench;
   const signal = misuse.behavior === 'never settles' ? AbortSignal.timeout(100) : undefined;
@@ -24,7 +24,7 @@ async function ingest(bench: Bench, misuse: Misuse, source: unknown): Promise<To
   return told;
 }
 
-/** Publishes with something that misbehaves, and then properly. */
+/** Publishes with a function that misbehaves, and then with a valid one. */
 async function publishing(
   { jetstream }: Bench,
   { id }: Misuse,

@@ -4,7 +4,7 @@ import type { Bench, Misuse, ServiceHook } from './bench.js';
 
 type OnError = (error: Error) => unknown;
 type Consume = (handler: ConsumeCallback, onError?: OnError) => Consumption;
-/** Makes a consumer of what is published for a misuse. */
+/** Creates a consumer for the messages of a misuse. */
 type Form = (bench: Bench, misuse: Misuse) => Promise<Consume>;
 
 const FORMS: Readonly<Record<string, Form>> = {
@@ -23,7 +23,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   },
 };
 
-/** Two messages for which something misbehaves, and a good one. */
+/** Two messages for which a function misbehaves, and a valid one. */
 async function publishThree({ jetstream }: Bench, { id }: Misuse): Promise<void> {
   for (const data of ['bad', 'bad', 'good']) await jetstream.publish(`plain.${id}`, data);
 }
@@ -48,7 +48,7 @@ const hooks = Object.entries(FORMS).flatMap(([form, open]): ServiceHook[] => [
         },
         (error) => errors.push(error),
       );
-      // A handler that never settles holds up those that follow, by design; the consumption can be stopped.
+      // A handler that never settles blocks later messages, by design; the consumption can be stopped.
       if (misuse.behavior !== 'never settles')
         await eventually(
           () => good,

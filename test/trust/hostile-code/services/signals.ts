@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, type Bench, type Misuse, type ServiceHook } from './bench.js';
 
-/** Signals that do not do what an `AbortSignal` does. `act` is what they do instead. */
+/** Signals with one property that misbehaves: it calls `act`. */
 const SIGNALS: Readonly<Record<string, (act: () => never) => Partial<AbortSignal>>> = {
   addEventListener: (act) => ({
     aborted: false,
@@ -40,7 +40,7 @@ const SIGNALS: Readonly<Record<string, (act: () => never) => Partial<AbortSignal
   },
 };
 
-/** What takes a signal: once with one, and once without. Resolves within moments in both cases. */
+/** An operation with an optional signal. Resolves soon, with or without one. */
 type Operation = (bench: Bench, misuse: Misuse, signal: AbortSignal | undefined) => Promise<unknown>;
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -121,8 +121,8 @@ async function* slowly<T>(...items: readonly T[]): AsyncGenerator<T> {
 export const signalHooks: readonly ServiceHook[] = Object.entries(OPERATIONS).flatMap(([operation, run]) => [
   ...Object.entries(SIGNALS).map(([property, make]): ServiceHook => ({
     name: `signal of ${operation}: ${property}`,
-    behaviors: ['throws', 'throws what cannot be printed', 'returns rubbish'],
-    // Listening no more may fail without a word, and so may a reason that nobody asked for.
+    behaviors: ['throws', 'throws an unprintable value', 'returns rubbish'],
+    // Errors of removeEventListener, and of a reason that is not read, do not have to be reported.
     silent: property === 'removeEventListener' || property === 'reason' || operation === 'ingest of a list',
     async use(bench, misuse) {
       const told = await failure(run(bench, misuse, make(misuse.act) as AbortSignal));

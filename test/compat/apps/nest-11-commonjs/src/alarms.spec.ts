@@ -23,7 +23,7 @@ describe('a microservice on Nest 11', () => {
     await server.stop();
   });
 
-  it('gets an event that a stream keeps, and gets it again when it failed', async () => {
+  it('receives a durable event, and receives it again after a failure', async () => {
     const alarm = { sensor: 's1', degrees: 99 };
     expect(await firstValueFrom(client.emit('alarms.raised', alarm))).toMatchObject({ stream: 'ALARMS' });
     expect(await firstValueFrom(service.get(Alarms).handled)).toEqual(alarm);

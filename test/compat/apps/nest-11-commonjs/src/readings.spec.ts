@@ -23,7 +23,7 @@ describe('a CommonJS application on Nest 11', () => {
     await server.stop();
   });
 
-  it('consumes what is published', async () => {
+  it('consumes published readings', async () => {
     for (let i = 0; i < 10; i++) {
       const ack = await app.get(JetStreamService).publish(`readings.s${i}`, { sensor: `s${i}`, degrees: i });
       expect(ack.sequence).toBe(i + 1);

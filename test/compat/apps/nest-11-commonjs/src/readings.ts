@@ -38,7 +38,7 @@ export class Readings {
     this.check();
   }
 
-  /** Resolves when so many readings are consumed, each of a sensor of its own, and all are seen in the bucket. */
+  /** Resolves when that many readings, each of a different sensor, are consumed and were delivered by the watch. */
   settled(readings: number): Promise<void> {
     return new Promise((resolve) => {
       this.waiting = { readings, resolve };

@@ -79,7 +79,7 @@ describe("with Nest 11's own Transport.NATS", () => {
     }).compile();
     service = module.createNestMicroservice(options);
     await service.listen();
-    // The server of Nest 11 does not wait until its subscriptions are known.
+    // The server of Nest 11 does not wait until its subscriptions are active.
     await service.unwrap<{ flush(): Promise<void> }>().flush();
     client = caller;
     await client.connect();
