@@ -4,16 +4,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { InjectKeyValue, JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { type KeyValue, KvContext, KvWatch, type PubAck } from 'nestjs-nats-jetstream';
 
-export interface Order {
-  readonly id: string;
-  readonly customer: string;
-  readonly total: number;
-}
-
-export interface Invoice {
-  readonly customer: string;
-  readonly total: number;
-}
+type Order = { readonly id: string; readonly customer: string; readonly total: number };
 
 @Injectable()
 export class Shop {
@@ -28,24 +19,22 @@ export class Shop {
 export class Billing {
   private readonly logger = new Logger(Billing.name);
 
-  constructor(@InjectKeyValue('invoices') private readonly invoices: KeyValue<Invoice>) {}
+  constructor(@InjectKeyValue('invoices') private readonly invoices: KeyValue<Order>) {}
 
   @JsConsumer({ stream: 'ORDERS', durable: 'billing', filterSubjects: 'orders.placed', concurrency: 16 })
   async onPlaced(@Payload() order: Order): Promise<void> {
-    await this.invoices.put(order.id, { customer: order.customer, total: order.total });
+    await this.invoices.put(order.id, order);
   } // Acknowledged here. If the method throws, the message is redelivered after 1, 5 and 30 seconds.
 
   @KvWatch('invoices')
-  onInvoice(@Payload() invoice: Invoice | null, @Ctx() { key }: KvContext): void {
+  onInvoice(@Payload() invoice: Order | null, @Ctx() { key }: KvContext): void {
     this.logger.log(`${key}: ${invoice ? `${invoice.customer} owes ${invoice.total}` : 'deleted'}`);
   }
 }
 
 @Module({
   imports: [
-    JetStreamModule.forRootAsync({
-      useFactory: () => ({ connection: { servers: process.env.NATS_URL ?? 'localhost:4222' } }),
-    }),
+    JetStreamModule.forRootAsync({ useFactory: () => ({ connection: { servers: process.env.NATS_URL } }) }),
     JetStreamModule.forFeature({
       streams: [{ name: 'ORDERS', subjects: ['orders.>'] }],
       keyValues: [{ bucket: 'invoices' }],

@@ -17,6 +17,8 @@ const MOST_MISTAKES = 50;
 /**
  * The configuration of handlers is invalid, so the startup fails. The error lists all mistakes at once and groups
  * handlers with the same mistake. The length of the text is limited; `problems` contains everything.
+ *
+ * @remarks Correct every mistake that `problems` lists; docs/troubleshooting.md explains the frequent ones.
  */
 export class HandlerConfigurationError extends JetStreamError {
   /** All mistakes, one by one. */

@@ -17,7 +17,12 @@ export interface ApiErrorContext {
   readonly message?: string | undefined;
 }
 
-/** The server refused a JetStream API request. Subclasses stand for the codes that a caller can act on. */
+/**
+ * The server refused a JetStream API request. Subclasses stand for the codes that a caller can act on.
+ *
+ * @remarks Look `code` up in the error list of the server (ADR-7), and correct the request or the configuration of the
+ * server.
+ */
 export class JetStreamApiError extends JetStreamError {
   /** HTTP-like status, such as 404. */
   readonly status: number;
@@ -35,7 +40,12 @@ export class JetStreamApiError extends JetStreamError {
   }
 }
 
-/** JetStream is not enabled on the connected server, or not reachable under the given domain or API prefix. */
+/**
+ * JetStream is not enabled on the connected server, or not reachable under the given domain or API prefix.
+ *
+ * @remarks Enable JetStream on the server (`nats-server -js`), or correct the options `jetstream.domain` and
+ * `jetstream.apiPrefix`.
+ */
 export class JetStreamNotEnabledError extends JetStreamApiError {
   constructor(
     /** The prefix of the JetStream API subjects that the request used. */
@@ -52,7 +62,11 @@ export class JetStreamNotEnabledError extends JetStreamApiError {
   }
 }
 
-/** JetStream is enabled on the server, but not for the account of this connection. */
+/**
+ * JetStream is enabled on the server, but not for the account of this connection.
+ *
+ * @remarks Enable JetStream for the account, or connect with the credentials of another account.
+ */
 export class JetStreamNotEnabledForAccountError extends JetStreamApiError {
   constructor(
     body: ApiErrorBody = { code: 503, err_code: 10039, description: 'jetstream not enabled for account' },
@@ -68,6 +82,9 @@ export class JetStreamNotEnabledForAccountError extends JetStreamApiError {
 /**
  * The response to a JetStream API request does not have the form that this request expects. Whether the server
  * performed the operation is unknown.
+ *
+ * @remarks Check whether another service responds to this API request, then read the state of the server before you
+ * repeat it.
  */
 export class InvalidApiResponseError extends JetStreamError {
   constructor(

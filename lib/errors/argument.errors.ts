@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** An argument or option has an invalid value. Thrown before anything is sent. */
+/**
+ * An argument or option has an invalid value. Thrown before anything is sent.
+ *
+ * @remarks Correct the argument or option that `argument` names.
+ */
 export class InvalidArgumentError extends JetStreamError {
   constructor(
     /** The name of the argument or option, such as `maxWait`. */

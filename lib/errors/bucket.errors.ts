@@ -3,9 +3,14 @@ import { JetStreamError } from './jetstream.error.js';
 /** The kind of a bucket, as error messages name it. */
 export type BucketKind = 'Key-Value' | 'Object Store';
 
-/** The name of a bucket contains characters that are not allowed in bucket names. Thrown before anything is sent. */
+/**
+ * The name of a bucket contains characters that are not allowed in bucket names. Thrown before anything is sent.
+ *
+ * @remarks Use 1 to 251 letters, digits, `-` and `_`.
+ */
 export class InvalidBucketNameError extends JetStreamError {
   constructor(
+    /** The kind of the bucket. */
     readonly kind: BucketKind,
     /** The given name. */
     readonly bucket: string,
@@ -14,9 +19,14 @@ export class InvalidBucketNameError extends JetStreamError {
   }
 }
 
-/** There is no bucket with this name. */
+/**
+ * There is no bucket with this name.
+ *
+ * @remarks Create or declare the bucket, or check its name, the account and the domain.
+ */
 export class BucketNotFoundError extends JetStreamError {
   constructor(
+    /** The kind of the bucket. */
     readonly kind: BucketKind,
     /** The requested name. */
     readonly bucket: string,
@@ -29,9 +39,14 @@ export class BucketNotFoundError extends JetStreamError {
   }
 }
 
-/** A bucket with this name exists with a different configuration. */
+/**
+ * A bucket with this name exists with a different configuration.
+ *
+ * @remarks Use `update` or `createOrUpdate` to change the bucket, or choose another name.
+ */
 export class BucketExistsError extends JetStreamError {
   constructor(
+    /** The kind of the bucket. */
     readonly kind: BucketKind,
     /** The name of the existing bucket. */
     readonly bucket: string,

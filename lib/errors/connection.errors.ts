@@ -44,6 +44,9 @@ function adviceOn(code: string): string {
 /**
  * The first connection could not be established: the server refused the credentials, the options are wrong, or there is
  * no server and `waitOnFirstConnect` is `false`. The client's error is the `cause`.
+ *
+ * @remarks Correct what `code` stands for: the address, the credentials or the TLS options. The message has the advice
+ * for each code.
  */
 export class ConnectionFailedError extends JetStreamError {
   constructor(
@@ -66,6 +69,8 @@ export class ConnectionFailedError extends JetStreamError {
 
 /**
  * The server refused to publish or to subscribe because the user of the connection has no permission for the subject.
+ *
+ * @remarks Grant the user the permission for this subject; docs/security.md lists the subjects that each feature needs.
  */
 export class PermissionDeniedError extends JetStreamError {
   constructor(
@@ -88,6 +93,8 @@ export class PermissionDeniedError extends JetStreamError {
 /**
  * The startup of the application on a connected server did not finish within `bootTimeout`. The cause is the last
  * error.
+ *
+ * @remarks Check that the servers are running and that the cluster has a leader, or raise `bootTimeout`.
  */
 export class BootTimeoutError extends JetStreamError {
   constructor(

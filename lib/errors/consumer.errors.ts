@@ -1,10 +1,17 @@
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** The stream has no consumer with this name (code 10014). */
+/**
+ * The stream has no consumer with this name (code 10014).
+ *
+ * @remarks Create the consumer, or check its name; consumers without a durable name are removed after
+ * `inactiveThreshold`.
+ */
 export class ConsumerNotFoundError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
     body: ApiErrorBody = { code: 404, err_code: 10014, description: 'consumer not found' },
   ) {
@@ -16,10 +23,16 @@ export class ConsumerNotFoundError extends JetStreamApiError {
   }
 }
 
-/** A consumer with this name exists with a different configuration (code 10148). */
+/**
+ * A consumer with this name exists with a different configuration (code 10148).
+ *
+ * @remarks Use the `update` or `createOrUpdate` method to change the consumer, or choose another name.
+ */
 export class ConsumerExistsError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
     body: ApiErrorBody = { code: 400, err_code: 10148, description: 'consumer already exists' },
   ) {
@@ -31,10 +44,16 @@ export class ConsumerExistsError extends JetStreamApiError {
   }
 }
 
-/** The consumer to update does not exist (code 10149). */
+/**
+ * The consumer to update does not exist (code 10149).
+ *
+ * @remarks Use the `create` or `createOrUpdate` method.
+ */
 export class ConsumerDoesNotExistError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
     body: ApiErrorBody = { code: 400, err_code: 10149, description: 'consumer does not exist' },
   ) {
@@ -46,9 +65,14 @@ export class ConsumerDoesNotExistError extends JetStreamApiError {
   }
 }
 
-/** The stream or the account has reached its limit of consumers (code 10026). */
+/**
+ * The stream or the account has reached its limit of consumers (code 10026).
+ *
+ * @remarks Delete consumers that are not used, or raise `maxConsumers` of the stream or the limit of the account.
+ */
 export class MaximumConsumersError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
     body: ApiErrorBody = { code: 400, err_code: 10026, description: 'maximum consumers limit reached' },
   ) {
@@ -60,10 +84,17 @@ export class MaximumConsumersError extends JetStreamApiError {
   }
 }
 
-/** The consumer cannot be reset to the given sequence (code 10204). */
+/**
+ * The consumer cannot be reset to the given sequence (code 10204).
+ *
+ * @remarks Use a sequence that is not below `startSequence`, and only with `deliverPolicy` `all`, `by_start_sequence`
+ * or `by_start_time`.
+ */
 export class InvalidConsumerResetError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
     body: ApiErrorBody = { code: 400, err_code: 10204, description: 'invalid reset' },
   ) {
@@ -75,19 +106,32 @@ export class InvalidConsumerResetError extends JetStreamApiError {
   }
 }
 
-/** The name of a consumer is empty or contains characters that are not allowed in consumer names. */
+/**
+ * The name of a consumer is empty or contains characters that are not allowed in consumer names.
+ *
+ * @remarks Use up to 255 bytes of printable characters, without spaces, `.`, `*`, `>`, `/` and `\`.
+ */
 export class InvalidConsumerNameError extends JetStreamError {
-  constructor(readonly consumer: string) {
+  constructor(
+    /** The given name. */
+    readonly consumer: string,
+  ) {
     super(
       `Invalid consumer name "${consumer}". Use up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
     );
   }
 }
 
-/** The caller requested a pull consumer, but the consumer is a push consumer. */
+/**
+ * The caller requested a pull consumer, but the consumer is a push consumer.
+ *
+ * @remarks Use `pushConsumer` and the methods for push consumers, or omit `deliverSubject`.
+ */
 export class NotAPullConsumerError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
   ) {
     super(
@@ -97,10 +141,16 @@ export class NotAPullConsumerError extends JetStreamError {
   }
 }
 
-/** The caller requested a push consumer, but the consumer is a pull consumer. */
+/**
+ * The caller requested a push consumer, but the consumer is a pull consumer.
+ *
+ * @remarks Use `consumer` and the methods for pull consumers, or set a `deliverSubject`.
+ */
 export class NotAPushConsumerError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
   ) {
     super(

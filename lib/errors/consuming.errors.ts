@@ -1,22 +1,44 @@
 import { JetStreamError } from './jetstream.error.js';
 import { ConsumerDeletedError, PullRequestRejectedError } from './receiving.errors.js';
 
-/** The consumer or its stream has a new leader. The client repeats the pull request. */
+/**
+ * The consumer or its stream has a new leader. The client repeats the pull request.
+ *
+ * @remarks Nothing: the client repeats the request.
+ */
 export class ConsumerLeadershipChangedError extends PullRequestRejectedError {}
 
-/** The server that leads the consumer is shutting down. */
+/**
+ * The server that leads the consumer is shutting down.
+ *
+ * @remarks Nothing: the client repeats the request, which the next leader of the consumer answers.
+ */
 export class ServerShutdownError extends PullRequestRejectedError {}
 
-/** Another client was pinned in the meantime (ADR-42). This client waits until it is pinned again. */
+/**
+ * Another client was pinned in the meantime (ADR-42). This client waits until it is pinned again.
+ *
+ * @remarks Nothing: the client waits for its turn.
+ */
 export class PinIdMismatchError extends PullRequestRejectedError {}
 
-/** The next message is larger than the pull request allows: set `maxBytes` above the size of the largest message. */
+/**
+ * The next message is larger than the pull request allows: set `maxBytes` above the size of the largest message.
+ *
+ * @remarks Raise `maxBytes` above the size of the largest message.
+ */
 export class MaxBytesExceededError extends PullRequestRejectedError {}
 
-/** A message was requested from an iterator that was stopped, drained, or ended by an error (its `cause`). */
+/**
+ * A message was requested from an iterator that was stopped, drained, or ended by an error (its `cause`).
+ *
+ * @remarks Call `messages()` again to open a new iterator.
+ */
 export class IteratorClosedError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
     options?: ErrorOptions,
   ) {
@@ -27,10 +49,16 @@ export class IteratorClosedError extends JetStreamError {
   }
 }
 
-/** The handle of a push consumer is already consuming. */
+/**
+ * The handle of a push consumer is already consuming.
+ *
+ * @remarks Stop the handle first, or get another one for the consumer.
+ */
 export class ConsumerAlreadyConsumingError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
   ) {
     super(
@@ -39,9 +67,14 @@ export class ConsumerAlreadyConsumingError extends JetStreamError {
   }
 }
 
-/** An ordered consumer can run only one operation at a time. */
+/**
+ * An ordered consumer can run only one operation at a time.
+ *
+ * @remarks Create another one with `orderedConsumer()`.
+ */
 export class OrderedConsumerInUseError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
     problem: string,
   ) {

@@ -4,6 +4,9 @@ import { JetStreamError } from './jetstream.error.js';
 /**
  * The dead-letter stream has no dead letter with this sequence: it was dropped or replayed, has expired, or never
  * existed.
+ *
+ * @remarks Use sequences from `list()` or `page()`; if the dead letter was replayed or dropped meanwhile, nothing is
+ * left to do.
  */
 export class DeadLetterNotFoundError extends JetStreamError {
   constructor(
@@ -19,12 +22,18 @@ export class DeadLetterNotFoundError extends JetStreamError {
   }
 }
 
-/** The handler of a dead letter to replay does not run in this process. */
+/**
+ * The handler of a dead letter to replay does not run in this process.
+ *
+ * @remarks Replay from an application that runs the handler, or to the original subject (`{ to: 'subject' }`).
+ */
 export class HandlerNotRunningError extends JetStreamError {
   constructor(
     /** The class and method of the handler that failed. */
     readonly handler: string,
+    /** The name of the stream. */
     readonly stream: string,
+    /** The name of the consumer. */
     readonly consumer: string,
   ) {
     super(
@@ -34,7 +43,11 @@ export class HandlerNotRunningError extends JetStreamError {
   }
 }
 
-/** A dead letter was replayed to its handler, and the handler failed again. The dead letter is kept. */
+/**
+ * A dead letter was replayed to its handler, and the handler failed again. The dead letter is kept.
+ *
+ * @remarks Correct the reason, which is the `cause`, and replay the dead letter again.
+ */
 export class ReplayFailedError extends JetStreamError {
   constructor(
     /** The sequence in the dead-letter stream. */
@@ -51,7 +64,11 @@ export class ReplayFailedError extends JetStreamError {
   }
 }
 
-/** The subject that a dead letter names is not allowed for a replay. The dead letter is kept. */
+/**
+ * The subject that a dead letter names is not allowed for a replay. The dead letter is kept.
+ *
+ * @remarks Replay the dead letter to its handler (`{ to: 'handler' }`), or drop it.
+ */
 export class ReplayRefusedError extends JetStreamError {
   constructor(
     /** The sequence in the dead-letter stream. */
@@ -69,6 +86,8 @@ export class ReplayRefusedError extends JetStreamError {
 /**
  * A dead letter that was stored without its payload cannot be replayed because its original message is no longer in the
  * stream. The dead letter is kept.
+ *
+ * @remarks Publish the message again from its source, and drop the dead letter.
  */
 export class DeadLetterPayloadGoneError extends JetStreamError {
   constructor(

@@ -3,7 +3,11 @@ import { JetStreamError } from './jetstream.error.js';
 /** The maximum number of handlers that an error lists. */
 const MOST_NAMES = 50;
 
-/** Several handlers of the application have this name, in different modules or classes. */
+/**
+ * Several handlers of the application have this name, in different modules or classes.
+ *
+ * @remarks Use one of the full names in `candidates`.
+ */
 export class AmbiguousHandlerError extends JetStreamError {
   constructor(
     /** The requested name. */
@@ -15,7 +19,11 @@ export class AmbiguousHandlerError extends JetStreamError {
   }
 }
 
-/** The application has no handler with this name. */
+/**
+ * The application has no handler with this name.
+ *
+ * @remarks Use a name from `Handlers.list()`.
+ */
 export class HandlerNotFoundError extends JetStreamError {
   constructor(
     /** The requested name. */

@@ -7,6 +7,9 @@ const BRAND = Symbol.for('nestjs-nats-jetstream:error');
  *
  * Each subclass stands for one failure that a caller can act on; its message names the stream, consumer, subject or
  * handler concerned and says what to do next.
+ *
+ * @remarks Check for it with `instanceof` to tell the errors of this library from all others; the subclass says what to
+ * do.
  */
 export abstract class JetStreamError extends Error {
   constructor(message: string, options?: ErrorOptions) {

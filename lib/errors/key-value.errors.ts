@@ -1,9 +1,14 @@
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** A key or a key filter contains characters that are not allowed. Thrown before anything is sent. */
+/**
+ * A key or a key filter contains characters that are not allowed. Thrown before anything is sent.
+ *
+ * @remarks Use letters, digits and `-/_=.` only, or encode the key.
+ */
 export class InvalidKeyError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The given key or filter. */
     readonly key: string,
@@ -15,10 +20,16 @@ export class InvalidKeyError extends JetStreamError {
   }
 }
 
-/** The bucket has no value for a key. If the key was deleted, the error is a {@link KeyDeletedError}. */
+/**
+ * The bucket has no value for a key. If the key was deleted, the error is a {@link KeyDeletedError}.
+ *
+ * @remarks Use `get()` if the key may be missing, or write a value first.
+ */
 export class KeyNotFoundError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The key. */
     readonly key: string,
     problem = 'not found',
   ) {
@@ -26,7 +37,11 @@ export class KeyNotFoundError extends JetStreamError {
   }
 }
 
-/** The key was deleted or purged, or its value expired and left a marker. */
+/**
+ * The key was deleted or purged, or its value expired and left a marker.
+ *
+ * @remarks Use `get()` if the key may be deleted, or write a value first.
+ */
 export class KeyDeletedError extends KeyNotFoundError {
   constructor(
     bucket: string,
@@ -38,10 +53,16 @@ export class KeyDeletedError extends KeyNotFoundError {
   }
 }
 
-/** `create` found an existing value for the key (codes 10071, 10164). */
+/**
+ * `create` found an existing value for the key (codes 10071, 10164).
+ *
+ * @remarks Use `update` with the revision of the value, or `put` to replace it.
+ */
 export class KeyExistsError extends JetStreamApiError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The key. */
     readonly key: string,
     body: ApiErrorBody,
   ) {
@@ -52,10 +73,14 @@ export class KeyExistsError extends JetStreamApiError {
 /**
  * The last revision of the key was not the expected one (codes 10071, 10164) because another client wrote the key in
  * between.
+ *
+ * @remarks Get the key again, then decide, or use `modify()`, which does both.
  */
 export class RevisionMismatchError extends JetStreamApiError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The key. */
     readonly key: string,
     /** The expected revision. */
     readonly expected: number,
@@ -74,9 +99,12 @@ export class RevisionMismatchError extends JetStreamApiError {
 /**
  * A watch cannot resume from the given revision because the last revision of the bucket is far lower. The revision was
  * probably saved from another bucket, or from an earlier incarnation of this one.
+ *
+ * @remarks Watch without `resumeFromRevision`, or resume from the last revision of the bucket plus one, or lower.
  */
 export class RevisionNotReachedError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The revision to resume from. */
     readonly revision: number,
@@ -93,11 +121,18 @@ export class RevisionNotReachedError extends JetStreamError {
   }
 }
 
-/** `modify` met a competing write in every attempt. */
+/**
+ * `modify` met a competing write in every attempt.
+ *
+ * @remarks Allow more attempts, or write the key from fewer clients.
+ */
 export class TooManyConflictsError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The key. */
     readonly key: string,
+    /** The number of attempts. */
     readonly attempts: number,
     options?: ErrorOptions,
   ) {
@@ -109,11 +144,18 @@ export class TooManyConflictsError extends JetStreamError {
   }
 }
 
-/** The requested history exceeds the maximum history of a bucket. Thrown before anything is sent. */
+/**
+ * The requested history exceeds the maximum history of a bucket. Thrown before anything is sent.
+ *
+ * @remarks Use a history of at most `maximum` revisions.
+ */
 export class HistoryTooLargeError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The requested history. */
     readonly history: number,
+    /** The longest history that a bucket can keep of a key. */
     readonly maximum: number,
   ) {
     super(
@@ -122,10 +164,16 @@ export class HistoryTooLargeError extends JetStreamError {
   }
 }
 
-/** The stream with the name of the bucket does not keep the last value of each subject. */
+/**
+ * The stream with the name of the bucket does not keep the last value of each subject.
+ *
+ * @remarks Check what created the stream, or use another bucket name.
+ */
 export class NotAKeyValueBucketError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The name of the stream. */
     readonly stream: string,
   ) {
     super(
@@ -135,9 +183,14 @@ export class NotAKeyValueBucketError extends JetStreamError {
   }
 }
 
-/** A time to live was given, but the bucket does not allow one (code 10166). */
+/**
+ * A time to live was given, but the bucket does not allow one (code 10166).
+ *
+ * @remarks Set `limitMarkerTtl` in the configuration of the bucket.
+ */
 export class KeyTtlDisabledError extends JetStreamApiError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     body: ApiErrorBody,
   ) {
@@ -148,16 +201,30 @@ export class KeyTtlDisabledError extends JetStreamApiError {
   }
 }
 
-/** The awaited value cannot arrive because the watch was stopped. */
+/**
+ * The awaited value cannot arrive because the watch was stopped.
+ *
+ * @remarks Start another watch to continue.
+ */
 export class WatchStoppedError extends JetStreamError {
-  constructor(readonly bucket: string) {
+  constructor(
+    /** The name of the bucket. */
+    readonly bucket: string,
+  ) {
     super(`The watch of bucket "${bucket}" was stopped. Start another watch to continue.`);
   }
 }
 
-/** The bucket was deleted and created again, so revisions of the earlier incarnation are no longer valid. */
+/**
+ * The bucket was deleted and created again, so revisions of the earlier incarnation are no longer valid.
+ *
+ * @remarks Discard revisions from before, and read the values again.
+ */
 export class BucketRecreatedError extends JetStreamError {
-  constructor(readonly bucket: string) {
+  constructor(
+    /** The name of the bucket. */
+    readonly bucket: string,
+  ) {
     super(
       `Bucket "${bucket}" was deleted and created again, so revisions of the earlier bucket are no longer valid. ` +
         'Read its values again.',
@@ -165,10 +232,16 @@ export class BucketRecreatedError extends JetStreamError {
   }
 }
 
-/** Another holder kept the lock for as long as the caller was willing to wait. */
+/**
+ * Another holder kept the lock for as long as the caller was willing to wait.
+ *
+ * @remarks Try again later, or raise the option `wait`.
+ */
 export class LockNotObtainedError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The key. */
     readonly key: string,
     /** The holder of the lock, if it is known. */
     readonly holder: string | undefined,
@@ -185,10 +258,14 @@ export class LockNotObtainedError extends JetStreamError {
 /**
  * A lock could not be renewed in time, or was taken by another holder. The previous holder must stop the work that the
  * lock protects.
+ *
+ * @remarks Stop the work that the lock protects.
  */
 export class LockLostError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
+    /** The key. */
     readonly key: string,
     problem: string,
     options?: ErrorOptions,

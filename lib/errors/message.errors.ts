@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The message was already settled when a handler called `ack`, `nak`, `term` or declared it in progress. */
+/**
+ * The message was already settled when a handler called `ack`, `nak`, `term` or declared it in progress.
+ *
+ * @remarks Call `ack`, `nak` or `term` only once for each message.
+ */
 export class MessageAlreadySettledError extends JetStreamError {
   constructor(
     /** The subject of the message. */
@@ -10,7 +14,11 @@ export class MessageAlreadySettledError extends JetStreamError {
   }
 }
 
-/** The metadata of a message was requested that was not delivered by a JetStream consumer. */
+/**
+ * The metadata of a message was requested that was not delivered by a JetStream consumer.
+ *
+ * @remarks Read metadata only of messages that a consumer delivered.
+ */
 export class NotAJetStreamMessageError extends JetStreamError {
   constructor(
     /** The subject of the message. */
@@ -24,7 +32,11 @@ export class NotAJetStreamMessageError extends JetStreamError {
   }
 }
 
-/** The codec cannot encode a value. Thrown before anything is sent; the codec's own error is the `cause`. */
+/**
+ * The codec cannot encode a value. Thrown before anything is sent; the codec's own error is the `cause`.
+ *
+ * @remarks Pass another value, or use another codec.
+ */
 export class PayloadEncodingError extends JetStreamError {
   constructor(
     /** The codec, such as `jsonCodec`. */
@@ -39,7 +51,11 @@ export class PayloadEncodingError extends JetStreamError {
   }
 }
 
-/** The codec cannot decode a payload. The codec's own error is the `cause`. */
+/**
+ * The codec cannot decode a payload. The codec's own error is the `cause`.
+ *
+ * @remarks Read the payload with the codec that it was published with.
+ */
 export class PayloadDecodingError extends JetStreamError {
   constructor(
     /** The codec, such as `jsonCodec`. */

@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The reply to a request is invalid: it is empty or cannot be decoded. */
+/**
+ * The reply to a request is invalid: it is empty or cannot be decoded.
+ *
+ * @remarks Use the same codec in the service and in the caller.
+ */
 export class InvalidReplyError extends JetStreamError {
   constructor(
     /** The subject of the request. */
@@ -18,6 +22,8 @@ export class InvalidReplyError extends JetStreamError {
 /**
  * A durable request was not stored because its stream already has a message with the same id within its duplicates
  * window. Only the caller of that earlier request receives an answer.
+ *
+ * @remarks Give each request its own message id.
  */
 export class DuplicateRequestError extends JetStreamError {
   constructor(
@@ -38,7 +44,11 @@ export class DuplicateRequestError extends JetStreamError {
   }
 }
 
-/** The client or server of the transport is not connected yet, or was closed. */
+/**
+ * The client or server of the transport is not connected yet, or was closed.
+ *
+ * @remarks Await `connect()` of the client or `listen()` of the server first.
+ */
 export class TransportNotConnectedError extends JetStreamError {
   constructor(
     /** The part of the transport that was used. */
@@ -49,5 +59,9 @@ export class TransportNotConnectedError extends JetStreamError {
   }
 }
 
-/** A handler failed with a value that is not an `Error`, for example one that an exception filter returned. */
+/**
+ * A handler failed with a value that is not an `Error`, for example one that an exception filter returned.
+ *
+ * @remarks Correct what the `cause` says, and throw an `Error` instead of another value.
+ */
 export class HandlerFailedError extends JetStreamError {}

@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The installed version of Nest lacks an internal feature that handlers depend on. */
+/**
+ * The installed version of Nest lacks an internal feature that handlers depend on.
+ *
+ * @remarks Install a version of Nest 11 or 12; if it is one of these, report this error.
+ */
 export class UnsupportedNestVersionError extends JetStreamError {
   constructor(
     /** The missing feature. */

@@ -2,7 +2,11 @@ import { printable } from '../reporting/index.js';
 import { JetStreamError } from './jetstream.error.js';
 import { PayloadTooLargeError } from './publish.errors.js';
 
-/** The name of an object is empty, not well-formed Unicode, or too long for a subject. */
+/**
+ * The name of an object is empty, not well-formed Unicode, or too long for a subject.
+ *
+ * @remarks Use a name of well-formed Unicode that is not empty and fits into a subject.
+ */
 export class InvalidObjectNameError extends JetStreamError {
   constructor(
     /** The name of the object. */
@@ -17,9 +21,12 @@ export class InvalidObjectNameError extends JetStreamError {
 /**
  * The description of an object is larger than the server's `max_payload`. A description is a single message, unlike the
  * content. Thrown before anything is sent.
+ *
+ * @remarks Shorten description, metadata and headers, or move long texts into the content.
  */
 export class ObjectDescriptionTooLargeError extends PayloadTooLargeError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -37,9 +44,14 @@ export class ObjectDescriptionTooLargeError extends PayloadTooLargeError {
   }
 }
 
-/** The bucket has no object with this name, or only the marker of a deleted one. */
+/**
+ * The bucket has no object with this name, or only the marker of a deleted one.
+ *
+ * @remarks Put the object first, or check its name and the bucket.
+ */
 export class ObjectNotFoundError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -49,7 +61,11 @@ export class ObjectNotFoundError extends JetStreamError {
   }
 }
 
-/** The object was deleted. */
+/**
+ * The object was deleted.
+ *
+ * @remarks Put the object again, or set `showDeleted` to read its last description.
+ */
 export class ObjectDeletedError extends ObjectNotFoundError {
   constructor(bucket: string, object: string) {
     super(
@@ -60,9 +76,14 @@ export class ObjectDeletedError extends ObjectNotFoundError {
   }
 }
 
-/** The bucket already has an object with this name, and the operation would replace it. */
+/**
+ * The bucket already has an object with this name, and the operation would replace it.
+ *
+ * @remarks Delete the object first, or choose another name.
+ */
 export class ObjectExistsError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the existing object. */
     readonly object: string,
@@ -71,9 +92,14 @@ export class ObjectExistsError extends JetStreamError {
   }
 }
 
-/** The object is not at the revision that the caller expected because another client wrote it in between. */
+/**
+ * The object is not at the revision that the caller expected because another client wrote it in between.
+ *
+ * @remarks Read the description of the object again, then decide.
+ */
 export class ObjectRevisionMismatchError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -89,9 +115,14 @@ export class ObjectRevisionMismatchError extends JetStreamError {
   }
 }
 
-/** The stored description of the object does not have the format of object stores (ADR-20). */
+/**
+ * The stored description of the object does not have the format of object stores (ADR-20).
+ *
+ * @remarks Put the object again to replace the description, and find out which client wrote it.
+ */
 export class InvalidObjectInfoError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -106,9 +137,14 @@ export class InvalidObjectInfoError extends JetStreamError {
   }
 }
 
-/** The stored content of an object does not match its description. Subclasses name the difference. */
+/**
+ * The stored content of an object does not match its description. Subclasses name the difference.
+ *
+ * @remarks Put the object again.
+ */
 export class ObjectCorruptError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -118,7 +154,11 @@ export class ObjectCorruptError extends JetStreamError {
   }
 }
 
-/** The digest of the bytes that were read differs from the one in the object's description. */
+/**
+ * The digest of the bytes that were read differs from the one in the object's description.
+ *
+ * @remarks Put the object again.
+ */
 export class DigestMismatchError extends ObjectCorruptError {
   constructor(
     bucket: string,
@@ -132,7 +172,11 @@ export class DigestMismatchError extends ObjectCorruptError {
   }
 }
 
-/** The bucket does not hold as many chunks of the object as its description says. */
+/**
+ * The bucket does not hold as many chunks of the object as its description says.
+ *
+ * @remarks Put the object again.
+ */
 export class ObjectIncompleteError extends ObjectCorruptError {
   constructor(
     bucket: string,
@@ -146,9 +190,14 @@ export class ObjectIncompleteError extends ObjectCorruptError {
   }
 }
 
-/** The object is too large to be held in memory in one piece. */
+/**
+ * The object is too large to be held in memory in one piece.
+ *
+ * @remarks Read the object as a stream with `get`, or into a file with `getFile`.
+ */
 export class ObjectTooLargeError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -164,9 +213,14 @@ export class ObjectTooLargeError extends JetStreamError {
   }
 }
 
-/** The bucket is a mirror of another one: it can be read but not written. */
+/**
+ * The bucket is a mirror of another one: it can be read but not written.
+ *
+ * @remarks Write to the bucket that `origin` names.
+ */
 export class MirroredObjectStoreError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The bucket that is mirrored. */
     readonly origin: string,
@@ -177,9 +231,14 @@ export class MirroredObjectStoreError extends JetStreamError {
   }
 }
 
-/** The object was overwritten or deleted while it was being read. */
+/**
+ * The object was overwritten or deleted while it was being read.
+ *
+ * @remarks Read the object again.
+ */
 export class ObjectChangedError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -190,9 +249,14 @@ export class ObjectChangedError extends JetStreamError {
   }
 }
 
-/** The server did not accept or send any chunk for longer than `stallTimeout`. */
+/**
+ * The server did not accept or send any chunk for longer than `stallTimeout`.
+ *
+ * @remarks Check that the server is reachable and that the stream has a leader, then try again.
+ */
 export class ObjectTransferStalledError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the object. */
     readonly object: string,
@@ -208,9 +272,14 @@ export class ObjectTransferStalledError extends JetStreamError {
   }
 }
 
-/** A link cannot be created or followed. Subclasses name the reason. */
+/**
+ * A link cannot be created or followed. Subclasses name the reason.
+ *
+ * @remarks See the subclass.
+ */
 export abstract class ObjectLinkError extends JetStreamError {
   constructor(
+    /** The name of the bucket. */
     readonly bucket: string,
     /** The name of the link. */
     readonly object: string,
@@ -220,7 +289,11 @@ export abstract class ObjectLinkError extends JetStreamError {
   }
 }
 
-/** The target of a new link is itself a link. */
+/**
+ * The target of a new link is itself a link.
+ *
+ * @remarks Link to the object that the other link points to.
+ */
 export class LinkToLinkError extends ObjectLinkError {
   constructor(bucket: string, object: string, target: string) {
     super(
@@ -231,21 +304,33 @@ export class LinkToLinkError extends ObjectLinkError {
   }
 }
 
-/** The target of a new link is a deleted object. */
+/**
+ * The target of a new link is a deleted object.
+ *
+ * @remarks Put the target first.
+ */
 export class LinkToDeletedObjectError extends ObjectLinkError {
   constructor(bucket: string, object: string, target: string) {
     super(bucket, object, `"${target}" is deleted, and links to deleted objects are not allowed`);
   }
 }
 
-/** The caller passed a link to `put`. */
+/**
+ * The caller passed a link to `put`.
+ *
+ * @remarks Create links with `addLink` or `addBucketLink`.
+ */
 export class LinkNotAllowedError extends ObjectLinkError {
   constructor(bucket: string, object: string) {
     super(bucket, object, 'put only stores content; create links with addLink or addBucketLink');
   }
 }
 
-/** The caller requested the content of a link to a whole bucket. */
+/**
+ * The caller requested the content of a link to a whole bucket.
+ *
+ * @remarks Open the bucket that `target` names.
+ */
 export class BucketLinkError extends ObjectLinkError {
   constructor(
     bucket: string,
@@ -257,7 +342,11 @@ export class BucketLinkError extends ObjectLinkError {
   }
 }
 
-/** The links form a cycle. */
+/**
+ * The links form a cycle.
+ *
+ * @remarks Delete one of the links.
+ */
 export class LinkLoopError extends ObjectLinkError {
   constructor(bucket: string, object: string) {
     super(bucket, object, 'its links form a cycle; delete one of them');

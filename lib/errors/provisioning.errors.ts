@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** A stream, consumer or bucket exists with a configuration that differs from the one the application declares. */
+/**
+ * A stream, consumer or bucket exists with a configuration that differs from the one the application declares.
+ *
+ * @remarks Change the resource or its declaration, or set `provisioning: 'ensure'`, which updates what can be changed.
+ */
 export class ConfigMismatchError extends JetStreamError {
   constructor(
     /** The resource that differs, such as `Stream "ORDERS"`. */
@@ -13,7 +17,11 @@ export class ConfigMismatchError extends JetStreamError {
   }
 }
 
-/** A stream or bucket is declared twice in one application with different configurations. */
+/**
+ * A stream or bucket is declared twice in one application with different configurations.
+ *
+ * @remarks Declare the resource once, and import that module where it is needed.
+ */
 export class DuplicateDeclarationError extends JetStreamError {
   constructor(
     /** One sentence for each pair of declarations, with their modules and what differs. */
@@ -23,7 +31,11 @@ export class DuplicateDeclarationError extends JetStreamError {
   }
 }
 
-/** A connection is opened twice in one application. */
+/**
+ * A connection is opened twice in one application.
+ *
+ * @remarks Import `forRoot` once for each connection, or give each import its own `name`.
+ */
 export class DuplicateConnectionError extends JetStreamError {
   constructor(
     /** The name of the connection. */

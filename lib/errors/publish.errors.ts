@@ -1,7 +1,11 @@
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** No stream stored the message: no stream listens on its subject, or JetStream did not answer in any attempt. */
+/**
+ * No stream stored the message: no stream listens on its subject, or JetStream did not answer in any attempt.
+ *
+ * @remarks Create a stream with that subject, and check that JetStream is enabled for the account.
+ */
 export class NoStreamResponseError extends JetStreamError {
   constructor(
     /** The subject published to. */
@@ -22,6 +26,8 @@ export class NoStreamResponseError extends JetStreamError {
  * The acknowledgement of a message did not arrive in time. If the message was sent, it is unknown whether it was
  * stored: with the same `messageId`, it is safe to publish it again within the stream's duplicates window; without a
  * message id it may be stored twice.
+ *
+ * @remarks Publish again with the same `messageId`. If `sent` is `false`, it is safe without an id too.
  */
 export class PublishTimeoutError extends JetStreamError {
   constructor(
@@ -49,6 +55,8 @@ function inWords(timeout: number, messageId: string | undefined, sent: boolean):
 
 /**
  * The window of unacknowledged messages stayed full: the server stores messages more slowly than they are published.
+ *
+ * @remarks Await `publishAsyncReady()` before each publish, or raise `publish.maxPending` or `publish.stallWait`.
  */
 export class TooManyStalledPublishesError extends JetStreamError {
   constructor(
@@ -65,7 +73,11 @@ export class TooManyStalledPublishesError extends JetStreamError {
   }
 }
 
-/** The message is larger than the server's `max_payload`. Thrown before anything is sent. */
+/**
+ * The message is larger than the server's `max_payload`. Thrown before anything is sent.
+ *
+ * @remarks Raise `max_payload` in the configuration of the server, or put large payloads into an object store.
+ */
 export class PayloadTooLargeError extends JetStreamError {
   constructor(
     /** The subject of the message. */
@@ -83,7 +95,11 @@ export class PayloadTooLargeError extends JetStreamError {
   }
 }
 
-/** The response to a published message is not a valid acknowledgement, so it did not come from a stream. */
+/**
+ * The response to a published message is not a valid acknowledgement, so it did not come from a stream.
+ *
+ * @remarks Check whether another service replies on that subject.
+ */
 export class InvalidPubAckError extends JetStreamError {
   constructor(
     /** The subject published to. */
@@ -99,7 +115,11 @@ export class InvalidPubAckError extends JetStreamError {
   }
 }
 
-/** A stream refused a message. Subclasses stand for the codes that a caller can act on. */
+/**
+ * A stream refused a message. Subclasses stand for the codes that a caller can act on.
+ *
+ * @remarks See `code` and `description`.
+ */
 export class PublishRefusedError extends JetStreamApiError {
   constructor(
     /** The subject published to. */
@@ -115,7 +135,11 @@ export class PublishRefusedError extends JetStreamApiError {
   }
 }
 
-/** The last sequence of the stream or of the subject was not the expected one (codes 10071, 10164). */
+/**
+ * The last sequence of the stream or of the subject was not the expected one (codes 10071, 10164).
+ *
+ * @remarks Read the current state, then decide.
+ */
 export class WrongLastSequenceError extends PublishRefusedError {
   /** The last sequence that the server reported; `undefined` if it reported none. */
   readonly lastSequence: number | undefined;
@@ -127,25 +151,47 @@ export class WrongLastSequenceError extends PublishRefusedError {
   }
 }
 
-/** The id of the stream's last message is not `expect.lastMessageId` (code 10070). */
+/**
+ * The id of the stream's last message is not `expect.lastMessageId` (code 10070).
+ *
+ * @remarks Read the last message of the stream, then decide.
+ */
 export class WrongLastMessageIdError extends PublishRefusedError {}
 
-/** The stream that listens on the subject is not `expect.stream` (code 10060). */
+/**
+ * The stream that listens on the subject is not `expect.stream` (code 10060).
+ *
+ * @remarks Check which stream listens on the subject, or correct `expect.stream`.
+ */
 export class WrongStreamError extends PublishRefusedError {}
 
-/** The message is larger than the stream allows (`maxMessageSize`, code 10054). */
+/**
+ * The message is larger than the stream allows (`maxMessageSize`, code 10054).
+ *
+ * @remarks Raise `maxMessageSize` of the stream, or put large payloads into an object store.
+ */
 export class MaximumMessageSizeError extends PublishRefusedError {}
 
-/** The stream reached its limit of messages or bytes and discards new messages (code 10077). */
+/**
+ * The stream reached its limit of messages or bytes and discards new messages (code 10077).
+ *
+ * @remarks Consume or purge messages, or raise the limits of the stream.
+ */
 export class StreamFullError extends PublishRefusedError {}
 
 /**
  * The server refused an atomic batch and stored none of its messages: the batch is incomplete (a message was lost with
  * the connection), too large, or contains a message id that is already stored (codes 10175 to 10201).
+ *
+ * @remarks Publish the whole batch again; split it if it is too large.
  */
 export class AtomicBatchRefusedError extends PublishRefusedError {}
 
-/** The stream's configuration does not allow a feature that the message uses, such as a TTL. */
+/**
+ * The stream's configuration does not allow a feature that the message uses, such as a TTL.
+ *
+ * @remarks Set the option that `option` names to `true` in the configuration of the stream.
+ */
 export class StreamFeatureDisabledError extends PublishRefusedError {
   constructor(
     subject: string,
@@ -157,7 +203,11 @@ export class StreamFeatureDisabledError extends PublishRefusedError {
   }
 }
 
-/** Messages of an ingest did not reach the stream because a connection was lost or the server was overloaded. */
+/**
+ * Messages of an ingest did not reach the stream because a connection was lost or the server was overloaded.
+ *
+ * @remarks Publish the messages from `from` to `to` again.
+ */
 export class IngestGapError extends JetStreamError {
   constructor(
     /** A subject of the stream. */
@@ -171,7 +221,11 @@ export class IngestGapError extends JetStreamError {
   }
 }
 
-/** An ingest stopped before its end. The messages it stored remain stored; publish the rest with another ingest. */
+/**
+ * An ingest stopped before its end. The messages it stored remain stored; publish the rest with another ingest.
+ *
+ * @remarks Ingest the messages after the first `stored` ones.
+ */
 export class IngestInterruptedError extends JetStreamError {
   constructor(
     /** A subject of the stream. */

@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** A request received no reply before its deadline. */
+/**
+ * A request received no reply before its deadline.
+ *
+ * @remarks Check that the server and the service are reachable, or raise the timeout.
+ */
 export class RequestTimeoutError extends JetStreamError {
   constructor(
     /** The subject of the request. */
@@ -27,7 +31,12 @@ function adviceOn(subject: string, timeout: number, sent: boolean, storedBy: str
         "mode: 'jetstream', send the request with setMode('jetstream') too; otherwise remove the subject from the stream.";
 }
 
-/** The server reported that no responder listens on the subject of a request (status 503). */
+/**
+ * The server reported that no responder listens on the subject of a request (status 503).
+ *
+ * @remarks Start a service that listens on the subject; for JetStream, check that it is enabled and that a stream
+ * listens on the subject.
+ */
 export class NoRespondersError extends JetStreamError {
   constructor(
     /** The subject that the request was sent to. */
@@ -43,6 +52,8 @@ export class NoRespondersError extends JetStreamError {
 /**
  * The connection is closed or draining, or was closed while the operation was pending. Any operation can fail with this
  * error.
+ *
+ * @remarks See the log for the reason, and open another connection or restart the application.
  */
 export class ConnectionClosedError extends JetStreamError {
   constructor(
@@ -58,7 +69,11 @@ export class ConnectionClosedError extends JetStreamError {
   }
 }
 
-/** The user of the connection may not subscribe to the inbox that receives the replies. */
+/**
+ * The user of the connection may not subscribe to the inbox that receives the replies.
+ *
+ * @remarks Grant the user this permission, or set `connection.inboxPrefix` to a prefix that is allowed.
+ */
 export class InboxPermissionError extends JetStreamError {
   constructor(
     /** The name of the connection. */
@@ -75,7 +90,11 @@ export class InboxPermissionError extends JetStreamError {
   }
 }
 
-/** Too many requests are waiting for replies at the same time. The request was not sent. */
+/**
+ * Too many requests are waiting for replies at the same time. The request was not sent.
+ *
+ * @remarks Await some of the requests before you send more.
+ */
 export class TooManyPendingRequestsError extends JetStreamError {
   constructor(
     /** The name of the connection. */

@@ -1,6 +1,10 @@
 import { JetStreamError } from './jetstream.error.js';
 
-/** The connected server is too old for a feature. Thrown before anything is sent. */
+/**
+ * The connected server is too old for a feature. Thrown before anything is sent.
+ *
+ * @remarks Upgrade the server, or do not use this feature.
+ */
 export class UnsupportedServerFeatureError extends JetStreamError {
   constructor(
     /** The requested feature. */

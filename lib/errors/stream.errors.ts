@@ -2,7 +2,11 @@ import { printable } from '../reporting/index.js';
 import { JetStreamApiError, type ApiErrorBody } from './api.errors.js';
 import { JetStreamError } from './jetstream.error.js';
 
-/** There is no stream with this name, or no stream listens on this subject (code 10059). */
+/**
+ * There is no stream with this name, or no stream listens on this subject (code 10059).
+ *
+ * @remarks Create or declare the stream, or check its name, the account and the domain.
+ */
 export class StreamNotFoundError extends JetStreamApiError {
   /** The requested name; `undefined` if the request was for a subject. */
   readonly stream: string | undefined;
@@ -24,9 +28,14 @@ export class StreamNotFoundError extends JetStreamApiError {
   }
 }
 
-/** A stream with this name exists with a different configuration (code 10058). */
+/**
+ * A stream with this name exists with a different configuration (code 10058).
+ *
+ * @remarks Use `updateStream` or `createOrUpdateStream` to change the stream, or choose another name.
+ */
 export class StreamNameInUseError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
     body: ApiErrorBody = { code: 400, err_code: 10058, description: 'stream name already in use' },
   ) {
@@ -37,18 +46,30 @@ export class StreamNameInUseError extends JetStreamApiError {
   }
 }
 
-/** The name of a stream is empty, too long, or contains characters that are not allowed in stream names. */
+/**
+ * The name of a stream is empty, too long, or contains characters that are not allowed in stream names.
+ *
+ * @remarks Use up to 255 bytes of printable characters, without spaces, `.`, `*`, `>`, `/` and `\`.
+ */
 export class InvalidStreamNameError extends JetStreamError {
-  constructor(readonly stream: string) {
+  constructor(
+    /** The given name. */
+    readonly stream: string,
+  ) {
     super(
       `Invalid stream name "${stream}". Use up to 255 bytes of printable characters, without spaces, ".", "*", ">", "/" and "\\".`,
     );
   }
 }
 
-/** A subject or a filter is empty, malformed, or too long. */
+/**
+ * A subject or a filter is empty, malformed, or too long.
+ *
+ * @remarks Correct the subject as the message says.
+ */
 export class InvalidSubjectError extends JetStreamError {
   constructor(
+    /** The given subject or filter. */
     readonly subject: string,
     problem: string,
     options?: ErrorOptions,
@@ -61,9 +82,12 @@ export class InvalidSubjectError extends JetStreamError {
 /**
  * The stream does not have this message: it was never stored, has expired, or was purged or deleted (codes 10037,
  * 10043, 10057).
+ *
+ * @remarks Check the sequence or the subject; a message that expired or was removed cannot be read.
  */
 export class MessageNotFoundError extends JetStreamApiError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
     what: string,
     body: ApiErrorBody = { code: 404, err_code: 10037, description: 'no message found' },
@@ -76,9 +100,14 @@ export class MessageNotFoundError extends JetStreamApiError {
   }
 }
 
-/** The operation needs direct access, which the stream does not allow. */
+/**
+ * The operation needs direct access, which the stream does not allow.
+ *
+ * @remarks Set `allowDirect: true` in the configuration of the stream.
+ */
 export class DirectAccessDisabledError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
     options?: ErrorOptions,
   ) {
@@ -89,9 +118,14 @@ export class DirectAccessDisabledError extends JetStreamError {
   }
 }
 
-/** The sequence to start reading at is far beyond the last sequence of the stream. */
+/**
+ * The sequence to start reading at is far beyond the last sequence of the stream.
+ *
+ * @remarks Start at the last sequence of the stream plus one, or lower.
+ */
 export class SequenceNotReachedError extends JetStreamError {
   constructor(
+    /** The name of the stream. */
     readonly stream: string,
     /** The sequence to start at. */
     readonly sequence: number,

@@ -13,13 +13,16 @@ export interface ClusterInfo {
   readonly replicas: readonly PeerInfo[];
 }
 
-/** One server that follows the leader. */
+/** One server that follows the leader, as the leader sees it. */
 export interface PeerInfo {
   readonly name: string;
   /** Whether it is up to date with the leader. */
   readonly current: boolean;
   readonly offline: boolean;
-  /** How long ago the leader last received a message from it, in milliseconds. */
+  /**
+   * How long ago the leader last received a message from it, in milliseconds. 0 if it has received none since it became
+   * the leader; not meaningful then with older servers.
+   */
   readonly active: number;
   /** The number of operations it is behind. */
   readonly lag: number;

@@ -6,7 +6,11 @@ export interface NatsServerSearchStep {
   readonly reason: string;
 }
 
-/** No nats-server of the requested version could be found or downloaded. The message explains what to do. */
+/**
+ * No nats-server of the requested version could be found or downloaded. The message explains what to do.
+ *
+ * @remarks Follow the list in the message: install a nats-server, or set `NATS_SERVER_BIN` or `NATS_SERVER_MIRROR`.
+ */
 export class NatsServerNotFoundError extends Error {
   override readonly name = 'NatsServerNotFoundError';
 
@@ -31,20 +35,31 @@ export class NatsServerNotFoundError extends Error {
   }
 }
 
-/** A downloaded release archive does not match the release's `SHA256SUMS` and was deleted. */
+/**
+ * A downloaded release archive does not match the release's `SHA256SUMS` and was deleted.
+ *
+ * @remarks Check the mirror that the archive was downloaded from, then try again.
+ */
 export class NatsServerChecksumError extends Error {
   override readonly name = 'NatsServerChecksumError';
 
   constructor(
+    /** The address of the archive. */
     readonly url: string,
+    /** The SHA-256 that `SHA256SUMS` of the release names. */
     readonly expected: string,
+    /** The SHA-256 of the downloaded archive. */
     readonly actual: string,
   ) {
     super(`${url} was rejected: its SHA-256 is ${actual}, but SHA256SUMS says ${expected}`);
   }
 }
 
-/** A nats-server was started but did not become ready. The message ends with the last lines of its log. */
+/**
+ * A nats-server was started but did not become ready. The message ends with the last lines of its log.
+ *
+ * @remarks Read `log`, and correct the configuration or the port.
+ */
 export class NatsServerStartError extends Error {
   override readonly name = 'NatsServerStartError';
 

@@ -23,6 +23,7 @@ describe('a handler that always throws', () => {
       // The default 5 deliveries, with shorter delays.
       options: { retry: { backoff: [100, 400, 1_000] } },
     });
+    const published = performance.now();
     await application.publish('tasks', { id: 0 });
     for (let id = 1; id <= 100; id++) await application.publish('tasks', { id });
     await eventually(
@@ -42,7 +43,7 @@ describe('a handler that always throws', () => {
     );
     const elapsed = performance.now() - began;
     const { user, system } = process.cpuUsage(cpu);
-    expect(elapsed).toBeGreaterThan(1_500);
+    expect(performance.now() - published).toBeGreaterThan(1_500);
     expect((user + system) / 1_000 / elapsed).toBeLessThan(0.05);
 
     expect(letters[0]).toMatchObject({

@@ -94,7 +94,7 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
   });
 
   // This test is slow and does not depend on the version.
-  it.runIf(version === '2.15')('loses no update of ten writers of one key', { timeout: 60_000 }, async () => {
+  it.runIf(version === '2.15')('loses no update of ten writers of one key', { timeout: 180_000 }, async () => {
     const writers = await Promise.all(Array.from({ length: 10 }, () => connectTo(server.url)));
     await Promise.all(
       writers.map(async ({ nc, keyValues }) => {

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
-/** Runs a built sample to its end, on a server of this test. */
+/** Runs a built sample to its end, on a server of this test, and checks that it prints the lines of its README. */
 async function run(sample: string): Promise<string> {
   await using server = await NatsTestServer.start();
   const main = fileURLToPath(new URL(`../../sample/${sample}/dist/main.js`, import.meta.url));
@@ -13,7 +14,25 @@ async function run(sample: string): Promise<string> {
     env: { ...env, NATS_URL: server.url },
     timeout: 60_000,
   });
+  const printed = stdout.split('\n');
+  const documented = await printedLines(sample);
+  expect(documented.filter((line) => !printed.some((other) => line.test(other)))).toEqual([]);
   return stdout;
+}
+
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** The lines of the last fence of a sample's README, in which `…` stands for anything. */
+async function printedLines(sample: string): Promise<readonly RegExp[]> {
+  const readme = await readFile(new URL(`../../sample/${sample}/README.md`, import.meta.url), 'utf8');
+  const lines =
+    readme
+      .match(/(?<=^```\n)[^`]+(?=^```$)/gm)
+      ?.at(-1)
+      ?.trim()
+      .split('\n') ?? [];
+  expect(lines.length).toBeGreaterThan(0);
+  return lines.map((line) => new RegExp(`^${line.split('…').map(escaped).join('.*')}$`));
 }
 
 it('02-live-config: applies a changed setting in every instance', { timeout: 60_000 }, async () => {

@@ -33,6 +33,8 @@ abstract class SettlementError extends RpcException {
  * The constructor never throws, even if the delay is invalid: another error in its place could end a message that is to
  * be retried. With a delay that is not a number of milliseconds (`NaN`, `Infinity`, a negative number), the message is
  * retried with the delay of the handler's `retry` option, and the delay is logged.
+ *
+ * @remarks Throw it from a handler, with the delay in milliseconds.
  */
 export class RetryMessage extends SettlementError {
   constructor(
@@ -68,6 +70,8 @@ function textOf(delay: unknown): string {
 /**
  * Thrown by a handler if no retry can help: the message is terminated, and stored as a dead letter if `deadLetter` is
  * set.
+ *
+ * @remarks Throw it from a handler, with the reason.
  */
 export class TerminateMessage extends SettlementError {
   constructor(
@@ -79,7 +83,12 @@ export class TerminateMessage extends SettlementError {
   }
 }
 
-/** The payload cannot be decoded or did not pass validation: no retry can help. */
+/**
+ * The payload cannot be decoded or did not pass validation: no retry can help.
+ *
+ * @remarks Correct the publisher, or the schema or codec of the handler; with `deadLetter`, the message is kept as a
+ * dead letter.
+ */
 export class InvalidPayloadError extends SettlementError {}
 
 brand(RetryMessage, 'retry');

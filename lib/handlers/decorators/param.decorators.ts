@@ -38,10 +38,13 @@ export const JsHeaders: PickingDecorator<string> = createParamDecorator(headersO
 /** The message's subject, or one of its tokens by its position from 0. */
 export const JsSubject: PickingDecorator<number> = createParamDecorator(subjectOf);
 
-/** Stream, consumer, sequences, delivery count and time of the message. */
+/**
+ * Stream, consumer, sequences, delivery count and time of the message. Not for handlers of `@NatsSubscribe`, whose
+ * messages belong to no stream.
+ */
 export const JsMetadata: PickingDecorator<never> = createParamDecorator(metadataOf);
 
-/** The message itself. */
+/** The message itself; in a handler of `@NatsSubscribe`, the client's `Msg`. */
 export const JsMessage: PickingDecorator<never> = createParamDecorator(itself);
 
 /**

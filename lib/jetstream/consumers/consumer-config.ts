@@ -44,7 +44,10 @@ export type ReplayPolicy = (typeof ReplayPolicy)[keyof typeof ReplayPolicy];
 export const PriorityPolicy = {
   /** Any client. The default. */
   None: 'none',
-  /** One client, until it disconnects or stops pulling. nats-server 2.11. */
+  /**
+   * One client, until it has not pulled for `pinnedTtl`, for example because it has disconnected, or until it is
+   * unpinned. nats-server 2.11.
+   */
   PinnedClient: 'pinned_client',
   /**
    * Clients with a `minPending` or `minAckPending` only if at least that many messages are pending. nats-server 2.11.
@@ -75,9 +78,9 @@ export interface BaseConsumerConfig {
   /** The maximum number of deliveries of a message. Default -1, no limit. */
   readonly maxDeliver?: number | undefined;
   /**
-   * How long to wait for each acknowledgement, in milliseconds, instead of `ackWait`: the first value applies to the
-   * first delivery, the last one to all further deliveries. Not longer than `maxDeliver`. It does not delay the
-   * redelivery after a `nak`.
+   * How long to wait for each acknowledgement, in milliseconds: the first value applies to the first delivery, the last
+   * one also to all further deliveries. The server replaces `ackWait` by the first value. There must not be more values
+   * than `maxDeliver`. They do not delay the redelivery after a `nak`.
    */
   readonly backoff?: readonly number[] | undefined;
   /** Only messages whose subject matches. Not together with `filterSubjects`. */
@@ -125,7 +128,10 @@ export interface ConsumerConfig extends BaseConsumerConfig {
   readonly priorityPolicy?: PriorityPolicy | undefined;
   /** The groups that clients may pull in. nats-server 2.11. */
   readonly priorityGroups?: readonly string[] | undefined;
-  /** How long after its last pull a pinned client is unpinned, in milliseconds. Default 120,000. nats-server 2.11. */
+  /**
+   * How long after its last pull request a pinned client is unpinned, in milliseconds; the same applies to one that has
+   * disconnected. Default 120,000. nats-server 2.11.
+   */
   readonly pinnedTtl?: number | undefined;
   readonly deliverSubject?: undefined;
 }

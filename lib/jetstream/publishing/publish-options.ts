@@ -74,8 +74,10 @@ export interface MessageOptions {
   readonly messageId?: string | undefined;
   /**
    * Generates an id for a message without one, so that it can be sent again while its outcome is unknown: after a
-   * reconnect, and once at half of its timeout. An id costs the server about 200 bytes of memory for the duplicates
-   * window, and more than half again as much time. Default: `publish.idempotent`.
+   * reconnect, and with growing pauses while no acknowledgement arrives, first after an eighth of its timeout (at most
+   * 1,000 ms; not while more than 1,000 requests are pending), and at half of its timeout. An id adds about 50 bytes to
+   * the message, and costs the server about 200 bytes of memory for the duplicates window and up to twice the CPU
+   * time. Default: `publish.idempotent`.
    */
   readonly idempotent?: boolean | undefined;
   readonly expect?: PublishExpectations | undefined;
