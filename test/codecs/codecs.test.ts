@@ -43,7 +43,7 @@ describe('textCodec', () => {
   });
 
   it('rejects other values', () => {
-    expect(() => (textCodec as Codec).encode(5)).toThrow(/strings, not number/);
+    expect(() => (textCodec as Codec).encode(5)).toThrow(/a string, not number/);
     for (const value of [null, 5, {}, () => 'x', Symbol('s')]) {
       expect(() => (textCodec as Codec).encode(value)).toThrow(PayloadEncodingError);
     }
