@@ -9,6 +9,7 @@ import {
   InjectNatsConnection,
   InjectStream,
   JetStreamService,
+  KeyValueService,
   type JetStreamModuleOptions,
   type JetStreamOptionsFactory,
   type Stream,
@@ -103,6 +104,27 @@ export class Edge {
     const { state } = await this.readings.info();
     await this.hub.publish('reports.edge', { server: this.nc.getServer(), readings: state.messages });
     await this.edge.publish('readings.reported', { at: new Date() });
+  }
+}
+// #endregion
+
+// #region call-options
+@Injectable()
+export class Profiles {
+  constructor(
+    private readonly jetstream: JetStreamService,
+    private readonly keyValues: KeyValueService,
+  ) {}
+
+  async load(name: string, { signal }: { readonly signal: AbortSignal }): Promise<unknown> {
+    // The signal of the caller ends both calls; the first one also ends after half a second.
+    const profiles = await this.keyValues.open('profiles', { timeout: 500, signal });
+    return (await profiles.get(name, { signal }))?.value;
+  }
+
+  async countOrders(): Promise<number> {
+    const orders = await this.jetstream.stream('ORDERS', { timeout: 30_000 });
+    return orders.cachedInfo.state.messages;
   }
 }
 // #endregion

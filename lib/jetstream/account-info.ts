@@ -1,4 +1,4 @@
-import type { JetStreamApi } from './api/index.js';
+import { type CallOptions, type JetStreamApi, waitOf } from './api/index.js';
 
 /** The JetStream usage of an account. Sizes in bytes. */
 export interface AccountUsage {
@@ -43,8 +43,8 @@ export interface AccountInfo extends AccountUsage {
 }
 
 /** Asks the server about the account of the connection. */
-export async function accountInfo(api: JetStreamApi): Promise<AccountInfo> {
-  const wire = await api.call<WireAccountInfo>('INFO');
+export async function accountInfo(api: JetStreamApi, options: CallOptions): Promise<AccountInfo> {
+  const wire = await api.call<WireAccountInfo>('INFO', undefined, waitOf(options));
   const tiers = Object.entries(wire.tiers ?? {}).map(([tier, usage]) => [tier, decodeUsage(usage)] as const);
   return {
     ...decodeUsage(wire),

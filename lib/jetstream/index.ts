@@ -1,10 +1,14 @@
 export type { AccountInfo, AccountLimits, AccountUsage } from './account-info.js';
 export {
   type ApiCallOptions,
+  CALL_OPTIONS,
+  type CallOptions,
+  inSteps,
   JetStreamApi,
   type RawFields,
   subjectCovers,
   subjectsOverlap,
+  waitOf,
 } from './api/index.js';
 export type { ClusterInfo, PeerInfo } from './cluster-info.js';
 export {
@@ -100,6 +104,7 @@ export {
 export {
   type ConsumeCallback,
   type Consumption,
+  type FetchNoWaitOptions,
   type FetchOptions,
   type LoopOwner,
   MessageBatch,
@@ -127,6 +132,7 @@ export {
   DiscardPolicy,
   type ExternalStream,
   type GetLastMessagesOptions,
+  type GetMessageOptions,
   type GetMessagesOptions,
   type LeaderQuery,
   PersistMode,

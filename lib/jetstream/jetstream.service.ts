@@ -1,7 +1,7 @@
 import type { Boot, JetStreamConnection } from '../connection/index.js';
 import type { Requests } from '../requests/index.js';
 import { accountInfo, type AccountInfo } from './account-info.js';
-import { JetStreamApi } from './api/index.js';
+import { type CallOptions, JetStreamApi } from './api/index.js';
 import {
   Consumers,
   OrderedConsumer,
@@ -51,7 +51,11 @@ export interface StartingService {
   readonly codecs?: StreamCodecs | undefined;
 }
 
-/** Streams, consumers and publishing over one connection. */
+/**
+ * Streams, consumers and publishing over one connection.
+ *
+ * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`.
+ */
 export class JetStreamService {
   /** The JetStream API, for operations that have no method here. */
   readonly api: JetStreamApi;
@@ -90,8 +94,8 @@ export class JetStreamService {
    *
    * @throws {@link JetStreamNotEnabledError}, {@link JetStreamNotEnabledForAccountError}
    */
-  accountInfo(): Promise<AccountInfo> {
-    return accountInfo(this.api);
+  accountInfo(options: CallOptions = {}): Promise<AccountInfo> {
+    return accountInfo(this.api, options);
   }
 
   /**
@@ -101,8 +105,8 @@ export class JetStreamService {
    * @throws {@link InvalidStreamNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
-  createStream(config: StreamConfig): Promise<Stream> {
-    return this.streams.put('CREATE', config);
+  createStream(config: StreamConfig, options: CallOptions = {}): Promise<Stream> {
+    return this.streams.put('CREATE', config, options);
   }
 
   /**
@@ -112,13 +116,13 @@ export class JetStreamService {
    *
    * @throws {@link StreamNotFoundError} if it does not exist
    */
-  updateStream(config: StreamConfig): Promise<Stream> {
-    return this.streams.put('UPDATE', config);
+  updateStream(config: StreamConfig, options: CallOptions = {}): Promise<Stream> {
+    return this.streams.put('UPDATE', config, options);
   }
 
   /** Updates a stream as {@link updateStream} does, or creates it if it does not exist. */
-  createOrUpdateStream(config: StreamConfig): Promise<Stream> {
-    return this.streams.createOrUpdate(config);
+  createOrUpdateStream(config: StreamConfig, options: CallOptions = {}): Promise<Stream> {
+    return this.streams.createOrUpdate(config, options);
   }
 
   /**
@@ -126,8 +130,8 @@ export class JetStreamService {
    *
    * @throws {@link StreamNotFoundError}
    */
-  stream(name: string): Promise<Stream> {
-    return this.streams.get(name);
+  stream(name: string, options: CallOptions = {}): Promise<Stream> {
+    return this.streams.get(name, options);
   }
 
   /**
@@ -135,8 +139,8 @@ export class JetStreamService {
    *
    * @throws {@link StreamNotFoundError}
    */
-  deleteStream(name: string): Promise<void> {
-    return this.streams.delete(name);
+  deleteStream(name: string, options: CallOptions = {}): Promise<void> {
+    return this.streams.delete(name, options);
   }
 
   /** Lists all streams of the account, or those that match a subject; requested in pages. */
@@ -154,8 +158,8 @@ export class JetStreamService {
    *
    * @throws {@link StreamNotFoundError} if there is none
    */
-  streamNameBySubject(subject: string): Promise<string> {
-    return this.streams.nameBySubject(subject);
+  streamNameBySubject(subject: string, options: CallOptions = {}): Promise<string> {
+    return this.streams.nameBySubject(subject, options);
   }
 
   /**
@@ -167,8 +171,8 @@ export class JetStreamService {
    * @throws {@link InvalidConsumerNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
-  createConsumer(stream: string, config: ConsumerConfig): Promise<Consumer> {
-    return this.consumers.putPull(stream, config, 'create');
+  createConsumer(stream: string, config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.putPull(stream, config, 'create', options);
   }
 
   /**
@@ -177,13 +181,17 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerDoesNotExistError}
    */
-  updateConsumer(stream: string, config: ConsumerConfig): Promise<Consumer> {
-    return this.consumers.putPull(stream, config, 'update');
+  updateConsumer(stream: string, config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.putPull(stream, config, 'update', options);
   }
 
   /** Creates a pull consumer, or updates it if it exists. */
-  createOrUpdateConsumer(stream: string, config: ConsumerConfig): Promise<Consumer> {
-    return this.consumers.putPull(stream, config, '');
+  createOrUpdateConsumer(
+    stream: string,
+    config: ConsumerConfig,
+    options: CallOptions = {},
+  ): Promise<Consumer> {
+    return this.consumers.putPull(stream, config, '', options);
   }
 
   /**
@@ -191,23 +199,35 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerNotFoundError}, {@link NotAPullConsumerError}
    */
-  consumer(stream: string, name: string): Promise<Consumer> {
-    return this.consumers.pull(stream, name);
+  consumer(stream: string, name: string, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.pull(stream, name, options);
   }
 
   /** Creates a push consumer; otherwise the same as {@link createConsumer}. */
-  createPushConsumer(stream: string, config: PushConsumerConfig): Promise<PushConsumer> {
-    return this.consumers.putPush(stream, config, 'create');
+  createPushConsumer(
+    stream: string,
+    config: PushConsumerConfig,
+    options: CallOptions = {},
+  ): Promise<PushConsumer> {
+    return this.consumers.putPush(stream, config, 'create', options);
   }
 
   /** Changes the configuration of a push consumer; otherwise the same as {@link updateConsumer}. */
-  updatePushConsumer(stream: string, config: PushConsumerConfig): Promise<PushConsumer> {
-    return this.consumers.putPush(stream, config, 'update');
+  updatePushConsumer(
+    stream: string,
+    config: PushConsumerConfig,
+    options: CallOptions = {},
+  ): Promise<PushConsumer> {
+    return this.consumers.putPush(stream, config, 'update', options);
   }
 
   /** Creates a push consumer, or updates it if it exists. */
-  createOrUpdatePushConsumer(stream: string, config: PushConsumerConfig): Promise<PushConsumer> {
-    return this.consumers.putPush(stream, config, '');
+  createOrUpdatePushConsumer(
+    stream: string,
+    config: PushConsumerConfig,
+    options: CallOptions = {},
+  ): Promise<PushConsumer> {
+    return this.consumers.putPush(stream, config, '', options);
   }
 
   /**
@@ -215,8 +235,8 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerNotFoundError}, {@link NotAPushConsumerError}
    */
-  pushConsumer(stream: string, name: string): Promise<PushConsumer> {
-    return this.consumers.push(stream, name);
+  pushConsumer(stream: string, name: string, options: CallOptions = {}): Promise<PushConsumer> {
+    return this.consumers.push(stream, name, options);
   }
 
   /**
@@ -226,8 +246,12 @@ export class JetStreamService {
    * @throws {@link StreamNotFoundError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
-  orderedConsumer(stream: string, config: OrderedConsumerConfig = {}): Promise<OrderedConsumer> {
-    return OrderedConsumer.create(this.api, stream, config);
+  orderedConsumer(
+    stream: string,
+    config: OrderedConsumerConfig = {},
+    options: CallOptions = {},
+  ): Promise<OrderedConsumer> {
+    return OrderedConsumer.create(this.api, stream, config, options);
   }
 
   /**
@@ -235,8 +259,8 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerNotFoundError}
    */
-  deleteConsumer(stream: string, name: string): Promise<void> {
-    return this.consumers.delete(stream, name);
+  deleteConsumer(stream: string, name: string, options: CallOptions = {}): Promise<void> {
+    return this.consumers.delete(stream, name, options);
   }
 
   /**
@@ -244,8 +268,13 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
-  pauseConsumer(stream: string, name: string, until: Date): Promise<ConsumerPause> {
-    return this.consumers.pause(stream, name, until);
+  pauseConsumer(
+    stream: string,
+    name: string,
+    until: Date,
+    options: CallOptions = {},
+  ): Promise<ConsumerPause> {
+    return this.consumers.pause(stream, name, until, options);
   }
 
   /**
@@ -253,8 +282,8 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
-  resumeConsumer(stream: string, name: string): Promise<ConsumerPause> {
-    return this.consumers.resume(stream, name);
+  resumeConsumer(stream: string, name: string, options: CallOptions = {}): Promise<ConsumerPause> {
+    return this.consumers.resume(stream, name, options);
   }
 
   /**
@@ -262,8 +291,8 @@ export class JetStreamService {
    *
    * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
    */
-  unpinConsumer(stream: string, name: string, group: string): Promise<void> {
-    return this.consumers.unpin(stream, name, group);
+  unpinConsumer(stream: string, name: string, group: string, options: CallOptions = {}): Promise<void> {
+    return this.consumers.unpin(stream, name, group, options);
   }
 
   /**
@@ -278,13 +307,13 @@ export class JetStreamService {
   }
 
   /** Lists all consumers of a stream, of both kinds; requested in pages. */
-  listConsumers(stream: string): AsyncIterable<ConsumerInfo> {
-    return this.consumers.list(stream);
+  listConsumers(stream: string, options: CallOptions = {}): AsyncIterable<ConsumerInfo> {
+    return this.consumers.list(stream, options);
   }
 
   /** Lists the names of all consumers of a stream; requested in pages. */
-  consumerNames(stream: string): AsyncIterable<string> {
-    return this.consumers.names(stream);
+  consumerNames(stream: string, options: CallOptions = {}): AsyncIterable<string> {
+    return this.consumers.names(stream, options);
   }
 
   /**
@@ -352,8 +381,8 @@ export class JetStreamService {
   }
 
   /** Reads a counter; `undefined` if it was never incremented. */
-  counter(subject: string): Promise<Counter | undefined> {
-    return this.publisher.counter(subject);
+  counter(subject: string, options: CallOptions = {}): Promise<Counter | undefined> {
+    return this.publisher.counter(subject, options);
   }
 
   /**

@@ -9,7 +9,10 @@ import {
   StreamNotFoundError,
 } from '../errors/index.js';
 import {
+  CALL_OPTIONS,
+  type CallOptions,
   directReplyKind,
+  inSteps,
   type LeaderQuery,
   readFromLeader,
   type WireStoredMessage,
@@ -27,7 +30,7 @@ import {
 } from './key-value-entry.js';
 
 /** Selects a value of a key, and the server to read it from. */
-export interface KeyValueGetOptions {
+export interface KeyValueGetOptions extends CallOptions {
   /** Reads the value of this revision, if the bucket still has it and it belongs to this key. Default: the last one. */
   readonly revision?: number | undefined;
   /**
@@ -37,7 +40,11 @@ export interface KeyValueGetOptions {
   readonly consistent?: boolean | undefined;
 }
 
-const checkGetOptions = optionsCheck<KeyValueGetOptions>('get', { consistent: true, revision: true });
+const checkGetOptions = optionsCheck<KeyValueGetOptions>('get', {
+  ...CALL_OPTIONS,
+  consistent: true,
+  revision: true,
+});
 
 /** The last change of a key according to the leader. */
 export interface StoredChange {
@@ -54,45 +61,65 @@ export class BucketReader<T> {
 
   /** The selected value of a key; `undefined` if there is none. */
   value(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValuePut<T> | undefined> {
+    if (options !== LAST) return this.change(key, options).then(onlyPut);
     return new Promise((resolve, reject) => {
-      this.read(key, options, (entry) => resolve(entry?.operation === 'PUT' ? entry : undefined), reject);
+      this.read(key, LAST, NO_LIMITS, (entry) => resolve(onlyPut(entry)), reject);
     });
   }
 
   /** The selected change of a key, including removals; `undefined` if there is none. */
-  change(key: string, options: KeyValueGetOptions = LAST): Promise<KeyValueEntry<T> | undefined> {
-    return new Promise((resolve, reject) => this.read(key, options, resolve, reject));
+  change(key: string, options: KeyValueGetOptions): Promise<KeyValueEntry<T> | undefined> {
+    return new Promise((resolve, reject) => {
+      const { timeout, signal } = checkGetOptions(options);
+      if (timeout === undefined && signal === undefined)
+        return this.read(key, options, NO_LIMITS, resolve, reject);
+      const read = (left: CallOptions): Promise<KeyValueEntry<T> | undefined> =>
+        new Promise((found, failed) => this.read(key, options, left, found, failed));
+      inSteps({ timeout, signal }, read).then(resolve, reject);
+    });
   }
 
   /** The last change of a key according to the bucket's leader; `undefined` if there is none. */
-  async last(key: string, timeout?: number): Promise<StoredChange | undefined> {
+  async last(key: string, options: CallOptions): Promise<StoredChange | undefined> {
     const { prefix } = this.bucket;
-    const message = await this.ask({ last_by_subj: prefix + key }, timeout);
+    const message = await this.ask({ last_by_subj: prefix + key }, options);
     if (message?.subject !== prefix + key) return undefined;
     const headers = headersOf(message);
     return { revision: message.seq, operation: operationOf(headers), bytes: bytesOf(message), headers };
   }
 
-  private read(key: string, options: KeyValueGetOptions, resolve: Resolve<T>, reject: Reject): void {
+  private read(
+    key: string,
+    { revision, consistent }: KeyValueGetOptions,
+    wait: CallOptions,
+    resolve: Resolve<T>,
+    reject: Reject,
+  ): void {
     const { bucket } = this;
     bucket.check(key);
-    const { revision, consistent } = options === LAST ? LAST : checkGetOptions(options);
     if (revision !== undefined) validateRevision(revision, 1);
-    if (bucket.direct && !consistent) this.direct(key, revision, resolve, reject);
-    else this.leader(key, revision, resolve, reject);
+    if (bucket.direct && !consistent) this.direct(key, revision, wait, resolve, reject);
+    else this.leader(key, revision, wait, resolve, reject);
   }
 
-  private direct(key: string, revision: Revision, resolve: Resolve<T>, reject: Reject): void {
+  private direct(
+    key: string,
+    revision: Revision,
+    wait: CallOptions,
+    resolve: Resolve<T>,
+    reject: Reject,
+  ): void {
     const { bucket } = this;
+    const request = wait === NO_LIMITS ? IDEMPOTENT : { ...wait, idempotent: true };
     // The request's subject contains the key, so that permissions can be granted by key.
     const subject = revision === undefined ? bucket.directPrefix + key : bucket.directSubject;
     const body = revision === undefined ? '' : JSON.stringify({ seq: revision });
-    bucket.jetstream.requests.send(subject, body, IDEMPOTENT, (error, reply) => {
+    bucket.jetstream.requests.send(subject, body, request, (error, reply) => {
       if (reply) {
         const text = headerText(reply);
         const kind = directReplyKind(text);
         // The stored headers are malformed, and the server has overwritten their end.
-        if (kind === 'partial') return this.leader(key, revision, resolve, reject);
+        if (kind === 'partial') return this.leader(key, revision, wait, resolve, reject);
         try {
           resolve(kind === 'status' ? this.refused(text) : this.fromReply(key, revision, reply, text));
         } catch (refusal) {
@@ -100,15 +127,21 @@ export class BucketReader<T> {
         }
       } else if (error instanceof NoRespondersError) {
         // No server answers direct gets (any more), so the leader is asked, which also reports a deleted bucket.
-        this.leader(key, revision, resolve, reject);
+        this.leader(key, revision, wait, resolve, reject);
       } else {
         reject(error);
       }
     });
   }
 
-  private leader(key: string, revision: Revision, resolve: Resolve<T>, reject: Reject): void {
-    this.fromLeader(key, revision).then(resolve, reject);
+  private leader(
+    key: string,
+    revision: Revision,
+    wait: CallOptions,
+    resolve: Resolve<T>,
+    reject: Reject,
+  ): void {
+    this.fromLeader(key, revision, wait).then(resolve, reject);
   }
 
   private fromReply(
@@ -135,20 +168,25 @@ export class BucketReader<T> {
     );
   }
 
-  private async fromLeader(key: string, revision: Revision): Promise<KeyValueEntry<T> | undefined> {
+  private async fromLeader(
+    key: string,
+    revision: Revision,
+    wait: CallOptions,
+  ): Promise<KeyValueEntry<T> | undefined> {
     const { bucket } = this;
     const subject = bucket.prefix + key;
-    const message = await this.ask(revision === undefined ? { last_by_subj: subject } : { seq: revision });
+    const query = revision === undefined ? { last_by_subj: subject } : { seq: revision };
+    const message = await this.ask(query, wait);
     if (message?.subject !== subject) return undefined;
     const operation = operationOf(headersOf(message));
     return new StoredEntry(bucket, key, operation, bytesOf(message), message) as KeyValueEntry<T>;
   }
 
   /** A stored message, read from the bucket's leader. */
-  private async ask(query: LeaderQuery, timeout?: number): Promise<WireStoredMessage | undefined> {
+  private async ask(query: LeaderQuery, options: CallOptions): Promise<WireStoredMessage | undefined> {
     const { jetstream, stream, name } = this.bucket;
     try {
-      return await readFromLeader(jetstream.api, stream, query, timeout === undefined ? {} : { timeout });
+      return await readFromLeader(jetstream.api, stream, query, options);
     } catch (error) {
       if (error instanceof MessageNotFoundError) return undefined;
       if (error instanceof StreamNotFoundError) {
@@ -157,6 +195,10 @@ export class BucketReader<T> {
       throw error;
     }
   }
+}
+
+function onlyPut<T>(entry: KeyValueEntry<T> | undefined): KeyValuePut<T> | undefined {
+  return entry?.operation === 'PUT' ? entry : undefined;
 }
 
 function headersOf({ hdrs = '' }: WireStoredMessage): string {
@@ -173,6 +215,7 @@ export function validateRevision(revision: number, minimum = 0): void {
 }
 
 const LAST: KeyValueGetOptions = {};
+const NO_LIMITS: CallOptions = {};
 
 const IDEMPOTENT = { idempotent: true };
 

@@ -16,21 +16,20 @@ import {
   type ApiErrorBody,
   type JetStreamApiError,
 } from '../errors/index.js';
-import { PubAckReader } from '../jetstream/index.js';
+import { type CallOptions, PubAckReader, waitOf } from '../jetstream/index.js';
 import type { RequestOptions } from '../requests/index.js';
-import { Backoff, Deadline, sleep, toTtl } from '../timing/index.js';
+import { Backoff, Deadline, sleep, toTtl, untilAborted } from '../timing/index.js';
+import { throwIfAborted } from '../user-code/index.js';
 import { validateRevision, type BucketReader, type StoredChange } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 import { headerValue, type KeyValueOperation } from './key-value-entry.js';
 
 /** The conditions and options of a write. */
-export interface WriteConditions {
+export interface WriteConditions extends CallOptions {
   /** The expected revision of the key: 0 for none. */
   readonly revision?: number | undefined;
   /** How long the server keeps it, in milliseconds. */
   readonly ttl?: number | undefined;
-  /** How long to wait for the server's response, in milliseconds. Default: the connection's `jetstream.timeout`. */
-  readonly timeout?: number | undefined;
 }
 
 /** Identifies a conditional write, so that its writer recognizes it if the acknowledgement was lost. */
@@ -66,23 +65,38 @@ export class BucketWriter<T> {
     });
   }
 
+  /** Puts a value regardless of the current one, with the options of a call. */
+  async putWithin(key: string, value: T | Uint8Array, options: CallOptions): Promise<number> {
+    const wait = waitOf(options);
+    throwIfAborted(wait.signal);
+    const put = new Promise<number>((resolve, reject) => {
+      const data = this.bucket.encode(value);
+      this.send(this.writing('PUT', key, data, undefined, wait, resolve, reject));
+    });
+    return untilAborted(wait.signal, put);
+  }
+
   /** Puts a value under conditions. @throws {@link RevisionMismatchError}, {@link KeyTtlDisabledError} */
   putIf(key: string, value: T | Uint8Array, conditions: WriteConditions): Promise<number> {
-    return new Promise((resolve, reject) => {
+    const put = new Promise<number>((resolve, reject) => {
+      throwIfAborted(conditions.signal);
       const headers = this.conditionHeaders(conditions);
       const data = this.bucket.encode(value);
       this.send(this.writing('PUT', key, data, headers, conditions, resolve, reject));
     });
+    return untilAborted(conditions.signal, put);
   }
 
   /** Marks a key as removed; `PURGE` removes its history too. */
   remove(key: string, operation: 'DEL' | 'PURGE', conditions: WriteConditions): Promise<number> {
-    return new Promise((resolve, reject) => {
+    const removal = new Promise<number>((resolve, reject) => {
+      throwIfAborted(conditions.signal);
       const headers = this.conditionHeaders(conditions);
       headers.set('KV-Operation', operation);
       if (operation === 'PURGE') headers.set('Nats-Rollup', 'sub');
       this.send(this.writing(operation, key, NOTHING, headers, conditions, resolve, reject));
     });
+    return untilAborted(conditions.signal, removal);
   }
 
   private writing(
@@ -90,11 +104,12 @@ export class BucketWriter<T> {
     key: string,
     data: Uint8Array,
     headers: MsgHdrs | undefined,
-    { revision, timeout }: WriteConditions,
+    conditions: WriteConditions,
     resolve: (revision: number) => void,
     reject: (error: unknown) => void,
   ): Writing {
     const { bucket } = this;
+    const { revision, timeout, signal } = conditions;
     bucket.check(key);
     const subject = bucket.writePrefix + key;
     const { maxPayload } = bucket.jetstream.connection;
@@ -115,12 +130,12 @@ export class BucketWriter<T> {
       deadline: undefined,
       backoff: undefined,
     };
-    if (headers === undefined) return writing;
+    if (conditions === UNCONDITIONAL) return writing;
     // At most one copy of a write that expects a revision can be stored, so it is safe to send it again.
     writing.options =
       revision === undefined
-        ? { headers, timeout }
-        : { headers, timeout, idempotent: true, onRepeat: () => (writing.repeated = true) };
+        ? { headers, timeout, signal }
+        : { headers, timeout, signal, idempotent: true, onRepeat: () => (writing.repeated = true) };
     return writing;
   }
 
@@ -172,7 +187,11 @@ export class BucketWriter<T> {
     const { jetstream, stream } = this.bucket;
     try {
       const timeout = Math.max(1, this.deadlineOf(writing).left);
-      await jetstream.api.call(`STREAM.INFO.${stream}`, undefined, { stream, timeout });
+      await jetstream.api.call(`STREAM.INFO.${stream}`, undefined, {
+        stream,
+        timeout,
+        signal: writing.options.signal,
+      });
     } catch (error) {
       if (error instanceof StreamNotFoundError || error instanceof JetStreamNotEnabledError) return error;
     }
@@ -212,7 +231,7 @@ export class BucketWriter<T> {
   private async settleUnknown(writing: Writing, otherwise: unknown): Promise<void> {
     const timeout = Math.min(LONGEST_LOOK_UP, this.timeoutOf(writing));
     try {
-      const stored = await this.reader.last(writing.key, timeout);
+      const stored = await this.reader.last(writing.key, { timeout, signal: writing.options.signal });
       if (stored && isSame(writing, stored)) return writing.resolve(stored.revision);
     } catch {
       // The stored state is unknown, and so is the outcome.

@@ -6,7 +6,15 @@ import {
   StreamNameInUseError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  inSteps,
+  type JetStreamService,
+  type Stream,
+  type StreamConfig,
+  waitOf,
+} from '../jetstream/index.js';
 import { optionsCheck, requireValue } from '../validation/index.js';
 import { Bucket, STREAM_PREFIX } from './bucket.js';
 import { validateBucketName } from './key-names.js';
@@ -16,12 +24,15 @@ import { KeyValue } from './key-value.js';
 import { Leases } from './locks/index.js';
 
 /** Options for using a bucket. */
-export interface KeyValueOptions<T> {
+export interface KeyValueOptions<T> extends CallOptions {
   /** Encodes and decodes values. Default: the codec that was declared with the bucket, otherwise the module's. */
   readonly codec?: Codec<T> | undefined;
 }
 
-const checkOptions = optionsCheck<KeyValueOptions<unknown>>('a Key-Value bucket', { codec: true });
+const checkOptions = optionsCheck<KeyValueOptions<unknown>>('a Key-Value bucket', {
+  ...CALL_OPTIONS,
+  codec: true,
+});
 
 const ALL_BUCKETS = { subject: '$KV.*.>' };
 
@@ -29,6 +40,8 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
  * The Key-Value buckets of one connection (ADR-8).
  *
  * A bucket is a stream with the name of the bucket after the prefix `KV_`. Every NATS client can read and write it.
+ *
+ * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`.
  */
 export class KeyValueService {
   private readonly leases = new Leases();
@@ -42,16 +55,18 @@ export class KeyValueService {
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
   async create<T = unknown>(config: KeyValueConfig, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
-    checkOptions(options);
+    const { timeout, signal } = checkOptions(options);
     const wanted = toStreamConfig(config, this.jetstream.connection);
-    try {
-      return this.keyValue(await this.jetstream.createStream(wanted), options);
-    } catch (error) {
-      if (!(error instanceof StreamNameInUseError)) throw error;
-      const stream = await this.modernized(wanted);
-      if (stream) return this.keyValue(stream, options);
-      throw new BucketExistsError('Key-Value', config.bucket, { cause: error });
-    }
+    return inSteps({ timeout, signal }, async (left) => {
+      try {
+        return this.keyValue(await this.jetstream.createStream(wanted, left), options);
+      } catch (error) {
+        if (!(error instanceof StreamNameInUseError)) throw error;
+        const stream = await this.modernized(wanted, left);
+        if (stream) return this.keyValue(stream, options);
+        throw new BucketExistsError('Key-Value', config.bucket, { cause: error });
+      }
+    });
   }
 
   /**
@@ -61,9 +76,10 @@ export class KeyValueService {
    * @throws {@link InvalidBucketNameError}, {@link HistoryTooLargeError}, {@link UnsupportedServerFeatureError}
    */
   async update<T = unknown>(config: KeyValueConfig, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
-    checkOptions(options);
+    const { timeout, signal } = checkOptions(options);
     const wanted = toStreamConfig(config, this.jetstream.connection);
-    return this.keyValue(await this.jetstream.updateStream(wanted).catch(notFound(config.bucket)), options);
+    const updated = this.jetstream.updateStream(wanted, { timeout, signal });
+    return this.keyValue(await updated.catch(notFound(config.bucket)), options);
   }
 
   /**
@@ -75,9 +91,9 @@ export class KeyValueService {
     config: KeyValueConfig,
     options: KeyValueOptions<T> = {},
   ): Promise<KeyValue<T>> {
-    checkOptions(options);
+    const { timeout, signal } = checkOptions(options);
     const wanted = toStreamConfig(config, this.jetstream.connection);
-    return this.keyValue(await this.jetstream.createOrUpdateStream(wanted), options);
+    return this.keyValue(await this.jetstream.createOrUpdateStream(wanted, { timeout, signal }), options);
   }
 
   /**
@@ -88,8 +104,9 @@ export class KeyValueService {
    */
   async open<T = unknown>(bucket: string, options: KeyValueOptions<T> = {}): Promise<KeyValue<T>> {
     validateBucketName(bucket);
-    checkOptions(options);
-    const stream = await this.jetstream.stream(STREAM_PREFIX + bucket).catch(notFound(bucket));
+    const { timeout, signal } = checkOptions(options);
+    const opened = this.jetstream.stream(STREAM_PREFIX + bucket, { timeout, signal });
+    const stream = await opened.catch(notFound(bucket));
     if (stream.cachedInfo.config.maxMessagesPerSubject < 1) {
       throw new NotAKeyValueBucketError(bucket, stream.name);
     }
@@ -101,21 +118,21 @@ export class KeyValueService {
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
    */
-  async delete(bucket: string): Promise<void> {
+  async delete(bucket: string, options: CallOptions = {}): Promise<void> {
     validateBucketName(bucket);
-    await this.jetstream.deleteStream(STREAM_PREFIX + bucket).catch(notFound(bucket));
+    await this.jetstream.deleteStream(STREAM_PREFIX + bucket, options).catch(notFound(bucket));
   }
 
   /** The names of all buckets except mirrors, which listen on no subjects. */
-  async *names(): AsyncGenerator<string, void, undefined> {
-    for await (const name of this.jetstream.streamNames(ALL_BUCKETS)) {
+  async *names(options: CallOptions = {}): AsyncGenerator<string, void, undefined> {
+    for await (const name of this.jetstream.streamNames({ ...ALL_BUCKETS, ...waitOf(options) })) {
       if (name.startsWith(STREAM_PREFIX)) yield name.slice(STREAM_PREFIX.length);
     }
   }
 
   /** The configuration and state of all buckets except mirrors, which listen on no subjects. */
-  async *list(): AsyncGenerator<KeyValueStatus, void, undefined> {
-    for await (const info of this.jetstream.listStreams(ALL_BUCKETS)) {
+  async *list(options: CallOptions = {}): AsyncGenerator<KeyValueStatus, void, undefined> {
+    for await (const info of this.jetstream.listStreams({ ...ALL_BUCKETS, ...waitOf(options) })) {
       if (info.config.name.startsWith(STREAM_PREFIX)) yield new KeyValueStatus(info);
     }
   }
@@ -138,9 +155,9 @@ export class KeyValueService {
   }
 
   /** Updates a bucket that an older client created, if it differs only in the defaults of that client. */
-  private async modernized(wanted: StreamConfig): Promise<Stream | undefined> {
-    const { cachedInfo } = await this.jetstream.stream(wanted.name);
-    return isLegacyForm(cachedInfo.config, wanted) ? this.jetstream.updateStream(wanted) : undefined;
+  private async modernized(wanted: StreamConfig, options: CallOptions): Promise<Stream | undefined> {
+    const { cachedInfo } = await this.jetstream.stream(wanted.name, options);
+    return isLegacyForm(cachedInfo.config, wanted) ? this.jetstream.updateStream(wanted, options) : undefined;
   }
 
   private keyValue<T>(stream: Stream, options: KeyValueOptions<T>): KeyValue<T> {

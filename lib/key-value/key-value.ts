@@ -6,6 +6,7 @@ import {
   RevisionMismatchError,
   StreamNotFoundError,
 } from '../errors/index.js';
+import { CALL_OPTIONS, type CallOptions, inSteps, waitOf } from '../jetstream/index.js';
 import { optionsCheck, textsOf } from '../validation/index.js';
 import { BucketAccess } from './bucket-access.js';
 import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
@@ -37,7 +38,7 @@ import {
 const CACHE_HEARTBEAT = 1_000;
 
 /** Options of a deletion. */
-export interface KeyValueDeleteOptions {
+export interface KeyValueDeleteOptions extends CallOptions {
   /** Deletes only if the key is at this revision. Default: any revision. */
   readonly revision?: number | undefined;
 }
@@ -52,7 +53,7 @@ export interface KeyValuePurgeOptions extends KeyValueDeleteOptions {
 }
 
 /** Options of a new value. */
-export interface KeyValueCreateOptions {
+export interface KeyValueCreateOptions extends CallOptions {
   /**
    * Removes the value after this time, in milliseconds (whole seconds). The bucket needs `limitMarkerTtl`; if it keeps
    * a history, the server raises a shorter ttl to that. Default: the value is kept. nats-server 2.11.
@@ -60,15 +61,22 @@ export interface KeyValueCreateOptions {
   readonly ttl?: number | undefined;
 }
 
-const checkCreateOptions = optionsCheck<KeyValueCreateOptions>('create', { ttl: true });
-const checkDeleteOptions = optionsCheck<KeyValueDeleteOptions>('delete', { revision: true });
-const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', { revision: true, ttl: true });
+const checkCreateOptions = optionsCheck<KeyValueCreateOptions>('create', { ...CALL_OPTIONS, ttl: true });
+const checkDeleteOptions = optionsCheck<KeyValueDeleteOptions>('delete', { ...CALL_OPTIONS, revision: true });
+const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', {
+  ...CALL_OPTIONS,
+  revision: true,
+  ttl: true,
+});
 
 /**
  * A Key-Value bucket (ADR-8): values of type `T` under keys, each change with a revision.
  *
  * Values are encoded by the bucket's codec, JSON by default; a `Uint8Array` is stored unchanged. Keys consist of
  * letters, digits and `-/_=.`, and every method that takes one throws {@link InvalidKeyError} for other keys.
+ *
+ * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`. A write that was not
+ * acknowledged in time is read back to determine its outcome, for at most another second.
  *
  * @example
  * ```ts
@@ -122,8 +130,9 @@ export class KeyValue<T = unknown> {
    * @throws {@link PublishTimeoutError} if the server did not answer in time: it is unknown whether the value was
    * stored
    */
-  put(key: string, value: T | Uint8Array): Promise<number> {
-    return this.access.writer.put(key, value);
+  put(key: string, value: T | Uint8Array, options?: CallOptions): Promise<number> {
+    const { writer } = this.access;
+    return options === undefined ? writer.put(key, value) : writer.putWithin(key, value, options);
   }
 
   /**
@@ -133,16 +142,26 @@ export class KeyValue<T = unknown> {
    * @throws {@link KeyExistsError} if the key has a value
    */
   async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
-    const { ttl } = checkCreateOptions(options);
+    const { ttl, timeout, signal } = checkCreateOptions(options);
+    return inSteps({ timeout, signal }, (left) => this.createWithin(key, value, ttl, left));
+  }
+
+  private async createWithin(
+    key: string,
+    value: T | Uint8Array,
+    ttl: number | undefined,
+    left: CallOptions,
+  ): Promise<number> {
+    const { reader, writer } = this.access;
     try {
-      return await this.access.writer.putIf(key, value, { ttl, revision: 0 });
+      return await writer.putIf(key, value, { ...left, ttl, revision: 0 });
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
       // A replica that is behind could return a value that was already removed.
-      const last = await this.access.reader.change(key, { consistent: true });
+      const last = await reader.change(key, { ...left, consistent: true });
       if (!last || last.operation === 'PUT') throw exists(error);
-      return this.access.writer
-        .putIf(key, value, { ttl, revision: last.revision })
+      return writer
+        .putIf(key, value, { ...left, ttl, revision: last.revision })
         .catch((conflict: unknown) => {
           throw conflict instanceof RevisionMismatchError ? exists(conflict) : conflict;
         });
@@ -156,10 +175,15 @@ export class KeyValue<T = unknown> {
    * @returns the new revision
    * @throws {@link RevisionMismatchError} if the key is at another revision
    */
-  async update(key: string, value: T | Uint8Array, revision: number): Promise<number> {
+  async update(
+    key: string,
+    value: T | Uint8Array,
+    revision: number,
+    options: CallOptions = {},
+  ): Promise<number> {
     // Without this check, the result of `entry?.revision` for a missing key would overwrite any value.
     validateRevision(revision);
-    return this.access.writer.putIf(key, value, { revision });
+    return this.access.writer.putIf(key, value, { ...waitOf(options), revision });
   }
 
   /**
@@ -169,8 +193,8 @@ export class KeyValue<T = unknown> {
    * @throws {@link RevisionMismatchError} if `revision` is given and the key is at another one
    */
   async delete(key: string, options: KeyValueDeleteOptions = {}): Promise<number> {
-    const { revision } = checkDeleteOptions(options);
-    return this.access.writer.remove(key, 'DEL', { revision });
+    const { revision, timeout, signal } = checkDeleteOptions(options);
+    return this.access.writer.remove(key, 'DEL', { revision, timeout, signal });
   }
 
   /**
@@ -181,14 +205,15 @@ export class KeyValue<T = unknown> {
    * @throws {@link KeyTtlDisabledError} if `ttl` is given and the bucket does not allow it
    */
   async purge(key: string, options: KeyValuePurgeOptions = {}): Promise<number> {
-    const { revision, ttl } = checkPurgeOptions(options);
-    return this.access.writer.remove(key, 'PURGE', { revision, ttl });
+    const { revision, ttl, timeout, signal } = checkPurgeOptions(options);
+    return this.access.writer.remove(key, 'PURGE', { revision, ttl, timeout, signal });
   }
 
   /**
    * Watches keys: first their current values, then every change. Resolves when the watch is active on the server, so
    * that no later change is missed. All values acknowledged before are among the initial values; in a replicated
-   * bucket, older values of the same keys may be delivered first.
+   * bucket, older values of the same keys may be delivered first. `timeout` and `signal` apply until the watch is active;
+   * `stop` ends it afterwards.
    *
    * @param keys one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
@@ -200,7 +225,8 @@ export class KeyValue<T = unknown> {
   ): Promise<KeyValueWatch<T>> {
     const feed = keyValueFeed(this.store, toFilters(keys), options);
     const watch = new KeyValueWatch(feed);
-    await feed.start();
+    const { timeout, signal } = options;
+    await feed.start({ timeout, signal });
     return watch;
   }
 
@@ -217,7 +243,8 @@ export class KeyValue<T = unknown> {
   ): Promise<KvWatcher<T>> {
     const feed = keyValueFeed(this.store, toFilters(keys), options);
     const watcher = new KvWatcher(this.store.name, feed, checkOwner(owner));
-    await feed.start();
+    const { timeout, signal } = options;
+    await feed.start({ timeout, signal });
     return watcher;
   }
 
@@ -227,10 +254,11 @@ export class KeyValue<T = unknown> {
    * @param keys the keys to copy: one filter or several, as for {@link watch}. Default: all
    * @throws {@link InvalidKeyError}, {@link BucketNotFoundError}
    */
-  async cached(keys: string | readonly string[] = []): Promise<CachedKeyValue<T>> {
+  async cached(keys: string | readonly string[] = [], options: CallOptions = {}): Promise<CachedKeyValue<T>> {
+    const wait = waitOf(options);
     const feed = keyValueFeed(this.store, toFilters(keys), {}, CACHE_HEARTBEAT);
     const cached = new CachedKeyValue(this.store, feed);
-    await cached.start();
+    await cached.start(wait);
     return cached;
   }
 
@@ -287,23 +315,28 @@ export class KeyValue<T = unknown> {
 
   /**
    * The keys that have a value, in the order in which they were last written. They are returned as they arrive; for a
-   * replicated bucket, all of them at the end.
+   * replicated bucket, all of them at the end. The `timeout` is how long the server may send nothing.
    *
    * @param filters one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
    */
-  async *keys(filters: string | readonly string[] = []): AsyncGenerator<string, void, undefined> {
-    yield* currentKeys(this.store, toFilters(filters));
+  async *keys(
+    filters: string | readonly string[] = [],
+    options: CallOptions = {},
+  ): AsyncGenerator<string, void, undefined> {
+    yield* currentKeys(this.store, toFilters(filters), waitOf(options));
   }
 
   /** The stored history of a key, oldest first, including deletion markers; empty if there is none. */
-  async history(key: string): Promise<KeyValueEntry<T>[]> {
-    let entries: KeyValueEntry<T>[] = [];
-    for await (const entry of currentEntries(this.store, [key], { includeHistory: true })) {
-      // A replica that is behind may still have values that were purged.
-      if (entry.operation === 'PURGE') entries = [];
-      entries.push(entry);
-    }
-    return entries;
+  async history(key: string, options: CallOptions = {}): Promise<KeyValueEntry<T>[]> {
+    return inSteps(options, async (left) => {
+      let entries: KeyValueEntry<T>[] = [];
+      for await (const entry of currentEntries(this.store, [key], { includeHistory: true }, left)) {
+        // A replica that is behind may still have values that were purged.
+        if (entry.operation === 'PURGE') entries = [];
+        entries.push(entry);
+      }
+      return entries;
+    });
   }
 
   /**
@@ -320,10 +353,10 @@ export class KeyValue<T = unknown> {
    *
    * @throws {@link BucketNotFoundError} if it no longer exists
    */
-  async status(): Promise<KeyValueStatus> {
+  async status(options: CallOptions = {}): Promise<KeyValueStatus> {
     const { jetstream, stream, name } = this.store;
     try {
-      return new KeyValueStatus((await jetstream.stream(stream)).cachedInfo);
+      return new KeyValueStatus((await jetstream.stream(stream, options)).cachedInfo);
     } catch (cause) {
       throw cause instanceof StreamNotFoundError
         ? new BucketNotFoundError('Key-Value', name, { cause })

@@ -1,4 +1,5 @@
 import { RevisionMismatchError, TooManyConflictsError } from '../errors/index.js';
+import { CALL_OPTIONS, type CallOptions, inSteps } from '../jetstream/index.js';
 import { Backoff, sleep } from '../timing/index.js';
 import { pendingThenable } from '../user-code/index.js';
 import {
@@ -11,7 +12,7 @@ import {
 import type { BucketAccess } from './bucket-access.js';
 
 /** Options of the retries. */
-export interface KeyValueModifyOptions {
+export interface KeyValueModifyOptions extends CallOptions {
   /** The number of attempts before {@link TooManyConflictsError}. Default 50. */
   readonly attempts?: number | undefined;
   /**
@@ -21,7 +22,11 @@ export interface KeyValueModifyOptions {
   readonly backoff?: number | undefined;
 }
 
-const checkOptions = optionsCheck<KeyValueModifyOptions>('modify', { attempts: true, backoff: true });
+const checkOptions = optionsCheck<KeyValueModifyOptions>('modify', {
+  ...CALL_OPTIONS,
+  attempts: true,
+  backoff: true,
+});
 
 /** The result of `modify`. */
 export interface KeyValueModification<T> {
@@ -35,24 +40,40 @@ export interface KeyValueModification<T> {
 
 const MAX_BACKOFF = 1_000;
 
+interface Attempts {
+  readonly attempts: number;
+  readonly backoff: number;
+  /** The options of the next request. */
+  readonly left: CallOptions;
+}
+
 /**
  * Reads a value, passes it to the function, and writes the result if there was no other write in between; otherwise
  * starts again.
  */
 export async function modify<T>(
-  { bucket, reader, writer }: BucketAccess<T>,
+  access: BucketAccess<T>,
   key: string,
   change: (current: T | undefined) => T | undefined | Promise<T | undefined>,
   options: KeyValueModifyOptions,
 ): Promise<KeyValueModification<T>> {
-  const { attempts = 50, backoff = 2 } = checkOptions(options);
+  const { attempts = 50, backoff = 2, timeout, signal } = checkOptions(options);
   checkWholeNumber('attempts', attempts, 1);
   checkMilliseconds('backoff', backoff, FINITE);
   checkFunction('change', change);
+  return inSteps({ timeout, signal }, (left) => attempt(access, key, change, { attempts, backoff, left }));
+}
+
+async function attempt<T>(
+  { bucket, reader, writer }: BucketAccess<T>,
+  key: string,
+  change: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+  { attempts, backoff, left }: Attempts,
+): Promise<KeyValueModification<T>> {
   const pauses = new Backoff({ first: backoff, longest: MAX_BACKOFF });
   let consistent = false;
-  for (let attempt = 1; ; attempt++) {
-    const entry = await reader.change(key, { consistent });
+  for (let made = 1; ; made++) {
+    const entry = await reader.change(key, { ...left, consistent });
     const revision = entry?.revision ?? 0;
     const changed: unknown = change(entry?.value);
     const value = (await (pendingThenable(changed) ?? changed)) as T | undefined;
@@ -63,10 +84,10 @@ export async function modify<T>(
       continue;
     }
     try {
-      return { value, revision: await writer.putIf(key, value, { revision }), changed: true };
+      return { value, revision: await writer.putIf(key, value, { ...left, revision }), changed: true };
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
-      if (attempt >= attempts) throw new TooManyConflictsError(bucket.name, key, attempts, { cause: error });
+      if (made >= attempts) throw new TooManyConflictsError(bucket.name, key, attempts, { cause: error });
     }
     // A replica that is behind would only cause another conflict.
     consistent = true;

@@ -8,8 +8,8 @@ import {
   type ApiErrorBody,
 } from '../errors/index.js';
 import type { Requests } from '../requests/index.js';
-import { sleep } from '../timing/index.js';
-import type { ObjectCatalog } from './object-catalog.js';
+import { Deadline, sleep } from '../timing/index.js';
+import type { ObjectCatalog, Patience } from './object-catalog.js';
 import { SendWindow } from './send-window.js';
 import { isUnanswered, mayPassForPublish } from './transient.js';
 import { YoungGeneration } from './young-generation.js';
@@ -194,15 +194,17 @@ export class ChunkUpload {
 
   /** Takes one step towards storing the first doubtful chunk in its place. */
   private async repairFirst(chunk: Chunk): Promise<void> {
+    const { object, stallTimeout } = this.options;
+    const patience = { deadline: new Deadline(this.progressAt + stallTimeout - performance.now()) };
     try {
-      if (chunk.sequence > 0 && chunk.sequence <= this.lastSequence) await this.remove(chunk, chunk.sequence);
-      const stored = await this.catalog.nextMessage(this.subject, this.lastSequence + 1);
+      if (chunk.sequence > 0 && chunk.sequence <= this.lastSequence)
+        await this.remove(chunk, chunk.sequence, patience);
+      const stored = await this.catalog.nextMessage(this.subject, this.lastSequence + 1, patience);
       if (!stored) await this.sendAgain(chunk);
       else if (this.indexOf(stored.id) === chunk.index) this.confirmFirst(stored.sequence);
-      else await this.remove(this.pendingOf(stored.id), stored.sequence);
+      else await this.remove(this.pendingOf(stored.id), stored.sequence, patience);
     } catch (error) {
       if (!isTransient(error)) throw error;
-      const { object, stallTimeout } = this.options;
       if (performance.now() - this.progressAt > stallTimeout) {
         throw new ObjectTransferStalledError(this.catalog.names.bucket, object, stallTimeout, {
           cause: error,
@@ -229,8 +231,8 @@ export class ChunkUpload {
   }
 
   /** Deletes a message that is out of place. */
-  private async remove(chunk: Chunk | undefined, sequence: number): Promise<void> {
-    await this.catalog.deleteMessage(sequence);
+  private async remove(chunk: Chunk | undefined, sequence: number, patience: Patience): Promise<void> {
+    await this.catalog.deleteMessage(sequence, patience);
     if (!chunk) return;
     // The stream also remembers the ids of deleted messages, so the chunk must be sent with a new id.
     chunk.attempt++;

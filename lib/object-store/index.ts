@@ -3,6 +3,6 @@ export type { ObjectInfo, ObjectLink, ObjectMeta } from './object-info.js';
 export type { ObjectPutOptions } from './object-put.js';
 export { ObjectReadable } from './object-readable.js';
 export { type ObjectStoreConfig, type ObjectStoreStatus } from './object-store-config.js';
-export { type ObjectGetOptions, ObjectStore } from './object-store.js';
+export { type ObjectGetOptions, type ObjectInfoOptions, ObjectStore } from './object-store.js';
 export { ObjectStoreService } from './object-store.service.js';
 export { type ObjectWatchEntry, ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';

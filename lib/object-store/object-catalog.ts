@@ -14,6 +14,7 @@ import {
   WrongLastSequenceError,
 } from '../errors/index.js';
 import {
+  type CallOptions,
   type JetStreamService,
   type LeaderQuery,
   type PublishOptions,
@@ -21,6 +22,7 @@ import {
   type WireStoredMessage,
 } from '../jetstream/index.js';
 import { Deadline, retry, sleep } from '../timing/index.js';
+import { abortError, throwIfAborted } from '../user-code/index.js';
 import { type ObjectInfo, parseObjectInfo, toObjectInfo, type WireObjectInfo } from './object-info.js';
 import type { ObjectNames } from './object-names.js';
 import { isUnanswered, mayPass, mayPassForPublish, PAUSES } from './transient.js';
@@ -38,10 +40,23 @@ export interface BucketMessage {
   readonly id: string;
 }
 
+/**
+ * Returns the new description for the current one and its revision, 0 if there is none; or the same one to leave it
+ * unchanged; or throws.
+ */
+export type MakeDescription = (current: ObjectRecord | undefined, revision: number) => WireObjectInfo;
+
+/** How long an operation of a bucket may take, and what ends it. */
+export interface Patience {
+  readonly deadline: Deadline;
+  /** No more requests are sent when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Options of replacing a description. */
 export interface ReplaceOptions {
-  /** The deadline of retries that are safe. Default: a few times the timeout of a request. */
-  readonly deadline?: Deadline;
+  /** Default: a few times the timeout of a request. */
+  readonly patience?: Patience;
   /** Also replaces an invalid description, as if there was none. Default: it is an error. */
   readonly repair?: boolean;
   /** Called before an error is thrown that leaves unknown whether the new description is stored. */
@@ -65,9 +80,9 @@ export class ObjectCatalog {
     readonly replicated: boolean,
   ) {}
 
-  /** The deadline of retries for an operation without its own timeout: an election may take longer than a request. */
-  patience(): Deadline {
-    return new Deadline(this.jetstream.connection.timeout * PATIENCE);
+  /** How long an operation may take. Without its own timeout it is longer than a request, because of elections. */
+  patience({ timeout, signal }: CallOptions = {}): Patience {
+    return { deadline: new Deadline(timeout ?? this.jetstream.connection.timeout * PATIENCE), signal };
   }
 
   /**
@@ -75,17 +90,17 @@ export class ObjectCatalog {
    *
    * @throws {@link InvalidObjectInfoError}
    */
-  async find(name: string, deadline = this.patience()): Promise<ObjectRecord | undefined> {
-    const message = await this.last(this.names.info(name), deadline);
+  async find(name: string, patience = this.patience()): Promise<ObjectRecord | undefined> {
+    const message = await this.last(this.names.info(name), patience);
     return message && this.read(message, name);
   }
 
   /** The revision of an object, 0 if there is none, with its description unless it is invalid. */
   async revision(
     name: string,
-    deadline: Deadline,
+    patience: Patience,
   ): Promise<{ readonly revision: number; readonly record: ObjectRecord | undefined }> {
-    const message = await this.last(this.names.info(name), deadline);
+    const message = await this.last(this.names.info(name), patience);
     return {
       revision: message?.seq ?? 0,
       record: message && this.readToReplace(message, name, { repair: true }),
@@ -97,8 +112,8 @@ export class ObjectCatalog {
    *
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError} unless `showDeleted`
    */
-  async get(name: string, showDeleted = false, deadline?: Deadline): Promise<ObjectRecord> {
-    const record = await this.find(name, deadline);
+  async get(name: string, showDeleted = false, patience?: Patience): Promise<ObjectRecord> {
+    const record = await this.find(name, patience);
     if (!record) throw new ObjectNotFoundError(this.names.bucket, name);
     if (record.info.deleted && !showDeleted) throw new ObjectDeletedError(this.names.bucket, name);
     return record;
@@ -108,23 +123,22 @@ export class ObjectCatalog {
    * Replaces the current description, and never one that it has not read: if another client writes in between, `make`
    * is called again.
    *
-   * @param make returns the new description for the current one and its revision, 0 if there is none; or the same one
-   * to leave it unchanged; or throws
    * @returns the previous and the current description
    */
   async replace(
     name: string,
-    make: (current: ObjectRecord | undefined, revision: number) => WireObjectInfo,
+    make: MakeDescription,
     options: ReplaceOptions = {},
   ): Promise<{ readonly previous: ObjectRecord | undefined; readonly info: ObjectInfo }> {
-    const { deadline = this.patience() } = options;
+    const { patience = this.patience() } = options;
     for (let attempt = 1; ; attempt++) {
-      const message = await this.last(this.names.info(name), deadline);
+      const message = await this.last(this.names.info(name), patience);
       const previous = message && this.readToReplace(message, name, options);
       const wire = make(previous, message?.seq ?? 0);
       if (previous && wire === previous.wire) return { previous, info: previous.info };
+      throwIfAborted(patience.signal);
       try {
-        const revision = await this.publish(wire, message?.seq ?? 0, deadline, options);
+        const revision = await this.publish(wire, message?.seq ?? 0, patience.deadline, options);
         return { previous, info: toObjectInfo(wire, this.names.bucket, revision, new Date()) };
       } catch (error) {
         if (!(error instanceof WrongLastSequenceError) || attempt === REPLACE_ATTEMPTS) throw error;
@@ -134,19 +148,23 @@ export class ObjectCatalog {
   }
 
   /** Removes the messages of a subject, up to a sequence if one is given. */
-  async purge(subject: string, upTo?: number, deadline = this.patience()): Promise<void> {
+  async purge(subject: string, upTo?: number, patience = this.patience()): Promise<void> {
     const body = { filter: subject, ...(upTo !== undefined && { seq: upTo + 1 }) };
-    await this.ask('STREAM.PURGE', body, deadline);
+    await this.ask('STREAM.PURGE', body, patience);
   }
 
   /** Removes one message; does nothing if it no longer exists. */
-  async deleteMessage(sequence: number): Promise<void> {
+  async deleteMessage(sequence: number, patience: Patience): Promise<void> {
     const { stream } = this.names;
     const body = { seq: sequence, no_erase: true };
+    const wait = this.waitOf(patience);
     try {
-      await this.ofStream(() => this.jetstream.api.call(`STREAM.MSG.DELETE.${stream}`, body, { stream }));
+      await this.ofStream(() =>
+        this.jetstream.api.call(`STREAM.MSG.DELETE.${stream}`, body, { ...wait, stream }),
+      );
     } catch (error) {
-      if (!(error instanceof JetStreamApiError) || (await this.getMessage({ seq: sequence }))) throw error;
+      if (!(error instanceof JetStreamApiError) || (await this.getMessage({ seq: sequence }, patience)))
+        throw error;
     }
   }
 
@@ -154,9 +172,9 @@ export class ObjectCatalog {
   async nextMessage(
     subject: string,
     sequence: number,
-    deadline?: Deadline,
+    patience?: Patience,
   ): Promise<BucketMessage | undefined> {
-    const message = await this.getMessage({ next_by_subj: subject, seq: sequence }, deadline);
+    const message = await this.getMessage({ next_by_subj: subject, seq: sequence }, patience);
     if (!message) return undefined;
     const headers = Buffer.from(message.hdrs ?? '', 'base64').toString('utf8');
     return { sequence: message.seq, id: /^Nats-Msg-Id: *(.*)\r$/im.exec(headers)?.[1] ?? '' };
@@ -187,6 +205,7 @@ export class ObjectCatalog {
     const subject = this.names.info(wire.name);
     const data = JSON.stringify(wire);
     const messageId = nuid.next();
+    const { timeout } = this.jetstream.connection;
     const options: PublishOptions = {
       headers: { 'Nats-Rollup': 'sub' },
       messageId,
@@ -196,7 +215,9 @@ export class ObjectCatalog {
     let looks = 0;
     for (let attempt = 1; ; attempt++) {
       try {
-        return (await this.jetstream.publish(subject, data, options)).sequence;
+        const limited =
+          deadline.left < timeout ? { ...options, timeout: Math.max(1, deadline.left) } : options;
+        return (await this.jetstream.publish(subject, data, limited)).sequence;
       } catch (error) {
         if (error instanceof PayloadTooLargeError) {
           throw new ObjectDescriptionTooLargeError(this.names.bucket, wire.name, error, { cause: error });
@@ -229,7 +250,7 @@ export class ObjectCatalog {
     deadline: Deadline,
   ): Promise<number | 'no' | 'never'> {
     try {
-      const last = await this.nextMessage(subject, expected + 1, deadline);
+      const last = await this.nextMessage(subject, expected + 1, { deadline });
       if (!last) return deadline.passed ? 'never' : 'no';
       return last.id === messageId ? last.sequence : 'never';
     } catch {
@@ -258,17 +279,14 @@ export class ObjectCatalog {
     }
   }
 
-  private last(subject: string, deadline: Deadline): Promise<WireStoredMessage | undefined> {
-    return this.getMessage({ last_by_subj: subject }, deadline);
+  private last(subject: string, patience: Patience): Promise<WireStoredMessage | undefined> {
+    return this.getMessage({ last_by_subj: subject }, patience);
   }
 
-  private async getMessage(query: LeaderQuery, deadline?: Deadline): Promise<WireStoredMessage | undefined> {
+  private async getMessage(query: LeaderQuery, patience?: Patience): Promise<WireStoredMessage | undefined> {
     const { jetstream, names } = this;
     try {
-      return await this.persist(
-        (timeout) => readFromLeader(jetstream.api, names.stream, query, { timeout }),
-        deadline,
-      );
+      return await this.persist((wait) => readFromLeader(jetstream.api, names.stream, query, wait), patience);
     } catch (error) {
       if (error instanceof MessageNotFoundError) return undefined;
       throw error;
@@ -276,25 +294,31 @@ export class ObjectCatalog {
   }
 
   /** Requests something from the stream's leader that is safe to request twice. */
-  private ask<R extends object>(operation: string, body: object, deadline?: Deadline): Promise<R> {
+  private ask<R extends object>(operation: string, body: object, patience?: Patience): Promise<R> {
     const { jetstream, names } = this;
     const { stream } = names;
     return this.persist(
-      (timeout) => jetstream.api.call<R>(`${operation}.${stream}`, body, { stream, timeout }),
-      deadline,
+      (wait) => jetstream.api.call<R>(`${operation}.${stream}`, body, { ...wait, stream }),
+      patience,
     );
   }
 
   /** Retries an operation that is safe to repeat, as long as its failures are temporary. */
-  private persist<R>(call: (timeout: number) => Promise<R>, deadline = this.patience()): Promise<R> {
-    const { timeout } = this.jetstream.connection;
+  private persist<R>(call: (wait: CallOptions) => Promise<R>, patience = this.patience()): Promise<R> {
+    const { deadline, signal } = patience;
     return this.ofStream(() =>
-      retry(() => call(Math.max(1, Math.min(timeout, deadline.left))), {
+      retry(() => call(this.waitOf(patience)), {
         ...PAUSES,
-        retryable: mayPass,
+        retryable: (error) => abortError(signal) === undefined && mayPass(error),
         deadline,
       }),
     );
+  }
+
+  /** The options of the next request. */
+  private waitOf({ deadline, signal }: Patience): CallOptions {
+    const { timeout } = this.jetstream.connection;
+    return { timeout: Math.max(1, Math.min(timeout, Math.ceil(deadline.left))), signal };
   }
 
   private async ofStream<R>(call: () => Promise<R>): Promise<R> {

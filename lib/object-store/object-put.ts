@@ -238,7 +238,11 @@ export class ObjectPut implements RunningPut {
           replaced = current && current.info.chunks > 0 ? current.info.nuid : undefined;
           return wire;
         },
-        { deadline: new Deadline(this.stallTimeout), repair: true, onUnknown: () => (unknown = true) },
+        {
+          patience: { deadline: new Deadline(this.stallTimeout) },
+          repair: true,
+          onUnknown: () => (unknown = true),
+        },
       );
       if (replaced) await transfers.remove(catalog, replaced);
       return info;
@@ -264,7 +268,8 @@ export class ObjectPut implements RunningPut {
 
   private async checkRevision(): Promise<void> {
     if (this.previousRevision === undefined) return;
-    const looking = this.target.catalog.revision(this.name, new Deadline(this.stallTimeout));
+    const deadline = new Deadline(this.stallTimeout);
+    const looking = this.target.catalog.revision(this.name, { deadline });
     const outcome = await Promise.race([looking, this.aborted]);
     if ('reason' in outcome) throw outcome.reason;
     this.compareRevision(outcome.record, outcome.revision);

@@ -4,7 +4,13 @@ import {
   StreamNameInUseError,
   StreamNotFoundError,
 } from '../errors/index.js';
-import type { JetStreamService, Stream, StreamConfig } from '../jetstream/index.js';
+import {
+  type CallOptions,
+  type JetStreamService,
+  type Stream,
+  type StreamConfig,
+  waitOf,
+} from '../jetstream/index.js';
 import { ANY_BUCKET, bucketOfStream, ObjectNames } from './object-names.js';
 import {
   checkConfig,
@@ -16,7 +22,11 @@ import {
 import { ObjectStore } from './object-store.js';
 import { ObjectTransfers } from './object-transfers.js';
 
-/** The object stores of an account: buckets of objects of any size (ADR-20). nats-server 2.9. */
+/**
+ * The object stores of an account: buckets of objects of any size (ADR-20). nats-server 2.9.
+ *
+ * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`.
+ */
 export class ObjectStoreService {
   private readonly transfers: ObjectTransfers;
 
@@ -31,8 +41,8 @@ export class ObjectStoreService {
    * @throws {@link InvalidBucketNameError}
    * @throws {@link UnsupportedServerFeatureError} for `compression` and `metadata` before nats-server 2.10
    */
-  create(config: ObjectStoreConfig): Promise<ObjectStore> {
-    return this.withConfig(config, (wanted) => this.jetstream.createStream(wanted));
+  create(config: ObjectStoreConfig, options: CallOptions = {}): Promise<ObjectStore> {
+    return this.withConfig(config, (wanted) => this.jetstream.createStream(wanted, options));
   }
 
   /**
@@ -41,8 +51,8 @@ export class ObjectStoreService {
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
    * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
    */
-  update(config: ObjectStoreConfig): Promise<ObjectStore> {
-    return this.withConfig(config, (wanted) => this.jetstream.updateStream(wanted));
+  update(config: ObjectStoreConfig, options: CallOptions = {}): Promise<ObjectStore> {
+    return this.withConfig(config, (wanted) => this.jetstream.updateStream(wanted, options));
   }
 
   /**
@@ -51,8 +61,8 @@ export class ObjectStoreService {
    * @throws {@link InvalidBucketNameError}, {@link UnsupportedServerFeatureError}
    * @throws {@link JetStreamApiError} if an option cannot change, such as `storage`
    */
-  createOrUpdate(config: ObjectStoreConfig): Promise<ObjectStore> {
-    return this.withConfig(config, (wanted) => this.jetstream.createOrUpdateStream(wanted));
+  createOrUpdate(config: ObjectStoreConfig, options: CallOptions = {}): Promise<ObjectStore> {
+    return this.withConfig(config, (wanted) => this.jetstream.createOrUpdateStream(wanted, options));
   }
 
   /**
@@ -60,8 +70,8 @@ export class ObjectStoreService {
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
    */
-  open(bucket: string): Promise<ObjectStore> {
-    return this.withStream(bucket, () => this.jetstream.stream(new ObjectNames(bucket).stream));
+  open(bucket: string, options: CallOptions = {}): Promise<ObjectStore> {
+    return this.withStream(bucket, () => this.jetstream.stream(new ObjectNames(bucket).stream, options));
   }
 
   /**
@@ -69,9 +79,9 @@ export class ObjectStoreService {
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidBucketNameError}
    */
-  async delete(bucket: string): Promise<void> {
+  async delete(bucket: string, options: CallOptions = {}): Promise<void> {
     const { stream } = new ObjectNames(bucket);
-    await this.jetstream.deleteStream(stream).catch((error: unknown) => {
+    await this.jetstream.deleteStream(stream, options).catch((error: unknown) => {
       throw ofBucket(bucket, error);
     });
   }
@@ -86,16 +96,16 @@ export class ObjectStoreService {
   }
 
   /** The names of all buckets except mirrors, which listen on no subjects. */
-  async *names(): AsyncGenerator<string, void, undefined> {
-    for await (const stream of this.jetstream.streamNames({ subject: ANY_BUCKET })) {
+  async *names(options: CallOptions = {}): AsyncGenerator<string, void, undefined> {
+    for await (const stream of this.jetstream.streamNames({ ...waitOf(options), subject: ANY_BUCKET })) {
       const bucket = bucketOfStream(stream);
       if (bucket !== undefined) yield bucket;
     }
   }
 
   /** The status of all buckets except mirrors, which listen on no subjects. */
-  async *list(): AsyncGenerator<ObjectStoreStatus, void, undefined> {
-    for await (const info of this.jetstream.listStreams({ subject: ANY_BUCKET })) {
+  async *list(options: CallOptions = {}): AsyncGenerator<ObjectStoreStatus, void, undefined> {
+    for await (const info of this.jetstream.listStreams({ ...waitOf(options), subject: ANY_BUCKET })) {
       if (bucketOfStream(info.config.name) !== undefined) yield toStatus(info);
     }
   }

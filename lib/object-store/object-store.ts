@@ -15,14 +15,17 @@ import {
   StreamNotFoundError,
 } from '../errors/index.js';
 import {
+  CALL_OPTIONS,
+  type CallOptions,
   initialEntries,
+  inSteps,
   type JetStreamService,
   type StreamInfo,
   type WatchFeed,
 } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
-import { Deadline, retry, untilAborted } from '../timing/index.js';
-import { throwIfAborted } from '../user-code/index.js';
+import { Deadline, retry, untilAborted, within } from '../timing/index.js';
+import { abortError, throwIfAborted } from '../user-code/index.js';
 import {
   ABOVE_ZERO,
   checkMilliseconds,
@@ -34,7 +37,7 @@ import {
 import type { ReadOptions } from './chunk-download.js';
 import { type ObjectSource, piecesOf } from './chunk-source.js';
 import { readBytes } from './object-bytes.js';
-import { ObjectCatalog, type ReplaceOptions } from './object-catalog.js';
+import { type MakeDescription, ObjectCatalog, type Patience } from './object-catalog.js';
 import { checkPath, getToFile, putFromFile } from './object-file.js';
 import { checkMeta, type ObjectInfo, type ObjectLink, type ObjectMeta, toWireMeta } from './object-info.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
@@ -68,15 +71,23 @@ const checkGetOptions = optionsCheck<ObjectGetOptions>('get', {
   signal: true,
   stallTimeout: true,
 });
-const checkInfoOptions = optionsCheck<{ readonly showDeleted?: boolean | undefined }>('info', {
-  showDeleted: true,
-});
+/** Options of reading descriptions. */
+export interface ObjectInfoOptions extends CallOptions {
+  /** Also returns the descriptions of deleted objects. Default `false`. */
+  readonly showDeleted?: boolean | undefined;
+}
+
+const checkInfoOptions = optionsCheck<ObjectInfoOptions>('info', { ...CALL_OPTIONS, showDeleted: true });
 
 /**
  * A bucket of objects: content of any size under a name, with a description (ADR-20).
  *
  * An object is split into chunks, which are messages of the bucket's stream; its description, which is another message,
  * makes it visible when it is complete. Until then, and if a put fails, an existing object with this name is unchanged.
+ *
+ * Every method has a `signal`. Methods that transfer content have a `stallTimeout`, all others the `timeout` of
+ * {@link CallOptions}. Its default is three times the connection's `jetstream.timeout`: while the bucket has no leader,
+ * operations that are safe to repeat are retried.
  */
 export class ObjectStore {
   /** The name of the bucket. */
@@ -202,15 +213,13 @@ export class ObjectStore {
   /**
    * The description of an object, or of a link itself.
    *
-   * @param options.showDeleted returns that of a deleted object instead of an error; default `false`
    * @throws {@link ObjectNotFoundError}, {@link ObjectDeletedError}, {@link InvalidObjectNameError}
    */
-  async info(
-    name: string,
-    options: { readonly showDeleted?: boolean | undefined } = {},
-  ): Promise<ObjectInfo> {
-    checkInfoOptions(options);
-    return (await this.catalog.get(name, options.showDeleted)).info;
+  async info(name: string, options: ObjectInfoOptions = {}): Promise<ObjectInfo> {
+    const { showDeleted, timeout, signal } = checkInfoOptions(options);
+    return this.patiently({ timeout, signal }, async (patience) => {
+      return (await this.catalog.get(name, showDeleted, patience)).info;
+    });
   }
 
   /**
@@ -224,17 +233,20 @@ export class ObjectStore {
   async updateMeta(
     name: string,
     meta: Partial<OrUndefined<Omit<ObjectMeta, 'chunkSize'>>>,
+    options: CallOptions = {},
   ): Promise<ObjectInfo> {
     checkMeta(meta);
     const newName = meta.name ?? name;
     const change = toWireMeta(meta);
-    if (newName !== name) return this.rename(name, newName, change);
-    const { info } = await this.replace(name, (current) => {
-      if (!current) throw new ObjectNotFoundError(this.bucket, name);
-      if (current.info.deleted) throw new ObjectDeletedError(this.bucket, name);
-      return { ...current.wire, ...change };
+    return this.changing(options, async (patience) => {
+      if (newName !== name) return this.rename(name, newName, change, patience);
+      const make: MakeDescription = (current) => {
+        if (!current) throw new ObjectNotFoundError(this.bucket, name);
+        if (current.info.deleted) throw new ObjectDeletedError(this.bucket, name);
+        return { ...current.wire, ...change };
+      };
+      return (await this.catalog.replace(name, make, { patience })).info;
     });
-    return info;
   }
 
   /**
@@ -243,42 +255,43 @@ export class ObjectStore {
    *
    * @throws {@link ObjectNotFoundError}, {@link InvalidObjectNameError}
    */
-  async delete(name: string): Promise<void> {
-    await this.remove(name, () => true);
+  async delete(name: string, options: CallOptions = {}): Promise<void> {
+    await this.remove(name, () => true, options);
   }
 
   /** @internal Deletes an object if it is still the described version. */
   async deleteVersion({ name, nuid: id }: ObjectInfo): Promise<void> {
-    await this.remove(name, (current) => current.nuid === id);
+    await this.remove(name, (current) => current.nuid === id, {});
   }
 
   /**
    * The descriptions of all objects and links, each once. An object that exists the whole time is listed, even if it is
    * replaced in the meantime; an object that is created or deleted in the meantime may or may not be listed.
    *
-   * @param options.showDeleted also lists deleted objects; default `false`
+   * The `timeout` is how long the server may send nothing.
    */
-  async *list(
-    options: { readonly showDeleted?: boolean | undefined } = {},
-  ): AsyncGenerator<ObjectInfo, void, undefined> {
-    const { showDeleted = false } = checkInfoOptions(options);
+  async *list(options: ObjectInfoOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
+    const { showDeleted = false, timeout, signal } = checkInfoOptions(options);
+    const wait = { timeout, signal };
     // A replica that is behind first delivers objects that were deleted, and their deletion afterwards.
-    if (this.catalog.replicated) yield* this.settledList(showDeleted);
-    else yield* this.quickList(showDeleted);
+    if (this.catalog.replicated) yield* this.settledList(showDeleted, wait);
+    else yield* this.quickList(showDeleted, wait);
   }
 
   /**
-   * Watches the descriptions of all objects and links.
+   * Watches the descriptions of all objects and links. `timeout` and `signal` apply until the watch is active; `stop`
+   * ends it afterwards.
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
   async watch(options: ObjectWatchOptions = {}): Promise<ObjectWatcher> {
-    return new ObjectWatcher(await this.startFeed(options));
+    const { timeout, signal } = options;
+    return new ObjectWatcher(await this.startFeed(options, { timeout, signal }));
   }
 
   /** Configuration and state of the bucket. @throws {@link BucketNotFoundError} */
-  async status(): Promise<ObjectStoreStatus> {
-    return toStatus(await this.streamInfo());
+  async status(options: CallOptions = {}): Promise<ObjectStoreStatus> {
+    return toStatus(await this.streamInfo(options));
   }
 
   /**
@@ -286,10 +299,12 @@ export class ObjectStore {
    *
    * @throws {@link BucketNotFoundError}
    */
-  async seal(): Promise<ObjectStoreStatus> {
-    const { config } = await this.streamInfo();
-    const stream = await this.jetstream.updateStream({ ...config, sealed: true });
-    return toStatus(stream.cachedInfo);
+  async seal(options: CallOptions = {}): Promise<ObjectStoreStatus> {
+    return inSteps(options, async (left) => {
+      const { config } = await this.streamInfo(left);
+      const stream = await this.jetstream.updateStream({ ...config, sealed: true }, left);
+      return toStatus(stream.cachedInfo);
+    });
   }
 
   /**
@@ -301,11 +316,11 @@ export class ObjectStore {
    * @throws {@link ObjectExistsError} if the name is taken by an object that is not a link
    * @throws {@link InvalidObjectNameError}
    */
-  async addLink(name: string, target: ObjectInfo): Promise<ObjectInfo> {
+  async addLink(name: string, target: ObjectInfo, options: CallOptions = {}): Promise<ObjectInfo> {
     checkTarget(target);
     if (target.deleted) throw new LinkToDeletedObjectError(this.bucket, name, target.name);
     if (target.link) throw new LinkToLinkError(this.bucket, name, target.name);
-    return this.putLink(name, { bucket: target.bucket, name: target.name });
+    return this.putLink(name, { bucket: target.bucket, name: target.name }, options);
   }
 
   /**
@@ -314,9 +329,9 @@ export class ObjectStore {
    *
    * @throws {@link ObjectExistsError}, {@link InvalidObjectNameError}
    */
-  async addBucketLink(name: string, target: ObjectStore): Promise<ObjectInfo> {
+  async addBucketLink(name: string, target: ObjectStore, options: CallOptions = {}): Promise<ObjectInfo> {
     checkBucket(target);
-    return this.putLink(name, { bucket: target.bucket });
+    return this.putLink(name, { bucket: target.bucket }, options);
   }
 
   private newPut(meta: ObjectMeta | string, options: ObjectPutOptions): ObjectPut {
@@ -330,23 +345,37 @@ export class ObjectStore {
     name: string,
     newName: string,
     change: ReturnType<typeof toWireMeta>,
+    patience: Patience,
   ): Promise<ObjectInfo> {
-    this.checkWritable();
-    const renamed = await this.catalog.get(name);
-    const { info } = await this.replace(newName, (current) => {
+    const renamed = await this.catalog.get(name, false, patience);
+    const make: MakeDescription = (current) => {
       if (current && !current.info.deleted) throw new ObjectExistsError(this.bucket, newName);
       return { ...renamed.wire, ...change, name: newName };
-    });
-    await this.catalog.purge(this.names.info(name), renamed.info.revision);
+    };
+    const { info } = await this.catalog.replace(newName, make, { patience });
+    // The object has its new name, so the old one is removed even if the caller no longer waits.
+    await this.catalog.purge(this.names.info(name), renamed.info.revision, { deadline: patience.deadline });
     return info;
   }
 
-  private async remove(name: string, isMeant: (current: ObjectInfo) => boolean): Promise<void> {
+  private remove(
+    name: string,
+    isMeant: (current: ObjectInfo) => boolean,
+    options: CallOptions,
+  ): Promise<void> {
+    return this.changing(options, (patience) => this.removeWithin(name, isMeant, patience));
+  }
+
+  private async removeWithin(
+    name: string,
+    isMeant: (current: ObjectInfo) => boolean,
+    patience: Patience,
+  ): Promise<void> {
     const { catalog, transfers } = this;
     let removed: string | undefined;
     let unknown = false;
     try {
-      await this.replace(
+      await catalog.replace(
         name,
         (current) => {
           if (!current) throw new ObjectNotFoundError(this.bucket, name);
@@ -357,7 +386,7 @@ export class ObjectStore {
           if (deleted) return current.wire;
           return { ...current.wire, size: 0, chunks: 0, digest: undefined, deleted: true };
         },
-        { onUnknown: () => (unknown = true) },
+        { patience, onUnknown: () => (unknown = true) },
       );
     } catch (error) {
       if (unknown && removed) transfers.removeUnnamed(catalog, removed, (id) => this.isNamed(id));
@@ -366,35 +395,42 @@ export class ObjectStore {
     if (removed) await transfers.remove(catalog, removed);
   }
 
-  private async *quickList(showDeleted: boolean): AsyncGenerator<ObjectInfo, void, undefined> {
+  private async *quickList(
+    showDeleted: boolean,
+    wait: CallOptions,
+  ): AsyncGenerator<ObjectInfo, void, undefined> {
     // An object that is written while the server lists it is delivered twice.
     const seen = new Set<string>();
-    for await (const info of this.present()) {
+    for await (const info of this.present(wait)) {
       if (info.deleted && !showDeleted) continue;
       if (!seen.has(info.name)) yield info;
       seen.add(info.name);
     }
   }
 
-  private async *settledList(showDeleted: boolean): AsyncGenerator<ObjectInfo, void, undefined> {
+  private async *settledList(
+    showDeleted: boolean,
+    wait: CallOptions,
+  ): AsyncGenerator<ObjectInfo, void, undefined> {
     const objects = new Map<string, ObjectInfo>();
-    for await (const info of this.present()) {
+    for await (const info of this.present(wait)) {
       objects.delete(info.name);
       if (!info.deleted || showDeleted) objects.set(info.name, info);
     }
     yield* objects.values();
   }
 
-  private async *present(): AsyncGenerator<ObjectInfo, void, undefined> {
-    const feed = await this.startFeed();
-    const entries = initialEntries(feed, this.catalog.patience().left);
+  private async *present(wait: CallOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
+    const feed = await this.startFeed({}, wait);
+    const { timeout = this.catalog.patience().deadline.left, signal } = wait;
+    const entries = initialEntries(feed, { timeout, signal });
     for await (const { initial: _initial, ...info } of entries) yield info;
   }
 
-  private startFeed(options?: ObjectWatchOptions): Promise<WatchFeed<ObjectWatchEntry>> {
-    return this.persist(async () => {
+  private startFeed(options: ObjectWatchOptions, wait: CallOptions): Promise<WatchFeed<ObjectWatchEntry>> {
+    return this.persist(wait, async (left) => {
       const feed = objectFeed(this.catalog, options);
-      await feed.start();
+      await feed.start(left);
       return feed;
     });
   }
@@ -408,23 +444,34 @@ export class ObjectStore {
     return false;
   }
 
-  private async putLink(name: string, link: ObjectLink): Promise<ObjectInfo> {
-    const { info } = await this.replace(name, (current) => {
+  private putLink(name: string, link: ObjectLink, options: CallOptions): Promise<ObjectInfo> {
+    const make: MakeDescription = (current) => {
       if (current && !current.info.deleted && !current.info.link) {
         throw new ObjectExistsError(this.bucket, name);
       }
       return { name, options: { link }, bucket: this.bucket, nuid: nuid.next(), size: 0, chunks: 0 };
+    };
+    return this.changing(options, async (patience) => {
+      return (await this.catalog.replace(name, make, { patience })).info;
     });
-    return info;
   }
 
-  private async replace(
-    name: string,
-    make: Parameters<ObjectCatalog['replace']>[1],
-    options?: ReplaceOptions,
-  ): ReturnType<ObjectCatalog['replace']> {
+  /** Runs a call within its timeout, and until its signal is aborted. */
+  private patiently<R>(options: CallOptions, run: (patience: Patience) => Promise<R>): Promise<R> {
+    return inSteps(options, (left) => run(this.catalog.patience(left)));
+  }
+
+  /**
+   * Runs a change of a description. If its signal is aborted while the server makes the change, it continues in the
+   * background until its outcome is known, so that no chunks are left behind.
+   */
+  private async changing<R>(options: CallOptions, change: (patience: Patience) => Promise<R>): Promise<R> {
     this.checkWritable();
-    return this.catalog.replace(name, make, options);
+    return this.patiently(options, (patience) => {
+      const changing = change(patience);
+      if (patience.signal !== undefined) this.transfers.background(within(Infinity, changing));
+      return changing;
+    });
   }
 
   private checkWritable(): void {
@@ -438,25 +485,25 @@ export class ObjectStore {
     options: ObjectGetOptions,
   ): Promise<[ObjectCatalog, ObjectInfo, ReadOptions]> {
     const read = readOptions(options);
-    const { signal, deadline } = read;
+    const { signal } = read;
     throwIfAborted(signal);
-    const [catalog, info] = await untilAborted(signal, this.follow(name, options.showDeleted, deadline));
+    const [catalog, info] = await untilAborted(signal, this.follow(name, options.showDeleted, read));
     return [catalog, info, read];
   }
 
   private async follow(
     name: string,
     showDeleted: boolean | undefined,
-    deadline: Deadline,
+    patience: Patience,
   ): Promise<[ObjectCatalog, ObjectInfo]> {
     let { catalog } = this;
-    let { info } = await catalog.get(name, showDeleted, deadline);
+    let { info } = await catalog.get(name, showDeleted, patience);
     for (let followed = 0; info.link && !info.deleted; followed++) {
       const { link } = info;
       if (link.name === undefined) throw new BucketLinkError(this.bucket, name, link.bucket);
       if (followed === MAXIMUM_LINKS) throw new LinkLoopError(this.bucket, name);
       catalog = await this.catalogOf(link.bucket, catalog);
-      ({ info } = await catalog.get(link.name, false, deadline));
+      ({ info } = await catalog.get(link.name, false, patience));
     }
     return [catalog, info];
   }
@@ -470,15 +517,18 @@ export class ObjectStore {
     return new ObjectCatalog(this.jetstream, ObjectNames.of(config), created, config.replicas > 1);
   }
 
-  private async streamInfo(): Promise<StreamInfo> {
-    const stream = await this.persist(() => this.jetstream.stream(this.names.stream));
+  private async streamInfo(options: CallOptions): Promise<StreamInfo> {
+    const stream = await this.persist(options, (left) => this.jetstream.stream(this.names.stream, left));
     return stream.cachedInfo;
   }
 
   /** Retries an operation that is safe to repeat while the stream has no leader. */
-  private persist<R>(operation: () => Promise<R>): Promise<R> {
-    const deadline = this.catalog.patience();
-    return this.ofBucket(retry(operation, { ...PAUSES, retryable: mayPass, deadline }));
+  private persist<R>(options: CallOptions, operation: (left: CallOptions) => Promise<R>): Promise<R> {
+    return inSteps(options, (left) => {
+      const { deadline } = this.catalog.patience(left);
+      const retryable = (error: unknown): boolean => abortError(left.signal) === undefined && mayPass(error);
+      return this.ofBucket(retry(() => operation(left), { ...PAUSES, retryable, deadline }));
+    });
   }
 
   private async ofBucket<R>(operation: Promise<R>, bucket = this.bucket): Promise<R> {

@@ -2,6 +2,8 @@ import { Logger } from '@nestjs/common';
 import { toConnectionError } from '../connection/index.js';
 import { BucketNotFoundError, StreamNotFoundError } from '../errors/index.js';
 import {
+  CALL_OPTIONS,
+  type CallOptions,
   type JetStreamMessage,
   type OrderedPushStart,
   WatchFeed,
@@ -12,8 +14,8 @@ import { notTogether, optionsCheck } from '../validation/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import { type ObjectInfo, parseObjectInfo, toObjectInfo } from './object-info.js';
 
-/** Options of a watch. */
-export interface ObjectWatchOptions {
+/** Options of a watch. `timeout` and `signal` apply until it is active. */
+export interface ObjectWatchOptions extends CallOptions {
   /** Starts with all stored descriptions of each object, instead of only the last one. Default `false`. */
   readonly includeHistory?: boolean | undefined;
   /** Delivers only changes from now on. Not together with `includeHistory`. Default `false`. */
@@ -23,6 +25,7 @@ export interface ObjectWatchOptions {
 }
 
 const checkWatchOptions = optionsCheck<ObjectWatchOptions>('watch', {
+  ...CALL_OPTIONS,
   ignoreDeletes: true,
   includeHistory: true,
   updatesOnly: true,

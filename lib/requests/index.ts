@@ -1,4 +1,3 @@
-export { AbortGroups } from './abort-groups.js';
 export { createInboxOf, serialOf } from './inbox.js';
 export type { Outcome } from './pending-requests.js';
 export { type RepliesHandler, type ReplyHandler, type RequestOptions, Requests } from './requests.js';

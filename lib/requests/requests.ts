@@ -11,9 +11,8 @@ import {
   TooManyPendingRequestsError,
 } from '../errors/index.js';
 import { errorText, printable, shown, toError } from '../reporting/index.js';
-import { abortError, checkSignal, UserCalls } from '../user-code/index.js';
+import { abortError, checkSignal, onAbort, UserCalls } from '../user-code/index.js';
 import { optionsCheck } from '../validation/index.js';
-import { AbortGroups } from './abort-groups.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { type Outcome, type PendingRequest, PendingRequests } from './pending-requests.js';
 
@@ -75,7 +74,6 @@ export class Requests {
   private readonly calls = new UserCalls(this.logger);
   private readonly inbox: string;
   private readonly pending = new PendingRequests();
-  private readonly aborts = new AbortGroups();
   private readonly stopListening: () => void;
   private subscription: Subscription | undefined;
   private connected = true;
@@ -385,7 +383,7 @@ export class Requests {
   ): PendingRequest {
     let abort: (reason: unknown) => void = () => undefined;
     // Registered before the request: a signal that cannot be listened to leaves nothing behind.
-    const callOff = this.aborts.add(signal, (reason) => abort(reason));
+    const callOff = onAbort(signal, (reason) => abort(reason));
     const replied = (...outcome: Outcome): unknown => {
       callOff();
       return onReply(...outcome);

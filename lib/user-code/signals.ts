@@ -38,6 +38,17 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw reasonOf(signal);
 }
 
+interface Group {
+  readonly callbacks: Set<(reason: unknown) => void>;
+  readonly forget: () => void;
+}
+
+/**
+ * The callbacks of each signal, with one listener for all of them: Node warns of a leak if one signal, such as that of
+ * a shutdown, has more than ten listeners.
+ */
+const groups = new WeakMap<AbortSignal, Group>();
+
 /**
  * Calls back with the reason when a signal of the user is aborted, but not if it is already aborted.
  *
@@ -46,19 +57,37 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * @throws {@link InvalidArgumentError} if the signal cannot be listened to
  */
 export function onAbort(signal: AbortSignal, act: (reason: unknown) => void): () => void {
-  const listener = (): void => act(reasonOf(signal));
+  const { callbacks, forget } = groups.get(signal) ?? newGroup(signal);
+  // Several calls may share a function.
+  const callback = (reason: unknown): void => act(reason);
+  callbacks.add(callback);
+  return () => {
+    if (callbacks.delete(callback) && callbacks.size === 0) forget();
+  };
+}
+
+function newGroup(signal: AbortSignal): Group {
+  const callbacks: Group['callbacks'] = new Set();
+  const listener = (): void => {
+    const reason = reasonOf(signal);
+    for (const callback of callbacks) callback(reason);
+  };
   try {
     signal.addEventListener('abort', listener, { once: true });
   } catch (cause) {
     throw unreadable(cause);
   }
-  return () => {
+  const forget = (): void => {
+    groups.delete(signal);
     try {
       signal.removeEventListener('abort', listener);
     } catch {
-      // The wait is over anyway; the listener has no effect any more.
+      // Nothing waits any more; the listener has no effect.
     }
   };
+  const group = { callbacks, forget };
+  groups.set(signal, group);
+  return group;
 }
 
 function reasonOf(signal: AbortSignal): unknown {

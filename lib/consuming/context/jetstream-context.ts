@@ -1,6 +1,6 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 import type { MsgHdrs } from '@nats-io/transport-node';
-import type { JetStreamMessage, MessageMetadata } from '../../jetstream/index.js';
+import type { CallOptions, JetStreamMessage, MessageMetadata } from '../../jetstream/index.js';
 import type { SettlementPolicy } from '../settlement/index.js';
 
 /**
@@ -44,7 +44,7 @@ export class JetStreamContext extends BaseRpcContext<[JetStreamMessage]> {
   }
 
   /** See {@link JetStreamMessage.doubleAck}. */
-  doubleAck(options?: { readonly timeout?: number | undefined }): Promise<void> {
+  doubleAck(options?: CallOptions): Promise<void> {
     return this.message.doubleAck(options);
   }
 

@@ -7,8 +7,15 @@ import {
   ReplayFailedError,
   ReplayRefusedError,
 } from '../../errors/index.js';
-import type { JetStreamService } from '../../jetstream/index.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  inSteps,
+  type JetStreamService,
+  waitOf,
+} from '../../jetstream/index.js';
 import { errorText, propertyOf, shown, toError } from '../../reporting/index.js';
+import { throwIfAborted } from '../../user-code/index.js';
 import { checkWholeNumber, isReplyAllowed, optionsCheck } from '../../validation/index.js';
 import { finalResult } from '../results/index.js';
 import { checkFilter, type DeadLetterFilter, subjectsOf } from './dead-letter-filter.js';
@@ -21,14 +28,18 @@ import { Originals } from './originals.js';
 import { ReplayedMessage } from './replayed-message.js';
 
 /** Selects a page of a list. */
-export interface DeadLetterPageOptions {
+export interface DeadLetterPageOptions extends CallOptions {
   /** The maximum number of dead letters. Default 100. */
   readonly limit?: number | undefined;
   /** Only dead letters after this sequence: the `next` of the previous page. Default: starts with the first one. */
   readonly after?: number | undefined;
 }
 
-const checkPageOptions = optionsCheck<DeadLetterPageOptions>('page', { after: true, limit: true });
+const checkPageOptions = optionsCheck<DeadLetterPageOptions>('page', {
+  ...CALL_OPTIONS,
+  after: true,
+  limit: true,
+});
 
 /** A page of a list of dead letters. */
 export interface DeadLetterPage {
@@ -38,7 +49,7 @@ export interface DeadLetterPage {
 }
 
 /** Options of a replay. */
-export interface ReplayOptions {
+export interface ReplayOptions extends CallOptions {
   /**
    * - `subject`: the message is published again to its original subject. All consumers of the stream receive it,
    *   including those that have already handled it. The default.
@@ -47,7 +58,7 @@ export interface ReplayOptions {
   readonly to?: 'subject' | 'handler' | undefined;
 }
 
-const checkReplayOptions = optionsCheck<ReplayOptions>('replay', { to: true });
+const checkReplayOptions = optionsCheck<ReplayOptions>('replay', { ...CALL_OPTIONS, to: true });
 
 /** The result of replaying several dead letters. */
 export interface ReplayResult {
@@ -61,7 +72,8 @@ export interface ReplayResult {
  * The dead letters of one connection: lists, reads, replays and drops them.
  *
  * All methods throw {@link StreamNotFoundError} if there is no dead-letter stream: it is created at the first startup
- * of an application with a handler that has `deadLetter`, or with `@OnDeadLetter`.
+ * of an application with a handler that has `deadLetter`, or with `@OnDeadLetter`. All have the options
+ * {@link CallOptions}: `timeout` and `signal`.
  */
 export class DeadLetters {
   private readonly originals: Originals;
@@ -76,12 +88,16 @@ export class DeadLetters {
   }
 
   /**
-   * Lists the dead letters that exist now, the oldest first. They are read while the caller iterates.
+   * Lists the dead letters that exist now, the oldest first. They are read while the caller iterates; the `timeout`
+   * applies to each page.
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} if the filter is invalid
    */
-  list(filter: DeadLetterFilter = {}): AsyncIterable<DeadLetter> {
-    return readDeadLetters(this.jetstream, filter, 0);
+  async *list(
+    filter: DeadLetterFilter = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<DeadLetter, void, undefined> {
+    yield* readDeadLetters(this.jetstream, filter, 0, waitOf(options));
   }
 
   /**
@@ -90,26 +106,30 @@ export class DeadLetters {
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}
    */
   async page(filter: DeadLetterFilter = {}, options: DeadLetterPageOptions = {}): Promise<DeadLetterPage> {
-    const { limit = 100, after = 0 } = checkPageOptions(options);
+    const { limit = 100, after = 0, timeout, signal } = checkPageOptions(options);
     checkWholeNumber('limit', limit, 1);
     checkWholeNumber('after', after, 0);
-    const letters: DeadLetter[] = [];
-    for await (const letter of readDeadLetters(this.jetstream, filter, after)) {
-      // One more dead letter than requested was found, so there is a next page.
-      if (letters.length === limit) return { letters, next: letters[limit - 1].sequence };
-      letters.push(letter);
-    }
-    return { letters, next: undefined };
+    return inSteps({ timeout, signal }, async (left) => {
+      const letters: DeadLetter[] = [];
+      for await (const letter of readDeadLetters(this.jetstream, filter, after, left)) {
+        // One more dead letter than requested was found, so there is a next page.
+        if (letters.length === limit) return { letters, next: letters[limit - 1].sequence };
+        letters.push(letter);
+      }
+      return { letters, next: undefined };
+    });
   }
 
   /** Reads one dead letter. @throws {@link DeadLetterNotFoundError} */
-  async get(sequence: number): Promise<DeadLetter> {
+  async get(sequence: number, options: CallOptions = {}): Promise<DeadLetter> {
     checkWholeNumber('sequence', sequence, 1);
-    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
-    const message = await stream.getMessage(sequence).catch(letterNotFound(sequence));
-    const letter = DeadLetter.from(message);
-    if (!letter) throw new DeadLetterNotFoundError(sequence);
-    return letter;
+    return inSteps(options, async (left) => {
+      const stream = await this.jetstream.stream(DEAD_LETTER_STREAM, left);
+      const message = await stream.getMessage(sequence, left).catch(letterNotFound(sequence));
+      const letter = DeadLetter.from(message);
+      if (!letter) throw new DeadLetterNotFoundError(sequence);
+      return letter;
+    });
   }
 
   /**
@@ -125,39 +145,46 @@ export class DeadLetters {
    * stream of its original. If the original is so large that the added headers do not fit, it is published without
    * them.
    *
+   * The `timeout` includes the time of the handler, but does not end it. If the signal is aborted, the message may have
+   * been handled although the dead letter is kept.
+   *
    * @throws {@link DeadLetterNotFoundError}, {@link DeadLetterPayloadGoneError}
    * @throws {@link HandlerNotRunningError}, {@link ReplayFailedError} with `to: 'handler'`
    * @throws {@link ReplayRefusedError} with `to: 'subject'`, if the subject begins with `$` or has wildcards
    * @throws the errors of {@link JetStreamService.publish}, with `to: 'subject'`
    */
   async replay(letter: number | DeadLetter, options: ReplayOptions = {}): Promise<void> {
-    const { to = 'subject' } = checkReplayOptions(options);
+    const { to = 'subject', timeout, signal } = checkReplayOptions(options);
     if (to !== 'subject' && to !== 'handler') {
       throw new InvalidArgumentError('to', `${shown(to)} is neither "subject" nor "handler"`);
     }
-    const found = await this.current(letter);
-    const complete = await this.originals.complete(found);
-    if (to === 'handler') await this.handle(complete);
-    else await this.publish(complete);
-    await this.removeIfThere(found);
+    await inSteps({ timeout, signal }, async (left) => {
+      const found = await this.current(letter, left);
+      const complete = await this.originals.complete(found, left);
+      if (to === 'handler') await this.handle(complete);
+      else await this.publish(complete, left);
+      await this.removeIfThere(found, left);
+    });
   }
 
   /**
    * Replays the dead letters that exist now, one after another. If one fails, it is kept, and the others are still
-   * replayed.
+   * replayed. The `timeout` applies to each of them.
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} if the filter is invalid
+   * @throws the reason of `signal` when it is aborted: no more dead letters are replayed
    */
   async replayAll(filter: DeadLetterFilter, options: ReplayOptions = {}): Promise<ReplayResult> {
     checkFilter(filter);
-    checkReplayOptions(options);
+    const { timeout, signal } = checkReplayOptions(options);
     let replayed = 0;
     const failed: { letter: DeadLetter; error: Error }[] = [];
-    for await (const letter of this.list(filter)) {
+    for await (const letter of this.list(filter, { timeout, signal })) {
       try {
         await this.replay(letter, options);
         replayed++;
       } catch (error) {
+        throwIfAborted(signal);
         failed.push({ letter, error: toError(error) });
       }
     }
@@ -165,25 +192,27 @@ export class DeadLetters {
   }
 
   /** Removes one dead letter permanently. @throws {@link DeadLetterNotFoundError} */
-  async drop(letter: number | DeadLetter): Promise<void> {
-    await this.remove(await this.current(letter));
+  async drop(letter: number | DeadLetter, options: CallOptions = {}): Promise<void> {
+    await inSteps(options, async (left) => this.remove(await this.current(letter, left), left));
   }
 
   /**
-   * Permanently removes all existing dead letters that match the filter; `{}` matches all.
+   * Permanently removes all existing dead letters that match the filter; `{}` matches all. The `timeout` applies to each
+   * request.
    *
    * @returns the number of removed dead letters
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} if the filter is invalid
    */
-  async dropAll(filter: DeadLetterFilter): Promise<number> {
+  async dropAll(filter: DeadLetterFilter, options: CallOptions = {}): Promise<number> {
+    const wait = waitOf(options);
     const { stream: _, consumer: __, ...rest } = checkFilter(filter);
     if (Object.values(rest).every((value) => value === undefined)) {
-      const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
-      return stream.purge({ subject: subjectsOf(filter) });
+      const stream = await this.jetstream.stream(DEAD_LETTER_STREAM, wait);
+      return stream.purge({ ...wait, subject: subjectsOf(filter) });
     }
     let dropped = 0;
-    for await (const letter of this.list(filter)) {
-      if (await this.removeIfThere(letter)) dropped++;
+    for await (const letter of this.list(filter, wait)) {
+      if (await this.removeIfThere(letter, wait)) dropped++;
     }
     return dropped;
   }
@@ -192,9 +221,9 @@ export class DeadLetters {
    * Reads the dead letter as it is stored. A dead letter of an earlier incarnation of the dead-letter stream is not
    * found, even if its sequence is in use again.
    */
-  private async current(letter: number | DeadLetter): Promise<DeadLetter> {
+  private async current(letter: number | DeadLetter, options: CallOptions): Promise<DeadLetter> {
     const sequence = sequenceOf(letter);
-    const found = await this.get(sequence);
+    const found = await this.get(sequence, options);
     const time = typeof letter === 'number' ? undefined : propertyOf(letter, 'time');
     if (types.isDate(time) && time.getTime() !== found.time.getTime()) {
       throw new DeadLetterNotFoundError(sequence);
@@ -202,17 +231,17 @@ export class DeadLetters {
     return found;
   }
 
-  private async remove(letter: DeadLetter): Promise<void> {
+  private async remove(letter: DeadLetter, options: CallOptions): Promise<void> {
     const { sequence } = letter;
-    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM);
-    await stream.deleteMessage(sequence).catch(letterNotFound(sequence));
-    await this.originals.release(letter);
+    const stream = await this.jetstream.stream(DEAD_LETTER_STREAM, options);
+    await stream.deleteMessage(sequence, options).catch(letterNotFound(sequence));
+    await this.originals.release(letter, options);
   }
 
   /** Returns `false` if the dead letter had already been removed. */
-  private async removeIfThere(letter: DeadLetter): Promise<boolean> {
+  private async removeIfThere(letter: DeadLetter, options: CallOptions): Promise<boolean> {
     try {
-      await this.remove(letter);
+      await this.remove(letter, options);
       return true;
     } catch (error) {
       if (error instanceof DeadLetterNotFoundError) return false;
@@ -220,7 +249,10 @@ export class DeadLetters {
     }
   }
 
-  private async publish(letter: DeadLetter): Promise<void> {
+  private async publish(letter: DeadLetter, options: CallOptions): Promise<void> {
+    const { timeout, signal } = options;
+    // Publishing has no infinite timeout.
+    const wait = { timeout: timeout === undefined ? undefined : Math.min(timeout, Number.MAX_VALUE), signal };
     const { subject, sequence, time, data } = letter;
     const headers = letter.publishableHeaders;
     // The subject is not trustworthy: any user with permission to publish to the dead-letter stream could have written
@@ -231,12 +263,13 @@ export class DeadLetters {
     // duplicate.
     const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
     try {
-      await this.jetstream.publish(subject, data, { headers, messageId });
+      await this.jetstream.publish(subject, data, { ...wait, headers, messageId });
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       // The original may have the maximum size of a message, without room for these two headers.
       const own = letter.publishableHeaders;
-      await this.jetstream.publish(subject, data, own.keys().length > 0 ? { headers: own } : {});
+      const ownHeaders = own.keys().length > 0 ? { headers: own } : {};
+      await this.jetstream.publish(subject, data, { ...wait, ...ownHeaders });
     }
   }
 

@@ -4,7 +4,7 @@ import {
   MessageNotFoundError,
   StreamNotFoundError,
 } from '../../errors/index.js';
-import type { JetStreamService, StoredMessage } from '../../jetstream/index.js';
+import type { CallOptions, JetStreamService, StoredMessage } from '../../jetstream/index.js';
 import type { DeadLetter } from './dead-letter.js';
 
 /** Reads the originals of dead letters that were stored without their payload. */
@@ -17,12 +17,12 @@ export class Originals {
    *
    * @throws {@link DeadLetterPayloadGoneError}
    */
-  async complete(letter: DeadLetter): Promise<DeadLetter> {
+  async complete(letter: DeadLetter, options: CallOptions): Promise<DeadLetter> {
     if (letter.omittedPayloadSize === undefined) return letter;
     const { sequence, stream, streamSequence } = letter;
     try {
-      const source = await this.jetstream.stream(stream);
-      const original = await source.getMessage(streamSequence);
+      const source = await this.jetstream.stream(stream, options);
+      const original = await source.getMessage(streamSequence, options);
       if (isOriginal(original, letter)) return letter.completedBy(original);
     } catch (cause) {
       if (!isGone(cause)) throw cause;
@@ -32,12 +32,15 @@ export class Originals {
   }
 
   /** Terminates an original that was left in its stream, after its dead letter was dropped. */
-  async release({ omittedPayloadSize, stream, streamSequence, consumer }: DeadLetter): Promise<void> {
+  async release(
+    { omittedPayloadSize, stream, streamSequence, consumer }: DeadLetter,
+    options: CallOptions,
+  ): Promise<void> {
     if (omittedPayloadSize === undefined) return;
     try {
-      const source = await this.jetstream.stream(stream);
+      const source = await this.jetstream.stream(stream, options);
       if (source.cachedInfo.config.retention === 'limits') return;
-      const { config } = (await this.jetstream.consumer(stream, consumer)).cachedInfo;
+      const { config } = (await this.jetstream.consumer(stream, consumer, options)).cachedInfo;
       // With other ack policies, one acknowledgement would settle all messages before it.
       if (config.ackPolicy !== 'explicit') return;
     } catch (error) {

@@ -1,3 +1,4 @@
+export { CALL_OPTIONS, type CallOptions, inSteps, waitOf } from './call-options.js';
 export { type ApiCallOptions, JetStreamApi } from './jetstream-api.js';
 export { validateConsumerName, validateFilter, validateStreamName, validateSubject } from './names.js';
 export { requireOperation, requireOptions } from './server-features.js';

@@ -10,8 +10,10 @@ import {
   type ApiErrorContext,
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
-import { Deadline, retry } from '../../timing/index.js';
+import { Deadline, retry, untilAborted } from '../../timing/index.js';
+import { abortError } from '../../user-code/index.js';
 import { checkText, optionsCheck } from '../../validation/index.js';
+import { CALL_OPTIONS, type CallOptions } from './call-options.js';
 
 // Operations that may be repeated after a reconnect because a second request changes nothing.
 const IDEMPOTENT =
@@ -29,16 +31,13 @@ const REPETITION = {
 };
 
 /** Options of one API call. The names are used in error messages. */
-export interface ApiCallOptions extends ApiErrorContext {
-  /** How long to wait, in milliseconds. Default: the connection's `jetstream.timeout`. */
-  readonly timeout?: number | undefined;
-}
+export interface ApiCallOptions extends ApiErrorContext, CallOptions {}
 
 const checkOptions = optionsCheck<ApiCallOptions>('an API call', {
+  ...CALL_OPTIONS,
   consumer: true,
   message: true,
   stream: true,
-  timeout: true,
 });
 
 /** JetStream API requests and their errors: JSON both ways, under the connection's API prefix. */
@@ -55,6 +54,8 @@ export class JetStreamApi {
    * is retried after a temporary failure, such as a leader election: until its timeout, or until `bootTimeout` while
    * the application starts, unless a timeout is given.
    *
+   * @throws the reason of `signal` when it is aborted
+   * @throws {@link RequestTimeoutError} if there is no response in time
    * @throws {@link JetStreamApiError} or the subclass of its code if the server refuses the request
    * @throws {@link JetStreamNotEnabledError} if there are no responders under the API prefix
    * @throws {@link InvalidApiResponseError} if the response is not JSON
@@ -63,6 +64,15 @@ export class JetStreamApi {
   async call<R extends object>(operation: string, body?: unknown, options: ApiCallOptions = {}): Promise<R> {
     checkText('operation', operation);
     checkOptions(options);
+    const called = this.patiently<R>(operation, body, options);
+    return options.signal === undefined ? called : untilAborted(options.signal, called);
+  }
+
+  private async patiently<R extends object>(
+    operation: string,
+    body: unknown,
+    options: ApiCallOptions,
+  ): Promise<R> {
     if (!IDEMPOTENT.test(operation)) return this.attempt(operation, body, options);
     const { boot } = this;
     const { timeout } = this.connection;
@@ -72,8 +82,10 @@ export class JetStreamApi {
       );
     }
     const deadline = new Deadline(options.timeout ?? timeout);
-    return retry(() => this.attempt<R>(operation, body, { ...options, timeout: deadline.left }), {
+    return retry(() => this.attempt<R>(operation, body, { ...options, timeout: Math.ceil(deadline.left) }), {
       ...REPETITION,
+      // An aborted call sends nothing more, whatever the reason is.
+      retryable: (error) => abortError(options.signal) === undefined && REPETITION.retryable(error),
       deadline,
     });
   }
@@ -95,6 +107,8 @@ export class JetStreamApi {
    * Repeats a paged operation until all items are received.
    *
    * @param items returns the items of one page
+   * @param options apply to each page
+   * @throws the errors of {@link call}
    */
   async *pages<R extends { readonly total?: number | undefined }, T>(
     operation: string,
@@ -130,12 +144,12 @@ export class JetStreamApi {
   private async exchange<R>(
     operation: string,
     body: unknown,
-    { timeout }: ApiCallOptions,
+    { timeout, signal }: ApiCallOptions,
   ): Promise<R & { readonly error?: ApiErrorBody }> {
     const { apiPrefix } = this.connection;
     const data = body === undefined ? '' : JSON.stringify(body);
     const reply = await this.requests
-      .request(`${apiPrefix}.${operation}`, data, { timeout, idempotent: IDEMPOTENT.test(operation) })
+      .request(`${apiPrefix}.${operation}`, data, { timeout, signal, idempotent: IDEMPOTENT.test(operation) })
       .catch((error: unknown) => {
         if (!(error instanceof NoRespondersError)) throw error;
         throw new JetStreamNotEnabledError(apiPrefix, undefined, { cause: error });

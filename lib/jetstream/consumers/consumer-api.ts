@@ -6,7 +6,14 @@ import {
   NotAPullConsumerError,
   NotAPushConsumerError,
 } from '../../errors/index.js';
-import { validateConsumerName, validateStreamName, type JetStreamApi } from '../api/index.js';
+import {
+  type CallOptions,
+  inSteps,
+  type JetStreamApi,
+  validateConsumerName,
+  validateStreamName,
+  waitOf,
+} from '../api/index.js';
 import type {
   ConsumerConfig,
   PushConsumerConfig,
@@ -26,26 +33,34 @@ export async function upsertConsumer(
   stream: string,
   config: ConsumerConfig | PushConsumerConfig,
   action: ConsumerAction,
+  options: CallOptions,
 ): Promise<ConsumerInfo> {
   validateStreamName(stream);
   const wire = encodeConsumerConfig(config, api.connection);
   const name = config.name ?? config.durable ?? nuid.next();
-  if (action !== '' && !api.connection.supports('2.10.0')) {
-    const existing = await actBeforehand(api, stream, name, wire, action);
-    if (existing) return existing;
-  }
   const filter = typeof wire.filter_subject === 'string' ? `.${wire.filter_subject}` : '';
-  const info = await api.call<WireConsumerInfo>(
-    `CONSUMER.CREATE.${stream}.${name}${filter}`,
-    { stream_name: stream, config: wire, action },
-    { stream, consumer: name },
-  );
-  return decodeConsumerInfo(info);
+  return inSteps(options, async (left) => {
+    if (action !== '' && !api.connection.supports('2.10.0')) {
+      const existing = await actBeforehand(api, stream, name, wire, action, left);
+      if (existing) return existing;
+    }
+    const info = await api.call<WireConsumerInfo>(
+      `CONSUMER.CREATE.${stream}.${name}${filter}`,
+      { stream_name: stream, config: wire, action },
+      { ...left, stream, consumer: name },
+    );
+    return decodeConsumerInfo(info);
+  });
 }
 
 /** Asks the server about one consumer. */
-export async function consumerInfo(api: JetStreamApi, stream: string, name: string): Promise<ConsumerInfo> {
-  return decodeConsumerInfo(await wireInfo(api, stream, name));
+export async function consumerInfo(
+  api: JetStreamApi,
+  stream: string,
+  name: string,
+  options: CallOptions,
+): Promise<ConsumerInfo> {
+  return decodeConsumerInfo(await wireInfo(api, stream, name, options));
 }
 
 /** @throws {@link NotAPullConsumerError} */
@@ -74,8 +89,9 @@ async function actBeforehand(
   name: string,
   config: Readonly<Record<string, unknown>>,
   action: 'create' | 'update',
+  options: CallOptions,
 ): Promise<ConsumerInfo | undefined> {
-  const existing = await wireInfo(api, stream, name).catch((error: unknown) => {
+  const existing = await wireInfo(api, stream, name, options).catch((error: unknown) => {
     if (error instanceof ConsumerNotFoundError) return undefined;
     throw error;
   });
@@ -87,8 +103,17 @@ async function actBeforehand(
   return existing && decodeConsumerInfo(existing);
 }
 
-async function wireInfo(api: JetStreamApi, stream: string, name: string): Promise<WireConsumerInfo> {
+async function wireInfo(
+  api: JetStreamApi,
+  stream: string,
+  name: string,
+  options: CallOptions,
+): Promise<WireConsumerInfo> {
   validateStreamName(stream);
   validateConsumerName(name);
-  return api.call(`CONSUMER.INFO.${stream}.${name}`, undefined, { stream, consumer: name });
+  return api.call(`CONSUMER.INFO.${stream}.${name}`, undefined, {
+    ...waitOf(options),
+    stream,
+    consumer: name,
+  });
 }

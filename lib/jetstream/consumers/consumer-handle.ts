@@ -1,4 +1,4 @@
-import type { JetStreamApi } from '../api/index.js';
+import type { CallOptions, JetStreamApi } from '../api/index.js';
 import type { ReceivingFrom } from '../receiving/index.js';
 import { consumerInfo } from './consumer-api.js';
 import type { StoredConsumerConfig } from './consumer-config.js';
@@ -36,8 +36,8 @@ export abstract class ConsumerHandle<Config extends StoredConsumerConfig> {
    *
    * @throws {@link ConsumerNotFoundError} if the consumer no longer exists
    */
-  async info(): Promise<ConsumerInfo<Config>> {
-    this.known = this.ofThisKind(await consumerInfo(this.api, this.stream, this.name));
+  async info(options: CallOptions = {}): Promise<ConsumerInfo<Config>> {
+    this.known = this.ofThisKind(await consumerInfo(this.api, this.stream, this.name, options));
     return this.known;
   }
 

@@ -14,12 +14,12 @@ import {
   toPullLoopOptions,
   VerifiedLoop,
   type Consumption,
+  type FetchNoWaitOptions,
   type FetchOptions,
   type ConsumeCallback,
   type MessagesOptions,
   type OpenLoop,
   PinId,
-  type PriorityOptions,
   type PullOptions,
 } from '../receiving/index.js';
 import { requirePull } from './consumer-api.js';
@@ -66,7 +66,8 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Requests up to the given number of messages, and waits `maxWait` for them.
+   * Requests up to the given number of messages, and waits `maxWait` for them. If the server does not end the request
+   * then, the batch's `error` is a {@link RequestTimeoutError}.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
@@ -86,18 +87,23 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Requests up to the given number of messages that are already available.
+   * Requests up to the given number of messages that are already available; none while the consumer has
+   * `maxAckPending` unacknowledged messages. If the server does not end the request
+   * within `timeout`, by default the connection's `jetstream.timeout`, the batch's `error` is a
+   * {@link RequestTimeoutError}.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */
-  fetchNoWait(messages: number, options: PriorityOptions = {}): MessageBatch {
+  fetchNoWait(messages: number, options: FetchNoWaitOptions = {}): MessageBatch {
     return this.batch(toNoWaitRequest(messages, options, this.cachedInfo.config, this.api.connection));
   }
 
   /**
-   * Requests one message; resolves with `undefined` if none arrives within `maxWait`.
+   * Requests one message; resolves with `undefined` if the server has none within `maxWait`.
    *
-   * @throws {@link NoHeartbeatError}, {@link ConsumerDeletedError}, {@link PullRequestRejectedError}
+   * @throws {@link RequestTimeoutError}, {@link NoHeartbeatError} if the server does not respond
+   * @throws the reason of `signal` when it is aborted
+   * @throws {@link ConsumerDeletedError}, {@link PullRequestRejectedError}
    */
   async next(options: FetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();

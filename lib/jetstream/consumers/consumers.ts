@@ -3,10 +3,13 @@ import { shown } from '../../reporting/index.js';
 import { fromNanos, fromTime, toTime } from '../../timing/index.js';
 import { checkObject, checkWholeNumber, optionsCheck } from '../../validation/index.js';
 import {
+  CALL_OPTIONS,
+  type CallOptions,
   type JetStreamApi,
   requireOperation,
   validateConsumerName,
   validateStreamName,
+  waitOf,
 } from '../api/index.js';
 import {
   type ConsumerAction,
@@ -30,12 +33,15 @@ export interface ConsumerPause {
 }
 
 /** The position to which a consumer is reset. */
-export interface ConsumerResetOptions {
+export interface ConsumerResetOptions extends CallOptions {
   /** The sequence in the stream of the next message. Default: the acknowledgement floor. */
   readonly sequence?: number | undefined;
 }
 
-const checkResetOptions = optionsCheck<ConsumerResetOptions>('resetConsumer', { sequence: true });
+const checkResetOptions = optionsCheck<ConsumerResetOptions>('resetConsumer', {
+  ...CALL_OPTIONS,
+  sequence: true,
+});
 
 /** The result of resetting a consumer. */
 export interface ConsumerReset {
@@ -48,7 +54,12 @@ export interface ConsumerReset {
 export class Consumers {
   constructor(private readonly api: JetStreamApi) {}
 
-  async putPull(stream: string, config: ConsumerConfig, action: ConsumerAction): Promise<Consumer> {
+  async putPull(
+    stream: string,
+    config: ConsumerConfig,
+    action: ConsumerAction,
+    options: CallOptions,
+  ): Promise<Consumer> {
     checkObject('config', config);
     if (config.deliverSubject !== undefined) {
       throw new InvalidArgumentError(
@@ -56,10 +67,16 @@ export class Consumers {
         'it is only allowed for push consumers: use the …PushConsumer methods',
       );
     }
-    return new Consumer(this.api, requirePull(await upsertConsumer(this.api, stream, config, action)));
+    const info = await upsertConsumer(this.api, stream, config, action, options);
+    return new Consumer(this.api, requirePull(info));
   }
 
-  async putPush(stream: string, config: PushConsumerConfig, action: ConsumerAction): Promise<PushConsumer> {
+  async putPush(
+    stream: string,
+    config: PushConsumerConfig,
+    action: ConsumerAction,
+    options: CallOptions,
+  ): Promise<PushConsumer> {
     checkObject('config', config);
     if (config.deliverSubject === undefined) {
       throw new InvalidArgumentError(
@@ -67,39 +84,45 @@ export class Consumers {
         'a push consumer needs one; for a pull consumer, use the …Consumer methods',
       );
     }
-    return new PushConsumer(this.api, requirePush(await upsertConsumer(this.api, stream, config, action)));
+    const info = await upsertConsumer(this.api, stream, config, action, options);
+    return new PushConsumer(this.api, requirePush(info));
   }
 
-  async pull(stream: string, name: string): Promise<Consumer> {
-    return new Consumer(this.api, requirePull(await consumerInfo(this.api, stream, name)));
+  async pull(stream: string, name: string, options: CallOptions): Promise<Consumer> {
+    return new Consumer(this.api, requirePull(await consumerInfo(this.api, stream, name, options)));
   }
 
-  async push(stream: string, name: string): Promise<PushConsumer> {
-    return new PushConsumer(this.api, requirePush(await consumerInfo(this.api, stream, name)));
+  async push(stream: string, name: string, options: CallOptions): Promise<PushConsumer> {
+    return new PushConsumer(this.api, requirePush(await consumerInfo(this.api, stream, name, options)));
   }
 
-  async delete(stream: string, name: string): Promise<void> {
-    await this.call('DELETE', stream, name);
+  async delete(stream: string, name: string, options: CallOptions): Promise<void> {
+    await this.call('DELETE', stream, name, undefined, options);
   }
 
-  async pause(stream: string, name: string, until: Date): Promise<ConsumerPause> {
-    return this.pauseUntil(stream, name, toTime(until, 'until'));
+  async pause(stream: string, name: string, until: Date, options: CallOptions): Promise<ConsumerPause> {
+    return this.pauseUntil(stream, name, toTime(until, 'until'), options);
   }
 
-  resume(stream: string, name: string): Promise<ConsumerPause> {
-    return this.pauseUntil(stream, name, undefined);
+  resume(stream: string, name: string, options: CallOptions): Promise<ConsumerPause> {
+    return this.pauseUntil(stream, name, undefined, options);
   }
 
-  private async pauseUntil(stream: string, name: string, until: string | undefined): Promise<ConsumerPause> {
+  private async pauseUntil(
+    stream: string,
+    name: string,
+    until: string | undefined,
+    options: CallOptions,
+  ): Promise<ConsumerPause> {
     requireOperation(this.api.connection, 'pausing a consumer');
-    const { paused, pause_until, pause_remaining } = await this.call<WirePause>('PAUSE', stream, name, {
-      pause_until: until,
-    });
+    const body = { pause_until: until };
+    const pause = await this.call<WirePause>('PAUSE', stream, name, body, options);
+    const { paused, pause_until, pause_remaining } = pause;
     if (!paused) return { paused };
     return { paused, pauseUntil: fromTime(pause_until), pauseRemaining: fromNanos(pause_remaining ?? 0) };
   }
 
-  async unpin(stream: string, name: string, group: string): Promise<void> {
+  async unpin(stream: string, name: string, group: string, options: CallOptions): Promise<void> {
     requireOperation(this.api.connection, 'unpinning a consumer');
     if (typeof group !== 'string' || group === '') {
       throw new InvalidArgumentError(
@@ -107,35 +130,44 @@ export class Consumers {
         `${shown(group)} is not the name of a priority group of the consumer`,
       );
     }
-    await this.call('UNPIN', stream, name, { group });
+    await this.call('UNPIN', stream, name, { group }, options);
   }
 
   async reset(stream: string, name: string, options: ConsumerResetOptions): Promise<ConsumerReset> {
-    const { sequence } = checkResetOptions(options);
+    const { sequence, timeout, signal } = checkResetOptions(options);
     if (sequence !== undefined) checkWholeNumber('sequence', sequence, 1);
     requireOperation(this.api.connection, 'resetting a consumer');
-    const reset = await this.call<WireReset>('RESET', stream, name, { seq: sequence });
+    const wait = { timeout, signal };
+    const reset = await this.call<WireReset>('RESET', stream, name, { seq: sequence }, wait);
     return { sequence: reset.reset_seq, info: decodeConsumerInfo(reset) };
   }
 
-  async *list(stream: string): AsyncGenerator<ConsumerInfo, void, undefined> {
+  async *list(stream: string, options: CallOptions): AsyncGenerator<ConsumerInfo, void, undefined> {
     validateStreamName(stream);
     const items = (page: WirePage<WireConsumerInfo>) => page.consumers;
-    for await (const info of this.api.pages(`CONSUMER.LIST.${stream}`, {}, items, { stream })) {
+    const wait = { ...waitOf(options), stream };
+    for await (const info of this.api.pages(`CONSUMER.LIST.${stream}`, {}, items, wait)) {
       yield decodeConsumerInfo(info);
     }
   }
 
-  async *names(stream: string): AsyncGenerator<string, void, undefined> {
+  async *names(stream: string, options: CallOptions): AsyncGenerator<string, void, undefined> {
     validateStreamName(stream);
     const items = (page: WirePage<string>) => page.consumers;
-    yield* this.api.pages(`CONSUMER.NAMES.${stream}`, {}, items, { stream });
+    yield* this.api.pages(`CONSUMER.NAMES.${stream}`, {}, items, { ...waitOf(options), stream });
   }
 
-  private call<R extends object>(operation: string, stream: string, name: string, body?: object): Promise<R> {
+  private call<R extends object>(
+    operation: string,
+    stream: string,
+    name: string,
+    body: object | undefined,
+    options: CallOptions,
+  ): Promise<R> {
     validateStreamName(stream);
     validateConsumerName(name);
-    return this.api.call<R>(`CONSUMER.${operation}.${stream}.${name}`, body, { stream, consumer: name });
+    const context = { ...waitOf(options), stream, consumer: name };
+    return this.api.call<R>(`CONSUMER.${operation}.${stream}.${name}`, body, context);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { JetStreamApi } from '../api/index.js';
+import type { CallOptions, JetStreamApi } from '../api/index.js';
 import type { BaseConsumerConfig } from './consumer-config.js';
 import type { ConsumerInfo } from './consumer-info.js';
 
@@ -30,15 +30,18 @@ export class Incarnation {
    *
    * @throws {@link StreamNotFoundError} and the other errors of an API call
    */
-  async hasChanged(reached: number): Promise<boolean> {
-    const { created, state } = await this.info();
+  async hasChanged(reached: number, options: CallOptions = {}): Promise<boolean> {
+    const { created, state } = await this.info(options);
     const known = this.created;
     this.created = Date.parse(created);
     return (known !== undefined && known !== this.created) || state.last_seq < reached;
   }
 
-  private info(): Promise<StreamInfo> {
-    return this.api.call<StreamInfo>(`STREAM.INFO.${this.stream}`, undefined, { stream: this.stream });
+  private info(options: CallOptions = {}): Promise<StreamInfo> {
+    return this.api.call<StreamInfo>(`STREAM.INFO.${this.stream}`, undefined, {
+      ...options,
+      stream: this.stream,
+    });
   }
 }
 

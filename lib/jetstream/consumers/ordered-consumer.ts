@@ -1,5 +1,5 @@
 import { OrderedConsumerInUseError } from '../../errors/index.js';
-import type { JetStreamApi } from '../api/index.js';
+import { type CallOptions, type JetStreamApi, waitOf } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import {
   checkConsumeOptions,
@@ -23,6 +23,7 @@ import {
   type PullOptions,
   type ReceivingFrom,
 } from '../receiving/index.js';
+import { throwIfAborted } from '../../user-code/index.js';
 import type { ConsumerInfo } from './consumer-info.js';
 import { NumberedConsumers, type OrderedConsumerConfig } from './ordered-source.js';
 
@@ -59,9 +60,10 @@ export class OrderedConsumer {
     api: JetStreamApi,
     stream: string,
     config: OrderedConsumerConfig,
+    options: CallOptions,
   ): Promise<OrderedConsumer> {
     const source = new NumberedConsumers(api, stream, config);
-    await source.recreate();
+    await source.recreate(options);
     return new OrderedConsumer(api, source);
   }
 
@@ -80,8 +82,8 @@ export class OrderedConsumer {
    *
    * @throws {@link ConsumerNotFoundError} if it no longer exists and is not yet replaced
    */
-  info(): Promise<ConsumerInfo> {
-    return this.source.info();
+  info(options: CallOptions = {}): Promise<ConsumerInfo> {
+    return this.source.info(options);
   }
 
   /**
@@ -124,8 +126,8 @@ export class OrderedConsumer {
   /**
    * Requests messages that are already available; otherwise the same as {@link fetch} and {@link Consumer.fetchNoWait}.
    */
-  fetchNoWait(messages: number): MessageBatch {
-    return this.request(toNoWaitRequest(messages, {}, {}, this.api.connection));
+  fetchNoWait(messages: number, options: CallOptions = {}): MessageBatch {
+    return this.request(toNoWaitRequest(messages, waitOf(options), {}, this.api.connection));
   }
 
   /** Requests one message; otherwise the same as {@link fetch} and {@link Consumer.next}. */
@@ -154,7 +156,8 @@ export class OrderedConsumer {
     }
     let consumerSequence = 0;
     const limits = requestLimits({});
-    this.reading = new MessageBatch(this.api, request, new PinId(), limits, this.ready(), ({ metadata }) => {
+    const ready = this.ready({ timeout: request.patience, signal: request.signal });
+    this.reading = new MessageBatch(this.api, request, new PinId(), limits, ready, ({ metadata }) => {
       if (metadata.consumerSequence !== ++consumerSequence) return false;
       this.source.delivered(metadata.streamSequence);
       return true;
@@ -162,10 +165,11 @@ export class OrderedConsumer {
     return this.reading;
   }
 
-  private async ready(): Promise<ReceivingFrom> {
+  private async ready(options: CallOptions): Promise<ReceivingFrom> {
+    throwIfAborted(options.signal);
     if (!this.fresh) {
       this.source.abandon();
-      await this.source.recreate();
+      await this.source.recreate(options);
     }
     this.fresh = false;
     return this.source.names;

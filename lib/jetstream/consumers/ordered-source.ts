@@ -1,6 +1,6 @@
 import { nuid } from '@nats-io/transport-node';
 import { checkWholeNumber, optionsCheck } from '../../validation/index.js';
-import { type JetStreamApi, validateConsumerName } from '../api/index.js';
+import { type CallOptions, inSteps, type JetStreamApi, validateConsumerName } from '../api/index.js';
 import { type OrderedSource, type ReceivingFrom, type RecreatedConsumer } from '../receiving/index.js';
 
 import { consumerInfo, upsertConsumer } from './consumer-api.js';
@@ -81,23 +81,27 @@ export class NumberedConsumers implements OrderedSource {
     return { stream: this.stream, consumer: this.current?.name ?? this.namePrefix };
   }
 
-  async info(): Promise<ConsumerInfo> {
-    this.current = await consumerInfo(this.api, this.stream, this.names.consumer);
+  async info(options: CallOptions): Promise<ConsumerInfo> {
+    this.current = await consumerInfo(this.api, this.stream, this.names.consumer, options);
     return this.current;
   }
 
-  async recreate(): Promise<RecreatedConsumer> {
+  recreate(options: CallOptions = {}): Promise<RecreatedConsumer> {
+    return inSteps(options, (left) => this.replace(left));
+  }
+
+  private async replace(options: CallOptions): Promise<RecreatedConsumer> {
     const { position } = this;
-    const name = await this.create(position === undefined ? this.config : startAfter(position));
+    const name = await this.create(position === undefined ? this.config : startAfter(position), options);
     if (position === undefined) {
       // Only needed when this consumer is replaced.
       this.incarnation.learn();
       return { name, restarted: false };
     }
-    if (!(await this.incarnation.hasChanged(this.reached))) return { name, restarted: false };
+    if (!(await this.incarnation.hasChanged(this.reached, options))) return { name, restarted: false };
     this.abandon();
     this.reached = 0;
-    return { name: await this.create(startOfNewStream(this.config)), restarted: true };
+    return { name: await this.create(startOfNewStream(this.config), options), restarted: true };
   }
 
   delivered(sequence: number): void {
@@ -113,10 +117,11 @@ export class NumberedConsumers implements OrderedSource {
     this.api.requests.send(subject, '', {}, () => {});
   }
 
-  private async create(start: ConsumerStart): Promise<string> {
+  private async create(start: ConsumerStart, options: CallOptions): Promise<string> {
     this.serial++;
     const name = `${this.namePrefix}_${this.serial}`;
-    this.current = await upsertConsumer(this.api, this.stream, this.configFrom(start, name), '');
+    const config = this.configFrom(start, name);
+    this.current = await upsertConsumer(this.api, this.stream, config, '', options);
     this.position = startPosition(this.current);
     return name;
   }

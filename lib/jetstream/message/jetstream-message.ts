@@ -8,14 +8,10 @@ import {
 } from '../../errors/index.js';
 import { isInstance } from '../../reporting/index.js';
 import type { Requests } from '../../requests/index.js';
-import { toNanosAtMost } from '../../timing/index.js';
-import {
-  ABOVE_ZERO,
-  checkMilliseconds,
-  checkOptionalText,
-  FINITE,
-  optionsCheck,
-} from '../../validation/index.js';
+import { toNanosAtMost, untilAborted } from '../../timing/index.js';
+import { throwIfAborted } from '../../user-code/index.js';
+import { checkMilliseconds, checkOptionalText, FINITE } from '../../validation/index.js';
+import { type CallOptions, waitOf } from '../api/index.js';
 import { type MessageMetadata, parseMetadata } from './message-metadata.js';
 
 const ACK = '+ACK';
@@ -26,12 +22,7 @@ const TERM = '+TERM';
 const SETTLEMENT: PostOptions = { purpose: 'the acknowledgement of a message' };
 const SIGN_OF_LIFE: PostOptions = { purpose: 'the extension of the ack wait of a message' };
 
-interface DoubleAckOptions {
-  readonly timeout?: number | undefined;
-}
-
-const NO_OPTIONS: DoubleAckOptions = {};
-const checkAckOptions = optionsCheck<DoubleAckOptions>('doubleAck', { timeout: true });
+const NO_OPTIONS: CallOptions = {};
 
 /**
  * Decides which acknowledgements are sent to the server, for consumers whose acknowledgements cover earlier messages
@@ -41,7 +32,7 @@ export interface AnswerOutlet {
   /** Called when the message was settled, or declared in progress. Must not throw. */
   answer(message: JetStreamMessage, answer: string): void;
   /** Called when the message was acknowledged by `doubleAck`. */
-  confirm(message: JetStreamMessage, options: DoubleAckOptions): Promise<void>;
+  confirm(message: JetStreamMessage, options: Pick<CallOptions, 'timeout'>): Promise<void>;
 }
 
 /**
@@ -151,19 +142,21 @@ export class JetStreamMessage {
   /**
    * Acknowledges the message and waits until the server has confirmed it.
    *
-   * @param options.timeout how long to wait, in milliseconds; default: the connection's `jetstream.timeout`
    * @throws {@link RequestTimeoutError} if the server did not confirm in time: the message may be delivered again
    */
-  async doubleAck(options: DoubleAckOptions = NO_OPTIONS): Promise<void> {
-    const { timeout } = options === NO_OPTIONS ? NO_OPTIONS : checkAckOptions(options);
-    if (timeout !== undefined) checkMilliseconds('timeout', timeout, ABOVE_ZERO);
+  async doubleAck(options: CallOptions = NO_OPTIONS): Promise<void> {
+    const { timeout, signal } = options === NO_OPTIONS ? NO_OPTIONS : waitOf(options);
+    throwIfAborted(signal);
     this.settle();
-    if (this.outlet) await this.outlet.confirm(this, options);
-    else await this.requestAck(this.reply, options);
+    // One confirmation may cover the messages of several callers, so the signal of one of them does not end it.
+    await untilAborted(
+      signal,
+      this.outlet ? this.outlet.confirm(this, { timeout }) : this.requestAck(this.reply, { timeout, signal }),
+    );
   }
 
   /** @internal Acknowledges with a reply subject, and waits for the server's confirmation. */
-  async requestAck(reply: string, options: DoubleAckOptions): Promise<void> {
+  async requestAck(reply: string, options: CallOptions): Promise<void> {
     await this.requests.request(reply, ACK, options);
   }
 

@@ -10,7 +10,7 @@ import {
 import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { Backoff, Deadline, Interval, Timer } from '../../timing/index.js';
-import type { JetStreamApi } from '../api/index.js';
+import type { CallOptions, JetStreamApi } from '../api/index.js';
 import { DeliveryPosition, JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from '../receiving/index.js';
 import {
@@ -118,7 +118,7 @@ export class OrderedPush {
    * @throws {@link SequenceNotReachedError} with `verifyStart`
    * @throws {@link UnsupportedServerFeatureError} for several filter subjects on a server older than 2.10
    */
-  async start(): Promise<void> {
+  async start(options: CallOptions = {}): Promise<void> {
     const { api, config } = this;
     if ((config.filterSubjects?.length ?? 0) > 1)
       api.connection.require('A consumer with several filter subjects', '2.10.0');
@@ -130,8 +130,9 @@ export class OrderedPush {
     const tick = Math.max(SHORTEST_TICK, (config.heartbeat ?? DEFAULT_HEARTBEAT) / TICKS_PER_HEARTBEAT);
     this.monitor = new Interval(tick, () => this.checkSilence(), { keepsAlive: false });
     try {
-      const restarted = await this.startIsVoid();
-      await this.create(restarted ? this.restartedStart() : await this.firstStart(), restarted);
+      const restarted = await this.startIsVoid(options);
+      const start = restarted ? this.restartedStart() : await this.firstStart(options);
+      await this.create(start, restarted, options);
     } catch (error) {
       this.stop();
       throw toConnectionError(error, api.connection);
@@ -167,7 +168,11 @@ export class OrderedPush {
     this.abandonConsumer();
   }
 
-  private async create(start: OrderedPushStart | undefined, restarted = false): Promise<void> {
+  private async create(
+    start: OrderedPushStart | undefined,
+    restarted: boolean,
+    options: CallOptions = {},
+  ): Promise<void> {
     const { api, config } = this;
     const consumer = `${config.namePrefix ?? 'ordered'}_${nuid.next()}`;
     const inbox = createInboxOf(api.connection.nc);
@@ -186,7 +191,7 @@ export class OrderedPush {
         stream_name: config.stream,
         config: { ...wireConfig(config, start), name: consumer, deliver_subject: inbox },
       },
-      { stream: config.stream, consumer },
+      { ...options, stream: config.stream, consumer },
     );
     if (this.stopped || this.consumer !== consumer) return;
     this.started = true;
@@ -340,11 +345,11 @@ export class OrderedPush {
   }
 
   /** Whether the start sequence belongs to another incarnation of the stream. */
-  private async startIsVoid(): Promise<boolean> {
+  private async startIsVoid(options: CallOptions): Promise<boolean> {
     const { start, verifyStart } = this.config;
     if (!verifyStart || start === undefined || !('startSequence' in start)) return false;
     this.streamSequence = this.reached = start.startSequence - 1;
-    const { created, state, config } = await this.streamInfo();
+    const { created, state, config } = await this.streamInfo(options);
     if (this.isOther(Date.parse(created))) return this.streamWasMadeAnew();
     const { startSequence } = start;
     if (state.last_seq < startSequence - 1) {
@@ -356,13 +361,13 @@ export class OrderedPush {
   }
 
   /** The start as a sequence: it identifies new messages, so that none is lost if the first reset is early. */
-  private async firstStart(): Promise<OrderedPushStart | undefined> {
+  private async firstStart(options: CallOptions): Promise<OrderedPushStart | undefined> {
     const { start } = this.config;
     if (start === undefined) this.streamSequence = 0;
     else if ('startSequence' in start) this.streamSequence = start.startSequence - 1;
     else if (start.policy === 'all') this.streamSequence = 0;
     else if (start.policy === 'new')
-      this.streamSequence = this.reached = (await this.streamInfo()).state.last_seq;
+      this.streamSequence = this.reached = (await this.streamInfo(options)).state.last_seq;
     return this.nextStart();
   }
 
@@ -396,9 +401,9 @@ export class OrderedPush {
     return this.nextStart();
   }
 
-  private streamInfo(): Promise<StreamInfo> {
+  private streamInfo(options: CallOptions = {}): Promise<StreamInfo> {
     const { stream } = this.config;
-    return this.api.call<StreamInfo>(`STREAM.INFO.${stream}`, undefined, { stream });
+    return this.api.call<StreamInfo>(`STREAM.INFO.${stream}`, undefined, { ...options, stream });
   }
 
   private goOnLater(): void {

@@ -8,6 +8,7 @@ import {
   RequestTimeoutError,
 } from '../../errors/index.js';
 import type { Requests } from '../../requests/index.js';
+import { Deadline } from '../../timing/index.js';
 import { isArray } from '../../validation/index.js';
 import type { EncodedMessage, MessageEncoder } from './message-encoder.js';
 import { checkBatchMessage } from './known-options.js';
@@ -30,14 +31,15 @@ export class AtomicBatches {
     this.connection.require('An atomic batch', '2.12.0');
     const [first, ...others] = this.encode(messages);
     const last = others.pop();
-    const answer = await this.begin(first, delivery);
+    const deadline = new Deadline(delivery.timeout);
+    const answer = await this.begin(first, delivery, deadline);
     if (!last) return parsePubAck(answer.data, first.subject);
     // The other messages are sent only now: a stream that does not allow batches has already refused the first one.
     const refusal = refusalIn(answer.data, first.subject);
     if (refusal) throw refusal;
     for (const { subject, data, headers } of others)
       this.connection.wire.publish(subject, data, undefined, headers);
-    const { data } = await this.request(last, delivery);
+    const { data } = await this.request(last, delivery, deadline);
     return parsePubAck(data, last.subject);
   }
 
@@ -72,22 +74,26 @@ export class AtomicBatches {
   }
 
   /** "No responders" means that nothing was stored, so a first message can be sent again. */
-  private async begin(message: EncodedMessage, delivery: Delivery): Promise<Msg> {
+  private async begin(message: EncodedMessage, delivery: Delivery, deadline: Deadline): Promise<Msg> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.request(message, delivery);
+        return await this.request(message, delivery, deadline);
       } catch (error) {
         if (!(error instanceof NoRespondersError)) throw error;
-        if (attempt > delivery.retryAttempts) throw new NoStreamResponseError(message.subject, attempt);
+        if (attempt > delivery.retryAttempts || deadline.left <= delivery.retryWait)
+          throw new NoStreamResponseError(message.subject, attempt);
       }
       await this.pauses.wait(delivery.retryWait, delivery.signal);
     }
   }
 
-  private async request({ subject, data, headers }: EncodedMessage, delivery: Delivery): Promise<Msg> {
-    const { timeout, signal } = delivery;
+  private async request(
+    { subject, data, headers }: EncodedMessage,
+    { timeout, signal }: Delivery,
+    deadline: Deadline,
+  ): Promise<Msg> {
     try {
-      return await this.requests.request(subject, data, { headers, timeout, signal });
+      return await this.requests.request(subject, data, { headers, timeout: deadline.left, signal });
     } catch (error) {
       if (!(error instanceof RequestTimeoutError)) throw error;
       throw new PublishTimeoutError(subject, timeout, undefined, error.sent);

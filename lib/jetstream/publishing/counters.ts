@@ -6,7 +6,7 @@ import {
   PayloadDecodingError,
 } from '../../errors/index.js';
 import { shown } from '../../reporting/index.js';
-import type { JetStreamApi } from '../api/index.js';
+import { type CallOptions, inSteps, type JetStreamApi } from '../api/index.js';
 import { type StoredMessage, Streams } from '../streams/index.js';
 import type { PubAck } from './pub-ack.js';
 import { PublishHeader } from './publish-headers.js';
@@ -50,18 +50,20 @@ export async function readCounter(
   connection: JetStreamConnection,
   api: JetStreamApi,
   subject: string,
+  options: CallOptions,
 ): Promise<Counter | undefined> {
   connection.require('A counter', '2.12.0');
   assertPublishSubject(subject);
   const streams = new Streams(api);
-  const stream = await streams.get(await streams.nameBySubject(subject));
-  try {
-    const message = await stream.getLastMessage(subject);
-    return toCounter(message);
-  } catch (error) {
-    if (error instanceof MessageNotFoundError) return undefined;
-    throw error;
-  }
+  return inSteps(options, async (left) => {
+    const stream = await streams.get(await streams.nameBySubject(subject, left), left);
+    try {
+      return toCounter(await stream.getLastMessage(subject, left));
+    } catch (error) {
+      if (error instanceof MessageNotFoundError) return undefined;
+      throw error;
+    }
+  });
 }
 
 /** @throws {@link PayloadDecodingError} if the message is not one of a counter */

@@ -112,8 +112,9 @@ export class IngestChannel {
 
   /** Ends the ingest and resolves with the server's final reply. @throws {@link failure} */
   finish(): Promise<PubAck> {
+    const isTold = this.finishing;
     this.finishing = true;
-    if (!this.interruption) this.attempt(() => this.tell(Operation.end, this.sent + 1));
+    if (!isTold && !this.interruption) this.attempt(() => this.tell(Operation.end, this.sent + 1));
     return this.waitFor(() => this.end);
   }
 

@@ -2,7 +2,9 @@ import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, IngestInterruptedError, InvalidArgumentError } from '../../errors/index.js';
 import { shown, toError } from '../../reporting/index.js';
+import { untilAborted, within } from '../../timing/index.js';
 import {
+  abortError,
   checkedIterable,
   onAbort,
   openIterator,
@@ -16,6 +18,9 @@ import type { IngestMessage, IngestOptions, IngestResult } from './ingest-option
 import { checkIngestMessage } from './known-options.js';
 import type { MessageEncoder } from './message-encoder.js';
 import type { Delivery } from './publication.js';
+
+/** How long an aborted ingest waits for the number of stored messages, in milliseconds. */
+const LAST_WAIT = 100;
 
 /** The source of an ingest. */
 export type IngestSource = Iterable<IngestMessage> | AsyncIterable<IngestMessage>;
@@ -50,7 +55,7 @@ export class Ingest {
       await this.load(source);
       const { channel } = this;
       if (!channel) return { count: 0, ack: undefined };
-      const ack = await channel.finish();
+      const ack = await untilAborted(this.options.signal, channel.finish());
       if (channel.interruption) throw channel.interruption;
       return { count: channel.sent, ack };
     } catch (thrown) {
@@ -125,7 +130,7 @@ export class Ingest {
   }
 
   private async room(channel: IngestChannel): Promise<void> {
-    await channel.room();
+    await untilAborted(this.options.signal, channel.room());
     throwIfAborted(this.options.signal);
     if (channel.interruption) throw channel.interruption;
   }
@@ -137,11 +142,11 @@ export class Ingest {
       if (!channel.started) return cause;
       return new IngestInterruptedError(subject, channel.processed, false, { cause });
     }
-    try {
-      const { batchSize = 0 } = await channel.finish();
-      return new IngestInterruptedError(subject, batchSize, !this.options.allowGaps, { cause });
-    } catch {
-      return new IngestInterruptedError(subject, channel.processed, false, { cause });
-    }
+    const finished = channel.finish().catch(() => undefined);
+    // A caller who aborts does not want to wait for a server that does not respond.
+    const isAborted = abortError(this.options.signal) !== undefined;
+    const ack = !isAborted || (await within(LAST_WAIT, finished)) ? await finished : undefined;
+    if (ack === undefined) return new IngestInterruptedError(subject, channel.processed, false, { cause });
+    return new IngestInterruptedError(subject, ack.batchSize ?? 0, !this.options.allowGaps, { cause });
   }
 }

@@ -53,6 +53,7 @@ export const SCHEDULE_OPTIONS = {
   ttl: true,
 } satisfies AllOptionsOf<Schedule>;
 
+// The values are checked when they are used, so that messages without them cost nothing.
 const delivery = {
   retry,
   signal: true,

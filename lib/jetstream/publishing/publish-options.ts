@@ -1,5 +1,6 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Codec } from '../../codecs/index.js';
+import type { CallOptions } from '../api/index.js';
 import type { PubAck } from './pub-ack.js';
 
 /** Headers of a message: the client's own class, or a plain object. The given object is never modified. */
@@ -101,9 +102,12 @@ export interface BatchMessage
   extends OutgoingMessage, Pick<MessageOptions, 'messageId' | 'expect' | 'ttl' | 'schedule' | 'codec'> {}
 
 /** How long to wait for acknowledgements, and when to stop waiting. */
-export interface DeliveryOptions {
+export interface DeliveryOptions extends CallOptions {
   readonly retry?: PublishRetry | undefined;
-  /** How long to wait for the acknowledgement, retries included, in milliseconds. Default: `publish.timeout`. */
+  /**
+   * How long to wait for the acknowledgement, retries included, in milliseconds; not `Infinity`. Default:
+   * `publish.timeout`.
+   */
   readonly timeout?: number | undefined;
   /** Stops waiting: the publish fails with the signal's reason. A message that was already sent may still be stored. */
   readonly signal?: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { Requests } from '../../requests/index.js';
 import { within } from '../../timing/index.js';
-import { JetStreamApi } from '../api/index.js';
+import { type CallOptions, JetStreamApi } from '../api/index.js';
 import type { StreamCodecs } from '../stream-codecs.js';
 import { AtomicBatches } from './atomic-batch.js';
 import { type Counter, counterValue, incrementHeaders, readCounter } from './counters.js';
@@ -201,8 +201,10 @@ export class Publisher {
    * The messages are stored in the order of the source, and individually: consumers receive them while the ingest is
    * running.
    *
+   * The `timeout` limits each wait for the server, not the whole ingest.
+   *
    * @throws {@link IngestInterruptedError} if it stopped before the end of the source; it contains the number of stored
-   * messages
+   * messages. If the signal was aborted, its cause is the reason
    * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
    */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
@@ -226,7 +228,10 @@ export class Publisher {
     checkIncrementOptions(options);
     const ack = await this.send({ subject, headers: incrementHeaders(by) }, options);
     // A duplicate increments nothing, and its acknowledgement has no value.
-    if (ack.duplicate) return (await this.counter(subject))?.value ?? 0n;
+    if (ack.duplicate) {
+      const { timeout, signal } = options;
+      return (await this.counter(subject, { timeout, signal }))?.value ?? 0n;
+    }
     return counterValue(ack, subject);
   }
 
@@ -236,8 +241,8 @@ export class Publisher {
    * @returns `undefined` if it was never incremented
    * @throws {@link StreamNotFoundError} if no stream listens on the subject
    */
-  async counter(subject: string): Promise<Counter | undefined> {
-    return readCounter(this.connection, this.api, subject);
+  async counter(subject: string, options: CallOptions = {}): Promise<Counter | undefined> {
+    return readCounter(this.connection, this.api, subject, options);
   }
 
   /**

@@ -1,9 +1,8 @@
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
-import { AbortGroups } from '../../requests/index.js';
 import { Timer } from '../../timing/index.js';
-import { abortError } from '../../user-code/index.js';
+import { abortError, onAbort } from '../../user-code/index.js';
 
 /** Called when a pause is over, or with the error that ended it early. It must not throw. */
 type PauseEnd = (error?: Error) => void;
@@ -12,7 +11,6 @@ type PauseEnd = (error?: Error) => void;
  * The pauses between attempts to publish. They end early when the connection closes or the caller's signal is aborted.
  */
 export class RetryPauses {
-  private readonly aborts = new AbortGroups();
   private readonly waiting = new Set<PauseEnd>();
   private stopListening: (() => void) | undefined;
 
@@ -32,7 +30,7 @@ export class RetryPauses {
     };
     let forget: (() => void) | undefined;
     try {
-      forget = signal && this.aborts.add(signal, (reason) => end(toError(reason)));
+      forget = signal && onAbort(signal, (reason) => end(toError(reason)));
     } catch (error) {
       return onEnd(toError(error));
     }

@@ -2,10 +2,15 @@ import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { toNanosAtMost } from '../../timing/index.js';
 import { checkMilliseconds, checkWholeNumber, optionsCheck } from '../../validation/index.js';
+import { CALL_OPTIONS, type CallOptions } from '../api/index.js';
 import { MESSAGES_BY_BYTES, PRIORITY_OPTIONS, priorityOf, type PriorityOptions } from './pull-options.js';
 import type { PullLimits, RequestLimits } from './request-limits.js';
 
-/** The limits of one request for messages. Durations in milliseconds. */
+/**
+ * The limits of one request for messages. Durations in milliseconds.
+ *
+ * `maxWait` corresponds to the `timeout` of other calls.
+ */
 export interface FetchOptions extends PriorityOptions {
   /** How long to wait for all messages. Default 30,000. */
   readonly maxWait?: number | undefined;
@@ -24,7 +29,17 @@ const checkFetchOptions = optionsCheck<FetchOptions>('fetch', {
   maxWait: true,
   signal: true,
 });
-const checkNoWaitOptions = optionsCheck<PriorityOptions>('fetchNoWait', PRIORITY_OPTIONS);
+
+/** Options of a request for messages that are already available. */
+export interface FetchNoWaitOptions extends PriorityOptions, CallOptions {}
+
+const checkNoWaitOptions = optionsCheck<FetchNoWaitOptions>('fetchNoWait', {
+  ...PRIORITY_OPTIONS,
+  ...CALL_OPTIONS,
+});
+
+/** How long after its end the final status of a request may take, in milliseconds, as in the Go client. */
+const GRACE = 1_000;
 
 /** One request for messages. */
 export interface FetchRequest {
@@ -34,6 +49,8 @@ export interface FetchRequest {
   readonly bytes: number;
   /** 0: only messages that are already available. */
   readonly maxWait: number;
+  /** How long the server may take to end the request, in milliseconds. */
+  readonly patience: number;
   /** 0: no heartbeats. */
   readonly heartbeat: number;
   readonly signal?: AbortSignal | undefined;
@@ -105,17 +122,17 @@ export function toFetchRequest(
     checkMilliseconds('heartbeat', heartbeat, { least: 1, most: maxWait / 2 });
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
   const wire = { group, min_pending: minPending, min_ack_pending: minAckPending, priority };
-  return { messages, bytes, maxWait, heartbeat, signal, wire };
+  return { messages, bytes, maxWait, patience: maxWait + GRACE, heartbeat, signal, wire };
 }
 
 /** A request for messages that are already available. */
 export function toNoWaitRequest(
   messages: number,
-  options: PriorityOptions,
+  options: FetchNoWaitOptions,
   limits: PullLimits,
   connection: JetStreamConnection,
 ): FetchRequest {
-  checkNoWaitOptions(options);
+  const { timeout = connection.timeout, signal } = checkNoWaitOptions(options);
   checkWholeNumber('messages', messages, 1);
   most('messages', messages, limits.maxRequestBatch);
   const { group, minPending, minAckPending, priority } = priorityOf(options, limits, connection);
@@ -126,7 +143,7 @@ export function toNoWaitRequest(
     min_ack_pending: minAckPending,
     priority,
   };
-  return { messages, bytes: 0, maxWait: 0, heartbeat: 0, wire };
+  return { messages, bytes: 0, maxWait: 0, patience: timeout, heartbeat: 0, signal, wire };
 }
 
 function most(option: string, value: number, limit: number | undefined): void {

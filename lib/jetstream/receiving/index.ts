@@ -5,7 +5,13 @@ export {
   type PushConsumeOptions,
 } from './consumption.js';
 export { DeliveredSubjects } from './delivered-subjects.js';
-export { type FetchOptions, type FetchRequest, toFetchRequest, toNoWaitRequest } from './fetch-options.js';
+export {
+  type FetchNoWaitOptions,
+  type FetchOptions,
+  type FetchRequest,
+  toFetchRequest,
+  toNoWaitRequest,
+} from './fetch-options.js';
 export { LoopConsumption } from './loop-consumption.js';
 export { MessageBatch } from './message-batch.js';
 export { checkMessagesOptions, Messages, type MessagesOptions, type NextOptions } from './messages.js';

@@ -5,6 +5,7 @@ import {
   MaxBytesExceededError,
   NoHeartbeatError,
   PinIdMismatchError,
+  RequestTimeoutError,
   toPullError,
 } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
@@ -23,12 +24,17 @@ import { learnLimit, type RequestLimits } from './request-limits.js';
 import { Ring } from './ring.js';
 import { SilenceMonitor } from './silence-monitor.js';
 
-/** How long after its end the final status of a request may take, in milliseconds, as in the Go client. */
-const GRACE = 1_000;
+/** When the consumer is asked why the server has not ended a request that does not wait, in milliseconds. */
+const LOOK_AFTER = 250;
 
 /**
- * The messages of one request. The batch ends when all messages have arrived, when the wait is over, or when an error
- * occurs. The error is then in `error`, and messages that arrived before can still be read.
+ * The messages of one request. The batch ends when all messages have arrived, when the server ends the request because
+ * the wait is over or no more messages are available, or when an error occurs. The error is then in `error`, and
+ * messages that arrived before can still be read.
+ *
+ * An empty batch without an error means that the server had no messages. If the server does not end the request, for
+ * example because it does not respond, or the request was lost with the connection, the error is a
+ * {@link RequestTimeoutError}.
  *
  * @example
  * ```ts
@@ -44,11 +50,14 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private readonly waiters: ((result: IteratorResult<JetStreamMessage, undefined>) => void)[] = [];
   private subscription: Subscription | undefined;
   private timer: Timer | undefined;
+  private look: Timer | undefined;
   private monitor: SilenceMonitor | undefined;
   private forget: () => void = () => {};
   private callOff: () => void = () => {};
   private ended = false;
   private readonly deadline: Deadline;
+  /** When the server must have ended the request. */
+  private readonly limit: Deadline;
   private delivered: DeliveredSubjects | undefined;
   /** The number of messages that the open request may still deliver. */
   private open = 0;
@@ -68,6 +77,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     private readonly accept: (message: JetStreamMessage) => boolean = () => true,
   ) {
     this.deadline = new Deadline(request.maxWait);
+    this.limit = new Deadline(request.patience);
     this.follow(request.signal);
     if (from instanceof Promise) void this.startLater(from);
     else this.start(from);
@@ -137,7 +147,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private start(from: ReceivingFrom): void {
     if (this.ended) return;
     const { api, request } = this;
-    const { nc, wire, name, timeout } = api.connection;
+    const { nc, wire, name } = api.connection;
     this.delivered = new DeliveredSubjects(from);
     this.inbox = createInboxOf(nc);
     try {
@@ -150,8 +160,10 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.forget = api.connection.listen({
       onClose: (cause) => this.end(new ConnectionClosedError(name, { cause })),
     });
-    const lifetime = request.maxWait === 0 ? timeout : request.maxWait + GRACE;
-    this.timer = new Timer(lifetime, () => this.end(undefined));
+    // If the process was blocked, unread messages may be in the socket: they are read before `setImmediate` runs.
+    this.timer = new Timer(this.limit.left, () => setImmediate(() => this.end(this.timedOut(from))));
+    if (request.maxWait === 0)
+      this.look = new Timer(Math.min(LOOK_AFTER, request.patience / 2), () => void this.endIfBlocked(from));
     if (request.heartbeat > 0) {
       const { stream, consumer } = from;
       this.monitor = new SilenceMonitor(
@@ -163,19 +175,41 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.pull(from);
   }
 
+  /**
+   * The server answers a request that does not wait, except while the consumer has as many unacknowledged messages as
+   * it may have: it then keeps the request until some are acknowledged. Never rejects.
+   */
+  private async endIfBlocked({ stream, consumer }: ReceivingFrom): Promise<void> {
+    const wait = { timeout: Math.max(1, Math.ceil(this.limit.left)), signal: this.request.signal };
+    try {
+      const operation = `CONSUMER.INFO.${stream}.${consumer}`;
+      const info = await this.api.call<AckState>(operation, undefined, { ...wait, stream, consumer });
+      const { max_ack_pending: most = 0 } = info.config;
+      if (most > 0 && info.num_ack_pending >= most) this.end(undefined);
+    } catch {
+      // The batch ends when the server has not ended the request in time.
+    }
+  }
+
+  private timedOut(from: ReceivingFrom): RequestTimeoutError {
+    return new RequestTimeoutError(this.subjectOf(from), this.request.patience);
+  }
+
+  private subjectOf({ stream, consumer }: ReceivingFrom): string {
+    return `${this.api.connection.apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+  }
+
   /** Requests the missing messages, or as many as the consumer allows in one request. */
-  private pull({ stream, consumer }: ReceivingFrom): void {
+  private pull(from: ReceivingFrom): void {
     const { request, limits, api } = this;
     const missing = { messages: request.messages - this.count, bytes: request.bytes - this.bytes };
     const { wire, isPartial } = wireRequest(request, missing, this.deadline.left, limits);
     this.open = wire.batch;
     this.partial = isPartial;
-    const { apiPrefix } = api.connection;
-    api.connection.post(
-      `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-      JSON.stringify({ ...wire, id: this.pin.value }),
-      { reply: this.inbox, purpose: 'a pull request' },
-    );
+    api.connection.post(this.subjectOf(from), JSON.stringify({ ...wire, id: this.pin.value }), {
+      reply: this.inbox,
+      purpose: 'a pull request',
+    });
   }
 
   private receive(error: Error | null, msg: Msg, from: ReceivingFrom): void {
@@ -242,10 +276,16 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     this.ended = true;
     this.cause = error;
     this.timer?.cancel();
+    this.look?.cancel();
     this.monitor?.stop();
     this.callOff();
     this.forget();
     if (this.subscription && !this.subscription.isClosed()) this.subscription.unsubscribe();
     for (const waiter of this.waiters.splice(0)) waiter({ done: true, value: undefined });
   }
+}
+
+interface AckState {
+  readonly config: { readonly max_ack_pending?: number };
+  readonly num_ack_pending: number;
 }

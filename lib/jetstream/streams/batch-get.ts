@@ -7,9 +7,17 @@ import {
   RequestTimeoutError,
   StreamNotFoundError,
 } from '../../errors/index.js';
-import { Deadline, retry, toTime } from '../../timing/index.js';
+import { Deadline, retry, toTime, untilAborted } from '../../timing/index.js';
+import { throwIfAborted } from '../../user-code/index.js';
 import { checkWholeNumber, notTogether, optionsCheck, textsOf } from '../../validation/index.js';
-import { type JetStreamApi, requireOperation, validateFilter } from '../api/index.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  inSteps,
+  type JetStreamApi,
+  requireOperation,
+  validateFilter,
+} from '../api/index.js';
 import { fromDirectGet, statusError, validateSequence } from './message-access.js';
 import type { StoredMessage } from './stored-message.js';
 import { streamInfo } from './stream-api.js';
@@ -26,15 +34,16 @@ export type GetMessagesOptions = (
       readonly startTime: Date;
       readonly startSequence?: undefined;
     }
-) & {
-  /** The maximum number of messages. Default: all to the end of the stream. */
-  readonly batch?: number | undefined;
-  /** Only messages whose subject matches. */
-  readonly subject?: string | undefined;
-};
+) &
+  CallOptions & {
+    /** The maximum number of messages. Default: all to the end of the stream. */
+    readonly batch?: number | undefined;
+    /** Only messages whose subject matches. */
+    readonly subject?: string | undefined;
+  };
 
 /** Selects the state of the stream in which to read the last messages of subjects. */
-export interface GetLastMessagesOptions {
+export interface GetLastMessagesOptions extends CallOptions {
   /** The maximum number of messages. Default: one for each subject, 1,024 in all. */
   readonly batch?: number | undefined;
   /** The last messages up to this sequence. Not together with `upToTime`. */
@@ -44,12 +53,14 @@ export interface GetLastMessagesOptions {
 }
 
 const checkGetMessagesOptions = optionsCheck<GetMessagesOptions>('getMessages', {
+  ...CALL_OPTIONS,
   batch: true,
   startSequence: true,
   startTime: true,
   subject: true,
 });
 const checkGetLastMessagesOptions = optionsCheck<GetLastMessagesOptions>('getLastMessages', {
+  ...CALL_OPTIONS,
   batch: true,
   upToSequence: true,
   upToTime: true,
@@ -65,16 +76,13 @@ export async function* getMessages(
   options: GetMessagesOptions,
 ): AsyncGenerator<StoredMessage, void, undefined> {
   requireOperation(api.connection, 'batch direct get');
-  const { batch = Infinity, subject } = checkGetMessagesOptions(options);
+  const { batch = Infinity, subject, timeout, signal } = checkGetMessagesOptions(options);
   validateBatch(options.batch);
   if (subject !== undefined) validateFilter(subject);
   let start = startOf(options);
   for (let left = batch; left > 0;) {
-    const { messages, pending } = await readPage(api, stream, {
-      ...start,
-      batch: Math.min(left, PAGE),
-      next_by_subj: subject,
-    });
+    const body = { ...start, batch: Math.min(left, PAGE), next_by_subj: subject };
+    const { messages, pending } = await readPage(api, stream, body, { timeout, signal });
     yield* messages;
     const last = await messages.at(-1);
     if (!last || pending === 0) return;
@@ -91,7 +99,7 @@ export async function* getLastMessages(
   options: GetLastMessagesOptions,
 ): AsyncGenerator<StoredMessage, void, undefined> {
   requireOperation(api.connection, 'batch direct get');
-  const { batch, upToSequence, upToTime } = checkGetLastMessagesOptions(options);
+  const { batch, upToSequence, upToTime, timeout, signal } = checkGetLastMessagesOptions(options);
   const filters = textsOf('subjects', subjects);
   if (filters.length === 0) throw new InvalidArgumentError('subjects', 'at least one is required');
   for (const filter of filters) validateFilter(filter);
@@ -106,11 +114,8 @@ export async function* getLastMessages(
     up_to_time: upTo,
   };
   for (let left = batch ?? Infinity; left > 0;) {
-    const page = await readPage(api, stream, {
-      ...from,
-      multi_last: filters,
-      batch: batch === undefined ? undefined : left,
-    });
+    const body = { ...from, multi_last: filters, batch: batch === undefined ? undefined : left };
+    const page = await readPage(api, stream, body, { timeout, signal });
     yield* page.messages;
     const last = await page.messages.at(-1);
     if (!last || page.pending === 0) return;
@@ -138,25 +143,28 @@ const BACKOFF = { first: 25, longest: 500 };
  * @throws {@link DirectAccessDisabledError}; {@link NoRespondersError} if the stream does allow it, but no replica
  * answers
  */
-async function readPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
-  const deadline = new Deadline(api.connection.timeout);
-  try {
-    return await requestPage(api, stream, body);
-  } catch (error) {
-    if (!(error instanceof NoRespondersError)) throw error;
-    if (await refusesDirect(api, stream)) throw new DirectAccessDisabledError(stream, { cause: error });
-  }
-  return retry(() => requestPage(api, stream, body), {
-    ...BACKOFF,
-    retryable: (error) => error instanceof NoRespondersError,
-    deadline,
+function readPage(api: JetStreamApi, stream: string, body: object, options: CallOptions): Promise<Page> {
+  return inSteps(options, async (left) => {
+    const deadline = new Deadline(left.timeout ?? api.connection.timeout);
+    try {
+      return await requestPage(api, stream, body, left);
+    } catch (error) {
+      if (!(error instanceof NoRespondersError)) throw error;
+      if (await refusesDirect(api, stream, left))
+        throw new DirectAccessDisabledError(stream, { cause: error });
+    }
+    return retry(() => requestPage(api, stream, body, left), {
+      ...BACKOFF,
+      retryable: (error) => error instanceof NoRespondersError,
+      deadline,
+    });
   });
 }
 
 /** Whether the stream does not allow direct access, or does not exist; `false` if this is unknown. */
-async function refusesDirect(api: JetStreamApi, stream: string): Promise<boolean> {
+async function refusesDirect(api: JetStreamApi, stream: string, options: CallOptions): Promise<boolean> {
   try {
-    const { allowDirect, mirrorDirect } = (await streamInfo(api, stream)).config;
+    const { allowDirect, mirrorDirect } = (await streamInfo(api, stream, options)).config;
     return !allowDirect && !mirrorDirect;
   } catch (error) {
     if (error instanceof StreamNotFoundError) return true;
@@ -166,22 +174,32 @@ async function refusesDirect(api: JetStreamApi, stream: string): Promise<boolean
 }
 
 /** One request with many replies: messages, and a status that ends them. */
-function requestPage(api: JetStreamApi, stream: string, body: object): Promise<Page> {
+function requestPage(
+  api: JetStreamApi,
+  stream: string,
+  body: object,
+  { timeout, signal }: CallOptions,
+): Promise<Page> {
   const subject = `${api.connection.apiPrefix}.DIRECT.GET.${stream}`;
   const messages: (StoredMessage | Promise<StoredMessage>)[] = [];
-  return new Promise<Page>((resolve, reject) => {
-    api.requests.open(subject, JSON.stringify(body), {}, (error, reply) => {
+  let request: number | undefined;
+  const page = new Promise<Page>((resolve, reject) => {
+    throwIfAborted(signal);
+    request = api.requests.open(subject, JSON.stringify(body), { timeout }, (error, reply) => {
       if (error) {
         reject(error);
         return false;
       }
-      const message = fromDirectGet(api, stream, reply);
+      const message = fromDirectGet(api, stream, reply, { timeout, signal });
       if (message) return messages.push(message) > 0;
       const end = endOfPage(reply);
       if (end) resolve({ messages, ...end });
       else reject(statusError(reply, stream, 'several messages'));
       return false;
     });
+  });
+  return untilAborted(signal, page).finally(() => {
+    if (request !== undefined) api.requests.giveUp(request);
   });
 }
 

@@ -30,5 +30,5 @@ export {
   type SubjectTransform,
 } from './stream-config.js';
 export type { StreamAlternate, StreamInfo, StreamSourceInfo, StreamState } from './stream-info.js';
-export { type PurgeOptions, Stream } from './stream.js';
+export { type GetMessageOptions, type PurgeOptions, Stream } from './stream.js';
 export { type StreamListOptions, Streams } from './streams.js';

@@ -6,7 +6,13 @@ import {
   NoRespondersError,
 } from '../../errors/index.js';
 import { checkWholeNumber } from '../../validation/index.js';
-import { type ApiCallOptions, type JetStreamApi, validateFilter } from '../api/index.js';
+import {
+  type ApiCallOptions,
+  type CallOptions,
+  inSteps,
+  type JetStreamApi,
+  validateFilter,
+} from '../api/index.js';
 import { readDirectReply } from './direct-reply.js';
 import { fromApi, fromDirectReply, type StoredMessage, type WireStoredMessage } from './stored-message.js';
 
@@ -25,13 +31,13 @@ export async function getMessage(
   stream: string,
   query: MessageQuery,
   direct: boolean,
+  options: CallOptions,
 ): Promise<StoredMessage> {
   const body = request(query);
-  if (direct) {
-    const found = await getDirect(api, stream, query, body);
-    if (found) return found;
-  }
-  return getFromLeader(api, stream, body, inWords(query));
+  return inSteps(options, async (left) => {
+    const found = direct ? await getDirect(api, stream, query, body, left) : undefined;
+    return found ?? getFromLeader(api, stream, body, inWords(query), left);
+  });
 }
 
 /**
@@ -44,21 +50,23 @@ export function fromDirectGet(
   api: JetStreamApi,
   stream: string,
   reply: Msg,
+  options: CallOptions,
 ): StoredMessage | Promise<StoredMessage> | undefined {
   const found = readDirectReply(reply);
   if (!found) return undefined;
   const message = fromDirectReply(found, reply.data);
-  return found.isWhole ? message : withWholeHeaders(api, stream, message);
+  return found.isWhole ? message : withWholeHeaders(api, stream, message, options);
 }
 
 async function withWholeHeaders(
   api: JetStreamApi,
   stream: string,
   message: StoredMessage,
+  options: CallOptions,
 ): Promise<StoredMessage> {
   const { sequence, subject, time } = message;
   try {
-    const whole = await getFromLeader(api, stream, { seq: sequence }, `sequence ${sequence}`);
+    const whole = await getFromLeader(api, stream, { seq: sequence }, `sequence ${sequence}`, options);
     return whole.subject === subject && whole.time.getTime() === time.getTime() ? whole : message;
   } catch {
     return message;
@@ -70,8 +78,9 @@ async function getFromLeader(
   stream: string,
   query: LeaderQuery,
   message: string,
+  options: CallOptions,
 ): Promise<StoredMessage> {
-  return fromApi(stream, await readFromLeader(api, stream, query, { message }));
+  return fromApi(stream, await readFromLeader(api, stream, query, { ...options, message }));
 }
 
 /** A query for a message in the wire format. */
@@ -108,19 +117,20 @@ async function getDirect(
   stream: string,
   query: MessageQuery,
   body: LeaderQuery,
+  options: CallOptions,
 ): Promise<StoredMessage | undefined> {
   const subject = `${api.connection.apiPrefix}.DIRECT.GET.${stream}`;
   // The request's subject contains the message's subject, so that permissions can be granted by subject.
   const reply = await (
     'lastOf' in query
-      ? api.requests.request(`${subject}.${query.lastOf}`, '', { idempotent: true })
-      : api.requests.request(subject, JSON.stringify(body), { idempotent: true })
+      ? api.requests.request(`${subject}.${query.lastOf}`, '', { ...options, idempotent: true })
+      : api.requests.request(subject, JSON.stringify(body), { ...options, idempotent: true })
   ).catch((error: unknown) => {
     if (error instanceof NoRespondersError) return undefined;
     throw error;
   });
   if (!reply) return undefined;
-  const message = fromDirectGet(api, stream, reply);
+  const message = fromDirectGet(api, stream, reply, options);
   if (!message) throw statusError(reply, stream, inWords(query));
   return message;
 }

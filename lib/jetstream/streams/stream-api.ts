@@ -1,9 +1,16 @@
 import { checkBoolean, optionsCheck } from '../../validation/index.js';
-import { validateFilter, validateStreamName, type JetStreamApi } from '../api/index.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  inSteps,
+  type JetStreamApi,
+  validateFilter,
+  validateStreamName,
+} from '../api/index.js';
 import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream-info.js';
 
 /** Additional information to request. */
-export interface StreamInfoOptions {
+export interface StreamInfoOptions extends CallOptions {
   /** Includes the sequences of removed messages. Default `false`. */
   readonly deletedDetails?: boolean | undefined;
   /** Counts the messages of each matching subject; `>` for all. Default: not counted. */
@@ -11,6 +18,7 @@ export interface StreamInfoOptions {
 }
 
 const checkInfoOptions = optionsCheck<StreamInfoOptions>('info', {
+  ...CALL_OPTIONS,
   deletedDetails: true,
   subjectFilter: true,
 });
@@ -22,15 +30,26 @@ export async function streamInfo(
   options: StreamInfoOptions = {},
 ): Promise<StreamInfo> {
   validateStreamName(name);
-  const { deletedDetails, subjectFilter } = checkInfoOptions(options);
+  const { deletedDetails, subjectFilter, timeout, signal } = checkInfoOptions(options);
   if (deletedDetails !== undefined) checkBoolean('deletedDetails', deletedDetails);
   if (subjectFilter !== undefined) validateFilter(subjectFilter);
+  return inSteps({ timeout, signal }, (left) =>
+    requestInfo(api, name, { deletedDetails, subjectFilter }, left),
+  );
+}
+
+async function requestInfo(
+  api: JetStreamApi,
+  name: string,
+  { deletedDetails, subjectFilter }: StreamInfoOptions,
+  options: CallOptions,
+): Promise<StreamInfo> {
   const subjects: Record<string, number> = {};
   for (let offset = 0; ;) {
     const info = await api.call<WireStreamInfo & { readonly total?: number }>(
       `STREAM.INFO.${name}`,
       { offset, deleted_details: deletedDetails, subjects_filter: subjectFilter },
-      { stream: name },
+      { ...options, stream: name },
     );
     if (subjectFilter === undefined) return decodeStreamInfo(info);
     const page = Object.entries(info.state.subjects ?? {});

@@ -1,5 +1,5 @@
 import { checkWholeNumber, notTogether, optionsCheck } from '../../validation/index.js';
-import { type JetStreamApi, validateFilter } from '../api/index.js';
+import { CALL_OPTIONS, type CallOptions, type JetStreamApi, validateFilter, waitOf } from '../api/index.js';
 import {
   type Consumer,
   type ConsumerConfig,
@@ -24,8 +24,8 @@ import type { StoredMessage } from './stored-message.js';
 import { streamInfo, type StreamInfoOptions } from './stream-api.js';
 import type { StreamInfo } from './stream-info.js';
 
-/** Selects the messages to remove; all messages if no option is given. */
-export interface PurgeOptions {
+/** Selects the messages to remove; all messages if none of `subject`, `sequence` and `keep` is given. */
+export interface PurgeOptions extends CallOptions {
   /** Only messages whose subject matches. */
   readonly subject?: string | undefined;
   /** Only messages before this sequence. Not together with `keep`. */
@@ -34,8 +34,20 @@ export interface PurgeOptions {
   readonly keep?: number | undefined;
 }
 
-const checkPurgeOptions = optionsCheck<PurgeOptions>('purge', { keep: true, sequence: true, subject: true });
-const checkGetMessageOptions = optionsCheck<{ readonly subject?: string | undefined }>('getMessage', {
+/** Selects a message, together with a sequence. */
+export interface GetMessageOptions extends CallOptions {
+  /** Only messages of this subject, wildcards are allowed: the first one at or after the sequence. */
+  readonly subject?: string | undefined;
+}
+
+const checkPurgeOptions = optionsCheck<PurgeOptions>('purge', {
+  ...CALL_OPTIONS,
+  keep: true,
+  sequence: true,
+  subject: true,
+});
+const checkGetMessageOptions = optionsCheck<GetMessageOptions>('getMessage', {
+  ...CALL_OPTIONS,
   subject: true,
 });
 
@@ -77,12 +89,12 @@ export class Stream {
   }
 
   /**
-   * Removes messages; all of them if no option is given. Cannot be undone.
+   * Removes messages; all of them if none is selected. Cannot be undone.
    *
    * @returns the number of removed messages
    */
   async purge(options: PurgeOptions = {}): Promise<number> {
-    const { subject, sequence, keep } = checkPurgeOptions(options);
+    const { subject, sequence, keep, timeout, signal } = checkPurgeOptions(options);
     if (subject !== undefined) validateFilter(subject);
     if (sequence !== undefined) validateSequence(sequence);
     if (keep !== undefined) checkWholeNumber('keep', keep, 0);
@@ -91,6 +103,8 @@ export class Stream {
     }
     const body = { filter: subject, seq: sequence, keep };
     const { purged } = await this.api.call<{ readonly purged: number }>(`STREAM.PURGE.${this.name}`, body, {
+      timeout,
+      signal,
       stream: this.name,
     });
     return purged;
@@ -102,12 +116,9 @@ export class Stream {
    *
    * @throws {@link MessageNotFoundError}
    */
-  async getMessage(
-    sequence: number,
-    options: { readonly subject?: string | undefined } = {},
-  ): Promise<StoredMessage> {
-    const { subject } = checkGetMessageOptions(options);
-    return getMessage(this.api, this.name, { sequence, subject }, this.isDirect);
+  async getMessage(sequence: number, options: GetMessageOptions = {}): Promise<StoredMessage> {
+    const { subject, timeout, signal } = checkGetMessageOptions(options);
+    return getMessage(this.api, this.name, { sequence, subject }, this.isDirect, { timeout, signal });
   }
 
   /**
@@ -116,8 +127,8 @@ export class Stream {
    *
    * @throws {@link MessageNotFoundError}
    */
-  getLastMessage(subject: string): Promise<StoredMessage> {
-    return getMessage(this.api, this.name, { lastOf: subject }, this.isDirect);
+  getLastMessage(subject: string, options: CallOptions = {}): Promise<StoredMessage> {
+    return getMessage(this.api, this.name, { lastOf: subject }, this.isDirect, options);
   }
 
   /**
@@ -150,8 +161,8 @@ export class Stream {
    *
    * @throws {@link MessageNotFoundError}
    */
-  deleteMessage(sequence: number): Promise<void> {
-    return this.remove(sequence, true);
+  deleteMessage(sequence: number, options: CallOptions = {}): Promise<void> {
+    return this.remove(sequence, true, options);
   }
 
   /**
@@ -159,73 +170,73 @@ export class Stream {
    *
    * @throws {@link MessageNotFoundError}
    */
-  secureDeleteMessage(sequence: number): Promise<void> {
-    return this.remove(sequence, false);
+  secureDeleteMessage(sequence: number, options: CallOptions = {}): Promise<void> {
+    return this.remove(sequence, false, options);
   }
 
   /** See {@link JetStreamService.createConsumer}. */
-  createConsumer(config: ConsumerConfig): Promise<Consumer> {
-    return this.consumers.putPull(this.name, config, 'create');
+  createConsumer(config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.putPull(this.name, config, 'create', options);
   }
 
   /** See {@link JetStreamService.updateConsumer}. */
-  updateConsumer(config: ConsumerConfig): Promise<Consumer> {
-    return this.consumers.putPull(this.name, config, 'update');
+  updateConsumer(config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.putPull(this.name, config, 'update', options);
   }
 
   /** See {@link JetStreamService.createOrUpdateConsumer}. */
-  createOrUpdateConsumer(config: ConsumerConfig): Promise<Consumer> {
-    return this.consumers.putPull(this.name, config, '');
+  createOrUpdateConsumer(config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.putPull(this.name, config, '', options);
   }
 
   /** See {@link JetStreamService.consumer}. */
-  consumer(name: string): Promise<Consumer> {
-    return this.consumers.pull(this.name, name);
+  consumer(name: string, options: CallOptions = {}): Promise<Consumer> {
+    return this.consumers.pull(this.name, name, options);
   }
 
   /** See {@link JetStreamService.createPushConsumer}. */
-  createPushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
-    return this.consumers.putPush(this.name, config, 'create');
+  createPushConsumer(config: PushConsumerConfig, options: CallOptions = {}): Promise<PushConsumer> {
+    return this.consumers.putPush(this.name, config, 'create', options);
   }
 
   /** See {@link JetStreamService.updatePushConsumer}. */
-  updatePushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
-    return this.consumers.putPush(this.name, config, 'update');
+  updatePushConsumer(config: PushConsumerConfig, options: CallOptions = {}): Promise<PushConsumer> {
+    return this.consumers.putPush(this.name, config, 'update', options);
   }
 
   /** See {@link JetStreamService.createOrUpdatePushConsumer}. */
-  createOrUpdatePushConsumer(config: PushConsumerConfig): Promise<PushConsumer> {
-    return this.consumers.putPush(this.name, config, '');
+  createOrUpdatePushConsumer(config: PushConsumerConfig, options: CallOptions = {}): Promise<PushConsumer> {
+    return this.consumers.putPush(this.name, config, '', options);
   }
 
   /** See {@link JetStreamService.pushConsumer}. */
-  pushConsumer(name: string): Promise<PushConsumer> {
-    return this.consumers.push(this.name, name);
+  pushConsumer(name: string, options: CallOptions = {}): Promise<PushConsumer> {
+    return this.consumers.push(this.name, name, options);
   }
 
   /** See {@link JetStreamService.orderedConsumer}. */
-  orderedConsumer(config: OrderedConsumerConfig = {}): Promise<OrderedConsumer> {
-    return OrderedConsumer.create(this.api, this.name, config);
+  orderedConsumer(config: OrderedConsumerConfig = {}, options: CallOptions = {}): Promise<OrderedConsumer> {
+    return OrderedConsumer.create(this.api, this.name, config, options);
   }
 
   /** See {@link JetStreamService.deleteConsumer}. */
-  deleteConsumer(name: string): Promise<void> {
-    return this.consumers.delete(this.name, name);
+  deleteConsumer(name: string, options: CallOptions = {}): Promise<void> {
+    return this.consumers.delete(this.name, name, options);
   }
 
   /** See {@link JetStreamService.pauseConsumer}. */
-  pauseConsumer(name: string, until: Date): Promise<ConsumerPause> {
-    return this.consumers.pause(this.name, name, until);
+  pauseConsumer(name: string, until: Date, options: CallOptions = {}): Promise<ConsumerPause> {
+    return this.consumers.pause(this.name, name, until, options);
   }
 
   /** See {@link JetStreamService.resumeConsumer}. */
-  resumeConsumer(name: string): Promise<ConsumerPause> {
-    return this.consumers.resume(this.name, name);
+  resumeConsumer(name: string, options: CallOptions = {}): Promise<ConsumerPause> {
+    return this.consumers.resume(this.name, name, options);
   }
 
   /** See {@link JetStreamService.unpinConsumer}. */
-  unpinConsumer(name: string, group: string): Promise<void> {
-    return this.consumers.unpin(this.name, name, group);
+  unpinConsumer(name: string, group: string, options: CallOptions = {}): Promise<void> {
+    return this.consumers.unpin(this.name, name, group, options);
   }
 
   /** See {@link JetStreamService.resetConsumer}. */
@@ -234,25 +245,25 @@ export class Stream {
   }
 
   /** See {@link JetStreamService.listConsumers}. */
-  listConsumers(): AsyncIterable<ConsumerInfo> {
-    return this.consumers.list(this.name);
+  listConsumers(options: CallOptions = {}): AsyncIterable<ConsumerInfo> {
+    return this.consumers.list(this.name, options);
   }
 
   /** See {@link JetStreamService.consumerNames}. */
-  consumerNames(): AsyncIterable<string> {
-    return this.consumers.names(this.name);
+  consumerNames(options: CallOptions = {}): AsyncIterable<string> {
+    return this.consumers.names(this.name, options);
   }
 
   private get isDirect(): boolean {
     return this.known.config.allowDirect;
   }
 
-  private async remove(seq: number, noErase: boolean): Promise<void> {
+  private async remove(seq: number, noErase: boolean, options: CallOptions): Promise<void> {
     validateSequence(seq);
     await this.api.call(
       `STREAM.MSG.DELETE.${this.name}`,
       { seq, no_erase: noErase },
-      { stream: this.name, message: `sequence ${seq}` },
+      { ...waitOf(options), stream: this.name, message: `sequence ${seq}` },
     );
   }
 }

@@ -1,6 +1,14 @@
 import { InvalidApiResponseError, StreamNotFoundError } from '../../errors/index.js';
 import { checkObject, optionsCheck } from '../../validation/index.js';
-import { validateFilter, validateStreamName, type JetStreamApi } from '../api/index.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  inSteps,
+  type JetStreamApi,
+  validateFilter,
+  validateStreamName,
+  waitOf,
+} from '../api/index.js';
 import { streamInfo } from './stream-api.js';
 import type { StreamConfig } from './stream-config.js';
 import { encodeStreamConfig } from './stream-config.wire.js';
@@ -8,21 +16,29 @@ import { decodeStreamInfo, type StreamInfo, type WireStreamInfo } from './stream
 import { Stream } from './stream.js';
 
 /** Selects the streams to list. */
-export interface StreamListOptions {
+export interface StreamListOptions extends CallOptions {
   /** Only streams that listen on this subject, or on a subject that it matches. */
   readonly subject?: string | undefined;
 }
 
-const checkListOptions = optionsCheck<StreamListOptions>('listStreams', { subject: true });
+const checkListOptions = optionsCheck<StreamListOptions>('listStreams', {
+  ...CALL_OPTIONS,
+  subject: true,
+});
 
 /** Implements the stream operations of `JetStreamService`. */
 export class Streams {
   constructor(private readonly api: JetStreamApi) {}
 
-  async put(operation: 'CREATE' | 'UPDATE', config: StreamConfig): Promise<Stream> {
+  async put(
+    operation: 'CREATE' | 'UPDATE',
+    config: StreamConfig,
+    options: CallOptions = {},
+  ): Promise<Stream> {
     checkObject('config', config);
     const wire = encodeStreamConfig(config, this.api.connection);
     const info = await this.api.call<WireStreamInfo>(`STREAM.${operation}.${config.name}`, wire, {
+      ...waitOf(options),
       stream: config.name,
     });
     if (!info.config)
@@ -30,38 +46,42 @@ export class Streams {
     return new Stream(this.api, decodeStreamInfo(info));
   }
 
-  async createOrUpdate(config: StreamConfig): Promise<Stream> {
-    try {
-      return await this.put('UPDATE', config);
-    } catch (error) {
-      if (!(error instanceof StreamNotFoundError)) throw error;
-      return this.put('CREATE', config);
-    }
+  createOrUpdate(config: StreamConfig, options: CallOptions): Promise<Stream> {
+    return inSteps(options, async (left) => {
+      try {
+        return await this.put('UPDATE', config, left);
+      } catch (error) {
+        if (!(error instanceof StreamNotFoundError)) throw error;
+        return this.put('CREATE', config, left);
+      }
+    });
   }
 
-  async get(name: string): Promise<Stream> {
-    return new Stream(this.api, await streamInfo(this.api, name));
+  async get(name: string, options: CallOptions = {}): Promise<Stream> {
+    return new Stream(this.api, await streamInfo(this.api, name, waitOf(options)));
   }
 
-  async delete(name: string): Promise<void> {
+  async delete(name: string, options: CallOptions): Promise<void> {
     validateStreamName(name);
-    await this.api.call(`STREAM.DELETE.${name}`, undefined, { stream: name });
+    await this.api.call(`STREAM.DELETE.${name}`, undefined, { ...waitOf(options), stream: name });
   }
 
   async *list(options: StreamListOptions): AsyncGenerator<StreamInfo, void, undefined> {
     const items = (page: WirePage<WireStreamInfo>) => page.streams;
-    const pages = this.api.pages('STREAM.LIST', filterOf(options), items);
+    const { filter, wait } = listingOf(options);
+    const pages = this.api.pages('STREAM.LIST', filter, items, wait);
     for await (const info of pages) yield decodeStreamInfo(info);
   }
 
   async *names(options: StreamListOptions): AsyncGenerator<string, void, undefined> {
     const items = (page: WirePage<string>) => page.streams;
-    yield* this.api.pages('STREAM.NAMES', filterOf(options), items);
+    const { filter, wait } = listingOf(options);
+    yield* this.api.pages('STREAM.NAMES', filter, items, wait);
   }
 
-  async nameBySubject(subject: string): Promise<string> {
+  async nameBySubject(subject: string, options: CallOptions = {}): Promise<string> {
     validateFilter(subject);
-    for await (const name of this.names({ subject })) return name;
+    for await (const name of this.names({ ...waitOf(options), subject })) return name;
     throw new StreamNotFoundError({ subject });
   }
 }
@@ -71,9 +91,12 @@ interface WirePage<T> {
   readonly streams?: readonly T[] | null;
 }
 
-/** The body of a list request. @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */
-function filterOf(options: StreamListOptions): { readonly subject: string | undefined } {
-  const { subject } = checkListOptions(options);
+/** The body of a list request, and its wait. @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */
+function listingOf(options: StreamListOptions): {
+  readonly filter: { readonly subject: string | undefined };
+  readonly wait: CallOptions;
+} {
+  const { subject, timeout, signal } = checkListOptions(options);
   if (subject !== undefined) validateFilter(subject);
-  return { subject };
+  return { filter: { subject }, wait: { timeout, signal } };
 }

@@ -122,7 +122,7 @@ export class InitialDelivery {
    */
   private async isEnd(reached: number): Promise<boolean> {
     const { api, stream, subjects } = this.source;
-    const last = await lastSequence(api, stream, subjects, LONGEST_LOOK);
+    const last = await lastSequence(api, stream, subjects, { timeout: LONGEST_LOOK });
     if (last <= reached) return true;
     const existing = this.seen && (await this.existingSubjects());
     if (this.ended) return false;

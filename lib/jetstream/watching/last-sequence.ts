@@ -1,5 +1,5 @@
 import { MessageNotFoundError, PermissionDeniedError, RequestTimeoutError } from '../../errors/index.js';
-import type { JetStreamApi } from '../api/index.js';
+import type { CallOptions, JetStreamApi } from '../api/index.js';
 import { readFromLeader } from '../streams/index.js';
 
 /**
@@ -10,20 +10,20 @@ export async function lastSequence(
   api: JetStreamApi,
   stream: string,
   filters: readonly string[],
-  timeout = api.connection.timeout,
+  options: CallOptions = {},
 ): Promise<number> {
-  return Math.max(...(await Promise.all(filters.map((filter) => lastOf(api, stream, filter, timeout)))));
+  return Math.max(...(await Promise.all(filters.map((filter) => lastOf(api, stream, filter, options)))));
 }
 
-async function lastOf(api: JetStreamApi, stream: string, filter: string, timeout: number): Promise<number> {
+async function lastOf(
+  api: JetStreamApi,
+  stream: string,
+  filter: string,
+  { timeout = Infinity, signal }: CallOptions,
+): Promise<number> {
+  const wait = { timeout: Math.min(timeout, api.connection.timeout), signal };
   try {
-    const { seq } = await readFromLeader(
-      api,
-      stream,
-      { last_by_subj: filter },
-      { timeout: Math.min(timeout, api.connection.timeout) },
-    );
-    return seq;
+    return (await readFromLeader(api, stream, { last_by_subj: filter }, wait)).seq;
   } catch (error) {
     if (
       error instanceof MessageNotFoundError ||

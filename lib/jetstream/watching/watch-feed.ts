@@ -1,6 +1,6 @@
 import { RequestTimeoutError } from '../../errors/index.js';
-import { within } from '../../timing/index.js';
-import type { JetStreamApi } from '../api/index.js';
+import { untilAborted, within } from '../../timing/index.js';
+import { type CallOptions, inSteps, type JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { OrderedPush, type OrderedPushStart, type OrderedPushStarted } from '../ordered-push/index.js';
 import { type FeedEnd, FeedQueue } from './feed-queue.js';
@@ -92,14 +92,20 @@ export class WatchFeed<E> {
     );
   }
 
-  /** @throws the errors of creating the consumer, as returned by `errorFor` */
-  async start(): Promise<void> {
-    try {
-      if (this.options.replicated && !this.updatesOnly) await this.findLastInitial();
-      await this.push.start();
-    } catch (error) {
-      throw this.options.errorFor(error);
-    }
+  /**
+   * Waits until the consumer is created.
+   *
+   * @throws the errors of creating the consumer, as returned by `errorFor`; the reason of the signal
+   */
+  start(options: CallOptions = {}): Promise<void> {
+    return inSteps(options, async (left) => {
+      try {
+        if (this.options.replicated && !this.updatesOnly) await this.findLastInitial(left);
+        await this.push.start(left);
+      } catch (error) {
+        throw this.options.errorFor(error);
+      }
+    });
   }
 
   /** Called when an item is available, or the feed has ended. Set before `start`. */
@@ -130,15 +136,21 @@ export class WatchFeed<E> {
   /**
    * Waits for a promise that this feed fulfills, as long as the server sends messages or heartbeats.
    *
-   * @param timeout the longest silence, in milliseconds. Default: the connection's timeout
-   * @throws {@link RequestTimeoutError} after a longer silence; and the error of the promise
+   * @param options.timeout the longest silence, in milliseconds. Default: the connection's timeout
+   * @throws {@link RequestTimeoutError} after a longer silence; the reason of the signal; the error of the promise
    */
-  async patiently(promise: Promise<unknown>, timeout = this.options.api.connection.timeout): Promise<void> {
+  async patiently(promise: Promise<unknown>, { timeout, signal }: CallOptions = {}): Promise<void> {
+    const longest = timeout ?? this.options.api.connection.timeout;
     for (;;) {
       const { signs } = this;
-      if (await within(timeout, promise)) return void (await promise);
-      if (signs === this.signs) throw new RequestTimeoutError(this.options.subjects.join(','), timeout);
+      if (await untilAborted(signal, within(longest, promise))) return void (await promise);
+      if (signs === this.signs) throw this.silent(longest);
     }
+  }
+
+  /** The error for a server that has not sent what the reader waits for. */
+  silent(timeout: number): RequestTimeoutError {
+    return new RequestTimeoutError(this.options.subjects.join(','), timeout);
   }
 
   /** Ends the feed and discards the queue. */
@@ -209,9 +221,9 @@ export class WatchFeed<E> {
     return sequence >= this.lastInitial;
   }
 
-  private async findLastInitial(): Promise<void> {
+  private async findLastInitial(options: CallOptions = {}): Promise<void> {
     const { start } = this.options;
-    const last = await this.lastOfLeader();
+    const last = await this.lastOfLeader(options);
     this.lastInitial = 'startSequence' in start && last < start.startSequence ? 0 : last;
   }
 
@@ -225,9 +237,9 @@ export class WatchFeed<E> {
     if (last <= sequence) this.initialize();
   }
 
-  private lastOfLeader(): Promise<number> {
+  private lastOfLeader(options: CallOptions = {}): Promise<number> {
     const { api, stream, subjects } = this.options;
-    return lastSequence(api, stream, subjects);
+    return lastSequence(api, stream, subjects, options);
   }
 
   private initialize(): void {
@@ -248,13 +260,13 @@ export class WatchFeed<E> {
 /**
  * Reads the initial entries of a started feed and stops it, also when the loop is left early.
  *
- * @param patience the longest silence of the server, in milliseconds. Default: the connection's timeout
- * @throws {@link RequestTimeoutError} if nothing, not even a heartbeat, arrives from the server for longer; and the
- * errors of the feed
+ * @param options.timeout the longest silence of the server, in milliseconds. Default: the connection's timeout
+ * @throws {@link RequestTimeoutError} if nothing, not even a heartbeat, arrives from the server for longer; the reason
+ * of the signal; and the errors of the feed
  */
 export async function* initialEntries<E>(
   feed: WatchFeed<E>,
-  patience?: number,
+  options?: CallOptions,
 ): AsyncGenerator<E, void, undefined> {
   let wake = (): void => undefined;
   feed.onReady = () => wake();
@@ -262,7 +274,7 @@ export async function* initialEntries<E>(
     for (let item = feed.take(); item !== INITIALIZED; item = feed.take()) {
       if (item === undefined) {
         if (feed.ended?.error) throw feed.ended.error;
-        await feed.patiently(new Promise<void>((resolve) => (wake = resolve)), patience);
+        await feed.patiently(new Promise<void>((resolve) => (wake = resolve)), options);
       } else if (item !== RESTARTED) {
         yield item;
       }

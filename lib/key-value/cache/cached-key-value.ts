@@ -1,6 +1,8 @@
 import type { Codec } from '../../codecs/index.js';
 import { BucketRecreatedError, WatchStoppedError } from '../../errors/index.js';
-import type { WatchFeed } from '../../jetstream/index.js';
+import { type CallOptions, inSteps, waitOf, type WatchFeed } from '../../jetstream/index.js';
+import { untilAborted, within } from '../../timing/index.js';
+import { throwIfAborted } from '../../user-code/index.js';
 import { validateRevision } from '../bucket-reader.js';
 import type { Bucket } from '../bucket.js';
 import { BaseEntry, type KeyValueEntry, type KeyValuePut } from '../key-value-entry.js';
@@ -58,10 +60,15 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   }
 
   /** @internal Resolves when all values are loaded. */
-  async start(): Promise<void> {
+  async start(options: CallOptions): Promise<void> {
+    const { timeout } = options;
     try {
-      await this.feed.start();
-      await this.feed.patiently(this.ready);
+      await inSteps(options, async (left) => {
+        await this.feed.start(left);
+        if (timeout === undefined) await this.feed.patiently(this.ready, left);
+        else if (!(await within(left.timeout ?? timeout, this.ready))) throw this.feed.silent(timeout);
+        await this.ready;
+      });
     } catch (error) {
       await this.stop();
       throw error;
@@ -114,15 +121,30 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
    * If the revision belongs to a key outside of the copy, this takes until the server's next heartbeats, up to two
    * seconds.
    *
+   * By default, it waits without a limit.
+   *
+   * @throws {@link RequestTimeoutError} if the copy does not contain it within `timeout`; the reason of `signal`
    * @throws {@link WatchStoppedError} if the copy is stopped; {@link BucketRecreatedError} if the bucket was deleted
    * and created again in the meantime; otherwise the error that the copy ended with
    */
-  async waitForRevision(revision: number): Promise<void> {
+  async waitForRevision(revision: number, options: CallOptions = {}): Promise<void> {
     validateRevision(revision);
+    const { timeout = Infinity, signal } = waitOf(options);
+    throwIfAborted(signal);
     if (revision <= this.last) return;
     if (this.failure) throw this.failure;
     if (this.stopped) throw new WatchStoppedError(this.bucket);
-    await new Promise<void>((resolve, reject) => this.waiting.push({ revision, resolve, reject }));
+    let waiting: Waiting | undefined;
+    const reached = new Promise<void>((resolve, reject) => {
+      waiting = { revision, resolve, reject };
+      this.waiting.push(waiting);
+    });
+    try {
+      if (!(await untilAborted(signal, within(timeout, reached)))) throw this.feed.silent(timeout);
+      await reached;
+    } finally {
+      this.waiting = this.waiting.filter((other) => other !== waiting);
+    }
   }
 
   /** Stops updating the copy. The existing values can still be read. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError, LockLostError } from '../../errors/index.js';
+import type { CallOptions } from '../../jetstream/index.js';
 import { errorText, heldBackText, ReportLimiter } from '../../reporting/index.js';
 import { Backoff, Deadline, sleep } from '../../timing/index.js';
 import { UserCalls } from '../../user-code/index.js';
@@ -34,7 +35,7 @@ export interface Ballot {
   /** Waits until this candidate leads. */
   obtain(signal: AbortSignal): Promise<KeyLock>;
   /** Requests the name of the leader. */
-  leader(): Promise<string | undefined>;
+  leader(options: CallOptions): Promise<string | undefined>;
   /** How long to wait for the server when the election is stopped, in milliseconds. */
   readonly timeout: number;
   /** Called when the candidate no longer contends. */
@@ -88,8 +89,8 @@ export class LeaderElection implements AsyncDisposable {
   }
 
   /** The name of the leading candidate according to the bucket's leader; `undefined` if there is none. */
-  leader(): Promise<string | undefined> {
-    return this.ballot.leader();
+  leader(options: CallOptions = {}): Promise<string | undefined> {
+    return this.ballot.leader(options);
   }
 
   /**

@@ -5,6 +5,7 @@ import {
   FINITE,
   optionsCheck,
 } from '../../validation/index.js';
+import { type CallOptions, waitOf } from '../../jetstream/index.js';
 import type { BucketAccess } from '../bucket-access.js';
 import type { KeyLock } from './key-lock.js';
 import { DEFAULT_NAME, LeaderElection, type LeaderElectionOptions } from './leader-election.js';
@@ -80,7 +81,8 @@ export function startElection<T>(
       bucket: access.bucket.name,
       obtain: (signal) =>
         new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait: Infinity, signal }),
-      leader: async () => recordOf(await access.reader.change(key, { consistent: true }))?.name,
+      leader: async (options: CallOptions) =>
+        recordOf(await access.reader.change(key, { ...waitOf(options), consistent: true }))?.name,
       timeout: access.bucket.jetstream.connection.timeout,
       ended: () => leases.remove(election),
     },

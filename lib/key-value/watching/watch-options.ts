@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from '../../errors/index.js';
-import type { OrderedPushStart } from '../../jetstream/index.js';
+import { CALL_OPTIONS, type CallOptions, type OrderedPushStart } from '../../jetstream/index.js';
 import { optionsCheck } from '../../validation/index.js';
 import { validateRevision } from '../bucket-reader.js';
 
-/** Options of a watch. */
-export interface KeyValueWatchOptions {
+/** Options of a watch. `timeout` and `signal` apply until it is active. */
+export interface KeyValueWatchOptions extends CallOptions {
   /** Starts with the whole history of each key, not only the last change. Default `false`. */
   readonly includeHistory?: boolean | undefined;
   /** Delivers only changes from now on. Not together with `includeHistory` or `resumeFromRevision`. Default `false`. */
@@ -25,6 +25,7 @@ export interface KeyValueWatchOptions {
 
 /** @throws {@link InvalidArgumentError} */
 export const checkWatchOptions = optionsCheck<KeyValueWatchOptions>('watch', {
+  ...CALL_OPTIONS,
   ignoreDeletes: true,
   includeHistory: true,
   metaOnly: true,
