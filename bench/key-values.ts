@@ -1,12 +1,6 @@
 import { Kvm, type KV } from '@nats-io/kv';
-import {
-  JetStreamConnection,
-  JetStreamService,
-  jsonCodec,
-  KeyValueService,
-  Requests,
-  type KeyValue,
-} from 'nestjs-nats-jetstream';
+import type { KeyValue } from 'nestjs-nats-jetstream';
+import { openServices } from './services.js';
 import type { Bench, BenchValue, Comparison, Side } from './suite.js';
 
 /** How many operations are in flight at a time. */
@@ -21,14 +15,8 @@ export interface Buckets {
 }
 
 async function openBuckets(bench: Bench): Promise<Buckets> {
-  const nc = await bench.connectOurs();
+  const { keyValues, close } = await openServices(await bench.connectOurs());
   const rawNc = await bench.connect();
-  const connection = new JetStreamConnection('bench', nc);
-  const jetstream = new JetStreamService(connection, new Requests(connection), {
-    codec: jsonCodec,
-    publish: {},
-  });
-  const keyValues = new KeyValueService(jetstream);
   const ours = await keyValues.create<BenchValue>({ bucket: 'ours', storage: 'memory' });
   const raw = await new Kvm(rawNc).create('raw', { storage: 'memory' });
   for (let i = 0; i < KEYS; i++) {
@@ -39,7 +27,7 @@ async function openBuckets(bench: Bench): Promise<Buckets> {
     ours,
     raw,
     close: async () => {
-      await nc.close();
+      await close();
       await rawNc.close();
     },
   };

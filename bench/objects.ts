@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Objm, type ObjectStore as RawObjectStore } from '@nats-io/obj';
-import {
-  JetStreamConnection,
-  JetStreamService,
-  jsonCodec,
-  ObjectStoreService,
-  Requests,
-  type ObjectStore,
-} from 'nestjs-nats-jetstream';
+import type { ObjectStore } from 'nestjs-nats-jetstream';
+import { openServices } from './services.js';
 import type { Bench, Comparison, Side } from './suite.js';
 
 /** The object that both sides put and get. */
@@ -28,19 +22,14 @@ export async function compareObjectBuckets(
   bench: Bench,
   sides: (buckets: ObjectBuckets) => { readonly ours: Side; readonly raw: Side },
 ): Promise<Comparison> {
-  const nc = await bench.connectOurs();
+  const { objectStores, close } = await openServices(await bench.connectOurs());
   const rawNc = await bench.connect();
-  const connection = new JetStreamConnection('bench', nc);
-  const jetstream = new JetStreamService(connection, new Requests(connection), {
-    codec: jsonCodec,
-    publish: {},
-  });
-  const ours = await new ObjectStoreService(jetstream).create({ bucket: 'ours', storage: 'memory' });
+  const ours = await objectStores.create({ bucket: 'ours', storage: 'memory' });
   const raw = await new Objm(rawNc).create('raw', { storage: 'memory' });
   return {
     ...sides({ ours, raw, content: randomBytes(SIZE * MEBIBYTE) }),
     close: async () => {
-      await nc.close();
+      await close();
       await rawNc.close();
     },
   };

@@ -1,5 +1,6 @@
 import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
-import { JetStreamConnection, JetStreamService, jsonCodec, Requests } from 'nestjs-nats-jetstream';
+import type { JetStreamService } from 'nestjs-nats-jetstream';
+import { openServices } from './services.js';
 import type { Bench, Comparison, Side } from './suite.js';
 
 /** How many messages `publishAsync` has in flight by default; the raw client is limited to the same number. */
@@ -16,12 +17,8 @@ export interface Publishing {
 
 /** Compares publishing into memory streams that are empty before each round; their content is checked after it. */
 export async function comparePublishing(bench: Bench, { ours, raw }: Publishing): Promise<Comparison> {
-  const [nc, rawNc] = [await bench.connectOurs(), await bench.connect()];
-  const connection = new JetStreamConnection('bench', nc);
-  const service = new JetStreamService(connection, new Requests(connection), {
-    codec: jsonCodec,
-    publish: {},
-  });
+  const services = await openServices(await bench.connectOurs());
+  const rawNc = await bench.connect();
   const client = jetstream(rawNc);
   const { streams } = await jetstreamManager(rawNc);
 
@@ -40,10 +37,10 @@ export async function comparePublishing(bench: Bench, { ours, raw }: Publishing)
     };
   };
   return {
-    ours: await side(Subject.ours, (messages) => ours(service, messages)),
+    ours: await side(Subject.ours, (messages) => ours(services.jetstream, messages)),
     raw: await side(Subject.raw, (messages) => raw(client, messages)),
     close: async () => {
-      await nc.close();
+      await services.close();
       await rawNc.close();
     },
   };

@@ -1,12 +1,7 @@
 import { jetstream, jetstreamManager, type Consumer as RawConsumer } from '@nats-io/jetstream';
-import {
-  jsonCodec,
-  JetStreamConnection,
-  JetStreamService,
-  Requests,
-  type Consumer,
-} from 'nestjs-nats-jetstream';
+import type { Consumer } from 'nestjs-nats-jetstream';
 import { Backlog } from './backlog.js';
+import { openServices } from './services.js';
 import type { Bench, Comparison, Side } from './suite.js';
 
 /** Functions that receive the given number of messages from a consumer and acknowledge each one. */
@@ -23,9 +18,7 @@ export async function comparePulling(bench: Bench, { ours, raw }: Pulling): Prom
   const nc = await bench.connect();
   const ourNc = await bench.connectOurs();
   const jsm = await jetstreamManager(nc);
-  const connection = new JetStreamConnection('default', ourNc);
-  const requests = new Requests(connection);
-  const service = new JetStreamService(connection, requests, { codec: jsonCodec, publish: {} });
+  const { jetstream: service, close } = await openServices(ourNc);
   for (const name of ['OURS', 'RAW']) {
     await service.createStream({ name, subjects: [name.toLowerCase()], storage: 'memory' });
     await service.createConsumer(name, { durable: 'bench', maxAckPending: 10_000 });
@@ -60,8 +53,7 @@ export async function comparePulling(bench: Bench, { ours, raw }: Pulling): Prom
       () => nc.flush(),
     ),
     close: async () => {
-      requests.close();
-      await ourNc.close();
+      await close();
       await nc.close();
     },
   };

@@ -1,12 +1,14 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import {
-  checkFeatureOptions,
+  asyncFeatureProviders,
   ConfigurableModuleClass,
-  FeatureDeclaration,
   featureProviders,
+  readFeature,
+  readFeatureAsync,
   readForRoot,
   readForRootAsync,
   type ASYNC_OPTIONS_TYPE,
+  type JetStreamFeatureAsyncOptions,
   type JetStreamFeatureOptions,
   type OPTIONS_TYPE,
 } from './module/index.js';
@@ -54,14 +56,40 @@ export class JetStreamModule extends ConfigurableModuleClass {
   /**
    * Declares the resources that a feature needs on the server, and provides them by `@InjectStream`, `@InjectKeyValue`,
    * `@InjectObjectStore`.
+   *
+   * @throws {@link InvalidArgumentError} if options are unknown or invalid
    */
-  static forFeature(given: JetStreamFeatureOptions): DynamicModule {
-    const options = checkFeatureOptions(given);
-    const providers = featureProviders(options);
-    return {
-      module: JetStreamModule,
-      providers: [...providers, { provide: FeatureDeclaration, useValue: new FeatureDeclaration(options) }],
-      exports: providers.map(({ provide }) => provide),
-    };
+  static forFeature(options: JetStreamFeatureOptions): DynamicModule {
+    return { module: JetStreamModule, ...featureProviders(readFeature(options)) };
+  }
+
+  /**
+   * The same as {@link forFeature}, with declarations that factories create when the application starts. The names of
+   * streams and buckets are part of their injection tokens, so they are given here, and the factories return the other
+   * options. If a factory throws or returns invalid options, the startup fails with an {@link InvalidArgumentError} that
+   * names the factory and the resource.
+   *
+   * @example
+   * ```ts
+   * JetStreamModule.forFeatureAsync({
+   *   imports: [ConfigModule],
+   *   streams: [
+   *     {
+   *       name: 'ORDERS',
+   *       inject: [ConfigService],
+   *       useFactory: (config: ConfigService) => ({
+   *         subjects: ['orders.>'],
+   *         replicas: config.getOrThrow<number>('REPLICAS'),
+   *       }),
+   *     },
+   *   ],
+   * })
+   * ```
+   *
+   * @throws {@link InvalidArgumentError} if options are unknown or invalid
+   */
+  static forFeatureAsync(options: JetStreamFeatureAsyncOptions): DynamicModule {
+    const read = readFeatureAsync(options);
+    return { module: JetStreamModule, imports: read.imports ?? [], ...asyncFeatureProviders(read) };
   }
 }

@@ -1,26 +1,78 @@
 // Builds the package as CommonJS, and ES module entries that re-export it. A process therefore has one implementation,
 // even if an application mixes both module systems: class tokens and `instanceof` agree.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, relative } from 'node:path';
+import ts from 'typescript';
 
 const require = createRequire(import.meta.url);
 rmSync('dist', { recursive: true, force: true });
-const { status } = spawnSync(
-  process.execPath,
-  [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
-  {
-    stdio: 'inherit',
-  },
-);
-if (status !== 0) process.exit(1);
+if (!compile('tsconfig.build.json')) process.exit(1);
 // The package is `"type": "module"`; this marks the tree as CommonJS.
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
 for (const entry of Object.values(exports)) {
   if (entry.import !== undefined) writeModuleEntry(entry.import, entry.require);
+}
+
+/** Compiles a project and prints its errors; returns whether it has none. */
+function compile(project) {
+  const { config } = ts.readConfigFile(project, (path) => ts.sys.readFile(path));
+  const { fileNames, options, errors } = ts.parseJsonConfigFileContent(config, ts.sys, '.');
+  const program = ts.createProgram(fileNames, options);
+  const { diagnostics } = program.emit(undefined, undefined, undefined, false, {
+    afterDeclarations: [closeInternalConstructors],
+  });
+  const problems = ts.sortAndDeduplicateDiagnostics([
+    ...errors,
+    ...ts.getPreEmitDiagnostics(program),
+    ...diagnostics,
+  ]);
+  process.stderr.write(
+    ts.formatDiagnostics(problems, {
+      getCurrentDirectory: () => ts.sys.getCurrentDirectory(),
+      getCanonicalFileName: (name) => name,
+      getNewLine: () => '\n',
+    }),
+  );
+  return problems.length === 0;
+}
+
+/**
+ * Declares constructors that are `@internal` with a parameter that no caller can provide. Without a declaration, a class
+ * would have a public constructor without parameters. A private constructor would not be a `Type<T>` for Nest, so
+ * `app.get(JetStreamService)` would return `any`.
+ */
+function closeInternalConstructors(context) {
+  const { factory } = context;
+  const visit = (node) => {
+    if (!ts.isClassDeclaration(node)) return ts.visitEachChild(node, visit, context);
+    const { members } = ts.getOriginalNode(node);
+    if (!members.some((member) => ts.isConstructorDeclaration(member) && isInternal(member))) return node;
+    const never = factory.createKeywordTypeNode(ts.SyntaxKind.NeverKeyword);
+    const parameter = factory.createParameterDeclaration(undefined, undefined, 'internal', undefined, never);
+    const constructor = factory.createConstructorDeclaration(undefined, [parameter], undefined);
+    ts.addSyntheticLeadingComment(
+      constructor,
+      ts.SyntaxKind.MultiLineCommentTrivia,
+      '* Only the library creates instances of this class. ',
+      true,
+    );
+    return factory.updateClassDeclaration(
+      node,
+      node.modifiers,
+      node.name,
+      node.typeParameters,
+      node.heritageClauses,
+      [...node.members, constructor],
+    );
+  };
+  return (file) => ts.visitEachChild(file, visit, context);
+}
+
+function isInternal(node) {
+  return ts.getJSDocTags(node).some(({ tagName }) => tagName.text === 'internal');
 }
 
 /** Names every export, because the static analysis of CommonJS misses some of them in some loaders. */

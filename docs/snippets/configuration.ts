@@ -47,6 +47,39 @@ class Settings implements JetStreamOptionsFactory {
 export class ConfiguredModule {}
 // #endregion
 
+// #region feature-async
+@Injectable()
+export class Deployment {
+  readonly replicas = process.env.NODE_ENV === 'production' ? 3 : 1;
+}
+
+@Module({ providers: [Deployment], exports: [Deployment] })
+export class DeploymentModule {}
+
+@Module({
+  imports: [
+    JetStreamModule.forFeatureAsync({
+      imports: [DeploymentModule],
+      streams: [
+        {
+          name: 'ORDERS',
+          inject: [Deployment],
+          useFactory: ({ replicas }: Deployment) => ({ subjects: ['orders.>'], replicas }),
+        },
+      ],
+      keyValues: [
+        {
+          bucket: 'profiles',
+          inject: [Deployment],
+          useFactory: ({ replicas }: Deployment) => ({ history: 10, replicas }),
+        },
+      ],
+    }),
+  ],
+})
+export class OrdersModule {}
+// #endregion
+
 // #region owned
 @Module({
   imports: [

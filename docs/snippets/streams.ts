@@ -3,7 +3,7 @@ import {
   JetStreamModule,
   JetStreamService,
   MessageNotFoundError,
-  StreamNameInUseError,
+  StreamExistsError,
   UnsupportedServerFeatureError,
   type Stream,
 } from 'nestjs-nats-jetstream';
@@ -42,7 +42,7 @@ export async function createOrUpdate(jetstream: JetStreamService): Promise<void>
   try {
     await jetstream.createStream({ name: 'ORDERS', subjects: ['orders.>'], maxMessages: 1_000_000 });
   } catch (error) {
-    if (!(error instanceof StreamNameInUseError)) throw error;
+    if (!(error instanceof StreamExistsError)) throw error;
     // It exists with another configuration.
     await jetstream.updateStream({ name: 'ORDERS', subjects: ['orders.>'], maxMessages: 1_000_000 });
   }

@@ -34,12 +34,20 @@ export class KeyValueCacheStore extends EventEmitter {
     requireValue('bucket', bucket, objectWith(['get', 'put', 'purge'], 'a KeyValue'));
   }
 
-  /** Returns the stored value; `undefined` if there is none. */
+  /**
+   * Returns the stored value; `undefined` if there is none.
+   *
+   * @throws the errors of `KeyValue.get`
+   */
   async get(key: string): Promise<string | undefined> {
     return (await this.bucket.get(this.keyOf(key)))?.text();
   }
 
-  /** Like {@link get}, for several keys at once. */
+  /**
+   * Like {@link get}, for several keys at once.
+   *
+   * @throws the errors of {@link get}
+   */
   getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
     return Promise.all(keys.map((key) => this.get(key)));
   }
@@ -67,14 +75,21 @@ export class KeyValueCacheStore extends EventEmitter {
     }
   }
 
-  /** Like {@link set}, for several values at once. */
+  /**
+   * Like {@link set}, for several values at once.
+   *
+   * @throws the errors of {@link set}
+   */
   async setMany(
     values: readonly { readonly key: string; readonly value: unknown; readonly ttl?: number | undefined }[],
   ): Promise<void> {
     await Promise.all(values.map(({ key, value, ttl }) => this.set(key, value, ttl)));
   }
 
-  /** @returns whether there was a value */
+  /**
+   * @returns whether there was a value
+   * @throws the errors of `KeyValue.get` and `KeyValue.purge`
+   */
   async delete(key: string): Promise<boolean> {
     const name = this.keyOf(key);
     if (!(await this.bucket.get(name))) return false;
@@ -82,29 +97,46 @@ export class KeyValueCacheStore extends EventEmitter {
     return true;
   }
 
-  /** Like {@link delete}, for several keys at once. @returns whether there was a value for each */
+  /**
+   * Like {@link delete}, for several keys at once.
+   *
+   * @returns whether there was a value for each
+   * @throws the errors of {@link delete}
+   */
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     return (await Promise.all(keys.map((key) => this.delete(key)))).every(Boolean);
   }
 
-  /** Whether there is a value. */
+  /**
+   * Whether there is a value.
+   *
+   * @throws the errors of {@link get}
+   */
   async has(key: string): Promise<boolean> {
     return (await this.bucket.get(this.keyOf(key))) !== undefined;
   }
 
-  /** Like {@link has}, for several keys at once. */
+  /**
+   * Like {@link has}, for several keys at once.
+   *
+   * @throws the errors of {@link get}
+   */
   hasMany(keys: readonly string[]): Promise<boolean[]> {
     return Promise.all(keys.map((key) => this.has(key)));
   }
 
-  /** Removes all keys of the namespace, including deletion markers. Watches of the bucket do not receive this. */
+  /**
+   * Removes all keys of the namespace, including deletion markers. Watches of the bucket do not receive this.
+   *
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
   async clear(): Promise<void> {
     const { jetstream, stream, prefix } = this.bucket.access.bucket;
     const filter = this.namespace === undefined ? '>' : `${toToken(this.namespace)}.>`;
     await jetstream.api.call(`STREAM.PURGE.${stream}`, { filter: prefix + filter }, { stream });
   }
 
-  /** Does nothing: the connection belongs to the module. */
+  /** Does nothing: the connection belongs to the module. It never rejects. */
   async disconnect(): Promise<void> {
     this.removeAllListeners();
   }

@@ -22,14 +22,21 @@ const CLOSE_WAIT = 500;
 const FLUSH_RETRY = { first: 50, longest: 500 };
 
 /** How JetStream is accessed over a connection. */
-export interface JetStreamOptions {
-  /** The JetStream domain to use: the API prefix becomes `$JS.<domain>.API`. Not together with `apiPrefix`. */
-  readonly domain?: string | undefined;
-  /** The JetStream API prefix, for imported accounts. Default `$JS.API`. */
-  readonly apiPrefix?: string | undefined;
+export type JetStreamOptions = (
+  | {
+      /** The JetStream domain to use: the API prefix becomes `$JS.<domain>.API`. */
+      readonly domain?: string | undefined;
+      readonly apiPrefix?: undefined;
+    }
+  | {
+      /** The JetStream API prefix, for imported accounts. Default `$JS.API`. */
+      readonly apiPrefix?: string | undefined;
+      readonly domain?: undefined;
+    }
+) & {
   /** How long a JetStream API request waits for its reply, in milliseconds. Default 5,000. */
   readonly timeout?: number | undefined;
-}
+};
 
 /**
  * A named connection: the client's own `NatsConnection` and the known information about its server.
@@ -54,6 +61,7 @@ export class JetStreamConnection {
   private connected: boolean;
   private draining: Promise<void> | undefined;
 
+  /** @internal Created by the module. */
   constructor(
     /** The name given to `JetStreamModule.forRoot`; `default` if none was given. */
     readonly name: string,
@@ -91,7 +99,8 @@ export class JetStreamConnection {
 
   /**
    * Sends buffered messages, in particular acknowledgements, and closes the connection if it was opened here. Without a
-   * link there is no server to send to. The wait for a server that does not respond is limited by the timeout.
+   * link there is no server to send to. The wait for a server that does not respond is limited by the timeout. It never
+   * rejects.
    *
    * @param timeout in milliseconds, any number; default: the timeout of JetStream API requests
    */

@@ -45,32 +45,11 @@ export class ConsumerExistsError extends JetStreamApiError {
 }
 
 /**
- * The consumer to update does not exist (code 10149).
- *
- * @remarks Use the `create` or `createOrUpdate` method.
- */
-export class ConsumerDoesNotExistError extends JetStreamApiError {
-  constructor(
-    /** The name of the stream. */
-    readonly stream: string,
-    /** The name of the consumer. */
-    readonly consumer: string,
-    body: ApiErrorBody = { code: 400, err_code: 10149, description: 'consumer does not exist' },
-  ) {
-    super(
-      body,
-      `Consumer "${consumer}" does not exist on stream "${stream}" and cannot be updated: ` +
-        'use the create or createOrUpdate method.',
-    );
-  }
-}
-
-/**
  * The stream or the account has reached its limit of consumers (code 10026).
  *
  * @remarks Delete consumers that are not used, or raise `maxConsumers` of the stream or the limit of the account.
  */
-export class MaximumConsumersError extends JetStreamApiError {
+export class MaxConsumersExceededError extends JetStreamApiError {
   constructor(
     /** The name of the stream. */
     readonly stream: string,

@@ -1,33 +1,33 @@
 import { JetStreamError } from './jetstream.error.js';
-import { ConsumerDeletedError, PullRequestRejectedError } from './receiving.errors.js';
+import { ConsumerDeletedError, PullRequestRefusedError } from './receiving.errors.js';
 
 /**
  * The consumer or its stream has a new leader. The client repeats the pull request.
  *
  * @remarks Nothing: the client repeats the request.
  */
-export class ConsumerLeadershipChangedError extends PullRequestRejectedError {}
+export class ConsumerLeadershipChangedError extends PullRequestRefusedError {}
 
 /**
  * The server that leads the consumer is shutting down.
  *
  * @remarks Nothing: the client repeats the request, which the next leader of the consumer answers.
  */
-export class ServerShutdownError extends PullRequestRejectedError {}
+export class ServerShutdownError extends PullRequestRefusedError {}
 
 /**
  * Another client was pinned in the meantime (ADR-42). This client waits until it is pinned again.
  *
  * @remarks Nothing: the client waits for its turn.
  */
-export class PinIdMismatchError extends PullRequestRejectedError {}
+export class PinIdMismatchError extends PullRequestRefusedError {}
 
 /**
  * The next message is larger than the pull request allows: set `maxBytes` above the size of the largest message.
  *
  * @remarks Raise `maxBytes` above the size of the largest message.
  */
-export class MaxBytesExceededError extends PullRequestRejectedError {}
+export class MaxBytesExceededError extends PullRequestRefusedError {}
 
 /**
  * A message was requested from an iterator that was stopped, drained, or ended by an error (its `cause`).
@@ -84,24 +84,22 @@ export class OrderedConsumerInUseError extends JetStreamError {
 
 /**
  * Converts a status that the server sent in response to a pull request to an error.
- *
- * @internal
  */
 export function toPullError(
   stream: string,
   consumer: string,
   code: number,
   description: string,
-): ConsumerDeletedError | PullRequestRejectedError {
+): ConsumerDeletedError | PullRequestRefusedError {
   const words = description.toLowerCase();
   if (words.includes('consumer deleted')) return new ConsumerDeletedError(stream, consumer);
   return new (rejection(code, words))(stream, consumer, code, description);
 }
 
-function rejection(code: number, words: string): typeof PullRequestRejectedError {
+function rejection(code: number, words: string): typeof PullRequestRefusedError {
   if (code === 423) return PinIdMismatchError;
   if (words.includes('leadership change')) return ConsumerLeadershipChangedError;
   if (words.includes('server shutdown')) return ServerShutdownError;
   if (words.includes('message size exceeds maxbytes')) return MaxBytesExceededError;
-  return PullRequestRejectedError;
+  return PullRequestRefusedError;
 }

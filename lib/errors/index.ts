@@ -15,12 +15,11 @@ export {
 } from './bucket.errors.js';
 export { BootTimeoutError, ConnectionFailedError, PermissionDeniedError } from './connection.errors.js';
 export {
-  ConsumerDoesNotExistError,
   ConsumerExistsError,
   ConsumerNotFoundError,
   InvalidConsumerNameError,
   InvalidConsumerResetError,
-  MaximumConsumersError,
+  MaxConsumersExceededError,
   NotAPullConsumerError,
   NotAPushConsumerError,
 } from './consumer.errors.js';
@@ -104,7 +103,7 @@ export {
   IngestGapError,
   IngestInterruptedError,
   InvalidPubAckError,
-  MaximumMessageSizeError,
+  MaxMessageSizeExceededError,
   NoStreamResponseError,
   PayloadTooLargeError,
   PublishRefusedError,
@@ -119,7 +118,7 @@ export {
 export {
   ConsumerDeletedError,
   NoHeartbeatError,
-  PullRequestRejectedError,
+  PullRequestRefusedError,
   StreamReplacedError,
 } from './receiving.errors.js';
 export {
@@ -136,7 +135,7 @@ export {
   InvalidSubjectError,
   MessageNotFoundError,
   SequenceNotReachedError,
-  StreamNameInUseError,
+  StreamExistsError,
   StreamNotFoundError,
 } from './stream.errors.js';
 export { toApiError } from './to-api-error.js';

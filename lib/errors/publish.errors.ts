@@ -170,7 +170,7 @@ export class WrongStreamError extends PublishRefusedError {}
  *
  * @remarks Raise `maxMessageSize` of the stream, or put large payloads into an object store.
  */
-export class MaximumMessageSizeError extends PublishRefusedError {}
+export class MaxMessageSizeExceededError extends PublishRefusedError {}
 
 /**
  * The stream reached its limit of messages or bytes and discards new messages (code 10077).

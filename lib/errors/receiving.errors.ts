@@ -60,7 +60,7 @@ export class NoHeartbeatError extends JetStreamError {
  *
  * @remarks See `status` and `description`.
  */
-export class PullRequestRejectedError extends JetStreamError {
+export class PullRequestRefusedError extends JetStreamError {
   constructor(
     /** The name of the stream. */
     readonly stream: string,

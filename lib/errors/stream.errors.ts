@@ -33,7 +33,7 @@ export class StreamNotFoundError extends JetStreamApiError {
  *
  * @remarks Use `updateStream` or `createOrUpdateStream` to change the stream, or choose another name.
  */
-export class StreamNameInUseError extends JetStreamApiError {
+export class StreamExistsError extends JetStreamApiError {
   constructor(
     /** The name of the stream. */
     readonly stream: string,

@@ -6,19 +6,16 @@ import {
   type ApiErrorContext,
 } from './api.errors.js';
 import {
-  ConsumerDoesNotExistError,
   ConsumerExistsError,
   ConsumerNotFoundError,
   InvalidConsumerResetError,
-  MaximumConsumersError,
+  MaxConsumersExceededError,
 } from './consumer.errors.js';
-import { MessageNotFoundError, StreamNameInUseError, StreamNotFoundError } from './stream.errors.js';
+import { MessageNotFoundError, StreamExistsError, StreamNotFoundError } from './stream.errors.js';
 
 /**
  * Converts an API response to an error: the subclass for its code (ADR-7) if there is one, otherwise a
  * {@link JetStreamApiError} with the names of the context in its message.
- *
- * @internal
  */
 export function toApiError(
   body: ApiErrorBody,
@@ -32,9 +29,10 @@ export function toApiError(
     case 10148:
       return new ConsumerExistsError(stream, consumer, body);
     case 10014:
+    case 10149:
       return new ConsumerNotFoundError(stream, consumer, body);
     case 10026:
-      return new MaximumConsumersError(stream, body);
+      return new MaxConsumersExceededError(stream, body);
     case 10037:
     case 10043:
       return new MessageNotFoundError(stream, message, body);
@@ -47,13 +45,11 @@ export function toApiError(
     case 10039:
       return new JetStreamNotEnabledForAccountError(body);
     case 10058:
-      return new StreamNameInUseError(stream, body);
+      return new StreamExistsError(stream, body);
     case 10059:
       return new StreamNotFoundError({ stream }, body);
     case 10076:
       return new JetStreamNotEnabledError(apiPrefix, body);
-    case 10149:
-      return new ConsumerDoesNotExistError(stream, consumer, body);
     case 10204:
       return new InvalidConsumerResetError(stream, consumer, body);
     default:

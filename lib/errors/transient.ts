@@ -22,8 +22,6 @@ const UNAVAILABLE = 503;
 /**
  * Whether an error of the JetStream API may be temporary, so that an operation that is safe to repeat should be
  * retried: no leader, a starting cluster, or no answer in time.
- *
- * @internal
  */
 export function isTransient(error: unknown): boolean {
   if (error instanceof RequestTimeoutError) return true;

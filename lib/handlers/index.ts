@@ -20,7 +20,7 @@ export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export type {
   KvWatchHandlerOptions,
-  MadeOptions,
+  FactoryOptions,
   NatsSubscribeOptions,
   ObjectWatchHandlerOptions,
   OnDeadLetterOptions,

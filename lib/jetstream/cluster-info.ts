@@ -28,7 +28,7 @@ export interface PeerInfo {
   readonly lag: number;
 }
 
-/** @internal The wire format. */
+/** The wire format. */
 export interface WireClusterInfo {
   readonly name?: string;
   readonly raft_group?: string;
@@ -45,7 +45,6 @@ export interface WireClusterInfo {
     | null;
 }
 
-/** @internal */
 export function decodeClusterInfo(wire: WireClusterInfo): ClusterInfo {
   return {
     name: wire.name,

@@ -55,6 +55,10 @@ export interface StartingService {
  * Streams, consumers and publishing over one connection.
  *
  * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`.
+ *
+ * Methods that send requests also reject with {@link RequestTimeoutError}, {@link ConnectionClosedError},
+ * {@link PermissionDeniedError}, {@link JetStreamNotEnabledError}, and with {@link JetStreamApiError} if the server
+ * refuses a request for a reason without an error class.
  */
 export class JetStreamService {
   /** The JetStream API, for operations that have no method here. */
@@ -67,9 +71,13 @@ export class JetStreamService {
   private readonly consumers: Consumers;
   private readonly publisher: Publisher;
 
+  /** @internal Created by the module. */
   constructor(
+    /** The connection: its server, its limits and its events. */
     readonly connection: JetStreamConnection,
+    /** @internal */
     readonly requests: Requests,
+    /** @internal */
     readonly options: JetStreamServiceOptions,
     { boot, codecs = new StreamCodecs(options.codec) }: StartingService = {},
   ) {
@@ -101,7 +109,7 @@ export class JetStreamService {
   /**
    * Creates a stream. If it already exists with the same configuration, the existing stream is returned.
    *
-   * @throws {@link StreamNameInUseError} if it exists with a different configuration
+   * @throws {@link StreamExistsError} if it exists with a different configuration
    * @throws {@link InvalidStreamNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
@@ -115,12 +123,18 @@ export class JetStreamService {
    * {@link JetStreamApiError}.
    *
    * @throws {@link StreamNotFoundError} if it does not exist
+   * @throws {@link InvalidStreamNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
+   * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
   updateStream(config: StreamConfig, options: CallOptions = {}): Promise<Stream> {
     return this.streams.put('UPDATE', config, options);
   }
 
-  /** Updates a stream as {@link updateStream} does, or creates it if it does not exist. */
+  /**
+   * Updates a stream as {@link updateStream} does, or creates it if it does not exist.
+   *
+   * @throws the errors of {@link createStream} and {@link updateStream}
+   */
   createOrUpdateStream(config: StreamConfig, options: CallOptions = {}): Promise<Stream> {
     return this.streams.createOrUpdate(config, options);
   }
@@ -129,6 +143,7 @@ export class JetStreamService {
    * Returns an existing stream.
    *
    * @throws {@link StreamNotFoundError}
+   * @throws {@link InvalidStreamNameError}
    */
   stream(name: string, options: CallOptions = {}): Promise<Stream> {
     return this.streams.get(name, options);
@@ -138,17 +153,26 @@ export class JetStreamService {
    * Deletes a stream with its messages and consumers.
    *
    * @throws {@link StreamNotFoundError}
+   * @throws {@link InvalidStreamNameError}
    */
   deleteStream(name: string, options: CallOptions = {}): Promise<void> {
     return this.streams.delete(name, options);
   }
 
-  /** Lists all streams of the account, or those that match a subject; requested in pages. */
+  /**
+   * Lists all streams of the account, or those that match a subject; requested in pages.
+   *
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError} when the iteration starts
+   */
   listStreams(options: StreamListOptions = {}): AsyncIterable<StreamInfo> {
     return this.streams.list(options);
   }
 
-  /** Lists the names of all streams of the account, or of those that match a subject; requested in pages. */
+  /**
+   * Lists the names of all streams of the account, or of those that match a subject; requested in pages.
+   *
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError} when the iteration starts
+   */
   streamNames(options: StreamListOptions = {}): AsyncIterable<string> {
     return this.streams.names(options);
   }
@@ -167,7 +191,7 @@ export class JetStreamService {
    * already exists with the same configuration, the existing consumer is returned.
    *
    * @throws {@link ConsumerExistsError} if it exists with a different configuration
-   * @throws {@link StreamNotFoundError}, {@link MaximumConsumersError}
+   * @throws {@link StreamNotFoundError}, {@link MaxConsumersExceededError}
    * @throws {@link InvalidConsumerNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
    * @throws {@link UnsupportedServerFeatureError} for options that the connected server is too old for
    */
@@ -179,13 +203,19 @@ export class JetStreamService {
    * Changes the configuration of a pull consumer. If the server does not allow a change, the error is a
    * {@link JetStreamApiError}.
    *
-   * @throws {@link ConsumerDoesNotExistError}
+   * @throws {@link ConsumerNotFoundError}
+   * @throws {@link StreamNotFoundError}, {@link NotAPullConsumerError}, and those of the configuration, as {@link
+   * createConsumer}
    */
   updateConsumer(stream: string, config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
     return this.consumers.putPull(stream, config, 'update', options);
   }
 
-  /** Creates a pull consumer, or updates it if it exists. */
+  /**
+   * Creates a pull consumer, or updates it if it exists.
+   *
+   * @throws the errors of {@link createConsumer} and {@link updateConsumer}
+   */
   createOrUpdateConsumer(
     stream: string,
     config: ConsumerConfig,
@@ -203,7 +233,11 @@ export class JetStreamService {
     return this.consumers.pull(stream, name, options);
   }
 
-  /** Creates a push consumer; otherwise the same as {@link createConsumer}. */
+  /**
+   * Creates a push consumer; otherwise the same as {@link createConsumer}.
+   *
+   * @throws the errors of {@link createConsumer}
+   */
   createPushConsumer(
     stream: string,
     config: PushConsumerConfig,
@@ -212,7 +246,11 @@ export class JetStreamService {
     return this.consumers.putPush(stream, config, 'create', options);
   }
 
-  /** Changes the configuration of a push consumer; otherwise the same as {@link updateConsumer}. */
+  /**
+   * Changes the configuration of a push consumer; otherwise the same as {@link updateConsumer}.
+   *
+   * @throws the errors of {@link updateConsumer}
+   */
   updatePushConsumer(
     stream: string,
     config: PushConsumerConfig,
@@ -221,7 +259,11 @@ export class JetStreamService {
     return this.consumers.putPush(stream, config, 'update', options);
   }
 
-  /** Creates a push consumer, or updates it if it exists. */
+  /**
+   * Creates a push consumer, or updates it if it exists.
+   *
+   * @throws the errors of {@link createPushConsumer} and {@link updatePushConsumer}
+   */
   createOrUpdatePushConsumer(
     stream: string,
     config: PushConsumerConfig,
@@ -306,12 +348,20 @@ export class JetStreamService {
     return this.consumers.reset(stream, name, options);
   }
 
-  /** Lists all consumers of a stream, of both kinds; requested in pages. */
+  /**
+   * Lists all consumers of a stream, of both kinds; requested in pages.
+   *
+   * @throws {@link StreamNotFoundError}, {@link InvalidStreamNameError} when the iteration starts
+   */
   listConsumers(stream: string, options: CallOptions = {}): AsyncIterable<ConsumerInfo> {
     return this.consumers.list(stream, options);
   }
 
-  /** Lists the names of all consumers of a stream; requested in pages. */
+  /**
+   * Lists the names of all consumers of a stream; requested in pages.
+   *
+   * @throws {@link StreamNotFoundError}, {@link InvalidStreamNameError} when the iteration starts
+   */
   consumerNames(stream: string, options: CallOptions = {}): AsyncIterable<string> {
     return this.consumers.names(stream, options);
   }
@@ -332,20 +382,38 @@ export class JetStreamService {
     return this.publisher.publish(subject, data, options);
   }
 
-  /** The same as {@link publish}, with subject, data and options of the message in one object. */
+  /**
+   * The same as {@link publish}, with subject, data and options of the message in one object.
+   *
+   * @throws the errors of {@link publish}
+   */
   publishMessage(message: OutgoingMessage, options?: PublishOptions): Promise<PubAck> {
     return this.publisher.publishMessage(message, options);
   }
 
   /**
-   * Publishes one message without waiting, and returns its pending acknowledgement. See {@link Publisher.publishAsync}
-   * for messages that are published faster than the server stores them.
+   * Publishes one message without waiting, and returns its pending acknowledgement.
+   *
+   * At most `publish.maxPending` messages are unacknowledged at any time. While this limit is reached, further messages
+   * wait in a queue of the same length, each up to `publish.stallWait`. After that time, or if the queue is full, their
+   * acks reject with {@link TooManyStalledPublishesError}. A producer that awaits {@link publishAsyncReady} before each
+   * message never reaches this limit.
+   *
+   * A failure rejects `ack`, if the caller uses it, and is passed to `publish.onError`; without either it is logged.
+   *
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
+   * {@link UnsupportedServerFeatureError} before anything is sent; `ack` rejects with all other errors of
+   * {@link publish}
    */
   publishAsync(subject: string, data?: unknown, options?: PublishOptions): PubAckFuture {
     return this.publisher.publishAsync(subject, data, options);
   }
 
-  /** The same as {@link publishAsync}, with subject, data and options of the message in one object. */
+  /**
+   * The same as {@link publishAsync}, with subject, data and options of the message in one object.
+   *
+   * @throws the errors of {@link publishAsync}
+   */
   publishMessageAsync(message: OutgoingMessage, options?: PublishOptions): PubAckFuture {
     return this.publisher.publishMessageAsync(message, options);
   }
@@ -355,42 +423,78 @@ export class JetStreamService {
     return this.publisher.publishAsyncPending;
   }
 
-  /** Resolves when there is room for another {@link publishAsync}. */
+  /** Resolves when there is room for another {@link publishAsync}. It never rejects. */
   publishAsyncReady(): Promise<void> {
     return this.publisher.publishAsyncReady();
   }
 
-  /** Resolves when all messages of {@link publishAsync} are acknowledged or have failed. */
+  /** Resolves when all messages of {@link publishAsync} are acknowledged or have failed. It never rejects. */
   publishAsyncComplete(): Promise<void> {
     return this.publisher.publishAsyncComplete();
   }
 
-  /** Publishes messages atomically: the stream stores all or none of them; see {@link Publisher.publishBatch}. */
+  /**
+   * Publishes an atomic batch: the stream stores all of its messages or none, consecutively (ADR-50). The stream must
+   * have `allowAtomicPublish`. A batch has at most 1,000 messages, unless the server is configured otherwise, and all
+   * must belong to the same stream. nats-server 2.12.
+   *
+   * Expectations are checked against the stream as it was before the batch; `expect.lastSequence` is allowed only for
+   * the first message, and `expect.lastMessageId` for none. Message ids need nats-server 2.12.1.
+   *
+   * @returns the acknowledgement of the last message, with `batchId` and `batchSize`
+   * @throws {@link AtomicBatchRefusedError} if the batch is incomplete, too large, or contains an id that is already
+   * stored
+   * @throws {@link WrongLastSequenceError}, {@link StreamFeatureDisabledError} or another {@link PublishRefusedError}
+   * @throws {@link PublishTimeoutError} if the stream did not answer in time: all messages are stored, or none
+   */
   publishBatch(messages: readonly BatchMessage[], options?: DeliveryOptions): Promise<PubAck> {
     return this.publisher.publishBatch(messages, options);
   }
 
-  /** Loads messages in bulk, under the server's flow control; see {@link Publisher.ingest}. */
+  /**
+   * Publishes many messages: the fastest way into a stream, for a source of any length (ADR-50). The stream must have
+   * `allowBatchPublish`, and all messages must belong to the same stream. nats-server 2.14.
+   *
+   * The messages are stored in the order of the source, and individually: consumers receive them while the ingest is
+   * running.
+   *
+   * @throws {@link IngestInterruptedError} if it stopped before the end of the source; it contains the number of stored
+   * messages
+   * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
+   */
   ingest(source: IngestSource, options?: IngestOptions): Promise<IngestResult> {
     return this.publisher.ingest(source, options);
   }
 
-  /** Adds to a counter and resolves with its new value; see {@link Publisher.increment}. */
+  /**
+   * Adds to a counter and resolves with its new value (ADR-49). The stream must have `allowMessageCounter`.
+   * nats-server 2.12.
+   *
+   * @param by a whole number, a negative one subtracts; use a `bigint` beyond 2^53
+   * @throws {@link StreamFeatureDisabledError}, and the errors of {@link publish}
+   */
   increment(subject: string, by: number | bigint = 1, options?: IncrementOptions): Promise<bigint> {
     return this.publisher.increment(subject, by, options);
   }
 
-  /** Reads a counter; `undefined` if it was never incremented. */
+  /**
+   * Reads a counter (ADR-49). nats-server 2.12.
+   *
+   * @returns `undefined` if it was never incremented
+   * @throws {@link StreamNotFoundError} if no stream listens on the subject
+   * @throws {@link InvalidSubjectError}, {@link UnsupportedServerFeatureError}
+   */
   counter(subject: string, options: CallOptions = {}): Promise<Counter | undefined> {
     return this.publisher.counter(subject, options);
   }
 
   /**
-   * Ends {@link publishAsync}: no new messages are accepted, and unacknowledged messages are completed.
+   * Ends {@link publishAsync}: no new messages are accepted, and unacknowledged messages are completed. Messages that
+   * still wait then fail with {@link ConnectionClosedError}. It never rejects.
    *
    * @param timeout how long to wait for acknowledgements, in milliseconds
    */
-  drain(timeout: number): Promise<void> {
+  closePublishing(timeout: number): Promise<void> {
     return this.publisher.drain(timeout);
   }
 }

@@ -40,7 +40,7 @@ export interface KeyValueRemoval extends EntryFacts {
 /** A change of a key; `operation` distinguishes values from removals. */
 export type KeyValueEntry<T> = KeyValuePut<T> | KeyValueRemoval;
 
-/** The common part of all kinds of entries. @internal */
+/** The common part of all kinds of entries. */
 export abstract class BaseEntry<T> {
   private decoded: T | undefined;
   private isDecoded = false;

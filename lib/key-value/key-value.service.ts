@@ -3,7 +3,7 @@ import {
   BucketExistsError,
   BucketNotFoundError,
   NotAKeyValueBucketError,
-  StreamNameInUseError,
+  StreamExistsError,
   StreamNotFoundError,
 } from '../errors/index.js';
 import {
@@ -46,6 +46,7 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
 export class KeyValueService {
   private readonly leases = new Leases();
 
+  /** @internal Created by the module. */
   constructor(private readonly jetstream: JetStreamService) {}
 
   /**
@@ -61,7 +62,7 @@ export class KeyValueService {
       try {
         return this.keyValue(await this.jetstream.createStream(wanted, left), options);
       } catch (error) {
-        if (!(error instanceof StreamNameInUseError)) throw error;
+        if (!(error instanceof StreamExistsError)) throw error;
         const stream = await this.modernized(wanted, left);
         if (stream) return this.keyValue(stream, options);
         throw new BucketExistsError('Key-Value', config.bucket, { cause: error });
@@ -123,14 +124,22 @@ export class KeyValueService {
     await this.jetstream.deleteStream(STREAM_PREFIX + bucket, options).catch(notFound(bucket));
   }
 
-  /** The names of all buckets except mirrors, which listen on no subjects. */
+  /**
+   * The names of all buckets except mirrors, which listen on no subjects.
+   *
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
   async *names(options: CallOptions = {}): AsyncGenerator<string, void, undefined> {
     for await (const name of this.jetstream.streamNames({ ...ALL_BUCKETS, ...waitOf(options) })) {
       if (name.startsWith(STREAM_PREFIX)) yield name.slice(STREAM_PREFIX.length);
     }
   }
 
-  /** The configuration and state of all buckets except mirrors, which listen on no subjects. */
+  /**
+   * The configuration and state of all buckets except mirrors, which listen on no subjects.
+   *
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
   async *list(options: CallOptions = {}): AsyncGenerator<KeyValueStatus, void, undefined> {
     for await (const info of this.jetstream.listStreams({ ...ALL_BUCKETS, ...waitOf(options) })) {
       if (info.config.name.startsWith(STREAM_PREFIX)) yield new KeyValueStatus(info);

@@ -74,6 +74,7 @@ const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', {
  *
  * Values are encoded by the bucket's codec, JSON by default; a `Uint8Array` is stored unchanged. Keys consist of
  * letters, digits and `-/_=.`, and every method that takes one throws {@link InvalidKeyError} for other keys.
+ * Methods that send requests also reject with the errors of requests, as those of {@link JetStreamService} do.
  *
  * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`. A write that was not
  * acknowledged in time is read back to determine its outcome, for at most another second.
@@ -231,7 +232,7 @@ export class KeyValue<T = unknown> {
   }
 
   /**
-   * The same as {@link watch}, with callbacks. They may be called before this resolves.
+   * @internal The same as {@link watch}, with callbacks. They may be called before this resolves.
    *
    * @throws {@link InvalidKeyError}, {@link InvalidArgumentError}, {@link BucketNotFoundError}
    * @throws {@link RevisionNotReachedError} if `resumeFromRevision` is higher than any revision of the bucket
@@ -318,6 +319,7 @@ export class KeyValue<T = unknown> {
    * replicated bucket, all of them at the end. The `timeout` is how long the server may send nothing.
    *
    * @param filters one filter or several, wildcards `*` and `>` included; several need nats-server 2.10. Default: all
+   * @throws {@link InvalidKeyError}, {@link BucketNotFoundError}, {@link RequestTimeoutError}
    */
   async *keys(
     filters: string | readonly string[] = [],
@@ -326,7 +328,11 @@ export class KeyValue<T = unknown> {
     yield* currentKeys(this.store, toFilters(filters), waitOf(options));
   }
 
-  /** The stored history of a key, oldest first, including deletion markers; empty if there is none. */
+  /**
+   * The stored history of a key, oldest first, including deletion markers; empty if there is none.
+   *
+   * @throws {@link InvalidKeyError}, {@link BucketNotFoundError}, {@link RequestTimeoutError}
+   */
   async history(key: string, options: CallOptions = {}): Promise<KeyValueEntry<T>[]> {
     return inSteps(options, async (left) => {
       let entries: KeyValueEntry<T>[] = [];
@@ -343,6 +349,7 @@ export class KeyValue<T = unknown> {
    * Removes deletion markers, which would otherwise be kept forever.
    *
    * @returns the number of removed values and markers
+   * @throws {@link InvalidArgumentError}, {@link BucketNotFoundError}, {@link RequestTimeoutError}
    */
   async purgeDeletes(options: PurgeDeletesOptions = {}): Promise<number> {
     return purgeDeletes(this.store, options);

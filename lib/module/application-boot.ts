@@ -31,6 +31,8 @@ export class ApplicationBoot {
   private unsettled = 0;
   private watch: Interval | undefined;
   private created = false;
+  /** The first failure of a step, which ended the startup. */
+  private first: { readonly error: unknown } | undefined;
 
   private constructor(private readonly modules: ModulesContainer) {}
 
@@ -56,13 +58,20 @@ export class ApplicationBoot {
     });
   }
 
-  /** Runs a provider's factory; its failure is a failure of the application. */
+  /**
+   * Runs a provider's factory; its failure is a failure of the application. The connections are then closed, so other
+   * steps fail too: they throw the first error, because Nest reports the one that it receives first.
+   */
   async step<T>(create: () => T | Promise<T>): Promise<T> {
     try {
       return await create();
     } catch (error) {
+      // A lazily loaded module may fail without the application.
+      if (this.created) throw error;
+      this.first ??= { error };
+      const { first } = this;
       await this.fail();
-      throw error;
+      throw first.error;
     }
   }
 
@@ -77,8 +86,6 @@ export class ApplicationBoot {
   }
 
   private async fail(): Promise<void> {
-    // A lazily loaded module may fail without the application.
-    if (this.created) return;
     this.watch?.cancel();
     this.failure.abort();
     await this.closeAll();
@@ -110,7 +117,8 @@ export class ApplicationBoot {
     this.unsettled++;
     void signal.asPromise().then((error) => {
       this.unsettled--;
-      if (error !== undefined && error !== null) void this.fail();
+      // A lazily loaded module may fail without the application.
+      if (error !== undefined && error !== null && !this.created) void this.fail();
     });
   }
 }

@@ -1,13 +1,16 @@
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { InvalidArgumentError } from '../errors/index.js';
-import { checkedOptions, hasMethods, openOptions } from '../validation/index.js';
+import { errorText } from '../reporting/index.js';
+import { checkedOptions, hasMethods, type KnownOptions, openOptions, text } from '../validation/index.js';
 import { OPTIONS_METHOD } from './options-token.js';
 import type {
+  JetStreamFeatureAsyncOptions,
   JetStreamFeatureOptions,
   JetStreamModuleExtras,
   JetStreamModuleOptions,
 } from './jetstream-module-options.interface.js';
 import {
+  FEATURE_ASYNC_OPTIONS,
   FEATURE_OPTIONS,
   FOR_ROOT_ASYNC_OPTIONS,
   FOR_ROOT_OPTIONS,
@@ -90,6 +93,78 @@ function madeBy(option: 'useClass' | 'useExisting') {
  * @returns the options as they were read
  * @throws {@link InvalidArgumentError}
  */
-export function checkFeatureOptions(options: JetStreamFeatureOptions): JetStreamFeatureOptions {
+export function readFeature(options: JetStreamFeatureOptions): JetStreamFeatureOptions {
   return checkedOptions('JetStreamModule.forFeature', options, FEATURE_OPTIONS);
+}
+
+/**
+ * Rejects unknown or invalid options of `forFeatureAsync`, and two factories for one resource: Nest would call only the
+ * last one.
+ *
+ * @returns the options as they were read
+ * @throws {@link InvalidArgumentError}
+ */
+export function readFeatureAsync(given: JetStreamFeatureAsyncOptions): JetStreamFeatureAsyncOptions {
+  const whose = 'JetStreamModule.forFeatureAsync';
+  const options = checkedOptions<JetStreamFeatureAsyncOptions>(whose, given, FEATURE_ASYNC_OPTIONS);
+  const { streams = [], keyValues = [], objectStores = [] } = options;
+  const names = {
+    streams: streams.map(({ name }) => name),
+    keyValues: keyValues.map(({ bucket }) => bucket),
+    objectStores: objectStores.map(({ bucket }) => bucket),
+  };
+  for (const [option, all] of Object.entries(names)) {
+    const twice = all.find((name, i) => all.indexOf(name) !== i);
+    if (twice !== undefined) {
+      const problem = `"${twice}" has two factories; declare it once`;
+      throw new InvalidArgumentError(option, `${problem} (options of ${whose})`);
+    }
+  }
+  return options;
+}
+
+/** A resource whose declaration a factory creates. */
+interface Created {
+  /** The static name of the resource. */
+  readonly name: string;
+  /** The option with the name. */
+  readonly key: 'name' | 'bucket';
+  /** The other options. */
+  readonly known: KnownOptions;
+  /** The path of the factory, such as `streams[0].useFactory`. */
+  readonly option: string;
+  /** For example `Stream "ORDERS"`. */
+  readonly title: string;
+}
+
+/**
+ * Calls the factory of a declaration, and checks its result.
+ *
+ * @returns the declaration with its name
+ * @throws {@link InvalidArgumentError} if the factory throws, or returns something else than a declaration of this
+ * resource
+ */
+export async function declarationFrom<Declaration extends object>(
+  create: () => unknown,
+  { name, key, known, option, title }: Created,
+): Promise<Declaration> {
+  const whose = `${title}, created by ${option} of JetStreamModule.forFeatureAsync`;
+  let created: unknown;
+  try {
+    created = await create();
+  } catch (cause) {
+    throw new InvalidArgumentError(`options of ${whose}`, `the factory failed: ${errorText(cause)}`, {
+      cause,
+    });
+  }
+  const read = checkedOptions<Declaration>(whose, created, { ...known, [key]: text });
+  const { [key]: returned = name } = read as Readonly<Record<string, unknown>>;
+  if (returned !== name) {
+    throw new InvalidArgumentError(
+      key,
+      `the factory returned "${String(returned)}", but the injection token has the name "${name}"; ` +
+        `omit ${key} from the result (options of ${whose})`,
+    );
+  }
+  return { ...read, [key]: name };
 }

@@ -33,7 +33,7 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
     const { jetstream, objectStore, shutdown } = this.connection;
     await shutdown.spend(async () => {
       await objectStore.close(this.left);
-      await jetstream.drain(this.left);
+      await jetstream.closePublishing(this.left);
       await jetstream.connection.drain(this.left);
       jetstream.requests.close();
     });

@@ -3,42 +3,69 @@ import type { DynamicModule, Provider } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { DuplicateConnectionError, DuplicateDeclarationError } from '../errors/index.js';
 import { sameConfig } from '../jetstream/index.js';
-import type { JetStreamFeatureOptions } from './jetstream-module-options.interface.js';
-import { DEFAULT_CONNECTION } from './tokens.js';
+import type { ResourceKind } from './resource-kinds.js';
 
-/**
- * The declarations of one call of `forFeature`. Each is a provider, so that all declarations of an application can be
- * found.
- */
-export class FeatureDeclaration {
-  constructor(readonly options: JetStreamFeatureOptions) {}
-}
-
-/** One stream or bucket of a declaration. */
-interface Declared {
+/** One stream or bucket that a feature declares. */
+export class Declaration {
   /** For example `Stream "ORDERS"`. */
   readonly what: string;
   /** The name of the stream behind it. */
   readonly stream: string;
-  readonly connection: string;
-  /** The module that imports the declaration. */
+
+  constructor(
+    kind: Pick<ResourceKind<never, unknown>, 'title' | 'streamOf'>,
+    readonly name: string,
+    readonly connection: string,
+    /** The configuration; `undefined` until its factory has returned. */
+    private config?: Configuration,
+  ) {
+    this.what = kind.title(name);
+    this.stream = kind.streamOf(name);
+  }
+
+  /**
+   * Compares the declaration with all others of the application, once its configuration is known. The result on the
+   * server would depend on the order of different declarations of one stream or bucket. Equal declarations are allowed.
+   *
+   * @throws {@link DuplicateDeclarationError} which names all such declarations and their modules
+   */
+  settle(modules: ModulesContainer, config: Configuration): void {
+    if (this.config !== config) {
+      this.config = config;
+      checked.delete(modules);
+    }
+    if (!checked.has(modules)) checked.set(modules, findConflicts(declarationsOf(modules)));
+    const error = checked.get(modules);
+    if (error) throw error;
+  }
+
+  /** What is compared. A codec belongs to this process. A second codec for a stream is rejected when it is declared. */
+  get compared(): object | undefined {
+    if (this.config === undefined) return undefined;
+    const { codec: _, ...compared } = this.config;
+    return compared;
+  }
+}
+
+interface Configuration {
+  readonly codec?: unknown;
+}
+
+/**
+ * The declarations of one call of `forFeature` or `forFeatureAsync`. Each is a provider, so that all declarations of an
+ * application can be found.
+ */
+export class FeatureDeclaration {
+  constructor(readonly declarations: readonly Declaration[]) {}
+}
+
+/** A declaration, and the module that imports it. */
+interface Placed {
+  readonly declaration: Declaration;
   readonly place: string;
-  readonly config: object;
 }
 
 const checked = new WeakMap<ModulesContainer, Error | undefined>();
-
-/**
- * Rejects an application that declares a stream or bucket twice with different configurations, because the result on
- * the server would depend on their order. Two equal declarations are allowed.
- *
- * @throws {@link DuplicateDeclarationError} which names all such declarations and their modules
- */
-export function checkDeclarations(modules: ModulesContainer): void {
-  if (!checked.has(modules)) checked.set(modules, findConflicts(declarationsOf(modules)));
-  const error = checked.get(modules);
-  if (error) throw error;
-}
 
 /**
  * Rejects an application that opens a connection twice: both would be open, and providers would get either one.
@@ -68,65 +95,51 @@ function importersOf(modules: ModulesContainer, has: (provider: Provider) => boo
     .map(({ name }) => name);
 }
 
-function declarationsOf(modules: ModulesContainer): Declared[] {
-  const declarations = [...modules.values()].flatMap(({ providers, name }) =>
+function declarationsOf(modules: ModulesContainer): Placed[] {
+  const features = [...modules.values()].flatMap(({ providers, name }) =>
     [...providers.values()].flatMap(({ instance }: { readonly instance: unknown }) =>
       instance instanceof FeatureDeclaration ? [{ instance, name }] : [],
     ),
   );
-  return declarations.flatMap(({ instance, name }) => {
+  return features.flatMap(({ instance, name }) => {
     const isIt = (provider: Provider): boolean => 'useValue' in provider && provider.useValue === instance;
-    return declared(instance.options, importersOf(modules, isIt).join(' and ') || name);
+    const place = importersOf(modules, isIt).join(' and ') || name;
+    return instance.declarations.map((declaration) => ({ declaration, place }));
   });
 }
 
-function declared(options: JetStreamFeatureOptions, place: string): Declared[] {
-  const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
-  // A codec belongs to this process. A second codec for a stream is rejected when it is declared.
-  return [
-    ...streams.map(({ codec: _, ...config }) => ({
-      what: `Stream "${config.name}"`,
-      stream: config.name,
-      connection,
-      place,
-      config,
-    })),
-    ...keyValues.map(({ codec: _, ...config }) => ({
-      what: `Key-Value bucket "${config.bucket}"`,
-      stream: `KV_${config.bucket}`,
-      connection,
-      place,
-      config,
-    })),
-    ...objectStores.map((config) => ({
-      what: `Object Store bucket "${config.bucket}"`,
-      stream: `OBJ_${config.bucket}`,
-      connection,
-      place,
-      config,
-    })),
-  ];
-}
-
-function findConflicts(all: readonly Declared[]): Error | undefined {
-  const first = new Map<string, Declared>();
+function findConflicts(all: readonly Placed[]): Error | undefined {
+  const first = new Map<string, Placed>();
   const conflicts: string[] = [];
-  for (const declaration of all) {
-    const key = `${declaration.connection}\n${declaration.stream}`;
+  for (const placed of all) {
+    const { connection, stream } = placed.declaration;
+    const key = `${connection}\n${stream}`;
     const other = first.get(key);
-    if (other === undefined) first.set(key, declaration);
-    else if (other.what !== declaration.what || !sameConfig(other.config, declaration.config))
-      conflicts.push(describe(other, declaration));
+    if (other === undefined) first.set(key, placed);
+    else if (conflict(other.declaration, placed.declaration)) conflicts.push(describe(other, placed));
+    // The next one is compared with a declaration whose configuration is known.
+    else if (other.declaration.compared === undefined) first.set(key, placed);
   }
   return conflicts.length > 0 ? new DuplicateDeclarationError(conflicts) : undefined;
 }
 
-function describe(first: Declared, second: Declared): string {
+function conflict(first: Declaration, second: Declaration): boolean {
+  if (first.what !== second.what) return true;
+  const [config, other] = [first.compared, second.compared];
+  return config !== undefined && other !== undefined && !sameConfig(config, other);
+}
+
+function describe(
+  { declaration: first, place }: Placed,
+  { declaration: second, place: other }: Placed,
+): string {
   if (first.what !== second.what)
-    return `${first.what} in ${first.place} and ${second.what} in ${second.place} are the same stream, "${first.stream}"`;
+    return `${first.what} in ${place} and ${second.what} in ${other} are the same stream, "${first.stream}"`;
+  const { compared = {} } = first;
+  const { compared: others = {} } = second;
   return (
-    `${first.what} is declared in ${first.place} with ${difference(first.config, second.config)} ` +
-    `and in ${second.place} with ${difference(second.config, first.config)}`
+    `${first.what} is declared in ${place} with ${difference(compared, others)} ` +
+    `and in ${other} with ${difference(others, compared)}`
   );
 }
 

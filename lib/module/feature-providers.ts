@@ -1,66 +1,135 @@
-import type { FactoryProvider } from '@nestjs/common';
+import type { FactoryProvider, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { HandlerConnection } from '../handlers/index.js';
-import { provisionStream, type DeclaredResource } from '../jetstream/index.js';
+import { STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
+import type { KnownOptions } from '../validation/index.js';
 import { ApplicationBoot } from './application-boot.js';
-import { checkDeclarations } from './declarations.js';
-import type { JetStreamFeatureOptions } from './jetstream-module-options.interface.js';
-import { provisionKeyValue, provisionObjectStore } from './provision-buckets.js';
-import {
-  DEFAULT_CONNECTION,
-  getFeatureConnectionToken,
-  getKeyValueToken,
-  getObjectStoreToken,
-  getStreamToken,
-} from './tokens.js';
+import { declarationFrom } from './check-options.js';
+import { Declaration, FeatureDeclaration } from './declarations.js';
+import type {
+  DeclarationFactory,
+  JetStreamFeatureAsyncOptions,
+  JetStreamFeatureOptions,
+} from './jetstream-module-options.interface.js';
+import { KEY_VALUE_DECLARATION_OPTIONS, OBJECT_STORE_DECLARATION_OPTIONS } from './known-options.js';
+import { KEY_VALUES, OBJECT_STORES, type ResourceKind, STREAMS } from './resource-kinds.js';
+import { DEFAULT_CONNECTION, getFeatureConnectionToken, type Token } from './tokens.js';
+
+/** The providers of a feature, and the tokens of its resources. */
+export interface FeatureProviders {
+  readonly providers: Provider[];
+  readonly exports: Token[];
+}
 
 /**
  * The providers of a feature's resources. Each resource is created, or checked, while Nest resolves its provider, so
  * that it is ready for injection.
  *
- * @param options as {@link checkFeatureOptions} returned them
+ * @param options as {@link readFeature} returned them
  */
-export function featureProviders(options: JetStreamFeatureOptions): FactoryProvider[] {
+export function featureProviders(options: JetStreamFeatureOptions): FeatureProviders {
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
-  const declare = <T>(
-    token: FactoryProvider['provide'],
-    resource: Omit<DeclaredResource, 'create'>,
-    provision: (connection: HandlerConnection) => Promise<T>,
-  ): FactoryProvider<T> => ({
+  const declare = <Config extends Configuration>(
+    kind: ResourceKind<Config, unknown>,
+    name: string,
+    config: Config,
+  ): DeclaredProvider => declared(kind, new Declaration(kind, name, connection, config), [], () => config);
+  return together([
+    ...streams.map((config) => declare(STREAMS, config.name, config)),
+    ...keyValues.map((config) => declare(KEY_VALUES, config.bucket, config)),
+    ...objectStores.map((config) => declare(OBJECT_STORES, config.bucket, config)),
+  ]);
+}
+
+/**
+ * Like {@link featureProviders}, with a factory for each declaration.
+ *
+ * @param options as {@link readFeatureAsync} returned them
+ */
+export function asyncFeatureProviders(options: JetStreamFeatureAsyncOptions): FeatureProviders {
+  const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
+  const declare = <Config extends Configuration>(
+    kind: ResourceKind<Config, unknown>,
+    name: string,
+    { inject = [], useFactory }: DeclarationFactory<object>,
+    /** The path of the factory, such as `streams[0].useFactory`. */
+    option: string,
+    { key, known }: { readonly key: 'name' | 'bucket'; readonly known: KnownOptions },
+  ): DeclaredProvider =>
+    declared(kind, new Declaration(kind, name, connection), inject, (...injected: never[]) =>
+      declarationFrom<Config>(() => useFactory(...injected), {
+        name,
+        key,
+        known,
+        option,
+        title: kind.title(name),
+      }),
+    );
+  return together([
+    ...streams.map((given, i) =>
+      declare(STREAMS, given.name, given, `streams[${i}].useFactory`, {
+        key: 'name',
+        known: STREAM_DECLARATION_OPTIONS,
+      }),
+    ),
+    ...keyValues.map((given, i) =>
+      declare(KEY_VALUES, given.bucket, given, `keyValues[${i}].useFactory`, {
+        key: 'bucket',
+        known: KEY_VALUE_DECLARATION_OPTIONS,
+      }),
+    ),
+    ...objectStores.map((given, i) =>
+      declare(OBJECT_STORES, given.bucket, given, `objectStores[${i}].useFactory`, {
+        key: 'bucket',
+        known: OBJECT_STORE_DECLARATION_OPTIONS,
+      }),
+    ),
+  ]);
+}
+
+interface Configuration {
+  readonly recreate?: boolean | undefined;
+  readonly codec?: unknown;
+}
+
+interface DeclaredProvider {
+  readonly token: Token;
+  readonly provider: Provider;
+  readonly declaration: Declaration;
+}
+
+/** @param configure returns the configuration of the resource */
+function declared<Config extends Configuration>(
+  kind: ResourceKind<Config, unknown>,
+  declaration: Declaration,
+  inject: NonNullable<DeclarationFactory<unknown>['inject']>,
+  configure: (...injected: never[]) => Config | Promise<Config>,
+): DeclaredProvider {
+  const { name, stream, connection } = declaration;
+  const token = kind.tokenOf(name, connection);
+  const provider: FactoryProvider = {
     provide: token,
-    inject: [getFeatureConnectionToken(connection), ModulesContainer],
-    useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
+    inject: [getFeatureConnectionToken(connection), ModulesContainer, ...inject],
+    useFactory: (target: HandlerConnection, modules: ModulesContainer, ...injected: never[]) =>
       ApplicationBoot.of(modules).step(async () => {
-        checkDeclarations(modules);
-        const found = await provision(target);
-        if (target.provisioning === 'ensure')
-          target.declared.add({ ...resource, create: () => provision(target) });
+        const config = await configure(...injected);
+        declaration.settle(modules, config);
+        const create = (): Promise<unknown> => kind.provision(target, config);
+        const found = await create();
+        if (target.provisioning === 'ensure') {
+          const { recreate = false } = config;
+          target.declared.add({ kind: kind.kind, name, stream, recreate, create });
+        }
         return found;
       }),
-  });
-  return [
-    ...streams.map((config) => {
-      const { name } = config;
-      const resource = { kind: 'stream', name, stream: name, recreate: config.recreate ?? false } as const;
-      return declare(getStreamToken(name, connection), resource, ({ jetstream, provisioning }) =>
-        provisionStream(jetstream, config, provisioning),
-      );
-    }),
-    ...keyValues.map((config) => {
-      const { bucket: name } = config;
-      const { recreate = false } = config;
-      const resource = { kind: 'key-value', name, stream: `KV_${name}`, recreate } as const;
-      return declare(getKeyValueToken(name, connection), resource, ({ keyValue, provisioning }) =>
-        provisionKeyValue(keyValue, config, provisioning),
-      );
-    }),
-    ...objectStores.map((config) => {
-      const { bucket: name } = config;
-      const { recreate = false } = config;
-      const resource = { kind: 'object-store', name, stream: `OBJ_${name}`, recreate } as const;
-      return declare(getObjectStoreToken(name, connection), resource, ({ objectStore, provisioning }) =>
-        provisionObjectStore(objectStore, config, provisioning),
-      );
-    }),
-  ];
+  };
+  return { token, provider, declaration };
+}
+
+function together(all: readonly DeclaredProvider[]): FeatureProviders {
+  const feature = new FeatureDeclaration(all.map(({ declaration }) => declaration));
+  return {
+    providers: [...all.map(({ provider }) => provider), { provide: FeatureDeclaration, useValue: feature }],
+    exports: all.map(({ token }) => token),
+  };
 }

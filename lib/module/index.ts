@@ -1,13 +1,17 @@
-export { checkFeatureOptions, readForRoot, readForRootAsync } from './check-options.js';
-export { FeatureDeclaration } from './declarations.js';
-export { featureProviders } from './feature-providers.js';
+export { readFeature, readFeatureAsync, readForRoot, readForRootAsync } from './check-options.js';
+export { asyncFeatureProviders, featureProviders } from './feature-providers.js';
 export type {
+  DeclarationFactory,
+  JetStreamFeatureAsyncOptions,
   JetStreamFeatureOptions,
   JetStreamModuleExtras,
   JetStreamModuleOptions,
   JetStreamOptionsFactory,
   KeyValueDeclaration,
+  KeyValueDeclarationFactory,
   ObjectStoreDeclaration,
+  ObjectStoreDeclarationFactory,
+  StreamDeclarationFactory,
 } from './jetstream-module-options.interface.js';
 export { ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, OPTIONS_TYPE } from './module-definition.js';
 export {
@@ -23,7 +27,9 @@ export {
   InjectDeadLetters,
   InjectJetStream,
   InjectKeyValue,
+  InjectKeyValueService,
   InjectNatsConnection,
   InjectObjectStore,
+  InjectObjectStoreService,
   InjectStream,
 } from './tokens.js';

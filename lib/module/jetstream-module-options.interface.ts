@@ -1,3 +1,4 @@
+import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
 import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../consuming/index.js';
@@ -97,6 +98,50 @@ export interface JetStreamFeatureOptions {
   readonly keyValues?: readonly KeyValueDeclaration[] | undefined;
   /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
   readonly objectStores?: readonly ObjectStoreDeclaration[] | undefined;
+  /** The name of the connection. Default: `default`. */
+  readonly connection?: string | undefined;
+}
+
+/** Creates the declaration of a stream or bucket, without its name, when the application starts. */
+export interface DeclarationFactory<Declaration> {
+  /** The providers to pass to the factory: those of global modules, and of the modules in `imports`. */
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[] | undefined;
+  readonly useFactory: (...injected: never[]) => Declaration | Promise<Declaration>;
+}
+
+/** A stream whose declaration is created when the application starts. */
+export interface StreamDeclarationFactory extends DeclarationFactory<Omit<StreamDeclaration, 'name'>> {
+  /** The name of the stream. It is part of the injection token, so the factory cannot choose it. */
+  readonly name: string;
+}
+
+/** A Key-Value bucket whose declaration is created when the application starts. */
+export interface KeyValueDeclarationFactory extends DeclarationFactory<Omit<KeyValueDeclaration, 'bucket'>> {
+  /** The name of the bucket. It is part of the injection token, so the factory cannot choose it. */
+  readonly bucket: string;
+}
+
+/** An Object Store bucket whose declaration is created when the application starts. */
+export interface ObjectStoreDeclarationFactory extends DeclarationFactory<
+  Omit<ObjectStoreDeclaration, 'bucket'>
+> {
+  /** The name of the bucket. It is part of the injection token, so the factory cannot choose it. */
+  readonly bucket: string;
+}
+
+/**
+ * Options of `JetStreamModule.forFeatureAsync`: the resources of {@link JetStreamFeatureOptions}, with a factory for each
+ * declaration.
+ */
+export interface JetStreamFeatureAsyncOptions {
+  /** The modules whose providers the factories inject. */
+  readonly imports?: ModuleMetadata['imports'] | undefined;
+  /** Streams; each can be injected by `@InjectStream(name)`. */
+  readonly streams?: readonly StreamDeclarationFactory[] | undefined;
+  /** Key-Value buckets; each can be injected by `@InjectKeyValue(bucket)`. */
+  readonly keyValues?: readonly KeyValueDeclarationFactory[] | undefined;
+  /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
+  readonly objectStores?: readonly ObjectStoreDeclarationFactory[] | undefined;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string | undefined;
 }

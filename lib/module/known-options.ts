@@ -17,15 +17,20 @@ import {
   listOf,
   ListOf,
   MapOf,
+  required,
   text,
   timeLimit,
 } from '../validation/index.js';
 import type {
+  JetStreamFeatureAsyncOptions,
   JetStreamFeatureOptions,
   JetStreamModuleExtras,
   JetStreamModuleOptions,
   KeyValueDeclaration,
+  KeyValueDeclarationFactory,
   ObjectStoreDeclaration,
+  ObjectStoreDeclarationFactory,
+  StreamDeclarationFactory,
 } from './jetstream-module-options.interface.js';
 
 /** The options of `JetStreamModule.forRoot`. */
@@ -64,16 +69,46 @@ export const FOR_ROOT_ASYNC_OPTIONS = {
   provideInjectionTokensFrom: list('a list of providers'),
 };
 
+/** The options of {@link KeyValueDeclaration}. */
+export const KEY_VALUE_DECLARATION_OPTIONS = {
+  ...KEY_VALUE_OPTIONS,
+  codec: codecRule,
+  recreate: flag,
+} satisfies AllOptionsOf<KeyValueDeclaration>;
+
+/** The options of {@link ObjectStoreDeclaration}. */
+export const OBJECT_STORE_DECLARATION_OPTIONS = {
+  ...BUCKET_OPTIONS,
+  recreate: flag,
+} satisfies AllOptionsOf<ObjectStoreDeclaration>;
+
 /** The options of `JetStreamModule.forFeature`. */
 export const FEATURE_OPTIONS = {
   streams: new ListOf(STREAM_DECLARATION_OPTIONS, 'a list of streams'),
+  keyValues: new ListOf(KEY_VALUE_DECLARATION_OPTIONS, 'a list of buckets'),
+  objectStores: new ListOf(OBJECT_STORE_DECLARATION_OPTIONS, 'a list of buckets'),
+  connection: text,
+} satisfies AllOptionsOf<JetStreamFeatureOptions>;
+
+const FACTORY = {
+  inject: list('a list of injection tokens'),
+  useFactory: required(functionRule('a function')),
+};
+
+/** The options of `JetStreamModule.forFeatureAsync`. */
+export const FEATURE_ASYNC_OPTIONS = {
+  imports: list('a list of modules'),
+  streams: new ListOf(
+    { name: STREAM_DECLARATION_OPTIONS.name, ...FACTORY } satisfies AllOptionsOf<StreamDeclarationFactory>,
+    'a list of streams',
+  ),
   keyValues: new ListOf(
-    { ...KEY_VALUE_OPTIONS, codec: codecRule, recreate: flag } satisfies AllOptionsOf<KeyValueDeclaration>,
+    { bucket: KEY_VALUE_OPTIONS.bucket, ...FACTORY } satisfies AllOptionsOf<KeyValueDeclarationFactory>,
     'a list of buckets',
   ),
   objectStores: new ListOf(
-    { ...BUCKET_OPTIONS, recreate: flag } satisfies AllOptionsOf<ObjectStoreDeclaration>,
+    { bucket: BUCKET_OPTIONS.bucket, ...FACTORY } satisfies AllOptionsOf<ObjectStoreDeclarationFactory>,
     'a list of buckets',
   ),
   connection: text,
-} satisfies AllOptionsOf<JetStreamFeatureOptions>;
+} satisfies AllOptionsOf<JetStreamFeatureAsyncOptions>;

@@ -7,7 +7,8 @@ import { ObjectStoreService } from '../object-store/index.js';
 /** The name of the connection if none is given. */
 export const DEFAULT_CONNECTION = 'default';
 
-type Token = string | (abstract new (...args: never[]) => unknown);
+/** A token that `InjectionToken` of Nest and `get` of its applications accept. */
+export type Token = string | (abstract new (...args: never[]) => unknown);
 
 /** The injection token of a connection's `NatsConnection`. */
 export function getNatsConnectionToken(connection = DEFAULT_CONNECTION): Token {
@@ -34,7 +35,7 @@ export function getDeadLettersToken(connection = DEFAULT_CONNECTION): Token {
   return connection === DEFAULT_CONNECTION ? DeadLetters : `DeadLetters:${connection}`;
 }
 
-/** @internal The injection token of a connection for `forFeature`, which every module can inject. */
+/** The injection token of a connection for `forFeature`, which every module can inject. */
 export function getFeatureConnectionToken(connection: string): string {
   return `FeatureConnection:${connection}`;
 }
@@ -62,6 +63,16 @@ export function InjectNatsConnection(connection?: string): ParameterDecorator & 
 /** Injects a connection's {@link JetStreamService}. */
 export function InjectJetStream(connection?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getJetStreamToken(connection));
+}
+
+/** Injects a connection's {@link KeyValueService}. */
+export function InjectKeyValueService(connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getKeyValueServiceToken(connection));
+}
+
+/** Injects a connection's {@link ObjectStoreService}. */
+export function InjectObjectStoreService(connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getObjectStoreServiceToken(connection));
 }
 
 /** Injects a connection's {@link DeadLetters}. */

@@ -5,4 +5,4 @@ export { ObjectReadable } from './object-readable.js';
 export { type ObjectStoreConfig, type ObjectStoreStatus } from './object-store-config.js';
 export { type ObjectGetOptions, type ObjectInfoOptions, ObjectStore } from './object-store.js';
 export { ObjectStoreService } from './object-store.service.js';
-export { type ObjectWatchEntry, ObjectWatcher, type ObjectWatchOptions } from './object-watcher.js';
+export { type ObjectWatchEntry, ObjectStoreWatch, type ObjectWatchOptions } from './object-store-watch.js';

@@ -1,7 +1,7 @@
 import {
   BucketExistsError,
   BucketNotFoundError,
-  StreamNameInUseError,
+  StreamExistsError,
   StreamNotFoundError,
 } from '../errors/index.js';
 import {
@@ -30,6 +30,7 @@ import { ObjectTransfers } from './object-transfers.js';
 export class ObjectStoreService {
   private readonly transfers: ObjectTransfers;
 
+  /** @internal Created by the module. */
   constructor(private readonly jetstream: JetStreamService) {
     this.transfers = new ObjectTransfers(jetstream.connection);
   }
@@ -95,7 +96,11 @@ export class ObjectStoreService {
     await this.transfers.close(timeout);
   }
 
-  /** The names of all buckets except mirrors, which listen on no subjects. */
+  /**
+   * The names of all buckets except mirrors, which listen on no subjects.
+   *
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
   async *names(options: CallOptions = {}): AsyncGenerator<string, void, undefined> {
     for await (const stream of this.jetstream.streamNames({ ...waitOf(options), subject: ANY_BUCKET })) {
       const bucket = bucketOfStream(stream);
@@ -103,7 +108,11 @@ export class ObjectStoreService {
     }
   }
 
-  /** The status of all buckets except mirrors, which listen on no subjects. */
+  /**
+   * The status of all buckets except mirrors, which listen on no subjects.
+   *
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
   async *list(options: CallOptions = {}): AsyncGenerator<ObjectStoreStatus, void, undefined> {
     for await (const info of this.jetstream.listStreams({ ...waitOf(options), subject: ANY_BUCKET })) {
       if (bucketOfStream(info.config.name) !== undefined) yield toStatus(info);
@@ -129,6 +138,6 @@ export class ObjectStoreService {
 
 function ofBucket(bucket: string, cause: unknown): unknown {
   if (cause instanceof StreamNotFoundError) return new BucketNotFoundError('Object Store', bucket, { cause });
-  if (cause instanceof StreamNameInUseError) return new BucketExistsError('Object Store', bucket, { cause });
+  if (cause instanceof StreamExistsError) return new BucketExistsError('Object Store', bucket, { cause });
   return cause;
 }

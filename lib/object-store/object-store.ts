@@ -48,9 +48,9 @@ import type { ObjectTransfers } from './object-transfers.js';
 import {
   objectFeed,
   type ObjectWatchEntry,
-  ObjectWatcher,
+  ObjectStoreWatch,
   type ObjectWatchOptions,
-} from './object-watcher.js';
+} from './object-store-watch.js';
 import { mayPass, PAUSES } from './transient.js';
 
 /** Options of reading an object. */
@@ -136,7 +136,11 @@ export class ObjectStore {
     }
   }
 
-  /** Stores bytes; see {@link ObjectStore.put}. They must not be changed before this resolves. */
+  /**
+   * Stores bytes; see {@link ObjectStore.put}. They must not be changed before this resolves.
+   *
+   * @throws the errors of {@link put}
+   */
   async putBytes(
     meta: ObjectMeta | string,
     data: Uint8Array,
@@ -147,7 +151,11 @@ export class ObjectStore {
     return this.newPut(meta, options).bytes(data);
   }
 
-  /** Stores text as UTF-8; see {@link ObjectStore.put}. */
+  /**
+   * Stores text as UTF-8; see {@link ObjectStore.put}.
+   *
+   * @throws the errors of {@link put}
+   */
   async putString(
     meta: ObjectMeta | string,
     text: string,
@@ -162,6 +170,7 @@ export class ObjectStore {
    *
    * @param meta the name and further properties. Default name: the path as given, as in the Go client
    * @throws the error of the file system if the file cannot be read
+   * @throws the errors of {@link put}
    */
   async putFile(
     path: string,
@@ -189,12 +198,17 @@ export class ObjectStore {
    *
    * @throws {@link DigestMismatchError}
    * @throws {@link ObjectTooLargeError} if it is larger than the maximum size of a `Buffer`
+   * @throws the errors of {@link get}
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
     return readBytes(...(await this.content(name, options)));
   }
 
-  /** The content of an object as text, from UTF-8; see {@link ObjectStore.getBytes}. */
+  /**
+   * The content of an object as text, from UTF-8; see {@link ObjectStore.getBytes}.
+   *
+   * @throws the errors of {@link getBytes}
+   */
   async getString(name: string, options: ObjectGetOptions = {}): Promise<string> {
     return (await this.getBytes(name, options)).toString('utf8');
   }
@@ -204,6 +218,8 @@ export class ObjectStore {
    * replaces an existing one, when the content is complete and verified; otherwise no file is left behind.
    *
    * @returns the description of the object
+   * @throws the errors of {@link get}, and {@link DigestMismatchError}
+   * @throws the error of the file system if the file cannot be written
    */
   async getFile(name: string, path: string, options: ObjectGetOptions = {}): Promise<ObjectInfo> {
     checkPath(path);
@@ -269,6 +285,9 @@ export class ObjectStore {
    * replaced in the meantime; an object that is created or deleted in the meantime may or may not be listed.
    *
    * The `timeout` is how long the server may send nothing.
+   *
+   * @param options.showDeleted also lists deleted objects; default `false`
+   * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}, {@link RequestTimeoutError}
    */
   async *list(options: ObjectInfoOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
     const { showDeleted = false, timeout, signal } = checkInfoOptions(options);
@@ -284,9 +303,9 @@ export class ObjectStore {
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
-  async watch(options: ObjectWatchOptions = {}): Promise<ObjectWatcher> {
+  async watch(options: ObjectWatchOptions = {}): Promise<ObjectStoreWatch> {
     const { timeout, signal } = options;
-    return new ObjectWatcher(await this.startFeed(options, { timeout, signal }));
+    return new ObjectStoreWatch(await this.startFeed(options, { timeout, signal }));
   }
 
   /** Configuration and state of the bucket. @throws {@link BucketNotFoundError} */

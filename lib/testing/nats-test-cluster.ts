@@ -46,7 +46,11 @@ export class NatsTestCluster implements AsyncDisposable {
     return this.servers.map((server) => server.url);
   }
 
-  /** Stops all servers and removes their stores. */
+  /**
+   * Stops all servers and removes their stores.
+   *
+   * @throws the error of the file system if a folder cannot be removed
+   */
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
@@ -72,6 +76,11 @@ export class NatsTestCluster implements AsyncDisposable {
     }
   }
 
+  /**
+   * The same as {@link stop}.
+   *
+   * @throws the errors of {@link stop}
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -121,12 +121,20 @@ export class NatsTestServer implements AsyncDisposable {
     return this.options.storeDir ?? join(this.folder, 'store');
   }
 
-  /** The server's log so far, over all its restarts. */
+  /**
+   * The server's log so far, over all its restarts.
+   *
+   * @throws the error of the file system if the log cannot be read
+   */
   log(): Promise<string> {
     return readFile(this.logFile, 'utf8');
   }
 
-  /** Shuts the server down, waits until it has ended and removes its store, unless `storeDir` was given. */
+  /**
+   * Shuts the server down, waits until it has ended and removes its store, unless `storeDir` was given.
+   *
+   * @throws the error of the file system if its folder cannot be removed
+   */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.current?.terminate();
@@ -147,7 +155,10 @@ export class NatsTestServer implements AsyncDisposable {
     await retryWhilePortIsTaken(() => this.launch());
   }
 
-  /** Kills the server (SIGKILL) and waits until it has ended. {@link restart} uses its store as it was left. */
+  /**
+   * Kills the server (SIGKILL) and waits until it has ended. {@link restart} uses its store as it was left. It never
+   * rejects.
+   */
   async kill(): Promise<void> {
     await this.current?.kill();
   }
@@ -172,6 +183,11 @@ export class NatsTestServer implements AsyncDisposable {
     this.signal('SIGCONT');
   }
 
+  /**
+   * The same as {@link stop}.
+   *
+   * @throws the errors of {@link stop}
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

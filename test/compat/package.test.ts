@@ -38,6 +38,16 @@ describe('the packed package', () => {
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']));
   });
 
+  it('declares no internals', async () => {
+    const declarations = files.filter((path) => path.endsWith('.d.ts'));
+    const texts = await Promise.all(declarations.map((path) => readFile(join(repository, path), 'utf8')));
+    expect(declarations.filter((_, i) => texts[i]?.includes('@internal'))).toEqual([]);
+    const service = texts[declarations.indexOf('dist/cjs/jetstream/jetstream.service.d.ts')];
+    expect(service).toContain('createStream(config: StreamConfig): Promise<Stream>;');
+    expect(service).toContain('constructor(internal: never);');
+    expect(service).not.toContain('readonly requests');
+  });
+
   it('is one implementation in a process, for ES modules and CommonJS together', async () => {
     const entries = await entriesOfPackage();
     const script = `

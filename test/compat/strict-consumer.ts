@@ -1,5 +1,5 @@
 /** User code for the strictest compiler settings, which passes possibly undefined values to options. Never run. */
-import { Controller, Injectable, Module } from '@nestjs/common';
+import { Controller, Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import * as root from 'nestjs-nats-jetstream';
 import * as cache from 'nestjs-nats-jetstream/cache';
@@ -103,6 +103,17 @@ export class Billing {
     void this.jetstream.publish('orders.1', {}, { messageId: null });
     // @ts-expect-error there is no such option
     void this.jetstream.publish('orders.1', {}, { messageIds: nothing });
+    // @ts-expect-error only the library creates services
+    void new root.JetStreamService();
+    // @ts-expect-error only the library creates messages
+    void new root.JetStreamMessage();
+  }
+
+  lookedUp(app: INestApplicationContext): string {
+    const jetstream = app.get(root.JetStreamService);
+    // @ts-expect-error a service that is looked up by its class has its type, not `any`
+    void jetstream.publishs;
+    return jetstream.connection.serverVersion;
   }
 }
 
@@ -141,6 +152,13 @@ export class Orders {
       streams: [{ name: 'ORDERS', subjects: nothing, codec: nothing, recreate: nothing }],
       keyValues: [{ bucket: 'config', ttl: nothing, history: concurrency }],
       objectStores: [{ bucket: 'files', maxBytes: nothing }],
+      connection: nothing,
+    }),
+    root.JetStreamModule.forFeatureAsync({
+      imports: nothing,
+      streams: [{ name: 'PAYMENTS', inject: nothing, useFactory: () => ({ subjects: nothing }) }],
+      keyValues: [{ bucket: 'limits', useFactory: async () => Promise.resolve({ history: concurrency }) }],
+      objectStores: nothing,
       connection: nothing,
     }),
   ],

@@ -113,7 +113,7 @@ class OptionsWalk {
     for (const argument of this.argumentsOf(type)) this.visit(argument, from);
     for (const property of this.checker.getPropertiesOfType(type)) this.visitProperty(property, from);
     for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) {
-      if (!signature.declaration || !isOurs(signature.declaration) || isInternal(signature.declaration))
+      if (!signature.declaration || !isOurs(signature.declaration) || isHidden(signature.declaration))
         continue;
       const other = from === 'user' ? 'library' : 'user';
       for (const parameter of signature.parameters)
@@ -124,7 +124,7 @@ class OptionsWalk {
 
   private visitProperty(property: ts.Symbol, origin: Origin): void {
     const declarations = declarationsOf(property);
-    if (declarations.length === 0 || declarations.some(isInternal)) return;
+    if (declarations.length === 0 || declarations.some(isHidden)) return;
     if (origin === 'user') {
       for (const declaration of declarations.filter(ts.isPropertySignature)) {
         if (declaration.questionToken)
@@ -149,13 +149,9 @@ function isOurs(node: ts.Node): boolean {
   return node.getSourceFile().fileName.includes(`/node_modules/${PACKAGE}/`);
 }
 
-function isInternal(declaration: ts.Declaration): boolean {
+function isHidden(declaration: ts.Declaration): boolean {
   const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected;
-  const tags = ts.getJSDocTags(declaration);
-  return (
-    (ts.getCombinedModifierFlags(declaration) & hidden) !== 0 ||
-    tags.some(({ tagName }) => tagName.text === 'internal')
-  );
+  return (ts.getCombinedModifierFlags(declaration) & hidden) !== 0;
 }
 
 function takesUndefined(type: ts.TypeNode | undefined): boolean {

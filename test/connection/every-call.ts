@@ -28,16 +28,15 @@ import {
   type ObjectStoreService,
   type OrderedConsumer,
   type PushConsumer,
-  type Requests,
   type Stream,
 } from 'nestjs-nats-jetstream';
 import { KeyValueCacheStore } from 'nestjs-nats-jetstream/cache';
 import { ObjectStoreStorage } from 'nestjs-nats-jetstream/upload';
-import type { Outcome } from '../../lib/requests/index.js';
+import type { Outcome, Requests } from '../../lib/requests/index.js';
 import { LogRecorder } from '../support/log-recorder.js';
 import { connectOver } from './connect-over.js';
 
-/** Everything public that was obtained from a connection before it ended. */
+/** Everything that was obtained from a connection before it ended. */
 export interface Obtained {
   readonly app: INestApplicationContext;
   readonly nc: NatsConnection;
@@ -243,7 +242,7 @@ const JETSTREAM: Calls<JetStreamService> = {
   ingest: ({ jetstream }) => jetstream.ingest([{ subject: 'a' }, { subject: 'a' }]),
   increment: ({ jetstream }) => jetstream.increment('a'),
   counter: ({ jetstream }) => jetstream.counter('a'),
-  drain: harmless(({ jetstream }) => jetstream.drain(1_000)),
+  closePublishing: harmless(({ jetstream }) => jetstream.closePublishing(1_000)),
 };
 
 const API: Calls<JetStreamApi> = {

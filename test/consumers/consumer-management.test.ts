@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
-  ConsumerDoesNotExistError,
   ConsumerExistsError,
   ConsumerNotFoundError,
   InvalidArgumentError,
@@ -8,7 +7,7 @@ import {
   InvalidConsumerResetError,
   InvalidSubjectError,
   JetStreamApiError,
-  MaximumConsumersError,
+  MaxConsumersExceededError,
   NotAPullConsumerError,
   NotAPushConsumerError,
   StreamNotFoundError,
@@ -111,7 +110,9 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       await jetstream.createStream({ name: 'T', maxConsumers: 1 });
       await jetstream.createConsumer('T', { durable: 'one' });
 
-      await expect(jetstream.createConsumer('T', { durable: 'two' })).rejects.toThrow(MaximumConsumersError);
+      await expect(jetstream.createConsumer('T', { durable: 'two' })).rejects.toThrow(
+        MaxConsumersExceededError,
+      );
     });
   });
 
@@ -136,7 +137,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
 
     it('rejects a consumer that does not exist', async () => {
-      await expect(stream.updateConsumer({ durable: 'd' })).rejects.toThrow(ConsumerDoesNotExistError);
+      await expect(stream.updateConsumer({ durable: 'd' })).rejects.toThrow(ConsumerNotFoundError);
       await expect(stream.consumer('d')).rejects.toThrow(ConsumerNotFoundError);
     });
 
@@ -196,7 +197,7 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
     });
 
     it('are updated, and rejected if they do not exist', async () => {
-      await expect(stream.updatePushConsumer(config)).rejects.toThrow(ConsumerDoesNotExistError);
+      await expect(stream.updatePushConsumer(config)).rejects.toThrow(ConsumerNotFoundError);
       await jetstream.createOrUpdatePushConsumer(streamName, config);
 
       const updated = await jetstream.updatePushConsumer(streamName, { ...config, maxAckPending: 5 });

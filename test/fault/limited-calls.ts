@@ -616,7 +616,7 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'Messages.stop': 'does not wait for the server',
   'NatsSubscribeContext.respond': 'does not wait for the server',
   'ObjectReadable.*': 'a stream, with the limits of the call that returned it',
-  'ObjectWatcher.*': 'reads what the watch delivers until it is stopped',
+  'ObjectStoreWatch.*': 'reads what the watch delivers until it is stopped',
   'OrderedConsumer.consume': 'runs until it is stopped',
   'OrderedConsumer.messages': 'runs until it is stopped; its `next` has limits',
   'PushConsumer.consume': 'runs until it is stopped',

@@ -234,6 +234,7 @@ describe('mistakes in the configuration of handlers', () => {
       @KvWatch('pro.files')
       dotted(): void {}
 
+      // @ts-expect-error the types exclude it too
       @KvWatch('profiles', { includeHistory: true, updatesOnly: true })
       contradictory(): void {}
     }

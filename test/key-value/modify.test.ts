@@ -94,16 +94,20 @@ describe.each(VERSIONS)('modify on nats-server %s', (version) => {
   });
 
   // This test is slow and does not depend on the version.
-  it.runIf(version === '2.15')('loses no update of ten writers of one key', { timeout: 180_000 }, async () => {
-    const writers = await Promise.all(Array.from({ length: 10 }, () => connectTo(server.url)));
-    await Promise.all(
-      writers.map(async ({ nc, keyValues }) => {
-        const mine = await keyValues.open<number>(name);
-        for (let i = 0; i < 1_000; i++) await mine.modify('visits', increment);
-        await nc.close();
-      }),
-    );
-    expect((await kv.get('visits'))?.value).toBe(10_000);
-    expect((await kv.get('visits'))?.revision).toBe(10_000);
-  });
+  it.runIf(version === '2.15')(
+    'loses no update of ten writers of one key',
+    { timeout: 180_000 },
+    async () => {
+      const writers = await Promise.all(Array.from({ length: 10 }, () => connectTo(server.url)));
+      await Promise.all(
+        writers.map(async ({ nc, keyValues }) => {
+          const mine = await keyValues.open<number>(name);
+          for (let i = 0; i < 1_000; i++) await mine.modify('visits', increment);
+          await nc.close();
+        }),
+      );
+      expect((await kv.get('visits'))?.value).toBe(10_000);
+      expect((await kv.get('visits'))?.revision).toBe(10_000);
+    },
+  );
 });

@@ -10,7 +10,7 @@ import {
   KeyExistsError,
   KeyNotFoundError,
   KeyTtlDisabledError,
-  MaximumMessageSizeError,
+  MaxMessageSizeExceededError,
   NoStreamResponseError,
   PayloadTooLargeError,
   RevisionMismatchError,
@@ -255,7 +255,7 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
   // nats-server 2.9 discards old messages instead.
   it.skipIf(version === '2.9')('are rejected if the bucket is full or they exceed its limit', async () => {
     const small = await client.keyValues.create({ bucket: 'small', maxValueSize: 100, maxBytes: 1_024 });
-    await expect(small.put('k', new Uint8Array(101))).rejects.toThrow(MaximumMessageSizeError);
+    await expect(small.put('k', new Uint8Array(101))).rejects.toThrow(MaxMessageSizeExceededError);
     const filling = Array.from({ length: 20 }, (_, i) => small.put(`k${i}`, new Uint8Array(90)));
     await expect(Promise.all(filling)).rejects.toThrow(StreamFullError);
     await client.keyValues.delete('small');

@@ -230,9 +230,11 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
   });
 
   it('rejects contradictory or invalid options', async () => {
+    // @ts-expect-error the types exclude it too
     await expect(kv.watch('>', { updatesOnly: true, includeHistory: true })).rejects.toThrow(
       InvalidArgumentError,
     );
+    // @ts-expect-error the types exclude it too
     await expect(kv.watch('>', { updatesOnly: true, resumeFromRevision: 1 })).rejects.toThrow(
       InvalidArgumentError,
     );

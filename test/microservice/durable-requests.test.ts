@@ -3,14 +3,11 @@ import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservice
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   DEAD_LETTER_STREAM,
-  JetStreamConnection,
-  JetStreamService,
-  jsonCodec,
   NoStreamResponseError,
-  Requests,
   RequestTimeoutError,
   RetryMessage,
   TerminateMessage,
+  type JetStreamService,
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamEventContext,
@@ -31,6 +28,7 @@ import {
   startMicroservice,
   type TestMicroservice,
 } from './microservice.js';
+import { serviceOn } from '../support/service-on.js';
 
 type Handle = (data: unknown, context: JetStreamEventContext) => unknown;
 
@@ -57,8 +55,7 @@ describe('durable requests', () => {
   beforeAll(async () => {
     nats = await NatsTestServer.start();
     nc = await connect({ servers: nats.url, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
-    const connection = new JetStreamConnection('test', nc);
-    jetstream = new JetStreamService(connection, new Requests(connection), { codec: jsonCodec, publish: {} });
+    jetstream = serviceOn(nc);
     client = await connectClient(nats.url, {
       mode: 'jetstream',
       connection: { servers: nats.url, reconnectTimeWait: 50 },

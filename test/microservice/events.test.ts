@@ -5,13 +5,10 @@ import { IsInt } from 'class-validator';
 import {
   DEAD_LETTER_HEADERS,
   DEAD_LETTER_STREAM,
-  JetStreamConnection,
-  JetStreamService,
-  jsonCodec,
-  Requests,
   RetryMessage,
   TerminateMessage,
   type StoredMessage,
+  type JetStreamService,
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamEventContext,
@@ -26,6 +23,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect } from '../../lib/connection/index.js';
 import { eventually } from '../support/eventually.js';
 import { connectClient, emit, failure, startMicroservice, type TestMicroservice } from './microservice.js';
+import { serviceOn } from '../support/service-on.js';
 
 /** A controller with one event handler. */
 function controller(
@@ -57,8 +55,7 @@ describe('events from a stream', () => {
   beforeAll(async () => {
     nats = await NatsTestServer.start();
     nc = await connect({ servers: nats.url });
-    const connection = new JetStreamConnection('test', nc);
-    jetstream = new JetStreamService(connection, new Requests(connection), { codec: jsonCodec, publish: {} });
+    jetstream = serviceOn(nc);
     client = await connectClient(nats.url);
   });
   afterAll(async () => {

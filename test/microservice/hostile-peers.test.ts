@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
-import { JetStreamConnection, JetStreamService, jsonCodec, Requests } from 'nestjs-nats-jetstream';
+import type { JetStreamService } from 'nestjs-nats-jetstream';
 import {
   JetStreamRecordBuilder,
   JetStreamRequestContext,
@@ -13,6 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { connect } from '../../lib/connection/index.js';
 import { eventually } from '../support/eventually.js';
 import { ask, connectClient, failure, startMicroservice, type TestMicroservice } from './microservice.js';
+import { serviceOn } from '../support/service-on.js';
 
 const DELETE = '$JS.API.STREAM.DELETE.KEEP';
 let seen: unknown[] = [];
@@ -95,8 +96,7 @@ describe('peers with fewer permissions, or hostile ones', () => {
   beforeAll(async () => {
     nats = await NatsTestServer.start();
     raw = await connect({ servers: nats.url });
-    const connection = new JetStreamConnection('test', raw);
-    jetstream = new JetStreamService(connection, new Requests(connection), { codec: jsonCodec, publish: {} });
+    jetstream = serviceOn(raw);
     service = await startMicroservice(nats.url, {
       controllers: [Reports],
       server: { streams: [{ name: 'DURABLE', subjects: ['durable.>'] }], shutdownTimeout: 500 },

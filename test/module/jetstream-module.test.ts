@@ -324,6 +324,7 @@ describe('JetStreamModule', () => {
       })
         .setLogger(new LogRecorder())
         .compile();
+    // @ts-expect-error the types exclude it too
     await expect(compile({ domain: 'hub', apiPrefix: '$JS.hub.API' })).rejects.toThrow(
       'Invalid jetstream.domain',
     );

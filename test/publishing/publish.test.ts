@@ -4,7 +4,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textCodec } from '../../lib/codecs/index.js';
 import {
-  MaximumMessageSizeError,
+  MaxMessageSizeExceededError,
   NoStreamResponseError,
   PublishRefusedError,
   PublishTimeoutError,
@@ -290,7 +290,7 @@ describe('a stream rejects a message', () => {
   it('because the message is too large for it', async () => {
     const { name } = await client.createStream({ maxMessageSize: 10 });
     expect(await failure(client.publisher.publish(`${name.toLowerCase()}.a`, 'x'.repeat(11)))).toBeInstanceOf(
-      MaximumMessageSizeError,
+      MaxMessageSizeExceededError,
     );
   });
 

@@ -5,7 +5,7 @@ import {
   InvalidArgumentError,
   MaxBytesExceededError,
   NoHeartbeatError,
-  PullRequestRejectedError,
+  PullRequestRefusedError,
 } from '../../lib/errors/index.js';
 import type { Consumer, FetchOptions, MessageBatch, Stream } from '../../lib/jetstream/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
@@ -150,7 +150,7 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
       const batch = consumer.fetch(5, { maxWait: 1_000 });
 
       expect(await texts(batch)).toEqual([]);
-      expect(batch.error).toBeInstanceOf(PullRequestRejectedError);
+      expect(batch.error).toBeInstanceOf(PullRequestRefusedError);
       expect(batch.error).toMatchObject({ status: 503 });
     });
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   InvalidArgumentError,
-  PullRequestRejectedError,
+  PullRequestRefusedError,
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
 import type { Consumer, Stream } from '../../lib/jetstream/index.js';
@@ -88,7 +88,7 @@ describe('priority groups', () => {
 
       await expect.poll(() => received.two).toEqual(['4', '5']);
       expect(received.one).toEqual(['1', '2', '3']);
-      expect(errors[0]).toBeInstanceOf(PullRequestRejectedError);
+      expect(errors[0]).toBeInstanceOf(PullRequestRefusedError);
       expect(errors[0]).toMatchObject({ status: 423 });
       await one.stop();
     });

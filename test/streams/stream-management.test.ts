@@ -6,7 +6,7 @@ import {
   JetStreamApiError,
   JetStreamNotEnabledError,
   JetStreamNotEnabledForAccountError,
-  StreamNameInUseError,
+  StreamExistsError,
   StreamNotFoundError,
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
@@ -73,7 +73,7 @@ describe.each(['2.15', '2.10', '2.9'])('streams on nats-server %s', (version) =>
 
       const error = await failure(jetstream.createStream({ name: streamName, subjects: ['other.>'] }));
 
-      expect(error).toBeInstanceOf(StreamNameInUseError);
+      expect(error).toBeInstanceOf(StreamExistsError);
       expect(error).toMatchObject({ stream: streamName, code: 10058, status: 400 });
       expect((await jetstream.stream(streamName)).cachedInfo.config.subjects).toEqual(['orders.>']);
     });

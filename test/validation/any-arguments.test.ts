@@ -128,7 +128,7 @@ const JETSTREAM: Calls<JetStreamService> = {
   ingest: [[{ subject: 'batch.a' }], {}],
   increment: ['counter.a', 1, {}],
   counter: ['counter.a'],
-  drain: [],
+  closePublishing: [],
   starting: [],
 };
 

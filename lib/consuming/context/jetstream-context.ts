@@ -38,27 +38,47 @@ export class JetStreamContext extends BaseRpcContext<[JetStreamMessage]> {
     return this.message.metadata;
   }
 
-  /** See {@link JetStreamMessage.ack}. */
+  /**
+   * See {@link JetStreamMessage.ack}.
+   *
+   * @throws {@link MessageAlreadySettledError}
+   */
   ack(): void {
     this.message.ack();
   }
 
-  /** See {@link JetStreamMessage.doubleAck}. */
+  /**
+   * See {@link JetStreamMessage.doubleAck}.
+   *
+   * @throws the errors of {@link JetStreamMessage.doubleAck}
+   */
   doubleAck(options?: CallOptions): Promise<void> {
     return this.message.doubleAck(options);
   }
 
-  /** See {@link JetStreamMessage.nak}; the delay in milliseconds. */
+  /**
+   * See {@link JetStreamMessage.nak}; the delay in milliseconds.
+   *
+   * @throws {@link MessageAlreadySettledError}, {@link InvalidArgumentError}
+   */
   nak(delay?: number): void {
     this.message.nak(delay);
   }
 
-  /** See {@link JetStreamMessage.inProgress}. */
+  /**
+   * See {@link JetStreamMessage.inProgress}.
+   *
+   * @throws {@link MessageAlreadySettledError}
+   */
   inProgress(): void {
     this.message.inProgress();
   }
 
-  /** See {@link JetStreamMessage.term}. */
+  /**
+   * See {@link JetStreamMessage.term}.
+   *
+   * @throws {@link MessageAlreadySettledError}, {@link InvalidArgumentError}
+   */
   term(reason?: string): void {
     this.message.term(reason);
   }

@@ -14,7 +14,11 @@ import { DeadLetter } from './dead-letter.js';
 export class DeadLetterContext extends JetStreamContext {
   private letter: DeadLetter | undefined;
 
-  /** The dead letter: the original message and the details of its failure. */
+  /**
+   * The dead letter: the original message and the details of its failure.
+   *
+   * @throws {@link DeadLetterNotFoundError} if the message is not a dead letter
+   */
   get deadLetter(): DeadLetter {
     this.letter ??= DeadLetter.from(this.message);
     if (!this.letter) throw new DeadLetterNotFoundError(this.metadata.streamSequence);

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { MessageHeaders } from '../../connection/index.js';
-import { JetStreamApiError, MaximumMessageSizeError, PayloadTooLargeError } from '../../errors/index.js';
+import { JetStreamApiError, MaxMessageSizeExceededError, PayloadTooLargeError } from '../../errors/index.js';
 import { headerSize } from '../../jetstream/index.js';
 import { DEAD_LETTER_HEADERS, OMITTED_PAYLOAD_HEADER } from './dead-letter-headers.js';
 
@@ -16,7 +16,7 @@ const FEW_WORDS = 100;
  * headers.
  */
 export function isTooLarge(error: unknown): boolean {
-  if (error instanceof PayloadTooLargeError || error instanceof MaximumMessageSizeError) return true;
+  if (error instanceof PayloadTooLargeError || error instanceof MaxMessageSizeExceededError) return true;
   return error instanceof JetStreamApiError && error.code === HEADERS_TOO_LARGE;
 }
 

@@ -69,7 +69,7 @@ const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
   'circuit-closed': true,
 };
 
-/** @internal Validates the type of an event. */
+/** Validates the type of an event. */
 export const JETSTREAM_EVENT_TYPES = oneOf(Object.keys(TYPES));
 
 /** Publishes {@link JetStreamEvent}s; `@OnJetStreamEvent` methods receive them too. */

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { StreamNameInUseError, StreamNotFoundError } from '../../errors/index.js';
+import { StreamExistsError, StreamNotFoundError } from '../../errors/index.js';
 import type {
   DeclaredResources,
   JetStreamService,
@@ -107,6 +107,6 @@ async function create(jetstream: JetStreamService, config: StreamConfig): Promis
     logger.log(`Stream "${config.name}" created`);
   } catch (error) {
     // Another service created it first, with a different number of replicas.
-    if (!(error instanceof StreamNameInUseError)) throw error;
+    if (!(error instanceof StreamExistsError)) throw error;
   }
 }

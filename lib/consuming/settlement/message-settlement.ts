@@ -51,12 +51,15 @@ export class MessageSettlement implements Settlement {
   private readonly logger = new Logger('Settlement');
   private readonly failures = new FailureLog(this.logger);
 
-  /** Called before the handler. */
+  /** Called before the handler. Never throws. */
   onStart(message: JetStreamMessage, policy: SettlementPolicy): void {
     if (policy.ackMode === 'first') message.ack();
   }
 
-  /** Called when the handler has returned or resolved. Returns a promise only if there is something to wait for. */
+  /**
+   * Called when the handler has returned or resolved. Never throws; returns a promise only if there is something to
+   * wait for.
+   */
   onSuccess(message: JetStreamMessage, policy: SettlementPolicy): void | Promise<void> {
     const { ackMode } = policy;
     if (message.settled || ackMode === 'manual' || ackMode === 'none') return;

@@ -81,6 +81,7 @@ export class RetryPolicy {
     readonly rule: ResolvedRetryRule;
   }[];
 
+  /** @internal */
   constructor({ errors = [], ...options }: RetryOptions, defaultMaxDeliver: number) {
     this.general = {
       maxDeliver: defaultMaxDeliver,

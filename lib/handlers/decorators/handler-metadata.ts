@@ -3,7 +3,7 @@ import type { DeadLetterFilter, JetStreamEvent, JsConsumerOptions } from '../../
 import { ENTRY_PROVIDER } from '../../nest/index.js';
 import type {
   KvWatchHandlerOptions,
-  MadeOptions,
+  FactoryOptions,
   ObjectWatchHandlerOptions,
   ResolvedOptions,
   NatsSubscribeOptions,
@@ -33,7 +33,7 @@ interface KvWatchMetadata {
   /**
    * A factory that creates the bucket name and options at bootstrap, if the decorator received one instead of a bucket.
    */
-  readonly made?: MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>;
+  readonly made?: FactoryOptions<KvWatchHandlerOptions & { readonly bucket: string }>;
 }
 
 interface ObjectWatchMetadata {
@@ -43,7 +43,7 @@ interface ObjectWatchMetadata {
   /**
    * A factory that creates the bucket name and options at bootstrap, if the decorator received one instead of a bucket.
    */
-  readonly made?: MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>;
+  readonly made?: FactoryOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>;
 }
 
 interface SubscribeMetadata {
@@ -53,7 +53,7 @@ interface SubscribeMetadata {
   /**
    * A factory that creates the subject and options at bootstrap, if the decorator received one instead of a subject.
    */
-  readonly made?: MadeOptions<NatsSubscribeOptions & { readonly subject: string }>;
+  readonly made?: FactoryOptions<NatsSubscribeOptions & { readonly subject: string }>;
 }
 
 /** A decorator of methods. */

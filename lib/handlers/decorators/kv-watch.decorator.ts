@@ -1,4 +1,4 @@
-import { isMade, type KvWatchHandlerOptions, type MadeOptions } from '../options/index.js';
+import { isMade, type KvWatchHandlerOptions, type FactoryOptions } from '../options/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
@@ -25,10 +25,10 @@ export function KvWatch(bucket: string, options?: KvWatchHandlerOptions): Handle
  * ```
  */
 export function KvWatch(
-  options: MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>,
+  options: FactoryOptions<KvWatchHandlerOptions & { readonly bucket: string }>,
 ): HandlerMethodDecorator;
 export function KvWatch(
-  bucket: string | MadeOptions<KvWatchHandlerOptions & { readonly bucket: string }>,
+  bucket: string | FactoryOptions<KvWatchHandlerOptions & { readonly bucket: string }>,
   options: KvWatchHandlerOptions = {},
 ): HandlerMethodDecorator {
   if (!isMade(bucket)) return addHandler({ kind: 'kv-watch', bucket, options });

@@ -1,4 +1,4 @@
-import { isMade, type MadeOptions, type ObjectWatchHandlerOptions } from '../options/index.js';
+import { isMade, type FactoryOptions, type ObjectWatchHandlerOptions } from '../options/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
@@ -13,10 +13,10 @@ export function ObjectWatch(bucket: string, options?: ObjectWatchHandlerOptions)
  * With a factory that creates the bucket name and options at bootstrap, from injected providers, as with `@KvWatch`.
  */
 export function ObjectWatch(
-  options: MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
+  options: FactoryOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
 ): HandlerMethodDecorator;
 export function ObjectWatch(
-  bucket: string | MadeOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
+  bucket: string | FactoryOptions<ObjectWatchHandlerOptions & { readonly bucket: string }>,
   options: ObjectWatchHandlerOptions = {},
 ): HandlerMethodDecorator {
   if (!isMade(bucket)) return addHandler({ kind: 'object-watch', bucket, options });

@@ -1,4 +1,4 @@
-import { isMade, type MadeOptions, type NatsSubscribeOptions } from '../options/index.js';
+import { isMade, type FactoryOptions, type NatsSubscribeOptions } from '../options/index.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
@@ -14,10 +14,10 @@ import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 export function NatsSubscribe(subject: string, options?: NatsSubscribeOptions): HandlerMethodDecorator;
 /** With a factory that creates the subject and options at bootstrap, from injected providers, as with `@KvWatch`. */
 export function NatsSubscribe(
-  options: MadeOptions<NatsSubscribeOptions & { readonly subject: string }>,
+  options: FactoryOptions<NatsSubscribeOptions & { readonly subject: string }>,
 ): HandlerMethodDecorator;
 export function NatsSubscribe(
-  subject: string | MadeOptions<NatsSubscribeOptions & { readonly subject: string }>,
+  subject: string | FactoryOptions<NatsSubscribeOptions & { readonly subject: string }>,
   options: NatsSubscribeOptions = {},
 ): HandlerMethodDecorator {
   if (!isMade(subject)) return addHandler({ kind: 'subscribe', subject, options });

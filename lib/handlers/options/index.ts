@@ -1,6 +1,6 @@
 export {
   KV_WATCH_OPTIONS,
-  MADE_OPTIONS,
+  FACTORY_OPTIONS,
   OBJECT_WATCH_OPTIONS,
   ON_DEAD_LETTER_OPTIONS,
   PUBLISH_TO_OPTIONS,
@@ -9,5 +9,5 @@ export {
 export type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
 export type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 export type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
-export { isMade, type MadeOptions, type ResolvedOptions } from './resolved-options.js';
+export { isMade, type FactoryOptions, type ResolvedOptions } from './resolved-options.js';
 export type { NatsSubscribeOptions } from './subscribe-options.interface.js';

@@ -25,7 +25,7 @@ import {
 import type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
 import type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 import type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
-import type { MadeOptions } from './resolved-options.js';
+import type { FactoryOptions } from './resolved-options.js';
 import type { NatsSubscribeOptions } from './subscribe-options.interface.js';
 
 /** The options of {@link OnDeadLetter}. */
@@ -81,7 +81,7 @@ export const PUBLISH_TO_OPTIONS = {
 } satisfies AllOptionsOf<PublishToOptions>;
 
 /** Options that a factory creates at bootstrap. */
-export const MADE_OPTIONS = {
+export const FACTORY_OPTIONS = {
   inject: listOf(() => [], 'a list of injection tokens'),
   useFactory: required(functionRule('a function')),
-} satisfies AllOptionsOf<MadeOptions<unknown>>;
+} satisfies AllOptionsOf<FactoryOptions<unknown>>;

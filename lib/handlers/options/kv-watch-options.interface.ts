@@ -1,20 +1,28 @@
 /** Options of {@link KvWatch}. */
-export interface KvWatchHandlerOptions {
+export type KvWatchHandlerOptions = (
+  | {
+      /** Delivers only changes from now on. Default: false. */
+      readonly updatesOnly?: boolean | undefined;
+      readonly includeHistory?: false | undefined;
+      readonly resumeFromRevision?: undefined;
+    }
+  | {
+      readonly updatesOnly?: false | undefined;
+      /** Delivers the whole history of each key, not only its newest value. Default: false. */
+      readonly includeHistory?: boolean | undefined;
+      /** Starts at this revision. */
+      readonly resumeFromRevision?: number | undefined;
+    }
+) & {
   /**
    * The keys to watch: one or several, wildcards `*` and `>` are allowed (several keys: nats-server 2.10). Default:
    * all.
    */
   readonly keys?: string | readonly string[] | undefined;
-  /** Delivers the whole history of each key, not only its newest value. Default: false. */
-  readonly includeHistory?: boolean | undefined;
-  /** Delivers only changes from now on. Default: false. */
-  readonly updatesOnly?: boolean | undefined;
   /** Skips deletions and purges. Default: false: they are delivered with the payload `null`. */
   readonly ignoreDeletes?: boolean | undefined;
   /** Delivers keys without their values. Default: false. */
   readonly metaOnly?: boolean | undefined;
-  /** Starts at this revision. */
-  readonly resumeFromRevision?: number | undefined;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string | undefined;
-}
+};

@@ -1,11 +1,18 @@
 /** Options of {@link ObjectWatch}. */
-export interface ObjectWatchHandlerOptions {
-  /** Delivers all stored descriptions of each object, not only the newest. Default: false. */
-  readonly includeHistory?: boolean | undefined;
-  /** Delivers only changes from now on. Default: false. */
-  readonly updatesOnly?: boolean | undefined;
+export type ObjectWatchHandlerOptions = (
+  | {
+      /** Delivers only changes from now on. Default: false. */
+      readonly updatesOnly?: boolean | undefined;
+      readonly includeHistory?: false | undefined;
+    }
+  | {
+      readonly updatesOnly?: false | undefined;
+      /** Delivers all stored descriptions of each object, not only the newest. Default: false. */
+      readonly includeHistory?: boolean | undefined;
+    }
+) & {
   /** Skips deletions. Default: false. */
   readonly ignoreDeletes?: boolean | undefined;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string | undefined;
-}
+};

@@ -2,7 +2,7 @@ import type { ModuleRef } from '@nestjs/core';
 import { CONSUMER_OPTIONS, type JsConsumerOptions } from '../../consuming/index.js';
 import { type KnownOptions, type OptionsRead, readOptions } from '../../validation/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
-import { MADE_OPTIONS, type MadeOptions, type ResolvedOptions } from '../options/index.js';
+import { FACTORY_OPTIONS, type FactoryOptions, type ResolvedOptions } from '../options/index.js';
 
 /** Resolves the options of handlers, and runs the factories of options at bootstrap. */
 export class OptionsResolver {
@@ -22,10 +22,10 @@ export class OptionsResolver {
 
   /** @throws Error if an injection token is unknown, or the function throws */
   async make<Options extends object>(
-    made: MadeOptions<Options>,
+    made: FactoryOptions<Options>,
     known: KnownOptions,
   ): Promise<OptionsRead<Options>> {
-    const { options, problems } = readOptions<MadeOptions<Options>>(made, MADE_OPTIONS);
+    const { options, problems } = readOptions<FactoryOptions<Options>>(made, FACTORY_OPTIONS);
     if (problems.length > 0) throw new Error(problems.map(({ sentence }) => sentence).join('; '));
     const { inject = [], useFactory } = options;
     const injected = inject.map((token): unknown => this.moduleRef.get(token, { strict: false }));
@@ -43,8 +43,8 @@ export class OptionsResolver {
 }
 
 function hasFactory(
-  options: JsConsumerOptions | MadeOptions<JsConsumerOptions>,
-): options is MadeOptions<JsConsumerOptions> {
+  options: JsConsumerOptions | FactoryOptions<JsConsumerOptions>,
+): options is FactoryOptions<JsConsumerOptions> {
   // Callers without types may pass anything.
   const given: unknown = options;
   return typeof given === 'object' && given !== null && 'useFactory' in given;

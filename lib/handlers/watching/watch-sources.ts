@@ -37,7 +37,8 @@ export function kvWatchSource({
   connection,
 }: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
   const { bucket, options } = definition.metadata;
-  const { keys = [], connection: _, resumeFromRevision, ...watch } = options;
+  const { keys = [], connection: _, ...watch } = options;
+  const fromStart = { ...watch, resumeFromRevision: undefined };
   /** The creation time of the bucket to which `resumeFromRevision` refers. */
   let firstCreated: number | undefined;
   return {
@@ -51,8 +52,7 @@ export function kvWatchSource({
       const created = store.access.bucket.created.getTime();
       firstCreated ??= created;
       if (after === undefined) {
-        const start = created === firstCreated ? { resumeFromRevision } : {};
-        return store.follow(keys, { ...watch, ...start }, owner);
+        return store.follow(keys, created === firstCreated ? watch : fromStart, owner);
       }
       try {
         // If the watch is opened again, it continues after the last handled entry instead of at its start.
@@ -66,7 +66,7 @@ export function kvWatchSource({
       }
       // The bucket lost its newest entries in a crash, so later revisions refer to other entries.
       owner.onRestarted();
-      return store.follow(keys, watch, owner);
+      return store.follow(keys, fromStart, owner);
     },
     revisionOf: ({ revision }) => revision,
     nameOf: ({ key }) => key,

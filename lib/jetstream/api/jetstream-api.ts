@@ -42,8 +42,11 @@ const checkOptions = optionsCheck<ApiCallOptions>('an API call', {
 
 /** JetStream API requests and their errors: JSON both ways, under the connection's API prefix. */
 export class JetStreamApi {
+  /** @internal Created by `JetStreamService`. */
   constructor(
+    /** @internal */
     readonly connection: JetStreamConnection,
+    /** @internal */
     readonly requests: Requests,
     /** The startup that the requests belong to until it is complete. Default: the startup of the application. */
     private readonly ownBoot?: Boot,
@@ -84,7 +87,7 @@ export class JetStreamApi {
     const deadline = new Deadline(options.timeout ?? timeout);
     return retry(() => this.attempt<R>(operation, body, { ...options, timeout: Math.ceil(deadline.left) }), {
       ...REPETITION,
-      // An aborted call sends nothing more, whatever the reason is.
+      // An aborted call sends nothing more, regardless of the reason.
       retryable: (error) => abortError(options.signal) === undefined && REPETITION.retryable(error),
       deadline,
     });

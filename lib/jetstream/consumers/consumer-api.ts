@@ -1,6 +1,5 @@
 import { nuid } from '@nats-io/transport-node';
 import {
-  ConsumerDoesNotExistError,
   ConsumerExistsError,
   ConsumerNotFoundError,
   NotAPullConsumerError,
@@ -96,7 +95,7 @@ async function actBeforehand(
     throw error;
   });
   if (action === 'update') {
-    if (!existing) throw new ConsumerDoesNotExistError(stream, name);
+    if (!existing) throw new ConsumerNotFoundError(stream, name);
     return undefined;
   }
   if (existing && differsFromStored(config, existing.config)) throw new ConsumerExistsError(stream, name);

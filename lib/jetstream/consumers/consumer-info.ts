@@ -50,7 +50,7 @@ export interface PriorityGroupState {
   readonly pinnedSince?: Date | undefined;
 }
 
-/** @internal The wire format. */
+/** The wire format. */
 export interface WireConsumerInfo {
   readonly stream_name: string;
   readonly name: string;
@@ -80,7 +80,6 @@ interface WireSequenceInfo {
   readonly last_active?: string;
 }
 
-/** @internal */
 export function decodeConsumerInfo(wire: WireConsumerInfo): ConsumerInfo {
   return {
     stream: wire.stream_name,

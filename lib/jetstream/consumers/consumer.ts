@@ -103,7 +103,8 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
    *
    * @throws {@link RequestTimeoutError}, {@link NoHeartbeatError} if the server does not respond
    * @throws the reason of `signal` when it is aborted
-   * @throws {@link ConsumerDeletedError}, {@link PullRequestRejectedError}
+   * @throws {@link ConsumerDeletedError}, {@link PullRequestRefusedError}
+   * @throws the errors of {@link fetch}
    */
   async next(options: FetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();

@@ -118,19 +118,29 @@ export class OrderedConsumer {
     return this.request(toFetchRequest({ messages }, options, {}, this.api.connection));
   }
 
-  /** Requests messages up to a size in bytes; otherwise the same as {@link fetch} and {@link Consumer.fetchBytes}. */
+  /**
+   * Requests messages up to a size in bytes; otherwise the same as {@link fetch} and {@link Consumer.fetchBytes}.
+   *
+   * @throws the errors of {@link fetch}
+   */
   fetchBytes(bytes: number, options: OrderedFetchOptions = {}): MessageBatch {
     return this.request(toFetchRequest({ bytes }, options, {}, this.api.connection));
   }
 
   /**
    * Requests messages that are already available; otherwise the same as {@link fetch} and {@link Consumer.fetchNoWait}.
+   *
+   * @throws the errors of {@link fetch}
    */
   fetchNoWait(messages: number, options: CallOptions = {}): MessageBatch {
     return this.request(toNoWaitRequest(messages, waitOf(options), {}, this.api.connection));
   }
 
-  /** Requests one message; otherwise the same as {@link fetch} and {@link Consumer.next}. */
+  /**
+   * Requests one message; otherwise the same as {@link fetch} and {@link Consumer.next}.
+   *
+   * @throws the errors of {@link fetch} and {@link Consumer.next}
+   */
   async next(options: OrderedFetchOptions = {}): Promise<JetStreamMessage | undefined> {
     return this.fetch(1, options).first();
   }

@@ -133,7 +133,11 @@ export class JetStreamMessage {
     return parseJson(this.msg.data) as T;
   }
 
-  /** Acknowledges the message; does not wait for a confirmation of the server. */
+  /**
+   * Acknowledges the message; does not wait for a confirmation of the server.
+   *
+   * @throws {@link MessageAlreadySettledError}
+   */
   ack(): void {
     this.settle();
     this.respond(ACK);
@@ -166,6 +170,7 @@ export class JetStreamMessage {
    * @param delay the delay in milliseconds; if omitted, the message is redelivered at once. A delay of more than 292
    * years counts as 292 years, the longest that servers support
    * @throws {@link InvalidArgumentError} if the delay is not a number of milliseconds; the message is then not settled
+   * @throws {@link MessageAlreadySettledError}
    */
   nak(delay?: number): void {
     if (delay !== undefined) checkMilliseconds('delay', delay, FINITE);
@@ -174,7 +179,11 @@ export class JetStreamMessage {
     this.respond(delay ? `-NAK {"delay":${toNanosAtMost(delay)}}` : NAK);
   }
 
-  /** Declares the message in progress: the server restarts `ackWait`. */
+  /**
+   * Declares the message in progress: the server restarts `ackWait`.
+   *
+   * @throws {@link MessageAlreadySettledError}
+   */
   inProgress(): void {
     if (this.done) throw new MessageAlreadySettledError(this.subject);
     this.respond(IN_PROGRESS, SIGN_OF_LIFE);
@@ -185,6 +194,7 @@ export class JetStreamMessage {
    *
    * @param reason for the server's advisory; nats-server 2.10.4. It is not sent to older servers, which would not
    * understand it
+   * @throws {@link MessageAlreadySettledError}, {@link InvalidArgumentError}
    */
   term(reason?: string): void {
     checkOptionalText('reason', reason);

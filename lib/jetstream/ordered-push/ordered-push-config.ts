@@ -55,7 +55,7 @@ export type OrderedPushReset = 'stuck' | 'gap' | 'silence' | 'reconnected' | 're
 
 export const DEFAULT_HEARTBEAT = 5_000;
 
-/** The consumer configuration in the wire format (ADR-17), without its name and its deliver subject. @internal */
+/** The consumer configuration in the wire format (ADR-17), without its name and its deliver subject. */
 export function wireConfig(config: OrderedPushConfig, start: OrderedPushStart | undefined): object {
   const { filterSubjects = [], headersOnly, heartbeat = DEFAULT_HEARTBEAT } = config;
   return {

@@ -3,7 +3,7 @@ import { toConnectionError } from '../../connection/index.js';
 import {
   ConnectionClosedError,
   JetStreamApiError,
-  MaximumConsumersError,
+  MaxConsumersExceededError,
   SequenceNotReachedError,
   StreamNotFoundError,
 } from '../../errors/index.js';
@@ -445,6 +445,6 @@ interface ConsumerInfo {
 
 function isFinal(error: unknown): error is Error {
   if (error instanceof ConnectionClosedError) return true;
-  if (error instanceof MaximumConsumersError) return false;
+  if (error instanceof MaxConsumersExceededError) return false;
   return error instanceof JetStreamApiError && error.status >= 400 && error.status < 500;
 }

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Codec } from '../../codecs/index.js';
-import { ConfigMismatchError, StreamNameInUseError, StreamNotFoundError } from '../../errors/index.js';
+import { ConfigMismatchError, StreamExistsError, StreamNotFoundError } from '../../errors/index.js';
 import { subjectCovers } from '../api/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 import type { Stream, StreamConfig } from '../streams/index.js';
@@ -73,7 +73,7 @@ async function create(jetstream: JetStreamService, config: StreamConfig): Promis
     logger.log(`Stream "${config.name}" created`);
     return stream;
   } catch (error) {
-    if (error instanceof StreamNameInUseError) return undefined;
+    if (error instanceof StreamExistsError) return undefined;
     throw error;
   }
 }

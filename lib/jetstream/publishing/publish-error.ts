@@ -1,6 +1,6 @@
 import {
   AtomicBatchRefusedError,
-  MaximumMessageSizeError,
+  MaxMessageSizeExceededError,
   PublishRefusedError,
   StreamFeatureDisabledError,
   StreamFullError,
@@ -14,7 +14,7 @@ import {
 export function publishError(body: ApiErrorBody, subject: string): PublishRefusedError {
   switch (body.err_code) {
     case 10054:
-      return new MaximumMessageSizeError(subject, body);
+      return new MaxMessageSizeExceededError(subject, body);
     case 10060:
       return new WrongStreamError(subject, body);
     case 10070:

@@ -119,7 +119,7 @@ export interface PublishOptions extends MessageOptions, DeliveryOptions {}
 /** Options of an increment. */
 export interface IncrementOptions extends DeliveryOptions, Pick<MessageOptions, 'messageId' | 'idempotent'> {}
 
-/** Defaults of a {@link Publisher}: the module option `publish`. */
+/** Defaults for publishing: the module option `publish`. */
 export interface PublishDefaults {
   /** How long to wait for an acknowledgement, in milliseconds. Default: the connection's `jetstream.timeout`. */
   readonly timeout?: number | undefined;

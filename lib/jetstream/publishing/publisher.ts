@@ -82,18 +82,7 @@ export class Publisher {
     });
   }
 
-  /**
-   * Publishes one message and resolves when a stream has stored it.
-   *
-   * @param subject without wildcards; one stream must listen on it
-   * @param data bytes are sent without copying: do not change them until the acknowledgement; a string is sent as
-   * UTF-8, any other value is encoded by the codec
-   * @throws {@link NoStreamResponseError} if no stream answered, after `retry.attempts` more attempts
-   * @throws {@link PublishTimeoutError} if the acknowledgement did not arrive in time
-   * @throws {@link PublishRefusedError} or a subclass if the stream refused the message
-   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
-   * {@link UnsupportedServerFeatureError} before anything is sent
-   */
+  /** See `JetStreamService.publish`. */
   publish(subject: string, data?: unknown, options: PublishOptions = NONE): Promise<PubAck> {
     return this.send({ subject, data }, options);
   }
@@ -117,28 +106,7 @@ export class Publisher {
     });
   }
 
-  /**
-   * Publishes one message without waiting, and returns its pending acknowledgement.
-   *
-   * At most `publish.maxPending` messages are unacknowledged at any time. While this limit is reached, further messages
-   * wait in a queue of the same length, each up to `publish.stallWait`. After that time, or if the queue is full, their
-   * acks reject with {@link TooManyStalledPublishesError}. A producer that awaits {@link publishAsyncReady} before each
-   * message never reaches this limit.
-   *
-   * A failure rejects `ack`, if the caller uses it, and is passed to `publish.onError`; without either it is logged.
-   *
-   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError},
-   * {@link UnsupportedServerFeatureError} before anything is sent; `ack` rejects with all other errors of
-   * {@link publish}
-   * @example
-   * ```ts
-   * for (const record of records) {
-   *   await publisher.publishAsyncReady();
-   *   publisher.publishAsync('records', record);
-   * }
-   * await publisher.publishAsyncComplete();
-   * ```
-   */
+  /** See `JetStreamService.publishAsync`. */
   publishAsync(subject: string, data?: unknown, options: PublishOptions = NONE): PubAckFuture {
     return this.sendAsync({ subject, data }, options);
   }
@@ -175,50 +143,19 @@ export class Publisher {
     return this.window.complete();
   }
 
-  /**
-   * Publishes an atomic batch: the stream stores all of its messages or none, consecutively (nats-server 2.12, ADR-50).
-   * The stream must have `allowAtomicPublish`. A batch has at most 1,000 messages, unless the server is configured
-   * otherwise, and all must belong to the same stream.
-   *
-   * Expectations are checked against the stream as it was before the batch; `expect.lastSequence` is allowed only for
-   * the first message, and `expect.lastMessageId` for none. Message ids need nats-server 2.12.1.
-   *
-   * @returns the acknowledgement of the last message, with `batchId` and `batchSize`
-   * @throws {@link AtomicBatchRefusedError} if the batch is incomplete, too large, or contains an id that is already
-   * stored
-   * @throws {@link WrongLastSequenceError}, {@link StreamFeatureDisabledError} or another {@link PublishRefusedError}
-   * @throws {@link PublishTimeoutError} if the stream did not answer in time: all messages are stored, or none
-   */
+  /** See `JetStreamService.publishBatch`. */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
     checkDeliveryOptions(options);
     return this.batches.publish(messages, this.deliveryOf(options));
   }
 
-  /**
-   * Publishes many messages: the fastest way into a stream, for a source of any length (nats-server 2.14, ADR-50). The
-   * stream must have `allowBatchPublish`, and all messages must belong to the same stream.
-   *
-   * The messages are stored in the order of the source, and individually: consumers receive them while the ingest is
-   * running.
-   *
-   * The `timeout` limits each wait for the server, not the whole ingest.
-   *
-   * @throws {@link IngestInterruptedError} if it stopped before the end of the source; it contains the number of stored
-   * messages. If the signal was aborted, its cause is the reason
-   * @throws {@link StreamFeatureDisabledError}, {@link NoStreamResponseError} before anything is stored
-   */
+  /** See `JetStreamService.ingest`. */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
     checkIngestOptions(options);
     return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
   }
 
-  /**
-   * Adds to a counter and resolves with its new value (nats-server 2.12, ADR-49). The stream must have
-   * `allowMessageCounter`.
-   *
-   * @param by a whole number, a negative one subtracts; use a `bigint` beyond 2^53
-   * @throws {@link StreamFeatureDisabledError}, and the errors of {@link publish}
-   */
+  /** See `JetStreamService.increment`. */
   async increment(
     subject: string,
     by: number | bigint = 1,
@@ -235,12 +172,7 @@ export class Publisher {
     return counterValue(ack, subject);
   }
 
-  /**
-   * Reads a counter (nats-server 2.12, ADR-49).
-   *
-   * @returns `undefined` if it was never incremented
-   * @throws {@link StreamNotFoundError} if no stream listens on the subject
-   */
+  /** See `JetStreamService.counter`. */
   async counter(subject: string, options: CallOptions = {}): Promise<Counter | undefined> {
     return readCounter(this.connection, this.api, subject, options);
   }

@@ -11,15 +11,16 @@ export type ConsumeCallback = (message: JetStreamMessage) => unknown;
 export interface Consumption extends AsyncDisposable {
   /**
    * Ends at once: buffered messages are discarded and are delivered again after `ackWait`. It does not wait for a
-   * running handler: await `closed` for that. It is safe to call at any time, also in the handler and in `onError`.
+   * running handler: await `closed` for that. It is safe to call at any time, also in the handler and in `onError`. It
+   * never rejects.
    */
   stop(): Promise<void>;
   /**
    * Requests no more messages and resolves when all messages that the server has sent are handled. It may be called in
-   * the handler, but not awaited there.
+   * the handler, but not awaited there. It never rejects.
    */
   drain(): Promise<void>;
-  /** The same as {@link drain}. */
+  /** The same as {@link drain}. It never rejects. */
   [Symbol.asyncDispose](): Promise<void>;
   /** Resolves when the last message is handled: with the error that ended the consumption, if any. */
   readonly closed: Promise<Error | undefined>;

@@ -120,7 +120,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
     return new Promise((resolve, reject) => this.wait(options, resolve, reject));
   }
 
-  /** Ends at once. Buffered messages are discarded, and are delivered again after `ackWait`. */
+  /** Ends at once. Buffered messages are discarded, and are delivered again after `ackWait`. It never rejects. */
   async stop(): Promise<void> {
     this.ring.clear();
     this.loop.stop();
@@ -128,13 +128,13 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
 
   /**
    * Requests no more messages; messages that were already sent can still be taken. Resolves when no more messages
-   * arrive from the server.
+   * arrive from the server. It never rejects.
    */
   drain(): Promise<void> {
     return this.loop.drain();
   }
 
-  /** The same as {@link stop}. */
+  /** The same as {@link stop}. It never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -2,7 +2,7 @@ import {
   ConnectionClosedError,
   ConsumerDeletedError,
   NoHeartbeatError,
-  PullRequestRejectedError,
+  PullRequestRefusedError,
   StreamNotFoundError,
   StreamReplacedError,
 } from '../../errors/index.js';
@@ -114,7 +114,7 @@ export class OrderedLoop implements ReceiveLoop {
   private receiveError(error: Error): void {
     if (this.resetting || this.ended) return;
     this.owner.onError(error);
-    const isGone = error instanceof PullRequestRejectedError && error.status === 503;
+    const isGone = error instanceof PullRequestRefusedError && error.status === 503;
     if (isGone || error instanceof NoHeartbeatError) void this.reset();
   }
 

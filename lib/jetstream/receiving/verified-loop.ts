@@ -4,7 +4,7 @@ import {
   NoHeartbeatError,
   NotAPullConsumerError,
   NotAPushConsumerError,
-  PullRequestRejectedError,
+  PullRequestRefusedError,
   StreamNotFoundError,
 } from '../../errors/index.js';
 import type { LoopOwner, OpenLoop, ReceiveLoop, ReceivingFrom } from './receive-loop.js';
@@ -91,6 +91,6 @@ export async function isGone<Found>(
 
 function mayBeGone(error: Error): boolean {
   return (
-    error instanceof NoHeartbeatError || (error instanceof PullRequestRejectedError && error.status === 503)
+    error instanceof NoHeartbeatError || (error instanceof PullRequestRefusedError && error.status === 503)
   );
 }

@@ -43,14 +43,22 @@ export type GetMessagesOptions = (
   };
 
 /** Selects the state of the stream in which to read the last messages of subjects. */
-export interface GetLastMessagesOptions extends CallOptions {
-  /** The maximum number of messages. Default: one for each subject, 1,024 in all. */
-  readonly batch?: number | undefined;
-  /** The last messages up to this sequence. Not together with `upToTime`. */
-  readonly upToSequence?: number | undefined;
-  /** The last messages up to this time. Not together with `upToSequence`. */
-  readonly upToTime?: Date | undefined;
-}
+export type GetLastMessagesOptions = (
+  | {
+      /** The last messages up to this sequence. */
+      readonly upToSequence?: number | undefined;
+      readonly upToTime?: undefined;
+    }
+  | {
+      /** The last messages up to this time. */
+      readonly upToTime?: Date | undefined;
+      readonly upToSequence?: undefined;
+    }
+) &
+  CallOptions & {
+    /** The maximum number of messages. Default: one for each subject, 1,024 in all. */
+    readonly batch?: number | undefined;
+  };
 
 const checkGetMessagesOptions = optionsCheck<GetMessagesOptions>('getMessages', {
   ...CALL_OPTIONS,

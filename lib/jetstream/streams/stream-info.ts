@@ -64,7 +64,7 @@ export interface StreamAlternate {
   readonly domain?: string;
 }
 
-/** @internal The wire format. */
+/** The wire format. */
 export interface WireStreamInfo {
   readonly config: Readonly<Record<string, unknown>>;
   readonly created: string;
@@ -98,7 +98,7 @@ interface WireSourceInfo {
   readonly error?: { readonly description?: string };
 }
 
-/** @internal `subjects` contains those of all pages, if they were requested. */
+/** `subjects` contains those of all pages, if they were requested. */
 export function decodeStreamInfo(
   wire: WireStreamInfo,
   subjects?: Readonly<Record<string, number>>,

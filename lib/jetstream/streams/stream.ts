@@ -25,14 +25,22 @@ import { streamInfo, type StreamInfoOptions } from './stream-api.js';
 import type { StreamInfo } from './stream-info.js';
 
 /** Selects the messages to remove; all messages if none of `subject`, `sequence` and `keep` is given. */
-export interface PurgeOptions extends CallOptions {
-  /** Only messages whose subject matches. */
-  readonly subject?: string | undefined;
-  /** Only messages before this sequence. Not together with `keep`. */
-  readonly sequence?: number | undefined;
-  /** Keeps this many of the newest messages. Not together with `sequence`. */
-  readonly keep?: number | undefined;
-}
+export type PurgeOptions = (
+  | {
+      /** Only messages before this sequence. */
+      readonly sequence?: number | undefined;
+      readonly keep?: undefined;
+    }
+  | {
+      /** Keeps this many of the newest messages. */
+      readonly keep?: number | undefined;
+      readonly sequence?: undefined;
+    }
+) &
+  CallOptions & {
+    /** Only messages whose subject matches. */
+    readonly subject?: string | undefined;
+  };
 
 /** Selects a message, together with a sequence. */
 export interface GetMessageOptions extends CallOptions {
@@ -51,7 +59,11 @@ const checkGetMessageOptions = optionsCheck<GetMessageOptions>('getMessage', {
   subject: true,
 });
 
-/** A stream: its messages and its consumers. */
+/**
+ * A stream: its messages and its consumers.
+ *
+ * Methods that send requests also reject with the errors of requests, as those of {@link JetStreamService} do.
+ */
 export class Stream {
   private known: StreamInfo;
   private readonly consumers: Consumers;
@@ -92,6 +104,7 @@ export class Stream {
    * Removes messages; all of them if none is selected. Cannot be undone.
    *
    * @returns the number of removed messages
+   * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link StreamNotFoundError}
    */
   async purge(options: PurgeOptions = {}): Promise<number> {
     const { subject, sequence, keep, timeout, signal } = checkPurgeOptions(options);
@@ -115,6 +128,7 @@ export class Stream {
    * it. It is read from any replica if the stream allows direct access, otherwise from its leader.
    *
    * @throws {@link MessageNotFoundError}
+   * @throws {@link InvalidArgumentError}
    */
   async getMessage(sequence: number, options: GetMessageOptions = {}): Promise<StoredMessage> {
     const { subject, timeout, signal } = checkGetMessageOptions(options);
@@ -126,6 +140,7 @@ export class Stream {
    * access, otherwise from its leader.
    *
    * @throws {@link MessageNotFoundError}
+   * @throws {@link InvalidSubjectError}
    */
   getLastMessage(subject: string, options: CallOptions = {}): Promise<StoredMessage> {
     return getMessage(this.api, this.name, { lastOf: subject }, this.isDirect, options);
@@ -160,6 +175,7 @@ export class Stream {
    * Deletes a message: it is marked as deleted, not overwritten.
    *
    * @throws {@link MessageNotFoundError}
+   * @throws {@link InvalidArgumentError}
    */
   deleteMessage(sequence: number, options: CallOptions = {}): Promise<void> {
     return this.remove(sequence, true, options);
@@ -169,87 +185,152 @@ export class Stream {
    * Deletes a message and overwrites it with random data, which takes longer.
    *
    * @throws {@link MessageNotFoundError}
+   * @throws {@link InvalidArgumentError}
    */
   secureDeleteMessage(sequence: number, options: CallOptions = {}): Promise<void> {
     return this.remove(sequence, false, options);
   }
 
-  /** See {@link JetStreamService.createConsumer}. */
+  /**
+   * See {@link JetStreamService.createConsumer}.
+   *
+   * @throws the errors of that method
+   */
   createConsumer(config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
     return this.consumers.putPull(this.name, config, 'create', options);
   }
 
-  /** See {@link JetStreamService.updateConsumer}. */
+  /**
+   * See {@link JetStreamService.updateConsumer}.
+   *
+   * @throws the errors of that method
+   */
   updateConsumer(config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
     return this.consumers.putPull(this.name, config, 'update', options);
   }
 
-  /** See {@link JetStreamService.createOrUpdateConsumer}. */
+  /**
+   * See {@link JetStreamService.createOrUpdateConsumer}.
+   *
+   * @throws the errors of that method
+   */
   createOrUpdateConsumer(config: ConsumerConfig, options: CallOptions = {}): Promise<Consumer> {
     return this.consumers.putPull(this.name, config, '', options);
   }
 
-  /** See {@link JetStreamService.consumer}. */
+  /**
+   * See {@link JetStreamService.consumer}.
+   *
+   * @throws the errors of that method
+   */
   consumer(name: string, options: CallOptions = {}): Promise<Consumer> {
     return this.consumers.pull(this.name, name, options);
   }
 
-  /** See {@link JetStreamService.createPushConsumer}. */
+  /**
+   * See {@link JetStreamService.createPushConsumer}.
+   *
+   * @throws the errors of that method
+   */
   createPushConsumer(config: PushConsumerConfig, options: CallOptions = {}): Promise<PushConsumer> {
     return this.consumers.putPush(this.name, config, 'create', options);
   }
 
-  /** See {@link JetStreamService.updatePushConsumer}. */
+  /**
+   * See {@link JetStreamService.updatePushConsumer}.
+   *
+   * @throws the errors of that method
+   */
   updatePushConsumer(config: PushConsumerConfig, options: CallOptions = {}): Promise<PushConsumer> {
     return this.consumers.putPush(this.name, config, 'update', options);
   }
 
-  /** See {@link JetStreamService.createOrUpdatePushConsumer}. */
+  /**
+   * See {@link JetStreamService.createOrUpdatePushConsumer}.
+   *
+   * @throws the errors of that method
+   */
   createOrUpdatePushConsumer(config: PushConsumerConfig, options: CallOptions = {}): Promise<PushConsumer> {
     return this.consumers.putPush(this.name, config, '', options);
   }
 
-  /** See {@link JetStreamService.pushConsumer}. */
+  /**
+   * See {@link JetStreamService.pushConsumer}.
+   *
+   * @throws the errors of that method
+   */
   pushConsumer(name: string, options: CallOptions = {}): Promise<PushConsumer> {
     return this.consumers.push(this.name, name, options);
   }
 
-  /** See {@link JetStreamService.orderedConsumer}. */
+  /**
+   * See {@link JetStreamService.orderedConsumer}.
+   *
+   * @throws the errors of that method
+   */
   orderedConsumer(config: OrderedConsumerConfig = {}, options: CallOptions = {}): Promise<OrderedConsumer> {
     return OrderedConsumer.create(this.api, this.name, config, options);
   }
 
-  /** See {@link JetStreamService.deleteConsumer}. */
+  /**
+   * See {@link JetStreamService.deleteConsumer}.
+   *
+   * @throws the errors of that method
+   */
   deleteConsumer(name: string, options: CallOptions = {}): Promise<void> {
     return this.consumers.delete(this.name, name, options);
   }
 
-  /** See {@link JetStreamService.pauseConsumer}. */
+  /**
+   * See {@link JetStreamService.pauseConsumer}.
+   *
+   * @throws the errors of that method
+   */
   pauseConsumer(name: string, until: Date, options: CallOptions = {}): Promise<ConsumerPause> {
     return this.consumers.pause(this.name, name, until, options);
   }
 
-  /** See {@link JetStreamService.resumeConsumer}. */
+  /**
+   * See {@link JetStreamService.resumeConsumer}.
+   *
+   * @throws the errors of that method
+   */
   resumeConsumer(name: string, options: CallOptions = {}): Promise<ConsumerPause> {
     return this.consumers.resume(this.name, name, options);
   }
 
-  /** See {@link JetStreamService.unpinConsumer}. */
+  /**
+   * See {@link JetStreamService.unpinConsumer}.
+   *
+   * @throws the errors of that method
+   */
   unpinConsumer(name: string, group: string, options: CallOptions = {}): Promise<void> {
     return this.consumers.unpin(this.name, name, group, options);
   }
 
-  /** See {@link JetStreamService.resetConsumer}. */
+  /**
+   * See {@link JetStreamService.resetConsumer}.
+   *
+   * @throws the errors of that method
+   */
   resetConsumer(name: string, options: ConsumerResetOptions = {}): Promise<ConsumerReset> {
     return this.consumers.reset(this.name, name, options);
   }
 
-  /** See {@link JetStreamService.listConsumers}. */
+  /**
+   * See {@link JetStreamService.listConsumers}.
+   *
+   * @throws the errors of that method
+   */
   listConsumers(options: CallOptions = {}): AsyncIterable<ConsumerInfo> {
     return this.consumers.list(this.name, options);
   }
 
-  /** See {@link JetStreamService.consumerNames}. */
+  /**
+   * See {@link JetStreamService.consumerNames}.
+   *
+   * @throws the errors of that method
+   */
   consumerNames(options: CallOptions = {}): AsyncIterable<string> {
     return this.consumers.names(this.name, options);
   }

@@ -147,13 +147,14 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
     }
   }
 
-  /** Stops updating the copy. The existing values can still be read. */
+  /** Stops updating the copy. The existing values can still be read. It never rejects. */
   async stop(): Promise<void> {
     this.stopped = true;
     for (const { reject } of this.waiting.splice(0)) reject(new WatchStoppedError(this.bucket));
     await this.watcher.stop();
   }
 
+  /** The same as {@link stop}. It never rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

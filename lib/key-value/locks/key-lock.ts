@@ -100,7 +100,7 @@ export class KeyLock implements AsyncDisposable {
 
   /**
    * Releases the lock, so that the next contender obtains it immediately. Does nothing if it is already lost or
-   * released. It does not reject: if the server does not receive the release in time, the lock becomes free when its
+   * released. It never rejects: if the server does not receive the release in time, the lock becomes free when its
    * ttl has passed. It waits for the server at most for the ttl and the connection's `jetstream.timeout`, and not at
    * all without a link.
    */
@@ -116,6 +116,7 @@ export class KeyLock implements AsyncDisposable {
     if (this.access.bucket.jetstream.connection.hasLink) await deadline.wait(this.releasing);
   }
 
+  /** The same as {@link release}. It never rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
   }

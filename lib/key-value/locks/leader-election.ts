@@ -28,7 +28,7 @@ export interface LeaderElectionOptions {
   onDeposed?(): unknown;
 }
 
-/** The operations of an election on its bucket. @internal */
+/** The operations of an election on its bucket. */
 export interface Ballot {
   /** The name of the bucket. */
   readonly bucket: string;
@@ -88,7 +88,11 @@ export class LeaderElection implements AsyncDisposable {
     return this.lock?.held ? this.lock : undefined;
   }
 
-  /** The name of the leading candidate according to the bucket's leader; `undefined` if there is none. */
+  /**
+   * The name of the leading candidate according to the bucket's leader; `undefined` if there is none.
+   *
+   * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
+   */
   leader(options: CallOptions = {}): Promise<string | undefined> {
     return this.ballot.leader(options);
   }
@@ -96,6 +100,7 @@ export class LeaderElection implements AsyncDisposable {
   /**
    * Withdraws: gives up the lead if this candidate has it, and no longer contends. It waits for the server at most for
    * the connection's `jetstream.timeout`, and not at all without a link; other candidates can then lead after the ttl.
+   * It never rejects.
    */
   stop(): Promise<void> {
     return this.stopWithin(new Deadline(this.ballot.timeout));
@@ -108,6 +113,7 @@ export class LeaderElection implements AsyncDisposable {
     await deadline.wait(this.running);
   }
 
+  /** The same as {@link stop}. It never rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

@@ -81,8 +81,8 @@ export function startElection<T>(
       bucket: access.bucket.name,
       obtain: (signal) =>
         new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait: Infinity, signal }),
-      leader: async (options: CallOptions) =>
-        recordOf(await access.reader.change(key, { ...waitOf(options), consistent: true }))?.name,
+      leader: async (limits: CallOptions) =>
+        recordOf(await access.reader.change(key, { ...waitOf(limits), consistent: true }))?.name,
       timeout: access.bucket.jetstream.connection.timeout,
       ended: () => leases.remove(election),
     },

@@ -4,24 +4,33 @@ import { optionsCheck } from '../../validation/index.js';
 import { validateRevision } from '../bucket-reader.js';
 
 /** Options of a watch. `timeout` and `signal` apply until it is active. */
-export interface KeyValueWatchOptions extends CallOptions {
-  /** Starts with the whole history of each key, not only the last change. Default `false`. */
-  readonly includeHistory?: boolean | undefined;
-  /** Delivers only changes from now on. Not together with `includeHistory` or `resumeFromRevision`. Default `false`. */
-  readonly updatesOnly?: boolean | undefined;
-  /** Skips deleted and purged keys. Default `false`. */
-  readonly ignoreDeletes?: boolean | undefined;
-  /** Delivers keys, revisions and operations without values. Default `false`. */
-  readonly metaOnly?: boolean | undefined;
-  /**
-   * Starts with this revision, and delivers every change since. With the revision after the last one, the watch waits
-   * for the next change. A higher one is refused with {@link RevisionNotReachedError}: it cannot be from this bucket,
-   * or the bucket lost its newest changes. (A mirror may be behind, so any revision is accepted, and missing changes
-   * are delivered when they arrive.) If the bucket was deleted and created again since it was opened, the watch starts
-   * at its beginning, regardless of the revision.
-   */
-  readonly resumeFromRevision?: number | undefined;
-}
+export type KeyValueWatchOptions = (
+  | {
+      /** Delivers only changes from now on. Default `false`. */
+      readonly updatesOnly?: boolean | undefined;
+      readonly includeHistory?: false | undefined;
+      readonly resumeFromRevision?: undefined;
+    }
+  | {
+      readonly updatesOnly?: false | undefined;
+      /** Starts with the whole history of each key, not only the last change. Default `false`. */
+      readonly includeHistory?: boolean | undefined;
+      /**
+       * Starts with this revision, and delivers every change since. With the revision after the last one, the watch
+       * waits for the next change. A higher one is refused with {@link RevisionNotReachedError}: it cannot be from this
+       * bucket, or the bucket lost its newest changes. (A mirror may be behind, so any revision is accepted, and
+       * missing changes are delivered when they arrive.) If the bucket was deleted and created again since it was
+       * opened, the watch starts at its beginning, regardless of the revision.
+       */
+      readonly resumeFromRevision?: number | undefined;
+    }
+) &
+  CallOptions & {
+    /** Skips deleted and purged keys. Default `false`. */
+    readonly ignoreDeletes?: boolean | undefined;
+    /** Delivers keys, revisions and operations without values. Default `false`. */
+    readonly metaOnly?: boolean | undefined;
+  };
 
 /** @throws {@link InvalidArgumentError} */
 export const checkWatchOptions = optionsCheck<KeyValueWatchOptions>('watch', {

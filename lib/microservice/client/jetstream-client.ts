@@ -3,11 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable, type Subscriber } from 'rxjs';
 import { encodePayload, givenBytes } from '../../codecs/index.js';
 import { isConnection, readConnectionOptions } from '../../connection/index.js';
-import {
-  type ApplicationShutdown,
-  registerShutdownMember,
-  type ShutdownMember,
-} from '../../consuming/index.js';
+import { type ApplicationShutdown, registerShutdownMember } from '../../consuming/index.js';
 import {
   ConnectionClosedError,
   InvalidArgumentError,
@@ -60,7 +56,7 @@ const LEAST = 250;
  * ])
  * ```
  */
-export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> implements ShutdownMember {
+export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   private readonly options: JetStreamClientOptions;
   private readonly name: string;
   private readonly timeout: number;
@@ -103,7 +99,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> imple
   /**
    * Waits for events in flight, fails calls that wait for answers with {@link ConnectionClosedError}, and closes the
    * connection if the client opened it. This is part of the shutdown of the application that provides the client, and
-   * takes up to two seconds.
+   * takes up to two seconds. It never rejects.
    */
   async close(): Promise<void> {
     const budget = this.shutdown?.budgetOfMember(CLOSING) ?? new TimeBudget(CLOSING);

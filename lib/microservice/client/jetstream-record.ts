@@ -85,6 +85,7 @@ export class JetStreamRecordBuilder<T = unknown> {
     return this.set({ mode });
   }
 
+  /** Returns the record. @throws {@link InvalidArgumentError} for unknown options */
   build(): JetStreamRecord<T | undefined> {
     return new JetStreamRecord(this.data, this.options);
   }

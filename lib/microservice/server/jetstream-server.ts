@@ -12,7 +12,6 @@ import {
   type ApplicationShutdown,
   registerShutdownMember,
   reportPipeRefusals,
-  type ShutdownMember,
 } from '../../consuming/index.js';
 import { TransportNotConnectedError } from '../../errors/index.js';
 import { printable } from '../../reporting/index.js';
@@ -60,7 +59,7 @@ export const JETSTREAM_TRANSPORT = Symbol('JETSTREAM_TRANSPORT');
  */
 export class JetStreamServer
   extends Server<JetStreamServerEvents, JetStreamTransportStatus>
-  implements CustomTransportStrategy, ShutdownMember
+  implements CustomTransportStrategy
 {
   override transportId: Transport | symbol = JETSTREAM_TRANSPORT;
   /** Errors of event handlers are settled and logged here, so Nest does not have to log them. */
@@ -114,6 +113,7 @@ export class JetStreamServer
 
   /**
    * Connects, creates streams and consumers, and starts serving; then calls back, with an error if the startup failed.
+   * It never rejects.
    */
   async listen(callback: (error?: unknown) => void): Promise<void> {
     const { options, registrations } = this;
@@ -146,7 +146,7 @@ export class JetStreamServer
   /**
    * Stops receiving and waits up to `shutdownTimeout` for handlers; then events are returned to the server, and
    * requests are cancelled. Closes the connection if the server opened it. In an application with a `JetStreamModule`,
-   * this is part of its shutdown, and takes no time beyond the module's `shutdownTimeout`.
+   * this is part of its shutdown, and takes no time beyond the module's `shutdownTimeout`. It never rejects.
    */
   async close(): Promise<void> {
     const { running } = this;

@@ -1,12 +1,23 @@
-import { DynamicModule, Module } from '@nestjs/common';
+import { DynamicModule, Injectable, Module } from '@nestjs/common';
 import { JetStreamModule } from 'nestjs-nats-jetstream';
 import { Readings } from './readings';
 
+@Injectable()
+class Limits {
+  readonly history = 5;
+}
+
+@Module({ providers: [Limits], exports: [Limits] })
+class LimitsModule {}
+
 @Module({
   imports: [
-    JetStreamModule.forFeature({
-      streams: [{ name: 'READINGS', subjects: ['readings.*'] }],
-      keyValues: [{ bucket: 'readings' }],
+    JetStreamModule.forFeature({ streams: [{ name: 'READINGS', subjects: ['readings.*'] }] }),
+    JetStreamModule.forFeatureAsync({
+      imports: [LimitsModule],
+      keyValues: [
+        { bucket: 'readings', inject: [Limits], useFactory: ({ history }: Limits) => ({ history }) },
+      ],
     }),
   ],
   providers: [Readings],

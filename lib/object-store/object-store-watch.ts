@@ -15,14 +15,22 @@ import type { ObjectCatalog } from './object-catalog.js';
 import { type ObjectInfo, parseObjectInfo, toObjectInfo } from './object-info.js';
 
 /** Options of a watch. `timeout` and `signal` apply until it is active. */
-export interface ObjectWatchOptions extends CallOptions {
-  /** Starts with all stored descriptions of each object, instead of only the last one. Default `false`. */
-  readonly includeHistory?: boolean | undefined;
-  /** Delivers only changes from now on. Not together with `includeHistory`. Default `false`. */
-  readonly updatesOnly?: boolean | undefined;
-  /** Skips the markers of deleted objects. Default `false`. */
-  readonly ignoreDeletes?: boolean | undefined;
-}
+export type ObjectWatchOptions = (
+  | {
+      /** Delivers only changes from now on. Default `false`. */
+      readonly updatesOnly?: boolean | undefined;
+      readonly includeHistory?: false | undefined;
+    }
+  | {
+      readonly updatesOnly?: false | undefined;
+      /** Starts with all stored descriptions of each object, instead of only the last one. Default `false`. */
+      readonly includeHistory?: boolean | undefined;
+    }
+) &
+  CallOptions & {
+    /** Skips the markers of deleted objects. Default `false`. */
+    readonly ignoreDeletes?: boolean | undefined;
+  };
 
 const checkWatchOptions = optionsCheck<ObjectWatchOptions>('watch', {
   ...CALL_OPTIONS,
@@ -48,9 +56,9 @@ export interface ObjectWatchEntry extends ObjectInfo {
  * for await (const info of await store.watch({ ignoreDeletes: true })) show(info.name, info.size);
  * ```
  */
-export class ObjectWatcher extends WatchIterator<ObjectWatchEntry> {}
+export class ObjectStoreWatch extends WatchIterator<ObjectWatchEntry> {}
 
-const logger = new Logger('ObjectWatcher');
+const logger = new Logger('ObjectStoreWatch');
 
 /** Heartbeats show that there is nothing more to send, which lists wait for; in milliseconds. */
 const HEARTBEAT = 1_000;
@@ -104,7 +112,7 @@ export function objectFeed(
 }
 
 function startOf({ includeHistory, updatesOnly }: ObjectWatchOptions): OrderedPushStart {
-  if (includeHistory === true && updatesOnly === true) {
+  if (includeHistory && updatesOnly) {
     throw notTogether('updatesOnly', 'includeHistory');
   }
   if (updatesOnly === true) return { policy: 'new' };

@@ -1,0 +1,50 @@
+import type { HandlerConnection } from '../handlers/index.js';
+import {
+  provisionStream,
+  type DeclaredResource,
+  type Stream,
+  type StreamDeclaration,
+} from '../jetstream/index.js';
+import type { KeyValue } from '../key-value/index.js';
+import type { ObjectStore } from '../object-store/index.js';
+import type { KeyValueDeclaration, ObjectStoreDeclaration } from './jetstream-module-options.interface.js';
+import { provisionKeyValue, provisionObjectStore } from './provision-buckets.js';
+import { getKeyValueToken, getObjectStoreToken, getStreamToken, type Token } from './tokens.js';
+
+/** A kind of resources that features declare. */
+export interface ResourceKind<Declaration extends { readonly recreate?: boolean | undefined }, Resource> {
+  readonly kind: DeclaredResource['kind'];
+  /** The resource with this name in errors, for example `Stream "ORDERS"`. */
+  title(name: string): string;
+  /** The name of the stream behind the resource. */
+  streamOf(name: string): string;
+  tokenOf(name: string, connection: string): Token;
+  provision(connection: HandlerConnection, declaration: Declaration): Promise<Resource>;
+}
+
+export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
+  kind: 'stream',
+  title: (name) => `Stream "${name}"`,
+  streamOf: (name) => name,
+  tokenOf: getStreamToken,
+  provision: ({ jetstream, provisioning }, declaration) =>
+    provisionStream(jetstream, declaration, provisioning),
+};
+
+export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
+  kind: 'key-value',
+  title: (name) => `Key-Value bucket "${name}"`,
+  streamOf: (name) => `KV_${name}`,
+  tokenOf: getKeyValueToken,
+  provision: ({ keyValue, provisioning }, declaration) =>
+    provisionKeyValue(keyValue, declaration, provisioning),
+};
+
+export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = {
+  kind: 'object-store',
+  title: (name) => `Object Store bucket "${name}"`,
+  streamOf: (name) => `OBJ_${name}`,
+  tokenOf: getObjectStoreToken,
+  provision: ({ objectStore, provisioning }, declaration) =>
+    provisionObjectStore(objectStore, declaration, provisioning),
+};
