@@ -32,7 +32,8 @@ export type ObjectWatchOptions = (
     readonly ignoreDeletes?: boolean | undefined;
   };
 
-const checkWatchOptions = optionsCheck<ObjectWatchOptions>('watch', {
+/** @throws {@link InvalidArgumentError} */
+export const checkWatchOptions = optionsCheck<ObjectWatchOptions>('watch', {
   ...CALL_OPTIONS,
   ignoreDeletes: true,
   includeHistory: true,

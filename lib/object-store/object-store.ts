@@ -46,6 +46,7 @@ import { ObjectReadable } from './object-readable.js';
 import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
 import {
+  checkWatchOptions,
   objectFeed,
   type ObjectWatchEntry,
   ObjectStoreWatch,
@@ -304,7 +305,7 @@ export class ObjectStore {
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
   async watch(options: ObjectWatchOptions = {}): Promise<ObjectStoreWatch> {
-    const { timeout, signal } = options;
+    const { timeout, signal } = checkWatchOptions(options);
     return new ObjectStoreWatch(await this.startFeed(options, { timeout, signal }));
   }
 

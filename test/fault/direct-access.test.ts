@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { NoRespondersError } from '../../lib/errors/index.js';
 import { NatsTestCluster } from '../../lib/testing/index.js';
-import { collect, ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { collect, ConnectedJetStream } from '../jetstream/streams/connected-jetstream.js';
 
 it('does not mistake a stream whose only server is down for one without direct access', async () => {
   await using cluster = await NatsTestCluster.start(3);

@@ -8,7 +8,7 @@ import { build } from 'vite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { StorageType } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedPublisher } from '../publishing/connected-publisher.js';
+import { ConnectedPublisher } from '../jetstream/publishing/connected-publisher.js';
 import { eventually } from '../support/eventually.js';
 
 const EVENTS = 50_000;

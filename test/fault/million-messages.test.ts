@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { expect, it } from 'vitest';
 import { StorageType, type PubAck } from '../../lib/jetstream/index.js';
-import { ConnectedPublisher } from '../publishing/connected-publisher.js';
+import { ConnectedPublisher } from '../jetstream/publishing/connected-publisher.js';
 
 const MESSAGES = 1_000_000;
 const RESTARTS = 3;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { ConnectedPublisher } from '../publishing/connected-publisher.js';
+import { ConnectedPublisher } from '../jetstream/publishing/connected-publisher.js';
 import { eventually } from '../support/eventually.js';
 import { Journal } from './journal.js';
 import { buildLoadedService, LoadedService } from './loaded-service.js';

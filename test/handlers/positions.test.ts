@@ -12,7 +12,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { InterferingProxy } from '../connection/interfering-proxy.js';
 import { startApplication, type TestApplication } from '../support/application.js';
-import { collect } from '../streams/connected-jetstream.js';
+import { collect } from '../jetstream/streams/connected-jetstream.js';
 import { eventually } from '../support/eventually.js';
 
 let server: NatsTestServer;

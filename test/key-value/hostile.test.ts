@@ -13,7 +13,7 @@ import {
 import type { KeyValue, KvWatcherOwner } from '../../lib/key-value/index.js';
 import type { NatsTestServer } from '../../lib/testing/index.js';
 import { RawPublisher } from '../connection/raw-publisher.js';
-import { HOSTILE_BLOCKS } from '../streams/hostile-headers.js';
+import { HOSTILE_BLOCKS } from '../jetstream/streams/hostile-headers.js';
 import { type Client, collect, connectTo, eventually, startServer, uniqueName } from './support.js';
 
 beforeAll(() => Logger.overrideLogger(false));

@@ -1,6 +1,6 @@
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ModuleProcess } from '../idempotence/module-process.js';
+import { ModuleProcess } from '../consuming/idempotence/module-process.js';
 import { BundledModule } from '../support/bundled-module.js';
 import { SHUTDOWN_TIMEOUT } from './fixtures/closing-applications.js';
 

@@ -20,7 +20,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
-import { ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { ConnectedJetStream } from '../jetstream/streams/connected-jetstream.js';
 
 @Injectable()
 class Settings {
@@ -296,7 +296,11 @@ describe('JetStreamModule.forFeatureAsync', () => {
     ['a stream without a name', { streams: [{ useFactory: () => ({}) }] }, 'streams[0].name'],
     ['a bucket without a factory', { keyValues: [{ bucket: 'b' }] }, 'keyValues[0].useFactory'],
     ['a declaration without a factory', { streams: [{ name: 'A', subjects: ['a'] }] }, 'streams[0].subjects'],
-    ['providers that are not a list', { streams: [{ name: 'A', inject: 1, useFactory: () => ({}) }] }, 'inject'],
+    [
+      'providers that are not a list',
+      { streams: [{ name: 'A', inject: 1, useFactory: () => ({}) }] },
+      'inject',
+    ],
     ['imports that are not a list', { imports: SettingsModule }, 'imports'],
     ['an unknown option', { stream: [] }, 'did you mean "streams"?'],
     [

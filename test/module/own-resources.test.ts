@@ -17,7 +17,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { all } from '../dead-letters/all.js';
+import { all } from '../consuming/dead-letters/all.js';
 import { startMicroservice } from '../microservice/microservice.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
@@ -280,7 +280,7 @@ describe('a resource that this library creates for handlers', () => {
           (line) =>
             line.includes('could not be stored as a dead letter yet') &&
             line.includes('dead-letters.TASKS.worker') &&
-            line.includes('create a stream with that subject'),
+            line.includes('Create a stream with that subject'),
         ),
     );
     const consumer = await jetstream.consumer('TASKS', 'worker');

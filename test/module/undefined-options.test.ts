@@ -21,7 +21,7 @@ import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openConnection } from '../../lib/connection/index.js';
 import { ask, connectClient, failure, startMicroservice } from '../microservice/microservice.js';
-import { ConnectedJetStream } from '../streams/connected-jetstream.js';
+import { ConnectedJetStream } from '../jetstream/streams/connected-jetstream.js';
 import { startApplication } from '../support/application.js';
 
 let server: NatsTestServer;

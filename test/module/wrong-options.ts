@@ -76,7 +76,12 @@ export const root: [string, object, string, string][] = [
     'handlers.retry.backoff[0]',
     'at most 9223372036854',
   ],
-  ['a default interceptor', { handlers: { settlement: {} } }, 'handlers.settlement', 'is not an interceptor'],
+  [
+    'a default interceptor',
+    { handlers: { settlement: {} } },
+    'handlers.settlement',
+    'is not an object with onStart',
+  ],
   ['publish: null', { publish: null }, 'publish', 'null is not an object'],
   ['publish.onError', { publish: { onError: 5 } }, 'publish.onError', '5 is not a function'],
   ['publish.onAck', { publish: { onAck: {} } }, 'publish.onAck', 'an object is not a function'],

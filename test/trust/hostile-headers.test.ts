@@ -16,7 +16,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RawPublisher } from '../connection/raw-publisher.js';
 import { connectOver } from '../connection/connect-over.js';
 import { failure } from '../microservice/microservice.js';
-import { HOSTILE_BLOCKS } from '../streams/hostile-headers.js';
+import { HOSTILE_BLOCKS } from '../jetstream/streams/hostile-headers.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 

@@ -12,7 +12,7 @@ import {
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
-import { all } from '../dead-letters/all.js';
+import { all } from '../consuming/dead-letters/all.js';
 
 /** The argument of a caller without a value, as in `entry?.revision`, and other invalid values. */
 const NOTHING = undefined as never;

@@ -11,7 +11,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { all } from '../dead-letters/all.js';
+import { all } from '../consuming/dead-letters/all.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 
 /** TypeScript reports a misspelled option only in a literal, and JavaScript never does. */
