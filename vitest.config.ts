@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
 
@@ -15,7 +16,11 @@ const fromBuild: Plugin = {
     return { id: build + resolved.id.slice(sources.length).replace(/\.ts$/, '.js'), external: true };
   },
 };
-const isBuilt = process.env.CI !== undefined || process.env.npm_lifecycle_event === 'test';
+// A module of the library is replaced for the client's own links, which is only possible in its sources.
+const isBuilt =
+  (process.env.CI !== undefined || process.env.npm_lifecycle_event === 'test') &&
+  process.env.TEST_WIRE !== 'client' &&
+  existsSync(`${build}index.js`);
 
 export default defineConfig({
   plugins: isBuilt ? [fromBuild] : [],
@@ -32,6 +37,7 @@ export default defineConfig({
     setupFiles: ['test/support/unhandled/setup.ts', 'test/support/wire-of-the-client.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    server: { deps: { external: [/\/dist\/cjs\//] } },
     pool: 'forks',
     // Tests mostly wait: for servers, timeouts and backoffs.
     maxWorkers: 4,

@@ -98,6 +98,8 @@ export function objectFeed(
     start: startOf(options),
     heartbeat: HEARTBEAT,
     namePrefix: 'object_watch',
+    // A description that is replaced during the initial delivery is delivered after the announced number.
+    initialUntilEnd: true,
     read: (message, revision, initial) => {
       const info = describe(message, revision);
       return info === undefined || (ignoreDeletes && info.deleted) ? undefined : { ...info, initial };

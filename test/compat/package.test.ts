@@ -43,7 +43,7 @@ describe('the packed package', () => {
     const texts = await Promise.all(declarations.map((path) => readFile(join(repository, path), 'utf8')));
     expect(declarations.filter((_, i) => texts[i]?.includes('@internal'))).toEqual([]);
     const service = texts[declarations.indexOf('dist/cjs/jetstream/jetstream.service.d.ts')];
-    expect(service).toContain('createStream(config: StreamConfig): Promise<Stream>;');
+    expect(service).toContain('createStream(config: StreamConfig, options?: CallOptions): Promise<Stream>;');
     expect(service).toContain('constructor(internal: never);');
     expect(service).not.toContain('readonly requests');
   });

@@ -449,15 +449,6 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
   'KeyValue.delete': on(aKey, ({ keyValue }, limits, { key }) => keyValue.delete(key, limits)),
   'KeyValue.purge': on(aKey, ({ keyValue }, limits, { key }) => keyValue.purge(key, limits)),
   'KeyValue.watch': { call: async ({ keyValue }, limits) => (await keyValue.watch([], limits)).stop() },
-  'KeyValue.follow': {
-    call: async ({ keyValue }, limits) => {
-      const watcher = await keyValue.follow('k', limits, {
-        onEntry: () => undefined,
-        onError: () => undefined,
-      });
-      await watcher.stop();
-    },
-  },
   'KeyValue.cached': { call: async ({ keyValue }, limits) => (await keyValue.cached([], limits)).stop() },
   'KeyValue.modify': { call: ({ keyValue }, limits) => keyValue.modify(fresh(), () => 1, limits) },
   'KeyValue.lock': {
@@ -601,13 +592,12 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'JetStreamMessage.nak': 'does not wait for the server',
   'JetStreamMessage.term': 'does not wait for the server',
   'JetStreamMessage.text': 'reads what was received',
-  'JetStreamService.drain': 'has a time limit as its parameter; it ends publishing anyway',
+  'JetStreamService.closePublishing': 'has a time limit as its parameter; it ends publishing anyway',
   'JetStreamService.publishAsyncComplete': 'waits for messages that have limits of their own',
   'JetStreamService.publishAsyncReady': 'waits for messages that have limits of their own',
   'KeyLock.release': 'never rejects, and is limited by the time to live of the lock',
   'KeyValue.elect': 'contends in the background until it is stopped',
   'KeyValueWatch.*': 'reads what the watch delivers until it is stopped',
-  'KvWatcher.*': 'does not wait for the server',
   'LeaderElection.stop': 'never rejects, and is limited by the timeout of the connection',
   'MessageBatch.first': 'waits for a request that has limits of its own',
   'MessageSettlement.*': 'called by interceptors, does not wait for the server',
@@ -620,7 +610,6 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'OrderedConsumer.consume': 'runs until it is stopped',
   'OrderedConsumer.messages': 'runs until it is stopped; its `next` has limits',
   'PushConsumer.consume': 'runs until it is stopped',
-  'Requests.*': 'the requests below all calls, with timeout and signal in RequestOptions',
   'RetryMessage.*': 'an error',
   'RetryPolicy.*': 'sends nothing',
   'StoredMessage.*': 'reads what was received',

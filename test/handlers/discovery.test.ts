@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import {
   Injectable,
   Module,
@@ -59,6 +61,14 @@ function Bound(_: object, name: string, descriptor: PropertyDescriptor): Propert
       return bound;
     },
   };
+}
+
+/** Another copy of the built library, as in a process that only imports its decorators. */
+function anotherCopy(): typeof import('nestjs-nats-jetstream') {
+  const load = createRequire(import.meta.url);
+  const build = fileURLToPath(new URL('../../dist/cjs/', import.meta.url));
+  for (const file of Object.keys(load.cache)) if (file.startsWith(build)) delete load.cache[file];
+  return load(`${build}index.js`) as typeof import('nestjs-nats-jetstream');
 }
 
 describe('the handlers of an application', () => {
@@ -452,9 +462,7 @@ describe('the handlers of an application', () => {
 
   it('are not started without a JetStreamModule, with a warning', async () => {
     const logs = new LogRecorder();
-    // The library in a process that only imports its decorators.
-    vi.resetModules();
-    const library = await import('nestjs-nats-jetstream');
+    const library = anotherCopy();
     class Forgotten {
       @library.NatsSubscribe('forgotten')
       on(): void {

@@ -58,7 +58,7 @@ describe.each(['2.15', '2.10', '2.9'])('the descriptions of objects on nats-serv
     ]);
     expect(failures[0]).toBeInstanceOf(PayloadTooLargeError);
     for (const failure of failures as Error[]) {
-      expect(failure.message).toMatch(/^The description of object "[ab]" in bucket "A" takes \d+ bytes/);
+      expect(failure.message).toMatch(/^The description of object "[ab]" in bucket "A" has \d+ bytes/);
       expect(failure.message).not.toContain('object store');
     }
     expect((await store.info('a')).description).toBe('');

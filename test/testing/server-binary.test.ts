@@ -75,7 +75,7 @@ describe('NATS_SERVER_BIN', () => {
     await expect(findServerBinary(undefined, env)).rejects.toThrow(/NATS_SERVER_BIN: .*missing.* ENOENT/);
     const other = { ...bare, NATS_SERVER_BIN: '/bin/echo' };
     await expect(findServerBinary(undefined, other)).rejects.toThrow(
-      /NATS_SERVER_BIN: \/bin\/echo --version says/,
+      /NATS_SERVER_BIN: \/bin\/echo --version printed/,
     );
   });
 });

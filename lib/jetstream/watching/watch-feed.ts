@@ -35,6 +35,11 @@ export interface WatchFeedOptions<E> {
   readonly heartbeat?: number | undefined;
   /** The prefix of the names of the consumers. */
   readonly namePrefix: string;
+  /**
+   * Whether every entry before the end of the initial delivery is initial, including those stored after the watch began.
+   * Default: only as many as the server announced.
+   */
+  readonly initialUntilEnd?: boolean | undefined;
   /** Returns the entry of a message, or `undefined` to skip it. It must not throw. */
   readonly read: (message: JetStreamMessage, sequence: number, initial: boolean) => E | undefined;
   /** Called when the stream was deleted and created again. */
@@ -201,7 +206,9 @@ export class WatchFeed<E> {
   private receive(message: JetStreamMessage, sequence: number): void {
     const { complete, initial } = this;
     this.signs++;
-    const isInitial = !complete && (initial.isInitial || sequence <= this.lastInitial);
+    const isInitial =
+      !complete &&
+      (this.options.initialUntilEnd === true || initial.isInitial || sequence <= this.lastInitial);
     const entry = this.options.read(message, sequence, isInitial);
     if (entry !== undefined) this.queue.add(entry);
     if (complete) return;
