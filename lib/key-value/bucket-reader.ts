@@ -223,24 +223,21 @@ type Revision = number | undefined;
 type Resolve<T> = (entry: KeyValueEntry<T> | undefined) => void;
 type Reject = (error: unknown) => void;
 
-/** A value that was read and not watched. */
-abstract class ReadEntry<T, Source> extends BaseEntry<T> {
+/** A value read by a direct get; its headers are parsed on demand. */
+class DirectEntry<T> extends BaseEntry<T> {
   readonly delta = 0;
   readonly initial = false;
 
   constructor(
-    { name, codec }: Bucket<T>,
+    bucket: Bucket<T>,
     key: string,
     operation: KeyValueOperation,
     bytes: Uint8Array,
-    protected readonly source: Source,
+    private readonly source: string,
   ) {
-    super(name, key, operation, bytes, codec);
+    super(bucket.name, key, operation, bytes, bucket.codec);
   }
-}
 
-/** A value read by a direct get; its headers are parsed on demand. */
-class DirectEntry<T> extends ReadEntry<T, string> {
   get revision(): number {
     return Number(headerValue(this.source, 'Nats-Sequence'));
   }
@@ -251,7 +248,20 @@ class DirectEntry<T> extends ReadEntry<T, string> {
 }
 
 /** A value read from the leader. */
-class StoredEntry<T> extends ReadEntry<T, WireStoredMessage> {
+class StoredEntry<T> extends BaseEntry<T> {
+  readonly delta = 0;
+  readonly initial = false;
+
+  constructor(
+    bucket: Bucket<T>,
+    key: string,
+    operation: KeyValueOperation,
+    bytes: Uint8Array,
+    private readonly source: WireStoredMessage,
+  ) {
+    super(bucket.name, key, operation, bytes, bucket.codec);
+  }
+
   get revision(): number {
     return this.source.seq;
   }
