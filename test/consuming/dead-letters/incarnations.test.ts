@@ -99,9 +99,11 @@ describe('a stream that was deleted and created again', () => {
     await eventually(
       () => ran,
       (ids) => ids.length === 2,
+      // If the notice of the deletion is lost, missing heartbeats reveal it.
+      50_000,
     );
     expect(ran).toEqual([1, 2]);
-  });
+  }, 90_000);
 
   it('does not count unsettled deliveries of its previous incarnation', async () => {
     await using tasks = await start(() => new Promise(() => undefined), {
