@@ -15,6 +15,7 @@ import {
 } from '../errors/index.js';
 import {
   type CallOptions,
+  inSteps,
   type JetStreamService,
   type LeaderQuery,
   type PublishOptions,
@@ -83,6 +84,11 @@ export class ObjectCatalog {
   /** How long an operation may take. Without its own timeout it is longer than a request, because of elections. */
   patience({ timeout, signal }: CallOptions = {}): Patience {
     return { deadline: new Deadline(timeout ?? this.jetstream.connection.timeout * PATIENCE), signal };
+  }
+
+  /** Runs an operation that is safe to repeat within the limits of a call; it is retried while the stream has no leader. */
+  retried<R>(options: CallOptions, operation: (wait: CallOptions) => Promise<R>): Promise<R> {
+    return inSteps(options, (left) => this.persist(operation, this.patience(left)));
   }
 
   /**

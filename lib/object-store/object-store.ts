@@ -17,15 +17,13 @@ import {
 import {
   CALL_OPTIONS,
   type CallOptions,
-  initialEntries,
   inSteps,
   type JetStreamService,
   type StreamInfo,
-  type WatchFeed,
 } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
-import { Deadline, retry, untilAborted, within } from '../timing/index.js';
-import { abortError, throwIfAborted } from '../user-code/index.js';
+import { Deadline, untilAborted, within } from '../timing/index.js';
+import { throwIfAborted } from '../user-code/index.js';
 import {
   ABOVE_ZERO,
   checkMilliseconds,
@@ -40,19 +38,13 @@ import { readBytes } from './object-bytes.js';
 import { type MakeDescription, ObjectCatalog, type Patience } from './object-catalog.js';
 import { checkPath, getToFile, putFromFile } from './object-file.js';
 import { checkMeta, type ObjectInfo, type ObjectLink, type ObjectMeta, toWireMeta } from './object-info.js';
+import { isNamed, listObjects, startFeed } from './object-listing.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
 import { ObjectPut, type ObjectPutOptions } from './object-put.js';
 import { ObjectReadable } from './object-readable.js';
 import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
-import {
-  checkWatchOptions,
-  objectFeed,
-  type ObjectWatchEntry,
-  ObjectStoreWatch,
-  type ObjectWatchOptions,
-} from './object-store-watch.js';
-import { mayPass, PAUSES } from './transient.js';
+import { checkWatchOptions, ObjectStoreWatch, type ObjectWatchOptions } from './object-store-watch.js';
 
 /** Options of reading an object. */
 export interface ObjectGetOptions {
@@ -292,10 +284,7 @@ export class ObjectStore {
    */
   async *list(options: ObjectInfoOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
     const { showDeleted = false, timeout, signal } = checkInfoOptions(options);
-    const wait = { timeout, signal };
-    // A replica that is behind first delivers objects that were deleted, and their deletion afterwards.
-    if (this.catalog.replicated) yield* this.settledList(showDeleted, wait);
-    else yield* this.quickList(showDeleted, wait);
+    yield* listObjects(this.catalog, showDeleted, { timeout, signal });
   }
 
   /**
@@ -306,7 +295,7 @@ export class ObjectStore {
    */
   async watch(options: ObjectWatchOptions = {}): Promise<ObjectStoreWatch> {
     const { timeout, signal } = checkWatchOptions(options);
-    return new ObjectStoreWatch(await this.startFeed(options, { timeout, signal }));
+    return new ObjectStoreWatch(await startFeed(this.catalog, options, { timeout, signal }));
   }
 
   /** Configuration and state of the bucket. @throws {@link BucketNotFoundError} */
@@ -358,7 +347,7 @@ export class ObjectStore {
     this.checkWritable();
     const full = typeof meta === 'string' ? { name: meta } : meta;
     const { catalog, transfers } = this;
-    return new ObjectPut({ catalog, transfers, isNamed: (id) => this.isNamed(id) }, full, options);
+    return new ObjectPut({ catalog, transfers, isNamed: (id) => isNamed(catalog, id) }, full, options);
   }
 
   private async rename(
@@ -409,59 +398,10 @@ export class ObjectStore {
         { patience, onUnknown: () => (unknown = true) },
       );
     } catch (error) {
-      if (unknown && removed) transfers.removeUnnamed(catalog, removed, (id) => this.isNamed(id));
+      if (unknown && removed) transfers.removeUnnamed(catalog, removed, (id) => isNamed(catalog, id));
       throw error;
     }
     if (removed) await transfers.remove(catalog, removed);
-  }
-
-  private async *quickList(
-    showDeleted: boolean,
-    wait: CallOptions,
-  ): AsyncGenerator<ObjectInfo, void, undefined> {
-    // An object that is written while the server lists it is delivered twice.
-    const seen = new Set<string>();
-    for await (const info of this.present(wait)) {
-      if (info.deleted && !showDeleted) continue;
-      if (!seen.has(info.name)) yield info;
-      seen.add(info.name);
-    }
-  }
-
-  private async *settledList(
-    showDeleted: boolean,
-    wait: CallOptions,
-  ): AsyncGenerator<ObjectInfo, void, undefined> {
-    const objects = new Map<string, ObjectInfo>();
-    for await (const info of this.present(wait)) {
-      objects.delete(info.name);
-      if (!info.deleted || showDeleted) objects.set(info.name, info);
-    }
-    yield* objects.values();
-  }
-
-  private async *present(wait: CallOptions = {}): AsyncGenerator<ObjectInfo, void, undefined> {
-    const feed = await this.startFeed({}, wait);
-    const { timeout = this.catalog.patience().deadline.left, signal } = wait;
-    const entries = initialEntries(feed, { timeout, signal });
-    for await (const { initial: _initial, ...info } of entries) yield info;
-  }
-
-  private startFeed(options: ObjectWatchOptions, wait: CallOptions): Promise<WatchFeed<ObjectWatchEntry>> {
-    return this.persist(wait, async (left) => {
-      const feed = objectFeed(this.catalog, options);
-      await feed.start(left);
-      return feed;
-    });
-  }
-
-  /**
-   * Whether the description of an object refers to an id. The marker of a deleted object does not count, because it has
-   * no chunks.
-   */
-  private async isNamed(id: string): Promise<boolean> {
-    for await (const info of this.present()) if (info.nuid === id && !info.deleted) return true;
-    return false;
   }
 
   private putLink(name: string, link: ObjectLink, options: CallOptions): Promise<ObjectInfo> {
@@ -538,17 +478,10 @@ export class ObjectStore {
   }
 
   private async streamInfo(options: CallOptions): Promise<StreamInfo> {
-    const stream = await this.persist(options, (left) => this.jetstream.stream(this.names.stream, left));
+    const stream = await this.catalog.retried(options, (left) =>
+      this.jetstream.stream(this.names.stream, left),
+    );
     return stream.cachedInfo;
-  }
-
-  /** Retries an operation that is safe to repeat while the stream has no leader. */
-  private persist<R>(options: CallOptions, operation: (left: CallOptions) => Promise<R>): Promise<R> {
-    return inSteps(options, (left) => {
-      const { deadline } = this.catalog.patience(left);
-      const retryable = (error: unknown): boolean => abortError(left.signal) === undefined && mayPass(error);
-      return this.ofBucket(retry(() => operation(left), { ...PAUSES, retryable, deadline }));
-    });
   }
 
   private async ofBucket<R>(operation: Promise<R>, bucket = this.bucket): Promise<R> {

@@ -324,7 +324,7 @@ export class OrderedPush {
     if (!this.connected) return;
     const run = ++this.runs;
     try {
-      const restarted = await this.streamWasMadeAnew();
+      const restarted = await this.streamWasRecreated();
       if (this.stopped || run !== this.runs) return;
       await this.create(restarted ? this.restartedStart() : this.nextStart(), restarted);
     } catch (thrown) {
@@ -350,7 +350,7 @@ export class OrderedPush {
     if (!verifyStart || start === undefined || !('startSequence' in start)) return false;
     this.streamSequence = this.reached = start.startSequence - 1;
     const { created, state, config } = await this.streamInfo(options);
-    if (this.isOther(Date.parse(created))) return this.streamWasMadeAnew();
+    if (this.isOther(Date.parse(created))) return this.streamWasRecreated();
     const { startSequence } = start;
     if (state.last_seq < startSequence - 1) {
       if (!config.mirror)
@@ -376,7 +376,7 @@ export class OrderedPush {
   }
 
   /** Whether the stream ends before the last delivered message, or was created again under the same name. */
-  private async streamWasMadeAnew(): Promise<boolean> {
+  private async streamWasRecreated(): Promise<boolean> {
     const info = await this.streamInfo();
     const created = Date.parse(info.created);
     const other = this.isOther(created);
