@@ -13,6 +13,7 @@ const copy = mkdtempSync(join(tmpdir(), 'newest-client-'));
 try {
   for (const entry of [
     'lib',
+    'scripts',
     'test',
     '.npmrc',
     'package.json',

@@ -116,7 +116,8 @@ describe('at shutdown', () => {
     ): Promise<{
       readonly application: TestApplication;
       readonly handled: number[];
-      readonly delivered: () => Promise<number>;
+      /** How many messages the server has delivered, as this application is told. */
+      readonly delivered: (running?: TestApplication) => Promise<number>;
     }> {
       const stream = `TASKS_${++serial}`;
       const handled: number[] = [];
@@ -143,13 +144,17 @@ describe('at shutdown', () => {
         () => application.app.get(Handlers).get('Tasks.onTask'),
         ({ running, waiting }) => running > 0 && waiting > 0,
       );
+      const read = async ({ app }: TestApplication): Promise<number> => {
+        const consumer = await app.get(JetStreamService).consumer(stream, 'worker');
+        return (await consumer.info()).delivered.streamSequence;
+      };
       return {
         application,
         handled,
-        delivered: async () => {
+        delivered: async (running) => {
+          if (running) return await read(running);
           await using observer = await startApplication(server.url, {});
-          const consumer = await observer.app.get(JetStreamService).consumer(stream, 'worker');
-          return (await consumer.info()).delivered.streamSequence;
+          return await read(observer);
         },
       };
     }
@@ -185,10 +190,14 @@ describe('at shutdown', () => {
       const { application, handled, delivered } = await startBusy({ shutdownTimeout: 100 }, () =>
         ++calls > 6 ? new Promise(() => undefined) : delay(1),
       );
-      // The first messages may be finished before others are delivered.
+      // The first messages may be finished before others are delivered, and messages may be on their way.
       await eventually(
-        () => application.app.get(Handlers).get('Tasks.onTask'),
-        ({ waiting }) => calls === 8 && waiting > 0,
+        async () => ({
+          sent: await delivered(application),
+          ...application.app.get(Handlers).get('Tasks.onTask'),
+        }),
+        ({ sent, handled: count, running, waiting }) =>
+          calls === 8 && waiting > 0 && count + running + waiting === sent,
       );
       const closing = Date.now();
       await application.app.close();
