@@ -43,8 +43,13 @@ it(
       mostPending = Math.max(mostPending, publisher.publishAsyncPending);
       // Alternately stopped gracefully and killed.
       if (i === restartAt[restarts.length]) {
-        const kill = restarts.length % 2 === 1 ? server.kill() : Promise.resolve();
-        restarts.push(kill.then(() => server.restart()));
+        const isKilled = restarts.length % 2 === 1;
+        const restart = async (): Promise<void> => {
+          if (isKilled) await server.kill();
+          await server.restart();
+        };
+        // Messages are published quickly after a restart: the next one waits until this one is noticed here.
+        restarts.push(restarts.length === 0 ? restart() : restarts[restarts.length - 1].then(restart));
       }
     }
     await publisher.publishAsyncComplete();
