@@ -42,9 +42,10 @@ describe('a handler that always throws', () => {
       (page) => page.letters.length > 0,
     );
     const elapsed = performance.now() - began;
+    // A hot loop would use a whole core. The test measures its own polling and the work of a loaded machine too.
     const { user, system } = process.cpuUsage(cpu);
     expect(performance.now() - published).toBeGreaterThan(1_500);
-    expect((user + system) / 1_000 / elapsed).toBeLessThan(0.05);
+    expect((user + system) / 1_000 / elapsed).toBeLessThan(0.25);
 
     expect(letters[0]).toMatchObject({
       handler: 'Tasks.onTask',
