@@ -11,6 +11,7 @@ export {
   type ConnectionListener,
   type ConnectionOptions,
   type ConnectionSource,
+  type ConnectionStatus,
   type JetStreamConnection,
   type JetStreamOptions,
 } from './connection/index.js';
@@ -187,6 +188,7 @@ export {
 export {
   EventContext,
   JsConsumer,
+  JetStreamConnections,
   JsHandler,
   JsHeaders,
   JsMessage,
@@ -211,6 +213,25 @@ export {
 } from './handlers/index.js';
 export { JetStreamModule } from './jetstream.module.js';
 export {
+  type CallResult,
+  type Ending,
+  type HandlerForm,
+  type HandlerInstrument,
+  type JetStreamInstrument,
+  JetStreamInstruments,
+  type ObservedCall,
+  type ObservedDelivery,
+  type ObservedHandler,
+  type ObservedHeaders,
+  type ObservedMessage,
+  type ObservedMetadata,
+  type ObservedOperation,
+  type OperationInstrument,
+  type OperationKind,
+  type Outcome,
+  OUTCOMES,
+} from './instruments/index.js';
+export {
   type AccountInfo,
   type AccountLimits,
   type AccountUsage,
@@ -221,6 +242,7 @@ export {
   type BucketConfig,
   type CallOptions,
   type ClusterInfo,
+  type ConsumeCallback,
   Consumer,
   type ConsumerConfig,
   type ConsumerInfo,
@@ -229,6 +251,7 @@ export {
   type ConsumerResetOptions,
   type Consumption,
   type Counter,
+  type DefaultHeaders,
   DeliverPolicy,
   type DeliveryOptions,
   DiscardPolicy,
@@ -248,9 +271,9 @@ export {
   JetStreamMessage,
   JetStreamService,
   MessageBatch,
-  type ConsumeCallback,
   type MessageMetadata,
   type MessageOptions,
+  type MessageOutcome,
   Messages,
   type MessagesOptions,
   type NextOptions,

@@ -8,7 +8,7 @@ export {
   JETSTREAM_OPTIONS,
   readConnectionOptions,
 } from './connection-options.js';
-export { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
+export { type ConnectionStatus, JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
 export { openConnection } from './open-connection.js';
 export type { PostOptions } from './posts.js';
 export { toConnectionError } from './to-connection-error.js';

@@ -6,6 +6,7 @@ import {
   RequestTimeoutError,
   UnsupportedServerFeatureError,
 } from '../errors/index.js';
+import { JetStreamInstruments } from '../instruments/index.js';
 import { Deadline, retry, within } from '../timing/index.js';
 import { checkMilliseconds, FINITE, notTogether } from '../validation/index.js';
 import type { Boot } from './boot.js';
@@ -14,6 +15,9 @@ import { type PostOptions, UnsentPosts } from './posts.js';
 import { compareVersions } from './server-version.js';
 import { toConnectionError } from './to-connection-error.js';
 import { ConnectionWire, type SharedWire, type Wire, wireOf } from './wire/index.js';
+
+/** For connections outside of a module, and without instruments of their own. */
+const NO_INSTRUMENTS = new JetStreamInstruments();
 
 /** How long closing waits for the socket before it abandons the link, in milliseconds. */
 const CLOSE_WAIT = 500;
@@ -38,6 +42,30 @@ export type JetStreamOptions = (
   readonly timeout?: number | undefined;
 };
 
+/** The state of a connection. */
+export interface ConnectionStatus {
+  /**
+   * `connected`: there is a link to a server. `disconnected`: the link was lost, and the client keeps trying to restore
+   * it. `closed`: the connection has ended for good.
+   */
+  readonly state: 'connected' | 'disconnected' | 'closed';
+  /** How often the link was restored. */
+  readonly reconnects: number;
+  /** The server, or the last one while there is no link; `undefined` if there was none yet. */
+  readonly server:
+    | {
+        readonly name: string;
+        readonly version: string;
+        /** The name of its cluster, if it has one. */
+        readonly cluster: string | undefined;
+        /** Its host and port; `undefined` after the connection was closed. */
+        readonly address: string | undefined;
+      }
+    | undefined;
+  /** Whether it was opened here, and therefore is closed here; otherwise the application owns it. */
+  readonly owned: boolean;
+}
+
 /**
  * A named connection: the client's own `NatsConnection` and the known information about its server.
  *
@@ -50,6 +78,8 @@ export class JetStreamConnection {
   readonly timeout: number;
   /** @internal The startup of the application on this connection; it is kept after it has ended. */
   boot: Boot | undefined;
+  /** @internal Observe what is sent over this connection. */
+  instruments = NO_INSTRUMENTS;
   /** @internal Sends and receives messages. */
   readonly wire: Wire;
   /** The same wire without the translation of errors, for callers that translate them. */
@@ -59,6 +89,7 @@ export class JetStreamConnection {
   private readonly unsent: UnsentPosts;
   private lastInfo: ServerInfo | undefined;
   private connected: boolean;
+  private reconnects = 0;
   private draining: Promise<void> | undefined;
 
   /** @internal Created by the module. */
@@ -79,7 +110,10 @@ export class JetStreamConnection {
     // Registered first, so that messages that other listeners send are written to the new link.
     this.events.listen({
       onDisconnect: () => (this.connected = false),
-      onReconnect: () => (this.connected = true),
+      onReconnect: () => {
+        this.connected = true;
+        this.reconnects++;
+      },
     });
     this.lastInfo = nc.info;
     this.connected = nc.info !== undefined;
@@ -120,6 +154,22 @@ export class JetStreamConnection {
     if (!this.owned) this.events.end();
   }
 
+  /** The state of the connection now, without asking the server. */
+  get status(): ConnectionStatus {
+    const info = this.serverInfo;
+    return {
+      state: this.nc.isClosed() ? 'closed' : this.connected ? 'connected' : 'disconnected',
+      reconnects: this.reconnects,
+      server: info && {
+        name: info.server_name,
+        version: info.version,
+        cluster: info.cluster,
+        address: this.nc.isClosed() ? undefined : this.nc.getServer(),
+      },
+      owned: this.owned,
+    };
+  }
+
   /** Whether there currently is a link to a server. */
   get hasLink(): boolean {
     return this.connected && !this.nc.isClosed();
@@ -139,6 +189,13 @@ export class JetStreamConnection {
       retryable: (error) => error instanceof RequestTimeoutError && !error.sent,
       deadline,
     });
+  }
+
+  /** @internal See `JetStreamService.rtt`. */
+  async rtt(timeout = this.timeout): Promise<number> {
+    const startedAt = performance.now();
+    await this.ping(timeout, new Deadline(timeout));
+    return performance.now() - startedAt;
   }
 
   /** @throws {@link RequestTimeoutError} also if the link was lost: the request then counts as not sent */

@@ -59,7 +59,6 @@ export {
   CONSUMER_OPTIONS,
   HANDLER_DEFAULTS,
   type HandlerDefaults,
-  headersRule,
   type JsConsumerOptions,
   MOST_BUFFERED,
   MOST_IN_FLIGHT,

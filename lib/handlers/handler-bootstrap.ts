@@ -16,6 +16,7 @@ import { watchPermissions } from '../connection/index.js';
 import {
   ApplicationShutdown,
   CleanScope,
+  type CompiledHandler,
   ConsumerHandler,
   DeadLetterLookout,
   HandlerConfigurationError,
@@ -27,6 +28,7 @@ import {
   type RegisteredHandler,
   throwProblems,
 } from '../consuming/index.js';
+import { type HandlerObserver, JetStreamInstruments } from '../instruments/index.js';
 import { checkNestInternals, onLazyModule } from '../nest/index.js';
 import { errorText } from '../reporting/index.js';
 import { type Acknowledgement, Acknowledgements } from './acknowledging/index.js';
@@ -35,7 +37,13 @@ import { type EventDefinition, HandlerExplorer } from './discovery/index.js';
 import { EventContext } from './events/index.js';
 import { HandlerConnection } from './handler-connection.js';
 import { HandlerWrapper } from './handler-wrapper.js';
-import { type ConsumerPlan, HandlerPlanner, type HandlerPlans, OptionsResolver } from './planning/index.js';
+import {
+  type ConsumerPlan,
+  HandlerPlanner,
+  type HandlerPlans,
+  OptionsResolver,
+  type SubscribePlan,
+} from './planning/index.js';
 import { MessageRunnerFactory, type WrapHandler } from './running/index.js';
 import { coreMessageSource, SubscriptionHandler } from './subscribing/index.js';
 import {
@@ -44,6 +52,7 @@ import {
   objectEntrySource,
   objectWatchSource,
   WatchHandler,
+  type WatchSource,
 } from './watching/index.js';
 
 /** How long each part of a failed startup may take to end, in milliseconds. */
@@ -64,6 +73,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(Handlers) private readonly handlers: Handlers,
     @Inject(JetStreamEvents) private readonly events: JetStreamEvents,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(JetStreamInstruments) private readonly instruments: JetStreamInstruments,
   ) {
     this.compiler = new HandlerCompiler(external);
     startLastAndStopFirst(modules);
@@ -71,6 +81,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
 
   async onApplicationBootstrap(): Promise<void> {
     const connections = this.connections();
+    this.instruments.seal();
     try {
       checkNestInternals(this.external, this.moduleRef, this.modules);
       const explorer = new HandlerExplorer(this.discovery);
@@ -172,20 +183,49 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       }),
       ...plans.kvWatches.map((plan) => {
         const handler = compiler.compile(plan.definition, kvEntrySource);
-        return register(new WatchHandler(kvWatchSource(plan), handler, this.events, scope), plan.connection);
-      }),
-      ...plans.objectWatches.map((plan) => {
-        const handler = compiler.compile(plan.definition, objectEntrySource);
         return register(
-          new WatchHandler(objectWatchSource(plan), handler, this.events, scope),
+          this.watch(kvWatchSource(plan), handler, scope, plan.definition.metadata.options.keys),
           plan.connection,
         );
       }),
+      ...plans.objectWatches.map((plan) => {
+        const handler = compiler.compile(plan.definition, objectEntrySource);
+        return register(this.watch(objectWatchSource(plan), handler, scope), plan.connection);
+      }),
       ...plans.subscriptions.map((plan) => {
-        const handler = compiler.compile(plan.definition, coreMessageSource(plan));
-        return register(new SubscriptionHandler(plan, handler, this.events, scope), plan.connection);
+        const compiled = compiler.compile(plan.definition, coreMessageSource(plan));
+        const observer = this.subscriptionObserver(plan);
+        const handler = observer?.around(compiled, (message) => [message]) ?? compiled;
+        const runner = new SubscriptionHandler(plan, handler, this.events, scope, observer);
+        return register(runner, plan.connection);
       }),
     ];
+  }
+
+  private watch<Entry>(
+    source: WatchSource<Entry>,
+    compiled: CompiledHandler<Entry>,
+    scope: CleanScope,
+    keys: string | readonly string[] = [],
+  ): WatchHandler<Entry> {
+    const observer = this.instruments.handler({
+      handler: source.handler,
+      form: source.kind,
+      connection: source.connection.name,
+      source: source.bucket,
+      patterns: [keys].flat(),
+    });
+    return new WatchHandler(source, compiled, this.events, scope, observer);
+  }
+
+  private subscriptionObserver({
+    handler,
+    connection,
+    definition,
+  }: SubscribePlan): HandlerObserver | undefined {
+    const { subject } = definition.metadata;
+    const about = { handler, connection: connection.name, source: subject, patterns: [subject] };
+    return this.instruments.handler({ ...about, form: 'subscription' });
   }
 
   private factories(
@@ -197,7 +237,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     return Promise.all(
       plans.map(async (plan) => [
         plan,
-        new MessageRunnerFactory(this.compiler, await this.ackOf(plan), wrap, scope),
+        new MessageRunnerFactory(this.compiler, await this.ackOf(plan), wrap, scope, this.instruments),
       ]),
     );
   }

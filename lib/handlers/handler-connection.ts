@@ -30,11 +30,11 @@ export class HandlerConnection {
 
   /** Selects the codec of a message: the one of its `Content-Type`, otherwise the stream's. */
   codecsOfStream(name: string): CodecSelector {
-    return createCodecSelector(this.codecs, this.jetstream.codecs.ofStream(name));
+    return createCodecSelector(this.codecs, this.jetstream.declarations.codecOfStream(name));
   }
 
   /** Like {@link codecsOfStream}, for messages of core NATS. */
   codecsOfSubject(subject: string): CodecSelector {
-    return createCodecSelector(this.codecs, this.jetstream.codecs.ofSubject(subject));
+    return createCodecSelector(this.codecs, this.jetstream.declarations.codecOfSubject(subject));
   }
 }

@@ -1,12 +1,14 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Handlers, JetStreamEvents } from '../consuming/index.js';
+import { JetStreamInstruments } from '../instruments/index.js';
 import { HandlerBootstrap } from './handler-bootstrap.js';
+import { JetStreamConnections } from './jetstream-connections.js';
 
 /** Starts and stops the handlers of an application: once, regardless of the number of connections. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [HandlerBootstrap, Handlers, JetStreamEvents],
-  exports: [Handlers, JetStreamEvents],
+  providers: [HandlerBootstrap, Handlers, JetStreamConnections, JetStreamEvents, JetStreamInstruments],
+  exports: [Handlers, JetStreamConnections, JetStreamEvents, JetStreamInstruments],
 })
 export class HandlersModule {}

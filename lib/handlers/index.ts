@@ -18,6 +18,7 @@ export {
 export { EventContext } from './events/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
+export { JetStreamConnections } from './jetstream-connections.js';
 export type {
   KvWatchHandlerOptions,
   FactoryOptions,

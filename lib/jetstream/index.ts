@@ -48,6 +48,7 @@ export {
   JetStreamMessage,
   messageIdentity,
   type MessageMetadata,
+  type MessageOutcome,
   readHeader,
 } from './message/index.js';
 export {
@@ -75,6 +76,9 @@ export {
 export {
   type BatchMessage,
   copyHeaders,
+  defaultHeaders,
+  type DefaultHeaders,
+  headersRule,
   type Counter,
   type DeliveryOptions,
   EXPECTATIONS,
@@ -100,6 +104,7 @@ export {
   type PublishRetry,
   type Schedule,
   SCHEDULE_OPTIONS,
+  withInstruments,
 } from './publishing/index.js';
 export {
   type ConsumeCallback,

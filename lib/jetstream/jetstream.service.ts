@@ -1,7 +1,9 @@
-import type { Boot, JetStreamConnection } from '../connection/index.js';
+import type { Boot, ConnectionStatus, JetStreamConnection } from '../connection/index.js';
 import type { Requests } from '../requests/index.js';
 import { accountInfo, type AccountInfo } from './account-info.js';
-import { type CallOptions, JetStreamApi } from './api/index.js';
+import { untilAborted } from '../timing/index.js';
+import { throwIfAborted } from '../user-code/index.js';
+import { type CallOptions, JetStreamApi, waitOf } from './api/index.js';
 import {
   Consumers,
   OrderedConsumer,
@@ -15,6 +17,7 @@ import {
   type PushConsumer,
   type PushConsumerConfig,
 } from './consumers/index.js';
+import { DeclaredStreams } from './declared-streams.js';
 import type { JetStreamServiceOptions } from './jetstream-service-options.interface.js';
 import {
   Publisher,
@@ -30,7 +33,6 @@ import {
   type PubAckFuture,
   type PublishOptions,
 } from './publishing/index.js';
-import { StreamCodecs } from './stream-codecs.js';
 import {
   Streams,
   type Stream,
@@ -48,7 +50,7 @@ export interface AttachedServer {
 /** The parts of a service that takes part in its own startup. */
 export interface StartingService {
   readonly boot?: Boot | undefined;
-  readonly codecs?: StreamCodecs | undefined;
+  readonly declarations?: DeclaredStreams | undefined;
 }
 
 /**
@@ -65,8 +67,8 @@ export class JetStreamService {
   readonly api: JetStreamApi;
   /** @internal Servers that share the connection: the application drains them together with its own handlers. */
   readonly servers = new Set<AttachedServer>();
-  /** @internal Selects the codec for the values of a stream. */
-  readonly codecs: StreamCodecs;
+  /** @internal The streams that the application declares, with their codecs. */
+  readonly declarations: DeclaredStreams;
   private readonly streams: Streams;
   private readonly consumers: Consumers;
   private readonly publisher: Publisher;
@@ -79,13 +81,13 @@ export class JetStreamService {
     readonly requests: Requests,
     /** @internal */
     readonly options: JetStreamServiceOptions,
-    { boot, codecs = new StreamCodecs(options.codec) }: StartingService = {},
+    { boot, declarations = new DeclaredStreams(options.codec) }: StartingService = {},
   ) {
     this.api = new JetStreamApi(connection, requests, boot);
     this.streams = new Streams(this.api);
     this.consumers = new Consumers(this.api);
-    this.codecs = codecs;
-    this.publisher = new Publisher(connection, requests, this.codecs, options.publish);
+    this.declarations = declarations;
+    this.publisher = new Publisher(connection, requests, declarations, options.publish);
   }
 
   /**
@@ -93,8 +95,8 @@ export class JetStreamService {
    * requests of this service are not affected, because a running application may be using it.
    */
   starting(boot: Boot): JetStreamService {
-    const { connection, requests, options, codecs } = this;
-    return new JetStreamService(connection, requests, options, { boot, codecs });
+    const { connection, requests, options, declarations } = this;
+    return new JetStreamService(connection, requests, options, { boot, declarations });
   }
 
   /**
@@ -416,6 +418,32 @@ export class JetStreamService {
    */
   publishMessageAsync(message: OutgoingMessage, options?: PublishOptions): PubAckFuture {
     return this.publisher.publishMessageAsync(message, options);
+  }
+
+  /** The state of the connection, its server and its reconnects, without asking the server. */
+  get status(): ConnectionStatus {
+    return this.connection.status;
+  }
+
+  /**
+   * Measures the round trip to the server.
+   *
+   * @param options `timeout`: default the connection's `jetstream.timeout`
+   * @returns the time in milliseconds
+   * @throws {@link RequestTimeoutError} if the server did not answer in time, or there is no link
+   * @throws {@link ConnectionClosedError}, {@link InvalidArgumentError}; the reason of `signal` when it is aborted
+   */
+  async rtt(options: CallOptions = {}): Promise<number> {
+    const { timeout, signal } = waitOf(options);
+    throwIfAborted(signal);
+    return untilAborted(signal, this.connection.rtt(timeout));
+  }
+
+  /**
+   * @internal Publishes a message of this library: without the module's default headers, and unseen by instruments.
+   */
+  publishUnchanged(subject: string, data: unknown, options: PublishOptions): Promise<PubAck> {
+    return this.publisher.publishUnchanged(subject, data, options);
   }
 
   /** The number of unacknowledged messages of {@link publishAsync}: never more than `publish.maxPending`. */

@@ -160,7 +160,7 @@ export class KeyValueService {
    * @throws {@link InvalidArgumentError} if a different codec is already declared
    */
   declareCodec(bucket: string, codec: Codec): void {
-    this.jetstream.codecs.declare({ name: STREAM_PREFIX + bucket }, codec);
+    this.jetstream.declarations.declare({ name: STREAM_PREFIX + bucket }, codec);
   }
 
   /** Updates a bucket that an older client created, if it differs only in the defaults of that client. */
@@ -171,7 +171,7 @@ export class KeyValueService {
 
   private keyValue<T>(stream: Stream, options: KeyValueOptions<T>): KeyValue<T> {
     if (options.codec !== undefined) requireValue('codec', options.codec, codecRule);
-    const codec = options.codec ?? (this.jetstream.codecs.ofStream(stream.name) as Codec<T>);
+    const codec = options.codec ?? (this.jetstream.declarations.codecOfStream(stream.name) as Codec<T>);
     return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases);
   }
 }

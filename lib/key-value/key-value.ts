@@ -14,6 +14,7 @@ import { type KeyValueGetOptions, validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
 import { CachedKeyValue } from './cache/index.js';
 import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
+import { KeyValueOperations } from './key-value-operations.js';
 import { KeyValueStatus } from './key-value-status.js';
 import {
   type KeyLock,
@@ -89,6 +90,7 @@ const checkPurgeOptions = optionsCheck<KeyValuePurgeOptions>('purge', {
 export class KeyValue<T = unknown> {
   /** @internal For features of this package that are built on buckets. */
   readonly access: BucketAccess<T>;
+  private readonly operations: KeyValueOperations;
 
   /** @internal Created by {@link KeyValueService}. */
   constructor(
@@ -96,6 +98,7 @@ export class KeyValue<T = unknown> {
     private readonly leases: Leases,
   ) {
     this.access = new BucketAccess(store);
+    this.operations = new KeyValueOperations(store);
   }
 
   /** The name of the bucket. */
@@ -109,7 +112,10 @@ export class KeyValue<T = unknown> {
    * @throws {@link BucketNotFoundError} if the bucket no longer exists
    */
   get(key: string, options?: KeyValueGetOptions): Promise<KeyValuePut<T> | undefined> {
-    return this.access.reader.value(key, options);
+    const { reader } = this.access;
+    const { get } = this.operations;
+    if (!get.isActive) return reader.value(key, options);
+    return get.around({ target: key }, () => reader.value(key, options));
   }
 
   /**
@@ -132,6 +138,12 @@ export class KeyValue<T = unknown> {
    * stored
    */
   put(key: string, value: T | Uint8Array, options?: CallOptions): Promise<number> {
+    const { put } = this.operations;
+    if (!put.isActive) return this.putNow(key, value, options);
+    return put.around({ target: key }, () => this.putNow(key, value, options));
+  }
+
+  private putNow(key: string, value: T | Uint8Array, options: CallOptions | undefined): Promise<number> {
     const { writer } = this.access;
     return options === undefined ? writer.put(key, value) : writer.putWithin(key, value, options);
   }
@@ -144,7 +156,9 @@ export class KeyValue<T = unknown> {
    */
   async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
     const { ttl, timeout, signal } = checkCreateOptions(options);
-    return inSteps({ timeout, signal }, (left) => this.createWithin(key, value, ttl, left));
+    return this.operations.create.around({ target: key }, () =>
+      inSteps({ timeout, signal }, (left) => this.createWithin(key, value, ttl, left)),
+    );
   }
 
   private async createWithin(
@@ -184,7 +198,10 @@ export class KeyValue<T = unknown> {
   ): Promise<number> {
     // Without this check, the result of `entry?.revision` for a missing key would overwrite any value.
     validateRevision(revision);
-    return this.access.writer.putIf(key, value, { ...waitOf(options), revision });
+    const conditions = { ...waitOf(options), revision };
+    return this.operations.update.around({ target: key }, () =>
+      this.access.writer.putIf(key, value, conditions),
+    );
   }
 
   /**
@@ -195,7 +212,9 @@ export class KeyValue<T = unknown> {
    */
   async delete(key: string, options: KeyValueDeleteOptions = {}): Promise<number> {
     const { revision, timeout, signal } = checkDeleteOptions(options);
-    return this.access.writer.remove(key, 'DEL', { revision, timeout, signal });
+    return this.operations.delete.around({ target: key }, () =>
+      this.access.writer.remove(key, 'DEL', { revision, timeout, signal }),
+    );
   }
 
   /**
@@ -207,7 +226,9 @@ export class KeyValue<T = unknown> {
    */
   async purge(key: string, options: KeyValuePurgeOptions = {}): Promise<number> {
     const { revision, ttl, timeout, signal } = checkPurgeOptions(options);
-    return this.access.writer.remove(key, 'PURGE', { revision, ttl, timeout, signal });
+    return this.operations.purge.around({ target: key }, () =>
+      this.access.writer.remove(key, 'PURGE', { revision, ttl, timeout, signal }),
+    );
   }
 
   /**

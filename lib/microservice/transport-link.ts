@@ -9,7 +9,13 @@ import {
   type JetStreamOptions,
 } from '../connection/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import { JetStreamService, type PublishDefaults } from '../jetstream/index.js';
+import {
+  type JetStreamInstrument,
+  JetStreamInstruments,
+  OperationObserver,
+  type RunningOperation,
+} from '../instruments/index.js';
+import { JetStreamService, type PublishDefaults, withInstruments } from '../jetstream/index.js';
 import { Requests } from '../requests/index.js';
 import type { TimeBudget } from '../timing/index.js';
 import { isReplyAllowed } from '../validation/index.js';
@@ -29,6 +35,8 @@ export interface TransportConnectionOptions {
    * sides. Without this option, messages through a stream use the stream's codec, if one was declared with it.
    */
   readonly codec?: Codec | undefined;
+  /** Observe messages, requests and events. Not together with a `JetStreamService`, whose application has its own. */
+  readonly instruments?: readonly JetStreamInstrument[] | undefined;
 }
 
 /**
@@ -40,7 +48,7 @@ export function checkSharing(
   options: TransportConnectionOptions & { readonly publish?: PublishDefaults | undefined },
 ): void {
   if (!(options.connection instanceof JetStreamService)) return;
-  for (const option of ['jetstream', 'publish'] as const) {
+  for (const option of ['instruments', 'jetstream', 'publish'] as const) {
     if (options[option] === undefined) continue;
     throw new InvalidArgumentError(
       option,
@@ -82,6 +90,8 @@ export interface TransportLinkOwner {
 export class TransportLink {
   /** The number of reconnects. */
   reconnects = 0;
+  private readonly publishing: OperationObserver;
+  private readonly requesting: OperationObserver;
 
   private constructor(
     readonly jetstream: JetStreamService,
@@ -91,7 +101,11 @@ export class TransportLink {
     private readonly own: Codec | undefined,
     private readonly owned: boolean,
     private readonly forget: () => void,
-  ) {}
+  ) {
+    const { name, instruments } = jetstream.connection;
+    this.publishing = new OperationObserver(instruments, { kind: 'publish', connection: name });
+    this.requesting = new OperationObserver(instruments, { kind: 'request', connection: name });
+  }
 
   /**
    * @param name the name of the connection in logs and errors
@@ -100,13 +114,14 @@ export class TransportLink {
    */
   static async open(
     name: string,
-    { connection: source = {}, jetstream: options = {}, codec }: TransportConnectionOptions,
+    { connection: source = {}, jetstream: options = {}, codec, instruments = [] }: TransportConnectionOptions,
     publish: PublishDefaults,
     owner: TransportLinkOwner,
     signal: AbortSignal,
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
     const connection = shared ? source.connection : await openConnection(name, source, options, signal);
+    if (!shared) connection.instruments = JetStreamInstruments.of(instruments);
     // A service whose answers arrive after the deadline of their request receives a request to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared
@@ -141,12 +156,12 @@ export class TransportLink {
 
   /** The codec for messages that a stream stores from a subject. */
   codecOfSubject(subject: string): Codec {
-    return this.own ?? this.jetstream.codecs.ofSubject(subject);
+    return this.own ?? this.jetstream.declarations.codecOfSubject(subject);
   }
 
   /** The codec for messages that a stream delivers. */
   codecOfStream(name: string): Codec {
-    return this.own ?? this.jetstream.codecs.ofStream(name);
+    return this.own ?? this.jetstream.declarations.codecOfStream(name);
   }
 
   get connection(): JetStreamConnection {
@@ -157,16 +172,26 @@ export class TransportLink {
     return this.connection.nc;
   }
 
+  /** Tells the instruments that a request begins; `undefined` if none is interested. */
+  beginRequest(subject: string): RunningOperation | undefined {
+    return this.requesting.begin({ target: subject });
+  }
+
   /**
    * Sends a message to the current subscribers.
    *
    * @throws {@link ConnectionClosedError}, {@link PayloadTooLargeError}, {@link InvalidSubjectError}
    */
   send(subject: string, data: Uint8Array, headers: MsgHdrs | undefined): void {
+    const operation = this.publishing.begin({ target: subject });
+    const size = data.length;
     try {
-      this.connection.wire.publish(subject, data, undefined, headers);
+      this.connection.wire.publish(subject, data, undefined, withInstruments(headers, subject, operation));
+      operation?.end({ size });
     } catch (thrown) {
-      throw toConnectionError(thrown, this.connection, { subject, data });
+      const error = toConnectionError(thrown, this.connection, { subject, data });
+      operation?.end({ error, size });
+      throw error;
     }
   }
 

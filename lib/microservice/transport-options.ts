@@ -1,6 +1,7 @@
 import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
+import { instrumentsRule } from '../instruments/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { propertyOf } from '../reporting/index.js';
 import { type AllOptionsOf, oneOf } from '../validation/index.js';
@@ -13,6 +14,7 @@ export const modeRule = oneOf(['core', 'jetstream']);
 export const TRANSPORT_OPTIONS = {
   codec: codecRule,
   connection: connectionRule((value) => value instanceof JetStreamService, ', or a JetStreamService'),
+  instruments: instrumentsRule,
   jetstream: JETSTREAM_OPTIONS,
 } satisfies AllOptionsOf<TransportConnectionOptions>;
 

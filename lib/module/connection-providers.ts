@@ -3,6 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
 import { Boot, type JetStreamConnection, openConnection } from '../connection/index.js';
 import { ApplicationShutdown, DeadLetters } from '../consuming/index.js';
+import { JetStreamInstruments } from '../instruments/index.js';
 import { HandlerConnection } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
@@ -43,12 +44,18 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: connection,
-      inject: [checked, ModulesContainer],
-      useFactory: (options: JetStreamModuleOptions, modules: ModulesContainer) =>
+      inject: [checked, ModulesContainer, JetStreamInstruments],
+      useFactory: (
+        options: JetStreamModuleOptions,
+        modules: ModulesContainer,
+        instruments: JetStreamInstruments,
+      ) =>
         ApplicationBoot.of(modules).open(async (signal) => {
+          for (const instrument of options.instruments ?? []) instruments.register(instrument);
           checkConnection(modules, name, connection);
           const { connection: source = {}, jetstream: how = {}, bootTimeout } = options;
           const opened = await openConnection(name, source, how, signal);
+          opened.instruments = instruments;
           opened.boot = new Boot(opened, bootTimeout);
           return opened;
         }),

@@ -2,6 +2,7 @@ import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '
 import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../consuming/index.js';
+import type { JetStreamInstrument } from '../instruments/index.js';
 import type { Provisioning, PublishDefaults, StreamDeclaration } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
 import type { ObjectStoreConfig } from '../object-store/index.js';
@@ -25,6 +26,11 @@ export interface JetStreamModuleOptions {
    * always supported.
    */
   readonly codecs?: readonly Codec[] | undefined;
+  /**
+   * Observe messages wherever they enter or leave the application, on all of its connections; see
+   * {@link JetStreamInstrument}.
+   */
+  readonly instruments?: readonly JetStreamInstrument[] | undefined;
   /** Defaults for publishing. */
   readonly publish?: PublishDefaults | undefined;
   /**

@@ -1,6 +1,7 @@
 import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
 import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../consuming/index.js';
+import { instrumentsRule } from '../instruments/index.js';
 import {
   BUCKET_OPTIONS,
   provisioningRule,
@@ -40,6 +41,7 @@ export const MODULE_OPTIONS = {
   codec: codecRule,
   codecs: listOf(codecRule, 'a list of codecs'),
   publish: PUBLISH_DEFAULTS,
+  instruments: instrumentsRule,
   handlers: { ...HANDLER_DEFAULTS, consumers: new MapOf(CONSUMER_OPTIONS) },
   provisioning: provisioningRule,
   bootTimeout: timeLimit,

@@ -223,7 +223,7 @@ export class ObjectCatalog {
       try {
         const limited =
           deadline.left < timeout ? { ...options, timeout: Math.max(1, deadline.left) } : options;
-        return (await this.jetstream.publish(subject, data, limited)).sequence;
+        return (await this.jetstream.publishUnchanged(subject, data, limited)).sequence;
       } catch (error) {
         if (error instanceof PayloadTooLargeError) {
           throw new ObjectDescriptionTooLargeError(this.names.bucket, wire.name, error, { cause: error });

@@ -65,7 +65,8 @@ export class ObjectPut implements RunningPut {
   readonly chunkSize: number;
   private readonly id = nuid.next();
   private readonly digest = new ObjectDigest();
-  private readonly name: string;
+  /** The name of the object. */
+  readonly name: string;
   private readonly upload: ChunkUpload;
   private readonly described: Pick<WireObjectInfo, 'description' | 'headers' | 'metadata'>;
   private readonly previousRevision: number | undefined;

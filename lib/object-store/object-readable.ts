@@ -29,6 +29,8 @@ export class ObjectReadable extends Readable {
   private queuedBytes = 0;
   private wanted = false;
   private complete = false;
+  /** @internal Called once, when the content was read, or the stream was destroyed or failed. */
+  onOver: ((error: Error | undefined) => void) | undefined;
   /** The failure that is kept for a reader. */
   private kept: Error | undefined;
 
@@ -69,6 +71,7 @@ export class ObjectReadable extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.download?.stop();
     this.queue.length = 0;
+    this.over(error ?? undefined);
     callback(error);
   }
 
@@ -108,8 +111,15 @@ export class ObjectReadable extends Readable {
     if (this.destroyed || this.kept) return;
     this.download?.stop();
     const isHeard = this.readableFlowing === true || this.listenerCount('error') > OWN_LISTENERS;
-    if (isHeard) this.destroy(error);
-    else this.kept = error;
+    if (isHeard) return void this.destroy(error);
+    this.kept = error;
+    this.over(error);
+  }
+
+  private over(error: Error | undefined): void {
+    const { onOver } = this;
+    this.onOver = undefined;
+    onOver?.(error);
   }
 
   private releaseFailure(): void {

@@ -21,6 +21,7 @@ import {
   type JetStreamService,
   type StreamInfo,
 } from '../jetstream/index.js';
+import { type OperationKind, OperationObserver } from '../instruments/index.js';
 import { shown } from '../reporting/index.js';
 import { Deadline, untilAborted, within } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
@@ -88,6 +89,9 @@ export class ObjectStore {
   private readonly jetstream: JetStreamService;
   private readonly catalog: ObjectCatalog;
   private readonly names: ObjectNames;
+  private readonly puts: OperationObserver;
+  private readonly gets: OperationObserver;
+  private readonly deletions: OperationObserver;
 
   /** @internal Created by `ObjectStoreService`. */
   constructor(
@@ -99,6 +103,12 @@ export class ObjectStore {
     this.names = ObjectNames.of(config);
     this.bucket = this.names.bucket;
     this.catalog = new ObjectCatalog(jetstream, this.names, created, config.replicas > 1);
+    const { instruments, name: connection } = jetstream.connection;
+    const observer = (kind: OperationKind): OperationObserver =>
+      new OperationObserver(instruments, { kind, connection, source: this.bucket });
+    this.puts = observer('object-put');
+    this.gets = observer('object-get');
+    this.deletions = observer('object-delete');
   }
 
   /**
@@ -122,7 +132,8 @@ export class ObjectStore {
   ): Promise<ObjectInfo> {
     const pieces = piecesOf(source);
     try {
-      return await this.newPut(meta, options).source(pieces);
+      const put = this.newPut(meta, options);
+      return await this.putting(put, () => put.source(pieces));
     } catch (error) {
       pieces.close(error);
       throw error;
@@ -141,7 +152,8 @@ export class ObjectStore {
   ): Promise<ObjectInfo> {
     if (!types.isUint8Array(data))
       throw new InvalidArgumentError('data', `${shown(data)} is not a Uint8Array`);
-    return this.newPut(meta, options).bytes(data);
+    const put = this.newPut(meta, options);
+    return this.putting(put, () => put.bytes(data));
   }
 
   /**
@@ -155,7 +167,8 @@ export class ObjectStore {
     options: ObjectPutOptions = {},
   ): Promise<ObjectInfo> {
     if (typeof text !== 'string') throw new InvalidArgumentError('text', `${shown(text)} is not a string`);
-    return this.newPut(meta, options).bytes(Buffer.from(text, 'utf8'));
+    const put = this.newPut(meta, options);
+    return this.putting(put, () => put.bytes(Buffer.from(text, 'utf8')));
   }
 
   /**
@@ -172,7 +185,8 @@ export class ObjectStore {
   ): Promise<ObjectInfo> {
     checkPath(path);
     checkMeta(meta);
-    return putFromFile(path, this.newPut({ name: path, ...given(meta) }, options));
+    const put = this.newPut({ name: path, ...given(meta) }, options);
+    return this.putting(put, () => putFromFile(path, put));
   }
 
   /**
@@ -183,7 +197,15 @@ export class ObjectStore {
    * @throws {@link BucketLinkError}, {@link LinkLoopError}, {@link BucketNotFoundError} of a link
    */
   async get(name: string, options: ObjectGetOptions = {}): Promise<ObjectReadable> {
-    return ObjectReadable.open(...(await this.content(name, options)));
+    const operation = this.gets.begin({ target: name });
+    try {
+      const readable = await ObjectReadable.open(...(await this.content(name, options)));
+      if (operation) readable.onOver = (error) => operation.end({ error, size: readable.info.size });
+      return readable;
+    } catch (error) {
+      operation?.fail(error);
+      throw error;
+    }
   }
 
   /**
@@ -194,7 +216,8 @@ export class ObjectStore {
    * @throws the errors of {@link get}
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
-    return readBytes(...(await this.content(name, options)));
+    const read = async (): Promise<Buffer> => readBytes(...(await this.content(name, options)));
+    return this.gets.around({ target: name }, read, ({ length }) => length);
   }
 
   /**
@@ -265,7 +288,7 @@ export class ObjectStore {
    * @throws {@link ObjectNotFoundError}, {@link InvalidObjectNameError}
    */
   async delete(name: string, options: CallOptions = {}): Promise<void> {
-    await this.remove(name, () => true, options);
+    await this.deletions.around({ target: name }, () => this.remove(name, () => true, options));
   }
 
   /** @internal Deletes an object if it is still the described version. */
@@ -341,6 +364,10 @@ export class ObjectStore {
   async addBucketLink(name: string, target: ObjectStore, options: CallOptions = {}): Promise<ObjectInfo> {
     checkBucket(target);
     return this.putLink(name, { bucket: target.bucket }, options);
+  }
+
+  private putting(put: ObjectPut, run: () => Promise<ObjectInfo>): Promise<ObjectInfo> {
+    return this.puts.around({ target: put.name }, run, ({ size }) => size);
   }
 
   private newPut(meta: ObjectMeta | string, options: ObjectPutOptions): ObjectPut {

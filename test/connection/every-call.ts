@@ -207,6 +207,8 @@ const STREAM: Calls<Stream> = {
 const JETSTREAM: Calls<JetStreamService> = {
   // Used by the module while the application starts.
   starting: harmless(() => undefined),
+  rtt: ({ jetstream }) => jetstream.rtt(),
+  publishUnchanged: ({ jetstream }) => jetstream.publishUnchanged('test.a', '1', {}),
   accountInfo: ({ jetstream }) => jetstream.accountInfo(),
   createStream: ({ jetstream }) => jetstream.createStream({ name: 'n' }),
   updateStream: ({ jetstream }) => jetstream.updateStream({ name: 'n' }),
@@ -263,6 +265,7 @@ const REQUESTS: Calls<Requests> = {
 
 const CONNECTION: Calls<JetStreamConnection> = {
   flush: ({ connection }) => connection.flush(),
+  rtt: ({ connection }) => connection.rtt(),
   listen: harmless(({ connection }) => connection.listen({})()),
   post: harmless(({ connection }) => void connection.post('a', '', { purpose: 'a test' })),
   answer: harmless(
@@ -322,6 +325,7 @@ const MESSAGE: Calls<JetStreamMessage> = {
   json: harmless(({ message }) => message.json()),
   inProgress: harmless(({ message }) => message.settled || message.inProgress()),
   post: harmless(({ message }) => message.post('+ACK')),
+  kept: harmless(({ message }) => message.kept('test')),
   isCutOffBy: harmless(({ message }) => message.isCutOffBy(new Error('another'))),
   requestAck: ({ message }) => message.requestAck(message.reply, {}),
   doubleAck: ({ message }) => message.doubleAck(),
@@ -340,7 +344,7 @@ const KEY_VALUE_SERVICE: Calls<KeyValueService> = {
   list: ({ buckets }) => all(buckets.list()),
   releaseLeases: harmless(({ buckets }) => buckets.releaseLeases(500)),
   declareCodec: harmless(({ buckets, jetstream }) =>
-    buckets.declareCodec('b', jetstream.codecs.ofStream('b')),
+    buckets.declareCodec('b', jetstream.declarations.codecOfStream('b')),
   ),
 };
 

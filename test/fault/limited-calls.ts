@@ -234,6 +234,7 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
     call: ({ jetstream }, limits) => all(jetstream.api.pages('STREAM.NAMES', {}, () => [], limits)),
   },
 
+  'JetStreamService.rtt': { call: ({ jetstream }, limits) => jetstream.rtt(limits) },
   'JetStreamService.accountInfo': { call: ({ jetstream }, limits) => jetstream.accountInfo(limits) },
   'JetStreamService.createStream': {
     call: ({ jetstream }, limits) => jetstream.createStream({ name: fresh(), storage: 'memory' }, limits),
@@ -581,11 +582,13 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'JetStreamConnection.listen': 'sends nothing',
   'JetStreamConnection.require': 'sends nothing',
   'JetStreamConnection.supports': 'sends nothing',
+  'JetStreamConnections.*': 'sends nothing',
   'JetStreamContext.ack': 'does not wait for the server',
   'JetStreamContext.doubleAck': 'passes its options to the message',
   'JetStreamContext.inProgress': 'does not wait for the server',
   'JetStreamContext.nak': 'does not wait for the server',
   'JetStreamContext.term': 'does not wait for the server',
+  'JetStreamInstruments.register': 'sends nothing',
   'JetStreamMessage.ack': 'does not wait for the server',
   'JetStreamMessage.inProgress': 'does not wait for the server',
   'JetStreamMessage.json': 'reads what was received',

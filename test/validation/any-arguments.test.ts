@@ -130,6 +130,8 @@ const JETSTREAM: Calls<JetStreamService> = {
   counter: ['counter.a'],
   closePublishing: [],
   starting: [],
+  rtt: [],
+  publishUnchanged: [subject, '1', {}],
 };
 
 const STREAM: Calls<Stream> = {

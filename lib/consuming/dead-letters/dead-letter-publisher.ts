@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { MessageNotFoundError, PayloadTooLargeError, PermissionDeniedError } from '../../errors/index.js';
+import { OperationObserver } from '../../instruments/index.js';
 import {
   headerSize,
   messageIdentity,
@@ -44,8 +45,12 @@ const ROOM_FOR_PUBLISHING = 1_024;
 /** Stores messages that cannot be handled in the dead-letter stream, each once. */
 export class DeadLetterPublisher implements DeadLetterSink {
   private readonly logger = new Logger('DeadLetters');
+  private readonly letters: OperationObserver;
 
-  constructor(private readonly jetstream: JetStreamService) {}
+  constructor(private readonly jetstream: JetStreamService) {
+    const { instruments, name } = jetstream.connection;
+    this.letters = new OperationObserver(instruments, { kind: 'dead-letter', connection: name });
+  }
 
   publish(
     message: JetStreamMessage,
@@ -74,7 +79,12 @@ export class DeadLetterPublisher implements DeadLetterSink {
   /**
    * Stores a dead letter; resolves when it is in the stream. A dead letter that is already there is not stored again.
    */
-  async store(failed: FailedMessage): Promise<StoredDeadLetter> {
+  store(failed: FailedMessage): Promise<StoredDeadLetter> {
+    const { subject, reason } = failed;
+    return this.letters.around({ target: subject, reason }, () => this.storeNow(failed));
+  }
+
+  private async storeNow(failed: FailedMessage): Promise<StoredDeadLetter> {
     const { stream, consumer, sequence } = failed;
     const details = {
       ...failed,
@@ -136,7 +146,10 @@ export class DeadLetterPublisher implements DeadLetterSink {
     headers: MsgHdrs,
   ): Promise<boolean> {
     for (let id = messageId; ;) {
-      const { duplicate, sequence } = await this.jetstream.publish(subject, data, { messageId: id, headers });
+      const { duplicate, sequence } = await this.jetstream.publishUnchanged(subject, data, {
+        messageId: id,
+        headers,
+      });
       if (!duplicate) return true;
       if (await this.isThere(sequence)) return false;
       id = successorId(messageId, sequence);

@@ -7,6 +7,7 @@ import {
   ReplayFailedError,
   ReplayRefusedError,
 } from '../../errors/index.js';
+import { OperationObserver } from '../../instruments/index.js';
 import {
   CALL_OPTIONS,
   type CallOptions,
@@ -77,6 +78,7 @@ export interface ReplayResult {
  */
 export class DeadLetters {
   private readonly originals: Originals;
+  private readonly replays: OperationObserver;
 
   /** @internal Created by the module. */
   constructor(
@@ -85,6 +87,8 @@ export class DeadLetters {
     readonly handlers: LocalHandlers,
   ) {
     this.originals = new Originals(jetstream);
+    const { instruments, name } = jetstream.connection;
+    this.replays = new OperationObserver(instruments, { kind: 'replay', connection: name });
   }
 
   /**
@@ -161,8 +165,10 @@ export class DeadLetters {
     await inSteps({ timeout, signal }, async (left) => {
       const found = await this.current(letter, left);
       const complete = await this.originals.complete(found, left);
-      if (to === 'handler') await this.handle(complete);
-      else await this.publish(complete, left);
+      const { subject: target } = found;
+      await this.replays.around({ target }, () =>
+        to === 'handler' ? this.handle(complete) : this.publish(complete, left),
+      );
       await this.removeIfThere(found, left);
     });
   }
@@ -263,13 +269,13 @@ export class DeadLetters {
     // duplicate.
     const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
     try {
-      await this.jetstream.publish(subject, data, { ...wait, headers, messageId });
+      await this.jetstream.publishUnchanged(subject, data, { ...wait, headers, messageId });
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       // The original may have the maximum size of a message, without room for these two headers.
       const own = letter.publishableHeaders;
       const ownHeaders = own.keys().length > 0 ? { headers: own } : {};
-      await this.jetstream.publish(subject, data, { ...wait, ...ownHeaders });
+      await this.jetstream.publishUnchanged(subject, data, { ...wait, ...ownHeaders });
     }
   }
 

@@ -65,7 +65,9 @@ export class ClaimBucket {
       await this.values.put(key, record);
     } else {
       // `KeyValue` sets a ttl only on new keys (ADR-48).
-      await this.jetstream.publish(this.subjectPrefix + key, jsonCodec.encode(record), { ttl: this.ttl });
+      await this.jetstream.publishUnchanged(this.subjectPrefix + key, jsonCodec.encode(record), {
+        ttl: this.ttl,
+      });
     }
   }
 

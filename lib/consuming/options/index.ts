@@ -16,5 +16,5 @@ export {
   MOST_BUFFERED,
   MOST_IN_FLIGHT,
 } from './known-consumer-options.js';
-export { headersRule, settlementRule } from './option-rules.js';
+export { settlementRule } from './option-rules.js';
 export type { SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';

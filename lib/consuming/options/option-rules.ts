@@ -1,7 +1,4 @@
-import { copyHeaders } from '../../jetstream/index.js';
-import { MessageHeaders } from '../../connection/index.js';
-import { hasMethods, isHeaderName, rule, type OptionRule } from '../../validation/index.js';
-import type { PublishHeaders } from '../../jetstream/index.js';
+import { hasMethods, isHeaderName, rule } from '../../validation/index.js';
 
 /** A class of errors, or several. An arrow function is not allowed because it cannot have instances. */
 export const errorClass = rule('a class of errors, or a list of them', (value) => {
@@ -66,15 +63,6 @@ export const priority = rule(
 export const sampleFrequency = rule(
   'a percentage, such as "50%"',
   (value) => typeof value === 'string' && /^\d{1,3}%?$/.test(value) && Number.parseInt(value, 10) <= 100,
-);
-
-/** The headers of published messages, or a function that returns them. */
-export const headersRule: OptionRule = rule(
-  'an object of headers, with printable names and values without line breaks, or a function that returns one',
-  (value) => {
-    if (typeof value !== 'function') copyHeaders(value as PublishHeaders, new MessageHeaders());
-    return true;
-  },
 );
 
 function isClass(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { HandlerObserver } from '../../instruments/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
@@ -10,6 +11,7 @@ import type { CleanScope } from './clean-scope.js';
 import { type ConsumerPosition, CumulativeAcks } from './cumulative-acks.js';
 import { TICKS_UNTIL_ALIVE } from './keep-alive.js';
 import { MessageRunner } from './message-runner.js';
+import { reportHandled } from './observation.js';
 import { reportUnsettled } from './slot.js';
 
 /** Messages that are handled together, with their payloads. */
@@ -32,6 +34,8 @@ export interface BatchHandling {
    * (`ackPolicy: 'all'`).
    */
   readonly inspect: (() => Promise<ConsumerPosition>) | undefined;
+  /** Passes the messages to instruments, if any is interested. */
+  readonly observer?: HandlerObserver | undefined;
 }
 
 /** The messages of one batch. */
@@ -67,6 +71,7 @@ export class BatchRunner extends MessageRunner {
       policy,
       { least, most: Math.max(least, options.maxMessages) },
       { least: slots, most: slots },
+      () => handling.observer,
     );
     this.maxWait = batch.maxWait ?? DEFAULT_MAX_WAIT;
     this.cumulative =
@@ -90,7 +95,7 @@ export class BatchRunner extends MessageRunner {
 
   onMessage(message: JetStreamMessage): void {
     this.cumulative?.arrived(message);
-    if (this.refusing && (this.givingBack.offer(message) || this.stopped)) return;
+    if (this.refusing && this.refuses(message)) return;
     this.buffer(message);
   }
 
@@ -163,7 +168,9 @@ export class BatchRunner extends MessageRunner {
 
   /** Decodes, handles and settles a batch; resolves with the number of failed messages. Never rejects. */
   private async handle(batch: Batch): Promise<number> {
-    const { ack, policy } = this.handling;
+    const { ack, policy, observer } = this.handling;
+    const startedAt = performance.now();
+    if (observer !== undefined) for (const message of batch) observer.started(message);
     await this.settle(batch, (message) => ack.onStart(message, policy));
     const { messages, payloads, refused } = await this.decode(batch);
     // An invalid message does not affect the other messages of the batch.
@@ -181,6 +188,14 @@ export class BatchRunner extends MessageRunner {
     await this.settle(messages, (message) =>
       failure ? ack.onFailure(failure.error, message, policy) : ack.onSuccess(message, policy),
     );
+    if (observer !== undefined) {
+      for (const message of batch) {
+        if (this.isAbandoned(message)) continue;
+        const { error } = failure ?? { error: refused.get(message) };
+        const failed = failure !== undefined || refused.has(message);
+        reportHandled(observer, message, policy, { failed, error, startedAt });
+      }
+    }
     return failure ? batch.length : refused.size;
   }
 

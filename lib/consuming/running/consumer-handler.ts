@@ -152,6 +152,7 @@ export class ConsumerHandler extends ControlledHandler {
           : (message) => {
               if (!isSchedule(message)) return runner.onMessage(message);
               this.passOver(message, schedules);
+              runner.passedOver(message);
               loop.release(1);
             },
       window: () => runner.window(),

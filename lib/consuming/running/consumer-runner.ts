@@ -25,6 +25,7 @@ export class ConsumerRunner extends MessageRunner {
       policy,
       { least: concurrency, most: maxMessages },
       { least: concurrency, most: concurrency },
+      ({ subject }) => (handling.router?.find(subject) ?? handling.route).observer,
     );
   }
 
@@ -41,7 +42,7 @@ export class ConsumerRunner extends MessageRunner {
   }
 
   onMessage(message: JetStreamMessage): void {
-    if (this.refusing && (this.givingBack.offer(message) || this.stopped)) return;
+    if (this.refusing && this.refuses(message)) return;
     message.arrivedAt = this.keepAlive.ticks;
     const slot = this.free.pop() ?? this.anotherSlot();
     if (slot === undefined) return this.backlog.add(message);
@@ -84,9 +85,9 @@ export class ConsumerRunner extends MessageRunner {
     return this.backlog.clear();
   }
 
-  protected override discard(): void {
+  protected override discard(): Iterable<JetStreamMessage> {
     for (const gate of this.gates) gate.close();
-    super.discard();
+    return super.discard();
   }
 
   private anotherSlot(): Slot | undefined {
@@ -126,6 +127,7 @@ export class ConsumerRunner extends MessageRunner {
       this.ended++;
       if (slot.failed) this.failures++;
       if (message !== undefined) {
+        if (!this.isAbandoned(message)) slot.observeEnd(message);
         this.backlog.done(message);
         for (const gate of this.gates) gate.ended?.(message, slot.failed);
       }

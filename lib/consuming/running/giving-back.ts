@@ -87,7 +87,7 @@ export class GivingBack {
     const reason = DeadLetterReason.NeverSettled;
     try {
       const stored = await deadLetters.publish(message, policy, reason, new Error('unfinished at shutdown'));
-      if (!message.settled) settleKept(message, stored, reason);
+      settleKept(message, policy, stored, reason);
     } catch (error) {
       this.logger.error(
         `${messageName(message, policy)} could not be stored as a dead letter yet: ${errorText(error)}`,

@@ -45,14 +45,15 @@ export class KeepAlive {
     for (const message of this.messages()) {
       if (message.settled) continue;
       const age = this.ticks - message.arrivedAt;
-      if (age > this.longestTicks) this.giveUp(message, age);
+      if (age > this.longestTicks) this.giveUp(message);
       else if (age >= TICKS_UNTIL_ALIVE) message.inProgress();
     }
   }
 
-  private giveUp(message: JetStreamMessage, age: number): void {
+  private giveUp(message: JetStreamMessage): void {
     // This has already been reported.
-    if (age > this.longestTicks + 1) return;
+    if (message.expired) return;
+    message.expired = true;
     this.logger.warn(
       `${messageName(message, this.policy)} is not settled after ${this.options.maxProcessingTime} ms ` +
         '(maxProcessingTime): its ack wait is no longer extended, so it will be delivered again although its handler may ' +

@@ -1,9 +1,11 @@
+import type { HandlerObserver } from '../../instruments/index.js';
 import type { JetStreamMessage, LoopOwner, ReceiveLoop } from '../../jetstream/index.js';
 import { Deadline, within } from '../../timing/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import type { SettlementPolicy } from '../settlement/index.js';
 import { type Abandoned, GivingBack } from './giving-back.js';
 import { KeepAlive } from './keep-alive.js';
+import { abandonedEnding, reportUnhandled } from './observation.js';
 import { PullWindow } from './pull-window.js';
 
 /**
@@ -28,16 +30,20 @@ export abstract class MessageRunner implements Pick<LoopOwner, 'onMessage'> {
   protected failures = 0;
   private readonly pullWindow: PullWindow;
   private readonly whenIdle: (() => void)[] = [];
+  /** The messages that were unfinished when the handler was stopped. Their end was reported then. */
+  private abandoned: ReadonlySet<JetStreamMessage> | undefined;
 
   /**
    * @param buffered how many messages are requested at least, and at most, if it is allowed to buffer messages
    * @param unbuffered the same if it is not, because the messages have few deliveries
+   * @param observerOf finds the observer of a message that was not handled
    */
   protected constructor(
     protected readonly options: RunningOptions,
     policy: SettlementPolicy,
     buffered: PullLimits,
     unbuffered: PullLimits,
+    private readonly observerOf: (message: JetStreamMessage) => HandlerObserver | undefined,
   ) {
     this.givingBack = new GivingBack(options, policy);
     const { least, most } = this.givingBack.isCostly ? unbuffered : buffered;
@@ -95,7 +101,7 @@ export abstract class MessageRunner implements Pick<LoopOwner, 'onMessage'> {
     // No more messages are requested from now on.
     const drained = this.loop?.drain();
     if (this.refusing) {
-      for (const message of this.clear()) if (!this.givingBack.offer(message)) this.buffer(message);
+      for (const message of this.clear()) if (!this.returns(message)) this.buffer(message);
     }
     if (drained && !(await within(LONGEST_DRAIN, drained))) this.loop?.stop();
     this.onPaused();
@@ -121,8 +127,10 @@ export abstract class MessageRunner implements Pick<LoopOwner, 'onMessage'> {
     this.stopped = true;
     this.loop?.stop();
     const held = [...this.held()];
+    this.abandoned = new Set(held);
     this.discard();
     const abandoned = await this.givingBack.abandon(held);
+    for (const message of held) this.observerOf(message)?.ended(message, abandonedEnding(message));
     this.keepAlive.close();
     this.checkIdle();
     return abandoned;
@@ -137,8 +145,44 @@ export abstract class MessageRunner implements Pick<LoopOwner, 'onMessage'> {
     this.keepAlive.close();
     if (!this.options.acknowledged) return;
     this.stopped = true;
-    this.discard();
+    for (const message of this.discard()) this.unhandled(message, 'lost');
     this.checkIdle();
+  }
+
+  /** Reports a message that was settled without its handler. */
+  passedOver(message: JetStreamMessage): void {
+    const observer = this.observerOf(message);
+    const { outcome } = message;
+    if (observer === undefined) return;
+    reportUnhandled(
+      observer,
+      message,
+      outcome?.outcome === 'retried' ? 'released' : (outcome?.outcome ?? 'left'),
+    );
+  }
+
+  /** Refuses a message that arrives during or after a pause, unless it has to be handled. */
+  protected refuses(message: JetStreamMessage): boolean {
+    if (this.returns(message)) return true;
+    if (this.stopped) this.unhandled(message, 'lost');
+    return this.stopped;
+  }
+
+  /** Returns a message to the server if that is possible. */
+  private returns(message: JetStreamMessage): boolean {
+    if (!this.givingBack.offer(message)) return false;
+    this.unhandled(message, 'released');
+    return true;
+  }
+
+  private unhandled(message: JetStreamMessage, outcome: 'released' | 'lost'): void {
+    const observer = this.observerOf(message);
+    if (observer !== undefined) reportUnhandled(observer, message, outcome);
+  }
+
+  /** Whether the end of a message was reported although its handler had not ended. */
+  protected isAbandoned(message: JetStreamMessage): boolean {
+    return this.abandoned !== undefined && this.abandoned.has(message);
   }
 
   /** Whether messages wait for a free slot. */
@@ -154,8 +198,8 @@ export abstract class MessageRunner implements Pick<LoopOwner, 'onMessage'> {
   protected abstract clear(): Iterable<JetStreamMessage>;
 
   /** Discards all buffered messages, because nothing will be started any more. */
-  protected discard(): void {
-    this.clear();
+  protected discard(): Iterable<JetStreamMessage> {
+    return this.clear();
   }
 
   /** Called when a pause is complete: no more messages arrive. */

@@ -1,16 +1,20 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import type { HandlerObserver } from '../../instruments/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
 import { type CompiledHandler, pendingResult } from '../results/index.js';
 import type { SubjectRouter } from '../routing/index.js';
 import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 import type { MessageKeys } from './message-keys.js';
+import { type Handled, reportHandled } from './observation.js';
 
 /** A method to call, and the rules for settling its messages. */
 export interface Route {
   readonly handler: CompiledHandler<JetStreamMessage>;
   readonly policy: SettlementPolicy;
+  /** Passes the messages to instruments, if any is interested. */
+  readonly observer?: HandlerObserver | undefined;
 }
 
 /** How the messages of one consumer are handled. */
@@ -41,6 +45,8 @@ export class Slot {
   message: JetStreamMessage | undefined;
   /** Whether handling it failed. */
   failed = false;
+  private error: unknown;
+  private startedAt = 0;
 
   private readonly begin = (message: JetStreamMessage): Promise<unknown> | undefined => {
     this.handling.keys?.check(message, this.route.policy);
@@ -72,6 +78,7 @@ export class Slot {
     this.message = message;
     this.waiting = false;
     if (router !== undefined) this.route = router.find(message.subject);
+    if (this.route.observer !== undefined) this.observeStart(message, this.route.observer);
     try {
       const pending = scope.run(this.begin, message);
       if (pending !== undefined) {
@@ -85,10 +92,27 @@ export class Slot {
     return this.settle(false, undefined);
   }
 
+  /** Passes the message that has ended to the instruments of its handler. */
+  observeEnd(message: JetStreamMessage): void {
+    const { observer, policy } = this.route;
+    if (observer !== undefined) reportHandled(observer, message, policy, this.handled);
+  }
+
+  private get handled(): Handled {
+    const { failed, error, startedAt } = this;
+    return { failed, error, startedAt };
+  }
+
+  private observeStart(message: JetStreamMessage, observer: HandlerObserver): void {
+    this.startedAt = performance.now();
+    observer.started(message);
+  }
+
   private settle(failed: boolean, error: unknown): boolean {
     const { message } = this;
     if (message === undefined) return true;
     this.failed = failed;
+    this.error = error;
     const pending = this.settlement(message, error);
     if (pending !== undefined) {
       this.waiting = true;

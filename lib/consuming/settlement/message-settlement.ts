@@ -162,7 +162,7 @@ export class MessageSettlement implements Settlement {
         if (message.settled !== settledBefore) return;
       }
     }
-    if (isPending(message, policy)) settleKept(message, stored ?? { needsOriginal: false }, reason);
+    settleKept(message, policy, stored ?? { needsOriginal: false }, reason);
   }
 }
 

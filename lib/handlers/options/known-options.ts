@@ -2,11 +2,11 @@ import { codecRule } from '../../codecs/index.js';
 import {
   settlementRule,
   CONSUMER_OPTIONS,
-  headersRule,
   MOST_BUFFERED,
   MOST_IN_FLIGHT,
   type PublishToOptions,
 } from '../../consuming/index.js';
+import { headersRule } from '../../jetstream/index.js';
 import {
   type AllOptionsOf,
   count,

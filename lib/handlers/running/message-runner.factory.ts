@@ -5,6 +5,7 @@ import {
   type ConsumerPosition,
   createRunner,
   deadLetterSource,
+  filtersOf,
   fittingOnly,
   type LocalHandler,
   type MessageHandling,
@@ -19,6 +20,7 @@ import {
   SubjectRouter,
   TerminateMessage,
 } from '../../consuming/index.js';
+import type { HandlerForm, HandlerObserver, JetStreamInstruments } from '../../instruments/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { Acknowledgement } from '../acknowledging/index.js';
 import type { HandlerCompiler } from '../compile/index.js';
@@ -39,11 +41,14 @@ type LocalRoute = Route & LocalHandler;
 
 /** Creates the runner of a planned handler's methods. */
 export class MessageRunnerFactory {
+  private readonly observers = new Map<string, HandlerObserver | undefined>();
+
   constructor(
     private readonly compiler: HandlerCompiler,
     private readonly ack: Acknowledgement,
     private readonly wrap: WrapHandler,
     private readonly scope: CleanScope,
+    private readonly instruments: JetStreamInstruments,
   ) {}
 
   create(plan: ConsumerPlan, consumer: string, onCircuit: OnCircuit, stopped: AbortSignal): MessageRunner {
@@ -62,7 +67,10 @@ export class MessageRunnerFactory {
       localHandlers.add(whole.policy, () => whole);
       return { ack, scope, route: whole };
     }
-    const other = unroutable(whole.policy, plan.handler);
+    const other = {
+      ...unroutable(whole.policy, plan.handler),
+      observer: this.observer(plan, plan.handler, []),
+    };
     const routes = [
       { method: first.method, target: whole },
       ...rest.map((planned) => ({
@@ -95,7 +103,29 @@ export class MessageRunnerFactory {
     };
     const fitting = plan.deadLetters ? fittingOnly(compiled, plan.deadLetters) : compiled;
     const unsettled = options.ordered ? retryInPlace(fitting, policy, stopped) : fitting;
-    return { policy, unsettled, handler: this.ack.around(unsettled, planned.method, source, policy) };
+    const settled = this.ack.around(unsettled, planned.method, source, policy);
+    const observer = this.observer(plan, policy.handler, planned.method.patterns);
+    return { policy, unsettled, observer, handler: observer?.around(settled, alone) ?? settled };
+  }
+
+  /** Asks the instruments of the application about a handler, once: it may be started several times. */
+  private observer(
+    plan: ConsumerPlan,
+    handler: string,
+    patterns: readonly string[],
+  ): HandlerObserver | undefined {
+    if (this.observers.has(handler)) return this.observers.get(handler);
+    const { connection, stream, options } = plan;
+    const observer = this.instruments.handler({
+      handler,
+      form: formOf(plan),
+      connection: connection.name,
+      source: stream,
+      consumer: options.durable ?? options.name,
+      patterns: patterns.length > 0 ? patterns : filtersOf(options),
+    });
+    this.observers.set(handler, observer);
+    return observer;
   }
 
   private batches(
@@ -105,7 +135,9 @@ export class MessageRunnerFactory {
   ): MessageRunner {
     const [{ method, policy: planned }] = plan.methods;
     const policy: SettlementPolicy = { ...planned, consumer };
-    const handler = this.compiler.compile(method, batchSource(policy));
+    const compiled = this.compiler.compile(method, batchSource(policy));
+    const observer = this.observer(plan, policy.handler, []);
+    const handler = observer?.around(compiled, ({ messages }) => messages) ?? compiled;
     const decoder = separateDecoder(codecsOf(plan), plan.options.schema, this.scope);
     const decode: PayloadDecoder = (message) => {
       requireHeaders(message.headersValid);
@@ -113,10 +145,11 @@ export class MessageRunnerFactory {
     };
     plan.connection.localHandlers.add(policy, () => ({
       policy,
-      unsettled: async (message) => handler({ messages: [message], payloads: [await decode(message)] }),
+      unsettled: async (message) => compiled({ messages: [message], payloads: [await decode(message)] }),
     }));
     const handling = {
       handler,
+      observer,
       decode,
       ack: this.ack.settlement,
       scope: this.scope,
@@ -125,6 +158,16 @@ export class MessageRunnerFactory {
     };
     return new BatchRunner(handling, batch, plan.running);
   }
+}
+
+function formOf({ options, delivery }: ConsumerPlan): HandlerForm {
+  if (options.batch) return 'batch';
+  return delivery.mode === 'pull' ? 'consumer' : delivery.mode;
+}
+
+/** The deliveries of a call that handles one message. */
+function alone(message: JetStreamMessage): readonly JetStreamMessage[] {
+  return [message];
 }
 
 async function positionOf({ connection, stream }: ConsumerPlan, name: string): Promise<ConsumerPosition> {

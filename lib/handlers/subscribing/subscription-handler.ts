@@ -14,6 +14,7 @@ import {
   pendingResult,
   requireHeaders,
 } from '../../consuming/index.js';
+import type { HandlerObserver } from '../../instruments/index.js';
 import { Ring } from '../../jetstream/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, Deadline, recover, within } from '../../timing/index.js';
@@ -57,6 +58,8 @@ export class SubscriptionHandler extends ControlledHandler {
     private readonly handler: CompiledHandler<Msg>,
     private readonly events: JetStreamEvents,
     private readonly scope: CleanScope,
+    /** Passes the messages to instruments, if any is interested. */
+    private readonly observer?: HandlerObserver,
   ) {
     super(plan.connection.jetstream.connection, new Logger('Subscribe'));
     const { concurrency = 1, maxPending = DEFAULT_MAX_PENDING } = plan.definition.metadata.options;
@@ -176,11 +179,14 @@ export class SubscriptionHandler extends ControlledHandler {
     this.inFlight++;
     for (let message: Msg | undefined = first; message !== undefined; message = this.queue.shift()) {
       const current = message;
+      const startedAt = this.observeStart(current);
       try {
         const pending = this.scope.run(this.call, current);
-        if (pending !== undefined) return void this.finishLater(current, pending);
+        if (pending !== undefined) return void this.finishLater(current, pending, startedAt);
+        this.observeEnd(current, startedAt, undefined);
       } catch (error) {
         this.report(current, error);
+        this.observeEnd(current, startedAt, { error });
       }
       this.handled++;
     }
@@ -188,17 +194,38 @@ export class SubscriptionHandler extends ControlledHandler {
     this.checkIdle();
   }
 
-  private async finishLater(message: Msg, pending: Promise<unknown>): Promise<void> {
+  private async finishLater(message: Msg, pending: Promise<unknown>, startedAt: number): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
     try {
       await finalResult(pending);
     } catch (error) {
+      failure = { error };
       this.report(message, error);
     }
+    this.observeEnd(message, startedAt, failure);
     this.handled++;
     this.inFlight--;
     const next = this.queue.shift();
     if (next !== undefined) this.handle(next);
     else this.checkIdle();
+  }
+
+  private observeStart(message: Msg): number {
+    if (this.observer === undefined) return 0;
+    this.observer.started(message);
+    return performance.now();
+  }
+
+  private observeEnd(
+    message: Msg,
+    startedAt: number,
+    failure: { readonly error: unknown } | undefined,
+  ): void {
+    if (this.observer === undefined) return;
+    const failed = failure !== undefined;
+    const duration = performance.now() - startedAt;
+    const outcome = failed ? 'skipped' : 'left';
+    this.observer.ended(message, { outcome, failed, error: failure?.error, duration });
   }
 
   private checkIdle(): void {

@@ -7,6 +7,7 @@ import {
   type Rules,
   verdictOn,
 } from '../../consuming/index.js';
+import type { HandlerObserver, ObservedDelivery, Outcome } from '../../instruments/index.js';
 import { sleep } from '../../timing/index.js';
 
 /** A failed entry is handled again three times. */
@@ -22,7 +23,12 @@ export interface EntryReports<Entry> {
   onRetry(entry: Entry, error: unknown, wait: number): void;
   /** Called when an entry failed for good and is skipped. */
   onGivenUp(entry: Entry, error: unknown): void;
+  /** The key or name of an entry. */
+  nameOf(entry: Entry): string;
 }
+
+const NOTHING = new Uint8Array(0);
+const NO_DELIVERY: ObservedDelivery = { subject: '', data: NOTHING };
 
 /** Handles the entries of a watch one by one, retries failed ones with backoff, and skips entries that keep failing. */
 export class EntryRunner<Entry> {
@@ -31,13 +37,20 @@ export class EntryRunner<Entry> {
   private failures = 0;
   private busy = false;
 
-  private readonly begin = (entry: Entry): Promise<unknown> | undefined => pendingResult(this.handler(entry));
+  private readonly begin: (entry: Entry) => Promise<unknown> | undefined;
+  /** The delivery of the current entry, if an instrument is interested. */
+  private delivery: ObservedDelivery = NO_DELIVERY;
+  private startedAt = 0;
 
   constructor(
-    private readonly handler: CompiledHandler<Entry>,
+    handler: CompiledHandler<Entry>,
     private readonly scope: CleanScope,
     private readonly reports: EntryReports<Entry>,
-  ) {}
+    private readonly observer?: HandlerObserver,
+  ) {
+    const call = observer?.around(handler, () => [this.delivery]) ?? handler;
+    this.begin = (entry) => pendingResult(call(entry));
+  }
 
   /** The number of handled entries, including failed ones. */
   get handled(): number {
@@ -57,6 +70,7 @@ export class EntryRunner<Entry> {
    * handling takes time. Never throws, never rejects.
    */
   handle(entry: Entry): boolean | Promise<boolean> {
+    if (this.observer !== undefined) this.observeStart(entry, this.observer);
     try {
       const pending = this.scope.run(this.begin, entry);
       if (pending === undefined) return this.end();
@@ -97,6 +111,7 @@ export class EntryRunner<Entry> {
       await sleep(verdict.delay, signal);
       if (signal.aborted) {
         this.busy = false;
+        this.observeEnd('released', error);
         return false;
       }
       try {
@@ -108,12 +123,24 @@ export class EntryRunner<Entry> {
     }
     this.failures++;
     this.reports.onGivenUp(entry, error);
-    return this.end();
+    return this.end('skipped', error);
   }
 
-  private end(): true {
+  private observeStart(entry: Entry, observer: HandlerObserver): void {
+    this.delivery = { subject: this.reports.nameOf(entry), data: NOTHING };
+    this.startedAt = performance.now();
+    observer.started(this.delivery);
+  }
+
+  private observeEnd(outcome: Outcome, error?: unknown): void {
+    const duration = performance.now() - this.startedAt;
+    this.observer?.ended(this.delivery, { outcome, failed: outcome !== 'left', error, duration });
+  }
+
+  private end(outcome: Outcome = 'left', error?: unknown): true {
     this.busy = false;
     this.ended++;
+    this.observeEnd(outcome, error);
     return true;
   }
 }

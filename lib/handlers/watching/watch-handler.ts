@@ -9,9 +9,10 @@ import {
   type JetStreamEvents,
 } from '../../consuming/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
+import type { HandlerObserver } from '../../instruments/index.js';
 import { errorText, printable } from '../../reporting/index.js';
 import { Backoff, recover, within } from '../../timing/index.js';
-import { EntryRunner } from './entry-runner.js';
+import { type EntryReports, EntryRunner } from './entry-runner.js';
 
 /** The source that a {@link WatchHandler} watches. */
 export interface WatchSource<Entry> {
@@ -68,13 +69,16 @@ export class WatchHandler<Entry> extends ControlledHandler {
     handler: CompiledHandler<Entry>,
     private readonly events: JetStreamEvents,
     scope: CleanScope,
+    observer?: HandlerObserver,
   ) {
     super(source.connection, new Logger(source.kind === 'kv-watch' ? 'KvWatch' : 'ObjectWatch'));
     const failures = new FailureLog(this.logger);
-    this.entries = new EntryRunner(handler, scope, {
+    const reports: EntryReports<Entry> = {
       onRetry: (entry, error, wait) => failures.retried(this.name(entry), source.handler, error, wait),
       onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} failed and is skipped`, error),
-    });
+      nameOf: (entry) => source.nameOf(entry),
+    };
+    this.entries = new EntryRunner(handler, scope, reports, observer);
   }
 
   get state(): HandlerState {

@@ -1,5 +1,5 @@
 export { DeliveryPosition, startsWith } from './delivery-position.js';
-export { type AnswerOutlet, JetStreamMessage } from './jetstream-message.js';
+export { type AnswerOutlet, JetStreamMessage, type MessageOutcome } from './jetstream-message.js';
 export { messageIdentity } from './message-identity.js';
 export type { MessageMetadata } from './message-metadata.js';
 export { readHeader } from './read-header.js';

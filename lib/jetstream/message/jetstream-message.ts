@@ -24,6 +24,16 @@ const SIGN_OF_LIFE: PostOptions = { purpose: 'the extension of the ack wait of a
 
 const NO_OPTIONS: CallOptions = {};
 
+/** How a message was settled. Delays in milliseconds. */
+export type MessageOutcome =
+  | { readonly outcome: 'acked' }
+  | { readonly outcome: 'retried'; readonly delay: number }
+  | { readonly outcome: 'terminated'; readonly reason?: string }
+  /** Its dead letter is stored. */
+  | { readonly outcome: 'dead-lettered'; readonly reason: string };
+
+const ACKED: MessageOutcome = { outcome: 'acked' };
+
 /**
  * Decides which acknowledgements are sent to the server, for consumers whose acknowledgements cover earlier messages
  * (`ackPolicy` all).
@@ -46,9 +56,14 @@ export class JetStreamMessage {
   arrivedAt = 0;
   /** @internal Receives the answers, if they are not sent directly to the server. */
   outlet: AnswerOutlet | undefined;
-  /** @internal Whether it was settled by `nak`, so that it is delivered again. */
-  returned = false;
-  private done = false;
+  /** @internal Whether its ack wait is no longer extended although its handler runs. */
+  expired = false;
+  // Assigned here, so that all messages have the same shape.
+  private answered: 'acked' | 'retried' | 'terminated' | undefined = undefined;
+  /** The delay of `nak`, or the reason of `term`. */
+  private detail: number | string | undefined;
+  /** Why its dead letter is stored. */
+  private keptFor: string | undefined;
   private parsed: MessageMetadata | undefined;
 
   /** @internal Created by consumers only. */
@@ -120,7 +135,34 @@ export class JetStreamMessage {
 
   /** Whether `ack`, `doubleAck`, `nak` or `term` has been called. */
   get settled(): boolean {
-    return this.done;
+    return this.answered !== undefined;
+  }
+
+  /** @internal Whether it was settled by `nak`, so that it is delivered again. */
+  get returned(): boolean {
+    return this.answered === 'retried';
+  }
+
+  /** How the message was settled; `undefined` if it is not settled. */
+  get outcome(): MessageOutcome | undefined {
+    const { answered, detail, keptFor } = this;
+    if (keptFor !== undefined) return { outcome: 'dead-lettered', reason: keptFor };
+    if (answered === undefined || answered === 'acked') return answered && ACKED;
+    if (answered === 'retried') return { outcome: answered, delay: typeof detail === 'number' ? detail : 0 };
+    return typeof detail === 'string' ? { outcome: answered, reason: detail } : { outcome: answered };
+  }
+
+  /**
+   * @internal Whether its settlement has no effect: the connection is closed, or its ack wait is over and no longer
+   * extended.
+   */
+  get isLost(): boolean {
+    return this.expired || this.requests.connection.nc.isClosed();
+  }
+
+  /** @internal Called when its dead letter is stored. */
+  kept(reason: string): void {
+    this.keptFor = reason;
   }
 
   /** The payload as UTF-8 text. */
@@ -139,7 +181,7 @@ export class JetStreamMessage {
    * @throws {@link MessageAlreadySettledError}
    */
   ack(): void {
-    this.settle();
+    this.settle('acked');
     this.respond(ACK);
   }
 
@@ -151,7 +193,7 @@ export class JetStreamMessage {
   async doubleAck(options: CallOptions = NO_OPTIONS): Promise<void> {
     const { timeout, signal } = options === NO_OPTIONS ? NO_OPTIONS : waitOf(options);
     throwIfAborted(signal);
-    this.settle();
+    this.settle('acked');
     // One confirmation may cover the messages of several callers, so the signal of one of them does not end it.
     await untilAborted(
       signal,
@@ -174,8 +216,7 @@ export class JetStreamMessage {
    */
   nak(delay?: number): void {
     if (delay !== undefined) checkMilliseconds('delay', delay, FINITE);
-    this.settle();
-    this.returned = true;
+    this.settle('retried', delay);
     this.respond(delay ? `-NAK {"delay":${toNanosAtMost(delay)}}` : NAK);
   }
 
@@ -185,7 +226,7 @@ export class JetStreamMessage {
    * @throws {@link MessageAlreadySettledError}
    */
   inProgress(): void {
-    if (this.done) throw new MessageAlreadySettledError(this.subject);
+    if (this.settled) throw new MessageAlreadySettledError(this.subject);
     this.respond(IN_PROGRESS, SIGN_OF_LIFE);
   }
 
@@ -198,7 +239,7 @@ export class JetStreamMessage {
    */
   term(reason?: string): void {
     checkOptionalText('reason', reason);
-    this.settle();
+    this.settle('terminated', reason);
     const told = reason !== undefined && this.requests.connection.supports('2.10.4');
     if (told) this.respondWith(`+TERM ${reason.replace(/[\r\n]+/g, ' ')}`);
     else this.respond(TERM);
@@ -224,8 +265,9 @@ export class JetStreamMessage {
     this.requests.connection.post(reply, answer, SETTLEMENT);
   }
 
-  private settle(): void {
-    if (this.done) throw new MessageAlreadySettledError(this.subject);
-    this.done = true;
+  private settle(how: 'acked' | 'retried' | 'terminated', detail?: number | string): void {
+    if (this.settled) throw new MessageAlreadySettledError(this.subject);
+    this.answered = how;
+    if (detail !== undefined) this.detail = detail;
   }
 }

@@ -36,7 +36,7 @@ export async function provisionStream(
   provisioning: Provisioning,
 ): Promise<Stream> {
   const stream = await provision(jetstream, config, provisioning);
-  if (codec) jetstream.codecs.declare(stream.cachedInfo.config, codec);
+  jetstream.declarations.declare(stream.cachedInfo.config, codec);
   return stream;
 }
 

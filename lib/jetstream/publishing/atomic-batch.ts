@@ -7,6 +7,7 @@ import {
   PublishTimeoutError,
   RequestTimeoutError,
 } from '../../errors/index.js';
+import type { RunningOperation } from '../../instruments/index.js';
 import type { Requests } from '../../requests/index.js';
 import { Deadline } from '../../timing/index.js';
 import { isArray } from '../../validation/index.js';
@@ -27,9 +28,13 @@ export class AtomicBatches {
     private readonly pauses: RetryPauses,
   ) {}
 
-  async publish(messages: readonly BatchMessage[], delivery: Delivery): Promise<PubAck> {
+  async publish(
+    messages: readonly BatchMessage[],
+    delivery: Delivery,
+    operation?: RunningOperation,
+  ): Promise<PubAck> {
     this.connection.require('An atomic batch', '2.12.0');
-    const [first, ...others] = this.encode(messages);
+    const [first, ...others] = this.encode(messages, operation);
     const last = others.pop();
     const deadline = new Deadline(delivery.timeout);
     const answer = await this.begin(first, delivery, deadline);
@@ -43,7 +48,7 @@ export class AtomicBatches {
     return parsePubAck(data, last.subject);
   }
 
-  private encode(messages: readonly BatchMessage[]): EncodedMessage[] {
+  private encode(messages: readonly BatchMessage[], operation?: RunningOperation): EncodedMessage[] {
     if (!isArray(messages) || messages.length === 0) {
       throw new InvalidArgumentError('messages', 'it must be an array with at least one message');
     }
@@ -56,7 +61,7 @@ export class AtomicBatches {
         [PublishHeader.batchSequence]: String(i + 1),
         ...(i === messages.length - 1 && { [PublishHeader.batchCommit]: '1' }),
       };
-      return this.encoder.encode(message, { ...message, headers: protocol }, false);
+      return this.encoder.encode(message, { ...message, headers: protocol }, false, operation);
     });
   }
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError, IngestInterruptedError, InvalidArgumentError } from '../../errors/index.js';
+import type { RunningOperation } from '../../instruments/index.js';
 import { shown, toError } from '../../reporting/index.js';
 import { untilAborted, within } from '../../timing/index.js';
 import {
@@ -39,6 +40,7 @@ export class Ingest {
     private readonly encoder: MessageEncoder,
     private readonly delivery: Delivery,
     private readonly options: IngestOptions,
+    private readonly operation?: RunningOperation,
   ) {
     connection.require('An ingest', '2.14.0');
     for (const listener of ['onGap', 'onRefused'] as const) {
@@ -120,7 +122,7 @@ export class Ingest {
 
   private add(message: IngestMessage): IngestChannel {
     throwIfAborted(this.options.signal);
-    const encoded = this.encoder.encode(checkIngestMessage(message), message, false);
+    const encoded = this.encoder.encode(checkIngestMessage(message), message, false, this.operation);
     if (this.channel) this.channel.send(encoded);
     else {
       this.channel = new IngestChannel(this.connection, encoded, this.options, this.delivery);

@@ -1,3 +1,4 @@
+import { MessageHeaders } from '../../connection/index.js';
 import {
   count,
   flag,
@@ -5,7 +6,10 @@ import {
   optionsCheck,
   positiveDuration,
   type AllOptionsOf,
+  type OptionRule,
+  rule,
 } from '../../validation/index.js';
+import { copyHeaders } from './publish-headers.js';
 import type { IngestMessage, IngestOptions } from './ingest-options.js';
 import type {
   BatchMessage,
@@ -15,15 +19,26 @@ import type {
   OutgoingMessage,
   PublishDefaults,
   PublishExpectations,
+  PublishHeaders,
   PublishOptions,
   PublishRetry,
   Schedule,
 } from './publish-options.js';
 
+/** The headers of published messages, or a function that returns them. */
+export const headersRule: OptionRule = rule(
+  'an object of headers, with printable names and values without line breaks, or a function that returns one',
+  (value) => {
+    if (typeof value !== 'function') copyHeaders(value as PublishHeaders, new MessageHeaders());
+    return true;
+  },
+);
+
 const retry = { attempts: true, wait: true } satisfies AllOptionsOf<PublishRetry>;
 
 /** The options of {@link PublishDefaults}, which are checked at startup. */
 export const PUBLISH_DEFAULTS = {
+  headers: headersRule,
   timeout: positiveDuration,
   retry: { wait: positiveDuration, attempts: count(0) } satisfies AllOptionsOf<PublishRetry>,
   idempotent: flag,

@@ -3,12 +3,15 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { encodePayload, givenBytes } from '../../codecs/index.js';
 import type { JetStreamConnection } from '../../connection/index.js';
 import { InvalidArgumentError, PayloadTooLargeError } from '../../errors/index.js';
+import type { RunningOperation } from '../../instruments/index.js';
 import { shown } from '../../reporting/index.js';
-import type { StreamCodecs } from '../stream-codecs.js';
+import type { DeclaredStreams } from '../declared-streams.js';
+import { defaultHeaders } from './default-headers.js';
 import { headerSize } from './header-size.js';
+import { withInstruments } from './instrument-headers.js';
 import { MessageIds } from './message-ids.js';
 import { buildHeaders } from './publish-headers.js';
-import type { MessageOptions, OutgoingMessage, Schedule } from './publish-options.js';
+import type { DefaultHeaders, MessageOptions, OutgoingMessage, Schedule } from './publish-options.js';
 import { assertPublishSubject } from './publish-subject.js';
 
 /** A message as it is sent to the server. */
@@ -29,15 +32,22 @@ export class MessageEncoder {
 
   constructor(
     private readonly connection: JetStreamConnection,
-    private readonly codecs: StreamCodecs,
+    private readonly streams: DeclaredStreams,
+    private readonly defaults?: DefaultHeaders,
   ) {}
 
   /**
    * @param identify whether a message without an id gets one
+   * @param operation adds the headers of instruments
    * @throws {@link InvalidSubjectError}, {@link InvalidArgumentError}, {@link PayloadTooLargeError}, or
    * {@link UnsupportedServerFeatureError}
    */
-  encode(message: OutgoingMessage, options: MessageOptions, identify: boolean): EncodedMessage {
+  encode(
+    message: OutgoingMessage,
+    options: MessageOptions,
+    identify: boolean,
+    operation?: RunningOperation,
+  ): EncodedMessage {
     if (typeof message !== 'object' || message === null) {
       throw new InvalidArgumentError(
         'message',
@@ -52,9 +62,10 @@ export class MessageEncoder {
     if (options.ttl !== undefined || options.schedule || options.expect) this.requireFeatures(options);
     const data = this.payload(message, options);
     const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
-    const headers = buildHeaders(message.headers, options, messageId);
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    const size = length + (headers ? headerSize(headers) : 0);
+    const defaults = defaultHeaders('publish.headers', this.defaults, subject);
+    const built = buildHeaders(message.headers, options, messageId, defaults);
+    const headers = withInstruments(built, subject, operation);
+    const size = sizeOf(data) + (headers ? headerSize(headers) : 0);
     if (size > this.connection.maxPayload) {
       throw new PayloadTooLargeError(subject, size, this.connection.maxPayload);
     }
@@ -64,7 +75,7 @@ export class MessageEncoder {
   private payload({ subject, data }: OutgoingMessage, { codec }: MessageOptions): Uint8Array | string {
     if (typeof data === 'string') return data;
     if (data === undefined) return EMPTY;
-    return givenBytes(data) ?? encodePayload(codec ?? this.codecs.ofSubject(subject), data);
+    return givenBytes(data) ?? encodePayload(codec ?? this.streams.codecOfSubject(subject), data);
   }
 
   private requireFeatures({ ttl, schedule, expect }: MessageOptions): void {
@@ -79,6 +90,11 @@ export class MessageEncoder {
     this.connection.require('The publish option schedule', '2.12.0');
     if (!isDelay(schedule)) this.connection.require('A schedule that repeats or has a source', '2.14.0');
   }
+}
+
+/** The size of a payload, in bytes. */
+export function sizeOf(data: Uint8Array | string): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
 }
 
 function isDelay(schedule: Schedule): boolean {

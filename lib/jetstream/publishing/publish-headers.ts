@@ -29,7 +29,7 @@ export const PublishHeader = {
 } as const;
 
 /**
- * Builds the headers of a message from the caller's options, without modifying them; `undefined` if there are none.
+ * Builds the headers of a message from the module's defaults and the caller's options, without modifying them; `undefined` if there are none.
  *
  * @throws {@link InvalidArgumentError} if options are invalid
  */
@@ -37,13 +37,24 @@ export function buildHeaders(
   own: PublishHeaders | undefined,
   options: MessageOptions,
   messageId: string | undefined,
+  defaults?: PublishHeaders,
 ): MsgHdrs | undefined {
   const { headers, expect, ttl, schedule, codec } = options;
-  if (!own && !headers && messageId === undefined && !expect && ttl === undefined && !schedule && !codec) {
+  if (
+    !defaults &&
+    !own &&
+    !headers &&
+    messageId === undefined &&
+    !expect &&
+    ttl === undefined &&
+    !schedule &&
+    !codec
+  ) {
     return undefined;
   }
   if (expect && typeof expect !== 'object') throw new InvalidArgumentError('expect', 'it must be an object');
   const result = new MessageHeaders();
+  if (defaults) copyHeaders(defaults, result);
   if (codec) result.set('Content-Type', codec.contentType);
   if (own) copyHeaders(own, result);
   if (headers) copyHeaders(headers, result);

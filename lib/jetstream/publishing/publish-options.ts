@@ -119,8 +119,18 @@ export interface PublishOptions extends MessageOptions, DeliveryOptions {}
 /** Options of an increment. */
 export interface IncrementOptions extends DeliveryOptions, Pick<MessageOptions, 'messageId' | 'idempotent'> {}
 
+/** Headers that are added to every message. */
+export type DefaultHeaders =
+  PublishHeaders | ((message: { readonly subject: string }) => PublishHeaders | undefined);
+
 /** Defaults for publishing: the module option `publish`. */
 export interface PublishDefaults {
+  /**
+   * Headers of every message, such as the name of the application; or a function that is called for each message and
+   * returns them, for example a correlation id or a tenant from an `AsyncLocalStorage`. Headers of a message replace
+   * those with the same name. If the function throws, the publish fails with an {@link InvalidArgumentError}.
+   */
+  readonly headers?: DefaultHeaders | undefined;
   /** How long to wait for an acknowledgement, in milliseconds. Default: the connection's `jetstream.timeout`. */
   readonly timeout?: number | undefined;
   readonly retry?: PublishRetry | undefined;

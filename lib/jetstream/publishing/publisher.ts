@@ -1,17 +1,23 @@
 import type { JetStreamConnection } from '../../connection/index.js';
+import { OperationObserver, type RunningOperation } from '../../instruments/index.js';
 import type { Requests } from '../../requests/index.js';
 import { within } from '../../timing/index.js';
 import { type CallOptions, JetStreamApi } from '../api/index.js';
-import type { StreamCodecs } from '../stream-codecs.js';
+import type { DeclaredStreams } from '../declared-streams.js';
 import { AtomicBatches } from './atomic-batch.js';
 import { type Counter, counterValue, incrementHeaders, readCounter } from './counters.js';
 import type { IngestOptions, IngestResult } from './ingest-options.js';
 import { Ingest, type IngestSource } from './ingest.js';
 import { LossReport } from './loss-report.js';
-import { MessageEncoder } from './message-encoder.js';
+import { type EncodedMessage, MessageEncoder, sizeOf } from './message-encoder.js';
 import { PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
 import { type PubAck, PubAckReader } from './pub-ack.js';
-import { type Delivery, Publication, type PublicationContext } from './publication.js';
+import {
+  type Delivery,
+  Publication,
+  type PublicationContext,
+  type PublicationHandler,
+} from './publication.js';
 import {
   checkDeliveryOptions,
   checkIncrementOptions,
@@ -32,6 +38,8 @@ import { PublishWindow } from './publish-window.js';
 import { RetryPauses } from './retry-pauses.js';
 
 const NONE: PublishOptions = {};
+/** The target of operations with several messages. */
+const SEVERAL = { target: '' };
 
 /**
  * Publishes to streams and waits for their acknowledgements.
@@ -42,6 +50,8 @@ const NONE: PublishOptions = {};
  */
 export class Publisher {
   private readonly encoder: MessageEncoder;
+  /** Without the default headers. */
+  private readonly plainEncoder: MessageEncoder;
   private readonly idempotent: boolean;
   private readonly context: PublicationContext;
   private readonly delivery: Delivery;
@@ -49,15 +59,23 @@ export class Publisher {
   private readonly pauses: RetryPauses;
   private readonly batches: AtomicBatches;
   private readonly api: JetStreamApi;
+  private readonly publishing: OperationObserver;
+  private readonly batching: OperationObserver;
+  private readonly ingesting: OperationObserver;
 
   constructor(
     private readonly connection: JetStreamConnection,
     requests: Requests,
-    codecs: StreamCodecs,
+    private readonly streams: DeclaredStreams,
     defaults: PublishDefaults = {},
   ) {
     checkDefaults(defaults, requests.maxPending);
-    this.encoder = new MessageEncoder(connection, codecs);
+    this.encoder = new MessageEncoder(connection, streams, defaults.headers);
+    this.plainEncoder = new MessageEncoder(connection, streams);
+    const { instruments, name } = connection;
+    this.publishing = new OperationObserver(instruments, { kind: 'publish', connection: name });
+    this.batching = new OperationObserver(instruments, { kind: 'publish-batch', connection: name });
+    this.ingesting = new OperationObserver(instruments, { kind: 'ingest', connection: name });
     this.idempotent = defaults.idempotent ?? false;
     this.pauses = new RetryPauses(connection);
     this.context = { requests, acks: new PubAckReader(), ids: this.encoder.ids, pauses: this.pauses };
@@ -87,6 +105,18 @@ export class Publisher {
     return this.send({ subject, data }, options);
   }
 
+  /** See `JetStreamService.publishUnchanged`. */
+  publishUnchanged(subject: string, data: unknown, options: PublishOptions): Promise<PubAck> {
+    return new Promise((resolve, reject) => {
+      checkPublishOptions(options);
+      const encoded = this.plainEncoder.encode({ subject, data }, options, false);
+      const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
+        error ? reject(error) : resolve(ack),
+      );
+      publication.send();
+    });
+  }
+
   /** The same as {@link publish}, with subject, data and options of the message in one object. */
   publishMessage(message: OutgoingMessage, options: PublishOptions = NONE): Promise<PubAck> {
     return new Promise((resolve) => {
@@ -97,13 +127,32 @@ export class Publisher {
 
   private send(message: OutgoingMessage, options: PublishOptions): Promise<PubAck> {
     return new Promise((resolve, reject) => {
-      checkPublishOptions(options);
-      const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
-      const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
-        error ? reject(error) : resolve(ack),
-      );
-      publication.send();
+      const operation = this.begin(message);
+      const onSettled: PublicationHandler = (error, ack) => (error ? reject(error) : resolve(ack));
+      this.publication(message, options, operation, onSettled).send();
     });
+  }
+
+  private begin({ subject }: OutgoingMessage): RunningOperation | undefined {
+    if (!this.publishing.isActive) return undefined;
+    return this.publishing.begin({ target: subject, pattern: this.streams.patternOf(subject) });
+  }
+
+  private publication(
+    message: OutgoingMessage,
+    options: PublishOptions,
+    operation: RunningOperation | undefined,
+    onSettled: PublicationHandler,
+  ): Publication {
+    try {
+      checkPublishOptions(options);
+      const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent, operation);
+      const settled = operation === undefined ? onSettled : observed(operation, encoded, onSettled);
+      return new Publication(this.context, encoded, this.deliveryOf(options), settled);
+    } catch (error) {
+      operation?.fail(error);
+      throw error;
+    }
   }
 
   /** See `JetStreamService.publishAsync`. */
@@ -118,10 +167,8 @@ export class Publisher {
   }
 
   private sendAsync(message: OutgoingMessage, options: PublishOptions): PubAckFuture {
-    checkPublishOptions(options);
-    const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent);
     const future = new PendingPubAck(message);
-    const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
+    const publication = this.publication(message, options, this.begin(message), (error, ack) =>
       this.window.settle(future, error ?? ack),
     );
     this.window.enter(future, publication);
@@ -146,13 +193,34 @@ export class Publisher {
   /** See `JetStreamService.publishBatch`. */
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
     checkDeliveryOptions(options);
-    return this.batches.publish(messages, this.deliveryOf(options));
+    const delivery = this.deliveryOf(options);
+    const operation = this.batching.begin(SEVERAL);
+    if (operation === undefined) return this.batches.publish(messages, delivery);
+    try {
+      const ack = await this.batches.publish(messages, delivery, operation);
+      const { stream, sequence } = ack;
+      operation.end({ count: messages.length, stream, sequence });
+      return ack;
+    } catch (error) {
+      operation.fail(error);
+      throw error;
+    }
   }
 
   /** See `JetStreamService.ingest`. */
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
     checkIngestOptions(options);
-    return new Ingest(this.connection, this.encoder, this.deliveryOf(options), options).run(source);
+    const delivery = this.deliveryOf(options);
+    const operation = this.ingesting.begin(SEVERAL);
+    try {
+      const ingest = new Ingest(this.connection, this.encoder, delivery, options, operation);
+      const result = await ingest.run(source);
+      operation?.end({ count: result.count, stream: result.ack?.stream, sequence: result.ack?.sequence });
+      return result;
+    } catch (error) {
+      operation?.fail(error);
+      throw error;
+    }
   }
 
   /** See `JetStreamService.increment`. */
@@ -206,4 +274,19 @@ export class Publisher {
       signal,
     };
   }
+}
+
+/** Reports the outcome of a publication to the instruments before the caller gets it. */
+function observed(
+  operation: RunningOperation,
+  { data }: EncodedMessage,
+  onSettled: PublicationHandler,
+): PublicationHandler {
+  const size = sizeOf(data);
+  return (...outcome) => {
+    const [error, ack] = outcome;
+    if (error) operation.end({ error, size });
+    else operation.end({ size, stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate });
+    onSettled(...outcome);
+  };
 }

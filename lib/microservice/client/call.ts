@@ -3,6 +3,7 @@ import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { decodeValue } from '../../codecs/index.js';
 import { hasValidHeaders } from '../../connection/index.js';
 import { DuplicateRequestError, InvalidReplyError, RequestTimeoutError } from '../../errors/index.js';
+import type { RunningOperation } from '../../instruments/index.js';
 import type { PubAck, PublishOptions } from '../../jetstream/index.js';
 import type { RepliesHandler } from '../../requests/index.js';
 import { numberFromPeer } from '../../validation/index.js';
@@ -43,6 +44,7 @@ export class Call {
     /** In milliseconds; `Infinity`: no limit. */
     private readonly timeout: number,
     private readonly handler: CallHandler,
+    private readonly operation?: RunningOperation,
   ) {}
 
   /** Sends the request to the services that are currently subscribed. */
@@ -82,6 +84,7 @@ export class Call {
   cancel(): void {
     if (this.state !== 'open') return;
     this.state = 'done';
+    this.operation?.end();
     this.giveUp();
     // A service that has not sent its control subject yet sends it when the call takes long, and is then told to stop
     // (TransportLink).
@@ -183,6 +186,7 @@ export class Call {
   private end(packet: WritePacket): false {
     if (this.state === 'open') {
       this.state = 'done';
+      this.operation?.end({ error: packet.err as unknown });
       this.handler(packet);
     }
     return false;

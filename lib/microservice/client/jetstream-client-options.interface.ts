@@ -1,4 +1,4 @@
-import type { PublishDefaults, PublishHeaders } from '../../jetstream/index.js';
+import type { DefaultHeaders, PublishDefaults } from '../../jetstream/index.js';
 import type { TransportConnectionOptions } from '../transport-link.js';
 import type { TransportMode } from './jetstream-record-options.interface.js';
 
@@ -13,8 +13,12 @@ export interface JetStreamClientOptions extends TransportConnectionOptions {
   readonly timeout?: number | undefined;
   /** How requests are sent if their record does not specify it. Default `core`. */
   readonly mode?: TransportMode | undefined;
-  /** Sent with every request and event; headers of a record replace them. */
-  readonly headers?: PublishHeaders | undefined;
+  /**
+   * Sent with every request and event, or a function that is called for each of them and returns headers, for example a
+   * correlation id. Headers of a record replace them. If the function throws, the call fails with an
+   * {@link InvalidArgumentError}.
+   */
+  readonly headers?: DefaultHeaders | undefined;
   /** Defaults for publishing to streams. Not together with a `JetStreamService`, which has its own. */
   readonly publish?: PublishDefaults | undefined;
 }

@@ -9,7 +9,12 @@ import {
   InvalidArgumentError,
   TransportNotConnectedError,
 } from '../../errors/index.js';
-import { JetStreamService } from '../../jetstream/index.js';
+import {
+  defaultHeaders,
+  JetStreamService,
+  type PublishHeaders,
+  withInstruments,
+} from '../../jetstream/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { ABOVE_ZERO, checkedOptions, checkMilliseconds } from '../../validation/index.js';
@@ -159,8 +164,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       const link = this.connected();
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
       const message = encodePacket(codec, envelopeOf(packet, { data, id: this.ids.next() }));
-      const call = new Call(link, subject, timeout, handler);
-      const headers = toHeaders(this.options.headers, options.headers);
+      const own = toHeaders(this.defaultHeaders(subject), options.headers);
+      const operation = link.beginRequest(subject);
+      const headers = withInstruments(own, subject, operation);
+      const call = new Call(link, subject, timeout, handler, operation);
       if (mode === 'core') call.send(message, headers);
       else call.store(message, headers, publishOptionsOf(options));
       return () => call.cancel();
@@ -175,7 +182,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       const { data, options } = contentOf(packet.data);
       const link = this.connected();
       const subject = this.subjectOf(packet);
-      const headers = toHeaders(this.options.headers, packet.metadata, options.headers);
+      const headers = toHeaders(this.defaultHeaders(subject), packet.metadata, options.headers);
       if (options.mode === 'core') {
         link.send(subject, encodePacket(link.codec, envelopeOf(packet, { data })), headers);
         return Promise.resolve(undefined as T);
@@ -253,6 +260,10 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
     } catch (thrown) {
       void event.follow(Promise.reject(thrown));
     }
+  }
+
+  private defaultHeaders(subject: string): PublishHeaders | undefined {
+    return defaultHeaders('headers', this.options.headers, subject);
   }
 
   /** @throws {@link InvalidArgumentError}, {@link InvalidSubjectError} */

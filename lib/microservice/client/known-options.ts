@@ -1,4 +1,4 @@
-import { headersRule } from '../../consuming/index.js';
+import { headersRule } from '../../jetstream/index.js';
 import { EXPECTATIONS, PUBLISH_DEFAULTS, SCHEDULE_OPTIONS } from '../../jetstream/index.js';
 import { type AllOptionsOf, positiveTimeLimit, text } from '../../validation/index.js';
 import { modeRule, TRANSPORT_OPTIONS } from '../transport-options.js';

@@ -18,6 +18,7 @@ import {
   TerminateMessage,
   throwProblems,
 } from '../../consuming/index.js';
+import type { HandlerObserver } from '../../instruments/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { JetStreamEventContext } from '../context/index.js';
 import { type AnswerDeliveries, eventHandler, type MessageReader, requestHandler } from '../events/index.js';
@@ -77,20 +78,39 @@ export class ConsumerRunners {
 
   private handler(plan: Planned): ConsumerHandler {
     const { ack, around } = settlementOf(this.consuming.settlement);
+    const observer = this.observer(plan);
     return new ConsumerHandler(
       plan,
       (consumer, onCircuit, stopped) => {
         const policy: SettlementPolicy = { ...plan.policy, handler: plan.handler, consumer };
         const handler = this.compile(plan.group, policy);
+        const settled = around(
+          plan.options.ordered ? retryInPlace(handler, policy, stopped) : handler,
+          policy,
+        );
         const route = {
           policy,
-          handler: around(plan.options.ordered ? retryInPlace(handler, policy, stopped) : handler, policy),
+          observer,
+          handler: observer?.around(settled, (message) => [message]) ?? settled,
         };
         this.consuming.deadLetters?.handlers.add(policy, () => ({ policy, unsettled: handler }));
         return createRunner(plan, { ack, route, scope: this.scope }, onCircuit);
       },
       this.consuming.events,
     );
+  }
+
+  /** Asks the instruments about the patterns of one consumer. */
+  private observer({ handler, stream, options, group }: Planned): HandlerObserver | undefined {
+    const { name, jetstream } = this.consuming.connection;
+    return jetstream.connection.instruments.handler({
+      handler,
+      form: group.registrations.some(({ isEvent }) => !isEvent) ? 'request' : 'event',
+      connection: name,
+      source: stream,
+      consumer: options.durable ?? options.name,
+      patterns: group.registrations.map(({ pattern }) => pattern),
+    });
   }
 
   private compile(

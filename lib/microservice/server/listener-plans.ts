@@ -42,6 +42,7 @@ function planRequests(
     );
     return served.map((each): ListenerPlan => ({
       pattern: each.pattern,
+      form: 'request',
       queue,
       handlerOf: overlap ? (subject) => router.find(subject) : () => each,
     }));
@@ -51,10 +52,12 @@ function planRequests(
 function planEvents(registrations: readonly Registration[], options: JetStreamServerOptions): ListenerPlan[] {
   const byPattern = groupBy(registrations, ({ pattern }) => pattern);
   return [...byPattern].flatMap(([pattern, members]) =>
-    [...groupBy(members, ({ extras }) => eventQueue(extras, pattern, options))].map(([queue, sharing]) => {
-      const served = { handler: together(sharing.map((each) => each.handler)) };
-      return { pattern, queue, handlerOf: () => served };
-    }),
+    [...groupBy(members, ({ extras }) => eventQueue(extras, pattern, options))].map(
+      ([queue, sharing]): ListenerPlan => {
+        const served = { handler: together(sharing.map((each) => each.handler)) };
+        return { pattern, form: 'event', queue, handlerOf: () => served };
+      },
+    ),
   );
 }
 

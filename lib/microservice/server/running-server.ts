@@ -209,7 +209,18 @@ export class RunningServer implements AttachedServer {
     const reader = new PacketReader(codec, subjectOf);
     for (const text of storedRequests(core, options)) this.logger.warn(text);
     const plans = planListeners(core, options);
-    this.listeners = plans.map((plan) => new Listener(plan, serving, reader, hooks));
+    const { instruments } = connection;
+    this.listeners = plans.map((plan) => {
+      const { pattern, form } = plan;
+      const about = {
+        handler: `${options.name}: ${pattern}`,
+        form,
+        connection: connection.name,
+        source: pattern,
+      };
+      const observer = instruments.handler({ ...about, patterns: [pattern] });
+      return new Listener(plan, serving, reader, hooks, observer);
+    });
     for (const listener of this.listeners) listener.start();
     // The server has processed all subscriptions once it has answered.
     await jetstream.api.flush('subscribing to the patterns');

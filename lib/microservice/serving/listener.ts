@@ -1,6 +1,7 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { encodePayload } from '../../codecs/index.js';
+import type { HandlerObserver } from '../../instruments/index.js';
 import { printable } from '../../reporting/index.js';
 import { JetStreamRequestContext } from '../context/index.js';
 import type { CallPacket, PacketReader } from '../packets/index.js';
@@ -19,6 +20,7 @@ export interface ServedHandler {
 export interface ListenerPlan {
   /** The subject; wildcards are allowed. */
   readonly pattern: string;
+  readonly form: 'event' | 'request';
   /** The group in which instances share the messages; without it each instance receives all. */
   readonly queue: string | undefined;
   /** Returns the handler for a message, by its subject. */
@@ -34,6 +36,8 @@ export class Listener {
     private readonly serving: ServingContext,
     private readonly reader: PacketReader,
     private readonly hooks: ProcessingHooks | undefined,
+    /** Passes the messages to instruments, if any is interested. */
+    private readonly observer: HandlerObserver | undefined,
   ) {}
 
   start(): void {
@@ -78,6 +82,7 @@ export class Listener {
     const { handler, limit } = this.plan.handlerOf(message.subject);
     const context = new JetStreamRequestContext(message, packet);
     const call = new ServedCall(this.serving, message, packet.id, context);
+    if (this.observer !== undefined) observeCall(this.observer, message, call);
     if (limit === undefined) void this.begin(handler, packet, context, call);
     else this.beginWithin(limit, handler, packet, context, call);
   }
@@ -89,7 +94,9 @@ export class Listener {
     call: ServedCall,
   ): Promise<unknown> {
     const { hooks } = this;
-    const run = (): Promise<unknown> => handler(packet.data, context);
+    const handle = (): Promise<unknown> => handler(packet.data, context);
+    const { observer } = this;
+    const run = observer === undefined ? handle : () => observer.call([call.message], handle);
     if (hooks) call.onEnd = () => hooks.end(hooks.transportId, context);
     // Calls start in the turn of the socket, or of another call that has ended. Nest's interceptors run when the
     // handler's result is subscribed to, so that the subscription must be inside the scope too.
@@ -142,6 +149,7 @@ export class Listener {
     const { connection, codec, onError } = this.serving;
     const problem = errorText(error);
     onError(`A message on "${printable(message.subject)}" is not handled: ${problem}`);
+    this.observer?.ended(message, { outcome: 'failed', failed: true, error, duration: 0 });
     const reply = replySubjectOf(message, this.serving);
     if (reply === undefined) return;
     try {
@@ -151,6 +159,19 @@ export class Listener {
       onError(`The answer to "${printable(message.subject)}" cannot be encoded: ${errorText(thrown)}`);
     }
   }
+}
+
+/** Reports the start and the end of a call to the instruments of its handler. */
+function observeCall(observer: HandlerObserver, message: Msg, call: ServedCall): void {
+  const startedAt = performance.now();
+  const isRequest = message.reply !== undefined && message.reply !== '';
+  observer.started(message);
+  call.onOver = (failure) => {
+    const duration = performance.now() - startedAt;
+    const failed = failure !== undefined;
+    const outcome = isRequest ? (failed ? 'failed' : 'answered') : failed ? 'skipped' : 'left';
+    observer.ended(message, { outcome, failed, error: failure?.error, duration });
+  };
 }
 
 /** Nest's handlers return promises; handlers that were registered directly may return a value, or throw. */

@@ -37,6 +37,11 @@ export function replySubjectOf(message: Msg, serving: ServingContext): string | 
   return undefined;
 }
 
+/** Why a call has no answer; without an error it was cancelled. */
+export interface CallFailure {
+  readonly error?: unknown;
+}
+
 interface AnswerOptions {
   readonly headers?: MsgHdrs | undefined;
   /** The control subject, to which the caller can send a cancellation. */
@@ -58,6 +63,9 @@ export class ServedCall implements AnswerSink, CallInProgress {
   since = 0;
   /** Called once, when all answers are sent, or no more are to be sent and their producer has ended. */
   onEnd: (() => void) | undefined;
+  /** Called once, when the caller gets no more answers. */
+  onOver: ((failure: CallFailure | undefined) => void) | undefined;
+  private failure: CallFailure | undefined;
   private readonly replyTo: string | undefined;
   private control = 0;
   private answers = 0;
@@ -72,7 +80,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   constructor(
     private readonly serving: ServingContext,
-    message: Msg,
+    readonly message: Msg,
     /** Nest's number of the request; without it the caller does not use Nest, and expects bare answers. */
     private readonly id: string | undefined,
     private readonly context: JetStreamRequestContext,
@@ -124,6 +132,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   readonly fail = (error: unknown): void => {
     if (this.ended) return;
+    this.failure = { error };
     this.release();
     try {
       if (this.replyTo !== undefined) this.sendError(errorForPacket(error));
@@ -149,6 +158,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   cancel(): void {
     if (this.ended) return;
+    this.failure ??= {};
     this.leave();
     this.calledOff = this.settling;
     const producing = this.stop?.();
@@ -282,6 +292,7 @@ export class ServedCall implements AnswerSink, CallInProgress {
 
   private leave(): void {
     this.ended = true;
+    this.onOver?.(this.failure);
     this.serving.calls.delete(this, this.control);
   }
 

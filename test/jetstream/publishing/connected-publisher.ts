@@ -26,7 +26,7 @@ export class ConnectedPublisher implements AsyncDisposable {
   ) {
     const requests = new Requests(connection);
     this.jetstream = new JetStreamService(connection, requests, { codec: jsonCodec, publish: {} });
-    this.publisher = new Publisher(connection, requests, this.jetstream.codecs, defaults);
+    this.publisher = new Publisher(connection, requests, this.jetstream.declarations, defaults);
   }
 
   static async connect(server: NatsTestServer, defaults: PublishDefaults = {}): Promise<ConnectedPublisher> {

@@ -1,0 +1,22 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import type { JetStreamService } from '../jetstream/index.js';
+import { HandlerConnection } from './handler-connection.js';
+
+/** The connections of an application, in the order of their modules. */
+@Injectable()
+export class JetStreamConnections {
+  constructor(@Inject(DiscoveryService) private readonly discovery: DiscoveryService) {}
+
+  /** The services of all connections that are open, or were open until the application was closed. */
+  list(): readonly JetStreamService[] {
+    const instances = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
+    const connections = instances.filter((instance) => instance instanceof HandlerConnection);
+    return [...new Set(connections.map(({ jetstream }) => jetstream))];
+  }
+
+  /** The service of a connection; `undefined` if there is none of this name. */
+  get(name: string): JetStreamService | undefined {
+    return this.list().find(({ connection }) => connection.name === name);
+  }
+}

@@ -1,0 +1,20 @@
+export { HandlerObserver } from './handler-observer.js';
+export type {
+  CallResult,
+  HandlerForm,
+  HandlerInstrument,
+  JetStreamInstrument,
+  ObservedCall,
+  ObservedDelivery,
+  ObservedHandler,
+  ObservedHeaders,
+  ObservedMessage,
+  ObservedMetadata,
+  ObservedOperation,
+  OperationInstrument,
+  OperationKind,
+} from './instrument.js';
+export { instrumentsRule } from './instruments-rule.js';
+export { JetStreamInstruments } from './instruments.js';
+export { OperationObserver, RunningOperation } from './operation-observer.js';
+export { type Ending, type Outcome, OUTCOMES } from './outcome.js';

@@ -1,0 +1,82 @@
+import { Logger } from '@nestjs/common';
+import { UserCalls } from '../user-code/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
+import { HandlerObserver } from './handler-observer.js';
+import type {
+  HandlerInstrument,
+  JetStreamInstrument,
+  ObservedHandler,
+  ObservedOperation,
+  OperationInstrument,
+} from './instrument.js';
+import { isInstrument } from './instruments-rule.js';
+
+/** The instruments of one application. It can be injected; see {@link JetStreamInstrument}. */
+export class JetStreamInstruments {
+  /** @internal Changes when instruments have to be asked again about their operations. */
+  revision = 0;
+  /** @internal Calls instruments, and logs their errors. */
+  readonly calls = new UserCalls(new Logger('Instruments'));
+  private readonly registered = new Set<JetStreamInstrument>();
+  private sealed = false;
+
+  /**
+   * Registers an instrument; the same instrument is registered once.
+   *
+   * @throws {@link InvalidArgumentError} if it is not an instrument, or the application has already started
+   */
+  register(instrument: JetStreamInstrument): void {
+    if (!isInstrument(instrument))
+      throw new InvalidArgumentError('instrument', 'it must be an object with a method handler or operation');
+    if (this.sealed) {
+      throw new InvalidArgumentError(
+        'instrument',
+        'the application has already started; register it in the constructor of a provider, or by forRoot({ instruments })',
+      );
+    }
+    this.registered.add(instrument);
+  }
+
+  /** @internal The instruments of a server or client that does not belong to an application. */
+  static of(instruments: readonly JetStreamInstrument[]): JetStreamInstruments {
+    const registry = new JetStreamInstruments();
+    for (const instrument of instruments) registry.register(instrument);
+    registry.seal();
+    return registry;
+  }
+
+  /** @internal Called when the application has created its providers: all instruments are registered. */
+  seal(): void {
+    if (this.sealed) return;
+    this.sealed = true;
+    this.revision++;
+  }
+
+  /** @internal The observer of a handler; `undefined` if no instrument is interested. */
+  handler(handler: ObservedHandler): HandlerObserver | undefined {
+    const interested: HandlerInstrument[] = [];
+    for (const instrument of this.registered) {
+      this.calls.call(`${nameOf(instrument)}.handler`, () => {
+        const answer = instrument.handler?.(handler);
+        if (answer !== undefined) interested.push(answer);
+      });
+    }
+    return interested.length === 0 ? undefined : new HandlerObserver(handler.handler, interested, this.calls);
+  }
+
+  /** @internal The instruments that are interested in a kind of operation. */
+  operation(operation: ObservedOperation): readonly OperationInstrument[] {
+    const interested: OperationInstrument[] = [];
+    for (const instrument of this.registered) {
+      this.calls.call(`${nameOf(instrument)}.operation`, () => {
+        const answer = instrument.operation?.(operation);
+        if (answer !== undefined) interested.push(answer);
+      });
+    }
+    return interested;
+  }
+}
+
+function nameOf({ constructor }: JetStreamInstrument): string {
+  return constructor.name === 'Object' ? 'An instrument' : constructor.name;
+}

@@ -1,0 +1,107 @@
+import type { JetStreamInstruments } from './instruments.js';
+import type {
+  CallResult,
+  ObservedCall,
+  ObservedMessage,
+  ObservedOperation,
+  OperationInstrument,
+} from './instrument.js';
+
+/** Passes the operations of one kind to the instruments of the application. */
+export class OperationObserver {
+  private asked = -1;
+  private interested: readonly OperationInstrument[] = [];
+
+  constructor(
+    private readonly instruments: JetStreamInstruments,
+    private readonly operation: ObservedOperation,
+  ) {}
+
+  /** Whether an instrument is interested. */
+  get isActive(): boolean {
+    if (this.asked !== this.instruments.revision) {
+      this.asked = this.instruments.revision;
+      this.interested = this.instruments.operation(this.operation);
+    }
+    return this.interested.length > 0;
+  }
+
+  /** Begins an operation; `undefined` if no instrument is interested. Never throws. */
+  begin(call: ObservedCall): RunningOperation | undefined {
+    return this.isActive
+      ? new RunningOperation(this.instruments, this.operation, this.interested, call)
+      : undefined;
+  }
+
+  /** Observes an operation that is a promise. */
+  around<T>(call: ObservedCall, act: () => Promise<T>, sizeOf?: SizeOf<T>): Promise<T> {
+    const running = this.begin(call);
+    return running === undefined ? act() : follow(running, act, sizeOf);
+  }
+}
+
+/** The size of the payload that an operation returned, in bytes. */
+type SizeOf<T> = (result: T) => number | undefined;
+
+async function follow<T>(running: RunningOperation, act: () => Promise<T>, sizeOf?: SizeOf<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await act();
+  } catch (error) {
+    running.fail(error);
+    throw error;
+  }
+  running.end({ size: sizeOf?.(result) });
+  return result;
+}
+
+/** One operation, which ends once. No method throws. */
+export class RunningOperation {
+  private readonly startedAt = performance.now();
+  private ended = false;
+
+  constructor(
+    private readonly instruments: JetStreamInstruments,
+    private readonly operation: ObservedOperation,
+    private readonly interested: readonly OperationInstrument[],
+    private readonly call: ObservedCall,
+  ) {
+    for (const instrument of interested) this.guard('started', () => instrument.started?.(call));
+  }
+
+  /** The headers that instruments add to a message; `undefined` if there are none. */
+  headersFor(message: ObservedMessage): Readonly<Record<string, string>> | undefined {
+    let headers: Readonly<Record<string, string>> | undefined;
+    for (const instrument of this.interested) {
+      this.guard('headers', () => {
+        const added = instrument.headers?.(this.call, message);
+        if (added !== undefined) headers = { ...headers, ...added };
+      });
+    }
+    return headers;
+  }
+
+  /** Logs that a header of an instrument cannot be sent. */
+  refused(error: unknown): void {
+    this.instruments.calls.failed(this.nameOf('headers'), error);
+  }
+
+  fail(error: unknown): void {
+    this.end({ error });
+  }
+
+  end(result: Omit<Partial<CallResult>, 'duration'> = {}): void {
+    if (this.ended) return;
+    this.ended = true;
+    const whole: CallResult = { count: 1, ...result, duration: performance.now() - this.startedAt };
+    for (const instrument of this.interested) this.guard('ended', () => instrument.ended?.(this.call, whole));
+  }
+
+  private guard(method: string, act: () => unknown): void {
+    this.instruments.calls.call(this.nameOf(method), act);
+  }
+
+  private nameOf(method: string): string {
+    return `The instrument of ${this.operation.kind} operations (${method})`;
+  }
+}
