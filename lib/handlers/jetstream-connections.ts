@@ -10,9 +10,13 @@ export class JetStreamConnections {
 
   /** The services of all connections that are open, or were open until the application was closed. */
   list(): readonly JetStreamService[] {
+    return this.all().map(({ jetstream }) => jetstream);
+  }
+
+  /** @internal The connections with all of their services. */
+  all(): readonly HandlerConnection[] {
     const instances = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
-    const connections = instances.filter((instance) => instance instanceof HandlerConnection);
-    return [...new Set(connections.map(({ jetstream }) => jetstream))];
+    return [...new Set(instances.filter((instance) => instance instanceof HandlerConnection))];
   }
 
   /** The service of a connection; `undefined` if there is none of this name. */

@@ -46,6 +46,11 @@ export class DeclaredStreams {
     this.last = undefined;
   }
 
+  /** The names of all declared streams. */
+  get names(): readonly string[] {
+    return [...this.streams.keys()];
+  }
+
   codecOfStream(name: string): Codec {
     return this.streams.get(name)?.codec ?? this.fallback;
   }

@@ -44,6 +44,7 @@ export {
 export { type AttachedServer, JetStreamService } from './jetstream.service.js';
 export {
   type AnswerOutlet,
+  DeliveryNumbers,
   DeliveryPosition,
   JetStreamMessage,
   messageIdentity,

@@ -17,6 +17,7 @@ import {
 } from '../jetstream/index.js';
 import { optionsCheck, requireValue } from '../validation/index.js';
 import { Bucket, STREAM_PREFIX } from './bucket.js';
+import type { LocalCopy } from './cache/index.js';
 import { validateBucketName } from './key-names.js';
 import { isLegacyForm, type KeyValueConfig, toStreamConfig } from './key-value-config.js';
 import { KeyValueStatus } from './key-value-status.js';
@@ -44,6 +45,8 @@ const ALL_BUCKETS = { subject: '$KV.*.>' };
  * Every method that sends requests has the options {@link CallOptions}: `timeout` and `signal`.
  */
 export class KeyValueService {
+  /** @internal The copies of buckets that this process keeps; see {@link KeyValue.cached}. */
+  readonly copies = new Set<LocalCopy>();
   private readonly leases = new Leases();
 
   /** @internal Created by the module. */
@@ -172,7 +175,7 @@ export class KeyValueService {
   private keyValue<T>(stream: Stream, options: KeyValueOptions<T>): KeyValue<T> {
     if (options.codec !== undefined) requireValue('codec', options.codec, codecRule);
     const codec = options.codec ?? (this.jetstream.declarations.codecOfStream(stream.name) as Codec<T>);
-    return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases);
+    return new KeyValue(new Bucket(this.jetstream, stream.cachedInfo, codec), this.leases, this.copies);
   }
 }
 

@@ -12,7 +12,7 @@ import { BucketAccess } from './bucket-access.js';
 import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
 import { type KeyValueGetOptions, validateRevision } from './bucket-reader.js';
 import type { Bucket } from './bucket.js';
-import { CachedKeyValue } from './cache/index.js';
+import { CachedKeyValue, type LocalCopy } from './cache/index.js';
 import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
 import { KeyValueOperations } from './key-value-operations.js';
 import { KeyValueStatus } from './key-value-status.js';
@@ -96,6 +96,8 @@ export class KeyValue<T = unknown> {
   constructor(
     private readonly store: Bucket<T>,
     private readonly leases: Leases,
+    /** The copies of all buckets of the connection. */
+    private readonly copies: Set<LocalCopy>,
   ) {
     this.access = new BucketAccess(store);
     this.operations = new KeyValueOperations(store);
@@ -279,8 +281,9 @@ export class KeyValue<T = unknown> {
   async cached(keys: string | readonly string[] = [], options: CallOptions = {}): Promise<CachedKeyValue<T>> {
     const wait = waitOf(options);
     const feed = keyValueFeed(this.store, toFilters(keys), {}, CACHE_HEARTBEAT);
-    const cached = new CachedKeyValue(this.store, feed);
+    const cached = new CachedKeyValue(this.store, feed, () => this.copies.delete(cached));
     await cached.start(wait);
+    this.copies.add(cached);
     return cached;
   }
 

@@ -31,7 +31,7 @@ describe('the packed package', () => {
     const unexpected = files.filter(
       (path) =>
         !/^dist\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/.test(path) &&
-        !/^docs\/(.+\.md|speed\.svg)$/.test(path) &&
+        !/^docs\/(.+\.md|grafana\/.+\.json|speed\.svg)$/.test(path) &&
         !['package.json', 'dist/cjs/package.json', 'LICENSE', 'README.md', 'CHANGELOG.md'].includes(path),
     );
     expect(unexpected).toEqual([]);

@@ -3,6 +3,7 @@ import { Controller, Injectable, Module, type INestApplicationContext } from '@n
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import * as root from 'nestjs-nats-jetstream';
 import * as cache from 'nestjs-nats-jetstream/cache';
+import * as metrics from 'nestjs-nats-jetstream/metrics';
 import * as microservice from 'nestjs-nats-jetstream/microservice';
 import * as msgpack from 'nestjs-nats-jetstream/msgpack';
 import * as nats from 'nestjs-nats-jetstream/nats';
@@ -185,4 +186,12 @@ export const store = (bucket: root.KeyValue): cache.KeyValueCacheStore =>
   new cache.KeyValueCacheStore(bucket);
 export const start = (): Promise<testing.NatsTestServer> =>
   testing.NatsTestServer.start({ version: nothing, port: nothing, config: nothing });
+export const measured = metrics.JetStreamMetricsModule.forRoot({
+  registry: nothing,
+  endpoint: nothing,
+  buckets: { delay: nothing },
+});
+export const instrument: metrics.JetStreamMetrics = metrics.jetStreamPrometheusMetrics({
+  application: settings.durable ?? nothing,
+});
 export type Connection = nats.NatsConnection;

@@ -67,10 +67,7 @@ export class MessageRunnerFactory {
       localHandlers.add(whole.policy, () => whole);
       return { ack, scope, route: whole };
     }
-    const other = {
-      ...unroutable(whole.policy, plan.handler),
-      observer: this.observer(plan, plan.handler, []),
-    };
+    const other = this.unroutable(plan, whole.policy);
     const routes = [
       { method: first.method, target: whole },
       ...rest.map((planned) => ({
@@ -128,6 +125,17 @@ export class MessageRunnerFactory {
     return observer;
   }
 
+  /** Handles a message that no method of a class matches. */
+  private unroutable(plan: ConsumerPlan, { handler: _, ...rest }: SettlementPolicy): LocalRoute {
+    const { handler } = plan;
+    const refuse = (message: JetStreamMessage): never => {
+      throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
+    };
+    const policy = { ...rest, handler };
+    const observer = this.observer(plan, handler, []);
+    return { policy, observer, handler: observer?.around(refuse, alone) ?? refuse, unsettled: refuse };
+  }
+
   private batches(
     plan: ConsumerPlan,
     consumer: string,
@@ -178,12 +186,4 @@ async function positionOf({ connection, stream }: ConsumerPlan, name: string): P
     delivered: delivered.consumerSequence,
     floor: ackFloor.streamSequence,
   };
-}
-
-/** Handles a message that no method of a class matches. */
-function unroutable(policy: SettlementPolicy, handler: string): LocalRoute {
-  const refuse = (message: JetStreamMessage): never => {
-    throw new TerminateMessage(`no @JsHandler of ${handler} matches "${message.subject}"`);
-  };
-  return { policy: { ...policy, handler }, handler: refuse, unsettled: refuse };
 }

@@ -1,3 +1,4 @@
+export { DeliveryNumbers } from './delivery-numbers.js';
 export { DeliveryPosition, startsWith } from './delivery-position.js';
 export { type AnswerOutlet, JetStreamMessage, type MessageOutcome } from './jetstream-message.js';
 export { messageIdentity } from './message-identity.js';

@@ -67,6 +67,11 @@ export class DeclaredResources {
     });
   }
 
+  /** The streams behind the resources. */
+  get streams(): readonly string[] {
+    return [...this.resources.keys()];
+  }
+
   /** Adds a listener, which is called for each resource that was created again. */
   listen(listener: (resource: DeclaredResource) => void): void {
     this.listeners.push(listener);

@@ -128,6 +128,13 @@ export class WatchFeed<E> {
     return this.queue.take();
   }
 
+  /** How many messages the server had still to deliver after the last one that was received. */
+  get pending(): number {
+    const { pending } = this.push;
+    // Nothing was received yet.
+    return Number.isNaN(pending) ? 0 : pending;
+  }
+
   /** Set when no items will follow the queued ones; with the reason, unless the feed was stopped or drained. */
   get ended(): FeedEnd | undefined {
     return this.queue.ended;

@@ -8,6 +8,12 @@ import type { Bucket } from '../bucket.js';
 import { BaseEntry, type KeyValueEntry, type KeyValuePut } from '../key-value-entry.js';
 import { KvWatcher } from '../watching/index.js';
 
+/** The parts of a {@link CachedKeyValue} that metrics read. */
+export interface LocalCopy {
+  readonly bucket: string;
+  readonly lag: number;
+}
+
 /**
  * A copy of a bucket, or of some of its keys, in this process: updated by a watch, with synchronous reads.
  *
@@ -39,6 +45,8 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   constructor(
     private readonly source: Bucket<T>,
     private readonly feed: WatchFeed<KeyValueEntry<T>>,
+    /** Called when the copy is stopped. */
+    private readonly onEnd: () => void,
   ) {
     this.ready = new Promise((resolve, reject) => {
       this.markReady = resolve;
@@ -108,6 +116,14 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   }
 
   /**
+   * How many changes the server had still to deliver when it delivered the last one: 0 if the copy was up to date then.
+   * It is not known while the connection is down.
+   */
+  get lag(): number {
+    return this.feed.pending;
+  }
+
+  /**
    * Why the copy is no longer updated: the bucket was deleted, or the connection closed. `undefined` while it is
    * updated.
    */
@@ -150,6 +166,7 @@ export class CachedKeyValue<T> implements Iterable<KeyValuePut<T>>, AsyncDisposa
   /** Stops updating the copy. The existing values can still be read. It never rejects. */
   async stop(): Promise<void> {
     this.stopped = true;
+    this.onEnd();
     for (const { reject } of this.waiting.splice(0)) reject(new WatchStoppedError(this.bucket));
     await this.watcher.stop();
   }

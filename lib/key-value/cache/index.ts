@@ -1,1 +1,1 @@
-export { CachedKeyValue } from './cached-key-value.js';
+export { CachedKeyValue, type LocalCopy } from './cached-key-value.js';

@@ -19,8 +19,10 @@ import {
   type KeyValue,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
+import { JetStreamMetricsModule } from 'nestjs-nats-jetstream/metrics';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import type { NatsConnection, NodeConnectionOptions } from 'nestjs-nats-jetstream/nats';
+import { Registry } from 'prom-client';
 import { firstValueFrom } from 'rxjs';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { eventually } from '../../support/eventually.js';
@@ -379,6 +381,40 @@ export const features: Readonly<Record<string, Feature>> = {
         );
         await election.stop();
       }),
+  },
+  "`JetStreamMetricsModule`, with a handler as in the row with `provisioning: 'off'`": {
+    prepare: async (owner) => {
+      await orders(owner);
+      await owner.jetstream.createConsumer('ORDERS', { durable: 'billing' });
+      await owner.keyValues.create({ bucket: 'jetstream-metrics', storage: 'memory' });
+    },
+    use: async (user, { jetstream }) => {
+      const registry = new Registry();
+      const handled: unknown[] = [];
+      @Injectable()
+      class Billing {
+        @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+        onOrder(@Payload() order: unknown): void {
+          handled.push(order);
+        }
+      }
+      const parts = {
+        options: { provisioning: 'off' as const },
+        imports: [JetStreamMetricsModule.forRoot({ registry })],
+        providers: [Billing],
+      };
+      await inApplication(user, parts, async () => {
+        await jetstream.publish('orders.1.placed', 1);
+        await eventually(
+          () => handled.length,
+          (length) => length === 1,
+        );
+        await eventually(
+          () => registry.metrics(),
+          (text) => /^nats_consumer_num_pending\{/m.test(text) && /^nats_stream_total_messages\{/m.test(text),
+        );
+      });
+    },
   },
   '`@KvWatch`': {
     prepare: profiles,
