@@ -154,6 +154,7 @@ export {
   ObjectTooLargeError,
   ObjectTransferStalledError,
   OrderedConsumerInUseError,
+  PackageNotInstalledError,
   PayloadDecodingError,
   PayloadEncodingError,
   PayloadTooLargeError,

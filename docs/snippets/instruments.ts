@@ -38,7 +38,7 @@ export class SlowLog implements JetStreamInstrument {
     if (kind !== 'publish') return undefined;
     return {
       ended: ({ target }: ObservedCall, { error }: CallResult) => {
-        if (error !== undefined) this.logger.warn(`publish to ${target} failed: ${String(error)}`);
+        if (error instanceof Error) this.logger.warn(`publish to ${target} failed: ${error.message}`);
       },
     };
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Injectable, Logger, Module } from '@nestjs/common';
@@ -168,6 +169,33 @@ export class Examples {
   ],
 })
 export class AppModule {}
+// #endregion
+
+// #region default-headers
+interface RequestContext {
+  readonly correlationId: string;
+  readonly tenant: string;
+}
+
+/** Set by a middleware for each HTTP request: requests.run({ correlationId, tenant }, next). */
+export const requests = new AsyncLocalStorage<RequestContext>();
+
+@Module({
+  imports: [
+    JetStreamModule.forRoot({
+      publish: {
+        headers: ({ subject }) => {
+          const request = requests.getStore();
+          if (request === undefined) return { Application: 'shop' };
+          const { correlationId, tenant } = request;
+          if (subject.startsWith('public.')) return { Application: 'shop', 'Correlation-Id': correlationId };
+          return { Application: 'shop', 'Correlation-Id': correlationId, Tenant: tenant };
+        },
+      },
+    }),
+  ],
+})
+export class TenantsModule {}
 // #endregion
 
 // #region codec

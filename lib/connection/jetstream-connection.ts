@@ -49,6 +49,8 @@ export interface ConnectionStatus {
    * it. `closed`: the connection has ended for good.
    */
   readonly state: 'connected' | 'disconnected' | 'closed';
+  /** How long the connection has been in this state, in milliseconds. */
+  readonly stateAge: number;
   /** How often the link was restored. */
   readonly reconnects: number;
   /** The server, or the last one while there is no link; `undefined` if there was none yet. */
@@ -90,6 +92,7 @@ export class JetStreamConnection {
   private lastInfo: ServerInfo | undefined;
   private connected: boolean;
   private reconnects = 0;
+  private changedAt = performance.now();
   private draining: Promise<void> | undefined;
 
   /** @internal Created by the module. */
@@ -109,11 +112,13 @@ export class JetStreamConnection {
     this.wire = new ConnectionWire(this, this.bareWire);
     // Registered first, so that messages that other listeners send are written to the new link.
     this.events.listen({
-      onDisconnect: () => (this.connected = false),
+      onDisconnect: () => this.changed(false),
       onReconnect: () => {
-        this.connected = true;
+        this.changed(true);
         this.reconnects++;
       },
+      // A connection of the application may still be open when the events end.
+      onClose: () => this.changed(this.connected && !nc.isClosed()),
     });
     this.lastInfo = nc.info;
     this.connected = nc.info !== undefined;
@@ -159,6 +164,7 @@ export class JetStreamConnection {
     const info = this.serverInfo;
     return {
       state: this.nc.isClosed() ? 'closed' : this.connected ? 'connected' : 'disconnected',
+      stateAge: Math.floor(performance.now() - this.changedAt),
       reconnects: this.reconnects,
       server: info && {
         name: info.server_name,
@@ -168,6 +174,11 @@ export class JetStreamConnection {
       },
       owned: this.owned,
     };
+  }
+
+  private changed(connected: boolean): void {
+    this.connected = connected;
+    this.changedAt = performance.now();
   }
 
   /** Whether there currently is a link to a server. */

@@ -70,7 +70,7 @@ export {
   InvalidReplyError,
   TransportNotConnectedError,
 } from './microservice.errors.js';
-export { UnsupportedNestVersionError } from './nest.errors.js';
+export { PackageNotInstalledError, UnsupportedNestVersionError } from './nest.errors.js';
 export {
   BucketLinkError,
   DigestMismatchError,

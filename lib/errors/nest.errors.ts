@@ -19,3 +19,25 @@ export class UnsupportedNestVersionError extends JetStreamError {
     );
   }
 }
+
+/**
+ * A feature needs an optional package that is not installed.
+ *
+ * @remarks Install the package.
+ */
+export class PackageNotInstalledError extends JetStreamError {
+  constructor(
+    /** The name of the package. */
+    readonly packageName: string,
+    /** The feature that needs the package. */
+    readonly feature: string,
+    /** The alternative without the package. */
+    alternative: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `${feature} needs the package ${packageName}, which cannot be loaded. Install it, or ${alternative}.`,
+      options,
+    );
+  }
+}

@@ -202,7 +202,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     ];
   }
 
-  private watch<Entry>(
+  private watch<Entry extends object>(
     source: WatchSource<Entry>,
     compiled: CompiledHandler<Entry>,
     scope: CleanScope,

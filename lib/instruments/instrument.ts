@@ -70,7 +70,7 @@ export interface HandlerInstrument {
   started?(delivery: ObservedDelivery): void;
   /**
    * Wraps the call of the handler, for example to set an asynchronous context; it must call `next` once, synchronously.
-   * Guards, pipes, interceptors, filters and `@PublishTo` run inside. What it returns is ignored.
+   * Guards, pipes, interceptors, filters and `@PublishTo` run inside. Its result is ignored.
    *
    * @param deliveries one delivery, or those of a batch
    */

@@ -1,5 +1,5 @@
 /**
- * What became of a delivery:
+ * The end of a delivery:
  *
  * | outcome         | meaning                                                                                     |
  * | --------------- | ------------------------------------------------------------------------------------------- |
@@ -49,7 +49,7 @@ export interface Ending {
   readonly reason?: string | undefined;
   /** Whether the handler failed, or the payload could not be decoded. */
   readonly failed: boolean;
-  /** What the handler threw. */
+  /** The error of the handler. */
   readonly error?: unknown;
   /** From the call of the handler until the message was settled, in milliseconds; 0 if no handler was called. */
   readonly duration: number;

@@ -16,6 +16,7 @@ export {
   type BaseConsumerConfig,
   Consumer,
   type ConsumerConfig,
+  consumerInfo,
   type ConsumerInfo,
   type ConsumerPause,
   type ConsumerReset,

@@ -23,8 +23,12 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe.each([
   // The transport of Nest 11 uses the package `nats`.
-  { name: 'nest-11-commonjs', tests: /Tests:\s+7 passed, 7 total/, packages: ['nats@2'] },
-  { name: 'nest-12-esm', tests: /Tests\s+5 passed \(5\)/, packages: [] },
+  {
+    name: 'nest-11-commonjs',
+    tests: /Tests:\s+8 passed, 8 total/,
+    packages: ['nats@2', '@nestjs/terminus@11'],
+  },
+  { name: 'nest-12-esm', tests: /Tests\s+6 passed \(6\)/, packages: ['@nestjs/terminus@12'] },
 ])('the packed package in $name', ({ name, tests, packages }) => {
   const application = () => join(folder, name);
 

@@ -68,6 +68,23 @@ describe('the packed package', () => {
     ).toEqual(entries.map((entry) => `${entry} true the same`));
   });
 
+  it('loads the health checks without @nestjs/terminus', async () => {
+    const script = `
+      import Module, { createRequire } from 'node:module';
+      const resolve = Module._resolveFilename;
+      Module._resolveFilename = function (request, ...rest) {
+        if (request === '@nestjs/terminus') throw new Error('not installed');
+        return resolve.call(this, request, ...rest);
+      };
+      const esm = await import('nestjs-nats-jetstream/health');
+      const cjs = createRequire(process.cwd() + '/')('nestjs-nats-jetstream/health');
+      const indicator = new cjs.JetStreamHealthIndicator({ connection: () => ({ status: 'up' }) });
+      await indicator.connection('nats').catch((error) => console.log(Object.keys(esm).join(), error.message));`;
+    const output = await runCommand(process.execPath, ['--input-type=module', '-e', script], repository);
+    expect(output).toContain('JetStreamHealth,JetStreamHealthIndicator,JetStreamHealthModule');
+    expect(output).toContain('JetStreamHealthIndicator needs the package @nestjs/terminus');
+  });
+
   it('has every file that its manifest refers to', async () => {
     const manifest = await readFile(join(repository, 'package.json'), 'utf8');
     const targets = [...manifest.matchAll(/"\.?\/?(dist\/[^"]+)"/g)].map(([, path]) => path);

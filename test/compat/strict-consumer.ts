@@ -3,6 +3,7 @@ import { Controller, Injectable, Module, type INestApplicationContext } from '@n
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import * as root from 'nestjs-nats-jetstream';
 import * as cache from 'nestjs-nats-jetstream/cache';
+import * as health from 'nestjs-nats-jetstream/health';
 import * as metrics from 'nestjs-nats-jetstream/metrics';
 import * as microservice from 'nestjs-nats-jetstream/microservice';
 import * as msgpack from 'nestjs-nats-jetstream/msgpack';
@@ -195,3 +196,9 @@ export const instrument: metrics.JetStreamMetrics = metrics.jetStreamPrometheusM
   application: settings.durable ?? nothing,
 });
 export type Connection = nats.NatsConnection;
+export const probe = (checks: health.JetStreamHealth): Promise<health.HandlersReport> =>
+  checks.handlers({
+    stalledAfter: concurrency,
+    grace: nothing,
+    handlers: { 'Billing.onOrder': { maxPending: nothing } },
+  });

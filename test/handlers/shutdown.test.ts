@@ -116,7 +116,7 @@ describe('at shutdown', () => {
     ): Promise<{
       readonly application: TestApplication;
       readonly handled: number[];
-      /** How many messages the server has delivered, as this application is told. */
+      /** How many messages the server has delivered, according to the consumer. */
       readonly delivered: (running?: TestApplication) => Promise<number>;
     }> {
       const stream = `TASKS_${++serial}`;
@@ -190,7 +190,7 @@ describe('at shutdown', () => {
       const { application, handled, delivered } = await startBusy({ shutdownTimeout: 100 }, () =>
         ++calls > 6 ? new Promise(() => undefined) : delay(1),
       );
-      // The first messages may be finished before others are delivered, and messages may be on their way.
+      // The first messages may be finished before others are delivered, and messages may be in transit.
       await eventually(
         async () => ({
           sent: await delivered(application),

@@ -147,7 +147,7 @@ describe('an instrument', () => {
       { outcome: 'retried', failed: true },
     ],
     ['acked', () => undefined, { push: {} }, { outcome: 'acked', failed: false }],
-  ])('is told of a message that is %s', async (_outcome, handle, options, expected) => {
+  ])('receives a message that is %s', async (_outcome, handle, options, expected) => {
     const { application, instrument, publish } = await start(handle, options);
     await using _ = application;
     await publish({ id: 1 });
@@ -163,7 +163,7 @@ describe('an instrument', () => {
     expect(instrument.outcomes()).toHaveLength(1);
   });
 
-  it('is told of payloads that cannot be decoded, also in a batch with valid ones', async () => {
+  it('receives payloads that cannot be decoded, also in a batch with valid ones', async () => {
     const handled: unknown[] = [];
     const { application, instrument } = await start((payload) => void handled.push(payload), {
       batch: { size: 3 },
@@ -210,7 +210,7 @@ describe('an instrument', () => {
     ]);
   });
 
-  it('is told of buffered messages that are returned by a pause, and of none twice', async () => {
+  it('receives buffered messages that are returned by a pause, and of none twice', async () => {
     const QUICK = 50;
     const SLOW = 20;
     let release = (): void => {};
@@ -246,7 +246,7 @@ describe('an instrument', () => {
     ['not acknowledged', { ackMode: 'none' }, 'lost'],
     ['acknowledged first', { ackMode: 'first' }, 'acked'],
     ['in batches', { batch: { size: 1 } }, 'released'],
-  ])('is told of a hung message at shutdown: %s', async (_, options, outcome) => {
+  ])('receives the end of a hung message at shutdown: %s', async (_, options, outcome) => {
     const { application, instrument, publish } = await start(() => new Promise(() => undefined), options, {
       shutdownTimeout: 100,
     });
@@ -259,7 +259,7 @@ describe('an instrument', () => {
     expect(instrument.outcomes()).toEqual([outcome]);
   });
 
-  it('is told of messages of an ordinary class by the method that handled them', async () => {
+  it('receives messages of an ordinary class by the method that handled them', async () => {
     const stream = `TASKS_${++serial}`;
     const instrument = new RecordingInstrument();
     @JsConsumer({ stream, durable: 'worker' })
@@ -291,7 +291,7 @@ describe('an instrument', () => {
     expect(patterns).toMatchObject({ 'Tasks.onA': ['routed.a'], 'Tasks.onB': ['routed.b.*'] });
   });
 
-  it('is told of watches and subscriptions', async () => {
+  it('receives watches and subscriptions', async () => {
     const instrument = new RecordingInstrument();
     @Injectable()
     class Listeners {

@@ -69,7 +69,7 @@ describe('an instrument of operations', () => {
     duration: expect.any(Number) as unknown,
   };
 
-  it('is told of publishes, with the declared subject, the size and the outcome', async () => {
+  it('receives publishes, with the declared subject, the size and the outcome', async () => {
     await jetstream.publish('ops.a', 'four');
     await jetstream.publishAsync('ops.b', 'fives').ack;
     expect(instrument.ended('publish').slice(-2)).toMatchObject([
@@ -83,7 +83,7 @@ describe('an instrument of operations', () => {
     ['an invalid subject', (service) => service.publish('ops.*', 1)],
     ['a wrong option', (service) => service.publish('ops.a', 1, { ttl: -1 })],
     ['a wrong expectation', (service) => service.publish('ops.a', 1, { expect: { lastSequence: 99_999 } })],
-  ])('is told of a publish that fails: %s', async (_, act) => {
+  ])('receives a publish that fails: %s', async (_, act) => {
     const error = await act(jetstream).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);
     expect(instrument.ended('publish').at(-1)?.result).toMatchObject({
@@ -92,7 +92,7 @@ describe('an instrument of operations', () => {
     });
   });
 
-  it('is told of a batch once, with the number of its messages', async () => {
+  it('receives a batch once, with the number of its messages', async () => {
     await jetstream.publishBatch([
       { subject: 'ops.c', data: 1 },
       { subject: 'ops.d', data: 2 },
@@ -100,7 +100,7 @@ describe('an instrument of operations', () => {
     expect(instrument.ended('publish-batch')).toMatchObject([{ result: { count: 2, stream: 'OPS' } }]);
   });
 
-  it('is told of results that are published, and of dead letters and replays, but not of their own publishes', async () => {
+  it('receives results that are published, and of dead letters and replays, but not of their own publishes', async () => {
     await jetstream.publish('ops.in', {});
     await jetstream.publish('ops.bad', {});
     await eventually(
@@ -122,7 +122,7 @@ describe('an instrument of operations', () => {
     expect(instrument.calls.filter(({ call }) => call.target.startsWith('$'))).toEqual([]);
   });
 
-  it('is told of Key-Value operations', async () => {
+  it('receives Key-Value operations', async () => {
     const bucket = await application.app.get(KeyValueService).open('settings');
     const revision = await bucket.put('a', 1);
     await bucket.get('a');
@@ -152,7 +152,7 @@ describe('an instrument of operations', () => {
     ]);
   });
 
-  it('is told of objects, until their content is read', async () => {
+  it('receives objects, until their content is read', async () => {
     const store = await application.app.get(ObjectStoreService).open('files');
     await store.putString('a.txt', 'content');
     await store.getBytes('a.txt');

@@ -17,7 +17,7 @@ it.each([
   // The second time with a known prefix.
   for (let time = 1; time <= 2; time++) {
     expect(numbers.read(messageOf(reply))).toBe(true);
-    expect({ ...numbers }).toMatchObject({
+    expect(numbers).toMatchObject({
       deliveryCount: expected?.deliveryCount,
       pending: expected?.pending,
     });

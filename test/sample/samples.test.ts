@@ -78,3 +78,24 @@ it(
     expect(output).toContain('5 orders shipped when it was back\n');
   },
 );
+
+it(
+  '07-observability: shows a request, a retry and a dead letter as one trace, and counts them',
+  { timeout: 60_000 },
+  async () => {
+    const output = await run('07-observability');
+    expect(output).toContain(
+      [
+        'one trace:',
+        'POST /orders',
+        '   publish orders.*.placed',
+        '      process orders.*.placed (Billing.onPlaced, delivery 1, retried, error BankBusy)',
+        '      process orders.*.placed (Billing.onPlaced, delivery 2, acked)',
+        '         publish parcels.*',
+        '            process parcels.* (Shipping.onParcel, delivery 1, dead-lettered, error TerminateMessage)',
+        '               dead-letter',
+        '',
+      ].join('\n'),
+    );
+  },
+);

@@ -10,7 +10,7 @@ import type {
   OperationInstrument,
 } from 'nestjs-nats-jetstream';
 
-/** What happened to one delivery, in order. */
+/** The calls of the instrument for one delivery, in order. */
 export interface RecordedDelivery {
   readonly handler: string;
   readonly delivery: ObservedDelivery;
@@ -26,7 +26,7 @@ export interface RecordedCall {
   result?: CallResult;
 }
 
-/** Records everything that it is told. */
+/** Records all of its calls. */
 export class RecordingInstrument implements JetStreamInstrument {
   readonly handlers: ObservedHandler[] = [];
   readonly operations: ObservedOperation[] = [];

@@ -52,6 +52,8 @@ export class BatchRunner extends MessageRunner {
   private readonly maxWait: number;
   private readonly cumulative: CumulativeAcks | undefined;
   private readonly inFlight = new Set<Batch>();
+  /** The batches whose handler has not ended. */
+  private readonly called = new Set<MessageBatchInput>();
   private collected: JetStreamMessage[] = [];
   private readonly full: Batch[] = [];
   private timer: Timer | undefined;
@@ -119,6 +121,10 @@ export class BatchRunner extends MessageRunner {
     this.collected.push(message);
     if (this.collected.length >= this.batch.size) this.close();
     else this.timer ??= new Timer(this.maxWait, () => this.close());
+  }
+
+  unfinished(): Iterable<object> {
+    return this.called;
   }
 
   protected clear(): JetStreamMessage[] {
@@ -201,7 +207,12 @@ export class BatchRunner extends MessageRunner {
 
   /** Calls the handler; resolves when its result is complete. */
   private async call(input: MessageBatchInput): Promise<void> {
-    await finalResult(this.handling.handler(input));
+    this.called.add(input);
+    try {
+      await finalResult(this.handling.handler(input));
+    } finally {
+      this.called.delete(input);
+    }
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { errorText } from '../../reporting/index.js';
+import { errorText, toError } from '../../reporting/index.js';
 import { Backoff, recover, within } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import { isAcknowledged, PINNED_GROUP, type ConsumerSource } from '../planning/index.js';
@@ -50,14 +50,15 @@ export class ConsumerHandler extends ControlledHandler {
   }
 
   get state(): HandlerState {
-    const { source, runner, status, consumer, circuitOpen } = this;
+    const { source, runner, circuitOpen } = this;
     return {
       handler: source.handler,
       kind: 'consumer',
       connection: source.connection.name,
       source: source.stream,
-      consumer,
-      status,
+      consumer: this.receiver.orderedConsumer ?? this.consumer,
+      delivery: source.delivery.mode,
+      ...this.condition,
       handled: runner?.handled ?? 0,
       failed: runner?.failed ?? 0,
       running: runner?.running ?? 0,
@@ -68,6 +69,10 @@ export class ConsumerHandler extends ControlledHandler {
 
   async idle(): Promise<void> {
     await this.runner?.idle();
+  }
+
+  protected unfinished(): Iterable<object> {
+    return this.runner?.unfinished() ?? [];
   }
 
   protected async open(): Promise<() => void> {
@@ -204,10 +209,12 @@ export class ConsumerHandler extends ControlledHandler {
       backoff: this.backoff,
       signal,
       firstWait: this.backoff.attempts === 1 ? 0 : wait,
-      onFailure: (failure, next) =>
+      onFailure: (failure, next) => {
+        this.error = toError(failure);
         this.logger.warn(
           `${this.source.handler}: cannot consume yet, retrying in ${next} ms: ${errorText(failure)}`,
-        ),
+        );
+      },
     });
     if (isRecovered) this.recovered();
   }
@@ -215,6 +222,7 @@ export class ConsumerHandler extends ControlledHandler {
   private lost(error: Error): void {
     this.logger.error(`${this.source.handler}: ${errorText(error)}`);
     this.status = 'recovering';
+    this.error = error;
     this.emit({ type: 'consumer-lost', error });
   }
 

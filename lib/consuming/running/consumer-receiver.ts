@@ -70,6 +70,11 @@ export class ConsumerReceiver {
     this.incarnation = new Incarnation(connection.jetstream.api, stream);
   }
 
+  /** The name of the current consumer of an ordered handler, which changes while the handler runs. */
+  get orderedConsumer(): string | undefined {
+    return this.ordered?.names.consumer;
+  }
+
   /**
    * Prepares the consumer: the first time as configured, later so that it continues at the position of the handler.
    *

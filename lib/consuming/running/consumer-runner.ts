@@ -68,6 +68,10 @@ export class ConsumerRunner extends MessageRunner {
     this.loop?.release(0);
   }
 
+  *unfinished(): Generator<JetStreamMessage> {
+    for (const { message, isHandling } of this.places) if (isHandling && message) yield message;
+  }
+
   protected get isBusy(): boolean {
     return this.backlog.size > 0;
   }

@@ -4,6 +4,7 @@ import { ConnectionClosedError } from '../../errors/index.js';
 import { errorText } from '../../reporting/index.js';
 import { CommandQueue, Deadline } from '../../timing/index.js';
 import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
+import { InFlightAges } from './in-flight-ages.js';
 
 /**
  * The commands of one handler. They run one after the other: `start` during a `stop` waits for it, a second `resume`
@@ -15,10 +16,14 @@ import type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runne
  * that run, and nothing else.
  */
 export abstract class ControlledHandler implements HandlerRunner {
-  protected status: HandlerStatus = 'stopped';
   /** Aborted when the current run ends: by `pause`, `stop`, or the end of the connection. */
   protected run = new AbortController();
+  /** Why the handler is recovering, or was stopped by the end of its connection. */
+  protected error: Error | undefined;
   private readonly commands = new CommandQueue();
+  private readonly ages = new InFlightAges(() => this.unfinished());
+  private currentStatus: HandlerStatus = 'stopped';
+  private statusSince = performance.now();
   private forget: (() => void) | undefined;
   private isOpen = false;
   /** How often `stop` was called. */
@@ -31,6 +36,32 @@ export abstract class ControlledHandler implements HandlerRunner {
 
   abstract readonly state: HandlerState;
   abstract idle(): Promise<void>;
+
+  protected get status(): HandlerStatus {
+    return this.currentStatus;
+  }
+
+  protected set status(status: HandlerStatus) {
+    if (status === this.currentStatus) return;
+    this.currentStatus = status;
+    this.statusSince = performance.now();
+    if (status !== 'recovering') this.error = undefined;
+  }
+
+  /** The part of the state that is the same for all kinds of handlers. */
+  protected get condition(): Pick<HandlerState, 'status' | 'statusAge' | 'connected' | 'error' | 'oldest'> {
+    const { status, error } = this;
+    return {
+      status,
+      statusAge: Math.floor(performance.now() - this.statusSince),
+      connected: this.connection.hasLink,
+      error,
+      oldest: this.ages.oldest,
+    };
+  }
+
+  /** The messages, entries or batches whose handler has been called and has not ended. */
+  protected abstract unfinished(): Iterable<object>;
 
   /**
    * Does the work that takes time or may fail. The returned function starts the handler; it is not called if the signal
@@ -112,6 +143,7 @@ export abstract class ControlledHandler implements HandlerRunner {
     await deadline.wait(turn);
     this.forget?.();
     this.forget = undefined;
+    this.ages.stop();
     if (!this.isOpen) return;
     this.isOpen = false;
     await this.end(deadline.left, timeout);
@@ -124,6 +156,7 @@ export abstract class ControlledHandler implements HandlerRunner {
     this.status = 'starting';
     const { signal } = (this.run = new AbortController());
     this.isOpen = true;
+    this.ages.start();
     this.forget ??= this.connection.listen({ onClose: (error) => this.onClose(error) });
     try {
       const begin = await this.open(signal);
@@ -147,6 +180,7 @@ export abstract class ControlledHandler implements HandlerRunner {
     this.forget = undefined;
     if (this.status === 'stopped') return;
     this.halt();
+    this.error = new ConnectionClosedError(this.connection.name, { cause: error });
     const { handler } = this.state;
     const cause = error === undefined ? '' : `: ${errorText(error)}`;
     this.logger.error(`${handler} is stopped: the connection "${this.connection.name}" is closed${cause}`);

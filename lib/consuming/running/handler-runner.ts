@@ -1,4 +1,9 @@
-/** The state of a handler. */
+/**
+ * The state of a handler. `starting`: it is created on the server. `running`: it receives messages, as long as the
+ * connection has a link. `recovering`: its consumer, watch or subscription was lost, and is created again. `paused` and
+ * `stopped`: by a command of {@link Handlers}; `stopped` also before the start, and after the connection was closed for
+ * good.
+ */
 export type HandlerStatus = 'starting' | 'running' | 'recovering' | 'paused' | 'stopped';
 
 /** The state and statistics of a handler at one moment. */
@@ -10,18 +15,37 @@ export interface HandlerState {
   readonly connection: string;
   /** The stream, bucket or subject. */
   readonly source: string;
-  /** The name of the consumer, if there is one. */
+  /**
+   * The name of the consumer of a stream; an ordered handler has another one after each recovery. Empty before the first
+   * start.
+   */
   readonly consumer?: string;
-  /** Also `stopped` after the connection was closed for good. */
+  /** How the server delivers the messages of a stream. */
+  readonly delivery?: 'pull' | 'push' | 'ordered';
   readonly status: HandlerStatus;
+  /** How long the handler has had this status, in milliseconds. */
+  readonly statusAge: number;
+  /**
+   * Whether the connection has a link to a server. While it has none, a handler that is `running` receives nothing, and
+   * continues by itself after the reconnect.
+   */
+  readonly connected: boolean;
+  /** Why the handler is `recovering`, or `stopped` by the end of its connection. */
+  readonly error: Error | undefined;
   /** The number of messages or entries handled since the start, including failed ones. */
   readonly handled: number;
   /** The number of failed ones. */
   readonly failed: number;
   /** The number in flight. */
   readonly running: number;
-  /** The number of buffered ones. */
+  /** The number of buffered ones, which wait for a free slot, a rate limit or a circuit breaker. */
   readonly waiting: number;
+  /**
+   * How long the handler has been running for the oldest message, entry or batch, in milliseconds; 0 if it is not
+   * running. It includes retries in place (`ordered`, watches), but not the time before the call and the settlement. It
+   * is at most one second too short.
+   */
+  readonly oldest: number;
   /** Whether its circuit breaker is open. */
   readonly circuitOpen: boolean;
 }

@@ -75,6 +75,9 @@ export abstract class MessageRunner implements Pick<LoopOwner, 'onMessage'> {
 
   abstract onMessage(message: JetStreamMessage): void;
 
+  /** The messages or batches whose handler has been called and has not ended. */
+  abstract unfinished(): Iterable<object>;
+
   /** Starts waiting messages, because a gate may have opened. */
   abstract wake(): void;
 

@@ -43,7 +43,7 @@ export function abandonedEnding({ outcome, isLost }: JetStreamMessage): Ending {
   return { ...outcome, ...unfinished };
 }
 
-/** Whether a failed message is not handled again although it is no dead letter. */
+/** Whether a failed message is not handled again although it did not become a dead letter. */
 function isRepeatedNever(outcome: Outcome | undefined, { ackMode }: SettlementPolicy): boolean {
   if (outcome === 'dead-lettered') return false;
   return ackMode === 'first' || ackMode === 'none';

@@ -62,7 +62,8 @@ export class Slot {
   private readonly rejected = (error: unknown): boolean => this.settle(true, error);
   private readonly finished = (): void => this.onFree(this);
   private route: Route;
-  private waiting = false;
+  /** What is awaited: nothing, the handler, or the settlement. */
+  private awaited: 'nothing' | 'handler' | 'settlement' = 'nothing';
 
   constructor(
     private readonly handling: MessageHandling,
@@ -72,18 +73,23 @@ export class Slot {
     this.route = handling.route;
   }
 
+  /** Whether the handler of the message in flight has not ended. */
+  get isHandling(): boolean {
+    return this.awaited === 'handler';
+  }
+
   /** Handles a message; returns `true` if it has already ended. Never throws. */
   run(message: JetStreamMessage): boolean {
     const { router, scope } = this.handling;
     this.message = message;
-    this.waiting = false;
+    this.awaited = 'nothing';
     if (router !== undefined) this.route = router.find(message.subject);
     if (this.route.observer !== undefined) this.observeStart(message, this.route.observer);
     try {
       const pending = scope.run(this.begin, message);
       if (pending !== undefined) {
         pending.then(this.resolved, this.rejected);
-        this.waiting = true;
+        this.awaited = 'handler';
         return false;
       }
     } catch (error) {
@@ -115,11 +121,11 @@ export class Slot {
     this.error = error;
     const pending = this.settlement(message, error);
     if (pending !== undefined) {
-      this.waiting = true;
+      this.awaited = 'settlement';
       void then.call(pending, this.finished, this.finished);
       return false;
     }
-    if (this.waiting) this.onFree(this);
+    if (this.awaited === 'handler') this.onFree(this);
     return true;
   }
 

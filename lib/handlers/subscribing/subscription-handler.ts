@@ -43,6 +43,8 @@ export class SubscriptionHandler extends ControlledHandler {
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private subscription: Subscription | undefined;
   private inFlight = 0;
+  /** The messages whose asynchronous handlers have not ended. */
+  private readonly current = new Set<Msg>();
   private handled = 0;
   private failed = 0;
   private dropping = false;
@@ -68,13 +70,13 @@ export class SubscriptionHandler extends ControlledHandler {
   }
 
   get state(): HandlerState {
-    const { plan, status, handled, failed } = this;
+    const { plan, handled, failed } = this;
     return {
       handler: plan.handler,
       kind: 'subscription',
       connection: plan.connection.name,
       source: plan.definition.metadata.subject,
-      status,
+      ...this.condition,
       handled,
       failed,
       running: this.inFlight,
@@ -86,6 +88,10 @@ export class SubscriptionHandler extends ControlledHandler {
   idle(): Promise<void> {
     if (this.inFlight === 0 && this.queue.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.whenIdle.push(resolve));
+  }
+
+  protected unfinished(): Iterable<object> {
+    return this.current;
   }
 
   /** @throws the error of the server if it refuses the subscription */
@@ -148,6 +154,7 @@ export class SubscriptionHandler extends ControlledHandler {
     const { handler, connection, definition } = this.plan;
     const { subject } = definition.metadata;
     this.status = 'recovering';
+    this.error = cause;
     this.logger.error(`${handler}: the subscription to "${subject}" ended: ${errorText(cause)}`);
     const about = (): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } => ({
       connection: connection.name,
@@ -196,12 +203,14 @@ export class SubscriptionHandler extends ControlledHandler {
 
   private async finishLater(message: Msg, pending: Promise<unknown>, startedAt: number): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
+    this.current.add(message);
     try {
       await finalResult(pending);
     } catch (error) {
       failure = { error };
       this.report(message, error);
     }
+    this.current.delete(message);
     this.observeEnd(message, startedAt, failure);
     this.handled++;
     this.inFlight--;

@@ -18,7 +18,7 @@ const RULES: Rules = {
 };
 
 /** The callbacks of an {@link EntryRunner}. */
-export interface EntryReports<Entry> {
+export interface EntryReports<Entry extends object> {
   /** Called when an entry failed and is handled again after `wait` milliseconds. */
   onRetry(entry: Entry, error: unknown, wait: number): void;
   /** Called when an entry failed for good and is skipped. */
@@ -31,11 +31,12 @@ const NOTHING = new Uint8Array(0);
 const NO_DELIVERY: ObservedDelivery = { subject: '', data: NOTHING };
 
 /** Handles the entries of a watch one by one, retries failed ones with backoff, and skips entries that keep failing. */
-export class EntryRunner<Entry> {
+export class EntryRunner<Entry extends object> {
   private stopped = new AbortController();
   private ended = 0;
   private failures = 0;
-  private busy = false;
+  /** The entry that is being handled, unless its handler is synchronous. */
+  private held: Entry | undefined;
 
   private readonly begin: (entry: Entry) => Promise<unknown> | undefined;
   /** The delivery of the current entry, if an instrument is interested. */
@@ -62,7 +63,12 @@ export class EntryRunner<Entry> {
   }
 
   get running(): number {
-    return this.busy ? 1 : 0;
+    return this.held === undefined ? 0 : 1;
+  }
+
+  /** The entry whose handler has not ended. */
+  get unfinished(): readonly Entry[] {
+    return this.held === undefined ? [] : [this.held];
   }
 
   /**
@@ -74,10 +80,10 @@ export class EntryRunner<Entry> {
     try {
       const pending = this.scope.run(this.begin, entry);
       if (pending === undefined) return this.end();
-      this.busy = true;
+      this.held = entry;
       return this.settle(entry, pending);
     } catch (error) {
-      this.busy = true;
+      this.held = entry;
       return this.retry(entry, error);
     }
   }
@@ -110,7 +116,7 @@ export class EntryRunner<Entry> {
       this.reports.onRetry(entry, error, verdict.delay);
       await sleep(verdict.delay, signal);
       if (signal.aborted) {
-        this.busy = false;
+        this.held = undefined;
         this.observeEnd('released', error);
         return false;
       }
@@ -138,7 +144,7 @@ export class EntryRunner<Entry> {
   }
 
   private end(outcome: Outcome = 'left', error?: unknown): true {
-    this.busy = false;
+    this.held = undefined;
     this.ended++;
     this.observeEnd(outcome, error);
     return true;

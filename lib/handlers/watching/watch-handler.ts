@@ -10,12 +10,12 @@ import {
 } from '../../consuming/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
 import type { HandlerObserver } from '../../instruments/index.js';
-import { errorText, printable } from '../../reporting/index.js';
+import { errorText, printable, toError } from '../../reporting/index.js';
 import { Backoff, recover, within } from '../../timing/index.js';
 import { type EntryReports, EntryRunner } from './entry-runner.js';
 
 /** The source that a {@link WatchHandler} watches. */
-export interface WatchSource<Entry> {
+export interface WatchSource<Entry extends object> {
   readonly kind: 'kv-watch' | 'object-watch';
   /** The class and method. */
   readonly handler: string;
@@ -31,7 +31,7 @@ export interface WatchSource<Entry> {
   nameOf(entry: Entry): string;
 }
 
-export interface WatchOwner<Entry> {
+export interface WatchOwner<Entry extends object> {
   onEntry(entry: Entry): void | Promise<void>;
   /** Called when the bucket was deleted and created again; its entries follow. */
   onRestarted(): void;
@@ -51,7 +51,7 @@ const LONGEST_RETRY = 30_000;
  * Runs one `@KvWatch` or `@ObjectWatch` handler: it passes the entries to the handler one by one. If the watch ends, it
  * is opened again after the last handled entry.
  */
-export class WatchHandler<Entry> extends ControlledHandler {
+export class WatchHandler<Entry extends object> extends ControlledHandler {
   private readonly entries: EntryRunner<Entry>;
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private watch: Watch | undefined;
@@ -84,13 +84,12 @@ export class WatchHandler<Entry> extends ControlledHandler {
   get state(): HandlerState {
     const { kind, handler, connection, bucket } = this.source;
     const { handled, failed, running } = this.entries;
-    const { status } = this;
     return {
       handler,
       kind,
       connection: connection.name,
       source: bucket,
-      status,
+      ...this.condition,
       handled,
       failed,
       running,
@@ -101,6 +100,10 @@ export class WatchHandler<Entry> extends ControlledHandler {
 
   async idle(): Promise<void> {
     await this.current;
+  }
+
+  protected unfinished(): Iterable<object> {
+    return this.entries.unfinished;
   }
 
   protected async open(signal: AbortSignal): Promise<() => void> {
@@ -198,13 +201,16 @@ export class WatchHandler<Entry> extends ControlledHandler {
     if (cause instanceof ConnectionClosedError) return;
     const { handler, bucket } = this.source;
     this.status = 'recovering';
+    this.error = cause;
     this.logger.error(`${handler}: the watch of bucket "${bucket}" ended: ${errorText(cause)}`);
     this.events.emit({ type: 'consumer-lost', ...this.about(), error: cause });
     const recovered = await recover(() => this.follow(signal), {
       backoff: this.backoff,
       signal,
-      onFailure: (failure, wait) =>
-        this.logger.warn(`${handler}: cannot watch yet, retrying in ${wait} ms: ${errorText(failure)}`),
+      onFailure: (failure, wait) => {
+        this.error = toError(failure);
+        this.logger.warn(`${handler}: cannot watch yet, retrying in ${wait} ms: ${errorText(failure)}`);
+      },
     });
     if (!recovered) return;
     this.logger.log(`${handler} watches bucket "${bucket}" again`);

@@ -10,6 +10,7 @@ export {
   type StoredPullConsumerConfig,
   type StoredPushConsumerConfig,
 } from './consumer-config.js';
+export { consumerInfo } from './consumer-api.js';
 export type { ConsumerInfo, PriorityGroupState, SequenceInfo } from './consumer-info.js';
 export { Consumer } from './consumer.js';
 export { type ConsumerPause, type ConsumerReset, type ConsumerResetOptions, Consumers } from './consumers.js';

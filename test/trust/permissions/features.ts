@@ -1,4 +1,4 @@
-import { Controller, Injectable, type Type } from '@nestjs/common';
+import { Controller, Injectable, type DynamicModule, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, type MicroserviceOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
@@ -19,6 +19,7 @@ import {
   type KeyValue,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
+import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
 import { JetStreamMetricsModule } from 'nestjs-nats-jetstream/metrics';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import type { NatsConnection, NodeConnectionOptions } from 'nestjs-nats-jetstream/nats';
@@ -179,6 +180,32 @@ export const features: Readonly<Record<string, Feature>> = {
     { options: { provisioning: 'off' } },
     ({ jetstream }) => jetstream.createConsumer('ORDERS', { durable: 'billing' }),
   ),
+  "`JetStreamHealth`, with a handler (`provisioning: 'off'`)": {
+    prepare: async (owner) => {
+      await orders(owner);
+      await owner.jetstream.createConsumer('ORDERS', { durable: 'billing' });
+      await Promise.all([profiles(owner), files(owner)]);
+    },
+    use: (user) => {
+      @Injectable()
+      class Billing {
+        @JsConsumer({ stream: 'ORDERS', durable: 'billing' })
+        on(): void {}
+      }
+      const settings = { options: { provisioning: 'off' as const }, providers: [Billing] };
+      return inApplication(user, { ...settings, imports: [JetStreamHealthModule] }, async ({ app }) => {
+        const health = app.get(JetStreamHealth);
+        const resources = { streams: ['ORDERS'], buckets: ['profiles'], objectStores: ['files'] };
+        const reports = await Promise.all([
+          health.connection(),
+          health.handlers({ grace: 0 }),
+          health.resources({ ...resources, usedStorage: 0.9, grace: 0 }),
+        ]);
+        const messages = reports.flatMap(({ message }) => message ?? []);
+        if (messages.length > 0) throw new Error(messages.join());
+      });
+    },
+  },
   '`@JsConsumer({ ordered: true })`': handlerOf(() => {
     const handled: unknown[] = [];
     @Injectable()
@@ -596,6 +623,7 @@ interface Settings {
   readonly options?: Omit<JetStreamModuleOptions, 'connection'>;
   readonly feature?: JetStreamFeatureOptions;
   readonly providers?: Type[];
+  readonly imports?: (Type | DynamicModule)[];
 }
 
 async function inApplication(

@@ -46,6 +46,7 @@ export interface ModuleFunctions {
   onError?: (() => unknown) | undefined;
   encode?: (() => never) | undefined;
   decode?: (() => never) | undefined;
+  headers?: (() => never) | undefined;
 }
 
 /** An application in which functions of the user misbehave. */
@@ -80,6 +81,7 @@ export class Bench implements AsyncDisposable {
           retry: { attempts: 0 },
           onAck: () => functions.onAck?.(),
           onError: () => functions.onError?.(),
+          headers: () => functions.headers?.(),
         },
       },
       feature: {

@@ -70,6 +70,33 @@ export const publishingHooks: readonly ServiceHook[] = [
     },
   },
   {
+    name: 'publish.headers',
+    synchronous: true,
+    async use({ functions, jetstream }, { act, id }) {
+      functions.headers = act;
+      const told = await failure(jetstream.publish(`plain.${id}`, 1));
+      functions.headers = undefined;
+      await jetstream.publish(`plain.${id}`, 2);
+      return told;
+    },
+  },
+  {
+    name: 'publish.headers, a getter',
+    behaviors: OF_A_GETTER,
+    async use({ functions, jetstream }, { act, id }) {
+      const headers = {
+        get Name() {
+          return act();
+        },
+      };
+      functions.headers = () => headers as never;
+      const told = await failure((async () => jetstream.publishAsync(`plain.${id}`, 1).ack)());
+      functions.headers = undefined;
+      await jetstream.publish(`plain.${id}`, 2);
+      return told;
+    },
+  },
+  {
     name: 'codec of publish',
     synchronous: true,
     use: (bench, misuse) =>

@@ -1,0 +1,218 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Handlers, type HandlerState } from '../consuming/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
+import { JetStreamConnections } from '../handlers/index.js';
+import type { JetStreamService } from '../jetstream/index.js';
+import { Deadline } from '../timing/index.js';
+import { checkConnection } from './connection-check.js';
+import { checkHandler, hangs } from './handler-check.js';
+import {
+  checked,
+  type ConnectionHealthOptions,
+  DEFAULT_GRACE,
+  DEFAULT_STALLED_AFTER,
+  DEFAULT_TIMEOUT,
+  type HandlersHealthOptions,
+  type HandlerThresholds,
+  type LivenessOptions,
+  type ResourcesHealthOptions,
+} from './health-options.js';
+import {
+  type ConnectionReport,
+  type HandlersReport,
+  type LivenessReport,
+  type ResourcesReport,
+  summaryOf,
+} from './health-report.js';
+import {
+  checkResource,
+  checkStorage,
+  type RequiredResource,
+  type ResourceCheckContext,
+} from './resource-check.js';
+import { SharedAnswers } from './shared-answers.js';
+import { Troubles } from './troubles.js';
+
+/**
+ * Checks the health of connections, handlers and resources, without `@nestjs/terminus`; see
+ * {@link JetStreamHealthIndicator} for checks with it. Provided by {@link JetStreamHealthModule}.
+ *
+ * Use `liveness` for a liveness probe, because a restart does not help while NATS is unavailable, and the other checks
+ * for a readiness probe. Each check ends within its `timeout`, also if the server hangs. Concurrent checks share their
+ * requests, and an answer of the server is used again for a second.
+ */
+@Injectable()
+export class JetStreamHealth {
+  private readonly answers = new SharedAnswers();
+  private readonly troubles = new Troubles();
+
+  /** @internal */
+  constructor(
+    @Inject(JetStreamConnections) private readonly connections: JetStreamConnections,
+    @Inject(Handlers) private readonly states: Handlers,
+  ) {}
+
+  /**
+   * Readiness: whether there is a link to the server, and the server answers within `timeout` (and `maxRtt`). It is
+   * `down` from the moment in which the link is lost until the client has reconnected.
+   *
+   * @throws {@link InvalidArgumentError} if an option is invalid, or there is no such connection
+   */
+  async connection(options: ConnectionHealthOptions = {}): Promise<ConnectionReport> {
+    const { connection, timeout = DEFAULT_TIMEOUT, maxRtt } = checked.connection(options);
+    const deadline = new Deadline(timeout);
+    const connections = await Promise.all(
+      this.services(connection).map((service) =>
+        checkConnection(service, { timeout, maxRtt }, this.answers, deadline),
+      ),
+    );
+    const labeled = connections.map((each) => ({ ...each, label: `Connection "${each.connection}"` }));
+    return { ...summaryOf(labeled), connections };
+  }
+
+  /**
+   * Readiness: whether the handlers receive messages and end. It asks the server about each consumer.
+   *
+   * A handler is `down` if:
+   * - it has been running for one message or batch for longer than `stalledAfter`;
+   * - its consumer has messages to deliver, none of them is in flight, and it has delivered nothing for longer than
+   *   `stalledAfter`. This does not count while the consumer is paused on the server, pins or prefers another instance
+   *   (priority groups), limits its own rate, or replays at the original speed, nor while the handler holds messages back
+   *   because of a rate limit or an open circuit;
+   * - its consumer has more than `maxPending` messages to deliver;
+   * - it has lost its consumer, its watch or the server, and has not recovered within `grace`;
+   * - its connection was closed for good.
+   *
+   * A handler that was paused or stopped by a command is `up`. Without the permission for `CONSUMER.INFO`, only the state
+   * of this process is checked, and `message` says so. Patterns of a `JetStreamServer` are not included.
+   *
+   * @throws {@link InvalidArgumentError} if an option is invalid, or there is no such connection or handler
+   */
+  async handlers(options: HandlersHealthOptions = {}): Promise<HandlersReport> {
+    const {
+      connection,
+      timeout = DEFAULT_TIMEOUT,
+      grace = DEFAULT_GRACE,
+      ...limits
+    } = checked.handlers(options);
+    const deadline = new Deadline(timeout);
+    const services = new Map(this.services(connection).map((each) => [each.connection.name, each]));
+    const { answers, troubles } = this;
+    const checks = this.selected(limits.handlers).flatMap(({ state, index, own }) => {
+      const jetstream = services.get(state.connection);
+      if (jetstream === undefined) return [];
+      const { stalledAfter = limits.stalledAfter ?? DEFAULT_STALLED_AFTER } = own;
+      const { maxPending = limits.maxPending ?? Infinity } = own;
+      // Several handlers may have the same name.
+      const context = { jetstream, key: `handler ${index}`, answers, troubles, deadline };
+      return [checkHandler(state, { stalledAfter, maxPending, grace, timeout }, context)];
+    });
+    const handlers = await Promise.all(checks);
+    return { ...summaryOf(handlers.map((each) => ({ ...each, label: each.handler }))), handlers };
+  }
+
+  /**
+   * Readiness: whether streams and buckets exist and have a leader, and the used storage of the account is below a share
+   * of its limits. Streams and buckets are looked up on one connection: it must be named if the application has several.
+   *
+   * A missing stream, or a missing permission to look it up, is `down` at once; no leader and no answer only after `grace`.
+   *
+   * @throws {@link InvalidArgumentError} if an option is invalid, or there is no such connection
+   */
+  async resources(options: ResourcesHealthOptions = {}): Promise<ResourcesReport> {
+    const {
+      connection,
+      timeout = DEFAULT_TIMEOUT,
+      grace = DEFAULT_GRACE,
+      ...wanted
+    } = checked.resources(options);
+    const deadline = new Deadline(timeout);
+    const { answers, troubles } = this;
+    const services = this.services(connection);
+    const required = requiredOf(wanted);
+    if (required.length > 0 && services.length > 1)
+      throw new InvalidArgumentError('connection', `name one of ${namesOf(services)}`);
+    const context = (jetstream: JetStreamService): ResourceCheckContext => {
+      return { jetstream, grace, timeout, answers, troubles, deadline };
+    };
+    const { usedStorage } = wanted;
+    const resources = await Promise.all([
+      ...services.flatMap((each) => required.map(async (one) => [await checkResource(one, context(each))])),
+      ...services.map((each) => (usedStorage === undefined ? [] : checkStorage(usedStorage, context(each)))),
+    ]);
+    const all = resources.flat();
+    return {
+      ...summaryOf(all.map((each) => ({ ...each, label: `${each.kind} "${each.name}"` }))),
+      resources: all,
+    };
+  }
+
+  /**
+   * Liveness: whether a restart of the process would help. It is `down` only if a handler has been running for one
+   * message or batch for longer than `stalledAfter`, or a connection was closed for good. It does not ask the server, and
+   * does not depend on it.
+   *
+   * @throws {@link InvalidArgumentError} if an option is invalid, or there is no such connection or handler
+   */
+  liveness(options: LivenessOptions = {}): LivenessReport {
+    const { connection, stalledAfter = DEFAULT_STALLED_AFTER, handlers } = checked.liveness(options);
+    const services = this.services(connection);
+    const names = new Set(services.map((service) => service.connection.name));
+    const hanging = this.selected(handlers).flatMap(({ state, own }) => {
+      const message = hangs(state, own.stalledAfter ?? stalledAfter);
+      if (message === undefined || !names.has(state.connection)) return [];
+      return [{ status: 'down', label: state.handler, message } as const];
+    });
+    const closed = services
+      .filter(({ status }) => status.state === 'closed')
+      .map((each) => each.connection.name);
+    const ended = closed.map((name) => {
+      const message = 'It was closed for good. Restart the application.';
+      return { status: 'down', label: `Connection "${name}"`, message } as const;
+    });
+    return { ...summaryOf([...hanging, ...ended]), stalled: hanging.map(({ label }) => label), closed };
+  }
+
+  private services(name: string | undefined): readonly JetStreamService[] {
+    const services = this.connections.list();
+    if (name === undefined) return services;
+    const named = services.filter(({ connection }) => connection.name === name);
+    if (named.length > 0) return named;
+    throw new InvalidArgumentError(
+      'connection',
+      `there is no connection "${name}"; there are ${namesOf(services)}`,
+    );
+  }
+
+  /** The handlers that are checked, with their own thresholds. */
+  private selected(thresholds: Readonly<Record<string, HandlerThresholds>> = {}): readonly SelectedHandler[] {
+    // Throws if a name is wrong.
+    for (const name of Object.keys(thresholds)) this.states.get(name);
+    return this.states
+      .list()
+      .map((state, index) => ({ state, index, own: thresholds[state.handler] ?? {} }))
+      .filter(({ own }) => own.ignore !== true);
+  }
+}
+
+interface SelectedHandler {
+  readonly state: HandlerState;
+  readonly index: number;
+  readonly own: HandlerThresholds;
+}
+
+function requiredOf({
+  streams = [],
+  buckets = [],
+  objectStores = [],
+}: ResourcesHealthOptions): readonly RequiredResource[] {
+  return [
+    ...streams.map((name) => ({ kind: 'stream', name }) as const),
+    ...buckets.map((name) => ({ kind: 'bucket', name }) as const),
+    ...objectStores.map((name) => ({ kind: 'object-store', name }) as const),
+  ];
+}
+
+function namesOf(services: readonly JetStreamService[]): string {
+  return services.map(({ connection }) => `"${connection.name}"`).join(', ');
+}
