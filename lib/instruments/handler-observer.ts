@@ -1,5 +1,6 @@
 import { propertyOf } from '../reporting/index.js';
 import type { UserCalls } from '../user-code/index.js';
+import { callInside } from './call-inside.js';
 import type { HandlerInstrument, ObservedDelivery } from './instrument.js';
 import type { Ending } from './outcome.js';
 
@@ -48,31 +49,12 @@ export class HandlerObserver {
 
   /** Calls the handler once, with all instruments that wrap calls around it. */
   call<Result>(deliveries: readonly ObservedDelivery[], handle: () => Result): Result {
-    return this.run(0, deliveries, handle);
-  }
-
-  /** The result is that of the call, regardless of what instruments do. */
-  private run<Result>(index: number, deliveries: readonly ObservedDelivery[], call: () => Result): Result {
-    const instrument = this.running[index];
-    if (instrument === undefined) return call();
-    let outcome: { readonly result: Result } | { readonly thrown: unknown } | undefined;
-    const next = (): void => {
-      if (outcome !== undefined) return;
-      // Set first, so that a second call during the first one has no effect.
-      outcome = { thrown: new Error('the handler was called twice') };
-      try {
-        outcome = { result: this.run(index + 1, deliveries, call) };
-      } catch (thrown) {
-        outcome = { thrown };
-      }
-    };
-    try {
-      this.observe('run', instrument.run?.(deliveries, next));
-    } catch (error) {
-      this.calls.failed(this.nameOf('run'), error);
-    }
-    next();
-    return resultOf(outcome);
+    return callInside(
+      this.running,
+      (instrument, next) => this.observe('run', instrument.run?.(deliveries, next)),
+      (error) => this.calls.failed(this.nameOf('run'), error),
+      handle,
+    );
   }
 
   /** A method may be asynchronous although its result is not awaited. */
@@ -83,11 +65,4 @@ export class HandlerObserver {
   private nameOf(method: string): string {
     return `The instrument of ${this.handler} (${method})`;
   }
-}
-
-function resultOf<Result>(
-  outcome: { readonly result: Result } | { readonly thrown: unknown } | undefined,
-): Result {
-  if (outcome !== undefined && 'result' in outcome) return outcome.result;
-  throw outcome?.thrown;
 }

@@ -62,15 +62,15 @@ export interface ObservedHandler {
 
 /**
  * Observes the deliveries to one handler. All methods are optional, and each is called at most once for each delivery, in
- * the order `started`, `run`, `ended`. A delivery that is returned before its handler is called only has an `ended`. If a
- * method throws, the error is logged and has no other effect.
+ * the order `started`, `run`, `ended`; only watches call `run` again when they retry an entry. A delivery that is returned
+ * before its handler is called only has an `ended`. If a method throws, the error is logged and has no other effect.
  */
 export interface HandlerInstrument {
   /** Called before the handler. */
   started?(delivery: ObservedDelivery): void;
   /**
    * Wraps the call of the handler, for example to set an asynchronous context; it must call `next` once, synchronously.
-   * Guards, pipes, interceptors, filters and `@PublishTo` run inside. Its result is ignored.
+   * Guards, pipes, interceptors, filters and `@PublishTo` run inside. Its return value is ignored.
    *
    * @param deliveries one delivery, or those of a batch
    */
@@ -114,6 +114,8 @@ export interface ObservedCall {
   readonly pattern?: string | undefined;
   /** Why a message became a dead letter. */
   readonly reason?: string | undefined;
+  /** The delivery that became a dead letter; `undefined` if it was not delivered to this process. */
+  readonly delivery?: ObservedDelivery | undefined;
 }
 
 /** A message that is about to be sent. */
@@ -148,6 +150,11 @@ export interface CallResult {
 export interface OperationInstrument {
   /** Called before anything is sent. */
   started?(call: ObservedCall): void;
+  /**
+   * Wraps the work of an operation that may call other code: a replay to a handler, storing a durable request, Key-Value
+   * and Object Store operations, dead letters. It must call `next` once, synchronously. Its return value is ignored.
+   */
+  run?(call: ObservedCall, next: () => void): void;
   /** Called for each message of the operation before it is sent; returns headers to add to it. */
   headers?(call: ObservedCall, message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Called when the operation has succeeded or failed. */

@@ -1,3 +1,4 @@
+import { callInside } from './call-inside.js';
 import type { JetStreamInstruments } from './instruments.js';
 import type {
   CallResult,
@@ -46,7 +47,7 @@ type SizeOf<T> = (result: T) => number | undefined;
 async function follow<T>(running: RunningOperation, act: () => Promise<T>, sizeOf?: SizeOf<T>): Promise<T> {
   let result: T;
   try {
-    result = await act();
+    result = await running.run(act);
   } catch (error) {
     running.fail(error);
     throw error;
@@ -67,6 +68,17 @@ export class RunningOperation {
     private readonly call: ObservedCall,
   ) {
     for (const instrument of interested) this.guard('started', () => instrument.started?.(call));
+  }
+
+  /** Calls a function inside the instruments that wrap operations. Throws only what the function throws. */
+  run<Result>(act: () => Result): Result {
+    return callInside(
+      this.interested,
+      (instrument, next) =>
+        this.instruments.calls.observe(this.nameOf('run'), instrument.run?.(this.call, next)),
+      (error) => this.instruments.calls.failed(this.nameOf('run'), error),
+      act,
+    );
   }
 
   /** The headers that instruments add to a message; `undefined` if there are none. */

@@ -5,6 +5,7 @@ import * as root from 'nestjs-nats-jetstream';
 import * as cache from 'nestjs-nats-jetstream/cache';
 import * as health from 'nestjs-nats-jetstream/health';
 import * as metrics from 'nestjs-nats-jetstream/metrics';
+import * as otel from 'nestjs-nats-jetstream/otel';
 import * as microservice from 'nestjs-nats-jetstream/microservice';
 import * as msgpack from 'nestjs-nats-jetstream/msgpack';
 import * as nats from 'nestjs-nats-jetstream/nats';
@@ -187,6 +188,7 @@ export const store = (bucket: root.KeyValue): cache.KeyValueCacheStore =>
   new cache.KeyValueCacheStore(bucket);
 export const start = (): Promise<testing.NatsTestServer> =>
   testing.NatsTestServer.start({ version: nothing, port: nothing, config: nothing });
+export const traced = otel.JetStreamOtelModule.forRoot({ tracing: { correlation: undefined } });
 export const measured = metrics.JetStreamMetricsModule.forRoot({
   registry: nothing,
   endpoint: nothing,

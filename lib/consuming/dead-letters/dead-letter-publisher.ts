@@ -36,6 +36,8 @@ export interface FailedMessage extends OriginalMessage {
    * stream.
    */
   readonly isAcknowledged: boolean;
+  /** The message itself, if this process received it. */
+  readonly delivery?: JetStreamMessage | undefined;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -73,6 +75,7 @@ export class DeadLetterPublisher implements DeadLetterSink {
       headers: message.headers,
       rawHeaders: message.rawHeaders,
       isAcknowledged: message.settled || policy.ackMode === 'none' || message.outlet !== undefined,
+      delivery: message,
     });
   }
 
@@ -80,8 +83,8 @@ export class DeadLetterPublisher implements DeadLetterSink {
    * Stores a dead letter; resolves when it is in the stream. A dead letter that is already there is not stored again.
    */
   store(failed: FailedMessage): Promise<StoredDeadLetter> {
-    const { subject, reason } = failed;
-    return this.letters.around({ target: subject, reason }, () => this.storeNow(failed));
+    const { subject: target, reason, delivery } = failed;
+    return this.letters.around({ target, reason, delivery }, () => this.storeNow(failed));
   }
 
   private async storeNow(failed: FailedMessage): Promise<StoredDeadLetter> {

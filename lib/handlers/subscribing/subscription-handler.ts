@@ -14,7 +14,7 @@ import {
   pendingResult,
   requireHeaders,
 } from '../../consuming/index.js';
-import type { HandlerObserver } from '../../instruments/index.js';
+import type { HandlerObserver, Outcome } from '../../instruments/index.js';
 import { Ring } from '../../jetstream/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, Deadline, recover, within } from '../../timing/index.js';
@@ -50,6 +50,8 @@ export class SubscriptionHandler extends ControlledHandler {
   private dropping = false;
   private abandoned = false;
   private readonly whenIdle: (() => void)[] = [];
+  /** The messages in flight and when they started, if an instrument is interested. */
+  private readonly observed = new Map<Msg, number>();
   private readonly call = (message: Msg): Promise<unknown> | undefined => {
     requireHeaders(hasValidHeaders(message));
     return pendingResult(this.handler(message));
@@ -117,6 +119,7 @@ export class SubscriptionHandler extends ControlledHandler {
     await deadline.wait(unsubscribe(this.subscription).then(() => this.idle()));
     this.abandoned = true;
     this.queue.clear();
+    for (const message of this.observed.keys()) this.observeEnd(message, undefined, 'released');
   }
 
   /** Received messages are still handled, because they do not have to be settled. */
@@ -186,14 +189,14 @@ export class SubscriptionHandler extends ControlledHandler {
     this.inFlight++;
     for (let message: Msg | undefined = first; message !== undefined; message = this.queue.shift()) {
       const current = message;
-      const startedAt = this.observeStart(current);
+      this.observeStart(current);
       try {
         const pending = this.scope.run(this.call, current);
-        if (pending !== undefined) return void this.finishLater(current, pending, startedAt);
-        this.observeEnd(current, startedAt, undefined);
+        if (pending !== undefined) return void this.finishLater(current, pending);
+        this.observeEnd(current, undefined);
       } catch (error) {
         this.report(current, error);
-        this.observeEnd(current, startedAt, { error });
+        this.observeEnd(current, { error });
       }
       this.handled++;
     }
@@ -201,7 +204,7 @@ export class SubscriptionHandler extends ControlledHandler {
     this.checkIdle();
   }
 
-  private async finishLater(message: Msg, pending: Promise<unknown>, startedAt: number): Promise<void> {
+  private async finishLater(message: Msg, pending: Promise<unknown>): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     this.current.add(message);
     try {
@@ -211,7 +214,7 @@ export class SubscriptionHandler extends ControlledHandler {
       this.report(message, error);
     }
     this.current.delete(message);
-    this.observeEnd(message, startedAt, failure);
+    this.observeEnd(message, failure);
     this.handled++;
     this.inFlight--;
     const next = this.queue.shift();
@@ -219,22 +222,28 @@ export class SubscriptionHandler extends ControlledHandler {
     else this.checkIdle();
   }
 
-  private observeStart(message: Msg): number {
-    if (this.observer === undefined) return 0;
+  private observeStart(message: Msg): void {
+    if (this.observer === undefined) return;
     this.observer.started(message);
-    return performance.now();
+    this.observed.set(message, performance.now());
   }
 
   private observeEnd(
     message: Msg,
-    startedAt: number,
     failure: { readonly error: unknown } | undefined,
+    outcome: Outcome = failure === undefined ? 'left' : 'skipped',
   ): void {
-    if (this.observer === undefined) return;
-    const failed = failure !== undefined;
+    const startedAt = this.observed.get(message);
+    // The end of a message that was unfinished when the handler was stopped was reported then.
+    if (startedAt === undefined) return;
+    this.observed.delete(message);
     const duration = performance.now() - startedAt;
-    const outcome = failed ? 'skipped' : 'left';
-    this.observer.ended(message, { outcome, failed, error: failure?.error, duration });
+    this.observer?.ended(message, {
+      outcome,
+      failed: failure !== undefined,
+      error: failure?.error,
+      duration,
+    });
   }
 
   private checkIdle(): void {

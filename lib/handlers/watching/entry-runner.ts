@@ -30,6 +30,13 @@ export interface EntryReports<Entry extends object> {
 const NOTHING = new Uint8Array(0);
 const NO_DELIVERY: ObservedDelivery = { subject: '', data: NOTHING };
 
+/** An entry that is observed. */
+interface ObservedEntry {
+  readonly delivery: ObservedDelivery;
+  readonly startedAt: number;
+  ended: boolean;
+}
+
 /** Handles the entries of a watch one by one, retries failed ones with backoff, and skips entries that keep failing. */
 export class EntryRunner<Entry extends object> {
   private stopped = new AbortController();
@@ -39,9 +46,10 @@ export class EntryRunner<Entry extends object> {
   private held: Entry | undefined;
 
   private readonly begin: (entry: Entry) => Promise<unknown> | undefined;
-  /** The delivery of the current entry, if an instrument is interested. */
-  private delivery: ObservedDelivery = NO_DELIVERY;
-  private startedAt = 0;
+  /** The entry whose handler is called, if an instrument is interested. */
+  private calling: ObservedEntry | undefined;
+  /** The last entry that was started. An entry that was in progress at a stop may end after later entries. */
+  private current: ObservedEntry | undefined;
 
   constructor(
     handler: CompiledHandler<Entry>,
@@ -49,7 +57,7 @@ export class EntryRunner<Entry extends object> {
     private readonly reports: EntryReports<Entry>,
     private readonly observer?: HandlerObserver,
   ) {
-    const call = observer?.around(handler, () => [this.delivery]) ?? handler;
+    const call = observer?.around(handler, () => [this.calling?.delivery ?? NO_DELIVERY]) ?? handler;
     this.begin = (entry) => pendingResult(call(entry));
   }
 
@@ -76,16 +84,21 @@ export class EntryRunner<Entry extends object> {
    * handling takes time. Never throws, never rejects.
    */
   handle(entry: Entry): boolean | Promise<boolean> {
-    if (this.observer !== undefined) this.observeStart(entry, this.observer);
+    const observed = this.observer && this.observeStart(entry, this.observer);
     try {
-      const pending = this.scope.run(this.begin, entry);
-      if (pending === undefined) return this.end();
+      const pending = this.call(entry, observed);
+      if (pending === undefined) return this.end(observed);
       this.held = entry;
-      return this.settle(entry, pending);
+      return this.settle(entry, pending, observed);
     } catch (error) {
       this.held = entry;
-      return this.retry(entry, error);
+      return this.retry(entry, error, observed);
     }
+  }
+
+  /** Reports an entry whose handler did not end in time when the watch was stopped. */
+  abandon(): void {
+    if (this.held !== undefined) this.observeEnd(this.current, 'released');
   }
 
   /** Stops waiting for retries, until {@link start}. */
@@ -98,16 +111,25 @@ export class EntryRunner<Entry extends object> {
     this.stopped = new AbortController();
   }
 
-  private async settle(entry: Entry, pending: Promise<unknown>): Promise<boolean> {
+  private call(entry: Entry, observed: ObservedEntry | undefined): Promise<unknown> | undefined {
+    this.calling = observed;
+    return this.scope.run(this.begin, entry);
+  }
+
+  private async settle(
+    entry: Entry,
+    pending: Promise<unknown>,
+    observed: ObservedEntry | undefined,
+  ): Promise<boolean> {
     try {
       await finalResult(pending);
-      return this.end();
+      return this.end(observed);
     } catch (error) {
-      return this.retry(entry, error);
+      return this.retry(entry, error, observed);
     }
   }
 
-  private async retry(entry: Entry, thrown: unknown): Promise<boolean> {
+  private async retry(entry: Entry, thrown: unknown, observed: ObservedEntry | undefined): Promise<boolean> {
     const { signal } = this.stopped;
     let error = thrown;
     for (let number = 1; ; number++) {
@@ -117,36 +139,49 @@ export class EntryRunner<Entry extends object> {
       await sleep(verdict.delay, signal);
       if (signal.aborted) {
         this.held = undefined;
-        this.observeEnd('released', error);
+        this.observeEnd(observed, 'released', { error });
         return false;
       }
       try {
-        await finalResult(this.scope.run(this.begin, entry));
-        return this.end();
+        await finalResult(this.call(entry, observed));
+        return this.end(observed);
       } catch (again) {
         error = again;
       }
     }
     this.failures++;
     this.reports.onGivenUp(entry, error);
-    return this.end('skipped', error);
+    return this.end(observed, 'skipped', { error });
   }
 
-  private observeStart(entry: Entry, observer: HandlerObserver): void {
-    this.delivery = { subject: this.reports.nameOf(entry), data: NOTHING };
-    this.startedAt = performance.now();
-    observer.started(this.delivery);
+  private observeStart(entry: Entry, observer: HandlerObserver): ObservedEntry {
+    const delivery = { subject: this.reports.nameOf(entry), data: NOTHING };
+    const observed = { delivery, startedAt: performance.now(), ended: false };
+    this.current = observed;
+    observer.started(delivery);
+    return observed;
   }
 
-  private observeEnd(outcome: Outcome, error?: unknown): void {
-    const duration = performance.now() - this.startedAt;
-    this.observer?.ended(this.delivery, { outcome, failed: outcome !== 'left', error, duration });
+  private observeEnd(
+    observed: ObservedEntry | undefined,
+    outcome: Outcome,
+    failure?: { readonly error: unknown },
+  ): void {
+    if (observed === undefined || observed.ended) return;
+    observed.ended = true;
+    const duration = performance.now() - observed.startedAt;
+    const failed = failure !== undefined;
+    this.observer?.ended(observed.delivery, { outcome, failed, error: failure?.error, duration });
   }
 
-  private end(outcome: Outcome = 'left', error?: unknown): true {
+  private end(
+    observed: ObservedEntry | undefined,
+    outcome: Outcome = 'left',
+    failure?: { readonly error: unknown },
+  ): true {
     this.held = undefined;
     this.ended++;
-    this.observeEnd(outcome, error);
+    this.observeEnd(observed, outcome, failure);
     return true;
   }
 }

@@ -126,7 +126,7 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
 
   protected async end(left: number): Promise<void> {
     this.entries.stop();
-    await within(left, this.leave());
+    if (!(await within(left, this.leave()))) this.entries.abandon();
   }
 
   protected disconnected(): void {

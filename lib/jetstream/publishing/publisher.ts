@@ -39,7 +39,7 @@ import { RetryPauses } from './retry-pauses.js';
 
 const NONE: PublishOptions = {};
 /** The target of operations with several messages. */
-const SEVERAL = { target: '' };
+const SEVERAL = '';
 
 /**
  * Publishes to streams and waits for their acknowledgements.
@@ -194,7 +194,7 @@ export class Publisher {
   async publishBatch(messages: readonly BatchMessage[], options: DeliveryOptions = NONE): Promise<PubAck> {
     checkDeliveryOptions(options);
     const delivery = this.deliveryOf(options);
-    const operation = this.batching.begin(SEVERAL);
+    const operation = this.batching.begin({ target: SEVERAL });
     if (operation === undefined) return this.batches.publish(messages, delivery);
     try {
       const ack = await this.batches.publish(messages, delivery, operation);
@@ -211,7 +211,7 @@ export class Publisher {
   async ingest(source: IngestSource, options: IngestOptions = {}): Promise<IngestResult> {
     checkIngestOptions(options);
     const delivery = this.deliveryOf(options);
-    const operation = this.ingesting.begin(SEVERAL);
+    const operation = this.ingesting.begin({ target: SEVERAL });
     try {
       const ingest = new Ingest(this.connection, this.encoder, delivery, options, operation);
       const result = await ingest.run(source);

@@ -64,15 +64,16 @@ export class Call {
     const replyTo = requests.replySubject(this.serial);
     const request: Record<string, string> = { [RequestHeader.replyTo]: replyTo };
     if (Number.isFinite(timeout)) request[RequestHeader.timeout] = String(Math.ceil(timeout));
-    jetstream
-      .publish(this.subject, data, {
+    const publish = (): Promise<PubAck> =>
+      jetstream.publish(this.subject, data, {
         ...options,
         // A request that is sent again after a reconnect is stored once, so that the work is not done twice for one
         // call.
         idempotent: options.idempotent ?? true,
         timeout: Number.isFinite(timeout) ? timeout : undefined,
         headers: toHeaders(headers, request),
-      })
+      });
+    (this.operation?.run(publish) ?? publish())
       .then((ack) => this.refuseDuplicate(ack, replyTo, options.messageId))
       .catch((error: unknown) => {
         this.giveUp();

@@ -9,6 +9,7 @@ import {
   InvalidArgumentError,
   TransportNotConnectedError,
 } from '../../errors/index.js';
+import type { RunningOperation } from '../../instruments/index.js';
 import {
   defaultHeaders,
   JetStreamService,
@@ -156,6 +157,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
   }
 
   protected publish(packet: ReadPacket, handler: CallHandler): () => void {
+    let operation: RunningOperation | undefined;
     try {
       const { data, options } = contentOf(packet.data);
       const { mode = this.options.mode ?? 'core', timeout = this.timeout } = options;
@@ -165,13 +167,14 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       const codec = mode === 'core' ? link.codec : link.codecOfSubject(subject);
       const message = encodePacket(codec, envelopeOf(packet, { data, id: this.ids.next() }));
       const own = toHeaders(this.defaultHeaders(subject), options.headers);
-      const operation = link.beginRequest(subject);
+      operation = link.beginRequest(subject);
       const headers = withInstruments(own, subject, operation);
       const call = new Call(link, subject, timeout, handler, operation);
       if (mode === 'core') call.send(message, headers);
       else call.store(message, headers, publishOptionsOf(options));
       return () => call.cancel();
     } catch (thrown) {
+      operation?.fail(thrown);
       handler({ err: toError(thrown), isDisposed: true });
       return () => undefined;
     }

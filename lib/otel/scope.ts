@@ -1,0 +1,2 @@
+/** The name of tracer and meter: the instrumentation scope. */
+export const SCOPE = 'nestjs-nats-jetstream';
