@@ -126,6 +126,13 @@ describe('the failure of a handler', () => {
       async () => raise(new TypeError('filter is broken')),
       'Broken: handler is broken',
     ],
+    ['returns nothing', () => undefined, 'Broken: handler is broken'],
+    ['is asynchronous and returns nothing', () => Promise.resolve(), 'Broken: handler is broken'],
+    [
+      'is asynchronous and answers with another error',
+      async () => throwError(() => new RangeError('mapped')),
+      'RangeError: mapped',
+    ],
     ['throws the error itself', (error) => raise(error), 'Broken: handler is broken'],
     ['answers with the error itself', (error) => throwError(() => error), 'Broken: handler is broken'],
     [

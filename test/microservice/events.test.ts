@@ -1,4 +1,12 @@
-import { Controller, UseFilters, UsePipes, ValidationPipe, type Type } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  UseFilters,
+  UsePipes,
+  ValidationPipe,
+  type ExceptionFilter,
+  type Type,
+} from '@nestjs/common';
 import { Ctx, EventPattern, Payload, RpcException } from '@nestjs/microservices';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IsInt } from 'class-validator';
@@ -413,6 +421,36 @@ describe('events from a stream', () => {
       await settled('worker');
       expect(service.logs.of('error', 'Settlement').join()).toContain('no such field');
       expect(service.logs.of('error', 'RpcExceptionsHandler')).toEqual([]);
+    });
+
+    // As with Nest's own transports: Nest takes a promise for the answer of the filter.
+    it.each<[string, () => unknown, number]>([
+      ['a filter that returns nothing leaves it to the error', () => undefined, 1],
+      ['an asynchronous filter that resolves with nothing has handled it', () => Promise.resolve(), 0],
+      ['an asynchronous filter that rethrows leaves it to the error', () => Promise.reject(new Error()), 1],
+    ])('%s', async (_, answer, letters) => {
+      @Catch()
+      class Answering implements ExceptionFilter {
+        catch(): unknown {
+          return answer();
+        }
+      }
+      const fail = (): never => {
+        seen.push(1);
+        throw new TypeError('broken');
+      };
+      @UseFilters(Answering)
+      @Controller()
+      class Failing extends controller(`${root}.x`, { durable: 'worker', retry: { maxDeliver: 1 } }, fail) {}
+      await using service = await start([Failing]);
+      expect(service.app).toBeDefined();
+      await emit(client, `${root}.x`, 1);
+      await sawThat(1);
+      await settled('worker');
+      const kept = await (
+        await jetstream.stream(DEAD_LETTER_STREAM)
+      ).info({ subjectFilter: `dead-letters.${stream().name}.>` });
+      expect(Object.keys(kept.state.subjects ?? {})).toHaveLength(letters);
     });
 
     it('because the service has no handler become dead letters, and the log names the subject', async () => {

@@ -57,9 +57,8 @@ export function compileEnhanced<Input>(
     let outcome = error;
     if (catchError) {
       try {
-        const answer = catchError(error, values.executionContext);
-        // `undefined` means that no filter handled the error.
-        if (answer !== undefined) return await answerOf(answer, error);
+        const answer = await answerOf(catchError(error, values.executionContext), error);
+        if (answer) return answer.value;
       } catch (failure) {
         outcome = errorAfterFilter(failure, error, handler);
       }
@@ -107,12 +106,17 @@ class AnsweredError {
 }
 
 /**
- * Resolves the answer of a filter. @throws {@link AnsweredError} if it is an observable that fails with another error
+ * Resolves the answer of a filter; `undefined` if no filter handled the error: none matches, or the filter returned
+ * nothing, at once or as a promise.
+ *
+ * @throws {@link AnsweredError} if the answer is an observable that fails with another error
  */
-async function answerOf(answer: unknown, error: unknown): Promise<unknown> {
-  if (!isObservableLike(answer)) return finalResult(answer);
+async function answerOf(returned: unknown, error: unknown): Promise<{ readonly value: unknown } | undefined> {
+  const answer = await (pendingThenable(returned) ?? returned);
+  if (answer === undefined) return undefined;
+  if (!isObservableLike(answer)) return { value: await finalResult(answer) };
   try {
-    return await finalResult(answer);
+    return { value: await finalResult(answer) };
   } catch (answered) {
     throw answered === error ? error : new AnsweredError(answered);
   }
