@@ -5,13 +5,16 @@ import {
   DeadLetters,
   JetStreamService,
   JsConsumer,
+  KeyExistsError,
   KeyValueService,
   KvWatch,
+  LockNotObtainedError,
   NatsSubscribeContext,
   ObjectStoreService,
   ObjectWatch,
   OnDeadLetter,
   PublishTo,
+  RevisionMismatchError,
   NatsSubscribe,
   TerminateMessage,
   type JetStreamFeatureOptions,
@@ -60,6 +63,7 @@ export const features: Readonly<Record<string, Feature>> = {
       inApplication(user, {}, async ({ app }) => {
         const jetstream = app.get(JetStreamService);
         await jetstream.publish('orders.1.placed', { id: 1 }, { messageId: '1' });
+        await jetstream.publish('orders.1.placed', { id: 1 }, { messageId: '1' });
         await jetstream.publishAsync('orders.2.placed', { id: 2 }).ack;
       }),
   },
@@ -89,6 +93,18 @@ export const features: Readonly<Record<string, Feature>> = {
         const jetstream = app.get(JetStreamService);
         await jetstream.increment('orders.count', 2);
         await jetstream.counter('orders.count');
+        await jetstream.counter('orders.none');
+      }),
+  },
+  'increment, counter, without `allowDirect`': {
+    prepare: ({ jetstream }) =>
+      jetstream.createStream({ ...ORDERS, allowMessageCounter: true, allowDirect: false }),
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const jetstream = app.get(JetStreamService);
+        await jetstream.increment('orders.count', 2);
+        await jetstream.counter('orders.count');
+        await jetstream.counter('orders.none');
       }),
   },
   "a declared stream (`provisioning: 'ensure'`)": {
@@ -116,12 +132,15 @@ export const features: Readonly<Record<string, Feature>> = {
         for await (const _ of jetstream.streamNames({ subject: 'orders.>' })) break;
         await jetstream.publish('orders.1.placed', 1);
         await stream.deleteMessage(1);
+        await stream.purge({ subject: 'orders.*.placed' });
         await stream.purge();
         await jetstream.createConsumer('ORDERS', { durable: 'billing' });
+        await jetstream.updateConsumer('ORDERS', { durable: 'billing', description: 'bills' });
         await jetstream.consumer('ORDERS', 'billing');
         for await (const _ of jetstream.listConsumers('ORDERS')) break;
         for await (const _ of jetstream.consumerNames('ORDERS')) break;
         await jetstream.pauseConsumer('ORDERS', 'billing', new Date(Date.now() + 60_000));
+        await jetstream.resumeConsumer('ORDERS', 'billing');
         await jetstream.deleteConsumer('ORDERS', 'billing');
         await jetstream.deleteStream('ORDERS');
       }),
@@ -137,6 +156,19 @@ export const features: Readonly<Record<string, Feature>> = {
         await stream.getMessage(1);
         await stream.getLastMessage('orders.1.placed');
         for await (const _ of stream.getMessages({ startSequence: 1, batch: 1 })) break;
+        for await (const _ of stream.getLastMessages('orders.>')) break;
+      }),
+  },
+  'reading messages of a stream without `allowDirect`': {
+    prepare: async ({ jetstream }) => {
+      await jetstream.createStream({ ...ORDERS, allowDirect: false });
+      await jetstream.publish('orders.1.placed', 1);
+    },
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const stream = await app.get(JetStreamService).stream('ORDERS');
+        await stream.getMessage(1);
+        await stream.getLastMessage('orders.1.placed');
       }),
   },
   'consuming without a handler (`consume`, `messages`, `fetch`, `next`)': {
@@ -282,6 +314,10 @@ export const features: Readonly<Record<string, Feature>> = {
         const page = await letters.page();
         await letters.replay(page.letters[0]?.sequence ?? 0);
         await letters.drop(page.letters[1]?.sequence ?? 0);
+        await letters.replayAll({ reason: 'never' });
+        await letters.dropAll({ reason: 'never' });
+        await letters.dropAll({ stream: 'ORDERS' });
+        await letters.dropAll({});
       }),
   },
   '`DeadLetters`, letters without payload': {
@@ -321,21 +357,25 @@ export const features: Readonly<Record<string, Feature>> = {
       });
     },
   },
-  "`idempotent: { bucket: 'done' }`": handlerOf(() => {
-    const handled: unknown[] = [];
-    @Injectable()
-    class Bank {
-      @JsConsumer({
-        stream: 'ORDERS',
-        durable: 'billing',
-        idempotent: { bucket: 'done', key: String, ttl: 60_000 },
-      })
-      on(@Payload() id: number): void {
-        handled.push(id);
+  // A duplicate is acknowledged without a call of the handler.
+  "`idempotent: { bucket: 'done' }`": handlerOf(
+    () => {
+      const handled: unknown[] = [];
+      @Injectable()
+      class Bank {
+        @JsConsumer({
+          stream: 'ORDERS',
+          durable: 'billing',
+          idempotent: { bucket: 'done', key: String, ttl: 60_000 },
+        })
+        on(@Payload() id: number): void {
+          handled.push(id);
+        }
       }
-    }
-    return { provider: Bank, handled };
-  }),
+      return { provider: Bank, handled };
+    },
+    { payloads: [1, 1, 2], calls: 2 },
+  ),
   "`@NatsSubscribe('prices.*')`": {
     use: (user, { nc }) => {
       @Injectable()
@@ -361,11 +401,14 @@ export const features: Readonly<Record<string, Feature>> = {
         const bucket = await app.get(KeyValueService).open('profiles');
         await bucket.get('sue');
         await bucket.get('sue', { consistent: true });
+        await bucket.get('sue', { revision: 1 });
+        await bucket.get('joe');
         for await (const _ of bucket.keys()) continue;
         await bucket.history('sue');
         await bucket.status();
         const watcher = await bucket.watch();
         for await (const _ of watcher) break;
+        for (const keys of ['sue', ['sue', 'joe']]) (await bucket.watch(keys)).stop();
         const cached = await bucket.cached();
         await cached.stop();
       }),
@@ -378,9 +421,13 @@ export const features: Readonly<Record<string, Feature>> = {
         const revision = await bucket.create('joe', 1);
         await bucket.update('joe', 2, revision);
         await bucket.put('joe', 3);
+        await refused(KeyExistsError, bucket.create('joe', 4));
+        await refused(RevisionMismatchError, bucket.update('joe', 4, revision));
         await bucket.modify('joe', () => 4);
         await bucket.delete('joe');
+        await bucket.create('joe', 5);
         await bucket.purge('joe');
+        await bucket.create('joe', 6);
       }),
   },
   'Key-Value, `purgeDeletes`': {
@@ -400,7 +447,9 @@ export const features: Readonly<Record<string, Feature>> = {
       inApplication(user, {}, async ({ app }) => {
         const bucket = await app.get(KeyValueService).open('profiles');
         const lock = await bucket.lock('report', { ttl: 5_000 });
+        await refused(LockNotObtainedError, bucket.lock('report', { wait: 0 }));
         await lock.release();
+        await (await bucket.lock('report', { ttl: 5_000 })).release();
         const election = bucket.elect('leader', { ttl: 5_000 });
         await eventually(
           () => election.isLeader,
@@ -453,11 +502,16 @@ export const features: Readonly<Record<string, Feature>> = {
         on(@Payload() value: unknown): void {
           seen.push(value);
         }
+
+        @KvWatch('profiles', { keys: ['sue', 'joe'] })
+        onSome(@Payload() value: unknown): void {
+          seen.push(value);
+        }
       }
       await inApplication(user, { providers: [Board] }, () =>
         eventually(
           () => seen,
-          ({ length }) => length === 1,
+          ({ length }) => length === 2,
         ),
       );
     },
@@ -485,9 +539,13 @@ export const features: Readonly<Record<string, Feature>> = {
       inApplication(user, {}, async ({ app }) => {
         const store = await app.get(ObjectStoreService).open('files');
         await store.putString('b.txt', 'b');
-        await store.putString('b.txt', 'c');
+        const { revision } = await store.putString('b.txt', 'c');
+        await store.putString('b.txt', 'd', { previousRevision: revision });
         await store.updateMeta('b.txt', { name: 'c.txt' });
+        await store.addLink('link.txt', await store.info('c.txt'));
+        await store.addBucketLink('files', store);
         await store.delete('c.txt');
+        await store.putString('c.txt', 'e');
       }),
   },
   '`@ObjectWatch`': {
@@ -635,10 +693,30 @@ async function inApplication(
   await use(application);
 }
 
-/** A handler receives a message that the owner publishes, and acknowledges it. */
+interface Handling {
+  /** The messages that the owner publishes. Default: one. */
+  readonly payloads?: readonly unknown[];
+  /** The calls of the handler for them. Default: one for each. */
+  readonly calls?: number;
+}
+
+/** Expects an error that the library can only report if it has the permission to find its reason. */
+async function refused(
+  expected: abstract new (...args: never[]) => Error,
+  call: Promise<unknown>,
+): Promise<void> {
+  const error: unknown = await call.then(
+    () => undefined,
+    (failure: unknown) => failure,
+  );
+  if (error instanceof expected) return;
+  throw error instanceof Error ? error : new Error(`no ${expected.name}`);
+}
+
+/** A handler receives the messages that the owner publishes, and acknowledges them. */
 function handlerOf(
   make: () => { readonly provider: Type; readonly handled: readonly unknown[] },
-  settings: Settings = {},
+  { payloads = [1], calls = payloads.length, ...settings }: Settings & Handling = {},
   prepare: (owner: Owner) => Promise<unknown> = () => Promise.resolve(),
 ): Feature {
   return {
@@ -649,10 +727,10 @@ function handlerOf(
     use: async (user, { jetstream }) => {
       const { provider, handled } = make();
       await inApplication(user, { ...settings, providers: [provider] }, async () => {
-        await jetstream.publish('orders.1.placed', 1);
+        for (const payload of payloads) await jetstream.publish('orders.1.placed', payload);
         await eventually(
           () => handled,
-          ({ length }) => length === 1,
+          ({ length }) => length === calls,
         );
         for await (const { name } of jetstream.listConsumers('ORDERS')) {
           await eventually(
