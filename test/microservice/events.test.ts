@@ -572,6 +572,31 @@ describe('events from a stream', () => {
     expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => i));
   });
 
+  it.each([
+    ['kept with deadLetter: true', { deadLetter: true }, 1],
+    ['skipped by default', {}, 0],
+  ])('ordered: that used up their attempts are %s', async (_, extras, letters) => {
+    const handler = controller(
+      `${root}.x`,
+      { ordered: true, deliverPolicy: 'all', retry: { maxDeliver: 2, backoff: [1] }, ...extras },
+      (data) => {
+        seen.push(data);
+        if (data === 1) throw new TerminateMessage('never');
+      },
+    );
+    await using service = await start([handler]);
+    expect(service.app).toBeDefined();
+    await emit(client, `${root}.x`, 1);
+    await emit(client, `${root}.x`, 2);
+    await sawThat(2);
+    expect(seen).toEqual([1, 2]);
+    const stored = await jetstream.stream(DEAD_LETTER_STREAM);
+    await eventually(
+      () => stored.info({ subjectFilter: `dead-letters.${stream().name}.>` }),
+      ({ state }) => Object.keys(state.subjects ?? {}).length === letters,
+    );
+  });
+
   it("with mode: 'core' need no stream: once per service, or per instance with broadcast", async () => {
     const handlers = (who: string) => [
       controller(`${root}-core.x`, { mode: 'core' }, () => seen.push('shared')),

@@ -134,6 +134,41 @@ describe('wrong options of', () => {
       ],
       ['a name that is misspelled', { concurency: 5 }, /there is no option "concurency"; did you mean/],
     ];
+    const CORE_EVENT = "an event with mode 'core'";
+    const REQUEST = "a request with mode 'core', the default";
+    const misplaced: [string, typeof EventPattern, object, string][] = [
+      ['consumer', EventPattern, { mode: 'core', durable: 'd', retry: {} }, `${CORE_EVENT} retry, durable`],
+      [
+        'slots',
+        EventPattern,
+        { mode: 'core', concurrency: 2, deadLetter: true },
+        `${CORE_EVENT} concurrency, deadLetter: leave them out, or set mode`,
+      ],
+      ['order', EventPattern, { mode: 'core', ordered: true }, `${CORE_EVENT} ordered`],
+      ['acks', EventPattern, { ordered: true, ackMode: 'manual' }, 'an ordered event ackMode: leave it out'],
+      ['parallel', EventPattern, { ordered: true, concurrency: 7 }, 'an ordered event concurrency'],
+      ['queue', EventPattern, { queue: 'q' }, 'an event of a stream queue'],
+      ['retry', MessagePattern, { retry: { maxDeliver: 3 } }, `${REQUEST} retry`],
+      ['stream', MessagePattern, { mode: 'core', stream: 'X' }, `${REQUEST} stream`],
+      ['every', MessagePattern, { broadcast: true }, `${REQUEST} broadcast`],
+      ['pending', MessagePattern, { mode: 'jetstream', maxPending: 5 }, 'a durable request maxPending'],
+      ['own', MessagePattern, { mode: 'jetstream', ordered: true }, 'a durable request ordered'],
+    ];
+    it('with extras that do not apply to their form: each stops the boot', async () => {
+      const controllers = misplaced.map(([name, decorator, of]) => patternOf(decorator, `x.${name}`, of));
+      const error = await failure(
+        startMicroservice(nats.url, { controllers, server: { streams: [{ name: 'X', subjects: ['x.>'] }] } }),
+      );
+      expect(error).toBeInstanceOf(HandlerConfigurationError);
+      const { problems } = error as HandlerConfigurationError;
+      expect(problems).toHaveLength(misplaced.length);
+      for (const [i, [name, , , words]] of misplaced.entries()) {
+        const { handler, problem } = problems[i];
+        expect(handler).toContain(`('x.${name}')`);
+        expect(problem.replace(' does not support', '')).toContain(words);
+      }
+    });
+
     it('of events and requests: each stops the boot', async () => {
       const controllers = extras.map(([, of], i) => controller(`x.${i}`, of));
       const error = await failure(
@@ -161,6 +196,15 @@ function controller(pattern: string, extras: object): Type {
 
     @MessagePattern(`${pattern}.ask`, extras)
     request(_: unknown): void {}
+  }
+  return Patterns;
+}
+
+function patternOf(decorator: typeof EventPattern, pattern: string, extras: object): Type {
+  @Controller()
+  class Patterns {
+    @decorator(pattern, extras)
+    on(_: unknown): void {}
   }
   return Patterns;
 }

@@ -4,7 +4,8 @@ import type { ConsumerExtras } from './pattern-extras.interface.js';
 import type { Registration } from './registration.js';
 
 /** The extras that apply to an ordered consumer. */
-const ORDERED = [
+export const ORDERED_EXTRAS = [
+  'deadLetter',
   'deliverPolicy',
   'headersOnly',
   'inactiveThreshold',
@@ -17,13 +18,12 @@ const ORDERED = [
 ] as const satisfies readonly (keyof ConsumerExtras)[];
 
 /** The extras for creating a consumer and handling its messages; other transports may have their own extras. */
-const CONSUMER = [
-  ...ORDERED,
+export const CONSUMER_EXTRAS = [
+  ...ORDERED_EXTRAS,
   'ackMode',
   'ackWait',
   'circuitBreaker',
   'concurrency',
-  'deadLetter',
   'description',
   'maxAckPending',
   'maxMessages',
@@ -54,8 +54,8 @@ export function consumerOptions(
     ...given(extras),
     retry: { ...defaults.retry, ...given((extras as Partial<ConsumerExtras>).retry ?? {}) },
   };
-  if (extras.ordered === true) return { ...pick(merged, ORDERED), stream, ordered: true };
-  const options = { deadLetter: true, ...pick(merged, CONSUMER), stream };
+  if (extras.ordered === true) return { ...pick(merged, ORDERED_EXTRAS), stream, ordered: true };
+  const options = { deadLetter: true, ...pick(merged, CONSUMER_EXTRAS), stream };
   if (durable !== undefined) return { ...options, durable };
   return { deliverPolicy: 'new', inactiveThreshold: BROADCAST_INACTIVE_THRESHOLD, ...options };
 }

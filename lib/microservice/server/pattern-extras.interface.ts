@@ -80,6 +80,8 @@ export type EventExtras =
        * is handled again immediately by the instance, as often as `retry` allows, and then skipped.
        */
       readonly ordered: true;
+      /** Each instance keeps the events that it skips as dead letters. Default: the server's `events`, otherwise false. */
+      readonly deadLetter?: boolean | undefined;
       readonly durable?: undefined;
       readonly broadcast?: boolean | undefined;
     })

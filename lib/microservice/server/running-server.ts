@@ -29,6 +29,7 @@ import type { ConsumerEvent } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import { readExtras } from './known-options.js';
 import { planListeners, queueProblems, storedRequests } from './listener-plans.js';
+import { isDurable, misplacedExtras } from './pattern-form.js';
 import { describe, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
@@ -241,13 +242,12 @@ export class RunningServer implements AttachedServer {
       this.logger.warn(`${handler}: this transport ignores the unknown extras ${foreign.join(', ')}`);
     }
     const { pattern } = given;
+    const registration = { ...given, extras };
+    const inExtras = problems.length > 0 ? problems : misplacedExtras(registration);
     const mistakes = isPattern(pattern)
-      ? problems
-      : [`"${String(pattern)}" is not a subject: spaces and empty tokens are not allowed`, ...problems];
-    return {
-      registration: { ...given, extras },
-      problems: mistakes.map((problem) => ({ handler, problem })),
-    };
+      ? inExtras
+      : [`"${String(pattern)}" is not a subject: spaces and empty tokens are not allowed`, ...inExtras];
+    return { registration, problems: mistakes.map((problem) => ({ handler, problem })) };
   }
 
   /** Creates or checks a stream; one that is lost in a restart of the server is created again. */
@@ -282,8 +282,4 @@ function consumerEvents(
   );
   if (jetStreamEvents) events.all.subscribe((event) => jetStreamEvents.emit(event));
   return events;
-}
-
-function isDurable({ isEvent, extras }: Registration): boolean {
-  return (extras.mode ?? (isEvent ? 'jetstream' : 'core')) === 'jetstream';
 }
