@@ -228,6 +228,73 @@ describe('the ack interceptor', () => {
     ]);
   });
 
+  it.each([
+    [
+      'onStart',
+      3,
+      ['handles 1'],
+      / Stumbling\.onStart failed: stumbled\. The handler is called all the same\.$/,
+    ],
+    [
+      'onFailure',
+      1,
+      ['handles -1'],
+      / not settled by Stumbling\.onFailure, which failed: stumbled\. It is not delivered again\.$/,
+    ],
+    [
+      'onSuccess',
+      3,
+      ['handles 1', 'handles 1', 'handles 1'],
+      / not settled by Stumbling\.onSuccess, which failed: stumbled\. It will be delivered again after ackWait\.$/,
+    ],
+  ] as const)(
+    'whose %s fails says what becomes of the message (deliveries: %d)',
+    async (hook, deliveries, handled, words) => {
+      class Stumbling extends MessageSettlement {}
+      Object.defineProperty(Stumbling.prototype, hook, {
+        value: () => {
+          throw new Error('stumbled');
+        },
+      });
+      const number = handled[0] === 'handles 1' ? 1 : -1;
+      await using application = await run(
+        { settlement: Stumbling, ackWait: 100, retry: { maxDeliver: deliveries, backoff: [10] } },
+        [],
+      );
+      const jetstream = application.app.get(JetStreamService);
+      await jetstream.publish(`numbers.${serial}`, number);
+      await eventually(
+        () => trace,
+        ({ length }) => length === handled.length,
+      );
+      const reports = await eventually(
+        () => application.logs.of('error', 'Settlement'),
+        ({ length }) => length > 0,
+      );
+      expect(trace).toEqual(handled);
+      expect(reports[0]).toMatch(words);
+    },
+  );
+
+  it('that is a subclass with its own onFailure gets the failures before its call too', async () => {
+    class Ignoring extends AckInterceptor {
+      override intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+        return super.intercept(context, next);
+      }
+
+      override onFailure(error: unknown, message: JetStreamMessage): void {
+        trace.push(`ignores ${(error as Error).message}`);
+        message.ack();
+      }
+    }
+    const orderBy = (): never => {
+      throw new Error('no key');
+    };
+    await using application = await run({ settlement: Ignoring, orderBy }, [1]);
+    expect(trace).toEqual([expect.stringMatching(/^ignores .*no key/)]);
+    expect(application.logs.of('warn', 'Settlement')).toEqual([]);
+  });
+
   it('that cannot be created, or is not an interceptor, stops the boot', async () => {
     class Lost extends AckInterceptor {
       constructor(readonly nothing: Map<string, string>) {

@@ -2,11 +2,11 @@ import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
 import { pendingThenable } from '../../user-code/index.js';
-import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
+import { afterFailedHook, messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 
 /**
- * Calls hooks that users wrote. If a hook throws, the error is reported and the message is delivered again after
- * `ackWait`.
+ * Calls hooks that users wrote. If a hook throws, the error is reported. The handler runs in spite of an error of
+ * `onStart`; after an error of the other hooks, a message without settlement is delivered again after `ackWait`.
  */
 export class GuardedSettlement implements Settlement {
   private readonly logger = new Logger('Settlement');
@@ -41,9 +41,12 @@ export class GuardedSettlement implements Settlement {
   }
 
   private report(hook: string, error: unknown, message: JetStreamMessage, policy: SettlementPolicy): void {
+    const name = `${this.hooks.constructor.name}.${hook}`;
+    const what = messageName(message, policy);
     this.logger.error(
-      `${messageName(message, policy)} was not settled by ${this.hooks.constructor.name}.${hook}, which failed: ` +
-        `${errorText(error)}. It will be delivered again after ackWait.`,
+      hook === 'onStart'
+        ? `${what}: ${name} failed: ${errorText(error)}. The handler is called all the same.`
+        : `${what} was not settled by ${name}, which failed: ${errorText(error)}. ${afterFailedHook(message, policy)}`,
       errorStack(error),
     );
   }

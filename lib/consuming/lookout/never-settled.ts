@@ -131,7 +131,7 @@ export class NeverSettled {
       return;
     }
     this.logger.error(
-      `${what} was never settled in ${deliveries} deliveries: its process crashed, or its handler took longer than ackWait`,
+      `${what} was never settled in ${deliveries} deliveries: its process crashed, its handler took longer than ackWait, or its settlement did not settle it`,
     );
     try {
       const { needsOriginal } = await this.deadLetters.store({

@@ -4,7 +4,7 @@ import type { HandlerObserver } from '../../instruments/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
 import { type CompiledHandler, pendingResult } from '../results/index.js';
 import type { SubjectRouter } from '../routing/index.js';
-import { messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
+import { afterFailedHook, messageName, type Settlement, type SettlementPolicy } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 import type { MessageKeys } from './message-keys.js';
 import { type Handled, reportHandled } from './observation.js';
@@ -145,10 +145,10 @@ export class Slot {
 
 const logger = new Logger('JsConsumer');
 
-/** Reports that settling a message failed; the message will be delivered again. */
+/** Reports that settling a message failed, and what becomes of the message. */
 export function reportUnsettled(message: JetStreamMessage, policy: SettlementPolicy, thrown: unknown): void {
   logger.error(
-    `${messageName(message, policy)} was not settled and will be delivered again after ackWait: ${errorText(thrown)}`,
+    `${messageName(message, policy)} was not settled: ${errorText(thrown)}. ${afterFailedHook(message, policy)}`,
     errorStack(thrown),
   );
 }

@@ -1,6 +1,6 @@
 export { FailureLog } from './failure-log.js';
 export { invalidPayload, refusesPayload } from './invalid-payload.js';
-export { messageName } from './message-name.js';
+export { afterFailedHook, messageName } from './message-name.js';
 export { MessageSettlement } from './message-settlement.js';
 export { isPipeRefusal, reportPipeRefusals } from './pipe-refusals.js';
 export {

@@ -9,3 +9,10 @@ export function messageName(message: JetStreamMessage, { handler }: SettlementPo
     `consumer ${consumer}, delivery ${deliveryCount})`
   );
 }
+
+/** What becomes of a message that was not settled because of an error of a hook, as a sentence. */
+export function afterFailedHook(message: JetStreamMessage, { ackMode, retry }: SettlementPolicy): string {
+  if (message.settled) return 'It had been settled before.';
+  const isLast = ackMode === 'none' || message.metadata.deliveryCount >= retry.maxDeliver;
+  return isLast ? 'It is not delivered again.' : 'It will be delivered again after ackWait.';
+}

@@ -24,7 +24,7 @@ export class Acknowledgement {
 
   constructor(private readonly given: Settlement | NestInterceptor) {
     if (intercepts(given)) {
-      this.settlement = new Remainder();
+      this.settlement = new Remainder(given);
     } else {
       this.hooks = given as Settlement;
       const isOurs = Object.getPrototypeOf(given) === MessageSettlement.prototype;
@@ -68,11 +68,16 @@ function throughInterceptor(
 }
 
 /**
- * Settles messages that went through an interceptor: the interceptor has settled them, except those whose error it
- * passed on.
+ * Settles messages of an interceptor: it has settled them, except those whose error it passed on, and those that failed
+ * before it was called. A subclass of `AckInterceptor` has its own rules for them.
  */
 class Remainder implements Settlement {
-  private readonly rules = new MessageSettlement();
+  private readonly rules: Settlement;
+
+  constructor(interceptor: object) {
+    const hasRules = interceptor instanceof MessageSettlement;
+    this.rules = hasRules ? new GuardedSettlement(interceptor) : new MessageSettlement();
+  }
 
   onStart(): void {
     // The interceptor has already started.
