@@ -344,7 +344,7 @@ export class JetStreamService {
    * flight are delivered again. nats-server 2.14.
    *
    * @throws {@link InvalidConsumerResetError} if the consumer's `deliverPolicy` does not allow that sequence
-   * @throws {@link ConsumerNotFoundError}, {@link UnsupportedServerFeatureError}
+   * @throws {@link ConsumerNotFoundError}, {@link StreamNotFoundError}, {@link UnsupportedServerFeatureError}
    */
   resetConsumer(stream: string, name: string, options: ConsumerResetOptions = {}): Promise<ConsumerReset> {
     return this.consumers.reset(stream, name, options);

@@ -5,6 +5,7 @@ import { checkObject, checkWholeNumber, optionsCheck } from '../../validation/in
 import {
   CALL_OPTIONS,
   type CallOptions,
+  inSteps,
   type JetStreamApi,
   requireOperation,
   validateConsumerName,
@@ -137,8 +138,11 @@ export class Consumers {
     const { sequence, timeout, signal } = checkResetOptions(options);
     if (sequence !== undefined) checkWholeNumber('sequence', sequence, 1);
     requireOperation(this.api.connection, 'resetting a consumer');
-    const wait = { timeout, signal };
-    const reset = await this.call<WireReset>('RESET', stream, name, { seq: sequence }, wait);
+    const reset = await inSteps({ timeout, signal }, async (left) => {
+      // The server does not answer a reset of a consumer or stream that does not exist.
+      await consumerInfo(this.api, stream, name, left);
+      return this.call<WireReset>('RESET', stream, name, { seq: sequence }, left);
+    });
     return { sequence: reset.reset_seq, info: decodeConsumerInfo(reset) };
   }
 

@@ -355,6 +355,11 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
   });
 
   describe('resetConsumer', () => {
+    it.runIf(version === '2.15')('of a consumer or stream that does not exist fails at once', async () => {
+      await expect(stream.resetConsumer('none')).rejects.toThrow(ConsumerNotFoundError);
+      await expect(jetstream.resetConsumer('NONE', 'd')).rejects.toThrow(StreamNotFoundError);
+    });
+
     it.runIf(version === '2.15')('goes back to the acknowledgement floor, or to a sequence', async () => {
       const consumer = await stream.createConsumer({ durable: 'd' });
       await connected.publish('s.a', 5);
