@@ -1,31 +1,32 @@
 import { JetStreamError } from './jetstream.error.js';
-import { ConsumerDeletedError, PullRequestRefusedError } from './receiving.errors.js';
+import { type AfterPullFailure, ConsumerDeletedError, PullRequestRefusedError } from './receiving.errors.js';
 
 /**
- * The consumer or its stream has a new leader. The client repeats the pull request.
+ * The consumer or its stream has a new leader.
  *
- * @remarks Nothing: the client repeats the request.
+ * @remarks Nothing while consuming: the client repeats the request. After `fetch` and `next`, fetch again.
  */
 export class ConsumerLeadershipChangedError extends PullRequestRefusedError {}
 
 /**
  * The server that leads the consumer is shutting down.
  *
- * @remarks Nothing: the client repeats the request, which the next leader of the consumer answers.
+ * @remarks Nothing while consuming: the client repeats the request, which the next leader of the consumer answers.
+ * After `fetch` and `next`, fetch again.
  */
 export class ServerShutdownError extends PullRequestRefusedError {}
 
 /**
- * Another client was pinned in the meantime (ADR-42). This client waits until it is pinned again.
+ * Another client was pinned in the meantime (ADR-42).
  *
- * @remarks Nothing: the client waits for its turn.
+ * @remarks Nothing while consuming: the client waits until it is pinned again. After `fetch` and `next`, fetch again.
  */
 export class PinIdMismatchError extends PullRequestRefusedError {}
 
 /**
- * The next message is larger than the pull request allows: set `maxBytes` above the size of the largest message.
+ * The next message is larger than the pull request allows.
  *
- * @remarks Raise `maxBytes` above the size of the largest message.
+ * @remarks Raise `maxBytes`, or the bytes of `fetchBytes`, above the size of the largest message.
  */
 export class MaxBytesExceededError extends PullRequestRefusedError {}
 
@@ -90,13 +91,25 @@ export function toPullError(
   consumer: string,
   code: number,
   description: string,
+  after: AfterPullFailure = 'repeat',
 ): ConsumerDeletedError | PullRequestRefusedError {
   const words = description.toLowerCase();
   if (words.includes('consumer deleted')) return new ConsumerDeletedError(stream, consumer);
-  return new (rejection(code, words))(stream, consumer, code, description);
+  const Refusal = refusal(code, words);
+  return new Refusal(stream, consumer, code, description, adviceOn(Refusal, after));
 }
 
-function rejection(code: number, words: string): typeof PullRequestRefusedError {
+function adviceOn(Refusal: typeof PullRequestRefusedError, after: AfterPullFailure): string | undefined {
+  if (Refusal === PullRequestRefusedError) return undefined;
+  if (Refusal === MaxBytesExceededError)
+    return `Raise ${after === 'repeat' ? 'maxBytes' : 'the requested bytes'} above the size of the largest message.`;
+  if (after === 'end') return 'Fetch again.';
+  return Refusal === PinIdMismatchError
+    ? 'No action is needed: the client waits until it is pinned again.'
+    : 'No action is needed: the request is repeated.';
+}
+
+function refusal(code: number, words: string): typeof PullRequestRefusedError {
   if (code === 423) return PinIdMismatchError;
   if (words.includes('leadership change')) return ConsumerLeadershipChangedError;
   if (words.includes('server shutdown')) return ServerShutdownError;

@@ -1,7 +1,7 @@
 import { JetStreamError } from './jetstream.error.js';
 
 /**
- * The consumer was deleted while messages were being received from it.
+ * The consumer was deleted, or its stream, before or while messages were received from it.
  *
  * @remarks Create the consumer again to continue receiving.
  */
@@ -35,9 +35,16 @@ export class StreamReplacedError extends JetStreamError {
 }
 
 /**
+ * The effect of a failed pull request: `consume`, `messages` and handlers repeat it, `fetch` and `next` end with the
+ * error.
+ */
+export type AfterPullFailure = 'repeat' | 'end';
+
+/**
  * The client received neither messages nor heartbeats from a consumer: the server or the consumer's leader may be down.
  *
- * @remarks Nothing: the client repeats the request.
+ * @remarks Nothing while consuming: the client continues when the server responds. After `fetch` and `next`, check that
+ * the server is running and reachable, then fetch again.
  */
 export class NoHeartbeatError extends JetStreamError {
   constructor(
@@ -47,10 +54,13 @@ export class NoHeartbeatError extends JetStreamError {
     readonly consumer: string,
     /** The heartbeat interval, in milliseconds. */
     readonly heartbeat: number,
+    after: AfterPullFailure = 'repeat',
   ) {
     super(
-      `No heartbeat from consumer "${consumer}" of stream "${stream}" for more than ${2 * heartbeat} ms: ` +
-        'the request is repeated.',
+      `No heartbeat from consumer "${consumer}" of stream "${stream}" for more than ${2 * heartbeat} ms. ` +
+        (after === 'repeat'
+          ? 'No action is needed: receiving continues when the server responds.'
+          : 'Check that the server is running and reachable, then fetch again.'),
     );
   }
 }
@@ -58,7 +68,8 @@ export class NoHeartbeatError extends JetStreamError {
 /**
  * The server refused a pull request, or ended it before it was fulfilled.
  *
- * @remarks See `status` and `description`.
+ * @remarks Correct the options of the request or the configuration of the consumer as `status` and `description` say;
+ * for status 503, check that the consumer exists and that its stream has a leader.
  */
 export class PullRequestRefusedError extends JetStreamError {
   constructor(
@@ -70,9 +81,13 @@ export class PullRequestRefusedError extends JetStreamError {
     readonly status: number,
     /** The server's description of the status. */
     readonly description: string,
+    /** What to do. */
+    advice = status === 503
+      ? 'Check that the consumer exists and that its stream has a leader.'
+      : 'Correct the options of the request or the configuration of the consumer as this status says.',
   ) {
     super(
-      `A pull request to consumer "${consumer}" of stream "${stream}" was rejected: ${status} ${description || 'no responders'}`,
+      `A pull request to consumer "${consumer}" of stream "${stream}" was rejected: ${status} ${description || 'no responders'}. ${advice}`,
     );
   }
 }

@@ -15,20 +15,31 @@ export class RequestTimeoutError extends JetStreamError {
     readonly sent = true,
     /** The stream that stored the request because it listens on the same subject. */
     readonly storedBy?: string,
+    /** What to do if the request was sent and no stream stored it. */
+    advice = 'Check that the server and the service are reachable, or raise the timeout.',
   ) {
-    super(adviceOn(subject, timeout, sent, storedBy));
+    super(
+      inWords(subject, timeout, sent, storedBy) ?? `No reply to "${subject}" within ${timeout} ms. ${advice}`,
+    );
   }
 }
 
-function adviceOn(subject: string, timeout: number, sent: boolean, storedBy: string | undefined): string {
+/** The messages of the special cases. */
+function inWords(
+  subject: string,
+  timeout: number,
+  sent: boolean,
+  storedBy: string | undefined,
+): string | undefined {
   if (!sent) {
     return `The request to "${subject}" was not sent: the connection was down for ${timeout} ms. It is safe to send it again.`;
   }
-  const problem = `No reply to "${subject}" within ${timeout} ms`;
-  return storedBy === undefined
-    ? `${problem}. Check that the server and the service are reachable, or raise the timeout.`
-    : `${problem}, but the stream "${storedBy}" stored the request because it listens on the subject. If the service has ` +
-        "mode: 'jetstream', send the request with setMode('jetstream') too; otherwise remove the subject from the stream.";
+  if (storedBy === undefined) return undefined;
+  return (
+    `No reply to "${subject}" within ${timeout} ms, but the stream "${storedBy}" stored the request because it listens on ` +
+    "the subject. If the service has mode: 'jetstream', send the request with setMode('jetstream') too; otherwise remove " +
+    'the subject from the stream.'
+  );
 }
 
 /**

@@ -66,8 +66,8 @@ export class Consumer extends ConsumerHandle<StoredPullConsumerConfig> {
   }
 
   /**
-   * Requests up to the given number of messages, and waits `maxWait` for them. If the server does not end the request
-   * then, the batch's `error` is a {@link RequestTimeoutError}.
+   * Requests up to the given number of messages, and waits `maxWait` for them. If the server does not respond, the
+   * batch's `error` is a {@link NoHeartbeatError} or, without `heartbeat`, a {@link RequestTimeoutError}.
    *
    * @throws {@link InvalidArgumentError}, {@link UnsupportedServerFeatureError}
    */

@@ -2,6 +2,7 @@ import type { Msg, Subscription } from '@nats-io/transport-node';
 import { toConnectionError } from '../../connection/index.js';
 import {
   ConnectionClosedError,
+  ConsumerDeletedError,
   MaxBytesExceededError,
   NoHeartbeatError,
   PinIdMismatchError,
@@ -23,6 +24,7 @@ import type { ReceivingFrom } from './receive-loop.js';
 import { learnLimit, type RequestLimits } from './request-limits.js';
 import { Ring } from './ring.js';
 import { SilenceMonitor } from './silence-monitor.js';
+import { isGone } from './verified-loop.js';
 
 /** When the consumer is asked why the server has not ended a request that does not wait, in milliseconds. */
 const LOOK_AFTER = 250;
@@ -34,7 +36,7 @@ const LOOK_AFTER = 250;
  *
  * An empty batch without an error means that the server had no messages. If the server does not end the request, for
  * example because it does not respond, or the request was lost with the connection, the error is a
- * {@link RequestTimeoutError}.
+ * {@link NoHeartbeatError} if the request has a `heartbeat`, otherwise a {@link RequestTimeoutError}.
  *
  * @example
  * ```ts
@@ -169,7 +171,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
       this.monitor = new SilenceMonitor(
         request.heartbeat,
         () => true,
-        () => this.end(new NoHeartbeatError(stream, consumer, request.heartbeat)),
+        () => this.end(new NoHeartbeatError(stream, consumer, request.heartbeat, 'end')),
       );
     }
     this.pull(from);
@@ -179,20 +181,38 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
    * The server answers a request that does not wait, except while the consumer has as many unacknowledged messages as
    * it may have: it then keeps the request until some are acknowledged. Never rejects.
    */
-  private async endIfBlocked({ stream, consumer }: ReceivingFrom): Promise<void> {
-    const wait = { timeout: Math.max(1, Math.ceil(this.limit.left)), signal: this.request.signal };
+  private async endIfBlocked(from: ReceivingFrom): Promise<void> {
     try {
-      const operation = `CONSUMER.INFO.${stream}.${consumer}`;
-      const info = await this.api.call<AckState>(operation, undefined, { ...wait, stream, consumer });
-      const { max_ack_pending: most = 0 } = info.config;
-      if (most > 0 && info.num_ack_pending >= most) this.end(undefined);
+      const { config, num_ack_pending: pending } = await this.find(from);
+      const { max_ack_pending: most = 0 } = config;
+      if (most > 0 && pending >= most) this.end(undefined);
     } catch {
       // The batch ends when the server has not ended the request in time.
     }
   }
 
+  /** "No responders" does not say whether the consumer was deleted or has no leader. Never rejects. */
+  private async endWithoutResponder(from: ReceivingFrom, error: Error): Promise<void> {
+    this.timer?.cancel();
+    this.monitor?.stop();
+    const isDeleted = await isGone(() => this.find(from));
+    this.end(isDeleted ? new ConsumerDeletedError(from.stream, from.consumer) : error);
+  }
+
+  private find({ stream, consumer }: ReceivingFrom): Promise<AckState> {
+    const { signal } = this.request;
+    const timeout = Math.max(1, Math.ceil(this.limit.left));
+    return this.api.call(`CONSUMER.INFO.${stream}.${consumer}`, undefined, {
+      timeout,
+      signal,
+      stream,
+      consumer,
+    });
+  }
+
   private timedOut(from: ReceivingFrom): RequestTimeoutError {
-    return new RequestTimeoutError(this.subjectOf(from), this.request.patience);
+    const advice = 'Check that the server is running and reachable, then fetch again.';
+    return new RequestTimeoutError(this.subjectOf(from), this.request.patience, true, undefined, advice);
   }
 
   private subjectOf({ stream, consumer }: ReceivingFrom): string {
@@ -242,7 +262,8 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     if (code === 404) return this.end(undefined);
     if (code === 408) return this.endOrPull(from);
     if (learnLimit(this.limits, description)) return this.pull(from);
-    const error = toPullError(from.stream, from.consumer, code, description);
+    const error = toPullError(from.stream, from.consumer, code, description, 'end');
+    if (code === 503) return void this.endWithoutResponder(from, error);
     if (error instanceof PinIdMismatchError) this.pin.forget();
     const isTooLarge = error instanceof MaxBytesExceededError;
     if (isTooLarge && this.partial && this.count > 0) return this.endOrPull(from);

@@ -5,7 +5,6 @@ import {
   InvalidArgumentError,
   MaxBytesExceededError,
   NoHeartbeatError,
-  PullRequestRefusedError,
 } from '../../../lib/errors/index.js';
 import type { Consumer, FetchOptions, MessageBatch, Stream } from '../../../lib/jetstream/index.js';
 import type { NatsTestServer } from '../../../lib/testing/index.js';
@@ -123,6 +122,10 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
         server.resume();
       }
       expect(batch.error).toBeInstanceOf(NoHeartbeatError);
+      expect(batch.error?.message).toBe(
+        `No heartbeat from consumer "d" of stream "${streamName}" for more than 200 ms. ` +
+          'Check that the server is running and reachable, then fetch again.',
+      );
     });
 
     it('does not mistake an idle server for a silent one', async () => {
@@ -144,15 +147,24 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
     });
 
     // nats-server 2.9 does not report that there are no responders.
-    it.skipIf(version === '2.9')('reports that the consumer does not exist (any more)', async () => {
-      await stream.deleteConsumer('d');
+    it.skipIf(version === '2.9').each(['consumer', 'stream'])(
+      'reports that the %s was deleted before',
+      async (deleted) => {
+        if (deleted === 'consumer') await stream.deleteConsumer('d');
+        else {
+          await connected.jetstream.deleteStream(streamName);
+          await connected.jetstream.createStream({ name: streamName });
+        }
 
-      const batch = consumer.fetch(5, { maxWait: 1_000 });
+        const batches = [consumer.fetch(5), consumer.fetchBytes(5_000), consumer.fetchNoWait(5)];
 
-      expect(await texts(batch)).toEqual([]);
-      expect(batch.error).toBeInstanceOf(PullRequestRefusedError);
-      expect(batch.error).toMatchObject({ status: 503 });
-    });
+        for (const batch of batches) {
+          expect(await texts(batch)).toEqual([]);
+          expect(batch.error).toBeInstanceOf(ConsumerDeletedError);
+        }
+        await expect(consumer.next()).rejects.toThrow(ConsumerDeletedError);
+      },
+    );
 
     it('reports that the connection was closed', async () => {
       const batch = consumer.fetch(5);

@@ -1,9 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  PullRequestRefusedError,
-  RequestTimeoutError,
-  ServerShutdownError,
-} from '../../../lib/errors/index.js';
+import { ConsumerDeletedError, RequestTimeoutError, ServerShutdownError } from '../../../lib/errors/index.js';
 import type { Consumer, ConsumerConfig, MessageBatch, Stream } from '../../../lib/jetstream/index.js';
 import type { NatsTestServer } from '../../../lib/testing/index.js';
 import { collect, ConnectedJetStream, startServer, uniqueName } from '../streams/connected-jetstream.js';
@@ -217,6 +213,9 @@ describe.each(['2.15', '2.10', '2.9'])('the end of a request on nats-server %s',
       expect(bytes.error).toMatchObject(silence(1_200));
       expect(available.error).toMatchObject(silence(200));
       expect(await next).toMatchObject(silence(1_200));
+      expect(fetched.error?.message).toMatch(
+        /^No reply to ".+" within 1200 ms\. Check that the server is running and reachable, then fetch again\.$/,
+      );
     });
 
     it.skipIf(process.platform === 'win32')('a batch with messages has an error too', async () => {
@@ -249,6 +248,7 @@ describe.each(['2.15', '2.10', '2.9'])('the end of a request on nats-server %s',
       await server.restart();
       expect(await collect(batch)).toEqual([]);
       expect(batch.error).toBeInstanceOf(ServerShutdownError);
+      expect(batch.error?.message).toMatch(/: 409 Server Shutdown\. Fetch again\.$/);
     });
 
     it('a batch that is interrupted by a reconnect has either its messages or an error', async () => {
@@ -265,7 +265,7 @@ describe.each(['2.15', '2.10', '2.9'])('the end of a request on nats-server %s',
       await stream.deleteConsumer('d');
       const batch = consumer.fetch(5, { maxWait: 300 });
       expect(await collect(batch)).toEqual([]);
-      expect(batch.error).toBeInstanceOf(version === '2.9' ? RequestTimeoutError : PullRequestRefusedError);
+      expect(batch.error).toBeInstanceOf(version === '2.9' ? RequestTimeoutError : ConsumerDeletedError);
     });
   });
 });
