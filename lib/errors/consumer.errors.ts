@@ -104,7 +104,7 @@ export class InvalidConsumerNameError extends JetStreamError {
 /**
  * The caller requested a pull consumer, but the consumer is a push consumer.
  *
- * @remarks Use `pushConsumer` and the methods for push consumers, or omit `deliverSubject`.
+ * @remarks Use `pushConsumer` and the methods for push consumers, or choose another name.
  */
 export class NotAPullConsumerError extends JetStreamError {
   constructor(
@@ -114,8 +114,8 @@ export class NotAPullConsumerError extends JetStreamError {
     readonly consumer: string,
   ) {
     super(
-      `Consumer "${consumer}" on stream "${stream}" is a push consumer: ` +
-        'use pushConsumer and the …PushConsumer methods, or leave deliverSubject out.',
+      `Consumer "${consumer}" on stream "${stream}" is a push consumer. ` +
+        'Use pushConsumer and the …PushConsumer methods, or choose another name.',
     );
   }
 }
@@ -123,7 +123,7 @@ export class NotAPullConsumerError extends JetStreamError {
 /**
  * The caller requested a push consumer, but the consumer is a pull consumer.
  *
- * @remarks Use `consumer` and the methods for pull consumers, or set a `deliverSubject`.
+ * @remarks Use `consumer` and the methods for pull consumers, or choose another name.
  */
 export class NotAPushConsumerError extends JetStreamError {
   constructor(
@@ -133,8 +133,8 @@ export class NotAPushConsumerError extends JetStreamError {
     readonly consumer: string,
   ) {
     super(
-      `Consumer "${consumer}" on stream "${stream}" is a pull consumer: ` +
-        'use consumer and the …Consumer methods, or set a deliverSubject.',
+      `Consumer "${consumer}" on stream "${stream}" is a pull consumer. ` +
+        'Use consumer and the …Consumer methods, or choose another name.',
     );
   }
 }

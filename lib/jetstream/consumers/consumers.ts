@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../../errors/index.js';
+import { ConsumerExistsError, InvalidArgumentError, JetStreamApiError } from '../../errors/index.js';
 import { shown } from '../../reporting/index.js';
 import { fromNanos, fromTime, toTime } from '../../timing/index.js';
 import { checkObject, checkWholeNumber, optionsCheck } from '../../validation/index.js';
@@ -68,8 +68,7 @@ export class Consumers {
         'it is only allowed for push consumers: use the …PushConsumer methods',
       );
     }
-    const info = await upsertConsumer(this.api, stream, config, action, options);
-    return new Consumer(this.api, requirePull(info));
+    return new Consumer(this.api, await this.put(stream, config, action, options, requirePull));
   }
 
   async putPush(
@@ -85,8 +84,29 @@ export class Consumers {
         'a push consumer needs one; for a pull consumer, use the …Consumer methods',
       );
     }
-    const info = await upsertConsumer(this.api, stream, config, action, options);
-    return new PushConsumer(this.api, requirePush(info));
+    return new PushConsumer(this.api, await this.put(stream, config, action, options, requirePush));
+  }
+
+  /** The server's refusals do not distinguish a consumer of the other kind from other differences. */
+  private put<Info>(
+    stream: string,
+    config: ConsumerConfig | PushConsumerConfig,
+    action: ConsumerAction,
+    options: CallOptions,
+    ofKind: (info: ConsumerInfo) => Info,
+  ): Promise<Info> {
+    return inSteps(options, async (left) => {
+      try {
+        return ofKind(await upsertConsumer(this.api, stream, config, action, left));
+      } catch (error) {
+        const name = config.durable ?? config.name;
+        if (name !== undefined && mayBeOfOtherKind(error)) {
+          const existing = await consumerInfo(this.api, stream, name, left).catch(() => undefined);
+          if (existing) ofKind(existing);
+        }
+        throw error;
+      }
+    });
   }
 
   async pull(stream: string, name: string, options: CallOptions): Promise<Consumer> {
@@ -138,12 +158,12 @@ export class Consumers {
     const { sequence, timeout, signal } = checkResetOptions(options);
     if (sequence !== undefined) checkWholeNumber('sequence', sequence, 1);
     requireOperation(this.api.connection, 'resetting a consumer');
-    const reset = await inSteps({ timeout, signal }, async (left) => {
-      // The server does not answer a reset of a consumer or stream that does not exist.
+    return inSteps({ timeout, signal }, async (left) => {
+      // The server does not answer a reset of a consumer that does not exist.
       await consumerInfo(this.api, stream, name, left);
-      return this.call<WireReset>('RESET', stream, name, { seq: sequence }, left);
+      const reset = await this.call<WireReset>('RESET', stream, name, { seq: sequence }, left);
+      return { sequence: reset.reset_seq, info: decodeConsumerInfo(reset) };
     });
-    return { sequence: reset.reset_seq, info: decodeConsumerInfo(reset) };
   }
 
   async *list(stream: string, options: CallOptions): AsyncGenerator<ConsumerInfo, void, undefined> {
@@ -173,6 +193,14 @@ export class Consumers {
     const context = { ...waitOf(options), stream, consumer: name };
     return this.api.call<R>(`CONSUMER.${operation}.${stream}.${name}`, body, context);
   }
+}
+
+/** The code of "consumer create failed", which also stands for changes that an update cannot make. */
+const CREATE_FAILED = 10012;
+
+function mayBeOfOtherKind(error: unknown): boolean {
+  if (error instanceof ConsumerExistsError) return true;
+  return error instanceof JetStreamApiError && error.code === CREATE_FAILED;
 }
 
 interface WirePause {

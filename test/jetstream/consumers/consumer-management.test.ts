@@ -233,6 +233,19 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
       await expect(stream.consumer('p')).rejects.toThrow(`"p" on stream "${streamName}" is a push consumer`);
     });
 
+    it.each(['create', 'update', 'createOrUpdate'] as const)(
+      '%s reports that the consumer is of the other kind',
+      async (action) => {
+        await stream.createPushConsumer({ durable: 'push', deliverSubject: 'deliver' });
+        await stream.createConsumer({ durable: 'pull' });
+
+        const asPull = stream[`${action}Consumer`]({ durable: 'push' });
+        await expect(asPull).rejects.toThrow(NotAPullConsumerError);
+        const asPush = stream[`${action}PushConsumer`]({ durable: 'pull', deliverSubject: 'deliver' });
+        await expect(asPush).rejects.toThrow(NotAPushConsumerError);
+      },
+    );
+
     it('require a deliverSubject, which pull consumers must not have', async () => {
       const none = { durable: 'p' } as PushConsumerConfig;
       const one = { durable: 'p', deliverSubject: 'd' } as unknown as ConsumerConfig;
@@ -381,6 +394,12 @@ describe.each(['2.15', '2.10', '2.9'])('consumers on nats-server %s', (version) 
 
       await expect(stream.resetConsumer('d', { sequence: 1 })).rejects.toThrow(InvalidConsumerResetError);
       await expect(stream.resetConsumer('d', { sequence: 0.5 })).rejects.toThrow(InvalidArgumentError);
+    });
+
+    // The server does not answer a reset of a consumer that does not exist.
+    it.runIf(version === '2.15')('rejects a consumer and a stream that do not exist', async () => {
+      await expect(stream.resetConsumer('d')).rejects.toThrow(ConsumerNotFoundError);
+      await expect(jetstream.resetConsumer('nope', 'd')).rejects.toThrow(StreamNotFoundError);
     });
 
     it.skipIf(version === '2.15')('needs nats-server 2.14', async () => {
