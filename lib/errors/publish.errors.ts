@@ -118,19 +118,24 @@ export class InvalidPubAckError extends JetStreamError {
 /**
  * A stream refused a message. Subclasses stand for the codes that a caller can act on.
  *
- * @remarks See `code` and `description`.
+ * @remarks Correct the message or the configuration of the stream as `description` says; if `status` is 500 or more,
+ * check the stream and its servers, then publish again.
  */
 export class PublishRefusedError extends JetStreamApiError {
   constructor(
     /** The subject published to. */
     readonly subject: string,
     body: ApiErrorBody,
-    advice = '',
+    /** What to do. */
+    advice = body.code >= 500
+      ? 'Check the stream and its servers, then publish again.'
+      : 'Correct the message or the configuration of the stream.',
   ) {
+    // The server ends a description with a colon if the value that should follow is empty.
+    const description = body.description?.replace(/:\s*$/, '') ?? `status ${body.code}`;
     super(
       body,
-      `Publish to "${subject}" refused: ${body.description ?? `status ${body.code}`} ` +
-        `(code ${body.err_code ?? body.code})${advice}`,
+      `Publish to "${subject}" refused: ${description} (code ${body.err_code ?? body.code}). ${advice}`,
     );
   }
 }
@@ -145,7 +150,7 @@ export class WrongLastSequenceError extends PublishRefusedError {
   readonly lastSequence: number | undefined;
 
   constructor(subject: string, body: ApiErrorBody) {
-    super(subject, body, '. Another client published in between: read the current state, then decide.');
+    super(subject, body, 'Another client published in between: read the current state, then decide.');
     const sequence = /: (\d+)$/.exec(body.description ?? '')?.[1];
     this.lastSequence = sequence === undefined ? undefined : Number(sequence);
   }
@@ -156,36 +161,73 @@ export class WrongLastSequenceError extends PublishRefusedError {
  *
  * @remarks Read the last message of the stream, then decide.
  */
-export class WrongLastMessageIdError extends PublishRefusedError {}
+export class WrongLastMessageIdError extends PublishRefusedError {
+  constructor(subject: string, body: ApiErrorBody) {
+    super(subject, body, 'Read the last message of the stream, then decide.');
+  }
+}
 
 /**
  * The stream that listens on the subject is not `expect.stream` (code 10060).
  *
  * @remarks Check which stream listens on the subject, or correct `expect.stream`.
  */
-export class WrongStreamError extends PublishRefusedError {}
+export class WrongStreamError extends PublishRefusedError {
+  constructor(subject: string, body: ApiErrorBody) {
+    super(subject, body, 'Check which stream listens on the subject, or correct expect.stream.');
+  }
+}
 
 /**
  * The message is larger than the stream allows (`maxMessageSize`, code 10054).
  *
  * @remarks Raise `maxMessageSize` of the stream, or put large payloads into an object store.
  */
-export class MaxMessageSizeExceededError extends PublishRefusedError {}
+export class MaxMessageSizeExceededError extends PublishRefusedError {
+  constructor(subject: string, body: ApiErrorBody) {
+    super(subject, body, 'Raise maxMessageSize of the stream, or put large payloads into an object store.');
+  }
+}
 
 /**
  * The stream reached its limit of messages or bytes and discards new messages (code 10077).
  *
  * @remarks Consume or purge messages, or raise the limits of the stream.
  */
-export class StreamFullError extends PublishRefusedError {}
+export class StreamFullError extends PublishRefusedError {
+  constructor(
+    subject: string,
+    body: ApiErrorBody,
+    advice = 'Consume or purge messages, or raise the limits of the stream.',
+  ) {
+    super(subject, body, advice);
+  }
+}
 
 /**
  * The server refused an atomic batch and stored none of its messages: the batch is incomplete (a message was lost with
  * the connection), too large, or contains a message id that is already stored (codes 10175 to 10201).
  *
- * @remarks Publish the whole batch again; split it if it is too large.
+ * @remarks Publish the whole batch again; split it if it is too large, and omit messages that are already stored.
  */
-export class AtomicBatchRefusedError extends PublishRefusedError {}
+export class AtomicBatchRefusedError extends PublishRefusedError {
+  constructor(subject: string, body: ApiErrorBody) {
+    super(subject, body, `No message of the batch is stored: ${adviceOnBatch(body.err_code)}.`);
+  }
+}
+
+function adviceOnBatch(code: number | undefined): string {
+  switch (code) {
+    case 10177:
+      return 'omit the option that the description names, then publish the batch again';
+    case 10199:
+      return 'split the batch';
+    case 10201:
+      return 'omit the messages that are already stored, then publish the batch again';
+    default:
+      return 'publish the whole batch again';
+  }
+}
 
 /**
  * The stream's configuration does not allow a feature that the message uses, such as a TTL.
@@ -199,7 +241,7 @@ export class StreamFeatureDisabledError extends PublishRefusedError {
     /** The option of the stream's configuration that enables the feature. */
     readonly option: string,
   ) {
-    super(subject, body, `. Set ${option}: true in the configuration of the stream.`);
+    super(subject, body, `Set ${option}: true in the configuration of the stream.`);
   }
 }
 

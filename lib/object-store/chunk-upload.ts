@@ -261,6 +261,14 @@ export class ChunkUpload {
     return id.startsWith(prefix) ? Number.parseInt(id.slice(prefix.length), 10) : -1;
   }
 
+  private get adviceOnFull(): string {
+    const { catalog, options } = this;
+    return (
+      `Object ${JSON.stringify(options.object)} does not fit into bucket "${catalog.names.bucket}": ` +
+      'delete objects, or raise maxBytes of the bucket.'
+    );
+  }
+
   /** Records where the chunk is stored. @returns the error if it is not stored */
   private readAck(chunk: Chunk, reply: Msg | undefined): Error | undefined {
     let ack: ChunkAck | undefined;
@@ -271,7 +279,7 @@ export class ChunkUpload {
     }
     if (ack?.error) {
       return ack.error.err_code === STORE_FAILED
-        ? new StreamFullError(this.subject, ack.error)
+        ? new StreamFullError(this.subject, ack.error, this.adviceOnFull)
         : new PublishRefusedError(this.subject, ack.error);
     }
     if (!ack?.seq) return new InvalidPubAckError(this.subject, 'it does not contain a sequence');

@@ -274,7 +274,11 @@ describe.each(['2.15', '2.10', '2.9'])('the content of objects on nats-server %s
   it('leaves no chunk of an object that does not fit into the bucket', async () => {
     const small = await stores.service.create({ bucket: 'small', storage: 'memory', maxBytes: 700_000 });
     await small.putString('first', 'fits');
-    await expect(small.putBytes('second', randomBytes(1_000_000))).rejects.toThrow(StreamFullError);
+    const refusal = small.putBytes('second', randomBytes(1_000_000));
+    await expect(refusal).rejects.toThrow(StreamFullError);
+    await expect(refusal).rejects.toThrow(
+      'Object "second" does not fit into bucket "small": delete objects, or raise maxBytes of the bucket.',
+    );
     expect(await stores.messages('small', 'C')).toBe(1);
     expect(await small.getString('first')).toBe('fits');
   });

@@ -15,6 +15,7 @@ import {
   WrongStreamError,
 } from '../../../lib/errors/index.js';
 import { DiscardPolicy } from '../../../lib/jetstream/index.js';
+import { publishError } from '../../../lib/jetstream/publishing/publish-error.js';
 import { ConnectedPublisher, failure } from './connected-publisher.js';
 
 let server: NatsTestServer;
@@ -292,6 +293,26 @@ describe('a stream rejects a message', () => {
     expect(await failure(client.publisher.publish(`${name.toLowerCase()}.a`, 'x'.repeat(11)))).toBeInstanceOf(
       MaxMessageSizeExceededError,
     );
+  });
+
+  it.each([
+    [10054, 'message size exceeds maximum allowed', 'Raise maxMessageSize of the stream'],
+    [10060, 'expected stream does not match', 'or correct expect.stream'],
+    [10070, 'wrong last msg ID: ', 'wrong last msg ID (code 10070). Read the last message of the stream'],
+    [10071, 'wrong last sequence: 1', 'read the current state'],
+    [10077, 'maximum messages exceeded', 'Consume or purge messages'],
+    [10077, 'write error', 'Check the stream and its servers'],
+    [10109, 'invalid operation on sealed stream', 'Correct the message or the configuration of the stream'],
+    [10166, 'per-message TTL is disabled', 'Set allowMessageTtl: true'],
+    [10176, 'batch publish is incomplete', 'publish the whole batch again'],
+    [10199, 'batch publish too large', 'split the batch'],
+    [10201, 'batch publish contains duplicate message id', 'omit the messages that are already stored'],
+  ])('and the error for %i (%s) says what to do', (code, description, advice) => {
+    const status = description === 'write error' ? 503 : 400;
+    const { message } = publishError({ code: status, err_code: code, description }, 'orders.placed');
+    expect(message).toContain('Publish to "orders.placed" refused: ');
+    expect(message).toContain(advice);
+    expect(message).toMatch(/\(code \d+\)\. [A-Z].+\.$/);
   });
 
   it('because it is sealed', async () => {

@@ -236,6 +236,9 @@ describe.each(['2.15', '2.10', '2.9'])('fetching on nats-server %s', (version) =
 
       expect(await collect(batch)).toEqual([]);
       expect(batch.error).toBeInstanceOf(MaxBytesExceededError);
+      expect(batch.error?.message).toMatch(
+        /\. Raise the requested bytes above the size of the largest message\.$/,
+      );
     });
 
     it.each([0, -1, 1.5])('rejects %d bytes', (bytes) => {
