@@ -11,7 +11,7 @@ import {
   TooManyPendingRequestsError,
 } from '../errors/index.js';
 import { errorText, printable, shown, toError } from '../reporting/index.js';
-import { abortError, checkSignal, onAbort, UserCalls } from '../user-code/index.js';
+import { abortError, checkSignal, onAbort, reasonError, rejectionOf, UserCalls } from '../user-code/index.js';
 import { optionsCheck } from '../validation/index.js';
 import { createInboxOf, serialOf } from './inbox.js';
 import { type Outcome, type PendingRequest, PendingRequests } from './pending-requests.js';
@@ -116,7 +116,9 @@ export class Requests {
   request(subject: string, data: Uint8Array | string, options: RequestOptions = {}): Promise<Msg> {
     return new Promise((resolve, reject) => {
       checkOptions(options);
-      this.send(subject, data, options, (error, reply) => (error ? reject(error) : resolve(reply)));
+      this.send(subject, data, options, (error, reply) =>
+        error ? reject(rejectionOf(error)) : resolve(reply),
+      );
     });
   }
 
@@ -389,7 +391,7 @@ export class Requests {
       return onReply(...outcome);
     };
     const request = this.add(subject, data, options, replied, false);
-    abort = (reason) => this.fail(request, toError(reason));
+    abort = (reason) => this.fail(request, reasonError(reason));
     return request;
   }
 

@@ -24,10 +24,29 @@ export function checkSignal(signal: unknown): void {
   throw new InvalidArgumentError('signal', `${wrongType(signal)} is not an AbortSignal`);
 }
 
+/** The errors whose reasons are not errors. */
+const wrapped = new WeakMap<Error, { readonly reason: unknown }>();
+
+/**
+ * The reason of a signal as an `Error`, for callbacks and properties of that type. A call rejects with the reason
+ * itself: see {@link rejectionOf}.
+ */
+export function reasonError(reason: unknown): Error {
+  const error = toError(reason);
+  if (error !== reason) wrapped.set(error, { reason });
+  return error;
+}
+
+/** The value that a call rejects with: the error, or the reason of an aborted signal, unchanged. */
+export function rejectionOf(error: Error): unknown {
+  const reasoned = wrapped.get(error);
+  return reasoned ? reasoned.reason : error;
+}
+
 /** The reason of an aborted signal, as an error; `undefined` if it is not aborted. Never throws. */
 export function abortError(signal: AbortSignal | undefined): Error | undefined {
   try {
-    return signal?.aborted === true ? toError(reasonOf(signal)) : undefined;
+    return signal?.aborted === true ? reasonError(reasonOf(signal)) : undefined;
   } catch (cause) {
     return unreadable(cause);
   }

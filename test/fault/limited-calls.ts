@@ -152,7 +152,10 @@ const all = async (items: AsyncIterable<unknown>): Promise<void> => {
 
 const whole = async (batch: MessageBatch): Promise<void> => {
   await all(batch);
-  if (batch.error) throw batch.error;
+  const { error } = batch;
+  // The property is always an `Error`: a reason of another type is its cause.
+  if (error?.constructor === Error && error.cause !== undefined) throw error.cause;
+  if (error) throw error;
 };
 
 let names = 0;

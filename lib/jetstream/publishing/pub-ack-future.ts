@@ -1,4 +1,5 @@
 import { propertyOf } from '../../reporting/index.js';
+import { rejectionOf } from '../../user-code/index.js';
 import type { LossReport } from './loss-report.js';
 import type { PubAck } from './pub-ack.js';
 import type { OutgoingMessage } from './publish-options.js';
@@ -44,10 +45,10 @@ export class PendingPubAck implements PubAckFuture {
   private watch(): Promise<PubAck> {
     this.withdraw?.();
     const promise = new Promise<PubAck>((resolve, reject) => {
-      if (this.outcome instanceof Error) reject(this.outcome);
+      if (this.outcome instanceof Error) reject(rejectionOf(this.outcome));
       else if (this.outcome) resolve(this.outcome);
       this.onAck = resolve;
-      this.onError = reject;
+      this.onError = (error) => reject(rejectionOf(error));
     });
     // The promise may be awaited later; until then a failure must not end the process.
     promise.catch(() => undefined);

@@ -2,6 +2,7 @@ import type { JetStreamConnection } from '../../connection/index.js';
 import { OperationObserver, type RunningOperation } from '../../instruments/index.js';
 import type { Requests } from '../../requests/index.js';
 import { within } from '../../timing/index.js';
+import { rejectionOf } from '../../user-code/index.js';
 import { type CallOptions, JetStreamApi } from '../api/index.js';
 import type { DeclaredStreams } from '../declared-streams.js';
 import { AtomicBatches } from './atomic-batch.js';
@@ -111,7 +112,7 @@ export class Publisher {
       checkPublishOptions(options);
       const encoded = this.plainEncoder.encode({ subject, data }, options, false);
       const publication = new Publication(this.context, encoded, this.deliveryOf(options), (error, ack) =>
-        error ? reject(error) : resolve(ack),
+        error ? reject(rejectionOf(error)) : resolve(ack),
       );
       publication.send();
     });
@@ -128,7 +129,8 @@ export class Publisher {
   private send(message: OutgoingMessage, options: PublishOptions): Promise<PubAck> {
     return new Promise((resolve, reject) => {
       const operation = this.begin(message);
-      const onSettled: PublicationHandler = (error, ack) => (error ? reject(error) : resolve(ack));
+      const onSettled: PublicationHandler = (error, ack) =>
+        error ? reject(rejectionOf(error)) : resolve(ack);
       this.publication(message, options, operation, onSettled).send();
     });
   }

@@ -2,7 +2,7 @@ import type { JetStreamConnection } from '../../connection/index.js';
 import { ConnectionClosedError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
-import { abortError, onAbort } from '../../user-code/index.js';
+import { abortError, onAbort, reasonError, rejectionOf } from '../../user-code/index.js';
 
 /** Called when a pause is over, or with the error that ended it early. It must not throw. */
 type PauseEnd = (error?: Error) => void;
@@ -30,7 +30,7 @@ export class RetryPauses {
     };
     let forget: (() => void) | undefined;
     try {
-      forget = signal && onAbort(signal, (reason) => end(toError(reason)));
+      forget = signal && onAbort(signal, (reason) => end(reasonError(reason)));
     } catch (error) {
       return onEnd(toError(error));
     }
@@ -42,7 +42,7 @@ export class RetryPauses {
   /** Like {@link after}. @throws the error that ended the pause early */
   wait(delay: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.after(delay, signal, (error) => (error ? reject(error) : resolve()));
+      this.after(delay, signal, (error) => (error ? reject(rejectionOf(error)) : resolve()));
     });
   }
 

@@ -12,7 +12,7 @@ import {
 import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { Deadline, Timer } from '../../timing/index.js';
-import { abortError, onAbort } from '../../user-code/index.js';
+import { abortError, onAbort, reasonError, rejectionOf } from '../../user-code/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from './delivered-subjects.js';
@@ -85,7 +85,10 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
     else this.start(from);
   }
 
-  /** The error that ended the request; `undefined` if there was none. */
+  /**
+   * The error that ended the request; `undefined` if there was none. If the reason of an aborted signal is not an
+   * `Error`, it is the `cause` of this one.
+   */
   get error(): Error | undefined {
     return this.cause;
   }
@@ -122,12 +125,12 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   /**
    * Takes the first message and ends the batch; `undefined` if none arrives.
    *
-   * @throws the batch's `error`
+   * @throws the batch's `error`; the reason of an aborted signal unchanged
    */
   async first(): Promise<JetStreamMessage | undefined> {
     const { value } = await this.next();
     this.end(undefined);
-    if (value === undefined && this.cause) throw this.cause;
+    if (value === undefined && this.cause) throw rejectionOf(this.cause);
     return value;
   }
 
@@ -284,7 +287,7 @@ export class MessageBatch implements AsyncIterable<JetStreamMessage> {
   private follow(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
     try {
-      this.callOff = onAbort(signal, (reason) => this.end(toError(reason)));
+      this.callOff = onAbort(signal, (reason) => this.end(reasonError(reason)));
       const aborted = abortError(signal);
       if (aborted) this.end(aborted);
     } catch (error) {

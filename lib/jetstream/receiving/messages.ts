@@ -1,7 +1,7 @@
 import { IteratorClosedError, NoHeartbeatError } from '../../errors/index.js';
 import { toError } from '../../reporting/index.js';
 import { Timer } from '../../timing/index.js';
-import { abortError, onAbort } from '../../user-code/index.js';
+import { abortError, onAbort, rejectionOf } from '../../user-code/index.js';
 import { checkMilliseconds, optionsCheck } from '../../validation/index.js';
 import type { JetStreamMessage } from '../message/index.js';
 import { messageSize } from './pull-loop.js';
@@ -113,7 +113,7 @@ export class Messages implements AsyncIterable<JetStreamMessage>, AsyncDisposabl
   next(options: NextOptions): Promise<JetStreamMessage | undefined>;
   next(options: NextOptions = {}): Promise<JetStreamMessage | undefined> {
     const refusal = nextRefusal(options);
-    if (refusal) return Promise.reject(refusal);
+    if (refusal) return Promise.reject(rejectionOf(refusal));
     const message = this.take();
     if (message !== undefined) return Promise.resolve(message);
     if (this.ended) return Promise.reject(this.untoldCause() ?? this.closedError());
