@@ -39,17 +39,19 @@ export class PublishTimeoutError extends JetStreamError {
     readonly messageId: string | undefined,
     /** Whether the message was sent. It is not sent while the connection is down. */
     readonly sent: boolean,
+    /** What to do if the message was sent without an id. */
+    advice = 'Set a messageId, or idempotent: true, to be able to publish it again safely.',
   ) {
-    super(`Publish to "${subject}": ${inWords(timeout, messageId, sent)}`);
+    super(`Publish to "${subject}": ${inWords(timeout, messageId, sent, advice)}`);
   }
 }
 
-function inWords(timeout: number, messageId: string | undefined, sent: boolean): string {
+function inWords(timeout: number, messageId: string | undefined, sent: boolean, advice: string): string {
   if (!sent)
     return `not sent because the connection was down for ${timeout} ms. It is safe to publish it again.`;
   const unknown = `no acknowledgement within ${timeout} ms; the message may or may not be stored.`;
   return messageId === undefined
-    ? `${unknown} Set a messageId, or idempotent: true, to be able to publish it again safely.`
+    ? `${unknown} ${advice}`
     : `${unknown} It is safe to publish it again with the message id "${messageId}".`;
 }
 
@@ -246,9 +248,10 @@ export class StreamFeatureDisabledError extends PublishRefusedError {
 }
 
 /**
- * Messages of an ingest did not reach the stream because a connection was lost or the server was overloaded.
+ * Messages of an ingest did not reach the stream because a connection was lost, the server was overloaded, or they are
+ * larger than the stream's `maxMessageSize`, which the server reports in the same way.
  *
- * @remarks Publish the messages from `from` to `to` again.
+ * @remarks Check the sizes of the messages from `from` to `to`, then publish them again.
  */
 export class IngestGapError extends JetStreamError {
   constructor(
@@ -259,7 +262,10 @@ export class IngestGapError extends JetStreamError {
     /** The number of the last lost message. */
     readonly to: number,
   ) {
-    super(`Messages ${from} to ${to} of an ingest to "${subject}" were lost in transit. Publish them again.`);
+    super(
+      `Messages ${from} to ${to} of an ingest to "${subject}" are not stored: they were lost in transit, or are larger than ` +
+        "the stream's maxMessageSize. Check their sizes, then publish them again.",
+    );
   }
 }
 

@@ -154,6 +154,7 @@ const whole = async (batch: MessageBatch): Promise<void> => {
   await all(batch);
   const { error } = batch;
   // The property is always an `Error`: a reason of another type is its cause.
+  // oxlint-disable-next-line typescript/only-throw-error -- as the other calls do
   if (error?.constructor === Error && error.cause !== undefined) throw error.cause;
   if (error) throw error;
 };

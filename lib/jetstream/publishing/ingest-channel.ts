@@ -30,6 +30,10 @@ const PING_AFTER = 1_000;
 /** The server ends an ingest when it receives nothing for 10 s. */
 const KEEP_ALIVE_AFTER = 3_000;
 
+/** What to do if the server does not answer. */
+const ADVICE =
+  'Give each message a messageId, to be able to ingest messages that may be stored again safely.';
+
 /**
  * The channel of one ingest to the server: it numbers and sends messages, and tracks the server's replies.
  *
@@ -232,7 +236,7 @@ export class IngestChannel {
     const quiet = now - Math.max(this.heard, this.waitingSince);
     const { timeout } = this.delivery;
     if (quiet > timeout) {
-      this.fail(new PublishTimeoutError(this.first.subject, timeout, undefined, true));
+      this.fail(new PublishTimeoutError(this.first.subject, timeout, undefined, true, ADVICE));
     } else if (this.connected && (quiet > PING_AFTER || now - this.spoke > KEEP_ALIVE_AFTER)) {
       this.ping();
     }

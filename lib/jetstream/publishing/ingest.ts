@@ -1,6 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamConnection } from '../../connection/index.js';
-import { ConnectionClosedError, IngestInterruptedError, InvalidArgumentError } from '../../errors/index.js';
+import {
+  ConnectionClosedError,
+  IngestInterruptedError,
+  InvalidArgumentError,
+  PublishTimeoutError,
+} from '../../errors/index.js';
 import type { RunningOperation } from '../../instruments/index.js';
 import { shown, toError } from '../../reporting/index.js';
 import { untilAborted, within } from '../../timing/index.js';
@@ -141,7 +146,8 @@ export class Ingest {
   private async interrupted(channel: IngestChannel, cause: Error): Promise<Error> {
     const { subject } = channel.first;
     if (cause === channel.failure) {
-      if (!channel.started) return cause;
+      // Without an answer, the first messages may be stored; otherwise the ingest was refused as a whole.
+      if (!channel.started && !(cause instanceof PublishTimeoutError)) return cause;
       return new IngestInterruptedError(subject, channel.processed, false, { cause });
     }
     const finished = channel.finish().catch(() => undefined);

@@ -166,7 +166,14 @@ describe('an ingest that cannot start', () => {
     stalled.pause();
     const error = await failure(other.publisher.ingest(numbered(5), { timeout: 300 }));
     stalled.resume();
-    expect(error).toMatchObject({ constructor: PublishTimeoutError, timeout: 300 });
+    expect(error).toMatchObject({
+      constructor: IngestInterruptedError,
+      stored: 0,
+      exact: false,
+      cause: { constructor: PublishTimeoutError, timeout: 300 },
+    });
+    expect(error.message).toMatch(/may or may not be stored\. Give each message a messageId, .+\.$/);
+    expect(error.message).not.toContain('idempotent');
   });
 });
 
@@ -220,6 +227,17 @@ describe('an interrupted ingest reports what is stored', () => {
       cause: { constructor: IngestGapError, from: 700, to: 700 },
     });
     expect((await stream.info()).state.messages).toBe(699);
+  });
+
+  it('if a message is too large for the stream, which the server reports as a gap', async () => {
+    const limited = await client.createStream({ allowBatchPublish: true, maxMessageSize: 100 });
+    const to = `${limited.name.toLowerCase()}.a`;
+    const large = { subject: to, data: 'x'.repeat(500) };
+    const error = await interruption(
+      client.publisher.ingest([...numbered(1, to), large, ...numbered(1, to)]),
+    );
+    expect(error).toMatchObject({ stored: 1, cause: { constructor: IngestGapError, from: 2 } });
+    expect(error.message).toContain("or are larger than the stream's maxMessageSize");
   });
 
   it('if the stream rejects a message', async () => {
