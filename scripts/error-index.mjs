@@ -118,11 +118,20 @@ function describe(checker, symbol, declaration, from) {
     name: symbol.name,
     from,
     file: relative(lib, declaration.getSourceFile().fileName).replaceAll('\\', '/'),
-    base: checker.getBaseTypes(type)[0].symbol.name,
+    base: publicBase(checker, type).name,
     sentence,
     whatToDo,
     properties,
   };
+}
+
+/** The symbol of the nearest base class that users can name. */
+function publicBase(checker, type) {
+  const [base] = checker.getBaseTypes(type);
+  const { valueDeclaration: declaration } = base.symbol;
+  const isHidden =
+    isOurs(declaration) && !(ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Export);
+  return isHidden ? publicBase(checker, base) : base.symbol;
 }
 
 /** Whether a member is a public property that this library declares. */
@@ -165,7 +174,7 @@ function render(errors) {
 
 function renderError({ name, from, base, sentence, whatToDo, properties }) {
   const origin = [
-    base === 'JetStreamError' || base === 'Error' ? '' : `Extends \`${base}\`.`,
+    base === 'JetStreamError' ? '' : `Extends \`${base}\`.`,
     from === 'nestjs-nats-jetstream' ? '' : `Exported by \`${from}\`.`,
   ];
   return [

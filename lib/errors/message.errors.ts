@@ -39,7 +39,7 @@ export class NotAJetStreamMessageError extends JetStreamError {
  */
 export class PayloadEncodingError extends JetStreamError {
   constructor(
-    /** The codec, such as `jsonCodec`. */
+    /** The name of the codec, such as `jsonCodec`, or its content type, such as `application/json`. */
     readonly codec: string,
     problem: string,
     options?: ErrorOptions,
@@ -58,7 +58,7 @@ export class PayloadEncodingError extends JetStreamError {
  */
 export class PayloadDecodingError extends JetStreamError {
   constructor(
-    /** The codec, such as `jsonCodec`. */
+    /** The name of the codec, such as `jsonCodec`, or its content type, such as `application/json`. */
     readonly codec: string,
     /** What is wrong with the payload. */
     readonly problem: string,

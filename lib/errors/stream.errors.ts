@@ -119,7 +119,8 @@ export class DirectAccessDisabledError extends JetStreamError {
 }
 
 /**
- * The sequence to start reading at is far beyond the last sequence of the stream.
+ * The sequence to start reading at is far beyond the last sequence of the stream. It is the cause of a
+ * `RevisionNotReachedError`, of a watch that resumes.
  *
  * @remarks Start at the last sequence of the stream plus one, or lower.
  */
