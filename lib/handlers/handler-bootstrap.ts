@@ -34,7 +34,7 @@ import { errorText } from '../reporting/index.js';
 import { type Acknowledgement, Acknowledgements } from './acknowledging/index.js';
 import { HandlerCompiler, handlerName } from './compile/index.js';
 import { type EventDefinition, HandlerExplorer } from './discovery/index.js';
-import { EventContext } from './events/index.js';
+import { EventContext } from './contexts/index.js';
 import { HandlerConnection } from './handler-connection.js';
 import { HandlerWrapper } from './handler-wrapper.js';
 import {

@@ -1,3 +1,4 @@
+export { EventContext, KvContext, NatsSubscribeContext, ObjectContext } from './contexts/index.js';
 export {
   handlersAreStarted,
   JsConsumer,
@@ -15,7 +16,6 @@ export {
   type PublishToDecorator,
   uniteMetadata,
 } from './decorators/index.js';
-export { EventContext } from './events/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export { JetStreamConnections } from './jetstream-connections.js';
@@ -28,5 +28,3 @@ export type {
   ResolvedOptions,
 } from './options/index.js';
 export { checkSchedules, schedulesOf } from './planning/index.js';
-export { NatsSubscribeContext } from './subscribing/index.js';
-export { KvContext, ObjectContext } from './watching/index.js';

@@ -1,18 +1,24 @@
-import { Injectable } from '@nestjs/common';
-import { Payload } from '@nestjs/microservices';
+import { Injectable, ParseIntPipe } from '@nestjs/common';
+import { BaseRpcContext, Ctx, NatsContext, Payload } from '@nestjs/microservices';
 import {
   HandlerConfigurationError,
+  JetStreamBatchContext,
+  JetStreamContext,
   JetStreamService,
   JsConsumer,
+  JsHandler,
   JsHeaders,
   JsMessage,
   JsMetadata,
   JsSubject,
+  KvContext,
   KvWatch,
   ObjectWatch,
+  OnDeadLetter,
   OnJetStreamEvent,
   NatsSubscribe,
   type JsConsumerOptions,
+  type PullJsConsumerOptions,
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -271,6 +277,99 @@ describe('mistakes in the configuration of handlers', () => {
       'None.onMessage: @JsMetadata needs a message of a stream, and a core NATS message is not one: use `@Ctx() context: NatsSubscribeContext`',
       'None.onObject: @JsMessage needs a message of a stream, and an object is not one: use `@Ctx() context: ObjectContext`',
       'Several.handle: @JsMetadata needs a message of a stream, and a batch has several: use `@Ctx() context: JetStreamBatchContext` and its `messages`',
+    ]);
+  });
+
+  it('a class whose routed methods would receive batches', async () => {
+    @Injectable()
+    @JsConsumer({ stream: 'ORDERS', durable: 'routed', batch: { size: 10 } } as JsConsumerOptions)
+    class Routed {
+      @JsHandler('orders.created')
+      created(@Payload() _: unknown[]): void {}
+
+      @JsHandler('orders.cancelled')
+      cancelled(@Payload() _: unknown[]): void {}
+    }
+    expect(await problemsOf(Routed)).toEqual([
+      'Routed: batch does not support @JsHandler: use @JsConsumer on a method',
+    ]);
+  });
+
+  it('a parameter whose declared type is not what it receives', async () => {
+    class Order {
+      readonly id!: string;
+    }
+    class Orders extends Array<Order> {}
+    const stream = 'ORDERS';
+    const batch = { size: 10 };
+    const durable = (name: string): PullJsConsumerOptions => ({ stream, durable: name });
+    @Injectable()
+    class Contexts {
+      @JsConsumer(durable('message'))
+      message(@Payload() _: Order, @Ctx() __: KvContext): void {}
+
+      @JsConsumer({ ...durable('batch'), batch })
+      batch(@Payload() _: Order[], @Ctx() __: JetStreamContext): void {}
+
+      @OnDeadLetter()
+      letter(@Payload() _: Order, @Ctx() __: JetStreamBatchContext): void {}
+
+      @KvWatch('profiles')
+      key(@Ctx() _: JetStreamContext): void {}
+
+      @ObjectWatch('documents')
+      object(@Ctx() _: KvContext): void {}
+
+      @NatsSubscribe('orders.>')
+      subject(@Ctx() _: NatsContext): void {}
+
+      @OnJetStreamEvent('reconnected')
+      event(@Ctx() _: JetStreamContext): void {}
+
+      @JsConsumer(durable('swapped'))
+      swapped(_: JetStreamContext): void {}
+    }
+    @Injectable()
+    class Payloads {
+      @JsConsumer({ ...durable('one'), batch } as JsConsumerOptions)
+      one(@Payload() _: Order): void {}
+
+      @JsConsumer({ ...durable('undecorated'), batch } as JsConsumerOptions)
+      undecorated(_: string): void {}
+
+      @JsConsumer({ ...durable('field'), batch } as JsConsumerOptions)
+      field(@Payload('id') _: string): void {}
+    }
+    @Injectable()
+    class Right {
+      @JsConsumer({ ...durable('r1'), batch })
+      list(@Payload() _: Order[], @Ctx() __: JetStreamBatchContext): void {}
+
+      @JsConsumer({ ...durable('r2'), batch })
+      readonly(@Payload() _: readonly Order[] | null, @Ctx() __: BaseRpcContext): void {}
+
+      @JsConsumer({ ...durable('r3'), batch })
+      iterable(@Payload() _: Iterable<Order>): void {}
+
+      @JsConsumer({ ...durable('r4'), batch } as JsConsumerOptions)
+      piped(@Payload(new ParseIntPipe()) _: number, @Payload() __: Orders): void {}
+
+      @OnDeadLetter({ stream: 'OTHER' })
+      letter(@Payload() _: Order, @Ctx() __: JetStreamContext): void {}
+    }
+    const problems = await problemsOf(Contexts, Payloads, Right);
+    expect(problems.filter((line) => !line.includes('there is no')).toSorted()).toEqual([
+      'Contexts.batch: `@Ctx()` is declared as JetStreamContext, and a handler of batches receives a JetStreamBatchContext: declare it as JetStreamBatchContext',
+      'Contexts.event: `@Ctx()` is declared as JetStreamContext, and a handler of events receives an EventContext: declare it as EventContext',
+      'Contexts.key: `@Ctx()` is declared as JetStreamContext, and a handler of key-value entries receives a KvContext: declare it as KvContext',
+      'Contexts.letter: `@Ctx()` is declared as JetStreamBatchContext, and a handler of dead letters receives a DeadLetterContext: declare it as DeadLetterContext',
+      'Contexts.message: `@Ctx()` is declared as KvContext, and a handler of messages receives a JetStreamContext: declare it as JetStreamContext',
+      'Contexts.object: `@Ctx()` is declared as KvContext, and a handler of objects receives an ObjectContext: declare it as ObjectContext',
+      'Contexts.subject: `@Ctx()` is declared as NatsContext, and a handler of core NATS messages receives a NatsSubscribeContext: declare it as NatsSubscribeContext',
+      'Contexts.swapped: a parameter of type JetStreamContext receives the payload: decorate it with `@Ctx()`',
+      "Payloads.field: `@Payload('id')` reads a field of one payload, and a batch has several: use `@Payload()` with an array",
+      'Payloads.one: `@Payload()` is declared as Order, and a batch has several payloads: declare it as an array',
+      'Payloads.undecorated: `@Payload()` is declared as String, and a batch has several payloads: declare it as an array',
     ]);
   });
 

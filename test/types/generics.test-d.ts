@@ -1,6 +1,6 @@
 /** Types that follow from other types. `npm run typecheck` compiles this file; it is never run. */
 import { Injectable } from '@nestjs/common';
-import { Payload } from '@nestjs/microservices';
+import { Ctx, Payload } from '@nestjs/microservices';
 import {
   InjectKeyValue,
   jsonCodec,
@@ -8,6 +8,8 @@ import {
   PublishTo,
   type CachedKeyValue,
   type Codec,
+  type JetStreamBatchContext,
+  type JetStreamContext,
   type JetStreamMessage,
   type KeyValue,
   type KeyValueEntry,
@@ -107,6 +109,47 @@ export class Orders {
 
   @JsConsumer({ stream: 'ORDERS', durable: 'any' })
   any(@Payload() _order: { readonly id: string }): void {}
+}
+
+/** The first parameter of a batch handler must accept an array, or its context. */
+@Injectable()
+export class Batches {
+  @JsConsumer({ stream: 'ORDERS', durable: 'list', batch: { size: 5 } })
+  list(@Payload() _orders: { readonly id: string }[], @Ctx() _context: JetStreamBatchContext): void {}
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'readonly', batch: { size: 5 } })
+  readonly(@Payload() _orders: readonly { readonly id: string }[] | null): void {}
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'iterable', batch: { size: 5 } })
+  iterable(@Payload() _orders: Iterable<string>): void {}
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'context', batch: { size: 5 } })
+  context(@Ctx() _context: JetStreamBatchContext, @Payload() _orders: string[]): void {}
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'none', batch: { size: 5 } })
+  none(): void {}
+
+  // @ts-expect-error a batch has several payloads
+  @JsConsumer({ stream: 'ORDERS', durable: 'one', batch: { size: 5 } })
+  one(@Payload() _order: { readonly id: string }): void {}
+
+  // @ts-expect-error the context of a single message
+  @JsConsumer({ stream: 'ORDERS', durable: 'message', batch: { size: 5 } })
+  message(@Ctx() _context: JetStreamContext): void {}
+
+  @JsConsumer({ ...schema, durable: 'output', batch: { size: 5 } })
+  output(@Payload() _orders: { readonly id: number }[]): void {}
+
+  // @ts-expect-error the schema produces numbers
+  @JsConsumer({ ...schema, durable: 'other', batch: { size: 5 } })
+  other(@Payload() _orders: { readonly id: string }[]): void {}
+
+  // @ts-expect-error a batch has several payloads, each the output of the schema
+  @JsConsumer({ ...schema, durable: 'single', batch: { size: 5 } })
+  single(@Payload() _order: { readonly id: number }): void {}
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'no-batch', batch: undefined })
+  unbatched(@Payload() _order: { readonly id: string }): void {}
 }
 
 /** The result of a handler must be what its decorator publishes. */

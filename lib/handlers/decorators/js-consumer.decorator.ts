@@ -1,4 +1,10 @@
-import type { JsConsumerOptions, SchemaOutput } from '../../consuming/index.js';
+import type {
+  BatchOptions,
+  JetStreamBatchContext,
+  JsConsumerOptions,
+  PullJsConsumerOptions,
+  SchemaOutput,
+} from '../../consuming/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { addClassHandler, addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
@@ -6,12 +12,17 @@ import { addClassHandler, addHandler, type HandlerMethodDecorator } from './hand
 type JsConsumerDecorator = HandlerMethodDecorator &
   ((target: abstract new (...args: never[]) => object) => void);
 
-/** A decorator of methods whose first parameter must accept the output of the schema. */
-type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[]) => unknown>(
+/** A decorator of methods with certain parameters. */
+type CheckedDecorator<Method extends (...args: never[]) => unknown> = <M extends Method>(
   target: object,
   method: string | symbol,
   descriptor: TypedPropertyDescriptor<M>,
 ) => void;
+
+type PayloadMethod<Payload> = (payload: Payload, ...rest: never[]) => unknown;
+
+/** A method whose first parameter accepts an array of payloads, or the context of a batch. */
+type BatchMethod<Payload> = PayloadMethod<Payload[]> | PayloadMethod<JetStreamBatchContext>;
 
 /**
  * Handles the messages of a JetStream consumer: the method is called for each message, and its result or error decides
@@ -30,7 +41,8 @@ type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[])
  * The options can also be created at bootstrap by a factory with injected providers, or be looked up by name in the
  * module's `handlers.consumers`.
  *
- * With a `schema`, TypeScript checks that the method's first parameter accepts the output of the schema.
+ * With a `schema`, TypeScript checks that the method's first parameter accepts the output of the schema; with `batch`,
+ * that it accepts an array, or the {@link JetStreamBatchContext}.
  *
  * @example
  * ```ts
@@ -41,9 +53,15 @@ type CheckedDecorator<Payload> = <M extends (payload: Payload, ...rest: never[])
  * async onPaid(@Payload() payment: Payment) {}
  * ```
  */
+export function JsConsumer<
+  Options extends PullJsConsumerOptions & { readonly batch: BatchOptions; readonly schema: object },
+>(options: Options): CheckedDecorator<BatchMethod<SchemaOutput<Options['schema']>>>;
+export function JsConsumer(
+  options: PullJsConsumerOptions & { readonly batch: BatchOptions },
+): CheckedDecorator<BatchMethod<never>>;
 export function JsConsumer<Options extends JsConsumerOptions & { readonly schema: object }>(
   options: Options,
-): CheckedDecorator<SchemaOutput<Options['schema']>>;
+): CheckedDecorator<PayloadMethod<SchemaOutput<Options['schema']>>>;
 export function JsConsumer(
   options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
 ): JsConsumerDecorator;

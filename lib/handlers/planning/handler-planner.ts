@@ -110,13 +110,13 @@ export class HandlerPlanner {
     );
     const single = [...(definition.mistakes ?? []), ...sentences(read.problems)];
     // Invalid options were removed, so combinations of options cannot be checked.
-    const together = single.length > 0 ? [] : [...unpinned, ...checkConsumer(options)];
+    const together =
+      single.length > 0 ? [] : [...unpinned, ...checkConsumer(options), ...checkRouted(definition, options)];
     const mistakes = [...single, ...together, ...routes];
     this.report(definition.name, mistakes);
     if (routes.length === 0) this.checkTargets(definition, options);
-    if (options.batch) {
-      for (const method of definition.methods) this.report(handlerName(method), checkParams(method, 'batch'));
-    }
+    const handled = options.batch ? 'batch' : definition.deadLetters ? 'dead-letter' : 'message';
+    for (const method of definition.methods) this.report(handlerName(method), checkParams(method, handled));
     const complete = withFilterMetadata(options, definition, connection);
     if (mistakes.length === 0) return planConsumer(definition, connection, complete);
     if (routes.length === 0 && namesItsMessages(read.problems))
@@ -290,6 +290,12 @@ function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
     }
   }
   return checks.problems;
+}
+
+/** Options that a handler with routed methods cannot have. */
+function checkRouted({ methods }: ConsumerDefinition, { batch }: JsConsumerOptions): readonly string[] {
+  const isRouted = methods.some(({ patterns }) => patterns.length > 0);
+  return batch && isRouted ? ['batch does not support @JsHandler: use @JsConsumer on a method'] : [];
 }
 
 async function streamConfig(plan: ConsumerPlan): Promise<StoredStreamConfig | StreamNotFoundError> {

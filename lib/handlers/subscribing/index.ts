@@ -1,2 +1,1 @@
-export { NatsSubscribeContext } from './nats-context.js';
 export { coreMessageSource, SubscriptionHandler } from './subscription-handler.js';

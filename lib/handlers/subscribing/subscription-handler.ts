@@ -18,8 +18,8 @@ import type { HandlerObserver, Outcome } from '../../instruments/index.js';
 import { Ring } from '../../jetstream/index.js';
 import { errorStack, errorText, printable } from '../../reporting/index.js';
 import { Backoff, Deadline, recover, within } from '../../timing/index.js';
+import { NatsSubscribeContext } from '../contexts/index.js';
 import type { SubscribePlan } from '../planning/index.js';
-import { NatsSubscribeContext } from './nats-context.js';
 
 const DEFAULT_MAX_PENDING = 65_536;
 const FIRST_RETRY = 1_000;

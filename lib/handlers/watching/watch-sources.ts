@@ -3,9 +3,8 @@ import { RevisionNotReachedError } from '../../errors/index.js';
 import type { KeyValue, KeyValueEntry } from '../../key-value/index.js';
 import type { ObjectStore, ObjectWatchEntry } from '../../object-store/index.js';
 import { errorText, toError } from '../../reporting/index.js';
+import { KvContext, ObjectContext } from '../contexts/index.js';
 import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
-import { KvContext } from './kv-context.js';
-import { ObjectContext } from './object-context.js';
 import type { WatchSource } from './watch-handler.js';
 
 /** Reads the parameters of a `@KvWatch` handler from an entry. */

@@ -1,1 +1,0 @@
-export { EventContext } from './event-context.js';
