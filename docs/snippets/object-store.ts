@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
+  BadRequestException,
   ConflictException,
   Controller,
   Get,
@@ -13,6 +14,7 @@ import {
   Put,
   Req,
   StreamableFile,
+  type Type,
   UploadedFile,
   UseInterceptors,
 } from '@nestjs/common';
@@ -28,6 +30,11 @@ import {
   type ObjectInfo,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
+// #region body-parser-imports
+import type { IncomingMessage } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+// #endregion
 // #region upload-imports
 import { FileInterceptor, MulterModule } from '@nestjs/platform-express';
 import { ObjectStoreStorage, type StoredFile } from 'nestjs-nats-jetstream/upload';
@@ -140,12 +147,24 @@ export class DocumentsController {
 }
 // #endregion
 
+export async function createApplication(AppModule: Type): Promise<NestExpressApplication> {
+  // #region body-parser
+  const app = await NestFactory.create<NestExpressApplication>(AppModule, { bodyParser: false });
+  app.useBodyParser('json', {
+    type: ({ url = '', headers }: IncomingMessage) =>
+      headers['content-type']?.startsWith('application/json') === true && !url.startsWith('/documents/'),
+  });
+  // #endregion
+  return app;
+}
+
 // #region upload
 @Controller('uploads')
 export class UploadsController {
   @Post()
   @UseInterceptors(FileInterceptor('file'))
-  upload(@UploadedFile() file: StoredFile): { readonly name: string; readonly size: number } {
+  upload(@UploadedFile() file: StoredFile | undefined): { readonly name: string; readonly size: number } {
+    if (!file) throw new BadRequestException('the form has no file in the field "file"');
     return { name: file.object.name, size: file.size };
   }
 }

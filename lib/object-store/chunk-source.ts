@@ -86,7 +86,10 @@ function open(source: ObjectSource): Pieces {
     if (types.isProxy(source)) checkObject('source', source);
     if (isWebStream(source)) return ofWebStream(source);
     if ((source as Partial<Readable>).readableEnded === true) {
-      throw new InvalidArgumentError('source', 'the Readable was already read to its end');
+      throw new InvalidArgumentError(
+        'source',
+        'the Readable was already read to its end; if it is an HTTP request, switch off the body parser for its route',
+      );
     }
     if (typeof (source as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function') {
       return ofIterable(source as AsyncIterable<unknown>);

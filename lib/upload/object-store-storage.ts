@@ -14,19 +14,23 @@ import {
 } from '../validation/index.js';
 import type { ObjectInfo, ObjectMeta, ObjectStore } from '../object-store/index.js';
 
-/** A file of a multipart request, before it is stored, as multer describes it. */
-export interface IncomingFile {
+/** The properties that multer sets for each file of a multipart request. */
+interface FormFile {
   /** The name of the form's field. */
   readonly fieldname: string;
   /** The file name from the client. Not trustworthy. */
   readonly originalname: string;
   /** The media type from the client. Not trustworthy. */
   readonly mimetype: string;
+}
+
+/** A file of a multipart request, before it is stored, as multer describes it. */
+export interface IncomingFile extends FormFile {
   readonly stream: Readable;
 }
 
-/** The properties that multer adds to a stored file; `@UploadedFile()` includes them. */
-export interface StoredFile {
+/** The properties that the storage adds to those of multer. */
+interface StoredContent {
   /** The description of the object. */
   readonly object: ObjectInfo;
   /** The name of the object. */
@@ -34,6 +38,11 @@ export interface StoredFile {
   /** The size, in bytes. */
   readonly size: number;
 }
+
+/**
+ * A stored file, as `@UploadedFile()` gives it; `undefined` if the form has no file in this field.
+ */
+export interface StoredFile extends FormFile, StoredContent {}
 
 /** Options of {@link ObjectStoreStorage}. */
 export interface ObjectStoreStorageOptions {
@@ -86,17 +95,17 @@ export class ObjectStoreStorage {
   _handleFile(
     request: IncomingMessage,
     file: IncomingFile,
-    callback: (error: Error | null, stored: StoredFile) => void,
+    callback: (error: Error | null, stored: StoredContent) => void,
   ): void {
     callbackify(() => this.put(request, file))(callback);
   }
 
   /** Called by multer to remove a stored file, because another file of the request failed. */
-  _removeFile(_request: IncomingMessage, file: StoredFile, callback: (error: Error | null) => void): void {
+  _removeFile(_request: IncomingMessage, file: StoredContent, callback: (error: Error | null) => void): void {
     callbackify(() => this.remove(file))(callback);
   }
 
-  private async put(request: IncomingMessage, file: IncomingFile): Promise<StoredFile> {
+  private async put(request: IncomingMessage, file: IncomingFile): Promise<StoredContent> {
     const { describe = describeByDefault, stallTimeout } = this.options;
     try {
       const object = await this.store.put(await describe(request, file), file.stream, { stallTimeout });
@@ -109,7 +118,7 @@ export class ObjectStoreStorage {
   }
 
   /** Removes the stored object, unless another request has replaced it under the same name since. */
-  private async remove({ object }: StoredFile): Promise<void> {
+  private async remove({ object }: StoredContent): Promise<void> {
     try {
       await this.store.deleteVersion(object);
     } catch (error) {

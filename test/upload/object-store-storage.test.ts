@@ -149,6 +149,20 @@ describe('uploads into an object store', () => {
     await expect.poll(chunks).toBe(before);
   });
 
+  it("gives multer's fields and the object", async () => {
+    const [{ fieldname, originalname, mimetype, filename, object, size }] = (await (
+      await upload(image('sunset.png', Buffer.from('content')))
+    ).json()) as StoredFile[];
+    expect({ fieldname, originalname, mimetype, filename, size }).toEqual({
+      fieldname: 'files',
+      originalname: 'sunset.png',
+      mimetype: 'image/png',
+      filename: 'files/sunset.png',
+      size: 7,
+    });
+    expect(object.name).toBe(filename);
+  });
+
   it('generates names for files by default', async () => {
     const other = await boot({});
     const response = await uploadTo(other, image('../../etc/passwd', Buffer.from('content')));
