@@ -1,5 +1,5 @@
 import { BootTimeoutError, JetStreamError } from '../errors/index.js';
-import { errorText } from '../reporting/index.js';
+import { counted, errorText } from '../reporting/index.js';
 
 /** One mistake in the configuration of a handler. */
 export interface ConfigurationProblem {
@@ -66,8 +66,7 @@ function describe(problems: readonly ConfigurationProblem[]): string {
     const left = lines.splice(MOST_MISTAKES).length;
     lines.push(`  - and ${left} other mistakes: see the property problems of this error`);
   }
-  const count = `${problems.length} mistake${problems.length === 1 ? '' : 's'}`;
-  return `${count} in the configuration of handlers:\n${lines.join('\n')}`;
+  return `${counted(problems.length, 'mistake')} in the configuration of handlers:\n${lines.join('\n')}`;
 }
 
 function nameSome(handlers: readonly string[]): string {

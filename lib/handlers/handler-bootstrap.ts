@@ -30,7 +30,7 @@ import {
 } from '../consuming/index.js';
 import { type HandlerObserver, JetStreamInstruments } from '../instruments/index.js';
 import { checkNestInternals, onLazyModule } from '../nest/index.js';
-import { errorText } from '../reporting/index.js';
+import { counted, errorText } from '../reporting/index.js';
 import { type Acknowledgement, Acknowledgements } from './acknowledging/index.js';
 import { HandlerCompiler, handlerName } from './compile/index.js';
 import { type EventDefinition, HandlerExplorer } from './discovery/index.js';
@@ -123,6 +123,11 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       this.stopLookout(connections),
     ]);
     this.events.complete();
+    const stopped = this.handlers.list();
+    for (const { name } of connections) {
+      const { length } = stopped.filter(({ connection }) => connection === name);
+      if (length > 0) this.logger.log(`Connection "${name}": ${counted(length, 'handler')} stopped`);
+    }
   }
 
   private async stopLookout(connections: readonly HandlerConnection[]): Promise<void> {

@@ -1,4 +1,9 @@
-import type { BeforeApplicationShutdown, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { HandlerConnection } from '../handlers/index.js';
 import type { ApplicationBoot } from './application-boot.js';
 
@@ -13,6 +18,8 @@ const LEAST = 250;
  * `shutdownTimeout`. It does not wait without a link to a server.
  */
 export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+  private readonly logger = new Logger('NatsConnection');
+
   constructor(
     private readonly connection: HandlerConnection,
     private readonly boot: ApplicationBoot,
@@ -37,6 +44,12 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
       await jetstream.connection.drain(this.left);
       jetstream.requests.close();
     });
+    const { name, status } = jetstream.connection;
+    this.logger.log(
+      status.owned
+        ? `Connection "${name}": closed`
+        : `Connection "${name}": no longer used; it belongs to the application and stays open`,
+    );
   }
 
   private get left(): number {

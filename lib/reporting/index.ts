@@ -2,4 +2,4 @@ export { errorStack, errorText, printable, toError } from './error-text.js';
 export { installedVersion } from './installed-version.js';
 export { isInstance, propertyOf } from './instance-of.js';
 export { heldBackText, ReportLimiter } from './report-limiter.js';
-export { hidden, nameText, shown } from './shown.js';
+export { counted, hidden, nameText, shown } from './shown.js';

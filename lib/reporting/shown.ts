@@ -50,3 +50,8 @@ function objectText(value: object): string {
   if (!Array.isArray(value)) return 'an object';
   return value.length === 0 ? 'an empty array' : 'an array';
 }
+
+/** A number of things, such as `1 message` or `2 messages`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -180,7 +180,7 @@ describe('returning messages never uses their last delivery', () => {
     );
     await tasks.app.close();
     expect(tasks.logs.of('error', 'JsConsumer')).toEqual([
-      `Tasks.onTask: the last deliveries of 3 messages were unfinished at shutdown, and the messages are not delivered again: ` +
+      `Tasks.onTask: 3 messages unfinished at shutdown in the last delivery, so not delivered again: ` +
         `sequences 1, 2, 3 of stream "${stream}". Set deadLetter to keep such messages.`,
     ]);
   });

@@ -93,8 +93,10 @@ describe('at shutdown', () => {
     const closing = Date.now();
     await application.app.close();
     expect(Date.now() - closing).toBeLessThan(2_000);
+    const shutdown = application.logs.of('log').filter((line) => /stopped|closed/.test(line));
+    expect(shutdown).toEqual(['Connection "default": 1 handler stopped', 'Connection "default": closed']);
     expect(application.logs.of('warn', 'JsConsumer')).toEqual([
-      'Tasks.onTask: 1 messages unfinished after 200 ms were returned to the server',
+      'Tasks.onTask: 1 message unfinished after 200 ms, returned to the server',
     ]);
     await using observer = await startApplication(server.url, {});
     const consumer = await observer.app.get(JetStreamService).consumer(stream, 'worker');
@@ -204,7 +206,7 @@ describe('at shutdown', () => {
       expect(Date.now() - closing).toBeLessThan(2_000);
       const left = (await delivered()) - handled.length;
       expect(application.logs.of('warn', 'JsConsumer')).toEqual([
-        `Tasks.onTask: ${left} messages unfinished after 100 ms are not delivered again`,
+        `Tasks.onTask: ${left} messages unfinished after 100 ms, not delivered again`,
       ]);
     });
   });
@@ -273,7 +275,7 @@ describe('at shutdown', () => {
         letters.push(letter.streamSequence);
     }
     expect(letters.toSorted((a, b) => a - b)).toEqual(deadLetter ? [1, 2] : []);
-    const lost = /last deliveries of 2 messages were unfinished at shutdown.* sequences 1, 2 of/;
+    const lost = /2 messages unfinished at shutdown in the last delivery.* sequences 1, 2 of/;
     const named = application.logs.of('error', 'JsConsumer').map((text) => lost.test(text));
     expect(named).toEqual(deadLetter ? [] : [true]);
   });

@@ -623,7 +623,7 @@ describe('events from a stream', () => {
     await emit(client, `${root}.x`, 1);
     await eventually(() => begun, Boolean);
     await service.app.close();
-    expect(service.logs.of('warn', 'JsConsumer').join()).toContain('1 messages unfinished after 100 ms');
+    expect(service.logs.of('warn', 'JsConsumer').join()).toContain('1 message unfinished after 100 ms');
     const message = await (await jetstream.consumer(stream().name, 'worker')).next({ maxWait: 2_000 });
     expect(message?.metadata.deliveryCount).toBe(2);
     message?.ack();

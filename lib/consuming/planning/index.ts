@@ -1,11 +1,5 @@
 export { pinCumulative, PINNED_GROUP } from './cumulative-consumer.js';
-export {
-  type Delivery,
-  isAcknowledged,
-  keyOf,
-  type KeyOf,
-  pushConfig,
-} from './delivery-plan.js';
+export { type Delivery, isAcknowledged, keyOf, type KeyOf, pushConfig } from './delivery-plan.js';
 export { OptionChecks } from './option-checks.js';
 export {
   checkConsumer,

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { ConnectionClosedError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { errorText, toError } from '../../reporting/index.js';
+import { counted, errorText, toError } from '../../reporting/index.js';
 import { Backoff, recover, within } from '../../timing/index.js';
 import type { JetStreamEvents } from '../events/index.js';
 import { isAcknowledged, PINNED_GROUP, type ConsumerSource } from '../planning/index.js';
@@ -113,12 +113,11 @@ export class ConsumerHandler extends ControlledHandler {
     const fates: string[] = [];
     if (returned > 0) {
       const closed = connection.jetstream.connection.nc.isClosed();
-      const back = closed ? 'will be delivered again after ackWait' : 'were returned to the server';
-      fates.push(
-        `${returned} messages unfinished after ${timeout} ms ${isAcknowledged(delivery) ? back : 'are not delivered again'}`,
-      );
+      const back = closed ? 'delivered again after ackWait' : 'returned to the server';
+      const fate = isAcknowledged(delivery) ? back : 'not delivered again';
+      fates.push(`${counted(returned, 'message')} unfinished after ${timeout} ms, ${fate}`);
     }
-    if (last > 0) fates.push(`${last} messages were unfinished in their last delivery`);
+    if (last > 0) fates.push(`${counted(last, 'message')} unfinished in the last delivery`);
     this.logger.warn(`${handler}: ${fates.join('; ')}`);
   }
 

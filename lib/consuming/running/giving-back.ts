@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { errorText } from '../../reporting/index.js';
+import { counted, errorText } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import type { RunningOptions } from '../planning/index.js';
 import {
@@ -77,8 +77,8 @@ export class GivingBack {
     const named = sequences.slice(0, NAMED).join(', ');
     const more = sequences.length > NAMED ? ` and ${sequences.length - NAMED} more` : '';
     this.logger.error(
-      `${handler}: the last deliveries of ${messages.length} messages were unfinished at shutdown, and the messages are ` +
-        `not delivered again: sequences ${named}${more} of stream "${stream}". Set deadLetter to keep such messages.`,
+      `${handler}: ${counted(messages.length, 'message')} unfinished at shutdown in the last delivery, so not delivered ` +
+        `again: sequences ${named}${more} of stream "${stream}". Set deadLetter to keep such messages.`,
     );
   }
 
