@@ -11,6 +11,19 @@ export function errorText(thrown: unknown): string {
   return printable(rawText(thrown));
 }
 
+/**
+ * The class of an error, or its name if it has one of its own; `undefined` if the value is no error. The class is often
+ * the most useful part of an error; many errors have only the name `Error`. Never throws.
+ */
+export function errorClass(thrown: unknown): string | undefined {
+  try {
+    if (!(thrown instanceof Error)) return undefined;
+    return printable(thrown.name === 'Error' ? thrown.constructor.name : thrown.name);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The stack of any thrown value, escaped line by line; `undefined` if it has none. Never throws. */
 export function errorStack(thrown: unknown): string | undefined {
   try {

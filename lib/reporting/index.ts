@@ -1,4 +1,4 @@
-export { errorStack, errorText, printable, toError } from './error-text.js';
+export { errorClass, errorStack, errorText, printable, toError } from './error-text.js';
 export { installedVersion } from './installed-version.js';
 export { isInstance, propertyOf } from './instance-of.js';
 export { heldBackText, ReportLimiter } from './report-limiter.js';

@@ -212,9 +212,28 @@ describe('the failure of a handler', () => {
     await running.letter();
     const warnings = running.logs.of('warn', 'Settlement');
     expect(warnings).toHaveLength(3);
-    expect(warnings[0]).toContain('will be retried in 1 ms: no such field');
+    expect(warnings[0]).toContain(
+      'delivery 1 of 4) failed and will be retried in 1 ms: TypeError: no such field',
+    );
     expect(warnings[0]).toMatch(/TypeError: no such field\n.* at /);
     expect(warnings[1]).not.toContain('\n');
+  });
+
+  class BankClosed extends Error {}
+
+  it.each<[string, unknown, string]>([
+    ['of a class of its own', new BankClosed('no'), 'BankClosed: no'],
+    ['with a name of its own', Object.assign(new Error('no'), { name: 'Closed' }), 'Closed: no'],
+    ['of the class Error', new Error('no'), 'no'],
+    ['that is no Error', 'no', 'no'],
+  ])('is logged with its class: %s', async (_, error, text) => {
+    await using running = await start(() => raise(error), [], { retry: { maxDeliver: 2, backoff: [1] } });
+    await running.jetstream.publish(`${running.stream}.x`, '1');
+    await running.letter();
+    const [warning] = running.logs.of('warn', 'Settlement').map((line) => line.split('\n', 1)[0]);
+    expect(warning?.endsWith(`delivery 1 of 2) failed and will be retried in 1 ms: ${text}`)).toBe(true);
+    const [given] = running.logs.of('error', 'Settlement');
+    expect(given?.endsWith(`in its last delivery, 2 of 2 (it becomes a dead letter): ${text}`)).toBe(true);
   });
 
   it('is logged with its stack again only if it is a different error', async () => {

@@ -121,7 +121,7 @@ describe.each(['2.15', '2.9'])('delays beyond the limit of servers, on nats-serv
         application.logs.of('warn', 'Recording').concat(application.logs.of('warn', 'Settlement')),
       ).toEqual([
         expect.stringMatching(
-          /failed and will be retried in 1 ms: RetryMessage was given .* as delay, which is not/,
+          /failed and will be retried in 1 ms: \w+: RetryMessage was given .* as delay, which is not/,
         ),
       ]);
       await jetstream.deleteStream('S');

@@ -8,7 +8,7 @@ import {
   type JetStreamMessage,
   type JetStreamService,
 } from '../../jetstream/index.js';
-import { errorText, printable } from '../../reporting/index.js';
+import { errorClass, errorText } from '../../reporting/index.js';
 import type { DeadLetterSink, SettlementPolicy, StoredDeadLetter } from '../settlement/index.js';
 import {
   DEAD_LETTER_STREAM,
@@ -191,13 +191,7 @@ function fateOfOriginal(isRemoved: boolean, isAcknowledged: boolean): string {
     : 'The message stays in the stream, unacknowledged, until the dead letter is replayed or dropped.';
 }
 
-/** The class of an error is often the most useful part; many errors have only the name `Error`. */
 function describe(error: unknown): string {
-  const text = errorText(error);
-  try {
-    if (!(error instanceof Error)) return text;
-    return `${printable(error.name === 'Error' ? error.constructor.name : error.name)}: ${text}`;
-  } catch {
-    return text;
-  }
+  const name = errorClass(error);
+  return name === undefined ? errorText(error) : `${name}: ${errorText(error)}`;
 }

@@ -86,7 +86,11 @@ export class NeverSettled {
       maxMessages: PULL,
       // The handler reports that its connection is closed.
       onError: (error) => {
-        if (!this.isClosed) this.logger.warn(`${handler}: ${error.message}`);
+        if (!this.isClosed) {
+          this.logger.warn(
+            `${handler}: advisories of messages that were never settled are interrupted and continue by themselves: ${error.message}`,
+          );
+        }
       },
     });
     void this.consumption.closed.then((error) => this.restart(error));

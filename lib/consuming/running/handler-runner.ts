@@ -32,7 +32,10 @@ export interface HandlerState {
   readonly connected: boolean;
   /** Why the handler is `recovering`, or `stopped` by the end of its connection. */
   readonly error: Error | undefined;
-  /** The number of messages or entries handled since the start, including failed ones. */
+  /**
+   * The number of deliveries of messages or entries handled since the start, including failed ones; a message that is
+   * retried counts each time.
+   */
   readonly handled: number;
   /** The number of failed ones. */
   readonly failed: number;

@@ -25,7 +25,8 @@ export function retryInPlace(
       if (verdict.action !== 'retry') throw error;
       const { delay, retryIfError } = verdict;
       if (retryIfError !== undefined) failures.failed(`${handler}: retry.retryIf failed`, retryIfError);
-      failures.retried(messageName(message, policy), handler, error, delay);
+      const { maxDeliver } = policy.retry.ruleFor(error);
+      failures.retried(messageName(message, policy, maxDeliver, number), handler, error, delay);
       await sleep(delay, signal);
       if (signal.aborted) throw error;
       try {

@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import { errorStack, errorText, propertyOf } from '../../reporting/index.js';
+import { errorClass, errorStack, errorText, propertyOf } from '../../reporting/index.js';
 
 /** The maximum number of kinds of errors that are distinguished per handler. */
 const MOST_KINDS = 100;
@@ -16,7 +16,7 @@ export class FailureLog {
   /** Called when a message failed and is handled again. */
   retried(what: string, handler: string, error: unknown, delay: number): void {
     const stack = this.isNew(handler, error) ? errorStack(error) : undefined;
-    const text = `${what} failed and will be retried in ${delay} ms: ${errorText(error)}`;
+    const text = `${what} failed and will be retried in ${delay} ms: ${classified(error)}`;
     this.logger.warn(stack === undefined ? text : `${text}\n${stack}`);
   }
 
@@ -27,7 +27,7 @@ export class FailureLog {
 
   /** Called when a message is given up and a person must investigate. */
   failed(text: string, error: unknown): void {
-    this.logger.error(`${text}: ${errorText(error)}`, errorStack(error));
+    this.logger.error(`${text}: ${classified(error)}`, errorStack(error));
   }
 
   private isNew(handler: string, error: unknown): boolean {
@@ -41,4 +41,10 @@ export class FailureLog {
     kinds.add(kind);
     return true;
   }
+}
+
+/** The text of an error, with its class if it has one of its own. */
+function classified(error: unknown): string {
+  const name = errorClass(error);
+  return name === undefined || name === 'Error' ? errorText(error) : `${name}: ${errorText(error)}`;
 }

@@ -1,12 +1,22 @@
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { SettlementPolicy } from './settlement-policy.js';
 
-/** The name of a message in logs: its handler, and the values by which it can be found. */
-export function messageName(message: JetStreamMessage, { handler }: SettlementPolicy): string {
-  const { stream, consumer, streamSequence, deliveryCount } = message.metadata;
+/**
+ * The name of a message in logs: its handler, and the values by which it can be found.
+ *
+ * @param most the maximum number of deliveries, to include it
+ * @param number of the delivery; an ordered consumer delivers a message once, and its handler is called again
+ */
+export function messageName(
+  message: JetStreamMessage,
+  { handler }: SettlementPolicy,
+  most = Infinity,
+  number = message.metadata.deliveryCount,
+): string {
+  const { stream, consumer, streamSequence } = message.metadata;
   return (
     `${handler}: the message on "${message.subject}" (stream ${stream}, sequence ${streamSequence}, ` +
-    `consumer ${consumer}, delivery ${deliveryCount})`
+    `consumer ${consumer}, delivery ${number}${Number.isFinite(most) ? ` of ${most}` : ''})`
   );
 }
 

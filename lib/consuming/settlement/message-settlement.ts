@@ -92,7 +92,10 @@ export class MessageSettlement implements Settlement {
       if (retryIfError !== undefined) {
         this.failures.failed(`${policy.handler}: retry.retryIf failed`, retryIfError);
       }
-      if (!requested) this.failures.retried(what, policy.handler, error, delay);
+      if (!requested) {
+        const { maxDeliver } = policy.retry.ruleFor(error);
+        this.failures.retried(messageName(message, policy, maxDeliver), policy.handler, error, delay);
+      }
       return message.nak(delay);
     }
     const { action, reason, cause } = verdict;
