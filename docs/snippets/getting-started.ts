@@ -38,7 +38,8 @@ class Shop {
 
   async place(order: Order): Promise<void> {
     const ack = await this.jetstream.publish('orders.placed', order, { messageId: order.id });
-    this.logger.log(`order ${order.id} is message ${ack.sequence} of stream ${ack.stream}`);
+    const already = ack.duplicate ? 'already ' : '';
+    this.logger.log(`order ${order.id} is ${already}message ${ack.sequence} of stream ${ack.stream}`);
   }
 }
 // #endregion

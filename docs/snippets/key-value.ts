@@ -1,4 +1,4 @@
-import { Injectable, Logger, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
   InjectKeyValue,
@@ -188,22 +188,23 @@ export class Board {
 
 // #region cached
 @Injectable()
-export class Flags implements OnApplicationBootstrap {
-  private cached: CachedKeyValue<boolean> | undefined;
+export class Flags implements OnModuleInit {
+  private cached!: CachedKeyValue<boolean>;
 
   constructor(@InjectKeyValue('flags') private readonly flags: KeyValue<boolean>) {}
 
-  async onApplicationBootstrap(): Promise<void> {
+  // Handlers and HTTP requests start later, so they always find the copy.
+  async onModuleInit(): Promise<void> {
     this.cached = await this.flags.cached();
   }
 
   isOn(flag: string): boolean {
-    return this.cached?.get(flag)?.value ?? false;
+    return this.cached.get(flag)?.value ?? false;
   }
 
   async set(flag: string, on: boolean): Promise<void> {
     const revision = await this.flags.put(flag, on);
-    await this.cached?.waitForRevision(revision);
+    await this.cached.waitForRevision(revision);
   }
 }
 // #endregion
