@@ -26,16 +26,19 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const ROOT = ['LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'package.json'];
+
 describe('the packed package', () => {
-  it('contains only the built code with its types, the license and the documents', () => {
+  it('contains only the built code with its types, the license, the documents and the samples', () => {
     const unexpected = files.filter(
       (path) =>
         !/^dist\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/.test(path) &&
         !/^docs\/(.+\.md|grafana\/.+\.json|speed\.svg)$/.test(path) &&
-        !['package.json', 'dist/cjs/package.json', 'LICENSE', 'README.md', 'CHANGELOG.md'].includes(path),
+        !/^sample\/[^/]+\/(README\.md|src\/.+\.ts)$/.test(path) &&
+        !['dist/cjs/package.json', ...ROOT].includes(path),
     );
     expect(unexpected).toEqual([]);
-    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']));
+    expect(files).toEqual(expect.arrayContaining(ROOT));
   });
 
   it('declares no internals', async () => {

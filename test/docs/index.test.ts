@@ -13,11 +13,11 @@ const pages = [
   ...samples.map((sample) => `sample/${sample}/README.md`),
 ];
 
-const KINDS = ['Tutorial', 'How-to guides', 'Reference', 'Explanation'];
+const SECTIONS = ['Entries of the package', 'Tutorial', 'How-to guides', 'Reference', 'Explanation'];
 
 it('docs/README.md lists every page and every sample once, by kind', async () => {
   const [, ...sections] = (await read('docs/README.md')).split(/^## /m);
-  expect(sections.map((section) => section.split('\n')[0])).toEqual(KINDS);
+  expect(sections.map((section) => section.split('\n')[0])).toEqual(SECTIONS);
   const listed = sections.flatMap((section) =>
     [...section.matchAll(/^\| \[[^\]]+\]\(([^)]+)\)/gm)].map(([, target = '']) => target),
   );
@@ -26,6 +26,13 @@ it('docs/README.md lists every page and every sample once, by kind', async () =>
     ...samples.map((sample) => `../sample/${sample}/README.md`),
   ];
   expect(listed.toSorted()).toEqual(expected.toSorted());
+});
+
+it('docs/README.md lists every entry of the package', async () => {
+  const { exports } = JSON.parse(await read('package.json')) as { readonly exports: object };
+  const entries = Object.keys(exports).filter((entry) => !entry.endsWith('.json'));
+  const listed = [...(await read('docs/README.md')).matchAll(/^\| `nestjs-nats-jetstream([^`]*)`/gm)];
+  expect(listed.map(([, path = '']) => `.${path}`).toSorted()).toEqual(entries.toSorted());
 });
 
 it('README.md is short', async () => {
