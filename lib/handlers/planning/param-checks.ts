@@ -5,7 +5,7 @@ import { readParams, type HandlerMethod } from '../compile/index.js';
 import { EventContext, KvContext, NatsSubscribeContext, ObjectContext } from '../contexts/index.js';
 import { MESSAGE_PARAMS } from '../decorators/index.js';
 
-/** What the handlers of one form receive. */
+/** The input of the handlers of one form. */
 interface HandlerInput {
   /** The inputs, as errors name them. */
   readonly inputs: string;
