@@ -233,7 +233,7 @@ describe('the ack interceptor', () => {
       'onStart',
       3,
       ['handles 1'],
-      / Stumbling\.onStart failed: stumbled\. The handler is called all the same\.$/,
+      / Stumbling\.onStart failed: stumbled\. The handler is called nevertheless\.$/,
     ],
     [
       'onFailure',

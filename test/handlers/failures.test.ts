@@ -225,7 +225,7 @@ describe('the failure of a handler', () => {
     ['of a class of its own', new BankClosed('no'), 'BankClosed: no'],
     ['with a name of its own', Object.assign(new Error('no'), { name: 'Closed' }), 'Closed: no'],
     ['of the class Error', new Error('no'), 'no'],
-    ['that is no Error', 'no', 'no'],
+    ['of another type', 'no', 'no'],
   ])('is logged with its class: %s', async (_, error, text) => {
     await using running = await start(() => raise(error), [], { retry: { maxDeliver: 2, backoff: [1] } });
     await running.jetstream.publish(`${running.stream}.x`, '1');

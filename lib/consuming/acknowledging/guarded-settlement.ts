@@ -45,7 +45,7 @@ export class GuardedSettlement implements Settlement {
     const what = messageName(message, policy);
     this.logger.error(
       hook === 'onStart'
-        ? `${what}: ${name} failed: ${errorText(error)}. The handler is called all the same.`
+        ? `${what}: ${name} failed: ${errorText(error)}. The handler is called nevertheless.`
         : `${what} was not settled by ${name}, which failed: ${errorText(error)}. ${afterFailedHook(message, policy)}`,
       errorStack(error),
     );

@@ -20,7 +20,7 @@ export function messageName(
   );
 }
 
-/** What becomes of a message that was not settled because of an error of a hook, as a sentence. */
+/** The consequence for a message that was not settled because of an error of a hook, as a sentence. */
 export function afterFailedHook(message: JetStreamMessage, { ackMode, retry }: SettlementPolicy): string {
   if (message.settled) return 'It had been settled before.';
   const isLast = ackMode === 'none' || message.metadata.deliveryCount >= retry.maxDeliver;
