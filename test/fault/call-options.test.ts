@@ -149,8 +149,9 @@ describe.skipIf(process.platform === 'win32')('a call to a server that hangs', (
     expect(after).toBeLessThan(AT_ONCE + cleaning);
   });
 
-  it.each(TABLE)('%s ends after its timeout', (name, { silence = 0 }) => {
-    const { error, after } = timedOut.get(name) ?? { error: 'still waiting', after: Infinity };
+  it.each(TABLE)('%s ends after its timeout', (name, { silence = 0, reports = false }) => {
+    const { error: given, after } = timedOut.get(name) ?? { error: 'still waiting', after: Infinity };
+    const error = reports && given instanceof Error ? given.cause : given;
     expect(
       TIMEOUT_ERRORS.some((type) => error instanceof type),
       String(error),
