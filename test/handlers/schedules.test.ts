@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
   HandlerConfigurationError,
-  JetStreamContext,
   JetStreamService,
   JsConsumer,
   type JsConsumerOptions,
@@ -33,7 +32,7 @@ describe('a stream with schedules', () => {
     @Injectable()
     class Handler {
       @JsConsumer({ stream: name, durable: 'handler', ...options(subject) } as JsConsumerOptions)
-      handle(@Payload() payload: unknown, @Ctx() _: JetStreamContext): void {
+      handle(@Payload() payload: unknown, @Ctx() _: unknown): void {
         handled.push(...(Array.isArray(payload) ? (payload as unknown[]) : [payload]));
       }
     }

@@ -37,8 +37,8 @@ describe('an instrument', () => {
     @Injectable()
     class Tasks {
       @JsConsumer(options)
-      onTask(@Payload() payload: unknown, @Ctx() context: JetStreamContext): unknown {
-        return handle(payload, context);
+      onTask(@Payload() payload: unknown, @Ctx() context: unknown): unknown {
+        return handle(payload, context as JetStreamContext);
       }
     }
     return Tasks;
