@@ -17,7 +17,7 @@ import { toConnectionError } from './to-connection-error.js';
 import { ConnectionWire, type SharedWire, type Wire, wireOf } from './wire/index.js';
 
 /** For connections outside of a module, and without instruments of their own. */
-const NO_INSTRUMENTS = new JetStreamInstruments();
+const NO_INSTRUMENTS = JetStreamInstruments.of([]);
 
 /** How long closing waits for the socket before it abandons the link, in milliseconds. */
 const CLOSE_WAIT = 500;

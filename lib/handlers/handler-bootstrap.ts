@@ -35,7 +35,8 @@ import { type Acknowledgement, Acknowledgements } from './acknowledging/index.js
 import { HandlerCompiler, handlerName } from './compile/index.js';
 import { type EventDefinition, HandlerExplorer } from './discovery/index.js';
 import { EventContext } from './contexts/index.js';
-import { HandlerConnection } from './handler-connection.js';
+import type { HandlerConnection } from './handler-connection.js';
+import { JetStreamConnections } from './jetstream-connections.js';
 import { HandlerWrapper } from './handler-wrapper.js';
 import {
   type ConsumerPlan,
@@ -74,6 +75,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(JetStreamEvents) private readonly events: JetStreamEvents,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(JetStreamInstruments) private readonly instruments: JetStreamInstruments,
+    @Inject(JetStreamConnections) private readonly services: JetStreamConnections,
   ) {
     this.compiler = new HandlerCompiler(external);
     startLastAndStopFirst(modules);
@@ -161,9 +163,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   private connections(): ReadonlyMap<string, HandlerConnection> {
-    const instances = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
-    const connections = instances.filter((instance) => instance instanceof HandlerConnection);
-    return new Map(connections.map((connection) => [connection.name, connection]));
+    return new Map(this.services.all().map((connection) => [connection.name, connection]));
   }
 
   private async runners(

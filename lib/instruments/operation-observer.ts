@@ -58,6 +58,8 @@ async function follow<T>(running: RunningOperation, act: () => Promise<T>, sizeO
 
 /** One operation, which ends once. No method throws. */
 export class RunningOperation {
+  /** The size of the payload in bytes, once it is known. */
+  size: number | undefined;
   private readonly startedAt = performance.now();
   private ended = false;
 
@@ -105,7 +107,12 @@ export class RunningOperation {
   end(result: Omit<Partial<CallResult>, 'duration'> = {}): void {
     if (this.ended) return;
     this.ended = true;
-    const whole: CallResult = { count: 1, ...result, duration: performance.now() - this.startedAt };
+    const whole: CallResult = {
+      count: 1,
+      size: this.size,
+      ...result,
+      duration: performance.now() - this.startedAt,
+    };
     for (const instrument of this.interested) this.guard('ended', () => instrument.ended?.(this.call, whole));
   }
 

@@ -21,6 +21,8 @@ interface KnownSubject {
 export class DeclaredStreams {
   private readonly streams = new Map<string, DeclaredStream>();
   private last: KnownSubject | undefined;
+  /** Without it, subjects do not have to be compared. */
+  private hasCodecs = false;
 
   constructor(
     /** For all streams without their own codec. */
@@ -43,6 +45,7 @@ export class DeclaredStreams {
       );
     }
     this.streams.set(name, { subjects, codec: codec ?? known });
+    this.hasCodecs ||= codec !== undefined;
     this.last = undefined;
   }
 
@@ -57,7 +60,7 @@ export class DeclaredStreams {
 
   /** The codec of the stream that stores messages of a subject, or of all subjects that match a pattern. */
   codecOfSubject(subject: string): Codec {
-    return this.streams.size === 0 ? this.fallback : this.known(subject).codec;
+    return this.hasCodecs ? this.known(subject).codec : this.fallback;
   }
 
   /** The subject of a declared stream, with wildcards, that covers a subject; `undefined` if there is none. */

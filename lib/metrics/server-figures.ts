@@ -34,8 +34,8 @@ const NOTHING: readonly ServerFigures[] = [];
 
 /**
  * Reads the state of streams and consumers from the server when the registry is scraped. All metrics of a scrape, and the
- * scrapes of the following seconds, share one reading. Streams and consumers that
- * cannot be read are missing in the scrape.
+ * scrapes of the following seconds, share one reading. Streams and consumers that cannot be read are missing in the
+ * scrape.
  */
 export class ServerFiguresReader {
   private readonly logger = new Logger('JetStreamMetrics');

@@ -6,6 +6,9 @@ import { ChunkDownload, type ReadOptions } from './chunk-download.js';
 import type { ObjectCatalog } from './object-catalog.js';
 import type { ObjectInfo } from './object-info.js';
 
+/** Called once, when the content was read, or the stream was destroyed or failed. */
+type ReadEnd = (error: Error | undefined, info: ObjectInfo) => void;
+
 /**
  * The content of an object as a Node stream of `Buffer`s, together with the object's description.
  *
@@ -29,14 +32,13 @@ export class ObjectReadable extends Readable {
   private queuedBytes = 0;
   private wanted = false;
   private complete = false;
-  /** @internal Called once, when the content was read, or the stream was destroyed or failed. */
-  onOver: ((error: Error | undefined) => void) | undefined;
   /** The failure that is kept for a reader. */
   private kept: Error | undefined;
 
   private constructor(
     /** The description of the object when reading began. For a link, that of its target. */
     readonly info: ObjectInfo,
+    private onOver: ReadEnd | undefined,
   ) {
     // The stream copies buffered chunks to join them, so it gets one chunk at a time.
     super({ highWaterMark: 1 });
@@ -47,10 +49,15 @@ export class ObjectReadable extends Readable {
   }
 
   /** @internal Created by `ObjectStore.get`. */
-  static async open(catalog: ObjectCatalog, info: ObjectInfo, options: ReadOptions): Promise<ObjectReadable> {
+  static async open(
+    catalog: ObjectCatalog,
+    info: ObjectInfo,
+    options: ReadOptions,
+    onOver?: ReadEnd,
+  ): Promise<ObjectReadable> {
     const { signal } = options;
     throwIfAborted(signal);
-    const readable = new ObjectReadable(info);
+    const readable = new ObjectReadable(info, onOver);
     if (signal) readable.obey(signal);
     if (info.size === 0) readable.complete = true;
     else await readable.start(catalog, options);
@@ -93,6 +100,7 @@ export class ObjectReadable extends Readable {
       await this.download.start();
     } catch (error) {
       // There is no reader, and the signal is no longer observed.
+      this.over(toError(error));
       this.destroy();
       throw error;
     }
@@ -119,7 +127,7 @@ export class ObjectReadable extends Readable {
   private over(error: Error | undefined): void {
     const { onOver } = this;
     this.onOver = undefined;
-    onOver?.(error);
+    onOver?.(error, this.info);
   }
 
   private releaseFailure(): void {

@@ -199,9 +199,9 @@ export class ObjectStore {
   async get(name: string, options: ObjectGetOptions = {}): Promise<ObjectReadable> {
     const operation = this.gets.begin({ target: name });
     try {
-      const readable = await ObjectReadable.open(...(await this.content(name, options)));
-      if (operation) readable.onOver = (error) => operation.end({ error, size: readable.info.size });
-      return readable;
+      const onOver =
+        operation && ((error: Error | undefined, { size }: ObjectInfo) => operation.end({ error, size }));
+      return await ObjectReadable.open(...(await this.content(name, options)), onOver);
     } catch (error) {
       operation?.fail(error);
       throw error;

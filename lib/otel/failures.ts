@@ -1,6 +1,6 @@
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import type { UserCalls } from '../user-code/index.js';
-import { errorStack, errorText, propertyOf } from '../reporting/index.js';
+import { errorClass, errorStack, errorText, propertyOf } from '../reporting/index.js';
 import { Attribute, OTHER_ERROR } from './conventions.js';
 
 /** The maximum length of the name of an error. */
@@ -8,14 +8,8 @@ const LONGEST_NAME = 100;
 
 /** The class of an error: `error.type`. Never throws. */
 export function errorTypeOf(error: unknown): string {
-  try {
-    if (!(error instanceof Error)) return OTHER_ERROR;
-    const { name } = error as { readonly name: unknown };
-    const own = typeof name === 'string' && name !== 'Error' ? name : error.constructor.name;
-    return own === '' ? OTHER_ERROR : own.slice(0, LONGEST_NAME);
-  } catch {
-    return OTHER_ERROR;
-  }
+  const name = errorClass(error) ?? '';
+  return name === '' ? OTHER_ERROR : name.slice(0, LONGEST_NAME);
 }
 
 /** The text of an error. The errors of requests are often plain objects with a message. */

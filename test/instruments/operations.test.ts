@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   DeadLetters,
+  JetStreamError,
   JetStreamService,
   JsConsumer,
   KeyValueService,
@@ -81,15 +82,37 @@ describe('an instrument of operations', () => {
   it.each<[string, (service: JetStreamService) => Promise<unknown>]>([
     ['no stream', (service) => service.publish('nowhere.a', 1, { timeout: 500, retry: { attempts: 0 } })],
     ['an invalid subject', (service) => service.publish('ops.*', 1)],
+    ['no subject', (service) => service.publish(undefined as never, 1)],
+    ['a subject of another type', (service) => service.publish(5 as never, 1)],
     ['a wrong option', (service) => service.publish('ops.a', 1, { ttl: -1 })],
     ['a wrong expectation', (service) => service.publish('ops.a', 1, { expect: { lastSequence: 99_999 } })],
   ])('receives a publish that fails: %s', async (_, act) => {
     const error = await act(jetstream).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(Error);
+    expect(error).toBeInstanceOf(JetStreamError);
     expect(instrument.ended('publish').at(-1)?.result).toMatchObject({
       error,
       duration: expect.any(Number) as unknown,
     });
+  });
+
+  it('receives the end of messages of publishAsync that were never sent', async () => {
+    const own = new RecordingInstrument();
+    const small = await startApplication(server.url, {
+      options: { instruments: [own], publish: { maxPending: 1, onError: () => undefined } },
+    });
+    const service = small.app.get(JetStreamService);
+    const futures = Array.from({ length: 3 }, (_value, i) => service.publishAsync('ops.e', i));
+    const outcomes = await Promise.allSettled(futures.map(({ ack }) => ack));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(own.ended('publish').map(({ result }) => result?.error !== undefined)).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    await small.app.close();
+    service.publishAsync('ops.e', 4);
+    expect(own.calls).toHaveLength(4);
+    expect(own.ended('publish')).toHaveLength(4);
   });
 
   it('receives a batch once, with the number of its messages', async () => {

@@ -1,3 +1,4 @@
+import type { RunningOperation } from '../../instruments/index.js';
 import { propertyOf } from '../../reporting/index.js';
 import { rejectionOf } from '../../user-code/index.js';
 import type { LossReport } from './loss-report.js';
@@ -23,7 +24,11 @@ export class PendingPubAck implements PubAckFuture {
   private outcome: PubAck | Error | undefined;
   private withdraw: (() => void) | undefined;
 
-  constructor(readonly message: OutgoingMessage) {}
+  constructor(
+    readonly message: OutgoingMessage,
+    /** Ends with the outcome, also if the message was never sent. */
+    private readonly operation?: RunningOperation,
+  ) {}
 
   get ack(): Promise<PubAck> {
     this.promise ??= this.watch();
@@ -32,6 +37,7 @@ export class PendingPubAck implements PubAckFuture {
 
   settle(outcome: PubAck | Error): void {
     this.outcome = outcome;
+    if (this.operation !== undefined) endOperation(this.operation, outcome);
     if (outcome instanceof Error) this.onError?.(outcome);
     else this.onAck?.(outcome);
   }
@@ -54,4 +60,11 @@ export class PendingPubAck implements PubAckFuture {
     promise.catch(() => undefined);
     return promise;
   }
+}
+
+/** Reports the outcome of a publish to the instruments, before the caller receives it. */
+export function endOperation(operation: RunningOperation, outcome: PubAck | Error): void {
+  if (outcome instanceof Error) return operation.fail(outcome);
+  const { stream, sequence, duplicate } = outcome;
+  operation.end({ stream, sequence, duplicate });
 }

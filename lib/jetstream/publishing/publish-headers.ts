@@ -29,7 +29,8 @@ export const PublishHeader = {
 } as const;
 
 /**
- * Builds the headers of a message from the module's defaults and the caller's options, without modifying them; `undefined` if there are none.
+ * Builds the headers of a message from the module's defaults and the caller's options, without modifying them;
+ * `undefined` if there are none.
  *
  * @throws {@link InvalidArgumentError} if options are invalid
  */

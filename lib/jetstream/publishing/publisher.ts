@@ -10,8 +10,8 @@ import { type Counter, counterValue, incrementHeaders, readCounter } from './cou
 import type { IngestOptions, IngestResult } from './ingest-options.js';
 import { Ingest, type IngestSource } from './ingest.js';
 import { LossReport } from './loss-report.js';
-import { type EncodedMessage, MessageEncoder, sizeOf } from './message-encoder.js';
-import { PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
+import { MessageEncoder, sizeOf } from './message-encoder.js';
+import { endOperation, PendingPubAck, type PubAckFuture } from './pub-ack-future.js';
 import { type PubAck, PubAckReader } from './pub-ack.js';
 import {
   type Delivery,
@@ -129,14 +129,19 @@ export class Publisher {
   private send(message: OutgoingMessage, options: PublishOptions): Promise<PubAck> {
     return new Promise((resolve, reject) => {
       const operation = this.begin(message);
-      const onSettled: PublicationHandler = (error, ack) =>
-        error ? reject(rejectionOf(error)) : resolve(ack);
+      const onSettled: PublicationHandler = (error, ack) => {
+        if (operation !== undefined) endOperation(operation, error ?? ack);
+        if (error) reject(rejectionOf(error));
+        else resolve(ack);
+      };
       this.publication(message, options, operation, onSettled).send();
     });
   }
 
   private begin({ subject }: OutgoingMessage): RunningOperation | undefined {
     if (!this.publishing.isActive) return undefined;
+    // Callers without types may give anything; it is refused when the message is encoded.
+    if (typeof subject !== 'string') return this.publishing.begin({ target: '' });
     return this.publishing.begin({ target: subject, pattern: this.streams.patternOf(subject) });
   }
 
@@ -149,8 +154,8 @@ export class Publisher {
     try {
       checkPublishOptions(options);
       const encoded = this.encoder.encode(message, options, options.idempotent ?? this.idempotent, operation);
-      const settled = operation === undefined ? onSettled : observed(operation, encoded, onSettled);
-      return new Publication(this.context, encoded, this.deliveryOf(options), settled);
+      if (operation !== undefined) operation.size = sizeOf(encoded.data);
+      return new Publication(this.context, encoded, this.deliveryOf(options), onSettled);
     } catch (error) {
       operation?.fail(error);
       throw error;
@@ -169,8 +174,9 @@ export class Publisher {
   }
 
   private sendAsync(message: OutgoingMessage, options: PublishOptions): PubAckFuture {
-    const future = new PendingPubAck(message);
-    const publication = this.publication(message, options, this.begin(message), (error, ack) =>
+    const operation = this.begin(message);
+    const future = new PendingPubAck(message, operation);
+    const publication = this.publication(message, options, operation, (error, ack) =>
       this.window.settle(future, error ?? ack),
     );
     this.window.enter(future, publication);
@@ -276,19 +282,4 @@ export class Publisher {
       signal,
     };
   }
-}
-
-/** Reports the outcome of a publication to the instruments before the caller gets it. */
-function observed(
-  operation: RunningOperation,
-  { data }: EncodedMessage,
-  onSettled: PublicationHandler,
-): PublicationHandler {
-  const size = sizeOf(data);
-  return (...outcome) => {
-    const [error, ack] = outcome;
-    if (error) operation.end({ error, size });
-    else operation.end({ size, stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate });
-    onSettled(...outcome);
-  };
 }

@@ -1,4 +1,4 @@
-import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
+import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Handlers, HandlerState, HandlerStatus } from '../../consuming/index.js';
 import type { JetStreamConnections } from '../../handlers/index.js';
 import type { UserCalls } from '../../user-code/index.js';
@@ -79,11 +79,13 @@ function observablesOf(meter: Meter): Observables {
   };
 }
 
-function attributesOf({ handler, connection, source, consumer }: HandlerState): Record<string, string> {
+/** Without the name of the consumer of an ordered handler: it would begin a new series with each recovery. */
+function attributesOf({ handler, kind, delivery, connection, source, consumer }: HandlerState): Attributes {
   return {
     [Attribute.system]: SYSTEM,
     [Attribute.handler]: handler,
     [Attribute.connection]: connection,
-    ...(consumer !== undefined && { [Attribute.consumerGroup]: consumer, [Attribute.stream]: source }),
+    ...(kind === 'consumer' && { [Attribute.stream]: source }),
+    ...(consumer !== undefined && delivery !== 'ordered' && { [Attribute.consumerGroup]: consumer }),
   };
 }
