@@ -1,8 +1,9 @@
 export type { ObjectSource } from './chunk-source.js';
+export type { ObjectGetOptions } from './object-content.js';
 export type { ObjectInfo, ObjectLink, ObjectMeta } from './object-info.js';
 export type { ObjectPutOptions } from './object-put.js';
 export { ObjectReadable } from './object-readable.js';
 export { type ObjectStoreConfig, type ObjectStoreStatus } from './object-store-config.js';
-export { type ObjectGetOptions, type ObjectInfoOptions, ObjectStore } from './object-store.js';
+export { type ObjectInfoOptions, ObjectStore } from './object-store.js';
 export { ObjectStoreService } from './object-store.service.js';
 export { type ObjectWatchEntry, ObjectStoreWatch, type ObjectWatchOptions } from './object-store-watch.js';

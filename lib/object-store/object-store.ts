@@ -1,19 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
-import { nuid } from '@nats-io/transport-node';
-import {
-  BucketLinkError,
-  BucketNotFoundError,
-  InvalidArgumentError,
-  LinkLoopError,
-  LinkToDeletedObjectError,
-  LinkToLinkError,
-  MirroredObjectStoreError,
-  ObjectDeletedError,
-  ObjectExistsError,
-  ObjectNotFoundError,
-  StreamNotFoundError,
-} from '../errors/index.js';
+import { InvalidArgumentError, LinkToDeletedObjectError, LinkToLinkError } from '../errors/index.js';
+import { type OperationKind, OperationObserver } from '../instruments/index.js';
 import {
   CALL_OPTIONS,
   type CallOptions,
@@ -21,24 +9,15 @@ import {
   type JetStreamService,
   type StreamInfo,
 } from '../jetstream/index.js';
-import { type OperationKind, OperationObserver } from '../instruments/index.js';
 import { shown } from '../reporting/index.js';
-import { Deadline, untilAborted, within } from '../timing/index.js';
-import { throwIfAborted } from '../user-code/index.js';
-import {
-  ABOVE_ZERO,
-  checkMilliseconds,
-  checkObject,
-  given,
-  optionsCheck,
-  type OrUndefined,
-} from '../validation/index.js';
-import type { ReadOptions } from './chunk-download.js';
+import { checkObject, given, optionsCheck, type OrUndefined } from '../validation/index.js';
 import { type ObjectSource, piecesOf } from './chunk-source.js';
 import { readBytes } from './object-bytes.js';
-import { type MakeDescription, ObjectCatalog, type Patience } from './object-catalog.js';
+import { ObjectCatalog } from './object-catalog.js';
+import { ObjectChanges } from './object-changes.js';
+import { findContent, type ObjectGetOptions } from './object-content.js';
 import { checkPath, getToFile, putFromFile } from './object-file.js';
-import { checkMeta, type ObjectInfo, type ObjectLink, type ObjectMeta, toWireMeta } from './object-info.js';
+import { checkMeta, type ObjectInfo, type ObjectMeta, toWireMeta } from './object-info.js';
 import { isNamed, listObjects, startFeed } from './object-listing.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
 import { ObjectPut, type ObjectPutOptions } from './object-put.js';
@@ -47,24 +26,6 @@ import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
 import { checkWatchOptions, ObjectStoreWatch, type ObjectWatchOptions } from './object-store-watch.js';
 
-/** Options of reading an object. */
-export interface ObjectGetOptions {
-  /** Returns the (empty) content of a deleted object instead of an error. Default `false`. */
-  readonly showDeleted?: boolean | undefined;
-  /** Ends the get immediately, with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * How long the server may send nothing, although the reader wants more, before the get fails, in milliseconds.
-   * Shorter leader elections are tolerated. Default 30,000.
-   */
-  readonly stallTimeout?: number | undefined;
-}
-
-const checkGetOptions = optionsCheck<ObjectGetOptions>('get', {
-  showDeleted: true,
-  signal: true,
-  stallTimeout: true,
-});
 /** Options of reading descriptions. */
 export interface ObjectInfoOptions extends CallOptions {
   /** Also returns the descriptions of deleted objects. Default `false`. */
@@ -88,6 +49,7 @@ export class ObjectStore {
   readonly bucket: string;
   private readonly jetstream: JetStreamService;
   private readonly catalog: ObjectCatalog;
+  private readonly changes: ObjectChanges;
   private readonly names: ObjectNames;
   private readonly puts: OperationObserver;
   private readonly gets: OperationObserver;
@@ -103,6 +65,7 @@ export class ObjectStore {
     this.names = ObjectNames.of(config);
     this.bucket = this.names.bucket;
     this.catalog = new ObjectCatalog(jetstream, this.names, created, config.replicas > 1);
+    this.changes = new ObjectChanges(this.catalog, transfers);
     const { instruments, name: connection } = jetstream.connection;
     const observer = (kind: OperationKind): OperationObserver =>
       new OperationObserver(instruments, { kind, connection, source: this.bucket });
@@ -201,7 +164,7 @@ export class ObjectStore {
     try {
       const onOver =
         operation && ((error: Error | undefined, { size }: ObjectInfo) => operation.end({ error, size }));
-      return await ObjectReadable.open(...(await this.content(name, options)), onOver);
+      return await ObjectReadable.open(...(await findContent(this.catalog, name, options)), onOver);
     } catch (error) {
       operation?.fail(error);
       throw error;
@@ -216,7 +179,7 @@ export class ObjectStore {
    * @throws the errors of {@link get}
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
-    const read = async (): Promise<Buffer> => readBytes(...(await this.content(name, options)));
+    const read = async (): Promise<Buffer> => readBytes(...(await findContent(this.catalog, name, options)));
     return this.gets.around({ target: name }, read, ({ length }) => length);
   }
 
@@ -249,8 +212,8 @@ export class ObjectStore {
    */
   async info(name: string, options: ObjectInfoOptions = {}): Promise<ObjectInfo> {
     const { showDeleted, timeout, signal } = checkInfoOptions(options);
-    return this.patiently({ timeout, signal }, async (patience) => {
-      return (await this.catalog.get(name, showDeleted, patience)).info;
+    return inSteps({ timeout, signal }, async (left) => {
+      return (await this.catalog.get(name, showDeleted, this.catalog.patience(left))).info;
     });
   }
 
@@ -270,15 +233,7 @@ export class ObjectStore {
     checkMeta(meta);
     const newName = meta.name ?? name;
     const change = toWireMeta(meta);
-    return this.changing(options, async (patience) => {
-      if (newName !== name) return this.rename(name, newName, change, patience);
-      const make: MakeDescription = (current) => {
-        if (!current) throw new ObjectNotFoundError(this.bucket, name);
-        if (current.info.deleted) throw new ObjectDeletedError(this.bucket, name);
-        return { ...current.wire, ...change };
-      };
-      return (await this.catalog.replace(name, make, { patience })).info;
-    });
+    return this.changes.describe(name, newName, change, options);
   }
 
   /**
@@ -288,12 +243,12 @@ export class ObjectStore {
    * @throws {@link ObjectNotFoundError}, {@link InvalidObjectNameError}
    */
   async delete(name: string, options: CallOptions = {}): Promise<void> {
-    await this.deletions.around({ target: name }, () => this.remove(name, () => true, options));
+    await this.deletions.around({ target: name }, () => this.changes.remove(name, () => true, options));
   }
 
   /** @internal Deletes an object if it is still the described version. */
   async deleteVersion({ name, nuid: id }: ObjectInfo): Promise<void> {
-    await this.remove(name, (current) => current.nuid === id, {});
+    await this.changes.remove(name, (current) => current.nuid === id, {});
   }
 
   /**
@@ -352,7 +307,7 @@ export class ObjectStore {
     checkTarget(target);
     if (target.deleted) throw new LinkToDeletedObjectError(this.bucket, name, target.name);
     if (target.link) throw new LinkToLinkError(this.bucket, name, target.name);
-    return this.putLink(name, { bucket: target.bucket, name: target.name }, options);
+    return this.changes.putLink(name, { bucket: target.bucket, name: target.name }, options);
   }
 
   /**
@@ -363,7 +318,7 @@ export class ObjectStore {
    */
   async addBucketLink(name: string, target: ObjectStore, options: CallOptions = {}): Promise<ObjectInfo> {
     checkBucket(target);
-    return this.putLink(name, { bucket: target.bucket }, options);
+    return this.changes.putLink(name, { bucket: target.bucket }, options);
   }
 
   private putting(put: ObjectPut, run: () => Promise<ObjectInfo>): Promise<ObjectInfo> {
@@ -371,137 +326,10 @@ export class ObjectStore {
   }
 
   private newPut(meta: ObjectMeta | string, options: ObjectPutOptions): ObjectPut {
-    this.checkWritable();
+    this.changes.checkWritable();
     const full = typeof meta === 'string' ? { name: meta } : meta;
     const { catalog, transfers } = this;
     return new ObjectPut({ catalog, transfers, isNamed: (id) => isNamed(catalog, id) }, full, options);
-  }
-
-  private async rename(
-    name: string,
-    newName: string,
-    change: ReturnType<typeof toWireMeta>,
-    patience: Patience,
-  ): Promise<ObjectInfo> {
-    const renamed = await this.catalog.get(name, false, patience);
-    const make: MakeDescription = (current) => {
-      if (current && !current.info.deleted) throw new ObjectExistsError(this.bucket, newName);
-      return { ...renamed.wire, ...change, name: newName };
-    };
-    const { info } = await this.catalog.replace(newName, make, { patience });
-    // The object has its new name, so the old one is removed even if the caller no longer waits.
-    await this.catalog.purge(this.names.info(name), renamed.info.revision, { deadline: patience.deadline });
-    return info;
-  }
-
-  private remove(
-    name: string,
-    isMeant: (current: ObjectInfo) => boolean,
-    options: CallOptions,
-  ): Promise<void> {
-    return this.changing(options, (patience) => this.removeWithin(name, isMeant, patience));
-  }
-
-  private async removeWithin(
-    name: string,
-    isMeant: (current: ObjectInfo) => boolean,
-    patience: Patience,
-  ): Promise<void> {
-    const { catalog, transfers } = this;
-    let removed: string | undefined;
-    let unknown = false;
-    try {
-      await catalog.replace(
-        name,
-        (current) => {
-          if (!current) throw new ObjectNotFoundError(this.bucket, name);
-          const { deleted, nuid: id } = current.info;
-          removed = undefined;
-          if (!isMeant(current.info)) return current.wire;
-          removed = id;
-          if (deleted) return current.wire;
-          return { ...current.wire, size: 0, chunks: 0, digest: undefined, deleted: true };
-        },
-        { patience, onUnknown: () => (unknown = true) },
-      );
-    } catch (error) {
-      if (unknown && removed) transfers.removeUnnamed(catalog, removed, (id) => isNamed(catalog, id));
-      throw error;
-    }
-    if (removed) await transfers.remove(catalog, removed);
-  }
-
-  private putLink(name: string, link: ObjectLink, options: CallOptions): Promise<ObjectInfo> {
-    const make: MakeDescription = (current) => {
-      if (current && !current.info.deleted && !current.info.link) {
-        throw new ObjectExistsError(this.bucket, name);
-      }
-      return { name, options: { link }, bucket: this.bucket, nuid: nuid.next(), size: 0, chunks: 0 };
-    };
-    return this.changing(options, async (patience) => {
-      return (await this.catalog.replace(name, make, { patience })).info;
-    });
-  }
-
-  /** Runs a call within its timeout, and until its signal is aborted. */
-  private patiently<R>(options: CallOptions, run: (patience: Patience) => Promise<R>): Promise<R> {
-    return inSteps(options, (left) => run(this.catalog.patience(left)));
-  }
-
-  /**
-   * Runs a change of a description. If its signal is aborted while the server makes the change, it continues in the
-   * background until its outcome is known, so that no chunks are left behind.
-   */
-  private async changing<R>(options: CallOptions, change: (patience: Patience) => Promise<R>): Promise<R> {
-    this.checkWritable();
-    return this.patiently(options, (patience) => {
-      const changing = change(patience);
-      if (patience.signal !== undefined) this.transfers.background(within(Infinity, changing));
-      return changing;
-    });
-  }
-
-  private checkWritable(): void {
-    const { bucket, origin } = this.names;
-    if (origin !== undefined) throw new MirroredObjectStoreError(bucket, origin);
-  }
-
-  /** Finds the object that has the content: the target, if the object is a link. */
-  private async content(
-    name: string,
-    options: ObjectGetOptions,
-  ): Promise<[ObjectCatalog, ObjectInfo, ReadOptions]> {
-    const read = readOptions(options);
-    const { signal } = read;
-    throwIfAborted(signal);
-    const [catalog, info] = await untilAborted(signal, this.follow(name, options.showDeleted, read));
-    return [catalog, info, read];
-  }
-
-  private async follow(
-    name: string,
-    showDeleted: boolean | undefined,
-    patience: Patience,
-  ): Promise<[ObjectCatalog, ObjectInfo]> {
-    let { catalog } = this;
-    let { info } = await catalog.get(name, showDeleted, patience);
-    for (let followed = 0; info.link && !info.deleted; followed++) {
-      const { link } = info;
-      if (link.name === undefined) throw new BucketLinkError(this.bucket, name, link.bucket);
-      if (followed === MAXIMUM_LINKS) throw new LinkLoopError(this.bucket, name);
-      catalog = await this.catalogOf(link.bucket, catalog);
-      ({ info } = await catalog.get(link.name, false, patience));
-    }
-    return [catalog, info];
-  }
-
-  private async catalogOf(bucket: string, current: ObjectCatalog): Promise<ObjectCatalog> {
-    const { names } = current;
-    // In a mirror, links to the origin refer to objects that the mirror has too.
-    if (bucket === names.bucket || bucket === names.origin) return current;
-    const stream = await this.ofBucket(this.jetstream.stream(new ObjectNames(bucket).stream), bucket);
-    const { config, created } = stream.cachedInfo;
-    return new ObjectCatalog(this.jetstream, ObjectNames.of(config), created, config.replicas > 1);
   }
 
   private async streamInfo(options: CallOptions): Promise<StreamInfo> {
@@ -510,25 +338,6 @@ export class ObjectStore {
     );
     return stream.cachedInfo;
   }
-
-  private async ofBucket<R>(operation: Promise<R>, bucket = this.bucket): Promise<R> {
-    try {
-      return await operation;
-    } catch (cause) {
-      if (!(cause instanceof StreamNotFoundError)) throw cause;
-      throw new BucketNotFoundError('Object Store', bucket, { cause });
-    }
-  }
-}
-
-// A link to a link can arise when the target of a link is replaced by a link; long chains have no use.
-const MAXIMUM_LINKS = 16;
-const DEFAULT_STALL_TIMEOUT = 30_000;
-
-function readOptions(options: ObjectGetOptions): ReadOptions {
-  const { stallTimeout: asked = DEFAULT_STALL_TIMEOUT, signal } = checkGetOptions(options);
-  const stallTimeout = checkMilliseconds('stallTimeout', asked, ABOVE_ZERO);
-  return { stallTimeout, deadline: new Deadline(stallTimeout), signal };
 }
 
 function checkTarget(target: ObjectInfo): void {
