@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LIBRARY_VERSION } from '../../lib/reporting/index.js';
 import { packInto, repository } from './packed-package.js';
 import { runCommand } from './run-command.js';
 import { compileStrictly, importsOf, installPacked, optionalMembersOf, problemsOf } from './strict-types.js';
@@ -86,6 +87,13 @@ describe('the packed package', () => {
     const output = await runCommand(process.execPath, ['--input-type=module', '-e', script], repository);
     expect(output).toContain('JetStreamHealth,JetStreamHealthIndicator,JetStreamHealthModule');
     expect(output).toContain('JetStreamHealthIndicator needs the package @nestjs/terminus');
+  });
+
+  it('knows its own version', async () => {
+    const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
+      readonly version: string;
+    };
+    expect(LIBRARY_VERSION).toBe(version);
   });
 
   it('has every file that its manifest refers to', async () => {

@@ -3,19 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Payload } from '@nestjs/microservices';
 import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
-import {
-  JetStreamModule,
-  JetStreamService,
-  JsConsumer,
-  PackageNotInstalledError,
-} from 'nestjs-nats-jetstream';
-import {
-  JetStreamHealth,
-  JetStreamHealthIndicator,
-  JetStreamHealthModule,
-} from 'nestjs-nats-jetstream/health';
+import { JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
+import { JetStreamHealthIndicator, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 
 @Injectable()
@@ -122,31 +113,5 @@ describe('terminus over HTTP on Express', () => {
     );
     expect(body.error?.nats).toMatchObject({ status: 'down' });
     expect((await probe('live')).status).toBe(200);
-  });
-});
-
-describe('without terminus', () => {
-  it('the indicator says what is missing, and the checks without it work', async () => {
-    vi.doMock('@nestjs/terminus', () => {
-      throw new Error('Cannot find package');
-    });
-    await using server = await NatsTestServer.start();
-    @Module({
-      imports: [JetStreamModule.forRoot({ connection: { servers: server.url } }), JetStreamHealthModule],
-    })
-    class AppModule {}
-    const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
-    try {
-      const error = await app
-        .get(JetStreamHealthIndicator)
-        .connection('nats')
-        .catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(PackageNotInstalledError);
-      expect(String(error)).toContain('needs the package @nestjs/terminus');
-      expect((await app.get(JetStreamHealth).connection()).status).toBe('up');
-    } finally {
-      vi.doUnmock('@nestjs/terminus');
-      await app.close();
-    }
   });
 });

@@ -6,7 +6,7 @@ import {
   type MeterProvider,
   metrics,
 } from '@opentelemetry/api';
-import { installedVersion } from '../../reporting/index.js';
+import { LIBRARY_VERSION } from '../../reporting/index.js';
 import { DELAY_BUCKETS, DURATION_BUCKETS, Metric } from '../conventions.js';
 import { SCOPE } from '../scope.js';
 
@@ -43,19 +43,12 @@ export class Recorder {
   }
 
   private look(): Recorded | undefined {
-    const meter = (this.provider ?? metrics).getMeter(SCOPE, installedVersionOnce());
+    const meter = (this.provider ?? metrics).getMeter(SCOPE, LIBRARY_VERSION);
     if (meter === NOOP) return undefined;
     this.recorded = recordedBy(meter);
     this.onMeter(meter);
     return this.recorded;
   }
-}
-
-let version: { readonly text: string | undefined } | undefined;
-
-/** The version is read from a file, which must not happen for each message. */
-function installedVersionOnce(): string | undefined {
-  return (version ??= { text: installedVersion(SCOPE) }).text;
 }
 
 function recordedBy(meter: Meter): Recorded {

@@ -7,7 +7,7 @@ import type {
   ObservedOperation,
   OperationInstrument,
 } from '../../instruments/index.js';
-import { installedVersion } from '../../reporting/index.js';
+import { LIBRARY_VERSION } from '../../reporting/index.js';
 import { UserCalls } from '../../user-code/index.js';
 import { checkedOptions } from '../../validation/index.js';
 import { isKeyValue } from '../conventions.js';
@@ -31,7 +31,7 @@ export class JetStreamTracing implements JetStreamInstrument {
     const { tracerProvider = trace, expected, ignore, captureHeaders: captured } = options;
     const calls = new UserCalls(new Logger('JetStreamTracing'));
     this.parts = {
-      tracer: tracerProvider.getTracer(SCOPE, installedVersion(SCOPE)),
+      tracer: tracerProvider.getTracer(SCOPE, LIBRARY_VERSION),
       options,
       failures: new Failures(expected, calls),
       ignores: ignoreFilter(ignore, calls),
