@@ -610,7 +610,10 @@ describe('calls of a client', () => {
         expect(seen).toEqual(connected ? ['connect'] : []);
         seen.length = 0;
         await firstValueFrom(client.emit('taken:own', 1));
-        await raw.flush();
+        await eventually(
+          () => published.length,
+          (count) => count > 0,
+        );
         expect(published).toEqual([{ subject: 'taken.own', data: { wrapped: 1 } }]);
         expect(seen.filter((call) => call !== 'connect')).toEqual(['dispatchEvent']);
         seen.length = 0;
