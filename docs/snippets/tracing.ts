@@ -36,6 +36,10 @@ export const observed = JetStreamOtelModule.forRoot({
 });
 // #endregion
 
+// #region hops
+export const withHops = JetStreamOtelModule.forRoot({ tracing: { hops: true } });
+// #endregion
+
 // #region own-spans
 const tracer = trace.getTracer('billing');
 

@@ -34,10 +34,17 @@ export const Attribute = {
   object: 'messaging.nats.object.name',
   connection: 'messaging.nats.connection',
   state: 'messaging.nats.handler.state',
+  serverName: 'messaging.nats.server.name',
+  serverVersion: 'messaging.nats.server.version',
+  cluster: 'messaging.nats.server.cluster',
+  hop: 'messaging.nats.hop',
 } as const;
 
 /** Captured headers, with the name of the header in lower case. */
 export const HEADER_PREFIX = 'messaging.header.';
+
+/** The values of what a server did with a message. */
+export const HOP_PREFIX = 'messaging.nats.hop.';
 
 export const SYSTEM = 'nats';
 
@@ -77,6 +84,8 @@ export interface OperationNames {
 }
 
 export const PROCESS: OperationNames = { name: 'process', word: 'process', type: 'process' };
+/** The path of a message through a server; the conventions know no such operation. */
+export const HOP: OperationNames = { name: 'route', word: 'nats-server' };
 export const SCHEDULE: OperationNames = { name: 'schedule', word: 'schedule', type: 'send' };
 
 export const OPERATIONS: Readonly<Record<OperationKind, OperationNames>> = {

@@ -72,6 +72,7 @@ class OtelInstruments implements OnApplicationBootstrap, OnApplicationShutdown {
   onApplicationBootstrap(): void {
     const connections = this.connections.list().map(({ connection }) => connection);
     this.servers = new Map(connections.map((connection) => [connection.name, connection]));
+    this.tracing?.start(connections);
     this.metrics?.start();
   }
 

@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
+import type { JetStreamConnection } from '../../connection/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
 import type {
   HandlerInstrument,
   JetStreamInstrument,
@@ -16,6 +18,7 @@ import { SCOPE } from '../scope.js';
 import type { FindConnection } from '../server-addresses.js';
 import { BatchTracing } from './batch-tracing.js';
 import { captureHeaders } from './captured-headers.js';
+import { HopTracing } from './hops/index.js';
 import { ignoreFilter } from './ignore-filter.js';
 import { abandonSpan, MessageTracing } from './message-tracing.js';
 import type { TracingParts } from './open-span.js';
@@ -28,16 +31,18 @@ export class JetStreamTracing implements JetStreamInstrument {
 
   /** @param find finds connections, whose servers become attributes */
   constructor(options: JetStreamTracingOptions, find?: FindConnection) {
-    const { tracerProvider = trace, expected, ignore, captureHeaders: captured } = options;
+    const { tracerProvider = trace, expected, ignore, captureHeaders: captured, hops = false } = options;
     const calls = new UserCalls(new Logger('JetStreamTracing'));
+    const tracer = tracerProvider.getTracer(SCOPE, LIBRARY_VERSION);
     this.parts = {
-      tracer: tracerProvider.getTracer(SCOPE, LIBRARY_VERSION),
+      tracer,
       options,
       failures: new Failures(expected, calls),
       ignores: ignoreFilter(ignore, calls),
       capture: captureHeaders(captured),
       calls,
       find,
+      hops: hops === false ? undefined : new HopTracing(tracer, hops),
       deliveries: new Map(),
       operations: new Map(),
     };
@@ -54,9 +59,15 @@ export class JetStreamTracing implements JetStreamInstrument {
     return new OperationTracing(this.parts, operation);
   }
 
+  /** Called when the connections are open. */
+  start(connections: readonly JetStreamConnection[]): void {
+    this.parts.hops?.start(connections);
+  }
+
   /** Ends the spans that are still open, when the application has shut down. */
   close(): void {
-    const { deliveries, operations } = this.parts;
+    const { deliveries, operations, hops } = this.parts;
+    hops?.close();
     for (const open of new Set([...deliveries.values(), ...operations.values()])) abandonSpan(open);
     deliveries.clear();
     operations.clear();
@@ -83,8 +94,15 @@ export function checkTracingOptions(
  * new JetStreamServer({ name: 'billing', instruments: [jetStreamTracing()] });
  * ```
  *
- * @throws {@link InvalidArgumentError} if options are unknown or invalid
+ * @throws {@link InvalidArgumentError} if options are unknown or invalid, and for the option `hops`
  */
 export function jetStreamTracing(options: JetStreamTracingOptions = {}): JetStreamInstrument {
-  return new JetStreamTracing(checkTracingOptions('jetStreamTracing', options));
+  const checked = checkTracingOptions('jetStreamTracing', options);
+  if (checked.hops !== undefined && checked.hops !== false) {
+    throw new InvalidArgumentError(
+      'hops',
+      'only JetStreamOtelModule.forRoot({ tracing: { hops } }) can receive the reports of servers, on the connections of the application',
+    );
+  }
+  return new JetStreamTracing(checked);
 }

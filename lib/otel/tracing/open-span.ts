@@ -5,6 +5,7 @@ import type { Failures } from '../failures.js';
 import type { FindConnection } from '../server-addresses.js';
 import type { CaptureHeaders } from './captured-headers.js';
 import type { IgnoreFilter } from './ignore-filter.js';
+import type { HopTracing } from './hops/index.js';
 import type { JetStreamTracingOptions } from './tracing-options.js';
 
 /** A span that has started, and the context in which it is the current one. */
@@ -28,6 +29,8 @@ export interface TracingParts {
   /** Calls functions of the options, and logs their errors. */
   readonly calls: UserCalls;
   readonly find: FindConnection | undefined;
+  /** Traces the servers on the path of messages, if that is wanted. */
+  readonly hops: HopTracing | undefined;
   /** The deliveries that have started and not ended. */
   readonly deliveries: Map<ObservedDelivery, OpenSpan>;
   /** The operations that have started and not ended. */

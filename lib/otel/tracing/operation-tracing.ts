@@ -1,4 +1,4 @@
-import { type Attributes, context, type Span, SpanKind, trace } from '@opentelemetry/api';
+import { type Attributes, context, type Span, SpanKind, trace, TraceFlags } from '@opentelemetry/api';
 import type {
   CallResult,
   ObservedCall,
@@ -10,6 +10,7 @@ import type {
 import { Attribute, isKeyValue, isObjectStore, OPERATIONS, SCHEDULE, SYSTEM } from '../conventions.js';
 import { contextHeaders, hasTrace } from '../propagation.js';
 import { ServerAddress } from '../server-addresses.js';
+import { TRACE_DESTINATION } from './hops/index.js';
 import type { TracingParts } from './open-span.js';
 
 /** The header of a message that is a schedule. */
@@ -25,6 +26,9 @@ const KINDS: Readonly<Partial<Record<OperationKind, SpanKind>>> = {
 
 /** The operations about which `onPublish` is called. */
 const PUBLISHES: ReadonlySet<OperationKind> = new Set(['publish', 'publish-batch', 'ingest', 'request']);
+
+/** The operations with one message, which can ask servers for its path. */
+const SINGLE: ReadonlySet<OperationKind> = new Set(['publish', 'request', 'dead-letter']);
 
 /** Traces the operations of one kind. */
 export class OperationTracing implements OperationInstrument {
@@ -84,7 +88,22 @@ export class OperationTracing implements OperationInstrument {
     if (recording && message.has(SCHEDULE_HEADER)) this.renameSchedule(recording, call);
     if (hasTrace(message)) return undefined;
     if (open === undefined) return contextHeaders();
-    return (open.headers ??= contextHeaders(open.context));
+    const headers = (open.headers ??= contextHeaders(open.context));
+    return recording === undefined ? headers : this.withDestination(headers, recording, message);
+  }
+
+  /** Asks the servers to report what they do with a message. */
+  private withDestination(
+    headers: Readonly<Record<string, string>>,
+    span: Span,
+    message: ObservedMessage,
+  ): Readonly<Record<string, string>> {
+    const { hops } = this.parts;
+    if (hops === undefined || !SINGLE.has(this.operation.kind)) return headers;
+    const isSampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+    const destination = isSampled ? hops.destination(this.operation.connection) : undefined;
+    if (destination === undefined || message.has(TRACE_DESTINATION)) return headers;
+    return { ...headers, [TRACE_DESTINATION]: destination };
   }
 
   ended(call: ObservedCall, result: CallResult): void {

@@ -61,6 +61,17 @@ export interface JetStreamTracingOptions {
    */
   readonly settle?: boolean | undefined;
   /**
+   * Whether the servers that a message passes become spans below the span of its publish (message path tracing, ADR-41; needs
+   * nats-server 2.11). Only with {@link JetStreamOtelModule}. Default `false`.
+   *
+   * `true`: each sampled publish, request and dead letter asks the servers for it, by the header `Nats-Trace-Dest`. The user
+   * needs the permission to publish to its inboxes.
+   *
+   * A subject: the `msg_trace.dest` of the account in the configuration of the servers, which choose the messages by
+   * `sampling`. All applications that use the same subject share the work.
+   */
+  readonly hops?: boolean | string | undefined;
+  /**
    * Called with the span of a publish, batch, bulk load or request before it is sent, if the span is sampled. An error that
    * it throws is logged.
    */
@@ -87,6 +98,7 @@ export const TRACING_OPTIONS = {
   ),
   keyValue: flag,
   settle: flag,
+  hops: (value, option) => (typeof value === 'boolean' ? [] : subjectRule(value, option)),
   onPublish: functionRule('a function of the span, the call and the operation'),
   onProcess: functionRule('a function of the span, the deliveries and the handler'),
 } satisfies AllOptionsOf<JetStreamTracingOptions>;

@@ -2,6 +2,11 @@ import { Controller, Injectable, type DynamicModule, type Type } from '@nestjs/c
 import { Ctx, EventPattern, MessagePattern, Payload, type MicroserviceOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base';
+import {
   DeadLetters,
   JetStreamService,
   JsConsumer,
@@ -26,6 +31,7 @@ import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/he
 import { JetStreamMetricsModule } from 'nestjs-nats-jetstream/metrics';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import type { NatsConnection, NodeConnectionOptions } from 'nestjs-nats-jetstream/nats';
+import { JetStreamOtelModule } from 'nestjs-nats-jetstream/otel';
 import { Registry } from 'prom-client';
 import { firstValueFrom } from 'rxjs';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -457,6 +463,27 @@ export const features: Readonly<Record<string, Feature>> = {
         );
         await election.stop();
       }),
+  },
+  '`JetStreamOtelModule` with `tracing: { hops: true }`, publishing': {
+    prepare: orders,
+    use: async (user) => {
+      const exporter = new InMemorySpanExporter();
+      const tracerProvider = new BasicTracerProvider({
+        spanProcessors: [new SimpleSpanProcessor(exporter)],
+      });
+      const imports = [
+        JetStreamOtelModule.forRoot({ tracing: { hops: true, tracerProvider }, metrics: false }),
+      ];
+      await inApplication(user, { imports }, async ({ app }) => {
+        const jetstream = app.get(JetStreamService);
+        await jetstream.connection.flush();
+        await jetstream.publish('orders.1.placed', 1);
+        await eventually(
+          () => exporter.getFinishedSpans().map(({ name }) => name),
+          (names) => names.includes('nats-server'),
+        );
+      });
+    },
   },
   "`JetStreamMetricsModule`, with a handler as in the row with `provisioning: 'off'`": {
     prepare: async (owner) => {

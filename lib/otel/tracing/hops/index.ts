@@ -1,0 +1,1 @@
+export { HopTracing, TRACE_DESTINATION } from './hop-tracing.js';
