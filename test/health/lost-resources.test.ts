@@ -109,13 +109,14 @@ describe('a consumer or stream that was deleted', () => {
     },
   );
 
-  it('a watched bucket that stays away is down after the grace', async () => {
+  it('a watched bucket that stays away is down after the grace', { timeout: 90_000 }, async () => {
     await using server = await NatsTestServer.start();
     await using application = await startHealthy(server.url, { feature, providers: [Watching] });
     const { health, app } = application;
     expect((await health.handlers({ grace: 0 })).status).toBe('up');
     await app.get(JetStreamService).deleteStream('KV_bucket');
-    const report = await eventually(() => health.handlers({ grace: 100 }), isDown, 20_000);
+    // A watch notices that its bucket is gone when heartbeats are missing and it was not found several times.
+    const report = await eventually(() => health.handlers({ grace: 100 }), isDown, 60_000);
     expect(report.message).toMatch(/^Watching\.onChange: It is recovering: .*bucket/s);
   });
 });
