@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { monitor } from './monitoring.js';
+import { InvalidArgumentError } from '../errors/index.js';
 import { NatsTestServer, type NatsTestServerOptions } from './nats-test-server.js';
+import { RouteProxies, type RouteConfig } from './route-proxies.js';
 import { toConfigText } from './server-config.js';
 
 /** How long a cluster may take until it is ready, in milliseconds. */
@@ -15,11 +17,20 @@ const READY_POLL = 20;
 const CLUSTER = 'cluster';
 
 /** Options of {@link NatsTestCluster.start}: the options of each server, except those that servers cannot share. */
-export type NatsTestClusterOptions = Pick<NatsTestServerOptions, 'version' | 'config'>;
+export interface NatsTestClusterOptions extends Pick<NatsTestServerOptions, 'version' | 'config'> {
+  /**
+   * Whether the servers reach each other through proxies, which {@link NatsTestCluster.partition} needs. Default:
+   * `false`.
+   */
+  readonly routeProxies?: boolean | undefined;
+}
 
 /** A JetStream cluster of real nats-servers. Each may be killed, paused and restarted on its own. */
 export class NatsTestCluster implements AsyncDisposable {
-  private constructor(readonly servers: readonly NatsTestServer[]) {}
+  private constructor(
+    readonly servers: readonly NatsTestServer[],
+    private readonly routes: RouteProxies | undefined,
+  ) {}
 
   /**
    * Starts `size` servers and waits until streams with as many replicas can be created.
@@ -32,7 +43,13 @@ export class NatsTestCluster implements AsyncDisposable {
       throw new TypeError(`A cluster needs at least two servers, not ${size}`);
     }
     return retryWhilePortIsTaken(async () => {
-      const cluster = new NatsTestCluster(await startServers(size, options));
+      const ports = await findFreePorts(size);
+      const routes = options.routeProxies === true ? await RouteProxies.start(ports) : undefined;
+      const servers = await startServers(ports, options, routes).catch(async (error: unknown) => {
+        await routes?.close();
+        throw error;
+      });
+      const cluster = new NatsTestCluster(servers, routes);
       await cluster.ready().catch(async (error: unknown) => {
         await cluster.stop();
         throw error;
@@ -53,6 +70,39 @@ export class NatsTestCluster implements AsyncDisposable {
    */
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
+    await this.routes?.close();
+  }
+
+  /**
+   * Separates groups of servers: those of different groups lose their routes at once and cannot open new ones, as if
+   * the network between them was down. Clients reach all servers. A later call replaces the groups. Needs the option
+   * `routeProxies`.
+   *
+   * @example
+   * ```ts
+   * cluster.partition([0], [1, 2]); // the first server is alone, the two others elect new leaders
+   * cluster.heal();
+   * await cluster.ready();
+   * ```
+   *
+   * @param groups - the indexes of the servers of each group; each server belongs to exactly one
+   * @throws InvalidArgumentError if a server is in no group or in several, or the cluster has no route proxies
+   */
+  partition(...groups: readonly (readonly number[])[]): void {
+    if (this.routes === undefined) {
+      const reason =
+        'the servers are connected directly. Start the cluster with the option { routeProxies: true }';
+      throw new InvalidArgumentError('routeProxies', reason);
+    }
+    this.routes.partition(groups);
+  }
+
+  /**
+   * Ends a {@link partition}. The servers open their routes again within some seconds; {@link ready} waits for that. It
+   * does nothing if there is no partition.
+   */
+  heal(): void {
+    this.routes?.heal();
   }
 
   /**
@@ -113,14 +163,18 @@ export class NatsTestCluster implements AsyncDisposable {
 /**
  * Starts the servers of a cluster, which know each other's ports from the start. If one fails, all of them are stopped.
  */
-async function startServers(size: number, options: NatsTestClusterOptions): Promise<NatsTestServer[]> {
-  const ports = await findFreePorts(size);
-  const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
+async function startServers(
+  ports: readonly number[],
+  options: NatsTestClusterOptions,
+  proxies: RouteProxies | undefined,
+): Promise<NatsTestServer[]> {
+  const direct: RouteConfig = { routes: ports.map((port) => `nats://127.0.0.1:${port}`) };
   const starts = await Promise.allSettled(
-    ports.map((port) => {
-      const cluster = { name: 'test', listen: `127.0.0.1:${port}`, routes };
+    ports.map((port, index) => {
+      const routes = proxies?.configOf(index) ?? direct;
+      const cluster = { name: 'test', listen: `127.0.0.1:${port}`, ...routes };
       return NatsTestServer.start({
-        ...options,
+        version: options.version,
         config: toConfigText({ cluster }) + toConfigText(options.config),
       });
     }),

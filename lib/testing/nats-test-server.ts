@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { monitor } from './monitoring.js';
+import { NatsTestProxy } from './nats-test-proxy.js';
 import { findServerBinary } from './server-binary.js';
 import { toConfigText, type NatsServerConfig } from './server-config.js';
 import { ServerProcess } from './server-process.js';
@@ -55,6 +56,7 @@ export class NatsTestServer implements AsyncDisposable {
   private current: ServerProcess | undefined;
   private actualVersion = '';
   private stopped = false;
+  private readonly proxies = new Set<NatsTestProxy>();
 
   /**
    * Starts a server and waits until it is ready: it accepts clients, and JetStream is up.
@@ -131,13 +133,15 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * Shuts the server down, waits until it has ended and removes its store, unless `storeDir` was given.
+   * Shuts the server down, waits until it has ended and removes its store, unless `storeDir` was given. Its proxies are
+   * closed.
    *
    * @throws the error of the file system if its folder cannot be removed
    */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.current?.terminate();
+    await Promise.all([...this.proxies].map((proxy) => proxy.close()));
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -181,6 +185,22 @@ export class NatsTestServer implements AsyncDisposable {
    */
   resume(): void {
     this.signal('SIGCONT');
+  }
+
+  /**
+   * Starts a proxy in front of the server, on a port of its own, which can delay, cut and disturb the links of clients
+   * that connect to its `url`. {@link stop} closes it. Clients of a cluster also learn the addresses of its servers; set
+   * their option `ignoreClusterUpdates` to keep them on the proxy.
+   *
+   * @throws Error after {@link stop}
+   */
+  async proxy(): Promise<NatsTestProxy> {
+    if (this.stopped) {
+      throw new Error('This NatsTestServer was stopped: start a new one');
+    }
+    const proxy = await NatsTestProxy.before(this.port);
+    this.proxies.add(proxy);
+    return proxy;
   }
 
   /**

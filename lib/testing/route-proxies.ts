@@ -1,0 +1,95 @@
+import { InvalidArgumentError } from '../errors/index.js';
+import { shown } from '../reporting/index.js';
+import { NatsTestProxy } from './nats-test-proxy.js';
+
+/** The configuration of a server's routes. */
+export interface RouteConfig {
+  readonly routes: readonly string[];
+  readonly advertise?: string;
+}
+
+/**
+ * Proxies on the routes between the servers of a cluster: one for each server and each server that it connects to, so
+ * that any routes can be cut.
+ *
+ * Servers learn the addresses of new servers from each other and connect to them directly, past the proxies. So each
+ * advertises the address of a proxy that refuses all links.
+ */
+export class RouteProxies {
+  private constructor(
+    /** The proxies of the routes that a server opens, by its index. The proxy to itself is missing. */
+    private readonly proxies: readonly (readonly (NatsTestProxy | undefined)[])[],
+    private readonly deadEnd: NatsTestProxy,
+  ) {}
+
+  /** @param ports the ports on which the servers accept routes */
+  static async start(ports: readonly number[]): Promise<RouteProxies> {
+    const proxies = await Promise.all(
+      ports.map((_, from) =>
+        Promise.all(
+          ports.map((port, to) => (to === from ? Promise.resolve(undefined) : NatsTestProxy.before(port))),
+        ),
+      ),
+    );
+    const deadEnd = await NatsTestProxy.before(0);
+    deadEnd.refuse();
+    return new RouteProxies(proxies, deadEnd);
+  }
+
+  configOf(server: number): RouteConfig {
+    const proxies = this.proxies[server] ?? [];
+    return {
+      routes: proxies.flatMap((proxy) => (proxy === undefined ? [] : [proxy.url])),
+      advertise: `127.0.0.1:${this.deadEnd.port}`,
+    };
+  }
+
+  /**
+   * Cuts the routes between servers of different groups, and restores those within a group.
+   *
+   * @throws InvalidArgumentError unless each server is in exactly one group
+   */
+  partition(groups: readonly (readonly number[])[]): void {
+    const groupOf = membership(groups, this.proxies.length);
+    for (const [from, proxies] of this.proxies.entries()) {
+      for (const [to, proxy] of proxies.entries()) {
+        if (groupOf.get(from) === groupOf.get(to)) {
+          proxy?.accept();
+        } else {
+          proxy?.refuse();
+          proxy?.cut();
+        }
+      }
+    }
+  }
+
+  /** Restores all routes; the servers open them again within about a second. */
+  heal(): void {
+    for (const proxy of this.proxies.flat()) proxy?.heal();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.deadEnd, ...this.proxies.flat()].map((proxy) => proxy?.close()));
+  }
+}
+
+/** The group of each server. @throws InvalidArgumentError unless each server is in exactly one group */
+function membership(groups: readonly (readonly number[])[], size: number): ReadonlyMap<number, number> {
+  const refuse = (reason: string): never => {
+    throw new InvalidArgumentError('groups', `${reason}. Name each server from 0 to ${size - 1} once`);
+  };
+  const groupOf = new Map<number, number>();
+  for (const [group, servers] of groups.entries()) {
+    if (!Array.isArray(servers)) refuse(`${shown(servers)} is not a list of servers`);
+    for (const server of servers) {
+      if (!Number.isInteger(server) || server < 0 || server >= size)
+        refuse(`there is no server ${shown(server)}`);
+      if (groupOf.has(server)) refuse(`server ${server} is listed twice`);
+      groupOf.set(server, group);
+    }
+  }
+  for (let server = 0; server < size; server++) {
+    if (!groupOf.has(server)) refuse(`server ${server} is in no group`);
+  }
+  return groupOf;
+}
