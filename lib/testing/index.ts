@@ -1,3 +1,13 @@
+export type {
+  NatsTestAccessOptions,
+  NatsTestAccount,
+  NatsTestAccountLimits,
+  NatsTestJetStreamLimits,
+  NatsTestPermissions,
+  NatsTestSubjects,
+  NatsTestTlsOptions,
+  NatsTestUser,
+} from './access-options.js';
 export {
   NatsServerChecksumError,
   NatsServerNotFoundError,
@@ -6,6 +16,8 @@ export {
 } from './errors.js';
 export { NatsTestCluster, type NatsTestClusterOptions } from './nats-test-cluster.js';
 export { NatsTestProxy } from './nats-test-proxy.js';
+export { NatsTestServer } from './nats-test-server.js';
 export type { NatsTestProxyDirection } from './proxy-conditions.js';
-export { NatsTestServer, type NatsTestServerOptions } from './nats-test-server.js';
+export type { NatsTestConnectionOptions, NatsTestTls } from './server-access.js';
 export type { NatsServerConfig } from './server-config.js';
+export type { NatsTestLeafOptions, NatsTestServerOptions } from './server-options.js';

@@ -1,55 +1,80 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import { NatsServerStartError } from './errors.js';
-import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
-import { monitor } from './monitoring.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import { NatsTestServer, type NatsTestServerOptions } from './nats-test-server.js';
+import {
+  type AllOptionsOf,
+  checkedOptions,
+  checkWholeNumber,
+  count,
+  flag,
+  listOf,
+} from '../validation/index.js';
+import type { NatsTestAccessOptions } from './access-options.js';
+import { clusterReady } from './cluster-readiness.js';
+import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
+import { NatsTestServer } from './nats-test-server.js';
 import { RouteProxies, type RouteConfig } from './route-proxies.js';
-import { toConfigText } from './server-config.js';
-
-/** How long a cluster may take until it is ready, in milliseconds. */
-const READY_TIMEOUT = 30_000;
-/** The interval of readiness checks, in milliseconds. */
-const READY_POLL = 20;
-
-/** The name of the group of all servers here, in addition to those of streams and consumers. */
-const CLUSTER = 'cluster';
+import { ServerAccess, type NatsTestConnectionOptions } from './server-access.js';
+import { SERVER_OPTIONS, type NatsTestServerOptions } from './server-options.js';
 
 /** Options of {@link NatsTestCluster.start}: the options of each server, except those that servers cannot share. */
-export interface NatsTestClusterOptions extends Pick<NatsTestServerOptions, 'version' | 'config'> {
+export interface NatsTestClusterOptions
+  extends NatsTestAccessOptions, Pick<NatsTestServerOptions, 'version' | 'config' | 'domain'> {
   /**
    * Whether the servers reach each other through proxies, which {@link NatsTestCluster.partition} needs. Default:
    * `false`.
    */
   readonly routeProxies?: boolean | undefined;
+  /**
+   * The indexes of servers that are not started: {@link NatsTestServer.restart} starts them. Fewer than half of the
+   * servers, as the others need a leader. Default: none.
+   */
+  readonly stopped?: readonly number[] | undefined;
 }
+
+const {
+  jetstream: _jetstream,
+  leafNodes: _leafNodes,
+  storeDir: _storeDir,
+  port: _port,
+  ...SHARED
+} = SERVER_OPTIONS;
+
+const CLUSTER_OPTIONS = {
+  ...SHARED,
+  routeProxies: flag,
+  stopped: listOf(count(0), 'a list of indexes of servers'),
+} satisfies AllOptionsOf<NatsTestClusterOptions>;
 
 /** A JetStream cluster of real nats-servers. Each may be killed, paused and restarted on its own. */
 export class NatsTestCluster implements AsyncDisposable {
   private constructor(
+    /** The servers, in a fixed order: their indexes are used by `stopped` and {@link partition}. */
     readonly servers: readonly NatsTestServer[],
+    private readonly access: ServerAccess,
     private readonly routes: RouteProxies | undefined,
   ) {}
 
   /**
    * Starts `size` servers and waits until streams with as many replicas can be created.
    *
-   * @throws TypeError if the size is not a whole number of 2 or more
+   * @throws InvalidArgumentError if the size is not a whole number of 2 or more, an option is unknown or invalid, or half
+   * of the servers or more are in `stopped`
    * @throws as {@link NatsTestServer.start}
    */
   static async start(size: number, options: NatsTestClusterOptions = {}): Promise<NatsTestCluster> {
-    if (!Number.isInteger(size) || size < 2) {
-      throw new TypeError(`A cluster needs at least two servers, not ${size}`);
-    }
+    checkWholeNumber('size', size, 2);
+    const checked = checkedOptions<NatsTestClusterOptions>('NatsTestCluster.start', options, CLUSTER_OPTIONS);
+    const stopped = checkStopped(checked.stopped ?? [], size);
+    const access = new ServerAccess(checked);
     return retryWhilePortIsTaken(async () => {
       const ports = await findFreePorts(size);
-      const routes = options.routeProxies === true ? await RouteProxies.start(ports) : undefined;
-      const servers = await startServers(ports, options, routes).catch(async (error: unknown) => {
-        await routes?.close();
-        throw error;
-      });
-      const cluster = new NatsTestCluster(servers, routes);
+      const routes = checked.routeProxies === true ? await RouteProxies.start(ports) : undefined;
+      const servers = await startServers(ports, checked, { access, routes, stopped }).catch(
+        async (error: unknown) => {
+          await routes?.close();
+          throw error;
+        },
+      );
+      const cluster = new NatsTestCluster(servers, access, routes);
       await cluster.ready().catch(async (error: unknown) => {
         await cluster.stop();
         throw error;
@@ -61,6 +86,16 @@ export class NatsTestCluster implements AsyncDisposable {
   /** The URLs for clients. */
   get urls(): string[] {
     return this.servers.map((server) => server.url);
+  }
+
+  /**
+   * The options of a client's connection: the URLs of all servers, the credentials of a user, and the certificates.
+   *
+   * @param user - the name of a user of the options `users` or `accounts`; not needed if clients need no credentials
+   * @throws InvalidArgumentError if the cluster was not started with this user, or needs one and none is named
+   */
+  connectionFor(user?: string): NatsTestConnectionOptions {
+    return this.access.connection(this.urls, user);
   }
 
   /**
@@ -106,24 +141,14 @@ export class NatsTestCluster implements AsyncDisposable {
   }
 
   /**
-   * Waits until the cluster has a leader that reports all other servers as current, and each stream and consumer has a
-   * leader that all of its servers know. Call it after the restart of a server.
+   * Waits until the running servers have a leader that reports all of them as current and accepts new streams with as
+   * many replicas, and each stream and consumer has a leader that all of its servers know. Call it after the restart of
+   * a server. Servers that are not running are not waited for, paused ones are.
    *
    * @throws NatsServerStartError if that takes longer than 30 seconds
    */
-  async ready(): Promise<void> {
-    const deadline = Date.now() + READY_TIMEOUT;
-    for (;;) {
-      const laggards = await this.laggards();
-      if (laggards.length === 0) {
-        return;
-      }
-      if (Date.now() > deadline) {
-        const reason = `the cluster was not ready after ${READY_TIMEOUT} ms: ${laggards.join(', ')}`;
-        throw new NatsServerStartError(reason, '');
-      }
-      await sleep(READY_POLL);
-    }
+  ready(): Promise<void> {
+    return clusterReady(() => this.servers.filter(({ pid }) => pid !== undefined), this.access);
   }
 
   /**
@@ -134,30 +159,28 @@ export class NatsTestCluster implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
 
-  /** The servers that do not answer; if all answer, the groups of servers that are not ready. */
-  private async laggards(): Promise<string[]> {
-    const pages = await Promise.all(
-      this.servers.map((server) => jetStreamPage(server).catch(() => undefined)),
-    );
-    const silent = this.servers.filter((_, index) => pages[index] === undefined).map(({ name }) => name);
-    if (silent.length > 0) {
-      return silent;
-    }
-    // After a leader's end, the other servers report it as the leader for a while, and it does so itself after its
-    // restart. So each server has to know a leader, and the leader has to know that it is the leader.
-    const known = new Map<string, Set<string | undefined>>();
-    const led = new Set<string>();
-    for (const [index, server] of this.servers.entries()) {
-      for (const [name, group] of groupsOf(pages[index] ?? {})) {
-        known.set(name, (known.get(name) ?? new Set()).add(group.leader));
-        if (group.leader === server.name && (name !== CLUSTER || areInStep(group, this.servers.length))) {
-          led.add(name);
-        }
-      }
-    }
-    return [...known].flatMap(([name, leaders]) => (leaders.size === 1 && led.has(name) ? [] : [name]));
+/** @throws InvalidArgumentError if a server does not exist, or too few are left */
+function checkStopped(stopped: readonly number[], size: number): ReadonlySet<number> {
+  const indexes = new Set(stopped);
+  const missing = stopped.find((index) => index >= size);
+  if (missing !== undefined) {
+    throw new InvalidArgumentError('stopped', `there is no server ${missing}. The last one is ${size - 1}`);
   }
+  if (indexes.size >= size / 2) {
+    const reason = `${size - indexes.size} of ${size} servers cannot elect a leader. Stop fewer than half of them`;
+    throw new InvalidArgumentError('stopped', reason);
+  }
+  return indexes;
+}
+
+/** What the servers of a cluster share. */
+interface Common {
+  readonly access: ServerAccess;
+  readonly routes: RouteProxies | undefined;
+  /** The indexes of servers that are not started. */
+  readonly stopped: ReadonlySet<number>;
 }
 
 /**
@@ -165,18 +188,21 @@ export class NatsTestCluster implements AsyncDisposable {
  */
 async function startServers(
   ports: readonly number[],
-  options: NatsTestClusterOptions,
-  proxies: RouteProxies | undefined,
+  { version, config, domain }: NatsTestClusterOptions,
+  { access, routes: proxies, stopped }: Common,
 ): Promise<NatsTestServer[]> {
   const direct: RouteConfig = { routes: ports.map((port) => `nats://127.0.0.1:${port}`) };
   const starts = await Promise.allSettled(
     ports.map((port, index) => {
       const routes = proxies?.configOf(index) ?? direct;
-      const cluster = { name: 'test', listen: `127.0.0.1:${port}`, ...routes };
-      return NatsTestServer.start({
-        version: options.version,
-        config: toConfigText({ cluster }) + toConfigText(options.config),
-      });
+      return NatsTestServer.create(
+        { version, config, domain },
+        {
+          access,
+          config: { cluster: { name: 'test', listen: `127.0.0.1:${port}`, ...routes } },
+          isStarted: !stopped.has(index),
+        },
+      );
     }),
   );
   const servers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
@@ -186,49 +212,4 @@ async function startServers(
     throw failure.reason;
   }
   return servers;
-}
-
-/** The part of a server's JetStream page that is used here. */
-interface JetStreamPage {
-  readonly meta_cluster?: RaftGroup;
-  readonly account_details?: readonly {
-    readonly name: string;
-    readonly stream_detail?: readonly (Asset & { readonly consumer_detail?: readonly Asset[] })[];
-  }[];
-}
-
-interface Asset {
-  readonly name: string;
-  readonly cluster?: RaftGroup;
-}
-
-/** The servers that store the same data, as reported by one of them. */
-interface RaftGroup {
-  readonly leader?: string;
-  /** The other servers. */
-  readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
-}
-
-async function jetStreamPage(server: NatsTestServer): Promise<JetStreamPage> {
-  return (await monitor(`${server.monitoringUrl}/jsz?streams=true&consumers=true`)) as JetStreamPage;
-}
-
-/** Whether the leader of a group of `size` servers reports all others as current. */
-function areInStep({ replicas = [] }: RaftGroup, size: number): boolean {
-  return (
-    replicas.length === size - 1 && replicas.every(({ current, offline }) => current && offline !== true)
-  );
-}
-
-/** The groups of a server, each with a name that is the same on all servers. */
-function* groupsOf({ meta_cluster: meta = {}, account_details: accounts = [] }: JetStreamPage) {
-  yield [CLUSTER, meta] as const;
-  for (const account of accounts) {
-    for (const stream of account.stream_detail ?? []) {
-      yield [`stream ${account.name}/${stream.name}`, stream.cluster ?? {}] as const;
-      for (const consumer of stream.consumer_detail ?? []) {
-        yield [`consumer ${account.name}/${stream.name}/${consumer.name}`, consumer.cluster ?? {}] as const;
-      }
-    }
-  }
 }

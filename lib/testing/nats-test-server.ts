@@ -2,43 +2,46 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
+import { InvalidArgumentError } from '../errors/index.js';
+import { errorText } from '../reporting/index.js';
+import { given } from '../validation/index.js';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
-import { monitor } from './monitoring.js';
 import { NatsTestProxy } from './nats-test-proxy.js';
+import { ServerAccess, type NatsTestConnectionOptions, type NatsTestTls } from './server-access.js';
 import { findServerBinary } from './server-binary.js';
-import { toConfigText, type NatsServerConfig } from './server-config.js';
+import { configText, ownConfig } from './server-config.js';
+import {
+  checkedLeafOptions,
+  checkedServerOptions,
+  type NatsTestLeafOptions,
+  type NatsTestServerOptions,
+} from './server-options.js';
 import { ServerProcess } from './server-process.js';
+import { checkDomain, leafReady, serverReady } from './server-readiness.js';
 import { waitUntilStopped } from './stopped-process.js';
 
-/** How long a server may take until it is ready, in milliseconds; a large store takes longer. */
-const START_TIMEOUT = 30_000;
-/** The interval of readiness checks, in milliseconds. */
-const READY_POLL = 2;
+/** What the starting code adds to the options of a server. @internal */
+export interface NatsTestServerSetup {
+  /** The users and certificates, which the servers of a cluster share. */
+  readonly access: ServerAccess;
+  /** More configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Whether the server is started at once. Default: `true`. */
+  readonly isStarted?: boolean;
+}
 
-/** Options of {@link NatsTestServer.start}. */
-export interface NatsTestServerOptions {
-  /**
-   * The server's version: `2.10` for the newest available 2.10, or `2.10.27`. Default: a `nats-server` on `PATH` of
-   * 2.11 or newer, otherwise the newest available.
-   */
-  readonly version?: string | undefined;
-  /** Whether JetStream is enabled. Default: `true`. */
-  readonly jetstream?: boolean | undefined;
-  /**
-   * The folder of the streams, which {@link NatsTestServer.stop} does not remove. Default: a new folder, which it
-   * removes.
-   */
-  readonly storeDir?: string | undefined;
-  /**
-   * More configuration: the text of a nats-server configuration file, or the same as an object. Host, ports, server
-   * name and store cannot be set here.
-   */
-  readonly config?: NatsServerConfig | undefined;
-  /** The port for clients. Default: a free port. */
-  readonly port?: number | undefined;
+/** The fixed properties of a server. */
+interface Identity {
+  readonly binary: string;
+  /** The folder of its files. */
+  readonly folder: string;
+  readonly options: NatsTestServerOptions;
+  readonly access: ServerAccess;
+  readonly port: number;
+  readonly monitoringPort: number;
+  readonly leafPort: number;
 }
 
 /**
@@ -63,21 +66,50 @@ export class NatsTestServer implements AsyncDisposable {
    *
    * The program is searched, and downloaded if there is none, as described in the testing guide.
    *
+   * @throws InvalidArgumentError if an option is unknown or invalid, or options contradict each other
    * @throws NatsServerNotFoundError if there is no server of this version and none can be downloaded
    * @throws NatsServerChecksumError if the download is not the official release
    * @throws NatsServerStartError if the server does not start; it contains the server's log
    */
   static async start(options: NatsTestServerOptions = {}): Promise<NatsTestServer> {
+    const checked = checkedServerOptions(options);
+    return NatsTestServer.create(checked, { access: new ServerAccess(checked) });
+  }
+
+  /**
+   * Creates a server from checked options.
+   *
+   * @internal
+   */
+  static async create(
+    options: NatsTestServerOptions,
+    { access, config = {}, isStarted = true }: NatsTestServerSetup,
+  ): Promise<NatsTestServer> {
     const binary = await findServerBinary(options.version);
     const folder = await mkdtemp(join(tmpdir(), 'nats-test-server-'));
     try {
+      const blocks = { ...config, ...(await access.configIn(folder)) };
       return await retryWhilePortIsTaken(async () => {
-        const [port = 0, monitoringPort = 0] = await findFreePorts(2);
-        const server = new NatsTestServer(binary, folder, options, options.port ?? port, monitoringPort);
-        // It is not passed as an argument, because a server that reloads its configuration would reject that.
-        const name = toConfigText({ server_name: server.name });
-        await writeFile(join(folder, 'server.conf'), name + toConfigText(options.config));
-        await server.launch();
+        const [port = 0, monitoringPort = 0, leafPort = 0] = await findFreePorts(3);
+        const server = new NatsTestServer({
+          binary,
+          folder,
+          options,
+          access,
+          port: options.port ?? port,
+          monitoringPort,
+          leafPort,
+        });
+        const { name } = server;
+        const { domain } = options;
+        const own = ownConfig({
+          name,
+          domain,
+          leafPort: options.leafNodes === true ? leafPort : undefined,
+          blocks,
+        });
+        await writeFile(join(folder, 'server.conf'), configText(own, options.config));
+        if (isStarted) await server.launch();
         return server;
       });
     } catch (error) {
@@ -88,15 +120,12 @@ export class NatsTestServer implements AsyncDisposable {
 
   /** The server's name, which also identifies it in the information of a cluster about its leaders and replicas. */
   readonly name = `test-${randomBytes(6).toString('hex')}`;
+  /** The port for clients; {@link restart} keeps it. */
+  readonly port: number;
 
-  private constructor(
-    private readonly binary: string,
-    private readonly folder: string,
-    private readonly options: NatsTestServerOptions,
-    /** The port for clients; {@link restart} keeps it. */
-    readonly port: number,
-    private readonly monitoringPort: number,
-  ) {}
+  private constructor(private readonly identity: Identity) {
+    this.port = identity.port;
+  }
 
   /** The URL for clients: `nats://127.0.0.1:<port>`. */
   get url(): string {
@@ -105,7 +134,7 @@ export class NatsTestServer implements AsyncDisposable {
 
   /** The server's monitoring endpoint, for example for `/varz`, `/connz` and `/jsz`. */
   get monitoringUrl(): string {
-    return `http://127.0.0.1:${this.monitoringPort}`;
+    return `http://127.0.0.1:${this.identity.monitoringPort}`;
   }
 
   /** The server's version, such as `2.10.27`. */
@@ -120,7 +149,30 @@ export class NatsTestServer implements AsyncDisposable {
 
   /** The folder of the streams. */
   get storeDir(): string {
-    return this.options.storeDir ?? join(this.folder, 'store');
+    return this.identity.options.storeDir ?? join(this.identity.folder, 'store');
+  }
+
+  /**
+   * What clients need for TLS: the certificate of the server's authority, and a certificate and key for clients. The
+   * same as in {@link connectionFor}. `undefined` if the server was started without `tls`.
+   */
+  get tls(): NatsTestTls | undefined {
+    return this.identity.access.tls;
+  }
+
+  /**
+   * The options of a client's connection: the URL, the credentials of a user, and the certificates.
+   *
+   * @example
+   * ```ts
+   * JetStreamModule.forRoot({ connection: server.connectionFor('sue') });
+   * ```
+   *
+   * @param user - the name of a user of the options `users` or `accounts`; not needed if clients need no credentials
+   * @throws InvalidArgumentError if the server was not started with this user, or needs one and none is named
+   */
+  connectionFor(user?: string): NatsTestConnectionOptions {
+    return this.identity.access.connection(this.url, user);
   }
 
   /**
@@ -142,7 +194,7 @@ export class NatsTestServer implements AsyncDisposable {
     this.stopped = true;
     await this.current?.terminate();
     await Promise.all([...this.proxies].map((proxy) => proxy.close()));
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    await rm(this.identity.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /**
@@ -168,6 +220,14 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
+   * Shuts the server down and waits until it has ended, but keeps its port and store for {@link restart}. It does
+   * nothing if the server is not running, and never rejects.
+   */
+  async shutdown(): Promise<void> {
+    await this.current?.terminate();
+  }
+
+  /**
    * Suspends the server (SIGSTOP): once this returns, connections stay open and the server does not respond. Not on
    * Windows.
    *
@@ -185,6 +245,44 @@ export class NatsTestServer implements AsyncDisposable {
    */
   resume(): void {
     this.signal('SIGCONT');
+  }
+
+  /**
+   * Starts another server as a leaf node of this one, and waits until they are connected. This server, the hub, must have
+   * been started with `leafNodes: true`. The leaf node is separate: stop it too.
+   *
+   * @example
+   * ```ts
+   * const hub = await NatsTestServer.start({ domain: 'hub', leafNodes: true });
+   * const edge = await hub.startLeaf({ domain: 'edge' });
+   * ```
+   *
+   * @param options - the options of the leaf node, and the user and account that the hub and the leaf node connect
+   * @throws InvalidArgumentError if the hub accepts no leaf nodes, or has no such user, or needs one and none is named
+   * @throws as {@link start}
+   */
+  async startLeaf(options: NatsTestLeafOptions = {}): Promise<NatsTestServer> {
+    const { hubUser, account, ...checked } = checkedLeafOptions(options);
+    const { access, leafPort } = this.identity;
+    if (this.identity.options.leafNodes !== true) {
+      const reason = 'the hub accepts no leaf nodes. Start it with the option { leafNodes: true }';
+      throw new InvalidArgumentError('leafNodes', reason);
+    }
+    const { user, pass } = access.connection('', hubUser);
+    const credentials = user === undefined ? '' : `${user}:${encodeURIComponent(pass ?? '')}@`;
+    const remote = { url: `nats-leaf://${credentials}127.0.0.1:${leafPort}`, ...given({ account }) };
+    const leaf = await NatsTestServer.create(checked, {
+      access: new ServerAccess(checked),
+      config: { leafnodes: { remotes: [remote] } },
+    });
+    try {
+      await leafReady(leaf);
+      return leaf;
+    } catch (error) {
+      const failure = await leaf.failure(error);
+      await leaf.stop();
+      throw failure;
+    }
   }
 
   /**
@@ -221,60 +319,42 @@ export class NatsTestServer implements AsyncDisposable {
 
   private async launch(): Promise<void> {
     const server = new ServerProcess({
-      binary: this.binary,
+      binary: this.identity.binary,
       args: this.args(),
-      folder: this.folder,
+      folder: this.identity.folder,
       logFile: this.logFile,
     });
     this.current = server;
     const abort = new AbortController();
     try {
       const failure = server.exited.then((how) => Promise.reject(new Error(`it ended with ${how}`)));
-      this.actualVersion = await Promise.race([this.ready(abort.signal), failure]);
+      this.actualVersion = await Promise.race([serverReady(this, abort.signal), failure]);
+      const { domain } = this.identity.options;
+      if (domain !== undefined) await checkDomain(this, domain);
     } catch (error) {
       await server.kill();
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new NatsServerStartError(reason, (await this.log()).trim().split('\n').slice(-20).join('\n'));
+      throw await this.failure(error);
     } finally {
       abort.abort();
     }
   }
 
+  /** The error for a failed start, with the end of the log. */
+  private async failure(error: unknown): Promise<NatsServerStartError> {
+    const log = (await this.log()).trim().split('\n').slice(-20).join('\n');
+    return new NatsServerStartError(errorText(error), log);
+  }
+
   private args(): string[] {
-    const args = ['--config', join(this.folder, 'server.conf'), '--addr', '127.0.0.1'];
-    args.push('--port', `${this.port}`, '--http_port', `${this.monitoringPort}`);
-    if (this.options.jetstream ?? true) {
+    const args = ['--config', join(this.identity.folder, 'server.conf'), '--addr', '127.0.0.1'];
+    args.push('--port', `${this.port}`, '--http_port', `${this.identity.monitoringPort}`);
+    if (this.identity.options.jetstream ?? true) {
       args.push('--jetstream', '--store_dir', this.storeDir);
     }
     return args;
   }
 
-  /** Waits until the server accepts clients and JetStream is ready, if it is enabled; returns its version. */
-  private async ready(signal: AbortSignal): Promise<string> {
-    const deadline = Date.now() + START_TIMEOUT;
-    for (;;) {
-      const version = await this.versionWhenReady().catch(() => undefined);
-      if (version !== undefined) {
-        return version;
-      }
-      if (Date.now() > deadline) {
-        throw new Error(`it was not ready after ${START_TIMEOUT} ms`);
-      }
-      await sleep(READY_POLL, undefined, { signal });
-    }
-  }
-
-  private async versionWhenReady(): Promise<string | undefined> {
-    const varz = (await monitor(`${this.monitoringUrl}/varz`)) as { server_name: string; version: string };
-    if (varz.server_name !== this.name) {
-      // Another server took the port first, so this one is about to end.
-      return undefined;
-    }
-    await monitor(`${this.monitoringUrl}/healthz?js-enabled-only=true`);
-    return varz.version;
-  }
-
   private get logFile(): string {
-    return join(this.folder, 'server.log');
+    return join(this.identity.folder, 'server.log');
   }
 }

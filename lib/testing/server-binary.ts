@@ -6,7 +6,7 @@ import { fetchDebianPackage } from './debian-package.js';
 import { NatsServerChecksumError, NatsServerNotFoundError, type NatsServerSearchStep } from './errors.js';
 import { fetchOfficialRelease } from './official-release.js';
 import { cacheFolder, ServerCache } from './server-cache.js';
-import { assertVersionRequest, compareVersions, NEW_ENOUGH, satisfies } from './server-version.js';
+import { compareVersions, NEW_ENOUGH, satisfies } from './server-version.js';
 
 /**
  * Finds a nats-server, or downloads one. In this order:
@@ -23,15 +23,11 @@ import { assertVersionRequest, compareVersions, NEW_ENOUGH, satisfies } from './
  * @returns the path of the program
  * @throws NatsServerNotFoundError if there is none; its message explains what to do
  * @throws NatsServerChecksumError if the checksum of the release archive is wrong
- * @throws TypeError if `requested` is not a version
  */
 export async function findServerBinary(
   requested: string | undefined,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string> {
-  if (requested !== undefined) {
-    assertVersionRequest(requested);
-  }
   const cache = new ServerCache(cacheFolder(env));
   const steps: NatsServerSearchStep[] = [];
   const installed = await findInstalled(requested, env, steps);

@@ -1,17 +1,9 @@
 /** The oldest nats-server on PATH that is used if no version is requested. */
 export const NEW_ENOUGH = '2.11.0';
 
-/**
- * Throws unless `version` is one, two or three numbers: `2`, `2.10` or `2.10.27`.
- *
- * @throws TypeError
- */
-export function assertVersionRequest(version: string): void {
-  if (!/^\d+(\.\d+){0,2}$/.test(version)) {
-    throw new TypeError(
-      `'${version}' is not a nats-server version: use '2.10' for the newest 2.10, or '2.10.27'`,
-    );
-  }
+/** Whether `version` is one, two or three numbers: `2`, `2.10` or `2.10.27`. */
+export function isVersionRequest(version: unknown): boolean {
+  return typeof version === 'string' && /^\d+(\.\d+){0,2}$/.test(version);
 }
 
 /** Whether `version` satisfies the request: `2.10.27` satisfies `2`, `2.10` and `2.10.27`, and an omitted request. */
