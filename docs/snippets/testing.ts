@@ -20,14 +20,102 @@ describe('The testing guide', () => {
     // #region options
     await using server = await NatsTestServer.start({
       version: '2.10',
-      config: {
-        max_payload: 65_536,
-        authorization: { users: [{ user: 'sue', password: 'secret' }] },
+      config: { max_payload: 65_536 },
+    });
+    // #endregion
+    const connection = await connect({ servers: server.url });
+    expect(connection.info).toMatchObject({ version: server.version, max_payload: 65_536 });
+    await connection.close();
+  });
+
+  it('starts a server with users', async () => {
+    // #region users
+    await using server = await NatsTestServer.start({
+      users: [
+        { user: 'owner' },
+        { user: 'reader', permissions: { publish: '$JS.API.>', subscribe: ['_INBOX.>', 'orders.>'] } },
+      ],
+    });
+    const app = await Test.createTestingModule({
+      imports: [JetStreamModule.forRoot({ connection: server.connectionFor('owner') })],
+    }).compile();
+    const reader = await connect(server.connectionFor('reader'));
+    // #endregion
+    await app.get(JetStreamService).createStream({ name: 'ORDERS', subjects: ['orders.>'] });
+    await expect(reader.request('orders.created')).rejects.toThrow(/permission/i);
+    await reader.close();
+    await app.close();
+  });
+
+  it('starts a server with accounts', async () => {
+    // #region accounts
+    await using server = await NatsTestServer.start({
+      accounts: {
+        SHOP: {
+          users: [{ user: 'shop' }],
+          jetstream: { maxStorage: 1_000_000, maxStreams: 10 },
+          exports: [{ stream: 'public.>' }],
+        },
+        PARTNER: {
+          users: [{ user: 'partner' }],
+          jetstream: false,
+          imports: [{ stream: { account: 'SHOP', subject: 'public.>' } }],
+        },
       },
     });
     // #endregion
-    const connection = await connect({ servers: server.url, user: 'sue', pass: 'secret' });
-    expect(connection.info).toMatchObject({ version: server.version, max_payload: 65_536 });
+    const [shop, partner] = [
+      await connect(server.connectionFor('shop')),
+      await connect(server.connectionFor('partner')),
+    ];
+    const news = partner.subscribe('public.news', { max: 1 });
+    await partner.flush();
+    shop.publish('public.news', 'new');
+    for await (const message of news) expect(message.string()).toBe('new');
+    await shop.close();
+    await partner.close();
+  });
+
+  it('starts a server with TLS', async () => {
+    // #region tls
+    await using server = await NatsTestServer.start({ tls: { verify: true } });
+    const connection = await connect(server.connectionFor());
+    // #endregion
+    expect(connection.info?.tls_verify).toBe(true);
+    await connection.close();
+  });
+
+  it('starts a leaf node', async () => {
+    // #region leaf
+    await using hub = await NatsTestServer.start({ domain: 'hub', leafNodes: true });
+    await using edge = await hub.startLeaf({ domain: 'edge' });
+    // The application at the edge uses the streams of the hub.
+    const app = await Test.createTestingModule({
+      imports: [JetStreamModule.forRoot({ connection: edge.connectionFor(), jetstream: { domain: 'hub' } })],
+    }).compile();
+    // #endregion
+    await app.get(JetStreamService).createStream({ name: 'ORDERS', subjects: ['orders.>'] });
+    const connection = await connect(hub.connectionFor());
+    const info = await connection.request('$JS.API.STREAM.INFO.ORDERS');
+    expect(info.json()).toMatchObject({ config: { name: 'ORDERS' }, domain: 'hub' });
+    await connection.close();
+    await app.close();
+  });
+
+  it('disturbs the network', async () => {
+    await using server = await NatsTestServer.start();
+    // #region proxy
+    const proxy = await server.proxy();
+    const connection = await connect({ servers: proxy.url, reconnectTimeWait: 50 });
+
+    proxy.latency(20); // a round trip takes 40 ms longer
+    proxy.halfOpen(); // the link stays open, and nothing arrives
+    proxy.heal(); // ends all disturbances
+
+    proxy.cut(); // the link breaks, and the client connects again
+    // #endregion
+    await connection.flush();
+    expect(proxy.connections).toBe(1);
     await connection.close();
   });
 
@@ -65,5 +153,25 @@ describe('The testing guide', () => {
     expect(leader).toBeDefined();
     expect((await stream.info()).cluster?.replicas).toHaveLength(2);
     await app.close();
+  });
+
+  it('starts a cluster with a partition', async () => {
+    // #region partition
+    await using cluster = await NatsTestCluster.start(3, { routeProxies: true });
+    cluster.partition([0], [1, 2]); // the first server is alone
+    cluster.heal();
+    await cluster.ready();
+    // #endregion
+    expect(cluster.urls).toHaveLength(3);
+  });
+
+  it('starts a cluster without one of its servers', async () => {
+    // #region stopped
+    await using cluster = await NatsTestCluster.start(3, { stopped: [2] });
+    await cluster.servers[2]?.restart(); // joins
+    await cluster.ready();
+    await cluster.servers[0]?.shutdown(); // leaves; restart() brings it back
+    // #endregion
+    await cluster.ready();
   });
 });

@@ -36,7 +36,7 @@ export interface CertificateWithKey {
   readonly key: string;
 }
 
-/** What a certificate of a server says about it. */
+/** The content of a server's certificate. */
 export interface ServerCertificateOptions {
   /** DNS names and IPv4 addresses. */
   readonly hosts: readonly string[];

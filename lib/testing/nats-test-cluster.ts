@@ -175,7 +175,7 @@ function checkStopped(stopped: readonly number[], size: number): ReadonlySet<num
   return indexes;
 }
 
-/** What the servers of a cluster share. */
+/** The parts that the servers of a cluster share. */
 interface Common {
   readonly access: ServerAccess;
   readonly routes: RouteProxies | undefined;

@@ -14,7 +14,7 @@ const DIRECTIONS = {
   both: ['from-client', 'from-server'],
 } as const;
 
-/** Text that is no command of the NATS protocol. */
+/** Text outside the NATS protocol. */
 const GARBAGE = 'this is not the NATS protocol\r\n';
 
 /**
@@ -136,7 +136,7 @@ export class NatsTestProxy implements AsyncDisposable {
    * Sends bytes to all clients that do not come from the server. If the server is sending a message at that time, they
    * can arrive in the middle of it.
    *
-   * @param bytes - default: a line that is no command of the NATS protocol. Text is sent as UTF-8
+   * @param bytes - default: a line outside the NATS protocol. Text is sent as UTF-8
    * @throws InvalidArgumentError if it is neither text nor bytes
    */
   garbage(bytes: string | Uint8Array = GARBAGE): void {

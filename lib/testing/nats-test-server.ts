@@ -22,7 +22,11 @@ import { ServerProcess } from './server-process.js';
 import { checkDomain, leafReady, serverReady } from './server-readiness.js';
 import { waitUntilStopped } from './stopped-process.js';
 
-/** What the starting code adds to the options of a server. @internal */
+/**
+ * The parts of a server that are not its options.
+ *
+ * @internal
+ */
 export interface NatsTestServerSetup {
   /** The users and certificates, which the servers of a cluster share. */
   readonly access: ServerAccess;
@@ -153,7 +157,7 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * What clients need for TLS: the certificate of the server's authority, and a certificate and key for clients. The
+   * The TLS options of clients: the certificate of the server's authority, and a certificate and key for clients. The
    * same as in {@link connectionFor}. `undefined` if the server was started without `tls`.
    */
   get tls(): NatsTestTls | undefined {

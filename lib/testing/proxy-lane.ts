@@ -7,7 +7,7 @@ import type { NatsTestProxyDirection, ProxyConditions } from './proxy-conditions
 /** The maximum number of bytes that a lane holds before it stops reading. */
 const MOST_HELD = 16 * 1024 * 1024;
 
-/** What one side sends: bytes, its end (FIN), or a reset (RST). */
+/** Bytes that one side sends, its end (FIN), or a reset (RST). */
 type Parcel = Buffer | 'end' | 'reset';
 
 /** One direction of a link: passes what one socket sends to the other, in order, under the conditions of the proxy. */

@@ -14,7 +14,7 @@ import type {
 } from './access-options.js';
 import { CertificateAuthority, type CertificateWithKey } from './certificate-authority.js';
 
-/** What a client needs for TLS, in the form of its option `tls`: texts in PEM format. */
+/** The TLS options of a client: texts in PEM format. */
 export interface NatsTestTls {
   /** The certificate of the authority that issued the server's certificate. */
   readonly ca: string;
@@ -45,7 +45,7 @@ interface KnownUser {
 
 /** Which clients the servers of a test accept: users, accounts and certificates, shared by the servers of a cluster. */
 export class ServerAccess {
-  /** What clients need for TLS, if the servers require it. */
+  /** The TLS options of clients, if the servers require TLS. */
   readonly tls: NatsTestTls | undefined;
   private readonly users = new Map<string, KnownUser>();
   private readonly accounts: Readonly<Record<string, unknown>> | undefined;
@@ -104,7 +104,7 @@ export class ServerAccess {
     };
   }
 
-  /** What a client can connect with: no credentials if it needs none, otherwise those of each user. */
+  /** The options with which a client can connect: no credentials if it needs none, otherwise those of each user. */
   *credentials(): Generator<Omit<NatsTestConnectionOptions, 'servers'>> {
     if (!this.needsUser) yield this.connection('', undefined);
     else for (const user of this.users.keys()) yield this.connection('', user);

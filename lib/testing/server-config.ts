@@ -7,7 +7,7 @@ export type NatsServerConfig = string | Readonly<Record<string, unknown>>;
 /** The blocks to which `config` may add. */
 const SHARED = new Set(['cluster', 'jetstream', 'leafnodes']);
 
-/** What the configuration of a server contains in addition to that of its clients. */
+/** The configuration of a server, except its users and certificates. */
 export interface OwnConfig {
   readonly name: string;
   readonly domain?: string | undefined;

@@ -187,7 +187,26 @@ export const storage = (files: root.ObjectStore): upload.ObjectStoreStorage =>
 export const store = (bucket: root.KeyValue): cache.KeyValueCacheStore =>
   new cache.KeyValueCacheStore(bucket);
 export const start = (): Promise<testing.NatsTestServer> =>
-  testing.NatsTestServer.start({ version: nothing, port: nothing, config: nothing });
+  testing.NatsTestServer.start({
+    version: nothing,
+    port: nothing,
+    config: nothing,
+    tls: { verify: nothing, hosts: nothing },
+    users: [
+      { user: 'a', password: nothing, permissions: { publish: nothing, subscribe: { deny: nothing } } },
+    ],
+    accounts: { A: { jetstream: { maxStreams: nothing }, limits: nothing, users: nothing } },
+  });
+export const connected = (server: testing.NatsTestServer): Promise<nats.NatsConnection> =>
+  nats.connect(server.connectionFor('a'));
+export const startedWith = (server: testing.NatsTestServer): unknown =>
+  root.JetStreamModule.forRoot({ connection: server.connectionFor('a') });
+export const disturb = async (cluster: testing.NatsTestCluster): Promise<void> => {
+  cluster.partition([0], [1, 2]);
+  cluster.heal();
+  const proxy: testing.NatsTestProxy | undefined = await cluster.servers[0]?.proxy();
+  proxy?.halfOpen('from-server');
+};
 export const traced = otel.JetStreamOtelModule.forRoot({ tracing: { correlation: undefined } });
 export const measured = metrics.JetStreamMetricsModule.forRoot({
   registry: nothing,

@@ -2,7 +2,8 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 
-import { NatsTestCluster } from '../../lib/testing/index.js';
+import { InvalidArgumentError } from '../../lib/errors/index.js';
+import { NatsTestCluster, type NatsTestClusterOptions } from '../../lib/testing/index.js';
 
 describe('NatsTestCluster.start', () => {
   it.each(['2.15', '2.10', '2.9'])(
@@ -65,6 +66,47 @@ describe('NatsTestCluster.start', () => {
   });
 
   it.each([0, 1, 2.5])('rejects a size of %d', (size) => {
-    return expect(NatsTestCluster.start(size)).rejects.toThrow(TypeError);
+    return expect(NatsTestCluster.start(size)).rejects.toThrow(InvalidArgumentError);
+  });
+
+  it.each<[string, NatsTestClusterOptions, RegExp]>([
+    ['an unknown option', { leafNodes: true } as object, /leafNodes/],
+    ['a server that does not exist', { stopped: [3] }, /no server 3/],
+    ['too few servers', { stopped: [0, 1] }, /1 of 3 servers cannot elect a leader/],
+  ])('rejects options: %s', async (_, options, message) => {
+    await expect(NatsTestCluster.start(3, options)).rejects.toThrow(InvalidArgumentError);
+    await expect(NatsTestCluster.start(3, options)).rejects.toThrow(message);
+  });
+
+  it.each(['2.15', '2.10'])('can leave out a server %s, which joins later', async (version) => {
+    await using cluster = await NatsTestCluster.start(3, { version, stopped: [2] });
+    expect(cluster.servers.map(({ pid }) => pid === undefined)).toEqual([false, false, true]);
+    const connection = await connect({ servers: cluster.urls });
+    const { streams } = await jetstreamManager(connection);
+    await streams.add({ name: 'TWO', subjects: ['two'], num_replicas: 2 });
+    await expect(streams.add({ name: 'THREE', subjects: ['three'], num_replicas: 3 })).rejects.toThrow(
+      /no suitable peers|insufficient resources/,
+    );
+    await cluster.servers[2]?.restart();
+    await cluster.ready();
+    await streams.add({ name: 'THREE', subjects: ['three'], num_replicas: 3 });
+    await connection.close();
+  });
+
+  it('is ready without a server that was shut down, and again with it', async () => {
+    await using cluster = await NatsTestCluster.start(3);
+    const [first, second] = cluster.servers;
+    const connection = await connect({ servers: second?.url ?? '', ignoreClusterUpdates: true });
+    const { streams } = await jetstreamManager(connection);
+    await streams.add({ name: 'ORDERS', subjects: ['orders'], num_replicas: 3 });
+    await first?.shutdown();
+    expect(first?.pid).toBeUndefined();
+    await cluster.ready();
+    await jetstream(connection).publish('orders', 'one');
+    await first?.restart();
+    await cluster.ready();
+    const info = await streams.info('ORDERS');
+    expect(info.cluster?.replicas?.map(({ offline }) => offline ?? false)).toEqual([false, false]);
+    await connection.close();
   });
 });

@@ -82,7 +82,7 @@ describe('NatsTestServer.start', () => {
   });
 
   it('rejects an invalid version', async () => {
-    await expect(start({ version: 'latest' })).rejects.toThrow(TypeError);
+    await expect(start({ version: 'latest' })).rejects.toThrow(/"latest" is not a version/);
   });
 
   it('accepts configuration as text', async () => {
@@ -175,6 +175,18 @@ describe('NatsTestServer.restart', () => {
     expect(server.pid).not.toBe(pid);
     expect(await storedMessages(server)).toBe(1);
     expect((await server.log()).match(/Server is ready/g)).toHaveLength(2);
+  });
+
+  it('starts a server again that was shut down', async () => {
+    const server = await start();
+    await store(server);
+    const { pid } = server;
+    await server.shutdown();
+    await server.shutdown();
+    expect([server.pid, isRunning(pid), existsSync(server.storeDir)]).toEqual([undefined, false, true]);
+    await server.restart();
+    expect(await storedMessages(server)).toBe(1);
+    expect(await server.log()).toMatch(/Initiating Shutdown/);
   });
 
   it('restores the store of a killed server', async () => {
