@@ -94,7 +94,7 @@ export class NatsTestCluster implements AsyncDisposable {
    * @param user - the name of a user of the options `users` or `accounts`; not needed if clients need no credentials
    * @throws InvalidArgumentError if the cluster was not started with this user, or needs one and none is named
    */
-  connectionFor(user?: string): NatsTestConnectionOptions {
+  connectionFor(user?: string): NatsTestConnectionOptions<string[]> {
     return this.access.connection(this.urls, user);
   }
 

@@ -175,7 +175,7 @@ export class NatsTestServer implements AsyncDisposable {
    * @param user - the name of a user of the options `users` or `accounts`; not needed if clients need no credentials
    * @throws InvalidArgumentError if the server was not started with this user, or needs one and none is named
    */
-  connectionFor(user?: string): NatsTestConnectionOptions {
+  connectionFor(user?: string): NatsTestConnectionOptions<string> {
     return this.identity.access.connection(this.url, user);
   }
 

@@ -27,8 +27,8 @@ export interface NatsTestTls {
 }
 
 /** Options for the connection of a client, for `connect` and `JetStreamModule.forRoot({ connection })`. */
-export interface NatsTestConnectionOptions {
-  readonly servers: string | string[];
+export interface NatsTestConnectionOptions<Servers extends string | string[] = string | string[]> {
+  readonly servers: Servers;
   readonly user?: string;
   readonly pass?: string;
   readonly tls?: NatsTestTls;
@@ -92,7 +92,10 @@ export class ServerAccess {
    *
    * @throws InvalidArgumentError if there is no such user, or none is named but needed
    */
-  connection(servers: string | string[], user: string | undefined): NatsTestConnectionOptions {
+  connection<Servers extends string | string[]>(
+    servers: Servers,
+    user: string | undefined,
+  ): NatsTestConnectionOptions<Servers> {
     if (user === undefined && this.needsUser) {
       throw new InvalidArgumentError('user', `clients need a user. ${this.advice()}`);
     }

@@ -70,11 +70,9 @@ it.each([
 
 it('a listener of refused permissions that throws does not affect other listeners', async () => {
   await using own = await NatsTestServer.start({
-    config: {
-      authorization: { users: [{ user: 'u', password: 'p', permissions: { publish: { deny: ['no.>'] } } }] },
-    },
+    users: [{ user: 'u', permissions: { publish: { deny: ['no.>'] } } }],
   });
-  const nc = await connect({ servers: own.url, user: 'u', pass: 'p' });
+  const nc = await connect(own.connectionFor('u'));
   opened.push(nc);
   const connection = new JetStreamConnection('main', nc);
   const heard: string[] = [];

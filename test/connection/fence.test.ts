@@ -14,16 +14,9 @@ const opened: NatsConnection[] = [];
 
 beforeAll(async () => {
   server = await NatsTestServer.start({
-    config: {
-      authorization: {
-        users: [
-          { user: 'all', password: 'p' },
-          { user: 'some', password: 'p', permissions: { subscribe: { deny: ['secret.>'] } } },
-        ],
-      },
-    },
+    users: [{ user: 'all' }, { user: 'some', permissions: { subscribe: { deny: ['secret.>'] } } }],
   });
-  raw = await connect({ servers: server.url, user: 'all', pass: 'p' });
+  raw = await connect(server.connectionFor('all'));
 });
 beforeEach(() => {
   logs = new LogRecorder();
@@ -42,7 +35,7 @@ async function open(
   wire: string,
   user = 'all',
 ): Promise<{ connection: JetStreamConnection; links: number[] }> {
-  const nc = await connectOver(wire, { servers: server.url, user, pass: 'p', reconnectTimeWait: 20 });
+  const nc = await connectOver(wire, { ...server.connectionFor(user), reconnectTimeWait: 20 });
   opened.push(nc);
   const connection = new JetStreamConnection('default', nc);
   const links: number[] = [];
@@ -102,7 +95,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
   });
 
   it('does no harm when the application subscribed it, before or after', async () => {
-    const nc = await connect({ servers: server.url, user: 'all', pass: 'p' });
+    const nc = await connect(server.connectionFor('all'));
     opened.push(nc);
     const base = nuid.next();
     const received: string[] = [];
@@ -155,7 +148,7 @@ describe.each(['direct', 'client'])('a callback that throws over the %s wire', (
 
   it('does no harm when it reads invalid headers or payloads', async () => {
     const { connection, links } = await open(wire);
-    await using publisher = await RawPublisher.connect(server.url, { user: 'all', pass: 'p' });
+    await using publisher = await RawPublisher.connect(server.url, server.connectionFor('all'));
     const subject = nuid.next();
     const received: string[] = [];
     connection.wire.subscribe(subject, {

@@ -15,7 +15,6 @@ import { findFreePorts } from '../../lib/testing/free-ports.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { LogRecorder } from '../support/log-recorder.js';
 import { connectOver, WIRES } from './connect-over.js';
-import { InterferingProxy } from './interfering-proxy.js';
 
 let server: NatsTestServer;
 let webPort: number;
@@ -59,7 +58,7 @@ async function expectWorking(nc: NatsConnection): Promise<void> {
 
 describe('connections of one process', () => {
   it('keep their own links through reconnects in any order', async () => {
-    await using proxy = await InterferingProxy.before(server);
+    await using proxy = await server.proxy();
     const ours = await opening(connect({ servers: proxy.url, ...PATIENT }));
     const clients = await opening(connectClient({ servers: proxy.url, ...PATIENT }));
     const second = await opening(connect({ servers: server.url, ...PATIENT }));
@@ -67,7 +66,7 @@ describe('connections of one process', () => {
     for (let round = 0; round < 3; round++) {
       for (const nc of [ours, clients, second]) await expectWorking(nc);
       const back = [ours, clients].map(reconnected);
-      proxy.cutLinks();
+      proxy.cut();
       await Promise.all(back);
       // In the reverse order: the client's own connection opens its link after ours.
       await linkedAgain(second);
@@ -198,7 +197,7 @@ it('logs which wire is used, as chosen by the option', async () => {
 
 it('logs all traffic in debug mode, without credentials', async () => {
   await using guarded = await NatsTestServer.start({
-    config: { authorization: { user: 'u', password: 'a-secret-word' } },
+    users: [{ user: 'u', password: 'a-secret-word' }],
   });
   const logs = new LogRecorder();
   Logger.overrideLogger(logs);

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { credsAuthenticator, type NodeConnectionOptions, type TlsOptions } from '@nats-io/transport-node';
-import { readFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openConnection } from '../../lib/connection/index.js';
@@ -12,13 +12,11 @@ import { ConnectionFailedError } from '../../lib/errors/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { LogRecorder } from '../support/log-recorder.js';
 
-const file = (name: string): string => fileURLToPath(new URL(`certificate/${name}`, import.meta.url));
-
 let server: NatsTestServer;
 let logs: LogRecorder;
 
 beforeAll(async () => {
-  server = await NatsTestServer.start({ config: { authorization: { user: 'u', password: 'right' } } });
+  server = await NatsTestServer.start({ users: [{ user: 'u', password: 'right' }] });
 });
 beforeEach(() => {
   logs = new LogRecorder();
@@ -35,18 +33,21 @@ async function failure(
   throw new Error(`it should have failed, but: ${String(outcome)}`);
 }
 
-/** A server that requires a certificate of its clients. */
-function startVerifying(): Promise<NatsTestServer> {
-  return NatsTestServer.start({
-    config: {
-      tls: {
-        cert_file: file('certificate.pem'),
-        key_file: file('key.pem'),
-        ca_file: file('certificate.pem'),
-        verify: true,
-      },
-    },
-  });
+/** Writes the certificates for clients to files, which are removed with the server. */
+async function tlsFiles({
+  storeDir,
+  tls,
+}: NatsTestServer): Promise<Record<'caFile' | 'certFile' | 'keyFile', string>> {
+  const write = async (name: string, text = ''): Promise<string> => {
+    const path = join(storeDir, name);
+    await writeFile(path, text);
+    return path;
+  };
+  return {
+    caFile: await write('ca.pem', tls?.ca),
+    certFile: await write('cert.pem', tls?.cert),
+    keyFile: await write('key.pem', tls?.key),
+  };
 }
 
 async function unusedPort(): Promise<number> {
@@ -90,17 +91,12 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
   });
 
   it('an expired certificate of the server', async () => {
-    await using secure = await NatsTestServer.start({
-      config: { tls: { cert_file: file('expired.pem'), key_file: file('key.pem') } },
-    });
-    const ca = await readFile(file('expired.pem'), 'utf8');
-    expect(await failure({ servers: secure.url, tls: { ca } })).toMatchObject({ code: 'CERT_HAS_EXPIRED' });
+    await using secure = await NatsTestServer.start({ tls: { validUntil: new Date('2020-01-01') } });
+    expect(await failure(secure.connectionFor())).toMatchObject({ code: 'CERT_HAS_EXPIRED' });
   });
 
   it('an unknown certificate, one of another host, or TLS on a server without it', async () => {
-    await using secure = await NatsTestServer.start({
-      config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
-    });
+    await using secure = await NatsTestServer.start({ tls: true });
     expect((await failure({ servers: secure.url })).code).toMatch(/^(DEPTH_ZERO_)?SELF_SIGNED_CERT/);
     const plain = await failure({ servers: server.url, tls: {}, user: 'u', pass: 'right' });
     expect(plain.message).toContain("does not support 'tls'");
@@ -110,17 +106,13 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
     ['after the greeting', false],
     ['at once', true],
   ])('the certificate is verified for the connected address, with TLS %s', async (_, handshakeFirst) => {
-    for (const [certificate, host, other] of [
-      ['address-only.pem', '127.0.0.1', 'localhost'],
-      ['name-only.pem', 'localhost', '127.0.0.1'],
-    ]) {
-      await using secure = await NatsTestServer.start({
-        config: {
-          tls: { cert_file: file(certificate), key_file: file('key.pem'), handshake_first: handshakeFirst },
-        },
-      });
-      const { port } = new URL(secure.url);
-      const tls = { caFile: file(certificate), handshakeFirst };
+    for (const [host, other] of [
+      ['127.0.0.1', 'localhost'],
+      ['localhost', '127.0.0.1'],
+    ] as const) {
+      await using secure = await NatsTestServer.start({ tls: { hosts: [host], handshakeFirst } });
+      const { port } = secure;
+      const tls = { caFile: (await tlsFiles(secure)).caFile, handshakeFirst };
       await (await openConnection('main', { servers: `${host}:${port}`, tls }, {})).drain();
       const error = await failure({ servers: `${other}:${port}`, resolve: false, tls });
       expect(error).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
@@ -131,11 +123,11 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
   it.skipIf(overLinksOfTheClient).each(['TLSv1.2', 'TLSv1.3'] as const)(
     'a client certificate that is missing, with %s',
     async (maxVersion) => {
-      await using secure = await startVerifying();
+      await using secure = await NatsTestServer.start({ tls: { verify: true } });
       const began = performance.now();
       const error = await failure({
         servers: secure.url,
-        tls: { caFile: file('certificate.pem'), maxVersion } as TlsOptions,
+        tls: { caFile: (await tlsFiles(secure)).caFile, maxVersion } as TlsOptions,
       });
       expect(error.message).toContain('Provide a client certificate');
       expect(performance.now() - began).toBeLessThan(5_000);
@@ -145,13 +137,13 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
   it.skipIf(overLinksOfTheClient).each(['TLSv1.2', 'TLSv1.3'] as const)(
     'a client certificate of another CA, with %s',
     async (maxVersion) => {
-      await using secure = await startVerifying();
+      await using secure = await NatsTestServer.start({ tls: { verify: true } });
+      await using other = await NatsTestServer.start({ tls: true });
       const error = await failure({
         servers: secure.url,
         tls: {
-          caFile: file('certificate.pem'),
-          certFile: file('name-only.pem'),
-          keyFile: file('key.pem'),
+          ...(await tlsFiles(other)),
+          caFile: (await tlsFiles(secure)).caFile,
           maxVersion,
         } as TlsOptions,
       });
@@ -180,9 +172,7 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
   });
 
   it('a missing certificate file', async () => {
-    await using secure = await NatsTestServer.start({
-      config: { tls: { cert_file: file('certificate.pem'), key_file: file('key.pem') } },
-    });
+    await using secure = await NatsTestServer.start({ tls: true });
     const error = await failure({ servers: secure.url, tls: { caFile: '/nowhere/ca.pem' } });
     expect(error.message).toContain('/nowhere/ca.pem');
   });

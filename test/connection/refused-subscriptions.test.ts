@@ -1,6 +1,6 @@
 import { type NatsConnection } from '@nats-io/transport-node';
 import { JetStreamError } from 'nestjs-nats-jetstream';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer, type NatsTestUser } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { connectOver } from './connect-over.js';
@@ -24,15 +24,15 @@ interface Handles {
 }
 
 // Permissions are changed while the connection is open: existing subscriptions were allowed, new ones are not.
-const USERS = `authorization { users: [
-  { user: all, password: p }
-  { user: mute, password: p, permissions: { publish: ">", subscribe: { deny: ["_INBOX.>", "deliver.>"] } } }
-] }`;
+const USERS: readonly NatsTestUser[] = [
+  { user: 'all' },
+  { user: 'mute', permissions: { publish: '>', subscribe: { deny: ['_INBOX.>', 'deliver.>'] } } },
+];
 
 let server: NatsTestServer;
 const connections: NatsConnection[] = [];
 beforeAll(async () => {
-  server = await NatsTestServer.start({ config: USERS });
+  server = await NatsTestServer.start({ users: USERS });
 });
 afterAll(async () => {
   await Promise.all(connections.map((nc) => nc.close()));
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 async function open(user: string, wire: string): Promise<JetStreamService> {
-  const nc = await connectOver(wire, { servers: server.url, user, pass: 'p' });
+  const nc = await connectOver(wire, server.connectionFor(user));
   connections.push(nc);
   const connection = new JetStreamConnection('main', nc, {
     timeout: 2_000,

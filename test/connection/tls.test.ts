@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { jsonCodec } from '../../lib/codecs/index.js';
 import { openConnection } from '../../lib/connection/index.js';
@@ -8,10 +6,6 @@ import { isDirect } from '../../lib/connection/wire/wire-of.js';
 import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-
-/** Made for these tests, for `localhost` and 127.0.0.1; it is valid until 2126. */
-const certificate = fileURLToPath(new URL('certificate/certificate.pem', import.meta.url));
-const key = fileURLToPath(new URL('certificate/key.pem', import.meta.url));
 
 it.each([
   ['after the greeting', false, 'auto'],
@@ -21,17 +15,10 @@ it.each([
 ] as const)(
   'a connection encrypted %s (handshakeFirst: %s, wire: %s) carries messages of all sizes, and survives a restart',
   async (_, first, wire) => {
-    await using server = await NatsTestServer.start({
-      config: { tls: { cert_file: certificate, key_file: key, handshake_first: first } },
-    });
+    await using server = await NatsTestServer.start({ tls: { handshakeFirst: first } });
     const connection = await openConnection(
       'secure',
-      {
-        servers: server.url,
-        wire,
-        tls: { ca: await readFile(certificate, 'utf8'), handshakeFirst: first },
-        reconnectTimeWait: 50,
-      },
+      { ...server.connectionFor(), wire, reconnectTimeWait: 50 },
       {},
     );
     expect(isDirect(connection.nc)).toBe(wire === 'auto');

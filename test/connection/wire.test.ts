@@ -18,7 +18,6 @@ import { DirectWire } from '../../lib/connection/wire/direct-wire.js';
 import { JetStreamService, StorageType } from '../../lib/jetstream/index.js';
 import { Requests } from '../../lib/requests/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
-import { InterferingProxy } from './interfering-proxy.js';
 
 let server: NatsTestServer;
 let raw: NatsConnection;
@@ -102,36 +101,24 @@ function messages(base: string): Seen[] {
   });
 }
 
-const CUTS: readonly (readonly [string, (bytes: Buffer) => Buffer[]])[] = [
-  ['in one piece', (bytes) => [bytes]],
-  ['in pieces of random sizes', (bytes) => pieces(bytes, () => 1 + Math.floor(Math.random() * 5_000))],
-  ['in small pieces', (bytes) => pieces(bytes, () => 1 + Math.floor(Math.random() * 400))],
-];
-
-function pieces(bytes: Buffer, size: () => number): Buffer[] {
-  const cut: Buffer[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const end = at + size();
-    cut.push(bytes.subarray(at, end));
-    at = end;
-  }
-  return cut;
-}
-
 it('the wire is direct over links of this library', async () => {
   expect(shared((await open()).wire)).toBeInstanceOf(DirectWire);
 });
 
-describe.each(CUTS)('a message that the server sends %s', (_, cut) => {
+describe.each([
+  ['in one piece', undefined],
+  ['in pieces of random sizes', 5_000],
+  ['in small pieces', 400],
+])('a message that the server sends %s', (_, size) => {
   it('arrives whole and in order, at subscriptions of the wire and of the client', async () => {
-    await using proxy = await InterferingProxy.before(server);
+    await using proxy = await server.proxy();
     const connection = await open(proxy.url);
     const base = nuid.next();
     const [direct, client]: [Seen[], Seen[]] = [[], []];
     connection.wire.subscribe(`${base}.>`, { callback: (__, message) => void direct.push(seen(message)) });
     connection.nc.subscribe(`${base}.>`, { callback: (__, message) => void client.push(seen(message)) });
     await connection.nc.flush();
-    proxy.cut = cut;
+    if (size !== undefined) proxy.split(size);
     const sent = messages(base);
     for (const message of sent) {
       const { reply } = message;
@@ -384,7 +371,7 @@ describe('bytes that cannot be parsed end the link, and the client reconnects:',
   ];
 
   it.each(NONSENSE)('%s', async (_, nonsense) => {
-    await using proxy = await InterferingProxy.before(server);
+    await using proxy = await server.proxy();
     const connection = await open(proxy.url);
     const base = nuid.next();
     const received: string[] = [];
@@ -394,7 +381,7 @@ describe('bytes that cannot be parsed end the link, and the client reconnects:',
     for (let round = 0; round < 2; round++) {
       await new Promise((resolve) => setImmediate(resolve));
       const reconnected = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
-      proxy.inject(nonsense);
+      proxy.garbage(nonsense);
       await reconnected;
     }
     await connection.nc.flush();

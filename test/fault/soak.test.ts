@@ -10,7 +10,6 @@ import {
 import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { describe, expect, it } from 'vitest';
 import { sleep } from '../../lib/timing/index.js';
-import { InterferingProxy } from '../connection/interfering-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { LogRecorder } from '../support/log-recorder.js';
 import { OPERATIONS, type Calls } from '../trust/lost-servers/operations.js';
@@ -40,7 +39,7 @@ it(
   { timeout: DURATION + 300_000 },
   async () => {
     await using cluster = await NatsTestCluster.start(3);
-    const proxies = await Promise.all(cluster.servers.map((server) => InterferingProxy.before(server)));
+    const proxies = await Promise.all(cluster.servers.map((server) => server.proxy()));
     const logs = new LogRecorder();
     const history = new History();
     const sockets = openSockets();
@@ -104,7 +103,6 @@ it(
     const began = performance.now();
     await application.close();
     const closing = performance.now() - began;
-    await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
 
     forget();
     console.log(

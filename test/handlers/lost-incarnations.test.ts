@@ -15,10 +15,9 @@ import {
   type ObjectInfo,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer, type NatsTestProxy } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sleep } from '../../lib/timing/index.js';
-import { InterferingProxy } from '../connection/interfering-proxy.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 
@@ -161,16 +160,13 @@ describe('memory streams and buckets that a server restart has deleted', () => {
 
 describe('push handlers of one group', () => {
   let server: NatsTestServer;
-  let proxy: InterferingProxy;
+  let proxy: NatsTestProxy;
   let serial = 0;
   beforeAll(async () => {
     server = await NatsTestServer.start();
-    proxy = await InterferingProxy.before(server);
+    proxy = await server.proxy();
   });
-  afterAll(async () => {
-    await proxy[Symbol.asyncDispose]();
-    await server.stop();
-  });
+  afterAll(() => server.stop());
 
   const FAULTS: readonly [string, (jetstream: JetStreamService, stream: string) => Promise<unknown>][] = [
     ['its consumer is deleted', (jetstream, stream) => jetstream.deleteConsumer(stream, 'group')],
@@ -202,11 +198,10 @@ describe('push handlers of one group', () => {
     [
       'heartbeats are lost',
       async () => {
-        const { cut } = proxy;
-        proxy.cut = () => [];
+        proxy.halfOpen('from-server');
         await sleep(1_500);
-        proxy.cut = cut;
-        proxy.cutLinks();
+        proxy.heal();
+        proxy.cut();
       },
     ],
     [
@@ -278,7 +273,7 @@ describe("a link that is cut, with ackPolicy 'all'", () => {
     'acknowledges no unfinished message: %s',
     async (_, options) => {
       await using server = await NatsTestServer.start();
-      await using proxy = await InterferingProxy.before(server);
+      await using proxy = await server.proxy();
       const finished = new Set<number>();
       const total = 150;
       @Injectable()
@@ -316,13 +311,12 @@ describe("a link that is cut, with ackPolicy 'all'", () => {
         await sleep(100 + Math.random() * 100);
         // In some rounds, messages of the server are lost before the link breaks.
         if (round % 3 === 0) {
-          const { cut } = proxy;
-          proxy.cut = () => [];
+          proxy.halfOpen('from-server');
           await sleep(50);
-          proxy.cutLinks();
-          proxy.cut = cut;
+          proxy.cut();
+          proxy.heal();
         } else {
-          proxy.cutLinks();
+          proxy.cut();
         }
         const floor = (await consumer.info()).ackFloor.streamSequence;
         const unfinished = range(1, floor).filter((id) => !finished.has(id));

@@ -34,9 +34,9 @@ it('reports a missing permission once for repeated violations', async () => {
       events.push(event);
     }
   }
-  const user = '{ user: u, password: p, permissions: { publish: { allow: ">", deny: "$JS.ACK.>" } } }';
   await using server = await NatsTestServer.start({
-    config: `no_auth_user: u\nauthorization { users: [${user}] }`,
+    users: [{ user: 'u', permissions: { publish: { allow: '>', deny: '$JS.ACK.>' } } }],
+    noAuthUser: 'u',
   });
   await using application = await startApplication(server.url, {
     feature: { streams: [{ name: 'TASKS', subjects: ['tasks'], storage: 'memory' }] },
@@ -64,13 +64,12 @@ it('runs a handler with the permissions of the guide', async () => {
       handled.push(id);
     }
   }
-  const owner = '{ user: owner, password: p }';
-  const publish = '["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.TASKS", "$JS.ACK.>"]';
-  const user = `{ user: u, password: p, permissions: { publish: ${publish}, subscribe: "_INBOX.>" } }`;
+  const publish = ['$JS.API.CONSUMER.>', '$JS.API.STREAM.INFO.TASKS', '$JS.ACK.>'];
   await using server = await NatsTestServer.start({
-    config: `no_auth_user: u\nauthorization { users: [${owner}, ${user}] }`,
+    users: [{ user: 'owner' }, { user: 'u', permissions: { publish, subscribe: '_INBOX.>' } }],
+    noAuthUser: 'u',
   });
-  const nc = await connect({ servers: server.url, user: 'owner', pass: 'p' });
+  const nc = await connect(server.connectionFor('owner'));
   const { streams, consumers } = await jetstreamManager(nc);
   await streams.add({ name: 'TASKS', subjects: ['tasks'], storage: 'memory' });
   await using application = await startApplication(server.url, { providers: [Tasks] });

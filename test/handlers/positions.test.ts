@@ -10,7 +10,6 @@ import {
 } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { InterferingProxy } from '../connection/interfering-proxy.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { collect } from '../jetstream/streams/connected-jetstream.js';
 import { eventually } from '../support/eventually.js';
@@ -212,7 +211,7 @@ describe('a handler without a name', () => {
   ])(
     'continues at its position after an outage in which its consumer was removed: %s',
     async (_, options, first) => {
-      await using proxy = await InterferingProxy.before(server);
+      await using proxy = await server.proxy();
       await using observer = await startApplication(server.url, {});
       const jetstream = observer.app.get(JetStreamService);
       const publish = async (from: number, to: number): Promise<void> => {
@@ -232,13 +231,12 @@ describe('a handler without a name', () => {
       const consumers = () => collect(jetstream.listConsumers(name));
       await eventually(consumers, (all) => all.every(({ numAckPending }) => numAckPending === 0));
 
-      const { cut } = proxy;
-      proxy.cut = () => [];
-      proxy.cutLinks();
+      proxy.halfOpen('from-server');
+      proxy.cut();
       await eventually(consumers, (all) => all.length === 0);
       await publish(11, 20);
-      proxy.cut = cut;
-      proxy.cutLinks();
+      proxy.heal();
+      proxy.cut();
 
       await running.saw(20);
       expect(running.seen).toEqual(range(first, 20));

@@ -9,7 +9,7 @@ import {
   KvWatch,
   type JsConsumerOptions,
 } from 'nestjs-nats-jetstream';
-import { NatsTestServer, type NatsServerConfig } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { startHealthy } from './support.js';
@@ -122,25 +122,18 @@ describe('a consumer or stream that was deleted', () => {
 });
 
 describe('a missing permission', () => {
-  const only = (...deny: string[]): NatsServerConfig => ({
-    authorization: {
-      users: [
-        { user: 'owner', password: 'p' },
-        { user: 'limited', password: 'p', permissions: { publish: { deny } } },
-      ],
-    },
-  });
-  const owner = { user: 'owner', pass: 'p' };
-  const limited = { user: 'limited', pass: 'p' };
+  const withLimited = (...deny: string[]): Promise<NatsTestServer> =>
+    NatsTestServer.start({
+      users: [{ user: 'owner' }, { user: 'limited', permissions: { publish: { deny } } }],
+    });
 
   it('to look up the consumer: the handler is up, and the report says so', async () => {
-    await using server = await NatsTestServer.start({
-      config: only('$JS.API.CONSUMER.INFO.>', '$JS.API.STREAM.INFO.OTHER'),
-    });
+    await using server = await withLimited('$JS.API.CONSUMER.INFO.>', '$JS.API.STREAM.INFO.OTHER');
+    const owner = server.connectionFor('owner');
     await using _ = await startHealthy(server.url, { connection: owner, feature, providers: [consumerOf()] });
     const providers = [consumerOf({ durable: undefined, deliverPolicy: 'new' })];
     await using application = await startHealthy(server.url, {
-      connection: limited,
+      connection: server.connectionFor('limited'),
       options: { provisioning: 'off' },
       providers,
     });
@@ -155,9 +148,9 @@ describe('a missing permission', () => {
   });
 
   it('to request messages: pending messages that are not delivered count as stalled', async () => {
-    await using server = await NatsTestServer.start({ config: only('$JS.API.CONSUMER.MSG.NEXT.>') });
+    await using server = await withLimited('$JS.API.CONSUMER.MSG.NEXT.>');
     await using application = await startHealthy(server.url, {
-      connection: limited,
+      connection: server.connectionFor('limited'),
       feature,
       providers: [consumerOf()],
     });
@@ -177,14 +170,10 @@ describe('a missing permission', () => {
 describe('resources', () => {
   it('compares the used storage with the limits of the account', async () => {
     await using server = await NatsTestServer.start({
-      config: {
-        accounts: {
-          A: { users: [{ user: 'u', password: 'p' }], jetstream: { max_file: 100_000, max_mem: 100_000 } },
-        },
-      },
+      accounts: { A: { users: [{ user: 'u' }], jetstream: { maxStorage: 100_000, maxMemory: 100_000 } } },
     });
     await using application = await startHealthy(server.url, {
-      connection: { user: 'u', pass: 'p' },
+      connection: server.connectionFor('u'),
       feature: { streams: [{ name: 'S', subjects: ['s'] }] },
     });
     const { health, app } = application;

@@ -11,7 +11,6 @@ import {
   UnsupportedServerFeatureError,
 } from '../../lib/errors/index.js';
 import type { KeyValueService } from '../../lib/key-value/index.js';
-import { findFreePorts } from '../../lib/testing/free-ports.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, KEEPER, startServer, VERSIONS } from './support.js';
 
@@ -263,16 +262,8 @@ describe('buckets in a domain', () => {
   let leaf: NatsTestServer;
 
   beforeAll(async () => {
-    const [leafPort] = await findFreePorts(1);
-    hub = await NatsTestServer.start({
-      config: { jetstream: { domain: 'hub' }, leafnodes: { host: '127.0.0.1', port: leafPort } },
-    });
-    leaf = await NatsTestServer.start({
-      config: {
-        jetstream: { domain: 'leaf' },
-        leafnodes: { remotes: [{ url: `nats://127.0.0.1:${leafPort}` }] },
-      },
-    });
+    hub = await NatsTestServer.start({ domain: 'hub', leafNodes: true });
+    leaf = await hub.startLeaf({ domain: 'leaf' });
   });
   afterAll(async () => {
     await leaf.stop();

@@ -4,17 +4,6 @@ import type { KeyValue } from '../../lib/key-value/index.js';
 import { NatsTestCluster } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, uniqueName } from './support.js';
 
-/** All users have all permissions, except one. */
-const MAY_NOT_ASK_THE_LEADER = {
-  authorization: {
-    users: [
-      { user: 'any', password: 'any' },
-      { user: 'limited', password: 'any', permissions: { publish: { deny: '$JS.API.STREAM.MSG.GET.>' } } },
-    ],
-  },
-  no_auth_user: 'any',
-};
-
 describe('a bucket of three replicas', () => {
   let cluster: NatsTestCluster;
   let client: Client;
@@ -23,7 +12,13 @@ describe('a bucket of three replicas', () => {
   let name: string;
 
   beforeAll(async () => {
-    cluster = await NatsTestCluster.start(3, { config: MAY_NOT_ASK_THE_LEADER });
+    cluster = await NatsTestCluster.start(3, {
+      users: [
+        { user: 'any' },
+        { user: 'limited', permissions: { publish: { deny: '$JS.API.STREAM.MSG.GET.>' } } },
+      ],
+      noAuthUser: 'any',
+    });
   });
   afterAll(() => cluster.stop());
   beforeEach(async () => {
@@ -52,11 +47,9 @@ describe('a bucket of three replicas', () => {
   it('is listed and watched by a client without permission to read from its leader', async () => {
     await kv.put('a', 1);
     await kv.put('b', 2);
-    const limited = await connectTo(
-      cluster.urls[0] ?? '',
-      { user: 'limited', pass: 'any' },
-      { timeout: 300 },
-    );
+    const limited = await connectTo(cluster.urls[0] ?? '', cluster.connectionFor('limited'), {
+      timeout: 300,
+    });
     const mine = await limited.keyValues.open<number>(name);
     await eventually(async () => expect(await collect(mine.keys())).toEqual(['a', 'b']));
     const watch = await mine.watch('b');

@@ -3,8 +3,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KeyExistsError, NoStreamResponseError, RequestTimeoutError } from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
-import type { NatsTestServer } from '../../lib/testing/index.js';
-import { InterferingProxy } from '../connection/interfering-proxy.js';
+import type { NatsTestProxy, NatsTestServer } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, startServer, uniqueName } from './support.js';
 
 beforeAll(() => Logger.overrideLogger(false));
@@ -14,7 +13,7 @@ const TIMEOUT = 1_200;
 
 describe('when responses of the server are lost', () => {
   let server: NatsTestServer;
-  let proxy: InterferingProxy;
+  let proxy: NatsTestProxy;
   let client: Client;
   let direct: Client;
   let bucket: string;
@@ -26,7 +25,7 @@ describe('when responses of the server are lost', () => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    proxy = await InterferingProxy.before(server);
+    proxy = await server.proxy();
     client = await connectTo(proxy.url, { ignoreClusterUpdates: true }, { timeout: TIMEOUT });
     direct = await connectTo(server.url);
     bucket = uniqueName('unknown');
@@ -39,16 +38,16 @@ describe('when responses of the server are lost', () => {
     await direct.keyValues.delete(bucket).catch(() => undefined);
     await client.nc.close();
     await direct.nc.close();
-    await proxy[Symbol.asyncDispose]();
+    await proxy.close();
   });
 
   /** Drops everything that the server sends for a while: it executes requests, but the client receives no responses. */
   async function losing<T>(ms: number, operation: () => Promise<T>): Promise<T> {
-    proxy.cut = () => [];
+    proxy.halfOpen('from-server');
     const result = operation();
     result.catch(() => undefined);
     await sleep(ms);
-    proxy.cut = (bytes) => [bytes];
+    proxy.heal();
     return result;
   }
 
@@ -126,25 +125,25 @@ describe('when responses of the server are lost', () => {
     ['consistent get', () => kv.get('a', { consistent: true })],
   ] as [string, () => Promise<unknown>][])('%s ends when the server stays silent', async (_, read) => {
     await stored.put('a', 1);
-    proxy.cut = () => [];
+    proxy.halfOpen('from-server');
     const since = performance.now();
     await expect(read()).rejects.toThrow(RequestTimeoutError);
     expect(performance.now() - since).toBeLessThan(3 * TIMEOUT);
-    proxy.cut = (bytes) => [bytes];
+    proxy.heal();
   });
 
   it('a listing ends when the server falls silent in the middle of it', async () => {
     for (let i = 0; i < 3; i++) await stored.put(`k${i}`, i);
     const keys = kv.keys();
     await keys.next();
-    proxy.cut = () => [];
+    proxy.halfOpen('from-server');
     const rest = collect(keys);
     // Keys that had already arrived are still listed.
     await rest.then(
       (listed) => expect(listed).toHaveLength(2),
       (error: unknown) => expect(error).toBeInstanceOf(RequestTimeoutError),
     );
-    proxy.cut = (bytes) => [bytes];
+    proxy.heal();
   });
 
   it('a write waits for a stream that is briefly unavailable, but not for a deleted bucket', async () => {

@@ -198,16 +198,15 @@ describe('the state of streams and consumers', () => {
 });
 
 describe('if the server does not allow or answer it', () => {
-  const permissions = (deny: string): string =>
-    `no_auth_user: u
-     authorization { users: [{ user: u, password: p, permissions: { publish: { deny: [${deny}] } } }] }`;
+  const startDenying = (deny: string): Promise<NatsTestServer> =>
+    NatsTestServer.start({ users: [{ user: 'u', permissions: { publish: { deny } } }], noAuthUser: 'u' });
 
   it.each([
-    ['the creation of the bucket', '"$JS.API.STREAM.CREATE.KV_jetstream-metrics"'],
-    ['writing to the bucket', '"$KV.jetstream-metrics.>"'],
-    ['watching the bucket', `"$JS.API.CONSUMER.CREATE.${ELECTORATE}.>"`],
-  ])('no permission for %s: it warns once, and is off', async (_what, denied) => {
-    await using server = await NatsTestServer.start({ config: permissions(denied) });
+    ['the creation of the bucket', '$JS.API.STREAM.CREATE.KV_jetstream-metrics'],
+    ['writing to the bucket', '$KV.jetstream-metrics.>'],
+    ['watching the bucket', `$JS.API.CONSUMER.CREATE.${ELECTORATE}.>`],
+  ])('no permission for %s: it warns once, and is off', async (_what, deny) => {
+    await using server = await startDenying(deny);
     await using instance = await start(server.url, {}, { options: { jetstream: { timeout: 1_000 } } });
     const warnings = (): string[] => instance.logs.of('warn', 'JetStreamMetrics');
     await eventually(
@@ -259,9 +258,7 @@ describe('if the server does not allow or answer it', () => {
   });
 
   it('no permission to read a consumer: that one is missing, and is reported once', async () => {
-    await using server = await NatsTestServer.start({
-      config: permissions('"$JS.API.STREAM.INFO.KV_settings"'),
-    });
+    await using server = await startDenying('$JS.API.STREAM.INFO.KV_settings');
     const registry = new Registry();
     await using application = await startApplication(server.url, {
       imports: [JetStreamMetricsModule.forRoot({ registry, server: 'every' })],

@@ -375,13 +375,12 @@ describe.each(['jetstream', 'core'] as const)('a message that cannot be sent, by
 
   it('a user without permission: an event without a subscriber is logged', async () => {
     await using own = await NatsTestServer.start({
-      config:
-        'authorization { users: [{ user: a, password: p, permissions: { publish: { deny: "secret.>" } } }] }',
+      users: [{ user: 'a', permissions: { publish: { deny: 'secret.>' } } }],
     });
     const logs = new LogRecorder();
     const module = await Test.createTestingModule({}).setLogger(logs).compile();
     const client = new JetStreamClient({
-      connection: { servers: own.url, user: 'a', pass: 'p' },
+      connection: own.connectionFor('a'),
       publish: { timeout: 500, retry: { attempts: 0 } },
     });
     await client.connect();

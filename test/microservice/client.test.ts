@@ -247,10 +247,8 @@ describe('JetStreamClient', () => {
   it('reports missing permissions, like its server', async () => {
     const permissions = { publish: { deny: ['secret'] }, subscribe: { deny: ['hidden'] } };
     await using own = await NatsTestServer.start({
-      config: {
-        no_auth_user: 'u',
-        authorization: { users: [{ user: 'u', password: 'p', permissions }] },
-      },
+      users: [{ user: 'u', permissions }],
+      noAuthUser: 'u',
     });
     const denied: string[] = [];
     @Controller()

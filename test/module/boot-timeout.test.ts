@@ -24,7 +24,8 @@ import { LogRecorder } from '../support/log-recorder.js';
 it('fails a boot without permission for the JetStream API at once, with the subject', async () => {
   const permissions = { publish: { deny: ['$JS.API.>'] } };
   await using server = await NatsTestServer.start({
-    config: { no_auth_user: 'u', authorization: { users: [{ user: 'u', password: 'p', permissions }] } },
+    users: [{ user: 'u', permissions }],
+    noAuthUser: 'u',
   });
   const began = performance.now();
   const booting = startApplication(server.url, {

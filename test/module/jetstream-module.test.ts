@@ -301,7 +301,7 @@ describe('JetStreamModule', () => {
 
     it('does not wait for credentials to become valid', async () => {
       await using guarded = await NatsTestServer.start({
-        config: { authorization: { user: 'me', password: 'right' } },
+        users: [{ user: 'me', password: 'right' }],
       });
       const boot = Test.createTestingModule({
         imports: [

@@ -24,16 +24,12 @@ const opened: NatsConnection[] = [];
 
 beforeAll(async () => {
   server = await NatsTestServer.start({
-    config: {
-      authorization: {
-        users: [
-          { user: 'all', password: 'p' },
-          { user: 'no-api', password: 'p', permissions: { publish: { deny: ['$JS.API.>', 'denied.>'] } } },
-        ],
-      },
-    },
+    users: [
+      { user: 'all' },
+      { user: 'no-api', permissions: { publish: { deny: ['$JS.API.>', 'denied.>'] } } },
+    ],
   });
-  raw = await connect({ servers: server.url, user: 'all', pass: 'p' });
+  raw = await connect(server.connectionFor('all'));
   raw.subscribe('silent', { callback: () => undefined });
   raw.subscribe('echo', { callback: (_, message) => void message.respond(message.data) });
   await raw.flush();
@@ -52,7 +48,7 @@ afterAll(async () => {
 });
 
 async function open(wire = 'direct', user = 'all'): Promise<Requests> {
-  const nc = await connectOver(wire, { servers: server.url, user, pass: 'p' });
+  const nc = await connectOver(wire, server.connectionFor(user));
   opened.push(nc);
   return new Requests(new JetStreamConnection('main', nc));
 }

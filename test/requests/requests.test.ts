@@ -189,9 +189,9 @@ describe('a request fails', () => {
   it('if the inbox cannot be subscribed to, every time', async () => {
     await using strict = await NatsTestServer.start({
       jetstream: false,
-      config: 'authorization { users: [{ user: u, password: p, permissions: { subscribe: "mine.>" } }] }',
+      users: [{ user: 'u', permissions: { subscribe: 'mine.>' } }],
     });
-    const login = { servers: strict.url, user: 'u', pass: 'p' };
+    const login = strict.connectionFor('u');
     const forbidden = await requestsOn(await connected(login));
     for (let attempt = 0; attempt < 2; attempt++) {
       const error = await failure(forbidden.request('anything', ''));

@@ -1,12 +1,11 @@
 import { connect } from 'nestjs-nats-jetstream/nats';
-import type { NatsTestCluster } from 'nestjs-nats-jetstream/testing';
+import type { NatsTestCluster, NatsTestProxy } from 'nestjs-nats-jetstream/testing';
 import { sleep } from '../../../lib/timing/index.js';
-import type { InterferingProxy } from '../../connection/interfering-proxy.js';
 
 /** The target of faults: three servers, each behind a proxy. */
 export interface Field {
   readonly cluster: NatsTestCluster;
-  readonly proxies: readonly InterferingProxy[];
+  readonly proxies: readonly NatsTestProxy[];
   /** From 0 to 1; the same sequence for the same seed. */
   readonly random: () => number;
 }
@@ -61,7 +60,7 @@ export const FAULTS = {
     for (const server of frozen) server.resume();
   },
   cut: async ({ proxies }: Field): Promise<void> => {
-    for (const proxy of proxies) proxy.cutLinks();
+    for (const proxy of proxies) proxy.cut();
   },
   newLeader: async ({ cluster, random }: Field): Promise<void> => {
     const what = pick(random, LEADERS);

@@ -101,7 +101,7 @@ it('lose a line that a direct get truncates, without permission to read from the
     { user: 'writer', password: 'secret' },
     { user: 'reader', password: 'secret', ...denied },
   ];
-  const server = await NatsTestServer.start({ config: { authorization: { users } } });
+  const server = await NatsTestServer.start({ users });
   try {
     await using reader = await ConnectedJetStream.connect(server.url, {}, login);
     const stream = await reader.jetstream.createStream({ name: 'S', subjects: ['s.>'], allowDirect: true });

@@ -317,7 +317,8 @@ describe('a server or account without JetStream', () => {
 
   it('fails with its own error: the account', async () => {
     await using server = await NatsTestServer.start({
-      config: 'accounts { A { users: [{ user: a, password: a }] } }\nno_auth_user: a',
+      accounts: { A: { users: [{ user: 'a' }], jetstream: false } },
+      noAuthUser: 'a',
     });
     await using connected = await ConnectedJetStream.connect(server.url);
 

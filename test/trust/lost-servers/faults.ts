@@ -2,9 +2,8 @@ import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection, type NodeConnectionOptions } from 'nestjs-nats-jetstream/nats';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer, type NatsTestProxy } from 'nestjs-nats-jetstream/testing';
 import { sleep } from '../../../lib/timing/index.js';
-import { InterferingProxy } from '../../connection/interfering-proxy.js';
 
 /** A failure between an application and its server. */
 export interface Fault {
@@ -25,7 +24,7 @@ export interface Fault {
 export class Setting implements AsyncDisposable {
   private constructor(
     readonly server: NatsTestServer,
-    readonly proxy: InterferingProxy,
+    readonly proxy: NatsTestProxy,
     private readonly file: string,
   ) {}
 
@@ -36,7 +35,7 @@ export class Setting implements AsyncDisposable {
     const server = await NatsTestServer.start({
       config: `include "../${file}"\nlame_duck_grace_period: "200ms"`,
     });
-    return new Setting(server, await InterferingProxy.before(server), join(tmpdir(), file));
+    return new Setting(server, await server.proxy(), join(tmpdir(), file));
   }
 
   /** Changes the configuration, which the server reads again on a reload or restart. */
@@ -50,7 +49,6 @@ export class Setting implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.proxy[Symbol.asyncDispose]();
     await this.server.stop();
     await rm(this.file);
   }
@@ -137,7 +135,7 @@ export const faults: readonly Fault[] = [
     connection: async ({ proxy }) => ({ ...APP, servers: proxy.url }),
     inject: async ({ proxy }) => {
       for (let cut = 0; cut < 10; cut++) {
-        proxy.cutLinks();
+        proxy.cut();
         await sleep(300);
       }
     },

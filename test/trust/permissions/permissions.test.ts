@@ -8,7 +8,7 @@ import {
   getNatsConnectionToken,
 } from 'nestjs-nats-jetstream';
 import type { NatsConnection } from 'nestjs-nats-jetstream/nats';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestServer, type NatsTestAccount, type NatsTestSubjects } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogRecorder } from '../../support/log-recorder.js';
 import { features, type Owner } from './features.js';
@@ -25,21 +25,18 @@ let server: NatsTestServer;
 
 beforeAll(async () => {
   server = await NatsTestServer.start({
-    config: { trace: true, accounts: Object.fromEntries(rows.map(account)) },
+    config: { trace: true },
+    accounts: Object.fromEntries(rows.map(account)),
   });
 });
 afterAll(() => server.stop());
 
 /** Each feature has its own account, in which a user has exactly the permissions of the table. */
-function account({ publish, subscribe }: Row, i: number): [string, object] {
-  const only = (subjects: readonly string[]): object =>
+function account({ publish, subscribe }: Row, i: number): [string, NatsTestAccount] {
+  const only = (subjects: readonly string[]): NatsTestSubjects =>
     subjects.length > 0 ? { allow: subjects } : { deny: '>' };
   const permissions = { publish: only(publish), subscribe: only(subscribe) };
-  const users = [
-    { user: `owner-${i}`, password: 'p' },
-    { user: `user-${i}`, password: 'p', permissions },
-  ];
-  return [`A${i}`, { jetstream: 'enabled', users }];
+  return [`A${i}`, { users: [{ user: `owner-${i}` }, { user: `user-${i}`, permissions }] }];
 }
 
 describe('the permissions in the security guide', () => {
@@ -54,7 +51,7 @@ describe('the permissions in the security guide', () => {
       await using owner = await asOwner(`owner-${i}`);
       await prepare?.(owner);
       const before = (await server.log()).length;
-      await use?.({ servers: server.url, user: `user-${i}`, pass: 'p' }, owner);
+      await use?.(server.connectionFor(`user-${i}`), owner);
       const log = (await server.log()).slice(before);
       expect(log.match(/Publish Violation.*|Subscription Violation.*/g) ?? []).toEqual([]);
       const used = usedSubjects(log, `user-${i}`);
@@ -82,7 +79,7 @@ function covers(pattern: readonly string[], subject: readonly string[]): boolean
 }
 
 async function asOwner(user: string): Promise<Owner & AsyncDisposable> {
-  const connection = { servers: server.url, user, pass: 'p' };
+  const connection = server.connectionFor(user);
   const module: TestingModule = await Test.createTestingModule({
     imports: [JetStreamModule.forRoot({ connection })],
   })

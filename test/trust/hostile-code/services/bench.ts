@@ -63,10 +63,8 @@ export class Bench implements AsyncDisposable {
     ...metadata
   }: ModuleMetadata & { readonly streams?: readonly StreamDeclaration[] }): Promise<Bench> {
     const server = await NatsTestServer.start({
-      config: {
-        authorization: { users: [{ user: 'u', password: 'p', permissions: PERMISSIONS }] },
-        no_auth_user: 'u',
-      },
+      users: [{ user: 'u', permissions: PERMISSIONS }],
+      noAuthUser: 'u',
     });
     const functions: ModuleFunctions = {};
     const codec: Codec = {
