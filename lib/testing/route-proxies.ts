@@ -2,6 +2,12 @@ import { InvalidArgumentError } from '../errors/index.js';
 import { shown } from '../reporting/index.js';
 import { NatsTestProxy } from './nats-test-proxy.js';
 
+/**
+ * The address that servers advertise for routes: a privileged port without a service, so that connecting fails at once.
+ * A server would connect to an address that accepts links again and again.
+ */
+const DEAD_END = '127.0.0.1:1';
+
 /** The configuration of a server's routes. */
 export interface RouteConfig {
   readonly routes: readonly string[];
@@ -13,13 +19,12 @@ export interface RouteConfig {
  * that any routes can be cut.
  *
  * Servers learn the addresses of new servers from each other and connect to them directly, past the proxies. So each
- * advertises the address of a proxy that refuses all links.
+ * advertises an address to which no link can be opened.
  */
 export class RouteProxies {
   private constructor(
     /** The proxies of the routes that a server opens, by its index. The proxy to itself is missing. */
     private readonly proxies: readonly (readonly (NatsTestProxy | undefined)[])[],
-    private readonly deadEnd: NatsTestProxy,
   ) {}
 
   /** @param ports the ports on which the servers accept routes */
@@ -31,16 +36,14 @@ export class RouteProxies {
         ),
       ),
     );
-    const deadEnd = await NatsTestProxy.before(0);
-    deadEnd.refuse();
-    return new RouteProxies(proxies, deadEnd);
+    return new RouteProxies(proxies);
   }
 
   configOf(server: number): RouteConfig {
     const proxies = this.proxies[server] ?? [];
     return {
       routes: proxies.flatMap((proxy) => (proxy === undefined ? [] : [proxy.url])),
-      advertise: `127.0.0.1:${this.deadEnd.port}`,
+      advertise: DEAD_END,
     };
   }
 
@@ -69,7 +72,7 @@ export class RouteProxies {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.deadEnd, ...this.proxies.flat()].map((proxy) => proxy?.close()));
+    await Promise.all(this.proxies.flat().map((proxy) => proxy?.close()));
   }
 }
 
