@@ -45,7 +45,8 @@ interface Identity {
   readonly access: ServerAccess;
   readonly port: number;
   readonly monitoringPort: number;
-  readonly leafPort: number;
+  /** The port for leaf nodes, if the server accepts any. */
+  readonly leafPort: number | undefined;
 }
 
 /**
@@ -94,7 +95,8 @@ export class NatsTestServer implements AsyncDisposable {
     try {
       const blocks = { ...config, ...(await access.configIn(folder)) };
       return await retryWhilePortIsTaken(async () => {
-        const [port = 0, monitoringPort = 0, leafPort = 0] = await findFreePorts(3);
+        const hasLeafNodes = options.leafNodes === true;
+        const [port = 0, monitoringPort = 0, leafPort] = await findFreePorts(hasLeafNodes ? 3 : 2);
         const server = new NatsTestServer({
           binary,
           folder,
@@ -104,14 +106,7 @@ export class NatsTestServer implements AsyncDisposable {
           monitoringPort,
           leafPort,
         });
-        const { name } = server;
-        const { domain } = options;
-        const own = ownConfig({
-          name,
-          domain,
-          leafPort: options.leafNodes === true ? leafPort : undefined,
-          blocks,
-        });
+        const own = ownConfig({ name: server.name, domain: options.domain, leafPort, blocks });
         await writeFile(join(folder, 'server.conf'), configText(own, options.config));
         if (isStarted) await server.launch();
         return server;
@@ -141,7 +136,7 @@ export class NatsTestServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.identity.monitoringPort}`;
   }
 
-  /** The server's version, such as `2.10.27`. */
+  /** The server's version, such as `2.10.27`; empty before its first start. */
   get version(): string {
     return this.actualVersion;
   }
@@ -268,7 +263,7 @@ export class NatsTestServer implements AsyncDisposable {
   async startLeaf(options: NatsTestLeafOptions = {}): Promise<NatsTestServer> {
     const { hubUser, account, ...checked } = checkedLeafOptions(options);
     const { access, leafPort } = this.identity;
-    if (this.identity.options.leafNodes !== true) {
+    if (leafPort === undefined) {
       const reason = 'the hub accepts no leaf nodes. Start it with the option { leafNodes: true }';
       throw new InvalidArgumentError('leafNodes', reason);
     }

@@ -188,9 +188,9 @@ it('a user that does not exist, or is missing, is refused with the names of the 
     new InvalidArgumentError('user', 'there is no user "bob". The users are sue, tom'),
   );
   expect(() => server.connectionFor()).toThrow(/clients need a user\. The users are sue, tom/);
-  await using open_ = await NatsTestServer.start();
-  expect(() => open_.connectionFor('sue')).toThrow(/started without users/);
-  expect(open_.connectionFor()).toEqual({ servers: open_.url });
+  await using plain = await NatsTestServer.start();
+  expect(() => plain.connectionFor('sue')).toThrow(/started without users/);
+  expect(plain.connectionFor()).toEqual({ servers: plain.url });
 });
 
 it.each<[string, unknown, RegExp]>([
