@@ -70,7 +70,6 @@ describe('users', () => {
     const refusals = refusalsOf(some);
     const received: string[] = [];
     all.subscribe('>', { callback: (_, { subject }) => void received.push(subject) });
-    all.subscribe('b', { callback: (_, message) => void message.respond('') });
     await all.flush();
     for (const subject of ['a.x', 'a.secret', 'b', 'c']) some.publish(subject);
     some.subscribe('d', { callback: () => undefined });

@@ -18,6 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 beforeEach(async () => {
+  await eventually(connectionsOfServer, (count) => count === 0);
   proxy = await server.proxy();
 });
 afterEach(async () => {
@@ -76,7 +77,7 @@ describe('NatsTestProxy without a disturbance', () => {
       () => proxy.connections,
       (count) => count === 0,
     );
-    expect(await connectionsOfServer()).toBe(0);
+    await eventually(connectionsOfServer, (count) => count === 0);
   });
 
   it('ends the link of a client when the server ends, and resets new ones while it is gone', async () => {
@@ -250,7 +251,10 @@ describe('halfOpen', () => {
     expect(await connectionsOfServer()).toBe(1);
     proxy.heal();
     await eventually(connectionsOfServer, (count) => count === 0);
-    expect(proxy.connections).toBe(0);
+    await eventually(
+      () => proxy.connections,
+      (count) => count === 0,
+    );
   });
 
   it('hides that the server has gone, until heal', async () => {
@@ -267,7 +271,10 @@ describe('halfOpen', () => {
       () => link.outcome,
       (outcome) => outcome !== undefined,
     );
-    expect(front.connections).toBe(0);
+    await eventually(
+      () => front.connections,
+      (count) => count === 0,
+    );
   });
 });
 

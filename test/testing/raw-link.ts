@@ -15,10 +15,12 @@ export class RawLink implements Disposable {
     socket.on('error', (error: NodeJS.ErrnoException) => this.end(error.code ?? error.message));
   }
 
-  /** Resolves when the connection is open. */
+  /** Resolves when the connection is open, or was reset as soon as it was open. Rejects if it is refused. */
   static async to(url: string): Promise<RawLink> {
     const link = new RawLink(connect(Number(new URL(url).port), '127.0.0.1'));
-    await once(link.socket, 'connect');
+    await once(link.socket, 'connect').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET') throw error;
+    });
     return link;
   }
 
