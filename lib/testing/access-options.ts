@@ -94,7 +94,10 @@ export interface NatsTestTlsOptions {
 
 /** Which clients a test server or cluster accepts, and what they may do. */
 export interface NatsTestAccessOptions {
-  /** Users of the global account. Default: clients need no credentials. */
+  /**
+   * Users of the global account, which has no JetStream if there are `accounts` too. Default: clients need no
+   * credentials.
+   */
   readonly users?: readonly NatsTestUser[] | undefined;
   /** Accounts, by name, each with its users. */
   readonly accounts?: Readonly<Record<string, NatsTestAccount>> | undefined;

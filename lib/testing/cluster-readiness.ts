@@ -5,8 +5,6 @@ import { NatsServerStartError } from './errors.js';
 import { monitor } from './monitoring.js';
 import type { ServerAccess } from './server-access.js';
 
-/** How long a cluster may take until it is ready, in milliseconds. */
-const READY_TIMEOUT = 30_000;
 /** The interval of readiness checks, in milliseconds. */
 const READY_POLL = 20;
 
@@ -29,20 +27,21 @@ interface RunningServer {
  * Waits until the running servers of a cluster have a leader that reports all of them as current and can place streams
  * on them, and each stream and consumer has a leader that all of its servers know.
  *
- * @throws NatsServerStartError if that takes longer than 30 seconds
+ * @throws NatsServerStartError if that takes longer than `timeout`
  */
 export async function clusterReady(
   servers: () => readonly RunningServer[],
   access: ServerAccess,
+  timeout: number,
 ): Promise<void> {
-  const deadline = Date.now() + READY_TIMEOUT;
+  const deadline = Date.now() + timeout;
   for (;;) {
     const laggards = await findLaggards(servers(), access);
     if (laggards.length === 0) {
       return;
     }
     if (Date.now() > deadline) {
-      const reason = `the cluster was not ready after ${READY_TIMEOUT} ms: ${laggards.join(', ')}`;
+      const reason = `the cluster was not ready after ${timeout} ms: ${laggards.join(', ')}`;
       throw new NatsServerStartError(reason, '');
     }
     await sleep(READY_POLL);

@@ -15,6 +15,16 @@ import { RouteProxies, type RouteConfig } from './route-proxies.js';
 import { ServerAccess, type NatsTestConnectionOptions } from './server-access.js';
 import { SERVER_OPTIONS, type NatsTestServerOptions } from './server-options.js';
 
+/** How long a cluster may take until it is ready, in milliseconds. */
+const READY_TIMEOUT = 30_000;
+/**
+ * How often the servers are started if the cluster does not become ready, and how long each attempt except the last one
+ * may take, in milliseconds. Servers whose routes open during the first election sometimes never join the cluster, more
+ * often on a busy machine.
+ */
+const ATTEMPTS = 3;
+const FIRST_TIMEOUT = 15_000;
+
 /** Options of {@link NatsTestCluster.start}: the options of each server, except those that servers cannot share. */
 export interface NatsTestClusterOptions
   extends NatsTestAccessOptions, Pick<NatsTestServerOptions, 'version' | 'config' | 'domain'> {
@@ -65,22 +75,34 @@ export class NatsTestCluster implements AsyncDisposable {
     const checked = checkedOptions<NatsTestClusterOptions>('NatsTestCluster.start', options, CLUSTER_OPTIONS);
     const stopped = checkStopped(checked.stopped ?? [], size);
     const access = new ServerAccess(checked);
-    return retryWhilePortIsTaken(async () => {
-      const ports = await findFreePorts(size);
-      const routes = checked.routeProxies === true ? await RouteProxies.start(ports) : undefined;
-      const servers = await startServers(ports, checked, { access, routes, stopped }).catch(
-        async (error: unknown) => {
-          await routes?.close();
-          throw error;
-        },
+    for (let attempt = 1; ; attempt++) {
+      const cluster = await retryWhilePortIsTaken(() =>
+        NatsTestCluster.launch(size, checked, { access, stopped }),
       );
-      const cluster = new NatsTestCluster(servers, access, routes);
-      await cluster.ready().catch(async (error: unknown) => {
+      try {
+        await cluster.ready(attempt < ATTEMPTS ? FIRST_TIMEOUT : READY_TIMEOUT);
+        return cluster;
+      } catch (error) {
         await cluster.stop();
-        throw error;
-      });
-      return cluster;
-    });
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private static async launch(
+    size: number,
+    options: NatsTestClusterOptions,
+    common: Omit<Common, 'routes'>,
+  ): Promise<NatsTestCluster> {
+    const ports = await findFreePorts(size);
+    const routes = options.routeProxies === true ? await RouteProxies.start(ports) : undefined;
+    try {
+      const servers = await startServers(ports, options, { ...common, routes });
+      return new NatsTestCluster(servers, common.access, routes);
+    } catch (error) {
+      await routes?.close();
+      throw error;
+    }
   }
 
   /** The URLs for clients. */
@@ -145,10 +167,11 @@ export class NatsTestCluster implements AsyncDisposable {
    * many replicas, and each stream and consumer has a leader that all of its servers know. Call it after the restart of
    * a server. Servers that are not running are not waited for, paused ones are.
    *
-   * @throws NatsServerStartError if that takes longer than 30 seconds
+   * @param timeout - how long that may take, in milliseconds. Default: 30,000
+   * @throws NatsServerStartError if it takes longer
    */
-  ready(): Promise<void> {
-    return clusterReady(() => this.servers.filter(({ pid }) => pid !== undefined), this.access);
+  ready(timeout = READY_TIMEOUT): Promise<void> {
+    return clusterReady(() => this.servers.filter(({ pid }) => pid !== undefined), this.access, timeout);
   }
 
   /**

@@ -189,7 +189,7 @@ class Link {
     readonly client: Socket,
     private readonly server: Socket,
     conditions: ProxyConditions,
-    onEnd: () => void,
+    private readonly onEnd: () => void,
   ) {
     this.lanes = [
       new ProxyLane('from-client', client, server, conditions),
@@ -199,7 +199,7 @@ class Link {
       socket.unref();
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        if (--this.open === 0) onEnd();
+        if (--this.open === 0) this.onEnd();
       });
     }
   }
@@ -212,5 +212,6 @@ class Link {
     for (const lane of this.lanes) lane.stop();
     this.client.destroy();
     this.server.destroy();
+    this.onEnd();
   }
 }

@@ -2,17 +2,17 @@ import { InvalidArgumentError } from '../errors/index.js';
 import { shown } from '../reporting/index.js';
 import { NatsTestProxy } from './nats-test-proxy.js';
 
-/**
- * The address that servers advertise for routes: a privileged port without a service, so that connecting fails at once.
- * A server would connect to an address that accepts links again and again.
- */
-const DEAD_END = '127.0.0.1:1';
-
 /** The configuration of a server's routes. */
 export interface RouteConfig {
   readonly routes: readonly string[];
   readonly advertise?: string;
 }
+
+/**
+ * The address that servers advertise for routes: a privileged port without a service, so that connecting fails at once.
+ * A server would connect to an address that accepts links again and again.
+ */
+const DEAD_END = '127.0.0.1:1';
 
 /**
  * Proxies on the routes between the servers of a cluster: one for each server and each server that it connects to, so
@@ -23,28 +23,22 @@ export interface RouteConfig {
  */
 export class RouteProxies {
   private constructor(
-    /** The proxies of the routes that a server opens, by its index. The proxy to itself is missing. */
-    private readonly proxies: readonly (readonly (NatsTestProxy | undefined)[])[],
+    /** The proxies of the routes that a server opens, by its index. The proxy to itself is never cut. */
+    private readonly proxies: readonly (readonly NatsTestProxy[])[],
   ) {}
 
   /** @param ports the ports on which the servers accept routes */
   static async start(ports: readonly number[]): Promise<RouteProxies> {
-    const proxies = await Promise.all(
-      ports.map((_, from) =>
-        Promise.all(
-          ports.map((port, to) => (to === from ? Promise.resolve(undefined) : NatsTestProxy.before(port))),
-        ),
-      ),
-    );
-    return new RouteProxies(proxies);
+    const proxies = ports.map(() => Promise.all(ports.map((port) => NatsTestProxy.before(port))));
+    return new RouteProxies(await Promise.all(proxies));
   }
 
+  /**
+   * The routes of a server, with one to itself: before the first election, a server expects as many servers in the
+   * cluster as it has routes.
+   */
   configOf(server: number): RouteConfig {
-    const proxies = this.proxies[server] ?? [];
-    return {
-      routes: proxies.flatMap((proxy) => (proxy === undefined ? [] : [proxy.url])),
-      advertise: DEAD_END,
-    };
+    return { routes: (this.proxies[server] ?? []).map(({ url }) => url), advertise: DEAD_END };
   }
 
   /**
@@ -57,10 +51,10 @@ export class RouteProxies {
     for (const [from, proxies] of this.proxies.entries()) {
       for (const [to, proxy] of proxies.entries()) {
         if (groupOf.get(from) === groupOf.get(to)) {
-          proxy?.accept();
+          proxy.accept();
         } else {
-          proxy?.refuse();
-          proxy?.cut();
+          proxy.refuse();
+          proxy.cut();
         }
       }
     }
@@ -68,11 +62,11 @@ export class RouteProxies {
 
   /** Restores all routes; the servers open them again within about a second. */
   heal(): void {
-    for (const proxy of this.proxies.flat()) proxy?.heal();
+    for (const proxy of this.proxies.flat()) proxy.heal();
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.proxies.flat().map((proxy) => proxy?.close()));
+    await Promise.all(this.proxies.flat().map((proxy) => proxy.close()));
   }
 }
 

@@ -350,14 +350,6 @@ describe('garbage', () => {
     );
     expect(Buffer.concat(link.chunks).equals(expected)).toBe(true);
   });
-
-  it('makes a client connect again', async () => {
-    const connection = await connectTo(proxy.url);
-    const reconnected = waitForStatus(connection, 'reconnect');
-    proxy.garbage();
-    await reconnected;
-    await connection.flush();
-  });
 });
 
 describe('heal', () => {
