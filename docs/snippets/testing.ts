@@ -4,7 +4,7 @@ import { JetStreamModule, JetStreamService } from 'nestjs-nats-jetstream';
 import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 // #endregion
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 describe('The testing guide', () => {
   it('starts a server for one block', async () => {
@@ -114,7 +114,7 @@ describe('The testing guide', () => {
 
     proxy.cut(); // the link breaks, and the client connects again
     // #endregion
-    await connection.flush();
+    await vi.waitFor(() => connection.flush());
     expect(proxy.connections).toBe(1);
     await connection.close();
   });

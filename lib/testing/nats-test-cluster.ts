@@ -34,8 +34,9 @@ export interface NatsTestClusterOptions
    */
   readonly routeProxies?: boolean | undefined;
   /**
-   * The indexes of servers that are not started: {@link NatsTestServer.restart} starts them. Fewer than half of the
-   * servers, as the others need a leader. Default: none.
+   * The indexes of servers that are shut down as soon as the cluster has formed, as if they had failed before the test:
+   * {@link NatsTestServer.restart} starts them. Fewer than half of the servers, as the others need a leader. Default:
+   * none.
    */
   readonly stopped?: readonly number[] | undefined;
 }
@@ -75,10 +76,24 @@ export class NatsTestCluster implements AsyncDisposable {
     const checked = checkedOptions<NatsTestClusterOptions>('NatsTestCluster.start', options, CLUSTER_OPTIONS);
     const stopped = checkStopped(checked.stopped ?? [], size);
     const access = new ServerAccess(checked);
+    const cluster = await NatsTestCluster.form(size, checked, access);
+    try {
+      await Promise.all(stopped.map((index) => cluster.servers[index]?.shutdown()));
+      if (stopped.length > 0) await cluster.ready();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  private static async form(
+    size: number,
+    options: NatsTestClusterOptions,
+    access: ServerAccess,
+  ): Promise<NatsTestCluster> {
     for (let attempt = 1; ; attempt++) {
-      const cluster = await retryWhilePortIsTaken(() =>
-        NatsTestCluster.launch(size, checked, { access, stopped }),
-      );
+      const cluster = await retryWhilePortIsTaken(() => NatsTestCluster.launch(size, options, access));
       try {
         await cluster.ready(attempt < ATTEMPTS ? FIRST_TIMEOUT : READY_TIMEOUT);
         return cluster;
@@ -92,13 +107,13 @@ export class NatsTestCluster implements AsyncDisposable {
   private static async launch(
     size: number,
     options: NatsTestClusterOptions,
-    common: Omit<Common, 'routes'>,
+    access: ServerAccess,
   ): Promise<NatsTestCluster> {
     const ports = await findFreePorts(size);
     const routes = options.routeProxies === true ? await RouteProxies.start(ports) : undefined;
     try {
-      const servers = await startServers(ports, options, { ...common, routes });
-      return new NatsTestCluster(servers, common.access, routes);
+      const servers = await startServers(ports, options, access, routes);
+      return new NatsTestCluster(servers, access, routes);
     } catch (error) {
       await routes?.close();
       throw error;
@@ -185,25 +200,17 @@ export class NatsTestCluster implements AsyncDisposable {
 }
 
 /** @throws InvalidArgumentError if a server does not exist, or too few are left */
-function checkStopped(stopped: readonly number[], size: number): ReadonlySet<number> {
-  const indexes = new Set(stopped);
+function checkStopped(stopped: readonly number[], size: number): readonly number[] {
+  const indexes = [...new Set(stopped)];
   const missing = stopped.find((index) => index >= size);
   if (missing !== undefined) {
     throw new InvalidArgumentError('stopped', `there is no server ${missing}. The last one is ${size - 1}`);
   }
-  if (indexes.size >= size / 2) {
-    const reason = `${size - indexes.size} of ${size} servers cannot elect a leader. Stop fewer than half of them`;
+  if (indexes.length >= size / 2) {
+    const reason = `${size - indexes.length} of ${size} servers cannot elect a leader. Stop fewer than half of them`;
     throw new InvalidArgumentError('stopped', reason);
   }
   return indexes;
-}
-
-/** The parts that the servers of a cluster share. */
-interface Common {
-  readonly access: ServerAccess;
-  readonly routes: RouteProxies | undefined;
-  /** The indexes of servers that are not started. */
-  readonly stopped: ReadonlySet<number>;
 }
 
 /**
@@ -212,7 +219,8 @@ interface Common {
 async function startServers(
   ports: readonly number[],
   { version, config, domain }: NatsTestClusterOptions,
-  { access, routes: proxies, stopped }: Common,
+  access: ServerAccess,
+  proxies: RouteProxies | undefined,
 ): Promise<NatsTestServer[]> {
   const direct: RouteConfig = { routes: ports.map((port) => `nats://127.0.0.1:${port}`) };
   const starts = await Promise.allSettled(
@@ -223,7 +231,6 @@ async function startServers(
         {
           access,
           config: { cluster: { name: 'test', listen: `127.0.0.1:${port}`, ...routes } },
-          isStarted: !stopped.has(index),
         },
       );
     }),

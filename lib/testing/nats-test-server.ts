@@ -32,8 +32,6 @@ export interface NatsTestServerSetup {
   readonly access: ServerAccess;
   /** More configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Whether the server is started at once. Default: `true`. */
-  readonly isStarted?: boolean;
 }
 
 /** The fixed properties of a server. */
@@ -82,13 +80,13 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * Creates a server from checked options.
+   * Starts a server with checked options.
    *
    * @internal
    */
   static async create(
     options: NatsTestServerOptions,
-    { access, config = {}, isStarted = true }: NatsTestServerSetup,
+    { access, config = {} }: NatsTestServerSetup,
   ): Promise<NatsTestServer> {
     const binary = await findServerBinary(options.version);
     const folder = await mkdtemp(join(tmpdir(), 'nats-test-server-'));
@@ -108,7 +106,7 @@ export class NatsTestServer implements AsyncDisposable {
         });
         const own = ownConfig({ name: server.name, domain: options.domain, leafPort, blocks });
         await writeFile(join(folder, 'server.conf'), configText(own, options.config));
-        if (isStarted) await server.launch();
+        await server.launch();
         return server;
       });
     } catch (error) {
@@ -136,7 +134,7 @@ export class NatsTestServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.identity.monitoringPort}`;
   }
 
-  /** The server's version, such as `2.10.27`; empty before its first start. */
+  /** The server's version, such as `2.10.27`. */
   get version(): string {
     return this.actualVersion;
   }

@@ -78,15 +78,12 @@ describe('NatsTestCluster.start', () => {
     await expect(NatsTestCluster.start(3, options)).rejects.toThrow(message);
   });
 
-  it.each(['2.15', '2.10'])('can leave out a server %s, which joins later', async (version) => {
+  it.each(['2.15', '2.10'])('can be without a server %s at first, which joins later', async (version) => {
     await using cluster = await NatsTestCluster.start(3, { version, stopped: [2] });
     expect(cluster.servers.map(({ pid }) => pid === undefined)).toEqual([false, false, true]);
     const connection = await connect({ servers: cluster.urls });
     const { streams } = await jetstreamManager(connection);
     await streams.add({ name: 'TWO', subjects: ['two'], num_replicas: 2 });
-    await expect(streams.add({ name: 'THREE', subjects: ['three'], num_replicas: 3 })).rejects.toThrow(
-      /no suitable peers|insufficient resources/,
-    );
     await cluster.servers[2]?.restart();
     await cluster.ready();
     await streams.add({ name: 'THREE', subjects: ['three'], num_replicas: 3 });
