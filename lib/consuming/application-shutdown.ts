@@ -1,6 +1,7 @@
 import type { ModulesContainer } from '@nestjs/core';
 import type { AttachedServer } from '../jetstream/index.js';
 import { StepClock, TimeBudget } from '../timing/index.js';
+import type { ListeningServer } from './registered-handler.js';
 
 /**
  * A server or client of microservices. It lives outside of dependency injection, so the application has to find it and
@@ -9,6 +10,8 @@ import { StepClock, TimeBudget } from '../timing/index.js';
 export interface ShutdownMember extends Partial<AttachedServer> {
   /** Called when the member belongs to an application. It must not throw. */
   joinShutdown(shutdown: ApplicationShutdown): void;
+  /** What a server has while it listens; `undefined` for a client. */
+  readonly listening?: ListeningServer | undefined;
 }
 
 /** If this time passes after the last step, in milliseconds, the next step starts a new shutdown. */
@@ -32,9 +35,9 @@ export function registerShutdownMember(member: ShutdownMember): void {
  */
 export class ApplicationShutdown {
   private readonly clock = new StepClock();
-  private readonly servers = new Set<AttachedServer>();
-  /** The longest `shutdownTimeout` of the connections. */
-  private longest = 0;
+  private readonly servers = new Set<ShutdownMember & AttachedServer>();
+  /** The longest `shutdownTimeout` of the connections; `undefined` if the application has none of its own. */
+  private longest: number | undefined;
   private begun = false;
 
   private constructor(modules: ModulesContainer) {
@@ -52,7 +55,7 @@ export class ApplicationShutdown {
 
   /** The time budget of a connection with the given `shutdownTimeout`. */
   budgetOfConnection(timeout: number): TimeBudget {
-    this.longest = Math.max(this.longest, timeout);
+    this.longest = Math.max(this.longest ?? 0, timeout);
     return new TimeBudget(timeout, this.clock);
   }
 
@@ -62,7 +65,12 @@ export class ApplicationShutdown {
    */
   budgetOfMember(timeout: number): TimeBudget {
     this.discardOldSteps();
-    return new TimeBudget(Math.min(timeout, this.longest), this.clock);
+    return new TimeBudget(Math.min(timeout, this.longest ?? Infinity), this.clock);
+  }
+
+  /** The servers of the application that listen now. */
+  get listening(): readonly ListeningServer[] {
+    return [...this.servers].flatMap(({ listening }) => listening ?? []);
   }
 
   /** Adds the candidate if it is a server or client of this application. */

@@ -1,19 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { AmbiguousHandlerError, HandlerNotFoundError } from '../errors/index.js';
 import { nameText } from '../reporting/index.js';
-import type { TimeBudget } from '../timing/index.js';
+import { ApplicationShutdown } from './application-shutdown.js';
 import { type JetStreamEvent, JetStreamEvents } from './events/index.js';
-import { type HandlerRunner, type HandlerState, stopInTime } from './running/index.js';
-
-/** A handler that was started. */
-export interface RegisteredHandler {
-  readonly runner: HandlerRunner;
-  /**
-   * The time that all stages of the shutdown may take together; its timeout also limits stopping the handler at run
-   * time.
-   */
-  readonly shutdown: TimeBudget;
-}
+import type { ListeningServer, RegisteredHandler } from './registered-handler.js';
+import { type HandlerState, stopInTime } from './running/index.js';
 
 /**
  * Inspects and controls the handlers of the application at run time.
@@ -21,17 +13,37 @@ export interface RegisteredHandler {
  * Handlers are named by class and method, such as `Billing.onCreated`; or by the class alone if its methods share a
  * consumer. If several modules provide the class, or classes with the same name, the name is prefixed with the module:
  * `Sales/Billing.onCreated`; and if that is not unique either, a number is added: `Sales/Billing#2.onCreated`.
+ *
+ * The durable events and requests of the application's `JetStreamServer`s are handlers too, while the server listens.
+ * They are named by their patterns: `@EventPattern('orders.created')`. Requests and events of core NATS are not listed.
  */
 @Injectable()
 export class Handlers {
+  /** The decorated handlers of the application. */
   private handlers: readonly RegisteredHandler[] = [];
+  private readonly application: ApplicationShutdown;
 
   /** @internal */
-  constructor(@Inject(JetStreamEvents) private readonly events: JetStreamEvents) {}
+  constructor(
+    @Inject(JetStreamEvents) private readonly events: JetStreamEvents,
+    @Inject(ModulesContainer) modules: ModulesContainer,
+  ) {
+    this.application = ApplicationShutdown.of(modules);
+  }
+
+  /** @internal The microservice servers of the application that listen now. */
+  get servers(): readonly ListeningServer[] {
+    return this.application.listening;
+  }
+
+  /** @internal All handlers: those of the application first, then those of its microservice servers. */
+  get registered(): readonly RegisteredHandler[] {
+    return [...this.handlers, ...this.servers.flatMap(({ handlers }) => handlers)];
+  }
 
   /** The current state and statistics of every handler. */
   list(): readonly HandlerState[] {
-    return this.handlers.map(({ runner }) => runner.state);
+    return this.registered.map(({ runner }) => runner.state);
   }
 
   /**
@@ -109,7 +121,7 @@ export class Handlers {
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async idle(handler?: string): Promise<void> {
-    const handlers = handler === undefined ? this.handlers : this.find(handler);
+    const handlers = handler === undefined ? this.registered : this.find(handler);
     await Promise.all(handlers.map(({ runner }) => runner.idle()));
   }
 
@@ -127,7 +139,10 @@ export class Handlers {
     return outcomes;
   }
 
-  /** @internal Stops all handlers for the shutdown; a handler that does not stop in time is abandoned. */
+  /**
+   * @internal Stops the decorated handlers for the shutdown; a handler that does not stop in time is abandoned. Servers
+   * stop their own handlers.
+   */
   async stopAll(limit = Infinity): Promise<void> {
     await Promise.all(this.handlers.map((registered) => this.shutDown(registered, limit)));
   }
@@ -156,7 +171,7 @@ export class Handlers {
 
   /** A method may have several decorators; their handlers share a name and are controlled together. */
   private find(handler: string): readonly [RegisteredHandler, ...RegisteredHandler[]] {
-    const [first, ...rest] = this.handlers.filter(({ runner }) => runner.state.handler === handler);
+    const [first, ...rest] = this.registered.filter(({ runner }) => runner.state.handler === handler);
     if (first) return [first, ...rest];
     const names = this.list().map((state) => state.handler);
     const candidates = names.filter((name) => withoutModule(name) === handler);

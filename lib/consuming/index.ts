@@ -43,7 +43,7 @@ export {
   HandlerConfigurationError,
   throwProblems,
 } from './handler-configuration.error.js';
-export { Handlers, type RegisteredHandler } from './handlers.service.js';
+export { Handlers } from './handlers.service.js';
 export {
   ClaimBucket,
   type IdempotenceKey,
@@ -82,6 +82,7 @@ export {
   type RunningPlan,
   withDefaults,
 } from './planning/index.js';
+export type { ListeningServer, RegisteredHandler } from './registered-handler.js';
 export {
   closeSteps,
   type CompiledHandler,

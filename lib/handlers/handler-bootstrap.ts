@@ -173,10 +173,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   ): Promise<RegisteredHandler[]> {
     const factories = await this.factories(plans.consumers, wrapper, scope);
     const { compiler } = this;
-    const register = (runner: HandlerRunner, { shutdown }: HandlerConnection): RegisteredHandler => ({
-      runner,
-      shutdown,
-    });
+    const register = (
+      runner: HandlerRunner,
+      { jetstream, shutdown }: HandlerConnection,
+    ): RegisteredHandler => ({ runner, jetstream, shutdown });
     return [
       ...factories.map(([plan, factory]) => {
         const runner = new ConsumerHandler(

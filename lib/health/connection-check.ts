@@ -12,11 +12,12 @@ export interface ConnectionLimits {
 
 /** Checks that a connection has a link, and that the server answers in time. */
 export async function checkConnection(
-  { status, connection }: JetStreamService,
+  jetstream: JetStreamService,
   { timeout, maxRtt = Infinity }: ConnectionLimits,
   answers: SharedAnswers,
   deadline: Deadline,
 ): Promise<ConnectionHealth> {
+  const { status, connection } = jetstream;
   const { state, stateAge, reconnects, server } = status;
   const about = { connection: connection.name, state, stateAge, reconnects, server: server?.name };
   const down = (message: string): ConnectionHealth => ({ status: 'down', message, ...about });
@@ -25,7 +26,7 @@ export async function checkConnection(
     return down(`There has been no link to a server for ${stateAge} ms. The client keeps reconnecting.`);
   }
   const ask = (): Promise<number> => connection.rtt(REQUEST_TIMEOUT);
-  const answer = await answers.get(`${connection.name} rtt`, ask, deadline);
+  const answer = await answers.get(jetstream, 'rtt', ask, deadline);
   if (answer.kind === 'late') return down(`The server did not answer within ${timeout} ms.`);
   if (answer.kind === 'error') return down(errorText(answer.error));
   const rtt = Math.round(answer.value * 1_000) / 1_000;

@@ -141,9 +141,9 @@ async function askAbout(
   consumer: string,
   { jetstream, answers, deadline }: HandlerCheckContext,
 ): Promise<Answer<ConsumerInfo>> {
-  const question = `${jetstream.connection.name} consumer ${stream} ${consumer}`;
   return answers.get(
-    question,
+    jetstream,
+    `consumer ${stream} ${consumer}`,
     () => consumerInfo(jetstream.api, stream, consumer, { timeout: REQUEST_TIMEOUT }),
     deadline,
   );

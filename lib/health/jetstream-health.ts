@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Handlers, type HandlerState } from '../consuming/index.js';
+import { Handlers } from '../consuming/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamConnections } from '../handlers/index.js';
 import type { JetStreamService } from '../jetstream/index.js';
 import { Deadline } from '../timing/index.js';
+import { CheckedApplication, namesOf } from './checked-application.js';
 import { checkConnection } from './connection-check.js';
 import { checkHandler, hangs } from './handler-check.js';
 import {
@@ -13,7 +14,6 @@ import {
   DEFAULT_STALLED_AFTER,
   DEFAULT_TIMEOUT,
   type HandlersHealthOptions,
-  type HandlerThresholds,
   type LivenessOptions,
   type ResourcesHealthOptions,
 } from './health-options.js';
@@ -45,12 +45,15 @@ import { Troubles } from './troubles.js';
 export class JetStreamHealth {
   private readonly answers = new SharedAnswers();
   private readonly troubles = new Troubles();
+  private readonly application: CheckedApplication;
 
   /** @internal */
   constructor(
-    @Inject(JetStreamConnections) private readonly connections: JetStreamConnections,
-    @Inject(Handlers) private readonly states: Handlers,
-  ) {}
+    @Inject(JetStreamConnections) connections: JetStreamConnections,
+    @Inject(Handlers) handlers: Handlers,
+  ) {
+    this.application = new CheckedApplication(connections, handlers);
+  }
 
   /**
    * Readiness: whether there is a link to the server, and the server answers within `timeout` (and `maxRtt`). It is
@@ -62,9 +65,9 @@ export class JetStreamHealth {
     const { connection, timeout = DEFAULT_TIMEOUT, maxRtt } = checked.connection(options);
     const deadline = new Deadline(timeout);
     const connections = await Promise.all(
-      this.services(connection).map((service) =>
-        checkConnection(service, { timeout, maxRtt }, this.answers, deadline),
-      ),
+      this.application
+        .all(connection)
+        .map((service) => checkConnection(service, { timeout, maxRtt }, this.answers, deadline)),
     );
     const labeled = connections.map((each) => ({ ...each, label: `Connection "${each.connection}"` }));
     return { ...summaryOf(labeled), connections };
@@ -84,7 +87,8 @@ export class JetStreamHealth {
    * - its connection was closed for good.
    *
    * A handler that was paused or stopped by a command is `up`. Without the permission for `CONSUMER.INFO`, only the state
-   * of this process is checked, and `message` says so. Patterns of a `JetStreamServer` are not included.
+   * of this process is checked, and `message` says so. Durable events and requests of a `JetStreamServer` are included
+   * while it listens; plain requests are not: their callers have a time limit.
    *
    * @throws {@link InvalidArgumentError} if an option is invalid, or there is no such connection or handler
    */
@@ -96,16 +100,13 @@ export class JetStreamHealth {
       ...limits
     } = checked.handlers(options);
     const deadline = new Deadline(timeout);
-    const services = new Map(this.services(connection).map((each) => [each.connection.name, each]));
-    const { answers, troubles } = this;
-    const checks = this.selected(limits.handlers).flatMap(({ state, index, own }) => {
-      const jetstream = services.get(state.connection);
-      if (jetstream === undefined) return [];
+    const { answers, troubles, application } = this;
+    const selected = application.selected(application.all(connection), limits.handlers);
+    const checks = selected.map(({ state, jetstream, key, own }) => {
       const { stalledAfter = limits.stalledAfter ?? DEFAULT_STALLED_AFTER } = own;
       const { maxPending = limits.maxPending ?? Infinity } = own;
-      // Several handlers may have the same name.
-      const context = { jetstream, key: `handler ${index}`, answers, troubles, deadline };
-      return [checkHandler(state, { stalledAfter, maxPending, grace, timeout }, context)];
+      const context = { jetstream, key, answers, troubles, deadline };
+      return checkHandler(state, { stalledAfter, maxPending, grace, timeout }, context);
     });
     const handlers = await Promise.all(checks);
     return { ...summaryOf(handlers.map((each) => ({ ...each, label: each.handler }))), handlers };
@@ -128,7 +129,7 @@ export class JetStreamHealth {
     } = checked.resources(options);
     const deadline = new Deadline(timeout);
     const { answers, troubles } = this;
-    const services = this.services(connection);
+    const services = this.application.modules(connection);
     const required = requiredOf(wanted);
     if (required.length > 0 && services.length > 1)
       throw new InvalidArgumentError('connection', `name one of ${namesOf(services)}`);
@@ -156,11 +157,10 @@ export class JetStreamHealth {
    */
   liveness(options: LivenessOptions = {}): LivenessReport {
     const { connection, stalledAfter = DEFAULT_STALLED_AFTER, handlers } = checked.liveness(options);
-    const services = this.services(connection);
-    const names = new Set(services.map((service) => service.connection.name));
-    const hanging = this.selected(handlers).flatMap(({ state, own }) => {
+    const services = this.application.all(connection);
+    const hanging = this.application.selected(services, handlers).flatMap(({ state, own }) => {
       const message = hangs(state, own.stalledAfter ?? stalledAfter);
-      if (message === undefined || !names.has(state.connection)) return [];
+      if (message === undefined) return [];
       return [{ status: 'down', label: state.handler, message } as const];
     });
     const closed = services
@@ -172,33 +172,6 @@ export class JetStreamHealth {
     });
     return { ...summaryOf([...hanging, ...ended]), stalled: hanging.map(({ label }) => label), closed };
   }
-
-  private services(name: string | undefined): readonly JetStreamService[] {
-    const services = this.connections.list();
-    if (name === undefined) return services;
-    const named = services.filter(({ connection }) => connection.name === name);
-    if (named.length > 0) return named;
-    throw new InvalidArgumentError(
-      'connection',
-      `there is no connection "${name}"; there are ${namesOf(services)}`,
-    );
-  }
-
-  /** The handlers that are checked, with their own thresholds. */
-  private selected(thresholds: Readonly<Record<string, HandlerThresholds>> = {}): readonly SelectedHandler[] {
-    // Throws if a name is wrong.
-    for (const name of Object.keys(thresholds)) this.states.get(name);
-    return this.states
-      .list()
-      .map((state, index) => ({ state, index, own: thresholds[state.handler] ?? {} }))
-      .filter(({ own }) => own.ignore !== true);
-  }
-}
-
-interface SelectedHandler {
-  readonly state: HandlerState;
-  readonly index: number;
-  readonly own: HandlerThresholds;
 }
 
 function requiredOf({
@@ -211,8 +184,4 @@ function requiredOf({
     ...buckets.map((name) => ({ kind: 'bucket', name }) as const),
     ...objectStores.map((name) => ({ kind: 'object-store', name }) as const),
   ];
-}
-
-function namesOf(services: readonly JetStreamService[]): string {
-  return services.map(({ connection }) => `"${connection.name}"`).join(', ');
 }

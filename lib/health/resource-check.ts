@@ -35,7 +35,7 @@ export async function checkResource(
   const ask = async (): Promise<StreamInfo> => {
     return (await jetstream.stream(stream, { timeout: REQUEST_TIMEOUT })).cachedInfo;
   };
-  const answer = await answers.get(question, ask, deadline);
+  const answer = await answers.get(jetstream, question, ask, deadline);
   if (answer.kind !== 'answer') return { ...resource, ...unanswered(question, answer, context) };
   const { cluster } = answer.value;
   if (cluster !== undefined && cluster.leader === undefined) {
@@ -51,7 +51,7 @@ export async function checkStorage(share: number, context: ResourceCheckContext)
   const { name } = jetstream.connection;
   const question = `${name} account`;
   const ask = (): Promise<AccountInfo> => jetstream.accountInfo({ timeout: REQUEST_TIMEOUT });
-  const answer = await answers.get(question, ask, deadline);
+  const answer = await answers.get(jetstream, question, ask, deadline);
   if (answer.kind !== 'answer') return [{ kind: 'storage', name, ...unanswered(question, answer, context) }];
   troubles.over(question);
   const { tiers, ...total } = answer.value;

@@ -1,3 +1,4 @@
+import type { JetStreamService } from '../jetstream/index.js';
 import { type Deadline, Timer } from '../timing/index.js';
 
 /** How long an answer is used again, in milliseconds. */
@@ -17,16 +18,23 @@ export type Answer<T> =
  * for a second. A failed request is not used again. So probes cannot overload a server, even if it does not answer.
  */
 export class SharedAnswers {
-  private readonly answers = new Map<string, Promise<unknown>>();
+  /** By connection: two connections may have the same name. */
+  private readonly answers = new WeakMap<JetStreamService, Map<string, Promise<unknown>>>();
 
   /**
    * Waits for an answer until the deadline. Never rejects.
    *
-   * @param question identifies the request, with the name of its connection
+   * @param question identifies the request on its connection
    */
-  async get<T>(question: string, ask: () => Promise<T>, deadline: Deadline): Promise<Answer<T>> {
+  async get<T>(
+    jetstream: JetStreamService,
+    question: string,
+    ask: () => Promise<T>,
+    deadline: Deadline,
+  ): Promise<Answer<T>> {
     let answer: Answer<T> = { kind: 'late' };
-    const asked = (this.answers.get(question) as Promise<T> | undefined) ?? this.ask(question, ask);
+    const answers = this.answersOf(jetstream);
+    const asked = (answers.get(question) as Promise<T> | undefined) ?? request(answers, question, ask);
     const read = asked.then(
       (value) => (answer = { kind: 'answer', value }),
       (error: unknown) => (answer = { kind: 'error', error }),
@@ -35,13 +43,23 @@ export class SharedAnswers {
     return answer;
   }
 
-  private ask<T>(question: string, ask: () => Promise<T>): Promise<T> {
-    const asked = ask();
-    this.answers.set(question, asked);
-    const forget = (): void => {
-      this.answers.delete(question);
-    };
-    asked.then(() => new Timer(KEPT_FOR, forget, { keepsAlive: false }), forget);
-    return asked;
+  private answersOf(jetstream: JetStreamService): Map<string, Promise<unknown>> {
+    const known = this.answers.get(jetstream) ?? new Map<string, Promise<unknown>>();
+    this.answers.set(jetstream, known);
+    return known;
   }
+}
+
+function request<T>(
+  answers: Map<string, Promise<unknown>>,
+  question: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  const asked = ask();
+  answers.set(question, asked);
+  const forget = (): void => {
+    answers.delete(question);
+  };
+  asked.then(() => new Timer(KEPT_FOR, forget, { keepsAlive: false }), forget);
+  return asked;
 }

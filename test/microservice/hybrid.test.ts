@@ -321,7 +321,7 @@ describe('hybrid applications', () => {
       () => heard,
       ({ length }) => length === 2,
     );
-    const handler = "watched @EventPattern('orders.created')";
+    const handler = "default @EventPattern('orders.created')";
     expect(heard).toEqual([`consumer-lost ${handler}`, `consumer-recovered ${handler}`]);
     expect(told).toEqual(['lost ORDERS: ConsumerDeletedError', 'recovered ORDERS']);
     await emit(client, 'orders.created', 'tea');

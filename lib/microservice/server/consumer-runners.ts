@@ -45,7 +45,8 @@ type Planned = ConsumerSource & RunningPlan & { readonly group: ConsumerGroup };
 export class ConsumerRunners {
   private readonly lookout = new DeadLetterLookout();
   private readonly scope = new CleanScope();
-  private handlers: readonly ConsumerHandler[] = [];
+  /** The handlers, from the start on. */
+  handlers: readonly ConsumerHandler[] = [];
   private stopped = false;
 
   constructor(private readonly consuming: ConsumingContext) {}

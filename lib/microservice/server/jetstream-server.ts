@@ -10,6 +10,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Observable } from 'rxjs';
 import {
   type ApplicationShutdown,
+  type ListeningServer,
   registerShutdownMember,
   reportPipeRefusals,
 } from '../../consuming/index.js';
@@ -163,6 +164,11 @@ export class JetStreamServer
   /** @internal Stops receiving and waits for handlers, as the first part of {@link close}. It never rejects. */
   async drain(timeout: number): Promise<void> {
     await this.running?.drain(timeout);
+  }
+
+  /** @internal */
+  get listening(): ListeningServer | undefined {
+    return this.running?.listening;
   }
 
   /** Adds a listener for events of the connection and of consumers; see {@link JetStreamServerEvents}. */

@@ -7,6 +7,7 @@ import {
   CleanScope,
   type ConfigurationProblem,
   JetStreamEvents,
+  type ListeningServer,
 } from '../../consuming/index.js';
 import {
   type AttachedServer,
@@ -82,7 +83,7 @@ export class RunningServer implements AttachedServer {
     this.deliveries = new AnswerDeliveries(requests, codec);
     this.consumers = new ConsumerRunners({
       connection: {
-        name: options.name,
+        name: connection.name,
         jetstream,
         provisioning: this.provisioning,
         declared: this.declared,
@@ -98,7 +99,13 @@ export class RunningServer implements AttachedServer {
       events,
     });
     this.declared.listen(({ kind: resource, name }) =>
-      events.emit({ type: 'resource-recreated', connection: options.name, time: new Date(), resource, name }),
+      events.emit({
+        type: 'resource-recreated',
+        connection: connection.name,
+        time: new Date(),
+        resource,
+        name,
+      }),
     );
   }
 
@@ -160,6 +167,15 @@ export class RunningServer implements AttachedServer {
    */
   drain(timeout: number): Promise<void> {
     return (this.drained ??= this.end(Math.min(timeout, this.shutdownTimeout)));
+  }
+
+  get listening(): ListeningServer {
+    const { jetstream } = this.link;
+    const shutdown = new TimeBudget(this.shutdownTimeout);
+    return {
+      jetstream,
+      handlers: this.consumers.handlers.map((runner) => ({ runner, jetstream, shutdown })),
+    };
   }
 
   private get shutdownTimeout(): number {
