@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { byName, tracesOfRequest } from '../otel/order-traces.js';
+import { type EndedSpan, treesOf } from '../otel/span-trees.js';
 import { installApplication, installNode, packInto } from './packed-package.js';
 import { runCommand } from './run-command.js';
 
@@ -10,6 +12,9 @@ const RUN = 120_000;
 
 /** The line that the applications print if everything succeeded. */
 const DONE = '10 consumed, 10 watched, limit of s1 is 30, closed';
+
+/** Whether another version of Node can be installed. */
+const RUNTIMES = process.platform === 'linux' && process.arch === 'x64';
 
 let folder: string;
 let tarball: string;
@@ -25,10 +30,10 @@ describe.each([
   // The transport of Nest 11 uses the package `nats`.
   {
     name: 'nest-11-commonjs',
-    tests: /Tests:\s+8 passed, 8 total/,
+    tests: /Tests:\s+10 passed, 10 total/,
     packages: ['nats@2', '@nestjs/terminus@11'],
   },
-  { name: 'nest-12-esm', tests: /Tests\s+6 passed \(6\)/, packages: ['@nestjs/terminus@12'] },
+  { name: 'nest-12-esm', tests: /Tests\s+8 passed \(8\)/, packages: ['@nestjs/terminus@12'] },
 ])('the packed package in $name', ({ name, tests, packages }) => {
   const application = () => join(folder, name);
 
@@ -59,18 +64,51 @@ describe.each([
     },
   );
 
-  it.runIf(process.platform === 'linux' && process.arch === 'x64').each(['24', '26'])(
-    'runs on Node %s',
-    { timeout: INSTALL },
-    async (version) => {
-      const runtime = join(folder, `node-${version}`);
-      await mkdir(runtime, { recursive: true });
-      const node = await installNode(version, runtime);
-      const output = await runCommand(node, ['dist/main.js'], application());
-      expect(output).toMatch(new RegExp(`^v${version}\\..*: ${DONE}$`, 'm'));
+  /** Runs a script of the built application, which prints the spans of an order as its last line. */
+  const expectTraces = async (node: string): Promise<string> => {
+    const output = await runCommand(node, ['dist/tracing.js'], application());
+    const printed = JSON.parse(output.trim().split('\n').at(-1) ?? '') as PrintedTraces;
+    expect(printed).toMatchObject({ status: 201, replayed: 1 });
+    expect(byName(treesOf(printed.spans))).toEqual(tracesOfRequest({ span: 'POST', kind: 'SERVER' }));
+    return printed.node;
+  };
+
+  it.runIf(name === 'nest-11-commonjs')(
+    'is traced by the SDK 2 of OpenTelemetry, from an HTTP request to the replay of a dead letter',
+    { timeout: RUN },
+    async () => {
+      expect(await expectTraces(process.execPath)).toBe(process.version);
     },
   );
+
+  it.runIf(name === 'nest-12-esm' && RUNTIMES)(
+    'is traced by the SDK 3 of OpenTelemetry on Node 24',
+    { timeout: INSTALL },
+    async () => {
+      expect(await expectTraces(await runtime('24'))).toMatch(/^v24\./);
+    },
+  );
+
+  it.runIf(RUNTIMES).each(['24', '26'])('runs on Node %s', { timeout: INSTALL }, async (version) => {
+    const node = await runtime(version);
+    const output = await runCommand(node, ['dist/main.js'], application());
+    expect(output).toMatch(new RegExp(`^v${version}\\..*: ${DONE}$`, 'm'));
+  });
 });
+
+interface PrintedTraces {
+  readonly node: string;
+  readonly status: number;
+  readonly replayed: number;
+  readonly spans: readonly EndedSpan[];
+}
+
+/** Installs a version of Node, and returns the path of its program. */
+async function runtime(version: string): Promise<string> {
+  const place = join(folder, `node-${version}`);
+  await mkdir(place, { recursive: true });
+  return installNode(version, place);
+}
 
 /** Without the colors that test runners print. */
 function plain(output: string): string {

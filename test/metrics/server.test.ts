@@ -71,10 +71,10 @@ async function readers(instances: readonly Instance[]): Promise<number[]> {
   return scrapes.flatMap((scrape, i) => (scrape.samples(PENDING).length > 0 ? [i] : []));
 }
 
-describe('the state of streams and consumers', () => {
+describe.each(['2.15', '2.10', '2.9'])('the state of streams and consumers on nats-server %s', (version) => {
   let server: NatsTestServer;
   beforeAll(async () => {
-    server = await NatsTestServer.start();
+    server = await NatsTestServer.start({ version });
   });
   afterAll(() => server.stop());
 
@@ -116,7 +116,7 @@ describe('the state of streams and consumers', () => {
   });
 
   it('is read once for all metrics, and again after five seconds only', async () => {
-    await using own = await NatsTestServer.start({ config: { trace: true } });
+    await using own = await NatsTestServer.start({ version, config: { trace: true } });
     await using instance = await start(own.url, { server: 'every' });
     const reads = async (): Promise<number> =>
       (await own.log()).match(/\[PUB \$JS\.API\.CONSUMER\.INFO\.TASKS\.worker/g)?.length ?? 0;
@@ -135,7 +135,7 @@ describe('the state of streams and consumers', () => {
   });
 
   it('is read by one instance of a service, and by another one when that has ended', async () => {
-    await using own = await NatsTestServer.start();
+    await using own = await NatsTestServer.start({ version });
     const first = await start(own.url, {});
     await using second = await start(own.url, {});
     await using third = await start(own.url, {});
@@ -155,7 +155,7 @@ describe('the state of streams and consumers', () => {
   });
 
   it('is read by one instance of each of two services that share the bucket of the election', async () => {
-    await using own = await NatsTestServer.start();
+    await using own = await NatsTestServer.start({ version });
     await using tasks = await start(own.url, {});
     const registry = new Registry();
     @Injectable()
@@ -181,7 +181,7 @@ describe('the state of streams and consumers', () => {
   });
 
   it('leaves the bucket of the election alone until the first scrape', async () => {
-    await using own = await NatsTestServer.start();
+    await using own = await NatsTestServer.start({ version });
     await using instance = await start(own.url, { leaderBucket: 'readers' });
     const names = async (): Promise<string[]> => {
       const found: string[] = [];

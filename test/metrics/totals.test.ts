@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
-import { Ctx, Payload } from '@nestjs/microservices';
+import { Controller, Injectable } from '@nestjs/common';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   type ConsumerInfo,
   getNatsConnectionToken,
@@ -11,14 +11,19 @@ import {
   type JsConsumerOptions,
   JsHandler,
   type ObservedDelivery,
+  type Outcome,
   TerminateMessage,
 } from 'nestjs-nats-jetstream';
-import { type JetStreamMetrics, jetStreamPrometheusMetrics } from 'nestjs-nats-jetstream/metrics';
+import { jetStreamPrometheusMetrics } from 'nestjs-nats-jetstream/metrics';
+import type { EventExtras, JetStreamEventContext, RequestExtras } from 'nestjs-nats-jetstream/microservice';
 import type { NatsConnection } from 'nestjs-nats-jetstream/nats';
+import { jetStreamOtelMetrics } from 'nestjs-nats-jetstream/otel';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
+import { startMicroservice } from '../microservice/microservice.js';
+import { Measured } from '../otel/measured.js';
 import { eventually } from '../support/eventually.js';
 import { cases, type Context, type Handle, MESSAGES, QUICK_RETRY } from './delivery-cases.js';
 import { Scrape } from './scrape.js';
@@ -47,11 +52,42 @@ function tasks(options: JsConsumerOptions, handle: Handle): new () => object {
   return Tasks;
 }
 
+/** Counts deliveries with both kinds of metrics, whose series outlive the application. */
+class Counted {
+  private readonly registry = new Registry();
+  private readonly measured = new Measured();
+  readonly instruments: readonly JetStreamInstrument[] = [
+    jetStreamPrometheusMetrics({ registry: this.registry }),
+    jetStreamOtelMetrics({ meterProvider: this.measured.meterProvider }),
+  ];
+
+  /** The deliveries by outcome. Both kinds must agree on them. */
+  async byOutcome(): Promise<Record<string, number>> {
+    const outcomes = (await this.scrape()).by('outcome', 'nats_jetstream_deliveries_total');
+    const same: Record<string, number> = {};
+    for (const { attributes, value } of await this.measured.points('nats.jetstream.deliveries')) {
+      const outcome = String(attributes['messaging.nats.message.outcome']);
+      same[outcome] = (same[outcome] ?? 0) + value;
+    }
+    expect(same).toEqual(outcomes);
+    return outcomes;
+  }
+
+  /** The number of all deliveries. */
+  async sum(): Promise<number> {
+    return Object.values(await this.byOutcome()).reduce((sum, count) => sum + count, 0);
+  }
+
+  scrape(): Promise<Scrape> {
+    return Scrape.of(this.registry);
+  }
+}
+
 /** Starts an application whose handlers have one consumer `worker`, with the messages already in its stream. */
 async function start(provider: (stream: string) => new () => object): Promise<{
   readonly application: TestApplication;
   readonly stream: string;
-  readonly metrics: JetStreamMetrics;
+  readonly counted: Counted;
 }> {
   const stream = `TASKS_${++serial}`;
   const feature = {
@@ -60,14 +96,13 @@ async function start(provider: (stream: string) => new () => object): Promise<{
   const writer = observer.app.get(JetStreamService);
   await writer.createStream(feature.streams[0] ?? { name: stream });
   for (let id = 1; id <= MESSAGES; id++) await writer.publish(`tasks.${serial}.${id % 5}`, id);
-  // Its series outlive the application.
-  const metrics = jetStreamPrometheusMetrics({ registry: new Registry() });
+  const counted = new Counted();
   const application = await startApplication(server.url, {
-    options: { instruments: [metrics], shutdownTimeout: 300 },
+    options: { instruments: counted.instruments, shutdownTimeout: 300 },
     feature,
     providers: [provider(stream)],
   });
-  return { application, stream, metrics };
+  return { application, stream, counted };
 }
 
 /** The only consumer of a stream. */
@@ -84,17 +119,9 @@ function settled(stream: string): Promise<unknown> {
   );
 }
 
-/** The deliveries of the consumer according to the server, and the sum of all outcomes. */
-async function totals(
-  stream: string,
-  metrics: JetStreamMetrics,
-): Promise<{ readonly server: number; readonly ours: number }> {
-  const { delivered } = await consumerOf(stream);
-  const scrape = await Scrape.of(metrics.registry);
-  return {
-    server: delivered.consumerSequence,
-    ours: scrape.sum('nats_jetstream_deliveries_total', { source: stream }),
-  };
+/** The deliveries of the consumer according to the server. */
+async function deliveredBy(stream: string): Promise<number> {
+  return (await consumerOf(stream)).delivered.consumerSequence;
 }
 
 describe('the outcomes of all deliveries add up to the deliveries that the server counts', () => {
@@ -103,18 +130,18 @@ describe('the outcomes of all deliveries add up to the deliveries that the serve
     async ({ options, handle = () => undefined, outcomes, during, isClosed = false }) => {
       const provider = (stream: string): new () => object =>
         tasks({ ...options, stream, durable: 'worker' } as JsConsumerOptions, handle);
-      const { application, stream, metrics } = await start(provider);
+      const { application, stream, counted } = await start(provider);
       await during?.(application, stream);
       if (!isClosed) {
         await settled(stream);
         await application.app.get(Handlers).idle();
       }
       await application.app.close();
-      const { server: delivered, ours } = await totals(stream, metrics);
-      const scrape = await Scrape.of(metrics.registry);
-      expect(ours, JSON.stringify(scrape.by('outcome', 'nats_jetstream_deliveries_total'))).toBe(delivered);
+      const delivered = await deliveredBy(stream);
+      const byOutcome = await counted.byOutcome();
+      expect(await counted.sum(), JSON.stringify(byOutcome)).toBe(delivered);
       expect(delivered).toBeGreaterThan(0);
-      expect(scrape.by('outcome', 'nats_jetstream_deliveries_total')).toMatchObject(
+      expect(byOutcome).toMatchObject(
         Object.fromEntries(outcomes.map((outcome) => [outcome, expect.any(Number)])),
       );
     },
@@ -141,12 +168,11 @@ describe('the outcomes of all deliveries add up to the deliveries that the serve
       }
       return Tasks;
     };
-    const { application, stream, metrics } = await start(provider);
+    const { application, stream, counted } = await start(provider);
     await settled(stream);
     await application.app.close();
-    const { server: delivered, ours } = await totals(stream, metrics);
-    expect(ours).toBe(delivered);
-    const scrape = await Scrape.of(metrics.registry);
+    expect(await counted.sum()).toBe(await deliveredBy(stream));
+    const scrape = await counted.scrape();
     expect(scrape.by('handler', 'nats_jetstream_deliveries_total')).toEqual({
       'Tasks.onSome': 24,
       'Tasks.onFailing': 36,
@@ -160,35 +186,120 @@ describe('the outcomes of all deliveries add up to the deliveries that the serve
       tasks({ stream, ordered: true }, (_context, id) => {
         if (id === 7) throw new TerminateMessage('not wanted');
       });
-    const { application, stream, metrics } = await start(provider);
+    const { application, counted } = await start(provider);
     await eventually(
       () => application.app.get(Handlers).get('Tasks.onTask').handled,
       (handled) => handled === MESSAGES,
     );
     await application.app.close();
-    const scrape = await Scrape.of(metrics.registry);
-    expect(scrape.by('outcome', 'nats_jetstream_deliveries_total', { source: stream })).toEqual({
+    expect(await counted.byOutcome()).toEqual({
       left: MESSAGES - 1,
       skipped: 1,
     });
   });
 });
 
+describe('the same is true for microservices', () => {
+  const served: {
+    readonly name: string;
+    readonly extras: EventExtras & RequestExtras;
+    readonly isRequest?: boolean;
+    readonly outcomes: readonly Outcome[];
+    readonly isClosed?: boolean;
+  }[] = [
+    { name: 'events', extras: {}, outcomes: ['acked'] },
+    {
+      name: 'events that fail',
+      extras: { retry: QUICK_RETRY },
+      outcomes: ['acked', 'retried', 'dead-lettered'],
+    },
+    {
+      name: 'events that fail, without dead letters',
+      extras: { retry: QUICK_RETRY, deadLetter: false, concurrency: 8 },
+      outcomes: ['acked', 'retried', 'terminated'],
+    },
+    { name: 'events, broadcast', extras: { broadcast: true, deliverPolicy: 'all' }, outcomes: ['acked'] },
+    { name: 'durable requests', extras: { mode: 'jetstream' }, isRequest: true, outcomes: ['acked'] },
+    {
+      name: 'durable requests that fail',
+      extras: { mode: 'jetstream', retry: QUICK_RETRY },
+      isRequest: true,
+      outcomes: ['acked', 'retried', 'dead-lettered'],
+    },
+    { name: 'shutdown with events that hang', extras: {}, outcomes: ['released'], isClosed: true },
+  ];
+
+  it.each(served)('$name', async ({ name, extras, isRequest = false, outcomes, isClosed = false }) => {
+    const stream = `SERVED_${++serial}`;
+    const pattern = `served.${serial}.*`;
+    const fails = name.includes('fail');
+    let begun = 0;
+    function handle(id: number, { metadata }: JetStreamEventContext): Promise<void> | undefined {
+      begun++;
+      if (isClosed && id > 20) return new Promise(() => undefined);
+      if (fails && (id % 3 === 0 || (id % 3 === 1 && metadata.deliveryCount === 1))) throw new Error('fails');
+      return undefined;
+    }
+    @Controller()
+    class Events {
+      @EventPattern<unknown>(pattern, extras)
+      onEvent(@Payload() id: number, @Ctx() context: JetStreamEventContext): Promise<void> | undefined {
+        return handle(id, context);
+      }
+    }
+    @Controller()
+    class Requests {
+      @MessagePattern<unknown>(pattern, extras)
+      onRequest(@Payload() id: number, @Ctx() context: JetStreamEventContext): Promise<void> | undefined {
+        return handle(id, context);
+      }
+    }
+    const writer = observer.app.get(JetStreamService);
+    await writer.createStream({ name: stream, subjects: [pattern], storage: 'memory' });
+    for (let id = 1; id <= MESSAGES; id++) {
+      const packet = {
+        pattern: `served.${serial}.${id % 5}`,
+        data: id,
+        ...(isRequest && { id: String(id) }),
+      };
+      await writer.publish(packet.pattern, packet);
+    }
+    const counted = new Counted();
+    const service = await startMicroservice(server.url, {
+      controllers: [isRequest ? Requests : Events],
+      server: { name: `service${serial}`, instruments: counted.instruments, shutdownTimeout: 300 },
+    });
+    if (isClosed) {
+      await eventually(
+        () => begun,
+        (count) => count > 20,
+      );
+    } else await settled(stream);
+    const delivered = isClosed ? undefined : await deliveredBy(stream);
+    await service.app.close();
+    const byOutcome = await counted.byOutcome();
+    expect(await counted.sum(), JSON.stringify(byOutcome)).toBe(delivered ?? (await deliveredBy(stream)));
+    expect(byOutcome).toMatchObject(
+      Object.fromEntries(outcomes.map((outcome) => [outcome, expect.any(Number)])),
+    );
+  });
+});
+
 describe('with losses of the link', () => {
   const all = 600;
   interface Busy extends TestApplication {
-    readonly metrics: JetStreamMetrics;
+    readonly counted: Counted;
     /** The messages that were handled. */
     readonly handled: ReadonlySet<unknown>;
   }
 
   /** Starts a handler of 600 messages that takes its time. */
   async function startBusy(url: string, instruments: readonly JetStreamInstrument[] = []): Promise<Busy> {
-    const metrics = jetStreamPrometheusMetrics({ registry: new Registry() });
+    const counted = new Counted();
     const handled = new Set<unknown>();
     const application = await startApplication(url, {
       connection: { reconnectTimeWait: 50 },
-      options: { instruments: [metrics, ...instruments], shutdownTimeout: 1_000 },
+      options: { instruments: [...counted.instruments, ...instruments], shutdownTimeout: 1_000 },
       feature: { streams: [{ name: 'TASKS', subjects: ['tasks.>'] }] },
       providers: [
         tasks({ stream: 'TASKS', durable: 'worker', concurrency: 4, ackWait: 500 }, async (_context, id) => {
@@ -199,7 +310,7 @@ describe('with losses of the link', () => {
     });
     const jetstream = application.app.get(JetStreamService);
     for (let id = 1; id <= all; id++) await jetstream.publish(`tasks.${id}`, id);
-    return { ...application, metrics, handled };
+    return { ...application, counted, handled };
   }
 
   /** Interrupts twice while messages are handled, and waits until all are. */
@@ -228,7 +339,7 @@ describe('with losses of the link', () => {
     const nc = busy.app.get<NatsConnection>(getNatsConnectionToken());
     await finish(busy, () => interrupt(nc, own));
     const { delivered } = await (await busy.app.get(JetStreamService).consumer('TASKS', 'worker')).info();
-    const ours = (await Scrape.of(busy.metrics.registry)).sum('nats_jetstream_deliveries_total');
+    const ours = await busy.counted.sum();
     expect(ours).toBeGreaterThanOrEqual(all);
     expect(ours).toBeLessThanOrEqual(delivered.consumerSequence);
   });
@@ -247,7 +358,6 @@ describe('with losses of the link', () => {
     });
     expect(ended.length).toBeGreaterThanOrEqual(all);
     expect(new Set(ended).size).toBe(ended.length);
-    const scrape = await Scrape.of(busy.metrics.registry);
-    expect(scrape.sum('nats_jetstream_deliveries_total')).toBe(ended.length);
+    expect(await busy.counted.sum()).toBe(ended.length);
   });
 });

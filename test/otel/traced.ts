@@ -9,16 +9,7 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { eventually } from '../support/eventually.js';
-
-/** A span with its children, as a literal. */
-export interface Tree {
-  readonly span: string;
-  readonly kind?: string;
-  readonly delivery?: unknown;
-  readonly error?: string;
-  readonly events?: readonly string[];
-  readonly children?: readonly Tree[];
-}
+import { type EndedSpan, type Tree, treesOf } from './span-trees.js';
 
 /** Counts spans. */
 class Counts implements SpanProcessor {
@@ -94,30 +85,20 @@ export class Traced {
 
   /** All traces, the oldest first. */
   get trees(): readonly Tree[] {
-    const { spans } = this;
-    const known = new Set(spans.map((span) => span.spanContext().spanId));
-    return sorted(spans.filter(({ parentSpanContext: parent }) => !parent || !known.has(parent.spanId))).map(
-      (span) => treeOf(span, spans),
-    );
+    return treesOf(this.spans.map(toEnded));
   }
 }
 
-function treeOf(span: ReadableSpan, all: readonly ReadableSpan[]): Tree {
-  const { spanId } = span.spanContext();
-  const children = sorted(all.filter(({ parentSpanContext }) => parentSpanContext?.spanId === spanId));
-  const delivery = span.attributes['messaging.nats.message.delivery_count'];
-  const failed = span.status.code === SpanStatusCode.ERROR;
+function toEnded(span: ReadableSpan): EndedSpan {
+  const { name, kind, parentSpanContext, startTime, status, attributes, events } = span;
   return {
-    span: span.name,
-    kind: SpanKind[span.kind],
-    ...(delivery !== undefined && { delivery }),
-    ...(failed && { error: String(span.attributes['error.type']) }),
-    ...(span.events.length > 0 && { events: span.events.map(({ name }) => name) }),
-    ...(children.length > 0 && { children: children.map((child) => treeOf(child, all)) }),
+    name,
+    kind: SpanKind[kind],
+    id: span.spanContext().spanId,
+    parent: parentSpanContext?.spanId,
+    startTime,
+    isError: status.code === SpanStatusCode.ERROR,
+    attributes,
+    events: events.map((event) => event.name),
   };
-}
-
-function sorted(spans: readonly ReadableSpan[]): readonly ReadableSpan[] {
-  const time = ({ startTime: [seconds, nanos] }: ReadableSpan): number => seconds * 1e9 + nanos;
-  return spans.toSorted((a, b) => time(a) - time(b));
 }
