@@ -16,7 +16,8 @@ propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 trace.setGlobalTracerProvider(
   new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }),
 );
-new HttpInstrumentation().enable();
+// The test server is monitored over HTTP.
+new HttpInstrumentation({ disableOutgoingRequestInstrumentation: true }).enable();
 
 /** The spans that have ended, in the form of `EndedSpan` in `test/otel/span-trees.ts`. */
 export function endedSpans() {

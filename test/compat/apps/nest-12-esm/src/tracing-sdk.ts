@@ -13,7 +13,8 @@ propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 trace.setGlobalTracerProvider(
   new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
 );
-new HttpInstrumentation().enable();
+// The test server is monitored over HTTP.
+new HttpInstrumentation({ disableOutgoingRequestInstrumentation: true }).enable();
 // It instruments a module when it is required, and so also what ES modules import from it.
 createRequire(import.meta.url)('http');
 
