@@ -10,7 +10,7 @@ import type { ListeningServer } from './registered-handler.js';
 export interface ShutdownMember extends Partial<AttachedServer> {
   /** Called when the member belongs to an application. It must not throw. */
   joinShutdown(shutdown: ApplicationShutdown): void;
-  /** What a server has while it listens; `undefined` for a client. */
+  /** The connection and the handlers of a server while it listens; `undefined` for a client. */
   readonly listening?: ListeningServer | undefined;
 }
 

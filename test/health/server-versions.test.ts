@@ -41,10 +41,10 @@ describe.each(['2.15', '2.10', '2.9'])('health checks on nats-server %s', (versi
 
   it('are up', async () => {
     const { health } = application;
-    expect(await health.connection()).toMatchObject({
-      status: 'up',
-      connections: [{ connection: 'default', state: 'connected', rtt: expect.any(Number) }],
-    });
+    const { status, connections } = await health.connection();
+    expect(status).toBe('up');
+    expect(connections).toMatchObject([{ connection: 'default', state: 'connected' }]);
+    expect(connections[0]?.rtt).toBeGreaterThan(0);
     expect(await health.handlers()).toMatchObject({
       status: 'up',
       handlers: [

@@ -78,11 +78,10 @@ it.each(['shared', 'own'])(
     );
     const active = await measured.points('nats.jetstream.handler.active');
     expect(
-      active.map(({ attributes, value }) => [attributes['messaging.nats.handler'], value]).toSorted(),
-    ).toEqual([
-      [EVENT, 1],
-      [REQUEST, 0],
-    ]);
+      Object.fromEntries(
+        active.map(({ attributes, value }) => [attributes['messaging.nats.handler'], value]),
+      ),
+    ).toEqual({ [EVENT]: 1, [REQUEST]: 0 });
 
     release();
     await eventually(

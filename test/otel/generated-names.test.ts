@@ -186,7 +186,7 @@ async function start(url: string, registry: Registry, { meterProvider }: Measure
   return app;
 }
 
-/** Calls that may fail: their spans and metrics are checked all the same. */
+/** Calls that may fail: their spans and metrics are checked too. */
 async function attempt(...calls: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(calls);
 }
