@@ -219,6 +219,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       connection: source.connection.name,
       source: source.bucket,
       patterns: [keys].flat(),
+      ignoreDeletes: source.ignoreDeletes,
     });
     return new WatchHandler(source, compiled, this.events, scope, observer);
   }
@@ -228,8 +229,14 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     connection,
     definition,
   }: SubscribePlan): HandlerObserver | undefined {
-    const { subject } = definition.metadata;
-    const about = { handler, connection: connection.name, source: subject, patterns: [subject] };
+    const { subject, options } = definition.metadata;
+    const about = {
+      handler,
+      connection: connection.name,
+      source: subject,
+      patterns: [subject],
+      group: options.queue,
+    };
     return this.instruments.handler({ ...about, form: 'subscription' });
   }
 

@@ -1,3 +1,4 @@
+export { FLOW_HEADER } from './flow-header.js';
 export { HandlerObserver } from './handler-observer.js';
 export type {
   CallResult,

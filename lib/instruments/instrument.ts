@@ -27,10 +27,12 @@ export interface ObservedDelivery {
   /** The subject of a message, the key of a Key-Value entry, or the name of an object. */
   readonly subject: string;
   readonly headers?: ObservedHeaders | undefined;
-  /** The payload, without copying. Empty for entries of watches. */
+  /** The payload or the value of an entry, without copying. Empty for descriptions of objects. */
   readonly data: Uint8Array;
   /** Only for messages that a consumer delivered. */
   readonly metadata?: ObservedMetadata | undefined;
+  /** Only for entries of watches: the sequence of the change in its bucket. */
+  readonly revision?: number | undefined;
 }
 
 /** The form of a handler. `event` and `request` are the patterns of a microservice. */
@@ -58,6 +60,14 @@ export interface ObservedHandler {
   readonly consumer?: string | undefined;
   /** The subjects that the handler receives, with wildcards; empty if it receives all of the stream. */
   readonly patterns: readonly string[];
+  /**
+   * The group whose members share the messages, so that each message is delivered to one of them: the durable consumer,
+   * the class whose methods share a consumer, the queue of a subscription. `undefined` if the handler receives all
+   * messages itself.
+   */
+  readonly group?: string | undefined;
+  /** Only for watches: whether the handler does not receive deletions. */
+  readonly ignoreDeletes?: boolean | undefined;
 }
 
 /**
@@ -121,6 +131,8 @@ export interface ObservedCall {
 /** A message that is about to be sent. */
 export interface ObservedMessage {
   readonly subject: string;
+  /** The encoded payload. */
+  readonly data: Uint8Array | string;
   /** Whether the message has a header of this name, ignoring case. */
   has(name: string): boolean;
 }
@@ -137,7 +149,7 @@ export interface CallResult {
   readonly size?: number | undefined;
   /** The stream that stored the message. */
   readonly stream?: string | undefined;
-  /** The sequence of the message in its stream. */
+  /** The sequence of the message in its stream, or the revision of a change in its bucket. */
   readonly sequence?: number | undefined;
   /** Whether the stream had the message already. */
   readonly duplicate?: boolean | undefined;
@@ -155,7 +167,10 @@ export interface OperationInstrument {
    * and Object Store operations, dead letters. It must call `next` once, synchronously. Its return value is ignored.
    */
   run?(call: ObservedCall, next: () => void): void;
-  /** Called for each message of the operation before it is sent; returns headers to add to it. */
+  /**
+   * Called for each message of the operation before it is sent; returns headers to add to it. Called for publishes,
+   * requests and replays, for changes of keys, and for the descriptions of objects that are put or deleted.
+   */
   headers?(call: ObservedCall, message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Called when the operation has succeeded or failed. */
   ended?(call: ObservedCall, result: CallResult): void;

@@ -34,25 +34,38 @@ export class OperationObserver {
       : undefined;
   }
 
-  /** Observes an operation that is a promise. */
-  around<T>(call: ObservedCall, act: () => Promise<T>, sizeOf?: SizeOf<T>): Promise<T> {
+  /**
+   * Observes an operation that is a promise.
+   *
+   * @param act receives the operation, which adds the headers of instruments to its messages
+   * @param resultOf what instruments learn of the result
+   */
+  around<T>(
+    call: ObservedCall,
+    act: (operation: RunningOperation | undefined) => Promise<T>,
+    resultOf?: ResultOf<T>,
+  ): Promise<T> {
     const running = this.begin(call);
-    return running === undefined ? act() : follow(running, act, sizeOf);
+    return running === undefined ? act(undefined) : follow(running, act, resultOf);
   }
 }
 
-/** The size of the payload that an operation returned, in bytes. */
-type SizeOf<T> = (result: T) => number | undefined;
+/** What instruments learn of the result of an operation. */
+type ResultOf<T> = (result: T) => Pick<Partial<CallResult>, 'duplicate' | 'sequence' | 'size' | 'stream'>;
 
-async function follow<T>(running: RunningOperation, act: () => Promise<T>, sizeOf?: SizeOf<T>): Promise<T> {
+async function follow<T>(
+  running: RunningOperation,
+  act: (operation: RunningOperation) => Promise<T>,
+  resultOf?: ResultOf<T>,
+): Promise<T> {
   let result: T;
   try {
-    result = await running.run(act);
+    result = await running.run(() => act(running));
   } catch (error) {
     running.fail(error);
     throw error;
   }
-  running.end({ size: sizeOf?.(result) });
+  running.end(resultOf?.(result));
   return result;
 }
 

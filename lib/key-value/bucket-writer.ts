@@ -16,7 +16,8 @@ import {
   type ApiErrorBody,
   type JetStreamApiError,
 } from '../errors/index.js';
-import { type CallOptions, PubAckReader, waitOf } from '../jetstream/index.js';
+import type { RunningOperation } from '../instruments/index.js';
+import { type CallOptions, PubAckReader, waitOf, withInstruments } from '../jetstream/index.js';
 import type { RequestOptions } from '../requests/index.js';
 import { Backoff, Deadline, sleep, toTtl, untilAborted } from '../timing/index.js';
 import { throwIfAborted } from '../user-code/index.js';
@@ -30,6 +31,8 @@ export interface WriteConditions extends CallOptions {
   readonly revision?: number | undefined;
   /** How long the server keeps it, in milliseconds. */
   readonly ttl?: number | undefined;
+  /** Adds the headers of instruments. */
+  readonly operation?: RunningOperation | undefined;
 }
 
 /** Identifies a conditional write, so that its writer recognizes it if the acknowledgement was lost. */
@@ -66,8 +69,13 @@ export class BucketWriter<T> {
   }
 
   /** Puts a value regardless of the current one, with the options of a call. */
-  async putWithin(key: string, value: T | Uint8Array, options: CallOptions): Promise<number> {
-    const wait = waitOf(options);
+  async putWithin(
+    key: string,
+    value: T | Uint8Array,
+    options: CallOptions,
+    operation?: RunningOperation,
+  ): Promise<number> {
+    const wait = { ...waitOf(options), operation };
     throwIfAborted(wait.signal);
     const put = new Promise<number>((resolve, reject) => {
       const data = this.bucket.encode(value);
@@ -103,7 +111,7 @@ export class BucketWriter<T> {
     operation: KeyValueOperation,
     key: string,
     data: Uint8Array,
-    headers: MsgHdrs | undefined,
+    given: MsgHdrs | undefined,
     conditions: WriteConditions,
     resolve: (revision: number) => void,
     reject: (error: unknown) => void,
@@ -112,6 +120,7 @@ export class BucketWriter<T> {
     const { revision, timeout, signal } = conditions;
     bucket.check(key);
     const subject = bucket.writePrefix + key;
+    const headers = withInstruments(given, { subject, data }, conditions.operation);
     const { maxPayload } = bucket.jetstream.connection;
     const size = data.length + (headers ? sizeOf(headers) : 0);
     if (size > maxPayload) throw new PayloadTooLargeError(subject, size, maxPayload);

@@ -23,4 +23,5 @@ export {
   type KeyValueWatchOptions,
   KvWatcher,
   type KvWatcherOwner,
+  messageHeadersOf,
 } from './watching/index.js';

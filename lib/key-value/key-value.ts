@@ -6,11 +6,13 @@ import {
   RevisionMismatchError,
   StreamNotFoundError,
 } from '../errors/index.js';
+import type { RunningOperation } from '../instruments/index.js';
 import { CALL_OPTIONS, type CallOptions, inSteps, waitOf } from '../jetstream/index.js';
 import { optionsCheck, textsOf } from '../validation/index.js';
 import { BucketAccess } from './bucket-access.js';
 import { currentEntries, currentKeys, purgeDeletes, type PurgeDeletesOptions } from './bucket-listing.js';
 import { type KeyValueGetOptions, validateRevision } from './bucket-reader.js';
+import type { WriteConditions } from './bucket-writer.js';
 import type { Bucket } from './bucket.js';
 import { CachedKeyValue, type LocalCopy } from './cache/index.js';
 import type { KeyValueEntry, KeyValuePut } from './key-value-entry.js';
@@ -142,12 +144,22 @@ export class KeyValue<T = unknown> {
   put(key: string, value: T | Uint8Array, options?: CallOptions): Promise<number> {
     const { put } = this.operations;
     if (!put.isActive) return this.putNow(key, value, options);
-    return put.around({ target: key }, () => this.putNow(key, value, options));
+    return put.around(
+      { target: key },
+      (operation) => this.putNow(key, value, options, operation),
+      revisionResult,
+    );
   }
 
-  private putNow(key: string, value: T | Uint8Array, options: CallOptions | undefined): Promise<number> {
+  private putNow(
+    key: string,
+    value: T | Uint8Array,
+    options: CallOptions | undefined,
+    operation?: RunningOperation,
+  ): Promise<number> {
     const { writer } = this.access;
-    return options === undefined ? writer.put(key, value) : writer.putWithin(key, value, options);
+    if (options === undefined && operation === undefined) return writer.put(key, value);
+    return writer.putWithin(key, value, options ?? {}, operation);
   }
 
   /**
@@ -158,27 +170,30 @@ export class KeyValue<T = unknown> {
    */
   async create(key: string, value: T | Uint8Array, options: KeyValueCreateOptions = {}): Promise<number> {
     const { ttl, timeout, signal } = checkCreateOptions(options);
-    return this.operations.create.around({ target: key }, () =>
-      inSteps({ timeout, signal }, (left) => this.createWithin(key, value, ttl, left)),
+    return this.operations.create.around(
+      { target: key },
+      (operation) =>
+        inSteps({ timeout, signal }, (left) => this.createWithin(key, value, { ...left, ttl, operation })),
+      revisionResult,
     );
   }
 
   private async createWithin(
     key: string,
     value: T | Uint8Array,
-    ttl: number | undefined,
-    left: CallOptions,
+    conditions: WriteConditions,
   ): Promise<number> {
     const { reader, writer } = this.access;
+    const { timeout, signal } = conditions;
     try {
-      return await writer.putIf(key, value, { ...left, ttl, revision: 0 });
+      return await writer.putIf(key, value, { ...conditions, revision: 0 });
     } catch (error) {
       if (!(error instanceof RevisionMismatchError)) throw error;
       // A replica that is behind could return a value that was already removed.
-      const last = await reader.change(key, { ...left, consistent: true });
+      const last = await reader.change(key, { timeout, signal, consistent: true });
       if (!last || last.operation === 'PUT') throw exists(error);
       return writer
-        .putIf(key, value, { ...left, ttl, revision: last.revision })
+        .putIf(key, value, { ...conditions, revision: last.revision })
         .catch((conflict: unknown) => {
           throw conflict instanceof RevisionMismatchError ? exists(conflict) : conflict;
         });
@@ -201,8 +216,10 @@ export class KeyValue<T = unknown> {
     // Without this check, the result of `entry?.revision` for a missing key would overwrite any value.
     validateRevision(revision);
     const conditions = { ...waitOf(options), revision };
-    return this.operations.update.around({ target: key }, () =>
-      this.access.writer.putIf(key, value, conditions),
+    return this.operations.update.around(
+      { target: key },
+      (operation) => this.access.writer.putIf(key, value, { ...conditions, operation }),
+      revisionResult,
     );
   }
 
@@ -214,8 +231,10 @@ export class KeyValue<T = unknown> {
    */
   async delete(key: string, options: KeyValueDeleteOptions = {}): Promise<number> {
     const { revision, timeout, signal } = checkDeleteOptions(options);
-    return this.operations.delete.around({ target: key }, () =>
-      this.access.writer.remove(key, 'DEL', { revision, timeout, signal }),
+    return this.operations.delete.around(
+      { target: key },
+      (operation) => this.access.writer.remove(key, 'DEL', { revision, timeout, signal, operation }),
+      revisionResult,
     );
   }
 
@@ -228,8 +247,10 @@ export class KeyValue<T = unknown> {
    */
   async purge(key: string, options: KeyValuePurgeOptions = {}): Promise<number> {
     const { revision, ttl, timeout, signal } = checkPurgeOptions(options);
-    return this.operations.purge.around({ target: key }, () =>
-      this.access.writer.remove(key, 'PURGE', { revision, ttl, timeout, signal }),
+    return this.operations.purge.around(
+      { target: key },
+      (operation) => this.access.writer.remove(key, 'PURGE', { revision, ttl, timeout, signal, operation }),
+      revisionResult,
     );
   }
 
@@ -402,4 +423,9 @@ function toFilters(keys: string | readonly string[]): readonly string[] {
 
 function exists({ bucket, key, status, code, description }: RevisionMismatchError): KeyExistsError {
   return new KeyExistsError(bucket, key, { code: status, err_code: code, description });
+}
+
+/** What instruments learn of a change of a key. */
+function revisionResult(revision: number): { readonly sequence: number } {
+  return { sequence: revision };
 }

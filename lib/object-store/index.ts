@@ -6,4 +6,9 @@ export { ObjectReadable } from './object-readable.js';
 export { type ObjectStoreConfig, type ObjectStoreStatus } from './object-store-config.js';
 export { type ObjectInfoOptions, ObjectStore } from './object-store.js';
 export { ObjectStoreService } from './object-store.service.js';
-export { type ObjectWatchEntry, ObjectStoreWatch, type ObjectWatchOptions } from './object-store-watch.js';
+export {
+  type ObjectWatchEntry,
+  objectHeadersOf,
+  ObjectStoreWatch,
+  type ObjectWatchOptions,
+} from './object-store-watch.js';

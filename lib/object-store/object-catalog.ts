@@ -13,6 +13,7 @@ import {
   StreamNotFoundError,
   WrongLastSequenceError,
 } from '../errors/index.js';
+import type { RunningOperation } from '../instruments/index.js';
 import {
   type CallOptions,
   inSteps,
@@ -62,6 +63,8 @@ export interface ReplaceOptions {
   readonly repair?: boolean;
   /** Called before an error is thrown that leaves unknown whether the new description is stored. */
   readonly onUnknown?: () => void;
+  /** Adds the headers of instruments to the new description. */
+  readonly operation?: RunningOperation | undefined;
 }
 
 /**
@@ -206,14 +209,14 @@ export class ObjectCatalog {
     wire: WireObjectInfo,
     expected: number,
     deadline: Deadline,
-    { onUnknown }: ReplaceOptions,
+    { onUnknown, operation }: ReplaceOptions,
   ): Promise<number> {
     const subject = this.names.info(wire.name);
     const data = JSON.stringify(wire);
     const messageId = nuid.next();
     const { timeout } = this.jetstream.connection;
     const options: PublishOptions = {
-      headers: { 'Nats-Rollup': 'sub' },
+      headers: { ...operation?.headersFor({ subject, data, has: isOwnHeader }), 'Nats-Rollup': 'sub' },
       messageId,
       expect: { stream: this.names.stream, lastSubjectSequence: expected },
     };
@@ -335,6 +338,11 @@ export class ObjectCatalog {
       throw new BucketNotFoundError('Object Store', this.names.bucket, { cause });
     }
   }
+}
+
+/** The headers of a description. */
+function isOwnHeader(name: string): boolean {
+  return /^nats-/i.test(name);
 }
 
 const PATIENCE = 3;

@@ -5,6 +5,7 @@ import {
   ObjectExistsError,
   ObjectNotFoundError,
 } from '../errors/index.js';
+import type { RunningOperation } from '../instruments/index.js';
 import { type CallOptions, inSteps } from '../jetstream/index.js';
 import { within } from '../timing/index.js';
 import type { MakeDescription, ObjectCatalog, Patience } from './object-catalog.js';
@@ -41,9 +42,18 @@ export class ObjectChanges {
     });
   }
 
-  /** Deletes an object if its description is the one that is meant. */
-  remove(name: string, isMeant: (current: ObjectInfo) => boolean, options: CallOptions): Promise<void> {
-    return this.changing(options, (patience) => this.removeWithin(name, isMeant, patience));
+  /**
+   * Deletes an object if its description is the one that is meant.
+   *
+   * @returns the revision of the marker; `undefined` if nothing was deleted
+   */
+  remove(
+    name: string,
+    isMeant: (current: ObjectInfo) => boolean,
+    options: CallOptions,
+    operation?: RunningOperation,
+  ): Promise<number | undefined> {
+    return this.changing(options, (patience) => this.removeWithin(name, isMeant, patience, operation));
   }
 
   /** See `ObjectStore.addLink`. */
@@ -88,12 +98,14 @@ export class ObjectChanges {
     name: string,
     isMeant: (current: ObjectInfo) => boolean,
     patience: Patience,
-  ): Promise<void> {
+    operation: RunningOperation | undefined,
+  ): Promise<number | undefined> {
     const { catalog, transfers } = this;
     let removed: string | undefined;
     let unknown = false;
+    let revision: number | undefined;
     try {
-      await catalog.replace(
+      const { info, previous } = await catalog.replace(
         name,
         (current) => {
           if (!current) throw new ObjectNotFoundError(this.bucket, name);
@@ -104,13 +116,15 @@ export class ObjectChanges {
           if (deleted) return current.wire;
           return { ...current.wire, size: 0, chunks: 0, digest: undefined, deleted: true };
         },
-        { patience, onUnknown: () => (unknown = true) },
+        { patience, onUnknown: () => (unknown = true), operation },
       );
+      if (info.revision !== previous?.info.revision) revision = info.revision;
     } catch (error) {
       if (unknown && removed) transfers.removeUnnamed(catalog, removed, (id) => isNamed(catalog, id));
       throw error;
     }
     if (removed) await transfers.remove(catalog, removed);
+    return revision;
   }
 
   /**

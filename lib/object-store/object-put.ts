@@ -6,6 +6,7 @@ import {
   ObjectDescriptionTooLargeError,
   ObjectRevisionMismatchError,
 } from '../errors/index.js';
+import type { RunningOperation } from '../instruments/index.js';
 import { Deadline, sleep, within } from '../timing/index.js';
 import { onAbort, throwIfAborted } from '../user-code/index.js';
 import { ABOVE_ZERO, checkMilliseconds, checkWholeNumber, optionsCheck } from '../validation/index.js';
@@ -67,6 +68,8 @@ export class ObjectPut implements RunningPut {
   private readonly digest = new ObjectDigest();
   /** The name of the object. */
   readonly name: string;
+  /** Adds the headers of instruments to the description. */
+  operation: RunningOperation | undefined;
   private readonly upload: ChunkUpload;
   private readonly described: Pick<WireObjectInfo, 'description' | 'headers' | 'metadata'>;
   private readonly previousRevision: number | undefined;
@@ -242,6 +245,7 @@ export class ObjectPut implements RunningPut {
         {
           patience: { deadline: new Deadline(this.stallTimeout) },
           repair: true,
+          operation: this.operation,
           onUnknown: () => (unknown = true),
         },
       );

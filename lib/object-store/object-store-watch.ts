@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import { toConnectionError } from '../connection/index.js';
 import { BucketNotFoundError, StreamNotFoundError } from '../errors/index.js';
 import {
@@ -59,6 +60,14 @@ export interface ObjectWatchEntry extends ObjectInfo {
  */
 export class ObjectStoreWatch extends WatchIterator<ObjectWatchEntry> {}
 
+/** The headers of the messages of descriptions, which are not part of the description itself. */
+const messageHeaders = new WeakMap<ObjectWatchEntry, JetStreamMessage>();
+
+/** The headers of the message of a description from a watch. */
+export function objectHeadersOf(entry: ObjectWatchEntry): MsgHdrs | undefined {
+  return messageHeaders.get(entry)?.headers;
+}
+
 const logger = new Logger('ObjectStoreWatch');
 
 /** Heartbeats show that there is nothing more to send, which lists wait for; in milliseconds. */
@@ -102,7 +111,10 @@ export function objectFeed(
     initialUntilEnd: true,
     read: (message, revision, initial) => {
       const info = describe(message, revision);
-      return info === undefined || (ignoreDeletes && info.deleted) ? undefined : { ...info, initial };
+      if (info === undefined || (ignoreDeletes && info.deleted)) return undefined;
+      const entry = { ...info, initial };
+      messageHeaders.set(entry, message);
+      return entry;
     },
     onRestart: () =>
       logger.warn(`Bucket "${bucket}" was deleted and created again: it is watched from its start`),

@@ -180,7 +180,7 @@ export class ObjectStore {
    */
   async getBytes(name: string, options: ObjectGetOptions = {}): Promise<Buffer> {
     const read = async (): Promise<Buffer> => readBytes(...(await findContent(this.catalog, name, options)));
-    return this.gets.around({ target: name }, read, ({ length }) => length);
+    return this.gets.around({ target: name }, read, ({ length }) => ({ size: length }));
   }
 
   /**
@@ -243,7 +243,11 @@ export class ObjectStore {
    * @throws {@link ObjectNotFoundError}, {@link InvalidObjectNameError}
    */
   async delete(name: string, options: CallOptions = {}): Promise<void> {
-    await this.deletions.around({ target: name }, () => this.changes.remove(name, () => true, options));
+    await this.deletions.around(
+      { target: name },
+      (operation) => this.changes.remove(name, () => true, options, operation),
+      (sequence) => ({ sequence }),
+    );
   }
 
   /** @internal Deletes an object if it is still the described version. */
@@ -322,7 +326,14 @@ export class ObjectStore {
   }
 
   private putting(put: ObjectPut, run: () => Promise<ObjectInfo>): Promise<ObjectInfo> {
-    return this.puts.around({ target: put.name }, run, ({ size }) => size);
+    return this.puts.around(
+      { target: put.name },
+      (operation) => {
+        put.operation = operation;
+        return run();
+      },
+      ({ size, revision }) => ({ size, sequence: revision }),
+    );
   }
 
   private newPut(meta: ObjectMeta | string, options: ObjectPutOptions): ObjectPut {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { isHeaderBlock, MessageHeaders } from '../../connection/index.js';
+import { FLOW_HEADER } from '../../instruments/index.js';
 import { headerSize } from '../../jetstream/index.js';
 import { isHeaderName, numberFromPeer } from '../../validation/index.js';
 
@@ -168,7 +169,8 @@ function keptName(name: string): string {
 function originalName(name: string): string | undefined {
   if (name.startsWith(KEPT)) return name.slice(KEPT.length);
   if (name.startsWith(KEPT_INSTRUCTION)) return INSTRUCTION + name.slice(KEPT_INSTRUCTION.length);
-  return OWN_HEADERS.has(name) || name.startsWith(INSTRUCTION) ? undefined : name;
+  if (OWN_HEADERS.has(name) || name === FLOW_HEADER) return undefined;
+  return name.startsWith(INSTRUCTION) ? undefined : name;
 }
 
 /**
@@ -200,7 +202,11 @@ export function readOriginal(
 
 /** The headers of the original: those of its block if that can be read, otherwise those of the dead letter. */
 export function originalHeaders(from: MsgHdrs, block: Uint8Array | undefined): MsgHdrs {
-  if (block !== undefined && isHeaderBlock(block)) return MessageHeaders.decode(block);
+  if (block !== undefined && isHeaderBlock(block)) {
+    const headers = MessageHeaders.decode(block);
+    headers.delete(FLOW_HEADER);
+    return headers;
+  }
   const result = new MessageHeaders();
   for (const [key, values] of from) {
     const name = originalName(key);

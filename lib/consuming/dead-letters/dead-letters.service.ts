@@ -7,13 +7,15 @@ import {
   ReplayFailedError,
   ReplayRefusedError,
 } from '../../errors/index.js';
-import { OperationObserver } from '../../instruments/index.js';
+import { OperationObserver, type RunningOperation } from '../../instruments/index.js';
 import {
   CALL_OPTIONS,
   type CallOptions,
   inSteps,
   type JetStreamService,
+  type PubAck,
   waitOf,
+  withInstruments,
 } from '../../jetstream/index.js';
 import { errorText, propertyOf, shown, toError } from '../../reporting/index.js';
 import { throwIfAborted } from '../../user-code/index.js';
@@ -166,8 +168,11 @@ export class DeadLetters {
       const found = await this.current(letter, left);
       const complete = await this.originals.complete(found, left);
       const { subject: target } = found;
-      await this.replays.around({ target }, () =>
-        to === 'handler' ? this.handle(complete) : this.publish(complete, left),
+      await this.replays.around(
+        { target },
+        (operation): Promise<PubAck | undefined> =>
+          to === 'handler' ? this.handle(complete) : this.publish(complete, left, operation),
+        (ack) => ack ?? {},
       );
       await this.removeIfThere(found, left);
     });
@@ -255,12 +260,17 @@ export class DeadLetters {
     }
   }
 
-  private async publish(letter: DeadLetter, options: CallOptions): Promise<void> {
+  private async publish(
+    letter: DeadLetter,
+    options: CallOptions,
+    operation: RunningOperation | undefined,
+  ): Promise<PubAck> {
     const { timeout, signal } = options;
     // Publishing has no infinite timeout.
     const wait = { timeout: timeout === undefined ? undefined : Math.min(timeout, Number.MAX_VALUE), signal };
     const { subject, sequence, time, data } = letter;
-    const headers = letter.publishableHeaders;
+    const headers =
+      withInstruments(letter.publishableHeaders, { subject, data }, operation) ?? letter.publishableHeaders;
     // The subject is not trustworthy: any user with permission to publish to the dead-letter stream could have written
     // it.
     if (!isReplyAllowed(subject)) throw new ReplayRefusedError(sequence, subject);
@@ -269,17 +279,17 @@ export class DeadLetters {
     // duplicate.
     const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
     try {
-      await this.jetstream.publishUnchanged(subject, data, { ...wait, headers, messageId });
+      return await this.jetstream.publishUnchanged(subject, data, { ...wait, headers, messageId });
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       // The original may have the maximum size of a message, without room for these two headers.
       const own = letter.publishableHeaders;
       const ownHeaders = own.keys().length > 0 ? { headers: own } : {};
-      await this.jetstream.publishUnchanged(subject, data, { ...wait, ...ownHeaders });
+      return this.jetstream.publishUnchanged(subject, data, { ...wait, ...ownHeaders });
     }
   }
 
-  private async handle(letter: DeadLetter): Promise<void> {
+  private async handle(letter: DeadLetter): Promise<undefined> {
     const { stream, consumer, handler, subject, sequence } = letter;
     const local = this.handlers.find(stream, consumer, subject);
     if (!local) throw new HandlerNotRunningError(handler, stream, consumer);

@@ -120,6 +120,7 @@ export class MessageRunnerFactory {
       source: stream,
       consumer: options.durable ?? options.name,
       patterns: patterns.length > 0 ? patterns : filtersOf(options),
+      group: options.durable ?? options.name ?? (isRouted(plan) ? plan.handler : undefined),
     });
     this.observers.set(handler, observer);
     return observer;
@@ -166,6 +167,11 @@ export class MessageRunnerFactory {
     };
     return new BatchRunner(handling, batch, plan.running);
   }
+}
+
+/** Whether methods of a class share the consumer. */
+function isRouted({ methods: [first] }: ConsumerPlan): boolean {
+  return first.method.patterns.length > 0;
 }
 
 function formOf({ options, delivery }: ConsumerPlan): HandlerForm {

@@ -23,8 +23,8 @@ export interface EntryReports<Entry extends object> {
   onRetry(entry: Entry, error: unknown, wait: number): void;
   /** Called when an entry failed for good and is skipped. */
   onGivenUp(entry: Entry, error: unknown): void;
-  /** The key or name of an entry. */
-  nameOf(entry: Entry): string;
+  /** An entry as instruments see it. */
+  deliveryOf(entry: Entry): ObservedDelivery;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -155,7 +155,7 @@ export class EntryRunner<Entry extends object> {
   }
 
   private observeStart(entry: Entry, observer: HandlerObserver): ObservedEntry {
-    const delivery = { subject: this.reports.nameOf(entry), data: NOTHING };
+    const delivery = this.reports.deliveryOf(entry);
     const observed = { delivery, startedAt: performance.now(), ended: false };
     this.current = observed;
     observer.started(delivery);

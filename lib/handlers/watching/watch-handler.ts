@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
 import {
   type CleanScope,
@@ -9,7 +10,7 @@ import {
   type JetStreamEvents,
 } from '../../consuming/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
-import type { HandlerObserver } from '../../instruments/index.js';
+import type { HandlerObserver, ObservedDelivery } from '../../instruments/index.js';
 import { errorText, printable, toError } from '../../reporting/index.js';
 import { Backoff, recover, within } from '../../timing/index.js';
 import { type EntryReports, EntryRunner } from './entry-runner.js';
@@ -29,6 +30,12 @@ export interface WatchSource<Entry extends object> {
   revisionOf(entry: Entry): number;
   /** The key or name of an entry. */
   nameOf(entry: Entry): string;
+  /** Whether deletions are skipped. */
+  readonly ignoreDeletes: boolean;
+  /** The value of an entry, without copying; empty for descriptions of objects. */
+  bytesOf(entry: Entry): Uint8Array;
+  /** The headers of the message of an entry. */
+  headersOf(entry: Entry): MsgHdrs | undefined;
 }
 
 export interface WatchOwner<Entry extends object> {
@@ -42,6 +49,30 @@ export interface WatchOwner<Entry extends object> {
 export interface Watch {
   /** Ends the watch; resolves when the current entry is handled. */
   stop(): Promise<void>;
+}
+
+/** An entry as instruments see it. */
+class ObservedEntry<Entry extends object> implements ObservedDelivery {
+  constructor(
+    private readonly source: WatchSource<Entry>,
+    private readonly entry: Entry,
+  ) {}
+
+  get subject(): string {
+    return this.source.nameOf(this.entry);
+  }
+
+  get data(): Uint8Array {
+    return this.source.bytesOf(this.entry);
+  }
+
+  get headers(): MsgHdrs | undefined {
+    return this.source.headersOf(this.entry);
+  }
+
+  get revision(): number {
+    return this.source.revisionOf(this.entry);
+  }
 }
 
 const FIRST_RETRY = 1_000;
@@ -76,7 +107,7 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
     const reports: EntryReports<Entry> = {
       onRetry: (entry, error, wait) => failures.retried(this.name(entry), source.handler, error, wait),
       onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} failed and is skipped`, error),
-      nameOf: (entry) => source.nameOf(entry),
+      deliveryOf: (entry) => new ObservedEntry(source, entry),
     };
     this.entries = new EntryRunner(handler, scope, reports, observer);
   }

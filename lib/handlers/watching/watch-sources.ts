@@ -1,11 +1,13 @@
 import { type HandlerSource, InvalidPayloadError } from '../../consuming/index.js';
 import { RevisionNotReachedError } from '../../errors/index.js';
-import type { KeyValue, KeyValueEntry } from '../../key-value/index.js';
-import type { ObjectStore, ObjectWatchEntry } from '../../object-store/index.js';
+import { type KeyValue, type KeyValueEntry, messageHeadersOf } from '../../key-value/index.js';
+import { objectHeadersOf, type ObjectStore, type ObjectWatchEntry } from '../../object-store/index.js';
 import { errorText, toError } from '../../reporting/index.js';
 import { KvContext, ObjectContext } from '../contexts/index.js';
 import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
 import type { WatchSource } from './watch-handler.js';
+
+const NOTHING = new Uint8Array(0);
 
 /** Reads the parameters of a `@KvWatch` handler from an entry. */
 export const kvEntrySource: HandlerSource<KeyValueEntry<unknown>> = {
@@ -69,6 +71,9 @@ export function kvWatchSource({
     },
     revisionOf: ({ revision }) => revision,
     nameOf: ({ key }) => key,
+    ignoreDeletes: options.ignoreDeletes ?? false,
+    bytesOf: ({ bytes }) => bytes,
+    headersOf: messageHeadersOf,
   };
 }
 
@@ -106,6 +111,9 @@ export function objectWatchSource({
     },
     revisionOf: ({ revision }) => revision,
     nameOf: ({ name }) => name,
+    ignoreDeletes: options.ignoreDeletes ?? false,
+    bytesOf: () => NOTHING,
+    headersOf: objectHeadersOf,
   };
 }
 

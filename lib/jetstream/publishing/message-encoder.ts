@@ -64,7 +64,7 @@ export class MessageEncoder {
     const messageId = options.messageId ?? (identify ? this.ids.next() : undefined);
     const defaults = defaultHeaders('publish.headers', this.defaults, subject);
     const built = buildHeaders(message.headers, options, messageId, defaults);
-    const headers = withInstruments(built, subject, operation);
+    const headers = withInstruments(built, { subject, data }, operation);
     const size = sizeOf(data) + (headers ? headerSize(headers) : 0);
     if (size > this.connection.maxPayload) {
       throw new PayloadTooLargeError(subject, size, this.connection.maxPayload);

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Codec } from '../../codecs/index.js';
 import { toConnectionError } from '../../connection/index.js';
 import {
@@ -65,6 +66,11 @@ function toWatchError<T>(thrown: unknown, { name, jetstream }: Bucket<T>): Error
   return error;
 }
 
+/** The headers of the message of a change from a watch. */
+export function messageHeadersOf(entry: KeyValueEntry<unknown>): MsgHdrs | undefined {
+  return entry instanceof WatchEntry ? entry.headers : undefined;
+}
+
 /** A change from a watch; its acknowledgement subject is parsed on demand. */
 class WatchEntry<T> extends BaseEntry<T> {
   constructor(
@@ -76,6 +82,10 @@ class WatchEntry<T> extends BaseEntry<T> {
     codec: Codec<T>,
   ) {
     super(bucket.name, bucket.keyOf(message.subject), operation, message.data, codec);
+  }
+
+  get headers(): MsgHdrs | undefined {
+    return this.message.headers;
   }
 
   get created(): Date {

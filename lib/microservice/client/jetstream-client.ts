@@ -168,7 +168,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
       const message = encodePacket(codec, envelopeOf(packet, { data, id: this.ids.next() }));
       const own = toHeaders(this.defaultHeaders(subject), options.headers);
       operation = link.beginRequest(subject);
-      const headers = withInstruments(own, subject, operation);
+      const headers = withInstruments(own, { subject, data: message }, operation);
       const call = new Call(link, subject, timeout, handler, operation);
       if (mode === 'core') call.send(message, headers);
       else call.store(message, headers, publishOptionsOf(options));

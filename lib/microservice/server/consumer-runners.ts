@@ -111,6 +111,7 @@ export class ConsumerRunners {
       source: stream,
       consumer: options.durable ?? options.name,
       patterns: group.registrations.map(({ pattern }) => pattern),
+      group: options.durable ?? options.name,
     });
   }
 

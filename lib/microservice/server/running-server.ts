@@ -228,14 +228,14 @@ export class RunningServer implements AttachedServer {
     const plans = planListeners(core, options);
     const { instruments } = connection;
     this.listeners = plans.map((plan) => {
-      const { pattern, form } = plan;
+      const { pattern, form, queue } = plan;
       const about = {
         handler: `${options.name}: ${pattern}`,
         form,
         connection: connection.name,
         source: pattern,
       };
-      const observer = instruments.handler({ ...about, patterns: [pattern] });
+      const observer = instruments.handler({ ...about, patterns: [pattern], group: queue });
       return new Listener(plan, serving, reader, hooks, observer);
     });
     for (const listener of this.listeners) listener.start();

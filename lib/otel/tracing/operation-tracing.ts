@@ -24,7 +24,7 @@ const KINDS: Readonly<Partial<Record<OperationKind, SpanKind>>> = {
   replay: SpanKind.INTERNAL,
 };
 
-/** The operations about which `onPublish` is called. */
+/** The operations about which `onPublish` is called, and whose messages continue the trace. */
 const PUBLISHES: ReadonlySet<OperationKind> = new Set(['publish', 'publish-batch', 'ingest', 'request']);
 
 /** The operations with one message, which can ask servers for its path. */
@@ -83,6 +83,8 @@ export class OperationTracing implements OperationInstrument {
   }
 
   headers(call: ObservedCall, message: ObservedMessage): Readonly<Record<string, string>> | undefined {
+    // Values of keys, objects and replays do not continue a trace.
+    if (!PUBLISHES.has(this.operation.kind)) return undefined;
     const open = this.parts.operations.get(call);
     const recording = open?.span?.isRecording() ? open.span : undefined;
     if (recording && message.has(SCHEDULE_HEADER)) this.renameSchedule(recording, call);
@@ -152,6 +154,7 @@ export class OperationTracing implements OperationInstrument {
     const { kind } = this.operation;
     if (kind === 'publish-batch' || kind === 'ingest') span.setAttribute(Attribute.batchCount, count);
     if (size !== undefined) span.setAttribute(Attribute.bodySize, size);
+    if (!PUBLISHES.has(kind)) return;
     if (stream !== undefined) span.setAttribute(Attribute.stream, stream);
     if (sequence !== undefined) span.setAttribute(Attribute.streamSequence, sequence);
     if (duplicate) span.setAttribute(Attribute.duplicate, true);
