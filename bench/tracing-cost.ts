@@ -76,7 +76,7 @@ function handlerOf(instrument: JetStreamInstrument, sampled: boolean): () => voi
 
 function publishOf(instrument: JetStreamInstrument): () => void {
   const publish = instrument.operation?.({ kind: 'publish', connection: 'default' });
-  const message = { subject: 'orders.1.placed', has: () => false };
+  const message = { subject: 'orders.1.placed', data: '{}', has: () => false };
   const result = { duration: 0.1, count: 1, size: 140, stream: 'ORDERS', sequence: 1, duplicate: false };
   return () => {
     const call = { target: 'orders.1.placed', pattern: 'orders.*.placed' };

@@ -138,6 +138,7 @@ export {
   NoHeartbeatError,
   NoRespondersError,
   NoStreamResponseError,
+  NotConnectedError,
   NotAJetStreamMessageError,
   NotAKeyValueBucketError,
   NotAPullConsumerError,

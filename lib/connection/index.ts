@@ -12,11 +12,13 @@ export { type ConnectionStatus, JetStreamConnection, type JetStreamOptions } fro
 export { openConnection } from './open-connection.js';
 export type { PostOptions } from './posts.js';
 export { toConnectionError } from './to-connection-error.js';
+export { unconnected } from './unconnected.js';
 export { watchPermissions } from './watch-permissions.js';
 export {
   asMsg,
   connect,
   hasValidHeaders,
+  hideHeader,
   isHeaderBlock,
   MessageHeaders,
   rawHeadersOf,

@@ -82,6 +82,8 @@ export class JetStreamConnection {
   boot: Boot | undefined;
   /** @internal Observe what is sent over this connection. */
   instruments = NO_INSTRUMENTS;
+  /** @internal The factor for the delays of handlers, which a test kit sets. */
+  timeScale = 1;
   /** @internal Sends and receives messages. */
   readonly wire: Wire;
   /** The same wire without the translation of errors, for callers that translate them. */
@@ -179,6 +181,11 @@ export class JetStreamConnection {
   private changed(connected: boolean): void {
     this.connected = connected;
     this.changedAt = performance.now();
+  }
+
+  /** @internal Whether the connection was opened; `false` with `connect: false`. */
+  get isOpen(): boolean {
+    return true;
   }
 
   /** Whether there currently is a link to a server. */

@@ -133,7 +133,9 @@ export class Handlers {
    */
   async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<() => void>[]> {
     this.handlers = handlers;
-    const outcomes = await Promise.allSettled(handlers.map(({ runner }) => runner.prepare()));
+    const outcomes = await Promise.allSettled(
+      handlers.map(({ runner, jetstream }) => (jetstream.connection.isOpen ? runner.prepare() : NOT_STARTED)),
+    );
     const begins = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     if (begins.length === handlers.length) for (const begin of begins) begin();
     return outcomes;
@@ -179,6 +181,9 @@ export class Handlers {
     throw new HandlerNotFoundError(nameText(handler), names);
   }
 }
+
+/** The start of a handler without a server, which is only listed. */
+const NOT_STARTED = Promise.resolve((): void => undefined);
 
 /** The name of a handler without the parts that distinguish it: `Sales/Billing#2.onPaid` becomes `Billing.onPaid`. */
 function withoutModule(name: string): string {

@@ -125,6 +125,7 @@ export {
   ConnectionClosedError,
   InboxPermissionError,
   NoRespondersError,
+  NotConnectedError,
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from './request.errors.js';

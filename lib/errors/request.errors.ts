@@ -61,6 +61,24 @@ export class NoRespondersError extends JetStreamError {
 }
 
 /**
+ * The application was started without a server, by `JetStreamModule.forRoot({ connect: false })`, so nothing can be sent or
+ * received. Any call that needs a server fails with this error.
+ *
+ * @remarks Remove `connect: false`, or replace the service that is called, for example by a mock.
+ */
+export class NotConnectedError extends JetStreamError {
+  constructor(
+    /** The name of the connection, as given to `JetStreamModule.forRoot`. */
+    readonly connection: string,
+  ) {
+    super(
+      `The connection "${connection}" has no server, because its JetStreamModule.forRoot has the option connect: false. ` +
+        'Remove this option, or replace the service that is called, for example by a mock.',
+    );
+  }
+}
+
+/**
  * The connection is closed or draining, or was closed while the operation was pending. Any operation can fail with this
  * error.
  *

@@ -96,9 +96,10 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       const scope = new CleanScope();
       for (const definition of plans.events) this.listen(definition, scope);
       await step('starting the handlers', connections, async () => {
-        const wrapper = await HandlerWrapper.create(plans.consumers, connections);
+        const open = plans.consumers.filter(({ connection }) => connection.jetstream.connection.isOpen);
+        const wrapper = await HandlerWrapper.create(plans.consumers, open, connections);
         const runners = await this.runners(plans, wrapper, scope);
-        await this.deadLetters.start(plans.consumers);
+        await this.deadLetters.start(open);
         await this.start(runners);
       });
     } catch (error) {

@@ -24,6 +24,8 @@ export class HandlerConnection {
     readonly provisioning: Provisioning,
     /** The time that all stages of the application shutdown may take together on this connection. */
     readonly shutdown: TimeBudget,
+    /** Whether a test kit runs the application on a single server. */
+    readonly isOnTestServer = false,
   ) {
     this.declared = new DeclaredResources(jetstream);
   }

@@ -4,11 +4,19 @@ import { Handlers, JetStreamEvents } from '../consuming/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
 import { HandlerBootstrap } from './handler-bootstrap.js';
 import { JetStreamConnections } from './jetstream-connections.js';
+import { TEST_SETTINGS } from './test-settings.js';
 
 /** Starts and stops the handlers of an application: once, regardless of the number of connections. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [HandlerBootstrap, Handlers, JetStreamConnections, JetStreamEvents, JetStreamInstruments],
-  exports: [Handlers, JetStreamConnections, JetStreamEvents, JetStreamInstruments],
+  providers: [
+    HandlerBootstrap,
+    Handlers,
+    JetStreamConnections,
+    JetStreamEvents,
+    JetStreamInstruments,
+    { provide: TEST_SETTINGS, useValue: null },
+  ],
+  exports: [Handlers, JetStreamConnections, JetStreamEvents, JetStreamInstruments, TEST_SETTINGS],
 })
 export class HandlersModule {}

@@ -16,6 +16,8 @@ export {
   type PublishToDecorator,
   uniteMetadata,
 } from './decorators/index.js';
+export { handlerName } from './compile/index.js';
+export { HandlerExplorer } from './discovery/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
 export { JetStreamConnections } from './jetstream-connections.js';
@@ -28,3 +30,4 @@ export type {
   ResolvedOptions,
 } from './options/index.js';
 export { checkSchedules, schedulesOf } from './planning/index.js';
+export { forOneServer, TEST_SETTINGS, type TestSettings } from './test-settings.js';

@@ -37,6 +37,11 @@ export class JetStreamInstruments {
     this.registered.add(instrument);
   }
 
+  /** @internal Whether an instrument is registered. */
+  has(instrument: JetStreamInstrument): boolean {
+    return this.registered.has(instrument);
+  }
+
   /** @internal The instruments of a server or client that does not belong to an application. */
   static of(instruments: readonly JetStreamInstrument[]): JetStreamInstruments {
     const registry = new JetStreamInstruments();

@@ -135,6 +135,7 @@ export {
   BUCKET_OPTIONS,
   type BucketConfig,
   bucketStream,
+  declaredStream,
   directReplyKind,
   DiscardPolicy,
   type ExternalStream,

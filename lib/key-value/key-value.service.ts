@@ -9,6 +9,7 @@ import {
 import {
   CALL_OPTIONS,
   type CallOptions,
+  declaredStream,
   inSteps,
   type JetStreamService,
   type Stream,
@@ -164,6 +165,12 @@ export class KeyValueService {
    */
   declareCodec(bucket: string, codec: Codec): void {
     this.jetstream.declarations.declare({ name: STREAM_PREFIX + bucket }, codec);
+  }
+
+  /** @internal The bucket of an application without a server. */
+  declared(config: KeyValueConfig): KeyValue {
+    const { api, connection } = this.jetstream;
+    return this.keyValue(declaredStream(api, toStreamConfig(config, connection)), {});
   }
 
   /** Updates a bucket that an older client created, if it differs only in the defaults of that client. */

@@ -186,7 +186,12 @@ export class TransportLink {
     const operation = this.publishing.begin({ target: subject });
     const size = data.length;
     try {
-      this.connection.wire.publish(subject, data, undefined, withInstruments(headers, { subject, data }, operation));
+      this.connection.wire.publish(
+        subject,
+        data,
+        undefined,
+        withInstruments(headers, { subject, data }, operation),
+      );
       operation?.end({ size });
     } catch (thrown) {
       const error = toConnectionError(thrown, this.connection, { subject, data });

@@ -1,10 +1,17 @@
 import type { Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
-import { Boot, type JetStreamConnection, openConnection } from '../connection/index.js';
+import {
+  Boot,
+  type ConnectionSource,
+  isConnection,
+  type JetStreamConnection,
+  openConnection,
+  unconnected,
+} from '../connection/index.js';
 import { ApplicationShutdown, DeadLetters } from '../consuming/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
-import { HandlerConnection } from '../handlers/index.js';
+import { HandlerConnection, TEST_SETTINGS, type TestSettings } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -24,6 +31,8 @@ import {
 } from './tokens.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
+/** A handler that hangs must not delay the end of a test, in milliseconds. */
+const TEST_SHUTDOWN_TIMEOUT = 1_000;
 
 /** The providers of one named connection. */
 export function connectionProviders(name: string): Provider[] {
@@ -44,19 +53,19 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: connection,
-      inject: [checked, ModulesContainer, JetStreamInstruments],
+      inject: [checked, ModulesContainer, JetStreamInstruments, TEST_SETTINGS],
       useFactory: (
         options: JetStreamModuleOptions,
         modules: ModulesContainer,
         instruments: JetStreamInstruments,
+        testing: TestSettings | null,
       ) =>
         ApplicationBoot.of(modules).open(async (signal) => {
-          for (const instrument of options.instruments ?? []) instruments.register(instrument);
+          for (const instrument of [...(options.instruments ?? []), ...(testing?.instruments ?? [])])
+            instruments.register(instrument);
           checkConnection(modules, name, connection);
-          const { connection: source = {}, jetstream: how = {}, bootTimeout } = options;
-          const opened = await openConnection(name, source, how, signal);
+          const opened = await connectionOf(name, options, testing, signal);
           opened.instruments = instruments;
-          opened.boot = new Boot(opened, bootTimeout);
           return opened;
         }),
     },
@@ -89,13 +98,14 @@ export function connectionProviders(name: string): Provider[] {
     },
     {
       provide: handlers,
-      inject: [jetstream, keyValue, objectStore, checked, ModulesContainer],
+      inject: [jetstream, keyValue, objectStore, checked, ModulesContainer, TEST_SETTINGS],
       useFactory: (
         service: JetStreamService,
         buckets: KeyValueService,
         objects: ObjectStoreService,
         { handlers: { consumers = {}, ...defaults } = {}, ...options }: JetStreamModuleOptions,
         modules: ModulesContainer,
+        testing: TestSettings | null,
       ) =>
         new HandlerConnection(
           name,
@@ -105,10 +115,15 @@ export function connectionProviders(name: string): Provider[] {
           [jsonCodec, textCodec, bytesCodec, ...(options.codecs ?? [])],
           defaults,
           consumers,
-          options.provisioning ?? 'ensure',
+          // The account of a test is empty.
+          testing === null ? (options.provisioning ?? 'ensure') : 'ensure',
           ApplicationShutdown.of(modules).budgetOfConnection(
-            options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
+            Math.min(
+              options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
+              testing === null ? Infinity : TEST_SHUTDOWN_TIMEOUT,
+            ),
           ),
+          testing !== null,
         ),
     },
     {
@@ -124,6 +139,38 @@ export function connectionProviders(name: string): Provider[] {
         new ConnectionLifecycle(target, ApplicationBoot.of(modules)),
     },
   ];
+}
+
+/** Opens the connection of the options, or that of a test kit. */
+async function connectionOf(
+  name: string,
+  { connect, connection: source = {}, jetstream: how = {}, bootTimeout }: JetStreamModuleOptions,
+  testing: TestSettings | null,
+  signal: AbortSignal,
+): Promise<JetStreamConnection> {
+  if (connect === false) return unconnected(name, how);
+  const opened =
+    testing === null
+      ? await openConnection(name, source, how, signal)
+      : await openConnection(name, redirected(source, testing), { timeout: how.timeout }, signal);
+  opened.timeScale = testing?.timeScale ?? 1;
+  opened.boot = new Boot(opened, bootTimeout);
+  return opened;
+}
+
+/** The options of a connection with the server and the user of a test kit. */
+function redirected(source: ConnectionSource, { connection }: TestSettings): ConnectionSource {
+  if (isConnection(source)) return connection;
+  const {
+    servers: _,
+    port: __,
+    user: ___,
+    pass: ____,
+    token: _____,
+    authenticator: ______,
+    ...rest
+  } = source;
+  return { ...rest, ...connection, tls: undefined };
 }
 
 /** The tokens of a connection that other modules can inject. */

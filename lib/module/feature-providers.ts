@@ -1,6 +1,6 @@
 import type { FactoryProvider, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import type { HandlerConnection } from '../handlers/index.js';
+import { forOneServer, type HandlerConnection } from '../handlers/index.js';
 import { STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import type { KnownOptions } from '../validation/index.js';
 import { ApplicationBoot } from './application-boot.js';
@@ -112,8 +112,10 @@ function declared<Config extends Configuration>(
     inject: [getFeatureConnectionToken(connection), ModulesContainer, ...inject],
     useFactory: (target: HandlerConnection, modules: ModulesContainer, ...injected: never[]) =>
       ApplicationBoot.of(modules).step(async () => {
-        const config = await configure(...injected);
-        declaration.settle(modules, config);
+        const given = await configure(...injected);
+        declaration.settle(modules, given);
+        const config = target.isOnTestServer ? forOneServer(given) : given;
+        if (!target.jetstream.connection.isOpen) return kind.declare(target, config);
         const create = (): Promise<unknown> => kind.provision(target, config);
         const found = await create();
         if (target.provisioning === 'ensure') {

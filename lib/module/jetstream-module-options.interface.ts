@@ -17,6 +17,12 @@ export interface JetStreamModuleOptions {
    * (`waitOnFirstConnect: false` fails at once), and reconnecting never gives up (`maxReconnectAttempts: -1`).
    */
   readonly connection?: ConnectionSource | undefined;
+  /**
+   * Whether to connect. With `false`, the application starts without a server, for example in a unit test or to write
+   * documents: everything can be injected, and each call that needs a server fails with `NotConnectedError`. Nothing is
+   * created on a server and no handler starts; options are checked as usual. Default: true.
+   */
+  readonly connect?: boolean | undefined;
   /** How JetStream is accessed: domain, API prefix, timeout. */
   readonly jetstream?: JetStreamOptions | undefined;
   /** Encodes and decodes values. Default: JSON. */

@@ -37,6 +37,7 @@ import type {
 /** The options of `JetStreamModule.forRoot`. */
 export const MODULE_OPTIONS = {
   connection: connectionRule(),
+  connect: flag,
   jetstream: JETSTREAM_OPTIONS,
   codec: codecRule,
   codecs: listOf(codecRule, 'a list of codecs'),

@@ -1,5 +1,6 @@
 import type { HandlerConnection } from '../handlers/index.js';
 import {
+  declaredStream,
   provisionStream,
   type DeclaredResource,
   type Stream,
@@ -20,6 +21,8 @@ export interface ResourceKind<Declaration extends { readonly recreate?: boolean 
   streamOf(name: string): string;
   tokenOf(name: string, connection: string): Token;
   provision(connection: HandlerConnection, declaration: Declaration): Promise<Resource>;
+  /** The resource of an application without a server. Its calls fail. */
+  declare(connection: HandlerConnection, declaration: Declaration): Resource;
 }
 
 export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
@@ -29,6 +32,11 @@ export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
   tokenOf: getStreamToken,
   provision: ({ jetstream, provisioning }, declaration) =>
     provisionStream(jetstream, declaration, provisioning),
+  declare: ({ jetstream }, { codec, recreate: _, ...config }) => {
+    const stream = declaredStream(jetstream.api, config);
+    jetstream.declarations.declare(config, codec);
+    return stream;
+  },
 };
 
 export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
@@ -38,6 +46,10 @@ export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
   tokenOf: getKeyValueToken,
   provision: ({ keyValue, provisioning }, declaration) =>
     provisionKeyValue(keyValue, declaration, provisioning),
+  declare: ({ keyValue }, { codec, recreate: _, ...config }) => {
+    if (codec) keyValue.declareCodec(config.bucket, codec);
+    return keyValue.declared(config);
+  },
 };
 
 export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = {
@@ -47,4 +59,5 @@ export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = 
   tokenOf: getObjectStoreToken,
   provision: ({ objectStore, provisioning }, declaration) =>
     provisionObjectStore(objectStore, declaration, provisioning),
+  declare: ({ objectStore }, { recreate: _, ...config }) => objectStore.declared(config),
 };

@@ -6,6 +6,7 @@ import {
 } from '../errors/index.js';
 import {
   type CallOptions,
+  declaredStream,
   type JetStreamService,
   type Stream,
   type StreamConfig,
@@ -117,6 +118,12 @@ export class ObjectStoreService {
     for await (const info of this.jetstream.listStreams({ ...waitOf(options), subject: ANY_BUCKET })) {
       if (bucketOfStream(info.config.name) !== undefined) yield toStatus(info);
     }
+  }
+
+  /** @internal The bucket of an application without a server. */
+  declared(config: ObjectStoreConfig): ObjectStore {
+    const stream = declaredStream(this.jetstream.api, objectStoreStreamConfig(checkConfig(config)));
+    return new ObjectStore(this.jetstream, stream.cachedInfo, this.transfers);
   }
 
   private async withConfig(

@@ -21,3 +21,26 @@ export type { NatsTestProxyDirection } from './proxy-conditions.js';
 export type { NatsTestConnectionOptions, NatsTestTls } from './server-access.js';
 export type { NatsServerConfig } from './server-config.js';
 export type { NatsTestLeafOptions, NatsTestServerOptions } from './server-options.js';
+export {
+  type DeadLetteredMessage,
+  type DeadLetterMatcher,
+  type DeadLetterSelector,
+  type HandledMatcher,
+  type HandledMessage,
+  type HandledSelector,
+  type HandlerSpy,
+  JetStreamTestKit,
+  type PendingWork,
+  type PublishedMessage,
+  type SettledOptions,
+  type SpyResult,
+  TestKitAssertionError,
+  TestKitFlow,
+  TestKitHandlerError,
+  type TestFlow,
+  type TestKitOptions,
+  TestKitTimeoutError,
+  type TestModuleBuilder,
+  type TestPublishOptions,
+  type TestWaitOptions,
+} from './kit/index.js';

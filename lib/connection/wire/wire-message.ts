@@ -18,6 +18,7 @@ export abstract class WireMessage implements ReceivedMessage {
   private subjectText: string | undefined;
   private replyText: string | undefined;
   private headersRead: MsgHdrs | undefined;
+  private headersHidden = false;
   /** The connection that subscribed; set when the message is passed to a subscription. */
   publisher: Publisher | undefined;
 
@@ -68,8 +69,15 @@ export abstract class WireMessage implements ReceivedMessage {
   }
 
   get headers(): MsgHdrs | undefined {
-    if (this.headersLength === 0) return undefined;
+    if (this.headersLength === 0 || this.headersHidden) return undefined;
     return (this.headersRead ??= MessageHeaders.decode(this.body.subarray(0, this.headersLength)));
+  }
+
+  /** Removes a header from those that are read; a message without other headers then has none. */
+  hide(name: string): void {
+    const { headers } = this;
+    headers?.delete(name);
+    this.headersHidden = headers?.keys().length === 0;
   }
 
   /** Whether there are no headers, or their block begins correctly. */

@@ -18,6 +18,11 @@ export function wireOf(nc: NatsConnection): SharedWire {
   return wire;
 }
 
+/** Sets the wire of a connection. */
+export function useWire(nc: NatsConnection, wire: SharedWire): void {
+  wires.set(nc, wire);
+}
+
 /** Whether the messages of a connection are sent over links of this library. */
 export function isDirect(nc: NatsConnection): boolean {
   return linkProtocolOf(nc) !== undefined;

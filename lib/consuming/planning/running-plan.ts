@@ -10,6 +10,7 @@ import type { HandlerDefaults, JsConsumerOptions } from '../options/index.js';
 import { type RetryOptions, RetryPolicy, type SettlementPolicy } from '../settlement/index.js';
 import { checkDelivery, type Delivery, isAcknowledged, planDelivery } from './delivery-plan.js';
 import { OptionChecks } from './option-checks.js';
+import { scaledTimes } from './time-scale.js';
 import { checkSettlement } from './settlement-checks.js';
 
 /** The services that all consumers of one named connection share. */
@@ -84,8 +85,10 @@ export function checkConsumer(options: JsConsumerOptions): readonly string[] {
 export function planRunning(
   handler: string,
   connection: ConsumerSource['connection'],
-  options: JsConsumerOptions,
+  given: JsConsumerOptions,
 ): ConsumerSource & RunningPlan {
+  const { timeScale } = connection.jetstream.connection;
+  const options = scaledTimes(given, timeScale, DEFAULT_ACK_WAIT);
   const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
   const { ackMode = 'auto', retry = {}, deadLetter = false } = options;
   // Large enough that a pull returns more than one message when all slots are busy.
@@ -93,7 +96,7 @@ export function planRunning(
   const policy = {
     stream,
     ackMode: options.ordered ? 'none' : ackMode,
-    retry: new RetryPolicy(retry, deadLetter || options.ordered ? DEFAULT_MAX_DELIVER : Infinity),
+    retry: new RetryPolicy(retry, deadLetter || options.ordered ? DEFAULT_MAX_DELIVER : Infinity, timeScale),
     // Dead letters do not create further dead letters.
     deadLetters:
       deadLetter && stream !== DEAD_LETTER_STREAM ? new DeadLetterPublisher(connection.jetstream) : undefined,

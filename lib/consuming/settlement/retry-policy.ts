@@ -82,16 +82,24 @@ export class RetryPolicy {
   }[];
 
   /** @internal */
-  constructor({ errors = [], ...options }: RetryOptions, defaultMaxDeliver: number) {
-    this.general = {
+  constructor(
+    { errors = [], ...options }: RetryOptions,
+    defaultMaxDeliver: number,
+    /** The factor for all delays, which a test kit sets. */
+    readonly timeScale = 1,
+  ) {
+    const whole: ResolvedRetryRule = {
       maxDeliver: defaultMaxDeliver,
       backoff: DEFAULT_BACKOFF,
       jitter: 0,
       ...given(options),
     };
+    const scaled = (rule: ResolvedRetryRule): ResolvedRetryRule =>
+      timeScale === 1 ? rule : { ...rule, backoff: rule.backoff.map((wait) => wait * timeScale) };
+    this.general = scaled(whole);
     this.special = errors.map(({ type, ...rule }) => ({
       types: typeof type === 'function' ? [type] : type,
-      rule: { ...this.general, ...given(rule) },
+      rule: scaled({ ...whole, ...given(rule) }),
     }));
     const rules = [this.general, ...this.special.map(({ rule }) => rule)];
     this.maxDeliver = Math.max(...rules.map(({ maxDeliver }) => maxDeliver));

@@ -58,7 +58,7 @@ export function verdictOn(
   if (onceOnly) return giveUp(rules, onceOnly, DeadLetterReason.Failed, 'never-retried');
   if (error instanceof RetryMessage && number < retry.maxDeliver) {
     const delay = requestedDelay(error);
-    if (delay !== undefined) return { action: 'retry', delay, requested: true };
+    if (delay !== undefined) return { action: 'retry', delay: delay * retry.timeScale, requested: true };
     return { action: 'retry', delay: retryDelay(retry.ruleFor(error), number), requested: false };
   }
   const rule = retry.ruleFor(error);

@@ -60,6 +60,11 @@ export class HandlerExplorer {
     return this.classes().map(({ name }) => name);
   }
 
+  /** All methods with decorators of this library. */
+  methods(): readonly HandlerMethod[] {
+    return this.classes().flatMap(({ methods }) => methods);
+  }
+
   /** All providers and controllers that have handlers, or handler decorators. */
   private classes(): HandlerClass[] {
     const seen = new Set<unknown>();

@@ -32,6 +32,7 @@ import type {
   SubscribeDefinition,
 } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
+import { forOneServer } from '../test-settings.js';
 import { KV_WATCH_OPTIONS, OBJECT_WATCH_OPTIONS, SUBSCRIBE_OPTIONS } from '../options/index.js';
 import { withFilterMetadata, withFilters } from './consumer-filters.js';
 import { type ConsumerPlan, planConsumer } from './consumer-plan.js';
@@ -117,7 +118,8 @@ export class HandlerPlanner {
     if (routes.length === 0) this.checkTargets(definition, options);
     const handled = options.batch ? 'batch' : definition.deadLetters ? 'dead-letter' : 'message';
     for (const method of definition.methods) this.report(handlerName(method), checkParams(method, handled));
-    const complete = withFilterMetadata(options, definition, connection);
+    const planned = connection.isOnTestServer ? forOneServer(options) : options;
+    const complete = withFilterMetadata(planned, definition, connection);
     if (mistakes.length === 0) return planConsumer(definition, connection, complete);
     if (routes.length === 0 && namesItsMessages(read.problems))
       this.flawed.push(
@@ -209,8 +211,8 @@ export class HandlerPlanner {
     const configs = new Map<string, Promise<StoredStreamConfig | StreamNotFoundError>>();
     const checked: ConsumerPlan[] = [];
     for (const plan of plans) {
-      // The dead-letter stream is created before its consumers.
-      if (plan.deadLetters) {
+      // The dead-letter stream is created before its consumers. Without a server, there are no streams to check.
+      if (plan.deadLetters || !plan.connection.jetstream.connection.isOpen) {
         checked.push(plan);
         continue;
       }
@@ -241,7 +243,9 @@ export class HandlerPlanner {
 
   /** A missing bucket for idempotence keys is created later, unless the provisioning mode forbids it. */
   private async checkClaimBuckets(plans: readonly ConsumerPlan[]): Promise<void> {
-    const unmade = plans.filter(({ connection }) => connection.provisioning !== 'ensure');
+    const unmade = plans.filter(
+      ({ connection }) => connection.provisioning !== 'ensure' && connection.jetstream.connection.isOpen,
+    );
     for (const { handler, connection, options } of unmade) {
       if (!options.idempotent) continue;
       const { bucket } = options.idempotent;
@@ -262,6 +266,7 @@ export class HandlerPlanner {
     option: string,
   ): Promise<void> {
     for (const { handler, connection, definition } of plans) {
+      if (!connection.jetstream.connection.isOpen) continue;
       const { bucket } = definition.metadata;
       try {
         await open(connection, bucket);

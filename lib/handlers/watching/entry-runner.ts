@@ -11,11 +11,10 @@ import type { HandlerObserver, ObservedDelivery, Outcome } from '../../instrumen
 import { sleep } from '../../timing/index.js';
 
 /** A failed entry is handled again three times. */
-const RULES: Rules = {
-  ackMode: 'none',
-  retry: new RetryPolicy({ backoff: [100, 1_000, 5_000] }, 4),
-  deadLetters: undefined,
-};
+function rulesOf(timeScale: number): Rules {
+  const retry = new RetryPolicy({ backoff: [100, 1_000, 5_000] }, 4, timeScale);
+  return { ackMode: 'none', retry, deadLetters: undefined };
+}
 
 /** The callbacks of an {@link EntryRunner}. */
 export interface EntryReports<Entry extends object> {
@@ -45,6 +44,7 @@ export class EntryRunner<Entry extends object> {
   /** The entry that is being handled, unless its handler is synchronous. */
   private held: Entry | undefined;
 
+  private readonly rules: Rules;
   private readonly begin: (entry: Entry) => Promise<unknown> | undefined;
   /** The entry whose handler is called, if an instrument is interested. */
   private calling: ObservedEntry | undefined;
@@ -56,7 +56,10 @@ export class EntryRunner<Entry extends object> {
     private readonly scope: CleanScope,
     private readonly reports: EntryReports<Entry>,
     private readonly observer?: HandlerObserver,
+    /** The factor for the waits before retries, which a test kit sets. */
+    timeScale = 1,
   ) {
+    this.rules = rulesOf(timeScale);
     const call = observer?.around(handler, () => [this.calling?.delivery ?? NO_DELIVERY]) ?? handler;
     this.begin = (entry) => pendingResult(call(entry));
   }
@@ -133,7 +136,7 @@ export class EntryRunner<Entry extends object> {
     const { signal } = this.stopped;
     let error = thrown;
     for (let number = 1; ; number++) {
-      const verdict = verdictOn(error, { number, inPlace: true }, RULES);
+      const verdict = verdictOn(error, { number, inPlace: true }, this.rules);
       if (verdict.action !== 'retry') break;
       this.reports.onRetry(entry, error, verdict.delay);
       await sleep(verdict.delay, signal);

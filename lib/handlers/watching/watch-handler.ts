@@ -109,7 +109,7 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
       onGivenUp: (entry, error) => failures.failed(`${this.name(entry)} failed and is skipped`, error),
       deliveryOf: (entry) => new ObservedEntry(source, entry),
     };
-    this.entries = new EntryRunner(handler, scope, reports, observer);
+    this.entries = new EntryRunner(handler, scope, reports, observer, source.connection.timeScale);
   }
 
   get state(): HandlerState {

@@ -1,3 +1,4 @@
+export { declaredStream } from './declared-info.js';
 export { BUCKET_OPTIONS, type BucketConfig, bucketStream } from './bucket-config.js';
 export type { GetLastMessagesOptions, GetMessagesOptions } from './batch-get.js';
 export { directReplyKind } from './direct-reply.js';

@@ -122,6 +122,13 @@ export class RunningServer implements AttachedServer {
   ): Promise<RunningServer> {
     const link = await TransportLink.open(parts.options.name, parts.options, {}, owner, signal);
     const server = new RunningServer(parts, link, owner);
+    if (!link.connection.isOpen) {
+      server.logger.warn(
+        `Service "${parts.options.name}" does not listen: its connection "${link.connection.name}" has no server ` +
+          '(connect: false)',
+      );
+      return server;
+    }
     try {
       await untilAborted(
         signal,

@@ -1,0 +1,73 @@
+import type { Outcome } from '../../instruments/index.js';
+
+/** One delivery of a message or entry to a handler of the application. */
+export interface HandledMessage {
+  /** The class and method, such as `Billing.onPlaced`. */
+  readonly handler: string;
+  /** The subject of a message, the key of an entry, or the name of an object. */
+  readonly subject: string;
+  /** The decoded payload: as text or bytes if no codec of the application can decode it. */
+  readonly payload: unknown;
+  readonly outcome: Outcome;
+  /** Whether the handler failed, or the payload could not be decoded. */
+  readonly failed: boolean;
+  /** The error of the handler. */
+  readonly error?: unknown;
+  /** Why the message was terminated or became a dead letter. */
+  readonly reason?: string | undefined;
+  /** The number of this delivery, from 1. */
+  readonly deliveryCount: number;
+  /** From the call of the handler until the message was settled, in milliseconds. */
+  readonly duration: number;
+}
+
+/** A message that the application published. */
+export interface PublishedMessage {
+  readonly subject: string;
+  /** The payload as it was encoded, decoded again. */
+  readonly payload: unknown;
+  /** The stream that stored it; `undefined` for core NATS, or if the publish failed. */
+  readonly stream?: string | undefined;
+  readonly sequence?: number | undefined;
+  /** The error of the publish, if it failed. */
+  readonly error?: unknown;
+}
+
+/** A message that became a dead letter. */
+export interface DeadLetteredMessage {
+  readonly handler: string;
+  readonly subject: string;
+  readonly payload: unknown;
+  readonly reason: string;
+  readonly error?: unknown;
+  readonly deliveryCount: number;
+}
+
+/** What a message caused: all messages that handlers published because of it, and what handlers did with them. */
+export interface TestFlow {
+  /** Each delivery, in the order in which they ended. A message that was retried has several. */
+  readonly handled: readonly HandledMessage[];
+  readonly published: readonly PublishedMessage[];
+  readonly deadLettered: readonly DeadLetteredMessage[];
+}
+
+/** Selects deliveries; all given properties must match. */
+export interface HandledMatcher {
+  readonly handler?: string | undefined;
+  /** A subject, in which wildcards are allowed. */
+  readonly subject?: string | undefined;
+  /** A payload, or a part of it: properties that are not given are ignored. */
+  readonly payload?: unknown;
+  /** Default: any outcome of a handler that did not fail. */
+  readonly outcome?: Outcome | undefined;
+  readonly deliveryCount?: number | undefined;
+}
+
+/** Selects dead letters; all given properties must match. */
+export interface DeadLetterMatcher {
+  readonly handler?: string | undefined;
+  /** A subject, in which wildcards are allowed. */
+  readonly subject?: string | undefined;
+  readonly payload?: unknown;
+  readonly reason?: string | undefined;
+}

@@ -1,0 +1,410 @@
+import type { INestApplication, INestApplicationContext, InjectionToken } from '@nestjs/common';
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
+import { givenBytes, encodePayload } from '../../codecs/index.js';
+import { MessageHeaders } from '../../connection/index.js';
+import { InvalidArgumentError, PackageNotInstalledError } from '../../errors/index.js';
+import { type HandlerConnection, TEST_SETTINGS, type TestSettings } from '../../handlers/index.js';
+import type { JetStreamInstrument } from '../../instruments/index.js';
+import { checkSubject } from './check-subject.js';
+import {
+  type DeadLetterSelector,
+  deadLetterSearch,
+  type HandledSelector,
+  handledSearch,
+  waitFor,
+  waitForNothing,
+} from './expectations.js';
+import type { DeadLetteredMessage, DeadLetterMatcher, HandledMatcher, HandledMessage } from './flow.js';
+import { FlowTracker } from './flow-tracker.js';
+import { type HandlerSpy, HandlerSpies } from './handler-spies.js';
+import { KitInstrument } from './kit-instrument.js';
+import {
+  checkKitOptions,
+  checkWaitOptions,
+  type TestKitOptions,
+  type TestModuleBuilder,
+  type TestPublishOptions,
+  type TestWaitOptions,
+} from './kit-options.js';
+import { headerOf } from './message-header.js';
+import { decodeWith } from './payloads.js';
+import { warnOfFakeTimers } from './real-timers.js';
+import { TestAccount } from './test-accounts.js';
+import { TestKitFlow, waitUntilIdle } from './test-kit-flow.js';
+import { TrackedApplication } from './tracked-application.js';
+
+const DEFAULT_TIMEOUT = 5_000;
+/** How long `expectNothing` waits, in milliseconds. */
+const DEFAULT_QUIET = 100;
+
+/**
+ * An application that runs on a real nats-server, with an account of its own, and whose messages a test can follow.
+ *
+ * The server is started once per process, and ends with it. All connections of the application use the account, which is
+ * emptied when the kit is closed; the application itself does not have to be changed. Needs the package `@nestjs/testing`.
+ *
+ * @example
+ * ```ts
+ * await using kit = await JetStreamTestKit.start({ imports: [AppModule] });
+ * const flow = await kit.publish('orders.1.placed', { id: 1 }).settled();
+ * expect(flow.handled).toMatchObject([{ handler: 'Billing.onPlaced', outcome: 'acked' }]);
+ * ```
+ */
+export class JetStreamTestKit implements AsyncDisposable {
+  /** Reports the messages of an application to this kit; for {@link alsoTrack}. */
+  readonly instrument: JetStreamInstrument;
+  private readonly tracker = new FlowTracker();
+  private readonly spies = new HandlerSpies(() => this.tracked.flatMap((each) => each.methods()));
+  private readonly tracked: TrackedApplication[] = [];
+  private address: string | undefined;
+  private closing: Promise<void> | undefined;
+
+  private constructor(
+    private readonly account: TestAccount,
+    private readonly timeout: number,
+    private readonly timeScale: number,
+  ) {
+    this.instrument = new KitInstrument(this.tracker);
+    this.tracker.statusOf = (handler) =>
+      this.tracked.map((each) => each.statusOf(handler)).find((status) => status !== undefined);
+    this.tracker.decode = (data, about, headers) =>
+      decodeWith(this.connectionOf(about.connection), data, about, headers);
+  }
+
+  /**
+   * Starts an application, on the server of this process.
+   *
+   * @throws {@link InvalidArgumentError} if options are invalid, or the application has no `JetStreamModule`
+   * @throws {@link PackageNotInstalledError} if `@nestjs/testing` is not installed
+   * @throws the errors of `NatsTestServer.start`, and those of the application
+   */
+  static async start(options: TestKitOptions): Promise<JetStreamTestKit> {
+    const given = checkKitOptions(options);
+    const { module: builder, imports, controllers, providers, exports: exported } = given;
+    if (builder !== undefined && (imports ?? controllers ?? providers ?? exported) !== undefined) {
+      throw new InvalidArgumentError(
+        'module',
+        'it cannot be combined with imports, controllers, providers and exports',
+      );
+    }
+    warnOfFakeTimers();
+    const metadata = {
+      imports: imports ?? [],
+      controllers: controllers ?? [],
+      providers: providers ?? [],
+      exports: exported ?? [],
+    };
+    const module = builder ?? (await loadTesting()).createTestingModule(metadata);
+    const account = await TestAccount.take(given.version);
+    const kit = new JetStreamTestKit(account, given.timeout ?? DEFAULT_TIMEOUT, given.timeScale ?? 1);
+    try {
+      await kit.run(module, given);
+      return kit;
+    } catch (error) {
+      await kit.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The application: an `INestApplication` with `http: true`. */
+  get app(): INestApplicationContext {
+    return this.tracked[0].app;
+  }
+
+  /** The address of the application. @throws {@link InvalidArgumentError} without `http: true` */
+  get url(): string {
+    if (this.address === undefined)
+      throw new InvalidArgumentError('http', 'the application has no address: start the kit with http: true');
+    return this.address;
+  }
+
+  /** The options of a connection to the account of this kit, for example for another application. */
+  get connection(): Pick<NodeConnectionOptions, 'servers' | 'user' | 'pass'> {
+    return this.account.connection;
+  }
+
+  /** The version of the server, such as `2.12.1`. */
+  get serverVersion(): string {
+    return this.account.serverVersion;
+  }
+
+  /** A provider of the application, regardless of its module. @throws Nest's error if there is none */
+  get<Service>(token: (abstract new (...args: never[]) => Service) | string | symbol): Service {
+    return this.app.get<Service>(token as InjectionToken<Service>, { strict: false });
+  }
+
+  /**
+   * Publishes a message. {@link TestKitFlow.settled} of the result waits for everything that it causes.
+   *
+   * @throws {@link InvalidArgumentError} if there is no connection of this name, or the kit is closed
+   */
+  publish(subject: string, payload?: unknown, options: TestPublishOptions = {}): TestKitFlow {
+    const { connection: name = 'default', core = false, ...publishing } = options;
+    const connection = this.connectionOf(name);
+    if (connection === undefined)
+      throw new InvalidArgumentError('connection', `there is no connection "${name}"`);
+    const act = (): Promise<unknown> =>
+      core
+        ? this.publishCore(connection, subject, payload)
+        : connection.jetstream.publish(subject, payload, publishing);
+    return this.follow(`The message to "${subject}"`, act);
+  }
+
+  /**
+   * Calls a function, and follows all that it causes: its own calls of the services, and everything that begins outside of
+   * any other flow until it has ended, such as the publishes of an HTTP request to the application.
+   *
+   * @example
+   * ```ts
+   * const flow = await kit.track(() => fetch(`${kit.url}/orders`, { method: 'POST' })).settled();
+   * ```
+   *
+   * @throws {@link InvalidArgumentError} if it is not a function, or the kit is closed
+   */
+  track<Result>(act: () => Result | Promise<Result>): TestKitFlow<Result> {
+    if (typeof act !== 'function') throw new InvalidArgumentError('act', 'it must be a function');
+    return this.follow('The action of the test', act, true);
+  }
+
+  /**
+   * Waits until a handler has handled a message that matches, since the start of the kit or the last {@link forget}: by
+   * default, without failing.
+   *
+   * @param selector the name of a handler, such as `Billing.onPlaced`, properties, or a function
+   * @throws {@link TestKitTimeoutError}, {@link InvalidArgumentError}
+   */
+  handled(
+    selector: HandledSelector,
+    options: HandledMatcher & TestWaitOptions = {},
+  ): Promise<HandledMessage> {
+    const { timeout, ...more } = options;
+    return waitFor(this.tracker, handledSearch(this.tracker, selector, more), this.wait({ timeout }));
+  }
+
+  /**
+   * Waits until a message that matches has become a dead letter, since the start of the kit or the last {@link forget}.
+   *
+   * @throws {@link TestKitTimeoutError}, {@link InvalidArgumentError}
+   */
+  deadLettered(
+    selector: DeadLetterSelector = {},
+    options: DeadLetterMatcher & TestWaitOptions = {},
+  ): Promise<DeadLetteredMessage> {
+    const { timeout, ...more } = options;
+    return waitFor(this.tracker, deadLetterSearch(this.tracker, selector, more), this.wait({ timeout }));
+  }
+
+  /**
+   * Waits until nothing is pending: in no flow, and of nothing that the application has begun by itself.
+   *
+   * @throws {@link TestKitTimeoutError}, {@link InvalidArgumentError}
+   */
+  async idle(options: TestWaitOptions = {}): Promise<void> {
+    await waitUntilIdle(this.tracker, this.wait(options));
+  }
+
+  /**
+   * Waits for a time in which no handler handles a message that matches.
+   *
+   * @param options.within how long to wait, in milliseconds. Default: 100
+   * @throws {@link TestKitAssertionError} at once if there is one
+   */
+  async expectNothing(
+    selector: HandledSelector = () => true,
+    { within = DEFAULT_QUIET }: { readonly within?: number | undefined } = {},
+  ): Promise<void> {
+    const time = this.wait({ timeout: within });
+    await waitForNothing(this.tracker, handledSearch(this.tracker, selector), time);
+  }
+
+  /** Forgets what was handled so far, for {@link handled} and {@link deadLettered}. */
+  forget(): void {
+    const { everything } = this.tracker;
+    everything.handled.length = 0;
+    everything.published.length = 0;
+    everything.deadLettered.length = 0;
+  }
+
+  /**
+   * Records the calls of a handler, until the kit is closed. The handler is still called.
+   *
+   * @param handler the class and method, such as `Billing.onPlaced`
+   * @throws {@link HandlerNotFoundError}
+   */
+  spyOn(handler: string): HandlerSpy {
+    return this.spies.spyOn(handler);
+  }
+
+  /**
+   * Calls a function instead of the method of a handler, until the kit is closed. It receives the parameters of the method;
+   * guards, pipes, interceptors and filters stay.
+   *
+   * @param handler the class and method, such as `Billing.onPlaced`
+   * @returns a function that restores the method
+   * @throws {@link HandlerNotFoundError}, {@link InvalidArgumentError}
+   */
+  replace(handler: string, act: (...args: never[]) => unknown): () => void {
+    if (typeof act !== 'function') throw new InvalidArgumentError('act', 'it must be a function');
+    return this.spies.replace(handler, act);
+  }
+
+  /**
+   * Makes the application of a module builder use the account of this kit, and report to it. Compile it afterwards, and pass
+   * the started application to {@link alsoTrack}.
+   *
+   * @returns the builder
+   */
+  prepare<Builder extends TestModuleBuilder>(builder: Builder): Builder {
+    const { connection, instrument, timeScale } = this;
+    const settings: TestSettings = { connection, instruments: [instrument], timeScale };
+    builder.overrideProvider(TEST_SETTINGS).useValue(settings);
+    return builder;
+  }
+
+  /**
+   * Follows messages through another application too, which uses the same account: it was made with {@link prepare}, or with
+   * `JetStreamModule.forRoot({ connection: kit.connection, instruments: [kit.instrument] })`. The kit closes it.
+   *
+   * @throws {@link InvalidArgumentError} if it does not report to this kit
+   */
+  async alsoTrack(app: INestApplicationContext): Promise<void> {
+    this.checkOpen();
+    const tracked = TrackedApplication.of(app, this.instrument, 'app');
+    this.tracked.push(tracked);
+    await tracked.describeStreams(this.tracker.groups);
+  }
+
+  /**
+   * Closes the applications, restores methods, and empties the account. Handlers that hang are waited for up to one second.
+   *
+   * @throws the error of an application that cannot be closed
+   */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  /**
+   * The same as {@link close}.
+   *
+   * @throws the errors of {@link close}
+   */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async run(module: TestModuleBuilder, options: TestKitOptions): Promise<void> {
+    if (options.logger !== undefined) module.setLogger(options.logger);
+    const compiled = await this.prepare(module).compile();
+    const app = options.http === true ? createHttp(compiled) : compiled;
+    try {
+      this.tracked.push(TrackedApplication.of(compiled, this.instrument, 'imports'));
+    } catch (error) {
+      await app.close();
+      throw error;
+    }
+    if (app !== compiled) this.tracked[0] = TrackedApplication.of(app, this.instrument, 'imports');
+    await options.configure?.(app as INestApplication);
+    if (options.http === true) {
+      const http = app as INestApplication;
+      await http.listen(0, '127.0.0.1');
+      this.address = await http.getUrl();
+    } else await app.init();
+    await this.tracked[0].describeStreams(this.tracker.groups);
+  }
+
+  private follow<Result>(
+    name: string,
+    act: () => Result | Promise<Result>,
+    adopts = false,
+  ): TestKitFlow<Result> {
+    this.checkOpen();
+    warnOfFakeTimers();
+    const { tracker } = this;
+    const flow = tracker.open();
+    const release = adopts ? tracker.adopt(flow) : () => undefined;
+    const result = tracker.inside(flow, async () => {
+      try {
+        return await act();
+      } finally {
+        release();
+      }
+    });
+    return new TestKitFlow(name, flow, result, this.timeout);
+  }
+
+  private async publishCore(
+    { jetstream }: HandlerConnection,
+    subject: string,
+    payload: unknown,
+  ): Promise<void> {
+    checkSubject(subject);
+    const { tracker } = this;
+    const { connection, declarations } = jetstream;
+    const data =
+      typeof payload === 'string'
+        ? payload
+        : payload === undefined
+          ? ''
+          : (givenBytes(payload) ?? encodePayload(declarations.codecOfSubject(subject), payload));
+    const message = tracker.send(tracker.flows, subject);
+    const headers = new MessageHeaders();
+    for (const [header, value] of Object.entries(headerOf(tracker, message.id))) headers.set(header, value);
+    tracker.expect(message, tracker.groups.ofMessage(subject, undefined));
+    connection.wire.publish(subject, data, undefined, headers);
+    const decoded = tracker.decode(data, { connection: connection.name, subject });
+    tracker.published(message, decoded, { duration: 0, count: 1 });
+  }
+
+  private connectionOf(name: string): HandlerConnection | undefined {
+    return this.tracked.flatMap(({ connections }) => connections).find((each) => each.name === name);
+  }
+
+  private wait(options: TestWaitOptions): number {
+    this.checkOpen();
+    return checkWaitOptions(options).timeout ?? this.timeout;
+  }
+
+  private checkOpen(): void {
+    if (this.closing !== undefined)
+      throw new InvalidArgumentError(
+        'kit',
+        'it is closed; start another one for each test, or close it later',
+      );
+  }
+
+  private async end(): Promise<void> {
+    this.spies.restoreAll();
+    try {
+      for (const { app } of [...this.tracked].toReversed()) await app.close();
+    } finally {
+      await this.account.giveBack();
+    }
+  }
+}
+
+function createHttp(compiled: INestApplicationContext): INestApplication {
+  const module = compiled as INestApplicationContext & {
+    createNestApplication(options: object): INestApplication;
+  };
+  return module.createNestApplication({ forceCloseConnections: true });
+}
+
+interface Testing {
+  createTestingModule(metadata: object): TestModuleBuilder;
+}
+
+/** Loaded when it is needed, because it is optional. */
+async function loadTesting(): Promise<Testing> {
+  try {
+    const { Test } = await import('@nestjs/testing');
+    return Test;
+  } catch (cause) {
+    throw new PackageNotInstalledError(
+      '@nestjs/testing',
+      'JetStreamTestKit',
+      'pass a module builder as the option module',
+      { cause },
+    );
+  }
+}

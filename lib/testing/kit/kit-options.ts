@@ -1,0 +1,109 @@
+import type {
+  INestApplication,
+  INestApplicationContext,
+  LoggerService,
+  ModuleMetadata,
+} from '@nestjs/common';
+import type { PublishOptions } from '../../jetstream/index.js';
+import {
+  type AllOptionsOf,
+  checkedOptions,
+  flag,
+  functionRule,
+  hasMethods,
+  list,
+  oneOf,
+  optionsCheck,
+  positiveDuration,
+  rule,
+  text,
+} from '../../validation/index.js';
+
+/** A module builder of `@nestjs/testing`, as `Test.createTestingModule` returns it. */
+export interface TestModuleBuilder {
+  overrideProvider(token: unknown): { useValue(value: unknown): unknown };
+  setLogger(logger: LoggerService): unknown;
+  compile(): Promise<INestApplicationContext>;
+}
+
+/** Options of `JetStreamTestKit.start`. Durations in milliseconds. */
+export interface TestKitOptions extends ModuleMetadata {
+  /**
+   * A builder of `Test.createTestingModule`, for example with overridden providers, instead of `imports`, `controllers`
+   * and `providers`. It must not be compiled.
+   */
+  readonly module?: TestModuleBuilder | undefined;
+  /** Whether to listen for HTTP requests, on a free port: {@link JetStreamTestKit.url}. Default: false. */
+  readonly http?: boolean | undefined;
+  /**
+   * Called before the application starts, for example to add global pipes, or a microservice. With `http: true`, the
+   * application is an `INestApplication`.
+   */
+  readonly configure?: ((app: INestApplication) => unknown) | undefined;
+  /**
+   * The factor for delays of handlers: backoff, delays of `RetryMessage`, `ackWait` (at least 100 ms), the period of a rate
+   * limit, the pause of a circuit breaker and `batch.maxWait`. With 0.01, a backoff of 5,000 takes 50 ms. Default: 1.
+   */
+  readonly timeScale?: number | undefined;
+  /** How long the kit waits before a wait fails. Default: 5,000. */
+  readonly timeout?: number | undefined;
+  /** The version of the server, as in `NatsTestServer.start`. Default: that of `NatsTestServer`. */
+  readonly version?: string | undefined;
+  /** Receives the log of the application. Default: that of Nest's testing module, which shows errors only. */
+  readonly logger?: LoggerService | undefined;
+}
+
+const OPTIONS = {
+  imports: list('a list of modules'),
+  controllers: list('a list of controllers'),
+  providers: list('a list of providers'),
+  exports: list('a list of exports'),
+  module: rule('a module builder that is not compiled, from Test.createTestingModule', (value) =>
+    hasMethods(value, ['compile', 'overrideProvider']),
+  ),
+  http: flag,
+  configure: functionRule('a function'),
+  timeScale: rule('a number above 0', (value) => Number.isFinite(value) && Number(value) > 0),
+  timeout: positiveDuration,
+  version: text,
+  logger: rule('a logger of Nest', (value) => hasMethods(value, ['log', 'warn', 'error'])),
+} satisfies AllOptionsOf<TestKitOptions>;
+
+/** @throws {@link InvalidArgumentError} */
+export function checkKitOptions(options: TestKitOptions): TestKitOptions {
+  return checkedOptions('JetStreamTestKit.start', options, OPTIONS);
+}
+
+/** Options of waiting. */
+export interface TestWaitOptions {
+  /** How long to wait, in milliseconds. Default: the `timeout` of the kit. */
+  readonly timeout?: number | undefined;
+}
+
+/** @throws {@link InvalidArgumentError} */
+export const checkWaitOptions = optionsCheck<TestWaitOptions>('a wait of the kit', {
+  timeout: positiveDuration,
+});
+
+/** Options of {@link TestKitFlow.settled}. */
+export interface SettledOptions extends TestWaitOptions {
+  /**
+   * What happens to the error of a handler that no later attempt has cured. `throw`: the promise rejects with it, and its
+   * property `flow` is the flow. `return`: it is only in the flow. Default: `throw`.
+   */
+  readonly errors?: 'throw' | 'return' | undefined;
+}
+
+/** @throws {@link InvalidArgumentError} */
+export const checkSettledOptions = optionsCheck<SettledOptions>('settled', {
+  timeout: positiveDuration,
+  errors: oneOf(['throw', 'return']),
+});
+
+/** Options of publishing with a kit. */
+export interface TestPublishOptions extends PublishOptions {
+  /** The name of the connection. Default: `default`. */
+  readonly connection?: string | undefined;
+  /** Publishes with core NATS, to subjects that no stream stores. Default: false. */
+  readonly core?: boolean | undefined;
+}

@@ -1,0 +1,82 @@
+import { isDeepStrictEqual } from 'node:util';
+import { subjectCovers } from '../../jetstream/index.js';
+import type {
+  DeadLetteredMessage,
+  DeadLetterMatcher,
+  HandledMatcher,
+  HandledMessage,
+  PublishedMessage,
+} from './flow.js';
+
+/** Whether a delivery matches. */
+export function matchesHandled(message: HandledMessage, matcher: HandledMatcher): boolean {
+  const { handler, subject, outcome, deliveryCount } = matcher;
+  return (
+    (handler === undefined || message.handler === handler) &&
+    (subject === undefined || subjectCovers(subject, message.subject)) &&
+    (outcome === undefined ? !message.failed : message.outcome === outcome) &&
+    (deliveryCount === undefined || message.deliveryCount === deliveryCount) &&
+    hasPayload(message, matcher)
+  );
+}
+
+/** Whether a dead letter matches. */
+export function matchesDeadLetter(letter: DeadLetteredMessage, matcher: DeadLetterMatcher): boolean {
+  const { handler, subject, reason } = matcher;
+  return (
+    (handler === undefined || letter.handler === handler) &&
+    (subject === undefined || subjectCovers(subject, letter.subject)) &&
+    (reason === undefined || letter.reason === reason) &&
+    hasPayload(letter, matcher)
+  );
+}
+
+/** Whether a published message matches. */
+export function matchesPublished(
+  message: PublishedMessage,
+  matcher: { readonly subject: string; readonly payload?: unknown },
+): boolean {
+  return subjectCovers(matcher.subject, message.subject) && hasPayload(message, matcher);
+}
+
+function hasPayload(
+  message: { readonly payload: unknown },
+  matcher: { readonly payload?: unknown },
+): boolean {
+  return (
+    !('payload' in matcher) || matcher.payload === undefined || contains(message.payload, matcher.payload)
+  );
+}
+
+/**
+ * Whether a value has everything of another one: all its properties, and lists of the same length. Asymmetric matchers of
+ * vitest and Jest, such as `expect.any(String)`, match as there.
+ */
+export function contains(value: unknown, part: unknown): boolean {
+  if (isAsymmetric(part)) return part.asymmetricMatch(value);
+  if (Array.isArray(part)) {
+    return (
+      Array.isArray(value) &&
+      value.length === part.length &&
+      part.every((each, i) => contains((value as readonly unknown[])[i], each))
+    );
+  }
+  if (!isPlain(part)) return isDeepStrictEqual(value, part);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(part).every(([name, each]) => contains(Reflect.get(value, name), each));
+}
+
+function isAsymmetric(value: unknown): value is { asymmetricMatch(other: unknown): boolean } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { readonly asymmetricMatch?: unknown }).asymmetricMatch === 'function'
+  );
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Objects of another realm, such as a test environment of Jest, have another prototype.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}

@@ -1,0 +1,31 @@
+import { Logger } from '@nestjs/common';
+
+// Read when this module is loaded, because tests may replace the timers later.
+const { setTimeout: startTimer, clearTimeout: endTimer } = globalThis;
+
+/** Waits by the clock of the machine, even if the test uses fake timers. */
+export function realSleep(delay: number): Promise<void> {
+  return new Promise((resolve) => startTimer(resolve, delay));
+}
+
+/** Calls a function after a time by the clock of the machine; the returned function cancels it. */
+export function realTimeout(delay: number, act: () => void): () => void {
+  const timer = startTimer(act, Math.min(delay, 2_147_483_647));
+  return () => endTimer(timer);
+}
+
+const logger = new Logger('JetStreamTestKit');
+
+/** Warns if the test replaced the timers: connections and handlers need them. */
+export function warnOfFakeTimers(): void {
+  if (!isFake(globalThis.setTimeout) && !isFake(globalThis.setImmediate)) return;
+  logger.warn(
+    'Fake timers are active, so connections and handlers may never continue. Use real timers while the kit starts and ' +
+      "waits, or fake only the date: vi.useFakeTimers({ toFake: ['Date'] }), or in Jest the option doNotFake.",
+  );
+}
+
+/** Fake timers of vitest, Jest and Sinon have a clock; the legacy ones of Jest are mock functions. */
+function isFake(timer: object): boolean {
+  return 'clock' in timer || '_isMockFunction' in timer;
+}

@@ -1,0 +1,38 @@
+import { inspect } from 'node:util';
+import { printable } from '../../reporting/index.js';
+import type { HandledMessage, TestFlow } from './flow.js';
+
+/** The largest number of lines of a list in a message. */
+const MOST_LINES = 20;
+
+/** The pending work, for the message of an error. */
+export function pendingText(pending: readonly { readonly text: string }[]): string {
+  if (pending.length === 0) return 'Nothing is pending.';
+  return `Still pending:${lines(pending.map(({ text }) => text))}`;
+}
+
+/** What was handled so far, for the message of an error. */
+export function soFar({ handled }: Pick<TestFlow, 'handled'>): string {
+  if (handled.length === 0) return 'Nothing was handled so far.';
+  return `Handled so far:${lines(handled.map((each) => describeHandled(each)))}`;
+}
+
+/** One delivery, for the message of an error. */
+export function describeHandled(message: HandledMessage): string {
+  const { handler, subject, outcome, deliveryCount, failed, error, payload } = message;
+  const how = failed ? `, failed with ${shownValue(error)}` : '';
+  return `${handler}: "${printable(subject)}" ${outcome} in delivery ${deliveryCount}${how}, payload ${shownValue(payload)}`;
+}
+
+/** A value in one line. */
+export function shownValue(value: unknown): string {
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  const text = inspect(value, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 });
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+}
+
+function lines(texts: readonly string[]): string {
+  const shown = texts.slice(0, MOST_LINES).map((text) => `\n  - ${text}`);
+  const more = texts.length - shown.length;
+  return shown.join('') + (more > 0 ? `\n  - and ${more} more` : '');
+}

@@ -1,0 +1,118 @@
+import { errorText } from '../../reporting/index.js';
+import { TestKitHandlerError, TestKitTimeoutError } from './errors.js';
+import type { TestFlow } from './flow.js';
+import type { FlowTracker } from './flow-tracker.js';
+import { checkSettledOptions, type SettledOptions } from './kit-options.js';
+import { realTimeout, warnOfFakeTimers } from './real-timers.js';
+import { pendingText, soFar } from './report.js';
+import type { Pending, RunningFlow } from './running-flow.js';
+
+/** The outcomes of failures whose error has reached a caller, or that are followed by another delivery. */
+const CURED: ReadonlySet<string> = new Set(['retried', 'released', 'lost', 'failed']);
+
+/** A message or an action of a test, and all that it causes. */
+export class TestKitFlow<Result = unknown> {
+  private failure: { readonly error: unknown } | undefined;
+
+  /** @internal Created by `JetStreamTestKit`. */
+  constructor(
+    private readonly name: string,
+    private readonly flow: RunningFlow,
+    /** The result of the publish, or of the action. */
+    readonly result: Promise<Result>,
+    private readonly timeout: number,
+  ) {
+    const action: Pending = {
+      describe: () => ({
+        subject: name,
+        state: 'publishing',
+        deliveryCount: 0,
+        text: `${name} has not ended`,
+      }),
+    };
+    flow.begin(action);
+    result
+      .catch((error: unknown) => (this.failure = { error }))
+      .finally(() => flow.end(action))
+      // The callback cannot fail.
+      .catch(() => undefined);
+  }
+
+  /** What has happened so far. */
+  get current(): TestFlow {
+    return this.flow.snapshot();
+  }
+
+  /**
+   * Waits until the whole cascade has ended: each message is settled for good by all handlers that receive it, and so are all
+   * messages that these handlers have published, and the changes of keys and objects for their watches. A message that is
+   * retried is waited for. Messages that no handler of the application receives are not.
+   *
+   * @throws {@link TestKitTimeoutError} if it takes longer; its message lists what is pending
+   * @throws the error of a handler that no later attempt has cured, with the property `flow`, unless `errors` is `return`
+   * @throws the error of the publish, or of the action
+   */
+  async settled(options: SettledOptions = {}): Promise<TestFlow> {
+    const { timeout = this.timeout, errors = 'throw' } = checkSettledOptions(options);
+    warnOfFakeTimers();
+    await this.wait(timeout);
+    const flow = this.flow.snapshot();
+    if (this.failure !== undefined) throw withFlow(this.failure.error, flow);
+    const failed = flow.handled.find((each) => each.failed && !CURED.has(each.outcome));
+    if (failed !== undefined && errors === 'throw') throw withFlow(failed.error, flow);
+    return flow;
+  }
+
+  private wait(timeout: number): Promise<void> {
+    const { flow } = this;
+    if (flow.isSettled) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const cancelTimer = realTimeout(timeout, () => {
+        cancel();
+        reject(this.timedOut(timeout));
+      });
+      const cancel = flow.whenSettled(() => {
+        cancelTimer();
+        resolve();
+      });
+    });
+  }
+
+  private timedOut(timeout: number): TestKitTimeoutError {
+    const { flow } = this;
+    const pending = flow.work.map((each) => each.describe());
+    const last = flow.handled.findLast(({ failed }) => failed)?.error;
+    return new TestKitTimeoutError(
+      `${this.name} did not settle within ${timeout} ms. ${pendingText(pending)}\n${soFar(flow)}`,
+      pending,
+      flow.snapshot(),
+      last === undefined ? {} : { cause: last },
+    );
+  }
+}
+
+/** The flow of an error with which {@link TestKitFlow.settled} has rejected. */
+function withFlow(error: unknown, flow: TestFlow): unknown {
+  if (typeof error === 'object' && error !== null && Object.isExtensible(error)) {
+    return Object.defineProperty(error, 'flow', { value: flow, configurable: true, enumerable: false });
+  }
+  return new TestKitHandlerError(`A handler failed with: ${errorText(error)}`, flow, { cause: error });
+}
+
+/** Waits until nothing is pending in any flow. */
+export function waitUntilIdle(tracker: FlowTracker, timeout: number): Promise<void> {
+  warnOfFakeTimers();
+  if (tracker.isIdle) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const cancelTimer = realTimeout(timeout, () => {
+      cancel();
+      const pending = tracker.allPending.flatMap(({ work }) => work.map((each) => each.describe()));
+      const text = `The application is not idle after ${timeout} ms. ${pendingText(pending)}`;
+      reject(new TestKitTimeoutError(`${text}\n${soFar(tracker.everything)}`, pending));
+    });
+    const cancel = tracker.whenIdle(() => {
+      cancelTimer();
+      resolve();
+    });
+  });
+}
