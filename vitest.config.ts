@@ -5,6 +5,7 @@ import { defineConfig, type Plugin } from 'vitest/config';
 const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta.url));
 const sources = lib('');
 const build = fileURLToPath(new URL('./dist/cjs/', import.meta.url));
+const modules = fileURLToPath(new URL('./dist/esm/', import.meta.url));
 
 /** Loads the build of the library, which `npm test` has just made, instead of compiling its sources for each file. */
 const fromBuild: Plugin = {
@@ -13,7 +14,9 @@ const fromBuild: Plugin = {
   async resolveId(id, importer, options) {
     const resolved = await this.resolve(id, importer, { ...options, skipSelf: true });
     if (!resolved?.id.startsWith(sources)) return null;
-    return { id: build + resolved.id.slice(sources.length).replace(/\.ts$/, '.js'), external: true };
+    const file = resolved.id.slice(sources.length).replace(/\.ts$/, '.js');
+    // The matchers for vitest exist as an ES module only.
+    return { id: (file.startsWith('testing/vitest/') ? modules : build) + file, external: true };
   },
 };
 // A module of the library is replaced for the client's own links, which is only possible in its sources.
@@ -37,7 +40,7 @@ export default defineConfig({
     setupFiles: ['test/support/unhandled/setup.ts', 'test/support/wire-of-the-client.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
-    server: { deps: { external: [/\/dist\/cjs\//] } },
+    server: { deps: { external: [/\/dist\/(cjs|esm)\//] } },
     pool: 'forks',
     // Tests mostly wait: for servers, timeouts and backoffs.
     maxWorkers: 4,

@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 import { CompilerState, Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 
 const require = createRequire(import.meta.url);
+// The entry for Jest extends the global of a test.
+globalThis.expect = { extend: () => undefined };
 const REPORTS = 'api';
 const ROOT = 'root';
 const isCheck = process.argv.includes('--check');
@@ -16,7 +18,7 @@ const temporary = mkdtempSync(join(tmpdir(), 'api-report-'));
 process.on('exit', () => rmSync(temporary, { recursive: true }));
 const configs = Object.entries(exports)
   .filter(([, entry]) => entry.require !== undefined)
-  .map(([path, entry]) => configOf(path === '.' ? ROOT : path.slice(2), entry.require));
+  .map(([path, entry]) => configOf(path === '.' ? ROOT : path.slice(2).replace('/', '-'), entry.require));
 // All entries are read by one program.
 const compilerState = CompilerState.create(configs[0].config, {
   additionalEntryPoints: configs.map(({ config }) => config.mainEntryPointFilePath),

@@ -2,7 +2,7 @@
 // even if an application mixes both module systems: class tokens and `instanceof` agree.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 
 const require = createRequire(import.meta.url);
@@ -11,9 +11,13 @@ if (!compile('tsconfig.build.json')) process.exit(1);
 // The package is `"type": "module"`; this marks the tree as CommonJS.
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 
+// The entry for Jest extends the global of a test.
+globalThis.expect = { extend: () => undefined };
 const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
 for (const entry of Object.values(exports)) {
-  if (entry.import !== undefined) writeModuleEntry(entry.import, entry.require);
+  if (entry.import === undefined) continue;
+  if (entry.require !== undefined) writeModuleEntry(entry.import, entry.require);
+  else writeModule(entry.import);
 }
 
 /** Compiles a project and prints its errors; returns whether it has none. */
@@ -87,4 +91,25 @@ function writeModuleEntry(target, source) {
       `export const {\n${names.map((name) => `  ${name},\n`).join('')}} = library;\n`,
   );
   writeFileSync(target.types, `export * from '${from(target.types, source.default)}';\n`);
+}
+
+/**
+ * Writes an entry that exists as an ES module only, because its peer can only be imported. It imports the rest of the
+ * library from the CommonJS build.
+ */
+function writeModule(target) {
+  const built = target.types.replace('/esm/', '/cjs/');
+  const source = built.replace('./dist/cjs', './lib').replace(/\.d\.ts$/, '.ts');
+  const toBuild = (text) =>
+    text.replace(/from '(\..*?)'/g, (_, path) => {
+      const file = join(dirname(built), path);
+      return `from '${relative(dirname(target.types), file).replaceAll('\\', '/')}'`;
+    });
+  const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+  });
+  mkdirSync(dirname(target.default), { recursive: true });
+  writeFileSync(target.default, toBuild(outputText));
+  writeFileSync(target.types, toBuild(readFileSync(built, 'utf8')));
+  rmSync(dirname(built), { recursive: true });
 }

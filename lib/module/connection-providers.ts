@@ -39,10 +39,12 @@ export function connectionProviders(name: string): Provider[] {
   const connection = `JetStreamConnection:${name}`;
   const handlers = `HandlerConnection:${name}`;
   const checked = `JetStreamModuleOptions:${name}`;
-  const [jetstream, keyValue, objectStore] = [
-    getJetStreamToken(name),
-    getKeyValueServiceToken(name),
-    getObjectStoreServiceToken(name),
+  // A test may override the services that an application injects, but not those that this library uses itself.
+  const [jetstream, keyValue, objectStore, deadLetters] = [
+    `OwnJetStreamService:${name}`,
+    `OwnKeyValueService:${name}`,
+    `OwnObjectStoreService:${name}`,
+    `OwnDeadLetters:${name}`,
   ];
   return [
     {
@@ -127,7 +129,7 @@ export function connectionProviders(name: string): Provider[] {
         ),
     },
     {
-      provide: getDeadLettersToken(name),
+      provide: deadLetters,
       inject: [handlers],
       useFactory: ({ jetstream: service, localHandlers }: HandlerConnection) =>
         new DeadLetters(service, localHandlers),
@@ -138,7 +140,15 @@ export function connectionProviders(name: string): Provider[] {
       useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
         new ConnectionLifecycle(target, ApplicationBoot.of(modules)),
     },
+    { provide: getJetStreamToken(name), inject: [jetstream], useFactory: same },
+    { provide: getKeyValueServiceToken(name), inject: [keyValue], useFactory: same },
+    { provide: getObjectStoreServiceToken(name), inject: [objectStore], useFactory: same },
+    { provide: getDeadLettersToken(name), inject: [deadLetters], useFactory: same },
   ];
+}
+
+function same<Service>(service: Service): Service {
+  return service;
 }
 
 /** Opens the connection of the options, or that of a test kit. */

@@ -48,6 +48,17 @@ describe.each([
     },
   );
 
+  it.runIf(name === 'nest-11-commonjs')(
+    'runs a test kit in ES modules of Jest, and in node:test',
+    { timeout: RUN },
+    async () => {
+      const jest = await runCommand('npm', ['run', 'test:esm'], application());
+      expect(plain(jest)).toMatch(/Tests:\s+1 passed, 1 total/);
+      const node = await runCommand('npm', ['run', 'test:node'], application());
+      expect(plain(node)).toMatch(/pass 1\b/);
+    },
+  );
+
   it('compiles against the types and runs', { timeout: RUN }, async () => {
     await runCommand('npm', ['run', 'build'], application());
     const output = await runCommand('npm', ['start'], application());

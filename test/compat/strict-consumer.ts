@@ -10,6 +10,7 @@ import * as microservice from 'nestjs-nats-jetstream/microservice';
 import * as msgpack from 'nestjs-nats-jetstream/msgpack';
 import * as nats from 'nestjs-nats-jetstream/nats';
 import * as testing from 'nestjs-nats-jetstream/testing';
+import type * as matchers from 'nestjs-nats-jetstream/testing/jest';
 import * as upload from 'nestjs-nats-jetstream/upload';
 
 interface Settings {
@@ -207,6 +208,23 @@ export const disturb = async (cluster: testing.NatsTestCluster): Promise<void> =
   const proxy: testing.NatsTestProxy | undefined = await cluster.servers[0]?.proxy();
   proxy?.halfOpen('from-server');
 };
+export const kit = (): Promise<testing.JetStreamTestKit> =>
+  testing.JetStreamTestKit.start({
+    imports: [StrictModule],
+    controllers: nothing,
+    module: nothing,
+    http: nothing,
+    configure: nothing,
+    timeScale: concurrency,
+    timeout: nothing,
+    version: nothing,
+    logger: nothing,
+  });
+export const flow = (started: testing.JetStreamTestKit): Promise<testing.TestFlow> =>
+  started
+    .publish('orders.1', {}, { core: nothing, connection: nothing })
+    .settled({ errors: nothing, timeout: concurrency });
+export type Matchers = matchers.JetStreamMatchers;
 export const traced = otel.JetStreamOtelModule.forRoot({ tracing: { correlation: undefined } });
 export const measured = metrics.JetStreamMetricsModule.forRoot({
   registry: nothing,

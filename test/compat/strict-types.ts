@@ -32,12 +32,20 @@ export async function installPacked(tarball: string, folder: string): Promise<vo
   await Promise.all(others.map((name) => symlink(join(installed, name), join(modules, name))));
 }
 
-/** Compiles `strict-consumer.ts` as an ES module and as CommonJS, in a folder that has the package installed. */
+/**
+ * Compiles `strict-consumer.ts` as an ES module and as CommonJS, and `strict-matchers.ts` as an ES module, in a folder that has
+ * the package installed.
+ */
 export async function compileStrictly(folder: string): Promise<ts.Program> {
   const source = fileURLToPath(new URL('strict-consumer.ts', import.meta.url));
   const files = ['consumer.mts', 'consumer.cts'].map((name) => join(folder, name));
   await Promise.all(files.map((file) => cp(source, file)));
-  return ts.createProgram(files, { ...STRICTEST, typeRoots: [join(repository, 'node_modules/@types')] });
+  const matchers = join(folder, 'matchers.mts');
+  await cp(fileURLToPath(new URL('strict-matchers.ts', import.meta.url)), matchers);
+  return ts.createProgram([...files, matchers], {
+    ...STRICTEST,
+    typeRoots: [join(repository, 'node_modules/@types')],
+  });
 }
 
 /** The errors in the consumers and in the declarations of this package. Errors in other packages are ignored. */

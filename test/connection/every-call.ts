@@ -346,6 +346,8 @@ const KEY_VALUE_SERVICE: Calls<KeyValueService> = {
   declareCodec: harmless(({ buckets, jetstream }) =>
     buckets.declareCodec('b', jetstream.declarations.codecOfStream('b')),
   ),
+  // Used by the module for an application without a server.
+  declared: harmless(() => undefined),
 };
 
 const KEY_VALUE: Calls<KeyValue> = {
@@ -398,6 +400,7 @@ const OBJECT_STORE_SERVICE: Calls<ObjectStoreService> = {
   delete: ({ stores }) => stores.delete('b'),
   names: ({ stores }) => all(stores.names()),
   list: ({ stores }) => all(stores.list()),
+  declared: harmless(() => undefined),
   close: harmless(({ stores }) => stores.close(500)),
 };
 

@@ -183,6 +183,7 @@ const KEY_VALUES: Calls<KeyValueService> = {
   list: [],
   releaseLeases: [],
   declareCodec: [],
+  declared: [{ bucket: 'NEW' }],
 };
 
 const KEY_VALUE: Calls<KeyValue> = {
@@ -214,6 +215,7 @@ const OBJECT_STORES: Calls<ObjectStoreService> = {
   close: [],
   names: [],
   list: [],
+  declared: [{ bucket: 'NEW' }],
 };
 
 const OBJECT_STORE: Calls<ObjectStore> = {

@@ -1,7 +1,10 @@
 import type { JsConsumerOptions } from '../options/index.js';
 
-/** The shortest `ackWait` that handlers support, in milliseconds. */
-const SHORTEST_ACK_WAIT = 100;
+/**
+ * The shortest `ackWait`, in milliseconds, unless that of the handler is shorter. A busy machine may not extend a shorter one
+ * in time.
+ */
+const SHORTEST_ACK_WAIT = 1_000;
 
 /**
  * Shortens the times of a handler, so that tests do not have to wait for them: its `ackWait`, the period of its rate limit,
@@ -17,7 +20,7 @@ export function scaledTimes(
   if (scale === 1) return options;
   const { ackWait = defaultAckWait, rateLimit, circuitBreaker, batch } = options;
   const times = {
-    ackWait: Math.max(SHORTEST_ACK_WAIT, Math.ceil(ackWait * scale)),
+    ackWait: Math.max(Math.min(ackWait, SHORTEST_ACK_WAIT), Math.ceil(ackWait * scale)),
     ...(rateLimit && { rateLimit: { ...rateLimit, per: Math.max(1, rateLimit.per * scale) } }),
     ...(circuitBreaker && {
       circuitBreaker: { ...circuitBreaker, pause: (circuitBreaker.pause ?? DEFAULT_PAUSE) * scale },

@@ -26,7 +26,7 @@ export function handledSearch(
   more: HandledMatcher = {},
 ): Search<HandledMessage> {
   return {
-    ...searchOf(selector, more, matchesHandled, 'a handled message'),
+    ...searchOf(selector, more, matchesHandled, 'handled message'),
     list: () => tracker.everything.handled,
   };
 }
@@ -38,14 +38,14 @@ export function deadLetterSearch(
   more: DeadLetterMatcher = {},
 ): Search<DeadLetteredMessage> {
   return {
-    ...searchOf(selector, more, matchesDeadLetter, 'a dead letter'),
+    ...searchOf(selector, more, matchesDeadLetter, 'dead letter'),
     list: () => tracker.everything.deadLettered,
   };
 }
 
 /** Waits for the first match, which may be there already. */
 export function waitFor<Item>(tracker: FlowTracker, search: Search<Item>, timeout: number): Promise<Item> {
-  warnOfFakeTimers();
+  warnOfFakeTimers(tracker.logger);
   const found = search.list().find(search.matches);
   if (found !== undefined) return Promise.resolve(found);
   return new Promise((resolve, reject) => {
@@ -72,7 +72,7 @@ export function waitForNothing(
   search: Search<HandledMessage>,
   time: number,
 ): Promise<void> {
-  warnOfFakeTimers();
+  warnOfFakeTimers(tracker.logger);
   const before = search.list().length;
   return new Promise((resolve, reject) => {
     const cancelTimer = realTimeout(time, () => {

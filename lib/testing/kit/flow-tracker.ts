@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { ConsoleLogger, type LoggerService } from '@nestjs/common';
 import type { CallResult, Ending, ObservedDelivery, ObservedHandler } from '../../instruments/index.js';
 import { printable } from '../../reporting/index.js';
 import type { HandledMessage } from './flow.js';
@@ -44,6 +45,10 @@ export class FlowTracker {
   readonly listeners = new Set<() => void>();
   /** All deliveries since the start, or since they were forgotten. */
   readonly everything = new RunningFlow();
+  /** The message of the request that is being published. */
+  request: TrackedMessage | undefined;
+  /** Receives the warnings of the kit. */
+  logger: LoggerService = new ConsoleLogger();
   statusOf: StatusOf = () => undefined;
   decode: DecodePayload = (data) => data;
 

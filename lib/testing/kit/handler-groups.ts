@@ -4,7 +4,7 @@ import { type StoredStreamConfig, subjectCovers } from '../../jetstream/index.js
 /** What is known about a stream on the server. */
 export type StreamFacts = Pick<
   StoredStreamConfig,
-  'subjects' | 'sources' | 'mirror' | 'maxMessagesPerSubject'
+  'subjects' | 'sources' | 'mirror' | 'maxMessagesPerSubject' | 'subjectTransform'
 >;
 
 /** Handlers that receive each message once, together: a handler alone, or those that share a consumer or a queue. */
@@ -109,8 +109,10 @@ export class HandlerGroups {
 
   /** @param origin the stream that stored the message; `undefined` if it is not known */
   private isStoredIn(stream: string, subject: string, origin: string | undefined): boolean {
-    if (stream === origin) return true;
     const facts = this.streams.get(stream);
+    // The subject under which it is stored is not known, so it belongs to the flow once it is delivered.
+    if (facts?.subjectTransform !== undefined) return false;
+    if (stream === origin) return true;
     if (facts === undefined) return false;
     if (origin === undefined) return facts.subjects?.some((each) => subjectCovers(each, subject)) === true;
     const sources = [...(facts.sources ?? []), ...(facts.mirror ? [facts.mirror] : [])];

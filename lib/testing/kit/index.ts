@@ -22,4 +22,5 @@ export type {
   TestPublishOptions,
   TestWaitOptions,
 } from './kit-options.js';
+export { type ExpectedHandled, jetStreamMatchers, type JetStreamMatchers } from './matchers.js';
 export { TestKitFlow } from './test-kit-flow.js';

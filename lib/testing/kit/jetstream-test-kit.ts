@@ -1,4 +1,9 @@
-import type { INestApplication, INestApplicationContext, InjectionToken } from '@nestjs/common';
+import {
+  ConsoleLogger,
+  type INestApplication,
+  type INestApplicationContext,
+  type InjectionToken,
+} from '@nestjs/common';
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { givenBytes, encodePayload } from '../../codecs/index.js';
 import { MessageHeaders } from '../../connection/index.js';
@@ -87,7 +92,8 @@ export class JetStreamTestKit implements AsyncDisposable {
         'it cannot be combined with imports, controllers, providers and exports',
       );
     }
-    warnOfFakeTimers();
+    const logger = given.logger ?? new ConsoleLogger();
+    warnOfFakeTimers(logger);
     const metadata = {
       imports: imports ?? [],
       controllers: controllers ?? [],
@@ -97,6 +103,7 @@ export class JetStreamTestKit implements AsyncDisposable {
     const module = builder ?? (await loadTesting()).createTestingModule(metadata);
     const account = await TestAccount.take(given.version);
     const kit = new JetStreamTestKit(account, given.timeout ?? DEFAULT_TIMEOUT, given.timeScale ?? 1);
+    kit.tracker.logger = logger;
     try {
       await kit.run(module, given);
       return kit;
@@ -319,8 +326,9 @@ export class JetStreamTestKit implements AsyncDisposable {
     adopts = false,
   ): TestKitFlow<Result> {
     this.checkOpen();
-    warnOfFakeTimers();
     const { tracker } = this;
+    const warn = (): void => warnOfFakeTimers(tracker.logger);
+    warn();
     const flow = tracker.open();
     const release = adopts ? tracker.adopt(flow) : () => undefined;
     const result = tracker.inside(flow, async () => {
@@ -330,7 +338,7 @@ export class JetStreamTestKit implements AsyncDisposable {
         release();
       }
     });
-    return new TestKitFlow(name, flow, result, this.timeout);
+    return new TestKitFlow(name, flow, result, this.timeout, warn);
   }
 
   private async publishCore(

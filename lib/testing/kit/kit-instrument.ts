@@ -1,13 +1,14 @@
-import type {
-  CallResult,
-  HandlerInstrument,
-  JetStreamInstrument,
-  ObservedCall,
-  ObservedHandler,
-  ObservedMessage,
-  ObservedOperation,
-  OperationInstrument,
-  OperationKind,
+import {
+  FLOW_HEADER,
+  type CallResult,
+  type HandlerInstrument,
+  type JetStreamInstrument,
+  type ObservedCall,
+  type ObservedHandler,
+  type ObservedMessage,
+  type ObservedOperation,
+  type OperationInstrument,
+  type OperationKind,
 } from '../../instruments/index.js';
 import type { PendingWork } from './errors.js';
 import type { FlowTracker, TrackedMessage } from './flow-tracker.js';
@@ -76,10 +77,27 @@ class KitOperations implements OperationInstrument {
     for (const flow of flows) flow.begin(pending);
   }
 
-  headers(call: ObservedCall, { subject, data }: ObservedMessage): Readonly<Record<string, string>> {
+  /** A request that is stored in a stream publishes its message inside, which has the header already. */
+  run(call: ObservedCall, next: () => void): void {
+    const { tracker } = this;
+    tracker.request =
+      this.operation.kind === 'request' ? this.pending.get(call)?.messages[0]?.message : undefined;
+    next();
+    tracker.request = undefined;
+  }
+
+  headers(
+    call: ObservedCall,
+    { subject, data, has }: ObservedMessage,
+  ): Readonly<Record<string, string>> | undefined {
     const { tracker } = this;
     const { kind, connection } = this.operation;
     const pending = this.pending.get(call);
+    if (has(FLOW_HEADER)) {
+      if (tracker.request !== undefined)
+        pending?.messages.push({ message: tracker.request, payload: undefined });
+      return undefined;
+    }
     const isMessage = PUBLISHES.has(kind) || kind === 'request';
     // Watches name a change by its key or name.
     const message = tracker.send(pending?.flows ?? tracker.flows, isMessage ? subject : call.target);

@@ -14,6 +14,7 @@ import {
   list,
   oneOf,
   optionsCheck,
+  type OrUndefined,
   positiveDuration,
   rule,
   text,
@@ -27,7 +28,7 @@ export interface TestModuleBuilder {
 }
 
 /** Options of `JetStreamTestKit.start`. Durations in milliseconds. */
-export interface TestKitOptions extends ModuleMetadata {
+export interface TestKitOptions extends OrUndefined<ModuleMetadata> {
   /**
    * A builder of `Test.createTestingModule`, for example with overridden providers, instead of `imports`, `controllers`
    * and `providers`. It must not be compiled.
@@ -41,7 +42,7 @@ export interface TestKitOptions extends ModuleMetadata {
    */
   readonly configure?: ((app: INestApplication) => unknown) | undefined;
   /**
-   * The factor for delays of handlers: backoff, delays of `RetryMessage`, `ackWait` (at least 100 ms), the period of a rate
+   * The factor for delays of handlers: backoff, delays of `RetryMessage`, `ackWait` (at least 1,000 ms), the period of a rate
    * limit, the pause of a circuit breaker and `batch.maxWait`. With 0.01, a backoff of 5,000 takes 50 ms. Default: 1.
    */
   readonly timeScale?: number | undefined;

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import type { LoggerService } from '@nestjs/common';
 
 // Read when this module is loaded, because tests may replace the timers later.
 const { setTimeout: startTimer, clearTimeout: endTimer } = globalThis;
@@ -14,14 +14,17 @@ export function realTimeout(delay: number, act: () => void): () => void {
   return () => endTimer(timer);
 }
 
-const logger = new Logger('JetStreamTestKit');
-
-/** Warns if the test replaced the timers: connections and handlers need them. */
-export function warnOfFakeTimers(): void {
+/**
+ * Warns if the test replaced the timers: connections and handlers need them.
+ *
+ * @param logger not that of Nest's testing module, which ignores warnings
+ */
+export function warnOfFakeTimers(logger: LoggerService): void {
   if (!isFake(globalThis.setTimeout) && !isFake(globalThis.setImmediate)) return;
   logger.warn(
     'Fake timers are active, so connections and handlers may never continue. Use real timers while the kit starts and ' +
       "waits, or fake only the date: vi.useFakeTimers({ toFake: ['Date'] }), or in Jest the option doNotFake.",
+    'JetStreamTestKit',
   );
 }
 

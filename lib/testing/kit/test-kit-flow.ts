@@ -21,6 +21,8 @@ export class TestKitFlow<Result = unknown> {
     /** The result of the publish, or of the action. */
     readonly result: Promise<Result>,
     private readonly timeout: number,
+    /** Called before a wait. */
+    private readonly warn: () => void,
   ) {
     const action: Pending = {
       describe: () => ({
@@ -54,7 +56,7 @@ export class TestKitFlow<Result = unknown> {
    */
   async settled(options: SettledOptions = {}): Promise<TestFlow> {
     const { timeout = this.timeout, errors = 'throw' } = checkSettledOptions(options);
-    warnOfFakeTimers();
+    this.warn();
     await this.wait(timeout);
     const flow = this.flow.snapshot();
     if (this.failure !== undefined) throw withFlow(this.failure.error, flow);
@@ -101,7 +103,7 @@ function withFlow(error: unknown, flow: TestFlow): unknown {
 
 /** Waits until nothing is pending in any flow. */
 export function waitUntilIdle(tracker: FlowTracker, timeout: number): Promise<void> {
-  warnOfFakeTimers();
+  warnOfFakeTimers(tracker.logger);
   if (tracker.isIdle) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const cancelTimer = realTimeout(timeout, () => {

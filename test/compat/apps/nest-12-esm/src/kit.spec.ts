@@ -1,0 +1,31 @@
+import { JetStreamTestKit } from 'nestjs-nats-jetstream/testing';
+import 'nestjs-nats-jetstream/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { AppModule } from './app.module.js';
+import { Readings } from './readings.js';
+
+describe('a test kit in vitest', () => {
+  let kit: JetStreamTestKit;
+
+  beforeAll(async () => {
+    kit = await JetStreamTestKit.start({ imports: [AppModule.on('nats://production.invalid')] });
+  });
+
+  afterAll(() => kit.close());
+
+  it('follows a reading to the watch of its bucket', async () => {
+    const reading = { sensor: 'k1', degrees: 20 };
+    const flow = await kit.publish('readings.k1', reading).settled();
+    expect(flow).toHaveHandled('Readings.onReading', { outcome: 'acked', payload: reading });
+    expect(flow).toHaveHandled('Readings.onLatest', { subject: 'k1', payload: reading });
+    expect(flow).not.toHaveDeadLettered();
+  });
+
+  it('records calls, and sees spies of vitest', async () => {
+    const own = kit.spyOn('Readings.onLatest');
+    const spy = vi.spyOn(kit.get(Readings), 'onReading');
+    await kit.publish('readings.k2', { sensor: 'k2', degrees: 21 }).settled();
+    expect(own).toHaveBeenCalledTimes(1);
+    expect(spy).toHaveBeenCalledWith({ sensor: 'k2', degrees: 21 }, expect.anything());
+  });
+});

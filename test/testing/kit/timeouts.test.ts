@@ -1,0 +1,141 @@
+import { Injectable, Module } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { Handlers, JetStreamModule, JsConsumer } from 'nestjs-nats-jetstream';
+import { JetStreamTestKit, TestKitAssertionError, TestKitTimeoutError } from 'nestjs-nats-jetstream/testing';
+import 'nestjs-nats-jetstream/testing/vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+@Injectable()
+class Billing {
+  @JsConsumer({
+    stream: 'ORDERS',
+    durable: 'billing',
+    filterSubjects: 'orders.placed',
+    retry: { backoff: [60_000] },
+  })
+  onPlaced(@Payload() order: { readonly fails?: boolean }): void {
+    if (order.fails) throw new RangeError('no such customer');
+  }
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'hanging', filterSubjects: 'orders.hang' })
+  onHang(): Promise<void> {
+    return new Promise(() => undefined);
+  }
+
+  @JsConsumer({ stream: 'ORDERS', durable: 'shipping', filterSubjects: 'orders.paid' })
+  onPaid(): void {}
+}
+
+@Module({
+  imports: [
+    JetStreamModule.forRoot({}),
+    JetStreamModule.forFeature({ streams: [{ name: 'ORDERS', subjects: ['orders.*'] }] }),
+  ],
+  providers: [Billing],
+})
+class OrdersModule {}
+
+describe('A wait that times out', () => {
+  let kit: JetStreamTestKit;
+
+  beforeAll(async () => {
+    kit = await JetStreamTestKit.start({ imports: [OrdersModule], timeout: 150 });
+  });
+
+  afterAll(() => kit.close());
+
+  const failure = async (wait: Promise<unknown>): Promise<Error> => {
+    const error: unknown = await wait.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (error instanceof Error) return error;
+    throw new Error('the wait did not fail');
+  };
+
+  it('names the handler that hangs', async () => {
+    const error = await failure(kit.publish('orders.hang').settled());
+    expect(error).toBeInstanceOf(TestKitTimeoutError);
+    expect(masked(error)).toBe(
+      'The message to "orders.hang" did not settle within N ms. Still pending:\n' +
+        '  - Billing.onHang: "orders.hang" (ORDERS, sequence N) has been running for N ms in delivery N\n' +
+        'Nothing was handled so far.',
+    );
+  });
+
+  it('names the error of the last delivery, and when the next one is', async () => {
+    const error = await failure(kit.publish('orders.placed', { fails: true }).settled());
+    expect(masked(error)).toBe(
+      'The message to "orders.placed" did not settle within N ms. Still pending:\n' +
+        '  - Billing.onPlaced: "orders.placed" (ORDERS, sequence N) was returned in delivery N, after it failed with ' +
+        'RangeError: no such customer; next attempt in N ms\n' +
+        'Handled so far:\n' +
+        '  - Billing.onPlaced: "orders.placed" retried in delivery N, failed with RangeError: no such customer, ' +
+        'payload { fails: true }',
+    );
+    expect(error).toMatchObject({
+      cause: { message: 'no such customer' },
+      pending: [{ handler: 'Billing.onPlaced', state: 'retrying', deliveryCount: 1 }],
+      flow: { handled: [{ outcome: 'retried' }] },
+    });
+  });
+
+  it('names the handler that is paused and did not receive its message', async () => {
+    await kit.get(Handlers).pause('Billing.onPaid');
+    const flow = kit.publish('orders.paid');
+    const error = await failure(flow.settled());
+    expect(masked(error)).toBe(
+      'The message to "orders.paid" did not settle within N ms. Still pending:\n' +
+        '  - Billing.onPaid: "orders.paid" (ORDERS, sequence N) was not delivered within N ms; the handler is paused\n' +
+        'Nothing was handled so far.',
+    );
+    await kit.get(Handlers).resume('Billing.onPaid');
+    expect(await flow.settled({ timeout: 5_000 })).toHaveHandled('Billing.onPaid');
+  });
+
+  it('names the message that was not handled, and what is pending elsewhere', async () => {
+    const error = await failure(kit.handled('Billing.onPaid', { payload: { id: 1 } }));
+    expect(masked(error)).toContain(
+      'There was no handled message of Billing.onPaid with payload { id: N } within N ms. Still pending:\n' +
+        '  - Billing.onHang: "orders.hang"',
+    );
+    expect(masked(await failure(kit.idle()))).toContain(
+      'The application is not idle after N ms. Still pending:\n  - Billing.onHang: "orders.hang"',
+    );
+    expect(masked(await failure(kit.deadLettered('Billing.onPlaced')))).toContain(
+      'There was no dead letter of Billing.onPlaced within N ms.',
+    );
+  });
+
+  it('names the delivery that was not expected', async () => {
+    const nothing = failure(kit.expectNothing('Billing.onPaid', { within: 5_000 }));
+    await kit.publish('orders.paid', { id: 2 }).settled();
+    const error = await nothing;
+    expect(error).toBeInstanceOf(TestKitAssertionError);
+    expect(masked(error)).toBe(
+      'Expected no handled message of Billing.onPaid for N ms, but there was one: Billing.onPaid: "orders.paid" acked in ' +
+        'delivery N, payload { id: N }',
+    );
+    await kit.expectNothing('Billing.onPlaced', { within: 20 });
+  });
+
+  it('shows what a flow has instead of what a matcher expects', async () => {
+    const flow = await kit.publish('orders.paid', { id: 3 }).settled();
+    expect(() => expect(flow).toHaveHandled('Billing.onPaid', { outcome: 'terminated' })).toThrow(
+      "Expected that Billing.onPaid handled a message with outcome 'terminated'.\nHandled:\n" +
+        '  - Billing.onPaid: "orders.paid" acked in delivery 1, payload { id: 3 }',
+    );
+    expect(() => expect(flow).toHavePublished('invoices.*')).toThrow(
+      'Expected a message to "invoices.*".\nPublished:\n  - "orders.paid", payload { id: 3 }',
+    );
+    expect(() => expect(flow).toHaveDeadLettered('Billing.onPaid')).toThrow(
+      "Expected a dead letter with handler 'Billing.onPaid'.\nNothing was dead-lettered.",
+    );
+    expect(() => expect({}).toHaveHandled('Billing.onPaid')).toThrow('a value that is not a flow');
+  });
+});
+
+/** The message without the numbers that differ in each run. */
+function masked({ message }: Error): string {
+  return message.replaceAll(/\d+/g, 'N');
+}
