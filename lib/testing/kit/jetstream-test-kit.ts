@@ -5,12 +5,10 @@ import {
   type InjectionToken,
 } from '@nestjs/common';
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
-import { givenBytes, encodePayload } from '../../codecs/index.js';
-import { MessageHeaders } from '../../connection/index.js';
-import { InvalidArgumentError, PackageNotInstalledError } from '../../errors/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
 import { type HandlerConnection, TEST_SETTINGS, type TestSettings } from '../../handlers/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
-import { checkSubject } from './check-subject.js';
+import { publishCore } from './core-publish.js';
 import {
   type DeadLetterSelector,
   deadLetterSearch,
@@ -31,10 +29,10 @@ import {
   type TestPublishOptions,
   type TestWaitOptions,
 } from './kit-options.js';
-import { headerOf } from './message-header.js';
 import { decodeWith } from './payloads.js';
 import { warnOfFakeTimers } from './real-timers.js';
 import { TestAccount } from './test-accounts.js';
+import { createHttp, moduleOf } from './test-module.js';
 import { TestKitFlow, waitUntilIdle } from './test-kit-flow.js';
 import { TrackedApplication } from './tracked-application.js';
 
@@ -85,22 +83,9 @@ export class JetStreamTestKit implements AsyncDisposable {
    */
   static async start(options: TestKitOptions): Promise<JetStreamTestKit> {
     const given = checkKitOptions(options);
-    const { module: builder, imports, controllers, providers, exports: exported } = given;
-    if (builder !== undefined && (imports ?? controllers ?? providers ?? exported) !== undefined) {
-      throw new InvalidArgumentError(
-        'module',
-        'it cannot be combined with imports, controllers, providers and exports',
-      );
-    }
     const logger = given.logger ?? new ConsoleLogger();
     warnOfFakeTimers(logger);
-    const metadata = {
-      imports: imports ?? [],
-      controllers: controllers ?? [],
-      providers: providers ?? [],
-      exports: exported ?? [],
-    };
-    const module = builder ?? (await loadTesting()).createTestingModule(metadata);
+    const module = await moduleOf(given);
     const account = await TestAccount.take(given.version);
     const kit = new JetStreamTestKit(account, given.timeout ?? DEFAULT_TIMEOUT, given.timeScale ?? 1);
     kit.tracker.logger = logger;
@@ -152,7 +137,7 @@ export class JetStreamTestKit implements AsyncDisposable {
       throw new InvalidArgumentError('connection', `there is no connection "${name}"`);
     const act = (): Promise<unknown> =>
       core
-        ? this.publishCore(connection, subject, payload)
+        ? publishCore(this.tracker, connection.jetstream, subject, payload)
         : connection.jetstream.publish(subject, payload, publishing);
     return this.follow(`The message to "${subject}"`, act);
   }
@@ -341,29 +326,6 @@ export class JetStreamTestKit implements AsyncDisposable {
     return new TestKitFlow(name, flow, result, this.timeout, warn);
   }
 
-  private async publishCore(
-    { jetstream }: HandlerConnection,
-    subject: string,
-    payload: unknown,
-  ): Promise<void> {
-    checkSubject(subject);
-    const { tracker } = this;
-    const { connection, declarations } = jetstream;
-    const data =
-      typeof payload === 'string'
-        ? payload
-        : payload === undefined
-          ? ''
-          : (givenBytes(payload) ?? encodePayload(declarations.codecOfSubject(subject), payload));
-    const message = tracker.send(tracker.flows, subject);
-    const headers = new MessageHeaders();
-    for (const [header, value] of Object.entries(headerOf(tracker, message.id))) headers.set(header, value);
-    tracker.expect(message, tracker.groups.ofMessage(subject, undefined));
-    connection.wire.publish(subject, data, undefined, headers);
-    const decoded = tracker.decode(data, { connection: connection.name, subject });
-    tracker.published(message, decoded, { duration: 0, count: 1 });
-  }
-
   private connectionOf(name: string): HandlerConnection | undefined {
     return this.tracked.flatMap(({ connections }) => connections).find((each) => each.name === name);
   }
@@ -388,31 +350,5 @@ export class JetStreamTestKit implements AsyncDisposable {
     } finally {
       await this.account.giveBack();
     }
-  }
-}
-
-function createHttp(compiled: INestApplicationContext): INestApplication {
-  const module = compiled as INestApplicationContext & {
-    createNestApplication(options: object): INestApplication;
-  };
-  return module.createNestApplication({ forceCloseConnections: true });
-}
-
-interface Testing {
-  createTestingModule(metadata: object): TestModuleBuilder;
-}
-
-/** Loaded when it is needed, because it is optional. */
-async function loadTesting(): Promise<Testing> {
-  try {
-    const { Test } = await import('@nestjs/testing');
-    return Test;
-  } catch (cause) {
-    throw new PackageNotInstalledError(
-      '@nestjs/testing',
-      'JetStreamTestKit',
-      'pass a module builder as the option module',
-      { cause },
-    );
   }
 }
