@@ -40,6 +40,7 @@ export {
   TestKitAssertionError,
   TestKitFlow,
   TestKitHandlerError,
+  TestKitLimitError,
   type TestFlow,
   type TestKitOptions,
   TestKitTimeoutError,

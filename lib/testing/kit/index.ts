@@ -1,6 +1,7 @@
 export {
   TestKitAssertionError,
   TestKitHandlerError,
+  TestKitLimitError,
   TestKitTimeoutError,
   type PendingWork,
 } from './errors.js';

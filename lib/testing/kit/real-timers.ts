@@ -3,11 +3,6 @@ import type { LoggerService } from '@nestjs/common';
 // Read when this module is loaded, because tests may replace the timers later.
 const { setTimeout: startTimer, clearTimeout: endTimer } = globalThis;
 
-/** Waits by the clock of the machine, even if the test uses fake timers. */
-export function realSleep(delay: number): Promise<void> {
-  return new Promise((resolve) => startTimer(resolve, delay));
-}
-
 /** Calls a function after a time by the clock of the machine; the returned function cancels it. */
 export function realTimeout(delay: number, act: () => void): () => void {
   const timer = startTimer(act, Math.min(delay, 2_147_483_647));

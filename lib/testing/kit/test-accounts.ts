@@ -1,34 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { NatsTestServer } from '../nats-test-server.js';
-import { toConfigText } from '../server-config.js';
+import { TestKitLimitError } from './errors.js';
 import { processWide } from './process-wide.js';
-import { realSleep } from './real-timers.js';
 
-/** How many accounts a server has at first, and how many are added when all are in use. */
-const POOL = 8;
-/** How long a server may take to load its changed configuration, in milliseconds. */
-const RELOAD_TIMEOUT = 5_000;
-const RELOAD_POLL = 5;
+/** How many accounts a server has. More would make its start slower; adding some later would interrupt the others. */
+const ACCOUNTS = 32;
 /** How long an answer of the JetStream API may take, in milliseconds. */
 const API_TIMEOUT = 5_000;
 
 /** The server and the accounts of this process, as plain data: see {@link processWide}. */
 interface Pool {
-  readonly folder: string;
-  readonly name: string;
   readonly pid: number;
   readonly url: string;
   readonly version: string;
   readonly password: string;
-  /** How many accounts the configuration has. */
-  size: number;
   /** The numbers of the accounts that no kit uses. */
   readonly free: number[];
-  /** The last change of the configuration; changes are made one after another. */
-  growing: Promise<void>;
 }
 
 interface Pools {
@@ -47,16 +35,13 @@ export class TestAccount {
    * Takes an account from the pool of this process. The first call starts the server, which ends with the process.
    *
    * @param version the version of the server, as for {@link NatsTestServer.start}
+   * @throws {@link TestKitLimitError} if all accounts are in use
    * @throws the errors of {@link NatsTestServer.start}
    */
   static async take(version: string | undefined): Promise<TestAccount> {
     const pool = await poolOf(version);
-    let number = pool.free.shift();
-    while (number === undefined) {
-      pool.growing = pool.growing.then(() => (pool.free.length === 0 ? grow(pool) : undefined));
-      await pool.growing;
-      number = pool.free.shift();
-    }
+    const number = pool.free.shift();
+    if (number === undefined) throw new TestKitLimitError(ACCOUNTS);
     const account = new TestAccount(pool, number);
     // A kit that was not closed, because its test timed out, may have left streams behind.
     await account.empty();
@@ -109,64 +94,21 @@ async function poolOf(version = ''): Promise<Pool> {
 
 async function startPool(version: string | undefined): Promise<Pool> {
   const password = randomBytes(12).toString('hex');
-  const server = await NatsTestServer.start({ version, config: configOf(POOL, password) });
-  return {
-    folder: dirname(server.storeDir),
-    name: server.name,
-    pid: server.pid ?? 0,
-    url: server.url,
-    version: server.version,
-    password,
-    size: POOL,
-    free: numbers(0, POOL),
-    growing: Promise.resolve(),
-  };
-}
-
-/** Adds accounts to the configuration of the running server. */
-async function grow(pool: Pool): Promise<void> {
-  const size = pool.size + POOL;
-  const text = toConfigText({ server_name: pool.name }) + toConfigText(configOf(size, pool.password));
-  await writeFile(join(pool.folder, 'server.conf'), text);
-  process.kill(pool.pid, 'SIGHUP');
-  await accepted(pool, size - 1);
-  pool.free.push(...numbers(pool.size, size));
-  pool.size = size;
-}
-
-/** Waits until the server accepts the user of an account. */
-async function accepted({ url, password }: Pool, number: number): Promise<void> {
-  for (const deadline = performance.now() + RELOAD_TIMEOUT; ;) {
-    try {
-      const options = { servers: url, user: userOf(number), pass: password, reconnect: false };
-      return await (await connect(options)).close();
-    } catch (cause) {
-      if (performance.now() > deadline) {
-        throw new Error(
-          `The server of the test kits did not load its accounts again within ${RELOAD_TIMEOUT} ms. Close kits that are ` +
-            `no longer used: ${number} are open.`,
-          { cause },
-        );
-      }
-    }
-    await realSleep(RELOAD_POLL);
-  }
-}
-
-function configOf(size: number, password: string): Readonly<Record<string, unknown>> {
-  const accounts = numbers(0, size).map((number) => [
+  const numbers = Array.from({ length: ACCOUNTS }, (_, i) => i);
+  const accounts = numbers.map((number) => [
     `KIT_${number}`,
     { jetstream: 'enabled', users: [{ user: userOf(number), password }] },
   ]);
-  return { accounts: Object.fromEntries(accounts) as Record<string, unknown> };
+  const server = await NatsTestServer.start({
+    version,
+    config: { accounts: Object.fromEntries(accounts) as Record<string, unknown> },
+  });
+  const { pid = 0, url } = server;
+  return { pid, url, version: server.version, password, free: numbers };
 }
 
 function userOf(number: number): string {
   return `kit-${number}`;
-}
-
-function numbers(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
 function isAlive(pid: number): boolean {

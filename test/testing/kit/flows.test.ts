@@ -127,9 +127,9 @@ describe('A flow', () => {
 
   it('follows an object to its watch, and what that publishes', async () => {
     const flow = await kit.publish('work.store.x', { name: 'x', text: 'abc' }).settled();
-    expect(flow.handled.map(({ handler }) => handler)).toEqual([
-      'Files.store',
+    expect(flow.handled.map(({ handler }) => handler).sort()).toEqual([
       'Files.onFile',
+      'Files.store',
       'Reports.onReport',
     ]);
     expect(flow.published.at(-1)).toMatchObject({ subject: 'reports.x', payload: 3, stream: 'REPORTS' });
@@ -166,12 +166,14 @@ describe('A flow', () => {
   });
 
   it('follows messages of core NATS to subscriptions', async () => {
-    const flow = await kit.publish('notes.1', 'hello', { core: true }).settled();
+    const flow = await kit.publish('notes.1', { text: 'hello' }, { core: true }).settled();
     expect(flow.handled.map(({ handler }) => handler).sort()).toEqual([
       'Reports.onEveryNote',
       'Reports.onNote',
     ]);
-    expect(flow.published).toMatchObject([{ subject: 'notes.1', payload: 'hello', stream: undefined }]);
+    expect(flow.published).toMatchObject([
+      { subject: 'notes.1', payload: { text: 'hello' }, stream: undefined },
+    ]);
   });
 
   it('is delivered to one of the methods that share a consumer', async () => {
