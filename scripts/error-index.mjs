@@ -43,7 +43,7 @@ const AREAS = [
   ['Key-Value', ['errors/key-value.errors.ts']],
   ['Object Store', ['errors/object-store.errors.ts']],
   ['Microservices', ['errors/microservice.errors.ts']],
-  ['Test servers', ['testing/errors.ts']],
+  ['Tests', ['testing/errors.ts', 'testing/kit/errors.ts']],
 ];
 
 const text = await format(render(readErrors()), {

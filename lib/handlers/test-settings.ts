@@ -1,7 +1,7 @@
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import type { JetStreamInstrument } from '../instruments/index.js';
 
-/** What a test kit changes in an application that it starts. */
+/** The changes that a test kit makes in an application. */
 export interface TestSettings {
   /** The server and the user of all connections, instead of those of the application. */
   readonly connection: Pick<NodeConnectionOptions, 'servers' | 'user' | 'pass'>;

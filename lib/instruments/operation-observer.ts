@@ -38,7 +38,7 @@ export class OperationObserver {
    * Observes an operation that is a promise.
    *
    * @param act receives the operation, which adds the headers of instruments to its messages
-   * @param resultOf what instruments learn of the result
+   * @param resultOf the part of the result that instruments receive
    */
   around<T>(
     call: ObservedCall,
@@ -50,7 +50,7 @@ export class OperationObserver {
   }
 }
 
-/** What instruments learn of the result of an operation. */
+/** The part of the result of an operation that instruments receive. */
 type ResultOf<T> = (result: T) => Pick<Partial<CallResult>, 'duplicate' | 'sequence' | 'size' | 'stream'>;
 
 async function follow<T>(

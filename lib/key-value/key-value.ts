@@ -425,7 +425,7 @@ function exists({ bucket, key, status, code, description }: RevisionMismatchErro
   return new KeyExistsError(bucket, key, { code: status, err_code: code, description });
 }
 
-/** What instruments learn of a change of a key. */
+/** The result of a change of a key, for instruments. */
 function revisionResult(revision: number): { readonly sequence: number } {
   return { sequence: revision };
 }

@@ -30,9 +30,9 @@ export class TestKitTimeoutError extends Error {
 
   constructor(
     message: string,
-    /** What was still pending. */
+    /** The work that was still pending. */
     readonly pending: readonly PendingWork[],
-    /** What has happened so far; `undefined` if the wait did not belong to one flow. */
+    /** The flow so far; `undefined` if the wait did not belong to one flow. */
     readonly flow?: TestFlow | undefined,
     options?: ErrorOptions,
   ) {
@@ -59,7 +59,7 @@ export class TestKitHandlerError extends Error {
 
   constructor(
     message: string,
-    /** What has happened until the flow was settled. */
+    /** The flow when it was settled. */
     readonly flow: TestFlow,
     options: ErrorOptions,
   ) {

@@ -43,7 +43,7 @@ export interface DeadLetteredMessage {
   readonly deliveryCount: number;
 }
 
-/** What a message caused: all messages that handlers published because of it, and what handlers did with them. */
+/** Everything that a message caused: the messages that were published because of it, and how handlers ended. */
 export interface TestFlow {
   /** Each delivery, in the order in which they ended. A message that was retried has several. */
   readonly handled: readonly HandledMessage[];

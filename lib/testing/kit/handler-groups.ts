@@ -39,7 +39,7 @@ export class HandlerGroup {
   }
 }
 
-/** Where the messages of a group come from. */
+/** The origin of the messages of a group. */
 export type GroupKind = 'stream' | 'core' | 'kv-watch' | 'object-watch';
 
 /** The handlers of all tracked applications. */

@@ -24,6 +24,7 @@ import {
 export interface TestModuleBuilder {
   overrideProvider(token: unknown): { useValue(value: unknown): unknown };
   setLogger(logger: LoggerService): unknown;
+  /** @throws the errors of the application */
   compile(): Promise<INestApplicationContext>;
 }
 

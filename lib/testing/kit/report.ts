@@ -11,7 +11,7 @@ export function pendingText(pending: readonly { readonly text: string }[]): stri
   return `Still pending:${lines(pending.map(({ text }) => text))}`;
 }
 
-/** What was handled so far, for the message of an error. */
+/** The deliveries so far, for the message of an error. */
 export function soFar({ handled }: Pick<TestFlow, 'handled'>): string {
   if (handled.length === 0) return 'Nothing was handled so far.';
   return `Handled so far:${lines(handled.map((each) => describeHandled(each)))}`;

@@ -44,7 +44,7 @@ export class RunningFlow implements TestFlow {
     return () => this.waiting.delete(act);
   }
 
-  /** What has happened so far. */
+  /** A copy of the flow so far. */
   snapshot(): TestFlow {
     const { handled, published, deadLettered } = this;
     return { handled: [...handled], published: [...published], deadLettered: [...deadLettered] };

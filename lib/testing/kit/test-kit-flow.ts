@@ -40,7 +40,7 @@ export class TestKitFlow<Result = unknown> {
       .catch(() => undefined);
   }
 
-  /** What has happened so far. */
+  /** The flow so far. */
   get current(): TestFlow {
     return this.flow.snapshot();
   }
