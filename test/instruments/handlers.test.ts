@@ -206,6 +206,7 @@ describe('an instrument', () => {
         source: `TASKS_${serial}`,
         consumer: 'worker',
         patterns: [`tasks.${serial}`],
+        group: 'worker',
       },
     ]);
   });
