@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   getKeyValueToken,
@@ -7,7 +7,7 @@ import {
   JetStreamService,
   type KeyValue,
 } from 'nestjs-nats-jetstream';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 
 @Injectable()
 class Prices {
@@ -18,22 +18,22 @@ class Prices {
   }
 }
 
-const AppModule = {
-  module: class {},
+@Module({
   imports: [
     JetStreamModule.forRoot({ connect: false }),
     JetStreamModule.forFeature({ keyValues: [{ bucket: 'prices' }] }),
   ],
   providers: [Prices],
-};
+})
+class AppModule {}
 
 it('replaces what a class injects', async () => {
   // #region override
   const module = await Test.createTestingModule({ imports: [AppModule] })
     .overrideProvider(getKeyValueToken('prices')) // @InjectKeyValue('prices')
-    .useValue({ getOrThrow: vi.fn(async () => ({ value: 9.9 })) })
+    .useValue({ getOrThrow: async () => ({ value: 9.9 }) })
     .overrideProvider(JetStreamService)
-    .useValue({ publish: vi.fn(async () => ({ stream: 'ORDERS', sequence: 1 })) })
+    .useValue({ publish: async () => ({ stream: 'ORDERS', sequence: 1 }) })
     .compile();
   expect(await module.get(Prices).of('apple')).toBe(9.9);
   // #endregion

@@ -106,8 +106,13 @@ class UnconnectedNats implements NatsConnection {
     return { inBytes: 0, outBytes: 0, inMsgs: 0, outMsgs: 0 };
   }
 
-  async *status(): AsyncGenerator<never, void, undefined> {
-    await this.ended;
+  /** There are no changes of the state; the iteration ends with the connection. */
+  status(): AsyncIterable<never> {
+    const next = async (): Promise<IteratorResult<never, undefined>> => {
+      await this.ended;
+      return { done: true, value: undefined };
+    };
+    return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
   closed(): Promise<void> {

@@ -228,7 +228,7 @@ describe('forRoot({ connect: false })', () => {
     const server = new JetStreamServer({ name: 'billing', connection });
     server.addHandler('a', async () => 1);
     await new Promise<void>((resolve, reject) => {
-      server.listen((error?: unknown) => (error instanceof Error ? reject(error) : resolve()));
+      void server.listen((error?: unknown) => (error instanceof Error ? reject(error) : resolve()));
     });
     await server.close();
     const client = new JetStreamClient({ connection });

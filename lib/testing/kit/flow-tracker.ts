@@ -108,7 +108,7 @@ export class FlowTracker {
 
   private checkIdle(): void {
     if (this.idling.size === 0 || !this.isIdle) return;
-    for (const act of [...this.idling]) act();
+    for (const act of this.idling) act();
     this.idling.clear();
   }
 

@@ -1,9 +1,4 @@
-import {
-  ConsoleLogger,
-  type INestApplication,
-  type INestApplicationContext,
-  type InjectionToken,
-} from '@nestjs/common';
+import { ConsoleLogger, type INestApplication, type INestApplicationContext } from '@nestjs/common';
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { type HandlerConnection, TEST_SETTINGS, type TestSettings } from '../../handlers/index.js';
@@ -123,7 +118,7 @@ export class JetStreamTestKit implements AsyncDisposable {
 
   /** A provider of the application, regardless of its module. @throws Nest's error if there is none */
   get<Service>(token: (abstract new (...args: never[]) => Service) | string | symbol): Service {
-    return this.app.get<Service>(token as InjectionToken<Service>, { strict: false });
+    return this.app.get<Service>(token, { strict: false });
   }
 
   /**

@@ -86,14 +86,12 @@ class KitOperations implements OperationInstrument {
     tracker.request = undefined;
   }
 
-  headers(
-    call: ObservedCall,
-    { subject, data, has }: ObservedMessage,
-  ): Readonly<Record<string, string>> | undefined {
+  headers(call: ObservedCall, sent: ObservedMessage): Readonly<Record<string, string>> | undefined {
     const { tracker } = this;
+    const { subject, data } = sent;
     const { kind, connection } = this.operation;
     const pending = this.pending.get(call);
-    if (has(FLOW_HEADER)) {
+    if (sent.has(FLOW_HEADER)) {
       if (tracker.request !== undefined)
         pending?.messages.push({ message: tracker.request, payload: undefined });
       return undefined;

@@ -1,4 +1,4 @@
-import type { INestApplication, INestApplicationContext } from '@nestjs/common';
+import type { INestApplication, INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import { InvalidArgumentError, PackageNotInstalledError } from '../../errors/index.js';
 import type { TestKitOptions, TestModuleBuilder } from './kit-options.js';
 
@@ -10,8 +10,8 @@ import type { TestKitOptions, TestModuleBuilder } from './kit-options.js';
 export async function moduleOf(options: TestKitOptions): Promise<TestModuleBuilder> {
   const { module, imports, controllers, providers, exports: exported } = options;
   if (module === undefined) {
-    const { Test } = await loadTesting();
-    return Test.createTestingModule({
+    const testing = await loadTesting();
+    return testing.createTestingModule({
       imports: imports ?? [],
       controllers: controllers ?? [],
       providers: providers ?? [],
@@ -35,10 +35,14 @@ export function createHttp(compiled: INestApplicationContext): INestApplication 
   return module.createNestApplication({ forceCloseConnections: true });
 }
 
+interface Testing {
+  createTestingModule(metadata: ModuleMetadata): TestModuleBuilder;
+}
+
 /** Loaded when it is needed, because it is optional. */
-async function loadTesting(): Promise<typeof import('@nestjs/testing')> {
+async function loadTesting(): Promise<Testing> {
   try {
-    return await import('@nestjs/testing');
+    return (await import('@nestjs/testing')).Test;
   } catch (cause) {
     throw new PackageNotInstalledError(
       '@nestjs/testing',

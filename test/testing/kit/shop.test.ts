@@ -19,7 +19,13 @@ describe.each(Array.from({ length: ROUNDS }, (_, i) => i + 1))('A shop (round %i
   let kit: JetStreamTestKit;
 
   beforeAll(async () => {
-    kit = await JetStreamTestKit.start({ imports: [ShopModule], http: true, timeScale: 0.01 });
+    // A busy machine may take longer than the default timeout.
+    kit = await JetStreamTestKit.start({
+      imports: [ShopModule],
+      http: true,
+      timeScale: 0.01,
+      timeout: 25_000,
+    });
   });
 
   afterAll(() => kit.close());

@@ -76,6 +76,7 @@ class Warehouse {
     stream: 'ORDERS',
     durable: 'warehouse',
     filterSubjects: 'orders.*.paid',
+    concurrency: 4,
     idempotent: { bucket: 'shipped', key: ({ order }: Invoice) => order, ttl: 86_400_000 },
   })
   async onPaid(@Payload() { article, count }: Invoice): Promise<void> {

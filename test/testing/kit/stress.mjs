@@ -8,8 +8,8 @@ const startedAt = performance.now();
 const outcomes = await Promise.all(Array.from({ length: processes }, (_, i) => run(i)));
 const seconds = Math.round((performance.now() - startedAt) / 1_000);
 const failed = outcomes.filter(({ code }) => code !== 0);
-for (const { output } of failed) console.error(output.slice(-20_000));
-for (const { output } of outcomes) console.log(output.match(/^.*Tests .*$/m)?.[0].trim() ?? 'no result');
+for (const { output } of failed) console.error(output.slice(output.indexOf('Failed Tests')));
+for (const { output } of outcomes) console.log(output.match(/^ +Tests .*$/m)?.[0].trim() ?? 'no result');
 console.log(
   `${processes} processes, ${rounds} rounds each, ${seconds} s: ${failed.length} processes with failures`,
 );
