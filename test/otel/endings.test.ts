@@ -118,22 +118,24 @@ describe.each(['the module', 'an instrument of forRoot'])('every span ends, with
     expect(started).toBe(7);
   });
 
-  it('after 10,000 deliveries, each in a span of its own', { timeout: 60_000 }, async () => {
+  it('after 10,000 deliveries, each in a span of its own', { timeout: 150_000 }, async () => {
     const messages = 200;
     const publishing = Array.from({ length: messages }, (_, i) => jetstream.publish(`work.${i}`, '"again"'));
     await Promise.all(publishing);
     const consumer = await jetstream.consumer('WORK', 'one');
-    await eventually(
+    // About ten seconds, and much longer on a busy machine.
+    const { delivered } = await eventually(
       () => consumer.info(),
       ({ ackFloor }) => ackFloor.streamSequence === messages,
-      30_000,
+      120_000,
     );
     await allEnded();
     const deliveries = traced.spans
       .filter(({ attributes }) => attributes['messaging.nats.handler'] === 'Work.one')
       .map(({ attributes }) => Number(attributes['messaging.nats.message.delivery_count']));
-    expect(deliveries.filter((count) => count === DELIVERIES)).toHaveLength(messages);
-    expect(deliveries).toHaveLength(messages * DELIVERIES);
+    expect(deliveries.filter((count) => count >= DELIVERIES)).toHaveLength(messages);
+    expect(deliveries).toHaveLength(delivered.consumerSequence);
+    expect(deliveries.length).toBeGreaterThanOrEqual(messages * DELIVERIES);
   });
 
   it('after the link was restored while handlers and publishes were in progress', async () => {
