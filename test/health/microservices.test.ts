@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, type INestApplicationContext } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
@@ -216,6 +217,8 @@ describe.each(kinds)('the handlers of a JetStreamServer in %s', (kind) => {
     );
     const closing = started.app.close();
     isClosed = true;
+    // The shutdown waits for the handler.
+    expect(await Promise.race([closing.then(() => 'closed'), sleep(300, 'waiting')])).toBe('waiting');
     for (const go of release) go();
     await closing;
     expect(ended).toEqual(['hang']);
