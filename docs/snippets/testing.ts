@@ -173,5 +173,6 @@ describe('The testing guide', () => {
     await cluster.servers[0]?.shutdown(); // leaves; restart() brings it back
     // #endregion
     await cluster.ready();
+    expect(cluster.servers.map(({ pid }) => pid === undefined)).toEqual([true, false, false]);
   });
 });

@@ -109,7 +109,7 @@ async function withoutPlacement(
   };
   const outcomes = await Promise.all(servers.map(canPlace));
   return servers
-    .filter((_, index) => outcomes[index] === false)
+    .filter((_, index) => !(outcomes[index] ?? false))
     .map((server) => `placement by ${server.name}`);
 }
 

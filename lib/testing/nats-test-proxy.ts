@@ -164,7 +164,7 @@ export class NatsTestProxy implements AsyncDisposable {
     await once(listener, 'close');
   }
 
-  /** The same as {@link close}. */
+  /** The same as {@link close}. It never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../errors/index.js';
 import { shown } from '../reporting/index.js';
+import { isArray } from '../validation/index.js';
 import { NatsTestProxy } from './nats-test-proxy.js';
 
 /** The configuration of a server's routes. */
@@ -77,7 +78,7 @@ function membership(groups: readonly (readonly number[])[], size: number): Reado
   };
   const groupOf = new Map<number, number>();
   for (const [group, servers] of groups.entries()) {
-    if (!Array.isArray(servers)) refuse(`${shown(servers)} is not a list of servers`);
+    if (!isArray(servers)) refuse(`${shown(servers)} is not a list of servers`);
     for (const server of servers) {
       if (!Number.isInteger(server) || server < 0 || server >= size)
         refuse(`there is no server ${shown(server)}`);

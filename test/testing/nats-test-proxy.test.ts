@@ -364,6 +364,7 @@ describe('heal', () => {
     await connection.flush();
     using link = await RawLink.to(proxy.url);
     await greeted(link);
+    expect(proxy.connections).toBe(2);
     link.socket.destroy();
     await eventually(connectionsOfServer, (count) => count === 1);
   });

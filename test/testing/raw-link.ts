@@ -18,8 +18,8 @@ export class RawLink implements Disposable {
   /** Resolves when the connection is open, or was reset as soon as it was open. Rejects if it is refused. */
   static async to(url: string): Promise<RawLink> {
     const link = new RawLink(connect(Number(new URL(url).port), '127.0.0.1'));
-    await once(link.socket, 'connect').catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ECONNRESET') throw error;
+    await once(link.socket, 'connect').catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error;
     });
     return link;
   }
