@@ -198,10 +198,10 @@ export const start = (): Promise<testing.NatsTestServer> =>
     ],
     accounts: { A: { jetstream: { maxStreams: nothing }, limits: nothing, users: nothing } },
   });
-export const connected = (server: testing.NatsTestServer): Promise<nats.NatsConnection> =>
-  nats.connect(server.connectionFor('a'));
-export const startedWith = (server: testing.NatsTestServer): unknown =>
-  root.JetStreamModule.forRoot({ connection: server.connectionFor('a') });
+export const connected = (running: testing.NatsTestServer): Promise<nats.NatsConnection> =>
+  nats.connect(running.connectionFor('a'));
+export const startedWith = (running: testing.NatsTestServer): unknown =>
+  root.JetStreamModule.forRoot({ connection: running.connectionFor('a') });
 export const disturb = async (cluster: testing.NatsTestCluster): Promise<void> => {
   cluster.partition([0], [1, 2]);
   cluster.heal();
