@@ -114,7 +114,7 @@ describe('the packed package', () => {
   it('has correct types under every module resolution', { timeout: 60_000 }, async () => {
     // vitest can only be imported by ES modules.
     const options = ['--no-color', '--exclude-entrypoints', 'testing/vitest'];
-    const output = await runCommand('npx', ['--no-install', 'attw', ...options, tarball], repository);
+    const output = await runCommand('npx', ['--no-install', 'attw', tarball, ...options], repository);
     expect(output).toContain('No problems found');
   });
 

@@ -23,9 +23,9 @@ const DEFAULTS = {
  *
  * @throws {@link InvalidStreamNameError}, {@link InvalidSubjectError}, {@link InvalidArgumentError}
  */
-export function declaredInfo(config: StreamConfig, { connection }: JetStreamApi): StreamInfo {
+export function declaredInfo(config: StreamConfig, api: JetStreamApi): StreamInfo {
   return {
-    config: decodeStreamConfig({ ...DEFAULTS, ...encodeStreamConfig(config, connection) }),
+    config: decodeStreamConfig({ ...DEFAULTS, ...encodeStreamConfig(config, api.connection) }),
     created: new Date(0),
     state: {
       messages: 0,
