@@ -1,0 +1,83 @@
+import { effectKeyOf } from '../model/forms.js';
+import type { History } from '../model/history.js';
+import type { MessageEvent } from '../model/records.js';
+import { placeOf, type Violation } from './violation.js';
+
+/** How many violations of one form are reported one by one. */
+const SHOWN = 5;
+
+/**
+ * Nothing is acknowledged whose handler has not ended: the server receives an acknowledgement only after the end of the
+ * handler. An acknowledgement to `cumulative` covers every message before it. A message of `idempotent` may be acknowledged
+ * without its handler if another message of its key was handled.
+ */
+export function checkAcknowledgements(history: History): Violation[] {
+  return unfinishedOf(history)
+    .slice(0, SHOWN)
+    .map(({ form, id, sequence }) => ({
+      promise: 'nothing is acknowledged unfinished',
+      text: `${form}: sequence ${sequence} (message ${id}) was acknowledged before its handler had ended`,
+      about: { form, ids: [id] },
+    }));
+}
+
+/** The acknowledgements of messages whose handler had not ended, with the ids of these messages. */
+export function unfinishedOf(history: History): MessageEvent[] {
+  const ends = new Map<number, { readonly id: number; readonly at: number }>();
+  const effects = new Map<number, number>();
+  const ids = new Map<number, number>();
+  const acknowledgements: MessageEvent[] = [];
+  for (const event of history.messages()) {
+    const { kind, form, id, sequence, at } = event;
+    if (kind === 'acknowledged') acknowledgements.push(event);
+    else if (kind === 'stored' && form === 'idempotent' && at > history.streamSince) ids.set(sequence, id);
+    else if (kind === 'ended') {
+      const place = placeOf(sequence, event.until);
+      if (at < (ends.get(place)?.at ?? Infinity)) ends.set(place, { id, at });
+      if (form === 'idempotent') {
+        const key = effectKeyOf(id);
+        effects.set(key, Math.min(at, effects.get(key) ?? Infinity));
+      }
+    }
+  }
+  const unfinished = acknowledgements.filter(({ form, sequence, at, until }) => {
+    if ((ends.get(placeOf(sequence, until))?.at ?? Infinity) <= at) return false;
+    if (form !== 'idempotent') return true;
+    const id = ids.get(sequence);
+    // Without an acknowledged publish the key of the message is unknown.
+    return id !== undefined && (effects.get(effectKeyOf(id)) ?? Infinity) > at;
+  });
+  return [
+    ...unfinished.map((event) => ({ ...event, id: ends.get(placeOf(event.sequence, event.until))?.id ?? event.id })),
+    ...coveredUnfinished(history),
+  ];
+}
+
+/** Messages of `cumulative` that an acknowledgement covers, and that had not ended. */
+function coveredUnfinished(history: History): MessageEvent[] {
+  const events = [...history.messages()]
+    .filter(({ form }) => form === 'cumulative')
+    .filter(({ kind, at }) => kind !== 'stored' || at > history.streamSince)
+    .map((event) => ({ event, time: event.kind === 'stored' ? event.until : event.at }))
+    .toSorted((a, b) => a.time - b.time);
+  const ended = new Set(events.filter(({ event }) => event.kind === 'ended').map(({ event }) => event.id));
+  const open = new Map<number, MessageEvent>();
+  const done = new Set<number>();
+  const unfinished: MessageEvent[] = [];
+  for (const { event } of events) {
+    const { kind, id, sequence, at } = event;
+    if (kind === 'stored' && !done.has(id)) open.set(sequence, event);
+    else if (kind === 'ended') {
+      done.add(id);
+      open.delete(sequence);
+    } else if (kind === 'acknowledged' && at > history.streamSince) {
+      for (const [covered, message] of open) {
+        if (covered > sequence) break;
+        // An id that never ends is reported as lost; here it is enough that it was acknowledged.
+        unfinished.push({ ...message, at, kind: ended.has(message.id) ? 'acknowledged' : message.kind });
+        open.delete(covered);
+      }
+    }
+  }
+  return unfinished;
+}

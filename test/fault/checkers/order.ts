@@ -1,0 +1,71 @@
+import { orderKeyOf } from '../model/forms.js';
+import type { History } from '../model/history.js';
+import type { MessageEvent } from '../model/records.js';
+import type { Violation } from './violation.js';
+
+/**
+ * Order per key: in one process, `keyed` handles the messages of a key one at a time, and new messages in the order of the
+ * stream. `ordered` receives each message once, in the order of the stream.
+ */
+export function checkOrder(history: History): Violation[] {
+  const violations: Violation[] = [];
+  const report = (text: string, ...events: MessageEvent[]): void => {
+    const [{ form }] = events;
+    violations.push({ promise: 'order', text: `${form}: ${text}`, about: { form, ids: events.map(({ id }) => id) } });
+  };
+  const running = new Map<string, MessageEvent>();
+  const last = new Map<string, MessageEvent>();
+  for (const event of history.messages()) {
+    const { kind, form, process, id } = event;
+    const isStart = kind === 'begun' || kind === 'repeated';
+    if (form === 'ordered' && isStart) {
+      const before = last.get(`${process}`);
+      if (before && !isLater(event, before)) report(`${placeText(event)} after ${placeText(before)}`, event, before);
+      last.set(`${process}`, event);
+    }
+    if (form !== 'keyed') continue;
+    const key = `${process} ${orderKeyOf(id)}`;
+    const other = running.get(key);
+    if (isStart) {
+      if (other) report(`${placeText(event)} was begun while ${placeText(other)} of the same key ran`, event, other);
+      running.set(key, event);
+    } else if (kind === 'ended' || kind === 'failed') running.delete(key);
+    if (kind !== 'begun') continue;
+    const before = last.get(key);
+    // A consumer that was created again may deliver older messages, and counts its deliveries from 1 again.
+    if (before && event.delivery > before.delivery && !isLater(event, before)) {
+      report(`${placeText(event)} was begun after ${placeText(before)} of the same key`, event, before);
+    }
+    last.set(key, event);
+  }
+  return violations.slice(0, 5);
+}
+
+/** Changes of a watched key arrive in the order of their revisions; messages of a subscription arrive once at most. */
+export function checkReceived(history: History): Violation[] {
+  const last = new Map<string, number>();
+  const seen = new Set<string>();
+  const violations: Violation[] = [];
+  for (const { source, number, process } of history.notesOf('received')) {
+    const isWatch = source.startsWith('watch');
+    const before = last.get(`${process} ${source}`) ?? 0;
+    if (isWatch && number <= before) {
+      violations.push({ promise: 'order', text: `${source}: revision ${number} after ${before}` });
+    }
+    if (!isWatch && seen.has(`${process} ${source} ${number}`)) {
+      violations.push({ promise: 'order', text: `${source}: message ${number} twice` });
+    }
+    last.set(`${process} ${source}`, number);
+    if (!isWatch) seen.add(`${process} ${source} ${number}`);
+  }
+  return violations.slice(0, 5);
+}
+
+/** Of two stored messages, also of different incarnations of a stream. */
+function isLater(a: MessageEvent, b: MessageEvent): boolean {
+  return a.until > b.until || (a.until === b.until && a.sequence > b.sequence);
+}
+
+function placeText({ sequence, id }: MessageEvent): string {
+  return `sequence ${sequence} (message ${id})`;
+}

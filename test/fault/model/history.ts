@@ -1,0 +1,87 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FORM_NAMES } from './forms.js';
+import type { Note, Noted } from './notes.js';
+import { KINDS, type MessageEvent, RECORD_SIZE } from './records.js';
+
+/**
+ * Everything that was recorded in a run. A run has millions of message events, so they are read from the bytes of the
+ * journals when they are asked for.
+ */
+export class History {
+  private constructor(
+    private readonly sources: readonly (() => Iterable<MessageEvent>)[],
+    readonly notes: readonly Noted[],
+  ) {}
+
+  /** The history of the journals in a folder. */
+  static async read(folder: string): Promise<History> {
+    const sources: (() => Iterable<MessageEvent>)[] = [];
+    const notes: Noted[] = [];
+    for (const file of await readdir(folder)) {
+      const [name, kind] = file.split('.');
+      const process = Number(name);
+      if (kind === 'messages') {
+        const bytes = await readFile(join(folder, file));
+        sources.push(() => decode(bytes, process));
+      } else if (kind === 'notes') {
+        // The last line of a killed process may be incomplete.
+        const lines = (await readFile(join(folder, file), 'utf8')).split('\n').slice(0, -1);
+        notes.push(...lines.map((line) => ({ ...(JSON.parse(line) as Note), process })));
+      }
+    }
+    return new History(sources, notes);
+  }
+
+  /** A history of given events, for tests of checkers. */
+  static of(events: readonly Partial<MessageEvent>[], notes: readonly (Note & { process?: number })[] = []): History {
+    const complete = events.map((event, i) => ({ ...BLANK, at: i, ...event }));
+    return new History(
+      [() => complete],
+      notes.map((note) => ({ process: 1, ...note })),
+    );
+  }
+
+  /** All events of messages; those of one process are in order. */
+  *messages(): Generator<MessageEvent> {
+    for (const source of this.sources) yield* source();
+  }
+
+  notesOf<T extends Note['type']>(type: T): Noted<Extract<Note, { type: T }>>[] {
+    return this.notes.filter((note): note is Noted<Extract<Note, { type: T }>> => note.type === type);
+  }
+
+  /**
+   * When the last deletion of the stream ended. Messages that were published before are not checked: they may have belonged to
+   * the deleted incarnation.
+   */
+  get streamSince(): number {
+    return Math.max(-Infinity, ...this.notesOf('fault').map((fault) => (fault.deletesStream ? fault.healed : -Infinity)));
+  }
+}
+
+const BLANK: MessageEvent = {
+  kind: 'stored',
+  form: 'sync',
+  process: 1,
+  id: 0,
+  sequence: 0,
+  delivery: 0,
+  at: 0,
+  until: 0,
+};
+
+function* decode(bytes: Buffer, process: number): Generator<MessageEvent> {
+  for (let offset = 0; offset + RECORD_SIZE <= bytes.length; offset += RECORD_SIZE) {
+    yield {
+      kind: KINDS[bytes[offset]],
+      form: FORM_NAMES[bytes[offset + 1]],
+      process,
+      id: bytes.readUInt32LE(offset + 4),
+      sequence: bytes.readUInt32LE(offset + 8),
+      delivery: bytes.readUInt32LE(offset + 12),
+      at: bytes.readDoubleLE(offset + 16),
+      until: bytes.readDoubleLE(offset + 24),
+    };
+  }
+}

@@ -1,0 +1,88 @@
+import { JetStreamService, PayloadTooLargeError, PublishRefusedError, type PubAck } from 'nestjs-nats-jetstream';
+import { JetStreamRecordBuilder, type JetStreamClient } from 'nestjs-nats-jetstream/microservice';
+import { firstValueFrom } from 'rxjs';
+import { sleep } from '../../../lib/timing/index.js';
+import { now } from '../model/clock.js';
+import { type Form, PUBLISHED } from '../model/forms.js';
+import type { Recorder } from '../model/recorder.js';
+import type { ProcessSettings } from './settings.js';
+
+/** How many messages may wait for their acknowledgement. */
+const MOST_PENDING = 2_000;
+/** How many messages may wait for their handlers: a recovery is not delayed by more than these. */
+const MOST_WAITING = 4_000;
+/** Messages of these forms have an id, so that the stream stores each once. */
+const WITH_ID: ReadonlySet<Form> = new Set(['idempotent', 'forward', 'keyed', 'cumulative']);
+
+/** Publishes to all handlers, and records every attempt. */
+export class Load {
+  published = 0;
+  private readonly pending = new Set<Promise<void>>();
+  private readonly next: Partial<Record<Form, number>> = {};
+  private stopped = false;
+  private isCrowded = false;
+
+  constructor(
+    private readonly jetstream: JetStreamService,
+    private readonly client: JetStreamClient,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** Publishes until it has published the given number of messages, or is stopped; all attempts have ended then. */
+  async run({ rate, messages }: Pick<ProcessSettings, 'rate' | 'messages'>): Promise<void> {
+    const observing = this.observeConsumers();
+    const start = now();
+    for (let i = 0; !this.stopped && i < (messages ?? Infinity); i++) {
+      if (rate !== null) await until(start + (i / rate) * 1_000);
+      while (this.pending.size >= MOST_PENDING || this.isCrowded) await sleep(5);
+      if (rate === null && i % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
+      this.publish(PUBLISHED[i % PUBLISHED.length]);
+    }
+    this.stopped = true;
+    await Promise.all([...this.pending, observing]);
+    this.recorder.flush();
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private publish(form: Form): void {
+    const id = (this.next[form] = (this.next[form] ?? -1) + 1);
+    const at = now();
+    const attempt = this.send(form, id).then(
+      ({ sequence }) => this.recorder.record('stored', form, { id, sequence, at, until: now() }),
+      (error: unknown) => {
+        const isRefused = error instanceof PublishRefusedError || error instanceof PayloadTooLargeError;
+        this.recorder.record(isRefused ? 'refused' : 'unknown', form, { id, at, until: now() });
+      },
+    );
+    this.published++;
+    this.pending.add(attempt);
+    void attempt.then(() => this.pending.delete(attempt));
+  }
+
+  private send(form: Form, id: number): Promise<PubAck> {
+    const messageId = WITH_ID.has(form) ? `${form}-${id}` : undefined;
+    if (form !== 'event') return this.jetstream.publish(`work.${form}`, id, { messageId });
+    return firstValueFrom(this.client.emit<PubAck>('work.event', new JetStreamRecordBuilder(id).build()));
+  }
+
+  private async observeConsumers(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        let waiting = 0;
+        for await (const { numPending } of this.jetstream.listConsumers('WORK')) waiting = Math.max(waiting, numPending);
+        this.isCrowded = waiting > MOST_WAITING;
+      } catch {
+        // While no server answers, nothing is stored either.
+      }
+      await sleep(200);
+    }
+  }
+}
+
+async function until(time: number): Promise<void> {
+  const left = time - now();
+  if (left > 0) await sleep(left);
+}

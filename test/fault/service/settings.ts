@@ -1,0 +1,43 @@
+/** What a process of a run needs to know; passed to it as JSON. */
+export interface ProcessSettings {
+  readonly role: 'service' | 'driver';
+  /** Identifies the process in the history. */
+  readonly process: number;
+  /** The folder of the journals. */
+  readonly folder: string;
+  /** The addresses of the proxies before the servers. */
+  readonly servers: readonly string[];
+  /** The servers themselves, for a witness that faults of links do not affect. */
+  readonly direct: readonly string[];
+  readonly replicas: number;
+  /** Whether it has the handler of `cumulative`, whose consumer belongs to one process on servers older than 2.11. */
+  readonly isFirst: boolean;
+  readonly seed: number;
+  /** The longest time of an asynchronous handler, in milliseconds. */
+  readonly work: number;
+  /** How many messages the driver publishes in a second; `null`: as many as the handlers manage. */
+  readonly rate: number | null;
+  /** After how many messages the driver stops; `null`: when it receives `finish`. */
+  readonly messages: number | null;
+}
+
+/** A request to a process. */
+export type Command =
+  /** Blocks the event loop for some milliseconds. */
+  | { readonly type: 'block'; readonly milliseconds: number }
+  /** Driver: waits until each shared handler has acknowledged a message that was stored after now. */
+  | { readonly type: 'recover'; readonly timeout: number }
+  /** Driver: publishes no more. */
+  | { readonly type: 'finish' }
+  /** Service: makes no more calls. */
+  | { readonly type: 'rest' }
+  /** Service: writes its counts and closes the application. */
+  | { readonly type: 'close' };
+
+/** What a process reports. */
+export type Report =
+  | { readonly type: 'ready' }
+  /** The command has been carried out. */
+  | { readonly type: 'done'; readonly command: Command['type']; readonly missing?: readonly string[] }
+  /** Driver: how many messages were published so far. */
+  | { readonly type: 'progress'; readonly published: number };

@@ -1,0 +1,58 @@
+import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
+import { sleep } from '../../../lib/timing/index.js';
+import { FORM_NAMES, FORMS, formOfConsumer, type Form } from '../model/forms.js';
+import type { Recorder } from '../model/recorder.js';
+
+/** Records the acknowledgements that reach the servers, and knows which handlers handle new messages. */
+export class Witness {
+  /** When the newest acknowledged message of each form was stored, on the clock of the server. */
+  private readonly newest = new Map<Form, number>();
+
+  private constructor(
+    private readonly nc: NatsConnection,
+    private readonly recorder: Recorder,
+  ) {}
+
+  static async start(servers: readonly string[], recorder: Recorder): Promise<Witness> {
+    const nc = await connect({ servers: [...servers], maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+    const witness = new Witness(nc, recorder);
+    nc.subscribe('$JS.ACK.>', {
+      callback: (_, { subject, data }) => witness.see(subject, Buffer.from(data).toString()),
+    });
+    await nc.flush();
+    return witness;
+  }
+
+  /** Waits until every shared handler has acknowledged a message that was stored after now; returns those that have not. */
+  async recovery(timeout: number): Promise<Form[]> {
+    const since = Date.now();
+    const missing = (): Form[] =>
+      FORM_NAMES.filter((form) => FORMS[form].isShared && (this.newest.get(form) ?? 0) <= since);
+    for (const end = performance.now() + timeout; missing().length > 0 && performance.now() < end; ) await sleep(5);
+    return missing();
+  }
+
+  async close(): Promise<void> {
+    await this.nc.close();
+  }
+
+  private see(subject: string, answer: string): void {
+    const tokens = subject.split('.');
+    const at = tokens.indexOf('WORK');
+    if (at < 0) return;
+    const [consumer = '', , sequence, delivery, nanoseconds = ''] = tokens.slice(at + 1);
+    const form = formOfConsumer(consumer);
+    if (answer === '' || answer.startsWith('+ACK')) {
+      const storedAt = Number(nanoseconds.slice(0, -6));
+      this.newest.set(form, Math.max(storedAt, this.newest.get(form) ?? 0));
+      this.recorder.record('acknowledged', form, {
+        id: 0,
+        sequence: Number(sequence),
+        delivery: Number(delivery),
+        until: storedAt,
+      });
+    } else if (answer.startsWith('+TERM')) {
+      this.recorder.problem(`${form}: sequence ${sequence} was terminated: ${answer}`);
+    }
+  }
+}
