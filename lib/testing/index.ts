@@ -16,7 +16,7 @@ export {
 } from './errors.js';
 export { NatsTestCluster, type NatsTestClusterOptions } from './nats-test-cluster.js';
 export { NatsTestProxy } from './nats-test-proxy.js';
-export { NatsTestServer } from './nats-test-server.js';
+export { NatsTestServer, type NatsTestRestartOptions } from './nats-test-server.js';
 export type { NatsTestProxyDirection } from './proxy-conditions.js';
 export type { NatsTestConnectionOptions, NatsTestTls } from './server-access.js';
 export type { NatsServerConfig } from './server-config.js';

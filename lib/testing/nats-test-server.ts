@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { InvalidArgumentError } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
-import { given } from '../validation/index.js';
+import { given, optionsCheck } from '../validation/index.js';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
 import { NatsTestProxy } from './nats-test-proxy.js';
@@ -47,6 +47,18 @@ interface Identity {
   readonly leafPort: number | undefined;
 }
 
+/** Options of {@link NatsTestServer.restart}. */
+export interface NatsTestRestartOptions {
+  /**
+   * Continue with this version of the server, over the same store: `2.15` for the newest available 2.15, or `2.15.1`.
+   * Later restarts keep it. Default: the version that ran before. A server may not be able to read the store of a newer
+   * one.
+   */
+  readonly version?: string | undefined;
+}
+
+const checkRestartOptions = optionsCheck<NatsTestRestartOptions>('restart', { version: true });
+
 /**
  * A real nats-server for tests, on a loopback port, with its own store.
  *
@@ -62,6 +74,8 @@ export class NatsTestServer implements AsyncDisposable {
   private current: ServerProcess | undefined;
   private actualVersion = '';
   private stopped = false;
+  /** The program of the version that {@link restart} has changed to. */
+  private otherBinary: string | undefined;
   private readonly proxies = new Set<NatsTestProxy>();
 
   /**
@@ -195,15 +209,21 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   /**
-   * Shuts the server down, if it is running, and starts it again with the same port and store.
+   * Shuts the server down, if it is running, and starts it again with the same port and store; with the option `version`
+   * as another version, for example to test an upgrade.
    *
+   * @throws InvalidArgumentError if an option does not exist
+   * @throws NatsServerNotFoundError if there is no server of this version and none can be downloaded
+   * @throws NatsServerChecksumError if the download is not the official release
    * @throws NatsServerStartError if it does not start again
    * @throws Error after {@link stop}
    */
-  async restart(): Promise<void> {
+  async restart(options: NatsTestRestartOptions = {}): Promise<void> {
+    const { version } = checkRestartOptions(options);
     if (this.stopped) {
       throw new Error('This NatsTestServer was stopped, and its store removed: start a new one');
     }
+    if (version !== undefined) this.otherBinary = await findServerBinary(version);
     await this.current?.terminate();
     await retryWhilePortIsTaken(() => this.launch());
   }
@@ -316,7 +336,7 @@ export class NatsTestServer implements AsyncDisposable {
 
   private async launch(): Promise<void> {
     const server = new ServerProcess({
-      binary: this.identity.binary,
+      binary: this.otherBinary ?? this.identity.binary,
       args: this.args(),
       folder: this.identity.folder,
       logFile: this.logFile,

@@ -7,7 +7,13 @@ import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { NatsServerStartError, NatsTestServer, type NatsTestServerOptions } from '../../lib/testing/index.js';
+import { InvalidArgumentError } from '../../lib/errors/index.js';
+import {
+  NatsServerStartError,
+  NatsTestServer,
+  type NatsTestRestartOptions,
+  type NatsTestServerOptions,
+} from '../../lib/testing/index.js';
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 
@@ -83,6 +89,17 @@ describe('NatsTestServer.start', () => {
 
   it('rejects an invalid version', async () => {
     await expect(start({ version: 'latest' })).rejects.toThrow(/"latest" is not a version/);
+  });
+
+  it('continues as a newer version over the same store, and keeps it in later restarts', async () => {
+    const server = await start({ version: '2.10' });
+    await store(server);
+    await server.restart({ version: '2.15' });
+    expect([server.version.slice(0, 5), await storedMessages(server)]).toEqual(['2.15.', 1]);
+    await server.restart();
+    expect(server.version).toMatch(/^2\.15\./);
+    const wrong = { verison: '2.15' } as NatsTestRestartOptions;
+    await expect(server.restart(wrong)).rejects.toThrow(InvalidArgumentError);
   });
 
   it('accepts configuration as text', async () => {

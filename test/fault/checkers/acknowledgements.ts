@@ -48,7 +48,10 @@ export function unfinishedOf(history: History): MessageEvent[] {
     return id !== undefined && (effects.get(effectKeyOf(id)) ?? Infinity) > at;
   });
   return [
-    ...unfinished.map((event) => ({ ...event, id: ends.get(placeOf(event.sequence, event.until))?.id ?? event.id })),
+    ...unfinished.map((event) => ({
+      ...event,
+      id: ends.get(placeOf(event.sequence, event.until))?.id ?? event.id,
+    })),
     ...coveredUnfinished(history),
   ];
 }

@@ -19,7 +19,8 @@ export function checkCounters(history: History): Violation[] {
     }
   }
   const faults = history.notesOf('fault');
-  if (faults.some(({ deletesConsumer, deletesStream }) => deletesConsumer || deletesStream)) return violations;
+  if (faults.some(({ deletesConsumer, deletesStream }) => deletesConsumer || deletesStream))
+    return violations;
   const begun = Object.fromEntries(FORM_NAMES.map((form) => [form, 0])) as Record<Form, number>;
   for (const { kind, form } of history.messages()) if (kind === 'begun' || kind === 'repeated') begun[form]++;
   const returned = grouped(history.notesOf('counts'), ({ form }) => form);
@@ -28,9 +29,12 @@ export function checkCounters(history: History): Violation[] {
     if (own === undefined) continue;
     // A delivery that was returned, or acknowledged without its handler, is only known to the instrument.
     const seen = begun[own] + (returned.get(form) ?? []).reduce((sum, each) => sum + each.returned, 0);
-    if (seen > delivered) report(`${form}: ${seen} deliveries were received, and the server has made ${delivered}`);
+    if (seen > delivered)
+      report(`${form}: ${seen} deliveries were received, and the server has made ${delivered}`);
     if (faults.length === 0 && own !== 'idempotent' && seen !== delivered) {
-      report(`${form}: without a fault, ${seen} deliveries were received, and the server has made ${delivered}`);
+      report(
+        `${form}: without a fault, ${seen} deliveries were received, and the server has made ${delivered}`,
+      );
     }
   }
   return violations;
@@ -65,5 +69,7 @@ export function median(values: readonly number[]): number {
 
 /** What processes have seen themselves. */
 export function checkProblems(history: History): Violation[] {
-  return history.notesOf('problem').map(({ text, process }) => ({ promise: 'no problem', text: `process ${process}: ${text}` }));
+  return history
+    .notesOf('problem')
+    .map(({ text, process }) => ({ promise: 'no problem', text: `process ${process}: ${text}` }));
 }

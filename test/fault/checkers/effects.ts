@@ -21,7 +21,8 @@ export function checkEffects(history: History): Violation[] {
     if (kind === 'begun' || kind === 'repeated') {
       begins.push({ id, at });
       keys.set(placeOf(sequence, until), effectKeyOf(id));
-    } else if (kind === 'acknowledged') acknowledgements.push({ sequence, place: placeOf(sequence, until), at });
+    } else if (kind === 'acknowledged')
+      acknowledgements.push({ sequence, place: placeOf(sequence, until), at });
   }
   const doneAt = new Map<number, number>();
   for (const { place, at } of acknowledgements) {
@@ -67,7 +68,11 @@ export function checkResults(history: History): Violation[] {
     }));
   const missing = [...origins]
     .filter(([place, id]) => isComplete && acknowledged.has(place) && !results.has(id))
-    .map(([, id]) => ({ promise: 'one result', text: `forward: the result of message ${id} is missing`, about: about(id) }));
+    .map(([, id]) => ({
+      promise: 'one result',
+      text: `forward: the result of message ${id} is missing`,
+      about: about(id),
+    }));
   return [...repeated.slice(0, SHOWN), ...missing.slice(0, SHOWN)];
 }
 

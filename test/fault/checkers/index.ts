@@ -5,12 +5,13 @@ import { checkDelivery } from './delivery.js';
 import { checkEffects, checkResults } from './effects.js';
 import { checkKeys } from './keys.js';
 import { checkOrder, checkReceived } from './order.js';
-import { checkRecovery } from './recovery.js';
+import { checkPublishes } from './publishes.js';
 import { checkTenures } from './tenures.js';
 import type { Checker, Violation } from './violation.js';
 
 const CHECKERS: readonly Checker[] = [
   checkDelivery,
+  checkPublishes,
   checkAcknowledgements,
   checkOrder,
   checkReceived,
@@ -20,7 +21,6 @@ const CHECKERS: readonly Checker[] = [
   checkTenures,
   checkCounters,
   checkMemory,
-  checkRecovery,
   checkProblems,
 ];
 

@@ -19,7 +19,9 @@ export function checkKeys(history: History): Violation[] {
     !staleness.some(({ began, recovered }) => invoked < recovered && returned > began);
   return [...grouped(history.notesOf('key'), ({ key }) => key)].flatMap(([key, operations]): Violation[] => {
     const problem = problemOf(operations.filter(isChecked));
-    return problem === undefined ? [] : [{ promise: 'linearizable', text: `key "${key}": ${problem}`, about: { key } }];
+    return problem === undefined
+      ? []
+      : [{ promise: 'linearizable', text: `key "${key}": ${problem}`, about: { key } }];
   });
 }
 
@@ -29,12 +31,15 @@ export function problemOf(operations: readonly KeyOperation[]): string | undefin
   for (const { value, revision, outcome } of operations) {
     if (outcome !== 'done' || value === null || revision === 0) continue;
     const known = revisions.get(value);
-    if (known !== undefined && known !== revision) return `value ${value} has the revisions ${known} and ${revision}`;
+    if (known !== undefined && known !== revision)
+      return `value ${value} has the revisions ${known} and ${revision}`;
     revisions.set(value, revision);
   }
   const values = new Map([...revisions].map(([value, revision]) => [revision, value]));
   const steps = operations.flatMap((operation) => stepOf(operation, values) ?? []);
-  return new Register(steps).isLinearizable() ? undefined : `no order explains its ${steps.length} operations`;
+  return new Register(steps).isLinearizable()
+    ? undefined
+    : `no order explains its ${steps.length} operations`;
 }
 
 /** An operation as a step of a register; `undefined` if it says nothing about it. */

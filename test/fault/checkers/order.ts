@@ -11,7 +11,11 @@ export function checkOrder(history: History): Violation[] {
   const violations: Violation[] = [];
   const report = (text: string, ...events: MessageEvent[]): void => {
     const [{ form }] = events;
-    violations.push({ promise: 'order', text: `${form}: ${text}`, about: { form, ids: events.map(({ id }) => id) } });
+    violations.push({
+      promise: 'order',
+      text: `${form}: ${text}`,
+      about: { form, ids: events.map(({ id }) => id) },
+    });
   };
   const running = new Map<string, MessageEvent>();
   const last = new Map<string, MessageEvent>();
@@ -20,14 +24,16 @@ export function checkOrder(history: History): Violation[] {
     const isStart = kind === 'begun' || kind === 'repeated';
     if (form === 'ordered' && isStart) {
       const before = last.get(`${process}`);
-      if (before && !isLater(event, before)) report(`${placeText(event)} after ${placeText(before)}`, event, before);
+      if (before && !isLater(event, before))
+        report(`${placeText(event)} after ${placeText(before)}`, event, before);
       last.set(`${process}`, event);
     }
     if (form !== 'keyed') continue;
     const key = `${process} ${orderKeyOf(id)}`;
     const other = running.get(key);
     if (isStart) {
-      if (other) report(`${placeText(event)} was begun while ${placeText(other)} of the same key ran`, event, other);
+      if (other)
+        report(`${placeText(event)} was begun while ${placeText(other)} of the same key ran`, event, other);
       running.set(key, event);
     } else if (kind === 'ended' || kind === 'failed') running.delete(key);
     if (kind !== 'begun') continue;
@@ -48,15 +54,17 @@ export function checkReceived(history: History): Violation[] {
   const violations: Violation[] = [];
   for (const { source, number, process } of history.notesOf('received')) {
     const isWatch = source.startsWith('watch');
-    const before = last.get(`${process} ${source}`) ?? 0;
+    // The processes of a service share a queue; otherwise each receives all messages.
+    const place = source === 'shared' ? source : `${process} ${source}`;
+    const before = last.get(place) ?? 0;
     if (isWatch && number <= before) {
       violations.push({ promise: 'order', text: `${source}: revision ${number} after ${before}` });
     }
-    if (!isWatch && seen.has(`${process} ${source} ${number}`)) {
+    if (!isWatch && seen.has(`${place} ${number}`)) {
       violations.push({ promise: 'order', text: `${source}: message ${number} twice` });
     }
-    last.set(`${process} ${source}`, number);
-    if (!isWatch) seen.add(`${process} ${source} ${number}`);
+    last.set(place, number);
+    if (!isWatch) seen.add(`${place} ${number}`);
   }
   return violations.slice(0, 5);
 }

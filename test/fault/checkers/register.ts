@@ -71,12 +71,14 @@ export class Register {
   /** Completes the steps that do not change the register and agree with its value: that never excludes an order. */
   private observe(value: number | null): number[] {
     const completed: number[] = [];
-    for (let isChanged = true; isChanged; ) {
+    for (let isChanged = true; isChanged;) {
       isChanged = false;
       for (const index of this.possible()) {
         const step = this.steps[index];
         const agrees =
-          step.kind === 'read' ? step.value === value : step.kind === 'refusal' && step.condition.value !== value;
+          step.kind === 'read'
+            ? step.value === value
+            : step.kind === 'refusal' && step.condition.value !== value;
         if (!agrees) continue;
         this.complete(index);
         completed.push(index);

@@ -25,7 +25,8 @@ export function checkTenures(history: History): Violation[] {
     for (const [fence, own] of [...grouped(acts, (act) => act.fence)].toSorted(([a], [b]) => a - b)) {
       const sorted = own.toSorted((a, b) => a.at - b.at);
       const others = new Set(sorted.map(({ process }) => process));
-      if (others.size > 1) report(`processes ${[...others].join(' and ')} have the same fence ${fence}`, fence);
+      if (others.size > 1)
+        report(`processes ${[...others].join(' and ')} have the same fence ${fence}`, fence);
       tenures.push({ first: sorted[0], last: sorted[sorted.length - 1] });
     }
     let latest: Tenure | undefined;

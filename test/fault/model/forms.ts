@@ -2,27 +2,29 @@
 export interface FormOfHandler {
   /** How many messages it gets, relative to the others. */
   readonly weight: number;
+  /** Whether its messages have an id, so that the stream stores each one once. */
+  readonly hasId: boolean;
   /** Whether its durable consumer is shared by all services, so that each message is handled by one of them. */
   readonly isShared: boolean;
 }
 
 /** The forms of handlers; the index of a form identifies it in a record. A shared form has a durable consumer of its name. */
 export const FORMS = {
-  sync: { weight: 12, isShared: true },
-  async: { weight: 6, isShared: true },
-  batch: { weight: 4, isShared: true },
-  cumulative: { weight: 1, isShared: true },
-  keyed: { weight: 2, isShared: true },
-  push: { weight: 1, isShared: true },
-  ephemeral: { weight: 1, isShared: false },
-  ordered: { weight: 1, isShared: false },
-  idempotent: { weight: 1, isShared: true },
-  forward: { weight: 1, isShared: true },
+  sync: { weight: 12, hasId: false, isShared: true },
+  async: { weight: 6, hasId: false, isShared: true },
+  batch: { weight: 4, hasId: false, isShared: true },
+  cumulative: { weight: 1, hasId: true, isShared: true },
+  keyed: { weight: 2, hasId: true, isShared: true },
+  push: { weight: 1, hasId: false, isShared: true },
+  ephemeral: { weight: 1, hasId: false, isShared: false },
+  ordered: { weight: 1, hasId: false, isShared: false },
+  idempotent: { weight: 1, hasId: true, isShared: true },
+  forward: { weight: 1, hasId: true, isShared: true },
   /** Handles the results of `forward`. */
-  forwarded: { weight: 0, isShared: true },
-  event: { weight: 1, isShared: true },
+  forwarded: { weight: 0, hasId: false, isShared: true },
+  event: { weight: 1, hasId: false, isShared: true },
   /** Its messages are durable requests of the services. */
-  request: { weight: 0, isShared: true },
+  request: { weight: 0, hasId: false, isShared: true },
 } as const satisfies Readonly<Record<string, FormOfHandler>>;
 
 export type Form = keyof typeof FORMS;

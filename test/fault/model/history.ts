@@ -34,7 +34,10 @@ export class History {
   }
 
   /** A history of given events, for tests of checkers. */
-  static of(events: readonly Partial<MessageEvent>[], notes: readonly (Note & { process?: number })[] = []): History {
+  static of(
+    events: readonly Partial<MessageEvent>[],
+    notes: readonly (Note & { process?: number })[] = [],
+  ): History {
     const complete = events.map((event, i) => ({ ...BLANK, at: i, ...event }));
     return new History(
       [() => complete],
@@ -56,7 +59,10 @@ export class History {
    * the deleted incarnation.
    */
   get streamSince(): number {
-    return Math.max(-Infinity, ...this.notesOf('fault').map((fault) => (fault.deletesStream ? fault.healed : -Infinity)));
+    return Math.max(
+      -Infinity,
+      ...this.notesOf('fault').map((fault) => (fault.deletesStream ? fault.healed : -Infinity)),
+    );
   }
 }
 

@@ -41,11 +41,7 @@ export class Recorder implements Disposable {
   }
 
   record(kind: Kind, form: Form, { id, sequence = 0, delivery = 0, at = now(), until = 0 }: RecordOf): void {
-    encodeRecord(
-      { kind, form, id, sequence, delivery, at, until },
-      this.buffer,
-      this.filled++ * RECORD_SIZE,
-    );
+    encodeRecord({ kind, form, id, sequence, delivery, at, until }, this.buffer, this.filled++ * RECORD_SIZE);
     if ((this.mayBeKilled && kind !== 'begun') || this.filled === BUFFERED) this.flush();
   }
 

@@ -61,7 +61,9 @@ export async function startService(
 
   const app = await NestFactory.create(ServiceModule, { logger });
   const instruments = [counting, app.get(JetStreamMetrics)];
-  app.connectMicroservice({ strategy: new JetStreamServer({ name: 'fault', connection, ...OPTIONS, instruments }) });
+  app.connectMicroservice({
+    strategy: new JetStreamServer({ name: 'fault', connection, ...OPTIONS, instruments }),
+  });
   await app.init();
   await app.startAllMicroservices();
   const client = await startClient(settings);
@@ -69,7 +71,10 @@ export async function startService(
 }
 
 /** The application of the driver, which has no handlers. */
-export function startPublisher(settings: ProcessSettings, logger: LoggerService): Promise<INestApplicationContext> {
+export function startPublisher(
+  settings: ProcessSettings,
+  logger: LoggerService,
+): Promise<INestApplicationContext> {
   @Module({ imports: [JetStreamModule.forRoot({ connection: connectionOf(settings), ...OPTIONS })] })
   class PublisherModule {}
 

@@ -1,4 +1,9 @@
-import type { HandlerInstrument, JetStreamInstrument, ObservedDelivery, ObservedHandler } from 'nestjs-nats-jetstream';
+import type {
+  HandlerInstrument,
+  JetStreamInstrument,
+  ObservedDelivery,
+  ObservedHandler,
+} from 'nestjs-nats-jetstream';
 import type { Registry } from 'prom-client';
 import type { Counts } from '../model/notes.js';
 
@@ -31,7 +36,9 @@ export class CountingInstrument implements JetStreamInstrument {
 
   /** The counts so far, next to those of the metrics. */
   async counts(registry: Registry): Promise<Counts[]> {
-    const metric = (await registry.getMetricsAsJSON()).find(({ name }) => name === 'nats_jetstream_deliveries_total');
+    const metric = (await registry.getMetricsAsJSON()).find(
+      ({ name }) => name === 'nats_jetstream_deliveries_total',
+    );
     const values = metric?.values ?? [];
     return [...this.tallies].map(([form, { handler, started, ended, returned }]) => ({
       type: 'counts',

@@ -14,7 +14,11 @@ import {
   type JsConsumerOptions,
   type ObjectInfo,
 } from 'nestjs-nats-jetstream';
-import { JetStreamEventContext, type EventExtras, type RequestExtras } from 'nestjs-nats-jetstream/microservice';
+import {
+  JetStreamEventContext,
+  type EventExtras,
+  type RequestExtras,
+} from 'nestjs-nats-jetstream/microservice';
 import { sleep } from '../../../lib/timing/index.js';
 import { effectKeyOf, orderKeyOf } from '../model/forms.js';
 import { now } from '../model/clock.js';
@@ -65,7 +69,9 @@ export function handlersOf(
       await work.handle('keyed', id, metadata);
     }
 
-    @JsConsumer(own('push', { concurrency: 16, push: { deliverSubject: 'deliver.push', deliverGroup: 'workers' } }))
+    @JsConsumer(
+      own('push', { concurrency: 16, push: { deliverSubject: 'deliver.push', deliverGroup: 'workers' } }),
+    )
     async push(@Payload() id: number, @Ctx() { metadata }: JetStreamContext): Promise<void> {
       await work.handle('push', id, metadata);
     }
@@ -147,7 +153,7 @@ export function handlersOf(
 
   @Controller()
   class Service {
-    @EventPattern('work.event', { ...microservice('event'), concurrency: 16 } satisfies EventExtras)
+    @EventPattern<unknown>('work.event', { ...microservice('event'), concurrency: 16 } satisfies EventExtras)
     async event(@Payload() id: number, @Ctx() { metadata }: JetStreamEventContext): Promise<void> {
       await work.handle('event', id, metadata);
     }
@@ -168,10 +174,22 @@ export function handlersOf(
 
 /** A durable consumer with the name of its form. */
 function own(form: string, options: Partial<JsConsumerOptions>): JsConsumerOptions {
-  return { stream: 'WORK', durable: form, filterSubjects: `work.${form}`, ackWait: ACK_WAIT, ...options } as JsConsumerOptions;
+  return {
+    stream: 'WORK',
+    durable: form,
+    filterSubjects: `work.${form}`,
+    ackWait: ACK_WAIT,
+    ...options,
+  } as JsConsumerOptions;
 }
 
 /** Messages must not become dead letters because faults use up their deliveries. */
 function microservice(durable: string) {
-  return { stream: 'WORK', durable, concurrency: 5, ackWait: ACK_WAIT, retry: { maxDeliver: 1_000 } } as const;
+  return {
+    stream: 'WORK',
+    durable,
+    concurrency: 5,
+    ackWait: ACK_WAIT,
+    retry: { maxDeliver: 1_000 },
+  } as const;
 }

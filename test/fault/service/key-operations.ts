@@ -1,4 +1,9 @@
-import { KeyExistsError, RevisionMismatchError, type KeyValue, type KeyValuePut } from 'nestjs-nats-jetstream';
+import {
+  KeyExistsError,
+  RevisionMismatchError,
+  type KeyValue,
+  type KeyValuePut,
+} from 'nestjs-nats-jetstream';
 import { sleep } from '../../../lib/timing/index.js';
 import { now } from '../model/clock.js';
 import type { KeyOperation } from '../model/notes.js';
@@ -51,7 +56,12 @@ export class KeyOperations {
     if (chance < 0.4 || known === undefined) return this.get(key);
     const value = this.process * 10_000_000 + ++this.values;
     if (chance < 0.55) {
-      return this.record(key, 'put', async () => ({ value, revision: await this.bucket.put(key, value, { timeout: TIMEOUT }) }), { value });
+      return this.record(
+        key,
+        'put',
+        async () => ({ value, revision: await this.bucket.put(key, value, { timeout: TIMEOUT }) }),
+        { value },
+      );
     }
     if (chance < 0.85) {
       return this.record(
@@ -69,9 +79,14 @@ export class KeyOperations {
         { value },
       );
     }
-    await this.record(key, 'delete', async () => ({ value: null, revision: await this.bucket.delete(key, { timeout: TIMEOUT }) }), {
-      value: null,
-    });
+    await this.record(
+      key,
+      'delete',
+      async () => ({ value: null, revision: await this.bucket.delete(key, { timeout: TIMEOUT }) }),
+      {
+        value: null,
+      },
+    );
     return undefined;
   }
 
@@ -96,13 +111,25 @@ export class KeyOperations {
     try {
       result = await run();
     } catch (error) {
-      outcome = error instanceof RevisionMismatchError || error instanceof KeyExistsError ? 'refused' : 'unknown';
+      outcome =
+        error instanceof RevisionMismatchError || error instanceof KeyExistsError ? 'refused' : 'unknown';
     }
-    this.recorder.note({ type: 'key', key, operation, invoked, returned: now(), outcome, ...given, ...result });
+    this.recorder.note({
+      type: 'key',
+      key,
+      operation,
+      invoked,
+      returned: now(),
+      outcome,
+      ...given,
+      ...result,
+    });
     return outcome === 'done' && result.revision > 0 ? result.revision : undefined;
   }
 }
 
 function resultOf(entry: KeyValuePut<number> | undefined): Result {
-  return entry === undefined ? { value: null, revision: 0 } : { value: entry.value, revision: entry.revision };
+  return entry === undefined
+    ? { value: null, revision: 0 }
+    : { value: entry.value, revision: entry.revision };
 }

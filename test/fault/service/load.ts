@@ -1,9 +1,14 @@
-import { JetStreamService, PayloadTooLargeError, PublishRefusedError, type PubAck } from 'nestjs-nats-jetstream';
+import {
+  JetStreamService,
+  PayloadTooLargeError,
+  PublishRefusedError,
+  type PubAck,
+} from 'nestjs-nats-jetstream';
 import { JetStreamRecordBuilder, type JetStreamClient } from 'nestjs-nats-jetstream/microservice';
 import { firstValueFrom } from 'rxjs';
 import { sleep } from '../../../lib/timing/index.js';
 import { now } from '../model/clock.js';
-import { type Form, PUBLISHED } from '../model/forms.js';
+import { type Form, FORMS, PUBLISHED } from '../model/forms.js';
 import type { Recorder } from '../model/recorder.js';
 import type { ProcessSettings } from './settings.js';
 
@@ -11,8 +16,6 @@ import type { ProcessSettings } from './settings.js';
 const MOST_PENDING = 2_000;
 /** How many messages may wait for their handlers: a recovery is not delayed by more than these. */
 const MOST_WAITING = 4_000;
-/** Messages of these forms have an id, so that the stream stores each once. */
-const WITH_ID: ReadonlySet<Form> = new Set(['idempotent', 'forward', 'keyed', 'cumulative']);
 
 /** Publishes to all handlers, and records every attempt. */
 export class Load {
@@ -28,17 +31,16 @@ export class Load {
     private readonly recorder: Recorder,
   ) {}
 
-  /** Publishes until it has published the given number of messages, or is stopped; all attempts have ended then. */
-  async run({ rate, messages }: Pick<ProcessSettings, 'rate' | 'messages'>): Promise<void> {
+  /** Publishes until it is stopped; all attempts have ended then. */
+  async run({ rate }: Pick<ProcessSettings, 'rate'>): Promise<void> {
     const observing = this.observeConsumers();
     const start = now();
-    for (let i = 0; !this.stopped && i < (messages ?? Infinity); i++) {
+    for (let i = 0; !this.stopped; i++) {
       if (rate !== null) await until(start + (i / rate) * 1_000);
       while (this.pending.size >= MOST_PENDING || this.isCrowded) await sleep(5);
       if (rate === null && i % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
       this.publish(PUBLISHED[i % PUBLISHED.length]);
     }
-    this.stopped = true;
     await Promise.all([...this.pending, observing]);
     this.recorder.flush();
   }
@@ -63,7 +65,7 @@ export class Load {
   }
 
   private send(form: Form, id: number): Promise<PubAck> {
-    const messageId = WITH_ID.has(form) ? `${form}-${id}` : undefined;
+    const messageId = FORMS[form].hasId ? `${form}-${id}` : undefined;
     if (form !== 'event') return this.jetstream.publish(`work.${form}`, id, { messageId });
     return firstValueFrom(this.client.emit<PubAck>('work.event', new JetStreamRecordBuilder(id).build()));
   }
@@ -72,7 +74,8 @@ export class Load {
     while (!this.stopped) {
       try {
         let waiting = 0;
-        for await (const { numPending } of this.jetstream.listConsumers('WORK')) waiting = Math.max(waiting, numPending);
+        for await (const { numPending } of this.jetstream.listConsumers('WORK'))
+          waiting = Math.max(waiting, numPending);
         this.isCrowded = waiting > MOST_WAITING;
       } catch {
         // While no server answers, nothing is stored either.

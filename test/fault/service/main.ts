@@ -17,7 +17,9 @@ import { Witness } from './witness.js';
 import { Work } from './work.js';
 
 /** The entry of a process of a run: the tested service, or the driver that publishes and observes. */
-type Actions = { readonly [T in Command['type']]?: (command: Command & { type: T }) => Promise<object | void> };
+type Actions = {
+  readonly [T in Command['type']]?: (command: Command & { type: T }) => Promise<object | void>;
+};
 
 const settings = JSON.parse(process.argv[2]) as ProcessSettings;
 const random = new Random(settings.seed + settings.process);
@@ -61,7 +63,7 @@ async function service(): Promise<Actions> {
   const locks = new LockOperations(await buckets.open('locks'), other.repeated.election, recorder, random);
   return {
     block: async ({ milliseconds }) => {
-      for (const end = now() + milliseconds; now() < end; );
+      for (const end = now() + milliseconds; now() < end;);
     },
     rest: async () => {
       await Promise.all([keys.stop(), locks.stop(), other.stop()]);

@@ -65,9 +65,11 @@ export class OtherOperations {
     const problems: string[] = [];
     const state = await this.app.get(KeyValueService).open('state');
     const entry = await state.get('counter', { consistent: true });
-    if (entry?.revision !== seen.keys.get('counter')) problems.push('the last value of "counter" was not received');
+    if (entry?.revision !== seen.keys.get('counter'))
+      problems.push('the last value of "counter" was not received');
     for await (const { name, size } of this.files.list()) {
-      if (seen.objects.get(name) !== size) problems.push(`the last version of object "${name}" was not received`);
+      if (seen.objects.get(name) !== size)
+        problems.push(`the last version of object "${name}" was not received`);
     }
     return problems;
   }
@@ -89,10 +91,12 @@ export class OtherOperations {
       await this.files.putBytes(name, contentOf(version)).catch(() => undefined);
       try {
         const bytes = Buffer.from(await this.files.getBytes(name));
-        if (!bytes.equals(contentOf(bytes.readUInt32BE(0)))) this.recorder.problem(`object "${name}" has a wrong content`);
+        if (!bytes.equals(contentOf(bytes.readUInt32BE(0))))
+          this.recorder.problem(`object "${name}" has a wrong content`);
       } catch (error) {
         // The first versions may not have been stored.
-        if (error instanceof ObjectNotFoundError && version > 6) this.recorder.problem(`object "${name}" is missing`);
+        if (error instanceof ObjectNotFoundError && version > 6)
+          this.recorder.problem(`object "${name}" is missing`);
       }
       await sleep(2 * EVERY);
     }
@@ -102,7 +106,9 @@ export class OtherOperations {
   private async ask(): Promise<void> {
     for (let id = this.process * 10_000; !this.stopped; id++) {
       const record = new JetStreamRecordBuilder(id).setMode('jetstream').setTimeout(5_000).build();
-      const answer = await firstValueFrom(this.client.send<number>('work.request', record)).catch(() => undefined);
+      const answer = await firstValueFrom(this.client.send<number>('work.request', record)).catch(
+        () => undefined,
+      );
       if (answer !== undefined && answer !== 2 * id) {
         this.recorder.problem(`request ${id} has the answer ${JSON.stringify(answer)}`);
       }
@@ -114,7 +120,8 @@ export class OtherOperations {
   private checkErrors(): void {
     for (const name of OPERATIONS) {
       for (const error of this.repeated.calls[name].errors.splice(0)) {
-        if (!(error instanceof JetStreamError)) this.recorder.problem(`"${name}" failed with ${String(error)}`);
+        if (!(error instanceof JetStreamError))
+          this.recorder.problem(`"${name}" failed with ${String(error)}`);
       }
     }
   }

@@ -17,8 +17,6 @@ export interface ProcessSettings {
   readonly work: number;
   /** How many messages the driver publishes in a second; `null`: as many as the handlers manage. */
   readonly rate: number | null;
-  /** After how many messages the driver stops; `null`: when it receives `finish`. */
-  readonly messages: number | null;
 }
 
 /** A request to a process. */

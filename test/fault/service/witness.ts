@@ -28,7 +28,8 @@ export class Witness {
     const since = Date.now();
     const missing = (): Form[] =>
       FORM_NAMES.filter((form) => FORMS[form].isShared && (this.newest.get(form) ?? 0) <= since);
-    for (const end = performance.now() + timeout; missing().length > 0 && performance.now() < end; ) await sleep(5);
+    for (const end = performance.now() + timeout; missing().length > 0 && performance.now() < end;)
+      await sleep(5);
     return missing();
   }
 

@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { check, type Violation } from './checkers/index.js';
+import { buildProcess, type Patch } from './run/build.js';
+import { FaultRun } from './run/fault-run.js';
+
+/** Bugs in a copy of the library, and the promises that they break. */
+const BUGS: Readonly<
+  Record<string, { readonly patch: Patch; readonly breaks: string; readonly text: RegExp }>
+> = {
+  'an acknowledgement before the handler ends': {
+    patch: {
+      file: 'consuming/running/slot.ts',
+      replace: 'return pendingResult(this.route.handler(message));',
+      by: 'const result = pendingResult(this.route.handler(message)); message.ack(); return result;',
+    },
+    breaks: 'nothing is acknowledged unfinished',
+    text: /^async: sequence \d+ \(message \d+\) was acknowledged before its handler had ended/,
+  },
+  'a lost redelivery': {
+    patch: {
+      file: 'consuming/running/slot.ts',
+      replace: 'return pendingResult(this.route.handler(message));',
+      by: 'return message.metadata.deliveryCount > 1 ? undefined : pendingResult(this.route.handler(message));',
+    },
+    breaks: 'nothing is lost',
+    text: /^async: message \d+ was acknowledged by its stream, and no handler has ended it/,
+  },
+  'two leaders': {
+    patch: {
+      file: 'key-value/locks/lock-contender.ts',
+      replace: 'return Math.max(0, this.seenAt + this.holder.ttl - performance.now());',
+      by: 'return 0;',
+    },
+    breaks: 'one leader',
+    text: /^leader: process \d+ acts with fence \d+, .* after process \d+ acted with fence \d+/,
+  },
+  'a repeated effect': {
+    patch: {
+      file: 'consuming/idempotence/claims.ts',
+      replace: "if (found?.state === 'done') return DONE;",
+      by: '',
+    },
+    breaks: 'one effect',
+    text: /^idempotent: the handler began again for key \d+, which had been acknowledged/,
+  },
+};
+
+describe('a run without faults', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'planted-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function violationsWith(name: string, patch?: Patch): Promise<Violation[]> {
+    const place = join(folder, name.replaceAll(' ', '-'));
+    const history = await FaultRun.execute({
+      script: await buildProcess(place, patch),
+      folder: join(place, 'journals'),
+      seed: 1,
+      faults: [],
+      messages: null,
+      milliseconds: 2_000,
+      rate: 400,
+      scale: 1,
+      replicas: 1,
+    });
+    return check(history);
+  }
+
+  it.each(Object.entries(BUGS))('finds %s', async (name, { patch, breaks, text }) => {
+    const found = (await violationsWith(name, patch)).filter(({ promise }) => promise === breaks);
+    expect(found.map((violation) => violation.text)).toContainEqual(expect.stringMatching(text));
+  });
+
+  it('finds nothing in the library as it is, and every delivery is counted', async () => {
+    expect(await violationsWith('none')).toEqual([]);
+  });
+});
+
+it('fails if the place of a planted bug is not in the library', async () => {
+  await expect(
+    buildProcess(join(tmpdir(), 'not-built'), { file: 'index.ts', replace: 'no such code', by: '' }),
+  ).rejects.toThrow('lib/index.ts contains the patched place 0 times: no such code');
+});

@@ -1,0 +1,58 @@
+import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
+import { NatsTestCluster, type NatsTestProxy } from 'nestjs-nats-jetstream/testing';
+import type { Random } from '../model/random.js';
+import type { Child } from './child.js';
+
+/** What faults affect: the servers of a cluster, the links to them, and the processes of a service. */
+export class Field {
+  /** The processes of the service, the first of which has every form of handler. */
+  readonly services: Child[] = [];
+
+  private constructor(
+    readonly cluster: NatsTestCluster,
+    readonly proxies: readonly NatsTestProxy[],
+    readonly random: Random,
+    /** Replaces a process of the service that was killed. */
+    readonly restart: (service: Child) => Promise<void>,
+    /** How long faults last, relative to their usual time. */
+    readonly scale: number,
+  ) {}
+
+  static async start(
+    random: Random,
+    restart: (service: Child) => Promise<void>,
+    { version, scale }: { readonly version?: string | undefined; readonly scale: number },
+  ): Promise<Field> {
+    const cluster = await NatsTestCluster.start(3, { version, routeProxies: true });
+    const proxies = await Promise.all(cluster.servers.map((server) => server.proxy()));
+    return new Field(cluster, proxies, random, restart, scale);
+  }
+
+  /** A time between two limits, in milliseconds. */
+  time(least: number, most: number): number {
+    return this.scale * this.random.between(least, most);
+  }
+
+  /** Sends a request to the JetStream API, until it succeeds. */
+  async ask<T = unknown>(subject: string, body?: object): Promise<T> {
+    return this.connected(async (nc) => {
+      for (let attempt = 1; ; attempt++) {
+        const reply = await nc
+          .request(`$JS.API.${subject}`, body && JSON.stringify(body), { timeout: 2_000 })
+          .then((message) => message.json<{ error?: { err_code?: number; description?: string } }>())
+          .catch((error: unknown) => ({ error: { description: String(error) } }));
+        if (reply.error === undefined) return reply as T;
+        if (attempt === 10) throw new Error(`${subject}: ${reply.error.description}`);
+      }
+    });
+  }
+
+  private async connected<T>(use: (nc: NatsConnection) => Promise<T>): Promise<T> {
+    const nc = await connect({ servers: this.cluster.urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    try {
+      return await use(nc);
+    } finally {
+      await nc.close();
+    }
+  }
+}
