@@ -20,8 +20,9 @@ describe('a service on a cluster, during each fault', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'fault-'));
+    await using built = await buildProcess();
     history = await FaultRun.execute({
-      script: await buildProcess(folder),
+      script: built.url,
       folder: join(folder, 'journals'),
       seed: SEED,
       faults: new Random(SEED).shuffled(FAULT_NAMES),

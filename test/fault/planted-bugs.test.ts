@@ -56,10 +56,10 @@ describe('a run without faults', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   async function violationsWith(name: string, patch?: Patch): Promise<Violation[]> {
-    const place = join(folder, name.replaceAll(' ', '-'));
+    await using built = await buildProcess(patch);
     const history = await FaultRun.execute({
-      script: await buildProcess(place, patch),
-      folder: join(place, 'journals'),
+      script: built.url,
+      folder: join(folder, name.replaceAll(' ', '-')),
       seed: 1,
       faults: [],
       messages: null,
@@ -82,7 +82,8 @@ describe('a run without faults', () => {
 });
 
 it('fails if the place of a planted bug is not in the library', async () => {
-  await expect(
-    buildProcess(join(tmpdir(), 'not-built'), { file: 'index.ts', replace: 'no such code', by: '' }),
-  ).rejects.toThrow('lib/index.ts contains the patched place 0 times: no such code');
+  const patch = { file: 'index.ts', replace: 'no such code', by: '' };
+  await expect(buildProcess(patch)).rejects.toThrow(
+    'lib/index.ts contains the patched place 0 times: no such code',
+  );
 });

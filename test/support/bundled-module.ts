@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'vite';
+import { build, type Plugin } from 'vite';
 
 const cache = fileURLToPath(new URL('../../node_modules/.bundled-tests', import.meta.url));
+const lib = fileURLToPath(new URL('../../lib/', import.meta.url));
+let serial = 0;
 
 /** A TypeScript module, bundled with the used parts of this library into one JavaScript file that starts fast. */
 export class BundledModule implements AsyncDisposable {
@@ -12,12 +14,20 @@ export class BundledModule implements AsyncDisposable {
     private readonly folder: string,
   ) {}
 
-  static async of(source: URL): Promise<BundledModule> {
+  /** @param plugins may change the library, to test that a bug is found */
+  static async of(source: URL, plugins: Plugin[] = []): Promise<BundledModule> {
     const name = basename(source.pathname, '.ts');
-    const outDir = join(cache, `${name}-${process.pid}`);
+    const outDir = join(cache, `${name}-${process.pid}-${++serial}`);
     await build({
       configFile: false,
       logLevel: 'warn',
+      plugins,
+      resolve: {
+        alias: [
+          { find: /^nestjs-nats-jetstream$/, replacement: `${lib}index.ts` },
+          { find: /^nestjs-nats-jetstream\/(.+)$/, replacement: `${lib}$1/index.ts` },
+        ],
+      },
       build: {
         ssr: fileURLToPath(source),
         outDir,

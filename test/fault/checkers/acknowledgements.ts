@@ -58,26 +58,31 @@ export function unfinishedOf(history: History): MessageEvent[] {
 
 /** Messages of `cumulative` that an acknowledgement covers, and that had not ended. */
 function coveredUnfinished(history: History): MessageEvent[] {
-  const events = [...history.messages()]
-    .filter(({ form }) => form === 'cumulative')
-    .filter(({ kind, at }) => kind !== 'stored' || at > history.streamSince)
-    .map((event) => ({ event, time: event.kind === 'stored' ? event.until : event.at }))
-    .toSorted((a, b) => a.time - b.time);
-  const ended = new Set(events.filter(({ event }) => event.kind === 'ended').map(({ event }) => event.id));
+  const events: { readonly event: MessageEvent; readonly time: number }[] = [];
+  const current = new Set<number>();
+  const places = new Set<number>();
+  for (const event of history.messages()) {
+    const { kind, form, id, at, until } = event;
+    if (form !== 'cumulative' || (kind === 'stored' && at <= history.streamSince)) continue;
+    events.push({ event, time: kind === 'stored' ? until : at });
+    if (kind === 'stored') current.add(id);
+  }
+  events.sort((a, b) => a.time - b.time);
+  // An acknowledgement of a deleted incarnation of the stream covers nothing of the next one.
+  for (const { event } of events) if (current.has(event.id)) places.add(placeOf(event.sequence, event.until));
   const open = new Map<number, MessageEvent>();
   const done = new Set<number>();
   const unfinished: MessageEvent[] = [];
   for (const { event } of events) {
-    const { kind, id, sequence, at } = event;
+    const { kind, id, sequence, at, until } = event;
     if (kind === 'stored' && !done.has(id)) open.set(sequence, event);
     else if (kind === 'ended') {
       done.add(id);
       open.delete(sequence);
-    } else if (kind === 'acknowledged' && at > history.streamSince) {
+    } else if (kind === 'acknowledged' && places.has(placeOf(sequence, until))) {
       for (const [covered, message] of open) {
         if (covered > sequence) break;
-        // An id that never ends is reported as lost; here it is enough that it was acknowledged.
-        unfinished.push({ ...message, at, kind: ended.has(message.id) ? 'acknowledged' : message.kind });
+        unfinished.push({ ...message, at });
         open.delete(covered);
       }
     }

@@ -67,7 +67,7 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-/** What processes have seen themselves. */
+/** The problems that processes have seen themselves. */
 export function checkProblems(history: History): Violation[] {
   return history
     .notesOf('problem')

@@ -78,7 +78,7 @@ export function checkResults(history: History): Violation[] {
 
 function isRepeatedWithin(storedAt: readonly number[], history: History): boolean {
   const times = storedAt.toSorted((a, b) => a - b);
-  // A deleted stream forgets the ids, too. Its results cannot be told from others by the clock of the server alone.
+  // A deleted stream forgets the ids, too. Its results cannot be distinguished from those of the next stream.
   if (history.streamSince > -Infinity) return false;
   return times.some((time, i) => i > 0 && time - times[i - 1] < DUPLICATE_WINDOW);
 }

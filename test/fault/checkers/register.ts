@@ -8,7 +8,7 @@ interface Condition {
   readonly value: number | null;
 }
 
-/** What an operation says about a register with compare-and-set. */
+/** An operation, as a statement about a register with compare-and-set. */
 export type Step =
   | (Timed & { readonly kind: 'read'; readonly value: number | null; readonly revision: number })
   /** A write whose condition was not met. */

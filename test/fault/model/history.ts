@@ -9,10 +9,19 @@ import { KINDS, type MessageEvent, RECORD_SIZE } from './records.js';
  * journals when they are asked for.
  */
 export class History {
+  /**
+   * When the last deletion of the stream ended. Messages that were published before are not checked: they may have
+   * belonged to the deleted incarnation.
+   */
+  readonly streamSince: number;
+
   private constructor(
     private readonly sources: readonly (() => Iterable<MessageEvent>)[],
     readonly notes: readonly Noted[],
-  ) {}
+  ) {
+    const deletions = this.notesOf('fault').filter(({ deletesStream }) => deletesStream);
+    this.streamSince = Math.max(-Infinity, ...deletions.map(({ healed }) => healed));
+  }
 
   /** The history of the journals in a folder. */
   static async read(folder: string): Promise<History> {
@@ -52,17 +61,6 @@ export class History {
 
   notesOf<T extends Note['type']>(type: T): Noted<Extract<Note, { type: T }>>[] {
     return this.notes.filter((note): note is Noted<Extract<Note, { type: T }>> => note.type === type);
-  }
-
-  /**
-   * When the last deletion of the stream ended. Messages that were published before are not checked: they may have belonged to
-   * the deleted incarnation.
-   */
-  get streamSince(): number {
-    return Math.max(
-      -Infinity,
-      ...this.notesOf('fault').map((fault) => (fault.deletesStream ? fault.healed : -Infinity)),
-    );
   }
 }
 

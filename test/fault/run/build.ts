@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
-import { build, type Plugin } from 'vite';
+import type { Plugin } from 'vite';
+import { BundledModule } from '../../support/bundled-module.js';
 
 /** One place in the library that is replaced in a build, so that it has a bug. */
 export interface Patch {
@@ -10,61 +10,38 @@ export interface Patch {
   readonly by: string;
 }
 
-const repository = join(fileURLToPath(import.meta.url), '../../../..');
+const lib = fileURLToPath(new URL('../../../lib/', import.meta.url));
 
 /**
- * Bundles the program of the processes of a run, with the library, into one file, which starts three times as fast; returns its
- * path.
+ * Bundles the program of the processes of a run, with the library.
  *
  * @throws Error if the place of a patch is not in the library exactly once
  */
-export async function buildProcess(folder: string, patch?: Patch): Promise<string> {
-  const patching = patch === undefined ? undefined : new Patching(patch);
-  await build({
-    root: repository,
-    configFile: false,
-    logLevel: 'silent',
-    plugins: patching ? [patching.plugin] : [],
-    resolve: {
-      alias: [
-        { find: /^nestjs-nats-jetstream$/, replacement: join(repository, 'lib/index.ts') },
-        { find: /^nestjs-nats-jetstream\/(.+)$/, replacement: join(repository, 'lib/$1/index.ts') },
-      ],
-    },
-    ssr: { noExternal: true },
-    build: {
-      ssr: 'test/fault/service/main.ts',
-      outDir: folder,
-      emptyOutDir: false,
-      minify: false,
-      rolldownOptions: { output: { entryFileNames: 'process.mjs', codeSplitting: false } },
-    },
-  });
-  patching?.check();
-  return join(folder, 'process.mjs');
+export async function buildProcess(patch?: Patch): Promise<BundledModule> {
+  const source = new URL('../service/main.ts', import.meta.url);
+  if (patch === undefined) return BundledModule.of(source);
+  const patching = new Patching(patch);
+  const built = await BundledModule.of(source, [patching.plugin]);
+  if (patching.count === 1) return built;
+  await built[Symbol.asyncDispose]();
+  throw new Error(`lib/${patch.file} contains the patched place ${patching.count} times: ${patch.replace}`);
 }
 
 class Patching {
   readonly plugin: Plugin;
-  private count = 0;
+  /** How often the place was found. */
+  count = 0;
 
-  constructor(private readonly patch: Patch) {
-    const file = join(repository, 'lib', patch.file);
+  constructor({ file, replace, by }: Patch) {
     this.plugin = {
       name: 'planted-bug',
       enforce: 'pre',
       transform: (code, id) => {
-        if (id !== file) return null;
-        const parts = code.split(patch.replace);
+        if (id !== lib + file) return null;
+        const parts = code.split(replace);
         this.count += parts.length - 1;
-        return { code: parts.join(patch.by), map: null };
+        return { code: parts.join(by), map: null };
       },
     };
-  }
-
-  check(): void {
-    const { file, replace } = this.patch;
-    if (this.count !== 1)
-      throw new Error(`lib/${file} contains the patched place ${this.count} times: ${replace}`);
   }
 }

@@ -15,7 +15,7 @@ export class Child {
   private output = '';
 
   private constructor(
-    script: string,
+    script: URL,
     readonly settings: ProcessSettings,
   ) {
     const execArgv = ['--enable-source-maps'];
@@ -37,7 +37,7 @@ export class Child {
   }
 
   /** Starts a process and waits until it works. @throws Error if it ends before */
-  static async start(script: string, settings: ProcessSettings): Promise<Child> {
+  static async start(script: URL, settings: ProcessSettings): Promise<Child> {
     const child = new Child(script, settings);
     await child.orEnd(child.readiness);
     return child;
@@ -51,7 +51,7 @@ export class Child {
     return this.child.pid;
   }
 
-  /** What it has printed last. */
+  /** The last text that it has printed. */
   get printed(): string {
     return this.output;
   }

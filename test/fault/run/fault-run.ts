@@ -13,7 +13,7 @@ import { leftovers } from './leftovers.js';
 
 export interface FaultRunOptions {
   /** The built program of the processes. */
-  readonly script: string;
+  readonly script: URL;
   /** A new folder for the journals. */
   readonly folder: string;
   readonly seed: number;

@@ -3,7 +3,7 @@ import { NatsTestCluster, type NatsTestProxy } from 'nestjs-nats-jetstream/testi
 import type { Random } from '../model/random.js';
 import type { Child } from './child.js';
 
-/** What faults affect: the servers of a cluster, the links to them, and the processes of a service. */
+/** The targets of faults: the servers of a cluster, the links to them, and the processes of a service. */
 export class Field {
   /** The processes of the service, the first of which has every form of handler. */
   readonly services: Child[] = [];

@@ -11,7 +11,7 @@ const EXPECTED: ReadonlySet<string> = new Set<string>(FORM_NAMES.filter((form) =
 const EPHEMERAL_FORMS = FORM_NAMES.length - EXPECTED.size;
 
 /**
- * What closed applications have left on the servers: connections, subscriptions of inboxes, and consumers. Ephemeral consumers of
+ * Finds the resources that closed applications have left on the servers: connections, subscriptions of inboxes, and consumers. Ephemeral consumers of
  * processes that were killed expire on the server.
  *
  * @param killed how many processes were killed

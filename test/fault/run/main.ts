@@ -52,14 +52,19 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function runAll(options: Options, folder: string): Promise<number> {
   const { faults, together, minutes } = options;
-  const script = await buildProcess(folder);
+  await using built = await buildProcess();
   const rows: Row[] = [];
   let violated = 0;
   const groups = together ? [faults] : faults.map((fault) => [fault]);
   for (const group of groups) {
     const name = together ? 'all' : group.join();
     const milliseconds = (minutes * 60_000) / groups.length;
-    const { row, problems } = await runOne(name, group, { ...options, script, folder, milliseconds });
+    const { row, problems } = await runOne(name, group, {
+      ...options,
+      script: built.url,
+      folder,
+      milliseconds,
+    });
     rows.push(row);
     console.log(tableOf([row]));
     for (const problem of problems) console.log(`\nVIOLATION (seed ${options.seed}, ${name})\n${problem}`);
@@ -80,7 +85,7 @@ async function runOne(
     messages,
     milliseconds,
     rate,
-  }: Options & { script: string; folder: string; milliseconds: number },
+  }: Options & { script: URL; folder: string; milliseconds: number },
 ): Promise<{ readonly row: Row; readonly problems: readonly string[] }> {
   console.log(`\n${name}`);
   const history = await FaultRun.execute({

@@ -1,6 +1,7 @@
-import type { INestApplication, INestApplicationContext, LoggerService } from '@nestjs/common';
+import type { INestApplicationContext, INestMicroservice, LoggerService } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 import { JetStreamModule, type JetStreamModuleOptions } from 'nestjs-nats-jetstream';
 import { JetStreamMetrics, JetStreamMetricsModule } from 'nestjs-nats-jetstream/metrics';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
@@ -23,9 +24,10 @@ const OPTIONS = {
   shutdownTimeout: SHUTDOWN_TIMEOUT,
 } satisfies Omit<JetStreamModuleOptions, 'connection'>;
 
-/** The tested service: a hybrid application with handlers of all forms, and its client. */
+/** The tested service: an application with handlers of all forms, a microservice, and its client. */
 export interface TestedApplication {
-  readonly app: INestApplication;
+  readonly app: INestApplicationContext;
+  readonly microservice: INestMicroservice;
   readonly client: JetStreamClient;
   readonly counting: CountingInstrument;
   readonly registry: Registry;
@@ -41,6 +43,7 @@ export async function startService(
   const { replicas } = settings;
   const counting = new CountingInstrument();
   const registry = new Registry();
+  const { providers, controllers } = handlersOf(work, seen, settings);
 
   @Module({
     imports: [
@@ -55,19 +58,22 @@ export async function startService(
         objectStores: [{ bucket: 'files', replicas }],
       }),
     ],
-    ...handlersOf(work, seen, settings),
+    providers,
   })
   class ServiceModule {}
 
-  const app = await NestFactory.create(ServiceModule, { logger });
+  @Module({ controllers })
+  class PatternsModule {}
+
+  const app = await NestFactory.createApplicationContext(ServiceModule, { logger });
   const instruments = [counting, app.get(JetStreamMetrics)];
-  app.connectMicroservice({
+  const microservice = await NestFactory.createMicroservice<MicroserviceOptions>(PatternsModule, {
     strategy: new JetStreamServer({ name: 'fault', connection, ...OPTIONS, instruments }),
+    logger,
   });
-  await app.init();
-  await app.startAllMicroservices();
+  await microservice.listen();
   const client = await startClient(settings);
-  return { app, client, counting, registry };
+  return { app, microservice, client, counting, registry };
 }
 
 /** The application of the driver, which has no handlers. */

@@ -51,7 +51,7 @@ function report(message: Report): void {
 
 async function service(): Promise<Actions> {
   const seen: Seen = { keys: new Map(), objects: new Map() };
-  const { app, client, counting, registry } = await startService(
+  const { app, microservice, client, counting, registry } = await startService(
     settings,
     new Work(recorder, random, settings.work),
     seen,
@@ -77,6 +77,7 @@ async function service(): Promise<Actions> {
       for (const problem of unseen) recorder.problem(problem);
       for (const counts of await counting.counts(registry)) recorder.note(counts);
       await client.close();
+      await microservice.close();
       await app.close();
       end();
     },

@@ -1,4 +1,4 @@
-/** What a process of a run needs to know; passed to it as JSON. */
+/** The settings of a process of a run, passed to it as JSON. */
 export interface ProcessSettings {
   readonly role: 'service' | 'driver';
   /** Identifies the process in the history. */
@@ -32,7 +32,7 @@ export type Command =
   /** Service: writes its counts and closes the application. */
   | { readonly type: 'close' };
 
-/** What a process reports. */
+/** A message from a process. */
 export type Report =
   | { readonly type: 'ready' }
   /** The command has been carried out. */

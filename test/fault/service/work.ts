@@ -4,7 +4,7 @@ import type { Form } from '../model/forms.js';
 import type { Random } from '../model/random.js';
 import type { Recorder } from '../model/recorder.js';
 
-/** What handlers do with a message: they take some time, and record when they begin and end. */
+/** The work of handlers: they take some time, and record when they begin and end. */
 export class Work {
   constructor(
     readonly recorder: Recorder,
