@@ -69,7 +69,10 @@ function coveredUnfinished(history: History): MessageEvent[] {
   }
   events.sort((a, b) => a.time - b.time);
   // An acknowledgement of a deleted incarnation of the stream covers nothing of the next one.
-  for (const { event } of events) if (current.has(event.id)) places.add(placeOf(event.sequence, event.until));
+  for (const { event } of events) {
+    const isDelivery = event.kind !== 'stored' && event.kind !== 'acknowledged';
+    if (isDelivery && current.has(event.id)) places.add(placeOf(event.sequence, event.until));
+  }
   const open = new Map<number, MessageEvent>();
   const done = new Set<number>();
   const unfinished: MessageEvent[] = [];
@@ -81,7 +84,7 @@ function coveredUnfinished(history: History): MessageEvent[] {
       open.delete(sequence);
     } else if (kind === 'acknowledged' && places.has(placeOf(sequence, until))) {
       for (const [covered, message] of open) {
-        if (covered > sequence) break;
+        if (covered > sequence) continue;
         unfinished.push({ ...message, at });
         open.delete(covered);
       }
