@@ -36,14 +36,18 @@ export function problemOf(operations: readonly KeyOperation[]): string | undefin
     revisions.set(value, revision);
   }
   const values = new Map([...revisions].map(([value, revision]) => [revision, value]));
-  const steps = operations.flatMap((operation) => stepOf(operation, values) ?? []);
+  const steps = operations.flatMap((operation) => stepOf(operation, revisions, values) ?? []);
   return new Register(steps).isLinearizable()
     ? undefined
     : `no order explains its ${steps.length} operations`;
 }
 
 /** An operation as a step of a register; `undefined` if it says nothing about it. */
-function stepOf(operation: KeyOperation, values: ReadonlyMap<number, number>): Step | undefined {
+function stepOf(
+  operation: KeyOperation,
+  revisions: ReadonlyMap<number, number>,
+  values: ReadonlyMap<number, number>,
+): Step | undefined {
   const { invoked, returned, outcome, value, revision, expected } = operation;
   const isWrite = operation.operation !== 'get';
   if (outcome === 'unknown' && !isWrite) return undefined;
@@ -51,13 +55,14 @@ function stepOf(operation: KeyOperation, values: ReadonlyMap<number, number>): S
   if (outcome === 'refused') {
     return condition === undefined ? undefined : { kind: 'refusal', condition, invoked, returned };
   }
-  if (!isWrite) return { kind: 'read', value, revision, invoked, returned };
+  if (!isWrite) return { kind: 'read', value, invoked, returned };
   const isCertain = outcome === 'done';
   return {
     kind: 'write',
     condition,
     value: operation.operation === 'delete' ? null : value,
-    revision: isCertain ? revision : 0,
+    // A read may have seen the value of a write whose outcome is unknown.
+    revision: value === null ? revision : (revisions.get(value) ?? 0),
     isCertain,
     invoked,
     returned: isCertain ? returned : Infinity,

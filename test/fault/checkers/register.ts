@@ -10,7 +10,7 @@ interface Condition {
 
 /** An operation, as a statement about a register with compare-and-set. */
 export type Step =
-  | (Timed & { readonly kind: 'read'; readonly value: number | null; readonly revision: number })
+  | (Timed & { readonly kind: 'read'; readonly value: number | null })
   /** A write whose condition was not met. */
   | (Timed & { readonly kind: 'refusal'; readonly condition: Condition })
   | (Timed & {

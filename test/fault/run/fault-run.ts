@@ -8,7 +8,7 @@ import { Recorder } from '../model/recorder.js';
 import type { ProcessSettings } from '../service/settings.js';
 import { Child } from './child.js';
 import { FAULTS, type FaultName } from './faults.js';
-import { Field } from './field.js';
+import { type Deployment, Field } from './field.js';
 import { leftovers } from './leftovers.js';
 
 export interface FaultRunOptions {
@@ -69,15 +69,26 @@ export class FaultRun {
   private async execute(): Promise<void> {
     const { faults, scale } = this.options;
     const version = faults.map((name) => FAULTS[name].version).find((each) => each !== undefined);
-    const field = await Field.start(this.random, (service) => this.replace(field, service), {
-      version,
-      scale,
-    });
+    const deployment: Deployment = {
+      kill: async (service) => {
+        this.killed++;
+        await service.kill();
+        return this.start('service', field, service.settings.hasCumulative);
+      },
+      update: async (service) => {
+        await service.send({ type: 'rest' });
+        await this.close(service, false);
+        return this.start('service', field, true);
+      },
+    };
+    const field = await Field.start(this.random, deployment, { version, scale });
     await using _ = field.cluster;
     // One after the other, so that the first one creates the streams.
-    for (let i = 0; i < SERVICES; i++) field.services.push(await this.start('service', field, i === 0));
+    for (let i = 0; i < SERVICES; i++) {
+      field.services.push(await this.start('service', field, i === 0 && version === undefined));
+    }
     const driver = await this.start('driver', field, false);
-    await this.recover(driver);
+    await this.recover(field, driver);
     await this.injectAll(field, driver);
     await this.finish(field, driver);
   }
@@ -101,7 +112,7 @@ export class FaultRun {
     const began = now();
     await inject(field);
     const healed = now();
-    await this.recover(driver);
+    await this.recover(field, driver);
     const recovered = now();
     this.recorder.note({
       type: 'fault',
@@ -118,8 +129,12 @@ export class FaultRun {
   }
 
   /** Waits until every handler handles new messages. */
-  private async recover(driver: Child): Promise<void> {
-    const { missing = [] } = await driver.send({ type: 'recover', timeout: RECOVERY });
+  private async recover({ services }: Field, driver: Child): Promise<void> {
+    const hasCumulative = services.some(({ settings }) => settings.hasCumulative);
+    const forms = FORM_NAMES.filter(
+      (form) => FORMS[form].isShared && (form !== 'cumulative' || hasCumulative),
+    );
+    const { missing = [] } = await driver.send({ type: 'recover', forms, timeout: RECOVERY });
     if (missing.length > 0) {
       this.recorder.problem(`no new message was acknowledged within ${RECOVERY} ms: ${missing.join(', ')}`);
     }
@@ -130,14 +145,7 @@ export class FaultRun {
     await Promise.all(field.services.map((service) => service.send({ type: 'rest' })));
     await this.drain(field);
     // The driver is the last one, because it observes acknowledgements.
-    for (const child of [...field.services, driver]) {
-      await child.send({ type: 'close' });
-      const how = await child.end(EXIT);
-      if (how === '0') continue;
-      const end =
-        how === undefined ? `did not end within ${EXIT} ms after it was closed` : `ended with ${how}`;
-      this.recorder.problem(`${child.name} ${end}: ${child.printed}`);
-    }
+    for (const child of [...field.services, driver]) await this.close(child, true);
     for (const left of await leftovers(field.cluster, this.killed))
       this.recorder.problem(`left on a server: ${left}`);
   }
@@ -172,13 +180,16 @@ export class FaultRun {
     return consumers.filter(({ name }) => FORM_NAMES.some((form) => form === name && FORMS[form].isShared));
   }
 
-  private async replace(field: Field, service: Child): Promise<void> {
-    this.killed++;
-    const index = field.services.indexOf(service);
-    field.services[index] = await this.start('service', field, service.settings.isFirst);
+  /** Closes the application of a process, which has to end by itself then. */
+  private async close(child: Child, isQuiet: boolean): Promise<void> {
+    await child.send({ type: 'close', isQuiet });
+    const how = await child.end(EXIT);
+    if (how === '0') return;
+    const end = how === undefined ? `did not end within ${EXIT} ms after it was closed` : `ended with ${how}`;
+    this.recorder.problem(`${child.name} ${end}: ${child.printed}`);
   }
 
-  private async start(role: ProcessSettings['role'], field: Field, isFirst: boolean): Promise<Child> {
+  private async start(role: ProcessSettings['role'], field: Field, hasCumulative: boolean): Promise<Child> {
     const { script, folder, seed, rate, replicas } = this.options;
     const child = await Child.start(script, {
       role,
@@ -187,7 +198,7 @@ export class FaultRun {
       servers: field.proxies.map(({ url }) => url),
       direct: field.cluster.urls,
       replicas,
-      isFirst,
+      hasCumulative,
       seed,
       work: rate === null ? 5 : 50,
       rate,

@@ -3,6 +3,14 @@ import { NatsTestCluster, type NatsTestProxy } from 'nestjs-nats-jetstream/testi
 import type { Random } from '../model/random.js';
 import type { Child } from './child.js';
 
+/** How processes of the service are replaced; each returns when the new one works. */
+export interface Deployment {
+  /** Kills it. */
+  kill(service: Child): Promise<Child>;
+  /** Closes it, and starts it again with all handlers. */
+  update(service: Child): Promise<Child>;
+}
+
 /** The targets of faults: the servers of a cluster, the links to them, and the processes of a service. */
 export class Field {
   /** The processes of the service, the first of which has every form of handler. */
@@ -12,20 +20,24 @@ export class Field {
     readonly cluster: NatsTestCluster,
     readonly proxies: readonly NatsTestProxy[],
     readonly random: Random,
-    /** Replaces a process of the service that was killed. */
-    readonly restart: (service: Child) => Promise<void>,
+    private readonly deployment: Deployment,
     /** How long faults last, relative to their usual time. */
     readonly scale: number,
   ) {}
 
   static async start(
     random: Random,
-    restart: (service: Child) => Promise<void>,
+    deployment: Deployment,
     { version, scale }: { readonly version?: string | undefined; readonly scale: number },
   ): Promise<Field> {
     const cluster = await NatsTestCluster.start(3, { version, routeProxies: true });
     const proxies = await Promise.all(cluster.servers.map((server) => server.proxy()));
-    return new Field(cluster, proxies, random, restart, scale);
+    return new Field(cluster, proxies, random, deployment, scale);
+  }
+
+  /** Replaces a process of the service. */
+  async replace(how: keyof Deployment, index: number): Promise<void> {
+    this.services[index] = await this.deployment[how](this.services[index]);
   }
 
   /** A time between two limits, in milliseconds. */

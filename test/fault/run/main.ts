@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { check } from '../checkers/index.js';
 import { buildProcess } from './build.js';
-import { FAULT_NAMES, type FaultName } from './faults.js';
+import { FAULT_NAMES, FAULTS, type FaultName } from './faults.js';
 import { FaultRun } from './fault-run.js';
 import { explain, type Row, rowOf, tableOf } from './report.js';
 
@@ -55,7 +55,7 @@ async function runAll(options: Options, folder: string): Promise<number> {
   await using built = await buildProcess();
   const rows: Row[] = [];
   let violated = 0;
-  const groups = together ? [faults] : faults.map((fault) => [fault]);
+  const groups = together ? [upgradesFirst(faults)] : faults.map((fault) => [fault]);
   for (const group of groups) {
     const name = together ? 'all' : group.join();
     const milliseconds = (minutes * 60_000) / groups.length;
@@ -133,6 +133,12 @@ function optionsOf(args: readonly string[]): Options | undefined {
     table,
     keep,
   };
+}
+
+/** Servers of an old version do not have all features. */
+function upgradesFirst(faults: readonly FaultName[]): FaultName[] {
+  const isUpgrade = (name: FaultName): boolean => FAULTS[name].version !== undefined;
+  return [...faults.filter(isUpgrade), ...faults.filter((name) => !isUpgrade(name))];
 }
 
 function numberOf(name: string, text: string): number {

@@ -38,7 +38,7 @@ export interface Seen {
 export function handlersOf(
   work: Work,
   seen: Seen,
-  { isFirst }: Pick<ProcessSettings, 'isFirst'>,
+  { hasCumulative }: Pick<ProcessSettings, 'hasCumulative'>,
 ): { readonly providers: Type[]; readonly controllers: Type[] } {
   const { recorder } = work;
   const received = (source: string, number: number): void =>
@@ -169,7 +169,7 @@ export function handlersOf(
       return 2 * number;
     }
   }
-  return { providers: isFirst ? [Workers, Accumulator] : [Workers], controllers: [Service] };
+  return { providers: hasCumulative ? [Workers, Accumulator] : [Workers], controllers: [Service] };
 }
 
 /** A durable consumer with the name of its form. */

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { JetStreamService, KeyValueService } from 'nestjs-nats-jetstream';
+import { Handlers, JetStreamService, KeyValueService } from 'nestjs-nats-jetstream';
 import { sleep } from '../../../lib/timing/index.js';
 import { now } from '../model/clock.js';
 import { Random } from '../model/random.js';
@@ -68,20 +68,28 @@ async function service(): Promise<Actions> {
     rest: async () => {
       await Promise.all([keys.stop(), locks.stop(), other.stop()]);
     },
-    close: async () => {
-      let unseen: string[] = [];
-      for (const end = now() + 10_000; now() < end; await sleep(50)) {
-        unseen = await other.unseen(seen).catch((error: unknown) => [String(error)]);
-        if (unseen.length === 0) break;
-      }
-      for (const problem of unseen) recorder.problem(problem);
-      for (const counts of await counting.counts(registry)) recorder.note(counts);
+    close: async ({ isQuiet }) => {
+      if (isQuiet)
+        for (const problem of await unseenAfter(() => other.unseen(seen))) recorder.problem(problem);
       await client.close();
       await microservice.close();
+      const handlers = app.get(Handlers);
+      await Promise.all(handlers.list().map(({ handler }) => handlers.stop(handler)));
+      for (const counts of await counting.counts(registry)) recorder.note(counts);
       await app.close();
       end();
     },
   };
+}
+
+/** The changes that watches have not received within some seconds. */
+async function unseenAfter(unseen: () => Promise<string[]>): Promise<string[]> {
+  let last: string[] = [];
+  for (const end = now() + 10_000; now() < end; await sleep(50)) {
+    last = await unseen().catch((error: unknown) => [String(error)]);
+    if (last.length === 0) break;
+  }
+  return last;
 }
 
 async function driver(): Promise<Actions> {
@@ -92,7 +100,7 @@ async function driver(): Promise<Actions> {
   const running = load.run(settings);
   const progress = setInterval(() => report({ type: 'progress', published: load.published }), 200);
   return {
-    recover: async ({ timeout }) => ({ missing: await witness.recovery(timeout) }),
+    recover: async ({ forms, timeout }) => ({ missing: await witness.recovery(forms, timeout) }),
     finish: async () => {
       load.stop();
       await running;

@@ -1,3 +1,5 @@
+import type { Form } from '../model/forms.js';
+
 /** The settings of a process of a run, passed to it as JSON. */
 export interface ProcessSettings {
   readonly role: 'service' | 'driver';
@@ -10,8 +12,8 @@ export interface ProcessSettings {
   /** The servers themselves, for a witness that faults of links do not affect. */
   readonly direct: readonly string[];
   readonly replicas: number;
-  /** Whether it has the handler of `cumulative`, whose consumer belongs to one process on servers older than 2.11. */
-  readonly isFirst: boolean;
+  /** Whether it has the handler of `cumulative`, which one process has, and only on nats-server 2.11 or newer. */
+  readonly hasCumulative: boolean;
   readonly seed: number;
   /** The longest time of an asynchronous handler, in milliseconds. */
   readonly work: number;
@@ -23,14 +25,14 @@ export interface ProcessSettings {
 export type Command =
   /** Blocks the event loop for some milliseconds. */
   | { readonly type: 'block'; readonly milliseconds: number }
-  /** Driver: waits until each shared handler has acknowledged a message that was stored after now. */
-  | { readonly type: 'recover'; readonly timeout: number }
+  /** Driver: waits until the handlers have acknowledged messages that were stored after now. */
+  | { readonly type: 'recover'; readonly forms: readonly Form[]; readonly timeout: number }
   /** Driver: publishes no more. */
   | { readonly type: 'finish' }
   /** Service: makes no more calls. */
   | { readonly type: 'rest' }
-  /** Service: writes its counts and closes the application. */
-  | { readonly type: 'close' };
+  /** Writes the counts of a service, and closes the application. */
+  | { readonly type: 'close'; /** Whether nothing changes any more. */ readonly isQuiet: boolean };
 
 /** A message from a process. */
 export type Report =

@@ -1,6 +1,6 @@
 import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
 import { sleep } from '../../../lib/timing/index.js';
-import { FORM_NAMES, FORMS, formOfConsumer, type Form } from '../model/forms.js';
+import { formOfConsumer, type Form } from '../model/forms.js';
 import type { Recorder } from '../model/recorder.js';
 
 /** Records the acknowledgements that reach the servers, and knows which handlers handle new messages. */
@@ -23,11 +23,10 @@ export class Witness {
     return witness;
   }
 
-  /** Waits until every shared handler has acknowledged a message that was stored after now; returns those that have not. */
-  async recovery(timeout: number): Promise<Form[]> {
+  /** Waits until handlers have acknowledged messages that were stored after now; returns those that have not. */
+  async recovery(forms: readonly Form[], timeout: number): Promise<Form[]> {
     const since = Date.now();
-    const missing = (): Form[] =>
-      FORM_NAMES.filter((form) => FORMS[form].isShared && (this.newest.get(form) ?? 0) <= since);
+    const missing = (): Form[] => forms.filter((form) => (this.newest.get(form) ?? 0) <= since);
     for (const end = performance.now() + timeout; missing().length > 0 && performance.now() < end;)
       await sleep(5);
     return missing();
