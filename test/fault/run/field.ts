@@ -1,7 +1,12 @@
 import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
 import { NatsTestCluster, type NatsTestProxy } from 'nestjs-nats-jetstream/testing';
+import { sleep } from '../../../lib/timing/index.js';
 import type { Random } from '../model/random.js';
 import type { Child } from './child.js';
+
+/** How often a request to the JetStream API is repeated, and the pause before, in milliseconds. */
+const ATTEMPTS = 100;
+const PAUSE = 100;
 
 /** How processes of the service are replaced; each returns when the new one works. */
 export interface Deployment {
@@ -54,7 +59,8 @@ export class Field {
           .then((message) => message.json<{ error?: { err_code?: number; description?: string } }>())
           .catch((error: unknown) => ({ error: { description: String(error) } }));
         if (reply.error === undefined) return reply as T;
-        if (attempt === 10) throw new Error(`${subject}: ${reply.error.description}`);
+        if (attempt === ATTEMPTS) throw new Error(`${subject}: ${reply.error.description}`);
+        await sleep(PAUSE);
       }
     });
   }
