@@ -1,5 +1,6 @@
 export { CALL_OPTIONS, type CallOptions, inSteps, waitOf } from './call-options.js';
 export { type ApiCallOptions, JetStreamApi } from './jetstream-api.js';
+export { caughtUp, type StreamProgress } from './caught-up.js';
 export { validateConsumerName, validateFilter, validateStreamName, validateSubject } from './names.js';
 export { requireOperation, requireOptions } from './server-features.js';
 export { subjectCovers, subjectsOverlap } from './subjects.js';

@@ -1,4 +1,4 @@
-import type { CallOptions, JetStreamApi } from '../api/index.js';
+import { type CallOptions, caughtUp, type JetStreamApi, type StreamProgress } from '../api/index.js';
 import type { BaseConsumerConfig } from './consumer-config.js';
 import type { ConsumerInfo } from './consumer-info.js';
 
@@ -11,6 +11,8 @@ export type ConsumerStart = Pick<BaseConsumerConfig, 'deliverPolicy' | 'startSeq
  */
 export class Incarnation {
   private created: number | undefined;
+  /** When the creation time was read, on the clock of the server. */
+  private readAt = 0;
 
   constructor(
     private readonly api: JetStreamApi,
@@ -20,7 +22,9 @@ export class Incarnation {
   /** Requests the creation time without waiting for it. If there is no response, it is requested again later. */
   learn(): void {
     this.info().then(
-      ({ created }) => (this.created ??= Date.parse(created)),
+      (info) => {
+        if (this.created === undefined) this.remember(info);
+      },
       () => undefined,
     );
   }
@@ -31,10 +35,19 @@ export class Incarnation {
    * @throws {@link StreamNotFoundError} and the other errors of an API call
    */
   async hasChanged(reached: number, options: CallOptions = {}): Promise<boolean> {
-    const { created, state } = await this.info(options);
     const known = this.created;
+    const { readAt } = this;
+    const info = await caughtUp(() => this.info(options), reached, known, options.signal);
+    this.remember(info);
+    // If several clients created the stream at once, servers of a cluster know several creation times, and one that
+    // restarts reports another one. A stream that was created again has one after the former stream was read.
+    const isOther = known !== undefined && this.created !== known && Date.parse(info.created) > readAt;
+    return isOther || info.state.last_seq < reached;
+  }
+
+  private remember({ created, ts }: StreamInfo): void {
     this.created = Date.parse(created);
-    return (known !== undefined && known !== this.created) || state.last_seq < reached;
+    this.readAt = Date.parse(ts ?? created);
   }
 
   private info(options: CallOptions = {}): Promise<StreamInfo> {
@@ -45,9 +58,9 @@ export class Incarnation {
   }
 }
 
-interface StreamInfo {
-  readonly created: string;
-  readonly state: { readonly last_seq: number };
+interface StreamInfo extends StreamProgress {
+  /** The time of the response. nats-server 2.10. */
+  readonly ts?: string;
 }
 
 /** A start position after a sequence of the stream. */

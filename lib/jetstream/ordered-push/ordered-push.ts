@@ -10,7 +10,7 @@ import {
 import { toError } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { Backoff, Deadline, Interval, Timer } from '../../timing/index.js';
-import type { CallOptions, JetStreamApi } from '../api/index.js';
+import { type CallOptions, caughtUp, type JetStreamApi, type StreamProgress } from '../api/index.js';
 import { DeliveryPosition, JetStreamMessage } from '../message/index.js';
 import { DeliveredSubjects } from '../receiving/index.js';
 import {
@@ -349,7 +349,12 @@ export class OrderedPush {
     const { start, verifyStart } = this.config;
     if (!verifyStart || start === undefined || !('startSequence' in start)) return false;
     this.streamSequence = this.reached = start.startSequence - 1;
-    const { created, state, config } = await this.streamInfo(options);
+    const { created, state, config } = await caughtUp(
+      () => this.streamInfo(options),
+      this.reached,
+      this.created,
+      options.signal,
+    );
     if (this.isOther(Date.parse(created))) return this.streamWasRecreated();
     const { startSequence } = start;
     if (state.last_seq < startSequence - 1) {
@@ -377,7 +382,7 @@ export class OrderedPush {
 
   /** Whether the stream ends before the last delivered message, or was created again under the same name. */
   private async streamWasRecreated(): Promise<boolean> {
-    const info = await this.streamInfo();
+    const info = await caughtUp(() => this.streamInfo(), this.reached, this.created);
     const created = Date.parse(info.created);
     const other = this.isOther(created);
     this.created = created;
@@ -401,9 +406,9 @@ export class OrderedPush {
     return this.nextStart();
   }
 
-  private streamInfo(options: CallOptions = {}): Promise<StreamInfo> {
+  private streamInfo(options: CallOptions = {}): Promise<StreamProgress> {
     const { stream } = this.config;
-    return this.api.call<StreamInfo>(`STREAM.INFO.${stream}`, undefined, { ...options, stream });
+    return this.api.call<StreamProgress>(`STREAM.INFO.${stream}`, undefined, { ...options, stream });
   }
 
   private goOnLater(): void {
@@ -429,12 +434,6 @@ export class OrderedPush {
     // The response does not matter: a consumer without a listener is removed after inactiveThreshold anyway.
     api.requests.send(subject, '', {}, () => undefined);
   }
-}
-
-interface StreamInfo {
-  readonly config: { readonly mirror?: object | null };
-  readonly created: string;
-  readonly state: { readonly last_seq: number };
 }
 
 interface ConsumerInfo {
