@@ -34,9 +34,10 @@ describe('a service on a cluster, during each fault', () => {
       faults: ORDER,
       messages: null,
       milliseconds: 0,
-      rate: 400,
+      rate: 200,
       scale: 0.3,
       replicas: 3,
+      services: 2,
       ...(process.env.FAULT_LOG !== undefined && { onProgress: (line) => console.log(line) }),
     });
   }, 180_000);

@@ -48,14 +48,14 @@ const BUGS: Readonly<
   },
 };
 
-describe('a run without faults', () => {
+describe('a run without faults', { timeout: 120_000 }, () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'planted-'));
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  async function violationsWith(name: string, patch?: Patch): Promise<Violation[]> {
+  async function violationsWith(name: string, services: number, patch?: Patch): Promise<Violation[]> {
     await using built = await buildProcess(patch);
     const history = await FaultRun.execute({
       script: built.url,
@@ -63,21 +63,24 @@ describe('a run without faults', () => {
       seed: 1,
       faults: [],
       messages: null,
-      milliseconds: 2_000,
-      rate: 400,
+      milliseconds: 1_500,
+      rate: 200,
       scale: 1,
       replicas: 1,
+      services,
     });
     return check(history);
   }
 
   it.each(Object.entries(BUGS))('finds %s', async (name, { patch, breaks, text }) => {
-    const found = (await violationsWith(name, patch)).filter(({ promise }) => promise === breaks);
+    const found = (await violationsWith(name, name === 'two leaders' ? 2 : 1, patch)).filter(
+      ({ promise }) => promise === breaks,
+    );
     expect(found.map((violation) => violation.text)).toContainEqual(expect.stringMatching(text));
   });
 
   it('finds nothing in the library as it is, and every delivery is counted', async () => {
-    expect(await violationsWith('none')).toEqual([]);
+    expect(await violationsWith('none', 2)).toEqual([]);
   });
 });
 

@@ -25,13 +25,14 @@ export function checkAcknowledgements(history: History): Violation[] {
 export function unfinishedOf(history: History): MessageEvent[] {
   const ends = new Map<number, { readonly id: number; readonly at: number }>();
   const effects = new Map<number, number>();
-  const ids = new Map<number, number>();
+  const publishes = new Map<number, MessageEvent>();
   const acknowledgements: MessageEvent[] = [];
   for (const event of history.messages()) {
     const { kind, form, id, sequence, at } = event;
     if (kind === 'acknowledged') acknowledgements.push(event);
-    else if (kind === 'stored' && form === 'idempotent' && at > history.streamSince) ids.set(sequence, id);
-    else if (kind === 'ended') {
+    else if (kind === 'stored' && form === 'idempotent' && at > history.streamSince) {
+      publishes.set(sequence, event);
+    } else if (kind === 'ended') {
       const place = placeOf(sequence, event.until);
       if (at < (ends.get(place)?.at ?? Infinity)) ends.set(place, { id, at });
       if (form === 'idempotent') {
@@ -43,14 +44,16 @@ export function unfinishedOf(history: History): MessageEvent[] {
   const unfinished = acknowledgements.filter(({ form, sequence, at, until }) => {
     if ((ends.get(placeOf(sequence, until))?.at ?? Infinity) <= at) return false;
     if (form !== 'idempotent') return true;
-    const id = ids.get(sequence);
-    // Without an acknowledged publish the key of the message is unknown.
-    return id !== undefined && (effects.get(effectKeyOf(id)) ?? Infinity) > at;
+    const publish = publishes.get(sequence);
+    // Without an acknowledged publish, or if that is one of a later incarnation, the key of the message is unknown.
+    return (
+      publish !== undefined && publish.at < at && (effects.get(effectKeyOf(publish.id)) ?? Infinity) > at
+    );
   });
   return [
     ...unfinished.map((event) => ({
       ...event,
-      id: ends.get(placeOf(event.sequence, event.until))?.id ?? event.id,
+      id: (ends.get(placeOf(event.sequence, event.until)) ?? publishes.get(event.sequence) ?? event).id,
     })),
     ...coveredUnfinished(history),
   ];

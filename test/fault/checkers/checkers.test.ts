@@ -173,7 +173,7 @@ describe('a checker finds', () => {
     [
       'an acknowledgement without a handler',
       'nothing is acknowledged unfinished',
-      [event('stored', 'async', 1), event('acknowledged', 'async', 1)],
+      [event('unknown', 'async', 1), event('acknowledged', 'async', 1)],
       [],
     ],
     [

@@ -28,12 +28,12 @@ export interface FaultRunOptions {
   /** How long faults last, relative to their usual time. */
   readonly scale: number;
   readonly replicas: number;
+  /** How many processes the tested service has. */
+  readonly services: number;
   /** Called with a line of progress. */
   readonly onProgress?: ((line: string) => void) | undefined;
 }
 
-/** How many processes the tested service has. */
-const SERVICES = 2;
 /** How long handlers may take until they handle new messages after a fault, and all messages at the end. */
 const RECOVERY = 90_000;
 /** How long a process may take to end after its application was closed, in milliseconds. */
@@ -83,11 +83,13 @@ export class FaultRun {
     };
     const field = await Field.start(this.random, deployment, { version, scale });
     await using _ = field.cluster;
-    // One after the other, so that the first one creates the streams.
-    for (let i = 0; i < SERVICES; i++) {
-      field.services.push(await this.start('service', field, i === 0 && version === undefined));
-    }
-    const driver = await this.start('driver', field, false);
+    const [driver, ...services] = await Promise.all([
+      this.start('driver', field, false),
+      ...Array.from({ length: this.options.services }, (_, i) =>
+        this.start('service', field, i === 0 && version === undefined),
+      ),
+    ]);
+    field.services.push(...services);
     await this.recover(field, driver);
     await this.injectAll(field, driver);
     await this.finish(field, driver);

@@ -98,6 +98,7 @@ async function runOne(
     rate,
     scale: 1,
     replicas: 3,
+    services: 2,
     onProgress: (line) => console.log(`  ${line}`),
   });
   return {

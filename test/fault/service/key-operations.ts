@@ -53,7 +53,7 @@ export class KeyOperations {
   /** Returns the revision that the client knows afterwards. */
   private async operate(key: string, known: number | undefined): Promise<number | undefined> {
     const chance = this.random.next();
-    if (chance < 0.4 || known === undefined) return this.get(key);
+    if (chance < 0.4) return this.get(key);
     const value = this.process * 10_000_000 + ++this.values;
     if (chance < 0.55) {
       return this.record(
@@ -63,7 +63,7 @@ export class KeyOperations {
         { value },
       );
     }
-    if (chance < 0.85) {
+    if (chance < 0.85 && known !== undefined) {
       return this.record(
         key,
         'update',
