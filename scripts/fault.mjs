@@ -12,6 +12,8 @@ const vite = await createServer({
   configFile: join(repository, 'vitest.config.ts'),
   appType: 'custom',
   logLevel: 'warn',
+  // Node 20 has no `using`.
+  oxc: { target: 'es2022' },
   server: { middlewareMode: true, hmr: false, watch: null },
   optimizeDeps: { noDiscovery: true },
 });
