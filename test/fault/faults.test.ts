@@ -40,7 +40,7 @@ describe('a service on a cluster, during each fault', () => {
       services: 2,
       ...(process.env.FAULT_LOG !== undefined && { onProgress: (line) => console.log(line) }),
     });
-  }, 180_000);
+  }, 300_000);
   afterAll(() => rm(folder, { recursive: true }));
 
   it('keeps all promises', () => {

@@ -23,7 +23,8 @@ export class Load {
   private readonly pending = new Set<Promise<void>>();
   private readonly next: Partial<Record<Form, number>> = {};
   private stopped = false;
-  private isCrowded = false;
+  /** Whether there are no handlers yet, or they are behind. */
+  private isCrowded = true;
 
   constructor(
     private readonly jetstream: JetStreamService,
@@ -34,10 +35,11 @@ export class Load {
   /** Publishes until it is stopped; all attempts have ended then. */
   async run({ rate }: Pick<ProcessSettings, 'rate'>): Promise<void> {
     const observing = this.observeConsumers();
+    await this.untilWanted();
     const start = now();
     for (let i = 0; !this.stopped; i++) {
       if (rate !== null) await until(start + (i / rate) * 1_000);
-      while (this.pending.size >= MOST_PENDING || this.isCrowded) await sleep(5);
+      await this.untilWanted();
       if (rate === null && i % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
       this.publish(PUBLISHED[i % PUBLISHED.length]);
     }
@@ -47,6 +49,10 @@ export class Load {
 
   stop(): void {
     this.stopped = true;
+  }
+
+  private async untilWanted(): Promise<void> {
+    while ((this.pending.size >= MOST_PENDING || this.isCrowded) && !this.stopped) await sleep(5);
   }
 
   private publish(form: Form): void {
@@ -74,9 +80,12 @@ export class Load {
     while (!this.stopped) {
       try {
         let waiting = 0;
-        for await (const { numPending } of this.jetstream.listConsumers('WORK'))
+        let consumers = 0;
+        for await (const { numPending } of this.jetstream.listConsumers('WORK')) {
+          consumers++;
           waiting = Math.max(waiting, numPending);
-        this.isCrowded = waiting > MOST_WAITING;
+        }
+        this.isCrowded = consumers === 0 || waiting > MOST_WAITING;
       } catch {
         // While no server answers, nothing is stored either.
       }

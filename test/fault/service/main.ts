@@ -35,13 +35,18 @@ const memory = setInterval(() => {
 
 const actions = settings.role === 'service' ? await service() : await driver();
 process.on('message', (command: Command) => void obey(command));
+// The parent was killed.
+const exit = (): never => process.exit(1);
+process.on('disconnect', exit);
 report({ type: 'ready' });
 
 async function obey(command: Command): Promise<void> {
   const action = actions[command.type] as ((command: Command) => Promise<object | void>) | undefined;
   const answer = await action?.(command);
   report({ type: 'done', command: command.type, ...answer });
-  if (command.type === 'close') process.disconnect();
+  if (command.type !== 'close') return;
+  process.off('disconnect', exit);
+  process.disconnect();
 }
 
 function report(message: Report): void {
