@@ -169,7 +169,8 @@ export interface OperationInstrument {
   run?(call: ObservedCall, next: () => void): void;
   /**
    * Called for each message of the operation before it is sent; returns headers to add to it. Called for publishes,
-   * requests and replays, for changes of keys, and for the descriptions of objects that are put or deleted.
+   * requests and replays, for changes of keys, and for the descriptions of objects that are put or deleted. The values are
+   * strings. A promise is logged and ignored. Names that begin with `Nats-` are instructions for the server: do not use them.
    */
   headers?(call: ObservedCall, message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Called when the operation has succeeded or failed. */
@@ -182,7 +183,8 @@ export interface OperationInstrument {
  * Register it in the constructor of a provider, by {@link JetStreamInstruments.register}, or by
  * `JetStreamModule.forRoot({ instruments: [...] })`; servers and clients of microservices take it as an option. Each method
  * is asked once: `handler` for each handler when the application starts, `operation` for each kind of operation when it is
- * first used, and again when the application has started. `undefined` means that the instrument is not interested.
+ * first used, and again when the application has started. `undefined` means that the instrument is not interested; a promise is
+ * logged and means the same.
  */
 export interface JetStreamInstrument {
   handler?(handler: ObservedHandler): HandlerInstrument | undefined;

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { UserCalls } from '../user-code/index.js';
+import { propertyOf } from '../reporting/index.js';
+import { type Expected, UserCalls } from '../user-code/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
 import { HandlerObserver } from './handler-observer.js';
 import type {
@@ -9,7 +10,17 @@ import type {
   ObservedOperation,
   OperationInstrument,
 } from './instrument.js';
+import { isObject } from '../validation/index.js';
 import { isInstrument } from './instruments-rule.js';
+
+const HANDLER_INSTRUMENT: Expected<HandlerInstrument> = {
+  is: (value) => isObject(value),
+  what: 'an object with methods, or undefined',
+};
+const OPERATION_INSTRUMENT: Expected<OperationInstrument> = {
+  is: (value) => isObject(value),
+  what: 'an object with methods, or undefined',
+};
 
 /** The instruments of one application. It can be injected; see {@link JetStreamInstrument}. */
 export class JetStreamInstruments {
@@ -61,10 +72,9 @@ export class JetStreamInstruments {
   handler(handler: ObservedHandler): HandlerObserver | undefined {
     const interested: HandlerInstrument[] = [];
     for (const instrument of this.registered) {
-      this.calls.call(`${nameOf(instrument)}.handler`, () => {
-        const answer = instrument.handler?.(handler);
-        if (answer !== undefined) interested.push(answer);
-      });
+      const ask = (): unknown => instrument.handler?.(handler);
+      const answer = this.calls.answer(`${nameOf(instrument)}.handler`, ask, HANDLER_INSTRUMENT);
+      if (answer !== undefined) interested.push(answer);
     }
     return interested.length === 0 ? undefined : new HandlerObserver(handler.handler, interested, this.calls);
   }
@@ -73,15 +83,15 @@ export class JetStreamInstruments {
   operation(operation: ObservedOperation): readonly OperationInstrument[] {
     const interested: OperationInstrument[] = [];
     for (const instrument of this.registered) {
-      this.calls.call(`${nameOf(instrument)}.operation`, () => {
-        const answer = instrument.operation?.(operation);
-        if (answer !== undefined) interested.push(answer);
-      });
+      const ask = (): unknown => instrument.operation?.(operation);
+      const answer = this.calls.answer(`${nameOf(instrument)}.operation`, ask, OPERATION_INSTRUMENT);
+      if (answer !== undefined) interested.push(answer);
     }
     return interested;
   }
 }
 
-function nameOf({ constructor }: JetStreamInstrument): string {
-  return constructor.name === 'Object' ? 'An instrument' : constructor.name;
+function nameOf(instrument: JetStreamInstrument): string {
+  const name = propertyOf(propertyOf(instrument, 'constructor'), 'name');
+  return typeof name !== 'string' || name === '' || name === 'Object' ? 'An instrument' : name;
 }

@@ -1,3 +1,5 @@
+import type { Expected } from '../user-code/index.js';
+import { isObject } from '../validation/index.js';
 import { callInside } from './call-inside.js';
 import type { JetStreamInstruments } from './instruments.js';
 import type {
@@ -7,6 +9,12 @@ import type {
   ObservedOperation,
   OperationInstrument,
 } from './instrument.js';
+
+const HEADERS: Expected<Readonly<Record<string, string>>> = {
+  is: (value): value is Readonly<Record<string, string>> =>
+    isObject(value) && Object.values(value).every((each) => typeof each === 'string'),
+  what: 'an object whose values are strings, or undefined',
+};
 
 /** Passes the operations of one kind to the instruments of the application. */
 export class OperationObserver {
@@ -100,10 +108,9 @@ export class RunningOperation {
   headersFor(message: ObservedMessage): Readonly<Record<string, string>> | undefined {
     let headers: Readonly<Record<string, string>> | undefined;
     for (const instrument of this.interested) {
-      this.guard('headers', () => {
-        const added = instrument.headers?.(this.call, message);
-        if (added !== undefined) headers = { ...headers, ...added };
-      });
+      const ask = (): unknown => instrument.headers?.(this.call, message);
+      const added = this.instruments.calls.answer(this.nameOf('headers'), ask, HEADERS);
+      if (added !== undefined) headers = { ...headers, ...added };
     }
     return headers;
   }

@@ -39,9 +39,6 @@ export class Failures {
 
   private isExpected(error: unknown): boolean {
     const { expected } = this;
-    if (expected === undefined) return false;
-    let answer = false;
-    this.calls.call('The option expected', () => void (answer = expected(error)));
-    return answer;
+    return expected !== undefined && this.calls.decide('The option expected', () => expected(error));
   }
 }

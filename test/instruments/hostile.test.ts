@@ -77,8 +77,28 @@ describe('an instrument that misbehaves', () => {
       operationInstrument({ headers: () => ({ 'not a name': 'a\r\nb' }) }),
       'not a name',
     ],
-    ['headers returns rubbish', operationInstrument({ headers: () => 7 as never }), undefined],
-    ['handler returns rubbish', { handler: () => 7 as never }, undefined],
+    ['headers returns a number', operationInstrument({ headers: () => 7 as never }), 'it returned 7'],
+    ['headers returns an array', operationInstrument({ headers: () => ['a'] as never }), 'an array'],
+    [
+      'headers returns numbers',
+      operationInstrument({ headers: () => ({ 'X-Number': 7 }) as never }),
+      'whose values are strings',
+    ],
+    ['handler returns a number', { handler: () => 7 as never }, 'it returned 7'],
+    ['operation returns a text', { operation: () => 'x' as never }, 'it returned "x"'],
+    ['handler returns null', { handler: () => null as never }, 'it returned null'],
+    ['handler is asynchronous', { handler: () => Promise.resolve({}) as never }, 'must not be asynchronous'],
+    [
+      'operation is asynchronous',
+      { operation: () => Promise.resolve() as never },
+      'must not be asynchronous',
+    ],
+    [
+      'headers is asynchronous',
+      operationInstrument({ headers: () => Promise.resolve({ 'X-Late': 'a' }) as never }),
+      'must not be asynchronous',
+    ],
+    ['has no class', Object.assign(Object.create(null), { handler: fails }) as never, 'broken instrument'],
   ])('changes nothing, and is logged: %s', async (_, instrument, logged) => {
     const stream = `TASKS_${++serial}`;
     const handled: unknown[] = [];
@@ -113,6 +133,37 @@ describe('an instrument that misbehaves', () => {
       ({ length }) => length === expected,
     );
     expect(lines.every((line) => line.includes(logged ?? ''))).toBe(true);
+  });
+
+  it.each<[string, JetStreamInstrument]>([
+    ['handler', { handler: rejects }],
+    ['operation', { operation: rejects }],
+    ['headers', operationInstrument({ headers: rejects })],
+  ])('may reject without ending the process, and both errors are logged: %s', async (method, instrument) => {
+    const stream = `REJECTED_${++serial}`;
+    @Injectable()
+    class Tasks {
+      @JsConsumer({ stream, durable: 'worker' })
+      onTask(): void {
+        // Nothing to do.
+      }
+    }
+    await using application = await startApplication(server.url, {
+      options: { instruments: [instrument] },
+      feature: { streams: [{ name: stream, subjects: [`rejected.${serial}`], storage: 'memory' }] },
+      providers: [Tasks],
+    });
+    const { app, logs } = application;
+    for (const each of [1, 2]) await app.get(JetStreamService).publish(`rejected.${serial}`, each);
+    const lines = await eventually(
+      () =>
+        logs.of('error', 'Instruments').filter((line) => line.includes('publish') || method !== 'headers'),
+      ({ length }) => length === 2,
+    );
+    expect(lines.toSorted()).toEqual([
+      expect.stringMatching(new RegExp(`${method}.* failed: .*broken instrument`)),
+      expect.stringContaining('must not be asynchronous'),
+    ]);
   });
 
   it.each([

@@ -156,6 +156,23 @@ describe('the servers on the path of a message', () => {
     expect(traced.named('nats-server')).toEqual([]);
   });
 
+  it.each([
+    'Nats-Trace-Dest',
+    'nats-trace-dest',
+    'NATS-TRACE-DEST',
+    'Nats-Trace-Only',
+    'nats-trace-only',
+    'NATS-TRACE-ONLY',
+  ])('are not asked if the caller has set the header %s: the message is stored', async (name) => {
+    await using application = await startBilling(server.url, true);
+    const jetstream = application.app.get(JetStreamService);
+    const headers = { [name]: name.toLowerCase().endsWith('only') ? 'true' : 'elsewhere' };
+    const { sequence } = await jetstream.publish('orders.only', 1, { headers });
+    const stored = await (await jetstream.stream('ORDERS')).getMessage(sequence);
+    const sent = [...(stored.headers ?? [])].map(([key]) => key).filter((key) => /^nats-trace/i.test(key));
+    expect(sent).toEqual([name]);
+  });
+
   it('are spans of one of the applications if the account traces messages', async () => {
     await using accounts = await NatsTestServer.start({
       config: {
@@ -203,6 +220,10 @@ describe('the servers on the path of a message', () => {
   it.each([
     ['a number', 7, 'JetStreamOtelModule.forRoot'],
     ['a subject with a space', 'a b', 'hops'],
+    ['a subject with a wildcard', 'traces.*', 'without wildcards'],
+    ['all subjects', '>', 'without wildcards'],
+    ['a subject of the server', '$JS.API.>', 'hops'],
+    ['a subject of the system', '$SYS.traces', 'hops'],
   ])('stop the startup if the option is %s', async (_, hops, words) => {
     await expect(startBilling(server.url, hops as never)).rejects.toThrow(words);
   });
@@ -260,7 +281,10 @@ describe('reports of servers', () => {
   });
   beforeEach(() => exporter.reset());
 
-  const step = { type: 'in', ts: '2026-01-02T03:04:05.123456789Z', kind: 0, cid: 5, acc: '$G', subj: 'a' };
+  const second = Math.floor(Date.now() / 1_000);
+  const timeOf = (seconds: number): string =>
+    new Date(seconds * 1_000).toISOString().replace('.000Z', '.123456789Z');
+  const step = { type: 'in', ts: timeOf(second), kind: 0, cid: 5, acc: '$G', subj: 'a' };
   const report = (hop: string, hops: number, trace = '0af7651916cd43dd8448eb211c80319c'): object => ({
     server: { name: `server-${hop}`, host: 'h', ver: '2.15.1' },
     request: {
@@ -296,7 +320,7 @@ describe('reports of servers', () => {
       id(''),
       id('1'),
     ]);
-    expect(all[0]?.startTime).toEqual([1_767_323_045, 123_456_789]);
+    expect(all[0]?.startTime).toEqual([second, 123_456_789]);
     expect(all[0]?.spanContext().traceFlags).toBe(TraceFlags.SAMPLED);
   });
 
@@ -315,10 +339,10 @@ describe('reports of servers', () => {
   });
 
   it('of very many messages are bounded', async () => {
-    const traces = Array.from({ length: 1_100 }, (_, i) => i.toString(16).padStart(32, 'a'));
+    const traces = Array.from({ length: 900 }, (_, i) => i.toString(16).padStart(32, 'a'));
     await send(...traces.map((trace) => report('', 1, trace)));
     expect((await spans(100)).length).toBeGreaterThanOrEqual(100);
-    await spans(1_100);
+    await spans(900);
   });
 
   const wrong: readonly [string, unknown][] = [
@@ -332,6 +356,8 @@ describe('reports of servers', () => {
     ['invalid events', { ...report('', 0), events: [null, 7, 'x', {}, { type: 'in', ts: 'soon' }] }],
     ['an invalid hop', report('x', 0)],
     ['a very long hop', report('1.'.repeat(100_000), 0)],
+    ['a time in the past', { ...report('', 0), events: [{ ...step, ts: timeOf(second - 90_000) }] }],
+    ['a time in the future', { ...report('', 0), events: [step, { ...step, ts: timeOf(second + 90_000) }] }],
     ['too many bytes', { ...report('', 0), padding: 'x'.repeat(70_000) }],
   ];
   it.each(wrong)('that are not valid are skipped: %s', async (_, text) => {
@@ -353,12 +379,38 @@ describe('reports of servers', () => {
     expect(span.name).toBe('nats-server');
   });
 
+  it('have short texts', async () => {
+    const long = 'x'.repeat(5_000);
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`v${i}`, i]));
+    const server = { name: long, host: long, ver: long, cluster: long };
+    await send({ ...report('', 0), server, events: [{ ...step, subj: long, [long]: long, ...many }] });
+    const [{ attributes, events }] = await spans(1);
+    const values = events[0]?.attributes ?? {};
+    for (const [name, value] of [...Object.entries(attributes), ...Object.entries(values)]) {
+      expect(name.length).toBeLessThanOrEqual(300);
+      expect(String(value).length).toBeLessThanOrEqual(256);
+    }
+    expect(attributes['messaging.nats.server.name']).toHaveLength(256);
+    expect(Object.keys(values).length).toBeLessThanOrEqual(32);
+  });
+
   it('with an error are errors of their span', async () => {
     const failed = { type: 'js', ts: step.ts, stream: 'A', error: 'maximum messages exceeded' };
     await send({ ...report('', 0), events: [step, failed] });
     const [span] = await spans(1);
     expect(span.status.message).toBe('maximum messages exceeded');
     expect(span.attributes['error.type']).toBe('_OTHER');
+  });
+
+  it('of more than 1,000 messages in a second are dropped, with one warning', async () => {
+    const traces = Array.from({ length: 5_000 }, (_, i) => i.toString(16).padStart(32, 'b'));
+    await send(...traces.map((trace) => report('', 0, trace)));
+    const lines = await eventually(
+      () => application.logs.of('warn', 'JetStreamTracing'),
+      ({ length }) => length > 0,
+    );
+    expect(lines).toEqual([expect.stringMatching(/^More than 1000 reports of servers arrived in a second/)]);
+    expect(exporter.getFinishedSpans().length).toBeLessThan(5_000);
   });
 });
 

@@ -16,6 +16,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamOtelModule,
+  type JetStreamOtelOptions,
   jetStreamTracing,
   type JetStreamTracingOptions,
 } from 'nestjs-nats-jetstream/otel';
@@ -75,6 +76,10 @@ class Handlers {
     record('core');
   }
 }
+
+const fails = (): never => {
+  throw new Error('broken SDK');
+};
 
 describe('tracing', () => {
   let server: NatsTestServer;
@@ -257,6 +262,25 @@ describe('tracing', () => {
     expect(expected.events.map(({ name }) => name)).toEqual(['exception', 'retried']);
     expect(failed.status).toEqual({ code: SpanStatusCode.ERROR, message: 'not today' });
     expect(failed.attributes['error.type']).toBe('Error');
+  });
+
+  it('logs that ignore and expected must not be asynchronous, and takes their answer for no', async () => {
+    const later = (): never => Promise.reject(new Error('too late')) as never;
+    await using application = await start({ ignore: later, expected: later });
+    await application.jetstream.publish('events.1.a', '"fail"');
+    const [span] = await traced.ended('process');
+    expect(span.status.code).toBe(SpanStatusCode.ERROR);
+    expect(traced.named('publish')).toHaveLength(1);
+    const lines = await eventually(
+      () => application.logs.of('error', 'JetStreamTracing').toSorted(),
+      ({ length }) => length === 4,
+    );
+    expect(lines).toEqual([
+      'The option expected failed: too late',
+      'The option ignore failed: too late',
+      expect.stringMatching(/"The option expected" .* must not be asynchronous/),
+      expect.stringMatching(/"The option ignore" .* must not be asynchronous/),
+    ]);
   });
 
   it('captures the headers that match a pattern', async () => {
@@ -445,6 +469,23 @@ describe('tracing', () => {
     });
     await application.app.get(JetStreamService).publish('events.1.a', 'x');
     expect(traced.named('publish').map(({ name }) => name)).toEqual(['publish events.*.*']);
+  });
+
+  it.each<[string, JetStreamOtelOptions]>([
+    ['tracerProvider', { tracing: { tracerProvider: { getTracer: fails } }, metrics: false }],
+    ['meterProvider', { tracing: false, metrics: { meterProvider: { getMeter: fails } } }],
+    [
+      'meterProvider',
+      {
+        tracing: false,
+        metrics: { meterProvider: { getMeter: () => ({ createHistogram: fails }) as never } },
+      },
+    ],
+  ])('names the provider that throws at startup: %s', async (option, options) => {
+    const starting = startApplication(server.url, { imports: [JetStreamOtelModule.forRoot(options)] });
+    const error: unknown = await starting.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvalidArgumentError);
+    expect(error).toMatchObject({ argument: option, cause: new Error('broken SDK') });
   });
 
   it.each([

@@ -8,6 +8,7 @@ import {
 } from '@opentelemetry/api';
 import { LIBRARY_VERSION } from '../../reporting/index.js';
 import { DELAY_BUCKETS, DURATION_BUCKETS, Metric } from '../conventions.js';
+import { createdWith } from '../created.js';
 import { SCOPE } from '../scope.js';
 
 /** The instruments of one meter that are recorded when something happens. */
@@ -39,7 +40,7 @@ export class Recorder {
 
   /** The instruments; `undefined` if no meter provider is registered yet. */
   get current(): Recorded | undefined {
-    return this.recorded ?? this.look();
+    return this.recorded ?? createdWith('meterProvider', () => this.look());
   }
 
   private look(): Recorded | undefined {

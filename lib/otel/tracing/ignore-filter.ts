@@ -13,11 +13,7 @@ export function ignoreFilter(
 ): IgnoreFilter | undefined {
   if (ignore === undefined) return undefined;
   if (typeof ignore === 'function') {
-    return (candidate) => {
-      let answer = false;
-      calls.call('The option ignore', () => void (answer = ignore(candidate)));
-      return answer;
-    };
+    return (candidate) => calls.decide('The option ignore', () => ignore(candidate));
   }
   const patterns = [ignore].flat();
   return ({ operation, target }) => {

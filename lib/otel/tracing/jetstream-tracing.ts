@@ -13,6 +13,7 @@ import { LIBRARY_VERSION } from '../../reporting/index.js';
 import { UserCalls } from '../../user-code/index.js';
 import { checkedOptions } from '../../validation/index.js';
 import { isKeyValue } from '../conventions.js';
+import { createdWith } from '../created.js';
 import { Failures } from '../failures.js';
 import { SCOPE } from '../scope.js';
 import type { FindConnection } from '../server-addresses.js';
@@ -33,7 +34,7 @@ export class JetStreamTracing implements JetStreamInstrument {
   constructor(options: JetStreamTracingOptions, find?: FindConnection) {
     const { tracerProvider = trace, expected, ignore, captureHeaders: captured, hops = false } = options;
     const calls = new UserCalls(new Logger('JetStreamTracing'));
-    const tracer = tracerProvider.getTracer(SCOPE, LIBRARY_VERSION);
+    const tracer = createdWith('tracerProvider', () => tracerProvider.getTracer(SCOPE, LIBRARY_VERSION));
     this.parts = {
       tracer,
       options,

@@ -10,7 +10,7 @@ import type {
 import { Attribute, isKeyValue, isObjectStore, OPERATIONS, SCHEDULE, SYSTEM } from '../conventions.js';
 import { contextHeaders, hasTrace } from '../propagation.js';
 import { ServerAddress } from '../server-addresses.js';
-import { TRACE_DESTINATION } from './hops/index.js';
+import { isTraced, TRACE_DESTINATION } from './hops/index.js';
 import type { TracingParts } from './open-span.js';
 
 /** The header of a message that is a schedule. */
@@ -28,7 +28,7 @@ const KINDS: Readonly<Partial<Record<OperationKind, SpanKind>>> = {
 const PUBLISHES: ReadonlySet<OperationKind> = new Set(['publish', 'publish-batch', 'ingest', 'request']);
 
 /** The operations with one message, which can ask servers for its path. */
-const SINGLE: ReadonlySet<OperationKind> = new Set(['publish', 'request', 'dead-letter']);
+const SINGLE: ReadonlySet<OperationKind> = new Set(['publish', 'request']);
 
 /** Traces the operations of one kind. */
 export class OperationTracing implements OperationInstrument {
@@ -104,7 +104,7 @@ export class OperationTracing implements OperationInstrument {
     if (hops === undefined || !SINGLE.has(this.operation.kind)) return headers;
     const isSampled = (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
     const destination = isSampled ? hops.destination(this.operation.connection) : undefined;
-    if (destination === undefined || message.has(TRACE_DESTINATION)) return headers;
+    if (destination === undefined || isTraced(message)) return headers;
     return { ...headers, [TRACE_DESTINATION]: destination };
   }
 

@@ -64,11 +64,12 @@ export interface JetStreamTracingOptions {
    * Whether the servers that a message passes become spans below the span of its publish (message path tracing, ADR-41; needs
    * nats-server 2.11). Only with {@link JetStreamOtelModule}. Default `false`.
    *
-   * `true`: each sampled publish, request and dead letter asks the servers for it, by the header `Nats-Trace-Dest`. The user
+   * `true`: each sampled publish and request asks the servers for it, by the header `Nats-Trace-Dest`. The user
    * needs the permission to publish to its inboxes.
    *
    * A subject: the `msg_trace.dest` of the account in the configuration of the servers, which choose the messages by
-   * `sampling`. All applications that use the same subject share the work.
+   * `sampling`. It has no wildcards and does not begin with `$`. All applications that use the same subject share the work.
+   * Only servers should have the permission to publish to it.
    */
   readonly hops?: boolean | string | undefined;
   /**
@@ -86,6 +87,11 @@ export interface JetStreamTracingOptions {
 
 const subjectsOrFunction = oneOrMore(subjectRule);
 
+/** Reports of servers have one subject. Subjects that begin with "$" belong to the servers. */
+function isReportSubject(value: unknown): boolean {
+  return subjectRule(value, 'hops').length === 0 && /^[^$*>][^*>]*$/.test(String(value));
+}
+
 /** The rules of {@link JetStreamTracingOptions}. */
 export const TRACING_OPTIONS = {
   tracerProvider: objectWith(['getTracer'], 'a TracerProvider'),
@@ -98,7 +104,10 @@ export const TRACING_OPTIONS = {
   ),
   keyValue: flag,
   settle: flag,
-  hops: (value, option) => (typeof value === 'boolean' ? [] : subjectRule(value, option)),
+  hops: rule(
+    'true, false, or a subject without wildcards that does not begin with "$"',
+    (value) => typeof value === 'boolean' || isReportSubject(value),
+  ),
   onPublish: functionRule('a function of the span, the call and the operation'),
   onProcess: functionRule('a function of the span, the deliveries and the handler'),
 } satisfies AllOptionsOf<JetStreamTracingOptions>;

@@ -2,8 +2,8 @@ import { Logger } from '@nestjs/common';
 import { propagation, type Tracer } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../../connection/index.js';
-import type { ObservedHeaders } from '../../../instruments/index.js';
-import { errorText } from '../../../reporting/index.js';
+import type { ObservedHeaders, ObservedMessage } from '../../../instruments/index.js';
+import { errorText, heldBackText, ReportLimiter } from '../../../reporting/index.js';
 import { createInboxOf } from '../../../requests/index.js';
 import { headerOf } from '../../propagation.js';
 import { traceHops } from './hop-spans.js';
@@ -12,10 +12,22 @@ import { readReport } from './server-report.js';
 
 /** The header that asks servers to report what they do with a message. */
 export const TRACE_DESTINATION = 'Nats-Trace-Dest';
+/** With a destination, this header lets servers report a message without delivering or storing it. */
+const TRACE_ONLY = 'Nats-Trace-Only';
 /** The oldest server that reports the path of messages. */
 const OLDEST_SERVER = '2.11.0';
+/** How many reports become spans in a second: anyone who may publish to their subject can send them. */
+const MOST_PER_SECOND = 1_000;
 /** The queue group of all instances that receive the reports about the messages of an account. */
 const QUEUE = 'nestjs-nats-jetstream';
+
+/**
+ * Whether the caller has set headers of message tracing itself. A destination would then replace that of the caller, or
+ * make a message disappear that is delivered without it.
+ */
+export function isTraced(message: ObservedMessage): boolean {
+  return message.has(TRACE_DESTINATION) || message.has(TRACE_ONLY);
+}
 
 /** Turns what servers report about the path of messages into spans. */
 export class HopTracing {
@@ -24,6 +36,8 @@ export class HopTracing {
   private readonly ends: (() => unknown)[] = [];
   /** The subjects for reports, by the name of the connection. */
   private readonly inboxes = new Map<string, string>();
+  private readonly rate = new Rate();
+  private readonly limiter = new ReportLimiter();
   private serial = 0;
 
   /**
@@ -124,8 +138,33 @@ export class HopTracing {
 
   /** @param key identifies the message; without one it is its trace */
   private receive(data: Uint8Array, key?: string): void {
+    if (!this.rate.admit()) return this.dropped();
     const report = readReport(data);
     if (report !== undefined) this.paths.add(key ?? traceOf(report.headers), report);
+  }
+
+  private dropped(): void {
+    const heldBack = this.limiter.admit('dropped');
+    if (heldBack === undefined) return;
+    this.logger.warn(
+      `More than ${MOST_PER_SECOND} reports of servers arrived in a second: the others are dropped, and their spans are missing` +
+        `${heldBackText(heldBack)}. Lower the sampling, or check which clients may publish to the subject of the reports.`,
+    );
+  }
+}
+
+/** Allows a number of reports in each second. */
+class Rate {
+  private second = 0;
+  private used = 0;
+
+  admit(): boolean {
+    const second = Math.floor(performance.now() / 1_000);
+    if (second !== this.second) {
+      this.second = second;
+      this.used = 0;
+    }
+    return ++this.used <= MOST_PER_SECOND;
   }
 }
 

@@ -4,6 +4,12 @@ import type { ObservedHeaders } from '../../../instruments/index.js';
 const LARGEST = 65_536;
 /** The most steps of one report. */
 const MOST_STEPS = 100;
+/** The most values of one step. */
+const MOST_VALUES = 32;
+/** Longer texts are truncated, in characters. */
+const LONGEST_TEXT = 256;
+/** How far the time of a step may be away from now, in seconds. */
+const FARTHEST = 86_400;
 /** Such as `1.2`; empty for the server that the publisher is connected to. */
 const HOP = /^(\d{1,6}(\.\d{1,6}){0,15})?$/;
 
@@ -48,13 +54,13 @@ export function readReport(data: Uint8Array): ServerReport | undefined {
   const headers = headersOf(objectOf(report.request)?.header);
   const hop = headers.get('Nats-Trace-Hop');
   const steps = report.events.slice(0, MOST_STEPS).flatMap((event: unknown) => stepOf(objectOf(event)) ?? []);
-  if (!HOP.test(hop) || steps.length === 0) return undefined;
+  if (!HOP.test(hop) || steps.length === 0 || steps.some(isFarAway)) return undefined;
   return {
     server: {
-      name: server.name,
-      ...(typeof server.host === 'string' && { host: server.host }),
-      ...(typeof server.ver === 'string' && { version: server.ver }),
-      ...(typeof server.cluster === 'string' && { cluster: server.cluster }),
+      name: short(server.name),
+      ...(typeof server.host === 'string' && { host: short(server.host) }),
+      ...(typeof server.ver === 'string' && { version: short(server.ver) }),
+      ...(typeof server.cluster === 'string' && { cluster: short(server.cluster) }),
     },
     hop,
     hops: typeof report.hops === 'number' && Number.isSafeInteger(report.hops) ? Math.max(0, report.hops) : 0,
@@ -91,11 +97,20 @@ function stepOf(event: Fields | undefined): Step | undefined {
   const time = timeOf(ts);
   if (typeof type !== 'string' || time === undefined) return undefined;
   const values: Record<string, string | number | boolean> = {};
-  for (const [name, value] of Object.entries(others)) {
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-      values[name] = value;
+  for (const [name, value] of Object.entries(others).slice(0, MOST_VALUES)) {
+    if (typeof value === 'string') values[short(name)] = short(value);
+    else if (typeof value === 'number' || typeof value === 'boolean') values[short(name)] = value;
   }
-  return { type, time, values };
+  return { type: short(type), time, values };
+}
+
+function short(text: string): string {
+  return text.slice(0, LONGEST_TEXT);
+}
+
+/** Any client that may publish to the subject can forge a report, which must not change another day. */
+function isFarAway({ time: [seconds] }: Step): boolean {
+  return Math.abs(Date.now() / 1_000 - seconds) > FARTHEST;
 }
 
 /** Servers write up to nine digits of a second, and `Date` reads three. */
