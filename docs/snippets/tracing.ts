@@ -1,8 +1,10 @@
-import { Injectable, Module } from '@nestjs/common';
+// #region imports
+import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { context, propagation, trace } from '@opentelemetry/api';
 import { JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { JetStreamOtelModule } from 'nestjs-nats-jetstream/otel';
+// #endregion
 
 interface Order {
   readonly id: string;
@@ -20,6 +22,19 @@ const calculate = (_order: Order): Promise<void> => Promise.resolve();
   ],
 })
 export class AppModule {}
+// #endregion
+
+const sdk = { shutdown: (): Promise<void> => Promise.resolve() };
+
+// #region shutdown
+/** Exports the last spans. Nest calls the shutdown hooks of global modules last. */
+@Global()
+@Module({})
+export class TelemetryModule implements OnApplicationShutdown {
+  onApplicationShutdown(): Promise<void> {
+    return sdk.shutdown();
+  }
+}
 // #endregion
 
 // #region options

@@ -53,6 +53,11 @@ export class JetStreamInstruments {
     return this.registered.has(instrument);
   }
 
+  /** @internal The instruments that are registered. */
+  list(): readonly JetStreamInstrument[] {
+    return [...this.registered];
+  }
+
   /** @internal The instruments of a server or client that does not belong to an application. */
   static of(instruments: readonly JetStreamInstrument[]): JetStreamInstruments {
     const registry = new JetStreamInstruments();

@@ -11,6 +11,7 @@ import {
 import { Handlers } from '../consuming/index.js';
 import { HandlersModule, JetStreamConnections } from '../handlers/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
+import { isInstance } from '../reporting/index.js';
 import { UserCalls } from '../user-code/index.js';
 import { type AllOptionsOf, checkedOptions, isObject, rule } from '../validation/index.js';
 import {
@@ -40,23 +41,34 @@ const OTEL_OPTIONS = {
   metrics: offOrOptions,
 } satisfies AllOptionsOf<JetStreamOtelOptions>;
 
+/** The applications that are observed: a second import of the module would double all spans and counts. */
+const observed = new WeakSet<JetStreamInstruments>();
+
 /** Registers the instruments of an application, and removes what they leave behind. */
 @Injectable()
 class OtelInstruments implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly tracing: JetStreamTracing | undefined;
   private readonly metrics: JetStreamOtelMetrics | undefined;
   private readonly gauges: Gauges;
+  private readonly logger = new Logger('JetStreamOtel');
   private servers: ReadonlyMap<string, ConnectedServer> = new Map();
 
   constructor(
     @Inject(OPTIONS) given: JetStreamOtelOptions,
-    @Inject(JetStreamInstruments) instruments: JetStreamInstruments,
+    @Inject(JetStreamInstruments) private readonly instruments: JetStreamInstruments,
     @Inject(Handlers) handlers: Handlers,
     @Inject(JetStreamConnections) private readonly connections: JetStreamConnections,
   ) {
     const options = checkedOptions<JetStreamOtelOptions>(WHOSE, given, OTEL_OPTIONS);
     const { tracing = {}, metrics = {} } = options;
-    this.gauges = new Gauges(handlers, connections, new UserCalls(new Logger('JetStreamOtel')));
+    this.gauges = new Gauges(handlers, connections, new UserCalls(this.logger));
+    if (observed.has(instruments)) {
+      this.logger.warn(
+        'JetStreamOtelModule is imported twice: the options of the first import apply. Import it once.',
+      );
+      return;
+    }
+    observed.add(instruments);
     if (tracing !== false) {
       const checked = checkTracingOptions(`${WHOSE} (tracing)`, tracing);
       this.tracing = new JetStreamTracing(checked, (name) => this.servers.get(name));
@@ -70,6 +82,8 @@ class OtelInstruments implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   onApplicationBootstrap(): void {
+    this.warnOfSecond(this.tracing, JetStreamTracing, 'jetStreamTracing()', 'spans');
+    this.warnOfSecond(this.metrics, JetStreamOtelMetrics, 'jetStreamOtelMetrics()', 'counts');
     const connections = this.connections.list().map(({ connection }) => connection);
     this.servers = new Map(connections.map((connection) => [connection.name, connection]));
     this.tracing?.start(connections);
@@ -79,6 +93,19 @@ class OtelInstruments implements OnApplicationBootstrap, OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.gauges.close();
     this.tracing?.close();
+  }
+
+  private warnOfSecond(
+    own: object | undefined,
+    type: typeof JetStreamTracing | typeof JetStreamOtelMetrics,
+    name: string,
+    doubled: string,
+  ): void {
+    if (own === undefined) return;
+    if (this.instruments.list().every((each) => each === own || !isInstance<object>(each, type))) return;
+    this.logger.warn(
+      `${name} is an instrument of the application beside JetStreamOtelModule: all ${doubled} are doubled. Remove one of them.`,
+    );
   }
 }
 
@@ -90,7 +117,8 @@ const { ConfigurableModuleClass, ASYNC_OPTIONS_TYPE } = new ConfigurableModuleBu
 
 /**
  * Traces and measures all messages of the application with OpenTelemetry: handlers, watches, publishes, requests, stores
- * and dead letters. Needs `@opentelemetry/api`. Without an SDK it does nothing.
+ * and dead letters. Needs `@opentelemetry/api`. Without an SDK it does nothing. Import it once; a second import has no effect
+ * except a warning.
  *
  * The SDK may be registered before or after the application is created: everything goes through the global API.
  *

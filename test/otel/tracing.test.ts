@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { context, propagation, SpanStatusCode } from '@opentelemetry/api';
 import {
@@ -6,6 +6,7 @@ import {
   getKeyValueToken,
   getObjectStoreToken,
   InvalidArgumentError,
+  JetStreamInstruments,
   JetStreamService,
   JsConsumer,
   type KeyValue,
@@ -16,6 +17,7 @@ import {
 } from 'nestjs-nats-jetstream';
 import {
   JetStreamOtelModule,
+  jetStreamOtelMetrics,
   type JetStreamOtelOptions,
   jetStreamTracing,
   type JetStreamTracingOptions,
@@ -469,6 +471,90 @@ describe('tracing', () => {
     });
     await application.app.get(JetStreamService).publish('events.1.a', 'x');
     expect(traced.named('publish').map(({ name }) => name)).toEqual(['publish events.*.*']);
+  });
+
+  it.each<[string, Parameters<typeof startApplication>[1], number, RegExp]>([
+    [
+      'the module twice',
+      { imports: [JetStreamOtelModule.forRoot({}), JetStreamOtelModule.forRoot({ tracing: {} })] },
+      1,
+      /^JetStreamOtelModule is imported twice: .* Import it once\.$/,
+    ],
+    [
+      'jetStreamTracing() beside it',
+      { imports: [JetStreamOtelModule.forRoot()], options: { instruments: [jetStreamTracing()] } },
+      2,
+      /^jetStreamTracing\(\) is an instrument .* all spans are doubled/,
+    ],
+    [
+      'jetStreamOtelMetrics() beside it',
+      { imports: [JetStreamOtelModule.forRoot()], options: { instruments: [jetStreamOtelMetrics()] } },
+      1,
+      /^jetStreamOtelMetrics\(\) is an instrument .* all counts are doubled/,
+    ],
+    [
+      'jetStreamTracing() beside the metrics of the module',
+      {
+        imports: [JetStreamOtelModule.forRoot({ tracing: false })],
+        options: { instruments: [jetStreamTracing()] },
+      },
+      1,
+      /^$/,
+    ],
+  ])('warns of doubled spans and counts: %s', async (_, settings, spans, warning) => {
+    await clear();
+    await using application = await startApplication(server.url, {
+      ...settings,
+      feature: { streams: [{ name: 'EVENTS', subjects: ['events.*.*'], storage: 'memory' }] },
+    });
+    await application.app.get(JetStreamService).publish('events.1.a', 'x');
+    expect(traced.named('publish')).toHaveLength(spans);
+    const warnings = application.logs.of('warn', 'JetStreamOtel');
+    expect(warnings).toHaveLength(warning.source === '^$' ? 0 : 1);
+    expect(warnings.join()).toMatch(warning);
+  });
+
+  it('has ended all spans when a global module shuts the SDK down', async () => {
+    await clear();
+    const seen: { readonly started: number; readonly ended: number }[] = [];
+    @Global()
+    @Module({})
+    class TelemetryModule implements OnApplicationShutdown {
+      onApplicationShutdown(): void {
+        const { started, ended } = traced.counts;
+        seen.push({ started, ended });
+      }
+    }
+    let begun = (): void => undefined;
+    const running = new Promise<void>((resolve) => (begun = resolve));
+    let end = (): void => undefined;
+    const ending = new Promise<void>((resolve) => (end = resolve));
+    @Injectable()
+    class Slow {
+      @JsConsumer({ stream: 'EVENTS', durable: 'slow' })
+      onEvent(): Promise<void> {
+        begun();
+        return ending;
+      }
+    }
+    const application = await startApplication(server.url, {
+      imports: [TelemetryModule, JetStreamOtelModule.forRoot({ metrics: false })],
+      options: { shutdownTimeout: 200 },
+      feature: { streams: [{ name: 'EVENTS', subjects: ['events.*.*'], storage: 'memory' }] },
+      providers: [Slow],
+    });
+    await application.app.get(JetStreamService).publish('events.1.a', '"x"');
+    await running;
+    // A caller that never ends: its span is only ended by the module.
+    const instruments = application.app.get(JetStreamInstruments);
+    const [tracing] = instruments.list();
+    tracing
+      .operation?.({ kind: 'object-get', connection: 'default', source: 'files' })
+      ?.started?.({ target: 'a' });
+    expect(traced.counts.started).toBe(traced.counts.ended + 2);
+    await application.app.close();
+    end();
+    expect(seen).toEqual([{ started: traced.counts.started, ended: traced.counts.started }]);
   });
 
   it.each<[string, JetStreamOtelOptions]>([
