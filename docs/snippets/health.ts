@@ -1,3 +1,4 @@
+// #region imports
 import { Controller, Get, Injectable, Module, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
 import { JetStreamService } from 'nestjs-nats-jetstream';
@@ -7,6 +8,7 @@ import {
   JetStreamHealthModule,
   type HealthReport,
 } from 'nestjs-nats-jetstream/health';
+// #endregion
 
 // #region status
 @Injectable()

@@ -1,5 +1,5 @@
 import type { HandlerState } from '../consuming/index.js';
-import { PermissionDeniedError } from '../errors/index.js';
+import { ConsumerNotFoundError, PermissionDeniedError, StreamNotFoundError } from '../errors/index.js';
 import { consumerInfo, type ConsumerInfo, type JetStreamService } from '../jetstream/index.js';
 import { errorText } from '../reporting/index.js';
 import type { Deadline } from '../timing/index.js';
@@ -62,12 +62,13 @@ function checkLocally(
   const hanging = hangs(state, limits.stalledAfter);
   if (hanging !== undefined) return healthOf(state, 'down', hanging);
   if (!connected) {
-    const age = troubles.age(key, connection.stateAge);
+    const age = Math.max(troubles.age(key, connection.stateAge), troubles.reported(key)?.age ?? 0);
     return afterGrace(state, age, limits, 'Its connection has no link to a server.');
   }
   if (status === 'running') return undefined;
   const problem = error === undefined ? `It is ${status}.` : `It is ${status}: ${errorText(error)}`;
-  return afterGrace(state, troubles.age(key, statusAge), limits, problem);
+  const age = Math.max(troubles.age(key, statusAge), troubles.reported(key)?.age ?? 0);
+  return afterGrace(state, age, limits, problem);
 }
 
 /** Describes a handler that hangs; `undefined` if it does not. */
@@ -82,17 +83,7 @@ function checkConsumer(
   limits: HandlerLimits,
   { key, troubles }: HandlerCheckContext,
 ): HandlerHealth {
-  if (answer.kind === 'late') {
-    const problem = `The server did not answer a question about its consumer within ${limits.timeout} ms.`;
-    return afterGrace(state, troubles.age(key), limits, problem);
-  }
-  if (answer.kind === 'error') {
-    const { error } = answer;
-    // A missing permission does not keep the handler from running.
-    if (error instanceof PermissionDeniedError)
-      return healthOf(state, 'up', `The consumer was not checked. ${errorText(error)}`);
-    return afterGrace(state, troubles.age(key), limits, errorText(error));
-  }
+  if (answer.kind !== 'answer') return unanswered(state, answer, limits, { key, troubles });
   troubles.over(key);
   const { value: info } = answer;
   const about = { pending: info.numPending, ackPending: info.numAckPending };
@@ -109,6 +100,34 @@ function checkConsumer(
     return { ...healthOf(state, 'down', stalled), ...about };
   }
   return { ...healthOf(state, 'up'), ...about };
+}
+
+/** A problem that the server has reported stays true while it does not answer. */
+function unanswered(
+  state: HandlerState,
+  answer: Exclude<Answer<ConsumerInfo>, { readonly kind: 'answer' }>,
+  limits: HandlerLimits,
+  { key, troubles }: Pick<HandlerCheckContext, 'key' | 'troubles'>,
+): HandlerHealth {
+  if (answer.kind === 'error') {
+    const { error } = answer;
+    // A missing permission does not keep the handler from running.
+    if (error instanceof PermissionDeniedError) {
+      troubles.over(key);
+      return healthOf(state, 'up', `The consumer was not checked. ${errorText(error)}`);
+    }
+    if (error instanceof ConsumerNotFoundError || error instanceof StreamNotFoundError) {
+      const problem = errorText(error);
+      return afterGrace(state, troubles.report(key, problem), limits, problem);
+    }
+  }
+  const known = troubles.reported(key);
+  if (known !== undefined) return afterGrace(state, known.age, limits, known.problem);
+  const silence =
+    answer.kind === 'late'
+      ? `The server did not answer a question about its consumer within ${limits.timeout} ms.`
+      : errorText(answer.error);
+  return afterGrace(state, troubles.age(key), limits, silence);
 }
 
 /**

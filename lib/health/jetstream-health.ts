@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Handlers } from '../consuming/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamConnections } from '../handlers/index.js';
@@ -46,6 +46,7 @@ export class JetStreamHealth {
   private readonly answers = new SharedAnswers();
   private readonly troubles = new Troubles();
   private readonly application: CheckedApplication;
+  private hasWarned = false;
 
   /** @internal */
   constructor(
@@ -65,9 +66,9 @@ export class JetStreamHealth {
     const { connection, timeout = DEFAULT_TIMEOUT, maxRtt } = checked.connection(options);
     const deadline = new Deadline(timeout);
     const connections = await Promise.all(
-      this.application
-        .all(connection)
-        .map((service) => checkConnection(service, { timeout, maxRtt }, this.answers, deadline)),
+      this.warnIfNone(this.application.all(connection)).map((service) =>
+        checkConnection(service, { timeout, maxRtt }, this.answers, deadline),
+      ),
     );
     const labeled = connections.map((each) => ({ ...each, label: `Connection "${each.connection}"` }));
     return { ...summaryOf(labeled), connections };
@@ -101,7 +102,7 @@ export class JetStreamHealth {
     } = checked.handlers(options);
     const deadline = new Deadline(timeout);
     const { answers, troubles, application } = this;
-    const selected = application.selected(application.all(connection), limits.handlers);
+    const selected = application.selected(this.warnIfNone(application.all(connection)), limits.handlers);
     const checks = selected.map(({ state, jetstream, key, own }) => {
       const { stalledAfter = limits.stalledAfter ?? DEFAULT_STALLED_AFTER } = own;
       const { maxPending = limits.maxPending ?? Infinity } = own;
@@ -129,7 +130,7 @@ export class JetStreamHealth {
     } = checked.resources(options);
     const deadline = new Deadline(timeout);
     const { answers, troubles } = this;
-    const services = this.application.modules(connection);
+    const services = this.warnIfNone(this.application.modules(connection));
     const required = requiredOf(wanted);
     if (required.length > 0 && services.length > 1)
       throw new InvalidArgumentError('connection', `name one of ${namesOf(services)}`);
@@ -171,6 +172,17 @@ export class JetStreamHealth {
       return { status: 'down', label: `Connection "${name}"`, message } as const;
     });
     return { ...summaryOf([...hanging, ...ended]), stalled: hanging.map(({ label }) => label), closed };
+  }
+
+  /** At startup it would be too early: microservice servers open their connections when they listen. */
+  private warnIfNone(services: readonly JetStreamService[]): readonly JetStreamService[] {
+    if (services.length > 0 || this.hasWarned) return services;
+    this.hasWarned = true;
+    new Logger('JetStreamHealth').warn(
+      'The application has no connection that can be checked, so the check is up. Import JetStreamModule.forRoot, or remove ' +
+        'JetStreamHealthModule.',
+    );
+    return services;
   }
 }
 

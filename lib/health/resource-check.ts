@@ -87,12 +87,20 @@ function unanswered(
   answer: Exclude<Answer<unknown>, { readonly kind: 'answer' }>,
   context: ResourceCheckContext,
 ): Pick<ResourceHealth, 'status' | 'message'> {
-  if (answer.kind === 'late')
-    return afterGrace(question, `The server did not answer within ${context.timeout} ms.`, context);
-  const { error } = answer;
-  if (error instanceof StreamNotFoundError || error instanceof PermissionDeniedError)
-    return { status: 'down', message: errorText(error) };
-  return afterGrace(question, errorText(error), context);
+  const { troubles, timeout } = context;
+  if (answer.kind === 'error') {
+    const { error } = answer;
+    if (error instanceof StreamNotFoundError || error instanceof PermissionDeniedError) {
+      const message = errorText(error);
+      troubles.report(question, message);
+      return { status: 'down', message };
+    }
+  }
+  const silence =
+    answer.kind === 'late' ? `The server did not answer within ${timeout} ms.` : errorText(answer.error);
+  const known = troubles.reported(question);
+  if (known === undefined) return afterGrace(question, silence, context);
+  return { status: 'down', message: `${known.problem} This was the last answer. ${silence}` };
 }
 
 function afterGrace(

@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
 import { getNatsConnectionToken, JsConsumer, KvWatch } from 'nestjs-nats-jetstream';
+import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
 import type { NatsConnection } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { LogRecorder } from '../support/log-recorder.js';
 import { type HealthApplication, startHealthy } from './support.js';
 
 @Injectable()
@@ -18,6 +21,20 @@ class Work {
 }
 
 const RESOURCES = { streams: ['S'], buckets: ['bucket'], usedStorage: 0.9 };
+
+it('warns once if there is no connection to check', async () => {
+  const logs = new LogRecorder();
+  const app = await Test.createTestingModule({ imports: [JetStreamHealthModule] })
+    .setLogger(logs)
+    .compile();
+  const health = app.get(JetStreamHealth);
+  expect((await health.connection()).status).toBe('up');
+  await health.handlers();
+  expect(logs.of('warn', 'JetStreamHealth')).toEqual([
+    expect.stringContaining('no connection that can be checked'),
+  ]);
+  await app.close();
+});
 
 describe('health on a server that is lost', () => {
   let server: NatsTestServer;
@@ -92,6 +109,21 @@ describe('health on a server that is lost', () => {
       (now) => JSON.stringify(now) === JSON.stringify(UP),
       20_000,
     );
+  });
+
+  it('a stream that is known to be missing stays down while the server does not answer', async () => {
+    const { health } = application;
+    const check = (): ReturnType<typeof health.resources> =>
+      health.resources({ streams: ['MISSING'], grace: 60_000, timeout: 300 });
+    expect((await check()).status).toBe('down');
+    server.pause();
+    try {
+      const report = await check();
+      expect(report.status).toBe('down');
+      expect(report.message).toContain('The server did not answer within 300 ms.');
+    } finally {
+      server.resume();
+    }
   });
 
   it('gone: the connection is down at once, the rest after the grace; it is live', async () => {
