@@ -1,3 +1,4 @@
+// #region imports
 import { Injectable, Logger, Module } from '@nestjs/common';
 import {
   type CallResult,
@@ -13,6 +14,7 @@ import {
   type OperationInstrument,
 } from 'nestjs-nats-jetstream';
 import { JetStreamServer } from 'nestjs-nats-jetstream/microservice';
+// #endregion
 
 // #region instrument
 /** Logs messages that took longer than a second, and publishes that failed. */

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Injectable, Logger, Module } from '@nestjs/common';
@@ -172,6 +171,8 @@ export class AppModule {}
 // #endregion
 
 // #region default-headers
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 interface RequestContext {
   readonly correlationId: string;
   readonly tenant: string;

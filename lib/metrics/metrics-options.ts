@@ -65,7 +65,7 @@ export interface JetStreamMetricsModuleOptions extends JetStreamMetricsOptions {
 /** Options that have to be known before the application is created. */
 export interface JetStreamMetricsModuleExtras {
   /**
-   * Serves the registry with a controller at this path, for example `/metrics`. It has the global prefix, guards and
+   * Serves the registry with a controller at this path, for example `/metrics`: letters, digits, `/`, `_`, `-`, `.` and `~`. It has the global prefix, guards and
    * interceptors of the application, and no protection of its own. Default: no controller.
    */
   readonly endpoint?: string | undefined;
@@ -89,6 +89,12 @@ const bounds = rule(
     Array.isArray(value) &&
     value.length > 0 &&
     value.every((bound, i) => Number.isFinite(bound) && bound > (i === 0 ? 0 : (value[i - 1] as number))),
+);
+
+/** A plain path: routers give other characters a meaning of their own, and the versions of Express different ones. */
+const plainPath = rule(
+  'a path of letters, digits, "/", "_", "-", "." and "~", such as "/metrics"',
+  (value) => typeof value === 'string' && /^\/?[\w~.-]+(\/[\w~.-]+)*\/?$/.test(value),
 );
 
 /** The options of {@link JetStreamMetricsOptions}. */
@@ -119,7 +125,7 @@ export const METRICS_MODULE_OPTIONS = {
 /** The options of `forRoot`. */
 export const FOR_ROOT_OPTIONS = {
   ...METRICS_MODULE_OPTIONS,
-  endpoint: filledText,
+  endpoint: plainPath,
 } satisfies AllOptionsOf<JetStreamMetricsModuleOptions & JetStreamMetricsModuleExtras>;
 
 /** The options of `forRootAsync`. */
@@ -127,5 +133,5 @@ export const FOR_ROOT_ASYNC_OPTIONS = {
   imports: list('a list of modules'),
   inject: list('a list of injection tokens'),
   useFactory: required(functionRule('a function that returns the options')),
-  endpoint: filledText,
+  endpoint: plainPath,
 } satisfies AllOptionsOf<JetStreamMetricsModuleAsyncOptions>;

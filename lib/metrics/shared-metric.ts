@@ -9,6 +9,9 @@ export type MetricsRegistry = Registry | Registry<OpenMetricsContentType>;
 /** Marks metrics of this library, also those of another copy of it in the same process. */
 const SHARED = Symbol.for('nestjs-nats-jetstream.shared-metric');
 
+/** The beginning of the names of metrics that are read from the server; it is not the option `prefix`. */
+const SERVER_PREFIX = /^nats_(?:stream|consumer)_/;
+
 const logger = new Logger('JetStreamMetrics');
 const limiter = new ReportLimiter();
 
@@ -130,7 +133,9 @@ function shared(registry: MetricsRegistry, family: Family): SharedMetric | undef
   if (registry.getSingleMetric(name) !== undefined) {
     logger.warn(
       `The metric ${name} is not available, because the registry has another metric with this name. ` +
-        'Set the option prefix to a different prefix.',
+        (SERVER_PREFIX.test(name)
+          ? "Set the option server to 'off', or the option registry to another registry."
+          : 'Set the option prefix to a different prefix.'),
     );
     return undefined;
   }

@@ -109,6 +109,18 @@ describe('the registry', () => {
     expect(registry.getMetricsAsArray()).toEqual([own]);
   });
 
+  it('says what to do if the name of a metric of the server is taken', async () => {
+    const registry = new Registry();
+    const name = 'nats_stream_total_messages';
+    new Gauge({ name, help: 'of an exporter', registers: [registry] });
+    const application = await start({ registry, server: 'every' });
+    expect(application.logs.of('warn', 'JetStreamMetrics')).toEqual([
+      `The metric ${name} is not available, because the registry has another metric with this name. ` +
+        "Set the option server to 'off', or the option registry to another registry.",
+    ]);
+    await application.app.close();
+  });
+
   it('names metrics with the prefix', async () => {
     const registry = new Registry();
     await using _ = await start({ registry, prefix: 'shop_' });
@@ -186,6 +198,12 @@ describe('options', () => {
     [{ buckets: { delay: [0] } }, 'buckets.delay'],
     [{ buckets: { operation: [] } }, 'buckets.operation'],
     [{ endpoint: '' }, 'endpoint'],
+    [{ endpoint: '/a:b*' }, 'endpoint'],
+    [{ endpoint: '/m?x=1' }, 'endpoint'],
+    [{ endpoint: '/{metrics}' }, 'endpoint'],
+    [{ endpoint: '//' }, 'endpoint'],
+    [{ endpoint: 'a b' }, 'endpoint'],
+    [{ endpoint: 7 }, 'endpoint'],
     [{ endpont: '/metrics' }, 'endpoint'],
   ])('%j are refused', (options, named) => {
     const register_ = (): unknown => JetStreamMetricsModule.forRoot(options as JetStreamMetricsModuleOptions);
