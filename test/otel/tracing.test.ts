@@ -538,7 +538,7 @@ describe('tracing', () => {
       }
     }
     const application = await startApplication(server.url, {
-      imports: [TelemetryModule, JetStreamOtelModule.forRoot({ metrics: false })],
+      imports: [JetStreamOtelModule.forRoot({ metrics: false }), TelemetryModule],
       options: { shutdownTimeout: 200 },
       feature: { streams: [{ name: 'EVENTS', subjects: ['events.*.*'], storage: 'memory' }] },
       providers: [Slow],
