@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 import { errorStack, errorText, heldBackText, ReportLimiter, shown } from '../reporting/index.js';
 import { pendingThenable } from './thenables.js';
 
-/** What a function whose answer is needed at once must return. */
+/** The required type of the answer of a function that must answer at once. */
 export interface Expected<T> {
   /** Whether a value is an answer. May throw. */
   readonly is: (value: unknown) => value is T;

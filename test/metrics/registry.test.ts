@@ -112,13 +112,14 @@ describe('the registry', () => {
   it('says what to do if the name of a metric of the server is taken', async () => {
     const registry = new Registry();
     const name = 'nats_stream_total_messages';
-    new Gauge({ name, help: 'of an exporter', registers: [registry] });
+    const own = new Gauge({ name, help: 'of an exporter', registers: [registry] });
     const application = await start({ registry, server: 'every' });
     expect(application.logs.of('warn', 'JetStreamMetrics')).toEqual([
       `The metric ${name} is not available, because the registry has another metric with this name. ` +
         "Set the option server to 'off', or the option registry to another registry.",
     ]);
     await application.app.close();
+    expect(registry.getMetricsAsArray()).toEqual([own]);
   });
 
   it('names metrics with the prefix', async () => {

@@ -382,8 +382,12 @@ describe('reports of servers', () => {
   it('have short texts', async () => {
     const long = 'x'.repeat(5_000);
     const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`v${i}`, i]));
-    const server = { name: long, host: long, ver: long, cluster: long };
-    await send({ ...report('', 0), server, events: [{ ...step, subj: long, [long]: long, ...many }] });
+    const sender = { name: long, host: long, ver: long, cluster: long };
+    await send({
+      ...report('', 0),
+      server: sender,
+      events: [{ ...step, subj: long, [long]: long, ...many }],
+    });
     const [{ attributes, events }] = await spans(1);
     const values = events[0]?.attributes ?? {};
     for (const [name, value] of [...Object.entries(attributes), ...Object.entries(values)]) {
