@@ -2,9 +2,9 @@ import type { JsConsumerOptions } from '../options/index.js';
 
 /**
  * The shortest `ackWait`, in milliseconds, unless that of the handler is shorter. A busy machine may not extend a shorter one
- * in time.
+ * in time, so that messages would be delivered twice.
  */
-const SHORTEST_ACK_WAIT = 1_000;
+const SHORTEST_ACK_WAIT = 10_000;
 
 /**
  * Shortens the times of a handler, so that tests do not have to wait for them: its `ackWait`, the period of its rate limit,

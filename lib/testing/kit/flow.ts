@@ -58,7 +58,7 @@ export interface HandledMatcher {
   readonly subject?: string | undefined;
   /** A payload, or a part of it: properties that are not given are ignored. */
   readonly payload?: unknown;
-  /** Default: any outcome of a handler that did not fail. */
+  /** Default: any outcome of a handler that did not fail, after which the message is not delivered again. */
   readonly outcome?: Outcome | undefined;
   readonly deliveryCount?: number | undefined;
 }

@@ -43,7 +43,7 @@ export interface TestKitOptions extends OrUndefined<ModuleMetadata> {
    */
   readonly configure?: ((app: INestApplication) => unknown) | undefined;
   /**
-   * The factor for delays of handlers: backoff, delays of `RetryMessage`, `ackWait` (at least 1,000 ms), the period of a rate
+   * The factor for delays of handlers: backoff, delays of `RetryMessage`, `ackWait` (at least 10,000 ms), the period of a rate
    * limit, the pause of a circuit breaker and `batch.maxWait`. With 0.01, a backoff of 5,000 takes 50 ms. Default: 1.
    */
   readonly timeScale?: number | undefined;

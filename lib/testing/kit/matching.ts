@@ -14,10 +14,15 @@ export function matchesHandled(message: HandledMessage, matcher: HandledMatcher)
   return (
     (handler === undefined || message.handler === handler) &&
     (subject === undefined || subjectCovers(subject, message.subject)) &&
-    (outcome === undefined ? !message.failed : message.outcome === outcome) &&
+    (outcome === undefined ? isHandled(message) : message.outcome === outcome) &&
     (deliveryCount === undefined || message.deliveryCount === deliveryCount) &&
     hasPayload(message, matcher)
   );
+}
+
+/** Whether a message was handled without a failure, and is not delivered again. */
+function isHandled({ failed, outcome }: HandledMessage): boolean {
+  return !failed && outcome !== 'retried' && outcome !== 'lost';
 }
 
 /** Whether a dead letter matches. */
