@@ -81,8 +81,7 @@ export class FaultRun {
         return this.start('service', field, true);
       },
     };
-    const field = await Field.start(this.random, deployment, { version, scale });
-    await using _ = field.cluster;
+    await using field = await Field.start(this.random, deployment, { version, scale });
     const [driver, ...services] = await Promise.all([
       this.start('driver', field, false),
       ...Array.from({ length: this.options.services }, (_, i) =>

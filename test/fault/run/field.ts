@@ -17,7 +17,7 @@ export interface Deployment {
 }
 
 /** The targets of faults: the servers of a cluster, the links to them, and the processes of a service. */
-export class Field {
+export class Field implements AsyncDisposable {
   /** The processes of the service, the first of which has every form of handler. */
   readonly services: Child[] = [];
 
@@ -38,6 +38,10 @@ export class Field {
     const cluster = await NatsTestCluster.start(3, { version, routeProxies: true });
     const proxies = await Promise.all(cluster.servers.map((server) => server.proxy()));
     return new Field(cluster, proxies, random, deployment, scale);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cluster.stop();
   }
 
   /** Replaces a process of the service. */

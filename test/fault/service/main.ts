@@ -82,7 +82,7 @@ async function service(): Promise<Actions> {
       await Promise.all(handlers.list().map(({ handler }) => handlers.stop(handler)));
       for (const counts of await counting.counts(registry)) recorder.note(counts);
       await app.close();
-      end();
+      finish();
     },
   };
 }
@@ -116,12 +116,13 @@ async function driver(): Promise<Actions> {
       await witness.close();
       await client.close();
       await app.close();
-      end();
+      finish();
     },
   };
 }
 
-function end(): void {
+/** Completes the journal. */
+function finish(): void {
   clearInterval(memory);
   for (const line of logger.excess()) recorder.problem(line);
   recorder[Symbol.dispose]();
