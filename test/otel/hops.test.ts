@@ -19,7 +19,7 @@ import { JetStreamOtelModule, jetStreamTracing } from 'nestjs-nats-jetstream/ote
 import { connect, type NatsConnection, type NodeConnectionOptions } from 'nestjs-nats-jetstream/nats';
 import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { HopTracing } from '../../lib/otel/tracing/hops/index.js';
+import { HopTracing } from '../../lib/otel/hops/index.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { eventually } from '../support/eventually.js';
 import { Traced } from './traced.js';

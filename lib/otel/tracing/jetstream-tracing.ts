@@ -19,7 +19,7 @@ import { SCOPE } from '../scope.js';
 import type { FindConnection } from '../server-addresses.js';
 import { BatchTracing } from './batch-tracing.js';
 import { captureHeaders } from './captured-headers.js';
-import { HopTracing } from './hops/index.js';
+import { HopTracing } from '../hops/index.js';
 import { ignoreFilter } from './ignore-filter.js';
 import { abandonSpan, MessageTracing } from './message-tracing.js';
 import type { TracingParts } from './open-span.js';

@@ -5,7 +5,7 @@ import type { Failures } from '../failures.js';
 import type { FindConnection } from '../server-addresses.js';
 import type { CaptureHeaders } from './captured-headers.js';
 import type { IgnoreFilter } from './ignore-filter.js';
-import type { HopTracing } from './hops/index.js';
+import type { HopTracing } from '../hops/index.js';
 import type { JetStreamTracingOptions } from './tracing-options.js';
 
 /** A span that has started, and the context in which it is the current one. */

@@ -10,7 +10,7 @@ import type {
 import { Attribute, isKeyValue, isObjectStore, OPERATIONS, SCHEDULE, SYSTEM } from '../conventions.js';
 import { contextHeaders, hasTrace } from '../propagation.js';
 import { ServerAddress } from '../server-addresses.js';
-import { isTraced, TRACE_DESTINATION } from './hops/index.js';
+import { isTraced, TRACE_DESTINATION } from '../hops/index.js';
 import type { TracingParts } from './open-span.js';
 
 /** The header of a message that is a schedule. */

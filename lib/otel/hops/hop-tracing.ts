@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { propagation, type Tracer } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
-import type { JetStreamConnection } from '../../../connection/index.js';
-import type { ObservedHeaders, ObservedMessage } from '../../../instruments/index.js';
-import { errorText, heldBackText, ReportLimiter } from '../../../reporting/index.js';
-import { createInboxOf } from '../../../requests/index.js';
-import { headerOf } from '../../propagation.js';
+import type { JetStreamConnection } from '../../connection/index.js';
+import type { ObservedHeaders, ObservedMessage } from '../../instruments/index.js';
+import { errorText, heldBackText, ReportLimiter } from '../../reporting/index.js';
+import { createInboxOf } from '../../requests/index.js';
+import { headerOf } from '../propagation.js';
 import { traceHops } from './hop-spans.js';
 import { ReportedPaths } from './reported-paths.js';
 import { readReport } from './server-report.js';

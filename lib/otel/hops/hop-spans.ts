@@ -6,8 +6,8 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import { Attribute, HOP, HOP_PREFIX, OTHER_ERROR, SYSTEM } from '../../conventions.js';
-import { remoteContext } from '../../propagation.js';
+import { Attribute, HOP, HOP_PREFIX, OTHER_ERROR, SYSTEM } from '../conventions.js';
+import { remoteContext } from '../propagation.js';
 import type { ServerReport, Step } from './server-report.js';
 
 /** The names of steps, by their types of ADR-41. */
