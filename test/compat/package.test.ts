@@ -23,7 +23,7 @@ beforeAll(async () => {
   const listing = await runCommand('npm', ['pack', '--ignore-scripts', '--dry-run', '--json'], repository);
   const [{ files: packed }] = JSON.parse(listing) as { readonly files: readonly PackedFile[] }[];
   files = packed.map(({ path }) => path);
-}, 60_000);
+}, 180_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -111,7 +111,7 @@ describe('the packed package', () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
-  it('has correct types under every module resolution', { timeout: 60_000 }, async () => {
+  it('has correct types under every module resolution', { timeout: 180_000 }, async () => {
     // vitest can only be imported by ES modules.
     const options = ['--no-color', '--exclude-entrypoints', 'testing/vitest'];
     const output = await runCommand('npx', ['--no-install', 'attw', tarball, ...options], repository);
@@ -120,7 +120,7 @@ describe('the packed package', () => {
 
   it(
     'compiles with the strictest settings and with undefined passed to options',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       await installPacked(tarball, folder);
       const program = await compileStrictly(folder);
@@ -150,7 +150,7 @@ describe('the packed package in an application of', () => {
     ['Nest 11, which does not name @nestjs/microservices', '11', []],
     ['Nest 12', '12', ['@nestjs/microservices@12']],
     ['Nest 12, which does not name @nestjs/microservices', '12', []],
-  ])('%s is installed with the packages of that version', { timeout: 60_000 }, async (_, nest, more) => {
+  ])('%s is installed with the packages of that version', { timeout: 180_000 }, async (_, nest, more) => {
     const application = await mkdtemp(join(folder, 'application-'));
     const dependencies = {
       '@nestjs/common': `^${nest}.0.0`,

@@ -169,7 +169,7 @@ describe('an application that cannot start', () => {
       ['provisioning', { provisioning: 'asure' }, 'Invalid provisioning'],
       ['bootTimeout', { bootTimeout: '60s' }, 'Invalid bootTimeout: "60s" is not a number of milliseconds'],
       ['shutdownTimeout', { shutdownTimeout: -1 }, 'Invalid shutdownTimeout'],
-      ['nothing like it', { foo: 1 }, 'there is no option "foo"; the options are connection, jetstream,'],
+      ['nothing like it', { foo: 1 }, 'there is no option "foo"; the options are connection, connect,'],
     ];
     it.each(rootMistakes)('forRoot %s', async (_, of, words) => {
       const error = await failureOf(options(of));

@@ -75,8 +75,10 @@ describe('NatsTestCluster.partition', () => {
         expect(state.messages).toBe(1);
         expect(group?.replicas).toHaveLength(2);
       }
-      const { replicas } = (await streams.info('ORDERS')).cluster ?? {};
-      expect(replicas?.every(({ current }) => current)).toBe(true);
+      await eventually(
+        async () => (await streams.info('ORDERS')).cluster?.replicas,
+        (replicas) => replicas?.every(({ current }) => current) === true,
+      );
     },
   );
 
