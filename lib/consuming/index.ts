@@ -31,6 +31,7 @@ export {
 export { JETSTREAM_EVENT_TYPES, type JetStreamEvent, JetStreamEvents } from './events/index.js';
 export {
   checkTargets,
+  type ParamsMapper,
   publishResults,
   type PublishSubject,
   type PublishToMetadata,
@@ -67,10 +68,8 @@ export {
   type PushJsConsumerOptions,
   type PushOptions,
   type RateLimit,
-  type SchemaOutput,
   type SettlementOption,
   settlementRule,
-  type StandardSchema,
 } from './options/index.js';
 export {
   checkConsumer,
@@ -114,13 +113,18 @@ export {
   type MessageHandling,
   type MessageRunner,
   type OnCircuit,
+  onMessage,
+  type OnMessageOptions,
   type PayloadDecoder,
   payloadDecoder,
   requireHeaders,
   retryInPlace,
   type Route,
+  schemasOf,
+  type SchemaSource,
   separateDecoder,
   stopInTime,
+  validated,
 } from './running/index.js';
 export {
   type AckMode,

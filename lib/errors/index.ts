@@ -59,6 +59,7 @@ export {
   WatchStoppedError,
 } from './key-value.errors.js';
 export {
+  InvalidMessageError,
   MessageAlreadySettledError,
   NotAJetStreamMessageError,
   PayloadDecodingError,

@@ -1,3 +1,4 @@
+import { printable } from '../reporting/index.js';
 import { JetStreamError } from './jetstream.error.js';
 
 /**
@@ -66,6 +67,30 @@ export class PayloadDecodingError extends JetStreamError {
   ) {
     super(
       `The payload cannot be decoded by ${codec}: ${problem}. Read it with the codec that it was published with.`,
+      options,
+    );
+  }
+}
+
+/**
+ * The payload of a message does not match the schema of its contract. Thrown before anything is sent. A handler that
+ * publishes such a message fails like with any other error, so its own message is retried.
+ *
+ * @remarks Correct the payload as `problem` says, or the schema of the message.
+ */
+export class InvalidMessageError extends JetStreamError {
+  constructor(
+    /** The name of the message's contract. */
+    readonly contract: string,
+    /** The subject of the message. */
+    readonly subject: string,
+    /** The issues that the schema reported. */
+    readonly problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The message "${contract}" to "${subject}" is not sent because its payload is invalid: ${printable(problem)}. ` +
+        'Correct the payload, or the schema of the message.',
       options,
     );
   }

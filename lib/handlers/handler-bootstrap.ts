@@ -28,6 +28,7 @@ import {
   type RegisteredHandler,
   throwProblems,
 } from '../consuming/index.js';
+import { FeatureMessages } from '../contracts/index.js';
 import { type HandlerObserver, JetStreamInstruments } from '../instruments/index.js';
 import { checkNestInternals, onLazyModule } from '../nest/index.js';
 import { counted, errorText } from '../reporting/index.js';
@@ -91,7 +92,9 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       this.watchLazyModules(explorer);
       const options = new OptionsResolver(this.moduleRef, connections);
       const planner = new HandlerPlanner(connections, options);
-      const plans = await step('checking the handlers', connections, () => planner.plan(findings));
+      const plans = await step('checking the handlers', connections, () =>
+        planner.plan(findings, this.messages()),
+      );
       this.tellOfConnections(connections);
       const scope = new CleanScope();
       for (const definition of plans.events) this.listen(definition, scope);
@@ -165,6 +168,12 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
 
   private connections(): ReadonlyMap<string, HandlerConnection> {
     return new Map(this.services.all().map((connection) => [connection.name, connection]));
+  }
+
+  /** The messages that the modules of the application publish. */
+  private messages(): readonly FeatureMessages[] {
+    const instances = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
+    return instances.filter((instance) => instance instanceof FeatureMessages);
   }
 
   private async runners(

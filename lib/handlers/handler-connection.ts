@@ -1,5 +1,7 @@
-import { type Codec, type CodecSelector, createCodecSelector } from '../codecs/index.js';
+import { type Codec, type CodecSelector, createCodecSelector, mediaType } from '../codecs/index.js';
 import { type HandlerDefaults, type JsConsumerOptions, LocalHandlers } from '../consuming/index.js';
+import { type MessageContract, MessagePublisher } from '../contracts/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
 import { DeclaredResources, type JetStreamService, type Provisioning } from '../jetstream/index.js';
 import type { KeyValueService } from '../key-value/index.js';
 import type { ObjectStoreService } from '../object-store/index.js';
@@ -38,5 +40,26 @@ export class HandlerConnection {
   /** Like {@link codecsOfStream}, for messages of core NATS. */
   codecsOfSubject(subject: string): CodecSelector {
     return createCodecSelector(this.codecs, this.jetstream.declarations.codecOfSubject(subject));
+  }
+
+  /**
+   * Creates a publisher for the messages of a contract.
+   *
+   * @throws {@link InvalidArgumentError} if no codec has the media type of the contract
+   */
+  publisherOf(contract: MessageContract): MessagePublisher {
+    return new MessagePublisher(contract, this.jetstream, this.codecOfContract(contract));
+  }
+
+  private codecOfContract({ name, contentType }: MessageContract): Codec | undefined {
+    if (contentType === undefined) return undefined;
+    const available = [...this.codecs, this.jetstream.declarations.fallback];
+    const codec = available.find((each) => mediaType(each.contentType) === mediaType(contentType));
+    if (codec !== undefined) return codec;
+    throw new InvalidArgumentError(
+      'contentType',
+      `there is no codec for "${contentType}", the media type of the message "${name}", on connection "${this.name}". ` +
+        'Add one to the option codecs of JetStreamModule.forRoot',
+    );
   }
 }

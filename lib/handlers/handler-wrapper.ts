@@ -60,8 +60,8 @@ export class HandlerWrapper {
   ): CompiledHandler<JetStreamMessage> {
     const targets = readPublishTargets(method.callback).targets.map((target) => {
       const { connection: name } = target.options;
-      const other = name === undefined ? undefined : this.connections.get(name);
-      return new ResultTarget(target, (other ?? connection).jetstream);
+      const to = this.connections.get(name ?? connection.name) ?? connection;
+      return new ResultTarget(target, to.jetstream, target.contract && to.publisherOf(target.contract));
     });
     if (targets.length === 0) return next;
     void warnOfShortWindows(targets, policy, running.ackWait);
@@ -70,14 +70,14 @@ export class HandlerWrapper {
 
   private idempotent(
     next: CompiledHandler<JetStreamMessage>,
-    { method }: PlannedMethod,
+    { method, schema }: PlannedMethod,
     policy: SettlementPolicy,
     plan: ConsumerPlan,
   ): CompiledHandler<JetStreamMessage> {
     const { options, running } = plan;
     const bucket = this.claims.get(plan);
     if (!options.idempotent || !bucket) return next;
-    const source = messageSource(codecsOf(plan), policy, options.schema);
+    const source = messageSource(codecsOf(plan), policy, schema);
     return runOnce(
       next,
       {

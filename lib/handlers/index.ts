@@ -6,6 +6,8 @@ export {
   JsHeaders,
   JsMessage,
   JsMetadata,
+  JsParams,
+  JsReceived,
   JsSubject,
   KvWatch,
   NatsSubscribe,
@@ -24,9 +26,11 @@ export { JetStreamConnections } from './jetstream-connections.js';
 export type {
   KvWatchHandlerOptions,
   FactoryOptions,
+  MessageConsumerOptions,
   NatsSubscribeOptions,
   ObjectWatchHandlerOptions,
   OnDeadLetterOptions,
+  PullMessageConsumerOptions,
   ResolvedOptions,
 } from './options/index.js';
 export { checkSchedules, schedulesOf } from './planning/index.js';

@@ -63,6 +63,14 @@ export class DeclaredStreams {
     return this.hasCodecs ? this.known(subject).codec : this.fallback;
   }
 
+  /** The name of the declared stream that stores all messages of a filter; `undefined` if there is none. */
+  streamOf(filter: string): string | undefined {
+    for (const [name, { subjects }] of this.streams) {
+      if (subjects.some((subject) => subjectCovers(subject, filter))) return name;
+    }
+    return undefined;
+  }
+
   /** The subject of a declared stream, with wildcards, that covers a subject; `undefined` if there is none. */
   patternOf(subject: string): string | undefined {
     return this.known(subject).pattern;

@@ -440,6 +440,15 @@ export class JetStreamService {
   }
 
   /**
+   * @internal Sends a message over core NATS to the current subscribers. It is discarded if there is no link.
+   *
+   * @throws the errors that {@link publish} throws before anything is sent; {@link ConnectionClosedError}
+   */
+  sendToSubscribers(message: OutgoingMessage, options: Pick<PublishOptions, 'codec' | 'headers'>): void {
+    this.publisher.sendToSubscribers(message, options);
+  }
+
+  /**
    * @internal Publishes a message of this library: without the module's default headers, and unseen by instruments.
    */
   publishUnchanged(subject: string, data: unknown, options: PublishOptions): Promise<PubAck> {

@@ -1,5 +1,6 @@
 import type { FactoryProvider, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { FeatureMessages } from '../contracts/index.js';
 import { forOneServer, type HandlerConnection } from '../handlers/index.js';
 import { STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import type { KnownOptions } from '../validation/index.js';
@@ -13,7 +14,7 @@ import type {
 } from './jetstream-module-options.interface.js';
 import { KEY_VALUE_DECLARATION_OPTIONS, OBJECT_STORE_DECLARATION_OPTIONS } from './known-options.js';
 import { KEY_VALUES, OBJECT_STORES, type ResourceKind, STREAMS } from './resource-kinds.js';
-import { DEFAULT_CONNECTION, getFeatureConnectionToken, type Token } from './tokens.js';
+import { DEFAULT_CONNECTION, getFeatureConnectionToken, getPublisherToken, type Token } from './tokens.js';
 
 /** The providers of a feature, and the tokens of its resources. */
 export interface FeatureProviders {
@@ -34,11 +35,14 @@ export function featureProviders(options: JetStreamFeatureOptions): FeatureProvi
     name: string,
     config: Config,
   ): DeclaredProvider => declared(kind, new Declaration(kind, name, connection, config), [], () => config);
-  return together([
-    ...streams.map((config) => declare(STREAMS, config.name, config)),
-    ...keyValues.map((config) => declare(KEY_VALUES, config.bucket, config)),
-    ...objectStores.map((config) => declare(OBJECT_STORES, config.bucket, config)),
-  ]);
+  return together(
+    [
+      ...streams.map((config) => declare(STREAMS, config.name, config)),
+      ...keyValues.map((config) => declare(KEY_VALUES, config.bucket, config)),
+      ...objectStores.map((config) => declare(OBJECT_STORES, config.bucket, config)),
+    ],
+    messageProviders(options),
+  );
 }
 
 /**
@@ -65,26 +69,29 @@ export function asyncFeatureProviders(options: JetStreamFeatureAsyncOptions): Fe
         title: kind.title(name),
       }),
     );
-  return together([
-    ...streams.map((given, i) =>
-      declare(STREAMS, given.name, given, `streams[${i}].useFactory`, {
-        key: 'name',
-        known: STREAM_DECLARATION_OPTIONS,
-      }),
-    ),
-    ...keyValues.map((given, i) =>
-      declare(KEY_VALUES, given.bucket, given, `keyValues[${i}].useFactory`, {
-        key: 'bucket',
-        known: KEY_VALUE_DECLARATION_OPTIONS,
-      }),
-    ),
-    ...objectStores.map((given, i) =>
-      declare(OBJECT_STORES, given.bucket, given, `objectStores[${i}].useFactory`, {
-        key: 'bucket',
-        known: OBJECT_STORE_DECLARATION_OPTIONS,
-      }),
-    ),
-  ]);
+  return together(
+    [
+      ...streams.map((given, i) =>
+        declare(STREAMS, given.name, given, `streams[${i}].useFactory`, {
+          key: 'name',
+          known: STREAM_DECLARATION_OPTIONS,
+        }),
+      ),
+      ...keyValues.map((given, i) =>
+        declare(KEY_VALUES, given.bucket, given, `keyValues[${i}].useFactory`, {
+          key: 'bucket',
+          known: KEY_VALUE_DECLARATION_OPTIONS,
+        }),
+      ),
+      ...objectStores.map((given, i) =>
+        declare(OBJECT_STORES, given.bucket, given, `objectStores[${i}].useFactory`, {
+          key: 'bucket',
+          known: OBJECT_STORE_DECLARATION_OPTIONS,
+        }),
+      ),
+    ],
+    messageProviders(options),
+  );
 }
 
 interface Configuration {
@@ -128,10 +135,30 @@ function declared<Config extends Configuration>(
   return { token, provider, declaration };
 }
 
-function together(all: readonly DeclaredProvider[]): FeatureProviders {
+/** The publishers of a feature. */
+function messageProviders({
+  messages = [],
+  connection = DEFAULT_CONNECTION,
+}: Pick<JetStreamFeatureOptions, 'messages' | 'connection'>): FeatureProviders {
+  if (messages.length === 0) return { providers: [], exports: [] };
+  const publishers = messages.map((contract) => ({
+    provide: getPublisherToken(contract, connection),
+    inject: [getFeatureConnectionToken(connection), ModulesContainer],
+    useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
+      ApplicationBoot.of(modules).step(() => target.publisherOf(contract)),
+  }));
+  const all = { provide: FeatureMessages, useValue: new FeatureMessages(connection, messages) };
+  return { providers: [...publishers, all], exports: publishers.map(({ provide }) => provide) };
+}
+
+function together(all: readonly DeclaredProvider[], messages: FeatureProviders): FeatureProviders {
   const feature = new FeatureDeclaration(all.map(({ declaration }) => declaration));
   return {
-    providers: [...all.map(({ provider }) => provider), { provide: FeatureDeclaration, useValue: feature }],
-    exports: all.map(({ token }) => token),
+    providers: [
+      ...all.map(({ provider }) => provider),
+      { provide: FeatureDeclaration, useValue: feature },
+      ...messages.providers,
+    ],
+    exports: [...all.map(({ token }) => token), ...messages.exports],
   };
 }

@@ -23,6 +23,7 @@ export {
   getNatsConnectionToken,
   getObjectStoreServiceToken,
   getObjectStoreToken,
+  getPublisherToken,
   getStreamToken,
   InjectDeadLetters,
   InjectJetStream,
@@ -31,5 +32,6 @@ export {
   InjectNatsConnection,
   InjectObjectStore,
   InjectObjectStoreService,
+  InjectPublisher,
   InjectStream,
 } from './tokens.js';

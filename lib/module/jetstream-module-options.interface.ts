@@ -2,6 +2,7 @@ import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '
 import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../consuming/index.js';
+import type { MessageContract } from '../contracts/index.js';
 import type { JetStreamInstrument } from '../instruments/index.js';
 import type { Provisioning, PublishDefaults, StreamDeclaration } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
@@ -110,6 +111,11 @@ export interface JetStreamFeatureOptions {
   readonly keyValues?: readonly KeyValueDeclaration[] | undefined;
   /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
   readonly objectStores?: readonly ObjectStoreDeclaration[] | undefined;
+  /**
+   * Messages that the feature publishes; the publisher of each can be injected by `@InjectPublisher(message)`. If no
+   * stream stores a message, the application does not start, except for messages of core NATS.
+   */
+  readonly messages?: readonly MessageContract[] | undefined;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string | undefined;
 }
@@ -154,6 +160,8 @@ export interface JetStreamFeatureAsyncOptions {
   readonly keyValues?: readonly KeyValueDeclarationFactory[] | undefined;
   /** Object Store buckets; each can be injected by `@InjectObjectStore(bucket)`. */
   readonly objectStores?: readonly ObjectStoreDeclarationFactory[] | undefined;
+  /** See {@link JetStreamFeatureOptions.messages}. */
+  readonly messages?: readonly MessageContract[] | undefined;
   /** The name of the connection. Default: `default`. */
   readonly connection?: string | undefined;
 }

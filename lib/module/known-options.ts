@@ -1,6 +1,7 @@
 import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
 import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../consuming/index.js';
+import { isMessageContract } from '../contracts/index.js';
 import { instrumentsRule } from '../instruments/index.js';
 import {
   BUCKET_OPTIONS,
@@ -19,6 +20,7 @@ import {
   ListOf,
   MapOf,
   required,
+  rule,
   text,
   timeLimit,
 } from '../validation/index.js';
@@ -85,11 +87,17 @@ export const OBJECT_STORE_DECLARATION_OPTIONS = {
   recreate: flag,
 } satisfies AllOptionsOf<ObjectStoreDeclaration>;
 
+const messages = listOf(
+  rule('a message contract: what defineMessage returned', isMessageContract),
+  'a list of message contracts',
+);
+
 /** The options of `JetStreamModule.forFeature`. */
 export const FEATURE_OPTIONS = {
   streams: new ListOf(STREAM_DECLARATION_OPTIONS, 'a list of streams'),
   keyValues: new ListOf(KEY_VALUE_DECLARATION_OPTIONS, 'a list of buckets'),
   objectStores: new ListOf(OBJECT_STORE_DECLARATION_OPTIONS, 'a list of buckets'),
+  messages,
   connection: text,
 } satisfies AllOptionsOf<JetStreamFeatureOptions>;
 
@@ -113,5 +121,6 @@ export const FEATURE_ASYNC_OPTIONS = {
     { bucket: BUCKET_OPTIONS.bucket, ...FACTORY } satisfies AllOptionsOf<ObjectStoreDeclarationFactory>,
     'a list of buckets',
   ),
+  messages,
   connection: text,
 } satisfies AllOptionsOf<JetStreamFeatureAsyncOptions>;

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { DeadLetters } from '../consuming/index.js';
+import type { MessageContract } from '../contracts/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -55,6 +56,14 @@ export function getObjectStoreToken(bucket: string, connection = DEFAULT_CONNECT
   return `ObjectStore:${connection}:${bucket}`;
 }
 
+/** The injection token of the {@link MessagePublisher} of a message that `forFeature` declares. */
+export function getPublisherToken(
+  { template }: Pick<MessageContract, 'template'>,
+  connection = DEFAULT_CONNECTION,
+): Token {
+  return `MessagePublisher:${connection}:${template}`;
+}
+
 /** Injects a connection's `NatsConnection`. */
 export function InjectNatsConnection(connection?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getNatsConnectionToken(connection));
@@ -96,4 +105,15 @@ export function InjectObjectStore(
   connection?: string,
 ): ParameterDecorator & PropertyDecorator {
   return Inject(getObjectStoreToken(bucket, connection));
+}
+
+/**
+ * Injects the {@link MessagePublisher} of a message that `JetStreamModule.forFeature({ messages })` declares. The
+ * parameter has the type `MessagePublisher<typeof OrderPlaced>`.
+ */
+export function InjectPublisher(
+  message: Pick<MessageContract, 'template'>,
+  connection?: string,
+): ParameterDecorator & PropertyDecorator {
+  return Inject(getPublisherToken(message, connection));
 }

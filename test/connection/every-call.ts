@@ -6,11 +6,13 @@ import { Test } from '@nestjs/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   DeadLetters,
+  defineMessage,
   getDeadLettersToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
   JetStreamModule,
+  MessagePublisher,
   type CachedKeyValue,
   type Consumer,
   type JetStreamApi,
@@ -209,6 +211,8 @@ const JETSTREAM: Calls<JetStreamService> = {
   starting: harmless(() => undefined),
   rtt: ({ jetstream }) => jetstream.rtt(),
   publishUnchanged: ({ jetstream }) => jetstream.publishUnchanged('test.a', '1', {}),
+  // It does not wait for the server; test/contracts publishes messages of core NATS.
+  sendToSubscribers: harmless(() => undefined),
   accountInfo: ({ jetstream }) => jetstream.accountInfo(),
   createStream: ({ jetstream }) => jetstream.createStream({ name: 'n' }),
   updateStream: ({ jetstream }) => jetstream.updateStream({ name: 'n' }),
@@ -245,6 +249,17 @@ const JETSTREAM: Calls<JetStreamService> = {
   increment: ({ jetstream }) => jetstream.increment('a'),
   counter: ({ jetstream }) => jetstream.counter('a'),
   closePublishing: harmless(({ jetstream }) => jetstream.closePublishing(1_000)),
+};
+
+const placed = defineMessage({ subject: 'placed.:id' });
+const publisher = ({ jetstream }: Obtained): MessagePublisher<typeof placed> =>
+  new MessagePublisher(placed, jetstream, undefined);
+
+const PUBLISHER: Calls<MessagePublisher<typeof placed>> = {
+  publish: (on) => publisher(on).publish({ id: '1' }, 1),
+  publishAsync: (on) => publisher(on).publishAsync({ id: '1' }, 1).ack,
+  schedule: (on) => publisher(on).schedule({ id: '1' }, 1, { subject: 'schedules.1', at: later }),
+  publishTo: (on) => publisher(on).publishTo('placed.1', 1, {}),
 };
 
 const API: Calls<JetStreamApi> = {
@@ -470,6 +485,7 @@ const UPLOAD: Calls<ObjectStoreStorage> = {
 const TABLE: readonly [string, Call][] = Object.entries({
   Stream: STREAM,
   JetStreamService: JETSTREAM,
+  MessagePublisher: PUBLISHER,
   JetStreamApi: API,
   Requests: REQUESTS,
   Consumer: CONSUMER,

@@ -9,11 +9,13 @@ import {
   DEAD_LETTER_STREAM,
   DEAD_LETTER_SUBJECT,
   DeadLetters,
+  defineMessage,
   getDeadLettersToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
   JetStreamModule,
+  MessagePublisher,
   type CallOptions,
   type Consumer,
   type JetStreamMessage,
@@ -38,6 +40,7 @@ export interface Limited {
   readonly app: INestApplicationContext;
   readonly nc: NatsConnection;
   readonly jetstream: JetStreamService;
+  readonly placed: MessagePublisher<typeof placed>;
   readonly stream: Stream;
   readonly consumer: Consumer;
   readonly push: PushConsumer;
@@ -55,6 +58,8 @@ export interface Limited {
 
 /** The timeout of requests without an own one, in milliseconds: longer than any limit of the tests. */
 export const PATIENCE = 10_000;
+
+const placed = defineMessage({ subject: 's.:id' });
 
 /** Creates everything that the calls need. */
 export async function limited(url: string): Promise<Limited> {
@@ -81,6 +86,7 @@ export async function limited(url: string): Promise<Limited> {
     allowDirect: true,
     allowAtomicPublish: true,
     allowBatchPublish: true,
+    allowMessageSchedules: true,
   });
   await jetstream.createStream({ name: 'COUNTS', subjects: ['count.>'], allowMessageCounter: true });
   await jetstream.increment('count.a');
@@ -101,6 +107,7 @@ export async function limited(url: string): Promise<Limited> {
     app,
     nc,
     jetstream,
+    placed: new MessagePublisher(placed, jetstream, undefined),
     stream,
     consumer: await stream.createConsumer({ durable: 'c', ackPolicy: 'none' }),
     push: await stream.createPushConsumer({ durable: 'p', deliverSubject: 'deliver.p' }),
@@ -320,6 +327,16 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
   },
   'JetStreamService.publishMessageAsync': {
     call: ({ jetstream }, limits) => jetstream.publishMessageAsync({ subject: 's.b' }, limits).ack,
+  },
+  'MessagePublisher.publish': {
+    call: ({ placed }, limits) => placed.publish({ id: 'b' }, 1, limits),
+  },
+  'MessagePublisher.publishAsync': {
+    call: ({ placed }, limits) => placed.publishAsync({ id: 'b' }, 1, limits).ack,
+  },
+  'MessagePublisher.schedule': {
+    call: ({ placed }, limits) =>
+      placed.schedule({ id: 'b' }, 1, { subject: 's.schedule', at: later }, limits),
   },
   'JetStreamService.publishBatch': {
     call: ({ jetstream }, limits) => jetstream.publishBatch([{ subject: 's.b' }, { subject: 's.b' }], limits),

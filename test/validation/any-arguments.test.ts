@@ -7,6 +7,8 @@ import {
   type Consumer,
   type ConsumerConfig,
   DeadLetters,
+  defineMessage,
+  getPublisherToken,
   Handlers,
   JetStreamContext,
   JetStreamError,
@@ -15,7 +17,9 @@ import {
   JsConsumer,
   KeyValueService,
   ObjectStoreService,
+  onMessage,
   type KeyValue,
+  type MessagePublisher,
   type ObjectStore,
   type OrderedConsumer,
   type PushConsumer,
@@ -92,6 +96,8 @@ const soon = (): Date => new Date(Date.now() + 100_000);
 const config = { durable: 'other', filterSubject: subject } satisfies ConsumerConfig;
 const push = { durable: 'pushed', deliverSubject: 'to.here', filterSubject: subject };
 
+const placed = defineMessage({ subject: 'test.:id' });
+
 const JETSTREAM: Calls<JetStreamService> = {
   accountInfo: [],
   createStream: [{ name: 'NEW', subjects: ['new.>'] }],
@@ -132,7 +138,22 @@ const JETSTREAM: Calls<JetStreamService> = {
   starting: [],
   rtt: [],
   publishUnchanged: [subject, '1', {}],
+  sendToSubscribers: [{ subject }, {}],
 };
+
+const PUBLISHER: Calls<MessagePublisher<typeof placed>> = {
+  publish: [{ id: 'a' }, 1, {}],
+  publishAsync: [{ id: 'a' }, 1, {}],
+  schedule: [{ id: 'a' }, 1, { subject: 'test.schedule', at: soon() }, {}],
+  publishTo: [subject, 1, {}],
+};
+
+const CONTRACT: Pick<Calls<typeof placed>, 'subject' | 'parse'> = {
+  subject: [{ id: 'a' }],
+  parse: [subject],
+};
+
+const DEFINING = { defineMessage: [{ subject: 'test.:id' }], onMessage: [placed, () => undefined, {}] };
 
 const STREAM: Calls<Stream> = {
   info: [{}],
@@ -333,6 +354,7 @@ describe('a public method', () => {
         ],
         keyValues: [{ bucket: 'TEST' }],
         objectStores: [{ bucket: 'TEST' }],
+        messages: [placed],
       },
     });
     const { app } = application;
@@ -349,6 +371,9 @@ describe('a public method', () => {
     await client.connect();
     Object.assign(things, {
       JetStreamService: () => jetstream,
+      MessagePublisher: () => app.get<object>(getPublisherToken(placed)),
+      MessageContract: () => placed,
+      functions: () => ({ defineMessage, onMessage }),
       Stream: () => jetstream.stream('PURGED'),
       Consumer: () => stream.createConsumer({ ackPolicy: 'none', filterSubject: subject }),
       OrderedConsumer: () => stream.orderedConsumer(),
@@ -370,6 +395,9 @@ describe('a public method', () => {
 
   const tables: Readonly<Record<string, object>> = {
     JetStreamService: JETSTREAM,
+    MessagePublisher: PUBLISHER,
+    MessageContract: CONTRACT,
+    functions: DEFINING,
     Stream: STREAM,
     Consumer: CONSUMER,
     OrderedConsumer: ORDERED,

@@ -1,3 +1,4 @@
+import type { MessageContract } from '../../contracts/index.js';
 import { shown } from '../../reporting/index.js';
 import type { PublishToMetadata } from './publish-to-options.interface.js';
 import { checkTemplate } from './subject-template.js';
@@ -25,9 +26,10 @@ export function checkTargets(
       `@PublishTo needs single, acknowledged messages and cannot be combined with ${batch ? 'batch' : 'ordered'}`,
     ];
   }
-  return targets.flatMap(({ subject, options }) => {
+  return targets.flatMap(({ subject, contract, paramsOf, options }) => {
     const problems: string[] = [];
-    if (typeof subject === 'string') problems.push(...checkTemplate(subject, filters));
+    if (contract !== undefined) problems.push(...checkContract(contract, paramsOf));
+    else if (typeof subject === 'string') problems.push(...checkTemplate(subject, filters));
     else if (typeof subject !== 'function') {
       problems.push(`the argument of @PublishTo must be a subject or a function; it is ${shown(subject)}`);
     }
@@ -40,4 +42,21 @@ export function checkTargets(
     }
     return problems;
   });
+}
+
+function checkContract(contract: MessageContract, paramsOf: unknown): readonly string[] {
+  const { name, template, filter, core } = contract;
+  const problems: string[] = [];
+  if (core) {
+    problems.push(
+      `@PublishTo: the message "${name}" is one of core NATS (core: true), and results are published to a stream`,
+    );
+  }
+  const hasParams = template !== filter || filter.endsWith('>');
+  if (hasParams && typeof paramsOf !== 'function') {
+    problems.push(
+      `@PublishTo: the subject "${template}" has parameters: pass a function of the result and the message that returns them`,
+    );
+  }
+  return problems;
 }

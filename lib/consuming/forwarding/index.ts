@@ -1,5 +1,10 @@
 export { checkTargets } from './check-targets.js';
 export { warnOfShortWindows } from './duplicate-windows.js';
 export { publishResults } from './publish-results.js';
-export type { PublishSubject, PublishToMetadata, PublishToOptions } from './publish-to-options.interface.js';
+export type {
+  ParamsMapper,
+  PublishSubject,
+  PublishToMetadata,
+  PublishToOptions,
+} from './publish-to-options.interface.js';
 export { ResultTarget } from './result-target.js';

@@ -1,4 +1,5 @@
 import type { Codec } from '../../codecs/index.js';
+import type { MessageContract } from '../../contracts/index.js';
 import type { JetStreamMessage, PublishHeaders } from '../../jetstream/index.js';
 
 /**
@@ -19,8 +20,15 @@ export interface PublishToOptions<Result = unknown> {
   readonly connection?: string | undefined;
 }
 
+/** Returns the parameters of a contract's subject for a result. */
+export type ParamsMapper = (result: never, message: JetStreamMessage) => unknown;
+
 /** The metadata of {@link PublishTo}. */
 export interface PublishToMetadata {
   readonly subject: PublishSubject<never>;
+  /** The message that the results are, in place of a subject. */
+  readonly contract?: MessageContract | undefined;
+  /** Returns the parameters of the contract's subject. */
+  readonly paramsOf?: ParamsMapper | undefined;
   readonly options: PublishToOptions<never>;
 }

@@ -1,4 +1,5 @@
 import type { Codec } from '../../codecs/index.js';
+import type { MessagePublisher } from '../../contracts/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import type { JetStreamMessage, JetStreamService, PublishHeaders } from '../../jetstream/index.js';
 import { wrongType } from '../../user-code/index.js';
@@ -14,12 +15,21 @@ export class ResultTarget {
   private readonly codec: Codec | undefined;
 
   constructor(
-    { subject, options }: PublishToMetadata,
+    { subject, contract, paramsOf, options }: PublishToMetadata,
     /** The connection to publish on. */
     readonly jetstream: JetStreamService,
+    /** Publishes the results if they are messages of a contract. */
+    private readonly publisher?: MessagePublisher,
   ) {
     const { headers } = options;
-    if (typeof subject === 'string') {
+    if (contract !== undefined) {
+      this.subjectOf = (result, message) => {
+        const params: unknown = paramsOf === undefined ? {} : paramsOf(result as never, message);
+        if (!isRecord(params)) throw refusal('parameters', params, 'an object of parameters');
+        return contract.subject(params as Parameters<typeof contract.subject>[0]);
+      };
+      this.filter = contract.filter;
+    } else if (typeof subject === 'string') {
       const fill = compileTemplate(subject);
       this.subjectOf = (_, message) => fill(message.subject);
       this.filter = templateFilter(subject);
@@ -37,11 +47,9 @@ export class ResultTarget {
     const headers: unknown = this.headersOf(result, message);
     if (headers !== undefined && !isRecord(headers))
       throw refusal('headers', headers, 'an object of headers');
-    await this.jetstream.publish(subject, result, {
-      messageId,
-      headers: headers as PublishHeaders | undefined,
-      codec: this.codec,
-    });
+    const options = { messageId, headers: headers as PublishHeaders | undefined };
+    if (this.publisher) return this.publisher.publishTo(subject, result, options);
+    await this.jetstream.publish(subject, result, { ...options, codec: this.codec });
   }
 }
 

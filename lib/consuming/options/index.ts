@@ -17,4 +17,3 @@ export {
   MOST_IN_FLIGHT,
 } from './known-consumer-options.js';
 export { settlementRule } from './option-rules.js';
-export type { SchemaOutput, StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';

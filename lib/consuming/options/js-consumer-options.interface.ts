@@ -1,9 +1,9 @@
 import type { NestInterceptor, Type } from '@nestjs/common';
 import type { Codec } from '../../codecs/index.js';
+import type { StandardSchema } from '../../contracts/index.js';
 import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
 import type { IdempotenceOptions } from '../idempotence/index.js';
 import type { AckMode, RetryOptions, Settlement } from '../settlement/index.js';
-import type { StandardSchema } from './standard-schema.js';
 
 /** Settles messages instead of {@link MessageSettlement}: a class that Nest instantiates, or an instance. */
 export type SettlementOption = Type<Settlement | NestInterceptor> | Settlement | NestInterceptor;

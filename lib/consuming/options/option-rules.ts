@@ -1,3 +1,4 @@
+import { isStandardSchema } from '../../contracts/index.js';
 import { hasMethods, isHeaderName, rule } from '../../validation/index.js';
 
 /** A class of errors, or several. An arrow function is not allowed because it cannot have instances. */
@@ -21,8 +22,9 @@ export const orderBy = rule(
   (value) => typeof value === 'function' || (Number.isSafeInteger(value) && (value as number) >= 0),
 );
 
-export const schemaRule = rule('a Standard Schema, such as those of zod, valibot and arktype', (value) =>
-  hasMethods((value as { readonly '~standard'?: unknown } | null)?.['~standard'], ['validate']),
+export const schemaRule = rule(
+  'a Standard Schema, such as those of zod, valibot and arktype',
+  isStandardSchema,
 );
 
 export const settlementRule = rule(

@@ -7,12 +7,16 @@ export type { ConsumerPosition } from './cumulative-acks.js';
 export { ControlledHandler } from './handler-control.js';
 export type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
 export { retryInPlace } from './in-place-retry.js';
+export { onMessage, type OnMessageOptions } from './on-message.js';
 export {
   decodePayload,
   type PayloadDecoder,
   payloadDecoder,
   requireHeaders,
+  schemasOf,
+  type SchemaSource,
   separateDecoder,
+  validated,
 } from './payload-decoder.js';
 export type { MessageHandling, Route } from './slot.js';
 export { stopInTime } from './stop-in-time.js';

@@ -6,31 +6,78 @@ import {
   mediaType,
   refusePromise,
 } from '../../codecs/index.js';
-import { InvalidArgumentError, PayloadDecodingError } from '../../errors/index.js';
+import {
+  ContractSet,
+  type MessageContract,
+  schemaOutcome,
+  type StandardSchema,
+} from '../../contracts/index.js';
+import { PayloadDecodingError } from '../../errors/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
-import { errorText, shown } from '../../reporting/index.js';
-import { pendingThenable, wrongType } from '../../user-code/index.js';
-import type { StandardIssue, StandardResult, StandardSchema } from '../options/index.js';
+import { errorText, printable, shown } from '../../reporting/index.js';
+import { pendingThenable } from '../../user-code/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import type { CleanScope } from './clean-scope.js';
 
 /** Decodes a payload; returns a promise if a schema validates asynchronously. */
 export type PayloadDecoder = (message: JetStreamMessage) => unknown;
 
+/** What validates the payloads of a handler: one schema, or the contract of each message. */
+export type SchemaSource = StandardSchema | ContractSet | undefined;
+
+/** What validates the payloads of a handler that consumes these messages. */
+export function schemasOf(contracts: readonly MessageContract[]): SchemaSource {
+  if (contracts.every(({ consumeSchema }) => consumeSchema === undefined)) return undefined;
+  return contracts.length === 1 ? contracts[0].consumeSchema : new ContractSet(contracts);
+}
+
 /**
  * Creates a decoder that uses the codec of the message's `Content-Type` and validates with a schema, if there is one.
  * The decoder throws {@link InvalidPayloadError}.
  */
-export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | undefined): PayloadDecoder {
-  const decode: PayloadDecoder = ({ data, contentHeaders }) =>
-    decodePayload(codecOf(contentHeaders), data, contentHeaders);
-  if (!schema) return decode;
+export function payloadDecoder(codecOf: CodecSelector, schema: SchemaSource): PayloadDecoder {
+  return validated(
+    ({ data, contentHeaders }) => decodePayload(codecOf(contentHeaders), data, contentHeaders),
+    schema,
+  );
+}
+
+/**
+ * Adds the validation of decoded payloads.
+ *
+ * @returns the function itself if there is no schema
+ */
+export function validated<Input extends { readonly subject: string }>(
+  decode: (input: Input) => unknown,
+  schema: SchemaSource,
+): (input: Input) => unknown {
+  if (schema === undefined) return decode;
+  if (schema instanceof ContractSet) return validatedByContract(decode, schema);
   const standard = schema['~standard'];
-  return (message) => {
-    const result = standard.validate(decode(message));
-    const pending = pendingThenable(result);
-    return pending ? pending.then(accepted) : accepted(result);
+  return (input) => outputOf(standard.validate(decode(input)));
+}
+
+function validatedByContract<Input extends { readonly subject: string }>(
+  decode: (input: Input) => unknown,
+  contracts: ContractSet,
+): (input: Input) => unknown {
+  return (input) => {
+    const contract = contracts.find(input.subject);
+    if (contract === undefined) {
+      throw new InvalidPayloadError(
+        `the subject "${printable(input.subject)}" matches none of the messages of this handler: ${contracts.text}`,
+      );
+    }
+    const schema = contract.consumeSchema;
+    const value = decode(input);
+    return schema === undefined ? value : outputOf(schema['~standard'].validate(value));
   };
+}
+
+/** The output of a schema; a promise if it validates asynchronously. */
+function outputOf(result: unknown): unknown {
+  const pending = pendingThenable(result);
+  return pending ? pending.then(accepted) : accepted(result);
 }
 
 /**
@@ -39,7 +86,7 @@ export function payloadDecoder(codecOf: CodecSelector, schema: StandardSchema | 
  */
 export function separateDecoder(
   codecOf: CodecSelector,
-  schema: StandardSchema | undefined,
+  schema: SchemaSource,
   scope: CleanScope,
 ): PayloadDecoder {
   const separate = scope.around(payloadDecoder(codecOf, schema));
@@ -93,31 +140,10 @@ function unknownType({ contentType }: Codec, headers: ContentHeaders | undefined
  * The validated output of a schema.
  *
  * @throws {@link InvalidPayloadError} if the schema reports issues
- * @throws {@link InvalidArgumentError} if the schema returns no valid result: this is an error in the schema, not in
- * the payload
+ * @throws {@link InvalidArgumentError} if the schema returns no valid result
  */
 function accepted(given: unknown): unknown {
-  if (typeof given !== 'object' || given === null) {
-    throw new InvalidArgumentError(
-      'schema',
-      `validate returned ${wrongType(given)}. It must return an object with value or issues.`,
-    );
-  }
-  const result = given as StandardResult<unknown>;
-  if (result.issues) throw new InvalidPayloadError(`invalid payload: ${describeAll(result.issues)}`);
-  return result.value;
-}
-
-/** Never throws, even if the schema returns invalid issues, because the payload is rejected in any case. */
-function describeAll(issues: readonly StandardIssue[]): string {
-  try {
-    return Array.from(issues, describe).join('; ');
-  } catch (error) {
-    return `the issues cannot be read: ${errorText(error)}`;
-  }
-}
-
-function describe({ message, path }: StandardIssue): string {
-  const keys = Array.from(path ?? [], (key) => String(typeof key === 'object' ? key.key : key));
-  return keys.length > 0 ? `${keys.join('.')}: ${String(message)}` : String(message);
+  const outcome = schemaOutcome(given);
+  if (outcome.problem !== undefined) throw new InvalidPayloadError(`invalid payload: ${outcome.problem}`);
+  return outcome.value;
 }

@@ -1,9 +1,11 @@
 import 'reflect-metadata';
 import type { DeadLetterFilter, JetStreamEvent, JsConsumerOptions } from '../../consuming/index.js';
+import type { MessageContract } from '../../contracts/index.js';
 import { ENTRY_PROVIDER } from '../../nest/index.js';
 import type {
   KvWatchHandlerOptions,
   FactoryOptions,
+  MessageConsumerOptions,
   ObjectWatchHandlerOptions,
   ResolvedOptions,
   NatsSubscribeOptions,
@@ -11,16 +13,35 @@ import type {
 import { declareMethod } from './declared-methods.js';
 import { noteHandlerClass } from './unstarted-handlers.js';
 
+/** The options of a consumer; without stream and filters if the decorator names messages by their contracts. */
+export type DeclaredConsumerOptions =
+  | JsConsumerOptions
+  | MessageConsumerOptions
+  | ResolvedOptions<JsConsumerOptions>
+  | ResolvedOptions<MessageConsumerOptions>;
+
+/** A consumer as a decorator declares it. */
+export interface DeclaredConsumer {
+  readonly options: DeclaredConsumerOptions;
+  /** The messages to consume, if the decorator names them by their contracts. */
+  readonly contracts?: readonly MessageContract[];
+  /** Problems with the arguments of the decorator. */
+  readonly mistakes?: readonly string[];
+}
+
+/** The subjects that a method of a class handles: a pattern, or the contract of a message. */
+export interface DeclaredRoute {
+  readonly pattern: string;
+  readonly contract?: MessageContract;
+}
+
 /** The metadata that a decorator stores for a method. */
 export type HandlerMetadata =
-  | {
+  | (DeclaredConsumer & {
       readonly kind: 'consumer';
-      readonly options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>;
       /** The dead letters that the handler receives, if it handles dead letters. */
       readonly deadLetters?: DeadLetterFilter;
-      /** Problems with the options of the decorator. */
-      readonly mistakes?: readonly string[];
-    }
+    })
   | KvWatchMetadata
   | ObjectWatchMetadata
   | SubscribeMetadata
@@ -50,6 +71,8 @@ interface SubscribeMetadata {
   readonly kind: 'subscribe';
   readonly subject: string;
   readonly options: NatsSubscribeOptions;
+  /** The message to receive, if the decorator names it by its contract. */
+  readonly contract?: MessageContract;
   /**
    * A factory that creates the subject and options at bootstrap, if the decorator received one instead of a subject.
    */
@@ -79,21 +102,17 @@ export function addHandler(handler: HandlerMetadata): HandlerMethodDecorator {
   });
 }
 
-/** Stores the patterns of a method that shares the consumer of its class. */
-export function addRoute(patterns: readonly string[]): HandlerMethodDecorator {
+/** Stores the routes of a method that shares the consumer of its class. */
+export function addRoutes(routes: readonly DeclaredRoute[]): HandlerMethodDecorator {
   return onMethod((callback) => {
-    Reflect.defineMetadata(ROUTES, [...patterns, ...getRoutes(callback)], callback);
+    Reflect.defineMetadata(ROUTES, [...routes, ...getRoutes(callback)], callback);
   });
 }
 
 /** Stores the consumer that the methods of a class share. */
-export function addClassHandler(
-  target: object,
-  options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
-): void {
+export function addClassHandler(target: object, consumer: DeclaredConsumer): void {
   Reflect.defineMetadata(ENTRY_PROVIDER, true, target);
-  // `undefined` would mean that there is no decorator.
-  Reflect.defineMetadata(CONSUMER, options ?? null, target);
+  Reflect.defineMetadata(CONSUMER, consumer, target);
 }
 
 /** The handlers stored in the metadata of a method. */
@@ -101,17 +120,14 @@ export function getHandlers(callback: object): readonly HandlerMetadata[] {
   return (Reflect.getOwnMetadata(HANDLERS, callback) as HandlerMetadata[] | undefined) ?? [];
 }
 
-/** The patterns stored in the metadata of a method. */
-export function getRoutes(callback: object): readonly string[] {
-  return (Reflect.getOwnMetadata(ROUTES, callback) as string[] | undefined) ?? [];
+/** The routes stored in the metadata of a method. */
+export function getRoutes(callback: object): readonly DeclaredRoute[] {
+  return (Reflect.getOwnMetadata(ROUTES, callback) as DeclaredRoute[] | undefined) ?? [];
 }
 
 /** The consumer that the methods of a class share, declared on the class or inherited. */
-export function getClassHandler(
-  target: object,
-): JsConsumerOptions | ResolvedOptions<JsConsumerOptions> | undefined {
-  return Reflect.getMetadata(CONSUMER, target) as
-    JsConsumerOptions | ResolvedOptions<JsConsumerOptions> | undefined;
+export function getClassHandler(target: object): DeclaredConsumer | undefined {
+  return Reflect.getMetadata(CONSUMER, target) as DeclaredConsumer | undefined;
 }
 
 /** A handler decorator on a class member that cannot be a handler. */

@@ -1,5 +1,6 @@
 export { declaredMethods, uniteMetadata } from './declared-methods.js';
 export {
+  type DeclaredConsumerOptions,
   getClassHandler,
   getHandlers,
   getMisplacedHandlers,
@@ -12,6 +13,7 @@ export { KvWatch } from './kv-watch.decorator.js';
 export { ObjectWatch } from './object-watch.decorator.js';
 export { OnDeadLetter } from './on-dead-letter.decorator.js';
 export { OnJetStreamEvent } from './on-jetstream-event.decorator.js';
+export { CONTRACT_PARAMS, JsParams, JsReceived } from './contract-param.decorators.js';
 export { JsHeaders, JsMessage, JsMetadata, JsSubject, MESSAGE_PARAMS } from './param.decorators.js';
 export { getPublishTargets, PublishTo, type PublishToDecorator } from './publish-to.decorator.js';
 export { NatsSubscribe } from './subscribe.decorator.js';

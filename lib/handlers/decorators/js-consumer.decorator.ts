@@ -1,28 +1,32 @@
+import type { BatchOptions, JsConsumerOptions, PullJsConsumerOptions } from '../../consuming/index.js';
+import {
+  type Contracts,
+  type EachOf,
+  isMessageContract,
+  type MessageContract,
+  type PayloadOf,
+  type SchemaOutput,
+} from '../../contracts/index.js';
+import { shown } from '../../reporting/index.js';
 import type {
-  BatchOptions,
-  JetStreamBatchContext,
-  JsConsumerOptions,
-  PullJsConsumerOptions,
-  SchemaOutput,
-} from '../../consuming/index.js';
-import type { ResolvedOptions } from '../options/index.js';
-import { addClassHandler, addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
+  MessageConsumerOptions,
+  PullMessageConsumerOptions,
+  ResolvedOptions,
+} from '../options/index.js';
+import type { BatchMethod, CheckedDecorator, PayloadMethod } from './checked-decorator.js';
+import {
+  addClassHandler,
+  addHandler,
+  type DeclaredConsumer,
+  type DeclaredConsumerOptions,
+  type HandlerMethodDecorator,
+} from './handler-metadata.js';
+
+/** A decorator of classes whose methods are decorated with {@link JsHandler}. */
+type ClassConsumerDecorator = (target: abstract new (...args: never[]) => object) => void;
 
 /** A decorator of methods, and of classes whose methods are decorated with {@link JsHandler}. */
-type JsConsumerDecorator = HandlerMethodDecorator &
-  ((target: abstract new (...args: never[]) => object) => void);
-
-/** A decorator of methods with certain parameters. */
-type CheckedDecorator<Method extends (...args: never[]) => unknown> = <M extends Method>(
-  target: object,
-  method: string | symbol,
-  descriptor: TypedPropertyDescriptor<M>,
-) => void;
-
-type PayloadMethod<Payload> = (payload: Payload, ...rest: never[]) => unknown;
-
-/** A method whose first parameter accepts an array of payloads, or the context of a batch. */
-type BatchMethod<Payload> = PayloadMethod<Payload[]> | PayloadMethod<JetStreamBatchContext>;
+type JsConsumerDecorator = HandlerMethodDecorator & ClassConsumerDecorator;
 
 /**
  * Handles the messages of a JetStream consumer: the method is called for each message, and its result or error decides
@@ -62,15 +66,70 @@ export function JsConsumer(
 export function JsConsumer<Options extends JsConsumerOptions & { readonly schema: object }>(
   options: Options,
 ): CheckedDecorator<PayloadMethod<SchemaOutput<Options['schema']>>>;
+/**
+ * Handles messages by their contracts: stream, filter and schema follow from them. Several contracts share one consumer
+ * (nats-server 2.10); their payloads are a union, and `@JsReceived` distinguishes them. TypeScript checks that the
+ * method's first parameter accepts the payload; `@JsParams` are the parameters of the subject.
+ *
+ * The stream is the one that stores all messages of the contracts; if the user of the connection has no permission to
+ * list streams, it must be declared by this application, or be named by the option `stream`.
+ *
+ * @example
+ * ```ts
+ * @JsConsumer(OrderPlaced, { durable: 'billing' })
+ * async onPlaced(
+ *   @Payload() order: PayloadOf<typeof OrderPlaced>,
+ *   @JsParams(OrderPlaced) { id }: ParamsOf<typeof OrderPlaced>,
+ * ) {}
+ * ```
+ */
+export function JsConsumer<const Given extends Contracts>(
+  messages: Given,
+  options: PullMessageConsumerOptions & { readonly batch: BatchOptions },
+): CheckedDecorator<BatchMethod<PayloadOf<EachOf<Given>>>>;
+export function JsConsumer<const Given extends Contracts>(
+  messages: Given,
+  options: MessageConsumerOptions,
+): CheckedDecorator<PayloadMethod<PayloadOf<EachOf<Given>>>> & ClassConsumerDecorator;
+export function JsConsumer<const Given extends Contracts>(
+  messages: Given,
+  options: ResolvedOptions<MessageConsumerOptions>,
+): CheckedDecorator<PayloadMethod<PayloadOf<EachOf<Given>>> | BatchMethod<PayloadOf<EachOf<Given>>>> &
+  ClassConsumerDecorator;
 export function JsConsumer(
   options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
 ): JsConsumerDecorator;
 export function JsConsumer(
-  options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
+  first: DeclaredConsumerOptions | Contracts,
+  second?: DeclaredConsumerOptions,
 ): JsConsumerDecorator {
+  const consumer = read(first, second);
   return (target: object, method?: string | symbol, descriptor?: PropertyDescriptor) => {
-    if (method === undefined) addClassHandler(target, options);
+    if (method === undefined) addClassHandler(target, consumer);
     // A property has no descriptor; this mistake is reported at bootstrap.
-    else addHandler({ kind: 'consumer', options })(target, method, descriptor as PropertyDescriptor);
+    else addHandler({ kind: 'consumer', ...consumer })(target, method, descriptor as PropertyDescriptor);
   };
+}
+
+/** Callers without types may pass anything, and a contract is `undefined` in a cycle of imports. */
+function read(
+  first: DeclaredConsumerOptions | Contracts,
+  second: DeclaredConsumerOptions | undefined,
+): DeclaredConsumer {
+  const isList = Array.isArray(first);
+  if (second === undefined && !isList && !isMessageContract(first)) {
+    return { options: first as DeclaredConsumerOptions };
+  }
+  const given: readonly unknown[] = isList ? first : [first];
+  const contracts = given.filter((each): each is MessageContract => isMessageContract(each));
+  const mistakes =
+    given.length === 0 ? ['the list of messages of @JsConsumer is empty: name at least one'] : [];
+  for (const each of given) {
+    if (isMessageContract(each)) continue;
+    mistakes.push(
+      `the messages of @JsConsumer must be contracts of defineMessage; one is ${shown(each)}` +
+        (each === undefined ? ': check for a cycle of imports' : ''),
+    );
+  }
+  return { options: second ?? {}, contracts, mistakes };
 }

@@ -1,4 +1,6 @@
-import { addRoute, type HandlerMethodDecorator } from './handler-metadata.js';
+import { isMessageContract, type MessageContract, type PayloadOf } from '../../contracts/index.js';
+import { addRoutes, type HandlerMethodDecorator } from './handler-metadata.js';
+import type { CheckedDecorator, PayloadMethod } from './checked-decorator.js';
 
 /**
  * Handles those messages of its class's {@link JsConsumer} whose subject matches one of the patterns; wildcards `*` and
@@ -18,7 +20,20 @@ import { addRoute, type HandlerMethodDecorator } from './handler-metadata.js';
  * }
  * ```
  */
-export function JsHandler(...patterns: [string, ...string[]]): HandlerMethodDecorator {
+export function JsHandler(...patterns: [string, ...string[]]): HandlerMethodDecorator;
+/**
+ * Handles messages by their contracts. Payloads are validated by the schema of the contract, and TypeScript checks that
+ * the method's first parameter accepts them.
+ */
+export function JsHandler<Contract extends MessageContract>(
+  ...messages: [Contract, ...Contract[]]
+): CheckedDecorator<PayloadMethod<PayloadOf<Contract>>>;
+export function JsHandler(...given: readonly (string | MessageContract)[]): HandlerMethodDecorator {
   // Callers without types may pass no pattern; this mistake is reported at bootstrap.
-  return addRoute(patterns.length > 0 ? patterns : ['']);
+  const all = given.length > 0 ? given : [''];
+  return addRoutes(
+    all.map((each) =>
+      isMessageContract(each) ? { pattern: each.filter, contract: each } : { pattern: each },
+    ),
+  );
 }

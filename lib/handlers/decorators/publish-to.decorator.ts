@@ -1,5 +1,17 @@
 import type { Observable } from 'rxjs';
-import type { PublishSubject, PublishToMetadata, PublishToOptions } from '../../consuming/index.js';
+import type {
+  ParamsMapper,
+  PublishSubject,
+  PublishToMetadata,
+  PublishToOptions,
+} from '../../consuming/index.js';
+import {
+  isMessageContract,
+  type MessageContract,
+  type ParamsOf,
+  type PayloadInputOf,
+} from '../../contracts/index.js';
+import type { JetStreamMessage } from '../../jetstream/index.js';
 import { onMethod } from './handler-metadata.js';
 
 /** The return type of a handler that publishes `Result`s: one, several (each is published), or none. */
@@ -43,13 +55,51 @@ const TARGETS = 'nestjs-nats-jetstream:publish-to';
  */
 export function PublishTo<Result = unknown>(
   subject: PublishSubject<Result>,
-  options: PublishToOptions<Result> = {},
-): PublishToDecorator<Result> {
-  const metadata: PublishToMetadata = { subject, options };
+  options?: PublishToOptions<Result>,
+): PublishToDecorator<Result>;
+/**
+ * Publishes the result of a handler as a message of a contract. The mapper returns the parameters of the subject, and
+ * TypeScript checks that the handler returns payloads of the contract. A result that does not match the schema is not
+ * published: the handler counts as failed.
+ *
+ * @example
+ * ```ts
+ * @JsConsumer(OrderPlaced, { durable: 'billing' })
+ * @PublishTo(OrderBilled, (invoice) => ({ id: invoice.orderId }))
+ * async bill(@Payload() order: PayloadOf<typeof OrderPlaced>): Promise<Invoice> {}
+ * ```
+ */
+export function PublishTo<Contract extends MessageContract>(
+  message: Contract,
+  paramsOf: (result: PayloadInputOf<Contract>, message: JetStreamMessage) => ParamsOf<Contract>,
+  options?: Omit<PublishToOptions<PayloadInputOf<Contract>>, 'codec'>,
+): PublishToDecorator<PayloadInputOf<Contract>>;
+export function PublishTo(
+  target: PublishSubject<never> | MessageContract,
+  second?: PublishToOptions<never> | ParamsMapper,
+  third?: PublishToOptions<never>,
+): PublishToDecorator<unknown> {
+  const metadata = read(target, second, third);
   return onMethod((callback) => {
     // Decorators are applied from the last to the first, so the new one goes to the front of the list.
     Reflect.defineMetadata(TARGETS, [metadata, ...getPublishTargets(callback)], callback);
   });
+}
+
+function read(
+  target: PublishSubject<never> | MessageContract,
+  second: PublishToOptions<never> | ParamsMapper | undefined,
+  third: PublishToOptions<never> | undefined,
+): PublishToMetadata {
+  if (!isMessageContract(target)) {
+    return { subject: target, options: (second ?? {}) as PublishToOptions<never> };
+  }
+  return {
+    subject: target.filter,
+    contract: target,
+    paramsOf: second as ParamsMapper | undefined,
+    options: third ?? {},
+  };
 }
 
 /** The metadata of all {@link PublishTo} decorators of a method, from the first decorator to the last. */

@@ -1,4 +1,6 @@
+import { isMessageContract, type MessageContract, type PayloadOf } from '../../contracts/index.js';
 import { isMade, type FactoryOptions, type NatsSubscribeOptions } from '../options/index.js';
+import type { CheckedDecorator, PayloadMethod } from './checked-decorator.js';
 import { addHandler, type HandlerMethodDecorator } from './handler-metadata.js';
 
 /**
@@ -16,10 +18,21 @@ export function NatsSubscribe(subject: string, options?: NatsSubscribeOptions): 
 export function NatsSubscribe(
   options: FactoryOptions<NatsSubscribeOptions & { readonly subject: string }>,
 ): HandlerMethodDecorator;
+/**
+ * Receives messages of a contract. Payloads are validated by its schema, and TypeScript checks that the method's first
+ * parameter accepts them. The error of an invalid payload is logged.
+ */
+export function NatsSubscribe<Contract extends MessageContract>(
+  message: Contract,
+  options?: NatsSubscribeOptions,
+): CheckedDecorator<PayloadMethod<PayloadOf<Contract>>>;
 export function NatsSubscribe(
-  subject: string | FactoryOptions<NatsSubscribeOptions & { readonly subject: string }>,
+  subject: string | MessageContract | FactoryOptions<NatsSubscribeOptions & { readonly subject: string }>,
   options: NatsSubscribeOptions = {},
 ): HandlerMethodDecorator {
+  if (isMessageContract(subject)) {
+    return addHandler({ kind: 'subscribe', subject: subject.filter, contract: subject, options });
+  }
   if (!isMade(subject)) return addHandler({ kind: 'subscribe', subject, options });
   return addHandler({ kind: 'subscribe', subject: '', options: {}, made: subject });
 }

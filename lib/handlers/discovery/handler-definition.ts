@@ -1,4 +1,5 @@
 import type { HandlerMethod } from '../compile/index.js';
+import type { MessageContract } from '../../contracts/index.js';
 import type { HandlerMetadata } from '../decorators/index.js';
 
 type MetadataOf<Kind extends HandlerMetadata['kind']> = Extract<HandlerMetadata, { readonly kind: Kind }>;
@@ -12,7 +13,11 @@ type MethodDefinition<Kind extends HandlerMetadata['kind']> = HandlerMethod & {
  * A method that handles the messages of a consumer whose subject matches its patterns; without patterns it handles all
  * of them.
  */
-export type RoutedMethod = HandlerMethod & { readonly patterns: readonly string[] };
+export type RoutedMethod = HandlerMethod & {
+  readonly patterns: readonly string[];
+  /** The messages that it handles, if it names them by their contracts. */
+  readonly contracts: readonly MessageContract[];
+};
 
 /** A decorated method, or a class whose decorated methods share one consumer. */
 export interface ConsumerDefinition {
@@ -23,6 +28,8 @@ export interface ConsumerDefinition {
   readonly deadLetters?: MetadataOf<'consumer'>['deadLetters'];
   /** Problems with the options of its decorator. */
   readonly mistakes?: MetadataOf<'consumer'>['mistakes'];
+  /** The messages of its consumer, if its decorator names them by their contracts. */
+  readonly contracts: readonly MessageContract[];
   readonly methods: readonly [RoutedMethod, ...RoutedMethod[]];
 }
 

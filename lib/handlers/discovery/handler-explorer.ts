@@ -138,7 +138,8 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
           options: metadata.options,
           deadLetters: metadata.deadLetters,
           mistakes: metadata.mistakes,
-          methods: [{ ...method, patterns: [] }],
+          contracts: metadata.contracts ?? [],
+          methods: [{ ...method, patterns: [], contracts: metadata.contracts ?? [] }],
         });
         break;
       case 'kv-watch':
@@ -170,12 +171,20 @@ function collectRoutes(
   methods: readonly HandlerMethod[],
   findings: Findings,
 ): void {
-  const options = getClassHandler(target);
+  const consumer = getClassHandler(target);
   const [first, ...rest] = methods.flatMap((method): RoutedMethod[] => {
-    const patterns = getRoutes(method.callback);
-    return patterns.length > 0 ? [{ ...method, patterns }] : [];
+    const routes = getRoutes(method.callback);
+    if (routes.length === 0) return [];
+    const contracts = routes.flatMap(({ contract }) => contract ?? []);
+    if (contracts.length > 0 && contracts.length < routes.length) {
+      findings.problems.push({
+        handler: handlerName(method),
+        problem: '@JsHandler cannot combine patterns with messages: decorate a method of its own for each',
+      });
+    }
+    return [{ ...method, patterns: routes.map(({ pattern }) => pattern), contracts }];
   });
-  if (options === undefined) {
+  if (consumer === undefined) {
     for (const { method } of first ? [first, ...rest] : []) {
       findings.problems.push({
         handler: `${name}.${method}`,
@@ -189,7 +198,8 @@ function collectRoutes(
       problem: '@JsConsumer on a class needs methods decorated with @JsHandler',
     });
   } else {
-    findings.consumers.push({ name, options, methods: [first, ...rest] });
+    const { contracts = [], ...declared } = consumer;
+    findings.consumers.push({ name, ...declared, contracts, methods: [first, ...rest] });
   }
 }
 

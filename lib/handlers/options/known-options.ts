@@ -23,10 +23,19 @@ import {
   text,
 } from '../../validation/index.js';
 import type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
+import type { MessageConsumerOptions } from './message-consumer-options.js';
 import type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 import type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
 import type { FactoryOptions } from './resolved-options.js';
 import type { NatsSubscribeOptions } from './subscribe-options.interface.js';
+
+const { filterSubjects: _, schema: __, ...withoutSource } = CONSUMER_OPTIONS;
+
+/** The options of {@link JsConsumer} with a message contract. */
+export const MESSAGE_CONSUMER_OPTIONS = {
+  ...withoutSource,
+  stream: resourceName,
+} satisfies AllOptionsOf<MessageConsumerOptions>;
 
 /** The options of {@link OnDeadLetter}. */
 export const ON_DEAD_LETTER_OPTIONS = {
@@ -79,6 +88,12 @@ export const PUBLISH_TO_OPTIONS = {
   codec: codecRule,
   connection: text,
 } satisfies AllOptionsOf<PublishToOptions>;
+
+/** The options of {@link PublishTo} with a message contract, which chooses the codec. */
+export const PUBLISH_MESSAGE_OPTIONS = {
+  headers: headersRule,
+  connection: text,
+} satisfies AllOptionsOf<Omit<PublishToOptions, 'codec'>>;
 
 /** Options that a factory creates at bootstrap. */
 export const FACTORY_OPTIONS = {

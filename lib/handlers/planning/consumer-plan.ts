@@ -4,6 +4,8 @@ import {
   type JsConsumerOptions,
   planRunning,
   type RunningPlan,
+  schemasOf,
+  type SchemaSource,
   type SettlementPolicy,
 } from '../../consuming/index.js';
 import { handlerName } from '../compile/index.js';
@@ -14,6 +16,8 @@ import type { HandlerConnection } from '../handler-connection.js';
 export interface PlannedMethod {
   readonly method: RoutedMethod;
   readonly policy: Omit<SettlementPolicy, 'consumer'>;
+  /** What validates its payloads. */
+  readonly schema: SchemaSource;
 }
 
 /** The complete plan of a consumer handler: the consumer to create on the server, and how to run the handler. */
@@ -34,6 +38,7 @@ export function planConsumer(
   const [first, ...rest] = definition.methods.map((method): PlannedMethod => ({
     method,
     policy: { handler: handlerName(method), ...plan.policy },
+    schema: method.contracts.length > 0 ? schemasOf(method.contracts) : options.schema,
   }));
   return { ...plan, connection, methods: [first, ...rest], deadLetters: definition.deadLetters };
 }

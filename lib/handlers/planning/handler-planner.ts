@@ -10,6 +10,7 @@ import {
   pinCumulative,
   withDefaults,
 } from '../../consuming/index.js';
+import type { FeatureMessages } from '../../contracts/index.js';
 import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
 import type { StoredStreamConfig } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
@@ -34,6 +35,8 @@ import type {
 import type { HandlerConnection } from '../handler-connection.js';
 import { forOneServer } from '../test-settings.js';
 import { KV_WATCH_OPTIONS, OBJECT_WATCH_OPTIONS, SUBSCRIBE_OPTIONS } from '../options/index.js';
+import { checkMessages } from './message-checks.js';
+import { sourceOfMessages } from './message-source.js';
 import { withFilterMetadata, withFilters } from './consumer-filters.js';
 import { type ConsumerPlan, planConsumer } from './consumer-plan.js';
 import type { HandlerPlans, Planned } from './handler-plans.js';
@@ -60,8 +63,11 @@ export class HandlerPlanner {
     private readonly options: OptionsResolver,
   ) {}
 
-  /** @throws {@link HandlerConfigurationError} with all mistakes at once */
-  async plan(findings: Findings): Promise<HandlerPlans> {
+  /**
+   * @param features the messages that modules publish
+   * @throws {@link HandlerConfigurationError} with all mistakes at once
+   */
+  async plan(findings: Findings, features: readonly FeatureMessages[] = []): Promise<HandlerPlans> {
     this.problems.push(...findings.problems);
     const consumers: ConsumerPlan[] = [];
     for (const definition of findings.consumers) {
@@ -85,6 +91,7 @@ export class HandlerPlanner {
       'objectStores',
     );
     await this.checkClaimBuckets(consumers);
+    this.problems.push(...(await checkMessages(findings, consumers, features, this.connections)));
     for (const each of findings.events) {
       this.report(handlerName(each), [...checkEventTypes(each), ...checkParams(each, 'event')]);
     }
@@ -99,17 +106,19 @@ export class HandlerPlanner {
   }
 
   private async planConsumer(definition: ConsumerDefinition): Promise<ConsumerPlan | undefined> {
-    const read = await this.read(definition.name, () => this.options.resolve(definition.options));
+    const isTyped = definition.contracts.length > 0;
+    const read = await this.read(definition.name, () => this.options.resolve(definition.options, isTyped));
     if (!read) return undefined;
     const connection = this.connectionOf(definition.name, read.options.connection);
     if (!connection) return undefined;
     const routes = checkRoutes(definition);
-    const merged = withDefaults(read.options, connection.defaults);
+    const source = await sourceOfMessages(read.options, definition, connection);
+    const merged = withDefaults(source.options, connection.defaults);
     const { options, mistakes: unpinned } = pinCumulative(
       routes.length > 0 ? merged : withFilters(merged, definition, connection),
       (version) => connection.jetstream.connection.supports(version),
     );
-    const single = [...(definition.mistakes ?? []), ...sentences(read.problems)];
+    const single = [...(definition.mistakes ?? []), ...sentences(read.problems), ...source.mistakes];
     // Invalid options were removed, so combinations of options cannot be checked.
     const together =
       single.length > 0 ? [] : [...unpinned, ...checkConsumer(options), ...checkRouted(definition, options)];
@@ -117,11 +126,13 @@ export class HandlerPlanner {
     this.report(definition.name, mistakes);
     if (routes.length === 0) this.checkTargets(definition, options);
     const handled = options.batch ? 'batch' : definition.deadLetters ? 'dead-letter' : 'message';
-    for (const method of definition.methods) this.report(handlerName(method), checkParams(method, handled));
+    for (const method of definition.methods) {
+      this.report(handlerName(method), checkParams(method, handled, method.contracts));
+    }
     const planned = connection.isOnTestServer ? forOneServer(options) : options;
     const complete = withFilterMetadata(planned, definition, connection);
     if (mistakes.length === 0) return planConsumer(definition, connection, complete);
-    if (routes.length === 0 && namesItsMessages(read.problems))
+    if (routes.length === 0 && source.mistakes.length === 0 && namesItsMessages(read.problems))
       this.flawed.push(
         planConsumer(definition, connection, {
           stream: complete.stream,
@@ -189,8 +200,10 @@ export class HandlerPlanner {
     problems: readonly string[],
   ): Planned<Definition>[] {
     const handler = handlerName(definition);
-    const connection = this.connectionOf(handler, definition.metadata.options.connection);
-    const mistakes = [...problems, ...checkParams(definition, definition.metadata.kind)];
+    const { metadata } = definition;
+    const connection = this.connectionOf(handler, metadata.options.connection);
+    const received = metadata.kind === 'subscribe' && metadata.contract ? [metadata.contract] : [];
+    const mistakes = [...problems, ...checkParams(definition, metadata.kind, received)];
     this.report(handler, mistakes);
     return connection && mistakes.length === 0 ? [{ definition, handler, connection }] : [];
   }

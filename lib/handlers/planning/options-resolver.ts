@@ -2,7 +2,13 @@ import type { ModuleRef } from '@nestjs/core';
 import { CONSUMER_OPTIONS, type JsConsumerOptions } from '../../consuming/index.js';
 import { type KnownOptions, type OptionsRead, readOptions } from '../../validation/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
-import { FACTORY_OPTIONS, type FactoryOptions, type ResolvedOptions } from '../options/index.js';
+import type { DeclaredConsumerOptions } from '../decorators/index.js';
+import {
+  FACTORY_OPTIONS,
+  type FactoryOptions,
+  MESSAGE_CONSUMER_OPTIONS,
+  type MessageConsumerOptions,
+} from '../options/index.js';
 
 /** Resolves the options of handlers, and runs the factories of options at bootstrap. */
 export class OptionsResolver {
@@ -11,13 +17,18 @@ export class OptionsResolver {
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
   ) {}
 
-  /** @throws Error if a name or an injection token is unknown, or a function or accessor throws */
+  /**
+   * @param isTyped whether stream, filters and schema follow from the contracts of messages
+   * @throws Error if a name or an injection token is unknown, or a function or accessor throws
+   */
   async resolve(
-    options: JsConsumerOptions | ResolvedOptions<JsConsumerOptions>,
-  ): Promise<OptionsRead<JsConsumerOptions>> {
-    if (typeof options === 'string') return readOptions(this.named(options), CONSUMER_OPTIONS);
-    if (!hasFactory(options)) return readOptions(options, CONSUMER_OPTIONS);
-    return this.make(options, CONSUMER_OPTIONS);
+    options: DeclaredConsumerOptions,
+    isTyped: boolean,
+  ): Promise<OptionsRead<JsConsumerOptions | MessageConsumerOptions>> {
+    const known = isTyped ? MESSAGE_CONSUMER_OPTIONS : CONSUMER_OPTIONS;
+    if (typeof options === 'string') return readOptions(this.named(options), known);
+    if (!hasFactory(options)) return readOptions(options, known);
+    return this.make<JsConsumerOptions | MessageConsumerOptions>(options, known);
   }
 
   /** @throws Error if an injection token is unknown, or the function throws */
@@ -43,8 +54,8 @@ export class OptionsResolver {
 }
 
 function hasFactory(
-  options: JsConsumerOptions | FactoryOptions<JsConsumerOptions>,
-): options is FactoryOptions<JsConsumerOptions> {
+  options: Exclude<DeclaredConsumerOptions, string>,
+): options is FactoryOptions<JsConsumerOptions> | FactoryOptions<MessageConsumerOptions> {
   // Callers without types may pass anything.
   const given: unknown = options;
   return typeof given === 'object' && given !== null && 'useFactory' in given;

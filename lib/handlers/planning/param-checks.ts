@@ -1,9 +1,11 @@
 import type { Type } from '@nestjs/common';
 import { BaseRpcContext } from '@nestjs/microservices';
 import { DeadLetterContext, JetStreamBatchContext, JetStreamContext } from '../../consuming/index.js';
+import { isMessageContract, type MessageContract } from '../../contracts/index.js';
+import { shown } from '../../reporting/index.js';
 import { readParams, type HandlerMethod } from '../compile/index.js';
 import { EventContext, KvContext, NatsSubscribeContext, ObjectContext } from '../contexts/index.js';
-import { MESSAGE_PARAMS } from '../decorators/index.js';
+import { CONTRACT_PARAMS, MESSAGE_PARAMS } from '../decorators/index.js';
 
 /** The input of the handlers of one form. */
 interface HandlerInput {
@@ -38,13 +40,19 @@ export type HandledInput = keyof typeof INPUTS;
 
 type Param = ReturnType<typeof readParams>[number];
 
-/** Finds parameters whose value or declared type does not match what a handler of this form receives. */
+/**
+ * Finds parameters whose value or declared type does not match what a handler of this form receives.
+ *
+ * @param contracts the messages that the handler names by their contracts
+ */
 export function checkParams(
   { target, method, callback }: HandlerMethod,
   handled: HandledInput,
+  contracts: readonly MessageContract[] = [],
 ): readonly string[] {
   return readParams(target, method, callback).flatMap((param) => [
     ...checkMessageParam(param, handled),
+    ...checkContractParam(param, contracts),
     ...checkContext(param, INPUTS[handled]),
     ...(handled === 'batch' ? checkBatchPayload(param) : []),
   ]);
@@ -52,7 +60,7 @@ export function checkParams(
 
 /** Parameters that need a message of a stream, on handlers that receive none or several. */
 function checkMessageParam({ factory }: Param, handled: HandledInput): readonly string[] {
-  const decorator = MESSAGE_PARAMS.get(factory);
+  const decorator = MESSAGE_PARAMS.get(factory) ?? CONTRACT_PARAMS.get(factory);
   const { context, noMessage }: HandlerInput = INPUTS[handled];
   if (decorator === undefined || noMessage === undefined) return [];
   // Parameters that exist in core NATS too have the same meaning there.
@@ -61,6 +69,42 @@ function checkMessageParam({ factory }: Param, handled: HandledInput): readonly 
   return [
     `${decorator} needs a message of a stream, and ${noMessage}: use \`@Ctx() context: ${context.name}\`${messages}`,
   ];
+}
+
+/** Parameters that name other messages than those that the handler receives. */
+function checkContractParam(
+  { factory, data }: Param,
+  consumed: readonly MessageContract[],
+): readonly string[] {
+  const decorator = CONTRACT_PARAMS.get(factory);
+  if (decorator === undefined) return [];
+  const named: readonly unknown[] = Array.isArray(data) ? data : [];
+  const wrong = named.find((each) => !isMessageContract(each));
+  if (named.length === 0 || wrong !== undefined || named.includes(undefined)) {
+    return [
+      `${decorator} must name contracts of defineMessage; it names ${named.length === 0 ? 'none' : shown(wrong)}. ` +
+        'If it is undefined, check for a cycle of imports',
+    ];
+  }
+  const messages = named as readonly MessageContract[];
+  const others = messages.filter((each) => !consumed.includes(each));
+  if (others.length > 0) {
+    return [
+      `${decorator} names ${namesOf(others)}, which this handler does not consume: ` +
+        (consumed.length > 0
+          ? `it consumes ${namesOf(consumed)}`
+          : 'pass the contract to the decorator of the handler, such as @JsConsumer(contract, options)'),
+    ];
+  }
+  const missing = consumed.filter((each) => !messages.includes(each));
+  if (missing.length === 0) return [];
+  return [
+    `${decorator} does not name ${namesOf(missing)}, which this handler also consumes: name all of them`,
+  ];
+}
+
+function namesOf(contracts: readonly MessageContract[]): string {
+  return contracts.map(({ name }) => `"${name}"`).join(', ');
 }
 
 /**

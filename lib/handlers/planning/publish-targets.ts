@@ -1,7 +1,7 @@
 import type { PublishToMetadata } from '../../consuming/index.js';
 import { readOptions } from '../../validation/index.js';
 import { getPublishTargets } from '../decorators/index.js';
-import { PUBLISH_TO_OPTIONS } from '../options/index.js';
+import { PUBLISH_MESSAGE_OPTIONS, PUBLISH_TO_OPTIONS } from '../options/index.js';
 
 /** The subjects to which the results of a method are published. */
 export interface PublishTargets {
@@ -12,10 +12,11 @@ export interface PublishTargets {
 
 /** Reads the options of all {@link PublishTo} decorators of a method. */
 export function readPublishTargets(callback: object): PublishTargets {
-  const read = getPublishTargets(callback).map(({ subject, options: given }) => {
-    const { options, problems } = readOptions<PublishToMetadata['options']>(given, PUBLISH_TO_OPTIONS);
+  const read = getPublishTargets(callback).map(({ options: given, ...target }) => {
+    const known = target.contract === undefined ? PUBLISH_TO_OPTIONS : PUBLISH_MESSAGE_OPTIONS;
+    const { options, problems } = readOptions<PublishToMetadata['options']>(given, known);
     return {
-      target: { subject, options },
+      target: { ...target, options },
       mistakes: problems.map(({ sentence }) => `@PublishTo: ${sentence}`),
     };
   });

@@ -90,7 +90,7 @@ export class MessageRunnerFactory {
     const policy: SettlementPolicy = { ...planned.policy, consumer };
     const source = plan.deadLetters
       ? deadLetterSource((stream) => codecsOf({ ...plan, stream }), policy)
-      : messageSource(codecsOf(plan), policy, options.schema);
+      : messageSource(codecsOf(plan), policy, planned.schema);
     const wantsEveryValue = getPublishTargets(planned.method.callback).length > 0;
     const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
     const wrapped = this.wrap(method, planned, policy);
@@ -142,12 +142,12 @@ export class MessageRunnerFactory {
     consumer: string,
     batch: NonNullable<ConsumerPlan['options']['batch']>,
   ): MessageRunner {
-    const [{ method, policy: planned }] = plan.methods;
+    const [{ method, policy: planned, schema }] = plan.methods;
     const policy: SettlementPolicy = { ...planned, consumer };
     const compiled = this.compiler.compile(method, batchSource(policy));
     const observer = this.observer(plan, policy.handler, []);
     const handler = observer?.around(compiled, ({ messages }) => messages) ?? compiled;
-    const decoder = separateDecoder(codecsOf(plan), plan.options.schema, this.scope);
+    const decoder = separateDecoder(codecsOf(plan), schema, this.scope);
     const decode: PayloadDecoder = (message) => {
       requireHeaders(message.headersValid);
       return decoder(message);

@@ -3,8 +3,8 @@ import {
   type HandlerSource,
   JetStreamContext,
   payloadDecoder,
+  type SchemaSource,
   type SettlementPolicy,
-  type StandardSchema,
 } from '../../consuming/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
 import type { ConsumerPlan } from '../planning/index.js';
@@ -21,7 +21,7 @@ export function codecsOf({ options: { codec }, connection, stream }: ConsumerPla
 export function messageSource(
   codecOf: CodecSelector,
   policy: SettlementPolicy,
-  schema?: StandardSchema,
+  schema?: SchemaSource,
 ): HandlerSource<JetStreamMessage> {
   return {
     payload: payloadDecoder(codecOf, schema),

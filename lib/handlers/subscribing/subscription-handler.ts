@@ -13,6 +13,8 @@ import {
   LONGEST_DRAIN,
   pendingResult,
   requireHeaders,
+  schemasOf,
+  validated,
 } from '../../consuming/index.js';
 import type { HandlerObserver, Outcome } from '../../instruments/index.js';
 import { Ring } from '../../jetstream/index.js';
@@ -27,9 +29,12 @@ const LONGEST_RETRY = 30_000;
 
 /** Reads a handler's parameters from a core NATS message. */
 export function coreMessageSource({ connection, definition }: SubscribePlan): HandlerSource<Msg> {
-  const codecOf = connection.codecsOfSubject(definition.metadata.subject);
+  const { subject: subscribed, contract } = definition.metadata;
+  const codecOf = connection.codecsOfSubject(subscribed);
+  const schema = contract && schemasOf([contract]);
   return {
-    payload: ({ data, headers }) => decodePayload(codecOf(headers), data, headers),
+    payload: validated(({ data, headers }: Msg) => decodePayload(codecOf(headers), data, headers), schema),
+    mayBePending: schema !== undefined,
     context: (message) => new NatsSubscribeContext(message),
     pattern: ({ subject }) => subject,
   };

@@ -93,6 +93,10 @@ const outgoing = { data: true, headers: true, subject: true } satisfies AllOptio
 const { codec, expect, messageId, schedule, ttl } = message;
 
 export const checkPublishOptions = optionsCheck<PublishOptions>('publish', PUBLISH_OPTIONS);
+export const checkCoreOptions = optionsCheck<Pick<MessageOptions, 'codec' | 'headers'>>(
+  'publishing without a stream',
+  { codec, headers: true },
+);
 export const checkMessage = optionsCheck<OutgoingMessage>('a message to publish', outgoing, 'message');
 export const checkDeliveryOptions = optionsCheck<DeliveryOptions>('publishBatch', delivery);
 export const checkBatchMessage = optionsCheck<BatchMessage>(

@@ -20,6 +20,7 @@ import {
   type PublicationHandler,
 } from './publication.js';
 import {
+  checkCoreOptions,
   checkDeliveryOptions,
   checkIncrementOptions,
   checkIngestOptions,
@@ -31,6 +32,7 @@ import type {
   BatchMessage,
   DeliveryOptions,
   IncrementOptions,
+  MessageOptions,
   OutgoingMessage,
   PublishDefaults,
   PublishOptions,
@@ -116,6 +118,20 @@ export class Publisher {
       );
       publication.send();
     });
+  }
+
+  /** See `JetStreamService.sendToSubscribers`. */
+  sendToSubscribers(message: OutgoingMessage, options: MessageOptions): void {
+    checkCoreOptions(options);
+    const operation = this.begin(message);
+    try {
+      const { subject, data, headers } = this.encoder.encode(message, options, false, operation);
+      this.connection.wire.publish(subject, data, undefined, headers);
+      operation?.end({ size: sizeOf(data) });
+    } catch (error) {
+      operation?.fail(error);
+      throw error;
+    }
   }
 
   /** The same as {@link publish}, with subject, data and options of the message in one object. */
