@@ -47,6 +47,7 @@ export {
   type JetStreamEvent,
   JetStreamEvents,
   type JsConsumerOptions,
+  MessagePipe,
   MessageSettlement,
   OMITTED_PAYLOAD_HEADER,
   onMessage,
@@ -85,6 +86,7 @@ export {
   type PayloadOf,
   type ReceivedOf,
   type StandardSchema,
+  type SubjectFilter,
   type SubjectParams,
 } from './contracts/index.js';
 export {

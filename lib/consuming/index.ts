@@ -111,6 +111,7 @@ export {
   LONGEST_DRAIN,
   type MessageBatchInput,
   type MessageHandling,
+  MessagePipe,
   type MessageRunner,
   type OnCircuit,
   onMessage,

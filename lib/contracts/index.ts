@@ -35,4 +35,4 @@ export {
   type StandardSchema,
 } from './standard-schema.js';
 export { type Coverage, coverageOf } from './stream-coverage.js';
-export type { NoParams, SubjectName, SubjectParams } from './subject-params.js';
+export type { NoParams, SubjectFilter, SubjectName, SubjectParams } from './subject-params.js';

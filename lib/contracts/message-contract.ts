@@ -3,7 +3,7 @@ import { errorText, isInstance, nameText, propertyOf } from '../reporting/index.
 import { ClassSchema, type PayloadClass } from './class-schema.js';
 import type { MessageDefinition, MessageValidation } from './message-definition.interface.js';
 import { isStandardSchema, type StandardSchema } from './standard-schema.js';
-import type { SubjectParams } from './subject-params.js';
+import type { SubjectFilter, SubjectParams } from './subject-params.js';
 import { SubjectTemplate } from './subject-template.js';
 
 /** Marks contracts, in every copy and version of this library. */
@@ -32,7 +32,7 @@ export class MessageContract<
   /** The name of the message, unique in an application. */
   readonly name: Name;
   /** The subject with a wildcard for each parameter, such as `orders.*.placed`. */
-  readonly filter: string;
+  readonly filter: SubjectFilter<Subject>;
   /** Whether the message is sent over core NATS, and not stored in a stream. */
   readonly core: Core;
   /** When payloads are validated. */
@@ -58,7 +58,7 @@ export class MessageContract<
     const { subject, name, core = false, validate = 'both', schema } = definition;
     this.parts = new SubjectTemplate(subject);
     this.template = subject;
-    this.filter = this.parts.filter;
+    this.filter = this.parts.filter as SubjectFilter<Subject>;
     this.name = name ?? (this.parts.name as Name);
     this.core = core as Core;
     this.validate = validate;
@@ -73,7 +73,7 @@ export class MessageContract<
   }
 
   /** The pattern for `@EventPattern` and `@MessagePattern` of Nest: the same as {@link filter}. */
-  get pattern(): string {
+  get pattern(): SubjectFilter<Subject> {
     return this.filter;
   }
 

@@ -18,6 +18,15 @@ export type SubjectName<Subject extends string> = string extends Subject
     ? `${PlainToken<First>}.${SubjectName<Rest>}`
     : PlainToken<Subject>;
 
+/** A subject with a wildcard for each parameter: `orders.*.placed` for `orders.:id.placed`. */
+export type SubjectFilter<Subject extends string> = string extends Subject
+  ? string
+  : Subject extends `${infer First}.${infer Rest}`
+    ? `${WildToken<First>}.${SubjectFilter<Rest>}`
+    : WildToken<Subject>;
+
+type WildToken<Token extends string> = Token extends `:${string}` ? '*' : Token;
+
 type ParamName<Subject extends string> = ParamOfToken<TokenOf<Subject>>;
 
 type TokenOf<Subject extends string> = Subject extends `${infer First}.${infer Rest}`

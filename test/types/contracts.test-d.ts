@@ -12,6 +12,7 @@ import {
   JsParams,
   JsReceived,
   type MessageContract,
+  MessagePipe,
   MessagePublisher,
   NatsSubscribe,
   onMessage,
@@ -59,6 +60,7 @@ expectTypeOf<PayloadOf<typeof Uploaded>>().toEqualTypeOf<unknown>();
 expectTypeOf(Placed.name).toEqualTypeOf<'orders.id.placed'>();
 expectTypeOf(Uploaded.name).toEqualTypeOf<'files.bucket.rest'>();
 expectTypeOf(Cancelled.name).toEqualTypeOf<'OrderCancelled'>();
+expectTypeOf(Uploaded.filter).toEqualTypeOf<'files.*.>'>();
 expectTypeOf(Placed.parse('orders.1.placed')).toEqualTypeOf<{ readonly id: string }>();
 expectTypeOf(Placed.subject({ id: '1' })).toEqualTypeOf<string>();
 expectTypeOf<typeof Placed>().toExtend<MessageContract>();
@@ -188,6 +190,10 @@ export class RightHandlers {
   ticked(@Payload() _price: number, @JsParams(Ticked) _params: ParamsOf<typeof Ticked>): void {}
 
   @EventPattern(Placed.pattern)
+  payloadOnly(@Payload(new MessagePipe(Placed)) _order: PayloadOf<typeof Placed>): void {}
+
+  // Without a type argument, Nest only accepts further parameters of the type `unknown`.
+  @EventPattern<string>(Placed.pattern)
   event(
     @Payload() _order: PayloadOf<typeof Placed>,
     @JsParams(Placed) _params: ParamsOf<typeof Placed>,

@@ -7,6 +7,7 @@ export type { ConsumerPosition } from './cumulative-acks.js';
 export { ControlledHandler } from './handler-control.js';
 export type { HandlerRunner, HandlerState, HandlerStatus } from './handler-runner.js';
 export { retryInPlace } from './in-place-retry.js';
+export { MessagePipe } from './message-pipe.js';
 export { onMessage, type OnMessageOptions } from './on-message.js';
 export {
   decodePayload,
