@@ -1,4 +1,5 @@
-import type { ValidationError } from 'class-validator';
+import type * as ClassTransformer from 'class-transformer';
+import type * as ClassValidator from 'class-validator';
 import { InvalidArgumentError, PackageNotInstalledError } from '../errors/index.js';
 import { isInstance } from '../reporting/index.js';
 import type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js';
@@ -8,8 +9,8 @@ export type PayloadClass<Payload extends object = object> = new (...args: never[
 
 /** The packages that are needed to validate with a class. */
 interface Packages {
-  readonly validator: typeof import('class-validator');
-  readonly transformer: typeof import('class-transformer');
+  readonly validator: typeof ClassValidator;
+  readonly transformer: typeof ClassTransformer;
 }
 
 /**
@@ -83,7 +84,7 @@ function missing(name: string, type: string): (cause: unknown) => never {
 
 /** The texts of class-validator begin with the name of the property, so the path ends before it. */
 function issuesOf(
-  { property, constraints, children }: ValidationError,
+  { property, constraints, children }: ClassValidator.ValidationError,
   path: readonly string[],
 ): StandardIssue[] {
   const own = Object.values(constraints ?? {}).map((message): StandardIssue => ({ message, path }));

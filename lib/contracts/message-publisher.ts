@@ -68,7 +68,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
   async publish(
     params: ParamsOf<Contract>,
     payload: PayloadInputOf<Contract>,
-    options: MessagePublishOptions<Contract> = NONE as MessagePublishOptions<Contract>,
+    options: MessagePublishOptions<Contract> = NONE,
   ): Promise<PublishedOf<Contract>> {
     const subject = this.contract.subject(params);
     const pending = this.check(subject, payload);
@@ -92,7 +92,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
   publishAsync(
     params: IfStored<Contract, ParamsOf<Contract>>,
     payload: PayloadInputOf<Contract>,
-    options: MessagePublishOptions<Contract> = NONE as MessagePublishOptions<Contract>,
+    options: MessagePublishOptions<Contract> = NONE,
   ): PubAckFuture {
     this.requireStream('publishAsync');
     const subject = this.contract.subject(params);
@@ -115,7 +115,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     params: IfStored<Contract, ParamsOf<Contract>>,
     payload: PayloadInputOf<Contract>,
     schedule: MessageSchedule,
-    options: MessagePublishOptions<Contract> = NONE as MessagePublishOptions<Contract>,
+    options: MessagePublishOptions<Contract> = NONE,
   ): Promise<PubAck> {
     this.requireStream('schedule');
     const target = this.contract.subject(params);

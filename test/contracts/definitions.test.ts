@@ -76,9 +76,9 @@ describe('the subject of a message', () => {
     ['a'],
     Symbol('a'),
   ])('is not made with the value %j', (id) => {
-    const refused = expect(() => Placed.subject({ id } as { id: string }));
-    refused.toThrow(InvalidArgumentError);
-    refused.toThrow(/params\.id: .* is not one token/);
+    const fill = (): string => Placed.subject({ id } as { id: string });
+    expect(fill).toThrow(InvalidArgumentError);
+    expect(fill).toThrow(/params\.id: .* is not one token/);
   });
 
   it.each(['', '.', 'a.', '.a', 'a..b', 'a.*', 'a.>', 'a b.c'])('is not made with the rest "%s"', (rest) => {

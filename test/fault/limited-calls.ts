@@ -40,7 +40,7 @@ export interface Limited {
   readonly app: INestApplicationContext;
   readonly nc: NatsConnection;
   readonly jetstream: JetStreamService;
-  readonly placed: MessagePublisher<typeof placed>;
+  readonly placed: MessagePublisher<typeof Placed>;
   readonly stream: Stream;
   readonly consumer: Consumer;
   readonly push: PushConsumer;
@@ -59,7 +59,7 @@ export interface Limited {
 /** The timeout of requests without an own one, in milliseconds: longer than any limit of the tests. */
 export const PATIENCE = 10_000;
 
-const placed = defineMessage({ subject: 's.:id' });
+const Placed = defineMessage({ subject: 's.:id' });
 
 /** Creates everything that the calls need. */
 export async function limited(url: string): Promise<Limited> {
@@ -107,7 +107,7 @@ export async function limited(url: string): Promise<Limited> {
     app,
     nc,
     jetstream,
-    placed: new MessagePublisher(placed, jetstream, undefined),
+    placed: new MessagePublisher(Placed, jetstream, undefined),
     stream,
     consumer: await stream.createConsumer({ durable: 'c', ackPolicy: 'none' }),
     push: await stream.createPushConsumer({ durable: 'p', deliverSubject: 'deliver.p' }),

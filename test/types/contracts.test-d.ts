@@ -192,15 +192,15 @@ export class RightHandlers {
   @EventPattern(Placed.pattern)
   payloadOnly(@Payload(new MessagePipe(Placed)) _order: PayloadOf<typeof Placed>): void {}
 
-  // Without a type argument, Nest only accepts further parameters of the type `unknown`.
-  @EventPattern<string>(Placed.pattern)
-  event(
+  // Nest only accepts further parameters of the type `unknown`.
+  @EventPattern(Placed.pattern)
+  event(@Payload() _order: PayloadOf<typeof Placed>, @JsParams(Placed) _params: unknown): void {}
+
+  @MessagePattern(Placed.pattern)
+  request(
     @Payload() _order: PayloadOf<typeof Placed>,
     @JsParams(Placed) _params: ParamsOf<typeof Placed>,
   ): void {}
-
-  @MessagePattern(Placed.pattern)
-  request(@Payload() _order: PayloadOf<typeof Placed>): void {}
 }
 
 @Injectable()

@@ -30,6 +30,6 @@ export class MessagePipe<Contract extends MessageContract> implements PipeTransf
 
   /** @throws {@link InvalidPayloadError} if the payload does not match the schema */
   async transform(payload: unknown): Promise<PayloadOf<Contract>> {
-    return (await this.validate({ subject: '', payload })) as PayloadOf<Contract>;
+    return this.validate({ subject: '', payload });
   }
 }

@@ -22,7 +22,7 @@ export async function sourceOfMessages(
   { name, jetstream }: HandlerConnection,
 ): Promise<SourceOfMessages> {
   const named = methods.flatMap((method) => method.contracts);
-  const mistakes = [...contracts, ...named].filter(({ core }) => core).map(coreMistake);
+  const mistakes = [...new Set([...contracts, ...named])].filter(({ core }) => core).map(coreMistake);
   if (contracts.length === 0) return { options: options as JsConsumerOptions, mistakes };
   const isRouted = methods.some(({ patterns }) => patterns.length > 0);
   mistakes.push(...(isRouted ? checkRouted(contracts, named, methods) : checkOverlap(contracts)));

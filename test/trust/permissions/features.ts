@@ -22,9 +22,12 @@ import {
   RevisionMismatchError,
   NatsSubscribe,
   TerminateMessage,
+  defineMessage,
+  getPublisherToken,
   type JetStreamFeatureOptions,
   type JetStreamModuleOptions,
   type KeyValue,
+  type MessagePublisher,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
 import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
@@ -359,6 +362,29 @@ export const features: Readonly<Record<string, Feature>> = {
         await eventually(
           () => invoices.info(),
           (info) => info.state.messages === 1,
+        );
+      });
+    },
+  },
+  'a handler and a publisher of a [message](contracts.md)': {
+    prepare: async (owner) => orders(owner),
+    use: (user) => {
+      const Placed = defineMessage({ subject: 'orders.:id.placed' });
+      const handled: unknown[] = [];
+      @Injectable()
+      class Billing {
+        @JsConsumer(Placed, { durable: 'billing' })
+        on(@Payload() id: unknown): void {
+          handled.push(id);
+        }
+      }
+      const feature = { messages: [Placed] };
+      return inApplication(user, { providers: [Billing], feature }, async ({ app }) => {
+        const publisher = app.get<MessagePublisher<typeof Placed>>(getPublisherToken(Placed));
+        await publisher.publish({ id: '1' }, 1);
+        await eventually(
+          () => handled.length,
+          (length) => length === 1,
         );
       });
     },
