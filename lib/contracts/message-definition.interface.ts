@@ -4,7 +4,7 @@ import type { SchemaInput, SchemaOutput, StandardSchema } from './standard-schem
 /** When the payloads of a message are validated. */
 export type MessageValidation = 'publish' | 'consume' | 'both' | 'off';
 
-/** What describes the payload of a message: any Standard Schema, or a class with decorators of class-validator. */
+/** The schema of a message's payload: any Standard Schema, or a class with decorators of class-validator. */
 export type MessageSchema = StandardSchema | PayloadClass;
 
 /** The type of the payloads that a schema accepts: those that are published. */

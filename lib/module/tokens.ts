@@ -58,10 +58,10 @@ export function getObjectStoreToken(bucket: string, connection = DEFAULT_CONNECT
 
 /** The injection token of the {@link MessagePublisher} of a message that `forFeature` declares. */
 export function getPublisherToken(
-  { template }: Pick<MessageContract, 'template'>,
+  message: Pick<MessageContract, 'template'>,
   connection = DEFAULT_CONNECTION,
 ): Token {
-  return `MessagePublisher:${connection}:${template}`;
+  return `MessagePublisher:${connection}:${message.template}`;
 }
 
 /** Injects a connection's `NatsConnection`. */

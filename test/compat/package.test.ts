@@ -89,6 +89,27 @@ describe('the packed package', () => {
     expect(output).toContain('JetStreamHealthIndicator needs the package @nestjs/terminus');
   });
 
+  it('works without class-validator and class-transformer, except for messages whose schema is a class', async () => {
+    const script = `
+      import Module, { createRequire } from 'node:module';
+      const resolve = Module._resolveFilename;
+      Module._resolveFilename = function (request, ...rest) {
+        if (request === 'class-transformer') throw new Error('not installed');
+        return resolve.call(this, request, ...rest);
+      };
+      const { defineMessage, MessagePipe } = createRequire(process.cwd() + '/')('nestjs-nats-jetstream');
+      class Order {}
+      const plain = new MessagePipe(defineMessage({ subject: 'a' }));
+      console.log(await plain.transform('any'));
+      const pipe = new MessagePipe(defineMessage({ subject: 'b', schema: Order }));
+      await pipe.transform({}).catch((error) => console.log(error.name, error.message));`;
+    const output = await runCommand(process.execPath, ['--input-type=module', '-e', script], repository);
+    expect(output).toContain('any');
+    expect(output).toContain(
+      'PackageNotInstalledError The class Order as the schema of a message needs the package class-transformer',
+    );
+  });
+
   it('knows its own version', async () => {
     const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as {
       readonly version: string;

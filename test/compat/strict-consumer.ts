@@ -121,6 +121,39 @@ export class Billing {
   }
 }
 
+class Refund {
+  amount = 0;
+}
+const Placed = root.defineMessage({ subject: 'orders.:id.placed', summary: nothing, schema: nothing });
+const Refunded = root.defineMessage({ subject: 'refunds.:id', schema: Refund, core: nothing });
+
+@Injectable()
+export class Refunds {
+  constructor(
+    @root.InjectPublisher(Refunded) private readonly refunded: root.MessagePublisher<typeof Refunded>,
+  ) {}
+
+  @root.JsConsumer([Placed, Refunded], { durable, stream: nothing, batch: nothing })
+  async on(
+    @Payload() payload: unknown,
+    @root.JsReceived(Placed, Refunded) received: root.ReceivedOf<typeof Placed | typeof Refunded>,
+    @root.JsParams(Placed, Refunded) { id }: root.ParamsOf<typeof Placed>,
+  ): Promise<void> {
+    if (received.name !== Refunded.name) return;
+    const { amount } = received.payload;
+    const { sequence } = await this.refunded.publish({ id }, { amount }, { messageId: nothing, signal });
+    await this.refunded.publishAsync({ id: received.params.id }, { amount: sequence }).ack;
+    void payload;
+  }
+
+  mistakes(): void {
+    // @ts-expect-error the amount is a number
+    void this.refunded.publish({ id: '1' }, { amount: '1' });
+    // @ts-expect-error only the module creates publishers
+    void new root.MessagePublisher(Refunded);
+  }
+}
+
 @Controller()
 export class Orders {
   @EventPattern('orders.*', { durable, broadcast: false, concurrency } satisfies microservice.EventExtras)
@@ -156,6 +189,7 @@ export class Orders {
       streams: [{ name: 'ORDERS', subjects: nothing, codec: nothing, recreate: nothing }],
       keyValues: [{ bucket: 'config', ttl: nothing, history: concurrency }],
       objectStores: [{ bucket: 'files', maxBytes: nothing }],
+      messages: [Placed, Refunded],
       connection: nothing,
     }),
     root.JetStreamModule.forFeatureAsync({
@@ -163,6 +197,7 @@ export class Orders {
       streams: [{ name: 'PAYMENTS', inject: nothing, useFactory: () => ({ subjects: nothing }) }],
       keyValues: [{ bucket: 'limits', useFactory: async () => Promise.resolve({ history: concurrency }) }],
       objectStores: nothing,
+      messages: nothing,
       connection: nothing,
     }),
   ],

@@ -28,7 +28,11 @@ export class MessagePipe<Contract extends MessageContract> implements PipeTransf
     this.validate = validated(({ payload }) => payload, contract.consumeSchema);
   }
 
-  /** @throws {@link InvalidPayloadError} if the payload does not match the schema */
+  /**
+   * Returns the output of the schema.
+   *
+   * @throws {@link InvalidPayloadError} if the payload does not match the schema
+   */
   async transform(payload: unknown): Promise<PayloadOf<Contract>> {
     return this.validate({ subject: '', payload });
   }

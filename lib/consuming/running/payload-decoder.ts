@@ -22,10 +22,10 @@ import type { CleanScope } from './clean-scope.js';
 /** Decodes a payload; returns a promise if a schema validates asynchronously. */
 export type PayloadDecoder = (message: JetStreamMessage) => unknown;
 
-/** What validates the payloads of a handler: one schema, or the contract of each message. */
+/** The schema of all payloads of a handler, or the contracts that have one for each message. */
 export type SchemaSource = StandardSchema | ContractSet | undefined;
 
-/** What validates the payloads of a handler that consumes these messages. */
+/** The source of schemas for a handler that consumes these messages; `undefined` if none is validated. */
 export function schemasOf(contracts: readonly MessageContract[]): SchemaSource {
   if (contracts.every(({ consumeSchema }) => consumeSchema === undefined)) return undefined;
   return contracts.length === 1 ? contracts[0].consumeSchema : new ContractSet(contracts);

@@ -16,7 +16,7 @@ import type { HandlerConnection } from '../handler-connection.js';
 export interface PlannedMethod {
   readonly method: RoutedMethod;
   readonly policy: Omit<SettlementPolicy, 'consumer'>;
-  /** What validates its payloads. */
+  /** The schemas of its payloads. */
   readonly schema: SchemaSource;
 }
 
