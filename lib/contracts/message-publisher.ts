@@ -120,6 +120,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     this.requireStream('schedule');
     const target = this.contract.subject(params);
     checkObject('schedule', schedule);
+    checkObject('options', options);
     const { subject, ...when } = schedule;
     await this.check(target, payload);
     const complete = { ...this.complete(options), schedule: { ...when, target } as Schedule };

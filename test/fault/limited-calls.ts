@@ -625,6 +625,7 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'LeaderElection.stop': 'never rejects, and is limited by the timeout of the connection',
   'MessageBatch.first': 'waits for a request that has limits of its own',
   'MessageContract.*': 'sends nothing',
+  'MessagePipe.*': 'called by Nest',
   'MessageSettlement.*': 'called by interceptors, does not wait for the server',
   'Messages.drain': 'does not wait for the server',
   'Messages.next': 'has maxWait and signal; the consumer and not the call sends requests',

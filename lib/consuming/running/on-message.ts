@@ -17,7 +17,13 @@ import { InvalidArgumentError } from '../../errors/index.js';
 import type { ConsumeCallback, JetStreamMessage } from '../../jetstream/index.js';
 import { isInstance, printable, shown } from '../../reporting/index.js';
 import { pendingThenable } from '../../user-code/index.js';
-import { checkFunction } from '../../validation/index.js';
+import {
+  type AllOptionsOf,
+  checkedOptions,
+  checkFunction,
+  functionRule,
+  isArray,
+} from '../../validation/index.js';
 import { InvalidPayloadError } from '../settlement/index.js';
 import { payloadDecoder, requireHeaders, schemasOf } from './payload-decoder.js';
 
@@ -31,6 +37,11 @@ export interface OnMessageOptions {
    */
   readonly onInvalid?: ((error: InvalidPayloadError, message: JetStreamMessage) => unknown) | undefined;
 }
+
+const OPTIONS = {
+  codec: functionRule('a function that selects a codec'),
+  onInvalid: functionRule('a function of an error and a message'),
+} satisfies AllOptionsOf<OnMessageOptions>;
 
 const byContentType = createCodecSelector([textCodec, bytesCodec], jsonCodec);
 
@@ -54,10 +65,15 @@ const byContentType = createCodecSelector([textCodec, bytesCodec], jsonCodec);
 export function onMessage<const Given extends Contracts>(
   contracts: Given,
   callback: (received: ReceivedOf<EachOf<Given>>, message: JetStreamMessage) => unknown,
-  { codec = byContentType, onInvalid }: OnMessageOptions = {},
+  options: OnMessageOptions = {},
 ): ConsumeCallback {
   const set = new ContractSet(contractsOf(contracts));
   checkFunction('callback', callback);
+  const { codec = byContentType, onInvalid } = checkedOptions<OnMessageOptions>(
+    'onMessage',
+    options,
+    OPTIONS,
+  );
   const decode = payloadDecoder(codec, schemasOf(set.contracts));
   const give = (message: JetStreamMessage, contract: MessageContract, payload: unknown): unknown => {
     const { name } = contract;
@@ -96,7 +112,7 @@ function contractOf(set: ContractSet, { subject }: JetStreamMessage): MessageCon
 }
 
 function contractsOf(given: unknown): readonly MessageContract[] {
-  const all: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const all: readonly unknown[] = isArray(given) ? given : [given];
   const wrong = all.findIndex((each) => !isMessageContract(each));
   if (all.length > 0 && wrong === -1) return all as readonly MessageContract[];
   const problem = all.length === 0 ? 'the list is empty' : `${shown(all[wrong])} is not a message contract`;

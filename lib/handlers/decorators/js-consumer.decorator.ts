@@ -8,6 +8,7 @@ import {
   type SchemaOutput,
 } from '../../contracts/index.js';
 import { shown } from '../../reporting/index.js';
+import { isArray } from '../../validation/index.js';
 import type {
   MessageConsumerOptions,
   PullMessageConsumerOptions,
@@ -116,11 +117,10 @@ function read(
   first: DeclaredConsumerOptions | Contracts,
   second: DeclaredConsumerOptions | undefined,
 ): DeclaredConsumer {
-  const isList = Array.isArray(first);
-  if (second === undefined && !isList && !isMessageContract(first)) {
+  const given: readonly unknown[] = isArray(first) ? first : [first];
+  if (second === undefined && !given.some(isMessageContract)) {
     return { options: first as DeclaredConsumerOptions };
   }
-  const given: readonly unknown[] = isList ? first : [first];
   const contracts = given.filter((each): each is MessageContract => isMessageContract(each));
   const mistakes =
     given.length === 0 ? ['the list of messages of @JsConsumer is empty: name at least one'] : [];

@@ -76,8 +76,8 @@ export function PublishTo<Contract extends MessageContract>(
 ): PublishToDecorator<PayloadInputOf<Contract>>;
 export function PublishTo(
   target: PublishSubject<never> | MessageContract,
-  second?: PublishToOptions<never> | ParamsMapper,
-  third?: PublishToOptions<never>,
+  second: PublishToOptions<never> | ParamsMapper = {},
+  third: PublishToOptions<never> = {},
 ): PublishToDecorator<unknown> {
   const metadata = read(target, second, third);
   return onMethod((callback) => {
@@ -88,18 +88,14 @@ export function PublishTo(
 
 function read(
   target: PublishSubject<never> | MessageContract,
-  second: PublishToOptions<never> | ParamsMapper | undefined,
-  third: PublishToOptions<never> | undefined,
+  second: PublishToOptions<never> | ParamsMapper,
+  options: PublishToOptions<never>,
 ): PublishToMetadata {
   if (!isMessageContract(target)) {
-    return { subject: target, options: (second ?? {}) as PublishToOptions<never> };
+    return { subject: target, options: second as PublishToOptions<never> };
   }
-  return {
-    subject: target.filter,
-    contract: target,
-    paramsOf: second as ParamsMapper | undefined,
-    options: third ?? {},
-  };
+  const paramsOf = typeof second === 'function' ? second : undefined;
+  return { subject: target.filter, contract: target, paramsOf, options };
 }
 
 /** The metadata of all {@link PublishTo} decorators of a method, from the first decorator to the last. */

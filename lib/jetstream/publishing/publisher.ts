@@ -122,6 +122,7 @@ export class Publisher {
 
   /** See `JetStreamService.sendToSubscribers`. */
   sendToSubscribers(message: OutgoingMessage, options: MessageOptions): void {
+    checkMessage(message);
     checkCoreOptions(options);
     const operation = this.begin(message);
     try {
