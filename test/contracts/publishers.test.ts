@@ -380,16 +380,14 @@ describe('the publisher of a message', () => {
       feature: { messages: [Placed] },
     });
     await publisherOf(Named).publish({}, 'relayed');
-    await eventually(
-      () => deliveries.length,
-      (length) => length === 3,
+    const relayed = await eventually(
+      async () => {
+        const stream = await jetstream.stream('ALL');
+        return stream.getLastMessage('orders.relayed.placed').catch(() => undefined);
+      },
+      (message) => message !== undefined,
     );
-    await eventually(
-      async () =>
-        (
-          await (await jetstream.stream('ALL')).getLastMessage('orders.relayed.placed').catch(() => undefined)
-        )?.text(),
-      (text) => text === '{"total":"5"}',
-    );
+    expect(relayed?.text()).toBe('{"total":"5"}');
+    expect(deliveries).toEqual([1, 2, 3]);
   });
 });
