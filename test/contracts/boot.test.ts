@@ -2,6 +2,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import {
   defineMessage,
+  getPublisherToken,
   HandlerConfigurationError,
   InvalidArgumentError,
   JetStreamModule,
@@ -12,6 +13,7 @@ import {
   JsReceived,
   type JetStreamFeatureOptions,
   type MessageContract,
+  type MessagePublisher,
   NatsSubscribe,
   PublishTo,
 } from 'nestjs-nats-jetstream';
@@ -307,6 +309,25 @@ describe('the messages of an application', () => {
     });
     const consumer = await second.app.get(JetStreamService).consumer('EXISTING', 'reader');
     expect(consumer.cachedInfo.config.durable).toBe('reader');
+  });
+
+  it('are published by a feature whose declarations factories create', async () => {
+    await using application = await startApplication(server.url, {
+      imports: [
+        JetStreamModule.forFeatureAsync({
+          streams: [
+            {
+              name: 'LATER',
+              useFactory: () => Promise.resolve({ subjects: ['lost.*'], storage: 'memory' as const }),
+            },
+          ],
+          messages: [Lost],
+        }),
+      ],
+    });
+    const publisher = application.app.get<MessagePublisher<typeof Lost>>(getPublisherToken(Lost));
+    expect(await publisher.publish({ id: '1' }, { id: '1' })).toMatchObject({ stream: 'LATER' });
+    await application.app.get(JetStreamService).deleteStream('LATER');
   });
 
   it('start with a warning if streams store only some of them', async () => {

@@ -13,9 +13,12 @@ import {
   JetStreamService,
   JsConsumer,
   JsHandler,
+  JsMetadata,
   JsParams,
   JsReceived,
+  JsSubject,
   type MessageContract,
+  type MessageMetadata,
   MessagePipe,
   MessagePublisher,
   NatsSubscribe,
@@ -382,6 +385,40 @@ describe.each(['2.15', '2.9'])('a handler of a message, on nats-server %s', (ver
       reason: DeadLetterReason.DeliveriesUsedUp,
     });
     expect(letters[0]?.error).toContain('"bills.id" to "bills.7-500" is not sent');
+  });
+
+  it('is retried if the function of @PublishTo throws, or returns something else than parameters', async () => {
+    const results: (() => unknown)[] = [
+      () => {
+        throw new TypeError('no parameters');
+      },
+      () => Promise.reject(new TypeError('a promise')),
+      () => undefined,
+      () => ({ id: 'a.b' }),
+      () => ({ id: 'right' }),
+    ];
+    @Injectable()
+    class Billing {
+      @JsConsumer(Placed, { durable: 'billing', retry: { backoff: [10] } })
+      @PublishTo(Billed, () => results.shift()?.() as ParamsOf<typeof Billed>)
+      bill(@Payload() { total }: PayloadOf<typeof Placed>): { total: number } {
+        return { total };
+      }
+
+      @JsConsumer(Billed, { durable: 'billed' })
+      billed(
+        @Payload() _bill: unknown,
+        @JsMetadata() { streamSequence }: MessageMetadata,
+        @JsSubject() subject: string,
+      ): void {
+        seen.push([streamSequence, subject]);
+      }
+    }
+    await using application = await start([Billing]);
+    await application.of(Placed).publish({ id: '1' }, { total: '5' });
+    await count(1);
+    expect(seen).toEqual([[1, 'bills.right']]);
+    expect(results).toEqual([]);
   });
 
   it('receives messages of core NATS', async () => {
