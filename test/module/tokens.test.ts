@@ -2,6 +2,7 @@ import { Injectable, type InjectionToken, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import * as library from 'nestjs-nats-jetstream';
 import {
+  defineMessage,
   getDeadLettersToken,
   getJetStreamToken,
   getKeyValueServiceToken,
@@ -9,6 +10,7 @@ import {
   getNatsConnectionToken,
   getObjectStoreServiceToken,
   getObjectStoreToken,
+  getPublisherToken,
   getStreamToken,
   InjectDeadLetters,
   InjectJetStream,
@@ -17,6 +19,7 @@ import {
   InjectNatsConnection,
   InjectObjectStore,
   InjectObjectStoreService,
+  InjectPublisher,
   InjectStream,
   JetStreamModule,
 } from 'nestjs-nats-jetstream';
@@ -52,6 +55,7 @@ const ofFeature = (
 
 /** The name of the stream and of the buckets. */
 const NAME = 'tokens';
+const Message = defineMessage({ subject: NAME });
 
 const pairs: readonly Pair[] = [
   ofConnection('NatsConnection', InjectNatsConnection, getNatsConnectionToken),
@@ -62,6 +66,13 @@ const pairs: readonly Pair[] = [
   ofFeature('Stream', InjectStream, getStreamToken),
   ofFeature('KeyValue', InjectKeyValue, getKeyValueToken),
   ofFeature('ObjectStore', InjectObjectStore, getObjectStoreToken),
+  {
+    what: 'Publisher',
+    inject: InjectPublisher,
+    token: getPublisherToken,
+    decorate: (connection) => InjectPublisher(Message, connection),
+    tokenOf: (connection) => getPublisherToken(Message, connection),
+  },
 ];
 
 it('each decorator has its token, and each token its decorator', () => {
@@ -96,6 +107,7 @@ describe.each([
           streams: [{ name: NAME, subjects: [NAME] }],
           keyValues: [{ bucket: NAME }],
           objectStores: [{ bucket: NAME }],
+          messages: [Message],
         }),
       ],
       providers: [Holder],
