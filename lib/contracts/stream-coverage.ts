@@ -6,6 +6,9 @@ const MOST_NAMES = 10;
 /** The streams of buckets store no messages of contracts. */
 const BUCKET = /^(KV|OBJ)_/;
 
+/** Stands for the name of a stream that cannot be looked up, with `connect: false`. */
+const NOT_CONNECTED = 'not-connected';
+
 /** Whether a stream stores the messages of a filter. */
 export type Coverage =
   /** One stream stores all of them. */
@@ -21,6 +24,8 @@ export type Coverage =
 export async function coverageOf(jetstream: JetStreamService, filter: string): Promise<Coverage> {
   const declared = jetstream.declarations.streamOf(filter);
   if (declared !== undefined) return { kind: 'covered', stream: declared };
+  // Without a connection, handlers do not start and nothing is published.
+  if (!jetstream.connection.isOpen) return { kind: 'covered', stream: NOT_CONNECTED };
   try {
     return await lookUp(jetstream, filter);
   } catch (error) {

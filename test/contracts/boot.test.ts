@@ -341,6 +341,21 @@ describe('the messages of an application', () => {
     ]);
   });
 
+  it('need no stream without a connection', async () => {
+    @Injectable()
+    class Consumer {
+      @JsConsumer(Lost, { durable: 'lost' })
+      onLost(@Payload() _: { id: string }): void {}
+    }
+    await using application = await startApplication('nats://127.0.0.1:1', {
+      options: { connect: false },
+      providers: [Consumer],
+      feature: { messages: [Lost] },
+    });
+    const publisher = application.app.get<MessagePublisher<typeof Lost>>(getPublisherToken(Lost));
+    await expect(publisher.publish({ id: '1' }, { id: '1' })).rejects.toThrow('connect: false');
+  });
+
   it('of core NATS need no stream', async () => {
     @Injectable()
     class Ticker {
