@@ -286,7 +286,8 @@ export class NatsTestServer implements AsyncDisposable {
       throw new InvalidArgumentError('leafNodes', reason);
     }
     const { user, pass } = access.connection('', hubUser);
-    const credentials = user === undefined ? '' : `${user}:${encodeURIComponent(pass ?? '')}@`;
+    const credentials =
+      user === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(pass ?? '')}@`;
     const remote = { url: `nats-leaf://${credentials}127.0.0.1:${leafPort}`, ...given({ account }) };
     const leaf = await NatsTestServer.create(checked, {
       access: new ServerAccess(checked),
@@ -310,12 +311,16 @@ export class NatsTestServer implements AsyncDisposable {
    * @throws Error after {@link stop}
    */
   async proxy(): Promise<NatsTestProxy> {
-    if (this.stopped) {
-      throw new Error('This NatsTestServer was stopped: start a new one');
-    }
+    this.checkNotStopped();
     const proxy = await NatsTestProxy.before(this.port);
     this.proxies.add(proxy);
+    if (this.stopped) await proxy.close();
+    this.checkNotStopped();
     return proxy;
+  }
+
+  private checkNotStopped(): void {
+    if (this.stopped) throw new Error('This NatsTestServer was stopped: start a new one');
   }
 
   /**

@@ -60,6 +60,7 @@ export class HopTracing {
   /** Receives the reports of the servers of these connections. Never throws. */
   start(connections: readonly JetStreamConnection[]): void {
     for (const connection of connections) {
+      if (!connection.isOpen) continue;
       if (connection.supports(OLDEST_SERVER)) this.listen(connection);
       else {
         this.logger.warn(
