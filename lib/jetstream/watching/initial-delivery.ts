@@ -3,8 +3,10 @@ import { lastSequence } from './last-sequence.js';
 
 /** Up to this number of subjects are tracked by name; more are tracked by sequence. */
 const MOST_SUBJECTS = 100_000;
-/** How long to wait for the leader, in milliseconds; without a response, the count is used. */
+/** How long to wait for the leader, in milliseconds. */
 const LONGEST_LOOK = 1_000;
+/** After this number of questions without an answer, the count is used. */
+const MOST_UNANSWERED = 5;
 /** How often the end of a changing stream is determined, if it has too many subjects to track by name. */
 const MOST_LAPS = 5;
 
@@ -31,7 +33,10 @@ export interface DeliveredSource {
  * skipped; its replacement arrives later, after updates of subjects that were already sent, so that the count is
  * reached too early. The pending count of the server does not help: the server subtracts a replaced message before it
  * adds the replacement. Therefore the leader is asked whether the stream has messages after the last delivered one, and
- * if so, the existing subjects are compared with the delivered ones.
+ * if so, the existing subjects are compared with the delivered ones. Without an answer, nothing is known, in particular
+ * if the process was busy for so long that the answer is late: the next delivery asks again, and the heartbeat that
+ * reports that the server has nothing more to deliver is an end too. A client that may not ask, or whose questions are
+ * never answered, relies on the count.
  */
 export class InitialDelivery {
   private expected = 0;
@@ -46,6 +51,8 @@ export class InitialDelivery {
   private until: number | undefined;
   private laps = 0;
   private looking = false;
+  private mayAsk = true;
+  private unanswered = 0;
   private ended = false;
 
   /**
@@ -98,37 +105,42 @@ export class InitialDelivery {
 
   /** Checks the stream, unless a check is known to be premature. @returns whether the detection is complete */
   private look(): boolean {
+    if (!this.mayAsk) return this.received >= this.expected;
     if (this.missing || this.looking || (this.until !== undefined && this.reached < this.until)) return false;
-    if (++this.laps > MOST_LAPS) return true;
+    if (this.laps > MOST_LAPS) return true;
     this.looking = true;
     void this.findEnd(this.reached);
     return false;
   }
 
-  /** Never rejects: without a response, the count is used. */
   private async findEnd(reached: number): Promise<void> {
-    let found = true;
-    try {
-      found = await this.isEnd(reached);
-    } catch {
-      // A client may not have the permission to ask.
-    }
+    const found = await this.isEnd(reached).catch(() => {
+      this.mayAsk = ++this.unanswered < MOST_UNANSWERED;
+      return false;
+    });
     this.looking = false;
     if (found && !this.ended) this.onEnd(this.reached);
   }
 
   /**
    * @param reached the last delivered sequence before the leader is asked: a message that is replaced later moves on again
+   * @throws the errors of the questions to the leader
    */
   private async isEnd(reached: number): Promise<boolean> {
     const { api, stream, subjects } = this.source;
     const last = await lastSequence(api, stream, subjects, { timeout: LONGEST_LOOK });
-    if (last <= reached) return true;
+    if (last === undefined) {
+      this.mayAsk = false;
+      return this.received >= this.expected;
+    }
+    if (last <= reached && (last > 0 || this.received === 0)) return true;
     const existing = this.seen && (await this.existingSubjects());
     if (this.ended) return false;
     const { seen } = this;
     if (existing === undefined || seen === undefined) {
+      if (last === 0) return true;
       this.until = last;
+      this.laps++;
       return false;
     }
     this.missing = new Set(existing.filter((subject) => !seen.has(subject)));

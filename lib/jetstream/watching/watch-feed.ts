@@ -251,9 +251,10 @@ export class WatchFeed<E> {
     if (last <= sequence) this.initialize();
   }
 
-  private lastOfLeader(options: CallOptions = {}): Promise<number> {
+  /** 0 if the client may not ask: then the count of the delivering server is used. */
+  private async lastOfLeader(options: CallOptions = {}): Promise<number> {
     const { api, stream, subjects } = this.options;
-    return lastSequence(api, stream, subjects, options);
+    return (await lastSequence(api, stream, subjects, options)) ?? 0;
   }
 
   private initialize(): void {
