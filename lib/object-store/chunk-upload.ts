@@ -12,7 +12,6 @@ import { Deadline, sleep } from '../timing/index.js';
 import type { ObjectCatalog, Patience } from './object-catalog.js';
 import { SendWindow } from './send-window.js';
 import { isUnanswered, mayPassForPublish } from './transient.js';
-import { YoungGeneration } from './young-generation.js';
 
 /** The options of a {@link ChunkUpload}. */
 export interface ChunkUploadOptions {
@@ -43,7 +42,6 @@ export interface ChunkUploadOptions {
 export class ChunkUpload {
   private readonly subject: string;
   private readonly window: SendWindow;
-  private readonly youngGeneration = new YoungGeneration();
   /** Chunks that are not known to be stored in their place, in order. */
   private readonly pending: Chunk[] = [];
   private pendingBytes = 0;
@@ -108,7 +106,6 @@ export class ChunkUpload {
     this.pending.push(chunk);
     this.pendingBytes += data.length;
     this.awaitedReplies++;
-    this.youngGeneration.passed(data.length);
     const options = { headers: this.headersOf(chunk), timeout: this.options.timeout, idempotent: true };
     this.requests.send(this.subject, data, options, (error, reply) => this.onReply(chunk, error, reply));
   }

@@ -23,6 +23,7 @@ import {
 } from './object-info.js';
 import { validateObjectName } from './object-names.js';
 import { type ObjectTransfers, type RunningPut, SILENCE } from './object-transfers.js';
+import { YoungGeneration } from './young-generation.js';
 
 /** Options of putting an object. */
 export interface ObjectPutOptions {
@@ -157,12 +158,14 @@ export class ObjectPut implements RunningPut {
   private async transfer(pieces: Pieces): Promise<void> {
     const chunker = new Chunker(this.chunkSize);
     const encoder = new PieceEncoder();
+    const youngGeneration = new YoungGeneration();
     try {
       let empty = 0;
       for (let next = await this.next(pieces); next.done !== true; next = await this.next(pieces)) {
         const bytes = encoder.bytesOf(next.value);
         // A source that repeatedly returns empty pieces must not block the event loop.
         if (bytes.length === 0 && ++empty % MANY_EMPTY === 0) await sleep(0);
+        youngGeneration.passed(bytes.length);
         for (const chunk of chunker.add(bytes)) await this.send(chunk);
       }
     } catch (error) {

@@ -12,7 +12,7 @@ export class YoungGeneration {
   filling: unknown;
   private bytes = 0;
 
-  /** Called for each chunk. */
+  /** Called for each buffer that was allocated for the transfer, and not for views of the user's memory. */
   passed(bytes: number): void {
     for (this.bytes += bytes; this.bytes >= PORTION; this.bytes -= PORTION) {
       this.filling = Array<undefined>(PORTION / ELEMENT_SIZE);
