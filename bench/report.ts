@@ -1,15 +1,12 @@
 import type { Round } from './rounds.js';
 import type { Measurement } from './suite.js';
 
-/** The other side of the comparison: the raw client, or another build. */
-export type Against = 'raw' | 'before';
-
 /** The outcome of a suite; the last line of `npm run bench -- <suite> --json`. */
 export interface Result {
   readonly suite: string;
   readonly unit: string;
-  /** The meaning of `raw`: the raw client, or another build of this library. */
-  readonly against: Against;
+  /** The meaning of `raw`: `raw` for the raw client, `before` for another build of this library, or another suite. */
+  readonly against: string;
   /** Operations a second, the median of the rounds. */
   readonly ours: number;
   readonly raw: number;
@@ -33,7 +30,7 @@ interface GoResult {
 }
 
 /** Summarizes the rounds of a suite. */
-export function summarize(suite: string, unit: string, rounds: readonly Round[], compared: Against): Result {
+export function summarize(suite: string, unit: string, rounds: readonly Round[], compared: string): Result {
   const pairs = rounds.map(({ ours, raw }): Pair => ({ ours, other: raw }));
   const oursOf = (value: (measurement: Measurement) => number) =>
     median(rounds.map(({ ours }) => value(ours)));

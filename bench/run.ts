@@ -1,10 +1,10 @@
 /**
- * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --go <program>] [-- --against <folder>] [-- --json]
- * [-- --list]`
+ * `npm run bench [-- <suite> …] [-- --rounds n] [-- --messages n] [-- --go <program>] [-- --against <folder>]
+ * [-- --against-suite <suite>] [-- --json] [-- --list]`
  *
  * Measures the built package (`dist`), as users get it, against the raw `@nats-io` client; also against the Go client if
  * `bench/go` was built and is given. With `--against` it measures against another build of this library instead of the raw
- * client.
+ * client, and with `--against-suite` against this library's side of another suite.
  */
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -23,6 +23,7 @@ const { values: options, positionals } = parseArgs({
     messages: { type: 'string' },
     go: { type: 'string' },
     against: { type: 'string' },
+    'against-suite': { type: 'string' },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -38,11 +39,13 @@ if (options.list) {
 
 async function run(name: string): Promise<void> {
   if (!known.includes(name)) throw new Error(`no suite "${name}"; there are: ${known.join(', ')}`);
-  const { against } = options;
+  const { against, 'against-suite': otherSuite } = options;
   const ours = await suiteOfBuild(here, name);
   const before = against === undefined ? undefined : await suiteOfBuild(resolve(against), name, here);
+  const plain = otherSuite === undefined ? undefined : await suiteOfBuild(here, otherSuite);
+  const compared = before ?? plain;
   const operations = positiveInteger('messages', options.messages ?? String(ours.suite.operations));
-  const count = positiveInteger('rounds', options.rounds ?? (before ? '15' : '5'));
+  const count = positiveInteger('rounds', options.rounds ?? (compared ? '15' : '5'));
   console.log(
     `\n${name}: ${count} rounds of ${operations.toLocaleString('en-US')} ${ours.suite.unit} a side`,
   );
@@ -50,7 +53,7 @@ async function run(name: string): Promise<void> {
   const rounds: Round[] = [];
   const opened = await ours.open();
   try {
-    const other = await before?.open();
+    const other = await compared?.open();
     try {
       const go = options.go === undefined ? undefined : goClient(options.go, name, opened.url);
       const sides: Comparison = other ? { ...opened, raw: other.ours } : opened;
@@ -62,7 +65,7 @@ async function run(name: string): Promise<void> {
     await opened.close();
   }
 
-  const result = summarize(name, ours.suite.unit, rounds, before ? 'before' : 'raw');
+  const result = summarize(name, ours.suite.unit, rounds, before ? 'before' : (otherSuite ?? 'raw'));
   console.log(`\n${table(result, rounds)}`);
   if (options.json) console.log(JSON.stringify(result));
 }

@@ -302,6 +302,7 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
         onError: (error) => heard.push(error.name),
       },
     );
+    await eventually(() => expect(heard).toHaveLength(2));
     await client.keyValues.delete(name);
     const again = await client.keyValues.create<number>({ bucket: name, storage: 'memory' });
     await again.put('b', 2);

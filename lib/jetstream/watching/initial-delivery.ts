@@ -1,3 +1,4 @@
+import { StreamNotFoundError } from '../../errors/index.js';
 import type { JetStreamApi } from '../api/index.js';
 import { lastSequence } from './last-sequence.js';
 
@@ -114,9 +115,10 @@ export class InitialDelivery {
   }
 
   private async findEnd(reached: number): Promise<void> {
-    const found = await this.isEnd(reached).catch(() => {
+    const found = await this.isEnd(reached).catch((error: unknown) => {
       this.mayAsk = ++this.unanswered < MOST_UNANSWERED;
-      return false;
+      // Nothing more of a deleted stream will be delivered.
+      return error instanceof StreamNotFoundError;
     });
     this.looking = false;
     if (found && !this.ended) this.onEnd(this.reached);
