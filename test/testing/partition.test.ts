@@ -45,8 +45,16 @@ describe('NatsTestCluster.partition', () => {
       await using cluster = await NatsTestCluster.start(3, { version, routeProxies: true });
       const anyServer = await connectTo(cluster.servers[0]);
       const manager = await jetstreamManager(anyServer);
-      const created = await manager.streams.add({ name: 'ORDERS', subjects: ['orders'], num_replicas: 3 });
-      const alone = cluster.servers.findIndex(({ name }) => name === created.cluster?.leader);
+      // A request is lost if the servers elect another leader at this moment.
+      const created = await eventually(
+        () =>
+          manager.streams
+            .add({ name: 'ORDERS', subjects: ['orders'], num_replicas: 3 })
+            .catch(() => undefined),
+        (info) => info !== undefined,
+        20_000,
+      );
+      const alone = cluster.servers.findIndex(({ name }) => name === created?.cluster?.leader);
       const others = [0, 1, 2].filter((index) => index !== alone);
       const [isolated, majority] = [cluster.servers[alone], cluster.servers[others[0] ?? 0]];
       const [lost, connected] = [await connectTo(isolated), await connectTo(majority)];
