@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 import { InvalidArgumentError } from '../errors/index.js';
 import { shown } from '../reporting/index.js';
+import { sleep } from '../timing/index.js';
 import { checkMilliseconds, checkWholeNumber, FINITE } from '../validation/index.js';
 import { ProxyConditions, type NatsTestProxyDirection } from './proxy-conditions.js';
 import { ProxyLane } from './proxy-lane.js';
@@ -13,6 +14,9 @@ const DIRECTIONS = {
   'from-server': ['from-server'],
   both: ['from-client', 'from-server'],
 } as const;
+
+/** The pause before another attempt to connect with a server that does not listen yet, in milliseconds. */
+const RECONNECT_PAUSE = 20;
 
 /** Text outside the NATS protocol. */
 const GARBAGE = 'this is not the NATS protocol\r\n';
@@ -35,25 +39,29 @@ export class NatsTestProxy implements AsyncDisposable {
   readonly url: string;
   private readonly conditions = new ProxyConditions();
   private readonly links = new Set<Link>();
+  /** Clients that wait until the server listens. */
+  private readonly waiting = new Set<Socket>();
 
   private constructor(
     private readonly listener: Server,
-    target: number,
+    private readonly target: number,
+    private readonly waits: boolean,
   ) {
     this.url = `nats://127.0.0.1:${(listener.address() as AddressInfo).port}`;
     listener.unref().on('error', () => undefined);
-    listener.on('connection', (client) => this.join(client, target));
+    listener.on('connection', (client) => void this.join(client));
   }
 
   /**
    * Starts a proxy in front of a loopback port.
    *
    * @internal
+   * @param waits whether a client waits while nothing listens on the port, instead of losing its link
    */
-  static async before(port: number): Promise<NatsTestProxy> {
+  static async before(port: number, waits = false): Promise<NatsTestProxy> {
     const listener = createServer({ noDelay: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
     await once(listener, 'listening');
-    return new NatsTestProxy(listener, port);
+    return new NatsTestProxy(listener, port, waits);
   }
 
   /** The port for clients. */
@@ -79,6 +87,7 @@ export class NatsTestProxy implements AsyncDisposable {
   /** Closes all links at once; bytes in transit are lost. Clients can connect again. */
   cut(): void {
     for (const link of this.links) link.destroy();
+    for (const client of this.waiting) client.destroy();
   }
 
   /**
@@ -169,15 +178,42 @@ export class NatsTestProxy implements AsyncDisposable {
     return this.close();
   }
 
-  private join(client: Socket, target: number): void {
-    if (!this.conditions.isOpen) {
-      client.on('error', () => undefined).resetAndDestroy();
-      return;
+  private async join(client: Socket): Promise<void> {
+    client.on('error', () => undefined);
+    if (!this.conditions.isOpen) return void client.resetAndDestroy();
+    const server = this.waits ? await this.whenListening(client) : this.connectServer();
+    if (client.destroyed || !this.conditions.isOpen) {
+      client.resetAndDestroy();
+      return void server.destroy();
     }
-    const server = connect({ host: '127.0.0.1', port: target, noDelay: true, allowHalfOpen: true });
     const link = new Link(client, server, this.conditions, () => this.links.delete(link));
     this.links.add(link);
   }
+
+  /** Connects as soon as the server listens; gives up if the client is disconnected before. */
+  private async whenListening(client: Socket): Promise<Socket> {
+    this.waiting.add(client);
+    client.unref();
+    let server = this.connectServer().unref();
+    while (!(await hasConnected(server)) && !client.destroyed && this.conditions.isOpen) {
+      await sleep(RECONNECT_PAUSE, undefined, { keepsAlive: false });
+      server = this.connectServer().unref();
+    }
+    this.waiting.delete(client);
+    return server;
+  }
+
+  private connectServer(): Socket {
+    const server = connect({ host: '127.0.0.1', port: this.target, noDelay: true, allowHalfOpen: true });
+    return server.on('error', () => undefined);
+  }
+}
+
+function hasConnected(socket: Socket): Promise<boolean> {
+  return once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The connection of one client with the server. */

@@ -30,7 +30,9 @@ export class RouteProxies {
 
   /** @param ports the ports on which the servers accept routes */
   static async start(ports: readonly number[]): Promise<RouteProxies> {
-    const proxies = ports.map(() => Promise.all(ports.map((port) => NatsTestProxy.before(port))));
+    // Routes that had to be opened again, a second later, would miss the first election of the cluster: the next one is
+    // only after four to nine seconds.
+    const proxies = ports.map(() => Promise.all(ports.map((port) => NatsTestProxy.before(port, true))));
     return new RouteProxies(await Promise.all(proxies));
   }
 
