@@ -35,12 +35,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [
-      // These are about links of this library, or compare both kinds.
-      ...(process.env.TEST_WIRE === 'client' ? ['test/connection/{links,tls,wire}.test.ts'] : []),
-      // They take minutes. Until they are faster, `FAULT=1` runs them, and the soak test covers the usual faults.
-      ...(process.env.FAULT === undefined ? ['test/fault/{faults,planted-bugs}.test.ts'] : []),
-    ],
+    // These are about links of this library, or compare both kinds.
+    exclude: process.env.TEST_WIRE === 'client' ? ['test/connection/{links,tls,wire}.test.ts'] : [],
     setupFiles: ['test/support/unhandled/setup.ts', 'test/support/wire-of-the-client.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,

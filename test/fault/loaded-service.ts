@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
+import { BundledModule } from '../support/bundled-module.js';
 
 /** The application of `fixtures/loaded-service.ts`, in a process of its own. */
 export class LoadedService {
@@ -12,8 +11,8 @@ export class LoadedService {
   readonly ended: Promise<string>;
   private readonly process: ChildProcess;
 
-  constructor(script: string, servers: string, journal: string, ackWait: number) {
-    const child = spawn(process.execPath, [script, servers, journal, String(ackWait)]);
+  constructor(script: URL, servers: string, journal: string, ackWait: number) {
+    const child = spawn(process.execPath, [fileURLToPath(script), servers, journal, String(ackWait)]);
     let logs = '';
     child.stderr.on('data', (text) => (logs += String(text)));
     this.process = child;
@@ -26,19 +25,7 @@ export class LoadedService {
   }
 }
 
-/** Bundles the application into one file, which starts three times as fast; returns its path. */
-export async function buildLoadedService(folder: string): Promise<string> {
-  await build({
-    root: fileURLToPath(new URL('../../', import.meta.url)),
-    configFile: false,
-    logLevel: 'silent',
-    ssr: { noExternal: true },
-    build: {
-      ssr: 'test/fault/fixtures/loaded-service.ts',
-      outDir: folder,
-      emptyOutDir: false,
-      rolldownOptions: { output: { entryFileNames: 'loaded-service.mjs', codeSplitting: false } },
-    },
-  });
-  return join(folder, 'loaded-service.mjs');
+/** Bundles the application. */
+export function buildLoadedService(): Promise<BundledModule> {
+  return BundledModule.of(new URL('./fixtures/loaded-service.ts', import.meta.url), [], true);
 }

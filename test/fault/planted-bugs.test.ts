@@ -65,8 +65,9 @@ describe('a run without faults', { timeout: 120_000 }, () => {
       messages: null,
       milliseconds: 1_500,
       rate: 200,
+      pause: [100, 100],
       scale: 1,
-      replicas: 1,
+      servers: 1,
       services,
     });
     return check(history);

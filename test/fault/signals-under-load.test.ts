@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stream } from '../../lib/jetstream/index.js';
 import { NatsTestServer } from '../../lib/testing/index.js';
 import { ConnectedPublisher } from '../jetstream/publishing/connected-publisher.js';
+import type { BundledModule } from '../support/bundled-module.js';
 import { eventually } from '../support/eventually.js';
 import { Journal } from './journal.js';
 import { buildLoadedService, LoadedService } from './loaded-service.js';
@@ -21,13 +22,16 @@ const TIMEOUT = 600_000;
 
 describe('handlers at full load, with signals to their service at random moments,', () => {
   let folder: string;
-  let script: string;
+  let built: BundledModule;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'load-'));
-    script = await buildLoadedService(folder);
+    built = await buildLoadedService();
   });
-  afterAll(() => rm(folder, { recursive: true }));
+  afterAll(async () => {
+    await built[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
 
   it('handle each message exactly once with SIGTERM', { timeout: TIMEOUT }, async () => {
     const { ends, published, journal } = await run('SIGTERM', 30_000);
@@ -67,7 +71,7 @@ describe('handlers at full load, with signals to their service at random moments
         // The other service may have handled everything and be stopped before this one receives its first message.
         await topUp(client);
         const started = performance.now();
-        const service = new LoadedService(script, server.url, path, ackWait);
+        const service = new LoadedService(built.url, server.url, path, ackWait);
         if (signals % 5 === 0) {
           await delay(Math.random() * bootTime);
         } else if (await service.working) {
@@ -82,7 +86,7 @@ describe('handlers at full load, with signals to their service at random moments
     };
     await Promise.all(Array.from({ length: SERVICES }, inTurn));
 
-    const last = new LoadedService(script, server.url, path, ackWait);
+    const last = new LoadedService(built.url, server.url, path, ackWait);
     const { state } = await eventually(
       () => stream.info(),
       (info) => info.state.messages === 0,

@@ -23,40 +23,49 @@ export function checkAcknowledgements(history: History): Violation[] {
 
 /** The acknowledgements of messages whose handler had not ended, with the ids of these messages. */
 export function unfinishedOf(history: History): MessageEvent[] {
-  const ends = new Map<number, { readonly id: number; readonly at: number }>();
+  /** When the handler of a place in the stream first ended. */
+  const ends = new Map<number, number>();
   const effects = new Map<number, number>();
   const publishes = new Map<number, MessageEvent>();
-  const acknowledgements: MessageEvent[] = [];
   for (const event of history.messages()) {
     const { kind, form, id, sequence, at } = event;
-    if (kind === 'acknowledged') acknowledgements.push(event);
-    else if (kind === 'stored' && form === 'idempotent' && at > history.streamSince) {
+    if (kind === 'stored' && form === 'idempotent' && at > history.streamSince) {
       publishes.set(sequence, event);
     } else if (kind === 'ended') {
       const place = placeOf(sequence, event.until);
-      if (at < (ends.get(place)?.at ?? Infinity)) ends.set(place, { id, at });
-      if (form === 'idempotent') {
-        const key = effectKeyOf(id);
-        effects.set(key, Math.min(at, effects.get(key) ?? Infinity));
-      }
+      if (at < (ends.get(place) ?? Infinity)) ends.set(place, at);
+      if (form !== 'idempotent') continue;
+      const key = effectKeyOf(id);
+      effects.set(key, Math.min(at, effects.get(key) ?? Infinity));
     }
   }
-  const unfinished = acknowledgements.filter(({ form, sequence, at, until }) => {
-    if ((ends.get(placeOf(sequence, until))?.at ?? Infinity) <= at) return false;
+  const isUnfinished = ({ form, sequence, at, until }: MessageEvent): boolean => {
+    if ((ends.get(placeOf(sequence, until)) ?? Infinity) <= at) return false;
     if (form !== 'idempotent') return true;
     const publish = publishes.get(sequence);
     // Without an acknowledged publish, or if that is one of a later incarnation, the key of the message is unknown.
     return (
       publish !== undefined && publish.at < at && (effects.get(effectKeyOf(publish.id)) ?? Infinity) > at
     );
-  });
-  return [
-    ...unfinished.map((event) => ({
-      ...event,
-      id: (ends.get(placeOf(event.sequence, event.until)) ?? publishes.get(event.sequence) ?? event).id,
-    })),
-    ...coveredUnfinished(history),
-  ];
+  };
+  const unfinished: MessageEvent[] = [];
+  for (const event of history.messages()) {
+    if (event.kind === 'acknowledged' && isUnfinished(event)) unfinished.push(event);
+  }
+  return [...withIds(unfinished, history), ...coveredUnfinished(history)];
+}
+
+/** Acknowledgements do not contain the id of their message, but other events of the same place do. */
+function withIds(acknowledgements: readonly MessageEvent[], history: History): MessageEvent[] {
+  if (acknowledgements.length === 0) return [];
+  const ids = new Map<number, number>(
+    acknowledgements.map((each) => [placeOf(each.sequence, each.until), 0]),
+  );
+  for (const { kind, id, sequence, until } of history.messages()) {
+    const place = placeOf(sequence, until);
+    if (kind !== 'acknowledged' && ids.has(place)) ids.set(place, id);
+  }
+  return acknowledgements.map((each) => ({ ...each, id: ids.get(placeOf(each.sequence, each.until)) ?? 0 }));
 }
 
 /** Messages of `cumulative` that an acknowledgement covers, and that had not ended. */

@@ -29,7 +29,7 @@ function handled(form: Form, id: number, process = 1): Event[] {
 
 function fault(more: Partial<FaultNote>): FaultNote {
   const none = { separatesLeaders: false, deletesStream: false, deletesConsumer: false };
-  return { type: 'fault', name: 'a fault', began: 0, healed: 1, recovered: 2, ...none, ...more };
+  return { type: 'fault', name: 'a fault', began: 0, healed: 1, recovered: 2, recovery: 1, ...none, ...more };
 }
 
 /** The promises that a history breaks. */
@@ -117,6 +117,27 @@ describe('a history is correct', () => {
       [consumer('forwarded', { delivered: 2 })],
     ],
     [
+      'if a new leader of the consumer delivers a message as if it was new',
+      [
+        event('begun', 'keyed', 17, { delivery: 5, at: 10 }),
+        event('ended', 'keyed', 17, { at: 11 }),
+        event('begun', 'keyed', 1, { delivery: 6, at: 20 }),
+        event('ended', 'keyed', 1, { at: 21 }),
+      ],
+      [{ type: 'election', asset: 'WORK/keyed', at: 15 }],
+    ],
+    [
+      'if a process that lost its claim marks the key while another one begins',
+      [
+        event('begun', 'idempotent', 2, { at: 0 }),
+        event('ended', 'idempotent', 2, { at: 2_500 }),
+        event('acknowledged', 'idempotent', 2, { at: 2_501 }),
+        event('repeated', 'idempotent', 2, { process: 2, at: 2_503 }),
+        event('ended', 'idempotent', 2, { process: 2, at: 2_510 }),
+      ],
+      [],
+    ],
+    [
       'if holders follow each other',
       [],
       [
@@ -128,6 +149,12 @@ describe('a history is correct', () => {
   ])('%s', (_, events, notes) => {
     // The number of deliveries is only known in complete runs.
     expect(broken(events, notes).filter((promise) => promise !== 'counters add up')).toEqual([]);
+  });
+
+  it('if a new leader of a consumer does not count the deliveries that it does not know', () => {
+    const elections: Note[] = [1, 2].map((at) => ({ type: 'election', asset: 'WORK/sync', at }));
+    const events = [...handled('sync', 1), ...handled('sync', 2)];
+    expect(broken(events, [consumer('sync', { delivered: 1 }), fault({}), ...elections])).toEqual([]);
   });
 });
 
@@ -212,6 +239,17 @@ describe('a checker finds', () => {
       ],
       [],
     ],
+    [
+      'messages of a key in another order, long after an election',
+      'order',
+      [
+        event('begun', 'keyed', 17, { delivery: 1, at: 20_000 }),
+        event('ended', 'keyed', 17, { at: 20_001 }),
+        event('begun', 'keyed', 1, { delivery: 2, at: 20_002 }),
+        event('ended', 'keyed', 1, { at: 20_003 }),
+      ],
+      [{ type: 'election', asset: 'WORK/keyed', at: 1 }],
+    ],
     ['an order that goes back', 'order', [event('begun', 'ordered', 2), event('begun', 'ordered', 1)], []],
     [
       'a repeated message in order',
@@ -241,6 +279,18 @@ describe('a checker finds', () => {
       'a repeated effect of a redelivery',
       'one effect',
       [...handled('idempotent', 2), event('repeated', 'idempotent', 2), event('ended', 'idempotent', 2)],
+      [],
+    ],
+    [
+      'an effect that is repeated long after a claim was lost',
+      'one effect',
+      [
+        event('begun', 'idempotent', 2, { at: 0 }),
+        event('ended', 'idempotent', 2, { at: 2_500 }),
+        event('acknowledged', 'idempotent', 2, { at: 2_501 }),
+        event('repeated', 'idempotent', 2, { process: 2, at: 4_600 }),
+        event('ended', 'idempotent', 2, { process: 2, at: 4_700 }),
+      ],
       [],
     ],
     [

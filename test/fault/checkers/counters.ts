@@ -6,7 +6,8 @@ import type { Violation } from './violation.js';
 /**
  * Counters add up: in each process that stopped gracefully, every delivery that began has ended, and metrics and instrument
  * agree; and the server has made at least the deliveries that were received. Deliveries may be lost in transit, so the numbers are
- * only equal in a run without faults.
+ * only equal in a run without faults. They are not compared if the consumer may have had another leader: it does not count the
+ * deliveries of the leader before that it does not know.
  */
 export function checkCounters(history: History): Violation[] {
   const violations: Violation[] = [];
@@ -26,7 +27,7 @@ export function checkCounters(history: History): Violation[] {
   const returned = grouped(history.notesOf('counts'), ({ form }) => form);
   for (const { form, delivered } of history.notesOf('consumer')) {
     const own = FORM_NAMES.find((name) => name === form);
-    if (own === undefined) continue;
+    if (own === undefined || hasChangedLeader(history, form)) continue;
     // A delivery that was returned, or acknowledged without its handler, is only known to the instrument.
     const seen = begun[own] + (returned.get(form) ?? []).reduce((sum, each) => sum + each.returned, 0);
     if (seen > delivered)
@@ -38,6 +39,12 @@ export function checkCounters(history: History): Violation[] {
     }
   }
   return violations;
+}
+
+/** Whether a consumer has had another leader after its first one. */
+function hasChangedLeader(history: History, consumer: string): boolean {
+  const elections = history.notesOf('election').filter(({ asset }) => asset === `WORK/${consumer}`);
+  return elections.length > 1 || history.notesOf('fault').some(({ separatesLeaders }) => separatesLeaders);
 }
 
 /** How much more memory the last third of a process's samples may have than the first, in bytes. */

@@ -4,6 +4,8 @@ import { placeOf, type Violation } from './violation.js';
 
 /** How long a stream recognizes the id of a message, in milliseconds. */
 const DUPLICATE_WINDOW = 120_000;
+/** How long the claim of a message is valid without a renewal, in milliseconds: `ackWait`. */
+const LEASE = 2_000;
 /** How many violations are reported one by one. */
 const SHOWN = 5;
 
@@ -11,16 +13,22 @@ const SHOWN = 5;
  * One effect: once a message of a key of `idempotent` was acknowledged, the key is marked as done, and its handler does not
  * begin again. A handler that ended without an acknowledgement may run again: its process may have been killed before the key
  * was marked.
+ *
+ * If a handler runs for longer than its claim is valid, because its event loop is blocked, another process may obtain the claim just
+ * before the first one marks the key, and begin shortly after: within the lease of its claim.
  */
 export function checkEffects(history: History): Violation[] {
   const keys = new Map<number, number>();
   const acknowledgements: { readonly sequence: number; readonly place: number; readonly at: number }[] = [];
   const begins: { readonly id: number; readonly at: number }[] = [];
+  const firstBegins = new Map<number, number>();
   for (const { kind, form, id, sequence, at, until } of history.messages()) {
     if (form !== 'idempotent') continue;
     if (kind === 'begun' || kind === 'repeated') {
+      const key = effectKeyOf(id);
       begins.push({ id, at });
-      keys.set(placeOf(sequence, until), effectKeyOf(id));
+      keys.set(placeOf(sequence, until), key);
+      firstBegins.set(key, Math.min(at, firstBegins.get(key) ?? Infinity));
     } else if (kind === 'acknowledged')
       acknowledgements.push({ sequence, place: placeOf(sequence, until), at });
   }
@@ -29,8 +37,13 @@ export function checkEffects(history: History): Violation[] {
     const key = keys.get(place);
     if (key !== undefined) doneAt.set(key, Math.min(at, doneAt.get(key) ?? Infinity));
   }
+  const isRepeated = (key: number, at: number): boolean => {
+    const done = doneAt.get(key) ?? Infinity;
+    const lostItsClaim = done - (firstBegins.get(key) ?? done) >= LEASE;
+    return at > done + (lostItsClaim ? LEASE : 0);
+  };
   return begins
-    .filter(({ id, at }) => at > (doneAt.get(effectKeyOf(id)) ?? Infinity))
+    .filter(({ id, at }) => isRepeated(effectKeyOf(id), at))
     .slice(0, SHOWN)
     .map(({ id }) => ({
       promise: 'one effect',

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { History } from '../model/history.js';
-import type { FaultNote, KeyOperation } from '../model/notes.js';
+import type { FaultNote, KeyOperation, Note } from '../model/notes.js';
 import { Random } from '../model/random.js';
+import { explain } from '../run/report.js';
 import { checkKeys, problemOf } from './keys.js';
 
 type Given = Partial<KeyOperation> & Pick<KeyOperation, 'operation'>;
@@ -179,12 +180,30 @@ it('does not check reads while a leader may be separated from the other servers'
     began,
     healed: recovered,
     recovered,
+    recovery: 0,
     separatesLeaders: true,
     deletesStream: false,
     deletesConsumer: false,
   });
   expect(checkKeys(History.of([], [...operations, fault(0, 4.5)]))).toEqual([]);
   expect(checkKeys(History.of([], [...operations, fault(6, 9)]))).toHaveLength(1);
+  const election = (at: number): Note => ({ type: 'election', asset: 'KV_registers', at });
+  expect(checkKeys(History.of([], [...operations, election(4)]))).toEqual([]);
+  expect(checkKeys(History.of([], [...operations, election(2_000)]))).toHaveLength(1);
+});
+
+it('shows the operations until the first one that no order explains', () => {
+  const operations = [
+    op('put', [0, 1], { value: 1, revision: 1 }),
+    op('put', [2, 3], { value: 2, revision: 2 }),
+    op('get', [4, 5], { value: 1, revision: 1 }),
+    op('put', [6, 7], { value: 3, revision: 3 }),
+    op('get', [8, 9], { value: 3, revision: 3 }),
+  ];
+  const history = History.of([], operations);
+  const [violation] = checkKeys(history);
+  expect(violation.about).toEqual({ key: 'k', until: 5 });
+  expect(explain(violation, history).split('\n')).toHaveLength(4);
 });
 
 /** Operations of several clients on one register; some writes have an unknown outcome. */

@@ -1,14 +1,20 @@
 import { orderKeyOf } from '../model/forms.js';
 import type { History } from '../model/history.js';
 import type { MessageEvent } from '../model/records.js';
+import { LeaderChanges } from './leader-changes.js';
 import type { Violation } from './violation.js';
 
 /**
  * Order per key: in one process, `keyed` handles the messages of a key one at a time, and new messages in the order of the
  * stream. `ordered` receives each message once, in the order of the stream.
+ *
+ * A new leader of a consumer may not know the last deliveries of the leader before. It delivers these messages again as if they
+ * were new, and the first time may have been lost in transit. So a message that was begun around an election may be an old one.
  */
 export function checkOrder(history: History): Violation[] {
   const violations: Violation[] = [];
+  const leaders = new LeaderChanges(history, 'WORK/keyed');
+  const isLater = history.streamSince === -Infinity ? hasLaterSequence : wasStoredLater;
   const report = (text: string, ...events: MessageEvent[]): void => {
     const [{ form }] = events;
     violations.push({
@@ -39,7 +45,8 @@ export function checkOrder(history: History): Violation[] {
     if (kind !== 'begun') continue;
     const before = last.get(key);
     // A consumer that was created again may deliver older messages, and counts its deliveries from 1 again.
-    if (before && event.delivery > before.delivery && !isLater(event, before)) {
+    const isOutOfOrder = before && event.delivery > before.delivery && !isLater(event, before);
+    if (isOutOfOrder && !leaders.during(before.at, event.at)) {
       report(`${placeText(event)} was begun after ${placeText(before)} of the same key`, event, before);
     }
     last.set(key, event);
@@ -69,8 +76,12 @@ export function checkReceived(history: History): Violation[] {
   return violations.slice(0, 5);
 }
 
-/** Of two stored messages, also of different incarnations of a stream. */
-function isLater(a: MessageEvent, b: MessageEvent): boolean {
+function hasLaterSequence(a: MessageEvent, b: MessageEvent): boolean {
+  return a.sequence > b.sequence;
+}
+
+/** Of two messages of the same or of different incarnations of a stream. */
+function wasStoredLater(a: MessageEvent, b: MessageEvent): boolean {
   return a.until > b.until || (a.until === b.until && a.sequence > b.sequence);
 }
 

@@ -24,7 +24,14 @@ export type Step =
     });
 
 /** How many combinations are tried for one key. */
-const MOST_TRIES = 2_000_000;
+const MOST_TRIES = 200_000;
+
+/** There are too many combinations to decide whether an order explains the steps. */
+export class UndecidedError extends Error {
+  constructor() {
+    super(`undecided after ${MOST_TRIES} combinations`);
+  }
+}
 
 /**
  * Looks for an order that explains the steps, by the algorithm of Wing and Gong with the memory of Lowe: depth first, and
@@ -43,7 +50,7 @@ export class Register {
     this.certain = steps.filter(mustHappen).length;
   }
 
-  /** @throws Error if there are too many combinations to decide it */
+  /** @throws UndecidedError if there are too many combinations to decide it */
   isLinearizable(): boolean {
     return this.search(null, 0);
   }
@@ -55,7 +62,7 @@ export class Register {
     const state = `${value} ${Buffer.from(this.isDone).toString('latin1')}`;
     if (!this.tried.has(state)) {
       this.tried.add(state);
-      if (++this.tries > MOST_TRIES) throw new Error(`undecided after ${MOST_TRIES} combinations`);
+      if (++this.tries > MOST_TRIES) throw new UndecidedError();
       for (const index of this.possible()) {
         const step = this.steps[index];
         if (step.kind !== 'write' || !canFollow(step, value, revision)) continue;

@@ -9,7 +9,8 @@ export interface Violation {
   /** The events to look at: those of a message, of a key, or of a lock. */
   readonly about?:
     | { readonly form: Form; readonly ids: readonly number[] }
-    | { readonly key: string }
+    /** The operations that began until then cannot be explained. */
+    | { readonly key: string; readonly until: number }
     | { readonly resource: string; readonly fences: readonly number[] }
     | undefined;
 }

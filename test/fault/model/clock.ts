@@ -1,7 +1,8 @@
-/** The difference between the clock of this process and the clock that all processes of a machine share. */
-const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
-/** The time in milliseconds, on a clock that never goes back and that all processes of this machine share. */
+/**
+ * The time in milliseconds, on a clock that never goes back and that all processes of this machine share. It is read anew each time:
+ * the difference to another clock, measured once, would be wrong by the time for which the process was suspended meanwhile.
+ */
 export function now(): number {
-  return performance.now() + offset;
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1e6;
 }

@@ -10,19 +10,19 @@ export interface FormOfHandler {
 
 /** The forms of handlers; the index of a form identifies it in a record. A shared form has a durable consumer of its name. */
 export const FORMS = {
-  sync: { weight: 12, hasId: false, isShared: true },
-  async: { weight: 6, hasId: false, isShared: true },
-  batch: { weight: 4, hasId: false, isShared: true },
-  cumulative: { weight: 1, hasId: true, isShared: true },
-  keyed: { weight: 2, hasId: true, isShared: true },
-  push: { weight: 1, hasId: false, isShared: true },
-  ephemeral: { weight: 1, hasId: false, isShared: false },
-  ordered: { weight: 1, hasId: false, isShared: false },
+  sync: { weight: 24, hasId: false, isShared: true },
+  async: { weight: 12, hasId: false, isShared: true },
+  batch: { weight: 8, hasId: false, isShared: true },
+  cumulative: { weight: 4, hasId: true, isShared: true },
+  keyed: { weight: 4, hasId: true, isShared: true },
+  push: { weight: 2, hasId: false, isShared: true },
+  ephemeral: { weight: 2, hasId: false, isShared: false },
+  ordered: { weight: 2, hasId: false, isShared: false },
   idempotent: { weight: 1, hasId: true, isShared: true },
   forward: { weight: 1, hasId: true, isShared: true },
   /** Handles the results of `forward`. */
   forwarded: { weight: 0, hasId: false, isShared: true },
-  event: { weight: 1, hasId: false, isShared: true },
+  event: { weight: 2, hasId: false, isShared: true },
   /** Its messages are durable requests of the services. */
   request: { weight: 0, hasId: false, isShared: true },
 } as const satisfies Readonly<Record<string, FormOfHandler>>;

@@ -75,17 +75,25 @@ const BLANK: MessageEvent = {
   until: 0,
 };
 
-function* decode(bytes: Buffer, process: number): Generator<MessageEvent> {
-  for (let offset = 0; offset + RECORD_SIZE <= bytes.length; offset += RECORD_SIZE) {
+/** Reads the fields of records through typed arrays, which is several times as fast as reading them from a buffer. */
+function* decode(bytes: Uint8Array, process: number): Generator<MessageEvent> {
+  const records = Math.floor(bytes.length / RECORD_SIZE);
+  // Typed arrays need a multiple of their size as offset.
+  const { buffer } = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes);
+  const offset = bytes.byteOffset % 8 === 0 ? bytes.byteOffset : 0;
+  const tags = new Uint8Array(buffer, offset, records * RECORD_SIZE);
+  const numbers = new Uint32Array(buffer, offset, (records * RECORD_SIZE) / 4);
+  const times = new Float64Array(buffer, offset, (records * RECORD_SIZE) / 8);
+  for (let i = 0; i < records; i++) {
     yield {
-      kind: KINDS[bytes[offset]],
-      form: FORM_NAMES[bytes[offset + 1]],
+      kind: KINDS[tags[i * RECORD_SIZE]],
+      form: FORM_NAMES[tags[i * RECORD_SIZE + 1]],
       process,
-      id: bytes.readUInt32LE(offset + 4),
-      sequence: bytes.readUInt32LE(offset + 8),
-      delivery: bytes.readUInt32LE(offset + 12),
-      at: bytes.readDoubleLE(offset + 16),
-      until: bytes.readDoubleLE(offset + 24),
+      id: numbers[i * 8 + 1],
+      sequence: numbers[i * 8 + 2],
+      delivery: numbers[i * 8 + 3],
+      at: times[i * 4 + 2],
+      until: times[i * 4 + 3],
     };
   }
 }

@@ -16,7 +16,7 @@ export interface KeyOperation {
   readonly expected?: number | undefined;
 }
 
-/** A holder of a lock, or a leader, acts: it has just checked that it still is one. */
+/** A holder of a lock, or a leader, acts: it has checked at this time, or just after, that it still is one. */
 export interface Act {
   readonly type: 'act';
   /** `lock` or `leader`, and its key. */
@@ -57,19 +57,32 @@ export interface Received {
   readonly at: number;
 }
 
-/** A fault, from its start until all servers and links worked again, and until each handler handled new messages. */
+/** A fault, from its start until servers, links and processes worked again, and until each handler handled new messages. */
 export interface FaultNote {
   readonly type: 'fault';
   readonly name: string;
   readonly began: number;
   readonly healed: number;
   readonly recovered: number;
+  /**
+   * How long it took until each handler had handled a message that was stored later, in milliseconds: from the start of
+   * the fault if the service can continue without what failed, and otherwise from its end.
+   */
+  readonly recovery: number;
   /** Whether the fault deleted the stream, and so the messages that were published before it ended. */
   readonly deletesStream: boolean;
   /** Whether it may separate a leader from the other servers, so that it answers reads without knowing of the next leader. */
   readonly separatesLeaders: boolean;
   /** Whether consumers may start to count again. */
   readonly deletesConsumer: boolean;
+}
+
+/** A stream or consumer has a new leader, according to the advisory of its server. */
+export interface Election {
+  readonly type: 'election';
+  /** The stream, or the stream and the consumer: `WORK/async`. */
+  readonly asset: string;
+  readonly at: number;
 }
 
 /** A problem that the process itself has seen, for example an object with the wrong content. */
@@ -86,7 +99,8 @@ export interface Memory {
   readonly at: number;
 }
 
-export type Note = KeyOperation | Act | Counts | ConsumerEnd | Received | FaultNote | Problem | Memory;
+export type Note =
+  KeyOperation | Act | Counts | ConsumerEnd | Received | FaultNote | Election | Problem | Memory;
 
 /** A note with the process that has written it. */
 export type Noted<T extends Note = Note> = T & { readonly process: number };

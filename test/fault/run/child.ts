@@ -6,8 +6,8 @@ type Done = Report & { type: 'done' };
 
 /** A process of a run. */
 export class Child {
-  /** How many messages it has published, if it is the driver. */
-  published = 0;
+  /** How many messages were stored, if it is the driver. */
+  stored = 0;
   private readonly child: ChildProcess;
   private readonly ended: Promise<string>;
   private readonly waiting = new Map<Command['type'], (done: Done) => void>();
@@ -30,7 +30,7 @@ export class Child {
     this.readiness = new Promise((resolve) => {
       this.child.on('message', (report: Report) => {
         if (report.type === 'ready') resolve();
-        else if (report.type === 'progress') this.published = report.published;
+        else if (report.type === 'progress') this.stored = report.stored;
         else this.waiting.get(report.command)?.(report);
       });
     });

@@ -8,10 +8,10 @@ import { Recorder } from '../model/recorder.js';
 import type { ProcessSettings } from '../service/settings.js';
 import { Child } from './child.js';
 import { FAULTS, type FaultName } from './faults.js';
-import { type Deployment, Field } from './field.js';
+import { type Deployment, Field, type FieldOptions } from './field.js';
 import { leftovers } from './leftovers.js';
 
-export interface FaultRunOptions {
+export interface FaultRunOptions extends Pick<FieldOptions, 'servers' | 'scale'> {
   /** The built program of the processes. */
   readonly script: URL;
   /** A new folder for the journals. */
@@ -25,9 +25,8 @@ export interface FaultRunOptions {
   readonly milliseconds: number;
   /** Messages in a second; `null`: as many as the handlers manage. */
   readonly rate: number | null;
-  /** How long faults last, relative to their usual time. */
-  readonly scale: number;
-  readonly replicas: number;
+  /** The time between the recovery from one fault and the next one, in milliseconds, at least and at most. */
+  readonly pause: readonly [number, number];
   /** How many processes the tested service has. */
   readonly services: number;
   /** Called with a line of progress. */
@@ -37,26 +36,24 @@ export interface FaultRunOptions {
 /** How long handlers may take until they handle new messages after a fault, and all messages at the end. */
 const RECOVERY = 90_000;
 /** How long a process may take to end after its application was closed, in milliseconds. */
-const EXIT = 15_000;
+const EXIT = 20_000;
 
-/** One run: a service and its publishers on a cluster, faults, and the end, after which nothing may be left behind. */
+/** One run: a service and its publishers on servers, faults, and the end, after which nothing may be left behind. */
 export class FaultRun {
   private readonly recorder: Recorder;
   private readonly children: Child[] = [];
+  private readonly random: Random;
   private processes = 0;
-  private killed = 0;
 
-  private constructor(
-    private readonly options: FaultRunOptions,
-    private readonly random: Random,
-  ) {
+  private constructor(private readonly options: FaultRunOptions) {
     this.recorder = new Recorder(options.folder, 0, false);
+    this.random = new Random(options.seed);
   }
 
   /** Runs to the end, and returns what happened. @throws Error if a process ends by itself */
   static async execute(options: FaultRunOptions): Promise<History> {
     await mkdir(options.folder, { recursive: true });
-    const run = new FaultRun(options, new Random(options.seed));
+    const run = new FaultRun(options);
     try {
       await run.execute();
     } finally {
@@ -67,21 +64,19 @@ export class FaultRun {
   }
 
   private async execute(): Promise<void> {
-    const { faults, scale } = this.options;
+    const { faults, servers, scale } = this.options;
     const version = faults.map((name) => FAULTS[name].version).find((each) => each !== undefined);
     const deployment: Deployment = {
-      kill: async (service) => {
-        this.killed++;
-        await service.kill();
-        return this.start('service', field, service.settings.hasCumulative);
-      },
+      kill: (service) => service.kill(),
+      restart: (service) => this.start('service', field, service.settings.hasCumulative),
       update: async (service) => {
         await service.send({ type: 'rest' });
         await this.close(service, false);
         return this.start('service', field, true);
       },
     };
-    await using field = await Field.start(this.random, deployment, { version, scale });
+    await using field = await Field.start(this.random, deployment, { servers, version, scale });
+    this.progress(`servers are ready`);
     const [driver, ...services] = await Promise.all([
       this.start('driver', field, false),
       ...Array.from({ length: this.options.services }, (_, i) =>
@@ -90,64 +85,89 @@ export class FaultRun {
     ]);
     field.services.push(...services);
     await this.recover(field, driver);
+    this.progress('every handler works');
     await this.injectAll(field, driver);
+    this.progress(`${driver.stored} messages are stored`);
     await this.finish(field, driver);
   }
 
   private async injectAll(field: Field, driver: Child): Promise<void> {
-    const { faults, messages, milliseconds } = this.options;
+    const { faults, messages, milliseconds, pause } = this.options;
     const end = now() + milliseconds;
-    const isOver = (): boolean => now() > end || (messages !== null && driver.published >= messages);
-    for (const name of faults) await this.inject(name, field, driver);
-    // An upgrade happens once.
-    const repeatable = faults.filter((name) => FAULTS[name].version === undefined);
-    while (!isOver()) {
-      if (repeatable.length > 0) await this.inject(this.random.pick(repeatable), field, driver);
-      for (const pause = now() + this.random.between(500, 3_000); now() < pause && !isOver();)
-        await sleep(50);
+    const isOver = (): boolean => now() > end || (messages !== null && driver.stored >= messages);
+    const rest = async (): Promise<void> => {
+      for (const until = now() + this.random.between(...pause); now() < until && !isOver();) await sleep(20);
+    };
+    for (const [i, name] of faults.entries()) {
+      if (i > 0) await rest();
+      await this.inject(name, field, driver);
+    }
+    for (;;) {
+      await rest();
+      if (isOver()) return;
+      if (faults.length > 0) await this.inject(this.random.pick(faults), field, driver);
     }
   }
 
   private async inject(name: FaultName, field: Field, driver: Child): Promise<void> {
-    const { inject, separatesLeaders = false, deletesStream = false, deletesConsumer = false } = FAULTS[name];
+    const {
+      fail,
+      lasts = [0, 0],
+      isSurvived = false,
+      separatesLeaders = false,
+      deletesStream = false,
+      deletesConsumer = false,
+    } = FAULTS[name];
     const began = now();
-    await inject(field);
+    const repair = await fail(field);
+    const failed = now();
+    const early = isSurvived ? this.recover(field, driver) : undefined;
+    await sleep(field.scale * this.random.between(...lasts));
+    await repair?.();
     const healed = now();
-    await this.recover(field, driver);
-    const recovered = now();
+    const worked = await (early ?? this.recover(field, driver));
+    const recovery = worked - (isSurvived ? failed : healed);
+    // The next fault finds all servers and handlers at work.
+    if (separatesLeaders) await field.ready();
+    if (isSurvived) await this.recover(field, driver);
     this.recorder.note({
       type: 'fault',
       name,
       began,
       healed,
-      recovered,
+      recovered: now(),
+      recovery,
       separatesLeaders,
       deletesStream,
       deletesConsumer,
     });
-    const times = `${Math.round(healed - began)} ms, recovered after ${Math.round(recovered - healed)} ms`;
-    this.options.onProgress?.(`${name}: ${times}, ${driver.published} messages`);
+    const took = `${Math.round(healed - began)} ms, recovered after ${Math.round(recovery)} ms`;
+    this.progress(`${name}: ${took}, ready after ${Math.round(now() - began)} ms, ${driver.stored} messages`);
   }
 
-  /** Waits until every handler handles new messages. */
-  private async recover({ services }: Field, driver: Child): Promise<void> {
+  /** Waits until every handler handles new messages. @returns when that was */
+  private async recover({ services }: Field, driver: Child): Promise<number> {
     const hasCumulative = services.some(({ settings }) => settings.hasCumulative);
     const forms = FORM_NAMES.filter(
       (form) => FORMS[form].isShared && (form !== 'cumulative' || hasCumulative),
     );
-    const { missing = [] } = await driver.send({ type: 'recover', forms, timeout: RECOVERY });
+    const { missing = [], at = now() } = await driver.send({ type: 'recover', forms, timeout: RECOVERY });
     if (missing.length > 0) {
       this.recorder.problem(`no new message was acknowledged within ${RECOVERY} ms: ${missing.join(', ')}`);
     }
+    return at;
   }
 
   private async finish(field: Field, driver: Child): Promise<void> {
     await driver.send({ type: 'finish' });
     await Promise.all(field.services.map((service) => service.send({ type: 'rest' })));
     await this.drain(field);
+    this.progress('every message is handled');
     // The driver is the last one, because it observes acknowledgements.
-    for (const child of [...field.services, driver]) await this.close(child, true);
-    for (const left of await leftovers(field.cluster, this.killed))
+    await Promise.all(field.services.map((service) => this.close(service, true)));
+    await this.close(driver, true);
+    const hasFaults = this.options.faults.length > 0;
+    for (const left of await leftovers(field.servers, hasFaults))
       this.recorder.problem(`left on a server: ${left}`);
   }
 
@@ -191,21 +211,26 @@ export class FaultRun {
   }
 
   private async start(role: ProcessSettings['role'], field: Field, hasCumulative: boolean): Promise<Child> {
-    const { script, folder, seed, rate, replicas } = this.options;
+    const { script, folder, seed, rate, servers } = this.options;
     const child = await Child.start(script, {
       role,
       process: ++this.processes,
       folder,
       servers: field.proxies.map(({ url }) => url),
-      direct: field.cluster.urls,
-      replicas,
+      direct: field.servers.map(({ url }) => url),
+      replicas: servers,
       hasCumulative,
       seed,
       work: rate === null ? 5 : 50,
+      pace: rate === null ? 10 : 1,
       rate,
     });
     this.children.push(child);
     return child;
+  }
+
+  private progress(line: string): void {
+    this.options.onProgress?.(line);
   }
 }
 

@@ -1,13 +1,19 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { NatsTestServer } from 'nestjs-nats-jetstream/testing';
-import { sleep } from '../../../lib/timing/index.js';
 import type { Field } from './field.js';
+
+/** Repairs what a fault has broken; resolves when servers, links and processes work again. */
+type Repair = () => Promise<void>;
 
 /** A fault of the environment of a service. */
 export interface Fault {
-  /** Lets something fail; resolves when servers, links and processes work again. */
-  inject(field: Field): Promise<void>;
+  /** Lets something fail; resolves when it has failed. */
+  fail(field: Field): Promise<Repair | void>;
+  /** How long it lasts until it is repaired, in milliseconds, at least and at most. */
+  readonly lasts?: readonly [number, number];
+  /** Whether the service can continue before the repair; the time of its recovery counts from the start then. */
+  readonly isSurvived?: boolean;
   /** See `FaultNote`. */
   readonly separatesLeaders?: boolean;
   readonly deletesStream?: boolean;
@@ -21,108 +27,145 @@ const SMALL_PAYLOAD = 10_000;
 
 const ALL = {
   'kill-server': {
-    inject: async (field) => {
-      const server = field.random.pick(field.cluster.servers);
+    fail: async ({ random, cluster }) => {
+      const server = random.pick(cluster.servers);
       await server.kill();
-      await sleep(field.time(500, 2_500));
-      await server.restart();
-      await field.cluster.ready();
+      return () => server.restart();
     },
+    lasts: [500, 2_500],
+    isSurvived: true,
     separatesLeaders: true,
   },
   'freeze-server': {
-    inject: async (field) => {
-      const server = field.random.pick(field.cluster.servers);
+    fail: async ({ random, cluster }) => {
+      const server = random.pick(cluster.servers);
       server.pause();
-      await sleep(field.time(1_000, 6_000));
-      server.resume();
+      return async () => server.resume();
     },
+    lasts: [1_000, 6_000],
+    separatesLeaders: true,
+  },
+  'lose-quorum': {
+    fail: async ({ random, cluster }) => {
+      const [, ...servers] = random.shuffled(cluster.servers);
+      for (const server of servers) server.pause();
+      return async () => {
+        for (const server of servers) server.resume();
+      };
+    },
+    lasts: [1_000, 4_000],
     separatesLeaders: true,
   },
   'cut-links': {
-    inject: async ({ proxies }) => {
+    fail: async ({ proxies }) => {
       for (const proxy of proxies) proxy.cut();
     },
+    isSurvived: true,
   },
   partition: {
-    inject: async (field) => {
-      const [first, ...others] = field.random.shuffled(field.cluster.servers.map((_, i) => i));
-      field.cluster.partition([first], others);
-      await sleep(field.time(2_000, 12_000));
-      field.cluster.heal();
-      await field.cluster.ready();
+    fail: async ({ random, cluster }) => {
+      const [first, ...others] = random.shuffled(cluster.servers.map((_, i) => i));
+      cluster.partition([first], others);
+      return async () => cluster.heal();
     },
+    lasts: [2_000, 12_000],
     separatesLeaders: true,
   },
   'leader-change': {
-    inject: async (field) => {
+    fail: async (field) => {
       const leaders = field.random.shuffled([
         ...LEADERS,
         ...CONSUMERS.map((name) => `CONSUMER.LEADER.STEPDOWN.WORK.${name}`),
       ]);
       for (const leader of leaders.slice(0, 3)) await field.ask(leader);
     },
+    isSurvived: true,
     separatesLeaders: true,
   },
   'consumer-deleted': {
-    inject: async (field) => {
+    fail: async (field) => {
       await field.ask(`CONSUMER.DELETE.WORK.${field.random.pick(CONSUMERS)}`);
     },
+    isSurvived: true,
     deletesConsumer: true,
   },
   'stream-deleted': {
-    inject: async (field) => {
+    fail: async (field) => {
       await field.ask('STREAM.DELETE.WORK');
       // The services create it again.
-      await field.ask('STREAM.INFO.WORK');
+      return () => field.ask('STREAM.INFO.WORK');
     },
+    isSurvived: true,
     deletesStream: true,
     deletesConsumer: true,
   },
   'store-full': {
-    inject: async (field) => {
+    fail: async (field) => {
       const { config, state } = await field.ask<StreamInfo>('STREAM.INFO.WORK');
       await field.ask('STREAM.UPDATE.WORK', { ...config, discard: 'new', max_bytes: state.bytes + 1_000 });
-      await sleep(field.time(1_000, 3_000));
-      await field.ask('STREAM.UPDATE.WORK', config);
+      return () => field.ask('STREAM.UPDATE.WORK', config);
     },
+    lasts: [1_000, 3_000],
+  },
+  'disk-full': {
+    fail: async ({ random, cluster }) => {
+      const server = random.pick(cluster.servers);
+      const config = await readFile(configOf(server));
+      // The limit cannot be changed while the server runs.
+      await appendFile(configOf(server), `\njetstream { max_file_store: ${await storedBy(server)} }\n`);
+      await server.restart();
+      return async () => {
+        await writeFile(configOf(server), config);
+        await server.restart();
+      };
+    },
+    lasts: [1_000, 5_000],
+    separatesLeaders: true,
   },
   'rolling-upgrade': {
-    inject: async (field) => {
+    fail: async (field) => {
       for (const server of field.cluster.servers) {
+        // From the second time on, the servers are restarted one by one.
         await server.restart({ version: '2.15' });
-        await field.cluster.ready();
+        await field.ready();
       }
       // A service gets the handlers that need a newer server when it is updated.
-      await field.replace('update', 0);
+      if (!field.services[0].settings.hasCumulative) await field.update(0);
     },
     separatesLeaders: true,
     version: '2.10',
   },
   'blocked-event-loop': {
-    inject: async (field) => {
-      await field.random.pick(field.services).send({ type: 'block', milliseconds: field.time(1_500, 5_000) });
+    fail: async ({ random, services, scale }) => {
+      const milliseconds = scale * random.between(1_500, 5_000);
+      const blocked = random.pick(services).send({ type: 'block', milliseconds });
+      return async () => void (await blocked);
     },
   },
   'small-max-payload': {
-    inject: async (field) => {
-      const configs = await Promise.all(field.cluster.servers.map((server) => readFile(configOf(server))));
-      for (const server of field.cluster.servers) {
+    fail: async ({ cluster }) => {
+      const configs = await Promise.all(cluster.servers.map((server) => readFile(configOf(server))));
+      for (const server of cluster.servers) {
         await appendFile(configOf(server), `\nmax_payload: ${SMALL_PAYLOAD}\n`);
         reload(server);
       }
-      await sleep(field.time(1_000, 3_000));
-      for (const [i, server] of field.cluster.servers.entries()) {
-        await writeFile(configOf(server), configs[i]);
-        reload(server);
-      }
+      return async () => {
+        for (const [i, server] of cluster.servers.entries()) {
+          await writeFile(configOf(server), configs[i]);
+          reload(server);
+        }
+      };
     },
+    lasts: [1_000, 3_000],
   },
   'kill-service': {
-    inject: async (field) => {
+    fail: async (field) => {
       // The first one is pinned to the consumer of `cumulative`, which another process gets after a minute only.
-      await field.replace('kill', 1 + Math.floor(field.random.between(0, field.services.length - 1)));
+      const index = 1 + Math.floor(field.random.between(0, field.services.length - 1));
+      await field.kill(index);
+      return () => field.start(index);
     },
+    isSurvived: true,
   },
 } satisfies Readonly<Record<string, Fault>>;
 
@@ -156,4 +199,10 @@ function configOf({ storeDir }: NatsTestServer): string {
 /** Lets a server read its configuration again. */
 function reload({ pid }: NatsTestServer): void {
   if (pid !== undefined) process.kill(pid, 'SIGHUP');
+}
+
+/** How many bytes a server has stored in files. */
+async function storedBy({ monitoringUrl }: NatsTestServer): Promise<number> {
+  const page = (await (await fetch(`${monitoringUrl}/jsz`)).json()) as { readonly storage: number };
+  return page.storage;
 }

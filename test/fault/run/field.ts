@@ -1,19 +1,30 @@
 import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
-import { NatsTestCluster, type NatsTestProxy } from 'nestjs-nats-jetstream/testing';
+import { NatsTestCluster, NatsTestServer, type NatsTestProxy } from 'nestjs-nats-jetstream/testing';
 import { sleep } from '../../../lib/timing/index.js';
 import type { Random } from '../model/random.js';
 import type { Child } from './child.js';
 
 /** How often a request to the JetStream API is repeated, and the pause before, in milliseconds. */
-const ATTEMPTS = 100;
+const ATTEMPTS = 200;
 const PAUSE = 100;
+/** How long a cluster under load may take until all of its groups have leaders again, in milliseconds. */
+const READY_TIMEOUT = 90_000;
 
-/** How processes of the service are replaced; each returns when the new one works. */
+/** How processes of the service are replaced. */
 export interface Deployment {
-  /** Kills it. */
-  kill(service: Child): Promise<Child>;
+  kill(service: Child): Promise<void>;
+  /** Starts a process with the same handlers; resolves when it works. */
+  restart(service: Child): Promise<Child>;
   /** Closes it, and starts it again with all handlers. */
   update(service: Child): Promise<Child>;
+}
+
+export interface FieldOptions {
+  /** 3: a cluster; 1: a single server, which suffices for runs without faults. */
+  readonly servers: 1 | 3;
+  readonly version?: string | undefined;
+  /** How long faults last, relative to their usual time. */
+  readonly scale: number;
 }
 
 /** The targets of faults: the servers of a cluster, the links to them, and the processes of a service. */
@@ -22,40 +33,57 @@ export class Field implements AsyncDisposable {
   readonly services: Child[] = [];
 
   private constructor(
-    readonly cluster: NatsTestCluster,
+    private readonly target: NatsTestCluster | NatsTestServer,
+    readonly servers: readonly NatsTestServer[],
     readonly proxies: readonly NatsTestProxy[],
     readonly random: Random,
     private readonly deployment: Deployment,
-    /** How long faults last, relative to their usual time. */
     readonly scale: number,
   ) {}
 
   static async start(
     random: Random,
     deployment: Deployment,
-    { version, scale }: { readonly version?: string | undefined; readonly scale: number },
+    { servers: count, version, scale }: FieldOptions,
   ): Promise<Field> {
-    const cluster = await NatsTestCluster.start(3, { version, routeProxies: true });
-    const proxies = await Promise.all(cluster.servers.map((server) => server.proxy()));
-    return new Field(cluster, proxies, random, deployment, scale);
+    const target =
+      count === 1
+        ? await NatsTestServer.start({ version })
+        : await NatsTestCluster.start(count, { version, routeProxies: true });
+    const servers = target instanceof NatsTestServer ? [target] : target.servers;
+    const proxies = await Promise.all(servers.map((server) => server.proxy()));
+    return new Field(target, servers, proxies, random, deployment, scale);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.cluster.stop();
+    await this.target.stop();
   }
 
-  /** Replaces a process of the service. */
-  async replace(how: keyof Deployment, index: number): Promise<void> {
-    this.services[index] = await this.deployment[how](this.services[index]);
+  /** @throws Error if there is only one server */
+  get cluster(): NatsTestCluster {
+    if (this.target instanceof NatsTestServer) throw new Error('faults need a cluster');
+    return this.target;
   }
 
-  /** A time between two limits, in milliseconds. */
-  time(least: number, most: number): number {
-    return this.scale * this.random.between(least, most);
+  /** Waits until all groups of servers have leaders. */
+  ready(): Promise<void> {
+    return this.cluster.ready(READY_TIMEOUT);
+  }
+
+  async kill(index: number): Promise<void> {
+    await this.deployment.kill(this.services[index]);
+  }
+
+  async start(index: number): Promise<void> {
+    this.services[index] = await this.deployment.restart(this.services[index]);
+  }
+
+  async update(index: number): Promise<void> {
+    this.services[index] = await this.deployment.update(this.services[index]);
   }
 
   /** Sends a request to the JetStream API, until it succeeds. */
-  async ask<T = unknown>(subject: string, body?: object): Promise<T> {
+  async ask<T>(subject: string, body?: object): Promise<T> {
     return this.connected(async (nc) => {
       for (let attempt = 1; ; attempt++) {
         const reply = await nc
@@ -70,7 +98,8 @@ export class Field implements AsyncDisposable {
   }
 
   private async connected<T>(use: (nc: NatsConnection) => Promise<T>): Promise<T> {
-    const nc = await connect({ servers: this.cluster.urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    const servers = this.servers.map(({ url }) => url);
+    const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     try {
       return await use(nc);
     } finally {

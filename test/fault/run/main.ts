@@ -1,24 +1,37 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { check } from '../checkers/index.js';
+import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { buildProcess } from './build.js';
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.js';
 import { FaultRun } from './fault-run.js';
-import { explain, type Row, rowOf, tableOf } from './report.js';
+import { writeTable } from './reliability-page.js';
+import { explain } from './report.js';
+import { Results, resultOf, tableOf, type Result } from './results.js';
+
+const docs = fileURLToPath(new URL('../../../docs/', import.meta.url));
+const RESULTS = join(docs, 'reliability.json');
+const PAGE = join(docs, 'reliability.md');
+
+/** The number of messages of a run whose result is written into the documentation. */
+const MILLION = 1_000_000;
 
 /** The long form: `npm run fault -- --help`. */
 const HELP = `Runs a service on a cluster of three servers, injects faults, and checks the history.
 
-  --seed N       repeats the faults of a run; default: a random number
-  --fault NAME   only this fault; may be given several times; default: each one, in a run of its own
-  --messages N   how many messages each run publishes; default: 1,000,000
-  --minutes M    how long all runs together may take; default: no limit
-  --rate N       messages in a second; default: as many as the handlers manage
-  --together     all faults in one run
-  --table FILE   also writes the table of the results into this file
-  --keep         keeps the journals, and prints their folder
+  --seed N        repeats the faults of a run; default: a random number
+  --fault NAME    only this fault; may be given several times; default: each one, in a run of its own
+  --messages N    how many messages each run publishes; default: 1,000,000
+  --minutes M     how long all runs together may take; default: no limit
+  --rate N        messages in a second; default: as many as the handlers manage
+  --together      all faults in one run
+  --results FILE  the file to which each result is added as soon as its run has ended; default: docs/reliability.json,
+                  for runs of a million messages or more
+  --continue      skips the faults that have a result in this file
+  --table         only writes the table of docs/reliability.md, from this file
+  --keep          keeps the journals, and prints their folder
 
 Faults: ${FAULT_NAMES.join(', ')}`;
 
@@ -29,7 +42,10 @@ interface Options {
   readonly minutes: number;
   readonly rate: number | null;
   readonly together: boolean;
-  readonly table: string | undefined;
+  readonly results: Results;
+  readonly isRecorded: boolean;
+  readonly continues: boolean;
+  readonly table: boolean;
   readonly keep: boolean;
 }
 
@@ -38,6 +54,10 @@ export async function main(args: readonly string[]): Promise<number> {
   const options = optionsOf(args);
   if (options === undefined) {
     console.log(HELP);
+    return 0;
+  }
+  if (options.table) {
+    await writeTable(PAGE, await options.results.read());
     return 0;
   }
   const folder = await mkdtemp(join(tmpdir(), 'fault-'));
@@ -51,60 +71,70 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runAll(options: Options, folder: string): Promise<number> {
-  const { faults, together, minutes } = options;
+  const { faults, together, minutes, results, isRecorded, continues, keep } = options;
   await using built = await buildProcess();
-  const rows: Row[] = [];
-  let violated = 0;
+  const server = await versionOfServer();
   const groups = together ? [upgradesFirst(faults)] : faults.map((fault) => [fault]);
-  for (const group of groups) {
+  const known = continues ? (await results.read()).map(({ fault }) => fault) : [];
+  const all: Result[] = [];
+  let failed = 0;
+  for (const [i, group] of groups.entries()) {
     const name = together ? 'all' : group.join();
+    if (known.includes(name)) continue;
     const milliseconds = (minutes * 60_000) / groups.length;
-    const { row, problems } = await runOne(name, group, {
-      ...options,
-      script: built.url,
-      folder,
-      milliseconds,
-    });
-    rows.push(row);
-    console.log(tableOf([row]));
-    for (const problem of problems) console.log(`\nVIOLATION (seed ${options.seed}, ${name})\n${problem}`);
-    violated += problems.length;
+    const place = join(folder, name);
+    console.log(`\n${name} (${i + 1} of ${groups.length})`);
+    try {
+      const run = { ...options, script: built.url, folder: place, server, milliseconds };
+      const { result, problems } = await runOne(name, group, run);
+      if (isRecorded) await results.add(result);
+      all.push(result);
+      console.log(tableOf([result]));
+      for (const problem of problems) console.log(`\nVIOLATION (seed ${options.seed}, ${name})\n${problem}`);
+      failed += problems.length;
+    } catch (error) {
+      // The other faults have their runs nevertheless.
+      failed++;
+      console.log(
+        `FAILED (seed ${options.seed}, ${name})\n${error instanceof Error ? error.stack : String(error)}`,
+      );
+    }
+    if (!keep) await rm(place, { recursive: true, force: true });
   }
-  console.log(`\n${tableOf(rows)}\n\n${violated} violations`);
-  if (options.table !== undefined) await writeFile(options.table, `${tableOf(rows)}\n`);
-  return violated === 0 ? 0 : 1;
+  console.log(`\n${tableOf(all)}\n\n${failed} violations or failures, seed ${options.seed}`);
+  return failed === 0 ? 0 : 1;
 }
 
 async function runOne(
   name: string,
   faults: readonly FaultName[],
-  {
-    script,
-    folder,
-    seed,
-    messages,
-    milliseconds,
-    rate,
-  }: Options & { script: URL; folder: string; milliseconds: number },
-): Promise<{ readonly row: Row; readonly problems: readonly string[] }> {
-  console.log(`\n${name}`);
+  run: Options & { readonly script: URL; folder: string; server: string; milliseconds: number },
+): Promise<{ readonly result: Result; readonly problems: readonly string[] }> {
+  const { script, folder, seed, server, messages, milliseconds, rate } = run;
+  const start = performance.now();
+  const seconds = (): number => Math.round((performance.now() - start) / 100) / 10;
   const history = await FaultRun.execute({
     script,
-    folder: join(folder, name),
+    folder,
     seed,
     faults,
     messages,
     milliseconds,
     rate,
+    pause: [4_000, 8_000],
     scale: 1,
-    replicas: 3,
+    servers: 3,
     services: 2,
-    onProgress: (line) => console.log(`  ${line}`),
+    onProgress: (line) => console.log(`  ${seconds().toFixed(1).padStart(6)} s  ${line}`),
   });
-  return {
-    row: rowOf(name, history),
-    problems: check(history).map((violation) => explain(violation, history)),
-  };
+  const { result, violations } = resultOf(history, { fault: name, seed, server, seconds: seconds() });
+  console.log(`  ${seconds().toFixed(1).padStart(6)} s  the history is checked`);
+  return { result, problems: violations.map((violation) => explain(violation, history)) };
+}
+
+async function versionOfServer(): Promise<string> {
+  await using server = await NatsTestServer.start();
+  return server.version;
 }
 
 function optionsOf(args: readonly string[]): Options | undefined {
@@ -113,24 +143,30 @@ function optionsOf(args: readonly string[]): Options | undefined {
     options: {
       seed: { type: 'string' },
       fault: { type: 'string', multiple: true, default: [...FAULT_NAMES] },
-      messages: { type: 'string', default: '1000000' },
+      messages: { type: 'string', default: String(MILLION) },
       minutes: { type: 'string', default: 'Infinity' },
       rate: { type: 'string' },
       together: { type: 'boolean', default: false },
-      table: { type: 'string' },
+      results: { type: 'string' },
+      continue: { type: 'boolean', default: false },
+      table: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
-  const { together, table, keep } = values;
+  const { together, table, keep, results } = values;
+  const messages = numberOf('messages', values.messages);
   return {
     seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : numberOf('seed', values.seed),
     faults: values.fault.map(faultOf),
-    messages: numberOf('messages', values.messages),
+    messages,
     minutes: numberOf('minutes', values.minutes),
     rate: values.rate === undefined ? null : numberOf('rate', values.rate),
     together,
+    results: new Results(results ?? RESULTS),
+    isRecorded: results !== undefined || (messages >= MILLION && !together),
+    continues: values.continue,
     table,
     keep,
   };

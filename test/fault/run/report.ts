@@ -1,4 +1,4 @@
-import { duplicatesOf, lostOf, recoveriesOf, unfinishedOf, type Violation } from '../checkers/index.js';
+import type { Violation } from '../checkers/index.js';
 import { FORM_NAMES } from '../model/forms.js';
 import type { History } from '../model/history.js';
 import { KINDS } from '../model/records.js';
@@ -6,61 +6,14 @@ import { KINDS } from '../model/records.js';
 /** How many events of a violation are shown. */
 const SHOWN = 40;
 
-/** The figures of one run for the table. */
-export interface Row {
-  readonly fault: string;
-  readonly times: number;
-  readonly messages: number;
-  readonly lost: number;
-  readonly unfinished: number;
-  readonly duplicates: number;
-  /** In milliseconds. */
-  readonly median: number;
-  readonly worst: number;
-}
-
-export function rowOf(fault: string, history: History): Row {
-  const recoveries = recoveriesOf(history);
-  let messages = 0;
-  for (const { kind } of history.messages()) if (kind === 'stored') messages++;
-  return {
-    fault,
-    times: recoveries.times.length,
-    messages,
-    lost: lostOf(history),
-    unfinished: unfinishedOf(history).length,
-    duplicates: duplicatesOf(history),
-    median: recoveries.median,
-    worst: recoveries.worst,
-  };
-}
-
-/** A Markdown table. */
-export function tableOf(rows: readonly Row[]): string {
-  const number = (value: number): string => value.toLocaleString('en');
-  const lines = rows.map(({ fault, times, messages, lost, unfinished, duplicates, median, worst }) =>
-    [
-      fault,
-      ...[times, messages, lost, unfinished, duplicates].map(number),
-      `${number(Math.round(median))} ms`,
-      `${number(Math.round(worst))} ms`,
-    ].join(' | '),
-  );
-  return [
-    '| fault | times | messages | lost | acknowledged unfinished | duplicates seen | recovery, median | recovery, worst |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...lines.map((line) => `| ${line} |`),
-  ].join('\n');
-}
-
 /** A violation with the shortest history that shows it: the events of its message, key or lock, and the faults meanwhile. */
 export function explain({ promise, text, about }: Violation, history: History): string {
   const events = about === undefined ? [] : eventsOf(about, history).toSorted((a, b) => a.at - b.at);
-  const first = events.at(0)?.at ?? 0;
+  const start = events.at(0)?.at ?? 0;
   const last = events.at(-1)?.at ?? 0;
   const faults = history
     .notesOf('fault')
-    .filter(({ began, recovered }) => events.length > 0 && began <= last && recovered >= first)
+    .filter(({ began, recovered }) => events.length > 0 && began <= last && recovered >= start)
     .flatMap(({ name, began, healed, recovered }) => [
       { at: began, line: `fault ${name} begins` },
       { at: healed, line: `fault ${name} ends` },
@@ -68,10 +21,12 @@ export function explain({ promise, text, about }: Violation, history: History): 
     ]);
   const lines = [...events, ...faults]
     .toSorted((a, b) => a.at - b.at)
-    .map(({ at, line }) => `  ${(at - first).toFixed(1).padStart(10)} ms  ${line}`);
+    .map(({ at, line }) => `  ${(at - start).toFixed(1).padStart(10)} ms  ${line}`);
   const omitted = lines.length - SHOWN;
+  // A key or lock is correct until the last event; a message is not even at its first one.
+  const first = about !== undefined && 'ids' in about ? SHOWN / 2 : 0;
   const shown =
-    omitted > 0 ? [...lines.slice(0, SHOWN / 2), `  … ${omitted} more`, ...lines.slice(-SHOWN / 2)] : lines;
+    omitted > 0 ? [...lines.slice(0, first), `  … ${omitted} more`, ...lines.slice(first - SHOWN)] : lines;
   return [`${promise}: ${text}`, ...shown].join('\n');
 }
 
@@ -84,7 +39,7 @@ function eventsOf(about: NonNullable<Violation['about']>, history: History): Lin
   if ('key' in about) {
     return history
       .notesOf('key')
-      .filter(({ key }) => key === about.key)
+      .filter(({ key, invoked }) => key === about.key && invoked <= about.until)
       .flatMap(({ process, operation, invoked, returned, outcome, value, revision, expected }) => {
         const what = `process ${process}: ${operation}${expected === undefined ? '' : ` at ${expected}`}`;
         const result = outcome === 'done' ? `${value} at revision ${revision}` : outcome;

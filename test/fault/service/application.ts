@@ -20,7 +20,8 @@ export function connectionOf({ servers }: Pick<ProcessSettings, 'servers'>): Nod
 }
 
 const OPTIONS = {
-  jetstream: { timeout: 1_000 },
+  // New streams of a busy cluster have no leader for some seconds, and a service does not start without them.
+  jetstream: { timeout: 4_000 },
   shutdownTimeout: SHUTDOWN_TIMEOUT,
 } satisfies Omit<JetStreamModuleOptions, 'connection'>;
 

@@ -89,7 +89,7 @@ export function handlersOf(
 
     @JsConsumer(
       own('idempotent', {
-        concurrency: 16,
+        concurrency: 128,
         idempotent: { bucket: 'done', key: (id: number) => String(effectKeyOf(id)) },
       }),
     )
@@ -97,14 +97,14 @@ export function handlersOf(
       await work.handle('idempotent', id, metadata);
     }
 
-    @JsConsumer(own('forward', { concurrency: 16 }))
+    @JsConsumer(own('forward', { concurrency: 128 }))
     @PublishTo('work.forwarded')
     async forward(@Payload() id: number, @Ctx() { metadata }: JetStreamContext): Promise<number> {
       await work.handle('forward', id, metadata);
       return id;
     }
 
-    @JsConsumer(own('forwarded', { concurrency: 16 }))
+    @JsConsumer(own('forwarded', { concurrency: 64 }))
     forwarded(@Payload() origin: number, @Ctx() { metadata }: JetStreamContext): void {
       work.begin('forwarded', origin, metadata);
       work.end('forwarded', origin, metadata);

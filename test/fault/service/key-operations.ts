@@ -28,10 +28,16 @@ export class KeyOperations {
   constructor(
     private readonly bucket: KeyValue<number>,
     private readonly process: number,
+    private readonly pace: number,
     private readonly recorder: Recorder,
     private readonly random: Random,
+    private readonly signal: AbortSignal,
   ) {
     this.clients = Array.from({ length: CLIENTS }, () => this.run());
+  }
+
+  private get options(): { readonly timeout: number; readonly signal: AbortSignal } {
+    return { timeout: TIMEOUT, signal: this.signal };
   }
 
   /** Starts no further operations and waits for those in flight. */
@@ -46,7 +52,7 @@ export class KeyOperations {
       const key = `${Math.floor(now() / SAME_KEYS)}-${this.random.next() < 0.5 ? 0 : KEYS - 1}`;
       const revision = await this.operate(key, last.get(key));
       if (revision !== undefined) last.set(key, revision);
-      await sleep(this.random.between(2, 20));
+      await sleep(this.pace * this.random.between(2, 20));
     }
   }
 
@@ -59,7 +65,7 @@ export class KeyOperations {
       return this.record(
         key,
         'put',
-        async () => ({ value, revision: await this.bucket.put(key, value, { timeout: TIMEOUT }) }),
+        async () => ({ value, revision: await this.bucket.put(key, value, this.options) }),
         { value },
       );
     }
@@ -67,7 +73,7 @@ export class KeyOperations {
       return this.record(
         key,
         'update',
-        async () => ({ value, revision: await this.bucket.update(key, value, known, { timeout: TIMEOUT }) }),
+        async () => ({ value, revision: await this.bucket.update(key, value, known, this.options) }),
         { value, expected: known },
       );
     }
@@ -75,14 +81,14 @@ export class KeyOperations {
       return this.record(
         key,
         'create',
-        async () => ({ value, revision: await this.bucket.create(key, value, { timeout: TIMEOUT }) }),
+        async () => ({ value, revision: await this.bucket.create(key, value, this.options) }),
         { value },
       );
     }
     await this.record(
       key,
       'delete',
-      async () => ({ value: null, revision: await this.bucket.delete(key, { timeout: TIMEOUT }) }),
+      async () => ({ value: null, revision: await this.bucket.delete(key, this.options) }),
       {
         value: null,
       },
@@ -94,7 +100,7 @@ export class KeyOperations {
     return this.record(
       key,
       'get',
-      async () => resultOf(await this.bucket.get(key, { consistent: true, timeout: TIMEOUT })),
+      async () => resultOf(await this.bucket.get(key, { ...this.options, consistent: true })),
       { value: null },
     );
   }

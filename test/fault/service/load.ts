@@ -8,18 +8,19 @@ import { JetStreamRecordBuilder, type JetStreamClient } from 'nestjs-nats-jetstr
 import { firstValueFrom } from 'rxjs';
 import { sleep } from '../../../lib/timing/index.js';
 import { now } from '../model/clock.js';
-import { type Form, FORMS, PUBLISHED } from '../model/forms.js';
+import { type Form, formOfConsumer, FORMS, PUBLISHED } from '../model/forms.js';
 import type { Recorder } from '../model/recorder.js';
 import type { ProcessSettings } from './settings.js';
 
 /** How many messages may wait for their acknowledgement. */
 const MOST_PENDING = 2_000;
-/** How many messages may wait for their handlers: a recovery is not delayed by more than these. */
-const MOST_WAITING = 4_000;
+/** How many messages may wait for a handler, relative to its weight: a recovery is not delayed by more than these. */
+const MOST_WAITING = 100;
 
 /** Publishes to all handlers, and records every attempt. */
 export class Load {
-  published = 0;
+  /** How many publishes were acknowledged. */
+  stored = 0;
   private readonly pending = new Set<Promise<void>>();
   private readonly next: Partial<Record<Form, number>> = {};
   private stopped = false;
@@ -59,13 +60,15 @@ export class Load {
     const id = (this.next[form] = (this.next[form] ?? -1) + 1);
     const at = now();
     const attempt = this.send(form, id).then(
-      ({ sequence }) => this.recorder.record('stored', form, { id, sequence, at, until: now() }),
+      ({ sequence }) => {
+        this.stored++;
+        this.recorder.record('stored', form, { id, sequence, at, until: now() });
+      },
       (error: unknown) => {
         const isRefused = error instanceof PublishRefusedError || error instanceof PayloadTooLargeError;
         this.recorder.record(isRefused ? 'refused' : 'unknown', form, { id, at, until: now() });
       },
     );
-    this.published++;
     this.pending.add(attempt);
     void attempt.then(() => this.pending.delete(attempt));
   }
@@ -79,13 +82,15 @@ export class Load {
   private async observeConsumers(): Promise<void> {
     while (!this.stopped) {
       try {
-        let waiting = 0;
         let consumers = 0;
-        for await (const { numPending } of this.jetstream.listConsumers('WORK')) {
+        let isBehind = false;
+        for await (const { name, numPending } of this.jetstream.listConsumers('WORK')) {
           consumers++;
-          waiting = Math.max(waiting, numPending);
+          const { weight, isShared } = FORMS[formOfConsumer(name)];
+          // Nothing reads a consumer without a name that an application had to leave behind.
+          isBehind ||= isShared && numPending > MOST_WAITING * Math.max(1, weight);
         }
-        this.isCrowded = consumers === 0 || waiting > MOST_WAITING;
+        this.isCrowded = consumers === 0 || isBehind;
       } catch {
         // While no server answers, nothing is stored either.
       }

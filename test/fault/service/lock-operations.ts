@@ -18,6 +18,7 @@ export class LockOperations {
     private readonly election: LeaderElection,
     private readonly recorder: Recorder,
     private readonly random: Random,
+    private readonly signal: AbortSignal,
   ) {
     this.loops = [this.holdLocks(), this.lead()];
   }
@@ -29,7 +30,8 @@ export class LockOperations {
 
   private async holdLocks(): Promise<void> {
     while (!this.stopped) {
-      const lock = await this.bucket.lock('fenced', { ttl: TTL, wait: 2_000 }).catch(() => undefined);
+      const { signal } = this;
+      const lock = await this.bucket.lock('fenced', { ttl: TTL, wait: 2_000, signal }).catch(() => undefined);
       if (lock) {
         const end = now() + this.random.between(0, 500);
         while (now() < end && !this.stopped && this.act('lock', lock)) await sleep(ACT_EVERY);
@@ -47,10 +49,14 @@ export class LockOperations {
     }
   }
 
-  /** Acts if the lock is held. */
+  /**
+   * Acts if the lock is held. The time is read before: on a busy machine, the process may be suspended for longer than the lock is
+   * valid between reading `held` and reading the time.
+   */
   private act(resource: string, lock: KeyLock): boolean {
+    const at = now();
     if (!lock.held) return false;
-    this.recorder.note({ type: 'act', resource, fence: lock.revision, at: now() });
+    this.recorder.note({ type: 'act', resource, fence: lock.revision, at });
     return true;
   }
 }

@@ -9,6 +9,7 @@ import { startClient, startPublisher, startService } from './application.js';
 import { CountedLog } from './counted-log.js';
 import type { Seen } from './handlers.js';
 import { KeyOperations } from './key-operations.js';
+import { Listeners } from './listeners.js';
 import { Load } from './load.js';
 import { LockOperations } from './lock-operations.js';
 import { OtherOperations } from './other-operations.js';
@@ -25,6 +26,12 @@ const settings = JSON.parse(process.argv[2]) as ProcessSettings;
 const random = new Random(settings.seed + settings.process);
 const recorder = new Recorder(settings.folder, settings.process, settings.role === 'service');
 const logger = new CountedLog();
+let actions: Actions = {};
+process.on('message', (command: Command) => void obey(command));
+// The parent was killed.
+const exit = (): never => process.exit(1);
+process.on('disconnect', exit);
+const listeners = new Listeners();
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -33,11 +40,7 @@ const memory = setInterval(() => {
   recorder.note({ type: 'memory', heap: process.memoryUsage().heapUsed, at: now() });
 }, 5_000);
 
-const actions = settings.role === 'service' ? await service() : await driver();
-process.on('message', (command: Command) => void obey(command));
-// The parent was killed.
-const exit = (): never => process.exit(1);
-process.on('disconnect', exit);
+actions = settings.role === 'service' ? await service() : await driver();
 report({ type: 'ready' });
 
 async function obey(command: Command): Promise<void> {
@@ -63,9 +66,17 @@ async function service(): Promise<Actions> {
     logger,
   );
   const buckets = app.get(KeyValueService);
-  const other = await OtherOperations.start(app, client, settings.process, recorder);
-  const keys = new KeyOperations(await buckets.open<number>('registers'), settings.process, recorder, random);
-  const locks = new LockOperations(await buckets.open('locks'), other.repeated.election, recorder, random);
+  const other = await OtherOperations.start(app, client, settings, recorder);
+  const { signal } = listeners;
+  const registers = await buckets.open<number>('registers');
+  const keys = new KeyOperations(registers, settings.process, settings.pace, recorder, random, signal);
+  const locks = new LockOperations(
+    await buckets.open('locks'),
+    other.repeated.election,
+    recorder,
+    random,
+    signal,
+  );
   return {
     block: async ({ milliseconds }) => {
       for (const end = now() + milliseconds; now() < end;);
@@ -82,6 +93,7 @@ async function service(): Promise<Actions> {
       await Promise.all(handlers.list().map(({ handler }) => handlers.stop(handler)));
       for (const counts of await counting.counts(registry)) recorder.note(counts);
       await app.close();
+      for (const left of listeners.left()) recorder.problem(left);
       finish();
     },
   };
@@ -103,14 +115,14 @@ async function driver(): Promise<Actions> {
   const witness = await Witness.start(settings.direct, recorder);
   const load = new Load(app.get(JetStreamService), client, recorder);
   const running = load.run(settings);
-  const progress = setInterval(() => report({ type: 'progress', published: load.published }), 200);
+  const progress = setInterval(() => report({ type: 'progress', stored: load.stored }), 200);
   return {
-    recover: async ({ forms, timeout }) => ({ missing: await witness.recovery(forms, timeout) }),
+    recover: ({ forms, timeout }) => witness.recovery(forms, timeout),
     finish: async () => {
       load.stop();
       await running;
       clearInterval(progress);
-      report({ type: 'progress', published: load.published });
+      report({ type: 'progress', stored: load.stored });
     },
     close: async () => {
       await witness.close();

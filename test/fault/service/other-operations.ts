@@ -13,8 +13,13 @@ import { sleep } from '../../../lib/timing/index.js';
 import { OPERATIONS, RepeatedOperations } from '../../trust/lost-servers/operations.js';
 import type { Recorder } from '../model/recorder.js';
 import type { Seen } from './handlers.js';
+import type { ProcessSettings } from './settings.js';
 
+/** The pauses between calls, in milliseconds. */
 const EVERY = 60;
+const REPEAT_EVERY = 20;
+/** How many durable requests may wait for their answers. */
+const MOST_REQUESTS = 50;
 /** The longest that a call may take, in milliseconds, on a machine with other work. */
 const LONGEST_CALL = 30_000;
 
@@ -30,6 +35,7 @@ export class OtherOperations {
     private readonly files: ObjectStore,
     readonly repeated: RepeatedOperations,
     private readonly process: number,
+    private readonly pause: number,
     private readonly recorder: Recorder,
   ) {
     this.loops = [this.sayCore(), this.replaceObjects(), this.ask()];
@@ -39,13 +45,13 @@ export class OtherOperations {
   static async start(
     app: INestApplicationContext,
     client: JetStreamClient,
-    process: number,
+    { process, pace }: Pick<ProcessSettings, 'process' | 'pace'>,
     recorder: Recorder,
   ): Promise<OtherOperations> {
     const files = await app.get(ObjectStoreService).open('files');
     await files.putString('first', 'content');
-    const repeated = await RepeatedOperations.start(app, client);
-    return new OtherOperations(app, client, files, repeated, process, recorder);
+    const repeated = await RepeatedOperations.start(app, client, pace * REPEAT_EVERY);
+    return new OtherOperations(app, client, files, repeated, process, pace * EVERY, recorder);
   }
 
   /** Makes no further calls and waits for those in flight, all of which have to end. */
@@ -80,40 +86,51 @@ export class OtherOperations {
     for (let number = this.process * 10_000_000; !this.stopped; number++) {
       nc.publish('core.a', String(number));
       nc.publish('shared', String(number));
-      await sleep(EVERY);
+      await sleep(this.pause);
     }
   }
 
   /** At any time, a read returns one complete version of an object. */
   private async replaceObjects(): Promise<void> {
+    const stored = new Set<string>();
     for (let version = 1; !this.stopped; version++) {
       const name = `object-${this.process}-${version % 3}`;
-      await this.files.putBytes(name, contentOf(version)).catch(() => undefined);
+      await this.files.putBytes(name, contentOf(version)).then(
+        () => stored.add(name),
+        () => undefined,
+      );
       try {
         const bytes = Buffer.from(await this.files.getBytes(name));
         if (!bytes.equals(contentOf(bytes.readUInt32BE(0))))
           this.recorder.problem(`object "${name}" has a wrong content`);
       } catch (error) {
-        // The first versions may not have been stored.
-        if (error instanceof ObjectNotFoundError && version > 6)
+        if (error instanceof ObjectNotFoundError && stored.has(name))
           this.recorder.problem(`object "${name}" is missing`);
       }
-      await sleep(2 * EVERY);
+      await sleep(2 * this.pause);
     }
   }
 
-  /** Sends durable requests, whose answers must be correct. */
+  /** Sends durable requests, whose answers must be correct. One that gets no answer does not delay the next one. */
   private async ask(): Promise<void> {
+    const waiting = new Set<Promise<void>>();
     for (let id = this.process * 10_000; !this.stopped; id++) {
-      const record = new JetStreamRecordBuilder(id).setMode('jetstream').setTimeout(5_000).build();
-      const answer = await firstValueFrom(this.client.send<number>('work.request', record)).catch(
-        () => undefined,
-      );
-      if (answer !== undefined && answer !== 2 * id) {
-        this.recorder.problem(`request ${id} has the answer ${JSON.stringify(answer)}`);
-      }
+      const call = this.request(id);
+      waiting.add(call);
+      void call.then(() => waiting.delete(call));
       await sleep(2 * EVERY);
+      if (waiting.size >= MOST_REQUESTS) await Promise.race(waiting);
     }
+    await Promise.all(waiting);
+  }
+
+  private async request(id: number): Promise<void> {
+    const record = new JetStreamRecordBuilder(id).setMode('jetstream').setTimeout(5_000).build();
+    const answer = await firstValueFrom(this.client.send<number>('work.request', record)).catch(
+      () => undefined,
+    );
+    if (answer !== undefined && answer !== 2 * id)
+      this.recorder.problem(`request ${id} has the answer ${JSON.stringify(answer)}`);
   }
 
   /** Every call ends with a result or with an error of this library. */

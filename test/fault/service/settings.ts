@@ -17,6 +17,8 @@ export interface ProcessSettings {
   readonly seed: number;
   /** The longest time of an asynchronous handler, in milliseconds. */
   readonly work: number;
+  /** How much longer than usual the pauses between other calls are, so that messages have the machine. */
+  readonly pace: number;
   /** How many messages the driver publishes in a second; `null`: as many as the handlers manage. */
   readonly rate: number | null;
 }
@@ -38,6 +40,12 @@ export type Command =
 export type Report =
   | { readonly type: 'ready' }
   /** The command has been carried out. */
-  | { readonly type: 'done'; readonly command: Command['type']; readonly missing?: readonly string[] }
-  /** Driver: how many messages were published so far. */
-  | { readonly type: 'progress'; readonly published: number };
+  | {
+      readonly type: 'done';
+      readonly command: Command['type'];
+      /** Of `recover`: the handlers that have not acknowledged such messages, and when the others had. */
+      readonly missing?: readonly string[];
+      readonly at?: number;
+    }
+  /** Driver: how many messages were stored so far. */
+  | { readonly type: 'progress'; readonly stored: number };

@@ -1,9 +1,14 @@
 import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
 import { sleep } from '../../../lib/timing/index.js';
+import { now } from '../model/clock.js';
 import { formOfConsumer, type Form } from '../model/forms.js';
 import type { Recorder } from '../model/recorder.js';
 
-/** Records the acknowledgements that reach the servers, and knows which handlers handle new messages. */
+const ELECTED = /^\$JS\.EVENT\.ADVISORY\.(?:STREAM|CONSUMER)\.LEADER_ELECTED\.(.+)$/;
+
+/**
+ * Records the acknowledgements that reach the servers, and elections of leaders, and knows which handlers handle new messages.
+ */
 export class Witness {
   /** When the newest acknowledged message of each form was stored, on the clock of the server. */
   private readonly newest = new Map<Form, number>();
@@ -19,21 +24,29 @@ export class Witness {
     nc.subscribe('$JS.ACK.>', {
       callback: (_, { subject, data }) => witness.see(subject, Buffer.from(data).toString()),
     });
+    nc.subscribe('$JS.EVENT.ADVISORY.*.LEADER_ELECTED.>', {
+      callback: (_, { subject }) => witness.seeElection(subject),
+    });
     await nc.flush();
     return witness;
   }
 
-  /** Waits until handlers have acknowledged messages that were stored after now; returns those that have not. */
-  async recovery(forms: readonly Form[], timeout: number): Promise<Form[]> {
+  /** Waits until handlers have acknowledged messages that were stored after now; returns those that have not, and when it was. */
+  async recovery(forms: readonly Form[], timeout: number): Promise<{ missing: Form[]; at: number }> {
     const since = Date.now();
     const missing = (): Form[] => forms.filter((form) => (this.newest.get(form) ?? 0) <= since);
     for (const end = performance.now() + timeout; missing().length > 0 && performance.now() < end;)
       await sleep(5);
-    return missing();
+    return { missing: missing(), at: now() };
   }
 
   async close(): Promise<void> {
     await this.nc.close();
+  }
+
+  private seeElection(subject: string): void {
+    const asset = ELECTED.exec(subject)?.[1].replace('.', '/');
+    if (asset !== undefined) this.recorder.note({ type: 'election', asset, at: now() });
   }
 
   private see(subject: string, answer: string): void {

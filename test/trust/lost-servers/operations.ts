@@ -46,6 +46,7 @@ export class RepeatedOperations {
   private constructor(
     operations: Readonly<Record<OperationName, () => Promise<unknown>>>,
     election: LeaderElection,
+    private readonly pause: number,
   ) {
     this.election = election;
     this.calls = Object.fromEntries(
@@ -57,7 +58,12 @@ export class RepeatedOperations {
     this.loops = OPERATIONS.map((name) => this.repeat(this.calls[name], operations[name]));
   }
 
-  static async start(app: INestApplicationContext, client: JetStreamClient): Promise<RepeatedOperations> {
+  /** @param pause the time between two calls of an operation, in milliseconds */
+  static async start(
+    app: INestApplicationContext,
+    client: JetStreamClient,
+    pause = 20,
+  ): Promise<RepeatedOperations> {
     const jetstream = app.get(JetStreamService);
     const state = await app.get(KeyValueService).open('state');
     const locks = await app.get(KeyValueService).open('locks');
@@ -82,6 +88,7 @@ export class RepeatedOperations {
         },
       },
       locks.elect('leader', { ttl: 2_000 }),
+      pause,
     );
   }
 
@@ -101,7 +108,7 @@ export class RepeatedOperations {
         calls.errors.push(error);
       }
       calls.longest = Math.max(calls.longest, performance.now() - start);
-      await sleep(20);
+      await sleep(this.pause);
     }
     calls.ended = true;
   }
