@@ -148,17 +148,20 @@ export class Claims {
         ? await this.write(claim, () => values.update(key, record, entry.revision))
         : await this.write(claim, () => values.create(key, record));
       if (granted) return { state: 'claimed', claim };
-      // Another instance wrote the key first, so it is read again.
+      // Another instance wrote the key first, or the claim may have expired, so it is read again.
     }
   }
 
-  /** Writes a claim; `false` if another instance has written the key in the meantime. */
+  /**
+   * Writes a claim; `false` if it is not held: another instance has written the key in the meantime, or the response is
+   * so late, for example because the event loop was blocked, that another instance may have replaced the claim.
+   */
   private async write(claim: HeldClaim, put: () => Promise<number>): Promise<boolean> {
     const now = performance.now();
     try {
       claim.revision = await put();
       claim.writtenAt = now;
-      return true;
+      return performance.now() - now < this.lease;
     } catch (error) {
       if (error instanceof RevisionMismatchError || error instanceof KeyExistsError) return false;
       throw error;

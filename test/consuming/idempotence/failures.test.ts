@@ -78,6 +78,40 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     expect(ran).toEqual([1]);
   });
 
+  it('does not run a handler whose claim was granted so late that another process has replaced it', async () => {
+    await using server = await NatsTestServer.start({ version });
+    const payments = new Payments(server, 'late');
+    const lease = 300;
+    let ran = 0;
+    let asked = 0;
+    const key = ({ id }: Payment): string => {
+      if (asked++ === 0) {
+        server.pause();
+        setImmediate(() => setImmediate(replaceClaim));
+      }
+      return id;
+    };
+    await using bank = await payments.start(() => ran++, { idempotent: { bucket: 'late', key, lease } });
+    const jetstream = bank.app.get(JetStreamService);
+    /** The claim is on its way. The write of the other process follows it, and then this process is busy for longer than the lease. */
+    const replaceClaim = (): void => {
+      // Over the same connection, so that the server receives it after the claim.
+      const done = JSON.stringify({ state: 'done', sequence: 1 });
+      jetstream.connection.nc.publish(`$KV.late.${payments.stream}.bank.a`, done);
+      setImmediate(() =>
+        setImmediate(() => {
+          server.resume();
+          for (const end = performance.now() + 2 * lease; performance.now() < end;);
+        }),
+      );
+    };
+    await jetstream.publish(`${payments.subject}.new`, { id: 'a' });
+    await payments.settled(bank);
+    const claims = await bank.app.get(KeyValueService).open<{ state: string }>('late');
+    const entry = await claims.get(`${payments.stream}.bank.a`);
+    expect([entry?.revision, entry?.value.state, ran]).toEqual([2, 'done', 0]);
+  });
+
   it('warns if its claim was taken while its handler ran, and stores that it ran', async () => {
     await using server = await NatsTestServer.start({ version });
     const payments = new Payments(server, 'taken');
