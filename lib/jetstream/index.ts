@@ -54,11 +54,13 @@ export {
   readHeader,
 } from './message/index.js';
 export {
+  isRecreated,
   OrderedPush,
   type OrderedPushConfig,
   type OrderedPushOwner,
   type OrderedPushStart,
   type OrderedPushStarted,
+  type StreamOrigin,
 } from './ordered-push/index.js';
 export {
   configDifferences,

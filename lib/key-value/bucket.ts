@@ -1,6 +1,6 @@
 import { encodePayload, givenBytes, type Codec } from '../codecs/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import type { JetStreamService, StreamInfo } from '../jetstream/index.js';
+import type { JetStreamService, StreamInfo, StreamOrigin } from '../jetstream/index.js';
 import { errorText } from '../reporting/index.js';
 import { validateKey } from './key-names.js';
 
@@ -30,12 +30,12 @@ export class Bucket<T> {
   readonly replicated: boolean;
   /** Whether keys may have their own ttl. */
   readonly allowsTtl: boolean;
-  /** When the stream was created, from its information. */
-  readonly created: Date;
+  /** When the stream was created, as known when the bucket was opened. */
+  readonly origin: StreamOrigin;
 
   constructor(
     readonly jetstream: JetStreamService,
-    { config, created }: StreamInfo,
+    { config, created, timestamp }: StreamInfo,
     readonly codec: Codec<T>,
   ) {
     const { apiPrefix } = jetstream.connection;
@@ -50,7 +50,7 @@ export class Bucket<T> {
     this.direct = config.allowDirect;
     this.replicated = config.replicas > 1;
     this.allowsTtl = config.allowMessageTtl ?? false;
-    this.created = created;
+    this.origin = { created, timestamp };
   }
 
   /** @throws {@link InvalidKeyError} */

@@ -21,6 +21,7 @@ import {
   type LeaderQuery,
   type PublishOptions,
   readFromLeader,
+  type StreamOrigin,
   type WireStoredMessage,
 } from '../jetstream/index.js';
 import { Deadline, retry, sleep } from '../timing/index.js';
@@ -79,7 +80,7 @@ export class ObjectCatalog {
     readonly jetstream: JetStreamService,
     readonly names: ObjectNames,
     /** When the stream of the bucket was created, as known when it was opened. */
-    readonly created: Date,
+    readonly origin: StreamOrigin,
     /** Whether several servers store the bucket, so that one may be behind the others. */
     readonly replicated: boolean,
   ) {}

@@ -70,8 +70,9 @@ async function catalogOf(bucket: string, current: ObjectCatalog): Promise<Object
   // In a mirror, links to the origin refer to objects that the mirror has too.
   if (bucket === names.bucket || bucket === names.origin) return current;
   try {
-    const { config, created } = (await jetstream.stream(new ObjectNames(bucket).stream)).cachedInfo;
-    return new ObjectCatalog(jetstream, ObjectNames.of(config), created, config.replicas > 1);
+    const { cachedInfo } = await jetstream.stream(new ObjectNames(bucket).stream);
+    const { config, created, timestamp } = cachedInfo;
+    return new ObjectCatalog(jetstream, ObjectNames.of(config), { created, timestamp }, config.replicas > 1);
   } catch (cause) {
     if (!(cause instanceof StreamNotFoundError)) throw cause;
     throw new BucketNotFoundError('Object Store', bucket, { cause });

@@ -83,7 +83,7 @@ export function objectFeed(
   options: ObjectWatchOptions = {},
 ): WatchFeed<ObjectWatchEntry> {
   const { ignoreDeletes = false } = checkWatchOptions(options);
-  const { names, jetstream, created, replicated } = catalog;
+  const { names, jetstream, origin, replicated } = catalog;
   const { bucket } = names;
   const unreadable = new ReportLimiter();
   const describe = (message: JetStreamMessage, revision: number): ObjectInfo | undefined => {
@@ -101,7 +101,7 @@ export function objectFeed(
   return new WatchFeed({
     api: jetstream.api,
     stream: names.stream,
-    streamCreated: created,
+    origin,
     replicated,
     subjects: [names.allInfos],
     start: startOf(options),

@@ -58,13 +58,13 @@ export class ObjectStore {
   /** @internal Created by `ObjectStoreService`. */
   constructor(
     jetstream: JetStreamService,
-    { config, created }: StreamInfo,
+    { config, created, timestamp }: StreamInfo,
     private readonly transfers: ObjectTransfers,
   ) {
     this.jetstream = jetstream;
     this.names = ObjectNames.of(config);
     this.bucket = this.names.bucket;
-    this.catalog = new ObjectCatalog(jetstream, this.names, created, config.replicas > 1);
+    this.catalog = new ObjectCatalog(jetstream, this.names, { created, timestamp }, config.replicas > 1);
     this.changes = new ObjectChanges(this.catalog, transfers);
     const { instruments, name: connection } = jetstream.connection;
     const observer = (kind: OperationKind): OperationObserver =>

@@ -11,6 +11,7 @@ import {
 } from '../../consuming/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
 import type { HandlerObserver, ObservedDelivery } from '../../instruments/index.js';
+import { isRecreated, type StreamOrigin } from '../../jetstream/index.js';
 import { errorText, printable, toError } from '../../reporting/index.js';
 import { Backoff, recover, within } from '../../timing/index.js';
 import { type EntryReports, EntryRunner } from './entry-runner.js';
@@ -23,7 +24,7 @@ export interface WatchSource<Entry extends object> {
   readonly connection: JetStreamConnection;
   readonly bucket: string;
   /** When the bucket was created. Revisions of an earlier bucket with the same name are not valid in this one. */
-  created(): Promise<Date>;
+  origin(): Promise<StreamOrigin>;
   /** Opens the watch, after the given revision if there is one. */
   open(owner: WatchOwner<Entry>, after: number | undefined): Promise<Watch>;
   /** The revision of an entry in the bucket. */
@@ -87,7 +88,7 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
   private readonly backoff = new Backoff({ first: FIRST_RETRY, longest: LONGEST_RETRY });
   private watch: Watch | undefined;
   /** When the bucket was created; `undefined` after a restart of the watch, until it is read again. */
-  private bucketCreated: number | undefined;
+  private origin: StreamOrigin | undefined;
   private lastRevision: number | undefined;
   /** The entry that is being handled. */
   private current: Promise<void> | undefined;
@@ -172,9 +173,9 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
-    const created = (await this.source.created()).getTime();
-    if (this.bucketCreated !== undefined && created !== this.bucketCreated) this.lastRevision = undefined;
-    this.bucketCreated = created;
+    const origin = await this.source.origin();
+    if (this.origin !== undefined && isRecreated(this.origin, origin)) this.lastRevision = undefined;
+    this.origin = origin;
     const watch = await this.source.open(
       {
         // A watch may deliver entries before it is open. Entries after the end of the run are delivered again later.
@@ -217,7 +218,7 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
     if (signal.aborted) return;
     const { bucket } = this.source;
     this.lastRevision = undefined;
-    this.bucketCreated = undefined;
+    this.origin = undefined;
     this.events.emit({ type: 'consumer-lost', ...this.about(), error: new BucketRecreatedError(bucket) });
     this.events.emit({ type: 'consumer-recovered', ...this.about() });
   }

@@ -1,5 +1,6 @@
 import { type HandlerSource, InvalidPayloadError } from '../../consuming/index.js';
 import { RevisionNotReachedError } from '../../errors/index.js';
+import { isRecreated, type StreamOrigin } from '../../jetstream/index.js';
 import { type KeyValue, type KeyValueEntry, messageHeadersOf } from '../../key-value/index.js';
 import { objectHeadersOf, type ObjectStore, type ObjectWatchEntry } from '../../object-store/index.js';
 import { errorText, toError } from '../../reporting/index.js';
@@ -40,20 +41,20 @@ export function kvWatchSource({
   const { bucket, options } = definition.metadata;
   const { keys = [], connection: _, ...watch } = options;
   const fromStart = { ...watch, resumeFromRevision: undefined };
-  /** The creation time of the bucket to which `resumeFromRevision` refers. */
-  let firstCreated: number | undefined;
+  /** The bucket to which `resumeFromRevision` refers. */
+  let first: StreamOrigin | undefined;
   return {
     kind: 'kv-watch',
     handler,
     connection: connection.jetstream.connection,
     bucket,
-    created: () => createdOf(connection.keyValue.open(bucket)),
+    origin: () => originOf(connection.keyValue.open(bucket)),
     open: async (owner, after) => {
       const store = await connection.keyValue.open(bucket);
-      const created = store.access.bucket.created.getTime();
-      firstCreated ??= created;
+      const { origin } = store.access.bucket;
+      first ??= origin;
       if (after === undefined) {
-        return store.follow(keys, created === firstCreated ? watch : fromStart, owner);
+        return store.follow(keys, isRecreated(first, origin) ? fromStart : watch, owner);
       }
       try {
         // If the watch is opened again, it continues after the last handled entry instead of at its start.
@@ -90,7 +91,7 @@ export function objectWatchSource({
     handler,
     connection: connection.jetstream.connection,
     bucket,
-    created: () => createdOf(connection.objectStore.open(bucket)),
+    origin: () => originOf(connection.objectStore.open(bucket)),
     open: async (owner, after) => {
       const store = await connection.objectStore.open(bucket);
       const watcher = await store.watch(watch);
@@ -118,7 +119,7 @@ export function objectWatchSource({
 }
 
 /** When the bucket of a store was created. */
-async function createdOf(opening: Promise<KeyValue | ObjectStore>): Promise<Date> {
+async function originOf(opening: Promise<KeyValue | ObjectStore>): Promise<StreamOrigin> {
   const store = await opening;
-  return (await store.status()).streamInfo.created;
+  return (await store.status()).streamInfo;
 }

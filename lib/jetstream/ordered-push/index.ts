@@ -1,2 +1,8 @@
-export type { OrderedPushConfig, OrderedPushStart, OrderedPushStarted } from './ordered-push-config.js';
+export {
+  isRecreated,
+  type OrderedPushConfig,
+  type OrderedPushStart,
+  type OrderedPushStarted,
+  type StreamOrigin,
+} from './ordered-push-config.js';
 export { OrderedPush, type OrderedPushOwner } from './ordered-push.js';

@@ -16,13 +16,13 @@ export interface OrderedPushConfig {
   /** Delivers headers, and the size of the payload in `Nats-Msg-Size`, but no payload. */
   readonly headersOnly?: boolean | undefined;
   /**
-   * When the stream was created, from its information. If it is given, a stream that was deleted and created again
-   * under the same name is always detected; otherwise only while it is shorter than the delivered part.
+   * From the information about the stream. If it is given, a stream that was deleted and created again under the same
+   * name is always detected; otherwise only while it is shorter than the delivered part.
    */
-  readonly streamCreated?: Date | undefined;
+  readonly origin?: StreamOrigin | undefined;
   /**
    * Checks before the first message whether `start` is a sequence of this stream. If the stream was not created at
-   * `streamCreated`, delivery starts from the beginning. If the stream ends before the sequence preceding `start`, the
+   * that time, delivery starts from the beginning. If the stream ends before the sequence preceding `start`, the
    * start is refused, unless the stream is a mirror, which may be behind. Costs one more request. Default `false`.
    */
   readonly verifyStart?: boolean | undefined;
@@ -37,6 +37,22 @@ export interface OrderedPushConfig {
   readonly inactiveThreshold?: number | undefined;
   /** The prefix of the names of the consumers. Default `ordered`. */
   readonly namePrefix?: string | undefined;
+}
+
+/** When a stream was created, according to its information. */
+export interface StreamOrigin {
+  readonly created: Date;
+  /**
+   * When the server created the information. If several clients created the stream at once, its servers know several
+   * creation times, all of them before this one. nats-server 2.10.
+   */
+  readonly timestamp?: Date | undefined;
+}
+
+/** Whether a stream was deleted and created again since it was known: it has a later creation time then. */
+export function isRecreated(known: StreamOrigin, { created }: StreamOrigin): boolean {
+  if (created.getTime() === known.created.getTime()) return false;
+  return known.timestamp === undefined || created > known.timestamp;
 }
 
 /** Information about a newly created consumer. */

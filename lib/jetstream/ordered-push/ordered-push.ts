@@ -101,7 +101,7 @@ export class OrderedPush {
     private readonly config: OrderedPushConfig,
     private readonly owner: OrderedPushOwner,
   ) {
-    this.created = config.streamCreated?.getTime();
+    this.created = config.origin?.created.getTime();
     const consumer = (): string => this.consumer || (config.namePrefix ?? 'ordered');
     this.delivered = new DeliveredSubjects({
       stream: config.stream,
@@ -393,7 +393,8 @@ export class OrderedPush {
   private isOther(created: number): boolean {
     if (this.created === undefined || this.created === created) return false;
     // The configured time may belong to a stream that was deleted before this push started.
-    return this.consumerCreated === undefined || created > this.consumerCreated;
+    const existedAt = this.consumerCreated ?? this.config.origin?.timestamp?.getTime();
+    return existedAt === undefined || created > existedAt;
   }
 
   /** All messages of a new stream are new, but possibly only the last message of each subject is requested. */

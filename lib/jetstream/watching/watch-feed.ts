@@ -2,7 +2,12 @@ import { RequestTimeoutError } from '../../errors/index.js';
 import { untilAborted, within } from '../../timing/index.js';
 import { type CallOptions, inSteps, type JetStreamApi } from '../api/index.js';
 import type { JetStreamMessage } from '../message/index.js';
-import { OrderedPush, type OrderedPushStart, type OrderedPushStarted } from '../ordered-push/index.js';
+import {
+  OrderedPush,
+  type OrderedPushStart,
+  type OrderedPushStarted,
+  type StreamOrigin,
+} from '../ordered-push/index.js';
 import { type FeedEnd, FeedQueue } from './feed-queue.js';
 import { InitialDelivery } from './initial-delivery.js';
 import { lastSequence } from './last-sequence.js';
@@ -19,8 +24,7 @@ export type FeedItem<E> = E | typeof INITIALIZED | typeof RESTARTED;
 export interface WatchFeedOptions<E> {
   readonly api: JetStreamApi;
   readonly stream: string;
-  /** When the stream was created, from its information. */
-  readonly streamCreated: Date;
+  readonly origin: StreamOrigin;
   /** Whether several servers store the stream, so that the delivering one may be behind its leader. */
   readonly replicated: boolean;
   /** The filters for subjects; several need nats-server 2.10. */
@@ -79,7 +83,7 @@ export class WatchFeed<E> {
       options.api,
       {
         stream: options.stream,
-        streamCreated: options.streamCreated,
+        origin: options.origin,
         filterSubjects: subjects,
         start,
         verifyStart: resumes,

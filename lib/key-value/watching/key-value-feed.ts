@@ -37,7 +37,7 @@ export function keyValueFeed<T>(
   return new WatchFeed<KeyValueEntry<T>>({
     api,
     stream: bucket.stream,
-    streamCreated: bucket.created,
+    origin: bucket.origin,
     replicated: bucket.replicated,
     subjects: (keys.length === 0 ? ['>'] : keys).map((key) => bucket.prefix + key),
     start: watchStart(options),

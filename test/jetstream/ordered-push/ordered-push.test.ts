@@ -202,7 +202,7 @@ describe.each(['2.15', '2.10', '2.9'])('an ordered push consumer on nats-server 
 
   it('starts again if the stream is a different one of the same name', async () => {
     const { created } = await jsm.streams.info(stream);
-    const { received, events } = await start({ heartbeat: 100, streamCreated: new Date(created) });
+    const { received, events } = await start({ heartbeat: 100, origin: { created: new Date(created) } });
     await publish(2);
     await eventually(() => expect(received).toHaveLength(2));
     await jsm.streams.delete(stream);
