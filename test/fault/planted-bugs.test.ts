@@ -63,7 +63,7 @@ describe('a run without faults', { timeout: 120_000 }, () => {
       seed: 1,
       faults: [],
       messages: null,
-      milliseconds: 1_500,
+      milliseconds: 2_000,
       rate: 200,
       pause: [100, 100],
       scale: 1,

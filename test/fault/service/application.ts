@@ -12,7 +12,9 @@ import { handlersOf, type Seen } from './handlers.js';
 import type { ProcessSettings } from './settings.js';
 import type { Work } from './work.js';
 
-export const SHUTDOWN_TIMEOUT = 5_000;
+const SHUTDOWN_TIMEOUT = 5_000;
+/** New streams of a busy cluster have no leader for some seconds, and a service does not start without them. */
+export const TIMEOUT = 4_000;
 
 /** Links to the proxies before the servers; the addresses of the servers themselves are not used. */
 export function connectionOf({ servers }: Pick<ProcessSettings, 'servers'>): NodeConnectionOptions {
@@ -20,8 +22,7 @@ export function connectionOf({ servers }: Pick<ProcessSettings, 'servers'>): Nod
 }
 
 const OPTIONS = {
-  // New streams of a busy cluster have no leader for some seconds, and a service does not start without them.
-  jetstream: { timeout: 4_000 },
+  jetstream: { timeout: TIMEOUT },
   shutdownTimeout: SHUTDOWN_TIMEOUT,
 } satisfies Omit<JetStreamModuleOptions, 'connection'>;
 

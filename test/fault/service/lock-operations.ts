@@ -6,7 +6,7 @@ import type { Recorder } from '../model/recorder.js';
 
 const TTL = 1_500;
 /** The interval of acts, in milliseconds. */
-const ACT_EVERY = 20;
+const ACT_EVERY = 5;
 
 /** Holds a lock for a time, again and again, and acts while it holds it or is the leader. */
 export class LockOperations {

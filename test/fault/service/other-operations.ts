@@ -12,6 +12,7 @@ import { firstValueFrom } from 'rxjs';
 import { sleep } from '../../../lib/timing/index.js';
 import { OPERATIONS, RepeatedOperations } from '../../trust/lost-servers/operations.js';
 import type { Recorder } from '../model/recorder.js';
+import { TIMEOUT } from './application.js';
 import type { Seen } from './handlers.js';
 import type { ProcessSettings } from './settings.js';
 
@@ -20,8 +21,11 @@ const EVERY = 60;
 const REPEAT_EVERY = 20;
 /** How many durable requests may wait for their answers. */
 const MOST_REQUESTS = 50;
-/** The longest that a call may take, in milliseconds, on a machine with other work. */
-const LONGEST_CALL = 30_000;
+/**
+ * The longest that a call may take, in milliseconds, on a machine with other work: an operation on an object has several steps, each
+ * of which is repeated for three times the timeout of a request.
+ */
+const LONGEST_CALL = 15 * TIMEOUT;
 
 /** Calls of all services, whose results are checked at once: objects, durable requests, core messages, and errors that have a type. */
 export class OtherOperations {
