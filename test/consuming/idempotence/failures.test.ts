@@ -93,7 +93,7 @@ describe.each(['2.15', '2.9'])('idempotent on nats-server %s', (version) => {
     };
     await using bank = await payments.start(() => ran++, { idempotent: { bucket: 'late', key, lease } });
     const jetstream = bank.app.get(JetStreamService);
-    /** The claim is on its way. The write of the other process follows it, and then this process is busy for longer than the lease. */
+    /** The claim is in transit. The write of the other process follows it, and then this process is busy for longer than the lease. */
     const replaceClaim = (): void => {
       // Over the same connection, so that the server receives it after the claim.
       const done = JSON.stringify({ state: 'done', sequence: 1 });

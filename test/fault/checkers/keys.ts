@@ -33,14 +33,14 @@ function firstProblem(operations: readonly KeyOperation[]): number {
   let wrong = times.length - 1;
   while (wrong - correct > 1) {
     const middle = (correct + wrong) >> 1;
-    if (problemOf(known(operations, times[middle])) === undefined) correct = middle;
+    if (problemOf(knownAt(operations, times[middle])) === undefined) correct = middle;
     else wrong = middle;
   }
   return times[wrong];
 }
 
 /** What is known of operations at a time: those that have not returned yet have no outcome. */
-function known(operations: readonly KeyOperation[], at: number): KeyOperation[] {
+function knownAt(operations: readonly KeyOperation[], at: number): KeyOperation[] {
   return operations
     .filter(({ invoked }) => invoked <= at)
     .map((each) => (each.returned <= at ? each : { ...each, outcome: 'unknown', revision: 0 }));
@@ -67,7 +67,7 @@ export function problemOf(operations: readonly KeyOperation[]): string | undefin
 }
 
 /**
- * Whether an order explains the steps. Most writes of an unknown outcome have not happened, or nobody has noticed, so at first
+ * Whether an order explains the steps. Most writes of an unknown outcome have not happened, or no operation has noticed them, so at first
  * they are left out: with each one, the number of possible orders doubles.
  */
 function isLinearizable(steps: readonly Step[]): boolean {

@@ -1,6 +1,6 @@
 /**
- * The time in milliseconds, on a clock that never goes back and that all processes of this machine share. It is read anew each time:
- * the difference to another clock, measured once, would be wrong by the time for which the process was suspended meanwhile.
+ * The time in milliseconds, on a clock that never goes back and that all processes of this machine share. The difference to
+ * another clock, measured once in each process, would be wrong by the time for which the process was suspended meanwhile.
  */
 export function now(): number {
   const [seconds, nanoseconds] = process.hrtime();
