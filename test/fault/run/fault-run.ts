@@ -125,7 +125,7 @@ export class FaultRun {
     await sleep(field.scale * this.random.between(...lasts));
     await repair?.();
     const healed = now();
-    const worked = await (early ?? this.recover(field, driver));
+    const { at: worked, last } = await (early ?? this.recover(field, driver));
     const recovery = worked - (isSurvived ? failed : healed);
     // The next fault finds all servers and handlers at work.
     if (separatesLeaders) await field.ready();
@@ -141,21 +141,25 @@ export class FaultRun {
       deletesStream,
       deletesConsumer,
     });
-    const took = `${Math.round(healed - began)} ms, recovered after ${Math.round(recovery)} ms`;
+    const took = `${Math.round(healed - began)} ms, recovered after ${Math.round(recovery)} ms (${last})`;
     this.progress(`${name}: ${took}, ready after ${Math.round(now() - began)} ms, ${driver.stored} messages`);
   }
 
-  /** Waits until every handler handles new messages. @returns when that was */
-  private async recover({ services }: Field, driver: Child): Promise<number> {
+  /** Waits until every handler handles new messages. @returns when that was, and the slowest one */
+  private async recover({ services }: Field, driver: Child): Promise<{ at: number; last: string }> {
     const hasCumulative = services.some(({ settings }) => settings.hasCumulative);
     const forms = FORM_NAMES.filter(
       (form) => FORMS[form].isShared && (form !== 'cumulative' || hasCumulative),
     );
-    const { missing = [], at = now() } = await driver.send({ type: 'recover', forms, timeout: RECOVERY });
+    const {
+      missing = [],
+      at = now(),
+      last = '',
+    } = await driver.send({ type: 'recover', forms, timeout: RECOVERY });
     if (missing.length > 0) {
       this.recorder.problem(`no new message was acknowledged within ${RECOVERY} ms: ${missing.join(', ')}`);
     }
-    return at;
+    return { at, last };
   }
 
   private async finish(field: Field, driver: Child): Promise<void> {

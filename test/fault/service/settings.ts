@@ -43,8 +43,9 @@ export type Report =
   | {
       readonly type: 'done';
       readonly command: Command['type'];
-      /** Of `recover`: the handlers that have not acknowledged such messages, and when the others had. */
+      /** Of `recover`: the handlers that have not acknowledged such messages, the slowest one of the others, and when it had. */
       readonly missing?: readonly string[];
+      readonly last?: string;
       readonly at?: number;
     }
   /** Driver: how many messages were stored so far. */

@@ -6,6 +6,13 @@ import type { Recorder } from '../model/recorder.js';
 
 const ELECTED = /^\$JS\.EVENT\.ADVISORY\.(?:STREAM|CONSUMER)\.LEADER_ELECTED\.(.+)$/;
 
+interface Recovery {
+  readonly missing: readonly Form[];
+  /** The slowest one. */
+  readonly last: Form;
+  readonly at: number;
+}
+
 /**
  * Records the acknowledgements that reach the servers, and elections of leaders, and knows which handlers handle new messages.
  */
@@ -31,13 +38,21 @@ export class Witness {
     return witness;
   }
 
-  /** Waits until handlers have acknowledged messages that were stored after now; returns those that have not, and when it was. */
-  async recovery(forms: readonly Form[], timeout: number): Promise<{ missing: Form[]; at: number }> {
+  /** Waits until handlers have acknowledged messages that were stored after now; returns those that have not, the last one, and when. */
+  async recovery(forms: readonly Form[], timeout: number): Promise<Recovery> {
     const since = Date.now();
     const missing = (): Form[] => forms.filter((form) => (this.newest.get(form) ?? 0) <= since);
-    for (const end = performance.now() + timeout; missing().length > 0 && performance.now() < end;)
+    let left = missing();
+    let [last] = left;
+    for (
+      const end = performance.now() + timeout;
+      left.length > 0 && performance.now() < end;
+      left = missing()
+    ) {
+      [last] = left;
       await sleep(5);
-    return { missing: missing(), at: now() };
+    }
+    return { missing: left, last, at: now() };
   }
 
   async close(): Promise<void> {
