@@ -185,18 +185,17 @@ export class KeyValue<T = unknown> {
   ): Promise<number> {
     const { reader, writer } = this.access;
     const { timeout, signal } = conditions;
-    try {
-      return await writer.putIf(key, value, { ...conditions, revision: 0 });
-    } catch (error) {
-      if (!(error instanceof RevisionMismatchError)) throw error;
-      // A replica that is behind could return a value that was already removed.
-      const last = await reader.change(key, { timeout, signal, consistent: true });
-      if (!last || last.operation === 'PUT') throw exists(error);
-      return writer
-        .putIf(key, value, { ...conditions, revision: last.revision })
-        .catch((conflict: unknown) => {
-          throw conflict instanceof RevisionMismatchError ? exists(conflict) : conflict;
-        });
+    for (let revision = 0; ;) {
+      try {
+        return await writer.putIf(key, value, { ...conditions, revision });
+      } catch (error) {
+        if (!(error instanceof RevisionMismatchError)) throw error;
+        // A replica that is behind could return a value that was already removed.
+        const last = await reader.change(key, { timeout, signal, consistent: true });
+        // Another client may have deleted the key once more meanwhile: it has a later revision, and still no value.
+        if (!last || last.operation === 'PUT' || last.revision <= revision) throw exists(error);
+        revision = last.revision;
+      }
     }
   }
 
