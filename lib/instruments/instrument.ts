@@ -89,7 +89,10 @@ export interface HandlerInstrument {
   ended?(delivery: ObservedDelivery, ending: Ending): void;
 }
 
-/** The operations of services and clients. */
+/**
+ * The operations of services and clients. `object-update` changes the description of an object, `object-link` creates a link to an
+ * object or bucket.
+ */
 export type OperationKind =
   | 'publish'
   | 'publish-batch'
@@ -103,6 +106,8 @@ export type OperationKind =
   | 'kv-purge'
   | 'object-get'
   | 'object-put'
+  | 'object-update'
+  | 'object-link'
   | 'object-delete'
   | 'dead-letter'
   | 'replay';
@@ -169,8 +174,8 @@ export interface OperationInstrument {
   run?(call: ObservedCall, next: () => void): void;
   /**
    * Called for each message of the operation before it is sent; returns headers to add to it. Called for publishes,
-   * requests and replays, for changes of keys, and for the descriptions of objects that are put or deleted. The values are
-   * strings. A promise is logged and ignored. Names that begin with `Nats-` are instructions for the server: do not use them.
+   * requests and replays, for changes of keys, and for the descriptions of objects that are put, changed, linked or deleted, again for
+   * each attempt if another client changes the description at the same time. The values are strings. A promise is logged and ignored. Names that begin with `Nats-` are instructions for the server: do not use them.
    */
   headers?(call: ObservedCall, message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Called when the operation has succeeded or failed. */

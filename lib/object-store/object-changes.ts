@@ -30,15 +30,17 @@ export class ObjectChanges {
     newName: string,
     change: ReturnType<typeof toWireMeta>,
     options: CallOptions,
+    operation: RunningOperation | undefined,
   ): Promise<ObjectInfo> {
     return this.changing(options, async (patience) => {
-      if (newName !== name) return this.rename(name, newName, change, patience);
+      const how = { patience, operation };
+      if (newName !== name) return this.rename(name, newName, change, how);
       const make: MakeDescription = (current) => {
         if (!current) throw new ObjectNotFoundError(this.bucket, name);
         if (current.info.deleted) throw new ObjectDeletedError(this.bucket, name);
         return { ...current.wire, ...change };
       };
-      return (await this.catalog.replace(name, make, { patience })).info;
+      return (await this.catalog.replace(name, make, how)).info;
     });
   }
 
@@ -57,7 +59,12 @@ export class ObjectChanges {
   }
 
   /** See `ObjectStore.addLink`. */
-  putLink(name: string, link: ObjectLink, options: CallOptions): Promise<ObjectInfo> {
+  putLink(
+    name: string,
+    link: ObjectLink,
+    options: CallOptions,
+    operation: RunningOperation | undefined,
+  ): Promise<ObjectInfo> {
     const make: MakeDescription = (current) => {
       if (current && !current.info.deleted && !current.info.link) {
         throw new ObjectExistsError(this.bucket, name);
@@ -65,7 +72,7 @@ export class ObjectChanges {
       return { name, options: { link }, bucket: this.bucket, nuid: nuid.next(), size: 0, chunks: 0 };
     };
     return this.changing(options, async (patience) => {
-      return (await this.catalog.replace(name, make, { patience })).info;
+      return (await this.catalog.replace(name, make, { patience, operation })).info;
     });
   }
 
@@ -79,14 +86,15 @@ export class ObjectChanges {
     name: string,
     newName: string,
     change: ReturnType<typeof toWireMeta>,
-    patience: Patience,
+    how: { readonly patience: Patience; readonly operation: RunningOperation | undefined },
   ): Promise<ObjectInfo> {
+    const { patience } = how;
     const renamed = await this.catalog.get(name, false, patience);
     const make: MakeDescription = (current) => {
       if (current && !current.info.deleted) throw new ObjectExistsError(this.bucket, newName);
       return { ...renamed.wire, ...change, name: newName };
     };
-    const { info } = await this.catalog.replace(newName, make, { patience });
+    const { info } = await this.catalog.replace(newName, make, how);
     // The object has its new name, so the old one is removed even if the caller no longer waits.
     await this.catalog.purge(this.catalog.names.info(name), renamed.info.revision, {
       deadline: patience.deadline,

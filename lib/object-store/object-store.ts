@@ -17,7 +17,7 @@ import { ObjectCatalog } from './object-catalog.js';
 import { ObjectChanges } from './object-changes.js';
 import { findContent, type ObjectGetOptions } from './object-content.js';
 import { checkPath, getToFile, putFromFile } from './object-file.js';
-import { checkMeta, type ObjectInfo, type ObjectMeta, toWireMeta } from './object-info.js';
+import { checkMeta, type ObjectInfo, type ObjectLink, type ObjectMeta, toWireMeta } from './object-info.js';
 import { isNamed, listObjects, startFeed } from './object-listing.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
 import { ObjectPut, type ObjectPutOptions } from './object-put.js';
@@ -53,6 +53,8 @@ export class ObjectStore {
   private readonly names: ObjectNames;
   private readonly puts: OperationObserver;
   private readonly gets: OperationObserver;
+  private readonly updates: OperationObserver;
+  private readonly links: OperationObserver;
   private readonly deletions: OperationObserver;
 
   /** @internal Created by `ObjectStoreService`. */
@@ -71,6 +73,8 @@ export class ObjectStore {
       new OperationObserver(instruments, { kind, connection, source: this.bucket });
     this.puts = observer('object-put');
     this.gets = observer('object-get');
+    this.updates = observer('object-update');
+    this.links = observer('object-link');
     this.deletions = observer('object-delete');
   }
 
@@ -233,7 +237,11 @@ export class ObjectStore {
     checkMeta(meta);
     const newName = meta.name ?? name;
     const change = toWireMeta(meta);
-    return this.changes.describe(name, newName, change, options);
+    return this.updates.around(
+      { target: newName },
+      (operation) => this.changes.describe(name, newName, change, options, operation),
+      revisionOf,
+    );
   }
 
   /**
@@ -311,7 +319,7 @@ export class ObjectStore {
     checkTarget(target);
     if (target.deleted) throw new LinkToDeletedObjectError(this.bucket, name, target.name);
     if (target.link) throw new LinkToLinkError(this.bucket, name, target.name);
-    return this.changes.putLink(name, { bucket: target.bucket, name: target.name }, options);
+    return this.linking(name, { bucket: target.bucket, name: target.name }, options);
   }
 
   /**
@@ -322,7 +330,15 @@ export class ObjectStore {
    */
   async addBucketLink(name: string, target: ObjectStore, options: CallOptions = {}): Promise<ObjectInfo> {
     checkBucket(target);
-    return this.changes.putLink(name, { bucket: target.bucket }, options);
+    return this.linking(name, { bucket: target.bucket }, options);
+  }
+
+  private linking(name: string, link: ObjectLink, options: CallOptions): Promise<ObjectInfo> {
+    return this.links.around(
+      { target: name },
+      (operation) => this.changes.putLink(name, link, options, operation),
+      revisionOf,
+    );
   }
 
   private putting(put: ObjectPut, run: () => Promise<ObjectInfo>): Promise<ObjectInfo> {
@@ -349,6 +365,11 @@ export class ObjectStore {
     );
     return stream.cachedInfo;
   }
+}
+
+/** The part of the result of an operation that instruments receive. */
+function revisionOf({ revision }: ObjectInfo): { readonly sequence: number } {
+  return { sequence: revision };
 }
 
 function checkTarget(target: ObjectInfo): void {

@@ -101,6 +101,8 @@ export const OPERATIONS: Readonly<Record<OperationKind, OperationNames>> = {
   'kv-purge': { name: 'kv-purge', word: 'purge' },
   'object-get': { name: 'object-get', word: 'get' },
   'object-put': { name: 'object-put', word: 'put' },
+  'object-update': { name: 'object-update', word: 'update' },
+  'object-link': { name: 'object-link', word: 'link' },
   'object-delete': { name: 'object-delete', word: 'delete' },
   'dead-letter': { name: 'dead-letter', word: 'dead-letter', type: 'send' },
   replay: { name: 'replay', word: 'replay' },

@@ -183,7 +183,11 @@ describe('an instrument of operations', () => {
     expect(instrument.ended('object-get')).toHaveLength(1);
     for await (const _ of reading);
     await store.get('missing').catch(() => undefined);
-    await store.delete('a.txt');
+    const info = await store.updateMeta('a.txt', { name: 'b.txt' });
+    await store.addLink('link', info);
+    await store.addBucketLink('all', store);
+    await store.updateMeta('missing', {}).catch(() => undefined);
+    await store.delete('b.txt');
     expect(instrument.ended('object-put')).toMatchObject([{ source: 'files', result: { size: 7 } }]);
     await eventually(
       () => instrument.ended('object-get'),
@@ -197,5 +201,17 @@ describe('an instrument of operations', () => {
       [undefined, true],
     ]);
     expect(instrument.ended('object-delete')).toHaveLength(1);
+    const changed = ['object-update', 'object-link'] as const;
+    expect(
+      changed.flatMap((kind) =>
+        instrument.ended(kind).map(({ call, result }) => [kind, call.target, result?.error !== undefined]),
+      ),
+    ).toEqual([
+      ['object-update', 'b.txt', false],
+      ['object-update', 'missing', true],
+      ['object-link', 'link', false],
+      ['object-link', 'all', false],
+    ]);
+    expect(instrument.ended('object-update')[0].result?.sequence).toBe(info.revision);
   });
 });
