@@ -40,7 +40,6 @@ export {
   TestKitAssertionError,
   TestKitFlow,
   TestKitHandlerError,
-  TestKitLimitError,
   type TestFlow,
   type TestKitOptions,
   TestKitTimeoutError,

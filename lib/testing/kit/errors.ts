@@ -66,22 +66,3 @@ export class TestKitHandlerError extends Error {
     super(message, options);
   }
 }
-
-/**
- * More kits are open in this process than its server has accounts.
- *
- * @remarks Close kits that are no longer used, for example in `afterAll`, or share one kit between tests.
- */
-export class TestKitLimitError extends Error {
-  override readonly name = 'TestKitLimitError';
-
-  constructor(
-    /** The number of accounts. */
-    readonly limit: number,
-  ) {
-    super(
-      `${limit} test kits are open in this process, as many as its server has accounts. Close kits that are no longer used, ` +
-        'for example in afterAll, or share one kit between tests.',
-    );
-  }
-}

@@ -1,7 +1,6 @@
 export {
   TestKitAssertionError,
   TestKitHandlerError,
-  TestKitLimitError,
   TestKitTimeoutError,
   type PendingWork,
 } from './errors.js';

@@ -74,7 +74,6 @@ export class JetStreamTestKit implements AsyncDisposable {
    *
    * @throws {@link InvalidArgumentError} if options are invalid, or the application has no `JetStreamModule`
    * @throws {@link PackageNotInstalledError} if `@nestjs/testing` is not installed
-   * @throws {@link TestKitLimitError} if more kits are open in this process than its server has accounts
    * @throws the errors of `NatsTestServer.start`, and those of the application
    */
   static async start(options: TestKitOptions): Promise<JetStreamTestKit> {
