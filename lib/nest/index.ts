@@ -8,6 +8,8 @@ export {
   injectorOf,
   onLazyModule,
   PARAMS,
+  PATTERN_HANDLER,
+  PATTERNS,
   PAYLOAD_PARAM,
   pipesConsumerPrototype,
 } from './nest-internals.js';

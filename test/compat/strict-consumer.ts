@@ -259,6 +259,18 @@ export const flow = (started: testing.JetStreamTestKit): Promise<testing.TestFlo
   started
     .publish('orders.1', {}, { core: nothing, connection: nothing })
     .settled({ errors: nothing, timeout: concurrency });
+export const typed = async (started: testing.JetStreamTestKit): Promise<string> => {
+  const { result } = started.publish(Placed, { id: '1' }, {}, { connection: nothing, messageId: nothing });
+  const { stream } = await result;
+  const { params } = await started.handled(Placed, {
+    params: { id: nothing },
+    handler: nothing,
+    payload: nothing,
+    timeout: nothing,
+  });
+  await started.expectNothing({ subject: Placed, outcome: nothing }, { within: nothing });
+  return stream + params.id;
+};
 export type Matchers = matchers.JetStreamMatchers;
 export const traced = otel.JetStreamOtelModule.forRoot({ tracing: { correlation: undefined } });
 export const measured = metrics.JetStreamMetricsModule.forRoot({

@@ -2,4 +2,5 @@
 await import('../../docs/snippets/testing-application.js');
 await import('../../docs/snippets/testing.js');
 await import('../../docs/snippets/testing-kit.js');
+await import('../../docs/snippets/testing-contracts.js');
 await import('../../docs/snippets/testing-unit.js');

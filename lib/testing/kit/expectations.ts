@@ -1,121 +1,106 @@
-import { InvalidArgumentError } from '../../errors/index.js';
 import { TestKitAssertionError, TestKitTimeoutError } from './errors.js';
-import type { DeadLetteredMessage, DeadLetterMatcher, HandledMatcher, HandledMessage } from './flow.js';
+import type { DeadLetteredMessage, HandledMessage } from './flow.js';
 import type { FlowTracker } from './flow-tracker.js';
-import { matchesDeadLetter, matchesHandled } from './matching.js';
+import { checkHandlerName } from './known-handlers.js';
 import { realTimeout, warnOfFakeTimers } from './real-timers.js';
-import { describeHandled, pendingText, shownValue, soFar } from './report.js';
+import { describeHandled, pendingText, soFar } from './report.js';
+import type { Selection } from './selectors.js';
 
-/** Selects deliveries: by the name of a handler, by properties, or by a function. */
-export type HandledSelector = string | HandledMatcher | ((message: HandledMessage) => boolean);
-
-/** Selects dead letters: by the name of a handler, by properties, or by a function. */
-export type DeadLetterSelector = string | DeadLetterMatcher | ((letter: DeadLetteredMessage) => boolean);
-
-interface Search<Item> {
+interface Search<Item> extends Selection<Item> {
   readonly list: () => readonly Item[];
-  readonly matches: (item: Item) => boolean;
-  /** What is searched, for errors. */
-  readonly what: string;
 }
 
-/** The search for a delivery. @throws {@link InvalidArgumentError} */
+/** The search for a delivery. @throws {@link HandlerNotFoundError} */
 export function handledSearch(
   tracker: FlowTracker,
-  selector: HandledSelector,
-  more: HandledMatcher = {},
+  selection: Selection<HandledMessage>,
 ): Search<HandledMessage> {
-  return {
-    ...searchOf(selector, more, matchesHandled, 'handled message'),
-    list: () => tracker.everything.handled,
-  };
+  checkHandlerName(selection.handler, tracker.groups.names);
+  return { ...selection, list: () => tracker.everything.handled };
 }
 
-/** The search for a dead letter. @throws {@link InvalidArgumentError} */
+/** The search for a dead letter. @throws {@link HandlerNotFoundError} */
 export function deadLetterSearch(
   tracker: FlowTracker,
-  selector: DeadLetterSelector,
-  more: DeadLetterMatcher = {},
+  selection: Selection<DeadLetteredMessage>,
 ): Search<DeadLetteredMessage> {
-  return {
-    ...searchOf(selector, more, matchesDeadLetter, 'dead letter'),
-    list: () => tracker.everything.deadLettered,
-  };
+  checkHandlerName(selection.handler, tracker.groups.names);
+  return { ...selection, list: () => tracker.everything.deadLettered };
 }
 
-/** Waits for the first match, which may be there already. */
-export function waitFor<Item>(tracker: FlowTracker, search: Search<Item>, timeout: number): Promise<Item> {
+/** Waits for the first match, which may be there already. @throws what a function of the test throws */
+export async function waitFor<Item>(
+  tracker: FlowTracker,
+  search: Search<Item>,
+  timeout: number,
+): Promise<Item> {
   warnOfFakeTimers(tracker.logger);
   const found = search.list().find(search.matches);
-  if (found !== undefined) return Promise.resolve(found);
+  if (found !== undefined) return found;
   return new Promise((resolve, reject) => {
-    const cancelTimer = realTimeout(timeout, () => {
-      tracker.listeners.delete(look);
+    const wait = new Wait(tracker, reject, () => {
+      const match = search.list().find(search.matches);
+      if (match !== undefined) wait.end(() => resolve(match));
+    });
+    wait.begin(timeout, () => {
       const pending = tracker.allPending.flatMap(({ work }) => work.map((each) => each.describe()));
       const text = `There was no ${search.what} within ${timeout} ms. ${pendingText(pending)}`;
       reject(new TestKitTimeoutError(`${text}\n${soFar(tracker.everything)}`, pending));
     });
-    const look = (): void => {
-      const match = search.list().find(search.matches);
-      if (match === undefined) return;
-      cancelTimer();
-      tracker.listeners.delete(look);
-      resolve(match);
-    };
-    tracker.listeners.add(look);
   });
 }
 
-/** Waits for a time in which nothing matches. @throws {@link TestKitAssertionError} at the first match */
+/**
+ * Waits for a time in which nothing matches.
+ *
+ * @throws {@link TestKitAssertionError} at the first match; what a function of the test throws
+ */
 export function waitForNothing(
   tracker: FlowTracker,
   search: Search<HandledMessage>,
   time: number,
 ): Promise<void> {
   warnOfFakeTimers(tracker.logger);
-  const before = search.list().length;
+  const before = new Set(search.list());
   return new Promise((resolve, reject) => {
-    const cancelTimer = realTimeout(time, () => {
-      tracker.listeners.delete(look);
-      resolve();
-    });
-    const look = (): void => {
-      const match = search.list().slice(before).find(search.matches);
+    const wait = new Wait(tracker, reject, () => {
+      const match = search.list().find((each) => !before.has(each) && search.matches(each));
       if (match === undefined) return;
-      cancelTimer();
-      tracker.listeners.delete(look);
-      reject(
-        new TestKitAssertionError(
-          `Expected no ${search.what} for ${time} ms, but there was one: ${describeHandled(match)}`,
-        ),
-      );
-    };
-    tracker.listeners.add(look);
+      const text = `Expected no ${search.what} for ${time} ms, but there was one: ${describeHandled(match)}`;
+      wait.end(() => reject(new TestKitAssertionError(text)));
+    });
+    wait.begin(time, resolve);
   });
 }
 
-function searchOf<Item, Matcher extends { readonly handler?: string | undefined }>(
-  selector: string | Matcher | ((item: Item) => boolean),
-  more: Matcher,
-  matches: (item: Item, matcher: Matcher) => boolean,
-  what: string,
-): Omit<Search<Item>, 'list'> {
-  if (typeof selector === 'function') {
-    return { what: `${what} that the function accepts`, matches: (item) => Boolean(selector(item)) };
+/** A wait for deliveries and dead letters, which ends once. */
+class Wait {
+  private cancelTimer = (): void => undefined;
+
+  constructor(
+    private readonly tracker: FlowTracker,
+    private readonly reject: (error: unknown) => void,
+    /** Called for each delivery that has ended, and for each dead letter. */
+    private readonly look: () => void,
+  ) {}
+
+  begin(time: number, onTimeout: () => void): void {
+    this.cancelTimer = realTimeout(time, () => this.end(onTimeout));
+    this.tracker.listeners.add(this.notice);
   }
-  if (typeof selector !== 'string' && (typeof selector !== 'object' || selector === null)) {
-    throw new InvalidArgumentError(
-      'selector',
-      'it must be the name of a handler, such as "Billing.onPlaced", an object of properties, or a function',
-    );
+
+  end(act: () => void): void {
+    this.cancelTimer();
+    this.tracker.listeners.delete(this.notice);
+    act();
   }
-  const matcher = typeof selector === 'string' ? { ...more, handler: selector } : { ...more, ...selector };
-  const { handler, ...rest } = matcher;
-  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
-  const by = handler === undefined ? '' : ` of ${handler}`;
-  const having = given.map(([name, value]) => `${name} ${shownValue(value)}`).join(' and ');
-  return {
-    what: `${what}${by}${having === '' ? '' : ` with ${having}`}`,
-    matches: (item) => matches(item, matcher),
+
+  private readonly notice = (): void => {
+    try {
+      this.look();
+    } catch (error) {
+      // A function of the test failed.
+      this.end(() => this.reject(error));
+    }
   };
 }

@@ -68,7 +68,10 @@ export class FlowTracker {
 
   /** Creates a flow. */
   open(): RunningFlow {
-    const flow: RunningFlow = new RunningFlow(() => this.checkIdle());
+    const flow: RunningFlow = new RunningFlow(
+      () => this.checkIdle(),
+      () => this.groups.names,
+    );
     this.running.add(flow);
     return flow;
   }

@@ -1,3 +1,4 @@
+import type { MessageContract, ParamsOf, PayloadOf } from '../../contracts/index.js';
 import type { Outcome } from '../../instruments/index.js';
 
 /** One delivery of a message or entry to a handler of the application. */
@@ -43,6 +44,23 @@ export interface DeadLetteredMessage {
   readonly deliveryCount: number;
 }
 
+/** One delivery of a message of a contract. */
+export interface HandledMessageOf<Contract extends MessageContract> extends HandledMessage {
+  /** The parameters in its subject. */
+  readonly params: ParamsOf<Contract>;
+  /**
+   * The payload as handlers of the contract receive it: the output of its schema. If the schema refuses the payload, so that no
+   * handler received it, it is given as it was decoded.
+   */
+  readonly payload: PayloadOf<Contract>;
+}
+
+/** A message of a contract that became a dead letter. */
+export interface DeadLetteredMessageOf<Contract extends MessageContract> extends DeadLetteredMessage {
+  /** The parameters in its subject. */
+  readonly params: ParamsOf<Contract>;
+}
+
 /** Everything that a message caused: the messages that were published because of it, and how handlers ended. */
 export interface TestFlow {
   /** Each delivery, in the order in which they ended. A message that was retried has several. */
@@ -54,9 +72,9 @@ export interface TestFlow {
 /** Selects deliveries; all given properties must match. */
 export interface HandledMatcher {
   readonly handler?: string | undefined;
-  /** A subject, in which wildcards are allowed. */
-  readonly subject?: string | undefined;
-  /** A payload, or a part of it: properties that are not given are ignored. */
+  /** A subject, in which wildcards are allowed, or a contract, whose messages match. */
+  readonly subject?: string | MessageContract | undefined;
+  /** A payload as it was decoded, or a part of it: properties that are not given are ignored. */
   readonly payload?: unknown;
   /** Default: any outcome of a handler that did not fail, after which the message is not delivered again. */
   readonly outcome?: Outcome | undefined;
@@ -66,8 +84,15 @@ export interface HandledMatcher {
 /** Selects dead letters; all given properties must match. */
 export interface DeadLetterMatcher {
   readonly handler?: string | undefined;
-  /** A subject, in which wildcards are allowed. */
-  readonly subject?: string | undefined;
+  /** A subject, in which wildcards are allowed, or a contract, whose messages match. */
+  readonly subject?: string | MessageContract | undefined;
   readonly payload?: unknown;
   readonly reason?: string | undefined;
+}
+
+/** Selects messages of a contract by the parameters in their subject, all or some of them. */
+export interface ParamsMatcher<Contract extends MessageContract = MessageContract> {
+  /** Parameters, such as `{ id: '7' }`; those that are not given are ignored. */
+  readonly params?:
+    { readonly [Name in keyof ParamsOf<Contract>]?: ParamsOf<Contract>[Name] | undefined } | undefined;
 }

@@ -53,6 +53,11 @@ export class HandlerGroups {
     return [...this.groups.values()];
   }
 
+  /** The names of all handlers. */
+  get names(): readonly string[] {
+    return [...new Set(this.all.flatMap(({ members }) => members.map(({ handler }) => handler)))];
+  }
+
   add(handler: ObservedHandler): HandlerGroup {
     const kind = kindOf(handler);
     const { source, group } = handler;

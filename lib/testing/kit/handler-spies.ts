@@ -1,4 +1,5 @@
 import { HandlerNotFoundError } from '../../errors/index.js';
+import { type Method, ReplacedMethod } from './replaced-method.js';
 
 /** The method of a handler, and the object that it is called on. */
 export interface ReplaceableMethod {
@@ -7,9 +8,9 @@ export interface ReplaceableMethod {
   /** The instance; the prototype, if there is an instance for each message. */
   readonly target: object;
   readonly method: string;
+  /** The patterns of a microservice that it handles. */
+  readonly patterns?: readonly string[] | undefined;
 }
-
-type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** The outcome of one call, in the form of mock functions of vitest and Jest. */
 export type SpyResult =
@@ -39,7 +40,8 @@ export interface HandlerSpy {
 
 /** Replaces methods of handlers, and restores them. */
 export class HandlerSpies {
-  private readonly replaced: (() => void)[] = [];
+  private readonly replaced = new Map<object, Map<string, ReplacedMethod>>();
+  private readonly restoring = new Set<() => void>();
   private calls = 0;
 
   /** @param methods returns the handlers of the tracked applications */
@@ -47,8 +49,8 @@ export class HandlerSpies {
 
   /** Records the calls of a handler, which is still called. */
   spyOn(name: string): HandlerSpy {
-    const found = this.find(name);
-    const original = methodOf(found);
+    const method = this.find(name);
+    const replaced = this.replacedOf(method);
     const calls: unknown[][] = [];
     const results: SpyResult[] = [];
     const settledResults: { type: string; value: unknown }[] = [];
@@ -56,15 +58,14 @@ export class HandlerSpies {
     const invocationCallOrder: number[] = [];
     const next = (): number => ++this.calls;
     const record: Method = function (...args) {
-      calls.push(args);
+      const place = calls.push(args) - 1;
       contexts.push(this);
       invocationCallOrder.push(next());
       const settled = { type: 'incomplete', value: undefined as unknown };
       settledResults.push(settled);
       const settle = (type: string, value: unknown): void => void Object.assign(settled, { type, value });
-      const place = results.length;
       try {
-        const value = original.apply(this, args);
+        const value = replaced.below(record).apply(this, args);
         results[place] = { type: 'return', value };
         if (value instanceof Promise) {
           value.then(
@@ -90,7 +91,7 @@ export class HandlerSpies {
         return calls.at(-1);
       },
     };
-    const restore = this.put(found, record);
+    const restore = this.put(replaced, record);
     return Object.assign(record, {
       calls,
       results,
@@ -98,7 +99,7 @@ export class HandlerSpies {
       restore,
       // The mark by which vitest and Jest recognize mock functions.
       _isMockFunction: true,
-      getMockName: () => found.name,
+      getMockName: () => method.name,
     });
   }
 
@@ -108,32 +109,39 @@ export class HandlerSpies {
    * @returns a function that restores the method
    */
   replace(name: string, act: (...args: never[]) => unknown): () => void {
-    return this.put(this.find(name), act as Method);
+    return this.put(this.replacedOf(this.find(name)), act as Method);
   }
 
   /** Restores all methods. */
   restoreAll(): void {
-    for (const restore of this.replaced.splice(0).toReversed()) restore();
+    for (const restore of this.restoring) restore();
   }
 
-  private put({ target, method }: ReplaceableMethod, value: Method): () => void {
-    const own = Object.getOwnPropertyDescriptor(target, method);
-    // The calls of a handler read the method of its instance each time.
-    Object.defineProperty(target, method, { value, configurable: true, writable: true, enumerable: false });
-    let isRestored = false;
+  private put(replaced: ReplacedMethod, value: Method): () => void {
+    const remove = replaced.add(value);
     const restore = (): void => {
-      if (isRestored) return;
-      isRestored = true;
-      if (own === undefined) Reflect.deleteProperty(target, method);
-      else Object.defineProperty(target, method, own);
+      this.restoring.delete(restore);
+      remove();
     };
-    this.replaced.push(restore);
+    this.restoring.add(restore);
     return restore;
+  }
+
+  private replacedOf({ target, method }: ReplaceableMethod): ReplacedMethod {
+    const methods = this.replaced.get(target) ?? new Map<string, ReplacedMethod>();
+    this.replaced.set(target, methods);
+    const known = methods.get(method);
+    if (known?.isRestored === false) return known;
+    const replaced = new ReplacedMethod(target, method);
+    methods.set(method, replaced);
+    return replaced;
   }
 
   private find(name: string): ReplaceableMethod {
     const methods = this.methods();
-    const found = methods.find((each) => each.name === name);
+    const found =
+      methods.find((each) => each.name === name) ??
+      methods.find(({ patterns = [] }) => patterns.some((pattern) => isNameOf(pattern, name)));
     if (found !== undefined) return found;
     throw new HandlerNotFoundError(
       name,
@@ -142,6 +150,7 @@ export class HandlerSpies {
   }
 }
 
-function methodOf({ target, method }: ReplaceableMethod): Method {
-  return Reflect.get(target, method) as Method;
+/** Whether a flow names the handler of a pattern like this: after its server, or by its decorator. */
+function isNameOf(pattern: string, name: string): boolean {
+  return name.endsWith(`: ${pattern}`) || /^@(Event|Message)Pattern\('(.+)'\)$/.exec(name)?.[2] === pattern;
 }

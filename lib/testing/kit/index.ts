@@ -4,12 +4,14 @@ export {
   TestKitTimeoutError,
   type PendingWork,
 } from './errors.js';
-export type { DeadLetterSelector, HandledSelector } from './expectations.js';
 export type {
   DeadLetteredMessage,
+  DeadLetteredMessageOf,
   DeadLetterMatcher,
   HandledMatcher,
   HandledMessage,
+  HandledMessageOf,
+  ParamsMatcher,
   PublishedMessage,
   TestFlow,
 } from './flow.js';
@@ -17,10 +19,13 @@ export type { HandlerSpy, SpyResult } from './handler-spies.js';
 export { JetStreamTestKit } from './jetstream-test-kit.js';
 export type {
   SettledOptions,
+  TestConnectionOption,
   TestKitOptions,
+  TestMessageOptions,
   TestModuleBuilder,
   TestPublishOptions,
   TestWaitOptions,
 } from './kit-options.js';
 export { type ExpectedHandled, jetStreamMatchers, type JetStreamMatchers } from './matchers.js';
+export type { DeadLetterSelector, HandledSelector } from './selectors.js';
 export { TestKitFlow } from './test-kit-flow.js';

@@ -1,31 +1,54 @@
 import { ConsoleLogger, type INestApplication, type INestApplicationContext } from '@nestjs/common';
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
+import {
+  isMessageContract,
+  type MessageContract,
+  type ParamsOf,
+  type PayloadInputOf,
+  type PublishedOf,
+} from '../../contracts/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { type HandlerConnection, TEST_SETTINGS, type TestSettings } from '../../handlers/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
-import { publishCore } from './core-publish.js';
-import {
-  type DeadLetterSelector,
-  deadLetterSearch,
-  type HandledSelector,
-  handledSearch,
-  waitFor,
-  waitForNothing,
-} from './expectations.js';
-import type { DeadLetteredMessage, DeadLetterMatcher, HandledMatcher, HandledMessage } from './flow.js';
+import { deadLetterOf, handledOf } from './contract-messages.js';
+import { deadLetterSearch, handledSearch, waitFor, waitForNothing } from './expectations.js';
+import type {
+  DeadLetteredMessage,
+  DeadLetteredMessageOf,
+  DeadLetterMatcher,
+  HandledMatcher,
+  HandledMessage,
+  HandledMessageOf,
+  ParamsMatcher,
+} from './flow.js';
 import { FlowTracker } from './flow-tracker.js';
-import { type HandlerSpy, HandlerSpies } from './handler-spies.js';
+import { type HandlerSpy, HandlerSpies, type ReplaceableMethod } from './handler-spies.js';
 import { KitInstrument } from './kit-instrument.js';
 import {
   checkKitOptions,
   checkWaitOptions,
   type TestKitOptions,
+  type TestMessageOptions,
   type TestModuleBuilder,
   type TestPublishOptions,
   type TestWaitOptions,
 } from './kit-options.js';
 import { decodeWith } from './payloads.js';
+import { PatternMethods } from './pattern-methods.js';
+import { publicationOf } from './publication.js';
 import { warnOfFakeTimers } from './real-timers.js';
+import {
+  checkDeadLetterOptions,
+  checkHandledOptions,
+  DEAD_LETTERS,
+  type DeadLetterOptions,
+  type DeadLetterSelector,
+  DELIVERIES,
+  HANDLED_MESSAGES,
+  type HandledOptions,
+  type HandledSelector,
+  selectionOf,
+} from './selectors.js';
 import { TestAccount } from './test-accounts.js';
 import { createHttp, moduleOf } from './test-module.js';
 import { TestKitFlow, waitUntilIdle } from './test-kit-flow.js';
@@ -52,7 +75,8 @@ export class JetStreamTestKit implements AsyncDisposable {
   /** Reports the messages of an application to this kit; for {@link alsoTrack}. */
   readonly instrument: JetStreamInstrument;
   private readonly tracker = new FlowTracker();
-  private readonly spies = new HandlerSpies(() => this.tracked.flatMap((each) => each.methods()));
+  private readonly spies = new HandlerSpies(() => this.methods);
+  private readonly patterns = new PatternMethods();
   private readonly tracked: TrackedApplication[] = [];
   private address: string | undefined;
   private closing: Promise<void> | undefined;
@@ -60,13 +84,19 @@ export class JetStreamTestKit implements AsyncDisposable {
   private constructor(
     private readonly account: TestAccount,
     private readonly timeout: number,
-    private readonly timeScale: number,
+    /** The factor for delays of handlers; see {@link TestKitOptions.timeScale}. */
+    readonly timeScale: number,
   ) {
     this.instrument = new KitInstrument(this.tracker);
     this.tracker.statusOf = (handler) =>
       this.tracked.map((each) => each.statusOf(handler)).find((status) => status !== undefined);
     this.tracker.decode = (data, about, headers) =>
-      decodeWith(this.connectionOf(about.connection), data, about, headers);
+      decodeWith(
+        this.connections.find(({ name }) => name === about.connection),
+        data,
+        about,
+        headers,
+      );
   }
 
   /**
@@ -121,20 +151,34 @@ export class JetStreamTestKit implements AsyncDisposable {
   }
 
   /**
+   * Publishes a message of a contract, as its publisher does: the payload is validated. {@link TestKitFlow.settled} of the result
+   * waits for everything that the message causes; it rejects with `InvalidMessageError` if the schema refuses the payload.
+   *
+   * @example
+   * ```ts
+   * const flow = await kit.publish(OrderPlaced, { id: '7' }, { customer: 'Sue', total: 129.9 }).settled();
+   * ```
+   *
+   * @param params the parameters of the subject; `{}` if it has none
+   * @throws {@link InvalidArgumentError} if a parameter is not one token of a subject, there is no connection of this name, or the
+   * kit is closed
+   */
+  publish<const Contract extends MessageContract>(
+    contract: Contract,
+    params: ParamsOf<Contract>,
+    payload: PayloadInputOf<Contract>,
+    options?: TestMessageOptions<Contract>,
+  ): TestKitFlow<PublishedOf<Contract>>;
+  /**
    * Publishes a message. {@link TestKitFlow.settled} of the result waits for everything that it causes.
    *
    * @throws {@link InvalidArgumentError} if there is no connection of this name, or the kit is closed
    */
-  publish(subject: string, payload?: unknown, options: TestPublishOptions = {}): TestKitFlow {
-    const { connection: name = 'default', core = false, ...publishing } = options;
-    const connection = this.connectionOf(name);
-    if (connection === undefined)
-      throw new InvalidArgumentError('connection', `there is no connection "${name}"`);
-    const act = (): Promise<unknown> =>
-      core
-        ? publishCore(this.tracker, connection.jetstream, subject, payload)
-        : connection.jetstream.publish(subject, payload, publishing);
-    return this.follow(`The message to "${subject}"`, act);
+  publish(subject: string, payload?: unknown, options?: TestPublishOptions): TestKitFlow;
+  /** Both forms. @throws {@link InvalidArgumentError} */
+  publish(target: string | MessageContract, ...args: unknown[]): TestKitFlow {
+    const { subject, publish } = publicationOf(this.connections, target, args);
+    return this.follow(`The message to "${subject}"`, publish);
   }
 
   /**
@@ -154,31 +198,62 @@ export class JetStreamTestKit implements AsyncDisposable {
   }
 
   /**
+   * Waits until a handler has handled a message of a contract, since the start of the kit or the last {@link forget}: by
+   * default, without failing.
+   *
+   * @throws the errors of the other form
+   */
+  handled<const Contract extends MessageContract>(
+    selector: Contract,
+    options?: Omit<HandledMatcher, 'subject'> & ParamsMatcher<Contract> & TestWaitOptions,
+  ): Promise<HandledMessageOf<Contract>>;
+  /**
    * Waits until a handler has handled a message that matches, since the start of the kit or the last {@link forget}: by
    * default, without failing.
    *
    * @param selector the name of a handler, such as `Billing.onPlaced`, properties, or a function
-   * @throws {@link TestKitTimeoutError}, {@link InvalidArgumentError}
+   * @throws {@link TestKitTimeoutError}, {@link HandlerNotFoundError}, {@link InvalidArgumentError}; what a function as the selector
+   * throws
    */
   handled(
-    selector: HandledSelector,
-    options: HandledMatcher & TestWaitOptions = {},
-  ): Promise<HandledMessage> {
-    const { timeout, ...more } = options;
-    return waitFor(this.tracker, handledSearch(this.tracker, selector, more), this.wait({ timeout }));
+    selector: Exclude<HandledSelector, MessageContract>,
+    options?: HandledMatcher & TestWaitOptions,
+  ): Promise<HandledMessage>;
+  async handled(selector: HandledSelector, options: HandledOptions = {}): Promise<HandledMessage> {
+    const { timeout, ...more } = checkHandledOptions(options);
+    const search = handledSearch(this.tracker, selectionOf(HANDLED_MESSAGES, selector, more));
+    const found = await waitFor(this.tracker, search, this.wait({ timeout }));
+    return isMessageContract(selector) ? handledOf(selector, found) : found;
   }
 
   /**
+   * Waits until a message of a contract has become a dead letter, since the start of the kit or the last {@link forget}.
+   *
+   * @throws the errors of the other form
+   */
+  deadLettered<const Contract extends MessageContract>(
+    selector: Contract,
+    options?: Omit<DeadLetterMatcher, 'subject'> & ParamsMatcher<Contract> & TestWaitOptions,
+  ): Promise<DeadLetteredMessageOf<Contract>>;
+  /**
    * Waits until a message that matches has become a dead letter, since the start of the kit or the last {@link forget}.
    *
-   * @throws {@link TestKitTimeoutError}, {@link InvalidArgumentError}
+   * @param selector the name of a handler, such as `Billing.onPlaced`, properties, or a function. Default: any dead letter
+   * @throws {@link TestKitTimeoutError}, {@link HandlerNotFoundError}, {@link InvalidArgumentError}; what a function as the selector
+   * throws
    */
   deadLettered(
+    selector?: Exclude<DeadLetterSelector, MessageContract>,
+    options?: DeadLetterMatcher & TestWaitOptions,
+  ): Promise<DeadLetteredMessage>;
+  async deadLettered(
     selector: DeadLetterSelector = {},
-    options: DeadLetterMatcher & TestWaitOptions = {},
+    options: DeadLetterOptions = {},
   ): Promise<DeadLetteredMessage> {
-    const { timeout, ...more } = options;
-    return waitFor(this.tracker, deadLetterSearch(this.tracker, selector, more), this.wait({ timeout }));
+    const { timeout, ...more } = checkDeadLetterOptions(options);
+    const search = deadLetterSearch(this.tracker, selectionOf(DEAD_LETTERS, selector, more));
+    const found = await waitFor(this.tracker, search, this.wait({ timeout }));
+    return isMessageContract(selector) ? deadLetterOf(selector, found) : found;
   }
 
   /**
@@ -191,17 +266,20 @@ export class JetStreamTestKit implements AsyncDisposable {
   }
 
   /**
-   * Waits for a time in which no handler handles a message that matches.
+   * Waits for a time in which no message that matches is delivered to a handler, even if the handler fails.
    *
+   * @param selector the contract of the message, the name of a handler, such as `Billing.onPlaced`, properties, or a function.
+   * Default: any message
    * @param options.within how long to wait, in milliseconds. Default: 100
-   * @throws {@link TestKitAssertionError} at once if there is one
+   * @throws {@link TestKitAssertionError} at once if there is one; {@link HandlerNotFoundError}, {@link InvalidArgumentError}; what
+   * a function as the selector throws
    */
   async expectNothing(
     selector: HandledSelector = () => true,
     { within = DEFAULT_QUIET }: { readonly within?: number | undefined } = {},
   ): Promise<void> {
     const time = this.wait({ timeout: within });
-    await waitForNothing(this.tracker, handledSearch(this.tracker, selector), time);
+    await waitForNothing(this.tracker, handledSearch(this.tracker, selectionOf(DELIVERIES, selector)), time);
   }
 
   /** Forgets what was handled so far, for {@link handled} and {@link deadLettered}. */
@@ -245,6 +323,13 @@ export class JetStreamTestKit implements AsyncDisposable {
     const { connection, instrument, timeScale } = this;
     const settings: TestSettings = { connection, instruments: [instrument], timeScale };
     builder.overrideProvider(TEST_SETTINGS).useValue(settings);
+    const compile = builder.compile.bind(builder);
+    const watched: TestModuleBuilder = builder;
+    watched.compile = async (...args) => {
+      const app = await compile(...args);
+      this.patterns.watch(app);
+      return app;
+    };
     return builder;
   }
 
@@ -257,6 +342,7 @@ export class JetStreamTestKit implements AsyncDisposable {
   async alsoTrack(app: INestApplicationContext): Promise<void> {
     this.checkOpen();
     const tracked = TrackedApplication.of(app, this.instrument, 'app');
+    this.patterns.restore(app);
     this.tracked.push(tracked);
     await tracked.describeStreams(this.tracker.groups);
   }
@@ -297,6 +383,7 @@ export class JetStreamTestKit implements AsyncDisposable {
       await http.listen(0, '127.0.0.1');
       this.address = await http.getUrl();
     } else await app.init();
+    this.patterns.restore(app);
     await this.tracked[0].describeStreams(this.tracker.groups);
   }
 
@@ -321,8 +408,12 @@ export class JetStreamTestKit implements AsyncDisposable {
     return new TestKitFlow(name, flow, result, this.timeout, warn);
   }
 
-  private connectionOf(name: string): HandlerConnection | undefined {
-    return this.tracked.flatMap(({ connections }) => connections).find((each) => each.name === name);
+  private get methods(): readonly ReplaceableMethod[] {
+    return [...this.tracked.flatMap((each) => each.methods()), ...this.patterns.list()];
+  }
+
+  private get connections(): readonly HandlerConnection[] {
+    return this.tracked.flatMap(({ connections }) => connections);
   }
 
   private wait(options: TestWaitOptions): number {

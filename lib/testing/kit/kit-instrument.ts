@@ -15,8 +15,11 @@ import type { FlowTracker, TrackedMessage } from './flow-tracker.js';
 import { headerOf } from './message-header.js';
 import type { Pending, RunningFlow } from './running-flow.js';
 
-/** Operations that change nothing. */
-const IGNORED: ReadonlySet<OperationKind> = new Set(['kv-get', 'object-get']);
+/**
+ * Operations that are not waited for. The content of an object may never be read to its end; other operations are waited for even if
+ * they change nothing, because their caller continues then.
+ */
+const IGNORED: ReadonlySet<OperationKind> = new Set(['object-get']);
 /** Operations whose messages are published by the application. */
 const PUBLISHES: ReadonlySet<OperationKind> = new Set(['publish', 'publish-batch', 'ingest', 'replay']);
 const DELETIONS: ReadonlySet<OperationKind> = new Set(['kv-delete', 'kv-purge', 'object-delete']);
@@ -118,14 +121,17 @@ class KitOperations implements OperationInstrument {
     const { stream, sequence, error, duplicate } = result;
     const isStored = error === undefined && duplicate !== true;
     if (kind === 'dead-letter') return isStored ? this.expectDeadLetter(call) : undefined;
-    messages.forEach(({ message, payload }, i) => {
+    const isChange = !PUBLISHES.has(kind) && kind !== 'request';
+    // A change is described again if another client was faster; only the last attempt is stored.
+    const sent = isChange ? messages.slice(-1) : messages;
+    sent.forEach(({ message, payload }, i) => {
       message.stream = stream ?? this.operation.source;
       // The result names the last message of a batch.
-      message.sequence = sequence === undefined ? undefined : sequence - (messages.length - 1 - i);
+      message.sequence = sequence === undefined ? undefined : sequence - (sent.length - 1 - i);
       if (PUBLISHES.has(kind)) tracker.published(message, payload, result);
       if (!isStored) return;
       if (PUBLISHES.has(kind)) tracker.expect(message, groups.ofMessage(message.subject, stream));
-      else if (kind !== 'request') this.expectWatches(message);
+      else if (isChange) this.expectWatches(message);
     });
   }
 

@@ -4,6 +4,7 @@ import type {
   LoggerService,
   ModuleMetadata,
 } from '@nestjs/common';
+import type { MessageContract, MessagePublishOptions } from '../../contracts/index.js';
 import type { PublishOptions } from '../../jetstream/index.js';
 import {
   type AllOptionsOf,
@@ -25,7 +26,7 @@ export interface TestModuleBuilder {
   overrideProvider(token: unknown): { useValue(value: unknown): unknown };
   setLogger(logger: LoggerService): unknown;
   /** @throws the errors of the application */
-  compile(): Promise<INestApplicationContext>;
+  compile(...args: never[]): Promise<INestApplicationContext>;
 }
 
 /** Options of `JetStreamTestKit.start`. Durations in milliseconds. */
@@ -102,10 +103,18 @@ export const checkSettledOptions = optionsCheck<SettledOptions>('settled', {
   errors: oneOf(['throw', 'return']),
 });
 
-/** Options of publishing with a kit. */
-export interface TestPublishOptions extends PublishOptions {
+/** The connection that a kit publishes with. */
+export interface TestConnectionOption {
   /** The name of the connection. Default: `default`. */
   readonly connection?: string | undefined;
-  /** Publishes with core NATS, to subjects that no stream stores. Default: false. */
+}
+
+/** Options of publishing a message of a contract with a kit; a message of core NATS has only `headers`. */
+export type TestMessageOptions<Contract extends MessageContract = MessageContract> =
+  MessagePublishOptions<Contract> & TestConnectionOption;
+
+/** Options of publishing with a kit. */
+export interface TestPublishOptions extends PublishOptions, TestConnectionOption {
+  /** Publishes with core NATS, to subjects that no stream stores; then `headers` and `codec` are the only options. Default: false. */
   readonly core?: boolean | undefined;
 }

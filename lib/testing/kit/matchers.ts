@@ -1,6 +1,9 @@
+import { isMessageContract, type MessageContract } from '../../contracts/index.js';
 import type { DeadLetterMatcher, HandledMatcher, TestFlow } from './flow.js';
+import { checkHandlerOfFlow } from './known-handlers.js';
 import { matchesDeadLetter, matchesHandled, matchesPublished } from './matching.js';
 import { describeHandled, shownValue } from './report.js';
+import { checkDeadLetterMatcher, checkHandledMatcher } from './selectors.js';
 
 /** A delivery that is expected. */
 export interface ExpectedHandled extends Omit<HandledMatcher, 'handler'> {
@@ -11,7 +14,7 @@ export interface ExpectedHandled extends Omit<HandledMatcher, 'handler'> {
 /** Matchers for the flow that `TestKitFlow.settled` returns, for `expect.extend` of vitest and Jest. */
 export interface JetStreamMatchers<Result = unknown> {
   /**
-   * Whether a handler has handled a message: by default, without failing.
+   * Whether a handler has handled a message: by default, without failing. It is an error if the application has no such handler.
    *
    * @param handler the class and method, such as `Billing.onPlaced`
    */
@@ -19,16 +22,17 @@ export interface JetStreamMatchers<Result = unknown> {
   /**
    * Whether a message was published.
    *
-   * @param subject a subject, in which wildcards are allowed
+   * @param subject a subject, in which wildcards are allowed, or the contract of the message
    * @param payload the payload, or a part of it
    */
-  toHavePublished(subject: string, payload?: unknown): Result;
+  toHavePublished(subject: string | MessageContract, payload?: unknown): Result;
   /**
    * Whether a message has become a dead letter.
    *
-   * @param expected the name of the handler that has given it up, or properties. Default: any dead letter
+   * @param expected the name of the handler that has given it up, the contract of the message, or properties. Default: any dead
+   * letter
    */
-  toHaveDeadLettered(expected?: string | DeadLetterMatcher): Result;
+  toHaveDeadLettered(expected?: string | MessageContract | DeadLetterMatcher): Result;
 }
 
 /** The result of a matcher. */
@@ -40,8 +44,11 @@ interface MatcherResult {
 /** The functions of {@link JetStreamMatchers}, to be passed to `expect.extend`. */
 export const jetStreamMatchers = {
   toHaveHandled(received: unknown, handler: string, expected: ExpectedHandled = {}): MatcherResult {
-    const { handled } = flowOf(received);
-    const { times, ...matcher } = expected;
+    const flow = flowOf(received);
+    checkHandlerOfFlow(handler, flow);
+    const { handled } = flow;
+    const { times, ...given } = expected;
+    const matcher = checkHandledMatcher(given);
     const count = handled.filter((each) => matchesHandled(each, { ...matcher, handler })).length;
     const wanted = times === undefined ? '' : ` ${times} times`;
     return result(
@@ -52,19 +59,24 @@ export const jetStreamMatchers = {
     );
   },
 
-  toHavePublished(received: unknown, subject: string, payload?: unknown): MatcherResult {
+  toHavePublished(received: unknown, subject: string | MessageContract, payload?: unknown): MatcherResult {
     const { published } = flowOf(received);
     return result(
       published.some((each) => matchesPublished(each, { subject, payload })),
-      `a message to "${subject}"${payload === undefined ? '' : ` with payload ${shownValue(payload)}`}`,
+      `a message to ${typeof subject === 'string' ? `"${subject}"` : shownValue(subject)}${payload === undefined ? '' : ` with payload ${shownValue(payload)}`}`,
       published.map((each) => `"${each.subject}", payload ${shownValue(each.payload)}`),
       'published',
     );
   },
 
-  toHaveDeadLettered(received: unknown, expected: string | DeadLetterMatcher = {}): MatcherResult {
-    const { deadLettered } = flowOf(received);
-    const matcher = typeof expected === 'string' ? { handler: expected } : expected;
+  toHaveDeadLettered(
+    received: unknown,
+    expected: string | MessageContract | DeadLetterMatcher = {},
+  ): MatcherResult {
+    const flow = flowOf(received);
+    const matcher = deadLetterMatcher(expected);
+    checkHandlerOfFlow(matcher.handler, flow);
+    const { deadLettered } = flow;
     return result(
       deadLettered.some((each) => matchesDeadLetter(each, matcher)),
       `a dead letter${having(matcher)}`,
@@ -75,6 +87,11 @@ export const jetStreamMatchers = {
     );
   },
 };
+
+function deadLetterMatcher(expected: string | MessageContract | DeadLetterMatcher): DeadLetterMatcher {
+  if (typeof expected === 'string') return { handler: expected };
+  return isMessageContract(expected) ? { subject: expected } : checkDeadLetterMatcher(expected);
+}
 
 function result(pass: boolean, wanted: string, found: readonly string[], what: string): MatcherResult {
   const list = found.length === 0 ? `Nothing was ${what}.` : `${what}:\n  - ${found.join('\n  - ')}`;

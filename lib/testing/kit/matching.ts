@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isMessageContract, type MessageContract } from '../../contracts/index.js';
 import { subjectCovers } from '../../jetstream/index.js';
 import type {
   DeadLetteredMessage,
@@ -8,13 +9,18 @@ import type {
   PublishedMessage,
 } from './flow.js';
 
-/** Whether a delivery matches. */
+/** Whether a delivery matches: without an `outcome`, one of a handler that did not fail. */
 export function matchesHandled(message: HandledMessage, matcher: HandledMatcher): boolean {
+  return (matcher.outcome !== undefined || isHandled(message)) && matchesDelivery(message, matcher);
+}
+
+/** Whether a delivery matches: without an `outcome`, any delivery. */
+export function matchesDelivery(message: HandledMessage, matcher: HandledMatcher): boolean {
   const { handler, subject, outcome, deliveryCount } = matcher;
   return (
     (handler === undefined || message.handler === handler) &&
-    (subject === undefined || subjectCovers(subject, message.subject)) &&
-    (outcome === undefined ? isHandled(message) : message.outcome === outcome) &&
+    (subject === undefined || hasSubject(message, subject)) &&
+    (outcome === undefined || message.outcome === outcome) &&
     (deliveryCount === undefined || message.deliveryCount === deliveryCount) &&
     hasPayload(message, matcher)
   );
@@ -30,7 +36,7 @@ export function matchesDeadLetter(letter: DeadLetteredMessage, matcher: DeadLett
   const { handler, subject, reason } = matcher;
   return (
     (handler === undefined || letter.handler === handler) &&
-    (subject === undefined || subjectCovers(subject, letter.subject)) &&
+    (subject === undefined || hasSubject(letter, subject)) &&
     (reason === undefined || letter.reason === reason) &&
     hasPayload(letter, matcher)
   );
@@ -39,9 +45,13 @@ export function matchesDeadLetter(letter: DeadLetteredMessage, matcher: DeadLett
 /** Whether a published message matches. */
 export function matchesPublished(
   message: PublishedMessage,
-  matcher: { readonly subject: string; readonly payload?: unknown },
+  matcher: { readonly subject: string | MessageContract; readonly payload?: unknown },
 ): boolean {
-  return subjectCovers(matcher.subject, message.subject) && hasPayload(message, matcher);
+  return hasSubject(message, matcher.subject) && hasPayload(message, matcher);
+}
+
+function hasSubject({ subject }: { readonly subject: string }, wanted: string | MessageContract): boolean {
+  return isMessageContract(wanted) ? wanted.matches(subject) : subjectCovers(wanted, subject);
 }
 
 function hasPayload(

@@ -1,12 +1,17 @@
 import type { LoggerService } from '@nestjs/common';
 
 // Read when this module is loaded, because tests may replace the timers later.
-const { setTimeout: startTimer, clearTimeout: endTimer } = globalThis;
+const { setTimeout: startTimer, clearTimeout: endTimer, setImmediate: startImmediate } = globalThis;
 
 /** Calls a function after a time by the clock of the machine; the returned function cancels it. */
 export function realTimeout(delay: number, act: () => void): () => void {
   const timer = startTimer(act, Math.min(delay, 2_147_483_647));
   return () => endTimer(timer);
+}
+
+/** Calls a function when the code that is ready to run now has run, without timers and I/O. */
+export function afterThisTurn(act: () => void): void {
+  startImmediate(act);
 }
 
 /**

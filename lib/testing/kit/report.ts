@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { isMessageContract } from '../../contracts/index.js';
 import { printable } from '../../reporting/index.js';
 import type { HandledMessage, TestFlow } from './flow.js';
 
@@ -26,6 +27,7 @@ export function describeHandled(message: HandledMessage): string {
 
 /** A value in one line. */
 export function shownValue(value: unknown): string {
+  if (isMessageContract(value)) return `"${value.template}"`;
   if (value instanceof Error) return `${value.name}: ${value.message}`;
   const text = inspect(value, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 });
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;

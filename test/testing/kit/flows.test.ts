@@ -4,6 +4,7 @@ import {
   getObjectStoreToken,
   getKeyValueToken,
   InjectJetStream,
+  InjectKeyValue,
   InjectObjectStore,
   type JetStreamContext,
   JetStreamModule,
@@ -39,9 +40,59 @@ class Files {
     await this.files.delete(name);
   }
 
+  @JsConsumer({ stream: 'WORK', durable: 'descriptions', filterSubjects: 'work.describe.*' })
+  async describe(@Payload() { name }: { readonly name: string }): Promise<void> {
+    await this.files.updateMeta(name, { description: 'described' });
+    const info = await this.files.updateMeta(name, { name: `${name}.renamed` });
+    await this.files.addLink(`${name}.link`, info);
+    await this.files.addBucketLink(`${name}.bucket`, this.files);
+  }
+
   @ObjectWatch('files', { updatesOnly: true, ignoreDeletes: true })
   async onFile(@Payload() { name, size }: ObjectInfo): Promise<void> {
     await this.jetstream.publish(`reports.${name}`, size);
+  }
+}
+
+class Gate {
+  open: () => void = () => undefined;
+  readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+}
+
+/** Starts work that it does not await. */
+@Injectable()
+class Careless {
+  constructor(
+    @InjectJetStream() private readonly jetstream: JetStreamService,
+    @InjectKeyValue('limits') private readonly limits: KeyValue,
+  ) {}
+
+  @JsConsumer({ stream: 'WORK', durable: 'careless', filterSubjects: 'work.careless' })
+  onWork(@Payload() { kind }: { readonly kind: string }): void {
+    void this.report(kind);
+  }
+
+  private async report(kind: string): Promise<void> {
+    if (kind === 'promises') for (let i = 0; i < 50; i++) await Promise.resolve();
+    if (kind === 'turn') await new Promise((resolve) => setImmediate(resolve));
+    if (kind === 'reads') {
+      await this.limits.get('a.missing');
+      await this.limits.get('a.missing');
+    }
+    await this.jetstream.publish(`reports.${kind}`, { kind });
+  }
+
+  readonly reporting = new Gate();
+  readonly end = new Gate();
+
+  @JsConsumer({ stream: 'LATE', durable: 'late' })
+  onLate(): void {
+    void this.reporting.opened.then(() => this.report('late'));
+  }
+
+  @JsConsumer({ stream: 'LATE', durable: 'longer' })
+  onLonger(): Promise<void> {
+    return this.end.opened;
   }
 }
 
@@ -60,7 +111,7 @@ class Reports {
   readonly contexts: JetStreamContext[] = [];
 
   @JsConsumer({ stream: 'REPORTS', ordered: true })
-  onReport(@Payload() _size: number, @Ctx() context: JetStreamContext): void {
+  onReport(@Payload() _size: unknown, @Ctx() context: JetStreamContext): void {
     this.contexts.push(context);
   }
 
@@ -106,13 +157,14 @@ class Slow {
         { name: 'REPORTS', subjects: ['reports.>'] },
         { name: 'ROUTED', subjects: ['routed.*'] },
         { name: 'SLOW', subjects: ['slow'] },
+        { name: 'LATE', subjects: ['late'] },
         { name: 'UNREAD', subjects: ['unread'] },
       ],
       keyValues: [{ bucket: 'limits' }],
       objectStores: [{ bucket: 'files' }],
     }),
   ],
-  providers: [Files, Keys, Reports, Routes, Slow, { provide: 'attempts', useValue: [] }],
+  providers: [Careless, Files, Keys, Reports, Routes, Slow, { provide: 'attempts', useValue: [] }],
 })
 class FlowsModule {}
 
@@ -133,6 +185,40 @@ describe('A flow', () => {
       'Reports.onReport',
     ]);
     expect(flow.published.at(-1)).toMatchObject({ subject: 'reports.x', payload: 3, stream: 'REPORTS' });
+  });
+
+  it('follows changes of descriptions, and links, to their watch', async () => {
+    await kit.get<ObjectStore>(String(getObjectStoreToken('files'))).putString('d', 'abc');
+    await kit.idle();
+    const flow = await kit.publish('work.describe.d', { name: 'd' }).settled();
+    const watched = flow.handled.filter(({ handler }) => handler === 'Files.onFile');
+    expect(watched.map(({ subject }) => subject)).toEqual(['d', 'd.renamed', 'd.link', 'd.bucket']);
+    expect(flow.published.filter(({ subject }) => subject.startsWith('reports.'))).toHaveLength(4);
+  });
+
+  it.each(['nothing', 'promises', 'turn', 'reads'])(
+    'contains what a handler has started and does not await, after %s',
+    async (kind) => {
+      const flow = await kit.publish('work.careless', { kind }).settled();
+      expect(flow.published.map(({ subject }) => subject)).toEqual(['work.careless', `reports.${kind}`]);
+      expect(flow.handled.at(-1)).toMatchObject({ handler: 'Reports.onReport', payload: { kind } });
+    },
+  );
+
+  it('contains what a handler does after it has returned, while the flow is open', async () => {
+    const { reporting, end } = kit.get(Careless);
+    const late = kit.publish('late');
+    await kit.handled('Careless.onLate');
+    reporting.open();
+    await kit.handled({ handler: 'Reports.onReport', subject: 'reports.late' });
+    end.open();
+    const flow = await late.settled();
+    expect(flow.published.map(({ subject }) => subject)).toEqual(['late', 'reports.late']);
+    expect(flow.handled.map(({ handler }) => handler).sort()).toEqual([
+      'Careless.onLate',
+      'Careless.onLonger',
+      'Reports.onReport',
+    ]);
   });
 
   it('does not wait for a watch that ignores a deletion', async () => {
@@ -163,6 +249,14 @@ describe('A flow', () => {
     const numbers = Array.from({ length: 200 }, (_, i) => i);
     await kit.track(() => Promise.all(numbers.map((number) => limits.put('a.many', number)))).settled();
     expect(kit.get(Keys).seen.at(-1)).toBe(199);
+  });
+
+  it('publishes with core NATS with headers, and refuses options that need a stream', async () => {
+    const flow = await kit.publish('notes.2', 1, { core: true, headers: { Own: 'value' } }).settled();
+    expect(flow.handled).toHaveLength(2);
+    const refused = kit.publish('notes.2', 1, { core: true, messageId: '1' });
+    await expect(refused.settled()).rejects.toThrow('messageId');
+    await expect(kit.publish('notes.*', 1, { core: true }).settled()).rejects.toThrow('notes.*');
   });
 
   it('follows messages of core NATS to subscriptions', async () => {

@@ -203,6 +203,23 @@ describe('JetStreamTestKit', () => {
     expect(billing.onPlaced({ id: 5 })).toEqual({ price: 10 });
   });
 
+  it('restores spies and replaced handlers in any order', async () => {
+    await using kit = await JetStreamTestKit.start({ imports: [OrdersModule] });
+    const billing = kit.get(Billing);
+    const first = kit.spyOn('Billing.onPlaced');
+    const restore = kit.replace('Billing.onPlaced', () => ({ price: 7 }));
+    const last = kit.spyOn('Billing.onPlaced');
+    expect(billing.onPlaced({ id: 1 })).toEqual({ price: 7 });
+    first.restore();
+    restore();
+    expect(billing.onPlaced({ id: 1 })).toEqual({ price: 2 });
+    expect([first.calls.length, last.calls.length]).toEqual([0, 2]);
+    last.restore();
+    last.restore();
+    expect(billing.onPlaced({ id: 2 })).toEqual({ price: 4 });
+    expect(Object.hasOwn(billing, 'onPlaced')).toBe(false);
+  });
+
   it.each(['the prototype, before the start', 'the prototype', 'the instance'])(
     'sees a spy of the test runner on %s',
     async (place) => {

@@ -1,10 +1,27 @@
-import { Controller, Injectable, Module } from '@nestjs/common';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Injectable,
+  Module,
+  type NestInterceptor,
+  UseInterceptors,
+} from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { InjectJetStream, JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { JetStreamClient, JetStreamRecord, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import { JetStreamTestKit } from 'nestjs-nats-jetstream/testing';
-import { firstValueFrom, lastValueFrom } from 'rxjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { firstValueFrom, lastValueFrom, type Observable } from 'rxjs';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+
+@Injectable()
+class Doubling implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const data = context.switchToRpc().getData<{ value: number }>();
+    data.value *= 2;
+    return next.handle();
+  }
+}
 
 @Controller()
 class Sums {
@@ -24,6 +41,12 @@ class Sums {
   @EventPattern('audit.event')
   async onEvent(@Payload() _data: unknown): Promise<void> {
     await this.jetstream.publish('audit.handled', 1);
+  }
+
+  @EventPattern('audit.failing', { retry: { backoff: [2_000] } })
+  @UseInterceptors(Doubling)
+  onFailing(@Payload() data: { readonly value: number }): unknown {
+    return data;
   }
 
   @EventPattern('notes', { mode: 'core' })
@@ -59,6 +82,7 @@ describe('A flow through microservices', () => {
     kit = await JetStreamTestKit.start({
       imports: [SumsModule],
       http: true,
+      timeScale: 0.01,
       configure: async (app) => {
         app.connectMicroservice({
           strategy: new JetStreamServer({ name: 'sums', connection: app.get(JetStreamService) }),
@@ -105,5 +129,50 @@ describe('A flow through microservices', () => {
     expect(handled.filter((handler) => handler === 'Audit.onAudit')).toHaveLength(2);
     expect(handled).toContain('sums: notes');
     expect(flow.published.map(({ subject }) => subject)).toContain('audit.handled');
+  });
+
+  describe('with spies', () => {
+    afterEach(() => vi.restoreAllMocks());
+
+    it.each(['Sums.sum', 'sums: sum'])('records the calls of %s', async (name) => {
+      const spy = kit.spyOn(name);
+      const sum = firstValueFrom(client.send<number>('sum', [1, 2, 3]));
+      expect(await sum).toBe(6);
+      expect(spy).toHaveBeenCalledWith([1, 2, 3]);
+      spy.restore();
+      await firstValueFrom(client.send<number>('sum', [1]));
+      expect(spy.calls).toHaveLength(1);
+    });
+
+    it('replaces the handler of a durable event, whose interceptors stay', async () => {
+      const values: number[] = [];
+      const restore = kit.replace(
+        "@EventPattern('audit.failing')",
+        ({ value }: { readonly value: number }) => {
+          values.push(value);
+          if (values.length === 1) throw new Error('once');
+        },
+      );
+      const startedAt = performance.now();
+      const flow = await kit.publish('audit.failing', { value: 1 }).settled();
+      restore();
+      expect(values).toEqual([2, 2]);
+      expect(flow.handled.map(({ outcome }) => outcome)).toContain('retried');
+      // The backoff is shortened.
+      expect(performance.now() - startedAt).toBeLessThan(1_500);
+      expect(kit.timeScale).toBe(0.01);
+    });
+
+    it.each(['instance', 'prototype'])('sees a spy of the test runner on the %s', async (place) => {
+      const spy = vi.spyOn(place === 'instance' ? kit.get(Sums) : Sums.prototype, 'sum');
+      expect(await firstValueFrom(client.send<number>('sum', [4]))).toBe(4);
+      spy.mockResolvedValue(-1);
+      expect(await firstValueFrom(client.send<number>('sum', [5]))).toBe(-1);
+      expect(spy.mock.calls).toEqual([[[4]], [[5]]]);
+    });
+
+    it('names the handlers that exist', () => {
+      expect(() => kit.spyOn('Sums.total')).toThrow('Sums.sum');
+    });
   });
 });

@@ -1,9 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { Handlers, JetStreamModule, JsConsumer } from 'nestjs-nats-jetstream';
+import { Handlers, JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
 import { JetStreamTestKit, TestKitAssertionError, TestKitTimeoutError } from 'nestjs-nats-jetstream/testing';
 import 'nestjs-nats-jetstream/testing/vitest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 @Injectable()
 class Billing {
@@ -35,26 +36,20 @@ class Billing {
 })
 class OrdersModule {}
 
+/** The options of waits that fail. Long enough that a message is delivered before on a busy machine. */
+const soon = { timeout: 500 };
+
 describe('A wait that times out', () => {
   let kit: JetStreamTestKit;
 
   beforeAll(async () => {
-    kit = await JetStreamTestKit.start({ imports: [OrdersModule], timeout: 150 });
+    kit = await JetStreamTestKit.start({ imports: [OrdersModule] });
   });
 
   afterAll(() => kit.close());
 
-  const failure = async (wait: Promise<unknown>): Promise<Error> => {
-    const error: unknown = await wait.then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-    if (error instanceof Error) return error;
-    throw new Error('the wait did not fail');
-  };
-
   it('names the handler that hangs', async () => {
-    const error = await failure(kit.publish('orders.hang').settled());
+    const error = await failure(kit.publish('orders.hang').settled(soon));
     expect(error).toBeInstanceOf(TestKitTimeoutError);
     expect(masked(error)).toBe(
       'The message to "orders.hang" did not settle within N ms. Still pending:\n' +
@@ -64,7 +59,7 @@ describe('A wait that times out', () => {
   });
 
   it('names the error of the last delivery, and when the next one is', async () => {
-    const error = await failure(kit.publish('orders.placed', { fails: true }).settled());
+    const error = await failure(kit.publish('orders.placed', { fails: true }).settled(soon));
     expect(masked(error)).toBe(
       'The message to "orders.placed" did not settle within N ms. Still pending:\n' +
         '  - Billing.onPlaced: "orders.placed" (ORDERS, sequence N) was returned in delivery N, after it failed with ' +
@@ -83,26 +78,26 @@ describe('A wait that times out', () => {
   it('names the handler that is paused and did not receive its message', async () => {
     await kit.get(Handlers).pause('Billing.onPaid');
     const flow = kit.publish('orders.paid');
-    const error = await failure(flow.settled());
+    const error = await failure(flow.settled(soon));
     expect(masked(error)).toBe(
       'The message to "orders.paid" did not settle within N ms. Still pending:\n' +
         '  - Billing.onPaid: "orders.paid" (ORDERS, sequence N) was not delivered within N ms; the handler is paused\n' +
         'Nothing was handled so far.',
     );
     await kit.get(Handlers).resume('Billing.onPaid');
-    expect(await flow.settled({ timeout: 5_000 })).toHaveHandled('Billing.onPaid');
+    expect(await flow.settled()).toHaveHandled('Billing.onPaid');
   });
 
   it('names the message that was not handled, and what is pending elsewhere', async () => {
-    const error = await failure(kit.handled('Billing.onPaid', { payload: { id: 1 } }));
+    const error = await failure(kit.handled('Billing.onPaid', { payload: { id: 1 }, ...soon }));
     expect(masked(error)).toContain(
       'There was no handled message of Billing.onPaid with payload { id: N } within N ms. Still pending:\n' +
         '  - Billing.onHang: "orders.hang"',
     );
-    expect(masked(await failure(kit.idle()))).toContain(
+    expect(masked(await failure(kit.idle(soon)))).toContain(
       'The application is not idle after N ms. Still pending:\n  - Billing.onHang: "orders.hang"',
     );
-    expect(masked(await failure(kit.deadLettered('Billing.onPlaced')))).toContain(
+    expect(masked(await failure(kit.deadLettered('Billing.onPlaced', soon)))).toContain(
       'There was no dead letter of Billing.onPlaced within N ms.',
     );
   });
@@ -113,10 +108,30 @@ describe('A wait that times out', () => {
     const error = await nothing;
     expect(error).toBeInstanceOf(TestKitAssertionError);
     expect(masked(error)).toBe(
-      'Expected no handled message of Billing.onPaid for N ms, but there was one: Billing.onPaid: "orders.paid" acked in ' +
+      'Expected no delivery of Billing.onPaid for N ms, but there was one: Billing.onPaid: "orders.paid" acked in ' +
         'delivery N, payload { id: N }',
     );
     await kit.expectNothing('Billing.onPlaced', { within: 20 });
+  });
+
+  it('expects no delivery either to a handler that fails', async () => {
+    const nothing = failure(kit.expectNothing('Billing.onPlaced', { within: 5_000 }));
+    await kit.publish('orders.placed', { fails: true }).result;
+    expect((await nothing).message).toContain(
+      'retried in delivery 1, failed with RangeError: no such customer',
+    );
+  });
+
+  it('refuses the name of a handler that does not exist', async () => {
+    for (const wait of [
+      () => kit.handled('Billing.onPayed'),
+      () => kit.deadLettered({ handler: 'Billing.onPayed' }),
+      () => kit.expectNothing('Billing.onPayed', { within: 20 }),
+    ])
+      expect((await failure(wait())).message).toContain('The known handlers are: Billing.onPlaced');
+    const flow = await kit.publish('orders.paid', { id: 3 }).settled();
+    expect(() => expect(flow).not.toHaveHandled('Billing.onPayed')).toThrow('There is no handler');
+    expect(() => expect(flow).not.toHaveDeadLettered('Billing.onPayed')).toThrow('There is no handler');
   });
 
   it('shows what a flow has instead of what a matcher expects', async () => {
@@ -135,7 +150,53 @@ describe('A wait that times out', () => {
   });
 });
 
+describe('The messages in the guide', () => {
+  let kit: JetStreamTestKit;
+
+  beforeEach(async () => {
+    kit = await JetStreamTestKit.start({ imports: [OrdersModule] });
+  });
+
+  afterEach(() => kit.close());
+
+  const expectInGuide = async (wait: Promise<unknown>): Promise<void> => {
+    const guide = await readFile(new URL('../../../docs/testing.md', import.meta.url), 'utf8');
+    const printed = [...guide.matchAll(/^```text\n([^]*?)\n```$/gm)].map(([, text]) =>
+      masked({ message: text }),
+    );
+    expect(printed).toContain(masked(await failure(wait)));
+  };
+
+  it('are those of a handler that hangs', async () => {
+    await expectInGuide(kit.publish('orders.hang', { id: 1 }).settled(soon));
+  });
+
+  it('are those of a message that is lost', async () => {
+    const handlers = kit.get(Handlers);
+    await handlers.pause('Billing.onPaid');
+    const flow = kit.publish('orders.paid', { id: 1 });
+    await flow.result;
+    await (await kit.get(JetStreamService).stream('ORDERS')).purge();
+    await handlers.resume('Billing.onPaid');
+    await expectInGuide(flow.settled(soon));
+  });
+
+  it('are those of an outcome that was not expected', async () => {
+    await kit.publish('orders.paid', { id: 1 }).settled();
+    await expectInGuide(kit.handled('Billing.onPaid', { outcome: 'dead-lettered', ...soon }));
+  });
+});
+
+async function failure(wait: Promise<unknown>): Promise<Error> {
+  const error: unknown = await wait.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof Error) return error;
+  throw new Error('the wait did not fail');
+}
+
 /** The message without the numbers that differ in each run. */
-function masked({ message }: Error): string {
+function masked({ message }: Pick<Error, 'message'>): string {
   return message.replaceAll(/\d+/g, 'N');
 }

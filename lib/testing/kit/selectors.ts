@@ -1,0 +1,168 @@
+import { isMessageContract, type MessageContract } from '../../contracts/index.js';
+import { InvalidArgumentError } from '../../errors/index.js';
+import { OUTCOMES } from '../../instruments/index.js';
+import {
+  type AllOptionsOf,
+  checkedOptions,
+  count,
+  given,
+  isObject,
+  oneOf,
+  positiveDuration,
+  rule,
+  text,
+} from '../../validation/index.js';
+import type {
+  DeadLetteredMessage,
+  DeadLetterMatcher,
+  HandledMatcher,
+  HandledMessage,
+  ParamsMatcher,
+} from './flow.js';
+import type { TestWaitOptions } from './kit-options.js';
+import { contains, matchesDeadLetter, matchesDelivery, matchesHandled } from './matching.js';
+import { shownValue } from './report.js';
+
+/** Selects deliveries: by the name of a handler, by the contract of the message, by properties, or by a function. */
+export type HandledSelector =
+  string | MessageContract | HandledMatcher | ((message: HandledMessage) => boolean);
+
+/** Selects dead letters: by the name of a handler, by the contract of the message, by properties, or by a function. */
+export type DeadLetterSelector =
+  string | MessageContract | DeadLetterMatcher | ((letter: DeadLetteredMessage) => boolean);
+
+/** A selector that was checked. */
+export interface Selection<Item> {
+  /** The name of the handler that is selected, if any. */
+  readonly handler?: string | undefined;
+  readonly matches: (item: Item) => boolean;
+  /** What is selected, for errors. */
+  readonly what: string;
+}
+
+const isParams = (value: unknown): boolean => isObject(value) && Object.values(value).every(isOptionalText);
+const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+
+/** The properties by which deliveries are selected. */
+const HANDLED = {
+  handler: text,
+  subject: rule(
+    'a subject, or what defineMessage returned',
+    (value) => typeof value === 'string' || isMessageContract(value),
+  ),
+  payload: true,
+  outcome: oneOf(OUTCOMES),
+  deliveryCount: count(),
+} satisfies AllOptionsOf<HandledMatcher>;
+
+const { handler, subject, payload } = HANDLED;
+
+/** The properties by which dead letters are selected. */
+const DEAD_LETTER = { handler, subject, payload, reason: text } satisfies AllOptionsOf<DeadLetterMatcher>;
+
+/** The options of waiting, and the parameters of messages of a contract. */
+const MORE = { timeout: positiveDuration, params: rule('an object of texts', isParams) };
+
+/** Options of `JetStreamTestKit.handled`. */
+export type HandledOptions = HandledMatcher & ParamsMatcher & TestWaitOptions;
+
+/** Options of `JetStreamTestKit.deadLettered`. */
+export type DeadLetterOptions = DeadLetterMatcher & ParamsMatcher & TestWaitOptions;
+
+/** @throws {@link InvalidArgumentError} */
+export function checkHandledOptions(options: HandledOptions): HandledOptions {
+  return checkedOptions<HandledOptions>('handled', options, { ...HANDLED, ...MORE });
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function checkDeadLetterOptions(options: DeadLetterOptions): DeadLetterOptions {
+  return checkedOptions<DeadLetterOptions>('deadLettered', options, { ...DEAD_LETTER, ...MORE });
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function checkHandledMatcher(matcher: HandledMatcher): HandledMatcher {
+  return checkedOptions<HandledMatcher>('a handled message', matcher, HANDLED);
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function checkDeadLetterMatcher(matcher: DeadLetterMatcher): DeadLetterMatcher {
+  return checkedOptions<DeadLetterMatcher>('a dead letter', matcher, DEAD_LETTER);
+}
+
+type AnyMatcher = HandledMatcher & DeadLetterMatcher;
+
+/** The kind of what is selected. */
+interface Kind<Item> {
+  readonly name: string;
+  readonly matches: (item: Item, matcher: AnyMatcher) => boolean;
+  readonly check: (matcher: AnyMatcher) => AnyMatcher;
+}
+
+export const HANDLED_MESSAGES: Kind<HandledMessage> = {
+  name: 'handled message',
+  matches: matchesHandled,
+  check: checkHandledMatcher,
+};
+
+/** Also those of handlers that failed. */
+export const DELIVERIES: Kind<HandledMessage> = {
+  name: 'delivery',
+  matches: matchesDelivery,
+  check: checkHandledMatcher,
+};
+
+export const DEAD_LETTERS: Kind<DeadLetteredMessage> = {
+  name: 'dead letter',
+  matches: matchesDeadLetter,
+  check: checkDeadLetterMatcher,
+};
+
+/**
+ * Reads a selector.
+ *
+ * @param more properties that must match too
+ * @throws {@link InvalidArgumentError}
+ */
+export function selectionOf<Item extends { readonly subject: string }>(
+  kind: Kind<Item>,
+  selector: string | MessageContract | AnyMatcher | ((item: Item) => boolean),
+  { params, ...more }: AnyMatcher & ParamsMatcher = {},
+): Selection<Item> {
+  if (typeof selector === 'function') {
+    return { what: `${kind.name} that the function accepts`, matches: (item) => Boolean(selector(item)) };
+  }
+  const matcher = { ...more, ...matcherOf(kind, selector) };
+  const about = { handler: matcher.handler, what: describe(kind.name, { ...matcher, params }) };
+  if (params === undefined) return { ...about, matches: (item) => kind.matches(item, matcher) };
+  const { subject: contract } = matcher;
+  if (!isMessageContract(contract)) {
+    throw new InvalidArgumentError(
+      'params',
+      'they need the contract of the message: pass it as the selector',
+    );
+  }
+  const wanted = given(params);
+  return {
+    ...about,
+    matches: (item) => kind.matches(item, matcher) && contains(contract.parse(item.subject), wanted),
+  };
+}
+
+function matcherOf<Item>(kind: Kind<Item>, selector: unknown): AnyMatcher {
+  if (typeof selector === 'string') return { handler: selector };
+  if (isMessageContract(selector)) return { subject: selector };
+  if (isObject(selector)) return kind.check(selector);
+  throw new InvalidArgumentError(
+    'selector',
+    'it must be the name of a handler, such as "Billing.onPlaced", what defineMessage returned, an object of properties, or ' +
+      'a function',
+  );
+}
+
+function describe(name: string, { handler: by, ...rest }: AnyMatcher & ParamsMatcher): string {
+  const texts = Object.entries(rest).flatMap(([property, value]: [string, unknown]) => {
+    return value === undefined ? [] : [`${property} ${shownValue(value)}`];
+  });
+  const having = texts.length === 0 ? '' : ` with ${texts.join(' and ')}`;
+  return `${name}${by === undefined ? '' : ` of ${by}`}${having}`;
+}
