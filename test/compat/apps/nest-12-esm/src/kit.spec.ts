@@ -1,8 +1,13 @@
+import { defineMessage, JetStreamModule, JetStreamService } from 'nestjs-nats-jetstream';
+import { JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import { JetStreamTestKit } from 'nestjs-nats-jetstream/testing';
 import 'nestjs-nats-jetstream/testing/vitest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Alarms } from './alarms.js';
 import { AppModule } from './app.module.js';
 import { Readings } from './readings.js';
+
+const AlarmRaised = defineMessage({ subject: 'alarms.raised' });
 
 describe('a test kit in vitest', () => {
   let kit: JetStreamTestKit;
@@ -27,5 +32,29 @@ describe('a test kit in vitest', () => {
     await kit.publish('readings.k2', { sensor: 'k2', degrees: 21 }).settled();
     expect(own).toHaveBeenCalledTimes(1);
     expect(spy).toHaveBeenCalledWith({ sensor: 'k2', degrees: 21 }, expect.anything());
+  });
+
+  it('records the calls of a handler of a microservice', async () => {
+    const started = await JetStreamTestKit.start({
+      imports: [
+        AppModule.on('nats://production.invalid'),
+        JetStreamModule.forFeature({ streams: [{ name: 'ALARMS', subjects: ['alarms.*'] }] }),
+      ],
+      controllers: [Alarms],
+      http: true,
+      configure: (app) => {
+        const strategy = new JetStreamServer({ name: 'alarms', connection: app.get(JetStreamService) });
+        app.connectMicroservice({ strategy });
+        return app.startAllMicroservices();
+      },
+    });
+    const spy = started.spyOn('Alarms.onRaised');
+    const alarm = { sensor: 'k3', degrees: 40 };
+    const flow = await started.publish(AlarmRaised, {}, alarm).settled();
+    expect(flow.handled.map(({ outcome }) => outcome)).toEqual(['retried', 'acked']);
+    expect(spy).toHaveBeenCalledTimes(2);
+    expect(spy).toHaveBeenCalledWith(alarm);
+    expect((await started.handled(AlarmRaised)).payload).toEqual(alarm);
+    await started.close();
   });
 });
