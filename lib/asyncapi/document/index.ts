@@ -1,0 +1,22 @@
+export type {
+  AsyncApiChannel,
+  AsyncApiComponents,
+  AsyncApiDocument,
+  AsyncApiExternalDocs,
+  AsyncApiInfo,
+  AsyncApiMessage,
+  AsyncApiOperation,
+  AsyncApiReference,
+  AsyncApiReply,
+  AsyncApiServer,
+  AsyncApiTag,
+} from './asyncapi-document.interface.js';
+export type { AsyncApiOptions, AsyncApiServerOptions } from './asyncapi-options.interface.js';
+export { createAsyncApiDocument } from './create-asyncapi-document.js';
+export type {
+  ChannelExtension,
+  DeclaredConfig,
+  MessageExtension,
+  OperationExtension,
+  ServerExtension,
+} from './extensions.interface.js';

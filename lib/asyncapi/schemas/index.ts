@@ -1,0 +1,1 @@
+export type { JsonSchema, JsonSchemaObject } from './json-schema.js';
