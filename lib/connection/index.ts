@@ -1,4 +1,5 @@
 export { Boot } from './boot.js';
+export { mayNotConnect } from './connect-setting.js';
 export type { ConnectionListener } from './connection-events.js';
 export {
   type ConnectionOptions,

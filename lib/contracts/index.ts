@@ -34,5 +34,5 @@ export {
   type StandardResult,
   type StandardSchema,
 } from './standard-schema.js';
-export { type Coverage, coverageOf } from './stream-coverage.js';
+export { type Coverage, coverageOf, NOT_CONNECTED } from './stream-coverage.js';
 export type { NoParams, SubjectFilter, SubjectName, SubjectParams } from './subject-params.js';

@@ -7,7 +7,7 @@ const MOST_NAMES = 10;
 const BUCKET = /^(KV|OBJ)_/;
 
 /** Stands for the name of a stream that cannot be looked up, with `connect: false`. */
-const NOT_CONNECTED = 'not-connected';
+export const NOT_CONNECTED = 'not-connected';
 
 /** Whether a stream stores the messages of a filter. */
 export type Coverage =

@@ -1,8 +1,10 @@
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
+  mayNotConnect,
   openConnection,
   toConnectionError,
+  unconnected,
   watchPermissions,
   type ConnectionSource,
   type JetStreamConnection,
@@ -120,7 +122,11 @@ export class TransportLink {
     signal: AbortSignal,
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
-    const connection = shared ? source.connection : await openConnection(name, source, options, signal);
+    const open = (): Promise<JetStreamConnection> | JetStreamConnection =>
+      mayNotConnect(name)
+        ? unconnected(name, options)
+        : openConnection(name, source as ConnectionSource, options, signal);
+    const connection = shared ? source.connection : await open();
     if (!shared) connection.instruments = JetStreamInstruments.of(instruments);
     // A service whose answers arrive after the deadline of their request receives a request to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));

@@ -6,6 +6,7 @@ import {
   type ConnectionSource,
   isConnection,
   type JetStreamConnection,
+  mayNotConnect,
   openConnection,
   unconnected,
 } from '../connection/index.js';
@@ -158,7 +159,7 @@ async function connectionOf(
   testing: TestSettings | null,
   signal: AbortSignal,
 ): Promise<JetStreamConnection> {
-  if (connect === false) return unconnected(name, how);
+  if (connect === false || mayNotConnect(name)) return unconnected(name, how);
   const opened =
     testing === null
       ? await openConnection(name, source, how, signal)

@@ -21,7 +21,9 @@ export interface JetStreamModuleOptions {
   /**
    * Whether to connect. With `false`, the application starts without a server, for example in a unit test or to write
    * documents: everything can be injected, and each call that needs a server fails with `NotConnectedError`. Nothing is
-   * created on a server and no handler starts; options are checked as usual. Default: true.
+   * created on a server and no handler starts; options are checked as usual. Default: true, unless the environment
+   * variable `JETSTREAM_CONNECT` is `false`, which closes all connections of the process, also those of
+   * `JetStreamServer` and `JetStreamClient`.
    */
   readonly connect?: boolean | undefined;
   /** How JetStream is accessed: domain, API prefix, timeout. */

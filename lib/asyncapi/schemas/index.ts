@@ -1,1 +1,4 @@
+export type { Described } from './described.js';
 export type { JsonSchema, JsonSchemaObject } from './json-schema.js';
+export { type SchemaStore, SCHEMAS } from './local-references.js';
+export { SchemaDescriber } from './schema-describer.js';

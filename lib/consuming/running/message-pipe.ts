@@ -21,7 +21,10 @@ export class MessagePipe<Contract extends MessageContract> implements PipeTransf
   private readonly validate: (input: { readonly subject: string; readonly payload: unknown }) => unknown;
 
   /** @throws {@link InvalidArgumentError} if it is not given a contract */
-  constructor(contract: Contract) {
+  constructor(
+    /** The messages that it validates. */
+    readonly contract: Contract,
+  ) {
     if (!isMessageContract(contract)) {
       throw new InvalidArgumentError('contract', `${shown(contract)} is not a message contract`);
     }

@@ -166,6 +166,16 @@ export class JetStreamServer
     await this.running?.drain(timeout);
   }
 
+  /** @internal What the server was created with, for documents. */
+  get definition(): JetStreamServerOptions {
+    return this.options;
+  }
+
+  /** @internal The name of a pattern as a subject. */
+  subjectOf(pattern: unknown): string {
+    return this.normalizePattern(pattern as string);
+  }
+
   /** @internal */
   get listening(): ListeningServer | undefined {
     return this.running?.listening;

@@ -125,7 +125,7 @@ export class RunningServer implements AttachedServer {
     if (!link.connection.isOpen) {
       server.logger.warn(
         `Service "${parts.options.name}" does not listen: its connection "${link.connection.name}" has no server ` +
-          '(connect: false)',
+          '(connect: false, or JETSTREAM_CONNECT=false)',
       );
       return server;
     }

@@ -1,0 +1,146 @@
+import 'reflect-metadata';
+import { DATE_TIME, type Described } from './described.js';
+import type { JsonSchema, JsonSchemaObject } from './json-schema.js';
+import { type SchemaStore, SCHEMAS } from './local-references.js';
+import { type SwaggerProperty, swaggerProperties } from './swagger-properties.js';
+import { type ValidatedProperty, ValidatorMetadata } from './validator-properties.js';
+import { keywordsOf } from './validator-keywords.js';
+
+type Class = new (...args: never[]) => object;
+
+/** The types of properties that TypeScript emits, or that users name, and that are not classes of payloads. */
+const SIMPLE = new Map<unknown, JsonSchemaObject>([
+  [String, { type: 'string' }],
+  [Number, { type: 'number' }],
+  [Boolean, { type: 'boolean' }],
+  [Date, DATE_TIME],
+  [Array, { type: 'array' }],
+  [Object, {}],
+  ['string', { type: 'string' }],
+  ['number', { type: 'number' }],
+  ['integer', { type: 'integer' }],
+  ['boolean', { type: 'boolean' }],
+  ['object', { type: 'object' }],
+  ['array', { type: 'array' }],
+  ['null', { type: 'null' }],
+]);
+
+/** Keywords of the value itself; those of its type are replaced by more specific ones. */
+const OF_THE_LIST = new Set(['minItems', 'maxItems', 'uniqueItems', 'description', 'title', 'default', 'examples']);
+
+/**
+ * Describes classes by the decorators of class-validator and `@nestjs/swagger`. Each class is stored once among the
+ * schemas of the document, so that classes may refer to each other.
+ */
+export class ClassSchemas {
+  private readonly validators = new ValidatorMetadata();
+  private readonly keys = new Map<Class, string>();
+
+  constructor(private readonly store: SchemaStore) {}
+
+  /** Describes a class by a reference. */
+  async describe(type: Class): Promise<Described> {
+    return { schema: await this.referenceTo(type), problems: [] };
+  }
+
+  /** Describes a declared type; `undefined` if it says nothing about the value. */
+  async describeType(type: unknown): Promise<Described | undefined> {
+    const simple = SIMPLE.get(type);
+    if (simple !== undefined) {
+      return Object.keys(simple).length === 0 ? undefined : { schema: simple, problems: [] };
+    }
+    return (await this.isDescribed(type)) ? this.describe(type as Class) : undefined;
+  }
+
+  /** Whether a value is a class with decorators that describe it. */
+  async isDescribed(type: unknown): Promise<boolean> {
+    if (!isClass(type) || SIMPLE.has(type)) return false;
+    return swaggerProperties(type).size > 0 || (await this.validators.propertiesOf(type)).size > 0;
+  }
+
+  private async referenceTo(type: Class): Promise<JsonSchema> {
+    let key = this.keys.get(type);
+    if (key === undefined) {
+      key = this.store.reserve(type.name === '' ? 'Payload' : type.name);
+      // Stored before its properties are read, because they may refer to it.
+      this.keys.set(type, key);
+      this.store.put(key, await this.schemaOf(type));
+    }
+    return { $ref: SCHEMAS + key };
+  }
+
+  private async schemaOf(type: Class): Promise<JsonSchema> {
+    const validated = await this.validators.propertiesOf(type);
+    const described = swaggerProperties(type);
+    const properties: Record<string, JsonSchema> = {};
+    const required: string[] = [];
+    for (const name of new Set([...validated.keys(), ...described.keys()])) {
+      const [rules, api] = [validated.get(name), described.get(name)];
+      properties[name] = await this.property(type, name, rules, api);
+      if (rules?.optional !== true && api?.required !== false) required.push(name);
+    }
+    return { type: 'object', properties, ...(required.length > 0 ? { required } : {}) };
+  }
+
+  private async property(
+    type: Class,
+    name: string,
+    rules: ValidatedProperty | undefined,
+    api: SwaggerProperty | undefined,
+  ): Promise<JsonSchema> {
+    const declared: unknown = Reflect.getMetadata('design:type', type.prototype as object, name);
+    const validations = rules?.validations ?? [];
+    const whole = merged(validations.filter(({ each }) => !each));
+    const items = merged(validations.filter(({ each }) => each));
+    const isList =
+      api?.isArray === true ||
+      declared === Array ||
+      whole.type === 'array' ||
+      validations.some(({ each }) => each);
+    const { keywords = {} } = api ?? {};
+    const own = await this.typeOf(rules?.nested ?? api?.type ?? (isList ? undefined : declared));
+    if (!isList) return nullable(combined(own, { ...keywords, ...whole }), api);
+    const ofList = pick(keywords, (keyword) => OF_THE_LIST.has(keyword));
+    const ofItems = pick(keywords, (keyword) => !OF_THE_LIST.has(keyword));
+    const list = { ...ofList, ...whole, type: 'array', items: combined(own, { ...ofItems, ...items }) };
+    return nullable(list, api);
+  }
+
+  /** The schema of a declared type; empty if it says nothing. */
+  private async typeOf(type: unknown): Promise<JsonSchemaObject> {
+    const simple = SIMPLE.get(type);
+    if (simple !== undefined) return simple;
+    if (await this.isDescribed(type)) return (await this.referenceTo(type as Class)) as JsonSchemaObject;
+    return isClass(type) ? { type: 'object' } : {};
+  }
+}
+
+/** The keywords of several decorators. Stricter types come later in the list of decorators of one property. */
+function merged(validations: ValidatedProperty['validations']): JsonSchemaObject {
+  const all: Record<string, unknown> = {};
+  for (const { name, args } of validations) {
+    const { type, ...keywords } = keywordsOf(name, args);
+    Object.assign(all, keywords);
+    if (type !== undefined && !(all.type === 'integer' && type === 'number')) all.type = type;
+  }
+  return all;
+}
+
+/** Adds keywords to a type. Draft 07 ignores keywords next to a reference. */
+function combined(type: JsonSchemaObject, keywords: JsonSchemaObject): JsonSchemaObject {
+  if (!('$ref' in type)) return { ...type, ...keywords };
+  const { type: _, ...others } = keywords;
+  return Object.keys(others).length === 0 ? type : { allOf: [type], ...others };
+}
+
+function nullable(schema: JsonSchemaObject, api: SwaggerProperty | undefined): JsonSchemaObject {
+  return api?.nullable === true ? { anyOf: [schema, { type: 'null' }] } : schema;
+}
+
+function pick(from: JsonSchemaObject, wanted: (keyword: string) => boolean): JsonSchemaObject {
+  return Object.fromEntries(Object.entries(from).filter(([keyword]) => wanted(keyword)));
+}
+
+function isClass(type: unknown): type is Class {
+  return typeof type === 'function' && typeof type.prototype === 'object' && type.prototype !== null;
+}
