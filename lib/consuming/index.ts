@@ -74,10 +74,12 @@ export {
 export {
   checkConsumer,
   type ConsumerSource,
+  DEFAULT_ACK_WAIT,
   filtersOf,
   OptionChecks,
   pinCumulative,
   planRunning,
+  retryPolicyOf,
   type RunningPlan,
   withDefaults,
 } from './planning/index.js';

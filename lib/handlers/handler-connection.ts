@@ -1,10 +1,12 @@
 import { type Codec, type CodecSelector, createCodecSelector, mediaType } from '../codecs/index.js';
 import { type HandlerDefaults, type JsConsumerOptions, LocalHandlers } from '../consuming/index.js';
 import { type MessageContract, MessagePublisher } from '../contracts/index.js';
+import { unconnected } from '../connection/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import { DeclaredResources, type JetStreamService, type Provisioning } from '../jetstream/index.js';
-import type { KeyValueService } from '../key-value/index.js';
-import type { ObjectStoreService } from '../object-store/index.js';
+import { DeclaredResources, JetStreamService, type Provisioning } from '../jetstream/index.js';
+import { KeyValueService } from '../key-value/index.js';
+import { ObjectStoreService } from '../object-store/index.js';
+import { Requests } from '../requests/index.js';
 import type { TimeBudget } from '../timing/index.js';
 
 /** The services of one named connection that handlers use. */
@@ -30,6 +32,24 @@ export class HandlerConnection {
     readonly isOnTestServer = false,
   ) {
     this.declared = new DeclaredResources(jetstream);
+  }
+
+  /** The same connection without its server, so that nothing that is planned with it asks the server. */
+  withoutServer(): HandlerConnection {
+    const connection = unconnected(this.name, {});
+    const { options, declarations } = this.jetstream;
+    const jetstream = new JetStreamService(connection, new Requests(connection), options, { declarations });
+    return new HandlerConnection(
+      this.name,
+      jetstream,
+      new KeyValueService(jetstream),
+      new ObjectStoreService(jetstream),
+      this.codecs,
+      this.defaults,
+      this.consumers,
+      this.provisioning,
+      this.shutdown,
+    );
   }
 
   /** Selects the codec of a message: the one of its `Content-Type`, otherwise the stream's. */

@@ -18,7 +18,8 @@ export {
   type PublishToDecorator,
   uniteMetadata,
 } from './decorators/index.js';
-export { handlerName } from './compile/index.js';
+export { type HandlerMethod, handlerName, readParams } from './compile/index.js';
+export { type DescribedHandlers, describeHandlers } from './described-handlers.js';
 export { HandlerExplorer } from './discovery/index.js';
 export { HandlerConnection } from './handler-connection.js';
 export { HandlersModule } from './handlers.module.js';
@@ -33,5 +34,14 @@ export type {
   PullMessageConsumerOptions,
   ResolvedOptions,
 } from './options/index.js';
-export { checkSchedules, schedulesOf } from './planning/index.js';
+export {
+  checkSchedules,
+  type ConsumerPlan,
+  type HandlerPlans,
+  type KvWatchPlan,
+  type ObjectWatchPlan,
+  readPublishTargets,
+  schedulesOf,
+  type SubscribePlan,
+} from './planning/index.js';
 export { forOneServer, TEST_SETTINGS, type TestSettings } from './test-settings.js';

@@ -27,6 +27,7 @@ import {
   getDeadLettersToken,
   getJetStreamToken,
   getKeyValueServiceToken,
+  getModuleOptionsToken,
   getNatsConnectionToken,
   getObjectStoreServiceToken,
 } from './tokens.js';
@@ -39,7 +40,7 @@ const TEST_SHUTDOWN_TIMEOUT = 1_000;
 export function connectionProviders(name: string): Provider[] {
   const connection = `JetStreamConnection:${name}`;
   const handlers = `HandlerConnection:${name}`;
-  const checked = `JetStreamModuleOptions:${name}`;
+  const checked = getModuleOptionsToken(name);
   // A test may override the services that an application injects, but not those that this library uses itself.
   const [jetstream, keyValue, objectStore, deadLetters] = [
     `OwnJetStreamService:${name}`,

@@ -11,14 +11,16 @@ export class Declaration {
   readonly what: string;
   /** The name of the stream behind it. */
   readonly stream: string;
+  readonly kind: ResourceKind<never, unknown>['kind'];
 
   constructor(
-    kind: Pick<ResourceKind<never, unknown>, 'title' | 'streamOf'>,
+    kind: Pick<ResourceKind<never, unknown>, 'kind' | 'title' | 'streamOf'>,
     readonly name: string,
     readonly connection: string,
     /** The configuration; `undefined` until its factory has returned. */
     private config?: Configuration,
   ) {
+    this.kind = kind.kind;
     this.what = kind.title(name);
     this.stream = kind.streamOf(name);
   }

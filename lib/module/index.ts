@@ -1,4 +1,5 @@
 export { readFeature, readFeatureAsync, readForRoot, readForRootAsync } from './check-options.js';
+export { type Declaration, FeatureDeclaration } from './declarations.js';
 export { asyncFeatureProviders, featureProviders } from './feature-providers.js';
 export type {
   DeclarationFactory,
@@ -20,6 +21,7 @@ export {
   getJetStreamToken,
   getKeyValueServiceToken,
   getKeyValueToken,
+  getModuleOptionsToken,
   getNatsConnectionToken,
   getObjectStoreServiceToken,
   getObjectStoreToken,

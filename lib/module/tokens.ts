@@ -41,6 +41,11 @@ export function getFeatureConnectionToken(connection: string): string {
   return `FeatureConnection:${connection}`;
 }
 
+/** The injection token of the checked options of a connection, inside the module that opens it. */
+export function getModuleOptionsToken(connection: string): string {
+  return `JetStreamModuleOptions:${connection}`;
+}
+
 /** The injection token of a stream that `forFeature` declares. */
 export function getStreamToken(stream: string, connection = DEFAULT_CONNECTION): Token {
   return `Stream:${connection}:${stream}`;

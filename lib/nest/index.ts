@@ -13,3 +13,4 @@ export {
   PAYLOAD_PARAM,
   pipesConsumerPrototype,
 } from './nest-internals.js';
+export { type PatternMethod, patternMethods } from './patterns.js';

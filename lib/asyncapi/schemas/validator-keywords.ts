@@ -58,16 +58,16 @@ const KEYWORDS: Readonly<Record<string, Keywords>> = {
   isMongoId: text({ pattern: '^[0-9a-fA-F]{24}$' }),
   isHexadecimal: text({ pattern: '^(0x|0h)?[0-9a-fA-F]+$' }),
   isHexColor: text({ pattern: '^#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$' }),
-  isAlpha: text(),
-  isAlphanumeric: text(),
+  isAlpha: ([locale]) => text(isEnglish(locale) ? { pattern: '^[A-Za-z]+$' } : {})([]),
+  isAlphanumeric: ([locale]) => text(isEnglish(locale) ? { pattern: '^[0-9A-Za-z]+$' } : {})([]),
   isNumberString: text({ pattern: '^[+-]?([0-9]*[.])?[0-9]+$' }),
   isBooleanString: text({ enum: ['true', 'false', '1', '0'] }),
   isBase64: text({ contentEncoding: 'base64' }),
   isJson: text({ contentMediaType: 'application/json' }),
   isJwt: text(),
   isPhoneNumber: text(),
-  isLatitude: () => ({}),
-  isLongitude: () => ({}),
+  // It has no effect on values that are no text.
+  isNotEmpty: () => ({ minLength: 1 }),
 };
 
 /** The keywords of a decorator; none if it restricts values in a way that JSON Schema cannot describe. */
@@ -89,6 +89,11 @@ export function enumValues(entity: unknown): readonly unknown[] {
 function patternOf(pattern: unknown): JsonSchemaObject {
   if (typeof pattern === 'string') return { pattern };
   return pattern instanceof RegExp && /^[gu]*$/.test(pattern.flags) ? { pattern: pattern.source } : {};
+}
+
+/** The default of class-validator. */
+function isEnglish(locale: unknown): boolean {
+  return locale === undefined || locale === 'en-US';
 }
 
 function escaped(part: string): string {

@@ -4,8 +4,10 @@ export { OptionChecks } from './option-checks.js';
 export {
   checkConsumer,
   type ConsumerSource,
+  DEFAULT_ACK_WAIT,
   filtersOf,
   planRunning,
+  retryPolicyOf,
   type RunningOptions,
   type RunningPlan,
   withDefaults,

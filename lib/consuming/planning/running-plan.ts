@@ -60,7 +60,8 @@ export interface RunningPlan {
   readonly policy: Omit<SettlementPolicy, 'consumer' | 'handler'>;
 }
 
-const DEFAULT_ACK_WAIT = 30_000;
+/** When the server delivers an unsettled message again by default, in milliseconds. */
+export const DEFAULT_ACK_WAIT = 30_000;
 const DEFAULT_MAX_MESSAGES = 500;
 /** The default if a message that has used up its deliveries is not lost, or if it blocks all later ones. */
 const DEFAULT_MAX_DELIVER = 5;
@@ -90,13 +91,13 @@ export function planRunning(
   const { timeScale } = connection.jetstream.connection;
   const options = scaledTimes(given, timeScale, DEFAULT_ACK_WAIT);
   const { stream, concurrency = 1, ackWait = DEFAULT_ACK_WAIT, maxProcessingTime = Infinity } = options;
-  const { ackMode = 'auto', retry = {}, deadLetter = false } = options;
+  const { ackMode = 'auto', deadLetter = false } = options;
   // Large enough that a pull returns more than one message when all slots are busy.
   const { maxMessages = Math.max(DEFAULT_MAX_MESSAGES, 2 * concurrency) } = options;
   const policy = {
     stream,
     ackMode: options.ordered ? 'none' : ackMode,
-    retry: new RetryPolicy(retry, deadLetter || options.ordered ? DEFAULT_MAX_DELIVER : Infinity, timeScale),
+    retry: retryPolicyOf(options, timeScale),
     // Dead letters do not create further dead letters.
     deadLetters:
       deadLetter && stream !== DEAD_LETTER_STREAM ? new DeadLetterPublisher(connection.jetstream) : undefined,
@@ -131,6 +132,18 @@ export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaul
   const retry: RetryOptions = { ...defaults.retry, ...options.retry, errors };
   if (options.ordered) return { ...rest, ...options, retry };
   return { concurrency, ackMode, ...rest, ...options, retry };
+}
+
+/**
+ * How messages are retried with these options.
+ *
+ * @param timeScale the factor for all delays
+ */
+export function retryPolicyOf(
+  { retry = {}, deadLetter = false, ordered = false }: JsConsumerOptions,
+  timeScale = 1,
+): RetryPolicy {
+  return new RetryPolicy(retry, deadLetter || ordered ? DEFAULT_MAX_DELIVER : Infinity, timeScale);
 }
 
 export function filtersOf({ filterSubjects }: JsConsumerOptions): readonly string[] {

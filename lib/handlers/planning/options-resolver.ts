@@ -1,4 +1,4 @@
-import type { ModuleRef } from '@nestjs/core';
+import type { InjectionToken } from '@nestjs/common';
 import { CONSUMER_OPTIONS, type JsConsumerOptions } from '../../consuming/index.js';
 import { type KnownOptions, type OptionsRead, readOptions } from '../../validation/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
@@ -10,10 +10,15 @@ import {
   type MessageConsumerOptions,
 } from '../options/index.js';
 
+/** Finds providers of the whole application. */
+export interface Providers {
+  get(token: InjectionToken, options: { readonly strict: false }): unknown;
+}
+
 /** Resolves the options of handlers, and runs the factories of options at bootstrap. */
 export class OptionsResolver {
   constructor(
-    private readonly moduleRef: ModuleRef,
+    private readonly providers: Providers,
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
   ) {}
 
@@ -39,7 +44,7 @@ export class OptionsResolver {
     const { options, problems } = readOptions<FactoryOptions<Options>>(made, FACTORY_OPTIONS);
     if (problems.length > 0) throw new Error(problems.map(({ sentence }) => sentence).join('; '));
     const { inject = [], useFactory } = options;
-    const injected = inject.map((token): unknown => this.moduleRef.get(token, { strict: false }));
+    const injected = inject.map((token): unknown => this.providers.get(token, { strict: false }));
     return readOptions(await useFactory(...(injected as never[])), known, 'the return value of useFactory');
   }
 

@@ -24,6 +24,7 @@ import { checkSharing, type JetStreamTransportStatus } from '../transport-link.j
 import { refuseServers } from '../transport-options.js';
 import type { JetStreamServerEvents } from './jetstream-server-events.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
+import { type DeclaredPattern, type DescribedPattern, describePattern } from './described-pattern.js';
 import { SERVER_OPTIONS } from './known-options.js';
 import { describe, type Registration } from './registration.js';
 import { RunningServer } from './running-server.js';
@@ -171,9 +172,9 @@ export class JetStreamServer
     return this.options;
   }
 
-  /** @internal The name of a pattern as a subject. */
-  subjectOf(pattern: unknown): string {
-    return this.normalizePattern(pattern as string);
+  /** @internal How a server with these options serves a pattern; without options, of a server that is not known. */
+  static describe(pattern: DeclaredPattern, options?: JetStreamServerOptions): DescribedPattern {
+    return describePattern(pattern, options);
   }
 
   /** @internal */

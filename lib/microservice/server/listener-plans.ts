@@ -118,13 +118,17 @@ function limitOf({ concurrency, maxPending }: Registration['extras']): CallLimit
   return new CallLimit(concurrency, typeof maxPending === 'number' ? maxPending : DEFAULT_MAX_PENDING);
 }
 
-function requestQueue(queue: unknown, options: JetStreamServerOptions): string | undefined {
+/** The queue group of requests; `undefined` if every instance answers. */
+export function requestQueue(queue: unknown, options: JetStreamServerOptions): string | undefined {
   const chosen = queue ?? options.queue ?? options.name;
   return typeof chosen === 'string' && chosen !== '' ? chosen : undefined;
 }
 
-/** Each pattern has its own group: in a common group, an event would reach only one of the matching patterns. */
-function eventQueue(
+/**
+ * The queue group of an event; `undefined` if every instance receives it. Each pattern has its own group: in a common
+ * group, an event would reach only one of the matching patterns.
+ */
+export function eventQueue(
   { broadcast, queue }: Registration['extras'],
   pattern: string,
   { name }: JetStreamServerOptions,
