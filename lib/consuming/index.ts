@@ -37,6 +37,7 @@ export {
   type PublishToMetadata,
   type PublishToOptions,
   ResultTarget,
+  templateFilter,
   warnOfShortWindows,
 } from './forwarding/index.js';
 export {

@@ -11,6 +11,7 @@ export {
   PATTERN_HANDLER,
   PATTERNS,
   PAYLOAD_PARAM,
+  PIPES,
   pipesConsumerPrototype,
 } from './nest-internals.js';
 export { type PatternMethod, patternMethods } from './patterns.js';

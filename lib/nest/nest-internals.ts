@@ -79,8 +79,10 @@ export const ENTRY_PROVIDER = '__entryProvider__';
 export const PATTERN_HANDLER = 'microservices:handler_type';
 export const PATTERNS = 'microservices:pattern';
 
+/** The metadata key under which Nest stores the pipes of a method. */
+export const PIPES = '__pipes__';
 /** The metadata keys under which Nest stores the guards, interceptors, pipes and filters of a method. */
-export const ENHANCERS = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'] as const;
+export const ENHANCERS = ['__guards__', '__interceptors__', PIPES, '__exceptionFilters__'] as const;
 
 /** Checks all of these internals. @throws {@link UnsupportedNestVersionError} */
 export function checkNestInternals(

@@ -45,11 +45,15 @@ export class ClassSchemas {
 
   /** Describes a declared type; `undefined` if it says nothing about the value. */
   async describeType(type: unknown): Promise<Described | undefined> {
+    if (!(await this.knows(type))) return undefined;
     const simple = SIMPLE.get(type);
-    if (simple !== undefined) {
-      return Object.keys(simple).length === 0 ? undefined : { schema: simple, problems: [] };
-    }
-    return (await this.isDescribed(type)) ? this.describe(type as Class) : undefined;
+    return simple === undefined ? this.describe(type as Class) : { schema: simple, problems: [] };
+  }
+
+  /** Whether a declared type says anything about the value. Nothing is stored. */
+  async knows(type: unknown): Promise<boolean> {
+    const simple = SIMPLE.get(type);
+    return simple === undefined ? this.isDescribed(type) : Object.keys(simple).length > 0;
   }
 
   /** Whether a value is a class with decorators that describe it. */

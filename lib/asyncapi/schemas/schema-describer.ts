@@ -46,6 +46,11 @@ export class SchemaDescriber {
     }
   }
 
+  /** Whether anything is known about a declared type. */
+  knows(type: unknown): Promise<boolean> {
+    return this.classes.knows(type);
+  }
+
   /** Whether a class has decorators of class-validator or `@nestjs/swagger`. */
   isDescribed(type: unknown): Promise<boolean> {
     return this.classes.isDescribed(type);

@@ -8,3 +8,4 @@ export type {
   PublishToOptions,
 } from './publish-to-options.interface.js';
 export { ResultTarget } from './result-target.js';
+export { templateFilter } from './subject-template.js';

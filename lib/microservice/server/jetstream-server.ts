@@ -174,7 +174,8 @@ export class JetStreamServer
 
   /** @internal How a server with these options serves a pattern; without options, of a server that is not known. */
   static describe(pattern: DeclaredPattern, options?: JetStreamServerOptions): DescribedPattern {
-    return describePattern(pattern, options);
+    const subject = JetStreamServer.prototype.normalizePattern(pattern.pattern as string);
+    return describePattern(subject, pattern, options);
   }
 
   /** @internal */

@@ -1,0 +1,101 @@
+import type { Codec } from '../../codecs/index.js';
+import { jsonCodec } from '../../codecs/index.js';
+import { isConnection, type ConnectionOptions, type ConnectionSource } from '../../connection/index.js';
+import type { HandlerConnection } from '../../handlers/index.js';
+import { type StreamDeclaration, subjectCovers } from '../../jetstream/index.js';
+import type { JetStreamServer } from '../../microservice/index.js';
+import type { Declaration } from '../../module/index.js';
+import { serverAddresses } from './server-addresses.js';
+import type { DeclaredConfig } from './extensions.interface.js';
+import { toJson } from './plain.js';
+
+type Declared = Record<string, DeclaredConfig>;
+
+/** One connection of the application: a server of the document. */
+export class System {
+  readonly streams: Declared = {};
+  readonly keyValues: Declared = {};
+  readonly objectStores: Declared = {};
+  private readonly subjects = new Map<string, readonly string[]>();
+
+  constructor(
+    readonly name: string,
+    readonly hosts: readonly string[],
+    readonly domain: string | undefined,
+    private readonly codecOf: (filter: string) => Pick<Codec, 'contentType'>,
+    private readonly declaredStreamOf: (filter: string) => string | undefined = () => undefined,
+  ) {}
+
+  /** The connection of a `JetStreamModule`. */
+  static ofModule(
+    { name, jetstream: { declarations } }: HandlerConnection,
+    source: ConnectionSource = {},
+    domain: string | undefined,
+  ): System {
+    return new System(
+      name,
+      hostsOf(source),
+      domain,
+      (filter) => declarations.codecOfSubject(filter),
+      (filter) => declarations.streamOf(filter),
+    );
+  }
+
+  /** The own connection of a microservice. */
+  static ofServer({ definition }: JetStreamServer): System {
+    const { name, connection = {}, codec = jsonCodec, jetstream } = definition;
+    return new System(name, hostsOf(connection as ConnectionSource), jetstream?.domain, () => codec);
+  }
+
+  /** A system about which nothing is known. */
+  static unknown(): System {
+    return new System('default', hostsOf({}), undefined, () => jsonCodec);
+  }
+
+  contentTypeOf(filter: string): string {
+    return this.codecOf(filter).contentType;
+  }
+
+  /** The declared stream that stores all messages of a filter. */
+  streamOf(filter: string): string | undefined {
+    for (const [name, subjects] of this.subjects) {
+      if (subjects.some((subject) => subjectCovers(subject, filter))) return name;
+    }
+    return this.declaredStreamOf(filter);
+  }
+
+  /** The subjects of a declared stream. */
+  subjectsOf(stream: string): readonly string[] | undefined {
+    return this.subjects.get(stream);
+  }
+
+  declareStream(declaration: StreamDeclaration): void {
+    this.streams[declaration.name] = configOf(declaration);
+    const { name, subjects, mirror } = declaration;
+    if (mirror === undefined) this.subjects.set(name, subjects ?? [name]);
+  }
+
+  declare({ kind, name, compared }: Declaration): void {
+    if (compared === undefined) return;
+    if (kind === 'stream') this.declareStream(compared as StreamDeclaration);
+    else if (kind === 'key-value') this.keyValues[name] = configOf(compared);
+    else this.objectStores[name] = configOf(compared);
+  }
+}
+
+function hostsOf(source: ConnectionSource): readonly string[] {
+  if (isConnection(source)) return serverAddresses(source.getServer(), undefined);
+  const { servers, port } = source as ConnectionOptions;
+  return serverAddresses(servers, port);
+}
+
+/** What a declaration says about a resource, without what only concerns this process. */
+function configOf(declaration: object): DeclaredConfig {
+  const {
+    codec: _,
+    recreate: __,
+    raw: ___,
+    ...config
+  } = declaration as Readonly<Record<string, unknown>>;
+  return toJson(config) as DeclaredConfig;
+}
