@@ -1,3 +1,4 @@
+export { type AsyncApiChange, compareAsyncApiDocuments } from './changes/index.js';
 export {
   type AsyncApiChannel,
   type AsyncApiComponents,

@@ -33,7 +33,7 @@ export async function describeApplication(
   const drafting = new Drafting(systems);
   await draft(application, drafting, describer);
   const { channels, operations, messages } = await writeDrafts(drafting, describer);
-  return {
+  const document: AsyncApiDocument = {
     asyncapi: '3.0.0',
     ...(options.id === undefined ? {} : { id: options.id }),
     info: toJson(options.info) as AsyncApiInfo,
@@ -45,6 +45,8 @@ export async function describeApplication(
     operations,
     components: { messages, schemas: sorted([...schemas.all]) },
   };
+  // Parts of drafts are shared; callers may change their copy.
+  return toJson(document) as AsyncApiDocument;
 }
 
 /** Contracts come first, because they name the parameters of channels. */

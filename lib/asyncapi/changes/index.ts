@@ -1,0 +1,2 @@
+export type { AsyncApiChange } from './change.interface.js';
+export { compareAsyncApiDocuments } from './compare-documents.js';

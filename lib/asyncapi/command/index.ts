@@ -1,0 +1,1 @@
+export { type CommandHost, runCommand } from './run-command.js';
