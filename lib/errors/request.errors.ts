@@ -61,10 +61,10 @@ export class NoRespondersError extends JetStreamError {
 }
 
 /**
- * The application was started without a server, by `JetStreamModule.forRoot({ connect: false })`, so nothing can be sent or
- * received. Any call that needs a server fails with this error.
+ * The application was started without a server, by `JetStreamModule.forRoot({ connect: false })` or
+ * `JETSTREAM_CONNECT=false`, so nothing can be sent or received. Any call that needs a server fails with this error.
  *
- * @remarks Remove `connect: false`, or replace the service that is called, for example by a mock.
+ * @remarks Remove this setting, or replace the service that is called, for example by a mock.
  */
 export class NotConnectedError extends JetStreamError {
   constructor(
@@ -72,8 +72,8 @@ export class NotConnectedError extends JetStreamError {
     readonly connection: string,
   ) {
     super(
-      `The connection "${connection}" has no server, because its JetStreamModule.forRoot has the option connect: false. ` +
-        'Remove this option, or replace the service that is called, for example by a mock.',
+      `The connection "${connection}" has no server, because its JetStreamModule.forRoot has the option connect: false, ` +
+        'or JETSTREAM_CONNECT is "false". Remove this setting, or replace the service that is called, for example by a mock.',
     );
   }
 }

@@ -34,6 +34,7 @@ describe('the packed package', () => {
     const unexpected = files.filter(
       (path) =>
         !/^dist\/(esm|cjs)\/.+\.(js|js\.map|d\.ts)$/.test(path) &&
+        path !== 'bin/nestjs-nats-jetstream.mjs' &&
         !/^docs\/(.+\.md|grafana\/.+\.json|kubernetes\.yaml|speed\.svg)$/.test(path) &&
         !/^sample\/[^/]+\/(README\.md|src\/.+\.ts)$/.test(path) &&
         !['dist/cjs/package.json', ...ROOT].includes(path),

@@ -2,6 +2,7 @@
 import { Controller, Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import * as root from 'nestjs-nats-jetstream';
+import * as asyncapi from 'nestjs-nats-jetstream/asyncapi';
 import * as cache from 'nestjs-nats-jetstream/cache';
 import * as health from 'nestjs-nats-jetstream/health';
 import * as metrics from 'nestjs-nats-jetstream/metrics';
@@ -288,3 +289,12 @@ export const probe = (checks: health.JetStreamHealth): Promise<health.HandlersRe
     grace: nothing,
     handlers: { 'Billing.onOrder': { maxPending: nothing } },
   });
+export const document = (app: INestApplicationContext): Promise<asyncapi.AsyncApiDocument> =>
+  asyncapi.createAsyncApiDocument(app, {
+    info: { title: 'a', version: '1', description: nothing, contact: { name: settings.durable } },
+    id: settings.durable,
+    servers: { default: { host: nothing } },
+    microservices: nothing,
+  });
+export const changes = (before: unknown, after: asyncapi.AsyncApiDocument): readonly asyncapi.AsyncApiChange[] =>
+  asyncapi.compareAsyncApiDocuments(before, after);

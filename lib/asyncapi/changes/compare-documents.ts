@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AsyncApiDocument } from '../document/index.js';
 import type { AsyncApiChange, Report } from './change.interface.js';
 import { compareSchemas, type Direction } from './compare-schemas.js';
 
@@ -15,9 +14,10 @@ const MESSAGE = ['contentType', 'payload', 'headers'];
  * Compares two documents of an application: which differences break applications that use the older one, and which do
  * not. Empty if the documents are the same, regardless of the order of members.
  *
- * @param before the older document; it may be any JSON, for example the content of a file
+ * @param before the older document, such as the content of a file; a document that cannot be read counts as empty
+ * @param after the newer document
  */
-export function compareAsyncApiDocuments(before: unknown, after: AsyncApiDocument): readonly AsyncApiChange[] {
+export function compareAsyncApiDocuments(before: unknown, after: unknown): readonly AsyncApiChange[] {
   const changes: AsyncApiChange[] = [];
   const report: Report = (kind, path, text) => changes.push({ kind, path, text });
   const [older, newer] = [partOf(before), partOf(after)];

@@ -29,25 +29,25 @@ export interface AsyncApiDocument {
 export interface AsyncApiInfo {
   readonly title: string;
   readonly version: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** An address. */
-  readonly termsOfService?: string;
-  readonly contact?: { readonly name?: string; readonly url?: string; readonly email?: string };
-  readonly license?: { readonly name: string; readonly url?: string };
-  readonly tags?: readonly AsyncApiTag[];
-  readonly externalDocs?: AsyncApiExternalDocs;
+  readonly termsOfService?: string | undefined;
+  readonly contact?: { readonly name?: string | undefined; readonly url?: string | undefined; readonly email?: string } | undefined;
+  readonly license?: { readonly name: string | undefined; readonly url?: string } | undefined;
+  readonly tags?: readonly AsyncApiTag[] | undefined;
+  readonly externalDocs?: AsyncApiExternalDocs | undefined;
 }
 
 export interface AsyncApiTag {
   readonly name: string;
-  readonly description?: string;
-  readonly externalDocs?: AsyncApiExternalDocs;
+  readonly description?: string | undefined;
+  readonly externalDocs?: AsyncApiExternalDocs | undefined;
 }
 
 export interface AsyncApiExternalDocs {
   /** An address. */
   readonly url: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
 }
 
 /** A NATS system: the servers of one connection. It never contains credentials. */
