@@ -13,6 +13,8 @@ import { AppModule as Files } from '../../sample/03-files/src/app.module.js';
 import { AppModule as Retries } from '../../sample/04-retries-and-dead-letters/src/app.module.js';
 import { AppModule as Batches } from '../../sample/05-batch-and-order/src/app.module.js';
 import { AppModule as Observability } from '../../sample/07-observability/src/app.module.js';
+import { BillingModule as Billing } from '../../sample/08-contracts/src/billing/billing.module.js';
+import { ShopModule as Shop } from '../../sample/08-contracts/src/shop/shop.module.js';
 import { createServer, ShopModule } from './shop.js';
 
 const parser = new Parser();
@@ -52,6 +54,8 @@ it.each<[string, Type | DynamicModule, readonly JetStreamServer[]]>([
   ['06-microservices, pricing', PricingModule, [service('pricing')]],
   ['06-microservices, shipping', ShippingModule, [service('shipping')]],
   ['07-observability', Observability.on(ADDRESS), []],
+  ['08-contracts, shop', Shop.on(ADDRESS), []],
+  ['08-contracts, billing', Billing.on(ADDRESS), []],
   ['every feature', ShopModule.on(undefined), [createServer()]],
 ])('the document of %s is valid', { timeout: 60_000 }, async (name, module, microservices) => {
   const app = await Test.createTestingModule({ imports: [module] }).compile();

@@ -99,3 +99,12 @@ it(
     );
   },
 );
+
+it(
+  '08-contracts: shares contracts between two services, and finds a breaking change',
+  { timeout: 60_000 },
+  async () => {
+    const output = await run('08-contracts');
+    expect(output).toMatch(/^order 2 is not sent: customer: /m);
+  },
+);

@@ -32,8 +32,14 @@ export interface AsyncApiInfo {
   readonly description?: string | undefined;
   /** An address. */
   readonly termsOfService?: string | undefined;
-  readonly contact?: { readonly name?: string | undefined; readonly url?: string | undefined; readonly email?: string } | undefined;
-  readonly license?: { readonly name: string | undefined; readonly url?: string } | undefined;
+  readonly contact?:
+    | {
+        readonly name?: string | undefined;
+        readonly url?: string | undefined;
+        readonly email?: string | undefined;
+      }
+    | undefined;
+  readonly license?: { readonly name: string; readonly url?: string | undefined } | undefined;
   readonly tags?: readonly AsyncApiTag[] | undefined;
   readonly externalDocs?: AsyncApiExternalDocs | undefined;
 }
