@@ -40,7 +40,11 @@ const PLACED = ['components', 'messages', 'orders.id.placed', 'payload'];
 
 describe('breaking changes', () => {
   it.each<[string, (copy: AsyncApiDocument) => void, string]>([
-    ['a removed channel', (copy) => delete at(copy, 'channels')['legacy.b'], 'breaking channels.legacy.b: was removed'],
+    [
+      'a removed channel',
+      (copy) => delete at(copy, 'channels')['legacy.b'],
+      'breaking channels.legacy.b: was removed',
+    ],
     [
       'a removed operation',
       (copy) => delete at(copy, 'operations')['Statistics.placed'],
@@ -84,7 +88,10 @@ describe('breaking changes', () => {
     [
       'a removed value that receivers accepted',
       (copy) =>
-        (at(copy, 'components', 'messages', 'Handlers.limited', 'payload', 'properties').only = { type: 'string', enum: ['that'] }),
+        (at(copy, 'components', 'messages', 'Handlers.limited', 'payload', 'properties').only = {
+          type: 'string',
+          enum: ['that'],
+        }),
       'breaking messages.Handlers.limited.payload.only: the value "this" was removed',
     ],
     [
@@ -127,7 +134,10 @@ describe('compatible changes', () => {
     ],
     [
       'a value that receivers also accept',
-      (copy) => (at(copy, 'components', 'messages', 'Handlers.limited', 'payload', 'properties').only = { type: 'string' }),
+      (copy) =>
+        (at(copy, 'components', 'messages', 'Handlers.limited', 'payload', 'properties').only = {
+          type: 'string',
+        }),
       'compatible messages.Handlers.limited.payload.only: any value is allowed, not only ["this"]',
     ],
     [

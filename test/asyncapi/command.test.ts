@@ -87,7 +87,10 @@ describe('the command', { timeout: 60_000 }, () => {
       code: 0,
       stdout: `"${file}" is up to date\n`,
     });
-    const { code, stdout } = await run(['asyncapi', app, '--check', file], { DURABLE: 'other', VERSION: '4.0.0' });
+    const { code, stdout } = await run(['asyncapi', app, '--check', file], {
+      DURABLE: 'other',
+      VERSION: '4.0.0',
+    });
     expect(code).toBe(1);
     expect(stdout.split('\n')).toEqual([
       `"${file}" differs from the application: 0 breaking changes, 2 compatible changes`,

@@ -42,7 +42,9 @@ it('JETSTREAM_CONNECT=false keeps a microservice from listening', async () => {
   const testing = await Test.createTestingModule({}).setLogger(logs).compile();
   const app = testing.createNestMicroservice({ strategy: new JetStreamServer({ name: 'a', connection }) });
   await app.listen();
-  expect(logs.of('warn', 'JetStreamServer')).toEqual([expect.stringContaining('Service "a" does not listen')]);
+  expect(logs.of('warn', 'JetStreamServer')).toEqual([
+    expect.stringContaining('Service "a" does not listen'),
+  ]);
   await app.close();
 });
 

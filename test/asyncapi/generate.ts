@@ -26,7 +26,15 @@ const TEXTS: Readonly<Record<string, string>> = {
 };
 
 /** Texts for the patterns of the tests. */
-const PATTERNS: readonly string[] = ['AB-12', 'abc', 'ABC', '12', '0123456789abcdef01234567', '#a1b2c3', 'sue@example.com'];
+const PATTERNS: readonly string[] = [
+  'AB-12',
+  'abc',
+  'ABC',
+  '12',
+  '0123456789abcdef01234567',
+  '#a1b2c3',
+  'sue@example.com',
+];
 
 /** Generates values that a schema accepts, with the keywords that the tests use. */
 export class Generator {
@@ -86,7 +94,11 @@ export class Generator {
   private text({ format, pattern, minLength = 0, maxLength = 20 }: Schema): string {
     if (typeof pattern === 'string') {
       const found = PATTERNS.find((each) => new RegExp(pattern, 'u').test(each));
-      if (typeof format === 'string' && format in TEXTS && new RegExp(pattern, 'u').test(TEXTS[format] ?? '')) {
+      if (
+        typeof format === 'string' &&
+        format in TEXTS &&
+        new RegExp(pattern, 'u').test(TEXTS[format] ?? '')
+      ) {
         return TEXTS[format] ?? '';
       }
       if (found === undefined) throw new Error(`no text for ${pattern}`);
@@ -110,7 +122,8 @@ export class Generator {
     const items = schema.items as JsonSchema | readonly JsonSchema[] | undefined;
     if (Array.isArray(items)) return items.map((each: JsonSchema) => this.value(each, depth + 1));
     const fewest = Number(schema.minItems ?? 0);
-    const length = depth > 4 ? fewest : Math.min(Number(schema.maxItems ?? 3), fewest + Math.floor(this.random() * 3));
+    const length =
+      depth > 4 ? fewest : Math.min(Number(schema.maxItems ?? 3), fewest + Math.floor(this.random() * 3));
     return Array.from({ length }, () => this.value((items as JsonSchema | undefined) ?? {}, depth + 1));
   }
 
@@ -119,10 +132,15 @@ export class Generator {
     const required = (schema.required ?? []) as readonly string[];
     const value: Record<string, unknown> = {};
     for (const [name, each] of Object.entries(properties)) {
-      if (required.includes(name) || (depth < 4 && this.random() < 0.5)) value[name] = this.value(each, depth + 1);
+      if (required.includes(name) || (depth < 4 && this.random() < 0.5))
+        value[name] = this.value(each, depth + 1);
     }
     const { additionalProperties } = schema;
-    if (typeof additionalProperties === 'object' && additionalProperties !== null && Object.keys(properties).length === 0) {
+    if (
+      typeof additionalProperties === 'object' &&
+      additionalProperties !== null &&
+      Object.keys(properties).length === 0
+    ) {
       value.key = this.value(additionalProperties as JsonSchema, depth + 1);
     }
     return value;
@@ -136,7 +154,8 @@ function mergedOf(parts: readonly Schema[]): Schema {
       if (value === undefined) continue;
       const known = merged[keyword];
       if (keyword === 'properties') merged[keyword] = { ...(known as object), ...(value as object) };
-      else if (keyword === 'required') merged[keyword] = [...((known as string[] | undefined) ?? []), ...(value as string[])];
+      else if (keyword === 'required')
+        merged[keyword] = [...((known as string[] | undefined) ?? []), ...(value as string[])];
       else merged[keyword] = value;
     }
   }

@@ -61,7 +61,10 @@ async function accepts(schema: StandardSchema | undefined, value: unknown): Prom
   return (await schema?.['~standard'].validate(value))?.issues === undefined;
 }
 
-const category: v.GenericSchema<Category> = v.object({ name: v.string(), parts: v.array(v.lazy(() => category)) });
+const category: v.GenericSchema<Category> = v.object({
+  name: v.string(),
+  parts: v.array(v.lazy(() => category)),
+});
 interface Category {
   readonly name: string;
   readonly parts: Category[];
@@ -119,12 +122,21 @@ const EXACT: readonly (readonly [string, MessageSchema])[] = [
       byDefault: z.number().default(3),
     }),
   ],
-  ['zod: a union', z.union([z.object({ kind: z.literal('a'), a: z.string() }), z.object({ kind: z.literal('b') })])],
-  ['zod: a transformation, described by its input', z.object({ total: z.string().regex(/^\d+$/).transform(Number) })],
+  [
+    'zod: a union',
+    z.union([z.object({ kind: z.literal('a'), a: z.string() }), z.object({ kind: z.literal('b') })]),
+  ],
+  [
+    'zod: a transformation, described by its input',
+    z.object({ total: z.string().regex(/^\d+$/).transform(Number) }),
+  ],
   ['zod: a date that is read from text', z.object({ at: z.coerce.date() })],
   ['zod: a schema that refers to itself', zodCategory],
   ['zod: an intersection', z.intersection(z.object({ a: z.string() }), z.object({ b: z.number() }))],
-  ['zod mini', mini.object({ text: mini.string().check(mini.minLength(2)), number: mini.optional(mini.number()) })],
+  [
+    'zod mini',
+    mini.object({ text: mini.string().check(mini.minLength(2)), number: mini.optional(mini.number()) }),
+  ],
   [
     'Valibot: objects, limits, lists, unions',
     v.object({
@@ -156,7 +168,10 @@ const EXACT: readonly (readonly [string, MessageSchema])[] = [
       'optional?': 'string',
     }) as StandardSchema,
   ],
-  ['ArkType: a transformation, described by its input', type({ total: 'string.numeric.parse' }) as StandardSchema],
+  [
+    'ArkType: a transformation, described by its input',
+    type({ total: 'string.numeric.parse' }) as StandardSchema,
+  ],
   ['class-validator: every decorator with keywords', Everything],
 ];
 

@@ -64,7 +64,11 @@ export const Category = z.object({
     return z.array(Category);
   },
 });
-export const CatalogChanged = defineMessage({ subject: 'catalog.>', schema: Category, name: 'CatalogChanged' });
+export const CatalogChanged = defineMessage({
+  subject: 'catalog.>',
+  schema: Category,
+  name: 'CatalogChanged',
+});
 
 export const PriceChanged = defineMessage({ subject: 'prices.:article', schema: z.number(), core: true });
 
@@ -123,13 +127,28 @@ export class Handlers {
   @JsConsumer({ stream: 'ORDERS', ordered: true })
   replay(): void {}
 
-  @JsConsumer({ stream: 'ORDERS', durable: 'archive', batch: { size: 100, maxWait: 50 }, filterSubjects: 'orders.*.placed' })
+  @JsConsumer({
+    stream: 'ORDERS',
+    durable: 'archive',
+    batch: { size: 100, maxWait: 50 },
+    filterSubjects: 'orders.*.placed',
+  })
   archive(@Payload() _orders: unknown[]): void {}
 
-  @JsConsumer({ stream: 'ORDERS', durable: 'pushed', push: { deliverSubject: 'push.orders', deliverGroup: 'group' }, filterSubjects: 'orders.*.*' })
+  @JsConsumer({
+    stream: 'ORDERS',
+    durable: 'pushed',
+    push: { deliverSubject: 'push.orders', deliverGroup: 'group' },
+    filterSubjects: 'orders.*.*',
+  })
   pushed(): void {}
 
-  @JsConsumer({ stream: 'LEGACY', durable: 'legacy', filterSubjects: ['legacy.*.a.>', 'legacy.b'], ackMode: 'none' })
+  @JsConsumer({
+    stream: 'LEGACY',
+    durable: 'legacy',
+    filterSubjects: ['legacy.*.a.>', 'legacy.b'],
+    ackMode: 'none',
+  })
   legacy(@Payload() _line: Line): void {}
 
   @JsConsumer({ stream: 'NOWHERE', durable: 'everything', codec: textCodec })
@@ -176,25 +195,33 @@ export class Warehouse {
   onPlaced(@Payload(new MessagePipe(OrderPlaced)) _order: PayloadOf<typeof OrderPlaced>): void {}
 
   @EventPattern('stock.changed', { mode: 'core', broadcast: true } satisfies EventExtras)
-  onStock(): void {}
+  onStock(@Payload() _stock: unknown): void {}
 
   @MessagePattern('stock.count')
   count(@Payload() _line: Line): number {
     return 0;
   }
 
-  @MessagePattern('stock.reserve', JETSTREAM_TRANSPORT, { mode: 'jetstream', stream: 'RESERVATIONS' } satisfies RequestExtras)
+  @MessagePattern('stock.reserve', JETSTREAM_TRANSPORT, {
+    mode: 'jetstream',
+    stream: 'RESERVATIONS',
+  } satisfies RequestExtras)
   reserve(@Payload() _line: Line): Line {
     return new Line();
   }
 
   @MessagePattern({ cmd: 'sum' })
-  sum(): void {}
+  sum(@Payload() _numbers: number[]): void {}
 }
 
 @Injectable()
 export class Elsewhere {
-  @JsConsumer({ connection: 'other', stream: 'ORDERS', durable: 'elsewhere', filterSubjects: 'orders.*.placed' })
+  @JsConsumer({
+    connection: 'other',
+    stream: 'ORDERS',
+    durable: 'elsewhere',
+    filterSubjects: 'orders.*.placed',
+  })
   onPlaced(): void {}
 }
 
@@ -219,10 +246,7 @@ export class SecondModule {}
         { name: 'INVOICES', subjects: ['invoices.*'] },
         { name: 'CATALOG', subjects: ['catalog.>'] },
       ],
-      keyValues: [
-        { bucket: 'settings', history: 5, ttl: 1_000 },
-        { bucket: 'untouched' },
-      ],
+      keyValues: [{ bucket: 'settings', history: 5, ttl: 1_000 }, { bucket: 'untouched' }],
       objectStores: [{ bucket: 'files' }],
       messages: [OrderPlaced, OrderCancelled, CatalogChanged, PriceChanged],
     }),
@@ -238,7 +262,11 @@ export class SecondModule {}
 })
 export class ShopModule {
   static on(servers: string | undefined, connect = servers !== undefined): DynamicModule {
-    const connection = { servers: servers ?? 'nats://user:s3cret@localhost:4222', user: 'user', pass: 's3cret' };
+    const connection = {
+      servers: servers ?? 'nats://user:s3cret@localhost:4222',
+      user: 'user',
+      pass: 's3cret',
+    };
     return {
       module: ShopModule,
       imports: [

@@ -296,5 +296,7 @@ export const document = (app: INestApplicationContext): Promise<asyncapi.AsyncAp
     servers: { default: { host: nothing } },
     microservices: nothing,
   });
-export const changes = (before: unknown, after: asyncapi.AsyncApiDocument): readonly asyncapi.AsyncApiChange[] =>
-  asyncapi.compareAsyncApiDocuments(before, after);
+export const changes = (
+  before: unknown,
+  after: asyncapi.AsyncApiDocument,
+): readonly asyncapi.AsyncApiChange[] => asyncapi.compareAsyncApiDocuments(before, after);

@@ -20,7 +20,10 @@ import { eventually } from '../support/eventually.js';
 
 const OfValibot = defineMessage({
   subject: 'valibot.:id',
-  schema: v.object({ total: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), note: v.optional(v.string(), 'none') }),
+  schema: v.object({
+    total: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)),
+    note: v.optional(v.string(), 'none'),
+  }),
 });
 const OfArkType = defineMessage({
   subject: 'arktype.:id',
@@ -105,6 +108,9 @@ describe.each([
 
 it('has the types of its schema', () => {
   expectTypeOf<PayloadOf<typeof OfValibot>>().toEqualTypeOf<{ total: number; note: string }>();
-  expectTypeOf<PayloadInputOf<typeof OfValibot>>().toEqualTypeOf<{ total: string; note?: string | undefined }>();
+  expectTypeOf<PayloadInputOf<typeof OfValibot>>().toEqualTypeOf<{
+    total: string;
+    note?: string | undefined;
+  }>();
   expectTypeOf<PayloadOf<typeof OfArkType>>().toEqualTypeOf<{ total: number; note: string }>();
 });

@@ -65,7 +65,8 @@ function values(a: Schema, b: Schema): readonly Difference[] {
   const [before, after] = [valuesOf(a), valuesOf(b)];
   if (before === undefined && after === undefined) return [];
   if (before === undefined) return [{ kind: 'narrower', text: `only ${textOf(after)} are allowed now` }];
-  if (after === undefined) return [{ kind: 'wider', text: `any value is allowed, not only ${textOf(before)}` }];
+  if (after === undefined)
+    return [{ kind: 'wider', text: `any value is allowed, not only ${textOf(before)}` }];
   const has = (all: readonly unknown[], value: unknown): boolean =>
     all.some((each) => isDeepStrictEqual(each, value));
   const gone = before.filter((value) => !has(after, value));

@@ -2,15 +2,15 @@ import 'reflect-metadata';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { INestApplicationContext, LoggerService, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { CustomTransportStrategy } from '@nestjs/microservices';
+import type { CustomTransportStrategy, MicroserviceOptions } from '@nestjs/microservices';
 import { errorText } from '../../reporting/index.js';
 import type { AsyncApiOptions } from '../document/index.js';
 import { UsageError } from './command-line.js';
 
 /** A module as it is exported: a class, or a dynamic module. */
-type RootModule = Type | Promise<unknown> | object;
+type RootModule = Type | DynamicModule | Promise<DynamicModule>;
 
 /** What a file exports for the command. */
 export interface LoadedFile {
@@ -51,7 +51,7 @@ export function createWithoutHooks(
   logger: LoggerService,
 ): Promise<INestApplicationContext> {
   const strategy: CustomTransportStrategy = { listen: () => undefined, close: () => undefined };
-  return NestFactory.createMicroservice<object>(module, { strategy, logger, abortOnError: false });
+  return NestFactory.createMicroservice<MicroserviceOptions>(module, { strategy, logger, abortOnError: false });
 }
 
 type Exports = Readonly<Record<string, unknown>>;
@@ -113,7 +113,9 @@ async function packageIn(folder: string): Promise<Package | undefined> {
     const read = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Partial<Package>;
     const { name, version, description } = read;
     // The package.json of a build often has only a type.
-    return typeof name === 'string' && typeof version === 'string' ? { name, version, description } : undefined;
+    return typeof name === 'string' && typeof version === 'string'
+      ? { name, version, description }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -37,7 +37,9 @@ export async function runCommand(args: readonly string[], host: CommandHost): Pr
     // Before the application is loaded: modules, servers and clients read it when they connect.
     process.env.JETSTREAM_CONNECT = 'false';
     const document = await createDocument(line, host);
-    return line.check === undefined ? await write(document, line, host) : await check(document, line.check, host);
+    return line.check === undefined
+      ? await write(document, line, host)
+      : await check(document, line.check, host);
   } catch (error) {
     host.err(`${errorText(error)}\n`);
     if (error instanceof UsageError) host.err('Run "nestjs-nats-jetstream --help" for the usage.\n');

@@ -23,8 +23,18 @@ export function consumerExtension(
 ): Omit<OperationExtension, 'handler' | 'connection'> {
   return {
     kind: options.ordered ? 'ordered-consumer' : options.push ? 'push-consumer' : 'consumer',
-    ...given<ConsumerExtension>({ stream, ...selection(options), ...settlement(options, stream), ...running(options) }),
+    ...given<ConsumerExtension>({
+      stream,
+      ...selection(options),
+      ...settlement(options, stream),
+      ...running(options),
+    }),
   };
+}
+
+/** The description of the consumer on the server; ordered consumers have none. */
+export function descriptionOf(options: JsConsumerOptions): string | undefined {
+  return options.ordered ? undefined : options.description;
 }
 
 /** Which messages the consumer delivers. */
@@ -47,7 +57,14 @@ function settlement(options: JsConsumerOptions, stream: string | undefined): Mem
     const { maxDeliver, longestBackoff } = retryPolicyOf(options);
     return { ackPolicy: 'none', maxDeliver: limit(maxDeliver), backoff: longestBackoff };
   }
-  const { ackMode = 'auto', ackWait = DEFAULT_ACK_WAIT, ackPolicy = 'explicit', deadLetter, durable, name } = options;
+  const {
+    ackMode = 'auto',
+    ackWait = DEFAULT_ACK_WAIT,
+    ackPolicy = 'explicit',
+    deadLetter,
+    durable,
+    name,
+  } = options;
   if (ackMode === 'none') return { ackMode, ackPolicy: 'none' };
   const { maxDeliver, longestBackoff } = retryPolicyOf(options);
   const subject = [DEAD_LETTER_SUBJECT, stream ?? '*', durable ?? name ?? '*'].join('.');

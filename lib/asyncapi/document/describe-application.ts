@@ -39,7 +39,10 @@ export async function describeApplication(
     info: toJson(options.info) as AsyncApiInfo,
     defaultContentType: systems.get('default')?.contentTypeOf('>') ?? DEFAULT_CONTENT_TYPE,
     servers: sorted(
-      [...systems].map(([name, system]) => [keyOf(name), serverOf(name, system, options.servers?.[name] ?? {})]),
+      [...systems].map(([name, system]) => [
+        keyOf(name),
+        serverOf(name, system, options.servers?.[name] ?? {}),
+      ]),
     ),
     channels,
     operations,
@@ -93,8 +96,7 @@ async function draft(
   for (const plan of plans.objectWatches) await handlers.objectWatch(plan, systemOf(plan.connection));
   for (const pattern of patterns) {
     const several = patterns.some(
-      (other) =>
-        other !== pattern && other.target === pattern.target && other.method === pattern.method,
+      (other) => other !== pattern && other.target === pattern.target && other.method === pattern.method,
     );
     await served.pattern(pattern, several);
   }

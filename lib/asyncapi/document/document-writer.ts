@@ -76,7 +76,9 @@ class Writer {
       parameters:
         parameters.length === 0
           ? undefined
-          : Object.fromEntries(parameters.map(({ name, description: text }) => [name, { description: text }])),
+          : Object.fromEntries(
+              parameters.map(({ name, description: text }) => [name, { description: text }]),
+            ),
       messages: sorted(
         [...messages].map((message) => {
           const key = this.messages.get(message) ?? '';
@@ -113,7 +115,9 @@ class Writer {
 
   private toMessages(channel: ChannelDraft, messages: readonly MessageDraft[]): readonly AsyncApiReference[] {
     const keys = [...new Set(messages)].map((message) => this.messages.get(message) ?? '');
-    return keys.toSorted(compareTexts).map((key) => ({ $ref: `${this.toChannel(channel).$ref}/messages/${key}` }));
+    return keys
+      .toSorted(compareTexts)
+      .map((key) => ({ $ref: `${this.toChannel(channel).$ref}/messages/${key}` }));
   }
 }
 
@@ -136,7 +140,7 @@ function channelIdentity({ server, extension, address }: ChannelDraft): string {
   return JSON.stringify([server, extension.filter ?? '', address?.address ?? '', extension]);
 }
 
-function messageIdentity({ contract, contentType, headers = null, summary = '' }: MessageDraft): string {
+function messageIdentity({ contract, contentType, headers = false, summary = '' }: MessageDraft): string {
   const { template = '', summary: text = summary, description = '', tags = [] } = contract ?? {};
   return JSON.stringify([template, contentType, text, description, tags, headers]);
 }
@@ -147,4 +151,3 @@ function operationIdentity(
 ): string {
   return JSON.stringify([channels.get(channel), action, queue, extension]);
 }
-

@@ -5,9 +5,7 @@ import type { ChannelExtension, OperationExtension } from './extensions.interfac
 
 /** What is known about a payload: a schema, a class, or a fixed description. */
 export type PayloadSource =
-  | { readonly schema: StandardSchema }
-  | { readonly type: unknown }
-  | { readonly fixed: JsonSchema };
+  { readonly schema: StandardSchema } | { readonly type: unknown } | { readonly fixed: JsonSchema };
 
 /** A message before it has its key. */
 export interface MessageDraft {

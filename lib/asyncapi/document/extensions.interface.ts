@@ -83,7 +83,11 @@ export interface OperationExtension {
   /** The token of the subject whose order is kept, or `function`. */
   readonly orderBy?: number | 'function';
   readonly rateLimit?: { readonly messages: number; readonly per: number };
-  readonly circuitBreaker?: { readonly failureRatio?: number; readonly window?: number; readonly pause?: number };
+  readonly circuitBreaker?: {
+    readonly failureRatio?: number;
+    readonly window?: number;
+    readonly pause?: number;
+  };
   readonly idempotent?: { readonly bucket: string; readonly key: string; readonly ttl?: number };
   readonly maxAckPending?: number;
   readonly inactiveThreshold?: number;

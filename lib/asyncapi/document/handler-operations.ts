@@ -13,7 +13,7 @@ import {
   type SubscribePlan,
 } from '../../handlers/index.js';
 import type { JsonSchema } from '../schemas/index.js';
-import { consumerExtension } from './consumer-extension.js';
+import { consumerExtension, descriptionOf } from './consumer-extension.js';
 import type { ChannelForm, Drafting } from './drafting.js';
 import type { MessageDraft } from './drafts.js';
 import { OBJECT_INFO } from './object-info.js';
@@ -51,17 +51,19 @@ export class HandlerOperations {
     for (const { method } of plan.methods) {
       const patterns = method.patterns.length > 0 ? method.patterns : filtersOf(options);
       const filters = method.contracts.length > 0 ? method.contracts.map(({ filter }) => filter) : patterns;
-      const subjects = filters.length > 0 ? filters : stream && system.subjectsOf(stream);
+      const ofStream = stream === undefined ? undefined : system.subjectsOf(stream);
+      const subjects = filters.length > 0 ? filters : ofStream;
       await this.receive(handlerName(method), system, subjects, {
         method,
         extension,
-        description: options.description,
+        description: descriptionOf(options),
         form: { kind: 'stream', stream },
         received: {
           contracts: method.contracts,
           schema: method.contracts.length > 0 ? undefined : options.schema,
           isBatch: options.batch !== undefined,
-          contentType: (options.codec ?? plan.connection.jetstream.declarations.codecOfStream(plan.stream)).contentType,
+          contentType: (options.codec ?? plan.connection.jetstream.declarations.codecOfStream(plan.stream))
+            .contentType,
           headers: plan.stream === DEAD_LETTER_STREAM ? deadLetterHeaders() : undefined,
         },
       });
@@ -92,7 +94,13 @@ export class HandlerOperations {
     await this.receive(handler, system, subjects, {
       method: definition,
       extension: {
-        ...given<OperationExtension>({ kind: 'key-value-watch', handler, connection: connection.name, bucket, keys }),
+        ...given<OperationExtension>({
+          kind: 'key-value-watch',
+          handler,
+          connection: connection.name,
+          bucket,
+          keys,
+        }),
         ...given<Partial<OperationExtension>>(flags),
       },
       form: { kind: 'key-value', bucket },
@@ -209,5 +217,8 @@ function deadLetterHeaders(): JsonSchema {
 
 function textsOf(filter: DeadLetterFilter): Readonly<Record<string, string>> {
   const { stream, consumer, handler, reason, subject } = filter;
-  return given<Record<string, string>>({ stream, consumer, handler, reason, subject } as Record<string, string>);
+  return given<Record<string, string>>({ stream, consumer, handler, reason, subject } as Record<
+    string,
+    string
+  >);
 }

@@ -1,7 +1,7 @@
 import type { MessageContract } from '../../contracts/index.js';
 import { JetStreamServer } from '../../microservice/index.js';
 import type { ServedPattern } from './application.js';
-import { consumerExtension } from './consumer-extension.js';
+import { consumerExtension, descriptionOf } from './consumer-extension.js';
 import type { Drafting } from './drafting.js';
 import type { MessageDraft, OperationDraft } from './drafts.js';
 import type { OperationExtension } from './extensions.interface.js';
@@ -59,7 +59,7 @@ export class PatternOperations {
       channel,
       messages,
       queue: mode === 'core' ? described.queue : undefined,
-      description: mode === 'core' ? undefined : described.consumer.description,
+      description: mode === 'core' ? undefined : descriptionOf(described.consumer),
       reply: pattern.isEvent ? undefined : await this.reply(key, pattern, described),
       extension: this.extension(pattern, described, stream),
     });

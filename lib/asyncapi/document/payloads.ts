@@ -1,6 +1,11 @@
 import 'reflect-metadata';
 import { type HandlerMethod, readParams } from '../../handlers/index.js';
-import { isMessageContract, isStandardSchema, type MessageContract, type StandardSchema } from '../../contracts/index.js';
+import {
+  isMessageContract,
+  isStandardSchema,
+  type MessageContract,
+  type StandardSchema,
+} from '../../contracts/index.js';
 import { PIPES } from '../../nest/index.js';
 import { propertyOf } from '../../reporting/index.js';
 import type { JsonSchema, SchemaDescriber } from '../schemas/index.js';
@@ -60,7 +65,12 @@ export class Payloads {
     }
     const name = (type as { readonly name: string }).name;
     if (!(await this.schemas.isDescribed(type))) return { ...about, key, payload: { type }, contentType };
-    return this.drafting.shared(type, contentType, () => ({ ...about, key: name, payload: { type }, contentType }));
+    return this.drafting.shared(type, contentType, () => ({
+      ...about,
+      key: name,
+      payload: { type },
+      contentType,
+    }));
   }
 
   /** Whether a method declares a payload that can be described. */

@@ -1,7 +1,12 @@
 import 'reflect-metadata';
 import { type PublishToMetadata, templateFilter } from '../../consuming/index.js';
 import type { FeatureMessages, MessageContract } from '../../contracts/index.js';
-import { type ConsumerPlan, type HandlerMethod, handlerName, readPublishTargets } from '../../handlers/index.js';
+import {
+  type ConsumerPlan,
+  type HandlerMethod,
+  handlerName,
+  readPublishTargets,
+} from '../../handlers/index.js';
 import type { Drafting } from './drafting.js';
 import type { ChannelDraft, MessageDraft } from './drafts.js';
 import type { OperationExtension } from './extensions.interface.js';
@@ -27,7 +32,11 @@ export class PublisherOperations {
         action: 'send',
         channel,
         messages: [this.drafting.messageOf(system, contract)],
-        extension: given<OperationExtension>({ kind: 'publisher', connection, stream: channel.extension.stream }),
+        extension: given<OperationExtension>({
+          kind: 'publisher',
+          connection,
+          stream: channel.extension.stream,
+        }),
       });
     }
   }

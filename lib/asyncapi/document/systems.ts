@@ -91,11 +91,6 @@ function hostsOf(source: ConnectionSource): readonly string[] {
 
 /** What a declaration says about a resource, without what only concerns this process. */
 function configOf(declaration: object): DeclaredConfig {
-  const {
-    codec: _,
-    recreate: __,
-    raw: ___,
-    ...config
-  } = declaration as Readonly<Record<string, unknown>>;
+  const { codec: _, recreate: __, raw: ___, ...config } = declaration as Readonly<Record<string, unknown>>;
   return toJson(config) as DeclaredConfig;
 }

@@ -26,7 +26,15 @@ const SIMPLE = new Map<unknown, JsonSchemaObject>([
 ]);
 
 /** Keywords of the value itself; those of its type are replaced by more specific ones. */
-const OF_THE_LIST = new Set(['minItems', 'maxItems', 'uniqueItems', 'description', 'title', 'default', 'examples']);
+const OF_THE_LIST = new Set([
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'description',
+  'title',
+  'default',
+  'examples',
+]);
 
 /**
  * Describes classes by the decorators of class-validator and `@nestjs/swagger`. Each class is stored once among the

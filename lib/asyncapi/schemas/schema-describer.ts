@@ -79,4 +79,3 @@ async function describe(schema: StandardSchema): Promise<RawDescription> {
   const hint = vendor === 'zod' ? ': schemas of zod 3 cannot be described, update to zod 4' : '';
   throw new Error(`a schema of "${vendor}" does not implement Standard JSON Schema${hint}`);
 }
-

@@ -40,7 +40,9 @@ const OF_LISTS = ['minItems', 'maxItems', 'uniqueItems'] as const;
 type Given = Readonly<Record<string, unknown>>;
 
 /** The properties of a class with `@ApiProperty`, or with what the plugin added, by their names. */
-export function swaggerProperties(type: { readonly prototype: object }): ReadonlyMap<string, SwaggerProperty> {
+export function swaggerProperties(type: {
+  readonly prototype: object;
+}): ReadonlyMap<string, SwaggerProperty> {
   const properties = new Map<string, Given>();
   for (const each of chainOf(type)) {
     for (const [name, given] of Object.entries(pluginProperties(each))) properties.set(name, given);

@@ -35,7 +35,9 @@ export class ValidatorMetadata {
   private types: Promise<TypeStorage | undefined> | undefined;
 
   /** The decorated properties of a class by their names; empty without the package. */
-  async propertiesOf(type: new (...args: never[]) => object): Promise<ReadonlyMap<string, ValidatedProperty>> {
+  async propertiesOf(
+    type: new (...args: never[]) => object,
+  ): Promise<ReadonlyMap<string, ValidatedProperty>> {
     const validator = await (this.loading ??= import('class-validator').catch(() => undefined));
     if (validator === undefined) return new Map();
     const types = await (this.types ??= loadTypes());

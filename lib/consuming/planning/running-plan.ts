@@ -140,7 +140,7 @@ export function withDefaults(options: JsConsumerOptions, defaults: HandlerDefaul
  * @param timeScale the factor for all delays
  */
 export function retryPolicyOf(
-  { retry = {}, deadLetter = false, ordered = false }: JsConsumerOptions,
+  { retry = {}, deadLetter = false, ordered }: JsConsumerOptions,
   timeScale = 1,
 ): RetryPolicy {
   return new RetryPolicy(retry, deadLetter || ordered ? DEFAULT_MAX_DELIVER : Infinity, timeScale);
