@@ -207,7 +207,9 @@ describe('a schema', () => {
 
   it('that refers to itself is stored once, with references that resolve', async () => {
     const { document, payload } = await describeMessage(category);
-    expect(payload).toEqual({ $ref: expect.stringMatching(/^#\/components\/schemas\/Message/) as string });
+    const part = { $ref: '#/components/schemas/Message.1' };
+    expect(payload).toMatchObject({ properties: { parts: { type: 'array', items: part } } });
+    expect(document.components.schemas['Message.1']).toEqual(payload);
     const again = await describeMessage(category);
     expect(again.document.components).toEqual(document.components);
     const { payload: ofZod, document: other } = await describeMessage(zodCategory);
@@ -298,9 +300,10 @@ describe('a class with decorators of @nestjs/swagger', () => {
     @ApiProperty({ type: () => [Item] }) readonly items: Item[] = [];
     @ApiProperty({ type: Item, description: 'The first' }) readonly first: Item = new Item();
     @ApiProperty({ enum: Size }) readonly size: Size = Size.small;
-    @ApiProperty({ type: [String], isArray: true, maxItems: 3 }) readonly tags: string[] = [];
+    @ApiProperty({ type: [String], maxItems: 3 }) readonly tags: string[] = [];
     @ApiProperty({ nullable: true, type: String }) readonly note: string | null = null;
     @ApiPropertyOptional({ format: 'date-time' }) readonly at?: string;
+    @ApiProperty({ enum: ['a', 'b'], isArray: true }) readonly choices: string[] = [];
     @ApiProperty() readonly self: boolean = true;
   }
 
@@ -331,9 +334,10 @@ describe('a class with decorators of @nestjs/swagger', () => {
           tags: { type: 'array', items: { type: 'string' }, maxItems: 3 },
           note: { anyOf: [{ type: 'string' }, { type: 'null' }] },
           at: { type: 'string', format: 'date-time' },
+          choices: { type: 'array', items: { type: 'string', enum: ['a', 'b'] } },
           self: { type: 'boolean' },
         },
-        required: ['items', 'first', 'size', 'tags', 'note', 'self'],
+        required: ['items', 'first', 'size', 'tags', 'note', 'choices', 'self'],
       },
     });
   });

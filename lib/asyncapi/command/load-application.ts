@@ -51,7 +51,11 @@ export function createWithoutHooks(
   logger: LoggerService,
 ): Promise<INestApplicationContext> {
   const strategy: CustomTransportStrategy = { listen: () => undefined, close: () => undefined };
-  return NestFactory.createMicroservice<MicroserviceOptions>(module, { strategy, logger, abortOnError: false });
+  return NestFactory.createMicroservice<MicroserviceOptions>(module, {
+    strategy,
+    logger,
+    abortOnError: false,
+  });
 }
 
 type Exports = Readonly<Record<string, unknown>>;

@@ -110,7 +110,8 @@ export class ClassSchemas {
       whole.type === 'array' ||
       validations.some(({ each }) => each);
     const { keywords = {} } = api ?? {};
-    const own = await this.typeOf(rules?.nested ?? api?.type ?? (isList ? undefined : declared));
+    const named = rules?.nested ?? (api?.type === 'array' ? undefined : api?.type);
+    const own = api?.items ?? (await this.typeOf(named ?? (isList ? undefined : declared)));
     if (!isList) return nullable(combined(own, { ...keywords, ...whole }), api);
     const ofList = pick(keywords, (keyword) => OF_THE_LIST.has(keyword));
     const ofItems = pick(keywords, (keyword) => !OF_THE_LIST.has(keyword));

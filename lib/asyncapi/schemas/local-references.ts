@@ -61,6 +61,11 @@ class Hoisting {
   private rewrite(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((each) => this.rewrite(each));
     if (!isSchemaObject(value)) return value;
+    const { allOf } = value;
+    // Libraries write a reference in this form if it could have siblings.
+    if (Array.isArray(allOf) && allOf.length === 1 && Object.keys(value).length === 1) {
+      return this.rewrite(allOf[0]);
+    }
     return Object.fromEntries(
       Object.entries(value).map(([keyword, each]) => [
         keyword,

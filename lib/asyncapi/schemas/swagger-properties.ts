@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { isSchemaObject } from './described.js';
 import type { JsonSchemaObject } from './json-schema.js';
 import { enumValues } from './validator-keywords.js';
 
@@ -15,6 +16,8 @@ export interface SwaggerProperty {
   readonly isArray: boolean;
   readonly required: boolean;
   readonly nullable: boolean;
+  /** A schema of its items, in place of their type. */
+  readonly items: JsonSchemaObject | undefined;
   /** Keywords that have the same meaning in JSON Schema. */
   readonly keywords: JsonSchemaObject;
 }
@@ -56,7 +59,8 @@ export function swaggerProperties(type: {
 }
 
 function read(given: Given): SwaggerProperty {
-  const listed = Array.isArray(given.type) ? (given.type as readonly unknown[]) : undefined;
+  const type = resolved(given.type);
+  const listed = Array.isArray(type) ? (type as readonly unknown[]) : undefined;
   const keywords: Record<string, unknown> = {};
   for (const name of [...SAME, ...OF_LISTS]) if (given[name] !== undefined) keywords[name] = given[name];
   if (given.exclusiveMinimum === true) moveTo(keywords, 'minimum', 'exclusiveMinimum');
@@ -66,7 +70,8 @@ function read(given: Given): SwaggerProperty {
   if (given.example !== undefined) keywords.examples = [given.example];
   else if (Array.isArray(given.examples)) keywords.examples = given.examples;
   return {
-    type: resolved(listed === undefined ? given.type : listed[0]),
+    type: listed === undefined ? type : resolved(listed[0]),
+    items: isSchemaObject(given.items) ? given.items : undefined,
     isArray: listed !== undefined || given.isArray === true || given.type === 'array',
     required: given.required !== false,
     nullable: given.nullable === true,
@@ -77,8 +82,7 @@ function read(given: Given): SwaggerProperty {
 /** The type that a function returns: `type: () => Order` avoids cycles of imports. A class is returned as it is. */
 function resolved(type: unknown): unknown {
   if (typeof type !== 'function' || type.prototype !== undefined) return type;
-  const lazy: unknown = (type as () => unknown)();
-  return Array.isArray(lazy) ? (lazy as readonly unknown[])[0] : lazy;
+  return (type as () => unknown)();
 }
 
 function moveTo(keywords: Record<string, unknown>, from: string, to: string): void {
