@@ -50,7 +50,7 @@ describe('the command', { timeout: 60_000 }, () => {
     expect(Object.keys(document.operations)).toEqual(['Billing.onPlaced', 'send.orders.id.placed']);
     expect(stdout).not.toContain('s3cret');
     const { diagnostics } = await new Parser().parse(stdout);
-    expect(diagnostics.filter(({ severity }) => severity === 0)).toEqual([]);
+    expect(diagnostics.filter(({ severity }) => String(severity) === '0')).toEqual([]);
   });
 
   it('writes YAML to a file', async () => {

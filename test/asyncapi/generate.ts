@@ -88,7 +88,7 @@ export class Generator {
   }
 
   private one<T>(items: readonly T[]): T {
-    return items[Math.floor(this.random() * items.length)] as T;
+    return items[Math.floor(this.random() * items.length)];
   }
 
   private text({ format, pattern, minLength = 0, maxLength = 20 }: Schema): string {

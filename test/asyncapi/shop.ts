@@ -27,6 +27,7 @@ import {
   type RequestExtras,
 } from 'nestjs-nats-jetstream/microservice';
 import { z } from 'zod';
+import { SecondModule } from './second.module.js';
 
 const Address = z.object({ street: z.string(), city: z.string() }).meta({ id: 'Address' });
 
@@ -224,19 +225,6 @@ export class Elsewhere {
   })
   onPlaced(): void {}
 }
-
-/** Another class with a name that is taken. */
-const second = (() => {
-  @Injectable()
-  class Billing {
-    @JsConsumer({ stream: 'ORDERS', durable: 'second', filterSubjects: 'orders.*.cancelled' })
-    onPlaced(): void {}
-  }
-  return Billing;
-})();
-
-@Module({ providers: [second] })
-export class SecondModule {}
 
 @Module({
   imports: [

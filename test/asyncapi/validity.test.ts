@@ -32,7 +32,7 @@ afterAll(() => {
 const ADDRESS = 'nats://localhost:4222';
 const service = (name: string): JetStreamServer => new JetStreamServer({ name });
 
-/** Findings that are no mistakes, with the reason. */
+/** Findings that do not concern the library, with the reason. */
 const ACCEPTED: ReadonlyMap<string, string> = new Map([
   ['asyncapi-latest-version', 'The document has the version that tools support.'],
   ['asyncapi-info-contact', 'The application may have none.'],

@@ -18,7 +18,7 @@ of the nearest package.json.
 Exit codes: 0: done; 1: the file of --check differs; 2: wrong usage, or the document could not be created.
 `;
 
-/** What the command should do. */
+/** The arguments of the command, with defaults. */
 export interface CommandLine {
   readonly file: string;
   readonly module: string | undefined;

@@ -12,7 +12,7 @@ import { UsageError } from './command-line.js';
 /** A module as it is exported: a class, or a dynamic module. */
 type RootModule = Type | DynamicModule | Promise<DynamicModule>;
 
-/** What a file exports for the command. */
+/** The exports of a file that the command uses. */
 export interface LoadedFile {
   readonly module: RootModule;
   readonly options: AsyncApiOptions;
@@ -84,7 +84,7 @@ const MODULE_KEYS = ['imports', 'controllers', 'providers', 'exports'];
 
 function isModule(value: unknown): value is RootModule {
   if (typeof value === 'function') {
-    return MODULE_KEYS.some((key) => Reflect.hasMetadata(key, value)) || /Module$/.test(value.name);
+    return MODULE_KEYS.some((key) => Reflect.hasMetadata(key, value)) || value.name.endsWith('Module');
   }
   if (typeof value !== 'object' || value === null) return false;
   return 'module' in value || value instanceof Promise;

@@ -7,7 +7,7 @@ import { type CommandLine, readCommandLine, USAGE, UsageError } from './command-
 import { documentText, readDocument } from './formats.js';
 import { createWithoutHooks, loadFile } from './load-application.js';
 
-/** What the command needs of its process. */
+/** The parts of its process that the command uses. */
 export interface CommandHost {
   /** Imports a module by its URL. It belongs to the file of the command, because this package is CommonJS. */
   load(url: string): Promise<unknown>;

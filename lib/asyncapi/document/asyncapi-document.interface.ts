@@ -25,7 +25,7 @@ export interface AsyncApiDocument {
   readonly components: AsyncApiComponents;
 }
 
-/** What the application is. All texts may be Markdown. */
+/** Title, version and other texts about the application. All texts may be Markdown. */
 export interface AsyncApiInfo {
   readonly title: string;
   readonly version: string;
@@ -82,7 +82,7 @@ export interface AsyncApiChannel {
   readonly 'x-jetstream': ChannelExtension;
 }
 
-/** What the application does with the messages of a channel. */
+/** Receives or sends the messages of a channel. */
 export interface AsyncApiOperation {
   readonly action: 'receive' | 'send';
   readonly channel: AsyncApiReference;

@@ -3,12 +3,12 @@ import type { AsyncApiExternalDocs, AsyncApiInfo, AsyncApiTag } from './asyncapi
 
 /** Options of {@link createAsyncApiDocument}. */
 export interface AsyncApiOptions {
-  /** What the application is; `title` and `version` are required. */
+  /** Texts about the application; `title` and `version` are required. */
   readonly info: AsyncApiInfo;
   /** The identifier of the application, a URI such as `urn:com:example:shop`. */
   readonly id?: string | undefined;
   /**
-   * What the document says about the servers of a connection, by its name. Default: the addresses in the options of the
+   * Texts and addresses of the servers of a connection, by its name. Default: the addresses in the options of the
    * connection, without credentials. Set the `host` if it depends on the environment in which the document is created.
    */
   readonly servers?: Readonly<Record<string, AsyncApiServerOptions>> | undefined;
@@ -19,7 +19,7 @@ export interface AsyncApiOptions {
   readonly microservices?: readonly JetStreamServer[] | undefined;
 }
 
-/** What the document says about the servers of a connection. */
+/** Texts and address of the servers of a connection, in the document. */
 export interface AsyncApiServerOptions {
   /** Host and port, such as `nats.example.com:4222`, without credentials. */
   readonly host?: string | undefined;

@@ -1,4 +1,4 @@
-import { SchemaDescriber, type SchemaStore, type JsonSchema } from '../schemas/index.js';
+import type { JsonSchema, SchemaDescriber, SchemaStore } from '../schemas/index.js';
 import type {
   AsyncApiChannel,
   AsyncApiMessage,

@@ -25,7 +25,7 @@ export interface ServerExtension {
 /** `x-jetstream` of a channel. */
 export interface ChannelExtension {
   /**
-   * What has these subjects: a stream, core NATS, a Key-Value bucket, an Object Store bucket (the descriptions of its
+   * The owner of these subjects: a stream, core NATS, a Key-Value bucket, an Object Store bucket (the descriptions of its
    * objects), or the answers of requests.
    */
   readonly kind: 'stream' | 'core' | 'key-value' | 'object-store' | 'reply';

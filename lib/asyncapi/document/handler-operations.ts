@@ -22,7 +22,7 @@ import { given } from './plain.js';
 import type { OperationExtension } from './extensions.interface.js';
 import type { System } from './systems.js';
 
-/** What a received message can be. */
+/** The messages that a handler receives. */
 interface Received {
   readonly contracts: readonly MessageContract[];
   /** The schema in the options of the handler. */
@@ -217,8 +217,5 @@ function deadLetterHeaders(): JsonSchema {
 
 function textsOf(filter: DeadLetterFilter): Readonly<Record<string, string>> {
   const { stream, consumer, handler, reason, subject } = filter;
-  return given<Record<string, string>>({ stream, consumer, handler, reason, subject } as Record<
-    string,
-    string
-  >);
+  return given<Record<string, string>>({ stream, consumer, handler, reason, subject });
 }

@@ -8,7 +8,7 @@ import { given, toJson } from './plain.js';
 
 const logger = new Logger('AsyncApi');
 
-/** Writes one message. What cannot be described is logged once, and accepts any value. */
+/** Writes one message. A part that cannot be described is logged once, and accepts any value. */
 export async function writeMessage(
   draft: MessageDraft,
   key: string,

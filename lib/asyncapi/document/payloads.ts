@@ -25,7 +25,7 @@ export interface DeclaredPayload {
   readonly type?: unknown;
 }
 
-/** What the parameters of a method say about its payload. */
+/** Reads the payload of a method from its parameters and pipes. */
 export function payloadOf({ target, method, callback }: PayloadMethod): DeclaredPayload {
   const params = readParams(target, method, callback);
   const pipes = Reflect.getMetadata(PIPES, callback) as readonly unknown[] | undefined;

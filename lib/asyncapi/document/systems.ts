@@ -1,6 +1,6 @@
 import type { Codec } from '../../codecs/index.js';
 import { jsonCodec } from '../../codecs/index.js';
-import { isConnection, type ConnectionOptions, type ConnectionSource } from '../../connection/index.js';
+import { isConnection, type ConnectionSource } from '../../connection/index.js';
 import type { HandlerConnection } from '../../handlers/index.js';
 import { type StreamDeclaration, subjectCovers } from '../../jetstream/index.js';
 import type { JetStreamServer } from '../../microservice/index.js';
@@ -85,11 +85,11 @@ export class System {
 
 function hostsOf(source: ConnectionSource): readonly string[] {
   if (isConnection(source)) return serverAddresses(source.getServer(), undefined);
-  const { servers, port } = source as ConnectionOptions;
+  const { servers, port } = source;
   return serverAddresses(servers, port);
 }
 
-/** What a declaration says about a resource, without what only concerns this process. */
+/** The options of a declared resource, without those that only concern this process. */
 function configOf(declaration: object): DeclaredConfig {
   const { codec: _, recreate: __, raw: ___, ...config } = declaration as Readonly<Record<string, unknown>>;
   return toJson(config) as DeclaredConfig;

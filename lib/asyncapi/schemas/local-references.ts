@@ -1,7 +1,7 @@
 import { isSchemaObject, type RawDescription } from './described.js';
 import type { JsonSchema, JsonSchemaObject } from './json-schema.js';
 
-/** Where the schemas of a document are. */
+/** The place of the schemas in a document. */
 export const SCHEMAS = '#/components/schemas/';
 
 /** Stores a schema among those of the document, and returns its key. */

@@ -1,5 +1,6 @@
 import type { StandardSchema } from '../../contracts/index.js';
 import { errorText } from '../../reporting/index.js';
+import { hasMethods } from '../../validation/index.js';
 import { describeArkType } from './arktype.js';
 import { ClassSchemas } from './class-schemas.js';
 import { type Described, isSchemaObject, type RawDescription, TARGET } from './described.js';
@@ -70,9 +71,9 @@ async function describe(schema: StandardSchema): Promise<RawDescription> {
   // zod describes itself as a Standard JSON Schema too, but not if any part of it has no representation.
   if (vendor === 'zod' && isZod4(schema)) return describeZod(schema);
   if (vendor === 'arktype') return describeArkType(schema);
-  const { input } = standard.jsonSchema ?? {};
-  if (typeof input === 'function') {
-    const described = input.call(standard.jsonSchema, { target: TARGET });
+  const { jsonSchema } = standard;
+  if (jsonSchema !== undefined && hasMethods(jsonSchema, ['input'])) {
+    const described = jsonSchema.input?.({ target: TARGET });
     return { schema: isSchemaObject(described) ? described : {}, problems: [] };
   }
   if (vendor === 'valibot') return describeValibot(schema);

@@ -9,7 +9,7 @@ const PROPERTY = 'swagger/apiModelProperties';
 /** The static method that the plugin of `@nestjs/swagger` adds to classes. */
 const FACTORY = '_OPENAPI_METADATA_FACTORY';
 
-/** What `@ApiProperty` says about a property. */
+/** The options of `@ApiProperty` of a property. */
 export interface SwaggerProperty {
   /** The type of the property, or of its items. */
   readonly type: unknown;

@@ -66,7 +66,7 @@ const KEYWORDS: Readonly<Record<string, Keywords>> = {
   isJson: text({ contentMediaType: 'application/json' }),
   isJwt: text(),
   isPhoneNumber: text(),
-  // It has no effect on values that are no text.
+  // The keyword has no effect on other values than text.
   isNotEmpty: () => ({ minLength: 1 }),
 };
 

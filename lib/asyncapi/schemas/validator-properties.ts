@@ -12,7 +12,7 @@ export interface Validation {
   readonly each: boolean;
 }
 
-/** What the decorators of class-validator say about a property. */
+/** The decorators of class-validator on a property. */
 export interface ValidatedProperty {
   readonly validations: readonly Validation[];
   /** Whether the property may be missing. */

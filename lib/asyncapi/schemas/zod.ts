@@ -16,7 +16,7 @@ const WITHOUT_JSON = new Set([
   'void',
 ]);
 
-/** What zod passes for each part of a schema. Older versions of zod 4 pass no path. */
+/** A part of a schema, as zod passes it. Older versions of zod 4 pass no path. */
 interface Part {
   readonly zodSchema: { readonly _zod: { readonly def: { readonly type: string } } };
   readonly jsonSchema: Record<string, unknown>;
@@ -68,7 +68,7 @@ async function converterOf(schema: object): Promise<Convert> {
     return (given, options) => (own as (options: ZodOptions) => JsonSchemaObject).call(given, options);
   }
   const { toJSONSchema } = await import('zod/v4/core');
-  return toJSONSchema as unknown as Convert;
+  return toJSONSchema;
 }
 
 /** The properties that lead to a part of a schema, without the keywords between them. */
