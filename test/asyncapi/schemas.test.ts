@@ -369,4 +369,26 @@ describe('a class with decorators of @nestjs/swagger', () => {
       required: ['name'],
     });
   });
+
+  it('whose functions throw is described by an empty schema, with one warning', async () => {
+    class Broken {
+      @ApiProperty({
+        type: () => {
+          throw new Error('a cycle of imports');
+        },
+      })
+      readonly name: string = '';
+    }
+    class BrokenService {
+      @NatsSubscribe('broken')
+      onBroken(@Payload() _payload: Broken): void {}
+    }
+    const { document, logs } = await documentWith([], { providers: [BrokenService] });
+    expect(document.components.messages.Broken?.payload).toEqual({});
+    // Classes that refer to it have a reference that resolves.
+    expect(document.components.schemas).toEqual({ Broken: {} });
+    expect(logs.of('warn', 'AsyncApi')).toEqual([
+      'The message "Broken" is not described completely: a cycle of imports',
+    ]);
+  });
 });

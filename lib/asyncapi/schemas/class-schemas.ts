@@ -76,7 +76,13 @@ export class ClassSchemas {
       key = this.store.reserve(type.name === '' ? 'Payload' : type.name);
       // Stored before its properties are read, because they may refer to it.
       this.keys.set(type, key);
-      this.store.put(key, await this.schemaOf(type));
+      try {
+        this.store.put(key, await this.schemaOf(type));
+      } catch (error) {
+        // Other classes may already refer to it.
+        this.store.put(key, {});
+        throw error;
+      }
     }
     return { $ref: SCHEMAS + key };
   }

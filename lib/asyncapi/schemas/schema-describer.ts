@@ -47,14 +47,14 @@ export class SchemaDescriber {
     }
   }
 
-  /** Whether anything is known about a declared type. */
-  knows(type: unknown): Promise<boolean> {
-    return this.classes.knows(type);
+  /** Whether anything is known about a declared type. If its metadata cannot be read, {@link ofType} returns the reason. */
+  async knows(type: unknown): Promise<boolean> {
+    return this.classes.knows(type).catch(() => true);
   }
 
   /** Whether a class has decorators of class-validator or `@nestjs/swagger`. */
-  isDescribed(type: unknown): Promise<boolean> {
-    return this.classes.isDescribed(type);
+  async isDescribed(type: unknown): Promise<boolean> {
+    return this.classes.isDescribed(type).catch(() => true);
   }
 }
 
