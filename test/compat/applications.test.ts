@@ -65,6 +65,27 @@ describe.each([
     expect(output).toContain(DONE);
   });
 
+  it('is described by the command of the package, without a server', { timeout: RUN }, async () => {
+    const output = await runCommand(
+      'npx',
+      ['--no-install', 'nestjs-nats-jetstream', 'asyncapi', 'dist/document.js'],
+      application(),
+    );
+    expect(JSON.parse(output)).toMatchObject({
+      info: { title: 'Readings' },
+      servers: {
+        default: {
+          host: 'nats.example.com:4222',
+          'x-jetstream': { keyValues: { readings: { history: 5 } } },
+        },
+      },
+      operations: {
+        'Readings.onReading': { 'x-jetstream': { stream: 'READINGS', durable: 'latest' } },
+        'Readings.onLatest': { 'x-jetstream': { bucket: 'readings' } },
+      },
+    });
+  });
+
   it.runIf(name === 'nest-11-commonjs')(
     'compiles with "module": "commonjs" and "moduleResolution": "node10", and runs',
     { timeout: RUN },
