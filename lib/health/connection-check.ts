@@ -21,7 +21,10 @@ export async function checkConnection(
   const { state, stateAge, reconnects, server } = status;
   const about = { connection: connection.name, state, stateAge, reconnects, server: server?.name };
   const down = (message: string): ConnectionHealth => ({ status: 'down', message, ...about });
-  if (!connection.isOpen) return down('It has no server, because forRoot has the option connect: false, or JETSTREAM_CONNECT is "false".');
+  if (!connection.isOpen)
+    return down(
+      'It has no server, because forRoot has the option connect: false, or JETSTREAM_CONNECT is "false".',
+    );
   if (state === 'closed') return down('It was closed for good. Restart the application.');
   if (state === 'disconnected') {
     return down(`There has been no link to a server for ${stateAge} ms. The client keeps reconnecting.`);

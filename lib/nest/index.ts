@@ -8,8 +8,6 @@ export {
   injectorOf,
   onLazyModule,
   PARAMS,
-  PATTERN_HANDLER,
-  PATTERNS,
   PAYLOAD_PARAM,
   PIPES,
   pipesConsumerPrototype,

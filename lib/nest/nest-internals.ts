@@ -75,10 +75,6 @@ export const PAYLOAD_PARAM = 3;
 /** The metadata key of classes that are called from outside. Nest creates request-scoped global enhancers for them. */
 export const ENTRY_PROVIDER = '__entryProvider__';
 
-/** The metadata keys under which Nest stores that a method handles patterns of microservices, and the list of them. */
-export const PATTERN_HANDLER = 'microservices:handler_type';
-export const PATTERNS = 'microservices:pattern';
-
 /** The metadata key under which Nest stores the pipes of a method. */
 export const PIPES = '__pipes__';
 /** The metadata keys under which Nest stores the guards, interceptors, pipes and filters of a method. */

@@ -1,6 +1,6 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { PATTERN_HANDLER, PATTERNS } from '../../nest/index.js';
+import { patternMethods } from '../../nest/index.js';
 import type { ReplaceableMethod } from './handler-spies.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -24,11 +24,11 @@ export class PatternMethods {
     this.restoring.set(discovery, restoring);
     for (const { instance, metatype, isDependencyTreeStatic } of controllersOf(discovery)) {
       const { prototype } = metatype;
-      for (const [method, original] of methodsOf(prototype)) {
+      for (const { method, callback: original, patterns } of patternMethods(metatype)) {
         const found = {
           name: `${metatype.name}.${method}`,
           method,
-          patterns: patternsOf(original),
+          patterns: patterns.filter((each) => typeof each === 'string'),
         };
         // Request-scoped instances are asked for their method each time.
         if (!isDependencyTreeStatic) this.taken.set(found.name, { ...found, target: prototype });
@@ -79,28 +79,6 @@ function controllersOf(discovery: DiscoveryService): readonly Controller[] {
       { instance, metatype: metatype as Type, isDependencyTreeStatic: wrapper.isDependencyTreeStatic() },
     ];
   });
-}
-
-/** The methods of a class, including inherited ones, that have a pattern. */
-function methodsOf(prototype: object): ReadonlyMap<string, Method> {
-  const found = new Map<string, Method>();
-  for (
-    let each: object | null = prototype;
-    each !== null;
-    each = Object.getPrototypeOf(each) as object | null
-  ) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(each))) {
-      if (typeof value !== 'function' || found.has(name)) continue;
-      if (Reflect.hasMetadata(PATTERN_HANDLER, value as object)) found.set(name, value as Method);
-    }
-  }
-  return found;
-}
-
-/** The patterns of a method that are texts. */
-function patternsOf(method: Method): readonly string[] {
-  const patterns: unknown = Reflect.getMetadata(PATTERNS, method);
-  return Array.isArray(patterns) ? patterns.filter((each): each is string => typeof each === 'string') : [];
 }
 
 /**
