@@ -379,16 +379,24 @@ describe('a class with decorators of @nestjs/swagger', () => {
       })
       readonly name: string = '';
     }
+    class Outer {
+      @ApiProperty({ type: Broken }) readonly broken: Broken = new Broken();
+    }
     class BrokenService {
       @NatsSubscribe('broken')
       onBroken(@Payload() _payload: Broken): void {}
+
+      @NatsSubscribe('outer')
+      onOuter(@Payload() _payload: Outer): void {}
     }
     const { document, logs } = await documentWith([], { providers: [BrokenService] });
     expect(document.components.messages.Broken?.payload).toEqual({});
-    // Classes that refer to it have a reference that resolves.
-    expect(document.components.schemas).toEqual({ Broken: {} });
+    expect(document.components.messages.Outer?.payload).toEqual({});
+    // Other classes may already refer to it.
+    expect(document.components.schemas).toEqual({ Outer: {} });
     expect(logs.of('warn', 'AsyncApi')).toEqual([
       'The message "Broken" is not described completely: a cycle of imports',
+      'The message "Outer" is not described completely: a cycle of imports',
     ]);
   });
 });
