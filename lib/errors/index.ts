@@ -94,6 +94,7 @@ export {
   ObjectTooLargeError,
   ObjectTransferStalledError,
 } from './object-store.errors.js';
+export { HttpPlatformMissingError, UnprotectedPageError } from './page.errors.js';
 export {
   ConfigMismatchError,
   DuplicateConnectionError,

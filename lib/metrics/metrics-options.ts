@@ -1,4 +1,5 @@
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency } from '@nestjs/common';
+import { plainPath } from '../pages/index.js';
 import {
   type AllOptionsOf,
   filledText,
@@ -89,12 +90,6 @@ const bounds = rule(
     Array.isArray(value) &&
     value.length > 0 &&
     value.every((bound, i) => Number.isFinite(bound) && bound > (i === 0 ? 0 : (value[i - 1] as number))),
-);
-
-/** A plain path: routers give other characters a meaning of their own, and the versions of Express different ones. */
-const plainPath = rule(
-  'a path of letters, digits, "/", "_", "-", "." and "~", such as "/metrics"',
-  (value) => typeof value === 'string' && /^\/?[\w~.-]+(\/[\w~.-]+)*\/?$/.test(value),
 );
 
 /** The options of {@link JetStreamMetricsOptions}. */

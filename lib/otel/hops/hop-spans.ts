@@ -6,9 +6,9 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
+import { connectionKind, type ServerReport, type Step } from '../../message-path/index.js';
 import { Attribute, HOP, HOP_PREFIX, OTHER_ERROR, SYSTEM } from '../conventions.js';
 import { remoteContext } from '../propagation.js';
-import type { ServerReport, Step } from './server-report.js';
 
 /** The names of steps, by their types of ADR-41. */
 const STEPS: Readonly<Record<string, string>> = {
@@ -19,9 +19,6 @@ const STEPS: Readonly<Record<string, string>> = {
   si: 'stream exported',
   eg: 'sent',
 };
-
-/** The kinds of connections, by the numbers of ADR-41. */
-const CONNECTIONS = ['client', 'route', 'gateway', 'system', 'jetstream', 'account', 'leaf node'];
 
 /** Names of values that say more than the short ones of the servers. */
 const VALUES: Readonly<Record<string, string>> = {
@@ -84,8 +81,7 @@ function attributesOf({ server, hop, steps }: ServerReport): Attributes {
 function eventOf({ values }: Step): Attributes {
   const attributes: Attributes = {};
   for (const [name, value] of Object.entries(values)) {
-    if (name === 'kind')
-      attributes[`${HOP_PREFIX}connection_kind`] = CONNECTIONS[Number(value)] ?? String(value);
+    if (name === 'kind') attributes[`${HOP_PREFIX}connection_kind`] = connectionKind(value);
     else attributes[HOP_PREFIX + (VALUES[name] ?? name)] = value;
   }
   return attributes;

@@ -3,19 +3,18 @@ import { propagation, type Tracer } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/transport-node';
 import type { JetStreamConnection } from '../../connection/index.js';
 import type { ObservedHeaders, ObservedMessage } from '../../instruments/index.js';
+import {
+  OLDEST_REPORTING_SERVER,
+  readReport,
+  ReportedPaths,
+  TRACE_DESTINATION,
+  TRACE_ONLY,
+} from '../../message-path/index.js';
 import { errorText, heldBackText, ReportLimiter } from '../../reporting/index.js';
 import { createInboxOf } from '../../requests/index.js';
 import { headerOf } from '../propagation.js';
 import { traceHops } from './hop-spans.js';
-import { ReportedPaths } from './reported-paths.js';
-import { readReport } from './server-report.js';
 
-/** The header that asks servers to report what they do with a message. */
-export const TRACE_DESTINATION = 'Nats-Trace-Dest';
-/** With a destination, this header lets servers report a message without delivering or storing it. */
-const TRACE_ONLY = 'Nats-Trace-Only';
-/** The oldest server that reports the path of messages. */
-const OLDEST_SERVER = '2.11.0';
 /** How many reports become spans in a second: anyone who may publish to their subject can send them. */
 const MOST_PER_SECOND = 1_000;
 /** The queue group of all instances that receive the reports about the messages of an account. */
@@ -61,17 +60,17 @@ export class HopTracing {
   start(connections: readonly JetStreamConnection[]): void {
     for (const connection of connections) {
       if (!connection.isOpen) continue;
-      if (connection.supports(OLDEST_SERVER)) this.listen(connection);
+      if (connection.supports(OLDEST_REPORTING_SERVER)) this.listen(connection);
       else {
         this.logger.warn(
           `Connection "${connection.name}": there are no spans of servers, because nats-server ${connection.serverVersion} ` +
-            `does not report the path of messages. Upgrade it to ${OLDEST_SERVER}, or remove the option tracing.hops.`,
+            `does not report the path of messages. Upgrade it to ${OLDEST_REPORTING_SERVER}, or remove the option tracing.hops.`,
         );
       }
     }
   }
 
-  /** The value of {@link TRACE_DESTINATION} for a message; `undefined` if no report is asked for. */
+  /** The value of `Nats-Trace-Dest` for a message; `undefined` if no report is asked for. */
   destination(connection: string): string | undefined {
     const inbox = this.inboxes.get(connection);
     return inbox === undefined ? undefined : `${inbox}.${++this.serial}`;

@@ -1,1 +1,1 @@
-export { HopTracing, isTraced, TRACE_DESTINATION } from './hop-tracing.js';
+export { HopTracing, isTraced } from './hop-tracing.js';

@@ -7,10 +7,11 @@ import type {
   OperationInstrument,
   OperationKind,
 } from '../../instruments/index.js';
+import { TRACE_DESTINATION } from '../../message-path/index.js';
 import { Attribute, isKeyValue, isObjectStore, OPERATIONS, SCHEDULE, SYSTEM } from '../conventions.js';
 import { contextHeaders, hasTrace } from '../propagation.js';
 import { ServerAddress } from '../server-addresses.js';
-import { isTraced, TRACE_DESTINATION } from '../hops/index.js';
+import { isTraced } from '../hops/index.js';
 import type { TracingParts } from './open-span.js';
 
 /** The header of a message that is a schedule. */

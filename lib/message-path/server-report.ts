@@ -1,4 +1,4 @@
-import type { ObservedHeaders } from '../../instruments/index.js';
+import type { ObservedHeaders } from '../instruments/index.js';
 
 /** The largest report that is read, in bytes: it comes from outside. */
 const LARGEST = 65_536;

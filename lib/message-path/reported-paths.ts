@@ -1,4 +1,4 @@
-import { Timer } from '../../timing/index.js';
+import { Timer } from '../timing/index.js';
 import type { ServerReport } from './server-report.js';
 
 /** How long the reports of the other servers on a path are waited for, in milliseconds. */

@@ -1,0 +1,45 @@
+import { propertyOf } from '../reporting/index.js';
+
+/** Reads the requests of every HTTP platform of Nest. Nothing in them is trusted. */
+export class PageRequest {
+  constructor(
+    /** The request of the platform. */
+    readonly raw: unknown,
+  ) {}
+
+  /** The value of a header; `undefined` if it is missing, or was sent several times. */
+  header(name: string): string | undefined {
+    const headers = propertyOf(this.raw, 'headers');
+    const value = ownProperty(headers, name);
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** A parameter in the path of the route; `undefined` if there is none. */
+  param(name: string): string | undefined {
+    const value = ownProperty(propertyOf(this.raw, 'params'), name);
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** A parameter of the query; `undefined` if it is missing, or was sent several times. */
+  query(name: string): string | undefined {
+    const value = ownProperty(propertyOf(this.raw, 'query'), name);
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  /** The path without the query, as the caller sent it. */
+  get path(): string {
+    const url = propertyOf(this.raw, 'originalUrl') ?? propertyOf(this.raw, 'url');
+    return typeof url === 'string' ? url.split('?', 1)[0] : '';
+  }
+
+  /** The parsed body. */
+  get body(): unknown {
+    return propertyOf(this.raw, 'body');
+  }
+}
+
+/** A property that is not inherited, such as `constructor` is. */
+export function ownProperty(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.hasOwn(value, name) ? propertyOf(value, name) : undefined;
+}

@@ -1,0 +1,7 @@
+import { rule } from '../validation/index.js';
+
+/** A plain path: routers give other characters a meaning of their own, and the versions of Express different ones. */
+export const plainPath = rule(
+  'a path of letters, digits, "/", "_", "-", "." and "~", such as "/metrics"',
+  (value) => typeof value === 'string' && /^\/?[\w~.-]+(\/[\w~.-]+)*\/?$/.test(value),
+);
