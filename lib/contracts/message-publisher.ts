@@ -133,6 +133,25 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     await this.jetstream.publish(subject, this.dataOf(subject, payload), this.complete(options));
   }
 
+  /**
+   * @internal Validates and encodes a message that is sent by other means.
+   *
+   * @throws {@link InvalidMessageError}, {@link InvalidArgumentError}, {@link PayloadEncodingError}
+   */
+  async prepare(
+    params: ParamsOf<Contract>,
+    payload: PayloadInputOf<Contract>,
+  ): Promise<{
+    readonly subject: string;
+    readonly data: Uint8Array;
+    readonly contentType: string | undefined;
+  }> {
+    const subject = this.contract.subject(params);
+    await this.check(subject, payload);
+    const codec: Codec = this.codec ?? this.jetstream.declarations.codecOfSubject(subject);
+    return { subject, data: encodePayload<unknown>(codec, payload), contentType: this.codec?.contentType };
+  }
+
   /** Validates a payload; returns a promise if the schema does. */
   private check(subject: string, payload: unknown): Promise<void> | undefined {
     const schema = this.contract.publishSchema;

@@ -260,6 +260,7 @@ const PUBLISHER: Calls<MessagePublisher<typeof placed>> = {
   publishAsync: (on) => publisher(on).publishAsync({ id: '1' }, 1).ack,
   schedule: (on) => publisher(on).schedule({ id: '1' }, 1, { subject: 'schedules.1', at: later }),
   publishTo: (on) => publisher(on).publishTo('placed.1', 1, {}),
+  prepare: harmless((on) => publisher(on).prepare({ id: '1' }, 1)),
 };
 
 const API: Calls<JetStreamApi> = {

@@ -146,6 +146,7 @@ const PUBLISHER: Calls<MessagePublisher<typeof placed>> = {
   publishAsync: [{ id: 'a' }, 1, {}],
   schedule: [{ id: 'a' }, 1, { subject: 'test.schedule', at: soon() }, {}],
   publishTo: [subject, 1, {}],
+  prepare: [{ id: 'a' }, 1],
 };
 
 const CONTRACT: Pick<Calls<typeof placed>, 'subject' | 'parse'> = {

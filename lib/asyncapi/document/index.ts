@@ -20,3 +20,4 @@ export type {
   OperationExtension,
   ServerExtension,
 } from './extensions.interface.js';
+export { ASYNC_API_OPTIONS, checkOptions } from './known-options.js';

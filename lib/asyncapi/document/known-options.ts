@@ -68,9 +68,12 @@ export const ASYNC_API_OPTIONS = {
   ),
 } satisfies AllOptionsOf<AsyncApiOptions>;
 
-/** @throws {@link InvalidArgumentError} */
-export function checkOptions(options: AsyncApiOptions): AsyncApiOptions {
-  const read = checkedOptions<AsyncApiOptions>('createAsyncApiDocument', options, ASYNC_API_OPTIONS);
+/**
+ * @param whose the owner of the options
+ * @throws {@link InvalidArgumentError}
+ */
+export function checkOptions(options: AsyncApiOptions, whose = 'createAsyncApiDocument'): AsyncApiOptions {
+  const read = checkedOptions<AsyncApiOptions>(whose, options, ASYNC_API_OPTIONS);
   if ((read.info as AsyncApiInfo | undefined) !== undefined) return read;
   throw new InvalidArgumentError('info', 'set it to an object with title and version');
 }
