@@ -20,4 +20,17 @@ export {
   type OperationExtension,
   type ServerExtension,
 } from './document/index.js';
+export {
+  type AsyncApiPageAsyncOptions,
+  type AsyncApiPageExtras,
+  type AsyncApiPageOptions,
+  JetStreamAsyncApiModule,
+} from './page/index.js';
 export type { JsonSchema, JsonSchemaObject } from './schemas/index.js';
+export type {
+  AsyncApiAccess,
+  AsyncApiAccessContext,
+  AsyncApiAccessRule,
+  AsyncApiAction,
+  AsyncApiTryItOptions,
+} from './try-it/index.js';

@@ -1,0 +1,154 @@
+import {
+  type DynamicModule,
+  Inject,
+  Injectable,
+  Module,
+  type FactoryProvider,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
+import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
+import { requireServable } from '../../pages/index.js';
+import { checkedOptions, type KnownOptions } from '../../validation/index.js';
+import { ASYNC_API_OPTIONS, type AsyncApiOptions, checkOptions } from '../document/index.js';
+import { AccessCheck, TryIt } from '../try-it/index.js';
+import { AsyncApiPage } from './asyncapi-page.js';
+import { pageController } from './page-controller.js';
+import { PageHandlers } from './page-handlers.js';
+import {
+  type AsyncApiPageAsyncOptions,
+  type AsyncApiPageExtras,
+  type AsyncApiPageOptions,
+  FOR_ROOT_ASYNC_OPTIONS,
+  FOR_ROOT_OPTIONS,
+  PAGE_OPTIONS,
+} from './page-options.js';
+
+const OPTIONS = 'JETSTREAM_ASYNCAPI_OPTIONS';
+const EXTRAS = 'JETSTREAM_ASYNCAPI_EXTRAS';
+const DEFAULT_PATH = 'asyncapi';
+
+/** Stops the boot if the page cannot be served, or is not protected. */
+@Injectable()
+class PageBoot implements OnModuleInit {
+  constructor(
+    @Inject(OPTIONS) private readonly options: AsyncApiPageOptions,
+    @Inject(EXTRAS) private readonly extras: AsyncApiPageExtras,
+    @Inject(HttpAdapterHost) private readonly host: Partial<HttpAdapterHost>,
+  ) {}
+
+  onModuleInit(): void {
+    const { path = DEFAULT_PATH, guards } = this.extras;
+    const { access, public: isPublic } = this.options;
+    requireServable({ module: 'JetStreamAsyncApiModule', path, guards, access, public: isPublic }, this.host);
+  }
+}
+
+/**
+ * Serves the AsyncAPI document of the application, and a page that shows it: at `asyncapi`, `asyncapi/asyncapi.json` and
+ * `asyncapi/asyncapi.yaml` by default. Import it beside `JetStreamModule`; several times with different paths, if
+ * needed. The page shows the document with the package `@asyncapi/react-component`, if it is installed.
+ *
+ * Outside of development (`NODE_ENV` is neither `development` nor `test`) the application does not start without
+ * `guards`, `access` or `public: true`: {@link UnprotectedPageError}. It needs an HTTP platform, Express or Fastify:
+ * {@link HttpPlatformMissingError}.
+ *
+ * @example
+ * ```ts
+ * @Module({
+ *   imports: [
+ *     JetStreamModule.forRoot({ connection: { servers: 'nats://localhost:4222' } }),
+ *     JetStreamAsyncApiModule.forRoot({
+ *       info: { title: 'Billing', version: '1.0.0' },
+ *       guards: [AdminGuard],
+ *       tryIt: { dryRun: true },
+ *     }),
+ *   ],
+ * })
+ * export class AppModule {}
+ * ```
+ */
+@Module({})
+export class JetStreamAsyncApiModule {
+  /**
+   * Serves the page with these options.
+   *
+   * @throws {@link InvalidArgumentError} if options are unknown or invalid
+   */
+  static forRoot(options: AsyncApiPageOptions & AsyncApiPageExtras): DynamicModule {
+    const whose = 'JetStreamAsyncApiModule.forRoot';
+    const { path, guards, imports, ...page } = readOptions<typeof options>(whose, options, FOR_ROOT_OPTIONS);
+    return moduleWith({ path, guards, imports }, { inject: [], useFactory: () => page });
+  }
+
+  /**
+   * Serves the page with options that are created when the application starts. If the factory throws or returns invalid
+   * options, the startup fails. `path`, `guards` and `imports` must be known before.
+   *
+   * @throws {@link InvalidArgumentError} if options are unknown or invalid
+   */
+  static forRootAsync(options: AsyncApiPageAsyncOptions): DynamicModule {
+    const whose = 'JetStreamAsyncApiModule.forRootAsync';
+    const {
+      inject = [],
+      useFactory,
+      ...extras
+    } = checkedOptions<AsyncApiPageAsyncOptions>(whose, options, FOR_ROOT_ASYNC_OPTIONS);
+    return moduleWith(extras, {
+      inject: [...inject],
+      useFactory: async (...injected: never[]): Promise<AsyncApiPageOptions> =>
+        readOptions<AsyncApiPageOptions>(whose, await useFactory(...injected), PAGE_OPTIONS),
+    });
+  }
+}
+
+/** Checks the options of the page together with those of the document. */
+function readOptions<Options extends AsyncApiPageOptions>(
+  whose: string,
+  given: Options,
+  known: KnownOptions,
+): Options {
+  const options = checkedOptions<Options>(whose, given, known);
+  const document = Object.entries(options).filter(([name]) => Object.hasOwn(ASYNC_API_OPTIONS, name));
+  checkOptions(Object.fromEntries(document) as unknown as AsyncApiOptions, whose);
+  return options;
+}
+
+function moduleWith(extras: AsyncApiPageExtras, options: Omit<FactoryProvider, 'provide'>): DynamicModule {
+  const { path = DEFAULT_PATH, guards = [], imports = [] } = extras;
+  return {
+    module: JetStreamAsyncApiModule,
+    imports: [HandlersModule, DiscoveryModule, ...imports],
+    controllers: [pageController(path, guards)],
+    providers: [
+      { provide: OPTIONS, ...options },
+      { provide: EXTRAS, useValue: extras },
+      {
+        provide: PageHandlers,
+        inject: [OPTIONS, ModuleRef, DiscoveryService, JetStreamConnections],
+        useFactory: handlersOf,
+      },
+      PageBoot,
+    ],
+  };
+}
+
+function handlersOf(
+  options: AsyncApiPageOptions,
+  moduleRef: ModuleRef,
+  discovery: DiscoveryService,
+  connections: JetStreamConnections,
+): PageHandlers {
+  const page = new AsyncApiPage(moduleRef, options);
+  const access = new AccessCheck(options.access);
+  const tryIt =
+    options.tryIt &&
+    new TryIt({
+      options: options.tryIt,
+      document: () => page.document(),
+      discovery,
+      connections,
+      access,
+    });
+  return new PageHandlers(page, access, tryIt);
+}
