@@ -300,3 +300,15 @@ export const changes = (
   before: unknown,
   after: asyncapi.AsyncApiDocument,
 ): readonly asyncapi.AsyncApiChange[] => asyncapi.compareAsyncApiDocuments(before, after);
+export const page = asyncapi.JetStreamAsyncApiModule.forRoot({
+  info: { title: 'a', version: '1' },
+  path: settings.durable,
+  guards: nothing,
+  imports: nothing,
+  public: nothing,
+  access: ({ request, channel, subject }, action) => ({
+    allowed: action === 'read' && request !== channel,
+    user: subject,
+  }),
+  tryIt: { publish: nothing, dryRun: nothing, mask: nothing, maxPayload: concurrency, timeout: nothing },
+});

@@ -8,6 +8,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import {
   DeadLetters,
+  JetStreamModule,
   JetStreamService,
   JsConsumer,
   KeyExistsError,
@@ -30,6 +31,7 @@ import {
   type MessagePublisher,
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
+import { JetStreamAsyncApiModule } from 'nestjs-nats-jetstream/asyncapi';
 import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
 import { JetStreamMetricsModule } from 'nestjs-nats-jetstream/metrics';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
@@ -511,6 +513,40 @@ export const features: Readonly<Record<string, Feature>> = {
       });
     },
   },
+  'the page of `JetStreamAsyncApiModule` with `tryIt`: publish, dry run and last messages of a declared stream':
+    {
+      prepare: async (owner) => {
+        await orders(owner);
+        await owner.jetstream.createConsumer('ORDERS', { durable: 'billing' });
+      },
+      use: async ({ servers, ...connection }) => {
+        const Placed = defineMessage({ subject: 'orders.:id.placed' });
+        const page = await Test.createTestingModule({
+          imports: [
+            JetStreamModule.forRoot({ connection: { servers, ...connection }, provisioning: 'off' }),
+            JetStreamModule.forFeature({ streams: [ORDERS], messages: [Placed] }),
+            JetStreamAsyncApiModule.forRoot({
+              info: { title: 'Orders', version: '1.0.0' },
+              tryIt: { publish: true, dryRun: true, messages: true },
+            }),
+          ],
+        }).compile();
+        const app = page.createNestApplication({ logger: false });
+        await app.listen(0, '127.0.0.1');
+        try {
+          for (const action of ['publish', 'publish', 'dry-run', 'messages']) {
+            const response = await fetch(`${await app.getUrl()}/asyncapi/try-it/${action}`, {
+              method: 'POST',
+              headers: { 'content-type': 'application/json', 'x-jetstream-page': '1' },
+              body: JSON.stringify({ channel: 'orders.id.placed', params: { id: '1' }, payload: 1 }),
+            });
+            if (!response.ok) throw new Error(`${action}: ${await response.text()}`);
+          }
+        } finally {
+          await app.close();
+        }
+      },
+    },
   "`JetStreamMetricsModule`, with a handler as in the row with `provisioning: 'off'`": {
     prepare: async (owner) => {
       await orders(owner);

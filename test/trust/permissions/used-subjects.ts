@@ -10,6 +10,10 @@ export function usedSubjects(
     const [, client = '', operation = '', rest = ''] =
       /- cid:(\d+) .*<<- \[(CONNECT|H?PUB|SUB) (.*)\]/.exec(line) ?? [];
     if (operation === 'CONNECT' && rest.includes(`"user":"${user}"`)) clients.add(client);
+    // The server sends its reports about a message with the permissions of the publisher.
+    const [, sender = '', destination = ''] =
+      /- cid:(\d+) .*<<- MSG_PAYLOAD.*Nats-Trace-Dest: ([\w.-]+)/.exec(line) ?? [];
+    if (clients.has(sender)) publish.add(destination);
     if (!clients.has(client)) continue;
     const [subject = ''] = rest.split(' ');
     if (operation === 'SUB') subscribe.add(subject);
