@@ -37,12 +37,12 @@ describe.each([
   // The transport of Nest 11 uses the package `nats`.
   {
     name: 'nest-11-commonjs',
-    tests: /Tests:\s+12 passed, 12 total/,
+    tests: /Tests:\s+13 passed, 13 total/,
     packages: ['nats@2', '@nestjs/terminus@11', ...HELMET],
   },
   {
     name: 'nest-12-esm',
-    tests: /Tests\s+10 passed \(10\)/,
+    tests: /Tests\s+11 passed \(11\)/,
     packages: ['@nestjs/terminus@12', ...HELMET],
   },
 ])('the packed package in $name', ({ name, tests, packages }) => {
@@ -104,8 +104,16 @@ describe.each([
       await runCommand('npm', ['run', 'build:node10'], application());
       const output = await runCommand('npm', ['run', 'start:node10'], application());
       expect(output).toContain(DONE);
+      const kit = await runCommand('npm', ['run', 'test:node10'], application());
+      expect(plain(kit)).toMatch(/pass 1\b/);
     },
   );
+
+  it.runIf(name === 'nest-12-esm')('runs a test kit in node:test', { timeout: RUN }, async () => {
+    await runCommand('npm', ['run', 'build'], application());
+    const output = await runCommand('npm', ['run', 'test:node'], application());
+    expect(plain(output)).toMatch(/pass 1\b/);
+  });
 
   it.runIf(HAS_BROWSER)(
     'shows its AsyncAPI page in a browser, on Express and Fastify with helmet',
