@@ -41,6 +41,16 @@ describe('operations are linearizable', () => {
       ],
     ],
     [
+      'if a deletion reports the marker of another one, because its own acknowledgement was lost',
+      [
+        op('put', [0, 1], { value: 1, revision: 1 }),
+        op('delete', [2, 9], { revision: 2 }),
+        op('delete', [3, 4], { revision: 2 }),
+        op('get', [5, 6]),
+        op('create', [7, 8], { value: 2, revision: 3 }),
+      ],
+    ],
+    [
       'if an unknown write takes effect later',
       [
         op('put', [0, 1], { value: 1, revision: 1 }),
@@ -87,6 +97,10 @@ describe('operations are not linearizable', () => {
     ],
     ['if a written value is not there', [op('put', [0, 1], { value: 1, revision: 1 }), op('get', [2, 3])]],
     ['if a value was never written', [op('get', [0, 1], { value: 1, revision: 1 })]],
+    [
+      'if a deletion has the revision of a value',
+      [op('put', [0, 1], { value: 1, revision: 1 }), op('delete', [2, 3], { revision: 1 })],
+    ],
     [
       'if a read returns a value before it is written',
       [op('get', [0, 1], { value: 1, revision: 1 }), op('put', [2, 3], { value: 1, revision: 1 })],

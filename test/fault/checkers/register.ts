@@ -127,5 +127,7 @@ function mustHappen(step: Step): boolean {
 
 function canFollow(step: Step & { kind: 'write' }, value: number | null, revision: number): boolean {
   if (step.condition !== undefined && step.condition.value !== value) return false;
-  return step.revision === 0 || step.revision > revision;
+  // A removal whose acknowledgement was lost reports the marker that it finds, which may be that of another removal.
+  const isKnownMarker = step.revision === revision && step.value === null && value === null;
+  return step.revision === 0 || step.revision > revision || isKnownMarker;
 }
