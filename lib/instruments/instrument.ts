@@ -90,8 +90,8 @@ export interface HandlerInstrument {
 }
 
 /**
- * The operations of services and clients. `object-update` changes the description of an object, `object-link` creates a link to an
- * object or bucket.
+ * The operations of services and clients. `object-update` changes the description of an object, `object-link` creates a
+ * link to an object or bucket.
  */
 export type OperationKind =
   | 'publish'
@@ -174,8 +174,9 @@ export interface OperationInstrument {
   run?(call: ObservedCall, next: () => void): void;
   /**
    * Called for each message of the operation before it is sent; returns headers to add to it. Called for publishes,
-   * requests and replays, for changes of keys, and for the descriptions of objects that are put, changed, linked or deleted, again for
-   * each attempt if another client changes the description at the same time. The values are strings. A promise is logged and ignored. Names that begin with `Nats-` are instructions for the server: do not use them.
+   * requests and replays, for changes of keys, and for the descriptions of objects that are put, changed, linked or
+   * deleted, again for each attempt if another client changes the description at the same time. The values are strings.
+   * A promise is logged and ignored. Names that begin with `Nats-` are instructions for the server: do not use them.
    */
   headers?(call: ObservedCall, message: ObservedMessage): Readonly<Record<string, string>> | undefined;
   /** Called when the operation has succeeded or failed. */

@@ -121,6 +121,23 @@ describe.each(VERSIONS)('values of a bucket on nats-server %s', (version) => {
     }
   });
 
+  it('are created although another client deletes their key again at the same time', async () => {
+    const other = await connectTo(server.url);
+    const theirs = await other.keyValues.open<Profile>(name);
+    for (let i = 0; i < 100; i++) {
+      const key = `deleted-${i}`;
+      await kv.delete(key);
+      let created = false;
+      const deletions = (async () => {
+        while (!created) await theirs.delete(key);
+      })();
+      await expect(kv.create(key, { color: 'blue' })).resolves.toBeGreaterThan(0);
+      created = true;
+      await deletions;
+    }
+    await other.nc.close();
+  });
+
   it('are created once, and again after a deletion or a purge', async () => {
     expect(await kv.create('sue', { color: 'blue' })).toBe(1);
     const failure = await kv.create('sue', { color: 'red' }).catch((error: unknown) => error);
