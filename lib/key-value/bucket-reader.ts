@@ -79,11 +79,20 @@ export class BucketReader<T> {
     });
   }
 
-  /** The last change of a key according to the bucket's leader; `undefined` if there is none. */
-  async last(key: string, options: CallOptions): Promise<StoredChange | undefined> {
-    const { prefix } = this.bucket;
-    const message = await this.ask({ last_by_subj: prefix + key }, options);
-    if (message?.subject !== prefix + key) return undefined;
+  /**
+   * A change of a key according to the bucket's leader: the last one, or the first one of its history after a revision;
+   * `undefined` if there is none.
+   */
+  async stored(
+    key: string,
+    after: number | undefined,
+    options: CallOptions,
+  ): Promise<StoredChange | undefined> {
+    const subject = this.bucket.prefix + key;
+    const query: LeaderQuery =
+      after === undefined ? { last_by_subj: subject } : { seq: after + 1, next_by_subj: subject };
+    const message = await this.ask(query, options);
+    if (message?.subject !== subject) return undefined;
     const headers = headersOf(message);
     return { revision: message.seq, operation: operationOf(headers), bytes: bytesOf(message), headers };
   }

@@ -37,6 +37,7 @@ export interface WriteConditions extends CallOptions {
 
 /** Identifies a conditional write, so that its writer recognizes it if the acknowledgement was lost. */
 const WRITE_ID = 'KV-Write-Id';
+const EXPECTED_REVISION = 'Nats-Expected-Last-Subject-Sequence';
 /** The number of attempts without a response from a stream, after which the existence of the bucket is checked. */
 const ATTEMPTS_WITHOUT_STREAM = 3;
 /** The pauses before a write that was not stored is sent again, in milliseconds. */
@@ -164,7 +165,7 @@ export class BucketWriter<T> {
     if (error instanceof NoRespondersError) {
       void this.unanswered(writing);
     } else if (error instanceof RequestTimeoutError) {
-      if (error.sent) void this.settleUnknown(writing, this.timedOut(writing, true));
+      if (error.sent) void this.settleUnknown(writing);
       else writing.reject(this.timedOut(writing, false));
     } else {
       writing.reject(error);
@@ -174,7 +175,7 @@ export class BucketWriter<T> {
   private refused(writing: Writing, refusal: unknown): void {
     if (writing.repeated && refusal instanceof WrongLastSequenceError) {
       // The server may refuse this copy because it has already stored an earlier one.
-      void this.settleUnknown(writing, this.translated(writing, refusal));
+      void this.settleUnknown(writing, refusal);
     } else if (!isTransient(refusal) || !this.sendLater(writing)) {
       writing.reject(this.translated(writing, refusal));
     }
@@ -234,19 +235,23 @@ export class BucketWriter<T> {
   }
 
   /**
-   * Determines the outcome from the stored state: a conditional write succeeded if the key's last change has its id;
-   * any other write if the key has the written value, or no value after a removal.
+   * Determines the outcome from the stored state. A conditional write is the next change after the revision that it
+   * expected, and has its id; or it was not stored, if that change is another one that expected the same revision. It
+   * may also have been stored and overwritten, and then nothing tells. Any other write succeeded if the key has the
+   * written value, or no value after a removal.
    */
-  private async settleUnknown(writing: Writing, otherwise: unknown): Promise<void> {
+  private async settleUnknown(writing: Writing, refusal?: WrongLastSequenceError): Promise<void> {
+    const { key, revision, options } = writing;
     const timeout = Math.min(LONGEST_LOOK_UP, this.timeoutOf(writing));
+    let error: unknown = this.timedOut(writing, true);
     try {
-      const stored = await this.reader.last(writing.key, { timeout, signal: writing.options.signal });
+      const stored = await this.reader.stored(key, revision, { timeout, signal: options.signal });
       if (stored && isSame(writing, stored)) return writing.resolve(stored.revision);
+      if (refusal && stored && expects(stored, revision)) error = this.translated(writing, refusal);
     } catch {
       // The stored state is unknown, and so is the outcome.
-      if (writing.repeated) return writing.reject(this.timedOut(writing, true));
     }
-    writing.reject(otherwise);
+    writing.reject(error);
   }
 
   /** Converts an error of the stream to the corresponding error of a bucket or key. */
@@ -263,7 +268,7 @@ export class BucketWriter<T> {
     const headers = createHeaders();
     if (revision !== undefined) {
       validateRevision(revision);
-      headers.set('Nats-Expected-Last-Subject-Sequence', String(revision));
+      headers.set(EXPECTED_REVISION, String(revision));
       headers.set(WRITE_ID, nuid.next());
     }
     if (ttl !== undefined) {
@@ -298,6 +303,11 @@ function isSame({ operation, data, options, revision }: Writing, stored: StoredC
   if (revision !== undefined) return headerValue(stored.headers, WRITE_ID) === options.headers?.get(WRITE_ID);
   if (operation !== 'PUT') return stored.operation !== 'PUT';
   return stored.operation === 'PUT' && Buffer.compare(stored.bytes, data) === 0;
+}
+
+/** Whether a change was stored on the condition that the key was at a revision. */
+function expects({ headers }: StoredChange, revision: number | undefined): boolean {
+  return revision !== undefined && headerValue(headers, EXPECTED_REVISION) === String(revision);
 }
 
 const NO_OPTIONS: RequestOptions = {};

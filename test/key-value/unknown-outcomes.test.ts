@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { KeyExistsError, NoStreamResponseError, RequestTimeoutError } from '../../lib/errors/index.js';
+import {
+  KeyExistsError,
+  NoStreamResponseError,
+  PublishTimeoutError,
+  RequestTimeoutError,
+  RevisionMismatchError,
+} from '../../lib/errors/index.js';
 import type { KeyValue } from '../../lib/key-value/index.js';
 import type { NatsTestProxy, NatsTestServer } from '../../lib/testing/index.js';
 import { type Client, collect, connectTo, eventually, startServer, uniqueName } from './support.js';
@@ -74,6 +80,92 @@ describe('when responses of the server are lost', () => {
     const { value } = await losing(200, () => kv.modify('count', (count = 0) => count + 1));
     expect(value).toBe(2);
     expect((await stored.get('count'))?.value).toBe(2);
+  });
+
+  describe('and another client writes before the write is repeated', () => {
+    let short: KeyValue<number>;
+    let shortStored: KeyValue<number>;
+
+    beforeEach(async () => {
+      const config = { bucket: `${bucket}-short`, history: 1, storage: 'memory' } as const;
+      shortStored = await direct.keyValues.create<number>(config);
+      short = await client.keyValues.open<number>(config.bucket);
+    });
+    afterEach(() => direct.keyValues.delete(`${bucket}-short`));
+
+    /** Lets the other client write when a write is stored whose response is lost. */
+    async function overtaken<T>(
+      of: KeyValue<number>,
+      write: () => Promise<T>,
+      other: () => Promise<unknown>,
+    ): Promise<T> {
+      const { revision = 0 } = (await of.get('a')) ?? {};
+      const result = write();
+      result.catch(() => undefined);
+      await eventually(async () => expect((await of.get('a'))?.revision ?? -1).toBeGreaterThan(revision));
+      await other();
+      proxy.heal();
+      return result;
+    }
+
+    const count = (current = 0): number => current + 1;
+    /** Only the response to the write is lost, not that to the read. */
+    const countUnheard = (current?: number): number => {
+      if (current === 1) proxy.halfOpen('from-server');
+      return count(current);
+    };
+
+    it('modify counts once', async () => {
+      await stored.put('a', 1);
+      const { value } = await overtaken(
+        stored,
+        () => kv.modify('a', countUnheard),
+        () => stored.modify('a', count),
+      );
+      expect(value).toBe(2);
+      expect((await stored.get('a'))?.value).toBe(3);
+    });
+
+    it('modify does not count twice if the history does not show the first change', async () => {
+      await shortStored.put('a', 1);
+      const counted = overtaken(
+        shortStored,
+        () => short.modify('a', countUnheard),
+        () => shortStored.modify('a', count),
+      );
+      await expect(counted).rejects.toThrow(PublishTimeoutError);
+      expect((await shortStored.get('a'))?.value).toBe(3);
+    });
+
+    it.each<[string, (of: KeyValue<number>, revision: number) => Promise<number>]>([
+      ['create', (of) => of.create('a', 7)],
+      ['update', (of, revision) => of.update('a', 7, revision)],
+    ])('%s reports its revision, or that the outcome is unknown', async (name, write) => {
+      for (const [mine, theirs, isKnown] of [
+        [kv, stored, true],
+        [short, shortStored, false],
+      ] as const) {
+        const before = name === 'create' ? 0 : await theirs.put('a', 1);
+        proxy.halfOpen('from-server');
+        const outcome = overtaken(
+          theirs,
+          () => write(mine, before),
+          () => theirs.put('a', 8),
+        );
+        if (isKnown) expect(await outcome).toBe(before + 1);
+        else await expect(outcome).rejects.toThrow(PublishTimeoutError);
+      }
+    });
+
+    it.each<[string, () => Promise<unknown>]>([
+      ['update', () => short.update('a', 7, 1)],
+      ['delete at a revision', () => short.delete('a', { revision: 1 })],
+      ['purge at a revision', () => short.purge('a', { revision: 1 })],
+    ])('%s reports that another write came first', async (_, write) => {
+      await shortStored.put('a', 1);
+      await shortStored.update('a', 2, 1);
+      await expect(losing(200, write)).rejects.toThrow(RevisionMismatchError);
+    });
   });
 
   it('create does not mistake the same value of another client for its own', async () => {
