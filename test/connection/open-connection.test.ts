@@ -152,6 +152,19 @@ describe('a connection that cannot succeed fails at once, even if it waits for s
     },
   );
 
+  it.skipIf(overLinksOfTheClient)(
+    'a client certificate of another CA, with TLSv1.3, in each of 30 attempts',
+    async () => {
+      await using secure = await NatsTestServer.start({ tls: { verify: true } });
+      await using other = await NatsTestServer.start({ tls: true });
+      const tls = { ...(await tlsFiles(other)), caFile: (await tlsFiles(secure)).caFile };
+      for (let i = 0; i < 30; i++) {
+        const { code } = await failure({ servers: secure.url, tls, waitOnFirstConnect: false });
+        expect(code).toMatch(/^ERR_SSL_/);
+      }
+    },
+  );
+
   it.each([
     ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'Provide a client certificate: '],
     ['ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', 'Provide a client certificate: '],

@@ -82,7 +82,11 @@ export class LinkTransport implements Transport, ByteSink {
     } else {
       take = (chunk) => this.keep(this.debug ? printed('>', chunk) : chunk);
     }
+    // CONNECT and PING are written in one piece. If the server has already rejected the client's certificate and closed
+    // the link, a second write fails, and the reason that the server has sent is never read.
+    this.socket?.cork();
     for (const chunk of early) take(chunk);
+    this.socket?.uncork();
   }
 
   /** Sends data of the client, after the queued data. */
@@ -164,7 +168,7 @@ export class LinkTransport implements Transport, ByteSink {
     socket.on('error', (error) => (failure = error));
     socket.on('close', () => this.finish(failure));
     // The socket may have been closed in this turn.
-    if (socket.destroyed) queueMicrotask(() => this.finish(failure));
+    if (socket.destroyed) queueMicrotask(() => this.finish(failure ?? socket.errored ?? undefined));
   }
 
   private finish(error: Error | undefined): void {
