@@ -74,7 +74,7 @@ describe('a service on a cluster, during each fault', () => {
     expect([...kinds]).toEqual(
       expect.arrayContaining(['stored', 'refused', 'repeated', 'failed', 'acknowledged']),
     );
-    const outcomes = new Set(history.notesOf('key').map(({ outcome }) => outcome));
+    const outcomes = new Set(history.keyOperations().map(({ outcome }) => outcome));
     expect([...outcomes].toSorted()).toEqual(['done', 'refused', 'unknown']);
   });
 

@@ -17,7 +17,7 @@ export function checkKeys(history: History): Violation[] {
   const leaders = new LeaderChanges(history, 'KV_registers');
   const isChecked = ({ operation, outcome, invoked, returned }: KeyOperation): boolean =>
     (operation !== 'get' && outcome !== 'refused') || !leaders.during(invoked, returned);
-  return [...grouped(history.notesOf('key'), ({ key }) => key)].flatMap(([key, operations]): Violation[] => {
+  return [...grouped(history.keyOperations(), ({ key }) => key)].flatMap(([key, operations]): Violation[] => {
     const checked = operations.filter(isChecked);
     const problem = problemOf(checked);
     if (problem === undefined) return [];

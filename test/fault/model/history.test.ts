@@ -32,6 +32,19 @@ it('reads what processes have recorded, without the incomplete end of a process 
   await rm(folder, { recursive: true });
 });
 
+it('knows writes of keys that had begun when their process was killed', () => {
+  const write = { key: 'k', operation: 'put', invoked: 1, value: 5 } as const;
+  const ended = { ...write, type: 'key', returned: 2, outcome: 'done', revision: 7, process: 1 } as const;
+  const history = History.of(
+    [],
+    [{ ...write, type: 'key-start', process: 1 }, { ...write, type: 'key-start', process: 2 }, ended],
+  );
+  expect(history.keyOperations()).toEqual([
+    ended,
+    { ...write, type: 'key', returned: 1, outcome: 'unknown', revision: 0, process: 2 },
+  ]);
+});
+
 it('repeats random numbers from a seed', () => {
   const draw = (seed: number) => {
     const random = new Random(seed);

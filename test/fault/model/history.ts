@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FORM_NAMES } from './forms.js';
-import type { Note, Noted } from './notes.js';
+import type { KeyOperation, KeyStart, Note, Noted } from './notes.js';
 import { KINDS, type MessageEvent, RECORD_SIZE } from './records.js';
 
 /**
@@ -59,9 +59,30 @@ export class History {
     for (const source of this.sources) yield* source();
   }
 
+  /** The operations on keys. Writes that a process had begun when it was killed have an unknown outcome. */
+  keyOperations(): Noted<KeyOperation>[] {
+    const ended = this.notesOf('key');
+    const ids = new Set(ended.map(idOf));
+    const unfinished = this.notesOf('key-start').filter((start) => !ids.has(idOf(start)));
+    return [
+      ...ended,
+      ...unfinished.map((start) => ({
+        ...start,
+        type: 'key' as const,
+        returned: start.invoked,
+        outcome: 'unknown' as const,
+        revision: 0,
+      })),
+    ];
+  }
+
   notesOf<T extends Note['type']>(type: T): Noted<Extract<Note, { type: T }>>[] {
     return this.notes.filter((note): note is Noted<Extract<Note, { type: T }>> => note.type === type);
   }
+}
+
+function idOf({ process, key, operation, invoked, value }: Noted<KeyOperation | KeyStart>): string {
+  return `${process} ${key} ${operation} ${invoked} ${operation === 'get' ? '' : value}`;
 }
 
 const BLANK: MessageEvent = {

@@ -16,6 +16,11 @@ export interface KeyOperation {
   readonly expected?: number | undefined;
 }
 
+/** A write of a key begins. A process that is killed does not note how its last writes ended. */
+export interface KeyStart extends Pick<KeyOperation, 'key' | 'operation' | 'invoked' | 'value' | 'expected'> {
+  readonly type: 'key-start';
+}
+
 /** A holder of a lock, or a leader, acts: it has checked at this time, or just after, that it still is one. */
 export interface Act {
   readonly type: 'act';
@@ -100,7 +105,7 @@ export interface Memory {
 }
 
 export type Note =
-  KeyOperation | Act | Counts | ConsumerEnd | Received | FaultNote | Election | Problem | Memory;
+  KeyOperation | KeyStart | Act | Counts | ConsumerEnd | Received | FaultNote | Election | Problem | Memory;
 
 /** A note with the process that has written it. */
 export type Noted<T extends Note = Note> = T & { readonly process: number };

@@ -38,7 +38,7 @@ interface Line {
 function eventsOf(about: NonNullable<Violation['about']>, history: History): Line[] {
   if ('key' in about) {
     return history
-      .notesOf('key')
+      .keyOperations()
       .filter(({ key, invoked }) => key === about.key && invoked <= about.until)
       .flatMap(({ process, operation, invoked, returned, outcome, value, revision, expected }) => {
         const what = `process ${process}: ${operation}${expected === undefined ? '' : ` at ${expected}`}`;

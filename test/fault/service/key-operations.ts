@@ -112,6 +112,7 @@ export class KeyOperations {
     given: Pick<KeyOperation, 'value' | 'expected'>,
   ): Promise<number | undefined> {
     const invoked = now();
+    if (operation !== 'get') this.recorder.note({ type: 'key-start', key, operation, invoked, ...given });
     let outcome: KeyOperation['outcome'] = 'done';
     let result: Result = { value: given.value, revision: 0 };
     try {
