@@ -1,3 +1,5 @@
+import { onAbort } from '../user-code/index.js';
+
 /** The longest delay of a Node timer, in milliseconds: a longer one would fire immediately. */
 const LONGEST_DELAY = 2_147_483_647;
 
@@ -91,10 +93,10 @@ export function sleep(delay: number, signal?: AbortSignal, options?: TimerOption
   return new Promise((resolve) => {
     const end = (): void => {
       timer.cancel();
-      signal?.removeEventListener('abort', end);
+      callOff?.();
       resolve();
     };
     const timer = new Timer(delay, end, options);
-    signal?.addEventListener('abort', end, { once: true });
+    const callOff = signal && onAbort(signal, end);
   });
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
   Backoff,
@@ -45,6 +46,15 @@ describe('timers', () => {
     setTimeout(() => aborted.abort(), 5);
     await sleep(10_000, aborted.signal);
     expect(performance.now() - before).toBeLessThan(5_000);
+  });
+
+  it('add one listener to a signal that several share', async () => {
+    const shared = new AbortController();
+    const sleeping = Array.from({ length: 12 }, () => sleep(10_000, shared.signal));
+    expect(getEventListeners(shared.signal, 'abort')).toHaveLength(1);
+    shared.abort();
+    await Promise.all(sleeping);
+    expect(getEventListeners(shared.signal, 'abort')).toHaveLength(0);
   });
 });
 
