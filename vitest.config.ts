@@ -35,12 +35,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [
-      // These are about links of this library, or compare both kinds.
-      ...(process.env.TEST_WIRE === 'client' ? ['test/connection/{links,tls,wire}.test.ts'] : []),
-      // It reports histories of keys that are not explained yet.
-      ...(process.env.FAULT === undefined ? ['test/fault/faults.test.ts'] : []),
-    ],
+    // These are about links of this library, or compare both kinds.
+    exclude: process.env.TEST_WIRE === 'client' ? ['test/connection/{links,tls,wire}.test.ts'] : [],
     setupFiles: ['test/support/unhandled/setup.ts', 'test/support/wire-of-the-client.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
