@@ -50,7 +50,7 @@ export class ClassSchema implements StandardSchema {
     const { validator, transformer } = await this.loaded();
     // class-transformer creates the instance without arguments, as it always does.
     const type = this.type as new () => object;
-    const instance = isInstance(value, type) ? value : transformer.plainToInstance(type, value);
+    const instance = isInstance(value, type) ? value : transformer.plainToInstance(type, copyOf(value));
     const errors = await validator.validate(instance);
     return errors.length > 0
       ? { issues: errors.flatMap((error) => issuesOf(error, [])) }
@@ -61,6 +61,23 @@ export class ClassSchema implements StandardSchema {
     this.packages ??= load(this.type.name);
     return this.packages;
   }
+}
+
+/**
+ * A copy of plain objects and lists, whose other values are shared. class-transformer removes the discriminators of `@Type`
+ * from what it converts, and a payload that is published must keep them.
+ */
+function copyOf<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, copyOf(each as unknown)]),
+  ) as T;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 async function load(type: string): Promise<Packages> {

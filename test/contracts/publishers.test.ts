@@ -34,6 +34,27 @@ class Basket {
   @ValidateNested({ each: true }) @Type(() => Line) lines: Line[] = [];
 }
 
+abstract class Payment {
+  @IsInt() @Min(1) cents = 0;
+}
+class Card extends Payment {
+  @IsString() number = '';
+}
+class Cash extends Payment {}
+class Paid {
+  @ValidateNested({ each: true })
+  @Type(() => Payment, {
+    discriminator: {
+      property: 'kind',
+      subTypes: [
+        { value: Card, name: 'card' },
+        { value: Cash, name: 'cash' },
+      ],
+    },
+  })
+  payments: (Payment & { kind?: string })[] = [];
+}
+
 const schema = z.object({ total: z.string().transform(Number) });
 const refusing: StandardSchema<number, number> = {
   '~standard': {
@@ -68,6 +89,7 @@ const upperCase: Codec<string> = {
 
 const Placed = defineMessage({ subject: 'orders.:id.placed', schema });
 const Basketed = defineMessage({ subject: 'baskets.:id', schema: Basket });
+const PaidBy = defineMessage({ subject: 'baskets.:id.paid', schema: Paid });
 const Refused = defineMessage({ subject: 'refused.both', schema: refusing });
 const OnConsume = defineMessage({ subject: 'refused.consume', schema: refusing, validate: 'consume' });
 const OnPublish = defineMessage({ subject: 'refused.publish', schema: refusing, validate: 'publish' });
@@ -86,6 +108,7 @@ const Ticked = defineMessage({ subject: 'prices.:symbol', schema: z.number(), co
 const messages: MessageContract[] = [
   Placed,
   Basketed,
+  PaidBy,
   Refused,
   OnConsume,
   OnPublish,
@@ -115,7 +138,7 @@ describe('the publisher of a message', () => {
             name: 'ALL',
             subjects: [
               'orders.>',
-              'baskets.*',
+              'baskets.>',
               'refused.*',
               'slow',
               'failing',
@@ -277,6 +300,21 @@ describe('the publisher of a message', () => {
     await publisher.publish({ id: '1' }, { count: 1, lines: [{ article: 'a' }] });
     await publisher.publish({ id: '2' }, Object.assign(new Basket(), { count: 2 }));
     expect((await last('baskets.2')).text).toBe('{"count":2,"lines":[]}');
+  });
+
+  it('keeps the property that distinguishes the classes of a nested object', async () => {
+    const payments = [
+      { kind: 'card', number: '1', cents: 5 },
+      { kind: 'cash', cents: 7 },
+    ];
+    const { sequence } = await publisherOf(PaidBy).publish({ id: '1' }, { payments });
+    expect(payments.map(({ kind }) => kind)).toEqual(['card', 'cash']);
+    const stored = await jetstream.stream('ALL');
+    expect((await stored.getMessage(sequence)).json()).toEqual({ payments });
+    const invalid = { payments: [{ kind: 'card', number: 5 as never, cents: 5 }] };
+    await expect(publisherOf(PaidBy).publish({ id: '1' }, invalid)).rejects.toThrow(
+      'number must be a string',
+    );
   });
 
   it('publishes without waiting, also with a schema that validates asynchronously', async () => {
