@@ -36,3 +36,4 @@ export {
 } from './standard-schema.js';
 export { type Coverage, coverageOf, NOT_CONNECTED } from './stream-coverage.js';
 export type { NoParams, SubjectFilter, SubjectName, SubjectParams } from './subject-params.js';
+export { paramNames } from './subject-template.js';

@@ -14,6 +14,14 @@ const TOKEN = /^[^\s.*>\p{Cc}\p{Cs}]+$/u;
 /** Values of parameters. Callers without types may pass anything. */
 type Values = Readonly<Record<string, unknown>>;
 
+/** The names of the parameters in the subject of a contract, possibly of another version of this library. */
+export function paramNames({ template }: { readonly template: string }): readonly string[] {
+  return template.split('.').flatMap((token) => {
+    if (token === '>') return [REST];
+    return token.startsWith(':') ? [token.slice(1)] : [];
+  });
+}
+
 /** A subject with named tokens, such as `orders.:id.placed`. */
 export class SubjectTemplate {
   /** The subject with wildcards in place of its parameters, such as `orders.*.placed`. */

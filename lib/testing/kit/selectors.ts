@@ -1,4 +1,4 @@
-import { isMessageContract, type MessageContract } from '../../contracts/index.js';
+import { isMessageContract, type MessageContract, paramNames } from '../../contracts/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import { OUTCOMES } from '../../instruments/index.js';
 import {
@@ -141,11 +141,21 @@ export function selectionOf<Item extends { readonly subject: string }>(
       'they need the contract of the message: pass it as the selector',
     );
   }
+  checkNames(params, contract);
   const wanted = given(params);
   return {
     ...about,
     matches: (item) => kind.matches(item, matcher) && contains(contract.parse(item.subject), wanted),
   };
+}
+
+/** A wrong name would match nothing. @throws {@link InvalidArgumentError} */
+function checkNames(params: object, contract: MessageContract): void {
+  const known = paramNames(contract);
+  const unknown = Object.keys(params).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const has = known.length === 0 ? 'no parameters' : `the parameters ${known.join(', ')}`;
+  throw new InvalidArgumentError('params', `there is no "${unknown}"; "${contract.template}" has ${has}`);
 }
 
 function matcherOf<Item>(kind: Kind<Item>, selector: unknown): AnyMatcher {

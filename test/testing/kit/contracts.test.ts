@@ -162,6 +162,16 @@ describe('A kit with contracts', () => {
       () => kit.handled({}, { params: { id: '1' } } as never),
       'the contract',
     ],
+    [
+      'an unknown parameter',
+      () => kit.handled(OrderPlaced, { params: { order: '1' } as never }),
+      'there is no "order"; "orders.:id.placed" has the parameters id',
+    ],
+    [
+      'an unknown parameter of a dead letter',
+      () => kit.deadLettered(OrderPlaced, { params: { constructor: '1' } as never }),
+      'there is no "constructor"',
+    ],
     ['an unknown property', () => kit.handled({ subjects: 'a' } as never), 'subjects'],
     ['an unknown option', () => kit.deadLettered(OrderPlaced, { outcome: 'acked' } as never), 'outcome'],
     ['an unknown outcome', () => kit.handled(OrderPlaced, { outcome: 'ackd' as never }), 'outcome'],
