@@ -172,3 +172,73 @@ it('compares with any content of a file', () => {
     expect(changes.every(({ kind }) => kind === 'compatible')).toBe(true);
   }
 });
+
+/** A document with one received message, whose payload has a schema of `components`. */
+const withSchema = (name: string, reference: string, schema: object): object => ({
+  operations: { op: { action: 'receive', messages: [{ $ref: '#/channels/c/messages/m' }] } },
+  components: { messages: { m: { payload: { $ref: reference } } }, schemas: { [name]: schema } },
+});
+
+describe('references', () => {
+  it.each([
+    ['a slash', 'a/b', '#/components/schemas/a~1b'],
+    ['a tilde', 'a~b', '#/components/schemas/a~0b'],
+    ['a tilde and a number', 'a~1b', '#/components/schemas/a~01b'],
+    ['a space', 'a b', '#/components/schemas/a%20b'],
+    ['a percent sign', 'a%b', '#/components/schemas/a%25b'],
+    ['an encoded tilde', 'a/b', '#/components/schemas/a%7E1b'],
+    ['a letter that is not ASCII', 'größe', '#/components/schemas/gr%C3%B6%C3%9Fe'],
+    ['a percent sign that is not encoded', '100%', '#/components/schemas/100%'],
+    ['a name that every object has', 'constructor', '#/components/schemas/constructor'],
+  ])('with %s lead to the schema', (_, name, reference) => {
+    const before = withSchema(name, reference, { type: 'string' });
+    const after = withSchema(name, reference, { type: 'string', minLength: 2 });
+    expect(compareAsyncApiDocuments(before, after)).toEqual([
+      { kind: 'breaking', path: 'messages.m.payload', text: 'minLength changed from nothing to 2' },
+    ]);
+  });
+
+  it('lead through lists, and into schemas', () => {
+    const schema = (type: string): object => ({
+      anyOf: [{ type: 'null' }, { properties: { 'a/b': { type } } }],
+    });
+    const reference = '#/components/schemas/s/anyOf/1/properties/a~1b';
+    const changes = compareAsyncApiDocuments(
+      withSchema('s', reference, schema('string')),
+      withSchema('s', reference, schema('number')),
+    );
+    expect(changes).toEqual([
+      {
+        kind: 'breaking',
+        path: 'messages.m.payload',
+        text: 'type changed from "string" to "number"',
+      },
+    ]);
+  });
+
+  it('to nothing accept anything, even if every object has a property of this name', () => {
+    const before = withSchema('s', '#/components/schemas/toString', {});
+    const after = withSchema('s', '#/components/schemas/none', {});
+    expect(compareAsyncApiDocuments(before, after).every(({ kind }) => kind === 'compatible')).toBe(true);
+  });
+});
+
+it('finds parts that have the name of a property that every object has', () => {
+  const document = (names: readonly string[]): object => {
+    const map = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
+    const { components, ...rest } = withSchema('s', '#/components/schemas/s', { properties: map }) as {
+      components: object;
+    };
+    return { ...rest, channels: map, components };
+  };
+  const names = ['constructor', '__proto__', 'toString'];
+  const removed = compareAsyncApiDocuments(document(names), document([]));
+  for (const name of names) {
+    expect(removed).toContainEqual({ kind: 'breaking', path: `channels.${name}`, text: 'was removed' });
+    expect(removed).toContainEqual(
+      expect.objectContaining({ path: `messages.m.payload.${name}`, text: 'was removed' }),
+    );
+  }
+  const added = compareAsyncApiDocuments(document([]), document(names));
+  expect(added.filter(({ text }) => text === 'was added')).toHaveLength(2 * names.length);
+});

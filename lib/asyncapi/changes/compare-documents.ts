@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { namesOfReference } from '../schemas/index.js';
 import type { AsyncApiChange, Report } from './change.interface.js';
 import { compareSchemas, type Direction } from './compare-schemas.js';
 
@@ -78,8 +79,8 @@ function eachPair(
   const [before, after] = [partOf(older[map]), partOf(newer[map])];
   for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted()) {
     const path = `${map}.${key}`;
-    if (!(key in after)) report('breaking', path, 'was removed');
-    else if (!(key in before)) report('compatible', path, 'was added');
+    if (!Object.hasOwn(after, key)) report('breaking', path, 'was removed');
+    else if (!Object.hasOwn(before, key)) report('compatible', path, 'was added');
     else compare(path, partOf(before[key]), partOf(after[key]), key);
   }
 }
@@ -93,10 +94,10 @@ function differ(member: string, path: string, a: Part, b: Part, report: Report):
 function removed(path: string, map: string, a: Part, b: Part, report: Report): void {
   const [before, after] = [partOf(a[map]), partOf(b[map])];
   for (const key of Object.keys(before)) {
-    if (!(key in after)) report('breaking', `${path}.${map}.${key}`, 'was removed');
+    if (!Object.hasOwn(after, key)) report('breaking', `${path}.${map}.${key}`, 'was removed');
   }
   for (const key of Object.keys(after)) {
-    if (!(key in before)) report('compatible', `${path}.${map}.${key}`, 'was added');
+    if (!Object.hasOwn(before, key)) report('compatible', `${path}.${map}.${key}`, 'was added');
   }
 }
 
@@ -129,7 +130,7 @@ function directionsOf(...documents: readonly Part[]): ReadonlyMap<string, Direct
   const directions = new Map<string, Direction>();
   const note = (references: readonly string[], action: keyof Direction): void => {
     for (const reference of references) {
-      const key = reference.split('/').at(-1) ?? '';
+      const key = namesOfReference(reference).at(-1) ?? '';
       const known = directions.get(key) ?? { receive: false, send: false };
       directions.set(key, { ...known, [action]: true });
     }

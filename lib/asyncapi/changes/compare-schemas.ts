@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { partAt } from '../schemas/index.js';
 import type { Report } from './change.interface.js';
 import { type Difference, keywordDifferences } from './keyword-differences.js';
 
@@ -60,11 +61,11 @@ class Comparison {
     const [older, newer] = [objectOf(a.properties), objectOf(b.properties)];
     for (const name of new Set([...Object.keys(older), ...Object.keys(newer)])) {
       const place = `${path}.${name}`;
-      if (!(name in newer)) {
+      if (!Object.hasOwn(newer, name)) {
         // Receivers may need it; senders may only keep sending it if the receiver accepts unknown properties.
         const breaks = this.direction.send || b.additionalProperties === false;
         this.report(breaks ? 'breaking' : 'compatible', place, 'was removed');
-      } else if (!(name in older)) this.report('compatible', place, 'was added');
+      } else if (!Object.hasOwn(older, name)) this.report('compatible', place, 'was added');
       else this.compare(within(places, older[name], newer[name]), place);
     }
   }
@@ -117,10 +118,7 @@ function resolved({ schema, root }: Place): Schema {
   for (let depth = 0; depth < 100; depth++) {
     const reference = referenceOf(current);
     if (reference === undefined) break;
-    current = reference
-      .split('/')
-      .slice(1)
-      .reduce<unknown>((part, name) => objectOf(part)[name], root);
+    current = partAt(root, reference);
   }
   if (current === false) return { not: {} };
   return objectOf(current);

@@ -1,4 +1,5 @@
 import { isSchemaObject, type RawDescription } from './described.js';
+import { namesOfReference } from './json-pointer.js';
 import type { JsonSchema, JsonSchemaObject } from './json-schema.js';
 
 /** The place of the schemas in a document. */
@@ -13,6 +14,11 @@ export interface SchemaStore {
 
 /** Names that libraries generate. They may be different in each run. */
 const GENERATED = /^(__schema)?\d+$|^(intersection|node|type|union|domain)\d+$/i;
+
+/** Keywords whose members are schemas by names that users choose, which may be those of keywords. */
+const MAPS = new Set(['properties', 'patternProperties', 'dependencies']);
+/** Keywords whose values are data, in which `$ref` has no meaning. */
+const DATA = new Set(['const', 'enum', 'default', 'examples']);
 
 /**
  * Makes the references of a generated schema lead to the schemas of the document. A schema without references is
@@ -51,7 +57,8 @@ class Hoisting {
   result(): JsonSchema {
     const body = this.rewrite(this.body) as JsonSchemaObject;
     for (let name = this.open.shift(); name !== undefined; name = this.open.shift()) {
-      this.store.put(this.keys.get(name) ?? name, this.rewrite(this.definitions[name]) as JsonSchema);
+      const definition = Object.hasOwn(this.definitions, name) ? this.definitions[name] : {};
+      this.store.put(this.keys.get(name) ?? name, this.rewrite(definition) as JsonSchema);
     }
     if (this.own === undefined) return body;
     this.store.put(this.own, body);
@@ -66,20 +73,18 @@ class Hoisting {
     if (Array.isArray(allOf) && allOf.length === 1 && Object.keys(value).length === 1) {
       return this.rewrite(allOf[0]);
     }
-    return Object.fromEntries(
-      Object.entries(value).map(([keyword, each]) => [
-        keyword,
-        keyword === '$ref' && typeof each === 'string' && each.startsWith('#')
-          ? this.target(each)
-          : this.rewrite(each),
-      ]),
-    );
+    return mapped(value, (each, keyword) => {
+      if (keyword === '$ref' && typeof each === 'string' && each.startsWith('#')) return this.target(each);
+      if (DATA.has(keyword)) return each;
+      if (MAPS.has(keyword) && isSchemaObject(each)) return mapped(each, (schema) => this.rewrite(schema));
+      return this.rewrite(each);
+    });
   }
 
   private target(reference: string): string {
-    const [, place, name, ...path] = reference.split('/');
+    const [place, name] = namesOfReference(reference);
     if ((place === '$defs' || place === 'definitions') && name !== undefined) {
-      return [SCHEMAS + this.keyOf(decoded(name)), ...path].join('/');
+      return [SCHEMAS + this.keyOf(name), ...reference.split('/').slice(3)].join('/');
     }
     this.own ??= this.store.reserve(this.key);
     return SCHEMAS + this.own + reference.slice(1);
@@ -102,12 +107,10 @@ function plain(schema: JsonSchemaObject): JsonSchemaObject {
   return JSON.parse(JSON.stringify(schema)) as JsonSchemaObject;
 }
 
-/** A name in a reference, which is part of a JSON pointer in a URI. */
-function decoded(name: string): string {
-  const text = name.replaceAll('~1', '/').replaceAll('~0', '~');
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** An object with the same members and other values. */
+function mapped(
+  from: Readonly<Record<string, unknown>>,
+  change: (value: unknown, name: string) => unknown,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(from).map(([name, value]) => [name, change(value, name)]));
 }
