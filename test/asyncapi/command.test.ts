@@ -20,10 +20,14 @@ interface Result {
 
 /** Runs the command to its end. */
 function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Result> {
+  return runNode([bin, ...args], env);
+}
+
+function runNode(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Result> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [bin, ...args],
+      [...args],
       { env: { ...process.env, ...env }, timeout: 60_000 },
       (error, stdout, stderr) => {
         const { code } = (error ?? { code: 0 }) as { readonly code: number };
@@ -145,5 +149,21 @@ describe('the command', { timeout: 60_000 }, () => {
     const { code, stderr } = await run(['asyncapi', file]);
     expect(code).toBe(2);
     expect(stderr).toBe('no database\n');
+  });
+});
+
+describe('without the package yaml', { timeout: 60_000 }, () => {
+  const withoutYaml = ['--import', new URL('fixtures/no-yaml.mjs', import.meta.url).href];
+
+  it('the command writes YAML, and says that a comparison with it needs the package', async () => {
+    const file = join(folder, 'without-package.yaml');
+    const written = await runNode([...withoutYaml, bin, 'asyncapi', app, '--output', file]);
+    expect(written.code).toBe(0);
+    expect(parse(await readFile(file, 'utf8'))).toMatchObject({ info: { title: 'Orders' } });
+    const { code, stdout, stderr } = await runNode([...withoutYaml, bin, 'asyncapi', app, '--check', file]);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(
+      'The comparison with a document in YAML needs the package yaml, which cannot be loaded. Install it, or use JSON.',
+    );
   });
 });

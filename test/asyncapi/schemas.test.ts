@@ -28,7 +28,14 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { defineMessage, type MessageSchema, NatsSubscribe, type StandardSchema } from 'nestjs-nats-jetstream';
+import {
+  defineMessage,
+  JsConsumer,
+  type MessageSchema,
+  NatsSubscribe,
+  PublishTo,
+  type StandardSchema,
+} from 'nestjs-nats-jetstream';
 import type { AsyncApiDocument, JsonSchema } from 'nestjs-nats-jetstream/asyncapi';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
@@ -262,7 +269,12 @@ describe('a schema', () => {
       { type: 'object' },
       /a domain of ArkType has no JSON Schema/,
     ],
-    ['zod 3', z3.object({ a: z3.string() }), {}, /zod 3 .* update to zod 4/],
+    [
+      'zod 3',
+      z3.object({ a: z3.string() }),
+      {},
+      /zod 3 cannot be described\. Update to zod 4, or create the schema with "zod\/v4"/,
+    ],
     ['an unknown library', failing('unheard-of'), {}, /"unheard-of" does not implement Standard JSON Schema/],
     [
       'a library that throws',
@@ -278,15 +290,86 @@ describe('a schema', () => {
     const { payload, warnings } = await describeMessage(schema);
     expect(payload).toMatchObject(expected);
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/^The message "Message" is not described completely: /);
+    expect(warnings[0]).toMatch(/^The message "Message" on "a\.:id" is not described completely: /);
     expect(warnings[0]).toMatch(warning);
   });
 
+  it('of zod 3 is reported once, however often the message is used', async () => {
+    const contract = defineMessage({ subject: 'orders.:id', schema: z3.object({ a: z3.string() }) });
+    class Service {
+      @JsConsumer(contract, { durable: 'one' })
+      one(): void {}
+
+      @JsConsumer(contract, { durable: 'two' })
+      @PublishTo(contract, () => ({ id: '1' }))
+      two(): { a: string } {
+        return { a: '' };
+      }
+    }
+    const { document, logs } = await documentWith([contract], { providers: [Service] });
+    expect(Object.keys(document.operations)).toHaveLength(4);
+    expect(logs.of('warn', 'AsyncApi')).toEqual([
+      'The message "orders.id" on "orders.:id" is not described completely: schemas of zod 3 cannot be described. ' +
+        'Update to zod 4, or create the schema with "zod/v4" of zod 3.25',
+    ]);
+  });
+
   it('with examples that are not JSON is described without them', async () => {
-    const contract = defineMessage({ subject: 'a', schema: z.any(), examples: [{ big: 1n }] });
+    const cyclic: { self?: unknown } = {};
+    cyclic.self = cyclic;
+    const broken = {
+      toJSON: () => {
+        throw new Error('no form');
+      },
+    };
+    const examples = [{ big: 1n }, cyclic, Symbol('text'), () => 1, undefined, broken, { good: true }, null];
+    const contract = defineMessage({ subject: 'a', schema: z.any(), examples });
     const { document, logs } = await documentWith([contract]);
-    expect(document.components.messages.a).not.toHaveProperty('examples');
-    expect(logs.of('warn', 'AsyncApi')).toEqual([expect.stringMatching(/its examples have no JSON form/)]);
+    expect(document.components.messages.a?.examples).toEqual([
+      { payload: { good: true } },
+      { payload: null },
+    ]);
+    const [warning, ...others] = logs.of('warn', 'AsyncApi');
+    expect(others).toEqual([]);
+    expect(warning).toMatch(
+      /examples\[0\] .*BigInt; examples\[1\] .*circular.*; examples\[2\] has no JSON form: it is Symbol\(text\); examples\[3\] .* a function; examples\[4\] .* undefined; examples\[5\] .* no form$/,
+    );
+  });
+
+  it('may have data and properties with the names of keywords', async () => {
+    const data = { $ref: '#/definitions/Own', allOf: [1] };
+    const described = {
+      type: 'object',
+      properties: {
+        $ref: { type: 'string' },
+        allOf: { type: 'array', default: data },
+        definitions: { $ref: '#/definitions/a~1b%20c' },
+        const: { const: data, enum: [data], examples: [data] },
+        missing: { $ref: '#/definitions/missing' },
+      },
+      definitions: { 'a/b c': { type: 'number' } },
+    };
+    const schema = {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'mine',
+        validate: (value: unknown) => ({ value }),
+        jsonSchema: { input: () => described },
+      },
+    };
+    const { document, payload } = await describeMessage(schema);
+    expect(payload).toEqual({
+      type: 'object',
+      properties: {
+        ...described.properties,
+        definitions: { $ref: '#/components/schemas/Message.a.b_c' },
+        missing: { $ref: '#/components/schemas/Message.missing' },
+      },
+    });
+    expect(document.components.schemas).toEqual({
+      'Message.a.b_c': { type: 'number' },
+      'Message.missing': {},
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { errorText } from '../../reporting/index.js';
+import type { DocumentFormat } from '../document/index.js';
 
 export const USAGE = `Usage: nestjs-nats-jetstream asyncapi <file> [options]
 
@@ -23,11 +24,9 @@ export interface CommandLine {
   readonly file: string;
   readonly module: string | undefined;
   readonly output: string | undefined;
-  readonly format: Format;
+  readonly format: DocumentFormat;
   readonly check: string | undefined;
 }
-
-export type Format = 'json' | 'yaml';
 
 /** The arguments cannot be understood. */
 export class UsageError extends Error {}
@@ -60,7 +59,7 @@ export function readCommandLine(args: readonly string[]): CommandLine | undefine
 }
 
 /** The format of a file, by its name. */
-export function formatOf(file: string): Format {
+export function formatOf(file: string): DocumentFormat {
   return /\.ya?ml$/i.test(file) ? 'yaml' : 'json';
 }
 

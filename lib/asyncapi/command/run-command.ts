@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import type { LoggerService } from '@nestjs/common';
 import { counted, errorText } from '../../reporting/index.js';
 import { type AsyncApiChange, compareAsyncApiDocuments } from '../changes/index.js';
-import { type AsyncApiDocument, createAsyncApiDocument } from '../document/index.js';
+import { type AsyncApiDocument, createAsyncApiDocument, documentText } from '../document/index.js';
 import { type CommandLine, readCommandLine, USAGE, UsageError } from './command-line.js';
-import { documentText, readDocument } from './formats.js';
 import { createWithoutHooks, loadFile } from './load-application.js';
+import { readDocument } from './read-document.js';
 
 /** The parts of its process that the command uses. */
 export interface CommandHost {
@@ -58,7 +58,7 @@ async function write(
   { output, format }: CommandLine,
   host: CommandHost,
 ): Promise<number> {
-  const text = await documentText(document, format);
+  const text = documentText(document, format);
   if (output === undefined) host.out(text);
   else await writeFile(output, text);
   return DONE;

@@ -14,19 +14,21 @@ interface Parameter {
 const ONE = 'One token of the subject.';
 const SEVERAL = 'One or more tokens of the subject, separated by dots.';
 
-/** The address of a contract: `orders.{id}.placed` for `orders.:id.placed`. */
-export function addressOfContract({ template }: Pick<MessageContract, 'template'>): Address {
+/** The address of a contract: `orders.{id}.placed` for `orders.:id.placed`; `undefined` if its subject cannot be one. */
+export function addressOfContract({ template }: Pick<MessageContract, 'template'>): Address | undefined {
+  if (!isAddressable(template)) return undefined;
   return addressOf(template.split('.'), (token) => (token.startsWith(':') ? token.slice(1) : undefined));
 }
 
-/** The address of a filter: `orders.{token1}.placed` for `orders.*.placed`. */
-export function addressOfFilter(filter: string): Address {
+/** The address of a filter: `orders.{token1}.placed` for `orders.*.placed`; `undefined` if it cannot be one. */
+export function addressOfFilter(filter: string): Address | undefined {
+  if (!isAddressable(filter)) return undefined;
   let wildcards = 0;
   return addressOf(filter.split('.'), (token) => (token === '*' ? `token${++wildcards}` : undefined));
 }
 
-/** Whether a subject can be an address: braces would be read as parameters. */
-export function isAddressable(subject: string): boolean {
+/** Braces would be read as parameters. */
+function isAddressable(subject: string): boolean {
   return !/[{}]/.test(subject);
 }
 

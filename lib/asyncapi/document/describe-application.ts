@@ -9,7 +9,6 @@ import { Schemas, sorted, writeDrafts } from './document-writer.js';
 import { Drafting } from './drafting.js';
 import type { ServerExtension } from './extensions.interface.js';
 import { HandlerOperations } from './handler-operations.js';
-import { keyOf } from './keys.js';
 import { checkOptions } from './known-options.js';
 import { PatternOperations } from './pattern-operations.js';
 import { Payloads } from './payloads.js';
@@ -40,8 +39,8 @@ export async function describeApplication(
     defaultContentType: systems.get('default')?.contentTypeOf('>') ?? DEFAULT_CONTENT_TYPE,
     servers: sorted(
       [...systems].map(([name, system]) => [
-        keyOf(name),
-        serverOf(name, system, options.servers?.[name] ?? {}),
+        drafting.serverKeys.get(name) ?? name,
+        serverOf(name, system, ownOf(options.servers ?? {}, name) ?? {}),
       ]),
     ),
     channels,
@@ -118,6 +117,11 @@ function systemNamed(systems: ReadonlyMap<string, System>, name: string): System
   const system = systems.get(name);
   if (system !== undefined) return system;
   throw new InvalidArgumentError('connection', `there is no connection "${name}"`);
+}
+
+/** A connection may have the name of a property that every object has. */
+function ownOf<T>(map: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
 }
 
 function checkServers(

@@ -44,7 +44,7 @@ export async function writeDrafts(drafting: Drafting, schemas: SchemaDescriber):
   const drafts = new Set([...channels.keys()].flatMap(({ messages }) => [...messages]));
   const messages = keysOf([...drafts], messageIdentity);
   const operations = keysOf(drafting.operations, (draft) => operationIdentity(draft, channels));
-  const writer = new Writer(channels, messages);
+  const writer = new Writer(channels, messages, drafting.serverKeys);
   const written: [string, AsyncApiMessage][] = [];
   for (const [draft, key] of messages) written.push([key, await writeMessage(draft, key, schemas)]);
   return {
@@ -64,6 +64,7 @@ class Writer {
   constructor(
     private readonly channels: ReadonlyMap<ChannelDraft, string>,
     private readonly messages: ReadonlyMap<MessageDraft, string>,
+    private readonly servers: ReadonlyMap<string, string>,
   ) {}
 
   channel({ server, address, description, extension, messages }: ChannelDraft): AsyncApiChannel {
@@ -72,7 +73,7 @@ class Writer {
       address: address?.address ?? null,
       title: undefined,
       description,
-      servers: [{ $ref: `#/servers/${keyOf(server)}` }],
+      servers: [{ $ref: `#/servers/${this.servers.get(server) ?? ''}` }],
       parameters:
         parameters.length === 0
           ? undefined

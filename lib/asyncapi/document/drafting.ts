@@ -1,9 +1,9 @@
 import type { MessageContract } from '../../contracts/index.js';
 import { subjectCovers } from '../../jetstream/index.js';
-import { type Address, addressOfContract, addressOfFilter, isAddressable } from './addresses.js';
+import { addressOfContract, addressOfFilter } from './addresses.js';
 import type { ChannelDraft, MessageDraft, OperationDraft } from './drafts.js';
 import type { ChannelExtension } from './extensions.interface.js';
-import { compareTexts } from './keys.js';
+import { compareTexts, Keys } from './keys.js';
 import { given } from './plain.js';
 import type { System } from './systems.js';
 
@@ -25,7 +25,14 @@ export class Drafting {
   private readonly messages = new Map<MessageContract, MessageDraft>();
   private readonly named = new Map<unknown, Map<string, MessageDraft>>();
 
-  constructor(private readonly systems: ReadonlyMap<string, System>) {}
+  /** The keys of the servers, by the names of their systems: names of connections may be any text. */
+  readonly serverKeys: ReadonlyMap<string, string>;
+
+  constructor(private readonly systems: ReadonlyMap<string, System>) {
+    const keys = new Keys();
+    const names = [...systems.keys()].toSorted(compareTexts);
+    this.serverKeys = new Map(names.map((name) => [name, keys.reserve(name)]));
+  }
 
   /** Registers a contract, so that all channels with its subjects have the names of its parameters. */
   know(system: System, contract: MessageContract): void {
@@ -39,15 +46,19 @@ export class Drafting {
   /** The messages of contracts on subjects that a filter covers. */
   coveredBy(system: System, filter: string): readonly MessageDraft[] {
     const known = this.contracts.get(system) ?? [];
+    // Most contracts differ in the first token, which is cheap to compare in large applications.
+    const [first] = filter.split('.', 1);
+    const beginsAlike = (other: string): boolean =>
+      first === '*' || first === '>' || other === first || other.startsWith(`${first}.`);
     return known
-      .filter((contract) => subjectCovers(filter, contract.filter))
+      .filter((contract) => beginsAlike(contract.filter) && subjectCovers(filter, contract.filter))
       .map((contract) => this.messageOf(system, contract));
   }
 
   /** The channel of the subjects that match a filter. */
   channel(system: System, filter: string, form: ChannelForm): ChannelDraft {
     const contract = this.contracts.get(system)?.find((each) => each.filter === filter);
-    const address = contract ? addressOfContract(contract) : addressable(filter);
+    const address = contract ? addressOfContract(contract) : addressOfFilter(filter);
     const key = form.key ?? contract?.name ?? (address?.address ?? filter).replaceAll(/[{}]/g, '');
     const stream = form.stream ?? (form.kind === 'stream' ? system.streamOf(filter) : undefined);
     const extension = given<ChannelExtension>({
@@ -131,8 +142,4 @@ export class Drafting {
   private get main(): string | undefined {
     return this.systems.has('default') ? 'default' : [...this.systems.keys()].toSorted(compareTexts)[0];
   }
-}
-
-function addressable(filter: string): Address | undefined {
-  return isAddressable(filter) ? addressOfFilter(filter) : undefined;
 }

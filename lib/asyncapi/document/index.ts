@@ -13,6 +13,7 @@ export type {
 } from './asyncapi-document.interface.js';
 export type { AsyncApiOptions, AsyncApiServerOptions } from './asyncapi-options.interface.js';
 export { createAsyncApiDocument } from './create-asyncapi-document.js';
+export { type DocumentFormat, documentText } from './document-text.js';
 export type {
   ChannelExtension,
   DeclaredConfig,
@@ -21,3 +22,4 @@ export type {
   ServerExtension,
 } from './extensions.interface.js';
 export { ASYNC_API_OPTIONS, checkOptions } from './known-options.js';
+export { payloadOf } from './payloads.js';

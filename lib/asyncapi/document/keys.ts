@@ -23,7 +23,8 @@ export function keyOf(text: string): string {
     .replaceAll('/', '.')
     .replaceAll('#', '-')
     .replaceAll(/[^\w.-]+/g, '_');
-  return key === '' ? '_' : key;
+  // Tools do not expect names of properties that every object has, such as `constructor`.
+  return key === '' || key in {} ? `${key}_` : key;
 }
 
 /** Compares texts by their code units, so that the order does not depend on the language of the machine. */

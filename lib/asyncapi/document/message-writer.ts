@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { errorText } from '../../reporting/index.js';
+import { errorText, shown } from '../../reporting/index.js';
 import type { Described, JsonSchema, SchemaDescriber } from '../schemas/index.js';
 import type { AsyncApiMessage } from './asyncapi-document.interface.js';
 import type { MessageDraft } from './drafts.js';
@@ -16,10 +16,11 @@ export async function writeMessage(
 ): Promise<AsyncApiMessage> {
   const { contract, contentType } = draft;
   const { schema, problems } = await describe(draft, key, schemas);
-  const { examples, problem } = examplesOf(draft);
-  const all = [...problems, ...(problem === undefined ? [] : [problem])];
+  const { examples, problems: ofExamples } = examplesOf(draft);
+  const all = [...problems, ...ofExamples];
   if (all.length > 0) {
-    logger.warn(`The message "${key}" is not described completely: ${all.join('; ')}`);
+    const subject = contract === undefined ? '' : ` on "${contract.template}"`;
+    logger.warn(`The message "${key}"${subject} is not described completely: ${all.join('; ')}`);
   }
   return given<AsyncApiMessage>({
     name: key,
@@ -50,16 +51,23 @@ async function describe(
   return (await schemas.ofType(payload.type)) ?? { schema: {}, problems: [] };
 }
 
+/** The examples of a contract. Those that have no JSON form are left out. */
 function examplesOf({ contract }: MessageDraft): {
   readonly examples: AsyncApiMessage['examples'] | undefined;
-  readonly problem?: string;
+  readonly problems: readonly string[];
 } {
-  if (contract === undefined || contract.examples.length === 0) return { examples: undefined };
-  try {
-    return { examples: contract.examples.map((each) => ({ payload: toJson(each) })) };
-  } catch (error) {
-    return { examples: undefined, problem: `its examples have no JSON form: ${errorText(error)}` };
-  }
+  const examples: { readonly payload: unknown }[] = [];
+  const problems: string[] = [];
+  contract?.examples.forEach((each, i) => {
+    try {
+      const payload = toJson(each);
+      if (payload !== undefined) examples.push({ payload });
+      else problems.push(`examples[${i}] has no JSON form: it is ${shown(each)}`);
+    } catch (error) {
+      problems.push(`examples[${i}] has no JSON form: ${errorText(error)}`);
+    }
+  });
+  return { examples: examples.length > 0 ? examples : undefined, problems };
 }
 
 function headersOf({ contract, headers }: MessageDraft): JsonSchema | undefined {

@@ -8,7 +8,7 @@ import {
 } from '../../contracts/index.js';
 import { PIPES } from '../../nest/index.js';
 import { propertyOf } from '../../reporting/index.js';
-import type { JsonSchema, SchemaDescriber } from '../schemas/index.js';
+import { type JsonSchema, nameOfClass, type SchemaDescriber } from '../schemas/index.js';
 import type { Drafting } from './drafting.js';
 import type { MessageDraft } from './drafts.js';
 
@@ -63,11 +63,10 @@ export class Payloads {
     if (!(await this.schemas.knows(type))) {
       return { ...about, key, payload: { fixed: payloadOfType(contentType) }, contentType };
     }
-    const name = (type as { readonly name: string }).name;
     if (!(await this.schemas.isDescribed(type))) return { ...about, key, payload: { type }, contentType };
     return this.drafting.shared(type, contentType, () => ({
       ...about,
-      key: name,
+      key: nameOfClass(type),
       payload: { type },
       contentType,
     }));

@@ -1,10 +1,14 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { type Asset, hashOf, type PageContent } from '../../pages/index.js';
-import { type AsyncApiDocument, createAsyncApiDocument } from '../document/index.js';
+import {
+  type AsyncApiDocument,
+  createAsyncApiDocument,
+  type DocumentFormat,
+  documentText,
+} from '../document/index.js';
 import { PAGE_ASSETS } from './browser-assets.js';
 import { pageHtml } from './page-html.js';
 import type { AsyncApiPageOptions } from './page-options.js';
-import { toYaml } from './yaml.js';
 import { readViewer, type Viewer, VIEWER_PACKAGE } from './viewer-files.js';
 
 const VIEWER_STYLE = 'viewer.css';
@@ -12,9 +16,15 @@ const VIEWER_SCRIPT = 'viewer.js';
 const STYLE = 'page.css';
 const SCRIPT = 'page.js';
 
-/** The contents of a page: the document, which is created once when it is first needed, and what shows it. */
+const TYPES: Readonly<Record<DocumentFormat, string>> = {
+  json: 'application/json; charset=utf-8',
+  yaml: 'application/yaml; charset=utf-8',
+};
+
+/** The contents of a page: the document, which is created and written once when it is first needed, and what shows it. */
 export class AsyncApiPage {
   private created: Promise<AsyncApiDocument> | undefined;
+  private readonly written = new Map<DocumentFormat, Promise<PageContent>>();
   private viewer: Promise<Viewer | undefined> | undefined;
 
   constructor(
@@ -33,13 +43,15 @@ export class AsyncApiPage {
     return this.created;
   }
 
-  async json(): Promise<PageContent> {
-    const text = `${JSON.stringify(await this.document(), undefined, 2)}\n`;
-    return { type: 'application/json; charset=utf-8', text };
-  }
-
-  async yaml(): Promise<PageContent> {
-    return { type: 'application/yaml; charset=utf-8', text: toYaml(await this.document()) };
+  /** The document as text. A failure is not kept. */
+  text(format: DocumentFormat): Promise<PageContent> {
+    let text = this.written.get(format);
+    if (text === undefined) {
+      text = this.write(format);
+      text.catch(() => this.written.delete(format));
+      this.written.set(format, text);
+    }
+    return text;
   }
 
   /** @param base the address of the page's files, relative to that of the page */
@@ -69,6 +81,11 @@ export class AsyncApiPage {
     if (name !== VIEWER_SCRIPT && name !== VIEWER_STYLE) return undefined;
     const viewer = await this.readViewer();
     return name === VIEWER_SCRIPT ? viewer?.script : viewer?.style;
+  }
+
+  private async write(format: DocumentFormat): Promise<PageContent> {
+    const text = documentText(await this.document(), format);
+    return { type: TYPES[format], text, hash: hashOf(text) };
   }
 
   private readViewer(): Promise<Viewer | undefined> {

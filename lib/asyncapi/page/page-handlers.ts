@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type PageContent, type PageRequest, type PageResponses, refuseForeign } from '../../pages/index.js';
-import { errorStack, errorText } from '../../reporting/index.js';
+import { errorStack, errorText, heldBackText, ReportLimiter } from '../../reporting/index.js';
 import { type AccessCheck, type TryIt, TryItRefusal } from '../try-it/index.js';
 import type { AsyncApiPage } from './asyncapi-page.js';
 
@@ -10,6 +10,7 @@ const NOT_FOUND = new TryItRefusal(404, 'There is no such page.');
 /** Answers the requests of a page. Its methods never reject: every failure is a JSON answer without a stack. */
 export class PageHandlers {
   private readonly logger = new Logger('JetStreamAsyncApi');
+  private readonly limiter = new ReportLimiter();
 
   constructor(
     private readonly page: AsyncApiPage,
@@ -22,11 +23,11 @@ export class PageHandlers {
   }
 
   json(request: PageRequest, response: unknown, responses: PageResponses): Promise<void> {
-    return this.read(request, response, responses, () => this.page.json());
+    return this.read(request, response, responses, () => this.page.text('json'));
   }
 
   yaml(request: PageRequest, response: unknown, responses: PageResponses): Promise<void> {
-    return this.read(request, response, responses, () => this.page.yaml());
+    return this.read(request, response, responses, () => this.page.text('yaml'));
   }
 
   asset(request: PageRequest, response: unknown, responses: PageResponses): Promise<void> {
@@ -98,7 +99,9 @@ export class PageHandlers {
       responses.json(response, { error: { message } }, status, headers);
       return;
     }
-    this.logger.error(`The page was not served: ${errorText(error)}`, errorStack(error));
+    const text = `The page was not served: ${errorText(error)}`;
+    const heldBack = this.limiter.admit(text);
+    if (heldBack !== undefined) this.logger.error(`${text}${heldBackText(heldBack)}`, errorStack(error));
     responses.json(response, { error: { message: 'The page failed; see the log of the service.' } }, 500);
   }
 }

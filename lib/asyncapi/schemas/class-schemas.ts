@@ -1,29 +1,14 @@
 import 'reflect-metadata';
-import { DATE_TIME, type Described } from './described.js';
+import { propertyOf } from '../../reporting/index.js';
+import type { Described } from './described.js';
 import type { JsonSchema, JsonSchemaObject } from './json-schema.js';
 import { type SchemaStore, SCHEMAS } from './local-references.js';
+import { SIMPLE } from './simple-types.js';
 import { type SwaggerProperty, swaggerProperties } from './swagger-properties.js';
-import { type ValidatedProperty, ValidatorMetadata } from './validator-properties.js';
+import { type NestedType, type ValidatedProperty, ValidatorMetadata } from './validator-properties.js';
 import { keywordsOf } from './validator-keywords.js';
 
 type Class = new (...args: never[]) => object;
-
-/** The types of properties that TypeScript emits, or that users name, and that are not classes of payloads. */
-const SIMPLE = new Map<unknown, JsonSchemaObject>([
-  [String, { type: 'string' }],
-  [Number, { type: 'number' }],
-  [Boolean, { type: 'boolean' }],
-  [Date, DATE_TIME],
-  [Array, { type: 'array' }],
-  [Object, {}],
-  ['string', { type: 'string' }],
-  ['number', { type: 'number' }],
-  ['integer', { type: 'integer' }],
-  ['boolean', { type: 'boolean' }],
-  ['object', { type: 'object' }],
-  ['array', { type: 'array' }],
-  ['null', { type: 'null' }],
-]);
 
 /** Keywords of the value itself; those of its type are replaced by more specific ones. */
 const OF_THE_LIST = new Set([
@@ -73,7 +58,7 @@ export class ClassSchemas {
   private async referenceTo(type: Class): Promise<JsonSchema> {
     let key = this.keys.get(type);
     if (key === undefined) {
-      key = this.store.reserve(type.name === '' ? 'Payload' : type.name);
+      key = this.store.reserve(nameOfClass(type));
       // Stored before its properties are read, because they may refer to it.
       this.keys.set(type, key);
       try {
@@ -90,14 +75,19 @@ export class ClassSchemas {
   private async schemaOf(type: Class): Promise<JsonSchema> {
     const validated = await this.validators.propertiesOf(type);
     const described = swaggerProperties(type);
-    const properties: Record<string, JsonSchema> = {};
+    // Not an object, in which the name `__proto__` would set its prototype.
+    const properties = new Map<string, JsonSchema>();
     const required: string[] = [];
     for (const name of new Set([...validated.keys(), ...described.keys()])) {
       const [rules, api] = [validated.get(name), described.get(name)];
-      properties[name] = await this.property(type, name, rules, api);
+      properties.set(name, await this.property(type, name, rules, api));
       if (rules?.optional !== true && api?.required !== false) required.push(name);
     }
-    return { type: 'object', properties, ...(required.length > 0 ? { required } : {}) };
+    return {
+      type: 'object',
+      properties: Object.fromEntries(properties),
+      ...(required.length > 0 ? { required } : {}),
+    };
   }
 
   private async property(
@@ -110,19 +100,42 @@ export class ClassSchemas {
     const validations = rules?.validations ?? [];
     const whole = merged(validations.filter(({ each }) => !each));
     const items = merged(validations.filter(({ each }) => each));
+    const isEach = validations.some(({ each }) => each);
+    const isMap = declared === Map;
     const isList =
-      api?.isArray === true ||
-      declared === Array ||
-      whole.type === 'array' ||
-      validations.some(({ each }) => each);
+      !isMap &&
+      (api?.isArray === true || declared === Array || declared === Set || whole.type === 'array' || isEach);
     const { keywords = {} } = api ?? {};
-    const named = rules?.nested ?? (api?.type === 'array' ? undefined : api?.type);
-    const own = api?.items ?? (await this.typeOf(named ?? (isList ? undefined : declared)));
-    if (!isList) return nullable(combined(own, { ...keywords, ...whole }), api);
-    const ofList = pick(keywords, (keyword) => OF_THE_LIST.has(keyword));
+    const own = await this.valueOf(rules?.nested, api, isList || (isMap && isEach) ? undefined : declared);
+    if (!isList && !(isMap && isEach)) return nullable(combined(own, { ...keywords, ...whole }), api);
+    const ofAll = pick(keywords, (keyword) => OF_THE_LIST.has(keyword));
     const ofItems = pick(keywords, (keyword) => !OF_THE_LIST.has(keyword));
-    const list = { ...ofList, ...whole, type: 'array', items: combined(own, { ...ofItems, ...items }) };
-    return nullable(list, api);
+    const each = combined(own, { ...ofItems, ...items });
+    const members = isMap ? { type: 'object', additionalProperties: each } : { type: 'array', items: each };
+    return nullable({ ...ofAll, ...whole, ...members }, api);
+  }
+
+  /** The schema of a property, or of the items of one that is a list or a map. */
+  private async valueOf(
+    nested: NestedType | undefined,
+    api: SwaggerProperty | undefined,
+    declared: unknown,
+  ): Promise<JsonSchemaObject> {
+    const { discriminator, type } = nested ?? {};
+    if (discriminator !== undefined) {
+      const { property, subTypes } = discriminator;
+      const anyOf: JsonSchemaObject[] = [];
+      for (const { value, name } of subTypes) {
+        const named = { properties: { [property]: { const: name } }, required: [property] };
+        anyOf.push({ allOf: [await this.typeOf(value), named] });
+      }
+      return { anyOf };
+    }
+    if (api?.items !== undefined) return api.items;
+    const { type: named } = api ?? {};
+    // TypeScript emits `Array` for a list, which says nothing about its items.
+    const isUnnamed = named === undefined || named === 'array' || named === Array;
+    return this.typeOf(type ?? (isUnnamed ? declared : named));
   }
 
   /** The schema of a declared type; empty if it says nothing. */
@@ -158,6 +171,12 @@ function nullable(schema: JsonSchemaObject, api: SwaggerProperty | undefined): J
 
 function pick(from: JsonSchemaObject, wanted: (keyword: string) => boolean): JsonSchemaObject {
   return Object.fromEntries(Object.entries(from).filter(([keyword]) => wanted(keyword)));
+}
+
+/** The name of a class. It may have a static member of this name. */
+export function nameOfClass(type: unknown): string {
+  const name = propertyOf(type, 'name');
+  return typeof name === 'string' && name !== '' ? name : 'Payload';
 }
 
 function isClass(type: unknown): type is Class {

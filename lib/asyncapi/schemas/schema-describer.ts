@@ -77,6 +77,12 @@ async function describe(schema: StandardSchema): Promise<RawDescription> {
     return { schema: isSchemaObject(described) ? described : {}, problems: [] };
   }
   if (vendor === 'valibot') return describeValibot(schema);
-  const hint = vendor === 'zod' ? ': schemas of zod 3 cannot be described, update to zod 4' : '';
-  throw new Error(`a schema of "${vendor}" does not implement Standard JSON Schema${hint}`);
+  if (vendor === 'zod') {
+    throw new Error(
+      'schemas of zod 3 cannot be described. Update to zod 4, or create the schema with "zod/v4" of zod 3.25',
+    );
+  }
+  throw new Error(
+    `a schema of "${vendor}" does not implement Standard JSON Schema. Update the library, or add "~standard".jsonSchema to the schema`,
+  );
 }

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { isSchemaObject } from './described.js';
 import type { JsonSchemaObject } from './json-schema.js';
+import { asObject, fromOpenApi } from './openapi-schema.js';
 import { enumValues } from './validator-keywords.js';
 
 /** The metadata keys of `@nestjs/swagger`, which does not have to be installed to read them. */
@@ -40,6 +40,9 @@ const SAME = [
 /** Keywords of lists. */
 const OF_LISTS = ['minItems', 'maxItems', 'uniqueItems'] as const;
 
+/** Keywords with schemas inside, and those of an object whose properties are written in place. */
+const COMPOSED = ['oneOf', 'anyOf', 'allOf', 'not', 'additionalProperties', 'properties'] as const;
+
 type Given = Readonly<Record<string, unknown>>;
 
 /** The properties of a class with `@ApiProperty`, or with what the plugin added, by their names. */
@@ -62,16 +65,17 @@ function read(given: Given): SwaggerProperty {
   const type = resolved(given.type);
   const listed = Array.isArray(type) ? (type as readonly unknown[]) : undefined;
   const keywords: Record<string, unknown> = {};
-  for (const name of [...SAME, ...OF_LISTS]) if (given[name] !== undefined) keywords[name] = given[name];
-  if (given.exclusiveMinimum === true) moveTo(keywords, 'minimum', 'exclusiveMinimum');
-  if (given.exclusiveMaximum === true) moveTo(keywords, 'maximum', 'exclusiveMaximum');
+  const written = [...SAME, ...OF_LISTS, ...COMPOSED, 'exclusiveMinimum', 'exclusiveMaximum'] as const;
+  const picked = written.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
+  Object.assign(keywords, fromOpenApi(Object.fromEntries(picked)));
+  if (Array.isArray(given.required)) keywords.required = given.required;
   const values = typeof given.enum === 'function' ? (given.enum as () => unknown)() : given.enum;
   if (values !== undefined) keywords.enum = enumValues(values);
   if (given.example !== undefined) keywords.examples = [given.example];
   else if (Array.isArray(given.examples)) keywords.examples = given.examples;
   return {
     type: listed === undefined ? type : resolved(listed[0]),
-    items: isSchemaObject(given.items) ? given.items : undefined,
+    items: given.items === undefined ? undefined : asObject(fromOpenApi(given.items)),
     isArray: listed !== undefined || given.isArray === true || given.type === 'array',
     required: given.required !== false,
     nullable: given.nullable === true,
@@ -83,11 +87,6 @@ function read(given: Given): SwaggerProperty {
 function resolved(type: unknown): unknown {
   if (typeof type !== 'function' || type.prototype !== undefined) return type;
   return (type as () => unknown)();
-}
-
-function moveTo(keywords: Record<string, unknown>, from: string, to: string): void {
-  keywords[to] = keywords[from];
-  delete keywords[from];
 }
 
 function pluginProperties(type: object): Readonly<Record<string, Given>> {

@@ -1,3 +1,4 @@
+import { isInstance } from '../../reporting/index.js';
 import type { JsonSchemaObject } from './json-schema.js';
 
 /** The keywords for one decorator of class-validator, from its arguments. */
@@ -34,7 +35,7 @@ const KEYWORDS: Readonly<Record<string, Keywords>> = {
     ...(minLength === undefined ? {} : { minLength }),
     ...(maxLength === undefined ? {} : { maxLength }),
   }),
-  matches: ([pattern]) => ({ type: 'string', ...patternOf(pattern) }),
+  matches: ([pattern, flags]) => ({ type: 'string', ...patternOf(pattern, flags) }),
   contains: ([part]) => ({ type: 'string', pattern: escaped(String(part)) }),
   arrayMinSize: ([minItems]) => ({ type: 'array', minItems }),
   arrayMaxSize: ([maxItems]) => ({ type: 'array', maxItems }),
@@ -81,14 +82,20 @@ export function enumValues(entity: unknown): readonly unknown[] {
   if (typeof entity !== 'object' || entity === null) return [];
   const members = entity as Readonly<Record<string, unknown>>;
   return Object.keys(members)
-    .filter((name) => typeof members[String(members[name])] !== 'number' || typeof members[name] === 'number')
+    .filter((name) => !isNameOfNumber(members, name))
     .map((name) => members[name]);
 }
 
+/** For a member `large = 1`, TypeScript adds the member `1: 'large'`. */
+function isNameOfNumber(members: Readonly<Record<string, unknown>>, name: string): boolean {
+  const value = members[name];
+  return typeof value === 'string' && typeof members[value] === 'number' && String(members[value]) === name;
+}
+
 /** A pattern without flags; those with flags have no form in JSON Schema. */
-function patternOf(pattern: unknown): JsonSchemaObject {
-  if (typeof pattern === 'string') return { pattern };
-  return pattern instanceof RegExp && /^[gu]*$/.test(pattern.flags) ? { pattern: pattern.source } : {};
+function patternOf(pattern: unknown, flags: unknown): JsonSchemaObject {
+  if (typeof pattern === 'string') return flags === undefined || flags === '' ? { pattern } : {};
+  return isInstance(pattern, RegExp) && /^[gu]*$/.test(pattern.flags) ? { pattern: pattern.source } : {};
 }
 
 /** The default of class-validator. */

@@ -17,8 +17,20 @@ export interface ValidatedProperty {
   readonly validations: readonly Validation[];
   /** Whether the property may be missing. */
   readonly optional: boolean;
-  /** The class of the property, or of its items, as `@Type` of class-transformer declares it. */
-  readonly nested: unknown;
+  /** The type of the property, or of its items, as `@Type` of class-transformer declares it. */
+  readonly nested: NestedType | undefined;
+}
+
+/** A type that `@Type` declares. */
+export interface NestedType {
+  readonly type: unknown;
+  /** The property that selects one of several classes. */
+  readonly discriminator?:
+    | {
+        readonly property: string;
+        readonly subTypes: readonly { readonly value: unknown; readonly name: string }[];
+      }
+    | undefined;
 }
 
 /** The part of class-transformer's storage that is used; it is not exported by the package itself. */
@@ -26,7 +38,12 @@ interface TypeStorage {
   findTypeMetadata(
     target: unknown,
     property: string,
-  ): { readonly typeFunction?: (() => unknown) | undefined } | undefined;
+  ):
+    | {
+        readonly typeFunction?: ((help: object) => unknown) | undefined;
+        readonly options?: Partial<Pick<NestedType, 'discriminator'>> | undefined;
+      }
+    | undefined;
 }
 
 /** The metadata of class-validator and class-transformer, which are optional. */
@@ -64,8 +81,16 @@ function read(
       }))
       .toReversed(),
     optional: given.some((each) => each.type === 'conditionalValidation'),
-    nested: types?.findTypeMetadata(type, property)?.typeFunction?.(),
+    nested: nestedOf(type, property, types),
   };
+}
+
+function nestedOf(type: unknown, property: string, types: TypeStorage | undefined): NestedType | undefined {
+  const found = types?.findTypeMetadata(type, property);
+  if (found === undefined) return undefined;
+  // The function may choose the type by the object that is converted, and there is none here.
+  const declared = found.typeFunction?.({ newObject: {}, object: {}, property });
+  return { type: declared, discriminator: found.options?.discriminator };
 }
 
 async function loadTypes(): Promise<TypeStorage | undefined> {

@@ -1,7 +1,8 @@
-import { defineMessage, type MessageContract } from '../../contracts/index.js';
+import { defineMessage, type MessageContract, paramNames } from '../../contracts/index.js';
 import type { HandlerConnection } from '../../handlers/index.js';
 import { isReplyAllowed } from '../../validation/index.js';
 import type { AsyncApiChannel, AsyncApiDocument, AsyncApiReference } from '../document/index.js';
+import { namesOfReference } from '../schemas/index.js';
 import { TryItRefusal } from './refusal.js';
 
 /** A channel of the document that can be tried. */
@@ -16,12 +17,18 @@ export interface TryItChannel {
   /** The stream that stores the messages, if it is declared or named. */
   readonly stream: string | undefined;
   readonly isStored: boolean;
-  /** Whether handlers of the application answer its messages. */
-  readonly isAnswered: boolean;
+  /** How handlers of the application answer its messages; `undefined` if none does. */
+  readonly answers: Answers | undefined;
   readonly summary: string | undefined;
   readonly contentType: string;
   readonly examples: readonly unknown[];
 }
+
+/**
+ * How requests are answered: `core` to the inbox of the caller; `durable` to the subject in a header, because a stream stores
+ * the requests; `stream` if a stream would answer a request over core NATS before the handler.
+ */
+export type Answers = 'core' | 'durable' | 'stream';
 
 /** The contracts and connections that the channels of a document refer to. */
 export interface ChannelSources {
@@ -37,19 +44,36 @@ export function channelsOf(
   document: AsyncApiDocument,
   sources: ChannelSources,
 ): ReadonlyMap<string, TryItChannel> {
-  // A durable request has a header for its answer, and a stream would answer a plain one.
-  const answered = new Set(
-    Object.values(document.operations).flatMap(({ action, reply, channel }) =>
-      action === 'receive' && reply !== undefined && reply.address === undefined ? [keyOf(channel)] : [],
-    ),
-  );
+  const answers = answersOf(document);
   const channels = new Map<string, TryItChannel>();
   for (const [key, channel] of Object.entries(document.channels)) {
     const found = channelOf(document, key, channel, sources);
-    if (found === undefined) continue;
-    channels.set(key, { ...found, isAnswered: answered.has(key) && channel['x-jetstream'].kind === 'core' });
+    if (found !== undefined) channels.set(key, answered(found, answers.get(key)));
   }
   return channels;
+}
+
+/** A request over core NATS gets the answer of a stream if one listens on its subject, even if its handler uses none. */
+function answered(channel: Omit<TryItChannel, 'answers'>, answers: Answers | undefined): TryItChannel {
+  const { declarations } = channel.connection.jetstream;
+  const stream = channel.stream ?? declarations.streamOf(channel.contract.filter);
+  return answers === 'core' && stream !== undefined
+    ? { ...channel, stream, answers: 'stream' }
+    : { ...channel, answers };
+}
+
+/** How the channels with requests are answered, by their keys. */
+function answersOf({ operations, channels }: AsyncApiDocument): ReadonlyMap<string, Answers> {
+  const answers = new Map<string, Answers>();
+  for (const { action, reply, channel } of Object.values(operations)) {
+    if (action !== 'receive' || reply === undefined) continue;
+    const key = keyOf(channel);
+    const isStored = channels[key]?.['x-jetstream'].kind === 'stream';
+    // Only a durable request has an address for its answer.
+    if (reply.address !== undefined) answers.set(key, 'durable');
+    else if (!answers.has(key)) answers.set(key, isStored ? 'stream' : 'core');
+  }
+  return answers;
 }
 
 function channelOf(
@@ -57,7 +81,7 @@ function channelOf(
   key: string,
   channel: AsyncApiChannel,
   { contracts, connections }: ChannelSources,
-): Omit<TryItChannel, 'isAnswered'> | undefined {
+): Omit<TryItChannel, 'answers'> | undefined {
   const { address } = channel;
   const { kind, stream, filter } = channel['x-jetstream'];
   if (address === null || address.startsWith('$') || (kind !== 'stream' && kind !== 'core')) return undefined;
@@ -98,12 +122,9 @@ function contractOf(address: string, filter: string | undefined, core: boolean):
   }
 }
 
-/** The last part of a reference such as `#/channels/orders`, with `~1` for `/` and `~0` for `~`. */
+/** The last name in a reference such as `#/channels/orders`. */
 function keyOf({ $ref }: AsyncApiReference): string {
-  return $ref
-    .slice($ref.lastIndexOf('/') + 1)
-    .replaceAll('~1', '/')
-    .replaceAll('~0', '~');
+  return namesOfReference($ref).at(-1) ?? '';
 }
 
 /**
@@ -118,9 +139,6 @@ export function subjectOf({ contract }: TryItChannel, params: Readonly<Record<st
 }
 
 /** The names of the parameters in the subject. */
-export function paramsOf({ contract: { template } }: TryItChannel): readonly string[] {
-  return template.split('.').flatMap((token) => {
-    if (token === '>') return ['rest'];
-    return token.startsWith(':') ? [token.slice(1)] : [];
-  });
+export function paramsOf({ contract }: TryItChannel): readonly string[] {
+  return paramNames(contract);
 }

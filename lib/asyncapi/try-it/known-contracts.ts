@@ -1,8 +1,12 @@
 import type { DiscoveryService } from '@nestjs/core';
 import { FeatureMessages, type MessageContract } from '../../contracts/index.js';
-import { HandlerExplorer } from '../../handlers/index.js';
+import { HandlerExplorer, readPublishTargets } from '../../handlers/index.js';
+import { patternMethods } from '../../nest/index.js';
+import { payloadOf } from '../document/index.js';
 
-/** The contracts of an application: of its publishers, and of its handlers. */
+type Class = new (...args: never[]) => object;
+
+/** The contracts of an application: of its publishers, of its handlers and their results, and of its patterns. */
 export function contractsOf(discovery: DiscoveryService): readonly MessageContract[] {
   const published = discovery
     .getProviders()
@@ -15,5 +19,15 @@ export function contractsOf(discovery: DiscoveryService): readonly MessageContra
     ...methods.flatMap((method) => method.contracts),
   ]);
   const subscribed = subscriptions.flatMap(({ metadata }) => metadata.contract ?? []);
-  return [...new Set([...published, ...consumed, ...subscribed])];
+  const results = consumers
+    .flatMap(({ methods }) => methods)
+    .flatMap(({ callback }) => readPublishTargets(callback).targets)
+    .flatMap(({ contract }) => contract ?? []);
+  const served = discovery
+    .getControllers()
+    .map(({ metatype }): unknown => metatype)
+    .filter((type): type is Class => typeof type === 'function')
+    .flatMap((target) => patternMethods(target).map((method) => payloadOf({ ...method, target })))
+    .flatMap(({ contract }) => contract ?? []);
+  return [...new Set([...published, ...consumed, ...subscribed, ...results, ...served])];
 }

@@ -22,8 +22,10 @@ export function problemOf(
       ? undefined
       : new TryItRefusal(400, 'No stream stores the messages of this channel.');
   }
-  if (action === 'request' && !channel.isAnswered)
-    return new TryItRefusal(400, 'The application does not answer the messages of this channel.');
+  if (action === 'request') {
+    const problem = requestProblem(channel);
+    if (problem !== undefined) return new TryItRefusal(400, problem);
+  }
   if (action === 'dry-run' && !supportsDryRun(connection)) {
     return new TryItRefusal(
       501,
@@ -31,4 +33,24 @@ export function problemOf(
     );
   }
   return hasPayload ? undefined : new TryItRefusal(400, 'payload is missing. Send null for an empty value.');
+}
+
+/** Why a request would not get the answer of a handler. */
+function requestProblem({ answers, stream }: TryItChannel): string | undefined {
+  switch (answers) {
+    case 'core':
+      return undefined;
+    case 'durable':
+      return (
+        'A stream stores the requests of this channel, and their answers are sent to the subject in a header, which the page does ' +
+        'not set. Nothing was sent. Use the action publish, which shows no answer, or send the request with JetStreamClient.'
+      );
+    case 'stream':
+      return (
+        `The stream ${stream === undefined ? '' : `"${stream}" `}listens on the subject of this channel, so it would answer before ` +
+        'the handler. Nothing was sent.'
+      );
+    default:
+      return 'The application does not answer the messages of this channel.';
+  }
 }

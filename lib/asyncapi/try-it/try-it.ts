@@ -1,11 +1,11 @@
-import { Logger } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { JetStreamConnections } from '../../handlers/index.js';
-import { errorStack, errorText, nameText, printable } from '../../reporting/index.js';
+import { errorStack, errorText } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import type { AsyncApiDocument } from '../document/index.js';
 import type { AccessCheck, Decision } from './access.js';
 import { TRY_IT_ACTIONS, type TryItAction, type TryItLimits } from './actions.js';
+import { AuditLog } from './audit-log.js';
 import { channelsOf, paramsOf, subjectOf, type TryItChannel } from './channels.js';
 import { readInput, type TryItInput } from './input.js';
 import { contractsOf } from './known-contracts.js';
@@ -44,7 +44,7 @@ interface KnownChannels {
 
 /** Carries out what callers try on the page: with channels of the document only, and after all checks. */
 export class TryIt {
-  private readonly logger = new Logger('JetStreamAsyncApi');
+  private readonly audit = new AuditLog();
   private readonly limits: TryItLimits;
   private readonly rate: RateLimit;
   private readonly view: PayloadView;
@@ -103,7 +103,11 @@ export class TryIt {
     const { subject, channel } = target;
     const decision = await this.sources.access.decide({ request, channel: input.channel, subject }, action);
     if (!decision.allowed) {
-      this.audit(action, input, subject, decision, 'refused by the option access');
+      const about = subject ?? input.channel;
+      this.audit.refused(
+        { action, channel: channel?.key, about, user: decision.user },
+        'refused by the option access',
+      );
       throw new TryItRefusal(403, `You may not use the action ${action} on this channel.`);
     }
     if (target.refusal !== undefined) throw target.refusal;
@@ -121,19 +125,19 @@ export class TryIt {
     decision: Decision,
   ): Promise<unknown> {
     const { channel } = input;
-    const about = { channel: channel.key };
+    const about = { action, channel: channel.key, about: subject ?? channel.key, user: decision.user };
     try {
       const running = carryOut(action, input, this.limits, this.view);
       if (!(await within(this.limits.timeout + GRACE, running)))
         throw new TryItRefusal(504, 'The action has not ended in time. It may still be carried out.');
       const result = await running;
-      this.audit(action, about, subject, decision, 'done');
+      this.audit.ended(about, 'done');
       return result;
     } catch (error) {
-      this.audit(action, about, subject, decision, `failed: ${errorText(error)}`);
+      this.audit.ended(about, `failed: ${errorText(error)}`);
       const refusal = refusalOf(error);
       if (refusal !== undefined) throw refusal;
-      this.logger.error(`The action ${action} failed: ${errorText(error)}`, errorStack(error));
+      this.audit.failed(action, errorText(error), errorStack(error));
       throw new TryItRefusal(500, 'The action failed; see the log of the service.');
     }
   }
@@ -174,18 +178,6 @@ export class TryIt {
   private isOn(action: TryItAction): boolean {
     const { publish, request, dryRun, messages } = this.sources.options;
     return { publish, request, 'dry-run': dryRun, messages }[action] === true;
-  }
-
-  private audit(
-    action: TryItAction,
-    { channel }: { readonly channel: string },
-    subject: string | undefined,
-    { user }: Decision,
-    outcome: string,
-  ): void {
-    this.logger.log(
-      `Page: ${action} on "${printable(nameText(subject ?? channel))}" by ${user === undefined ? 'a caller' : `"${printable(user)}"`}: ${outcome}`,
-    );
   }
 }
 

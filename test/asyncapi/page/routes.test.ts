@@ -275,6 +275,30 @@ describe('the document as YAML', () => {
   });
 });
 
+describe('the document', () => {
+  it('is written once in each form, and kept', async () => {
+    await using page = await serveShop(server.url);
+    const get = async (form: string): Promise<string> =>
+      (await page.get(`/asyncapi/asyncapi.${form}`)).text();
+    const first = await Promise.all(['json', 'yaml', 'json', 'yaml'].map(get));
+    // A conversion calls it for the document, or for its parts.
+    const toJson = vi.spyOn(JSON, 'stringify');
+    const again = await Promise.all(['json', 'yaml', 'json', 'yaml'].map(get));
+    const converted = toJson.mock.calls.filter(([value]) => typeof value === 'object' || value === 'receive');
+    toJson.mockRestore();
+    expect(again).toEqual(first);
+    expect(converted).toEqual([]);
+  });
+
+  it('that cannot be created is logged once a minute', async () => {
+    await using page = await serveShop(server.url, { page: { servers: { unknown: {} } } });
+    for (let i = 0; i < 10; i++) expect((await page.get('/asyncapi/asyncapi.json')).status).toBe(500);
+    expect(page.logs.of('error', 'JetStreamAsyncApi')).toEqual([
+      expect.stringMatching(/The page was not served: .*no connection "unknown"/),
+    ]);
+  });
+});
+
 describe('the boot', () => {
   const boot = async (page: object): Promise<void> => {
     await using _ = await serveShop(server.url, { page });

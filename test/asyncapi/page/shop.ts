@@ -9,15 +9,17 @@ import {
   JetStreamModule,
   JetStreamService,
   JsConsumer,
+  MessagePipe,
   type PayloadOf,
   type JetStreamModuleOptions,
+  type StreamConfig,
 } from 'nestjs-nats-jetstream';
 import {
   type AsyncApiPageExtras,
   type AsyncApiPageOptions,
   JetStreamAsyncApiModule,
 } from 'nestjs-nats-jetstream/asyncapi';
-import { JetStreamServer } from 'nestjs-nats-jetstream/microservice';
+import { JETSTREAM_TRANSPORT, JetStreamServer, type RequestExtras } from 'nestjs-nats-jetstream/microservice';
 import { z } from 'zod';
 import { LogRecorder } from '../../support/log-recorder.js';
 
@@ -33,6 +35,9 @@ export const PriceChanged = defineMessage({
   schema: z.object({ price: z.number() }),
   core: true,
 });
+
+/** Only the pipe of a pattern has it. */
+const DiscountAsked = defineMessage({ subject: 'discounts.:customer', schema: z.number(), core: true });
 
 /** A schema that refers to itself. */
 const Category = z.object({
@@ -55,10 +60,26 @@ export class Billing {
 }
 
 @Controller()
-class Quotes {
+export class Quotes {
+  readonly reserved: unknown[] = [];
+
   @MessagePattern('quotes.get')
   quote(@Payload() article: { readonly name: string }): { readonly price: number } {
     return { price: article.name.length };
+  }
+
+  @MessagePattern(DiscountAsked.pattern)
+  discount(@Payload(new MessagePipe(DiscountAsked)) most: PayloadOf<typeof DiscountAsked>): number {
+    return most / 2;
+  }
+
+  @MessagePattern('stock.reserve', JETSTREAM_TRANSPORT, {
+    mode: 'jetstream',
+    stream: 'STOCK',
+  } satisfies RequestExtras)
+  reserve(@Payload() article: unknown): boolean {
+    this.reserved.push(article);
+    return true;
   }
 }
 
@@ -70,13 +91,18 @@ export function shop(
   url: string,
   pages: readonly DynamicModule[],
   options: Partial<JetStreamModuleOptions> = {},
+  streams: readonly StreamConfig[] = [],
 ): DynamicModule {
   return {
     module: Shop,
     imports: [
       JetStreamModule.forRoot({ connection: { servers: url }, ...options }),
       JetStreamModule.forFeature({
-        streams: [{ name: 'ORDERS', subjects: ['orders.>'], storage: 'memory', allowDirect: true }],
+        streams: [
+          { name: 'ORDERS', subjects: ['orders.>'], storage: 'memory', allowDirect: true },
+          { name: 'STOCK', subjects: ['stock.>'], storage: 'memory' },
+          ...streams,
+        ],
         messages: [OrderPlaced, PriceChanged, CategoryChanged],
       }),
       ...pages,
@@ -117,16 +143,18 @@ export interface ShopSettings {
   readonly pages?: readonly DynamicModule[];
   readonly options?: Partial<JetStreamModuleOptions>;
   readonly configure?: (app: INestApplication) => unknown;
-  /** Serves `quotes.get` too. */
+  /** Serves `quotes.get` and `stock.reserve` too. */
   readonly quotes?: boolean;
+  /** Further streams. */
+  readonly streams?: readonly StreamConfig[];
 }
 
 /** Starts the shop with its page on an HTTP platform. */
 export async function serveShop(url: string, settings: ShopSettings = {}): Promise<ServedShop> {
-  const { platform = 'express', page = {}, options, configure, quotes = false } = settings;
+  const { platform = 'express', page = {}, options, configure, quotes = false, streams } = settings;
   const pages = settings.pages ?? [JetStreamAsyncApiModule.forRoot({ info: INFO, ...page })];
   const logs = new LogRecorder();
-  const module = await Test.createTestingModule({ imports: [shop(url, pages, options)] })
+  const module = await Test.createTestingModule({ imports: [shop(url, pages, options, streams)] })
     .setLogger(logs)
     .compile();
   const app = module.createNestApplication(

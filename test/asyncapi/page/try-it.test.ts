@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
-import { Billing, PLATFORMS, serveShop, type ServedShop } from './shop.js';
+import { Billing, PLATFORMS, Quotes, serveShop, type ServedShop } from './shop.js';
 
 const EVERYTHING = { publish: true, request: true, dryRun: true, messages: true };
 const ORDER = { customer: 'ann', total: 7 };
@@ -249,9 +249,10 @@ describe.each(PLATFORMS)('trying on %s', (platform) => {
     });
     const { channels } = await described(page);
     expect(channels.map(({ address, actions }) => ({ address, actions }))).toEqual([
+      { address: 'discounts.{customer}', actions: ['request'] },
       { address: 'quotes.get', actions: ['request'] },
     ]);
-    const [{ channel }] = channels;
+    const [, { channel }] = channels;
     const { status, body } = await page.act('request', { channel, payload: { name: 'pen' } });
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -263,10 +264,7 @@ describe.each(PLATFORMS)('trying on %s', (platform) => {
 
   it('says that nothing answers a request', async () => {
     await using page = await serveShop(server.url, { platform, page: { tryIt: { request: true } } });
-    const {
-      channels: [{ channel }],
-    } = await described(page);
-    const { status, body } = await page.act('request', { channel, payload: {} });
+    const { status, body } = await page.act('request', { channel: 'quotes.get', payload: {} });
     expect([status, body.error?.message]).toEqual([
       503,
       expect.stringContaining('No responders on "quotes.get"'),
@@ -452,6 +450,103 @@ describe('the option access', () => {
       'Page: messages on "orders.*.placed" by "ann\\n"admin"": done',
       'Page: publish on "nothing" by "ann\\n"admin"": refused by the option access',
     ]);
+  });
+});
+
+it('validates a request by the contract of its pipe', async () => {
+  await using page = await serveShop(server.url, { quotes: true, page: { tryIt: EVERYTHING } });
+  const { channels } = await described(page);
+  const channel = channels.find(({ address }) => address === 'discounts.{customer}')?.channel;
+  const params = { customer: 'ann' };
+  const refused = await page.act('request', { channel, params, payload: 'ten' });
+  expect([refused.status, refused.body.error?.message]).toEqual([
+    422,
+    expect.stringContaining('expected number'),
+  ]);
+  const { body } = await page.act('request', { channel, params, payload: 10 });
+  expect(body).toMatchObject({ subject: 'discounts.ann', reply: { payload: 5 } });
+});
+
+describe('a durable request', () => {
+  const RESERVE = { channel: 'stock.reserve', payload: { name: 'pen' } };
+
+  it('is not sent as a request, and the refusal says why; it can be published', async () => {
+    await using own = await NatsTestServer.start();
+    await using page = await serveShop(own.url, { quotes: true, page: { tryIt: EVERYTHING } });
+    const { channels } = await described(page);
+    expect(channels.find(({ channel }) => channel === 'stock.reserve')?.actions).toEqual([
+      'publish',
+      'dry-run',
+      'messages',
+    ]);
+    const { stream: name } = (await page.act('messages', { channel: 'stock.reserve' })).body;
+    const stream = await page.app.get(JetStreamService).stream(String(name));
+    const { status, body } = await page.act('request', RESERVE);
+    expect([status, body.error?.message]).toEqual([
+      400,
+      expect.stringMatching(
+        /stream stores the requests .* header.* Nothing was sent\. Use the action publish/,
+      ),
+    ]);
+    expect((await stream.info()).state.lastSequence).toBe(0);
+    expect((await page.act('publish', RESERVE)).status).toBe(200);
+    await eventually(
+      () => page.app.get(Quotes).reserved,
+      ({ length }) => length > 0,
+    );
+    expect(page.app.get(Quotes).reserved).toEqual([{ name: 'pen' }]);
+  });
+
+  it('is refused too if a stream listens on the subject of a request over core NATS', async () => {
+    await using own = await NatsTestServer.start();
+    const streams = [{ name: 'QUOTES', subjects: ['quotes.>'], storage: 'memory' as const }];
+    await using page = await serveShop(own.url, { quotes: true, streams, page: { tryIt: EVERYTHING } });
+    const { status, body } = await page.act('request', { channel: 'quotes.get', payload: {} });
+    expect([status, body.error?.message]).toEqual([
+      400,
+      expect.stringMatching(/stream "QUOTES" .* would answer before the handler\. Nothing was sent/),
+    ]);
+  });
+});
+
+describe('the log', () => {
+  it('has one line a minute for refused actions of each kind, with the number of the others', async () => {
+    await using page = await serveShop(server.url, {
+      page: {
+        tryIt: EVERYTHING,
+        access: ({ request }, action) => {
+          const { headers } = request as { headers: Record<string, string | undefined> };
+          return { allowed: action === 'read', user: headers.user };
+        },
+      },
+    });
+    for (let i = 0; i < 50; i++) {
+      const id = String(i);
+      expect((await page.act('publish', { channel: ORDERS, params: { id }, payload: ORDER })).status).toBe(
+        403,
+      );
+      expect((await page.act('publish', { channel: `unknown${i}` }, { user: 'joe' })).status).toBe(403);
+    }
+    expect((await page.act('messages', { channel: ORDERS }, { user: 'joe' })).status).toBe(403);
+    expect(audits(page)).toEqual([
+      'Page: publish on "orders.0.placed" by a caller: refused by the option access',
+      'Page: publish on "unknown0" by "joe": refused by the option access',
+      'Page: messages on "orders.*.placed" by "joe": refused by the option access',
+    ]);
+  });
+
+  it('stays short if a caller gives itself a new name each time', async () => {
+    await using page = await serveShop(server.url, {
+      page: {
+        tryIt: { messages: true },
+        access: ({ request }) => ({
+          allowed: false,
+          user: (request as { headers: Record<string, string | undefined> }).headers.user,
+        }),
+      },
+    });
+    for (let i = 0; i < 300; i++) await page.act('messages', { channel: ORDERS }, { user: `caller ${i}` });
+    expect(audits(page).length).toBeLessThan(110);
   });
 });
 
