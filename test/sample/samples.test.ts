@@ -105,6 +105,6 @@ it(
   { timeout: 60_000 },
   async () => {
     const output = await run('08-contracts');
-    expect(output).toMatch(/^order 2 is not sent: customer: /m);
+    expect(output).toMatch(/^the second order is not sent: customer: /m);
   },
 );
