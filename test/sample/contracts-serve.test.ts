@@ -58,7 +58,7 @@ describe.runIf(HAS_BROWSER)('08-contracts with --serve', () => {
         })
         .toContain(billed);
       const billing = await browser.open(pages.get('billing') ?? '');
-      await billing.page.locator('#viewer').getByText('Billing.onPlaced.send').first().waitFor();
+      await billing.page.locator('#viewer').getByText('orders.{id}.billed').first().waitFor();
       const { origin } = new URL(pages.get('shop') ?? '');
       expect(requests.filter((each) => !each.startsWith(origin) && !each.startsWith('data:'))).toEqual([]);
       expect([...problems, ...billing.problems]).toEqual([]);
