@@ -50,7 +50,13 @@ export class ClassSchema implements StandardSchema {
     const { validator, transformer } = await this.loaded();
     // class-transformer creates the instance without arguments, as it always does.
     const type = this.type as new () => object;
-    const instance = isInstance(value, type) ? value : transformer.plainToInstance(type, copyOf(value));
+    let instance: object;
+    try {
+      instance = isInstance(value, type) ? value : transformer.plainToInstance(type, copyOf(value));
+    } catch (error) {
+      if (!isInstance(error, RangeError)) throw error;
+      return { issues: [{ message: 'it contains itself, or is nested too deeply' }] };
+    }
     const errors = await validator.validate(instance);
     return errors.length > 0
       ? { issues: errors.flatMap((error) => issuesOf(error, [])) }

@@ -7,7 +7,7 @@ import {
   type PublishOptions,
   type Schedule,
 } from '../jetstream/index.js';
-import { errorText, isInstance } from '../reporting/index.js';
+import { errorText, isInstance, propertyOf } from '../reporting/index.js';
 import { pendingThenable } from '../user-code/index.js';
 import { checkObject } from '../validation/index.js';
 import { CheckedPubAck } from './checked-pub-ack.js';
@@ -38,6 +38,12 @@ export type MessageSchedule = EachWithoutTarget<Schedule> & {
 type EachWithoutTarget<Each> = Each extends unknown ? Omit<Each, 'target'> : never;
 
 const NONE = {};
+
+/** Options of `JetStreamService.publish` that a contract decides, with what to use in their place. */
+const DECIDED = [
+  ['codec', 'set contentType in the definition of the message'],
+  ['schedule', 'call the method schedule'],
+] as const;
 
 /**
  * Publishes the messages of one contract: it fills in the subject, validates the payload and encodes it. Provided by
@@ -70,6 +76,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     payload: PayloadInputOf<Contract>,
     options: MessagePublishOptions<Contract> = NONE,
   ): Promise<PublishedOf<Contract>> {
+    refuseDecided(options);
     const subject = this.contract.subject(params);
     const pending = this.check(subject, payload);
     if (pending !== undefined) await pending;
@@ -95,6 +102,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     options: MessagePublishOptions<Contract> = NONE,
   ): PubAckFuture {
     this.requireStream('publishAsync');
+    refuseDecided(options);
     const subject = this.contract.subject(params);
     const complete = this.complete(options);
     const send = (): PubAckFuture =>
@@ -121,6 +129,7 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     const target = this.contract.subject(params);
     checkObject('schedule', schedule);
     checkObject('options', options);
+    refuseDecided(options);
     const { subject, ...when } = schedule;
     await this.check(target, payload);
     const complete = { ...this.complete(options), schedule: { ...when, target } as Schedule };
@@ -202,4 +211,13 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
       `the message "${this.contract.name}" is one of core NATS, which ${method} does not support. Use publish`,
     );
   }
+}
+
+/** TypeScript refuses these options. @throws {@link InvalidArgumentError} */
+function refuseDecided(options: object): void {
+  if (options === NONE) return;
+  const found = DECIDED.find(([name]) => propertyOf(options, name) !== undefined);
+  if (found === undefined) return;
+  const [name, advice] = found;
+  throw new InvalidArgumentError(`options.${name}`, `the contract decides about it: ${advice}`);
 }

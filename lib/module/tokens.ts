@@ -1,9 +1,11 @@
 import { Inject } from '@nestjs/common';
 import { DeadLetters } from '../consuming/index.js';
 import type { MessageContract } from '../contracts/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
+import { propertyOf, shown } from '../reporting/index.js';
 
 /** The name of the connection if none is given. */
 export const DEFAULT_CONNECTION = 'default';
@@ -61,12 +63,21 @@ export function getObjectStoreToken(bucket: string, connection = DEFAULT_CONNECT
   return `ObjectStore:${connection}:${bucket}`;
 }
 
-/** The injection token of the {@link MessagePublisher} of a message that `forFeature` declares. */
+/**
+ * The injection token of the {@link MessagePublisher} of a message that `forFeature` declares.
+ *
+ * @throws {@link InvalidArgumentError} if it is not a message, for example in a cycle of imports
+ */
 export function getPublisherToken(
   message: Pick<MessageContract, 'template'>,
   connection = DEFAULT_CONNECTION,
 ): Token {
-  return `MessagePublisher:${connection}:${message.template}`;
+  const template = propertyOf(message, 'template');
+  if (typeof template === 'string') return `MessagePublisher:${connection}:${template}`;
+  throw new InvalidArgumentError(
+    'message',
+    `${shown(message)} of @InjectPublisher or getPublisherToken is not what defineMessage returned: check for a cycle of imports`,
+  );
 }
 
 /** Injects a connection's `NatsConnection`. */
@@ -115,6 +126,8 @@ export function InjectObjectStore(
 /**
  * Injects the {@link MessagePublisher} of a message that `JetStreamModule.forFeature({ messages })` declares. The
  * parameter has the type `MessagePublisher<typeof OrderPlaced>`.
+ *
+ * @throws {@link InvalidArgumentError} if it is not a message, for example in a cycle of imports
  */
 export function InjectPublisher(
   message: Pick<MessageContract, 'template'>,

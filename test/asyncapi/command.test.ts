@@ -108,9 +108,11 @@ describe('the command', { timeout: 60_000 }, () => {
   });
 
   it('shows its usage', async () => {
-    const { code, stdout } = await run(['--help']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^Usage: nestjs-nats-jetstream asyncapi <file>/);
+    for (const option of ['--help', '-h']) {
+      const { code, stdout } = await run([option]);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/^Usage: nestjs-nats-jetstream asyncapi <file>/);
+    }
   });
 
   it.each<[string, readonly string[], RegExp]>([
@@ -124,6 +126,21 @@ describe('the command', { timeout: 60_000 }, () => {
     ['a missing file', ['asyncapi', 'missing.js'], /"missing\.js" cannot be loaded/],
     ['a missing module', ['asyncapi', app, '--module', 'Nothing'], /its modules are AppModule, OtherModule/],
     ['a missing document', ['asyncapi', app, '--check', 'missing.json'], /"missing\.json" cannot be read/],
+    [
+      'a file without a document',
+      ['asyncapi', app, '--check', 'package.json'],
+      /contains no AsyncAPI document/,
+    ],
+    [
+      'a file that is not compiled',
+      ['asyncapi', 'a.module.ts'],
+      /cannot be loaded: .*\. Compile the application/,
+    ],
+    [
+      'a folder that is missing',
+      ['asyncapi', app, '--output', 'none/a.json'],
+      /"none\/a\.json" cannot be written/,
+    ],
   ])('refuses %s with code 2', async (_, args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect(stderr).toMatch(message);

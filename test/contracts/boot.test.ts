@@ -258,6 +258,20 @@ describe('the messages of an application', () => {
     expect(mistakes).toEqual([expect.stringContaining(problem)]);
   });
 
+  it('stop the boot if two of one handler have the same subjects', async () => {
+    @Injectable()
+    class Both {
+      @JsConsumer([Placed, Twin], { durable: 'both' })
+      on(): void {}
+    }
+    const { mistakes } = await failure([Both]);
+    expect(mistakes).toEqual([
+      expect.stringMatching(
+        /^Both\.on: the messages "orders\.id\.placed" and "Twin" have the same subjects "orders\.\*\.placed"/,
+      ),
+    ]);
+  });
+
   it('are checked together with handlers, and all mistakes are reported at once', async () => {
     const { mistakes } = await failure([NoStream, Core], [Lost, Same, Placed]);
     expect(mistakes.map((mistake) => mistake.split(':')[0])).toEqual([

@@ -295,6 +295,19 @@ describe('the publisher of a message', () => {
     expect(await publisherOf(Off).publish({}, 1)).toMatchObject({ stream: 'ALL' });
   });
 
+  it('refuses options that its contract decides', async () => {
+    const publisher = publisherOf(Placed);
+    const before = await stored();
+    for (const option of [{ codec: upperCase }, { schedule: { at: new Date() } }]) {
+      const [name] = Object.keys(option);
+      const problem = `Invalid options.${name}: the contract decides about it`;
+      const given = option as never;
+      await expect(publisher.publish({ id: '1' }, { total: '1' }, given)).rejects.toThrow(problem);
+      expect(() => publisher.publishAsync({ id: '1' }, { total: '1' }, given)).toThrow(problem);
+    }
+    expect(await stored()).toBe(before);
+  });
+
   it('accepts an object, or an instance, of a class', async () => {
     const publisher = publisherOf(Basketed);
     await publisher.publish({ id: '1' }, { count: 1, lines: [{ article: 'a' }] });
@@ -311,6 +324,11 @@ describe('the publisher of a message', () => {
     expect(payments.map(({ kind }) => kind)).toEqual(['card', 'cash']);
     const stored = await jetstream.stream('ALL');
     expect((await stored.getMessage(sequence)).json()).toEqual({ payments });
+    const cyclic = { payments: [{ kind: 'cash', cents: 7 }] };
+    Object.assign(cyclic.payments[0], { order: cyclic });
+    await expect(publisherOf(PaidBy).publish({ id: '1' }, cyclic)).rejects.toThrow(
+      'is not sent because its payload is invalid: it contains itself',
+    );
     const invalid = { payments: [{ kind: 'card', number: 5 as never, cents: 5 }] };
     await expect(publisherOf(PaidBy).publish({ id: '1' }, invalid)).rejects.toThrow(
       'number must be a string',

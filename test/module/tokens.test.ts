@@ -20,6 +20,7 @@ import {
   InjectObjectStore,
   InjectObjectStoreService,
   InjectPublisher,
+  InvalidArgumentError,
   InjectStream,
   JetStreamModule,
 } from 'nestjs-nats-jetstream';
@@ -130,3 +131,10 @@ function holderOf(inject: ParameterDecorator): Type<{ readonly injected: unknown
   }
   return Holder;
 }
+
+it.each([undefined, null, 'orders', {}])('refuse %o in place of a message, with the reason', (value) => {
+  const problem =
+    /Invalid message: .* of @InjectPublisher or getPublisherToken is not what defineMessage returned: check for a cycle/;
+  expect(() => getPublisherToken(value as never)).toThrow(problem);
+  expect(() => InjectPublisher(value as never)).toThrow(InvalidArgumentError);
+});

@@ -11,7 +11,7 @@ Writes the AsyncAPI document of an application, without a server.
   --output <file>    where to write the document (default: standard output)
   --format <format>  json or yaml (default: by the name of the output, otherwise json)
   --check <file>     compares the document with a file instead, and lists the changes
-  --help             shows this text
+  -h, --help         shows this text
 
 The file may also export the options of createAsyncApiDocument, as "asyncApi". Without them, title and version are those
 of the nearest package.json.
@@ -73,7 +73,7 @@ function parse(args: readonly string[]) {
         output: { type: 'string' },
         format: { type: 'string' },
         check: { type: 'string' },
-        help: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
       },
     });
   } catch (error) {

@@ -35,7 +35,8 @@ export async function loadFile(
   try {
     exported = exportsOf(await load(pathToFileURL(path).href));
   } catch (error) {
-    throw new UsageError(`"${file}" cannot be loaded: ${errorText(error)}`);
+    const advice = /\.[cm]?tsx?$/.test(file) ? '. Compile the application, and name the compiled file' : '';
+    throw new UsageError(`"${file}" cannot be loaded: ${errorText(error)}${advice}`);
   }
   const module = moduleOf(exported, name, file);
   const options = exported.asyncApi as AsyncApiOptions | undefined;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { PackageNotInstalledError } from '../../errors/index.js';
 import { errorText } from '../../reporting/index.js';
+import { isObject } from '../../validation/index.js';
 import { formatOf, UsageError } from './command-line.js';
 
 /**
@@ -10,11 +11,14 @@ import { formatOf, UsageError } from './command-line.js';
  */
 export async function readDocument(file: string): Promise<unknown> {
   const parse = formatOf(file) === 'yaml' ? await yamlParser() : (text: string): unknown => JSON.parse(text);
+  let document: unknown;
   try {
-    return parse(await readFile(file, 'utf8'));
+    document = parse(await readFile(file, 'utf8'));
   } catch (error) {
     throw new UsageError(`"${file}" cannot be read: ${errorText(error)}`);
   }
+  if (isObject(document) && typeof document.asyncapi === 'string') return document;
+  throw new UsageError(`"${file}" contains no AsyncAPI document. Write one with --output`);
 }
 
 async function yamlParser(): Promise<(text: string) => unknown> {

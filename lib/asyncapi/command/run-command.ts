@@ -60,8 +60,12 @@ async function write(
 ): Promise<number> {
   const text = documentText(document, format);
   if (output === undefined) host.out(text);
-  else await writeFile(output, text);
+  else await writeFile(output, text).catch((error: unknown) => notWritten(output, error));
   return DONE;
+}
+
+function notWritten(output: string, error: unknown): never {
+  throw new UsageError(`"${output}" cannot be written: ${errorText(error)}`);
 }
 
 async function check(document: AsyncApiDocument, file: string, host: CommandHost): Promise<number> {

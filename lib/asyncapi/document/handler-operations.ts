@@ -14,10 +14,11 @@ import {
 } from '../../handlers/index.js';
 import type { JsonSchema } from '../schemas/index.js';
 import { consumerExtension, descriptionOf } from './consumer-extension.js';
+import { payloadOf, type PayloadMethod } from './declared-payload.js';
 import type { ChannelForm, Drafting } from './drafting.js';
 import type { MessageDraft } from './drafts.js';
 import { OBJECT_INFO } from './object-info.js';
-import { payloadOf, type PayloadMethod, type Payloads } from './payloads.js';
+import type { Payloads } from './payloads.js';
 import { given } from './plain.js';
 import type { OperationExtension } from './extensions.interface.js';
 import type { System } from './systems.js';

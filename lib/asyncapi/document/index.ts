@@ -12,6 +12,7 @@ export type {
   AsyncApiTag,
 } from './asyncapi-document.interface.js';
 export type { AsyncApiOptions, AsyncApiServerOptions } from './asyncapi-options.interface.js';
+export { payloadOf } from './declared-payload.js';
 export { createAsyncApiDocument } from './create-asyncapi-document.js';
 export { type DocumentFormat, documentText } from './document-text.js';
 export type {
@@ -22,4 +23,3 @@ export type {
   ServerExtension,
 } from './extensions.interface.js';
 export { ASYNC_API_OPTIONS, checkOptions } from './known-options.js';
-export { payloadOf } from './payloads.js';

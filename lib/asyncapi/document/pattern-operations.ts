@@ -2,10 +2,11 @@ import type { MessageContract } from '../../contracts/index.js';
 import { JetStreamServer } from '../../microservice/index.js';
 import type { ServedPattern } from './application.js';
 import { consumerExtension, descriptionOf } from './consumer-extension.js';
+import { payloadOf } from './declared-payload.js';
 import type { Drafting } from './drafting.js';
 import type { MessageDraft, OperationDraft } from './drafts.js';
 import type { OperationExtension } from './extensions.interface.js';
-import { payloadOf, type Payloads } from './payloads.js';
+import type { Payloads } from './payloads.js';
 import { given } from './plain.js';
 import { returnType } from './publisher-operations.js';
 

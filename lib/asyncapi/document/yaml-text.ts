@@ -1,5 +1,5 @@
 /** Texts that are the same in YAML without quotes: not a number, a boolean, `null`, or a text with indicators. */
-const PLAIN = /^(?!(?:true|false|null|yes|no|on|off|y|n)$)[A-Za-z][\w./-]*$/i;
+const PLAIN = /^(?!(?:true|false|null|yes|no|on|off|y|n)$)[A-Za-z$][\w./-]*(?: [\w./-]+)*$/i;
 /** A line of a text that needs no escapes, without a space at its end. */
 const LINE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u;
 /** The longest key before a colon is 1,024 characters long. */

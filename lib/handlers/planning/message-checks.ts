@@ -43,7 +43,12 @@ export async function checkMessages(
   const uses = [...publishing, ...usesOfHandlers(findings)];
   await Promise.all([...new Set(uses.map(({ contract }) => contract))].map((contract) => contract.prepare()));
   const unstored = await Promise.all(eachOnce(publishing).map((use) => checkStream(use)));
-  return [...sharedNames(uses), ...features.flatMap(sharedSubjects(features)), ...unstored.flat()];
+  return [
+    ...sharedNames(uses),
+    ...findings.consumers.flatMap(sameFilters),
+    ...features.flatMap(sharedSubjects(features)),
+    ...unstored.flat(),
+  ];
 }
 
 function usesOfFeature(
@@ -103,6 +108,19 @@ function sharedNames(uses: readonly Use[]): readonly ConfigurationProblem[] {
         `(${first.place}). Define the message once, or give one of them another name`,
     })),
   );
+}
+
+/** Contracts of one handler with the same subjects, of which only the first would apply. */
+function sameFilters({ name, contracts }: Findings['consumers'][number]): readonly ConfigurationProblem[] {
+  return contracts.flatMap((contract, i) => {
+    const rival = contracts.slice(0, i).find((each) => each.filter === contract.filter);
+    // Messages that also share their name are reported for that.
+    if (rival === undefined || rival.name === contract.name) return [];
+    const problem =
+      `the messages "${rival.name}" and "${contract.name}" have the same subjects "${contract.filter}", so every message would be ` +
+      'one of the first: consume only one of them, or distinguish them by their subjects';
+    return [{ handler: name, problem }];
+  });
 }
 
 /** Publishers whose injection tokens, which consist of connection and subject, are the same. */

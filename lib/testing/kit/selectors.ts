@@ -61,7 +61,10 @@ const { handler, subject, payload } = HANDLED;
 const DEAD_LETTER = { handler, subject, payload, reason: text } satisfies AllOptionsOf<DeadLetterMatcher>;
 
 /** The options of waiting, and the parameters of messages of a contract. */
-const MORE = { timeout: positiveDuration, params: rule('an object of texts', isParams) };
+const MORE = {
+  timeout: positiveDuration,
+  params: rule('an object with the text of each parameter', isParams),
+};
 
 /** Options of `JetStreamTestKit.handled`. */
 export type HandledOptions = HandledMatcher & ParamsMatcher & TestWaitOptions;
