@@ -224,7 +224,7 @@ describe('references', () => {
 });
 
 it('finds parts that have the name of a property that every object has', () => {
-  const document = (names: readonly string[]): object => {
+  const withNames = (names: readonly string[]): object => {
     const map = Object.fromEntries(names.map((name) => [name, { type: 'string' }]));
     const { components, ...rest } = withSchema('s', '#/components/schemas/s', { properties: map }) as {
       components: object;
@@ -232,13 +232,13 @@ it('finds parts that have the name of a property that every object has', () => {
     return { ...rest, channels: map, components };
   };
   const names = ['constructor', '__proto__', 'toString'];
-  const removed = compareAsyncApiDocuments(document(names), document([]));
+  const removed = compareAsyncApiDocuments(withNames(names), withNames([]));
   for (const name of names) {
     expect(removed).toContainEqual({ kind: 'breaking', path: `channels.${name}`, text: 'was removed' });
     expect(removed).toContainEqual(
       expect.objectContaining({ path: `messages.m.payload.${name}`, text: 'was removed' }),
     );
   }
-  const added = compareAsyncApiDocuments(document([]), document(names));
+  const added = compareAsyncApiDocuments(withNames([]), withNames(names));
   expect(added.filter(({ text }) => text === 'was added')).toHaveLength(2 * names.length);
 });

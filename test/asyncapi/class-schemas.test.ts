@@ -124,9 +124,9 @@ describe('properties of classes', { timeout: 60_000 }, () => {
         union: {},
       },
     });
-    expect((described as { properties: object }).properties).toMatchObject({
-      big: expect.toSatisfy(isEmpty),
-    });
+    const { properties } = described as { properties: Readonly<Record<string, object>> };
+    for (const name of ['big', 'symbol', 'call', 'promise', 'any', 'union'])
+      expect(properties[name]).toEqual({});
   });
 
   it('may be enums of texts, of numbers and of both, in which a text is the name of a number', async () => {
@@ -166,7 +166,9 @@ describe('properties of classes', { timeout: 60_000 }, () => {
   });
 
   it('may have any name', async () => {
-    class Names {}
+    class Names {
+      readonly isOdd = true;
+    }
     for (const name of ['__proto__', 'constructor', 'a.b', 'a/b', '$ref', 'größe'])
       IsString()(Names.prototype, name);
     // The parser loses a property `__proto__`, and takes one named `$ref` for a reference.
@@ -260,10 +262,6 @@ describe('properties of classes', { timeout: 60_000 }, () => {
     expect(Object.keys(await schemasOf(Named))).toEqual(['Payload']);
   });
 });
-
-function isEmpty(value: object): boolean {
-  return Object.keys(value).length === 0;
-}
 
 describe('properties with @ApiProperty', { timeout: 60_000 }, () => {
   it('contain no references to the OpenAPI document, and only what JSON Schema has', async () => {

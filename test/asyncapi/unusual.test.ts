@@ -157,7 +157,9 @@ describe('a document', { timeout: 60_000 }, () => {
     const contracts = Array.from({ length: 2_000 }, (_, i) =>
       defineMessage({ subject: `area${i}.:id.changed`, schema: z.object({ id: z.string(), n: z.int() }) }),
     );
-    class Many {}
+    class Many {
+      readonly isLarge = true;
+    }
     contracts.forEach((contract, i) => {
       const descriptor = { value: (): void => undefined, configurable: true, writable: true };
       Object.defineProperty(Many.prototype, `on${i}`, descriptor);

@@ -322,8 +322,8 @@ describe('the publisher of a message', () => {
     ];
     const { sequence } = await publisherOf(PaidBy).publish({ id: '1' }, { payments });
     expect(payments.map(({ kind }) => kind)).toEqual(['card', 'cash']);
-    const stored = await jetstream.stream('ALL');
-    expect((await stored.getMessage(sequence)).json()).toEqual({ payments });
+    const stream = await jetstream.stream('ALL');
+    expect((await stream.getMessage(sequence)).json()).toEqual({ payments });
     const cyclic = { payments: [{ kind: 'cash', cents: 7 }] };
     Object.assign(cyclic.payments[0], { order: cyclic });
     await expect(publisherOf(PaidBy).publish({ id: '1' }, cyclic)).rejects.toThrow(
