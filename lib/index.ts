@@ -355,6 +355,7 @@ export {
   type StreamSource,
   type StreamSourceInfo,
   type StreamState,
+  type SubjectPolicy,
   type SubjectTransform,
 } from './jetstream/index.js';
 export {

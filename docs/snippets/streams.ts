@@ -19,6 +19,28 @@ import {
 export class OrdersModule {}
 // #endregion
 
+// #region merge
+/** In the service for orders. */
+@Module({
+  imports: [
+    JetStreamModule.forFeature({
+      streams: [{ name: 'SHOP', subjects: ['orders.>'], subjectPolicy: 'merge' }],
+    }),
+  ],
+})
+export class OrderEventsModule {}
+
+/** In the service for payments. */
+@Module({
+  imports: [
+    JetStreamModule.forFeature({
+      streams: [{ name: 'SHOP', subjects: ['payments.>'], subjectPolicy: 'merge' }],
+    }),
+  ],
+})
+export class PaymentEventsModule {}
+// #endregion
+
 // #region service
 @Injectable()
 export class OrderStreams {

@@ -37,14 +37,15 @@ export class DeclaredStreams {
     { name, subjects = [] }: { name: string; subjects?: readonly string[] | undefined },
     codec: Codec | undefined,
   ): void {
-    const known = this.streams.get(name)?.codec;
+    const { codec: known, subjects: others = [] } = this.streams.get(name) ?? {};
     if (codec && known && known !== codec) {
       throw new InvalidArgumentError(
         `codec of stream "${name}"`,
         `it is declared as ${codec.contentType} and as ${known.contentType}; declare only one codec`,
       );
     }
-    this.streams.set(name, { subjects, codec: codec ?? known });
+    // Declarations with the policy `merge` may have different subjects.
+    this.streams.set(name, { subjects: [...new Set([...subjects, ...others])], codec: codec ?? known });
     this.hasCodecs ||= codec !== undefined;
     this.last = undefined;
   }

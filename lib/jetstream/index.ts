@@ -67,6 +67,7 @@ export {
   type DeclaredResource,
   DeclaredResources,
   describeDifferences,
+  keepSubjects,
   mergedConfig,
   provisionConsumer,
   type Provisioning,
@@ -75,7 +76,9 @@ export {
   provisionStream,
   sameConfig,
   STREAM_DECLARATION_OPTIONS,
+  streamConfigOf,
   type StreamDeclaration,
+  type SubjectPolicy,
 } from './provisioning/index.js';
 export {
   type BatchMessage,

@@ -41,16 +41,27 @@ export class Declaration {
     if (error) throw error;
   }
 
-  /** What is compared. A codec belongs to this process. A second codec for a stream is rejected when it is declared. */
-  get compared(): object | undefined {
+  /** The declared options. A codec belongs to this process. */
+  get options(): object | undefined {
     if (this.config === undefined) return undefined;
-    const { codec: _, ...compared } = this.config;
-    return compared;
+    const { codec: _, ...options } = this.config;
+    return options;
+  }
+
+  /**
+   * What is compared. A second codec for a stream is rejected when it is declared. Subjects are not compared if they are
+   * merged.
+   */
+  get compared(): object | undefined {
+    const { options } = this;
+    if (this.config?.subjectPolicy !== 'merge') return options;
+    return { ...options, subjects: undefined };
   }
 }
 
 interface Configuration {
   readonly codec?: unknown;
+  readonly subjectPolicy?: unknown;
 }
 
 /**

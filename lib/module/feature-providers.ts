@@ -127,7 +127,8 @@ function declared<Config extends Configuration>(
         const found = await create();
         if (target.provisioning === 'ensure') {
           const { recreate = false } = config;
-          target.declared.add({ kind: kind.kind, name, stream, recreate, create });
+          const repair = kind.repairOf?.(target, config);
+          target.declared.add({ kind: kind.kind, name, stream, recreate, create, repair });
         }
         return found;
       }),

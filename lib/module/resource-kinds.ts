@@ -1,7 +1,9 @@
 import type { HandlerConnection } from '../handlers/index.js';
 import {
   declaredStream,
+  keepSubjects,
   provisionStream,
+  streamConfigOf,
   type DeclaredResource,
   type Stream,
   type StreamDeclaration,
@@ -21,6 +23,11 @@ export interface ResourceKind<Declaration extends { readonly recreate?: boolean 
   streamOf(name: string): string;
   tokenOf(name: string, connection: string): Token;
   provision(connection: HandlerConnection, declaration: Declaration): Promise<Resource>;
+  /** Adds what another application has removed at the same time; `undefined` if this cannot happen. */
+  repairOf?(
+    connection: HandlerConnection,
+    declaration: Declaration,
+  ): (() => Promise<unknown>) | undefined;
   /** The resource of an application without a server. Its calls fail. */
   declare(connection: HandlerConnection, declaration: Declaration): Resource;
 }
@@ -32,9 +39,12 @@ export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
   tokenOf: getStreamToken,
   provision: ({ jetstream, provisioning }, declaration) =>
     provisionStream(jetstream, declaration, provisioning),
-  declare: ({ jetstream }, { codec, recreate: _, ...config }) => {
+  repairOf: ({ jetstream }, declaration) =>
+    declaration.subjectPolicy === 'merge' ? () => keepSubjects(jetstream, declaration) : undefined,
+  declare: ({ jetstream }, declaration) => {
+    const config = streamConfigOf(declaration);
     const stream = declaredStream(jetstream.api, config);
-    jetstream.declarations.declare(config, codec);
+    jetstream.declarations.declare(config, declaration.codec);
     return stream;
   },
 };

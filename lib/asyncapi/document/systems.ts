@@ -69,17 +69,25 @@ export class System {
     return this.subjects.get(stream);
   }
 
+  /** Several declarations of one stream differ at most in their subjects, which are then merged. */
   declareStream(declaration: StreamDeclaration): void {
-    this.streams[declaration.name] = configOf(declaration);
-    const { name, subjects, mirror } = declaration;
-    if (mirror === undefined) this.subjects.set(name, subjects ?? [name]);
+    const { name, mirror } = declaration;
+    if (mirror !== undefined) {
+      this.streams[name] = configOf(declaration);
+      return;
+    }
+    const { subjects = [name] } = declaration;
+    const all = [...new Set([...(this.subjects.get(name) ?? []), ...subjects])];
+    this.subjects.set(name, all);
+    const shown = declaration.subjects === undefined ? declaration : { ...declaration, subjects: all };
+    this.streams[name] = configOf(shown);
   }
 
-  declare({ kind, name, compared }: Declaration): void {
-    if (compared === undefined) return;
-    if (kind === 'stream') this.declareStream(compared as StreamDeclaration);
-    else if (kind === 'key-value') this.keyValues[name] = configOf(compared);
-    else this.objectStores[name] = configOf(compared);
+  declare({ kind, name, options }: Declaration): void {
+    if (options === undefined) return;
+    if (kind === 'stream') this.declareStream(options as StreamDeclaration);
+    else if (kind === 'key-value') this.keyValues[name] = configOf(options);
+    else this.objectStores[name] = configOf(options);
   }
 }
 
@@ -91,6 +99,12 @@ function hostsOf(source: ConnectionSource): readonly string[] {
 
 /** The options of a declared resource, without those that only concern this process. */
 function configOf(declaration: object): DeclaredConfig {
-  const { codec: _, recreate: __, raw: ___, ...config } = declaration as Readonly<Record<string, unknown>>;
+  const {
+    codec: _,
+    recreate: __,
+    raw: ___,
+    subjectPolicy: ____,
+    ...config
+  } = declaration as Readonly<Record<string, unknown>>;
   return toJson(config) as DeclaredConfig;
 }

@@ -20,12 +20,29 @@ export interface DeclaredResource {
   /** Whether it is also created again after it was deleted while the server was running. */
   readonly recreate: boolean;
   create(): Promise<unknown>;
+  /**
+   * Adds what another application has removed because it updated the stream at the same time. Called after each update
+   * of the stream, for a short time after the declaration was applied. Default: nothing can be removed.
+   */
+  readonly repair?: (() => Promise<unknown>) | undefined;
+}
+
+/** A resource that is watched, with others of the same stream that are merged with it. */
+interface WatchedResource {
+  readonly all: readonly DeclaredResource[];
+  /** Until when updates of other applications are repaired: a time of `performance.now()`. */
+  readonly repairUntil: number;
 }
 
 /** The server's advisories about created and deleted streams. */
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
 /** The backoff between attempts, in milliseconds. */
 const BACKOFF = { first: 250, longest: 30_000 };
+/**
+ * For how long updates of other applications are repaired, in milliseconds: longer than the time between the moment when
+ * an application reads a stream and the moment when its update arrives. Later, a client removes something on purpose.
+ */
+const REPAIR_FOR = 30_000;
 const KINDS = { stream: 'Stream', 'key-value': 'Key-Value bucket', 'object-store': 'Object Store bucket' };
 
 /**
@@ -37,9 +54,11 @@ const KINDS = { stream: 'Stream', 'key-value': 'Key-Value bucket', 'object-store
  */
 export class DeclaredResources {
   private readonly logger = new Logger('JetStreamProvisioning');
-  private readonly resources = new Map<string, DeclaredResource>();
+  private readonly resources = new Map<string, WatchedResource>();
   private readonly deleted = new Set<string>();
   private readonly checking = new Set<string>();
+  /** The streams that are repaired now, and whether they were updated again since the repair began. */
+  private readonly repairing = new Map<string, { again: boolean }>();
   private readonly closed = new AbortController();
   private readonly listeners: ((resource: DeclaredResource) => void)[] = [];
   private subscription: Subscription | undefined;
@@ -48,10 +67,27 @@ export class DeclaredResources {
 
   constructor(private readonly jetstream: JetStreamService) {}
 
-  /** Watches an existing resource from now on. The first declaration of a stream or bucket applies. */
+  /**
+   * Watches an existing resource from now on. The first declaration of a stream or bucket applies, unless declarations
+   * are merged: then all of them do.
+   */
   add(resource: DeclaredResource): void {
-    if (this.closed.signal.aborted || this.resources.has(resource.stream)) return;
-    this.resources.set(resource.stream, resource);
+    const { stream, repair } = resource;
+    const known = this.resources.get(stream)?.all ?? [];
+    if (this.closed.signal.aborted || (known.length > 0 && repair === undefined)) return;
+    this.watch(stream, [...known, resource]);
+    this.listenToServer();
+    // An update may have come before the server knew the subscription.
+    void this.repair(stream);
+  }
+
+  /** Sets the declarations of a stream, which were applied just now. */
+  private watch(stream: string, all: readonly DeclaredResource[]): void {
+    const isRepaired = all.some(({ repair }) => repair !== undefined);
+    this.resources.set(stream, { all, repairUntil: isRepaired ? performance.now() + REPAIR_FOR : 0 });
+  }
+
+  private listenToServer(): void {
     if (this.stopListening) return;
     const { connection } = this.jetstream;
     this.serverId = connection.nc.info?.server_id;
@@ -86,12 +122,13 @@ export class DeclaredResources {
 
   private onAdvisory(subject: string): void {
     const [action, stream] = subject.split('.').slice(-2);
-    const resource = this.resources.get(stream);
-    if (!resource) return;
+    const watched = this.resources.get(stream);
+    if (!watched) return;
     if (action === 'CREATED') this.deleted.delete(stream);
+    if (action === 'UPDATED') void this.repair(stream);
     if (action !== 'DELETED') return;
     this.deleted.add(stream);
-    if (resource.recreate) void this.check(resource, 'deleted');
+    if (watched.all[0].recreate) void this.check(watched.all, 'deleted');
   }
 
   private onReconnect(): void {
@@ -99,23 +136,49 @@ export class DeclaredResources {
     const isOther = info?.server_id !== this.serverId;
     this.serverId = info?.server_id;
     const restarted = isOther && info?.cluster === undefined;
-    for (const resource of this.resources.values()) {
-      const lost = restarted && !this.deleted.has(resource.stream);
-      if (lost || resource.recreate)
-        void this.check(resource, lost ? 'lost in a restart of the server' : 'deleted');
+    for (const [stream, { all }] of this.resources) {
+      const lost = restarted && !this.deleted.has(stream);
+      if (lost || all[0].recreate)
+        void this.check(all, lost ? 'lost in a restart of the server' : 'deleted');
+      void this.repair(stream);
+    }
+  }
+
+  /** Repairs a stream after updates, until one repair was not overtaken by another update. Never rejects. */
+  private async repair(stream: string): Promise<void> {
+    const { all = [], repairUntil = 0 } = this.resources.get(stream) ?? {};
+    if (performance.now() > repairUntil || this.closed.signal.aborted) return;
+    const running = this.repairing.get(stream);
+    if (running) {
+      running.again = true;
+      return;
+    }
+    const repairs = { again: true };
+    this.repairing.set(stream, repairs);
+    try {
+      while (repairs.again) {
+        repairs.again = false;
+        await retry(() => repairAll(all), { ...BACKOFF, retryable: mayPass, signal: this.closed.signal });
+      }
+    } catch (error) {
+      if (!this.closed.signal.aborted)
+        this.logger.warn(`Stream "${stream}": could not check its subjects after an update: ${errorText(error)}`);
+    } finally {
+      this.repairing.delete(stream);
     }
   }
 
   /** Creates a resource if it is missing. */
-  private async check(resource: DeclaredResource, reason: string): Promise<void> {
+  private async check(all: readonly DeclaredResource[], reason: string): Promise<void> {
+    const [resource] = all;
     const { kind, name, stream } = resource;
     if (this.checking.has(stream)) return;
     this.checking.add(stream);
     const what = `${KINDS[kind]} "${name}"`;
     try {
-      const created = await retry(() => this.createIfMissing(resource), {
+      const created = await retry(() => this.createIfMissing(all), {
         ...BACKOFF,
-        retryable: (error) => isTransient(error) || isStarting(error),
+        retryable: mayPass,
         signal: this.closed.signal,
         onRetry: (error, wait) =>
           this.logger.warn(
@@ -133,16 +196,28 @@ export class DeclaredResources {
     }
   }
 
-  private async createIfMissing(resource: DeclaredResource): Promise<boolean> {
+  private async createIfMissing(all: readonly DeclaredResource[]): Promise<boolean> {
+    const [{ stream }] = all;
     try {
-      await this.jetstream.stream(resource.stream);
+      await this.jetstream.stream(stream);
+      // Another application may have created it, with its own subjects.
+      await repairAll(all);
       return false;
     } catch (error) {
       if (!(error instanceof StreamNotFoundError)) throw error;
     }
-    await resource.create();
+    for (const resource of all) await resource.create();
+    this.watch(stream, all);
     return true;
   }
+}
+
+async function repairAll(all: readonly DeclaredResource[]): Promise<void> {
+  for (const resource of all) await resource.repair?.();
+}
+
+function mayPass(error: unknown): boolean {
+  return isTransient(error) || isStarting(error);
 }
 
 /** A server that has just started may accept connections before JetStream responds. */

@@ -1,7 +1,13 @@
 export { type DeclaredResource, DeclaredResources } from './declared-resources.js';
 export { provisioningRule, STREAM_DECLARATION_OPTIONS } from './known-options.js';
 export { provisionConsumer, provisionPushConsumer } from './provision-consumer.js';
-export { provisionStream, type StreamDeclaration } from './provision-stream.js';
+export {
+  keepSubjects,
+  provisionStream,
+  type StreamDeclaration,
+  streamConfigOf,
+  type SubjectPolicy,
+} from './provision-stream.js';
 export {
   configDifferences,
   describeDifferences,

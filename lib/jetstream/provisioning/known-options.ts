@@ -8,6 +8,7 @@ export const STREAM_DECLARATION_OPTIONS = {
   ...STREAM_OPTIONS,
   codec: codecRule,
   recreate: flag,
+  subjectPolicy: oneOf(['exact', 'merge']),
 } satisfies AllOptionsOf<StreamDeclaration>;
 
 /** Validates the option `provisioning`. */

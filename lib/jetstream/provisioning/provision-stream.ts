@@ -4,9 +4,21 @@ import { ConfigMismatchError, StreamExistsError, StreamNotFoundError } from '../
 import { subjectCovers } from '../api/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 import type { Stream, StreamConfig } from '../streams/index.js';
+import { mergeStream, missingSubjects, withSubjectsOf } from './merge-stream.js';
 import { configDifferences, describeDifferences, mergedConfig, type Provisioning } from './provisioning.js';
 
 const logger = new Logger('JetStreamProvisioning');
+
+/**
+ * How the subjects of a declaration relate to those that a stream has on the server:
+ *
+ * - `exact`: the stream has the declared subjects and no others. If it has others, the startup fails, because another
+ *   application may have declared them.
+ * - `merge`: the stream has the declared subjects, and keeps all others. So several applications can declare one stream,
+ *   each with its own subjects, and may start at the same time. A declared subject replaces those that it covers, and is
+ *   not added if one of the stream covers it. Subjects are never removed.
+ */
+export type SubjectPolicy = 'exact' | 'merge';
 
 /** A stream as a module declares it. */
 export interface StreamDeclaration extends StreamConfig {
@@ -20,6 +32,11 @@ export interface StreamDeclaration extends StreamConfig {
    * the server is always created again with `provisioning: 'ensure'`. Default `false`.
    */
   readonly recreate?: boolean | undefined;
+  /**
+   * What happens to subjects that the stream has on the server and that this declaration does not name; see
+   * {@link SubjectPolicy}. Default `exact`: they stop the startup.
+   */
+  readonly subjectPolicy?: SubjectPolicy | undefined;
 }
 
 /**
@@ -32,18 +49,57 @@ export interface StreamDeclaration extends StreamConfig {
  */
 export async function provisionStream(
   jetstream: JetStreamService,
-  { codec, recreate: _, ...config }: StreamDeclaration,
+  declaration: StreamDeclaration,
   provisioning: Provisioning,
 ): Promise<Stream> {
-  const stream = await provision(jetstream, config, provisioning);
+  const { codec, subjectPolicy = 'exact' } = declaration;
+  const config = streamConfigOf(declaration);
+  const stream = await provision(jetstream, config, provisioning, subjectPolicy);
   jetstream.declarations.declare(stream.cachedInfo.config, codec);
   return stream;
+}
+
+/** The configuration of a declared stream, without the options that only concern this process. */
+export function streamConfigOf({
+  codec: _,
+  recreate: __,
+  subjectPolicy: ___,
+  ...config
+}: StreamDeclaration): StreamConfig {
+  return config;
+}
+
+/**
+ * Adds declared subjects that are missing in an existing stream: another application had read the stream before they
+ * were added, and updated it afterwards; or it created the stream again with its own subjects. Other differences are
+ * ignored.
+ */
+export async function keepSubjects(
+  jetstream: JetStreamService,
+  declaration: StreamDeclaration,
+): Promise<void> {
+  let stream: Stream;
+  try {
+    stream = await jetstream.stream(declaration.name);
+  } catch (error) {
+    if (error instanceof StreamNotFoundError) return;
+    throw error;
+  }
+  const missing = missingSubjects(stream.cachedInfo.config, declaration);
+  if (missing.length === 0) return;
+  const list = missing.map((subject) => `"${subject}"`).join(', ');
+  logger.warn(
+    `Stream "${declaration.name}" does not listen on ${list}: another client created or updated it at the same time. ` +
+      'The declared subjects are added again',
+  );
+  await mergeStream(jetstream, stream, streamConfigOf(declaration));
 }
 
 async function provision(
   jetstream: JetStreamService,
   config: StreamConfig,
   provisioning: Provisioning,
+  subjectPolicy: SubjectPolicy,
 ): Promise<Stream> {
   let stream: Stream;
   try {
@@ -56,13 +112,16 @@ async function provision(
     stream = await jetstream.stream(config.name);
   }
   if (provisioning === 'off') return stream;
-  const differences = configDifferences(stream.cachedInfo.config, config);
+  const actual = stream.cachedInfo.config;
+  const wanted = subjectPolicy === 'merge' ? withSubjectsOf(actual, config) : config;
+  const differences = configDifferences(actual, wanted);
   if (differences.length === 0) return stream;
   if (provisioning === 'assert')
     throw new ConfigMismatchError(`Stream "${config.name}"`, describeDifferences(differences));
+  if (subjectPolicy === 'merge') return mergeStream(jetstream, stream, config);
   checkSubjects(stream, config);
   // Undeclared options keep their values, because operators of the server may have set them.
-  const updated = await jetstream.updateStream(mergedConfig(stream.cachedInfo.config, config));
+  const updated = await jetstream.updateStream(mergedConfig(actual, config));
   logger.log(`Stream "${config.name}" updated: ${describeDifferences(differences)}`);
   return updated;
 }
@@ -92,6 +151,7 @@ function checkSubjects(stream: Stream, { subjects }: StreamConfig): void {
   throw new ConfigMismatchError(
     `Stream "${stream.name}"`,
     `it listens on ${list}, which the declaration does not contain; another service may have declared this`,
-    'add the subjects to the declaration, or remove them yourself with JetStreamService.updateStream or the nats CLI',
+    'add the subjects to the declaration, set subjectPolicy: "merge" in it, or remove them yourself with ' +
+      'JetStreamService.updateStream or the nats CLI',
   );
 }

@@ -13,6 +13,7 @@ import {
   type AttachedServer,
   DeclaredResources,
   type JetStreamService,
+  keepSubjects,
   type Provisioning,
   provisionStream,
   type StreamDeclaration,
@@ -276,10 +277,13 @@ export class RunningServer implements AttachedServer {
   /** Creates or checks a stream; one that is lost in a restart of the server is created again. */
   private async declare(stream: StreamDeclaration): Promise<void> {
     const { jetstream, provisioning, declared } = this;
-    const { name, recreate = false } = stream;
+    const { name, recreate = false, subjectPolicy } = stream;
     const create = (): Promise<unknown> => provisionStream(jetstream, stream, provisioning);
     await create();
-    if (provisioning === 'ensure') declared.add({ kind: 'stream', name, stream: name, recreate, create });
+    if (provisioning !== 'ensure') return;
+    const repair =
+      subjectPolicy === 'merge' ? (): Promise<unknown> => keepSubjects(jetstream, stream) : undefined;
+    declared.add({ kind: 'stream', name, stream: name, recreate, create, repair });
   }
 
   /** A peer can send any number of them, so they are reported once a minute. */
