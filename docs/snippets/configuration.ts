@@ -175,3 +175,18 @@ export class Profiles {
 })
 export class ProductionModule {}
 // #endregion
+
+// #region own-provisioning
+@Module({
+  imports: [
+    JetStreamModule.forFeature({
+      streams: [
+        { name: 'PLATFORM_EVENTS', provisioning: 'off' },
+        { name: 'ORDERS', subjects: ['orders.>'] },
+      ],
+      keyValues: [{ bucket: 'tenants', provisioning: 'assert', history: 5 }],
+    }),
+  ],
+})
+export class ShopModule {}
+// #endregion

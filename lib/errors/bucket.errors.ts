@@ -31,9 +31,11 @@ export class BucketNotFoundError extends JetStreamError {
     /** The requested name. */
     readonly bucket: string,
     options?: ErrorOptions,
+    /** Why the application did not create it, for example `provisioning: "off" does not create it`. */
+    reason?: string,
   ) {
     super(
-      `${kind} bucket "${bucket}" not found: create it, or check its name, the account and the domain.`,
+      `${kind} bucket "${bucket}" not found${reason === undefined ? '' : `, and ${reason}`}: create it, or check its name, the account and the domain.`,
       options,
     );
   }

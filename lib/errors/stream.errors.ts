@@ -16,11 +16,13 @@ export class StreamNotFoundError extends JetStreamApiError {
   constructor(
     what: { readonly stream: string } | { readonly subject: string },
     body: ApiErrorBody = { code: 404, err_code: 10059, description: 'stream not found' },
+    /** Why the application did not create it, for example `provisioning: "off" does not create it`. */
+    reason?: string,
   ) {
     super(
       body,
       'stream' in what
-        ? `Stream "${what.stream}" not found: create it, or check its name, the account and the domain.`
+        ? `Stream "${what.stream}" not found${reason === undefined ? '' : `, and ${reason}`}: create it, or check its name, the account and the domain.`
         : `No stream listens on "${what.subject}": create one with that subject, or check the account and the domain.`,
     );
     this.stream = 'stream' in what ? what.stream : undefined;

@@ -2,7 +2,7 @@ import type { FactoryProvider, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { FeatureMessages } from '../contracts/index.js';
 import { forOneServer, type HandlerConnection } from '../handlers/index.js';
-import { STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
+import { type Provisioning, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import type { KnownOptions } from '../validation/index.js';
 import { ApplicationBoot } from './application-boot.js';
 import { declarationFrom } from './check-options.js';
@@ -96,6 +96,7 @@ export function asyncFeatureProviders(options: JetStreamFeatureAsyncOptions): Fe
 
 interface Configuration {
   readonly recreate?: boolean | undefined;
+  readonly provisioning?: Provisioning | undefined;
   readonly codec?: unknown;
 }
 
@@ -121,14 +122,17 @@ function declared<Config extends Configuration>(
       ApplicationBoot.of(modules).step(async () => {
         const given = await configure(...injected);
         declaration.settle(modules, given);
-        const config = target.isOnTestServer ? forOneServer(given) : given;
+        // The account of a test is empty.
+        const config = target.isOnTestServer ? { ...forOneServer(given), provisioning: undefined } : given;
         if (!target.jetstream.connection.isOpen) return kind.declare(target, config);
         const create = (): Promise<unknown> => kind.provision(target, config);
         const found = await create();
-        if (target.provisioning === 'ensure') {
-          const { recreate = false } = config;
+        const { recreate = false, provisioning = target.provisioning } = config;
+        if (provisioning === 'ensure') {
           const repair = kind.repairOf?.(target, config);
           target.declared.add({ kind: kind.kind, name, stream, recreate, create, repair });
+        } else {
+          target.declared.leave(stream);
         }
         return found;
       }),

@@ -54,7 +54,7 @@ export interface JetStreamModuleOptions {
    * How streams, buckets and consumers on the server are treated at bootstrap. Default `ensure`: missing ones are
    * created, and existing ones with other options are updated to those of this application, even while another
    * application uses them. `assert` only compares, and fails the startup if something is missing or different; `off`
-   * uses everything as it is. See {@link Provisioning}.
+   * uses everything as it is. See {@link Provisioning}. Each stream or bucket that `forFeature` declares may have its own.
    */
   readonly provisioning?: Provisioning | undefined;
   /**
@@ -94,12 +94,16 @@ export interface KeyValueDeclaration extends KeyValueConfig {
   readonly codec?: Codec | undefined;
   /** See {@link StreamDeclaration.recreate}. */
   readonly recreate?: boolean | undefined;
+  /** See {@link StreamDeclaration.provisioning}. */
+  readonly provisioning?: Provisioning | undefined;
 }
 
 /** An Object Store bucket as a module declares it. */
 export interface ObjectStoreDeclaration extends ObjectStoreConfig {
   /** See {@link StreamDeclaration.recreate}. */
   readonly recreate?: boolean | undefined;
+  /** See {@link StreamDeclaration.provisioning}. */
+  readonly provisioning?: Provisioning | undefined;
 }
 
 /**

@@ -79,12 +79,14 @@ export const KEY_VALUE_DECLARATION_OPTIONS = {
   ...KEY_VALUE_OPTIONS,
   codec: codecRule,
   recreate: flag,
+  provisioning: provisioningRule,
 } satisfies AllOptionsOf<KeyValueDeclaration>;
 
 /** The options of {@link ObjectStoreDeclaration}. */
 export const OBJECT_STORE_DECLARATION_OPTIONS = {
   ...BUCKET_OPTIONS,
   recreate: flag,
+  provisioning: provisioningRule,
 } satisfies AllOptionsOf<ObjectStoreDeclaration>;
 
 const messages = listOf(

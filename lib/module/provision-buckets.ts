@@ -15,8 +15,8 @@ const logger = new Logger('JetStreamProvisioning');
 /** Creates or updates a Key-Value bucket as declared, or checks that it matches, as {@link provisionStream} does. */
 export function provisionKeyValue(
   service: KeyValueService,
-  { codec, recreate: _, ...config }: KeyValueDeclaration,
-  provisioning: Provisioning,
+  { codec, recreate: _, provisioning, ...config }: KeyValueDeclaration,
+  ofConnection: Provisioning,
 ): Promise<KeyValue> {
   if (codec) service.declareCodec(config.bucket, codec);
   return provisionBucket(
@@ -24,7 +24,7 @@ export function provisionKeyValue(
     service,
     config,
     async (bucket) => (await bucket.status()).config,
-    provisioning,
+    provisioning ?? ofConnection,
   );
 }
 
@@ -33,8 +33,8 @@ export function provisionKeyValue(
  */
 export function provisionObjectStore(
   service: ObjectStoreService,
-  { recreate: _, ...config }: ObjectStoreDeclaration,
-  provisioning: Provisioning,
+  { recreate: _, provisioning, ...config }: ObjectStoreDeclaration,
+  ofConnection: Provisioning,
 ): Promise<ObjectStore> {
   return provisionBucket(
     `Object Store bucket "${config.bucket}"`,
@@ -53,7 +53,7 @@ export function provisionObjectStore(
         compression: compressed,
       };
     },
-    provisioning,
+    provisioning ?? ofConnection,
   );
 }
 
@@ -74,7 +74,11 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
   try {
     bucket = await service.open(config.bucket);
   } catch (error) {
-    if (!(error instanceof BucketNotFoundError) || provisioning !== 'ensure') throw error;
+    if (!(error instanceof BucketNotFoundError)) throw error;
+    if (provisioning !== 'ensure') {
+      const reason = `provisioning: "${provisioning}" does not create it`;
+      throw new BucketNotFoundError(error.kind, error.bucket, { cause: error.cause }, reason);
+    }
     const created = await create(what, service, config);
     if (created) return created;
     // Another instance, or another declaration, created it first.

@@ -56,7 +56,7 @@ export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
   tokenOf: getKeyValueToken,
   provision: ({ keyValue, provisioning }, declaration) =>
     provisionKeyValue(keyValue, declaration, provisioning),
-  declare: ({ keyValue }, { codec, recreate: _, ...config }) => {
+  declare: ({ keyValue }, { codec, recreate: _, provisioning: __, ...config }) => {
     if (codec) keyValue.declareCodec(config.bucket, codec);
     return keyValue.declared(config);
   },
@@ -69,5 +69,5 @@ export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = 
   tokenOf: getObjectStoreToken,
   provision: ({ objectStore, provisioning }, declaration) =>
     provisionObjectStore(objectStore, declaration, provisioning),
-  declare: ({ objectStore }, { recreate: _, ...config }) => objectStore.declared(config),
+  declare: ({ objectStore }, { recreate: _, provisioning: __, ...config }) => objectStore.declared(config),
 };

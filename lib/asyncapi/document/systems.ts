@@ -104,6 +104,7 @@ function configOf(declaration: object): DeclaredConfig {
     recreate: __,
     raw: ___,
     subjectPolicy: ____,
+    provisioning: _____,
     ...config
   } = declaration as Readonly<Record<string, unknown>>;
   return toJson(config) as DeclaredConfig;

@@ -55,6 +55,8 @@ const KINDS = { stream: 'Stream', 'key-value': 'Key-Value bucket', 'object-store
 export class DeclaredResources {
   private readonly logger = new Logger('JetStreamProvisioning');
   private readonly resources = new Map<string, WatchedResource>();
+  /** The streams that this application must not create. */
+  private readonly foreign = new Set<string>();
   private readonly deleted = new Set<string>();
   private readonly checking = new Set<string>();
   /** The streams that are repaired now, and whether they were updated again since the repair began. */
@@ -74,11 +76,17 @@ export class DeclaredResources {
   add(resource: DeclaredResource): void {
     const { stream, repair } = resource;
     const known = this.resources.get(stream)?.all ?? [];
-    if (this.closed.signal.aborted || (known.length > 0 && repair === undefined)) return;
+    if (this.closed.signal.aborted || this.foreign.has(stream)) return;
+    if (known.length > 0 && repair === undefined) return;
     this.watch(stream, [...known, resource]);
     this.listenToServer();
     // An update may have come before the server knew the subscription.
     void this.repair(stream);
+  }
+
+  /** Excludes a stream that others own: it is not created again, even if this library also needs it for handlers. */
+  leave(stream: string): void {
+    this.foreign.add(stream);
   }
 
   /** Sets the declarations of a stream, which were applied just now. */

@@ -37,10 +37,16 @@ export interface StreamDeclaration extends StreamConfig {
    * {@link SubjectPolicy}. Default `exact`: they stop the startup.
    */
   readonly subjectPolicy?: SubjectPolicy | undefined;
+  /**
+   * How this stream is treated at startup; see {@link Provisioning}. With `off`, it is only looked up, for example because
+   * another team owns it. Default: `provisioning` of the module, or of the microservice server.
+   */
+  readonly provisioning?: Provisioning | undefined;
 }
 
 /**
- * Creates or updates a stream as declared, or checks that it matches, depending on `provisioning`.
+ * Creates or updates a stream as declared, or checks that it matches, depending on `provisioning`: its own, or that of
+ * the connection.
  *
  * @throws {@link InvalidArgumentError} if it is also declared with another codec
  * @throws {@link StreamNotFoundError} if it is missing and must not be created
@@ -50,9 +56,9 @@ export interface StreamDeclaration extends StreamConfig {
 export async function provisionStream(
   jetstream: JetStreamService,
   declaration: StreamDeclaration,
-  provisioning: Provisioning,
+  ofConnection: Provisioning,
 ): Promise<Stream> {
-  const { codec, subjectPolicy = 'exact' } = declaration;
+  const { codec, subjectPolicy = 'exact', provisioning = ofConnection } = declaration;
   const config = streamConfigOf(declaration);
   const stream = await provision(jetstream, config, provisioning, subjectPolicy);
   jetstream.declarations.declare(stream.cachedInfo.config, codec);
@@ -64,6 +70,7 @@ export function streamConfigOf({
   codec: _,
   recreate: __,
   subjectPolicy: ___,
+  provisioning: ____,
   ...config
 }: StreamDeclaration): StreamConfig {
   return config;
@@ -105,7 +112,11 @@ async function provision(
   try {
     stream = await jetstream.stream(config.name);
   } catch (error) {
-    if (!(error instanceof StreamNotFoundError) || provisioning !== 'ensure') throw error;
+    if (!(error instanceof StreamNotFoundError)) throw error;
+    if (provisioning !== 'ensure') {
+      const reason = `provisioning: "${provisioning}" does not create it`;
+      throw new StreamNotFoundError({ stream: config.name }, undefined, reason);
+    }
     const created = await create(jetstream, config);
     if (created) return created;
     // Another instance, or another declaration, created it first.

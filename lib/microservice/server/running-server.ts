@@ -276,11 +276,14 @@ export class RunningServer implements AttachedServer {
 
   /** Creates or checks a stream; one that is lost in a restart of the server is created again. */
   private async declare(stream: StreamDeclaration): Promise<void> {
-    const { jetstream, provisioning, declared } = this;
-    const { name, recreate = false, subjectPolicy } = stream;
+    const { jetstream, declared } = this;
+    const { name, recreate = false, subjectPolicy, provisioning = this.provisioning } = stream;
     const create = (): Promise<unknown> => provisionStream(jetstream, stream, provisioning);
     await create();
-    if (provisioning !== 'ensure') return;
+    if (provisioning !== 'ensure') {
+      declared.leave(name);
+      return;
+    }
     const repair =
       subjectPolicy === 'merge' ? (): Promise<unknown> => keepSubjects(jetstream, stream) : undefined;
     declared.add({ kind: 'stream', name, stream: name, recreate, create, repair });

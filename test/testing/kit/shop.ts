@@ -135,9 +135,9 @@ class OrdersController {
     JetStreamModule.forFeature({
       streams: [
         { name: 'ORDERS', subjects: ['orders.>'], replicas: 3 },
-        { name: 'PURCHASES', subjects: ['purchases.>'] },
+        { name: 'PURCHASES', subjects: ['purchases.>'], provisioning: 'off' },
       ],
-      keyValues: [{ bucket: 'stock', replicas: 3 }],
+      keyValues: [{ bucket: 'stock', replicas: 3, provisioning: 'assert' }],
     }),
   ],
   controllers: [OrdersController],
