@@ -114,6 +114,28 @@ export class ReportFilter implements ExceptionFilter {
   }
 }
 
+// #region initial-values
+@Injectable()
+export class Flags {
+  private readonly flags = new Map<string, boolean>();
+
+  @KvWatch('flags', { waitForInitialValues: true })
+  onFlag(@Payload() value: boolean | null, @Ctx() { key }: KvContext): void {
+    if (value === null) this.flags.delete(key);
+    else this.flags.set(key, value);
+  }
+
+  isOn(flag: string): boolean {
+    return this.flags.get(flag) ?? false;
+  }
+
+  @OnJetStreamEvent('bucket-recreated')
+  onRecreated(event: JetStreamEvent): void {
+    if (event.type === 'bucket-recreated' && event.source === 'flags') this.flags.clear();
+  }
+}
+// #endregion
+
 // #region pipeline
 export class OrderDto {
   @IsString()

@@ -102,6 +102,17 @@ export class Boot {
     });
   }
 
+  /**
+   * Waits for something that handlers do, not this library.
+   *
+   * @param problem returns why it has not ended
+   * @throws {@link BootTimeoutError} if it has not ended when the limit has passed; the error of the promise
+   */
+  async wait(step: string, promise: Promise<unknown>, problem: () => string): Promise<void> {
+    if (!(await new Deadline(this.left).wait(promise))) throw this.timedOut(step, problem());
+    await promise;
+  }
+
   private timedOut(step: string, problem: string, cause?: unknown): BootTimeoutError {
     return new BootTimeoutError(
       this.connection.name,

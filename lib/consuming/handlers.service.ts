@@ -128,8 +128,9 @@ export class Handlers {
   /**
    * @internal Starts all handlers; resolves with the outcome of each.
    *
-   * All consumers start together once every handler is prepared: a failed startup has handled no messages, and messages
-   * arrive only after the application could install its signal listeners.
+   * All consumers start together once every handler is prepared, and watches have handled the values that the startup
+   * waits for: a failed startup has handled no messages, and messages arrive only after the application could install its
+   * signal listeners.
    */
   async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<() => void>[]> {
     this.handlers = handlers;
@@ -137,7 +138,13 @@ export class Handlers {
       handlers.map(({ runner, jetstream }) => (jetstream.connection.isOpen ? runner.prepare() : NOT_STARTED)),
     );
     const begins = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-    if (begins.length === handlers.length) for (const begin of begins) begin();
+    if (begins.length < handlers.length) return outcomes;
+    const waits = await Promise.allSettled(
+      handlers.map(({ runner, jetstream }) => (jetstream.connection.isOpen ? runner.ready?.() : undefined)),
+    );
+    const failed = waits.filter((wait) => wait.status === 'rejected');
+    if (failed.length > 0) return outcomes.map((outcome, i) => rejected(waits[i]) ?? outcome);
+    for (const begin of begins) begin();
     return outcomes;
   }
 
@@ -184,6 +191,10 @@ export class Handlers {
 
 /** The start of a handler without a server, which is only listed. */
 const NOT_STARTED = Promise.resolve((): void => undefined);
+
+function rejected(outcome: PromiseSettledResult<unknown> | undefined): PromiseRejectedResult | undefined {
+  return outcome?.status === 'rejected' ? outcome : undefined;
+}
 
 /** The name of a handler without the parts that distinguish it: `Sales/Billing#2.onPaid` becomes `Billing.onPaid`. */
 function withoutModule(name: string): string {

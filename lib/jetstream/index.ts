@@ -186,4 +186,5 @@ export {
   WatchFeed,
   type FeedItem,
   WatchIterator,
+  type WatchReports,
 } from './watching/index.js';

@@ -8,6 +8,7 @@ import {
   inSteps,
   type JetStreamService,
   type StreamInfo,
+  type WatchReports,
 } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
 import { checkObject, given, optionsCheck, type OrUndefined } from '../validation/index.js';
@@ -283,9 +284,18 @@ export class ObjectStore {
    *
    * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
    */
-  async watch(options: ObjectWatchOptions = {}): Promise<ObjectStoreWatch> {
+  watch(options: ObjectWatchOptions = {}): Promise<ObjectStoreWatch> {
+    return this.follow(options, {});
+  }
+
+  /**
+   * @internal The same as {@link watch}, with reports. They may be called before this resolves.
+   *
+   * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
+   */
+  async follow(options: ObjectWatchOptions, reports: WatchReports): Promise<ObjectStoreWatch> {
     const { timeout, signal } = checkWatchOptions(options);
-    return new ObjectStoreWatch(await startFeed(this.catalog, options, { timeout, signal }));
+    return new ObjectStoreWatch(await startFeed(this.catalog, options, { timeout, signal }), reports);
   }
 
   /** Configuration and state of the bucket. @throws {@link BucketNotFoundError} */

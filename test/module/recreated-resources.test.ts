@@ -6,10 +6,12 @@ import {
   JetStreamService,
   JsConsumer,
   KvWatch,
+  ObjectWatch,
   OnJetStreamEvent,
   type JetStreamEvent,
   type JetStreamFeatureOptions,
   type KeyValue,
+  type ObjectInfo,
   type ObjectStore,
   type Provisioning,
 } from 'nestjs-nats-jetstream';
@@ -160,6 +162,121 @@ describe('declared streams and buckets', () => {
       (names) => names.length === 3,
     );
     expect(await application.jetstream.publish('events', 1)).toMatchObject({ sequence: 1 });
+  });
+
+  it('with recreate are recreated at once, and their handlers continue', async () => {
+    const seen: string[] = [];
+    @Injectable()
+    class Handlers {
+      @JsConsumer({ stream: 'EVENTS', durable: 'events' })
+      onEvent(@Payload() event: unknown): void {
+        seen.push(`event ${String(event)}`);
+      }
+
+      @KvWatch('values')
+      onValue(@Payload() value: unknown): void {
+        seen.push(`value ${String(value)}`);
+      }
+
+      @ObjectWatch('objects')
+      onObject(@Payload() { name }: ObjectInfo): void {
+        seen.push(`object ${name}`);
+      }
+    }
+    const recreate = { ...STORAGE, recreate: true };
+    await using application = await start(
+      {
+        streams: [{ name: 'EVENTS', subjects: ['events'], ...recreate }],
+        keyValues: [{ bucket: 'values', ...recreate }],
+        objectStores: [{ bucket: 'objects', ...recreate }],
+      },
+      'ensure',
+      [Handlers],
+    );
+    const { app, jetstream } = application;
+    const write = async (id: number): Promise<void> => {
+      await jetstream.publish('events', id);
+      await app.get<KeyValue>(getKeyValueToken('values')).put('k', id);
+      await app.get<ObjectStore>(getObjectStoreToken('objects')).putString({ name: `o${id}` }, 'o');
+    };
+    await write(1);
+    await eventually(
+      () => seen,
+      (values) => values.length === 3,
+    );
+    for (const stream of ['EVENTS', 'KV_values', 'OBJ_objects']) await jetstream.deleteStream(stream);
+    await eventually(
+      () => application.recreated,
+      (names) => names.length === 3,
+    );
+    await write(2);
+    await eventually(
+      () => seen,
+      (values) => values.length === 6,
+      25_000,
+    );
+    expect(seen.slice(3).toSorted()).toEqual(['event 2', 'object o2', 'value 2']);
+  });
+
+  it.each([
+    ['with recreate are recreated', true],
+    ['without recreate stay deleted', false],
+  ])('that were deleted while the application had no link %s', async (_, recreate) => {
+    await using proxy = await server.proxy();
+    const recreated: string[] = [];
+    @Injectable()
+    class Events {
+      @OnJetStreamEvent('resource-recreated')
+      on(event: JetStreamEvent): void {
+        if (event.type === 'resource-recreated') recreated.push(`${event.resource} ${event.name}`);
+      }
+    }
+    await using owner = await start({});
+    await using application = await startApplication(proxy.url, {
+      connection: { reconnectTimeWait: 50 },
+      feature: {
+        streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE, recreate }],
+        keyValues: [{ bucket: 'values', ...STORAGE, recreate }],
+        // It shows that the others have been checked.
+        objectStores: [{ bucket: 'marker', ...STORAGE, recreate: true }],
+      },
+      providers: [Events],
+    });
+    const { connection } = application.app.get(JetStreamService);
+    const gone = new Promise<void>((resolve) => connection.listen({ onDisconnect: resolve }));
+    const back = new Promise<void>((resolve) => connection.listen({ onReconnect: resolve }));
+    proxy.refuse();
+    proxy.cut();
+    await gone;
+    for (const stream of ['EVENTS', 'KV_values', 'OBJ_marker']) await owner.jetstream.deleteStream(stream);
+    proxy.accept();
+    await back;
+    const names = await eventually(
+      () => recreated.toSorted(),
+      (all) => all.includes('object-store marker') && (!recreate || all.length === 3),
+    );
+    const others = recreate ? ['key-value values', 'stream EVENTS'] : [];
+    expect(names).toEqual([...others, 'object-store marker'].toSorted());
+    if (!recreate) await expect(owner.jetstream.stream('EVENTS')).rejects.toThrow('not found');
+  });
+
+  it('with recreate are recreated once by several instances', async () => {
+    const feature: JetStreamFeatureOptions = {
+      streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE, recreate: true }],
+    };
+    await using first = await start(feature);
+    await using second = await start(feature);
+    for (let round = 1; round <= 5; round++) {
+      await first.jetstream.deleteStream('EVENTS');
+      await eventually(
+        () => first.recreated.length + second.recreated.length,
+        (count) => count >= round,
+      );
+      // The message is kept: an instance does not create a stream that the other one has created.
+      await second.jetstream.publish('events', round);
+      expect((await first.jetstream.stream('EVENTS')).cachedInfo.state.messages).toBe(1);
+    }
+    expect([...first.logs.of('error'), ...second.logs.of('error')]).toEqual([]);
   });
 
   it.each<Provisioning>(['assert', 'off'])('are not created with provisioning %s', async (provisioning) => {

@@ -40,6 +40,10 @@ KvWatch('profiles', { updatesOnly: true, resumeFromRevision: 1 });
 KvWatch({ useFactory: () => ({ bucket: 'profiles', updatesOnly: true, includeHistory: true }) });
 expectTypeOf<{ updatesOnly: true; resumeFromRevision: 1 }>().not.toExtend<KeyValueWatchOptions>();
 
+KvWatch('profiles', { keys: 'a.*', includeHistory: maybe, waitForInitialValues: maybe });
+// @ts-expect-error there are no initial values
+KvWatch('profiles', { updatesOnly: true, waitForInitialValues: true });
+
 // Watches of objects.
 void objects.watch({ updatesOnly: maybe });
 void objects.watch({ includeHistory: maybe });
@@ -48,6 +52,10 @@ void objects.watch({ updatesOnly: true, includeHistory: true });
 ObjectWatch('files', { updatesOnly: true });
 // @ts-expect-error new descriptions only, and the stored ones
 ObjectWatch('files', { updatesOnly: true, includeHistory: true });
+
+ObjectWatch('files', { waitForInitialValues: true });
+// @ts-expect-error there are no initial objects
+ObjectWatch('files', { updatesOnly: true, waitForInitialValues: true });
 
 // Messages of a stream.
 stream.getMessages({ startSequence: 1, batch: 10 });

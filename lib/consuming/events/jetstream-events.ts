@@ -28,6 +28,10 @@ interface AboutHandler<Type extends string> extends About<Type> {
  * - `consumer-recovered`: the lost consumer was created again and is read
  * - `resource-recreated`: a declared stream or bucket was lost in a restart of the server, or deleted, and was created
  *   again without its content
+ * - `watch-initialized`: a watch has handled all values that its bucket had at the start of the handler, or after the
+ *   bucket was created again; with `updatesOnly`, the watch is active
+ * - `bucket-recreated`: a watched bucket was deleted and created again, or lost its newest entries in a crash: the handler
+ *   gets its values from the start, and what it derived from earlier ones does not apply any more
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: the handler recovers by itself
  * - `handler-paused`, `handler-resumed`, `handler-stopped`, `handler-started`: through {@link Handlers}
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
@@ -44,6 +48,8 @@ export type JetStreamEvent =
       /** The name of the stream or bucket. */
       readonly name: string;
     })
+  | AboutHandler<'watch-initialized'>
+  | AboutHandler<'bucket-recreated'>
   | (AboutHandler<'handler-interrupted'> & { readonly error: Error })
   | AboutHandler<'handler-paused'>
   | AboutHandler<'handler-resumed'>
@@ -60,6 +66,8 @@ const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
   'consumer-lost': true,
   'consumer-recovered': true,
   'resource-recreated': true,
+  'watch-initialized': true,
+  'bucket-recreated': true,
   'handler-interrupted': true,
   'handler-paused': true,
   'handler-resumed': true,

@@ -64,6 +64,11 @@ export interface HandlerRunner {
    * subscription has already started.
    */
   prepare(): Promise<() => void>;
+  /**
+   * Resolves when the other handlers may start, after {@link prepare}. Rejects if the application must not start.
+   * Default: they need not wait.
+   */
+  ready?(): Promise<void>;
   /** Prepares and starts the handler if it is stopped. Resolves with `true` if it did. */
   start(): Promise<boolean>;
   /**

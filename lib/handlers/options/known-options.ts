@@ -63,6 +63,7 @@ export const KV_WATCH_OPTIONS = {
   ignoreDeletes: flag,
   metaOnly: flag,
   resumeFromRevision: count(),
+  waitForInitialValues: flag,
   connection: text,
 } satisfies AllOptionsOf<KvWatchHandlerOptions>;
 
@@ -71,6 +72,7 @@ export const OBJECT_WATCH_OPTIONS = {
   includeHistory: flag,
   updatesOnly: flag,
   ignoreDeletes: flag,
+  waitForInitialValues: flag,
   connection: text,
 } satisfies AllOptionsOf<ObjectWatchHandlerOptions>;
 

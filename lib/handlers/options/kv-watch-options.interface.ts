@@ -5,6 +5,7 @@ export type KvWatchHandlerOptions = (
       readonly updatesOnly?: boolean | undefined;
       readonly includeHistory?: false | undefined;
       readonly resumeFromRevision?: undefined;
+      readonly waitForInitialValues?: false | undefined;
     }
   | {
       readonly updatesOnly?: false | undefined;
@@ -12,6 +13,13 @@ export type KvWatchHandlerOptions = (
       readonly includeHistory?: boolean | undefined;
       /** Starts at this revision. */
       readonly resumeFromRevision?: number | undefined;
+      /**
+       * Waits at startup until the method has been called for all values that the bucket has: before any message is given
+       * to a handler, and before the application listens. A value whose calls all fail is skipped, as always. The wait
+       * ends if the handler is paused or stopped; after `bootTimeout` the startup fails with {@link BootTimeoutError}.
+       * Default: false.
+       */
+      readonly waitForInitialValues?: boolean | undefined;
     }
 ) & {
   /**

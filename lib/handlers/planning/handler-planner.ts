@@ -187,10 +187,15 @@ export class HandlerPlanner {
     definition,
     problems,
   }: Declared<Definition>): Planned<Definition>[] {
-    const { includeHistory, updatesOnly } = definition.metadata.options;
+    const { includeHistory, updatesOnly, waitForInitialValues } = definition.metadata.options;
     const mistakes = [...problems];
     if (includeHistory && updatesOnly) {
       mistakes.push('includeHistory and updatesOnly cannot be combined: set only one of them');
+    }
+    if (waitForInitialValues && updatesOnly) {
+      mistakes.push(
+        'waitForInitialValues and updatesOnly cannot be combined: with updatesOnly there are no initial values',
+      );
     }
     return this.planned(definition, mistakes);
   }

@@ -1,6 +1,4 @@
 import { Logger } from '@nestjs/common';
-import type { MsgHdrs } from '@nats-io/transport-node';
-import type { JetStreamConnection } from '../../connection/index.js';
 import {
   type CleanScope,
   type CompiledHandler,
@@ -10,71 +8,12 @@ import {
   type JetStreamEvents,
 } from '../../consuming/index.js';
 import { BucketRecreatedError, ConnectionClosedError } from '../../errors/index.js';
-import type { HandlerObserver, ObservedDelivery } from '../../instruments/index.js';
+import type { HandlerObserver } from '../../instruments/index.js';
 import { isRecreated, type StreamOrigin } from '../../jetstream/index.js';
-import { errorText, printable, toError } from '../../reporting/index.js';
-import { Backoff, recover, within } from '../../timing/index.js';
+import { counted, errorText, printable, toError } from '../../reporting/index.js';
+import { Backoff, recover, untilAborted, within } from '../../timing/index.js';
 import { type EntryReports, EntryRunner } from './entry-runner.js';
-
-/** The source that a {@link WatchHandler} watches. */
-export interface WatchSource<Entry extends object> {
-  readonly kind: 'kv-watch' | 'object-watch';
-  /** The class and method. */
-  readonly handler: string;
-  readonly connection: JetStreamConnection;
-  readonly bucket: string;
-  /** When the bucket was created. Revisions of an earlier bucket with the same name are not valid in this one. */
-  origin(): Promise<StreamOrigin>;
-  /** Opens the watch, after the given revision if there is one. */
-  open(owner: WatchOwner<Entry>, after: number | undefined): Promise<Watch>;
-  /** The revision of an entry in the bucket. */
-  revisionOf(entry: Entry): number;
-  /** The key or name of an entry. */
-  nameOf(entry: Entry): string;
-  /** Whether deletions are skipped. */
-  readonly ignoreDeletes: boolean;
-  /** The value of an entry, without copying; empty for descriptions of objects. */
-  bytesOf(entry: Entry): Uint8Array;
-  /** The headers of the message of an entry. */
-  headersOf(entry: Entry): MsgHdrs | undefined;
-}
-
-export interface WatchOwner<Entry extends object> {
-  onEntry(entry: Entry): void | Promise<void>;
-  /** Called when the bucket was deleted and created again; its entries follow. */
-  onRestarted(): void;
-  onError(error: Error): void;
-}
-
-/** An open watch. */
-export interface Watch {
-  /** Ends the watch; resolves when the current entry is handled. */
-  stop(): Promise<void>;
-}
-
-/** An entry as instruments see it. */
-class ObservedEntry<Entry extends object> implements ObservedDelivery {
-  constructor(
-    private readonly source: WatchSource<Entry>,
-    private readonly entry: Entry,
-  ) {}
-
-  get subject(): string {
-    return this.source.nameOf(this.entry);
-  }
-
-  get data(): Uint8Array {
-    return this.source.bytesOf(this.entry);
-  }
-
-  get headers(): MsgHdrs | undefined {
-    return this.source.headersOf(this.entry);
-  }
-
-  get revision(): number {
-    return this.source.revisionOf(this.entry);
-  }
-}
+import { ObservedEntry, type Watch, type WatchSource } from './watch-source.js';
 
 const FIRST_RETRY = 1_000;
 const LONGEST_RETRY = 30_000;
@@ -95,6 +34,11 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
   private recovery: Promise<void> | undefined;
   /** The end of the work that was started before the current run. */
   private left: Promise<void> | undefined;
+  /** Whether initial values of the bucket are still to be handled, since the start or since it was created again. */
+  private isInitial = true;
+  private markInitialized: () => void = () => undefined;
+  /** Resolves when the initial values were handled for the first time. */
+  private readonly initialized = new Promise<void>((resolve) => (this.markInitialized = resolve));
 
   constructor(
     private readonly source: WatchSource<Entry>,
@@ -134,12 +78,39 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
     await this.current;
   }
 
+  /** Resolves when the startup may continue; see `waitForInitialValues`. */
+  async ready(): Promise<void> {
+    const { waitForInitialValues, connection, handler, bucket } = this.source;
+    if (!waitForInitialValues) return;
+    const { signal } = this.run;
+    try {
+      const initialized = untilAborted(signal, this.initialized);
+      const step = `waiting until ${handler} has handled the values of bucket "${bucket}"`;
+      await (connection.boot?.wait(step, initialized, () => this.progress()) ?? initialized);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      // The connection was closed.
+      if (this.error !== undefined) throw this.error;
+      this.logger.warn(
+        `${handler} was ${this.status} before it had handled the values of bucket "${bucket}": the startup does not wait for it`,
+      );
+    }
+  }
+
+  /** How far the initial values are handled, for the error of a startup that waits for them. */
+  private progress(): string {
+    const { handled, running } = this.entries;
+    const values = `${counted(handled, 'value')} handled`;
+    return running === 0 ? `${values}, and the next one was not received` : `${values}, and the next one has not ended`;
+  }
+
   protected unfinished(): Iterable<object> {
     return this.entries.unfinished;
   }
 
   protected async open(signal: AbortSignal): Promise<() => void> {
     this.entries.start();
+    this.isInitial = true;
     await this.follow(signal);
     this.logger.log(`${this.source.handler} watches bucket "${this.source.bucket}"`);
     return () => undefined;
@@ -174,12 +145,15 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
 
   private async follow(signal: AbortSignal): Promise<void> {
     const origin = await this.source.origin();
-    if (this.origin !== undefined && isRecreated(this.origin, origin)) this.lastRevision = undefined;
+    if (this.origin !== undefined && isRecreated(this.origin, origin)) this.bucketRecreated();
     this.origin = origin;
     const watch = await this.source.open(
       {
         // A watch may deliver entries before it is open. Entries after the end of the run are delivered again later.
         onEntry: (entry) => (signal.aborted ? undefined : this.onEntry(entry)),
+        onInitialized: () => {
+          if (!signal.aborted) this.initialEnded();
+        },
         onRestarted: () => this.restarted(signal),
         onError: (error) => {
           if (!signal.aborted) this.recovery = this.recover(error, signal);
@@ -213,14 +187,27 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
     if (isThrough && revision > (this.lastRevision ?? 0)) this.lastRevision = revision;
   }
 
-  /** The revisions handled in the earlier bucket do not apply to this one. */
+  private initialEnded(): void {
+    if (!this.isInitial) return;
+    this.isInitial = false;
+    this.markInitialized();
+    this.events.emit({ type: 'watch-initialized', ...this.about() });
+  }
+
   private restarted(signal: AbortSignal): void {
     if (signal.aborted) return;
     const { bucket } = this.source;
-    this.lastRevision = undefined;
     this.origin = undefined;
     this.events.emit({ type: 'consumer-lost', ...this.about(), error: new BucketRecreatedError(bucket) });
+    this.bucketRecreated();
     this.events.emit({ type: 'consumer-recovered', ...this.about() });
+  }
+
+  /** The revisions handled in the earlier bucket do not apply to the new one, whose values are initial. */
+  private bucketRecreated(): void {
+    this.lastRevision = undefined;
+    this.isInitial = true;
+    this.events.emit({ type: 'bucket-recreated', ...this.about() });
   }
 
   private about(): Pick<HandlerState, 'connection' | 'handler' | 'source'> & { time: Date } {

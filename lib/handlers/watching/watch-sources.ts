@@ -6,7 +6,7 @@ import { objectHeadersOf, type ObjectStore, type ObjectWatchEntry } from '../../
 import { errorText, toError } from '../../reporting/index.js';
 import { KvContext, ObjectContext } from '../contexts/index.js';
 import type { KvWatchPlan, ObjectWatchPlan } from '../planning/index.js';
-import type { WatchSource } from './watch-handler.js';
+import type { WatchSource } from './watch-source.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -39,7 +39,7 @@ export function kvWatchSource({
   connection,
 }: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
   const { bucket, options } = definition.metadata;
-  const { keys = [], connection: _, ...watch } = options;
+  const { keys = [], connection: _, waitForInitialValues = false, ...watch } = options;
   const fromStart = { ...watch, resumeFromRevision: undefined };
   /** The bucket to which `resumeFromRevision` refers. */
   let first: StreamOrigin | undefined;
@@ -48,6 +48,7 @@ export function kvWatchSource({
     handler,
     connection: connection.jetstream.connection,
     bucket,
+    waitForInitialValues,
     origin: () => originOf(connection.keyValue.open(bucket)),
     open: async (owner, after) => {
       const store = await connection.keyValue.open(bucket);
@@ -85,21 +86,28 @@ export function objectWatchSource({
   connection,
 }: ObjectWatchPlan): WatchSource<ObjectWatchEntry> {
   const { bucket, options } = definition.metadata;
-  const { connection: _, ...watch } = options;
+  const { connection: _, waitForInitialValues = false, ...watch } = options;
   return {
     kind: 'object-watch',
     handler,
     connection: connection.jetstream.connection,
     bucket,
+    waitForInitialValues,
     origin: () => originOf(connection.objectStore.open(bucket)),
-    open: async (owner, after) => {
+    open: async (owner, after = 0) => {
       const store = await connection.objectStore.open(bucket);
-      const watcher = await store.watch(watch);
+      // If the watch is opened again, it starts from the beginning, and entries that were already handled are skipped.
+      let handled = after;
+      const watcher = await store.follow(watch, {
+        onInitialized: () => owner.onInitialized(),
+        onRestarted: () => {
+          handled = 0;
+          owner.onRestarted();
+        },
+      });
       const done = (async () => {
         for await (const info of watcher) {
-          // If the watch is opened again, it starts from the beginning, and entries that were already handled are
-          // skipped.
-          if (after === undefined || info.revision > after) await owner.onEntry(info);
+          if (info.revision > handled) await owner.onEntry(info);
         }
       })();
       done.catch((error: unknown) => owner.onError(toError(error)));

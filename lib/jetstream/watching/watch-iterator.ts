@@ -1,5 +1,13 @@
 import { type FeedItem, INITIALIZED, RESTARTED, type WatchFeed } from './watch-feed.js';
 
+/** Called by a {@link WatchIterator} between two entries. They must not throw. */
+export interface WatchReports {
+  /** All initial entries were handled; called again after a restart. */
+  onInitialized?(): void;
+  /** The stream was deleted and created again: its initial entries follow. */
+  onRestarted?(): void;
+}
+
 /**
  * The entries of a watch as an async iterable. It continues after reconnects and server restarts, and ends with `stop`,
  * with `drain`, with `break`, or with an error if it cannot continue.
@@ -17,7 +25,10 @@ export class WatchIterator<E> implements AsyncIterableIterator<E>, AsyncDisposab
   private failInitialized: (error: Error) => void = () => undefined;
 
   /** @internal */
-  constructor(private readonly feed: WatchFeed<E>) {
+  constructor(
+    private readonly feed: WatchFeed<E>,
+    private readonly reports: WatchReports = {},
+  ) {
     this.initialized = new Promise((resolve, reject) => {
       this.markInitialized = resolve;
       this.failInitialized = reject;
@@ -74,8 +85,15 @@ export class WatchIterator<E> implements AsyncIterableIterator<E>, AsyncDisposab
   }
 
   private hand(item: FeedItem<E>): void {
-    if (item === INITIALIZED) return this.markInitialized();
-    if (item === RESTARTED) return;
+    if (item === INITIALIZED) {
+      this.markInitialized();
+      this.reports.onInitialized?.();
+      return;
+    }
+    if (item === RESTARTED) {
+      this.reports.onRestarted?.();
+      return;
+    }
     this.inHand = true;
     this.waiting.shift()?.resolve({ done: false, value: item });
   }
