@@ -21,8 +21,10 @@ import {
   JsSubject,
   KvContext,
   KvWatch,
+  OnJetStreamEvent,
   RetryMessage,
   TerminateMessage,
+  type JetStreamEvent,
   type MessageMetadata,
 } from 'nestjs-nats-jetstream';
 import { tap, throwError, type Observable } from 'rxjs';

@@ -11,7 +11,7 @@ import {
   type WatchReports,
 } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
-import { checkObject, given, optionsCheck, type OrUndefined } from '../validation/index.js';
+import { checkCallbacks, checkObject, given, optionsCheck, type OrUndefined } from '../validation/index.js';
 import { type ObjectSource, piecesOf } from './chunk-source.js';
 import { readBytes } from './object-bytes.js';
 import { ObjectCatalog } from './object-catalog.js';
@@ -291,10 +291,13 @@ export class ObjectStore {
   /**
    * @internal The same as {@link watch}, with reports. They may be called before this resolves.
    *
-   * @throws {@link BucketNotFoundError}, {@link InvalidArgumentError}
+   * @throws {@link BucketNotFoundError}
+   * @throws {@link InvalidArgumentError} also if a report is not a function
    */
   async follow(options: ObjectWatchOptions, reports: WatchReports): Promise<ObjectStoreWatch> {
     const { timeout, signal } = checkWatchOptions(options);
+    checkObject('reports', reports);
+    checkCallbacks(reports, [], ['onInitialized', 'onRestarted']);
     return new ObjectStoreWatch(await startFeed(this.catalog, options, { timeout, signal }), reports);
   }
 

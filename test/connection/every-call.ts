@@ -437,6 +437,7 @@ const OBJECT_STORE: Calls<ObjectStore> = {
   deleteVersion: ({ objects, info }) => objects.deleteVersion(info),
   list: ({ objects }) => all(objects.list()),
   watch: ({ objects }) => objects.watch(),
+  follow: ({ objects }) => objects.follow({}, {}),
   status: ({ objects }) => objects.status(),
   seal: ({ objects }) => objects.seal(),
   addLink: ({ objects, info }) => objects.addLink('l', info),

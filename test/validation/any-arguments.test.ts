@@ -255,6 +255,7 @@ const OBJECT_STORE: Calls<ObjectStore> = {
   deleteVersion: [],
   list: [{}],
   watch: [{}],
+  follow: [{}, {}],
   status: [],
   seal: [],
   addLink: ['link', { bucket: 'TEST', name: 'kept' }],
