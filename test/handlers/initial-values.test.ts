@@ -87,12 +87,12 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
 
   it('starts when all values are handled, and handles messages only then', async () => {
     const flags = await fill(5);
-    await owner.app.get(JetStreamService).publish('orders.placed', 'order');
+    await owner.app.get(JetStreamService).publish('orders.placed', { id: 'order' });
     @Injectable()
     class Orders {
       @JsConsumer({ stream: 'ORDERS', durable: bucket })
-      onOrder(@Payload() order: string): void {
-        seen.push(order);
+      onOrder(@Payload() { id }: { readonly id: string }): void {
+        seen.push(id);
       }
     }
     const onFlag = async (value: number): Promise<void> => {
@@ -296,13 +296,17 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
       }
       await using application = await start([Files]);
       await eventually(
-        () => seen,
-        (names) => names.length === 3,
+        () => events,
+        (types) => types.length === 1,
       );
       // It is opened again after the last object, and receives lower revisions afterwards.
       const handlers = application.app.get(Handlers);
       await handlers.stop('Files.onFile');
       await handlers.start('Files.onFile');
+      await eventually(
+        () => events,
+        (types) => types.length === 2,
+      );
       events.length = 0;
       await stores.delete(bucket);
       await (await stores.create({ bucket, ...MEMORY })).putString({ name: 'new' }, 'content');
@@ -323,6 +327,7 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
     it('a watch reports it that was stopped meanwhile', async () => {
       await fill(3);
       await using application = await start([watchOf(bucket, (value) => seen.push(value))]);
+      expect(events).toHaveLength(1);
       const handlers = application.app.get(Handlers);
       await handlers.stop('Flags.onFlag');
       await owner.app.get(KeyValueService).delete(bucket);
