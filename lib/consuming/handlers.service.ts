@@ -140,7 +140,9 @@ export class Handlers {
     const begins = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     if (begins.length < handlers.length) return outcomes;
     const waits = await Promise.allSettled(
-      handlers.map(({ runner, jetstream }) => (jetstream.connection.isOpen ? runner.ready?.() : undefined)),
+      handlers.map(async ({ runner, jetstream }) => {
+        if (jetstream.connection.isOpen) await runner.ready?.();
+      }),
     );
     const failed = waits.filter((wait) => wait.status === 'rejected');
     if (failed.length > 0) return outcomes.map((outcome, i) => rejected(waits[i]) ?? outcome);

@@ -24,10 +24,7 @@ export interface ResourceKind<Declaration extends { readonly recreate?: boolean 
   tokenOf(name: string, connection: string): Token;
   provision(connection: HandlerConnection, declaration: Declaration): Promise<Resource>;
   /** Adds what another application has removed at the same time; `undefined` if this cannot happen. */
-  repairOf?(
-    connection: HandlerConnection,
-    declaration: Declaration,
-  ): (() => Promise<unknown>) | undefined;
+  repairOf?(connection: HandlerConnection, declaration: Declaration): (() => Promise<unknown>) | undefined;
   /** The resource of an application without a server. Its calls fail. */
   declare(connection: HandlerConnection, declaration: Declaration): Resource;
 }

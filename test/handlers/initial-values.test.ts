@@ -100,14 +100,14 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
       seen.push(value);
     };
     await using application = await start([Orders, watchOf(bucket, onFlag)]);
-    expect(seen.slice(0, 5).toSorted()).toEqual([1, 2, 3, 4, 5]);
+    expect(new Set(seen.slice(0, 5))).toEqual(new Set([1, 2, 3, 4, 5]));
     expect(events).toEqual([`watch-initialized Flags.onFlag ${bucket}`]);
     await flags.put('flag-6', 6);
     await eventually(
       () => seen,
       (values) => values.length === 7,
     );
-    expect(seen.slice(5).toSorted()).toEqual([6, 'order']);
+    expect(new Set(seen.slice(5))).toEqual(new Set([6, 'order']));
     expect(events).toHaveLength(1);
     expect(application.logs.of('warn')).toEqual([]);
   });
@@ -192,7 +192,8 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
       () => events,
       (types) => types.length === 1,
     );
-    expect(seen.toSorted()).toEqual([1, 2, 3]);
+    expect(seen).toHaveLength(3);
+    expect(new Set(seen)).toEqual(new Set([1, 2, 3]));
     expect(events).toEqual([`watch-initialized Flags.onFlag ${bucket}`]);
   });
 
@@ -271,9 +272,13 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
         (types) => types.length === 5,
       );
       expect(events).toEqual(
-        ['watch-initialized', 'consumer-lost', 'bucket-recreated', 'consumer-recovered', 'watch-initialized'].map(
-          (type) => `${type} Flags.onFlag ${bucket}`,
-        ),
+        [
+          'watch-initialized',
+          'consumer-lost',
+          'bucket-recreated',
+          'consumer-recovered',
+          'watch-initialized',
+        ].map((type) => `${type} Flags.onFlag ${bucket}`),
       );
       expect(seen).toHaveLength(4);
       await flags.put('flag-2', 2);

@@ -23,7 +23,9 @@ import { eventually } from '../support/eventually.js';
 
 const MEMORY = { storage: 'memory' } as const;
 /** Everything that changes the stream of the platform, or creates its consumers. */
-const ADMINISTRATION = ['CREATE', 'UPDATE', 'DELETE', 'PURGE'].map((call) => `$JS.API.STREAM.${call}.PLATFORM`);
+const ADMINISTRATION = ['CREATE', 'UPDATE', 'DELETE', 'PURGE'].map(
+  (call) => `$JS.API.STREAM.${call}.PLATFORM`,
+);
 
 describe('provisioning of a single resource', () => {
   let server: NatsTestServer;
@@ -103,18 +105,21 @@ describe('provisioning of a single resource', () => {
     expect(String(await failureOf({ streams: [stream] }))).toContain('$JS.API.STREAM.UPDATE.PLATFORM');
   });
 
-  it.each<Provisioning>(['off', 'assert'])("'%s' stops the startup if a resource is missing", async (provisioning) => {
-    const reason = `not found, and provisioning: "${provisioning}" does not create it: create it, or check its name`;
-    const stream = await failureOf({ streams: [{ name: 'PLATFORM', provisioning }] });
-    expect(stream).toBeInstanceOf(StreamNotFoundError);
-    expect(String(stream)).toContain(`Stream "PLATFORM" ${reason}`);
-    const values = await failureOf({ keyValues: [{ bucket: 'values', provisioning }] });
-    expect(values).toBeInstanceOf(BucketNotFoundError);
-    expect(String(values)).toContain(`Key-Value bucket "values" ${reason}`);
-    const objects = await failureOf({ objectStores: [{ bucket: 'objects', provisioning }] });
-    expect(objects).toBeInstanceOf(BucketNotFoundError);
-    expect(String(objects)).toContain(`Object Store bucket "objects" ${reason}`);
-  });
+  it.each<Provisioning>(['off', 'assert'])(
+    "'%s' stops the startup if a resource is missing",
+    async (provisioning) => {
+      const reason = `not found, and provisioning: "${provisioning}" does not create it: create it, or check its name`;
+      const stream = await failureOf({ streams: [{ name: 'PLATFORM', provisioning }] });
+      expect(stream).toBeInstanceOf(StreamNotFoundError);
+      expect(String(stream)).toContain(`Stream "PLATFORM" ${reason}`);
+      const values = await failureOf({ keyValues: [{ bucket: 'values', provisioning }] });
+      expect(values).toBeInstanceOf(BucketNotFoundError);
+      expect(String(values)).toContain(`Key-Value bucket "values" ${reason}`);
+      const objects = await failureOf({ objectStores: [{ bucket: 'objects', provisioning }] });
+      expect(objects).toBeInstanceOf(BucketNotFoundError);
+      expect(String(objects)).toContain(`Object Store bucket "objects" ${reason}`);
+    },
+  );
 
   it("'assert' stops the startup if a resource differs, 'off' does not mention it", async () => {
     await owner.jetstream.createStream({ name: 'PLATFORM', subjects: ['platform.>'], ...MEMORY });
@@ -125,7 +130,9 @@ describe('provisioning of a single resource', () => {
     const bucket = { bucket: 'values', history: 5 };
     const mismatch = await failureOf({ streams: [{ ...stream, provisioning: 'assert' }] });
     expect(mismatch).toBeInstanceOf(ConfigMismatchError);
-    expect(String(mismatch)).toContain('Stream "PLATFORM" does not match its declaration (maxMessages: -1 → 5)');
+    expect(String(mismatch)).toContain(
+      'Stream "PLATFORM" does not match its declaration (maxMessages: -1 → 5)',
+    );
     expect(await failureOf({ keyValues: [{ ...bucket, provisioning: 'assert' }] })).toBeInstanceOf(
       ConfigMismatchError,
     );
@@ -141,7 +148,10 @@ describe('provisioning of a single resource', () => {
     await owner.jetstream.createStream({ name: 'PLATFORM', subjects: ['platform.>'], ...MEMORY });
     await using application = await start(
       {
-        streams: [{ name: 'PLATFORM' }, { name: 'OWN', subjects: ['own'], ...MEMORY, provisioning: 'ensure' }],
+        streams: [
+          { name: 'PLATFORM' },
+          { name: 'OWN', subjects: ['own'], ...MEMORY, provisioning: 'ensure' },
+        ],
         keyValues: [{ bucket: 'values', ...MEMORY, provisioning: 'ensure' }],
         objectStores: [{ bucket: 'objects', ...MEMORY, provisioning: 'ensure' }],
       },

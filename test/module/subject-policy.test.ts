@@ -95,7 +95,9 @@ describe.each(['2.15', '2.9'])("subjectPolicy: 'merge' on nats-server %s", (vers
     await create({ subjects: existing });
     const failed = await start({ subjects: declared }).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(ConfigMismatchError);
-    expect(String(failed)).toContain(`Stream "${name}" does not match its declaration (the declared subject `);
+    expect(String(failed)).toContain(
+      `Stream "${name}" does not match its declaration (the declared subject `,
+    );
     expect(String(failed)).toContain(`"${subject}" matches some, but not all messages of "${other}"`);
     expect(await subjects()).toEqual([...existing].sort());
   });
@@ -200,7 +202,9 @@ describe.each(['2.15', '2.9'])("subjectPolicy: 'merge' on nats-server %s", (vers
     await eventually(subjects, (list) => list.length === 3);
     expect(await subjects()).toEqual(['a', 'b', 'c']);
     expect(application.logs.of('warn', 'JetStreamProvisioning')).toEqual([
-      expect.stringContaining(`Stream "${name}" does not listen on "b": another client created or updated it`),
+      expect.stringContaining(
+        `Stream "${name}" does not listen on "b": another client created or updated it`,
+      ),
     ]);
     await application.app.get(JetStreamService).publish('b', 1);
   });

@@ -101,7 +101,9 @@ export class WatchHandler<Entry extends object> extends ControlledHandler {
   private progress(): string {
     const { handled, running } = this.entries;
     const values = `${counted(handled, 'value')} handled`;
-    return running === 0 ? `${values}, and the next one was not received` : `${values}, and the next one has not ended`;
+    return running === 0
+      ? `${values}, and the next one was not received`
+      : `${values}, and the next one has not ended`;
   }
 
   protected unfinished(): Iterable<object> {

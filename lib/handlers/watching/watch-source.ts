@@ -3,7 +3,7 @@ import type { JetStreamConnection } from '../../connection/index.js';
 import type { ObservedDelivery } from '../../instruments/index.js';
 import type { StreamOrigin } from '../../jetstream/index.js';
 
-/** What a watch handler watches. */
+/** The source that a watch handler follows. */
 export interface WatchSource<Entry extends object> {
   readonly kind: 'kv-watch' | 'object-watch';
   /** The class and method. */

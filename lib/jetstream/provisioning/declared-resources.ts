@@ -146,8 +146,7 @@ export class DeclaredResources {
     const restarted = isOther && info?.cluster === undefined;
     for (const [stream, { all }] of this.resources) {
       const lost = restarted && !this.deleted.has(stream);
-      if (lost || all[0].recreate)
-        void this.check(all, lost ? 'lost in a restart of the server' : 'deleted');
+      if (lost || all[0].recreate) void this.check(all, lost ? 'lost in a restart of the server' : 'deleted');
       void this.repair(stream);
     }
   }
@@ -170,7 +169,9 @@ export class DeclaredResources {
       }
     } catch (error) {
       if (!this.closed.signal.aborted)
-        this.logger.warn(`Stream "${stream}": could not check its subjects after an update: ${errorText(error)}`);
+        this.logger.warn(
+          `Stream "${stream}": could not check its subjects after an update: ${errorText(error)}`,
+        );
     } finally {
       this.repairing.delete(stream);
     }

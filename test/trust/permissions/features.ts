@@ -125,6 +125,24 @@ export const features: Readonly<Record<string, Feature>> = {
     prepare: ({ jetstream }) => jetstream.createStream({ ...ORDERS, description: 'of another version' }),
     use: (user) => inApplication(user, { feature: { streams: [ORDERS] } }, () => Promise.resolve()),
   },
+  "a declared stream with other subjects (`subjectPolicy: 'merge'`)": {
+    prepare: ({ jetstream }) => jetstream.createStream({ ...ORDERS, subjects: ['others.>'] }),
+    use: (user, { jetstream }) =>
+      inApplication(user, { feature: { streams: [{ ...ORDERS, subjectPolicy: 'merge' }] } }, async () => {
+        const { config } = (await jetstream.stream('ORDERS')).cachedInfo;
+        if (config.subjects?.length !== 2)
+          throw new Error(`the stream has the subjects ${config.subjects?.join()}`);
+      }),
+  },
+  "a declared stream with its own `provisioning: 'off'`": {
+    prepare: orders,
+    use: (user) =>
+      inApplication(
+        user,
+        { feature: { streams: [{ ...ORDERS, description: 'other', provisioning: 'off' }] } },
+        () => Promise.resolve(),
+      ),
+  },
   "a declared stream (`'assert'`, `'off'`)": {
     prepare: orders,
     use: (user) =>
