@@ -64,7 +64,12 @@ export class Billing {
     return streamSequence;
   }
 
-  @root.KvWatch('config', { keys: nothing, updatesOnly: nothing, connection: nothing })
+  @root.KvWatch('config', {
+    keys: nothing,
+    updatesOnly: nothing,
+    waitForInitialValues: nothing,
+    connection: nothing,
+  })
   onConfig(): void {}
 
   @root.NatsSubscribe('announcements', { queue: nothing, concurrency })
@@ -187,9 +192,18 @@ export class Orders {
       useFactory: (): root.JetStreamModuleOptions => ({ connection: nothing, codecs: nothing }),
     }),
     root.JetStreamModule.forFeature({
-      streams: [{ name: 'ORDERS', subjects: nothing, codec: nothing, recreate: nothing }],
-      keyValues: [{ bucket: 'config', ttl: nothing, history: concurrency }],
-      objectStores: [{ bucket: 'files', maxBytes: nothing }],
+      streams: [
+        {
+          name: 'ORDERS',
+          subjects: nothing,
+          codec: nothing,
+          recreate: nothing,
+          subjectPolicy: nothing,
+          provisioning: nothing,
+        },
+      ],
+      keyValues: [{ bucket: 'config', ttl: nothing, history: concurrency, provisioning: nothing }],
+      objectStores: [{ bucket: 'files', maxBytes: nothing, provisioning: nothing }],
       messages: [Placed, Refunded],
       connection: nothing,
     }),

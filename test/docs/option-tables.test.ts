@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { KV_WATCH_OPTIONS } from '../../lib/handlers/options/known-options.js';
+import { STREAM_DECLARATION_OPTIONS } from '../../lib/jetstream/provisioning/known-options.js';
+import { STREAM_OPTIONS } from '../../lib/jetstream/streams/known-options.js';
 import { CLIENT_OPTIONS } from '../../lib/microservice/client/known-options.js';
 import { SERVER_OPTIONS } from '../../lib/microservice/server/known-options.js';
 
@@ -16,4 +19,16 @@ it.each([
   const page = await readFile(new URL('../../docs/microservices.md', import.meta.url), 'utf8');
   const listed = namesInTable(page, `The options of a \`${name}\`; durations are in milliseconds:`);
   expect(listed.toSorted()).toEqual(Object.keys(options).toSorted());
+});
+
+it('the guide lists each option of a watch', async () => {
+  const page = await readFile(new URL('../../docs/handlers.md', import.meta.url), 'utf8');
+  const { connection: _, ...options } = KV_WATCH_OPTIONS;
+  expect(namesInTable(page, 'and the watch continues.').toSorted()).toEqual(Object.keys(options).toSorted());
+});
+
+it('the guide lists each option that only the declaration of a stream has', async () => {
+  const page = await readFile(new URL('../../docs/streams.md', import.meta.url), 'utf8');
+  const own = Object.keys(STREAM_DECLARATION_OPTIONS).filter((name) => !(name in STREAM_OPTIONS));
+  expect(namesInTable(page, 'a declaration has these:').toSorted()).toEqual(own.toSorted());
 });

@@ -286,6 +286,11 @@ export const decorators: [string, MethodDecorator, RegExp][] = [
   ['@KvWatch with a proxy', watch('b', unreadable), /the options must be an object; it is an? \w+/],
   ['@KvWatch with a getter', watch('b', withThrowing('keys')), /keys cannot be read: do not read me/],
   ['@KvWatch keys', watch('b', { keys: 5 }), /keys must be a non-empty string; it is 5/],
+  [
+    '@KvWatch waitForInitialValues',
+    watch('b', { waitForInitialValues: 'yes' }),
+    /waitForInitialValues must be true or false/,
+  ],
   ['@KvWatch metaOnly', watch('b', { metaOnly: 'yes' }), /metaOnly must be true or false/],
   [
     '@KvWatch useFactory returns null',
@@ -302,6 +307,11 @@ export const decorators: [string, MethodDecorator, RegExp][] = [
     '@ObjectWatch updatesOnly',
     objects('b', { updatesOnly: 1 }),
     /updatesOnly must be true or false; it is 1/,
+  ],
+  [
+    '@ObjectWatch waitForInitialValues',
+    objects('b', { waitForInitialValues: 1 }),
+    /waitForInitialValues must be true or false; it is 1/,
   ],
   ['@NatsSubscribe(null)', subscribe(null), /subject must be a subject; it is null/],
   ['@NatsSubscribe queue', subscribe('s', { queue: 'a b' }), /queue must be a name without spaces/],

@@ -243,6 +243,18 @@ export const feature: [string, unknown, string, string][] = [
     'streams[0].sources',
     '5 is not a list of sources',
   ],
+  [
+    'streams: subjectPolicy',
+    { streams: [{ name: 'A', subjectPolicy: 'add' }] },
+    'streams[0].subjectPolicy',
+    '"add" is not one of "exact", "merge"',
+  ],
+  [
+    'keyValues: provisioning',
+    { keyValues: [{ bucket: 'a', provisioning: 'bind' }] },
+    'keyValues[0].provisioning',
+    '"bind" is not one of "ensure", "assert", "off"',
+  ],
   ['streams: mirror', { streams: [{ name: 'A', mirror: 'B' }] }, 'streams[0].mirror', '"B" is not an object'],
   [
     'streams: storage',

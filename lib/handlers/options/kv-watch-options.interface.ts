@@ -15,7 +15,7 @@ export type KvWatchHandlerOptions = (
       readonly resumeFromRevision?: number | undefined;
       /**
        * Waits at startup until the method has been called for all values that the bucket has: before any message is given
-       * to a handler, and before the application listens. A value whose calls all fail is skipped, as always. The wait
+       * to a decorated handler, and before `app.init()` and `app.listen()` resolve. A value whose calls all fail is skipped, as always. The wait
        * ends if the handler is paused or stopped; after `bootTimeout` the startup fails with {@link BootTimeoutError}.
        * Default: false.
        */
