@@ -191,6 +191,44 @@ describe('JetStreamModule.forFeatureAsync', () => {
     });
   });
 
+  it('finds the right one of several connections that are not global', async () => {
+    @Injectable()
+    class Both {
+      constructor(
+        @InjectStream('SAME') readonly hub: Stream,
+        @InjectStream('SAME', 'edge') readonly edge: Stream,
+        @InjectKeyValue('values', 'edge') readonly values: KeyValue,
+      ) {}
+    }
+    await using edge = await NatsTestServer.start();
+    const root = (name: string, url: string): DynamicModule =>
+      JetStreamModule.forRoot({ name, isGlobal: false, connection: { servers: url } });
+    @Module({
+      imports: [
+        JetStreamModule.forFeature({ streams: [{ name: 'SAME', subjects: ['hub'] }] }),
+        JetStreamModule.forFeatureAsync({
+          connection: 'edge',
+          streams: [{ name: 'SAME', useFactory: () => ({ subjects: ['edge'] }) }],
+          keyValues: [{ bucket: 'values', useFactory: () => ({}) }],
+        }),
+      ],
+      providers: [Both],
+    })
+    class Feature {}
+    @Module({ imports: [root('default', server.url), root('edge', edge.url)] })
+    class Connections {}
+    const app = await Test.createTestingModule({ imports: [Feature, Connections] })
+      .setLogger(new LogRecorder())
+      .compile();
+    await app.init();
+    const { hub, edge: other, values } = app.get(Both);
+    expect([hub.cachedInfo.config.subjects, other.cachedInfo.config.subjects]).toEqual([['hub'], ['edge']]);
+    await values.put('k', 1);
+    await using atEdge = await ConnectedJetStream.connect(edge.url);
+    expect((await atEdge.jetstream.stream('KV_values')).cachedInfo.state.messages).toBe(1);
+    await app.close();
+  });
+
   describe('stops the startup', () => {
     const failing = (): never => {
       throw new Error('no settings');

@@ -9,7 +9,7 @@ import {
   type StreamConfig,
   type StreamDeclaration,
 } from 'nestjs-nats-jetstream';
-import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
+import { NatsTestCluster, NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ModuleProcess } from '../consuming/idempotence/module-process.js';
 import { ConnectedJetStream } from '../jetstream/streams/connected-jetstream.js';
@@ -307,3 +307,29 @@ describe.each(['2.15', '2.9'])("subjectPolicy: 'merge' on nats-server %s", (vers
     }
   }, 180_000);
 });
+
+it('keeps the subjects of four services that start at the same moment in a cluster', async () => {
+  await using cluster = await NatsTestCluster.start(3);
+  await using owner = await ConnectedJetStream.connect(cluster.urls);
+  for (let round = 0; round < 3; round++) {
+    const names = ['first', 'second', 'third', 'fourth'].map((service) => `${service}.>`);
+    const services = await Promise.all(
+      names.map((subject, i) =>
+        startApplication(cluster.urls[i % cluster.urls.length] ?? '', {
+          feature: {
+            streams: [
+              { name: 'SHARED', subjects: [subject], replicas: 3, subjectPolicy: 'merge', ...MEMORY },
+            ],
+          },
+        }),
+      ),
+    );
+    const subjects = await eventually(
+      async () => (await owner.jetstream.stream('SHARED')).cachedInfo.config.subjects ?? [],
+      ({ length }) => length === names.length,
+    );
+    expect(subjects.toSorted()).toEqual(names.toSorted());
+    await Promise.all(services.map(({ app }) => app.close()));
+    await owner.jetstream.deleteStream('SHARED');
+  }
+}, 120_000);
