@@ -48,6 +48,7 @@ export function throwProblems(
     if (outcome.status === 'fulfilled') return [];
     const reason: unknown = outcome.reason;
     if (reason instanceof BootTimeoutError) throw reason;
+    if (reason instanceof HandlerConfigurationError) return reason.problems;
     return [{ handler: names[i] ?? '', problem: errorText(reason) }];
   });
   if (problems.length > 0) throw new HandlerConfigurationError(problems);

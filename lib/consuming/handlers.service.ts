@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { AmbiguousHandlerError, HandlerNotFoundError } from '../errors/index.js';
+import { AmbiguousHandlerError, ApplicationNotRunningError, HandlerNotFoundError } from '../errors/index.js';
 import { nameText } from '../reporting/index.js';
 import { ApplicationShutdown } from './application-shutdown.js';
+import type { Binder, BindOptions, BoundHandler } from './bound-handler.js';
 import { type JetStreamEvent, JetStreamEvents } from './events/index.js';
+import { throwProblems } from './handler-configuration.error.js';
 import type { ListeningServer, RegisteredHandler } from './registered-handler.js';
 import { type HandlerState, stopInTime } from './running/index.js';
 
@@ -19,8 +21,11 @@ import { type HandlerState, stopInTime } from './running/index.js';
  */
 @Injectable()
 export class Handlers {
-  /** The decorated handlers of the application. */
+  /** The handlers of the application: the decorated ones, and those that are bound. */
   private handlers: readonly RegisteredHandler[] = [];
+  /** Binds handlers while the application runs. */
+  private binder: Binder | undefined;
+  private closed = false;
   private readonly application: ApplicationShutdown;
 
   /** @internal */
@@ -70,7 +75,7 @@ export class Handlers {
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async pause(handler: string): Promise<void> {
-    await this.each(handler, ({ runner }) => runner.pause(), 'handler-paused');
+    await this.each(this.find(handler), ({ runner }) => runner.pause(), 'handler-paused');
   }
 
   /**
@@ -80,7 +85,7 @@ export class Handlers {
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async resume(handler: string): Promise<void> {
-    await this.each(handler, ({ runner }) => runner.resume(), 'handler-resumed');
+    await this.each(this.find(handler), ({ runner }) => runner.resume(), 'handler-resumed');
   }
 
   /**
@@ -90,19 +95,16 @@ export class Handlers {
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async stop(handler: string): Promise<void> {
-    await this.each(
-      handler,
-      async ({ runner, shutdown }) => {
-        const wasStopped = runner.state.status === 'stopped';
-        await runner.stop(shutdown.timeout);
-        return !wasStopped;
-      },
-      'handler-stopped',
-    );
+    await this.each(this.find(handler), stopped, 'handler-stopped');
   }
 
   /**
-   * Starts a handler that was stopped; a paused handler stays paused until {@link resume}.
+   * Starts a handler that was stopped, or was not started with the application; a paused handler stays paused until
+   * {@link resume}. Without a name, it starts all handlers that are stopped, for example because of
+   * `handlers: { autoStart: false }`, except those whose option `enabled` is false: they are only started by their
+   * names.
+   *
+   * The first start of a handler checks its options with the server, and creates what it needs there.
    *
    * A handler with a `durable` or `name` continues at its last position, and a watch after the last entry that it
    * handled. An `ordered` handler, and one without a name, start again at the position of their `deliverPolicy`: with
@@ -110,9 +112,53 @@ export class Handlers {
    * {@link resume}.
    *
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
+   * @throws {@link HandlerConfigurationError} if the options are wrong for the server; without a name also if any
+   * handler could not be started, after all others were
+   * @throws {@link ApplicationNotRunningError} without a name, before the application has started or after it was closed
    */
-  async start(handler: string): Promise<void> {
-    await this.each(handler, ({ runner }) => runner.start(), 'handler-started');
+  async start(handler?: string): Promise<void> {
+    if (handler !== undefined) {
+      await this.each(this.find(handler), ({ runner }) => runner.start(), 'handler-started');
+      return;
+    }
+    this.requireRunning('start', 'all handlers');
+    const stopped = this.registered.filter(({ runner }) => {
+      const { status, notStarted } = runner.state;
+      return status === 'stopped' && notStarted !== 'enabled';
+    });
+    const names = stopped.map(({ runner }) => runner.state.handler);
+    const outcomes = await this.outcomes(stopped, ({ runner }) => runner.start(), 'handler-started');
+    throwProblems(outcomes, names);
+  }
+
+  /**
+   * Binds a method of a provider or controller to a consumer, a watch or a subscription, and starts it. The method needs
+   * no decorator of this library for that; it runs with its guards, pipes, interceptors and filters, those of its class
+   * and the global ones, and its parameters may be decorated. The handler is listed like all others, counts in metrics
+   * and health checks, and is stopped with the application.
+   *
+   * A method may be bound several times. The first handler is named by class and method, further ones get a number:
+   * `Feeds.onPrice#2`.
+   *
+   * @example
+   * ```ts
+   * const handler = await this.handlers.bind(this, 'onPrice', { subscribe: { subject: `prices.${symbol}` } });
+   * await handler.stop();
+   * ```
+   *
+   * @param instance a provider or controller of the application that is not request-scoped
+   * @param method the name of the method
+   * @throws {@link ApplicationNotRunningError} before the application has started, or after it was closed
+   * @throws {@link InvalidArgumentError} if the instance or its method cannot be bound, or the form is missing
+   * @throws {@link HandlerConfigurationError} if options are wrong, or the handler cannot be created on the server
+   */
+  async bind<Instance extends object>(
+    instance: Instance,
+    method: keyof Instance & string,
+    options: BindOptions,
+  ): Promise<BoundHandler> {
+    const target = nameText(method);
+    return this.requireRunning('bind', target).bind(instance, method, options);
   }
 
   /**
@@ -126,17 +172,15 @@ export class Handlers {
   }
 
   /**
-   * @internal Starts all handlers; resolves with the outcome of each.
+   * @internal Adds handlers, and starts them; resolves with the outcome of each.
    *
    * All consumers start together once every handler is prepared, and watches have handled the values that the startup
    * waits for: a failed startup has handled no messages, and messages arrive only after the application could install its
    * signal listeners.
    */
   async startAll(handlers: readonly RegisteredHandler[]): Promise<PromiseSettledResult<() => void>[]> {
-    this.handlers = handlers;
-    const outcomes = await Promise.allSettled(
-      handlers.map(({ runner, jetstream }) => (jetstream.connection.isOpen ? runner.prepare() : NOT_STARTED)),
-    );
+    this.handlers = [...this.handlers, ...handlers];
+    const outcomes = await Promise.allSettled(handlers.map(({ runner }) => runner.prepare()));
     const begins = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     if (begins.length < handlers.length) return outcomes;
     const waits = await Promise.allSettled(
@@ -150,8 +194,45 @@ export class Handlers {
     return outcomes;
   }
 
+  /** @internal Starts a handler that is added at run time. */
+  async add(registered: RegisteredHandler): Promise<void> {
+    this.handlers = [...this.handlers, registered];
+    await this.each([registered], ({ runner }) => runner.start(), 'handler-started');
+  }
+
+  /** @internal Stops handlers, and removes them. */
+  async remove(handlers: readonly RegisteredHandler[]): Promise<void> {
+    try {
+      await this.each(handlers, stopped, 'handler-stopped');
+    } finally {
+      this.handlers = this.handlers.filter((each) => !handlers.includes(each));
+    }
+  }
+
+  /** @internal Called when the handlers of the application have started. */
+  open(binder: Binder): void {
+    if (!this.closed) this.binder = binder;
+  }
+
+  /** @internal Whether the application was closed. */
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** @internal @throws {@link ApplicationNotRunningError} */
+  requireRunning(call: 'start' | 'bind', target: string): Binder {
+    if (this.binder === undefined) throw new ApplicationNotRunningError(call, target, this.closed);
+    return this.binder;
+  }
+
+  /** @internal Called when the application is closed. */
+  close(): void {
+    this.closed = true;
+    this.binder = undefined;
+  }
+
   /**
-   * @internal Stops the decorated handlers for the shutdown; a handler that does not stop in time is abandoned. Servers
+   * @internal Stops the handlers of the application for the shutdown; a handler that does not stop in time is abandoned. Servers
    * stop their own handlers.
    */
   async stopAll(limit = Infinity): Promise<void> {
@@ -163,21 +244,29 @@ export class Handlers {
   }
 
   private async each(
-    handler: string,
-    /** Returns whether the command changed the state of the handler. */
+    handlers: readonly RegisteredHandler[],
     act: (registered: RegisteredHandler) => Promise<boolean>,
-    type: 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started',
+    type: CommandEvent,
   ): Promise<void> {
+    for (const outcome of await this.outcomes(handlers, act, type))
+      if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  /** @param act returns whether the command changed the state of the handler */
+  private outcomes(
+    handlers: readonly RegisteredHandler[],
+    act: (registered: RegisteredHandler) => Promise<boolean>,
+    type: CommandEvent,
+  ): Promise<PromiseSettledResult<void>[]> {
     // All handlers get the command now, because the commands of each handler run in the order in which they are called.
-    const outcomes = await Promise.allSettled(
-      this.find(handler).map(async (registered) => {
+    return Promise.allSettled(
+      handlers.map(async (registered) => {
         if (!(await act(registered))) return;
-        const { connection, source } = registered.runner.state;
+        const { handler, connection, source } = registered.runner.state;
         const event: JetStreamEvent = { type, handler, connection, source, time: new Date() };
         this.events.emit(event);
       }),
     );
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** A method may have several decorators; their handlers share a name and are controlled together. */
@@ -191,8 +280,15 @@ export class Handlers {
   }
 }
 
-/** The start of a handler without a server, which is only listed. */
-const NOT_STARTED = Promise.resolve((): void => undefined);
+/** The events of commands. */
+type CommandEvent = 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started';
+
+/** Stops a handler; returns whether it ran. */
+async function stopped({ runner, shutdown }: RegisteredHandler): Promise<boolean> {
+  const wasStopped = runner.state.status === 'stopped';
+  await runner.stop(shutdown.timeout);
+  return !wasStopped;
+}
 
 function rejected(outcome: PromiseSettledResult<unknown> | undefined): PromiseRejectedResult | undefined {
   return outcome?.status === 'rejected' ? outcome : undefined;

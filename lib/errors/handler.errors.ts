@@ -35,3 +35,26 @@ export class HandlerNotFoundError extends JetStreamError {
     super(`There is no handler "${handler}". The known handlers are: ${named}${more}.`);
   }
 }
+
+/**
+ * `Handlers.bind`, or `Handlers.start` without a name, was called before the application had started its handlers, or
+ * after it was closed. Handlers start last, after the `onApplicationBootstrap` of all providers.
+ *
+ * @remarks Call it after `app.init()` or `app.listen()` has resolved, and not while the application is closed.
+ */
+export class ApplicationNotRunningError extends JetStreamError {
+  constructor(
+    /** The method that was called. */
+    readonly call: 'start' | 'bind',
+    /** What it was called for. */
+    readonly target: string,
+    /** Whether the application was closed; otherwise it has not started yet. */
+    readonly closed: boolean,
+  ) {
+    super(
+      `Handlers.${call} cannot ${call} ${target}, because the application ` +
+        (closed ? 'was closed. ' : 'has not started its handlers yet. ') +
+        'Call it after app.init() or app.listen() has resolved, and before app.close().',
+    );
+  }
+}

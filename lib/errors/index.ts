@@ -40,7 +40,7 @@ export {
   ReplayFailedError,
   ReplayRefusedError,
 } from './dead-letter.errors.js';
-export { AmbiguousHandlerError, HandlerNotFoundError } from './handler.errors.js';
+export { AmbiguousHandlerError, HandlerNotFoundError, ApplicationNotRunningError } from './handler.errors.js';
 export { JetStreamError } from './jetstream.error.js';
 export {
   BucketRecreatedError,

@@ -26,7 +26,7 @@ export async function describeHandlers(
   const byName = new Map(connections.map((each) => [each.name, each]));
   const instances = discovery.getProviders().map((wrapper): unknown => wrapper.instance);
   const features = instances.filter((instance) => instance instanceof FeatureMessages);
-  const planner = new HandlerPlanner(byName, new OptionsResolver(providers, byName));
+  const planner = new HandlerPlanner(byName, new OptionsResolver(providers, byName), { all: true });
   const plans = await planner.plan(new HandlerExplorer(discovery).explore(), features);
   return { connections, plans, features };
 }

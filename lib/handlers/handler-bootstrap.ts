@@ -16,11 +16,6 @@ import { watchPermissions } from '../connection/index.js';
 import {
   ApplicationShutdown,
   CleanScope,
-  type CompiledHandler,
-  ConsumerHandler,
-  DeadLetterLookout,
-  HandlerConfigurationError,
-  type HandlerRunner,
   Handlers,
   type HandlerSource,
   type JetStreamEvent,
@@ -29,33 +24,17 @@ import {
   throwProblems,
 } from '../consuming/index.js';
 import { FeatureMessages } from '../contracts/index.js';
-import { type HandlerObserver, JetStreamInstruments } from '../instruments/index.js';
+import { JetStreamInstruments } from '../instruments/index.js';
 import { checkNestInternals, onLazyModule } from '../nest/index.js';
-import { counted, errorText } from '../reporting/index.js';
-import { type Acknowledgement, Acknowledgements } from './acknowledging/index.js';
-import { HandlerCompiler, handlerName } from './compile/index.js';
-import { type EventDefinition, HandlerExplorer } from './discovery/index.js';
+import { counted } from '../reporting/index.js';
+import { CommandQueue } from '../timing/index.js';
+import { HandlerCompiler, handlerName, type InstanceWrapper } from './compile/index.js';
+import { type EventDefinition, type Findings, HandlerExplorer } from './discovery/index.js';
+import { uniteMetadata } from './decorators/index.js';
 import { EventContext } from './contexts/index.js';
 import type { HandlerConnection } from './handler-connection.js';
 import { JetStreamConnections } from './jetstream-connections.js';
-import { HandlerWrapper } from './handler-wrapper.js';
-import {
-  type ConsumerPlan,
-  HandlerPlanner,
-  type HandlerPlans,
-  OptionsResolver,
-  type SubscribePlan,
-} from './planning/index.js';
-import { MessageRunnerFactory, type WrapHandler } from './running/index.js';
-import { coreMessageSource, SubscriptionHandler } from './subscribing/index.js';
-import {
-  kvEntrySource,
-  kvWatchSource,
-  objectEntrySource,
-  objectWatchSource,
-  WatchHandler,
-  type WatchSource,
-} from './watching/index.js';
+import { HandlerBinder, HandlerBuilder, HandlerStarter } from './starting/index.js';
 
 /** How long each part of a failed startup may take to end, in milliseconds. */
 const GIVE_UP_WITHIN = 1_000;
@@ -65,8 +44,16 @@ const GIVE_UP_WITHIN = 1_000;
 export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(HandlerBootstrap.name);
   private readonly compiler: HandlerCompiler;
-  private readonly acks = new Acknowledgements();
-  private readonly deadLetters = new DeadLetterLookout();
+  private readonly scope = new CleanScope();
+  private readonly explorer: HandlerExplorer;
+  private readonly starter: HandlerStarter;
+  /** The classes whose handlers were found. */
+  private readonly found = new Set<InstanceWrapper>();
+  private readonly features = new Set<FeatureMessages>();
+  /** The handlers of modules that are loaded at the same time start one module after another. */
+  private readonly lateHandlers = new CommandQueue();
+  /** The connections whose events are published. */
+  private readonly followed = new Set<string>();
 
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -78,7 +65,11 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(JetStreamInstruments) private readonly instruments: JetStreamInstruments,
     @Inject(JetStreamConnections) private readonly services: JetStreamConnections,
   ) {
-    this.compiler = new HandlerCompiler(external);
+    const { scope } = this;
+    const compiler = (this.compiler = new HandlerCompiler(external));
+    const builder = new HandlerBuilder({ compiler, events, instruments, scope });
+    this.starter = new HandlerStarter(builder, moduleRef, () => this.connections());
+    this.explorer = new HandlerExplorer(discovery);
     startLastAndStopFirst(modules);
   }
 
@@ -87,24 +78,18 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     this.instruments.seal();
     try {
       checkNestInternals(this.external, this.moduleRef, this.modules);
-      const explorer = new HandlerExplorer(this.discovery);
-      const findings = explorer.explore();
-      this.watchLazyModules(explorer);
-      const options = new OptionsResolver(this.moduleRef, connections);
-      const planner = new HandlerPlanner(connections, options);
+      const findings = this.newFindings();
+      this.watchLazyModules();
       const plans = await step('checking the handlers', connections, () =>
-        planner.plan(findings, this.messages()),
+        this.starter.plan(findings, this.newMessages()),
       );
-      this.tellOfConnections(connections);
-      const scope = new CleanScope();
-      for (const definition of plans.events) this.listen(definition, scope);
+      this.followConnections();
+      for (const definition of plans.events) this.listen(definition);
       await step('starting the handlers', connections, async () => {
-        const open = plans.consumers.filter(({ connection }) => connection.jetstream.connection.isOpen);
-        const wrapper = await HandlerWrapper.create(plans.consumers, open, connections);
-        const runners = await this.runners(plans, wrapper, scope);
-        await this.deadLetters.start(open);
-        await this.start(runners);
+        const { handlers } = await this.starter.create(plans);
+        await this.start(handlers);
       });
+      this.handlers.open(new HandlerBinder(this.starter, this.discovery, this.handlers, this.compiler));
     } catch (error) {
       await this.giveUp(connections);
       throw error;
@@ -118,6 +103,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
    * servers of a hybrid application only after those providers.
    */
   async onModuleDestroy(): Promise<void> {
+    this.handlers.close();
     const shutdown = ApplicationShutdown.of(this.modules);
     shutdown.begin();
     for (const { instance } of this.discovery.getProviders()) shutdown.admit(instance);
@@ -131,14 +117,14 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     this.events.complete();
     const stopped = this.handlers.list();
     for (const { name } of connections) {
-      const { length } = stopped.filter(({ connection }) => connection === name);
+      const { length } = stopped.filter((each) => each.connection === name && each.notStarted === undefined);
       if (length > 0) this.logger.log(`Connection "${name}": ${counted(length, 'handler')} stopped`);
     }
   }
 
   private async stopLookout(connections: readonly HandlerConnection[]): Promise<void> {
     const [longest] = connections.map(({ shutdown }) => shutdown).toSorted((a, b) => b.timeout - a.timeout);
-    await longest?.spend(() => this.deadLetters.stop(longest.left));
+    await longest?.spend(() => this.starter.stopLookouts(longest.left));
   }
 
   /**
@@ -146,131 +132,64 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
    * server.
    */
   private async giveUp(connections: ReadonlyMap<string, HandlerConnection>): Promise<void> {
-    await this.deadLetters.stop(GIVE_UP_WITHIN);
+    this.handlers.close();
+    await this.starter.stopLookouts(GIVE_UP_WITHIN);
     await this.handlers.stopAll(0);
     const opened = [...connections.values()].map(({ jetstream }) => jetstream.connection);
     await Promise.allSettled(opened.map((connection) => connection.drain(GIVE_UP_WITHIN)));
   }
 
-  /** Handlers are found and checked once, at startup. Handlers of modules that are loaded later would never start. */
-  private watchLazyModules(explorer: HandlerExplorer): void {
-    const known = new Set(explorer.classNames());
-    onLazyModule(this.moduleRef.get(LazyModuleLoader, { strict: false }), () => {
-      const late = explorer.classNames().filter((name) => !known.has(name));
-      if (late.length === 0) return;
-      for (const name of late) known.add(name);
-      this.logger.warn(
-        `The handlers of ${late.join(', ')} are not started: their module was loaded by LazyModuleLoader, after the ` +
-          'application had started. Import it in a module that is loaded at startup.',
-      );
+  /** Nest calls no hooks of modules that are loaded later. Their handlers start before the module is returned. */
+  private watchLazyModules(): void {
+    onLazyModule(this.moduleRef.get(LazyModuleLoader, { strict: false }), {
+      // Their classes exist only now, and Nest has not scanned them yet.
+      imported: uniteMetadata,
+      loaded: () => this.lateHandlers.run(() => this.startLate()),
     });
+  }
+
+  /**
+   * @throws {@link HandlerConfigurationError} if handlers of the module are wrong, or cannot be created on the server;
+   * none of them is started then
+   */
+  private async startLate(): Promise<void> {
+    if (this.handlers.isClosed) return;
+    const findings = this.newFindings();
+    const messages = this.newMessages();
+    if (findings.wrappers.length + messages.length === 0) return;
+    const plans = await this.starter.plan(findings, messages);
+    this.followConnections();
+    const created = await this.starter.create(plans);
+    try {
+      await this.start(created.handlers);
+    } catch (error) {
+      // They stay listed, so that they can be started by their names when the cause is removed.
+      await Promise.all(created.handlers.map(({ runner }) => runner.stop(GIVE_UP_WITHIN)));
+      throw error;
+    }
+    for (const definition of plans.events) this.listen(definition);
+    // The application may have been closed in the meantime.
+    if (this.handlers.isClosed) await this.handlers.remove(created.handlers);
+  }
+
+  /** The handlers of classes that were not found before. */
+  private newFindings(): Findings {
+    const findings = this.explorer.explore(this.found);
+    for (const wrapper of findings.wrappers) this.found.add(wrapper);
+    return findings;
   }
 
   private connections(): ReadonlyMap<string, HandlerConnection> {
     return new Map(this.services.all().map((connection) => [connection.name, connection]));
   }
 
-  /** The messages that the modules of the application publish. */
-  private messages(): readonly FeatureMessages[] {
+  /** The messages that modules publish, of modules that were not found before. */
+  private newMessages(): readonly FeatureMessages[] {
     const instances = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
-    return instances.filter((instance) => instance instanceof FeatureMessages);
-  }
-
-  private async runners(
-    plans: HandlerPlans,
-    wrapper: HandlerWrapper,
-    scope: CleanScope,
-  ): Promise<RegisteredHandler[]> {
-    const factories = await this.factories(plans.consumers, wrapper, scope);
-    const { compiler } = this;
-    const register = (
-      runner: HandlerRunner,
-      { jetstream, shutdown }: HandlerConnection,
-    ): RegisteredHandler => ({ runner, jetstream, shutdown });
-    return [
-      ...factories.map(([plan, factory]) => {
-        const runner = new ConsumerHandler(
-          plan,
-          (consumer, onCircuit, stopped) => factory.create(plan, consumer, onCircuit, stopped),
-          this.events,
-        );
-        return register(runner, plan.connection);
-      }),
-      ...plans.kvWatches.map((plan) => {
-        const handler = compiler.compile(plan.definition, kvEntrySource);
-        return register(
-          this.watch(kvWatchSource(plan), handler, scope, plan.definition.metadata.options.keys),
-          plan.connection,
-        );
-      }),
-      ...plans.objectWatches.map((plan) => {
-        const handler = compiler.compile(plan.definition, objectEntrySource);
-        return register(this.watch(objectWatchSource(plan), handler, scope), plan.connection);
-      }),
-      ...plans.subscriptions.map((plan) => {
-        const compiled = compiler.compile(plan.definition, coreMessageSource(plan));
-        const observer = this.subscriptionObserver(plan);
-        const handler = observer?.around(compiled, (message) => [message]) ?? compiled;
-        const runner = new SubscriptionHandler(plan, handler, this.events, scope, observer);
-        return register(runner, plan.connection);
-      }),
-    ];
-  }
-
-  private watch<Entry extends object>(
-    source: WatchSource<Entry>,
-    compiled: CompiledHandler<Entry>,
-    scope: CleanScope,
-    keys: string | readonly string[] = [],
-  ): WatchHandler<Entry> {
-    const observer = this.instruments.handler({
-      handler: source.handler,
-      form: source.kind,
-      connection: source.connection.name,
-      source: source.bucket,
-      patterns: [keys].flat(),
-      ignoreDeletes: source.ignoreDeletes,
-    });
-    return new WatchHandler(source, compiled, this.events, scope, observer);
-  }
-
-  private subscriptionObserver({
-    handler,
-    connection,
-    definition,
-  }: SubscribePlan): HandlerObserver | undefined {
-    const { subject, options } = definition.metadata;
-    const about = {
-      handler,
-      connection: connection.name,
-      source: subject,
-      patterns: [subject],
-      group: options.queue,
-    };
-    return this.instruments.handler({ ...about, form: 'subscription' });
-  }
-
-  private factories(
-    plans: readonly ConsumerPlan[],
-    wrapper: HandlerWrapper,
-    scope: CleanScope,
-  ): Promise<[ConsumerPlan, MessageRunnerFactory][]> {
-    const wrap: WrapHandler = (next, method, policy) => wrapper.wrap(next, method, policy);
-    return Promise.all(
-      plans.map(async (plan) => [
-        plan,
-        new MessageRunnerFactory(this.compiler, await this.ackOf(plan), wrap, scope, this.instruments),
-      ]),
-    );
-  }
-
-  private async ackOf({ handler, methods, options }: ConsumerPlan): Promise<Acknowledgement> {
-    try {
-      return await this.acks.of(methods[0].method, options.settlement);
-    } catch (error) {
-      const problem = `its settlement cannot be created: ${errorText(error)}`;
-      throw new HandlerConfigurationError([{ handler, problem }]);
-    }
+    const features = instances.filter((instance) => instance instanceof FeatureMessages);
+    const fresh = features.filter((feature) => !this.features.has(feature));
+    for (const feature of fresh) this.features.add(feature);
+    return fresh;
   }
 
   private async start(handlers: readonly RegisteredHandler[]): Promise<void> {
@@ -281,13 +200,15 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     );
   }
 
-  private listen(definition: EventDefinition, scope: CleanScope): void {
+  private listen(definition: EventDefinition): void {
     const handler = this.compiler.compile(definition, eventSource);
-    this.events.listen(definition.metadata.types, handlerName(definition), scope.around(handler));
+    this.events.listen(definition.metadata.types, handlerName(definition), this.scope.around(handler));
   }
 
-  private tellOfConnections(connections: ReadonlyMap<string, HandlerConnection>): void {
-    for (const [connection, { jetstream, declared }] of connections) {
+  private followConnections(): void {
+    for (const [connection, { jetstream, declared }] of this.connections()) {
+      if (this.followed.has(connection)) continue;
+      this.followed.add(connection);
       const about = (): { connection: string; time: Date } => ({ connection, time: new Date() });
       jetstream.connection.listen({
         onDisconnect: () => this.events.emit({ type: 'disconnected', ...about() }),

@@ -9,12 +9,23 @@ import { ObjectStoreService } from '../object-store/index.js';
 import { Requests } from '../requests/index.js';
 import type { TimeBudget } from '../timing/index.js';
 
+/** How the handlers of a connection are run. */
+interface ConnectionSettings {
+  /** Whether a test kit runs the application on a single server. */
+  readonly isOnTestServer?: boolean | undefined;
+  /** Whether handlers start with the application. */
+  readonly autoStart?: boolean | undefined;
+}
+
 /** The services of one named connection that handlers use. */
 export class HandlerConnection {
   /** The handlers with consumers that run in this process. */
   readonly localHandlers = new LocalHandlers();
   /** The resources that `forFeature` declares. They are created again if they are lost. */
   readonly declared: DeclaredResources;
+  readonly isOnTestServer: boolean;
+  readonly autoStart: boolean;
+
   constructor(
     readonly name: string,
     readonly jetstream: JetStreamService,
@@ -28,10 +39,11 @@ export class HandlerConnection {
     readonly provisioning: Provisioning,
     /** The time that all stages of the application shutdown may take together on this connection. */
     readonly shutdown: TimeBudget,
-    /** Whether a test kit runs the application on a single server. */
-    readonly isOnTestServer = false,
+    { isOnTestServer = false, autoStart = true }: ConnectionSettings = {},
   ) {
     this.declared = new DeclaredResources(jetstream);
+    this.isOnTestServer = isOnTestServer;
+    this.autoStart = autoStart;
   }
 
   /** The same connection without its server, so that nothing that is planned with it asks the server. */

@@ -30,17 +30,12 @@ export class HandlerWrapper {
     this.plans = new Map(plans.flatMap((plan) => plan.methods.map((method) => [method, plan])));
   }
 
-  /**
-   * Creates the missing buckets in which handlers store their keys.
-   *
-   * @param open the plans of handlers that have a server
-   */
+  /** Creates the missing buckets in which handlers store their keys. */
   static async create(
     plans: readonly ConsumerPlan[],
-    open: readonly ConsumerPlan[],
     connections: ReadonlyMap<string, HandlerConnection>,
   ): Promise<HandlerWrapper> {
-    return new HandlerWrapper(plans, await provisionClaims(open), connections);
+    return new HandlerWrapper(plans, await provisionClaims(plans), connections);
   }
 
   wrap(

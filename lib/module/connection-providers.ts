@@ -107,7 +107,7 @@ export function connectionProviders(name: string): Provider[] {
         service: JetStreamService,
         buckets: KeyValueService,
         objects: ObjectStoreService,
-        { handlers: { consumers = {}, ...defaults } = {}, ...options }: JetStreamModuleOptions,
+        { handlers: { consumers = {}, autoStart, ...defaults } = {}, ...options }: JetStreamModuleOptions,
         modules: ModulesContainer,
         testing: TestSettings | null,
       ) =>
@@ -127,7 +127,7 @@ export function connectionProviders(name: string): Provider[] {
               testing === null ? Infinity : TEST_SHUTDOWN_TIMEOUT,
             ),
           ),
-          testing !== null,
+          { isOnTestServer: testing !== null, autoStart },
         ),
     },
     {

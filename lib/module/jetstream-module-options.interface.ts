@@ -47,6 +47,13 @@ export interface JetStreamModuleOptions {
    */
   readonly handlers?:
     | (HandlerDefaults & {
+        /**
+         * Whether the handlers of this connection start with the application. With `false`, nothing is created on the
+         * server for them, and their options are only checked as far as that needs no server, until
+         * {@link Handlers.start} starts them: an application that only publishes, or one that consumes later. Default:
+         * true.
+         */
+        readonly autoStart?: boolean | undefined;
         readonly consumers?: Readonly<Record<string, JsConsumerOptions>> | undefined;
       })
     | undefined;

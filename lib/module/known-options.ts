@@ -45,7 +45,7 @@ export const MODULE_OPTIONS = {
   codecs: listOf(codecRule, 'a list of codecs'),
   publish: PUBLISH_DEFAULTS,
   instruments: instrumentsRule,
-  handlers: { ...HANDLER_DEFAULTS, consumers: new MapOf(CONSUMER_OPTIONS) },
+  handlers: { ...HANDLER_DEFAULTS, autoStart: flag, consumers: new MapOf(CONSUMER_OPTIONS) },
   provisioning: provisioningRule,
   bootTimeout: timeLimit,
   shutdownTimeout: timeLimit,

@@ -145,13 +145,28 @@ export function pipesConsumerPrototype(): PipesConsumer {
   return Object.getPrototypeOf(pipesConsumer) as PipesConsumer;
 }
 
-/** Calls back after each lazily loaded module. Nest has no hook for this, and does not call the module's own hooks. */
-export function onLazyModule(loader: LazyModuleLoader, loaded: () => void): void {
+/** Called for each module that is loaded lazily. */
+interface LazyModuleListener {
+  /** The classes of the module exist, and Nest has not scanned them. */
+  imported(): void;
+  /** The providers of the module exist; the caller gets the module afterwards. */
+  loaded(): Promise<void>;
+}
+
+/** Calls back for each lazily loaded module. Nest has no hook for this, and does not call the module's own hooks. */
+export function onLazyModule(loader: LazyModuleLoader, listener: LazyModuleListener): void {
   requireMethods('LazyModuleLoader', loader, ['load']);
   const load = loader.load.bind(loader);
-  loader.load = async (...args) => {
-    const module = await load(...args);
-    loaded();
+  loader.load = async (create, ...args) => {
+    const module = await load(
+      async () => {
+        const created = await create();
+        listener.imported();
+        return created;
+      },
+      ...args,
+    );
+    await listener.loaded();
     return module;
   };
 }

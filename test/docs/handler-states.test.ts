@@ -33,6 +33,8 @@ class All {
   object(): void {}
   @NatsSubscribe('core')
   core(): void {}
+  @NatsSubscribe('core', { enabled: false })
+  later(): void {}
 }
 
 it('docs/concurrency.md names every field of the states of handlers, with every kind and status', async () => {

@@ -9,7 +9,7 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { LazyModuleLoader, Reflector } from '@nestjs/core';
+import { Reflector } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
@@ -436,28 +436,6 @@ describe('the handlers of an application', () => {
       'Many.on0, Many.on1, Many.on2, Many.on3, Many.on4 and 1995 other handlers: there is no bucket "missing"',
     );
     expect(Object.keys(error ?? {})).not.toContain('problems');
-  });
-
-  it('of a module that is loaded lazily are not started, with a warning', async () => {
-    @Injectable()
-    class Late {
-      @NatsSubscribe('late')
-      on(): void {
-        calls.push('late');
-      }
-    }
-    @Module({ providers: [Late] })
-    class LateModule {}
-    @Module({})
-    class EmptyModule {}
-    await using application = await startApplication(server.url, {});
-    const loader = application.app.get(LazyModuleLoader);
-    await loader.load(() => EmptyModule);
-    await loader.load(() => LateModule);
-    await loader.load(() => LateModule);
-    const warnings = application.logs.of('warn', 'HandlerBootstrap');
-    expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('The handlers of Late are not started');
   });
 
   it('are not started without a JetStreamModule, with a warning', async () => {

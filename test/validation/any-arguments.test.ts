@@ -280,8 +280,14 @@ const HANDLERS: Calls<Handlers> = {
   stop: ['None.none'],
   start: ['None.none'],
   idle: ['None.none'],
+  bind: [{}, 'none', { subscribe: { subject: 'none' } }],
   startAll: [],
   stopAll: [],
+  add: [],
+  remove: [],
+  requireRunning: [],
+  open: [],
+  close: [],
 };
 
 const CLIENT: Pick<Calls<JetStreamClient>, 'send' | 'emit'> = {

@@ -1,3 +1,4 @@
+export { type EnabledOption, enabledRule, type HandlerEnabled } from './handler-enabled.js';
 export type {
   BatchOptions,
   CircuitBreakerOptions,
@@ -16,4 +17,7 @@ export {
   MOST_BUFFERED,
   MOST_IN_FLIGHT,
 } from './known-consumer-options.js';
+export type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
+export type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 export { settlementRule } from './option-rules.js';
+export type { NatsSubscribeOptions } from './subscribe-options.interface.js';

@@ -4,6 +4,7 @@ import type { StandardSchema } from '../../contracts/index.js';
 import type { ConsumerConfig, JetStreamMessage, OrderedConsumerConfig } from '../../jetstream/index.js';
 import type { IdempotenceOptions } from '../idempotence/index.js';
 import type { AckMode, RetryOptions, Settlement } from '../settlement/index.js';
+import type { EnabledOption } from './handler-enabled.js';
 
 /** Settles messages instead of {@link MessageSettlement}: a class that Nest instantiates, or an instance. */
 export type SettlementOption = Type<Settlement | NestInterceptor> | Settlement | NestInterceptor;
@@ -92,7 +93,7 @@ export interface PushOptions {
 }
 
 /** The options that all forms of {@link JsConsumer} share. */
-interface CommonOptions extends HandlerDefaults {
+interface CommonOptions extends HandlerDefaults, EnabledOption {
   /** The stream to consume. */
   readonly stream: string;
   /**

@@ -35,6 +35,7 @@ import type {
   PushOptions,
   RateLimit,
 } from './js-consumer-options.interface.js';
+import { enabledRule } from './handler-enabled.js';
 import {
   settlementRule,
   bucketName,
@@ -109,6 +110,7 @@ export const CONSUMER_OPTIONS = {
     lease: serverDuration(100),
   } satisfies AllOptionsOf<IdempotenceOptions>,
   connection: text,
+  enabled: enabledRule,
   durable: resourceName,
   name: resourceName,
   namePrefix: resourceName,

@@ -43,6 +43,7 @@ const HANDLER_OPTIONS = [
   'concurrency',
   'connection',
   'deadLetter',
+  'enabled',
   'filterSubjects',
   'idempotent',
   'maxMessages',

@@ -6,6 +6,12 @@
  */
 export type HandlerStatus = 'starting' | 'running' | 'recovering' | 'paused' | 'stopped';
 
+/**
+ * Why a handler was not started with the application. `enabled`: its option `enabled`. `autoStart`: the option of the
+ * module, or of its `JetStreamServer`. `connect`: its connection has no server (`connect: false`).
+ */
+export type NotStarted = 'enabled' | 'autoStart' | 'connect';
+
 /** The state and statistics of a handler at one moment. */
 export interface HandlerState {
   /** The class and method; the class alone if its methods share a consumer. */
@@ -23,6 +29,8 @@ export interface HandlerState {
   /** How the server delivers the messages of a stream. */
   readonly delivery?: 'pull' | 'push' | 'ordered';
   readonly status: HandlerStatus;
+  /** Why the handler is `stopped`, if it was never started; absent from the first start on. */
+  readonly notStarted?: NotStarted;
   /** How long the handler has had this status, in milliseconds. */
   readonly statusAge: number;
   /**

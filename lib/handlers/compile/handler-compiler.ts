@@ -1,7 +1,8 @@
+import 'reflect-metadata';
 import { ContextIdFactory, ModuleRef, type ContextId, type ExternalContextCreator } from '@nestjs/core';
 import type { BaseRpcContext, RequestContext } from '@nestjs/microservices';
 import type { CompiledHandler, HandlerSource } from '../../consuming/index.js';
-import { injectorOf } from '../../nest/index.js';
+import { ENTRY_PROVIDER, injectorOf } from '../../nest/index.js';
 import { compileDirect } from './direct-handler.js';
 import { compileEnhanced } from './enhanced-handler.js';
 import { EnhancerResolver, isEnhanced } from './enhancers.js';
@@ -31,6 +32,13 @@ export class HandlerCompiler {
       return this.compileScoped(handler, params, source);
     }
     return this.compileFor(handler, params, source, wrapper.instance as object);
+  }
+
+  /** Whether Nest does not create the request-scoped global enhancers that the handler would need. */
+  missesScopedGlobals({ target, wrapper }: HandlerMethod): boolean {
+    const isController = wrapper.host?.controllers.get(wrapper.token) === wrapper;
+    if (isController || Reflect.hasMetadata(ENTRY_PROVIDER, target)) return false;
+    return this.enhancers.hasRequestScopedGlobals();
   }
 
   private compileFor<Input>(

@@ -16,9 +16,15 @@ export interface HandlerMethod {
   readonly wrapper: InstanceWrapper;
   /** The name of the class, prefixed with its module if several classes have this name. */
   readonly className: string;
+  /** What distinguishes several handlers of one method that are bound at run time, such as `#2`. */
+  readonly suffix?: string;
 }
 
 /** The class and method, as errors and logs name them. */
-export function handlerName({ className, method }: Pick<HandlerMethod, 'className' | 'method'>): string {
-  return `${className}.${method}`;
+export function handlerName({
+  className,
+  method,
+  suffix = '',
+}: Pick<HandlerMethod, 'className' | 'method' | 'suffix'>): string {
+  return `${className}.${method}${suffix}`;
 }

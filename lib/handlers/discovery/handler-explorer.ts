@@ -27,15 +27,20 @@ export class Findings {
   readonly subscriptions: SubscribeDefinition[] = [];
   readonly events: EventDefinition[] = [];
   readonly problems: ConfigurationProblem[] = [];
+  /** Nest's records of the classes with handlers. */
+  readonly wrappers: InstanceWrapper[] = [];
 }
 
 /** Finds the decorated methods of all providers and controllers of an application. */
 export class HandlerExplorer {
   constructor(private readonly discovery: DiscoveryService) {}
 
-  explore(): Findings {
+  /** @param known the records of classes that were found before, which are skipped */
+  explore(known: ReadonlySet<InstanceWrapper> = new Set()): Findings {
     const findings = new Findings();
-    for (const { name, target, methods } of this.classes()) {
+    for (const { name, target, methods, wrapper } of this.classes()) {
+      if (known.has(wrapper)) continue;
+      findings.wrappers.push(wrapper);
       for (const method of methods) {
         collectHandlers(method, findings);
         if (publishesNothing(method)) {
@@ -53,11 +58,6 @@ export class HandlerExplorer {
       }
     }
     return findings;
-  }
-
-  /** The names of all classes with handlers, in the form used in handler names. */
-  classNames(): readonly string[] {
-    return this.classes().map(({ name }) => name);
   }
 
   /** All methods with decorators of this library. */
@@ -86,6 +86,7 @@ export class HandlerExplorer {
     return found.map(({ wrapper, target, methods }, place) => ({
       name: names[place],
       target,
+      wrapper,
       methods: methods.map(({ name, callback }) => ({
         target,
         method: name,
@@ -98,7 +99,7 @@ export class HandlerExplorer {
 }
 
 /** Reports handlers whose guards Nest did not find: such a handler would run unprotected. */
-function reportLost(method: HandlerMethod, findings: Findings): void {
+export function reportLost(method: HandlerMethod, findings: Findings): void {
   const lost = lostEnhancers(method);
   if (lost.length === 0) return;
   const problem =
@@ -110,6 +111,7 @@ function reportLost(method: HandlerMethod, findings: Findings): void {
 interface HandlerClass {
   readonly name: string;
   readonly target: Type;
+  readonly wrapper: InstanceWrapper;
   readonly methods: readonly HandlerMethod[];
 }
 

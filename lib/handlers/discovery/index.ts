@@ -6,4 +6,4 @@ export type {
   RoutedMethod,
   SubscribeDefinition,
 } from './handler-definition.js';
-export { Findings, HandlerExplorer } from './handler-explorer.js';
+export { Findings, HandlerExplorer, reportLost } from './handler-explorer.js';

@@ -8,9 +8,11 @@ export {
   PUBLISH_TO_OPTIONS,
   SUBSCRIBE_OPTIONS,
 } from './known-options.js';
-export type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
 export type { MessageConsumerOptions, PullMessageConsumerOptions } from './message-consumer-options.js';
-export type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 export type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
 export { isMade, type FactoryOptions, type ResolvedOptions } from './resolved-options.js';
-export type { NatsSubscribeOptions } from './subscribe-options.interface.js';
+export type {
+  KvWatchHandlerOptions,
+  NatsSubscribeOptions,
+  ObjectWatchHandlerOptions,
+} from '../../consuming/index.js';

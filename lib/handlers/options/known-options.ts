@@ -2,8 +2,12 @@ import { codecRule } from '../../codecs/index.js';
 import {
   settlementRule,
   CONSUMER_OPTIONS,
+  enabledRule,
+  type KvWatchHandlerOptions,
   MOST_BUFFERED,
   MOST_IN_FLIGHT,
+  type NatsSubscribeOptions,
+  type ObjectWatchHandlerOptions,
   type PublishToOptions,
 } from '../../consuming/index.js';
 import { headersRule } from '../../jetstream/index.js';
@@ -22,12 +26,9 @@ import {
   subjectRule,
   text,
 } from '../../validation/index.js';
-import type { KvWatchHandlerOptions } from './kv-watch-options.interface.js';
 import type { MessageConsumerOptions } from './message-consumer-options.js';
-import type { ObjectWatchHandlerOptions } from './object-watch-options.interface.js';
 import type { OnDeadLetterOptions } from './on-dead-letter-options.interface.js';
 import type { FactoryOptions } from './resolved-options.js';
-import type { NatsSubscribeOptions } from './subscribe-options.interface.js';
 
 const { filterSubjects: _, schema: __, ...withoutSource } = CONSUMER_OPTIONS;
 
@@ -49,6 +50,7 @@ export const ON_DEAD_LETTER_OPTIONS = {
   ackWait: CONSUMER_OPTIONS.ackWait,
   concurrency: CONSUMER_OPTIONS.concurrency,
   connection: CONSUMER_OPTIONS.connection,
+  enabled: enabledRule,
   maxProcessingTime: CONSUMER_OPTIONS.maxProcessingTime,
   retry: CONSUMER_OPTIONS.retry,
   durable: CONSUMER_OPTIONS.durable,
@@ -65,6 +67,7 @@ export const KV_WATCH_OPTIONS = {
   resumeFromRevision: count(),
   waitForInitialValues: flag,
   connection: text,
+  enabled: enabledRule,
 } satisfies AllOptionsOf<KvWatchHandlerOptions>;
 
 /** The options of {@link ObjectWatch}. */
@@ -74,6 +77,7 @@ export const OBJECT_WATCH_OPTIONS = {
   ignoreDeletes: flag,
   waitForInitialValues: flag,
   connection: text,
+  enabled: enabledRule,
 } satisfies AllOptionsOf<ObjectWatchHandlerOptions>;
 
 /** The options of {@link NatsSubscribe}. */
@@ -82,6 +86,7 @@ export const SUBSCRIBE_OPTIONS = {
   concurrency: count(1, MOST_IN_FLIGHT),
   maxPending: count(1, MOST_BUFFERED),
   connection: text,
+  enabled: enabledRule,
 } satisfies AllOptionsOf<NatsSubscribeOptions>;
 
 /** The options of {@link PublishTo}. */

@@ -6,7 +6,14 @@ export interface OnDeadLetterOptions
     Omit<DeadLetterFilter, 'since' | 'until'>,
     Pick<
       PullJsConsumerOptions,
-      'ackMode' | 'ackWait' | 'concurrency' | 'connection' | 'maxProcessingTime' | 'retry' | 'settlement'
+      | 'ackMode'
+      | 'ackWait'
+      | 'concurrency'
+      | 'connection'
+      | 'enabled'
+      | 'maxProcessingTime'
+      | 'retry'
+      | 'settlement'
     > {
   /**
    * The name of its durable consumer of the dead-letter stream, which the instances of a service share. Default: class

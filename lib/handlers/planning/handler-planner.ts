@@ -5,6 +5,7 @@ import {
   filtersOf,
   HandlerConfigurationError,
   JETSTREAM_EVENT_TYPES,
+  type HandlerEnabled,
   type JsConsumerOptions,
   OptionChecks,
   pinCumulative,
@@ -39,17 +40,31 @@ import { checkMessages } from './message-checks.js';
 import { sourceOfMessages } from './message-source.js';
 import { withFilterMetadata, withFilters } from './consumer-filters.js';
 import { type ConsumerPlan, planConsumer } from './consumer-plan.js';
-import type { HandlerPlans, Planned } from './handler-plans.js';
+import type { HandlerPlans, HeldPlan, Planned, SubscribePlan } from './handler-plans.js';
+import { heldConsumer, heldOther } from './held-plans.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
 import { readPublishTargets } from './publish-targets.js';
 import { sharedDurables, sharedQueues } from './shared-sources.js';
+import { type Starting, StartingRule } from './starting-rule.js';
 import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
 
 /** A handler whose options have been read. */
 interface Declared<Definition> {
   readonly definition: Definition;
+  /** The handler as it was found, with the factory of its options. */
+  readonly found: Definition;
   readonly problems: readonly string[];
+}
+
+/** How handlers are planned. */
+export interface PlanningOptions {
+  /** Plans all handlers to run: they are started by a command, or only described. Default: false. */
+  readonly all?: boolean | undefined;
+  /** The plans of other handlers of the application, which must not share consumers or queue groups with these. */
+  readonly beside?:
+    | { readonly consumers: readonly ConsumerPlan[]; readonly subscriptions: readonly SubscribePlan[] }
+    | undefined;
 }
 
 /** Checks all handlers and plans how each one runs. It collects all mistakes before it throws. */
@@ -57,11 +72,19 @@ export class HandlerPlanner {
   private readonly problems: ConfigurationProblem[] = [];
   /** Handlers with other mistakes, whose streams and filters are also checked. */
   private readonly flawed: ConsumerPlan[] = [];
+  /** The handlers that are not started with the application. */
+  private readonly held = new Map<unknown, HeldPlan>();
+  private readonly starting: StartingRule;
+  private readonly beside: NonNullable<PlanningOptions['beside']>;
 
   constructor(
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
     private readonly options: OptionsResolver,
-  ) {}
+    { all = false, beside = { consumers: [], subscriptions: [] } }: PlanningOptions = {},
+  ) {
+    this.starting = new StartingRule(options, all);
+    this.beside = beside;
+  }
 
   /**
    * @param features the messages that modules publish
@@ -77,12 +100,13 @@ export class HandlerPlanner {
     const kvWatches = await this.declared(findings.kvWatches, KV_WATCH_OPTIONS, 'bucket');
     const objectWatches = await this.declared(findings.objectWatches, OBJECT_WATCH_OPTIONS, 'bucket');
     const subscribes = await this.declared(findings.subscriptions, SUBSCRIBE_OPTIONS, 'subject');
-    const plannedKvWatches = kvWatches.flatMap((each) => this.planWatch(each));
-    const plannedObjectWatches = objectWatches.flatMap((each) => this.planWatch(each));
-    const subscriptions = subscribes.flatMap(({ definition, problems }) =>
-      this.planned(definition, problems),
+    const plannedKvWatches = await this.each(kvWatches, (each) => this.planWatch(each));
+    const plannedObjectWatches = await this.each(objectWatches, (each) => this.planWatch(each));
+    const subscriptions = await this.each(subscribes, (each) => this.planned(each, each.problems));
+    this.problems.push(
+      ...sharedQueues([...this.beside.subscriptions, ...subscriptions]),
+      ...sharedDurables([...this.beside.consumers, ...consumers]),
     );
-    this.problems.push(...sharedQueues(subscriptions), ...sharedDurables(consumers));
     const checked = await this.checkStreams([...consumers, ...this.flawed]);
     await this.checkBuckets(plannedKvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
     await this.checkBuckets(
@@ -96,12 +120,14 @@ export class HandlerPlanner {
       this.report(handlerName(each), [...checkEventTypes(each), ...checkParams(each, 'event')]);
     }
     if (this.problems.length > 0) throw new HandlerConfigurationError(this.problems);
+    const isStarted = (plan: unknown): boolean => !this.held.has(plan);
     return {
-      consumers: checked,
-      kvWatches: plannedKvWatches,
-      objectWatches: plannedObjectWatches,
-      subscriptions,
+      consumers: checked.filter(isStarted),
+      kvWatches: plannedKvWatches.filter(isStarted),
+      objectWatches: plannedObjectWatches.filter(isStarted),
+      subscriptions: subscriptions.filter(isStarted),
       events: findings.events,
+      held: [...this.held.values()],
     };
   }
 
@@ -109,8 +135,10 @@ export class HandlerPlanner {
     const isTyped = definition.contracts.length > 0;
     const read = await this.read(definition.name, () => this.options.resolve(definition.options, isTyped));
     if (!read) return undefined;
-    const connection = this.connectionOf(definition.name, read.options.connection);
-    if (!connection) return undefined;
+    const { enabled } = read.options;
+    const starting = await this.startingOf(definition.name, read.options.connection, enabled);
+    if (!starting) return undefined;
+    const { connection, notStarted } = starting;
     const routes = checkRoutes(definition);
     const source = await sourceOfMessages(read.options, definition, connection);
     const merged = withDefaults(source.options, connection.defaults);
@@ -131,7 +159,12 @@ export class HandlerPlanner {
     }
     const planned = connection.isOnTestServer ? forOneServer(options) : options;
     const complete = withFilterMetadata(planned, definition, connection);
-    if (mistakes.length === 0) return planConsumer(definition, connection, complete);
+    if (mistakes.length === 0) {
+      const plan = planConsumer(definition, connection, complete);
+      if (notStarted !== undefined)
+        this.held.set(plan, heldConsumer(plan, notStarted, this.open(connection), definition));
+      return plan;
+    }
     if (routes.length === 0 && source.mistakes.length === 0 && namesItsMessages(read.problems))
       this.flawed.push(
         planConsumer(definition, connection, {
@@ -176,6 +209,7 @@ export class HandlerPlanner {
       if (!read) continue;
       const { [target]: name, ...options } = read.options as Record<string, unknown>;
       all.push({
+        found: definition,
         definition: { ...definition, metadata: { ...metadata, [target]: name, options } },
         problems: sentences(read.problems),
       });
@@ -183,12 +217,23 @@ export class HandlerPlanner {
     return all;
   }
 
-  private planWatch<Definition extends KvWatchDefinition | ObjectWatchDefinition>({
-    definition,
-    problems,
-  }: Declared<Definition>): Planned<Definition>[] {
-    const { includeHistory, updatesOnly, waitForInitialValues } = definition.metadata.options;
-    const mistakes = [...problems];
+  private async each<Definition, Plan>(
+    declared: readonly Declared<Definition>[],
+    plan: (each: Declared<Definition>) => Promise<Plan | undefined>,
+  ): Promise<Plan[]> {
+    const plans: Plan[] = [];
+    for (const each of declared) {
+      const planned = await plan(each);
+      if (planned !== undefined) plans.push(planned);
+    }
+    return plans;
+  }
+
+  private planWatch<Definition extends KvWatchDefinition | ObjectWatchDefinition>(
+    declared: Declared<Definition>,
+  ): Promise<Planned<Definition> | undefined> {
+    const { includeHistory, updatesOnly, waitForInitialValues } = declared.definition.metadata.options;
+    const mistakes = [...declared.problems];
     if (includeHistory && updatesOnly) {
       mistakes.push('includeHistory and updatesOnly cannot be combined: set only one of them');
     }
@@ -197,20 +242,47 @@ export class HandlerPlanner {
         'waitForInitialValues and updatesOnly cannot be combined: with updatesOnly there are no initial values',
       );
     }
-    return this.planned(definition, mistakes);
+    return this.planned(declared, mistakes);
   }
 
-  private planned<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
-    definition: Definition,
+  private async planned<Definition extends KvWatchDefinition | ObjectWatchDefinition | SubscribeDefinition>(
+    { definition, found }: Declared<Definition>,
     problems: readonly string[],
-  ): Planned<Definition>[] {
+  ): Promise<Planned<Definition> | undefined> {
     const handler = handlerName(definition);
     const { metadata } = definition;
-    const connection = this.connectionOf(handler, metadata.options.connection);
+    const { connection: name, enabled } = metadata.options;
+    const starting = await this.startingOf(handler, name, enabled);
     const received = metadata.kind === 'subscribe' && metadata.contract ? [metadata.contract] : [];
     const mistakes = [...problems, ...checkParams(definition, metadata.kind, received)];
     this.report(handler, mistakes);
-    return connection && mistakes.length === 0 ? [{ definition, handler, connection }] : [];
+    if (!starting || mistakes.length > 0) return undefined;
+    const { connection, notStarted } = starting;
+    const plan = { definition, handler, connection };
+    if (notStarted !== undefined)
+      this.held.set(plan, heldOther(plan, notStarted, this.open(connection), found));
+    return plan;
+  }
+
+  /** Whether a handler is started, and the connection to plan it with; `undefined` if that is a mistake. */
+  private async startingOf(
+    handler: string,
+    name: string | undefined,
+    enabled: HandlerEnabled | undefined,
+  ): Promise<Starting | undefined> {
+    const connection = this.connectionOf(handler, name);
+    if (connection === undefined) return undefined;
+    try {
+      return await this.starting.of(connection, enabled);
+    } catch (error) {
+      this.report(handler, [`its option enabled cannot be read: ${errorText(error)}`]);
+      return undefined;
+    }
+  }
+
+  /** The connection with its server. */
+  private open(connection: HandlerConnection): HandlerConnection {
+    return this.connections.get(connection.name) ?? connection;
   }
 
   private connectionOf(handler: string, name = 'default'): HandlerConnection | undefined {

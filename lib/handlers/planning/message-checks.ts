@@ -72,10 +72,21 @@ function usesOfTargets(
 ): readonly Publishing[] {
   return methods.flatMap(({ method }) =>
     readPublishTargets(method.callback).targets.flatMap(({ contract, options }): readonly Publishing[] => {
-      const connection = connections.get(options.connection ?? own.name) ?? own;
+      const connection = targetOf(options.connection ?? own.name, own, connections);
       return contract === undefined ? [] : [{ contract, place: handlerName(method), connection }];
     }),
   );
+}
+
+/** A handler that is not started must not ask the server for its targets either. */
+function targetOf(
+  name: string,
+  own: HandlerConnection,
+  connections: ReadonlyMap<string, HandlerConnection>,
+): HandlerConnection {
+  const found = connections.get(name);
+  if (found === undefined || name === own.name) return own;
+  return own.jetstream.connection.isOpen ? found : found.withoutServer();
 }
 
 function usesOfHandlers({ consumers, subscriptions }: Findings): readonly Use[] {

@@ -1,5 +1,6 @@
 import type { InjectionToken } from '@nestjs/common';
-import { CONSUMER_OPTIONS, type JsConsumerOptions } from '../../consuming/index.js';
+import { CONSUMER_OPTIONS, type HandlerEnabled, type JsConsumerOptions } from '../../consuming/index.js';
+import { shown } from '../../reporting/index.js';
 import { type KnownOptions, type OptionsRead, readOptions } from '../../validation/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import type { DeclaredConsumerOptions } from '../decorators/index.js';
@@ -43,9 +44,23 @@ export class OptionsResolver {
   ): Promise<OptionsRead<Options>> {
     const { options, problems } = readOptions<FactoryOptions<Options>>(made, FACTORY_OPTIONS);
     if (problems.length > 0) throw new Error(problems.map(({ sentence }) => sentence).join('; '));
-    const { inject = [], useFactory } = options;
-    const injected = inject.map((token): unknown => this.providers.get(token, { strict: false }));
-    return readOptions(await useFactory(...(injected as never[])), known, 'the return value of useFactory');
+    const { inject, useFactory } = options;
+    const created = await useFactory(...(this.injected(inject) as never[]));
+    return readOptions(created, known, 'the return value of useFactory');
+  }
+
+  /** @throws Error if an injection token is unknown, the factory throws, or it returns anything but a boolean */
+  async enabled(given: HandlerEnabled): Promise<boolean> {
+    if (typeof given === 'boolean') return given;
+    const { options, problems } = readOptions<Exclude<HandlerEnabled, boolean>>(given, FACTORY_OPTIONS);
+    if (problems.length > 0) throw new Error(problems.map(({ sentence }) => sentence).join('; '));
+    const enabled: unknown = await options.useFactory(...(this.injected(options.inject) as never[]));
+    if (typeof enabled === 'boolean') return enabled;
+    throw new Error(`its useFactory must return true or false, but returned ${shown(enabled)}`);
+  }
+
+  private injected(inject: readonly InjectionToken[] = []): readonly unknown[] {
+    return inject.map((token): unknown => this.providers.get(token, { strict: false }));
   }
 
   private named(name: string): JsConsumerOptions {

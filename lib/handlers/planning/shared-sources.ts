@@ -14,7 +14,9 @@ export function sharedQueues(plans: readonly SubscribePlan[]): readonly Configur
     const { subject, options } = plan.definition.metadata;
     const rival = plans.slice(0, i).find(({ connection, definition: { metadata } }) => {
       const isShared = options.queue !== undefined && options.queue === metadata.options.queue;
-      return isShared && connection === plan.connection && subjectsOverlap(subject, metadata.subject);
+      return (
+        isShared && connection.name === plan.connection.name && subjectsOverlap(subject, metadata.subject)
+      );
     });
     if (rival === undefined) return [];
     const problem =

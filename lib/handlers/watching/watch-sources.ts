@@ -39,7 +39,7 @@ export function kvWatchSource({
   connection,
 }: KvWatchPlan): WatchSource<KeyValueEntry<unknown>> {
   const { bucket, options } = definition.metadata;
-  const { keys = [], connection: _, waitForInitialValues = false, ...watch } = options;
+  const { keys = [], connection: _, enabled: __, waitForInitialValues = false, ...watch } = options;
   const fromStart = { ...watch, resumeFromRevision: undefined };
   /** The bucket to which `resumeFromRevision` refers. */
   let first: StreamOrigin | undefined;
@@ -86,7 +86,7 @@ export function objectWatchSource({
   connection,
 }: ObjectWatchPlan): WatchSource<ObjectWatchEntry> {
   const { bucket, options } = definition.metadata;
-  const { connection: _, waitForInitialValues = false, ...watch } = options;
+  const { connection: _, enabled: __, waitForInitialValues = false, ...watch } = options;
   return {
     kind: 'object-watch',
     handler,

@@ -14,7 +14,7 @@ import { isPattern } from '../patterns/index.js';
 import { consumerOptions } from './consumer-options.js';
 import { durableName } from './durable-name.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
-import { describe, describeAll, type Registration } from './registration.js';
+import { describe, describeAll, isEnabled, type Registration } from './registration.js';
 
 /** Handlers that share a consumer. */
 export interface ConsumerGroup {
@@ -24,6 +24,8 @@ export interface ConsumerGroup {
   readonly registrations: readonly [Registration, ...Registration[]];
   /** How schedules that the consumer delivers are treated. */
   readonly schedules: ConsumerSource['schedules'];
+  /** Whether its patterns are served. */
+  readonly enabled: boolean;
 }
 
 type OpenGroup = { -readonly [Key in keyof ConsumerGroup]: ConsumerGroup[Key] };
@@ -58,6 +60,7 @@ export class ConsumerPlanner {
           options,
           registrations: [registration],
           schedules: undefined,
+          enabled: isEnabled(registration),
         };
         groups.push(opened);
         if (key) named.set(key, opened);
@@ -134,6 +137,12 @@ export class ConsumerPlanner {
 
   private join(group: OpenGroup, registration: Registration, options: JsConsumerOptions): void {
     group.registrations = [...group.registrations, registration];
+    if (isEnabled(registration) !== group.enabled) {
+      this.report(describe(registration), [
+        `shares the durable "${options.durable}" with ${group.name}, and only one of them is enabled: its messages would reach ` +
+          'no handler. Give both the same value of enabled, or give one of them its own durable',
+      ]);
+    }
     if (isDeepStrictEqual(group.options, options)) return;
     this.report(describe(registration), [
       `shares the durable "${options.durable}" with ${group.name}, with other options: give both the same options, ` +
@@ -141,7 +150,7 @@ export class ConsumerPlanner {
     ]);
   }
 
-  private async complete({ registrations, options: common }: OpenGroup): Promise<ConsumerGroup> {
+  private async complete({ registrations, options: common, enabled }: OpenGroup): Promise<ConsumerGroup> {
     const name = describeAll(registrations);
     const filterSubjects = widestPatterns(registrations.map(({ pattern }) => pattern));
     const options = { ...common, filterSubjects };
@@ -150,9 +159,9 @@ export class ConsumerPlanner {
     const { stream } = options;
     const config = (await this.find(stream))?.cachedInfo.config;
     // If it was deleted in the meantime, this is reported when its consumer is created.
-    if (config === undefined) return { name, registrations, options, schedules: undefined };
+    if (config === undefined) return { name, registrations, options, schedules: undefined, enabled };
     this.report(name, checkSchedules({ stream, options }, config));
-    return { name, registrations, options, schedules: schedulesOf(config) };
+    return { name, registrations, options, schedules: schedulesOf(config), enabled };
   }
 
   private checkFilters(name: string, filters: readonly string[]): void {

@@ -6,7 +6,10 @@ import {
   createRunner,
   DeadLetterLookout,
   type DeadLetters,
+  type HandlerRunner,
+  HeldHandler,
   type JetStreamEvents,
+  type NotStarted,
   planRunning,
   retryInPlace,
   type RunningPlan,
@@ -46,26 +49,49 @@ export class ConsumerRunners {
   private readonly lookout = new DeadLetterLookout();
   private readonly scope = new CleanScope();
   /** The handlers, from the start on. */
-  handlers: readonly ConsumerHandler[] = [];
+  handlers: readonly HandlerRunner[] = [];
   private stopped = false;
 
   constructor(private readonly consuming: ConsumingContext) {}
 
-  /** @throws {@link HandlerConfigurationError} if consumers, or the dead-letter stream, cannot be created */
-  async start(groups: readonly ConsumerGroup[]): Promise<void> {
+  /**
+   * @param autoStart whether the handlers are started; otherwise they are only listed, like those that are not enabled
+   * @throws {@link HandlerConfigurationError} if consumers, or the dead-letter stream, cannot be created
+   */
+  async start(groups: readonly ConsumerGroup[], autoStart: boolean): Promise<void> {
     const plans = groups.map((group): Planned => ({
       ...planRunning(group.name, this.consuming.connection, group.options),
       schedules: group.schedules,
       group,
     }));
-    await this.lookout.start(plans);
+    const starting = plans.filter(({ group }) => autoStart && group.enabled);
+    await this.lookout.start(starting);
     if (this.stopped) return;
-    this.handlers = plans.map((plan) => this.handler(plan));
-    const outcomes = await Promise.allSettled(this.handlers.map((handler) => handler.start()));
+    const started = starting.map((plan) => this.handler(plan));
+    const held = plans
+      .filter((plan) => !starting.includes(plan))
+      .map((plan) => this.held(plan, plan.group.enabled ? 'autoStart' : 'enabled'));
+    this.handlers = [...started, ...held];
+    const outcomes = await Promise.allSettled(started.map((handler) => handler.start()));
     throwProblems(
       outcomes,
-      plans.map(({ handler }) => handler),
+      starting.map(({ handler }) => handler),
     );
+  }
+
+  private held(plan: Planned, notStarted: NotStarted): HandlerRunner {
+    const { handler, stream, delivery, connection } = plan;
+    const state = {
+      handler,
+      kind: 'consumer',
+      source: stream,
+      delivery: delivery.mode,
+      notStarted,
+    } as const;
+    return new HeldHandler(state, connection.jetstream.connection, async () => {
+      await this.lookout.start([plan]);
+      return this.handler(plan);
+    });
   }
 
   /** Stops receiving, waits up to `timeout` milliseconds for messages in flight, and returns the rest. */

@@ -14,6 +14,12 @@ export interface JetStreamServerOptions extends TransportConnectionOptions {
   readonly queue?: string | false | undefined;
   /** Streams that the service needs: they are created, or compared, before its consumers. */
   readonly streams?: readonly StreamDeclaration[] | undefined;
+  /**
+   * Whether the events and requests of streams are consumed from `listen` on. With `false`, their streams are looked up,
+   * but no consumer is created, until {@link Handlers.start} starts them. Patterns of core NATS are served in any case.
+   * Default: true.
+   */
+  readonly autoStart?: boolean | undefined;
   /** Defaults for all `@EventPattern` handlers. */
   readonly events?:
     | (ConsumerDefaults & {

@@ -59,6 +59,7 @@ const CONSUMER_DEFAULTS = {
 /** The options of a `JetStreamServer`. */
 export const SERVER_OPTIONS = {
   ...TRANSPORT_OPTIONS,
+  autoStart: flag,
   bootTimeout: timeLimit,
   deadLetters: rule('the DeadLetters of the application: app.get(DeadLetters)', (value) =>
     hasMethods((value as { readonly handlers?: unknown }).handlers, ['add']),
@@ -92,6 +93,7 @@ export const SERVER_OPTIONS = {
 const EXTRAS = {
   ...CONSUMER_DEFAULTS,
   broadcast: flag,
+  enabled: flag,
   durable: resourceName,
   maxPending: count(0, MOST_BUFFERED),
   mode: modeRule,

@@ -37,6 +37,16 @@ export interface ConsumerExtras
   readonly durable?: string | undefined;
 }
 
+/** Whether the pattern is served. */
+export interface EnabledExtra {
+  /**
+   * Whether the server serves the pattern. Otherwise nothing is created on the NATS server for it. A pattern of a stream
+   * is listed by {@link Handlers.list} and can be started by its name; a pattern of core NATS is not subscribed to.
+   * Patterns that share a consumer must have the same value. Default: true.
+   */
+  readonly enabled?: boolean | undefined;
+}
+
 /**
  * The extras of `@EventPattern`: a durable consumer by default.
  *
@@ -45,7 +55,9 @@ export interface ConsumerExtras
  * @EventPattern('orders.*.created', { concurrency: 32, retry: { maxDeliver: 10 } } satisfies EventExtras)
  * ```
  */
-export type EventExtras =
+export type EventExtras = EnabledExtra & EventForm;
+
+type EventForm =
   | (ConsumerExtras & {
       readonly mode?: 'jetstream' | undefined;
       readonly broadcast?: false | undefined;
@@ -95,7 +107,9 @@ export type EventExtras =
     };
 
 /** The extras of `@MessagePattern`: answered over core NATS by default. */
-export type RequestExtras =
+export type RequestExtras = EnabledExtra & RequestForm;
+
+type RequestForm =
   | {
       readonly mode?: 'core' | undefined;
       /** The queue group in which instances share the requests. Default: the server's. */

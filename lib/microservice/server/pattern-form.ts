@@ -31,7 +31,7 @@ export function isDurable({ isEvent, extras }: Registration): boolean {
 /** Problems with extras that have no effect in the form of a pattern. */
 export function misplacedExtras(registration: Registration): string[] {
   const { name, extras } = formOf(registration);
-  const known = [...extras, 'mode'];
+  const known = [...extras, 'enabled', 'mode'];
   const misplaced = Object.entries(registration.extras)
     .filter(([extra, value]) => value !== undefined && value !== false && !known.includes(extra))
     .map(([extra]) => extra);

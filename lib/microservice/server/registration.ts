@@ -16,6 +16,11 @@ export function describe({ isEvent, pattern }: Registration): string {
   return `@${isEvent ? 'EventPattern' : 'MessagePattern'}('${pattern}')`;
 }
 
+/** Whether a registration is served. */
+export function isEnabled({ extras }: Registration): boolean {
+  return extras.enabled !== false;
+}
+
 /** The names of several registrations in errors and logs. */
 export function describeAll(registrations: readonly Registration[]): string {
   const [first, ...others] = new Set(registrations.map(describe));

@@ -32,7 +32,7 @@ import type { JetStreamServerOptions } from './jetstream-server-options.interfac
 import { readExtras } from './known-options.js';
 import { planListeners, queueProblems, storedRequests } from './listener-plans.js';
 import { isDurable, misplacedExtras } from './pattern-form.js';
-import { describe, type Registration } from './registration.js';
+import { describe, isEnabled, type Registration } from './registration.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
@@ -215,13 +215,13 @@ export class RunningServer implements AttachedServer {
     for (const stream of options.streams ?? []) await this.declare(stream);
     const read = registrations.map((registration) => this.read(registration));
     const right = read.flatMap(({ registration, problems }) => (problems.length === 0 ? [registration] : []));
-    const core = right.filter((registration) => !isDurable(registration));
+    const core = right.filter((registration) => !isDurable(registration) && isEnabled(registration));
     const problems = [...read.flatMap((each) => each.problems), ...queueProblems(core, options)];
     const planner = new ConsumerPlanner(jetstream, options, problems);
     const groups = await planner.plan(right.filter(isDurable));
     // A failed startup may still be waiting here for an unresponsive server.
     if (this.stopped) return;
-    await this.consumers.start(groups);
+    await this.consumers.start(groups, options.autoStart ?? true);
     if (this.stopped) return;
     const serving: ServingContext = {
       connection,

@@ -1,3 +1,5 @@
+import type { EnabledOption } from './handler-enabled.js';
+
 /** Options of {@link ObjectWatch}. */
 export type ObjectWatchHandlerOptions = (
   | {
@@ -16,9 +18,10 @@ export type ObjectWatchHandlerOptions = (
        */
       readonly waitForInitialValues?: boolean | undefined;
     }
-) & {
-  /** Skips deletions. Default: false. */
-  readonly ignoreDeletes?: boolean | undefined;
-  /** The name of the connection. Default: `default`. */
-  readonly connection?: string | undefined;
-};
+) &
+  EnabledOption & {
+    /** Skips deletions. Default: false. */
+    readonly ignoreDeletes?: boolean | undefined;
+    /** The name of the connection. Default: `default`. */
+    readonly connection?: string | undefined;
+  };

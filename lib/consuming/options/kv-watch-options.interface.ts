@@ -1,3 +1,5 @@
+import type { EnabledOption } from './handler-enabled.js';
+
 /** Options of {@link KvWatch}. */
 export type KvWatchHandlerOptions = (
   | {
@@ -21,16 +23,17 @@ export type KvWatchHandlerOptions = (
        */
       readonly waitForInitialValues?: boolean | undefined;
     }
-) & {
-  /**
-   * The keys to watch: one or several, wildcards `*` and `>` are allowed (several keys: nats-server 2.10). Default:
-   * all.
-   */
-  readonly keys?: string | readonly string[] | undefined;
-  /** Skips deletions and purges. Default: false: they are delivered with the payload `null`. */
-  readonly ignoreDeletes?: boolean | undefined;
-  /** Delivers keys without their values. Default: false. */
-  readonly metaOnly?: boolean | undefined;
-  /** The name of the connection. Default: `default`. */
-  readonly connection?: string | undefined;
-};
+) &
+  EnabledOption & {
+    /**
+     * The keys to watch: one or several, wildcards `*` and `>` are allowed (several keys: nats-server 2.10). Default:
+     * all.
+     */
+    readonly keys?: string | readonly string[] | undefined;
+    /** Skips deletions and purges. Default: false: they are delivered with the payload `null`. */
+    readonly ignoreDeletes?: boolean | undefined;
+    /** Delivers keys without their values. Default: false. */
+    readonly metaOnly?: boolean | undefined;
+    /** The name of the connection. Default: `default`. */
+    readonly connection?: string | undefined;
+  };

@@ -1,5 +1,7 @@
+import type { EnabledOption } from './handler-enabled.js';
+
 /** Options of {@link NatsSubscribe}. */
-export interface NatsSubscribeOptions {
+export interface NatsSubscribeOptions extends EnabledOption {
   /** The queue group in which instances share the messages. Default: every instance gets every message. */
   readonly queue?: string | undefined;
   /** How many messages are handled at once, at most 65,536. Default 1: one after another. */

@@ -1,0 +1,3 @@
+export { HandlerBinder } from './handler-binder.js';
+export { HandlerBuilder } from './handler-builder.js';
+export { HandlerStarter } from './handler-starter.js';
