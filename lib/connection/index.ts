@@ -20,6 +20,7 @@ export {
   connect,
   hasValidHeaders,
   hideHeader,
+  isDirect,
   isHeaderBlock,
   MessageHeaders,
   rawHeadersOf,

@@ -8,6 +8,7 @@ import { type JetStreamEvent, JetStreamEvents } from './events/index.js';
 import { throwProblems } from './handler-configuration.error.js';
 import type { ListeningServer, RegisteredHandler } from './registered-handler.js';
 import { type HandlerState, stopInTime } from './running/index.js';
+import type { BootSummary } from './summary/index.js';
 
 /**
  * Inspects and controls the handlers of the application at run time.
@@ -26,6 +27,8 @@ export class Handlers {
   /** Binds handlers while the application runs. */
   private binder: Binder | undefined;
   private closed = false;
+  /** What the startup found and did. */
+  private summaries: readonly BootSummary[] = [];
   private readonly application: ApplicationShutdown;
 
   /** @internal */
@@ -44,6 +47,16 @@ export class Handlers {
   /** @internal All handlers: those of the application first, then those of its microservice servers. */
   get registered(): readonly RegisteredHandler[] {
     return [...this.handlers, ...this.servers.flatMap(({ handlers }) => handlers)];
+  }
+
+  /** What the startup found and did, for each connection; empty until the application has started. */
+  get bootSummaries(): readonly BootSummary[] {
+    return this.summaries;
+  }
+
+  /** @internal */
+  summarize(summaries: readonly BootSummary[]): void {
+    this.summaries = summaries;
   }
 
   /** The current state and statistics of every handler. */

@@ -141,6 +141,13 @@ export {
   validated,
 } from './running/index.js';
 export {
+  type BootSummary,
+  limitWarnings,
+  type SummaryHandler,
+  type SummaryResource,
+  summaryText,
+} from './summary/index.js';
+export {
   type AckMode,
   DeadLetterReason,
   type DeadLetterSink,

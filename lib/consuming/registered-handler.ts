@@ -12,6 +12,8 @@ export interface RegisteredHandler {
    * time.
    */
   readonly shutdown: TimeBudget;
+  /** How many messages it handles at once, if that is limited by an option. */
+  readonly concurrency?: number | undefined;
 }
 
 /** A microservice server of the application, while it listens. */

@@ -34,7 +34,7 @@ import { uniteMetadata } from './decorators/index.js';
 import { EventContext } from './contexts/index.js';
 import type { HandlerConnection } from './handler-connection.js';
 import { JetStreamConnections } from './jetstream-connections.js';
-import { HandlerBinder, HandlerBuilder, HandlerStarter } from './starting/index.js';
+import { HandlerBinder, HandlerBuilder, HandlerStarter, summarize } from './starting/index.js';
 
 /** How long each part of a failed startup may take to end, in milliseconds. */
 const GIVE_UP_WITHIN = 1_000;
@@ -88,6 +88,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       await step('starting the handlers', connections, async () => {
         const { handlers } = await this.starter.create(plans);
         await this.start(handlers);
+        this.handlers.summarize(await summarize([...connections.values()], handlers));
       });
       this.handlers.open(new HandlerBinder(this.starter, this.discovery, this.handlers, this.compiler));
     } catch (error) {

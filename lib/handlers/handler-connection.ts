@@ -1,5 +1,10 @@
 import { type Codec, type CodecSelector, createCodecSelector, mediaType } from '../codecs/index.js';
-import { type HandlerDefaults, type JsConsumerOptions, LocalHandlers } from '../consuming/index.js';
+import {
+  type HandlerDefaults,
+  type JsConsumerOptions,
+  LocalHandlers,
+  type SummaryResource,
+} from '../consuming/index.js';
 import { type MessageContract, MessagePublisher } from '../contracts/index.js';
 import { unconnected } from '../connection/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
@@ -15,6 +20,8 @@ interface ConnectionSettings {
   readonly isOnTestServer?: boolean | undefined;
   /** Whether handlers start with the application. */
   readonly autoStart?: boolean | undefined;
+  /** Whether the startup is summarized in the log, and whether the account is part of it. */
+  readonly bootSummary?: boolean | 'account' | undefined;
 }
 
 /** The services of one named connection that handlers use. */
@@ -25,6 +32,9 @@ export class HandlerConnection {
   readonly declared: DeclaredResources;
   readonly isOnTestServer: boolean;
   readonly autoStart: boolean;
+  readonly bootSummary: boolean | 'account';
+  /** What the startup did with declared streams and buckets. */
+  readonly provisioned: SummaryResource[] = [];
 
   constructor(
     readonly name: string,
@@ -39,11 +49,12 @@ export class HandlerConnection {
     readonly provisioning: Provisioning,
     /** The time that all stages of the application shutdown may take together on this connection. */
     readonly shutdown: TimeBudget,
-    { isOnTestServer = false, autoStart = true }: ConnectionSettings = {},
+    { isOnTestServer = false, autoStart = true, bootSummary = true }: ConnectionSettings = {},
   ) {
     this.declared = new DeclaredResources(jetstream);
     this.isOnTestServer = isOnTestServer;
     this.autoStart = autoStart;
+    this.bootSummary = bootSummary;
   }
 
   /** The same connection without its server, so that nothing that is planned with it asks the server. */

@@ -127,7 +127,7 @@ export function connectionProviders(name: string): Provider[] {
               testing === null ? Infinity : TEST_SHUTDOWN_TIMEOUT,
             ),
           ),
-          { isOnTestServer: testing !== null, autoStart },
+          { isOnTestServer: testing !== null, autoStart, bootSummary: options.bootSummary },
         ),
     },
     {

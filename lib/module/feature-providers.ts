@@ -126,7 +126,9 @@ function declared<Config extends Configuration>(
         const config = target.isOnTestServer ? { ...forOneServer(given), provisioning: undefined } : given;
         if (!target.jetstream.connection.isOpen) return kind.declare(target, config);
         const create = (): Promise<unknown> => kind.provision(target, config);
-        const found = await create();
+        const found = await kind.provision(target, config, (outcome) =>
+          target.provisioned.push({ kind: kind.kind, name, outcome }),
+        );
         const { recreate = false, provisioning = target.provisioning } = config;
         if (provisioning === 'ensure') {
           const repair = kind.repairOf?.(target, config);

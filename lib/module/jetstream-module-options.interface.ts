@@ -65,6 +65,13 @@ export interface JetStreamModuleOptions {
    */
   readonly provisioning?: Provisioning | undefined;
   /**
+   * Whether the log summarizes the startup in one block: the server, the declared streams and buckets and what was done
+   * with them, and the handlers with their consumers, concurrency and lag. With `'account'`, the account is asked for
+   * its storage and limits too, which needs the permission to publish to `$JS.API.INFO`; a limit that is reached is
+   * logged as a warning. {@link Handlers.bootSummaries} returns the same data. Default: true.
+   */
+  readonly bootSummary?: boolean | 'account' | undefined;
+  /**
    * How long the startup may take on a connected server: streams, buckets and consumers are looked up and created, and
    * failures caused by leader elections of a cluster are retried. The wait for a first server and the time of other
    * providers do not count. `Infinity`: no limit. Default 60,000.

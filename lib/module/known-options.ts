@@ -47,6 +47,7 @@ export const MODULE_OPTIONS = {
   instruments: instrumentsRule,
   handlers: { ...HANDLER_DEFAULTS, autoStart: flag, consumers: new MapOf(CONSUMER_OPTIONS) },
   provisioning: provisioningRule,
+  bootSummary: rule("true, false or 'account'", (value) => typeof value === 'boolean' || value === 'account'),
   bootTimeout: timeLimit,
   shutdownTimeout: timeLimit,
 } satisfies AllOptionsOf<JetStreamModuleOptions>;

@@ -4,6 +4,7 @@ import {
   configDifferences,
   describeDifferences,
   mergedConfig,
+  type OnProvisioned,
   type Provisioning,
 } from '../jetstream/index.js';
 import type { KeyValue, KeyValueService } from '../key-value/index.js';
@@ -17,6 +18,7 @@ export function provisionKeyValue(
   service: KeyValueService,
   { codec, recreate: _, provisioning, ...config }: KeyValueDeclaration,
   ofConnection: Provisioning,
+  onProvisioned: OnProvisioned,
 ): Promise<KeyValue> {
   if (codec) service.declareCodec(config.bucket, codec);
   return provisionBucket(
@@ -25,6 +27,7 @@ export function provisionKeyValue(
     config,
     async (bucket) => (await bucket.status()).config,
     provisioning ?? ofConnection,
+    onProvisioned,
   );
 }
 
@@ -35,6 +38,7 @@ export function provisionObjectStore(
   service: ObjectStoreService,
   { recreate: _, provisioning, ...config }: ObjectStoreDeclaration,
   ofConnection: Provisioning,
+  onProvisioned: OnProvisioned,
 ): Promise<ObjectStore> {
   return provisionBucket(
     `Object Store bucket "${config.bucket}"`,
@@ -54,6 +58,7 @@ export function provisionObjectStore(
       };
     },
     provisioning ?? ofConnection,
+    onProvisioned,
   );
 }
 
@@ -69,6 +74,7 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
   config: Config,
   configOf: (bucket: Bucket) => Promise<Config>,
   provisioning: Provisioning,
+  onProvisioned: OnProvisioned,
 ): Promise<Bucket> {
   let bucket: Bucket;
   try {
@@ -80,18 +86,28 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
       throw new BucketNotFoundError(error.kind, error.bucket, { cause: error.cause }, reason);
     }
     const created = await create(what, service, config);
-    if (created) return created;
+    if (created) {
+      onProvisioned('created');
+      return created;
+    }
     // Another instance, or another declaration, created it first.
     bucket = await service.open(config.bucket);
   }
-  if (provisioning === 'off') return bucket;
+  if (provisioning === 'off') {
+    onProvisioned('used');
+    return bucket;
+  }
   const actual = await configOf(bucket);
   const differences = configDifferences(actual, config);
-  if (differences.length === 0) return bucket;
+  if (differences.length === 0) {
+    onProvisioned('unchanged');
+    return bucket;
+  }
   if (provisioning === 'assert') throw new ConfigMismatchError(what, describeDifferences(differences));
   // Undeclared options keep their values, because operators of the server may have set them.
   const updated = await service.update(mergedConfig(actual, config));
   logger.log(`${what} updated: ${describeDifferences(differences)}`);
+  onProvisioned('updated');
   return updated;
 }
 

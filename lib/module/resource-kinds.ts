@@ -5,6 +5,7 @@ import {
   provisionStream,
   streamConfigOf,
   type DeclaredResource,
+  type OnProvisioned,
   type Stream,
   type StreamDeclaration,
 } from '../jetstream/index.js';
@@ -22,7 +23,11 @@ export interface ResourceKind<Declaration extends { readonly recreate?: boolean 
   /** The name of the stream behind the resource. */
   streamOf(name: string): string;
   tokenOf(name: string, connection: string): Token;
-  provision(connection: HandlerConnection, declaration: Declaration): Promise<Resource>;
+  provision(
+    connection: HandlerConnection,
+    declaration: Declaration,
+    onProvisioned?: OnProvisioned,
+  ): Promise<Resource>;
   /** Adds what another application has removed at the same time; `undefined` if this cannot happen. */
   repairOf?(connection: HandlerConnection, declaration: Declaration): (() => Promise<unknown>) | undefined;
   /** The resource of an application without a server. Its calls fail. */
@@ -34,8 +39,8 @@ export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
   title: (name) => `Stream "${name}"`,
   streamOf: (name) => name,
   tokenOf: getStreamToken,
-  provision: ({ jetstream, provisioning }, declaration) =>
-    provisionStream(jetstream, declaration, provisioning),
+  provision: ({ jetstream, provisioning }, declaration, onProvisioned = () => undefined) =>
+    provisionStream(jetstream, declaration, provisioning, onProvisioned),
   repairOf: ({ jetstream }, declaration) =>
     declaration.subjectPolicy === 'merge' ? () => keepSubjects(jetstream, declaration) : undefined,
   declare: ({ jetstream }, declaration) => {
@@ -51,8 +56,8 @@ export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
   title: (name) => `Key-Value bucket "${name}"`,
   streamOf: (name) => `KV_${name}`,
   tokenOf: getKeyValueToken,
-  provision: ({ keyValue, provisioning }, declaration) =>
-    provisionKeyValue(keyValue, declaration, provisioning),
+  provision: ({ keyValue, provisioning }, declaration, onProvisioned = () => undefined) =>
+    provisionKeyValue(keyValue, declaration, provisioning, onProvisioned),
   declare: ({ keyValue }, { codec, recreate: _, provisioning: __, ...config }) => {
     if (codec) keyValue.declareCodec(config.bucket, codec);
     return keyValue.declared(config);
@@ -64,7 +69,7 @@ export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = 
   title: (name) => `Object Store bucket "${name}"`,
   streamOf: (name) => `OBJ_${name}`,
   tokenOf: getObjectStoreToken,
-  provision: ({ objectStore, provisioning }, declaration) =>
-    provisionObjectStore(objectStore, declaration, provisioning),
+  provision: ({ objectStore, provisioning }, declaration, onProvisioned = () => undefined) =>
+    provisionObjectStore(objectStore, declaration, provisioning, onProvisioned),
   declare: ({ objectStore }, { recreate: _, provisioning: __, ...config }) => objectStore.declared(config),
 };

@@ -477,7 +477,7 @@ describe('Handlers.bind', () => {
       const { handlers, feeds } = application;
       const subscribe = { subject: 'a' };
       await expect(handlers.bind(new Feeds(handlers), 'on', { subscribe })).rejects.toThrow(
-        /Feeds is not a provider or controller/,
+        /class Feeds\) is not a provider or controller/,
       );
       await expect(handlers.bind(new Scoped(1), 'on', { subscribe })).rejects.toThrow(InvalidArgumentError);
       await expect(handlers.bind(feeds, 'nothing' as 'on', { subscribe })).rejects.toThrow(

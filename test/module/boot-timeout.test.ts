@@ -6,6 +6,7 @@ import {
   getKeyValueToken,
   getNatsConnectionToken,
   getObjectStoreToken,
+  Handlers,
   JetStreamModule,
   JetStreamService,
   JsConsumer,
@@ -104,6 +105,28 @@ describe('a boot on a cluster', () => {
     await application.app.get(JetStreamService).publish('electing', 1);
     expect(application.logs.of('warn', 'NatsConnection').join()).toContain('failed and is retried');
   });
+
+  it(
+    'continues when the cluster elects its leader after 20 s, with the defaults',
+    { timeout: 120_000 },
+    async () => {
+      const [, ...others] = cluster.servers;
+      for (const server of others) server.pause();
+      const began = performance.now();
+      const timer = setTimeout(() => others.forEach((server) => server.resume()), 20_000);
+      await using application = await start('SLOW_ELECTION', {});
+      clearTimeout(timer);
+      expect(performance.now() - began).toBeGreaterThan(19_000);
+      const { app } = application;
+      expect(app.get(Handlers).list()).toMatchObject([{ status: 'running' }, { status: 'running' }]);
+      await app.get(JetStreamService).publish('slow_election', 1);
+      await eventually(
+        () => app.get(Handlers).get('Handlers.handle').handled,
+        (handled) => handled === 1,
+        30_000,
+      );
+    },
+  );
 
   it('fails after bootTimeout with one error that names the pending operation', async () => {
     const [, ...others] = cluster.servers;

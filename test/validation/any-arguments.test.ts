@@ -286,6 +286,7 @@ const HANDLERS: Calls<Handlers> = {
   add: [],
   remove: [],
   requireRunning: [],
+  summarize: [],
   open: [],
   close: [],
 };

@@ -29,6 +29,8 @@ export type MakeRunner = (consumer: string, onCircuit: OnCircuit, stopped: Abort
  */
 export class ConsumerHandler extends ControlledHandler {
   private consumer = '';
+  /** See {@link HandlerRunner.lagAtStart}. */
+  lagAtStart: number | undefined;
   private runner: MessageRunner | undefined;
   private stopped = new AbortController();
   private circuitOpen = false;
@@ -80,6 +82,8 @@ export class ConsumerHandler extends ControlledHandler {
     this.circuitOpen = false;
     this.runner = undefined;
     const ready = await this.receiver.prepare();
+    this.lagAtStart = ready.pending;
+    this.consumer = ready.name;
     return () => {
       this.stopped = new AbortController();
       this.runner = this.makeRunner(

@@ -35,6 +35,8 @@ const ONE_DELIVERY = { expiry: 1_000, drainsRequests: true };
 /** An existing consumer that is ready to be read. */
 export interface ReadyConsumer {
   readonly name: string;
+  /** How many messages it has not delivered yet; `undefined` if it delivers to this process alone. */
+  readonly pending?: number | undefined;
   open(owner: LoopOwner): ReceiveLoop;
 }
 
@@ -113,6 +115,7 @@ export class ConsumerReceiver {
     const from = { stream, consumer: name };
     return {
       name,
+      pending: cachedInfo.numPending,
       open: (owner) =>
         new VerifiedLoop(
           (inner) => new PullLoop(api.connection, api.requests, stream, name, options, inner),
@@ -137,6 +140,7 @@ export class ConsumerReceiver {
     const { name } = consumer;
     return {
       name,
+      pending: consumer.cachedInfo.numPending,
       open: (owner) =>
         new PushLoop(
           api,

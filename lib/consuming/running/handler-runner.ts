@@ -67,6 +67,8 @@ export interface HandlerState {
  */
 export interface HandlerRunner {
   readonly state: HandlerState;
+  /** How many messages its consumer had not delivered when it was prepared, if it has a consumer. */
+  readonly lagAtStart?: number | undefined;
   /**
    * Does the work that takes time or may fail. The function that it resolves with starts a consumer handler; a watch or
    * subscription has already started.

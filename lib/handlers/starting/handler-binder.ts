@@ -9,7 +9,7 @@ import {
   throwProblems,
 } from '../../consuming/index.js';
 import { ConnectionClosedError, InvalidArgumentError, NotConnectedError } from '../../errors/index.js';
-import { errorText, isInstance, nameText } from '../../reporting/index.js';
+import { errorText, isInstance, nameText, propertyOf } from '../../reporting/index.js';
 import { isObject } from '../../validation/index.js';
 import { type HandlerCompiler, type HandlerMethod, handlerName } from '../compile/index.js';
 import { declaredMethods } from '../decorators/index.js';
@@ -89,22 +89,22 @@ export class HandlerBinder implements Binder {
 
   /** @throws {@link InvalidArgumentError} */
   private find(instance: object, method: string): HandlerMethod {
-    const given: unknown = instance;
-    const isBindable = (typeof given === 'object' && given !== null) || typeof given === 'function';
+    const isObjectLike =
+      (typeof instance === 'object' && instance !== null) || typeof instance === 'function';
     const wrapper = [...this.discovery.getProviders(), ...this.discovery.getControllers()].find(
-      (each) => isBindable && each.instance === instance && !each.isAlias,
+      (each) => isObjectLike && each.instance === instance && !each.isAlias,
     );
-    const { constructor } = isBindable ? instance : Object.prototype;
     if (wrapper === undefined) {
+      const name = nameText(propertyOf(propertyOf(instance, 'constructor'), 'name')) || 'unknown';
       throw new InvalidArgumentError(
         'instance',
-        `the object of class ${constructor.name} is not a provider or controller of this application. Pass the object that ` +
-          'Nest injects, or app.get() returns; a request-scoped or transient provider cannot be bound',
+        `the object (class ${name}) is not a provider or controller of this application. Pass the object that Nest injects, or ` +
+          'app.get() returns; a request-scoped or transient provider cannot be bound',
       );
     }
-    const target = constructor as HandlerMethod['target'];
+    const target = instance.constructor as HandlerMethod['target'];
     const callback = declaredMethods(target).find(({ name }) => name === method)?.callback;
-    const present: unknown = callback ?? Reflect.get(instance, method);
+    const present: unknown = callback ?? propertyOf(instance, method);
     if (typeof present !== 'function' || method === 'constructor') {
       throw new InvalidArgumentError('method', `${target.name} has no method ${nameText(method)}`);
     }

@@ -62,7 +62,10 @@ export class HandlerBuilder {
         const handler = compiler.compile(plan.definition, objectEntrySource);
         return registered(this.watch(objectWatchSource(plan), handler), plan.connection);
       }),
-      ...plans.subscriptions.map((plan) => registered(this.subscription(plan), plan.connection)),
+      ...plans.subscriptions.map((plan) => ({
+        ...registered(this.subscription(plan), plan.connection),
+        concurrency: plan.definition.metadata.options.concurrency ?? 1,
+      })),
     ];
   }
 
@@ -75,7 +78,7 @@ export class HandlerBuilder {
       (consumer, onCircuit, stopped) => factory.create(plan, consumer, onCircuit, stopped),
       events,
     );
-    return registered(runner, plan.connection);
+    return { ...registered(runner, plan.connection), concurrency: plan.running.concurrency };
   }
 
   private async ackOf({ handler, methods, options }: ConsumerPlan): Promise<Acknowledgement> {

@@ -1,3 +1,4 @@
+export { summarize } from './boot-summary.js';
 export { HandlerBinder } from './handler-binder.js';
 export { HandlerBuilder } from './handler-builder.js';
 export { HandlerStarter } from './handler-starter.js';

@@ -12,6 +12,8 @@ export {
   configDifferences,
   describeDifferences,
   mergedConfig,
+  type OnProvisioned,
   type Provisioning,
+  type ProvisioningOutcome,
   sameConfig,
 } from './provisioning.js';

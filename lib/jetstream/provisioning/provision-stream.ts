@@ -5,7 +5,13 @@ import { subjectCovers } from '../api/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 import type { Stream, StreamConfig } from '../streams/index.js';
 import { mergeStream, missingSubjects, withSubjectsOf } from './merge-stream.js';
-import { configDifferences, describeDifferences, mergedConfig, type Provisioning } from './provisioning.js';
+import {
+  configDifferences,
+  describeDifferences,
+  mergedConfig,
+  type OnProvisioned,
+  type Provisioning,
+} from './provisioning.js';
 
 const logger = new Logger('JetStreamProvisioning');
 
@@ -57,10 +63,11 @@ export async function provisionStream(
   jetstream: JetStreamService,
   declaration: StreamDeclaration,
   ofConnection: Provisioning,
+  onProvisioned: OnProvisioned = () => undefined,
 ): Promise<Stream> {
   const { codec, subjectPolicy = 'exact', provisioning = ofConnection } = declaration;
   const config = streamConfigOf(declaration);
-  const stream = await provision(jetstream, config, provisioning, subjectPolicy);
+  const stream = await provision(jetstream, config, { provisioning, subjectPolicy, onProvisioned });
   jetstream.declarations.declare(stream.cachedInfo.config, codec);
   return stream;
 }
@@ -105,8 +112,15 @@ export async function keepSubjects(
 async function provision(
   jetstream: JetStreamService,
   config: StreamConfig,
-  provisioning: Provisioning,
-  subjectPolicy: SubjectPolicy,
+  {
+    provisioning,
+    subjectPolicy,
+    onProvisioned,
+  }: {
+    readonly provisioning: Provisioning;
+    readonly subjectPolicy: SubjectPolicy;
+    readonly onProvisioned: OnProvisioned;
+  },
 ): Promise<Stream> {
   let stream: Stream;
   try {
@@ -118,22 +132,40 @@ async function provision(
       throw new StreamNotFoundError({ stream: config.name }, undefined, reason);
     }
     const created = await create(jetstream, config);
-    if (created) return created;
+    if (created) {
+      onProvisioned('created');
+      return created;
+    }
     // Another instance, or another declaration, created it first.
     stream = await jetstream.stream(config.name);
   }
-  if (provisioning === 'off') return stream;
+  if (provisioning === 'off') {
+    onProvisioned('used');
+    return stream;
+  }
   const actual = stream.cachedInfo.config;
   const wanted = subjectPolicy === 'merge' ? withSubjectsOf(actual, config) : config;
   const differences = configDifferences(actual, wanted);
-  if (differences.length === 0) return stream;
+  if (differences.length === 0) {
+    onProvisioned('unchanged');
+    return stream;
+  }
   if (provisioning === 'assert')
     throw new ConfigMismatchError(`Stream "${config.name}"`, describeDifferences(differences));
-  if (subjectPolicy === 'merge') return mergeStream(jetstream, stream, config);
+  const updated =
+    subjectPolicy === 'merge'
+      ? await mergeStream(jetstream, stream, config)
+      : await update(jetstream, stream, config);
+  onProvisioned('updated');
+  return updated;
+}
+
+async function update(jetstream: JetStreamService, stream: Stream, config: StreamConfig): Promise<Stream> {
   checkSubjects(stream, config);
+  const actual = stream.cachedInfo.config;
   // Undeclared options keep their values, because operators of the server may have set them.
   const updated = await jetstream.updateStream(mergedConfig(actual, config));
-  logger.log(`Stream "${config.name}" updated: ${describeDifferences(differences)}`);
+  logger.log(`Stream "${config.name}" updated: ${describeDifferences(configDifferences(actual, config))}`);
   return updated;
 }
 

@@ -12,6 +12,12 @@ import { isDeepStrictEqual } from 'node:util';
  */
 export type Provisioning = 'ensure' | 'assert' | 'off';
 
+/** What was done with a resource: `unchanged` was compared, and `used` was not. */
+export type ProvisioningOutcome = 'created' | 'updated' | 'unchanged' | 'used';
+
+/** Receives what was done with a resource. */
+export type OnProvisioned = (outcome: ProvisioningOutcome) => void;
+
 /** One option that differs from the requested value. */
 export interface ConfigDifference {
   readonly option: string;

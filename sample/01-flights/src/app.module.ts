@@ -29,7 +29,11 @@ import { RunFigures } from './run-figures.js';
   ],
 })
 export class AppModule {
-  static on(servers: string): DynamicModule {
-    return { module: AppModule, imports: [JetStreamModule.forRoot({ connection: { servers } })] };
+  /** @param connect `false`: starts without a server */
+  static on(servers: string, connect = true): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [JetStreamModule.forRoot({ connection: { servers }, connect, bootSummary: 'account' })],
+    };
   }
 }
