@@ -64,13 +64,13 @@ export class BoundHandler implements AsyncDisposable {
    * Stops the handler as a shutdown does: messages in flight may take up to the module's `shutdownTimeout`, and are
    * then returned to the server. Then the handler is removed: {@link Handlers} does not list it any more. A consumer
    * that has a `durable` or `name` is kept on the server, with its position; other consumers are deleted. Further calls
-   * return the same promise.
+   * return the same promise. It never rejects.
    */
   stop(): Promise<void> {
     return (this.ended ??= this.end());
   }
 
-  /** The same as {@link stop}, for `await using`. */
+  /** The same as {@link stop}, for `await using`. It never rejects. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -67,7 +67,11 @@ export class HandlerBinder implements Binder {
   }
 
   private async end(created: CreatedHandlers, registered: RegisteredHandler): Promise<void> {
-    await this.handlers.remove([registered]);
+    try {
+      await this.handlers.remove([registered]);
+    } catch (error) {
+      this.logger.error(`${registered.runner.state.handler} failed to stop: ${errorText(error)}`);
+    }
     await this.starter.discard(created, registered.shutdown.timeout);
     const [plan] = created.plans.consumers;
     if (plan !== undefined) await this.deleteNameless(plan, registered);
