@@ -27,7 +27,7 @@ export class Handlers {
   /** Binds handlers while the application runs. */
   private binder: Binder | undefined;
   private closed = false;
-  /** What the startup found and did. */
+  /** See {@link bootSummaries}. */
   private summaries: readonly BootSummary[] = [];
   private readonly application: ApplicationShutdown;
 
@@ -49,7 +49,7 @@ export class Handlers {
     return [...this.handlers, ...this.servers.flatMap(({ handlers }) => handlers)];
   }
 
-  /** What the startup found and did, for each connection; empty until the application has started. */
+  /** The summary of the startup for each connection; empty until the application has started. */
   get bootSummaries(): readonly BootSummary[] {
     return this.summaries;
   }
@@ -108,7 +108,7 @@ export class Handlers {
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    */
   async stop(handler: string): Promise<void> {
-    await this.each(this.find(handler), stopped, 'handler-stopped');
+    await this.each(this.find(handler), stopRunning, 'handler-stopped');
   }
 
   /**
@@ -216,7 +216,7 @@ export class Handlers {
   /** @internal Stops handlers, and removes them. */
   async remove(handlers: readonly RegisteredHandler[]): Promise<void> {
     try {
-      await this.each(handlers, stopped, 'handler-stopped');
+      await this.each(handlers, stopRunning, 'handler-stopped');
     } finally {
       this.handlers = this.handlers.filter((each) => !handlers.includes(each));
     }
@@ -297,7 +297,7 @@ export class Handlers {
 type CommandEvent = 'handler-paused' | 'handler-resumed' | 'handler-stopped' | 'handler-started';
 
 /** Stops a handler; returns whether it ran. */
-async function stopped({ runner, shutdown }: RegisteredHandler): Promise<boolean> {
+async function stopRunning({ runner, shutdown }: RegisteredHandler): Promise<boolean> {
   const wasStopped = runner.state.status === 'stopped';
   await runner.stop(shutdown.timeout);
   return !wasStopped;

@@ -46,7 +46,7 @@ export class ApplicationNotRunningError extends JetStreamError {
   constructor(
     /** The method that was called. */
     readonly call: 'start' | 'bind',
-    /** What it was called for. */
+    /** The method to bind, or `all handlers`. */
     readonly target: string,
     /** Whether the application was closed; otherwise it has not started yet. */
     readonly closed: boolean,

@@ -33,7 +33,7 @@ export class HandlerConnection {
   readonly isOnTestServer: boolean;
   readonly autoStart: boolean;
   readonly bootSummary: boolean | 'account';
-  /** What the startup did with declared streams and buckets. */
+  /** The declared streams and buckets, with the outcome of the startup for each. */
   readonly provisioned: SummaryResource[] = [];
 
   constructor(

@@ -434,7 +434,7 @@ describe('Handlers.bind', () => {
       ['a missing stream', { consumer: { stream: 'NOPE' } }, /there is no stream "NOPE"/],
       ['a missing bucket', { kvWatch: { bucket: 'nope' } }, /there is no bucket "nope"/],
       ['no bucket', { objectWatch: {} }, /bucket/],
-      ['a form that is no object', { kvWatch: 5 }, /bucket/],
+      ['a form that is a number', { kvWatch: 5 }, /bucket/],
       ['a wrong subject', { subscribe: { subject: 'a b' } }, /subject/],
       [
         'an unknown connection',
@@ -467,7 +467,7 @@ describe('Handlers.bind', () => {
       expect(bound.name).toBe('Feeds.on');
     });
 
-    it('an object that is no provider, and a method that does not exist', async () => {
+    it('an object without a provider, and a method that does not exist', async () => {
       @Injectable({ scope: Scope.REQUEST })
       class Scoped {
         constructor(@Inject(REQUEST) readonly request: unknown) {}

@@ -162,9 +162,11 @@ describe('handlers that are not started with the application', () => {
     expect(
       application.handlers
         .list()
-        .map(({ handler, status, notStarted, handled: count }) => [handler, status, notStarted, count])
+        .map(
+          ({ handler, status, notStarted, handled: count }) => `${handler} ${status} ${notStarted} ${count}`,
+        )
         .toSorted(),
-    ).toEqual(NAMES.map((name) => [name, 'stopped', reason, 0]).toSorted());
+    ).toEqual(NAMES.map((name) => `${name} stopped ${reason} 0`).toSorted());
     expect(application.handlers.get('All.onTask')).toMatchObject({
       kind: 'consumer',
       connection: 'default',

@@ -150,22 +150,13 @@ describe('patterns that are not started with the server', () => {
     );
   });
 
-  it.each([
-    ['enabled', { enabled: 'no' }],
-    ['autoStart', undefined],
-  ])('a wrong value of %s is refused', async (option, extras) => {
-    if (extras === undefined) {
-      expect(() => new JetStreamServer({ name: 'a', autoStart: 1 as unknown as boolean })).toThrow(
-        /autoStart/,
-      );
-      return;
-    }
+  it('wrong values of autoStart and enabled are refused', async () => {
+    expect(() => new JetStreamServer({ name: 'a', autoStart: 1 as unknown as boolean })).toThrow(/autoStart/);
     @Controller()
     class Wrong {
-      @EventPattern('orders.created', extras)
-      created(): void {}
+      @EventPattern('orders.created', { enabled: 'no' })
+      created(@Payload() _data: unknown): void {}
     }
     await expect(start({}, Wrong)).rejects.toThrow(HandlerConfigurationError);
-    expect(option).toBe('enabled');
   });
 });

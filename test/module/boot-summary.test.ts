@@ -29,7 +29,7 @@ describe('the summary of the startup', () => {
 
   const start = (
     options: Omit<JetStreamModuleOptions, 'connection'> = {},
-    maxAge: number | undefined = undefined,
+    maxAge?: number,
     url = server.url,
   ): Promise<TestApplication> =>
     startApplication(url, {

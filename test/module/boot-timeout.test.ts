@@ -40,14 +40,14 @@ it('fails a boot without permission for the JetStream API at once, with the subj
 /** A handler, and a watch. */
 function handlers(stream: string, bucket: string): new () => object {
   @Injectable()
-  class Handlers {
+  class Both {
     @JsConsumer({ stream, durable: 'handler', deadLetter: true, idempotent: { bucket: `${bucket}_done` } })
     handle(): void {}
 
     @KvWatch(bucket)
     watch(): void {}
   }
-  return Handlers;
+  return Both;
 }
 
 /** A handler that records its payloads. */
@@ -121,7 +121,7 @@ describe('a boot on a cluster', () => {
       expect(app.get(Handlers).list()).toMatchObject([{ status: 'running' }, { status: 'running' }]);
       await app.get(JetStreamService).publish('slow_election', 1);
       await eventually(
-        () => app.get(Handlers).get('Handlers.handle').handled,
+        () => app.get(Handlers).get('Both.handle').handled,
         (handled) => handled === 1,
         30_000,
       );

@@ -6,7 +6,7 @@ import type { HandlerState } from '../running/index.js';
 export interface SummaryResource {
   readonly kind: DeclaredResource['kind'];
   readonly name: string;
-  /** What the startup did with it. */
+  /** The outcome of the startup. */
   readonly outcome: ProvisioningOutcome;
 }
 
@@ -21,7 +21,7 @@ export interface SummaryHandler extends Pick<HandlerState, 'handler' | 'kind' | 
   readonly lag?: number | undefined;
 }
 
-/** What the startup of an application found and did on one connection. */
+/** The state of one connection at the end of the startup, with the work that the startup did. */
 export interface BootSummary {
   /** The name of the connection. */
   readonly connection: string;

@@ -16,7 +16,7 @@ export interface HandlerMethod {
   readonly wrapper: InstanceWrapper;
   /** The name of the class, prefixed with its module if several classes have this name. */
   readonly className: string;
-  /** What distinguishes several handlers of one method that are bound at run time, such as `#2`. */
+  /** Distinguishes several handlers of one method that are bound at run time, such as `#2`. */
   readonly suffix?: string;
 }
 

@@ -12,8 +12,6 @@ import {
   withDefaults,
 } from '../../consuming/index.js';
 import type { FeatureMessages } from '../../contracts/index.js';
-import { BucketNotFoundError, StreamNotFoundError } from '../../errors/index.js';
-import type { StoredStreamConfig } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import {
   type KnownOptions,
@@ -45,9 +43,9 @@ import { heldConsumer, heldOther } from './held-plans.js';
 import type { OptionsResolver } from './options-resolver.js';
 import { checkParams } from './param-checks.js';
 import { readPublishTargets } from './publish-targets.js';
+import { ServerChecks } from './server-checks.js';
 import { sharedDurables, sharedQueues } from './shared-sources.js';
 import { type Starting, StartingRule } from './starting-rule.js';
-import { checkFilters, checkSchedules, schedulesOf } from './stream-checks.js';
 
 /** A handler whose options have been read. */
 interface Declared<Definition> {
@@ -107,14 +105,15 @@ export class HandlerPlanner {
       ...sharedQueues([...this.beside.subscriptions, ...subscriptions]),
       ...sharedDurables([...this.beside.consumers, ...consumers]),
     );
-    const checked = await this.checkStreams([...consumers, ...this.flawed]);
-    await this.checkBuckets(plannedKvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
-    await this.checkBuckets(
+    const checks = new ServerChecks((handler, mistakes) => this.report(handler, mistakes));
+    const checked = await checks.checkStreams([...consumers, ...this.flawed]);
+    await checks.checkBuckets(plannedKvWatches, ({ keyValue }, bucket) => keyValue.open(bucket), 'keyValues');
+    await checks.checkBuckets(
       plannedObjectWatches,
       ({ objectStore }, bucket) => objectStore.open(bucket),
       'objectStores',
     );
-    await this.checkClaimBuckets(consumers);
+    await checks.checkClaimBuckets(consumers);
     this.problems.push(...(await checkMessages(findings, consumers, features, this.connections)));
     for (const each of findings.events) {
       this.report(handlerName(each), [...checkEventTypes(each), ...checkParams(each, 'event')]);
@@ -296,76 +295,12 @@ export class HandlerPlanner {
     return connection;
   }
 
-  /** Reads the streams of handlers. The returned plans include whether their streams have schedules. */
-  private async checkStreams(plans: readonly ConsumerPlan[]): Promise<ConsumerPlan[]> {
-    const configs = new Map<string, Promise<StoredStreamConfig | StreamNotFoundError>>();
-    const checked: ConsumerPlan[] = [];
-    for (const plan of plans) {
-      // The dead-letter stream is created before its consumers. Without a server, there are no streams to check.
-      if (plan.deadLetters || !plan.connection.jetstream.connection.isOpen) {
-        checked.push(plan);
-        continue;
-      }
-      const key = `${plan.connection.name}\n${plan.stream}`;
-      const lookup = configs.get(key) ?? streamConfig(plan);
-      configs.set(key, lookup);
-      const config = await lookup;
-      if (config instanceof StreamNotFoundError) {
-        this.report(plan.handler, [
-          `there is no stream "${plan.stream}": declare it in JetStreamModule.forFeature({ streams: [...] }) or create it`,
-        ]);
-        continue;
-      }
-      this.report(plan.handler, [...checkFilters(plan, config), ...checkSchedules(plan, config)]);
-      checked.push({ ...plan, schedules: schedulesOf(config) });
-    }
-    return checked;
-  }
-
   private checkTargets({ methods }: ConsumerDefinition, options: JsConsumerOptions): void {
     for (const method of methods) {
       const filters = method.patterns.length > 0 ? method.patterns : filtersOf(options);
       const { targets, mistakes } = readPublishTargets(method.callback);
       this.report(handlerName(method), mistakes);
       this.report(handlerName(method), checkTargets(targets, filters, [...this.connections.keys()], options));
-    }
-  }
-
-  /** A missing bucket for idempotence keys is created later, unless the provisioning mode forbids it. */
-  private async checkClaimBuckets(plans: readonly ConsumerPlan[]): Promise<void> {
-    const unmade = plans.filter(
-      ({ connection }) => connection.provisioning !== 'ensure' && connection.jetstream.connection.isOpen,
-    );
-    for (const { handler, connection, options } of unmade) {
-      if (!options.idempotent) continue;
-      const { bucket } = options.idempotent;
-      try {
-        await connection.keyValue.open(bucket);
-      } catch (error) {
-        if (!(error instanceof BucketNotFoundError)) throw error;
-        this.report(handler, [
-          `there is no bucket "${bucket}" for idempotent: create it, or set provisioning: "ensure"`,
-        ]);
-      }
-    }
-  }
-
-  private async checkBuckets(
-    plans: readonly Planned<KvWatchDefinition | ObjectWatchDefinition>[],
-    open: (connection: HandlerConnection, bucket: string) => Promise<unknown>,
-    option: string,
-  ): Promise<void> {
-    for (const { handler, connection, definition } of plans) {
-      if (!connection.jetstream.connection.isOpen) continue;
-      const { bucket } = definition.metadata;
-      try {
-        await open(connection, bucket);
-      } catch (error) {
-        if (!(error instanceof BucketNotFoundError)) throw error;
-        this.report(handler, [
-          `there is no bucket "${bucket}": declare it in JetStreamModule.forFeature({ ${option}: [...] }) or create it`,
-        ]);
-      }
     }
   }
 
@@ -391,15 +326,6 @@ function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {
 function checkRouted({ methods }: ConsumerDefinition, { batch }: JsConsumerOptions): readonly string[] {
   const isRouted = methods.some(({ patterns }) => patterns.length > 0);
   return batch && isRouted ? ['batch does not support @JsHandler: use @JsConsumer on a method'] : [];
-}
-
-async function streamConfig(plan: ConsumerPlan): Promise<StoredStreamConfig | StreamNotFoundError> {
-  try {
-    return (await plan.connection.jetstream.stream(plan.stream)).cachedInfo.config;
-  } catch (error) {
-    if (error instanceof StreamNotFoundError) return error;
-    throw error;
-  }
 }
 
 /** Whether the valid options are sufficient to check which messages a handler receives, despite other mistakes. */

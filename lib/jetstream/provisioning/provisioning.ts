@@ -12,7 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
  */
 export type Provisioning = 'ensure' | 'assert' | 'off';
 
-/** What was done with a resource: `unchanged` was compared, and `used` was not. */
+/** The outcome for a resource: `unchanged` was compared, and `used` was not. */
 export type ProvisioningOutcome = 'created' | 'updated' | 'unchanged' | 'used';
 
 /** Receives what was done with a resource. */
