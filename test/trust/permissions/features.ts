@@ -8,6 +8,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import {
   DeadLetters,
+  Handlers,
   JetStreamModule,
   JetStreamService,
   JsConsumer,
@@ -278,6 +279,35 @@ export const features: Readonly<Record<string, Feature>> = {
     }
     return { provider: Projection, handled };
   }),
+  '`Handlers.bind`, a consumer without a name': {
+    prepare: orders,
+    use: (user, { jetstream }) => {
+      const handled: unknown[] = [];
+      @Injectable()
+      class Feeds {
+        on(id: unknown): void {
+          handled.push(id);
+        }
+      }
+      return inApplication(user, { providers: [Feeds] }, async ({ app }) => {
+        const bound = await app.get(Handlers).bind(app.get(Feeds), 'on', { consumer: { stream: 'ORDERS' } });
+        await jetstream.publish('orders.1.placed', 1);
+        await eventually(
+          () => handled,
+          ({ length }) => length === 1,
+        );
+        await bound.stop();
+        for await (const name of jetstream.consumerNames('ORDERS')) throw new Error(`${name} was left`);
+      });
+    },
+  },
+  "`bootSummary: 'account'`": {
+    use: (user) =>
+      inApplication(user, { options: { bootSummary: 'account' } }, async ({ app }) => {
+        const [summary] = app.get(Handlers).bootSummaries;
+        if (summary?.account === undefined) throw new Error('the account is missing');
+      }),
+  },
   '`@JsConsumer({ push })`': handlerOf(() => {
     const handled: unknown[] = [];
     @Injectable()
