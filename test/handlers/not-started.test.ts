@@ -15,6 +15,7 @@ import {
   ObjectStoreService,
   ObjectWatch,
   OnDeadLetter,
+  TerminateMessage,
 } from 'nestjs-nats-jetstream';
 import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
 import { connect } from 'nestjs-nats-jetstream/nats';
@@ -346,6 +347,42 @@ describe('handlers that are not started with the application', () => {
       (all) => all.includes('later'),
     );
     await jetstream.deleteStream('LATER');
+  });
+
+  it('what a handler needs besides its consumer is created at its first start', async () => {
+    @Injectable()
+    class Careful {
+      @JsConsumer({
+        stream: 'TASKS',
+        durable: 'careful',
+        filterSubjects: 'tasks.careful',
+        deadLetter: true,
+        idempotent: { bucket: 'careful', key: 'Id' },
+        enabled: false,
+      })
+      on(): never {
+        throw new TerminateMessage('never');
+      }
+    }
+    await using application = await startApplication(server.url, { providers: [Careful] });
+    const jetstream = application.app.get(JetStreamService);
+    const streams = async (): Promise<string[]> => {
+      const names: string[] = [];
+      for await (const name of jetstream.streamNames()) names.push(name);
+      return names;
+    };
+    expect(await streams()).not.toContain('KV_careful');
+    expect(await streams()).not.toContain('DEAD_LETTERS');
+    await application.app.get(Handlers).start('Careful.on');
+    expect(await streams()).toEqual(expect.arrayContaining(['KV_careful', 'DEAD_LETTERS']));
+    await jetstream.publish('tasks.careful', 1, { headers: { Id: '1' } });
+    await eventually(
+      async () => (await (await jetstream.stream('DEAD_LETTERS')).info()).state.messages,
+      (messages) => messages === 1,
+    );
+    await clean(application);
+    await jetstream.deleteStream('KV_careful');
+    await jetstream.deleteStream('DEAD_LETTER_ADVISORIES');
   });
 
   it('start() reports every handler that cannot start, after it has started the others', async () => {
