@@ -150,7 +150,7 @@ export class Handlers {
    * and the global ones, and its parameters may be decorated. The handler is listed like all others, counts in metrics
    * and health checks, and is stopped with the application.
    *
-   * A method may be bound several times. The first handler is named by class and method, further ones get a number:
+   * It needs nats-server 2.9, and otherwise what its options need. A method may be bound several times. The first handler is named by class and method, further ones get a number:
    * `Feeds.onPrice#2`.
    *
    * @example
@@ -164,6 +164,7 @@ export class Handlers {
    * @throws {@link ApplicationNotRunningError} before the application has started, or after it was closed
    * @throws {@link InvalidArgumentError} if the instance or its method cannot be bound, or the form is missing
    * @throws {@link HandlerConfigurationError} if options are wrong, or the handler cannot be created on the server
+   * @throws {@link NotConnectedError}, {@link ConnectionClosedError} if the connection has no server, or is closed
    */
   async bind<Instance extends object>(
     instance: Instance,
