@@ -27,6 +27,7 @@ export {
   type DeadLetterMatcher,
   type DeadLetterSelector,
   type ExpectedHandled,
+  type ExpectNothingOptions,
   type HandledMatcher,
   type HandledMessage,
   type HandledMessageOf,

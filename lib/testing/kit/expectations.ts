@@ -1,13 +1,16 @@
 import { TestKitAssertionError, TestKitTimeoutError } from './errors.js';
 import type { DeadLetteredMessage, HandledMessage } from './flow.js';
-import type { FlowTracker } from './flow-tracker.js';
+import type { FlowTracker, News } from './flow-tracker.js';
 import { checkHandlerName } from './known-handlers.js';
+import type { PendingDelivery } from './pending-delivery.js';
 import { realTimeout, warnOfFakeTimers } from './real-timers.js';
 import { describeHandled, pendingText, soFar } from './report.js';
 import type { Selection } from './selectors.js';
 
 interface Search<Item> extends Selection<Item> {
+  /** All items so far. */
   readonly list: () => readonly Item[];
+  readonly itemOf: (news: News) => Item | undefined;
 }
 
 /** The search for a delivery. @throws {@link HandlerNotFoundError} */
@@ -16,7 +19,7 @@ export function handledSearch(
   selection: Selection<HandledMessage>,
 ): Search<HandledMessage> {
   checkHandlerName(selection.handler, tracker.groups.names);
-  return { ...selection, list: () => tracker.everything.handled };
+  return { ...selection, list: () => tracker.everything.handled, itemOf: ({ handled }) => handled };
 }
 
 /** The search for a dead letter. @throws {@link HandlerNotFoundError} */
@@ -25,7 +28,11 @@ export function deadLetterSearch(
   selection: Selection<DeadLetteredMessage>,
 ): Search<DeadLetteredMessage> {
   checkHandlerName(selection.handler, tracker.groups.names);
-  return { ...selection, list: () => tracker.everything.deadLettered };
+  return {
+    ...selection,
+    list: () => tracker.everything.deadLettered,
+    itemOf: ({ deadLettered }) => deadLettered,
+  };
 }
 
 /** Waits for the first match, which may be there already. @throws what a function of the test throws */
@@ -38,38 +45,61 @@ export async function waitFor<Item>(
   const found = search.list().find(search.matches);
   if (found !== undefined) return found;
   return new Promise((resolve, reject) => {
-    const wait = new Wait(tracker, reject, () => {
-      const match = search.list().find(search.matches);
-      if (match !== undefined) wait.end(() => resolve(match));
+    const wait = new Wait(tracker, reject, (news) => {
+      const item = search.itemOf(news);
+      if (item !== undefined && search.matches(item)) wait.end(() => resolve(item));
     });
-    wait.begin(timeout, () => {
+    wait.after(timeout, () => {
       const pending = tracker.allPending.flatMap(({ work }) => work.map((each) => each.describe()));
       const text = `There was no ${search.what} within ${timeout} ms. ${pendingText(pending)}`;
-      reject(new TestKitTimeoutError(`${text}\n${soFar(tracker.everything)}`, pending));
+      const error = new TestKitTimeoutError(`${text}\n${soFar(tracker.everything)}`, pending);
+      wait.end(() => reject(error));
     });
   });
 }
 
+/** How long {@link waitForNothing} waits, in milliseconds. */
+export interface NothingTimes {
+  readonly within: number;
+  /** How long a handler may take that runs at the end of `within`, if only the end of its delivery shows whether it matches. */
+  readonly timeout: number;
+}
+
 /**
- * Waits for a time in which nothing matches.
+ * Waits for a time in which nothing matches. A handler that is still running at its end counts too.
  *
- * @throws {@link TestKitAssertionError} at the first match; what a function of the test throws
+ * @throws {@link TestKitAssertionError} at the first match; {@link TestKitTimeoutError}; what a function of the test throws
  */
 export function waitForNothing(
   tracker: FlowTracker,
   search: Search<HandledMessage>,
-  time: number,
+  { within, timeout }: NothingTimes,
 ): Promise<void> {
   warnOfFakeTimers(tracker.logger);
-  const before = new Set(search.list());
   return new Promise((resolve, reject) => {
-    const wait = new Wait(tracker, reject, () => {
-      const match = search.list().find((each) => !before.has(each) && search.matches(each));
-      if (match === undefined) return;
-      const text = `Expected no ${search.what} for ${time} ms, but there was one: ${describeHandled(match)}`;
+    let running: readonly PendingDelivery[] | undefined;
+    const refuse = (found: string): void => {
+      const text = `Expected no ${search.what} for ${within} ms, but there was one: ${found}`;
       wait.end(() => reject(new TestKitAssertionError(text)));
+    };
+    const wait = new Wait(tracker, reject, (news) => {
+      const item = search.itemOf(news);
+      if (item !== undefined && search.matches(item)) refuse(describeHandled(item));
+      else if (running?.every(({ isRunning }) => !isRunning) === true) wait.end(resolve);
     });
-    wait.begin(time, resolve);
+    wait.after(within, () => {
+      running = tracker.runningDeliveries.filter((each) => search.mayMatch(each));
+      const [first] = running;
+      if (first === undefined) wait.end(resolve);
+      else if (search.isDecidedEarly) refuse(first.describe().text);
+      else {
+        wait.after(timeout, () => {
+          const pending = (running ?? []).map((each) => each.describe());
+          const text = `Whether there was no ${search.what} is not known after ${timeout} ms. ${pendingText(pending)}`;
+          wait.end(() => reject(new TestKitTimeoutError(text, pending)));
+        });
+      }
+    });
   });
 }
 
@@ -80,13 +110,16 @@ class Wait {
   constructor(
     private readonly tracker: FlowTracker,
     private readonly reject: (error: unknown) => void,
-    /** Called for each delivery that has ended, and for each dead letter. */
-    private readonly look: () => void,
-  ) {}
+    /** Called for each delivery that has ended. */
+    private readonly look: (news: News) => void,
+  ) {
+    tracker.listeners.add(this.notice);
+  }
 
-  begin(time: number, onTimeout: () => void): void {
-    this.cancelTimer = realTimeout(time, () => this.end(onTimeout));
-    this.tracker.listeners.add(this.notice);
+  /** Calls a function after a time, unless the wait ends before, or is given another time. */
+  after(time: number, act: () => void): void {
+    this.cancelTimer();
+    this.cancelTimer = realTimeout(time, act);
   }
 
   end(act: () => void): void {
@@ -95,9 +128,9 @@ class Wait {
     act();
   }
 
-  private readonly notice = (): void => {
+  private readonly notice = (news: News): void => {
     try {
-      this.look();
+      this.look(news);
     } catch (error) {
       // A function of the test failed.
       this.end(() => this.reject(error));

@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ConsoleLogger, type LoggerService } from '@nestjs/common';
 import type { CallResult, Ending, ObservedDelivery, ObservedHandler } from '../../instruments/index.js';
-import { printable } from '../../reporting/index.js';
-import type { HandledMessage } from './flow.js';
+import type { DeadLetteredMessage, HandledMessage } from './flow.js';
 import { type HandlerGroup, HandlerGroups } from './handler-groups.js';
 import { messageIdOf } from './message-header.js';
 import { PendingDelivery, type StatusOf } from './pending-delivery.js';
@@ -33,6 +32,13 @@ export class TrackedMessage {
   }
 }
 
+/** A delivery that has just ended, and its dead letter. */
+export interface News {
+  /** `undefined` if the message was returned before its handler was called. */
+  readonly handled?: HandledMessage | undefined;
+  readonly deadLettered?: DeadLetteredMessage | undefined;
+}
+
 /** The outcomes after which a message is delivered again. */
 const NOT_FINAL: ReadonlySet<string> = new Set(['retried', 'released', 'lost']);
 
@@ -41,8 +47,8 @@ export class FlowTracker {
   readonly groups = new HandlerGroups();
   /** Everything that belongs to no other flow, such as what a timer of the application publishes. */
   readonly ambient = new RunningFlow(() => this.checkIdle());
-  /** Called for each delivery that has ended, and for each dead letter. */
-  readonly listeners = new Set<() => void>();
+  /** Called for each delivery that has ended. */
+  readonly listeners = new Set<(news: News) => void>();
   /** All deliveries since the start, or since they were forgotten. */
   readonly everything = new RunningFlow();
   /** The message of the request that is being published. */
@@ -101,6 +107,14 @@ export class FlowTracker {
 
   get allPending(): readonly RunningFlow[] {
     return [...this.running].filter(({ isSettled }) => !isSettled);
+  }
+
+  /** The deliveries whose handlers are running. */
+  get runningDeliveries(): readonly PendingDelivery[] {
+    const deliveries = [...this.running].flatMap(({ work }) =>
+      work.filter((each) => each instanceof PendingDelivery),
+    );
+    return [...new Set(deliveries)].filter(({ isRunning }) => isRunning);
   }
 
   /** Calls a function when nothing is pending in any flow; the returned function cancels that. */
@@ -179,15 +193,19 @@ export class FlowTracker {
       deliveryCount,
       duration,
     };
+    const letter: DeadLetteredMessage | undefined =
+      outcome === 'dead-lettered'
+        ? { handler, subject, payload, reason: reason ?? '', error, deliveryCount }
+        : undefined;
     for (const flow of [...message.flows, this.everything]) {
       if (wasHandled) flow.handled.push(entry);
-      if (outcome !== 'dead-lettered') continue;
-      flow.deadLettered.push({ handler, subject, payload, reason: reason ?? '', error, deliveryCount });
+      if (letter !== undefined) flow.deadLettered.push(letter);
     }
     const isOver = !NOT_FINAL.has(outcome) || (group.kind === 'core' && outcome === 'released');
     if (isOver) this.finish(message, pending);
     else pending.returned(error, delay);
-    for (const listener of this.listeners) listener();
+    const news: News = { handled: wasHandled ? entry : undefined, deadLettered: letter };
+    for (const listener of this.listeners) listener(news);
   }
 
   /** Records the result of a publish, in its flows. */
@@ -195,7 +213,6 @@ export class FlowTracker {
     const { subject, sequence } = message;
     const entry = { subject, payload, stream, sequence, ...(error !== undefined && { error }) };
     for (const flow of [...message.flows, this.everything]) flow.published.push(entry);
-    for (const listener of this.listeners) listener();
   }
 
   private arrived(
@@ -228,7 +245,7 @@ export class FlowTracker {
     for (const other of this.messages.values()) {
       if ((other.sequence ?? Infinity) >= sequence) continue;
       const pending = other.deliveries.get(key);
-      if (pending !== undefined && pending.state !== 'running') this.finish(other, pending);
+      if (pending !== undefined && !pending.isRunning) this.finish(other, pending);
     }
   }
 
@@ -254,7 +271,7 @@ export class FlowTracker {
   private deliveryOf(message: TrackedMessage, group: HandlerGroup, subject: string): PendingDelivery {
     return new PendingDelivery(
       group,
-      printable(subject),
+      subject,
       (handler) => this.statusOf(handler),
       () => message.place,
     );

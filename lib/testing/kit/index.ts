@@ -18,6 +18,7 @@ export type {
 export type { HandlerSpy, SpyResult } from './handler-spies.js';
 export { JetStreamTestKit } from './jetstream-test-kit.js';
 export type {
+  ExpectNothingOptions,
   SettledOptions,
   TestConnectionOption,
   TestKitOptions,

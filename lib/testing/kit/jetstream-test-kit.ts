@@ -25,8 +25,10 @@ import { FlowTracker } from './flow-tracker.js';
 import { type HandlerSpy, HandlerSpies, type ReplaceableMethod } from './handler-spies.js';
 import { KitInstrument } from './kit-instrument.js';
 import {
+  checkExpectNothingOptions,
   checkKitOptions,
   checkWaitOptions,
+  type ExpectNothingOptions,
   type TestKitOptions,
   type TestMessageOptions,
   type TestModuleBuilder,
@@ -266,20 +268,19 @@ export class JetStreamTestKit implements AsyncDisposable {
   }
 
   /**
-   * Waits for a time in which no message that matches is delivered to a handler, even if the handler fails.
+   * Waits for a time in which no message that matches is delivered to a handler, even if the handler fails. A handler that
+   * still runs at the end of that time counts too; if the selector depends on how it ends, its end is waited for.
    *
    * @param selector the contract of the message, the name of a handler, such as `Billing.onPlaced`, properties, or a function.
    * Default: any message
    * @param options.within how long to wait, in milliseconds. Default: 100
-   * @throws {@link TestKitAssertionError} at once if there is one; {@link HandlerNotFoundError}, {@link InvalidArgumentError}; what
-   * a function as the selector throws
+   * @throws {@link TestKitAssertionError} at once if there is one; {@link TestKitTimeoutError} if the end of a handler is waited
+   * for too long; {@link HandlerNotFoundError}, {@link InvalidArgumentError}; what a function as the selector throws
    */
-  async expectNothing(
-    selector: HandledSelector = () => true,
-    { within = DEFAULT_QUIET }: { readonly within?: number | undefined } = {},
-  ): Promise<void> {
-    const time = this.wait({ timeout: within });
-    await waitForNothing(this.tracker, handledSearch(this.tracker, selectionOf(DELIVERIES, selector)), time);
+  async expectNothing(selector: HandledSelector = {}, options: ExpectNothingOptions = {}): Promise<void> {
+    const { within = DEFAULT_QUIET } = checkExpectNothingOptions(options);
+    const times = { within, timeout: this.wait({}) };
+    await waitForNothing(this.tracker, handledSearch(this.tracker, selectionOf(DELIVERIES, selector)), times);
   }
 
   /** Forgets what was handled so far, for {@link handled} and {@link deadLettered}. */

@@ -88,6 +88,17 @@ export const checkWaitOptions = optionsCheck<TestWaitOptions>('a wait of the kit
   timeout: positiveDuration,
 });
 
+/** Options of `JetStreamTestKit.expectNothing`. */
+export interface ExpectNothingOptions {
+  /** How long to wait, in milliseconds. Default: 100. */
+  readonly within?: number | undefined;
+}
+
+/** @throws {@link InvalidArgumentError} */
+export const checkExpectNothingOptions = optionsCheck<ExpectNothingOptions>('expectNothing', {
+  within: positiveDuration,
+});
+
 /** Options of {@link TestKitFlow.settled}. */
 export interface SettledOptions extends TestWaitOptions {
   /**

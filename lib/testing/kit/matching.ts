@@ -16,13 +16,23 @@ export function matchesHandled(message: HandledMessage, matcher: HandledMatcher)
 
 /** Whether a delivery matches: without an `outcome`, any delivery. */
 export function matchesDelivery(message: HandledMessage, matcher: HandledMatcher): boolean {
-  const { handler, subject, outcome, deliveryCount } = matcher;
+  const { outcome, deliveryCount } = matcher;
   return (
-    (handler === undefined || message.handler === handler) &&
-    (subject === undefined || hasSubject(message, subject)) &&
+    mayMatch(message, matcher) &&
     (outcome === undefined || message.outcome === outcome) &&
     (deliveryCount === undefined || message.deliveryCount === deliveryCount) &&
     hasPayload(message, matcher)
+  );
+}
+
+/** Whether a delivery that has not ended may match, once it has. */
+export function mayMatch(
+  message: { readonly handler?: string | undefined; readonly subject: string },
+  { handler, subject }: Pick<HandledMatcher, 'handler' | 'subject'>,
+): boolean {
+  return (
+    (handler === undefined || message.handler === handler) &&
+    (subject === undefined || hasSubject(message, subject))
   );
 }
 
@@ -33,10 +43,9 @@ function isHandled({ failed, outcome }: HandledMessage): boolean {
 
 /** Whether a dead letter matches. */
 export function matchesDeadLetter(letter: DeadLetteredMessage, matcher: DeadLetterMatcher): boolean {
-  const { handler, subject, reason } = matcher;
+  const { reason } = matcher;
   return (
-    (handler === undefined || letter.handler === handler) &&
-    (subject === undefined || hasSubject(letter, subject)) &&
+    mayMatch(letter, matcher) &&
     (reason === undefined || letter.reason === reason) &&
     hasPayload(letter, matcher)
   );

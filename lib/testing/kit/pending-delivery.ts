@@ -1,4 +1,4 @@
-import { errorClass, errorText } from '../../reporting/index.js';
+import { errorClass, errorText, printable } from '../../reporting/index.js';
 import type { PendingWork } from './errors.js';
 import type { HandlerGroup } from './handler-groups.js';
 import type { Pending } from './running-flow.js';
@@ -26,6 +26,10 @@ export class PendingDelivery implements Pending {
     private readonly placeOf: () => string,
   ) {}
 
+  get isRunning(): boolean {
+    return this.state === 'running' && !this.isOver;
+  }
+
   started(handler: string, deliveryCount: number): void {
     this.state = 'running';
     this.handler = handler;
@@ -42,8 +46,9 @@ export class PendingDelivery implements Pending {
   }
 
   describe(): PendingWork & { readonly text: string } {
-    const { state, subject, deliveryCount, lastError, nextAttempt } = this;
-    const handler = this.handler ?? this.group.namesFor(subject);
+    const { state, deliveryCount, lastError, nextAttempt } = this;
+    const subject = printable(this.subject);
+    const handler = this.handler ?? this.group.namesFor(this.subject);
     return {
       handler,
       subject,

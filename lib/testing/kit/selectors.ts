@@ -20,7 +20,7 @@ import type {
   ParamsMatcher,
 } from './flow.js';
 import type { TestWaitOptions } from './kit-options.js';
-import { contains, matchesDeadLetter, matchesDelivery, matchesHandled } from './matching.js';
+import { contains, matchesDeadLetter, matchesDelivery, matchesHandled, mayMatch } from './matching.js';
 import { shownValue } from './report.js';
 
 /** Selects deliveries: by the name of a handler, by the contract of the message, by properties, or by a function. */
@@ -31,11 +31,21 @@ export type HandledSelector =
 export type DeadLetterSelector =
   string | MessageContract | DeadLetterMatcher | ((letter: DeadLetteredMessage) => boolean);
 
+/** A delivery that has not ended. */
+interface RunningDelivery {
+  readonly handler?: string | undefined;
+  readonly subject: string;
+}
+
 /** A selector that was checked. */
 export interface Selection<Item> {
   /** The name of the handler that is selected, if any. */
   readonly handler?: string | undefined;
   readonly matches: (item: Item) => boolean;
+  /** Whether a delivery that has not ended may match. */
+  readonly mayMatch: (delivery: RunningDelivery) => boolean;
+  /** Whether `mayMatch` decides whether it matches, because its payload and its end do not matter. */
+  readonly isDecidedEarly: boolean;
   /** What is selected, for errors. */
   readonly what: string;
 }
@@ -48,7 +58,7 @@ const HANDLED = {
   handler: text,
   subject: rule(
     'a subject, or what defineMessage returned',
-    (value) => typeof value === 'string' || isMessageContract(value),
+    (value) => (typeof value === 'string' && value !== '') || isMessageContract(value),
   ),
   payload: true,
   outcome: oneOf(OUTCOMES),
@@ -132,12 +142,22 @@ export function selectionOf<Item extends { readonly subject: string }>(
   { params, ...more }: AnyMatcher & ParamsMatcher = {},
 ): Selection<Item> {
   if (typeof selector === 'function') {
-    return { what: `${kind.name} that the function accepts`, matches: (item) => Boolean(selector(item)) };
+    return {
+      what: `${kind.name} that the function accepts`,
+      matches: (item) => Boolean(selector(item)),
+      mayMatch: () => true,
+      isDecidedEarly: false,
+    };
   }
   const matcher = { ...more, ...matcherOf(kind, selector) };
-  const about = { handler: matcher.handler, what: describe(kind.name, { ...matcher, params }) };
+  const { handler: by, subject: contract, ...rest } = matcher;
+  const about = {
+    handler: by,
+    what: describe(kind.name, { ...matcher, params }),
+    mayMatch: (delivery: RunningDelivery) => mayMatch(delivery, matcher),
+    isDecidedEarly: [params, ...Object.values(rest)].every((each) => each === undefined),
+  };
   if (params === undefined) return { ...about, matches: (item) => kind.matches(item, matcher) };
-  const { subject: contract } = matcher;
   if (!isMessageContract(contract)) {
     throw new InvalidArgumentError(
       'params',
