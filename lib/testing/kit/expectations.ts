@@ -3,9 +3,10 @@ import type { DeadLetteredMessage, HandledMessage } from './flow.js';
 import type { FlowTracker, News } from './flow-tracker.js';
 import { checkHandlerName } from './known-handlers.js';
 import type { PendingDelivery } from './pending-delivery.js';
-import { realTimeout, warnOfFakeTimers } from './real-timers.js';
+import { warnOfFakeTimers } from './real-timers.js';
 import { describeHandled, pendingText, soFar } from './report.js';
 import type { Selection } from './selectors.js';
+import { Wait } from './wait.js';
 
 interface Search<Item> extends Selection<Item> {
   /** All items so far. */
@@ -45,15 +46,15 @@ export async function waitFor<Item>(
   const found = search.list().find(search.matches);
   if (found !== undefined) return found;
   return new Promise((resolve, reject) => {
-    const wait = new Wait(tracker, reject, (news) => {
+    const state = (): string => `${pendingText(tracker.describePending())}\n${soFar(tracker.everything)}`;
+    const describe = (): string => `There was no ${search.what}. ${state()}`;
+    const wait = waitForNews(tracker, reject, describe, (news) => {
       const item = search.itemOf(news);
       if (item !== undefined && search.matches(item)) wait.end(() => resolve(item));
     });
     wait.after(timeout, () => {
-      const pending = tracker.allPending.flatMap(({ work }) => work.map((each) => each.describe()));
-      const text = `There was no ${search.what} within ${timeout} ms. ${pendingText(pending)}`;
-      const error = new TestKitTimeoutError(`${text}\n${soFar(tracker.everything)}`, pending);
-      wait.end(() => reject(error));
+      const text = `There was no ${search.what} within ${timeout} ms. ${state()}`;
+      wait.end(() => reject(new TestKitTimeoutError(text, tracker.describePending())));
     });
   });
 }
@@ -82,7 +83,8 @@ export function waitForNothing(
       const text = `Expected no ${search.what} for ${within} ms, but there was one: ${found}`;
       wait.end(() => reject(new TestKitAssertionError(text)));
     };
-    const wait = new Wait(tracker, reject, (news) => {
+    const describe = (): string => `Whether there was no ${search.what} is not known.`;
+    const wait = waitForNews(tracker, reject, describe, (news) => {
       const item = search.itemOf(news);
       if (item !== undefined && search.matches(item)) refuse(describeHandled(item));
       else if (running?.every(({ isRunning }) => !isRunning) === true) wait.end(resolve);
@@ -103,37 +105,23 @@ export function waitForNothing(
   });
 }
 
-/** A wait for deliveries and dead letters, which ends once. */
-class Wait {
-  private cancelTimer = (): void => undefined;
-
-  constructor(
-    private readonly tracker: FlowTracker,
-    private readonly reject: (error: unknown) => void,
-    /** Called for each delivery that has ended. */
-    private readonly look: (news: News) => void,
-  ) {
-    tracker.listeners.add(this.notice);
-  }
-
-  /** Calls a function after a time, unless the wait ends before, or is given another time. */
-  after(time: number, act: () => void): void {
-    this.cancelTimer();
-    this.cancelTimer = realTimeout(time, act);
-  }
-
-  end(act: () => void): void {
-    this.cancelTimer();
-    this.tracker.listeners.delete(this.notice);
-    act();
-  }
-
-  private readonly notice = (news: News): void => {
+/** A wait that is notified of each delivery that has ended. */
+function waitForNews(
+  tracker: FlowTracker,
+  reject: (error: unknown) => void,
+  describe: () => string,
+  look: (news: News) => void,
+): Wait {
+  const wait = new Wait(tracker.waits, reject, describe);
+  const notice = (news: News): void => {
     try {
-      this.look(news);
+      look(news);
     } catch (error) {
       // A function of the test failed.
-      this.end(() => this.reject(error));
+      wait.end(() => reject(error));
     }
   };
+  tracker.listeners.add(notice);
+  wait.cancelAtEnd(() => tracker.listeners.delete(notice));
+  return wait;
 }

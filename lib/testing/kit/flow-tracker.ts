@@ -5,7 +5,8 @@ import type { DeadLetteredMessage, HandledMessage } from './flow.js';
 import { type HandlerGroup, HandlerGroups } from './handler-groups.js';
 import { messageIdOf } from './message-header.js';
 import { PendingDelivery, type StatusOf } from './pending-delivery.js';
-import { RunningFlow } from './running-flow.js';
+import { type Pending, RunningFlow } from './running-flow.js';
+import { Waits } from './wait.js';
 
 /** Decodes the payload of a message on a connection. */
 export type DecodePayload = (
@@ -49,6 +50,8 @@ export class FlowTracker {
   readonly ambient = new RunningFlow(() => this.checkIdle());
   /** Called for each delivery that has ended. */
   readonly listeners = new Set<(news: News) => void>();
+  /** The waits of the test. */
+  readonly waits = new Waits();
   /** All deliveries since the start, or since they were forgotten. */
   readonly everything = new RunningFlow();
   /** The message of the request that is being published. */
@@ -107,6 +110,11 @@ export class FlowTracker {
 
   get allPending(): readonly RunningFlow[] {
     return [...this.running].filter(({ isSettled }) => !isSettled);
+  }
+
+  /** All that is pending, for errors. */
+  describePending(): readonly ReturnType<Pending['describe']>[] {
+    return this.allPending.flatMap(({ work }) => work.map((each) => each.describe()));
   }
 
   /** The deliveries whose handlers are running. */

@@ -10,6 +10,8 @@ export type StreamFacts = Pick<
 /** Handlers that receive each message once, together: a handler alone, or those that share a consumer or a queue. */
 export class HandlerGroup {
   readonly members: ObservedHandler[] = [];
+  /** For each application of a member, whether it is closed. */
+  readonly owners = new Set<() => boolean>();
   /** The last revision of each key that was delivered, if later changes replace earlier ones. */
   readonly delivered = new Map<string, number>();
 
@@ -26,7 +28,9 @@ export class HandlerGroup {
     return [...new Set(names)].join(' or ');
   }
 
+  /** Whether a message of this subject reaches the group. */
   receives(subject: string): boolean {
+    if ([...this.owners].every((isGone) => isGone())) return false;
     return this.members.some((member) => receives(member, subject));
   }
 
@@ -58,7 +62,8 @@ export class HandlerGroups {
     return [...new Set(this.all.flatMap(({ members }) => members.map(({ handler }) => handler)))];
   }
 
-  add(handler: ObservedHandler): HandlerGroup {
+  /** @param isGone whether the application of the handler is closed */
+  add(handler: ObservedHandler, isGone: () => boolean): HandlerGroup {
     const kind = kindOf(handler);
     const { source, group } = handler;
     // All connections of the applications use the same account.
@@ -66,6 +71,7 @@ export class HandlerGroups {
     let found = this.groups.get(key);
     if (found === undefined) this.groups.set(key, (found = new HandlerGroup(key, kind)));
     found.members.push(handler);
+    found.owners.add(isGone);
     return found;
   }
 

@@ -10,6 +10,7 @@ import {
 import { InvalidArgumentError } from '../../errors/index.js';
 import { type HandlerConnection, TEST_SETTINGS, type TestSettings } from '../../handlers/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
+import { errorText } from '../../reporting/index.js';
 import { deadLetterOf, handledOf } from './contract-messages.js';
 import { deadLetterSearch, handledSearch, waitFor, waitForNothing } from './expectations.js';
 import type {
@@ -54,7 +55,7 @@ import {
 import { TestAccount } from './test-accounts.js';
 import { createHttp, moduleOf } from './test-module.js';
 import { TestKitFlow, waitUntilIdle } from './test-kit-flow.js';
-import { TrackedApplication } from './tracked-application.js';
+import { areClosed, connectionsOf, TrackedApplication } from './tracked-application.js';
 
 const DEFAULT_TIMEOUT = 5_000;
 /** How long `expectNothing` waits, in milliseconds. */
@@ -76,6 +77,8 @@ const DEFAULT_QUIET = 100;
 export class JetStreamTestKit implements AsyncDisposable {
   /** Reports the messages of an application to this kit; for {@link alsoTrack}. */
   readonly instrument: JetStreamInstrument;
+  /** All that report to this kit. */
+  private readonly instruments = new Set<JetStreamInstrument>();
   private readonly tracker = new FlowTracker();
   private readonly spies = new HandlerSpies(() => this.methods);
   private readonly patterns = new PatternMethods();
@@ -90,6 +93,7 @@ export class JetStreamTestKit implements AsyncDisposable {
     readonly timeScale: number,
   ) {
     this.instrument = new KitInstrument(this.tracker);
+    this.instruments.add(this.instrument);
     this.tracker.statusOf = (handler) =>
       this.tracked.map((each) => each.statusOf(handler)).find((status) => status !== undefined);
     this.tracker.decode = (data, about, headers) =>
@@ -295,9 +299,10 @@ export class JetStreamTestKit implements AsyncDisposable {
    * Records the calls of a handler, until the kit is closed. The handler is still called.
    *
    * @param handler the class and method, such as `Billing.onPlaced`
-   * @throws {@link HandlerNotFoundError}
+   * @throws {@link HandlerNotFoundError}; {@link InvalidArgumentError} if the kit is closed
    */
   spyOn(handler: string): HandlerSpy {
+    this.checkOpen();
     return this.spies.spyOn(handler);
   }
 
@@ -310,6 +315,7 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link HandlerNotFoundError}, {@link InvalidArgumentError}
    */
   replace(handler: string, act: (...args: never[]) => unknown): () => void {
+    this.checkOpen();
     if (typeof act !== 'function') throw new InvalidArgumentError('act', 'it must be a function');
     return this.spies.replace(handler, act);
   }
@@ -319,15 +325,21 @@ export class JetStreamTestKit implements AsyncDisposable {
    * the started application to {@link alsoTrack}.
    *
    * @returns the builder
+   * @throws {@link InvalidArgumentError} if the kit is closed
    */
   prepare<Builder extends TestModuleBuilder>(builder: Builder): Builder {
-    const { connection, instrument, timeScale } = this;
+    this.checkOpen();
+    const { connection, tracker, timeScale } = this;
+    let compiled: readonly HandlerConnection[] = [];
+    const instrument = new KitInstrument(tracker, () => areClosed(compiled));
+    this.instruments.add(instrument);
     const settings: TestSettings = { connection, instruments: [instrument], timeScale };
     builder.overrideProvider(TEST_SETTINGS).useValue(settings);
     const compile = builder.compile.bind(builder);
     const watched: TestModuleBuilder = builder;
     watched.compile = async (...args) => {
       const app = await compile(...args);
+      compiled = connectionsOf(app);
       this.patterns.watch(app);
       return app;
     };
@@ -338,11 +350,13 @@ export class JetStreamTestKit implements AsyncDisposable {
    * Follows messages through another application too, which uses the same account: it was made with {@link prepare}, or with
    * `JetStreamModule.forRoot({ connection: kit.connection, instruments: [kit.instrument] })`. The kit closes it.
    *
-   * @throws {@link InvalidArgumentError} if it does not report to this kit
+   * @throws {@link InvalidArgumentError} if it does not report to this kit, was not started, or is closed
    */
   async alsoTrack(app: INestApplicationContext): Promise<void> {
     this.checkOpen();
-    const tracked = TrackedApplication.of(app, this.instrument, 'app');
+    const tracked = TrackedApplication.of(app, this.instruments, 'app');
+    tracked.checkStarted();
+    if (this.tracked.some((each) => each.isSame(tracked))) return;
     this.patterns.restore(app);
     this.tracked.push(tracked);
     await tracked.describeStreams(this.tracker.groups);
@@ -350,8 +364,9 @@ export class JetStreamTestKit implements AsyncDisposable {
 
   /**
    * Closes the applications, restores methods, and empties the account. Handlers that hang are waited for up to one second.
+   * Waits of the test that have not ended reject with an {@link InvalidArgumentError}.
    *
-   * @throws the error of an application that cannot be closed
+   * @throws the error of an application that cannot be closed; the others are closed nevertheless
    */
   close(): Promise<void> {
     this.closing ??= this.end();
@@ -372,12 +387,12 @@ export class JetStreamTestKit implements AsyncDisposable {
     const compiled = await this.prepare(module).compile();
     const app = options.http === true ? createHttp(compiled) : compiled;
     try {
-      this.tracked.push(TrackedApplication.of(compiled, this.instrument, 'imports'));
+      this.tracked.push(TrackedApplication.of(compiled, this.instruments, 'imports'));
     } catch (error) {
       await app.close();
       throw error;
     }
-    if (app !== compiled) this.tracked[0] = TrackedApplication.of(app, this.instrument, 'imports');
+    if (app !== compiled) this.tracked[0] = TrackedApplication.of(app, this.instruments, 'imports');
     await options.configure?.(app as INestApplication);
     if (options.http === true) {
       const http = app as INestApplication;
@@ -395,8 +410,7 @@ export class JetStreamTestKit implements AsyncDisposable {
   ): TestKitFlow<Result> {
     this.checkOpen();
     const { tracker } = this;
-    const warn = (): void => warnOfFakeTimers(tracker.logger);
-    warn();
+    warnOfFakeTimers(tracker.logger);
     const flow = tracker.open();
     const release = adopts ? tracker.adopt(flow) : () => undefined;
     const result = tracker.inside(flow, async () => {
@@ -406,7 +420,7 @@ export class JetStreamTestKit implements AsyncDisposable {
         release();
       }
     });
-    return new TestKitFlow(name, flow, result, this.timeout, warn);
+    return new TestKitFlow(name, flow, result, this.timeout, tracker);
   }
 
   private get methods(): readonly ReplaceableMethod[] {
@@ -431,11 +445,20 @@ export class JetStreamTestKit implements AsyncDisposable {
   }
 
   private async end(): Promise<void> {
+    const { tracker, account } = this;
+    tracker.waits.close();
     this.spies.restoreAll();
-    try {
-      for (const { app } of [...this.tracked].toReversed()) await app.close();
-    } finally {
-      await this.account.giveBack();
-    }
+    const errors: unknown[] = [];
+    const attempt = async (act: () => Promise<void>): Promise<void> => {
+      try {
+        await act();
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    for (const each of [...this.tracked].toReversed()) await attempt(() => each.close(tracker.logger));
+    await attempt(() => account.giveBack());
+    if (errors.length > 1) throw new AggregateError(errors, errors.map((each) => errorText(each)).join('; '));
+    if (errors.length === 1) throw errors[0];
   }
 }

@@ -27,11 +27,15 @@ const DEAD_LETTER_STREAM = 'DEAD_LETTERS';
 
 /** Reports all messages of an application to a {@link FlowTracker}. */
 export class KitInstrument implements JetStreamInstrument {
-  constructor(private readonly tracker: FlowTracker) {}
+  /** @param isGone whether the application that reports is closed, so that its handlers receive nothing any more */
+  constructor(
+    private readonly tracker: FlowTracker,
+    private readonly isGone: () => boolean = () => false,
+  ) {}
 
   handler(handler: ObservedHandler): HandlerInstrument {
     const { tracker } = this;
-    const group = tracker.groups.add(handler);
+    const group = tracker.groups.add(handler, this.isGone);
     return {
       started: (delivery) => tracker.started(group, handler, delivery),
       run: (deliveries, next) => tracker.run(deliveries, next),

@@ -3,9 +3,10 @@ import { TestKitHandlerError, TestKitTimeoutError } from './errors.js';
 import type { TestFlow } from './flow.js';
 import type { FlowTracker } from './flow-tracker.js';
 import { checkSettledOptions, type SettledOptions } from './kit-options.js';
-import { realTimeout, warnOfFakeTimers } from './real-timers.js';
+import { warnOfFakeTimers } from './real-timers.js';
 import { pendingText, soFar } from './report.js';
 import type { Pending, RunningFlow } from './running-flow.js';
+import { Wait } from './wait.js';
 
 /** The outcomes of failures whose error has reached a caller, or that are followed by another delivery. */
 const CURED: ReadonlySet<string> = new Set(['retried', 'released', 'lost', 'failed']);
@@ -21,8 +22,7 @@ export class TestKitFlow<Result = unknown> {
     /** The result of the publish, or of the action. */
     readonly result: Promise<Result>,
     private readonly timeout: number,
-    /** Called before a wait. */
-    private readonly warn: () => void,
+    private readonly tracker: FlowTracker,
   ) {
     const action: Pending = {
       describe: () => ({
@@ -56,7 +56,7 @@ export class TestKitFlow<Result = unknown> {
    */
   async settled(options: SettledOptions = {}): Promise<TestFlow> {
     const { timeout = this.timeout, errors = 'throw' } = checkSettledOptions(options);
-    this.warn();
+    warnOfFakeTimers(this.tracker.logger);
     await this.wait(timeout);
     const flow = this.flow.snapshot();
     if (this.failure !== undefined) throw withFlow(this.failure.error, flow);
@@ -69,24 +69,26 @@ export class TestKitFlow<Result = unknown> {
     const { flow } = this;
     if (flow.isSettled) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const cancelTimer = realTimeout(timeout, () => {
-        cancel();
-        reject(this.timedOut(timeout));
-      });
-      const cancel = flow.whenSettled(() => {
-        cancelTimer();
-        resolve();
-      });
+      const wait = new Wait(this.tracker.waits, reject, () => `${this.name} did not settle. ${this.state()}`);
+      wait.after(timeout, () => wait.end(() => reject(this.timedOut(timeout))));
+      wait.cancelAtEnd(flow.whenSettled(() => wait.end(resolve)));
     });
+  }
+
+  private get pending(): readonly ReturnType<Pending['describe']>[] {
+    return this.flow.work.map((each) => each.describe());
+  }
+
+  private state(): string {
+    return `${pendingText(this.pending)}\n${soFar(this.flow)}`;
   }
 
   private timedOut(timeout: number): TestKitTimeoutError {
     const { flow } = this;
-    const pending = flow.work.map((each) => each.describe());
     const last = flow.handled.findLast(({ failed }) => failed)?.error;
     return new TestKitTimeoutError(
-      `${this.name} did not settle within ${timeout} ms. ${pendingText(pending)}\n${soFar(flow)}`,
-      pending,
+      `${this.name} did not settle within ${timeout} ms. ${this.state()}`,
+      this.pending,
       flow.snapshot(),
       last === undefined ? {} : { cause: last },
     );
@@ -106,15 +108,12 @@ export function waitUntilIdle(tracker: FlowTracker, timeout: number): Promise<vo
   warnOfFakeTimers(tracker.logger);
   if (tracker.isIdle) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const cancelTimer = realTimeout(timeout, () => {
-      cancel();
-      const pending = tracker.allPending.flatMap(({ work }) => work.map((each) => each.describe()));
-      const text = `The application is not idle after ${timeout} ms. ${pendingText(pending)}`;
-      reject(new TestKitTimeoutError(`${text}\n${soFar(tracker.everything)}`, pending));
+    const state = (): string => `${pendingText(tracker.describePending())}\n${soFar(tracker.everything)}`;
+    const wait = new Wait(tracker.waits, reject, () => `The application is not idle. ${state()}`);
+    wait.after(timeout, () => {
+      const text = `The application is not idle after ${timeout} ms. ${state()}`;
+      wait.end(() => reject(new TestKitTimeoutError(text, tracker.describePending())));
     });
-    const cancel = tracker.whenIdle(() => {
-      cancelTimer();
-      resolve();
-    });
+    wait.cancelAtEnd(tracker.whenIdle(() => wait.end(resolve)));
   });
 }

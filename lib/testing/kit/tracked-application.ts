@@ -1,4 +1,4 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import type { INestApplicationContext, LoggerService } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { Handlers } from '../../consuming/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
@@ -11,6 +11,10 @@ import {
 import { JetStreamInstruments, type JetStreamInstrument } from '../../instruments/index.js';
 import type { HandlerGroups } from './handler-groups.js';
 import type { ReplaceableMethod } from './handler-spies.js';
+import { realTimeout } from './real-timers.js';
+
+/** After how many milliseconds the kit warns that an application does not close. */
+const SLOW_CLOSE = 3_000;
 
 /** An application whose handlers a kit tracks. */
 export class TrackedApplication {
@@ -26,18 +30,19 @@ export class TrackedApplication {
    */
   static of(
     app: INestApplicationContext,
-    instrument: JetStreamInstrument,
+    instruments: ReadonlySet<JetStreamInstrument>,
     option: string,
   ): TrackedApplication {
     const handlers = find(app, Handlers);
-    const connections = find(app, JetStreamConnections)?.all() ?? [];
+    const connections = connectionsOf(app);
     if (handlers === undefined || connections.length === 0) {
       throw new InvalidArgumentError(
         option,
         'the application does not import JetStreamModule.forRoot, or its connection was not created',
       );
     }
-    if (find(app, JetStreamInstruments)?.has(instrument) !== true) {
+    const registered = find(app, JetStreamInstruments);
+    if (![...instruments].some((each) => registered?.has(each) === true)) {
       throw new InvalidArgumentError(
         option,
         'the application does not report its messages to the kit: pass its module builder to kit.prepare() before it is ' +
@@ -45,6 +50,35 @@ export class TrackedApplication {
       );
     }
     return new TrackedApplication(app, connections, handlers);
+  }
+
+  /** Whether it is the application of the other one, for example as an HTTP server. */
+  isSame(other: TrackedApplication): boolean {
+    return this.handlers === other.handlers;
+  }
+
+  /** @throws {@link InvalidArgumentError} if it was not started, or is closed */
+  checkStarted(): void {
+    if (areClosed(this.connections))
+      throw new InvalidArgumentError('app', 'it is closed: track it while it runs');
+    if (this.handlers.list().length > 0 || this.methods().length === 0) return;
+    throw new InvalidArgumentError('app', 'it was not started: await app.init() or app.listen() before');
+  }
+
+  /** @param logger receives a warning if it takes long */
+  async close(logger: LoggerService): Promise<void> {
+    const cancel = realTimeout(SLOW_CLOSE, () => {
+      logger.warn(
+        `An application did not close within ${SLOW_CLOSE} ms. A function of it that Nest calls at the end, such as ` +
+          'onModuleDestroy, may not have ended.',
+        'JetStreamTestKit',
+      );
+    });
+    try {
+      await this.app.close();
+    } finally {
+      cancel();
+    }
   }
 
   /** Reads the configuration of the streams that handlers consume. */
@@ -67,6 +101,7 @@ export class TrackedApplication {
       states.find((each) => each.handler === handler) ??
       states.find((each) => handler.startsWith(`${each.handler}.`));
     if (state === undefined) return undefined;
+    if (areClosed(this.connections)) return 'belongs to an application that is closed';
     if (!state.connected) return 'has no link to the server';
     if (state.circuitOpen) return 'is paused by its circuit breaker';
     if (state.status !== 'running') return `is ${state.status}`;
@@ -84,6 +119,16 @@ export class TrackedApplication {
       return { name: handlerName(each), target: object ?? (target.prototype as object), method };
     });
   }
+}
+
+/** The connections of an application; none if it does not import `JetStreamModule`. */
+export function connectionsOf(app: INestApplicationContext): readonly HandlerConnection[] {
+  return find(app, JetStreamConnections)?.all() ?? [];
+}
+
+/** Whether all connections of an application are closed. */
+export function areClosed(connections: readonly HandlerConnection[]): boolean {
+  return connections.length > 0 && connections.every(({ jetstream }) => jetstream.connection.nc.isClosed());
 }
 
 function find<Service>(
