@@ -1,5 +1,5 @@
 import { HandlerNotFoundError } from '../../errors/index.js';
-import { type Method, ReplacedMethod } from './replaced-method.js';
+import { type Method, ReplacedMethod, type Replacement } from './replaced-method.js';
 
 /** The method of a handler, and the object that it is called on. */
 export interface ReplaceableMethod {
@@ -50,7 +50,6 @@ export class HandlerSpies {
   /** Records the calls of a handler, which is still called. */
   spyOn(name: string): HandlerSpy {
     const method = this.find(name);
-    const replaced = this.replacedOf(method);
     const calls: unknown[][] = [];
     const results: SpyResult[] = [];
     const settledResults: { type: string; value: unknown }[] = [];
@@ -65,7 +64,7 @@ export class HandlerSpies {
       settledResults.push(settled);
       const settle = (type: string, value: unknown): void => void Object.assign(settled, { type, value });
       try {
-        const value = replaced.below(record).apply(this, args);
+        const value = added.below().apply(this, args);
         results[place] = { type: 'return', value };
         if (value instanceof Promise) {
           value.then(
@@ -91,8 +90,13 @@ export class HandlerSpies {
         return calls.at(-1);
       },
     };
-    const restore = this.put(replaced, record);
-    return Object.assign(record, {
+    const added = this.put(method, record);
+    const { restore } = added;
+    // Not the function that the object has: the test runner would take it for a mock of its own, and return it from its spyOn.
+    const spy: Method = function (...args) {
+      return record.apply(this, args);
+    };
+    return Object.assign(spy, {
       calls,
       results,
       mock,
@@ -109,7 +113,7 @@ export class HandlerSpies {
    * @returns a function that restores the method
    */
   replace(name: string, act: (...args: never[]) => unknown): () => void {
-    return this.put(this.replacedOf(this.find(name)), act as Method);
+    return this.put(this.find(name), act as Method).restore;
   }
 
   /** Restores all methods. */
@@ -117,21 +121,21 @@ export class HandlerSpies {
     for (const restore of this.restoring) restore();
   }
 
-  private put(replaced: ReplacedMethod, value: Method): () => void {
-    const remove = replaced.add(value);
+  private put(method: ReplaceableMethod, value: Method): Replacement & { readonly restore: () => void } {
+    const replacement = this.replacedOf(method).add(value);
     const restore = (): void => {
       this.restoring.delete(restore);
-      remove();
+      replacement.remove();
     };
     this.restoring.add(restore);
-    return restore;
+    return { ...replacement, restore };
   }
 
   private replacedOf({ target, method }: ReplaceableMethod): ReplacedMethod {
     const methods = this.replaced.get(target) ?? new Map<string, ReplacedMethod>();
     this.replaced.set(target, methods);
     const known = methods.get(method);
-    if (known?.isRestored === false) return known;
+    if (known?.isOnTop === true) return known;
     const replaced = new ReplacedMethod(target, method);
     methods.set(method, replaced);
     return replaced;

@@ -1,5 +1,13 @@
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
 
+/** A function that replaces a method. */
+export interface Replacement {
+  /** The function that it replaces: the one below it, or the method itself. */
+  readonly below: () => Method;
+  /** Removes it again, in any order. */
+  readonly remove: () => void;
+}
+
 /** The functions that replace a method of an object. The last one is called; the others are below it, and the method itself. */
 export class ReplacedMethod {
   private readonly layers: Method[] = [];
@@ -12,22 +20,26 @@ export class ReplacedMethod {
     this.own = Object.getOwnPropertyDescriptor(target, method);
   }
 
-  get isRestored(): boolean {
-    return this.layers.length === 0;
+  /** Whether the object calls the last function: a spy of the test runner may have replaced it. */
+  get isOnTop(): boolean {
+    const last = this.layers.at(-1);
+    return last !== undefined && Object.getOwnPropertyDescriptor(this.target, this.method)?.value === last;
   }
 
-  /** Adds a function; the returned one removes it again, in any order. */
-  add(layer: Method): () => void {
-    this.layers.push(layer);
+  /** Adds a function. */
+  add(act: Method): Replacement {
+    const { layers } = this;
+    const below = (): Method => {
+      const place = layers.indexOf(layer);
+      return (place === -1 ? layers.at(-1) : layers[place - 1]) ?? this.original;
+    };
+    const layer: Method = function (...args) {
+      // A spy of the test runner may still call a function that was removed.
+      return (layers.includes(layer) ? act : below()).apply(this, args);
+    };
+    layers.push(layer);
     this.define({ value: layer, configurable: true, writable: true, enumerable: false });
-    return () => this.remove(layer);
-  }
-
-  /** The function that a layer replaces: the one below it, or the method itself. */
-  below(layer: Method): Method {
-    const place = this.layers.indexOf(layer);
-    // A spy of the test runner may still call a function that was removed.
-    return (place === -1 ? this.layers.at(-1) : this.layers[place - 1]) ?? this.original;
+    return { below, remove: () => this.remove(layer) };
   }
 
   private remove(layer: Method): void {
