@@ -160,7 +160,8 @@ async function connectionOf(
   testing: TestSettings | null,
   signal: AbortSignal,
 ): Promise<JetStreamConnection> {
-  if (connect === false || mayNotConnect(name)) return unconnected(name, how);
+  // A test kit runs the application on a server.
+  if (testing === null && (connect === false || mayNotConnect(name))) return unconnected(name, how);
   const opened =
     testing === null
       ? await openConnection(name, source, how, signal)

@@ -64,6 +64,7 @@ class ShippingModule {}
 describe('JetStreamTestKit', () => {
   afterEach(() => {
     vi.restoreAllMocks();
+    vi.unstubAllEnvs();
     vi.useRealTimers();
   });
 
@@ -152,6 +153,16 @@ describe('JetStreamTestKit', () => {
     await app.close();
     const empty = await Test.createTestingModule({}).compile();
     await expect(kit.alsoTrack(empty)).rejects.toThrow('does not import JetStreamModule.forRoot');
+  });
+
+  it.each(['connect: false', 'JETSTREAM_CONNECT=false'])('connects an application with %s', async (how) => {
+    if (how !== 'connect: false') vi.stubEnv('JETSTREAM_CONNECT', 'false');
+    const root = JetStreamModule.forRoot({ connect: how === 'connect: false' ? false : undefined });
+    await using kit = await JetStreamTestKit.start({
+      imports: [root, JetStreamModule.forFeature(streams)],
+      providers: [Billing],
+    });
+    expect((await kit.publish('orders.placed', { id: 1 }).settled()).handled).toHaveLength(1);
   });
 
   it('refuses wrong options', async () => {
