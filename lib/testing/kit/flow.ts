@@ -81,6 +81,12 @@ export interface HandledMatcher {
   readonly deliveryCount?: number | undefined;
 }
 
+/** A delivery that is expected. */
+export interface ExpectedHandled extends Omit<HandledMatcher, 'handler'> {
+  /** How many deliveries match. Default: at least one. */
+  readonly times?: number | undefined;
+}
+
 /** Selects dead letters; all given properties must match. */
 export interface DeadLetterMatcher {
   readonly handler?: string | undefined;

@@ -8,6 +8,7 @@ export type {
   DeadLetteredMessage,
   DeadLetteredMessageOf,
   DeadLetterMatcher,
+  ExpectedHandled,
   HandledMatcher,
   HandledMessage,
   HandledMessageOf,
@@ -27,6 +28,6 @@ export type {
   TestPublishOptions,
   TestWaitOptions,
 } from './kit-options.js';
-export { type ExpectedHandled, jetStreamMatchers, type JetStreamMatchers } from './matchers.js';
+export { jetStreamMatchers, type JetStreamMatchers } from './matchers.js';
 export type { DeadLetterSelector, HandledSelector } from './selectors.js';
 export { TestKitFlow } from './test-kit-flow.js';

@@ -1,15 +1,10 @@
 import { isMessageContract, type MessageContract } from '../../contracts/index.js';
-import type { DeadLetterMatcher, HandledMatcher, TestFlow } from './flow.js';
+import { filledText, requireValue } from '../../validation/index.js';
+import type { DeadLetterMatcher, ExpectedHandled, TestFlow } from './flow.js';
 import { checkHandlerOfFlow } from './known-handlers.js';
 import { matchesDeadLetter, matchesHandled, matchesPublished } from './matching.js';
 import { describeHandled, shownValue } from './report.js';
-import { checkDeadLetterMatcher, checkHandledMatcher } from './selectors.js';
-
-/** A delivery that is expected. */
-export interface ExpectedHandled extends Omit<HandledMatcher, 'handler'> {
-  /** How many deliveries match. Default: at least one. */
-  readonly times?: number | undefined;
-}
+import { checkDeadLetterMatcher, checkExpectedHandled, subjectOrContract } from './selectors.js';
 
 /** Matchers for the flow that `TestKitFlow.settled` returns, for `expect.extend` of vitest and Jest. */
 export interface JetStreamMatchers<Result = unknown> {
@@ -45,10 +40,10 @@ interface MatcherResult {
 export const jetStreamMatchers = {
   toHaveHandled(received: unknown, handler: string, expected: ExpectedHandled = {}): MatcherResult {
     const flow = flowOf(received);
+    requireValue('handler', handler, filledText);
     checkHandlerOfFlow(handler, flow);
     const { handled } = flow;
-    const { times, ...given } = expected;
-    const matcher = checkHandledMatcher(given);
+    const { times, ...matcher } = checkExpectedHandled(expected);
     const count = handled.filter((each) => matchesHandled(each, { ...matcher, handler })).length;
     const wanted = times === undefined ? '' : ` ${times} times`;
     return result(
@@ -61,6 +56,7 @@ export const jetStreamMatchers = {
 
   toHavePublished(received: unknown, subject: string | MessageContract, payload?: unknown): MatcherResult {
     const { published } = flowOf(received);
+    requireValue('subject', subject, subjectOrContract);
     return result(
       published.some((each) => matchesPublished(each, { subject, payload })),
       `a message to ${typeof subject === 'string' ? `"${subject}"` : shownValue(subject)}${payload === undefined ? '' : ` with payload ${shownValue(payload)}`}`,

@@ -15,6 +15,7 @@ import {
 import type {
   DeadLetteredMessage,
   DeadLetterMatcher,
+  ExpectedHandled,
   HandledMatcher,
   HandledMessage,
   ParamsMatcher,
@@ -53,13 +54,15 @@ export interface Selection<Item> {
 const isParams = (value: unknown): boolean => isObject(value) && Object.values(value).every(isOptionalText);
 const isOptionalText = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
+export const subjectOrContract = rule(
+  'a subject, or what defineMessage returned',
+  (value) => (typeof value === 'string' && value !== '') || isMessageContract(value),
+);
+
 /** The properties by which deliveries are selected. */
 const HANDLED = {
   handler: text,
-  subject: rule(
-    'a subject, or what defineMessage returned',
-    (value) => (typeof value === 'string' && value !== '') || isMessageContract(value),
-  ),
+  subject: subjectOrContract,
   payload: true,
   outcome: oneOf(OUTCOMES),
   deliveryCount: count(),
@@ -95,6 +98,12 @@ export function checkDeadLetterOptions(options: DeadLetterOptions): DeadLetterOp
 /** @throws {@link InvalidArgumentError} */
 export function checkHandledMatcher(matcher: HandledMatcher): HandledMatcher {
   return checkedOptions<HandledMatcher>('a handled message', matcher, HANDLED);
+}
+
+/** The properties of a matcher. @throws {@link InvalidArgumentError} */
+export function checkExpectedHandled(expected: ExpectedHandled): ExpectedHandled {
+  const { handler: _, ...properties } = HANDLED;
+  return checkedOptions<ExpectedHandled>('toHaveHandled', expected, { ...properties, times: count(0) });
 }
 
 /** @throws {@link InvalidArgumentError} */
