@@ -4,7 +4,7 @@ import type { FlowTracker, News } from './flow-tracker.js';
 import { checkHandlerName } from './known-handlers.js';
 import type { PendingDelivery } from './pending-delivery.js';
 import { warnOfFakeTimers } from './real-timers.js';
-import { describeHandled, pendingText, soFar } from './report.js';
+import { describeHandled, pendingText, stateOf } from './report.js';
 import type { Selection } from './selectors.js';
 import { Wait } from './wait.js';
 
@@ -46,7 +46,7 @@ export async function waitFor<Item>(
   const found = search.list().find(search.matches);
   if (found !== undefined) return found;
   return new Promise((resolve, reject) => {
-    const state = (): string => `${pendingText(tracker.describePending())}\n${soFar(tracker.everything)}`;
+    const state = (): string => stateOf(tracker);
     const describe = (): string => `There was no ${search.what}. ${state()}`;
     const wait = waitForNews(tracker, reject, describe, (news) => {
       const item = search.itemOf(news);

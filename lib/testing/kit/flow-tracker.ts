@@ -50,6 +50,8 @@ export class FlowTracker {
   readonly ambient = new RunningFlow(() => this.checkIdle());
   /** Called for each delivery that has ended. */
   readonly listeners = new Set<(news: News) => void>();
+  /** Messages and actions of the test that failed. */
+  readonly failures: { readonly name: string; readonly error: unknown }[] = [];
   /** The waits of the test. */
   readonly waits = new Waits();
   /** All deliveries since the start, or since they were forgotten. */
@@ -66,6 +68,8 @@ export class FlowTracker {
   /** The flows that adopt what begins outside of any flow. */
   private readonly adopting = new Set<RunningFlow>();
   private readonly messages = new Map<number, TrackedMessage>();
+  /** By group and subject: deliveries that a later change of the key or object replaces. */
+  private readonly replaceable = new Map<string, Map<PendingDelivery, TrackedMessage>>();
   /** Messages without the header of this kit, by their place. */
   private readonly foreign = new Map<string, TrackedMessage>();
   private readonly current = new WeakMap<
@@ -152,9 +156,7 @@ export class FlowTracker {
       if (message.deliveries.has(key)) continue;
       // A later change of the key was delivered instead.
       if (this.groups.replaces(group) && (group.delivered.get(subject) ?? 0) >= sequence) continue;
-      const pending = this.deliveryOf(message, group, subject);
-      message.deliveries.set(key, pending);
-      for (const flow of message.flows) flow.begin(pending);
+      this.begin(message, group, subject);
     }
   }
 
@@ -235,11 +237,7 @@ export class FlowTracker {
     this.supersede(group, subject, sequence);
     const key = keyOf(group, subject);
     let pending = message.deliveries.get(key);
-    if (pending === undefined || pending.isOver) {
-      pending = this.deliveryOf(message, group, subject);
-      message.deliveries.set(key, pending);
-      for (const flow of message.flows) flow.begin(pending);
-    }
+    if (pending === undefined || pending.isOver) pending = this.begin(message, group, subject);
     const arrived = { message, pending };
     this.current.set(delivery, arrived);
     return arrived;
@@ -249,16 +247,34 @@ export class FlowTracker {
   private supersede(group: HandlerGroup, subject: string, sequence: number | undefined): void {
     if (sequence === undefined || !this.groups.replaces(group)) return;
     if ((group.delivered.get(subject) ?? 0) < sequence) group.delivered.set(subject, sequence);
-    const key = keyOf(group, subject);
-    for (const other of this.messages.values()) {
-      if ((other.sequence ?? Infinity) >= sequence) continue;
-      const pending = other.deliveries.get(key);
-      if (pending !== undefined && !pending.isRunning) this.finish(other, pending);
+    for (const [pending, other] of this.replaceable.get(keyOf(group, subject)) ?? []) {
+      if ((other.sequence ?? Infinity) < sequence && !pending.isRunning) this.finish(other, pending);
     }
+  }
+
+  /** A delivery to a group, which the flows of the message wait for. */
+  private begin(message: TrackedMessage, group: HandlerGroup, subject: string): PendingDelivery {
+    const key = keyOf(group, subject);
+    const pending = new PendingDelivery(
+      group,
+      subject,
+      (handler) => this.statusOf(handler),
+      () => message.place,
+    );
+    message.deliveries.set(key, pending);
+    for (const flow of message.flows) flow.begin(pending);
+    if (this.groups.replaces(group)) {
+      const others = this.replaceable.get(key) ?? new Map<PendingDelivery, TrackedMessage>();
+      this.replaceable.set(key, others.set(pending, message));
+    }
+    return pending;
   }
 
   private finish(message: TrackedMessage, pending: PendingDelivery): void {
     pending.isOver = true;
+    const key = keyOf(pending.group, pending.subject);
+    const others = this.replaceable.get(key);
+    if (others?.delete(pending) === true && others.size === 0) this.replaceable.delete(key);
     for (const flow of message.flows) flow.end(pending);
   }
 
@@ -274,15 +290,6 @@ export class FlowTracker {
     let found = this.foreign.get(place);
     if (found === undefined) this.foreign.set(place, (found = message()));
     return found;
-  }
-
-  private deliveryOf(message: TrackedMessage, group: HandlerGroup, subject: string): PendingDelivery {
-    return new PendingDelivery(
-      group,
-      subject,
-      (handler) => this.statusOf(handler),
-      () => message.place,
-    );
   }
 }
 

@@ -289,7 +289,8 @@ export class JetStreamTestKit implements AsyncDisposable {
 
   /** Forgets what was handled so far, for {@link handled} and {@link deadLettered}. */
   forget(): void {
-    const { everything } = this.tracker;
+    const { everything, failures } = this.tracker;
+    failures.length = 0;
     everything.handled.length = 0;
     everything.published.length = 0;
     everything.deadLettered.length = 0;

@@ -6,6 +6,14 @@ import type { HandledMessage, TestFlow } from './flow.js';
 /** The largest number of lines of a list in a message. */
 const MOST_LINES = 20;
 
+/** What the tracker of a kit knows. */
+interface KitState {
+  readonly everything: Pick<TestFlow, 'handled'>;
+  /** Messages and actions of the test that failed. */
+  readonly failures: readonly { readonly name: string; readonly error: unknown }[];
+  describePending(): readonly { readonly text: string }[];
+}
+
 /** The pending work, for the message of an error. */
 export function pendingText(pending: readonly { readonly text: string }[]): string {
   if (pending.length === 0) return 'Nothing is pending.';
@@ -16,6 +24,14 @@ export function pendingText(pending: readonly { readonly text: string }[]): stri
 export function soFar({ handled }: Pick<TestFlow, 'handled'>): string {
   if (handled.length === 0) return 'Nothing was handled so far.';
   return `Handled so far:${lines(handled.map((each) => describeHandled(each)))}`;
+}
+
+/** What is pending, and what happened so far, for the message of an error. */
+export function stateOf(kit: KitState): string {
+  const { everything, failures } = kit;
+  const failed = failures.map(({ name, error }) => `${name}: ${shownValue(error)}`);
+  const text = `${pendingText(kit.describePending())}\n${soFar(everything)}`;
+  return failed.length === 0 ? text : `${text}\nFailed so far:${lines(failed)}`;
 }
 
 /** One delivery, for the message of an error. */

@@ -4,7 +4,7 @@ import type { TestFlow } from './flow.js';
 import type { FlowTracker } from './flow-tracker.js';
 import { checkSettledOptions, type SettledOptions } from './kit-options.js';
 import { warnOfFakeTimers } from './real-timers.js';
-import { pendingText, soFar } from './report.js';
+import { pendingText, soFar, stateOf } from './report.js';
 import type { Pending, RunningFlow } from './running-flow.js';
 import { Wait } from './wait.js';
 
@@ -34,7 +34,10 @@ export class TestKitFlow<Result = unknown> {
     };
     flow.begin(action);
     result
-      .catch((error: unknown) => (this.failure = { error }))
+      .catch((error: unknown) => {
+        this.failure = { error };
+        tracker.failures.push({ name, error });
+      })
       .finally(() => flow.end(action))
       // The callback cannot fail.
       .catch(() => undefined);
@@ -59,9 +62,9 @@ export class TestKitFlow<Result = unknown> {
     warnOfFakeTimers(this.tracker.logger);
     await this.wait(timeout);
     const flow = this.flow.snapshot();
-    if (this.failure !== undefined) throw withFlow(this.failure.error, flow);
+    if (this.failure !== undefined) throw withFlow(this.failure.error, flow, this.name);
     const failed = flow.handled.find((each) => each.failed && !CURED.has(each.outcome));
-    if (failed !== undefined && errors === 'throw') throw withFlow(failed.error, flow);
+    if (failed !== undefined && errors === 'throw') throw withFlow(failed.error, flow, failed.handler);
     return flow;
   }
 
@@ -96,11 +99,14 @@ export class TestKitFlow<Result = unknown> {
 }
 
 /** The flow of an error with which {@link TestKitFlow.settled} has rejected. */
-function withFlow(error: unknown, flow: TestFlow): unknown {
-  if (typeof error === 'object' && error !== null && Object.isExtensible(error)) {
-    return Object.defineProperty(error, 'flow', { value: flow, configurable: true, enumerable: false });
+function withFlow(error: unknown, flow: TestFlow, name: string): unknown {
+  try {
+    const property = { value: flow, configurable: true, enumerable: false };
+    if (Reflect.defineProperty(error as object, 'flow', property)) return error;
+  } catch {
+    // It is not an object, or a proxy that refuses it.
   }
-  return new TestKitHandlerError(`A handler failed with: ${errorText(error)}`, flow, { cause: error });
+  return new TestKitHandlerError(`${name} failed with: ${errorText(error)}`, flow, { cause: error });
 }
 
 /** Waits until nothing is pending in any flow. */
@@ -108,7 +114,7 @@ export function waitUntilIdle(tracker: FlowTracker, timeout: number): Promise<vo
   warnOfFakeTimers(tracker.logger);
   if (tracker.isIdle) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const state = (): string => `${pendingText(tracker.describePending())}\n${soFar(tracker.everything)}`;
+    const state = (): string => stateOf(tracker);
     const wait = new Wait(tracker.waits, reject, () => `The application is not idle. ${state()}`);
     wait.after(timeout, () => {
       const text = `The application is not idle after ${timeout} ms. ${state()}`;

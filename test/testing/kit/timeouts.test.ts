@@ -102,6 +102,24 @@ describe('A wait that times out', () => {
     );
   });
 
+  it('names the messages and actions of the test that failed', async () => {
+    const flows = [
+      kit.publish('nowhere', { id: 1 }),
+      kit.track(() => Promise.reject(new TypeError('no window'))),
+    ];
+    await Promise.allSettled(flows.map(({ result }) => result));
+    for (const wait of [
+      () => kit.handled('Billing.onPaid', { payload: { id: 7 }, ...soon }),
+      () => kit.idle(soon),
+    ]) {
+      expect((await failure(wait())).message).toMatch(
+        /Failed so far:\n  - (The message to "nowhere": \w+Error: .+|The action of the test: TypeError: no window)\n.+: \w+Error: /,
+      );
+    }
+    kit.forget();
+    expect((await failure(kit.idle(soon))).message).not.toContain('Failed so far');
+  });
+
   it('names the delivery that was not expected', async () => {
     const nothing = failure(kit.expectNothing('Billing.onPaid', { within: 5_000 }));
     await kit.publish('orders.paid', { id: 2 }).settled();
@@ -147,6 +165,34 @@ describe('A wait that times out', () => {
       "Expected a dead letter with handler 'Billing.onPaid'.\nNothing was dead-lettered.",
     );
     expect(() => expect({}).toHaveHandled('Billing.onPaid')).toThrow('a value that is not a flow');
+  });
+});
+
+describe('Matchers', () => {
+  const flow = { handled: [], published: [], deadLettered: [] };
+
+  it.each<[string, () => void, string]>([
+    ['no handler', () => expect(flow).not.toHaveHandled(undefined as never), 'Invalid handler'],
+    [
+      'properties that are null',
+      () => expect(flow).not.toHaveHandled('A.b', null as never),
+      'null is not an object',
+    ],
+    [
+      'a negative number',
+      () => expect(flow).not.toHaveHandled('A.b', { times: -1 }),
+      '-1 is not a whole number',
+    ],
+    [
+      'a text as number',
+      () => expect(flow).not.toHaveHandled('A.b', { times: '1' as never }),
+      'is not a whole number',
+    ],
+    ['no subject', () => expect(flow).not.toHavePublished(undefined as never), 'Invalid subject'],
+    ['an empty subject', () => expect(flow).not.toHavePublished(''), 'Invalid subject'],
+    ['a number as subject', () => expect(flow).not.toHavePublished(5 as never), 'Invalid subject'],
+  ])('refuse %s', (_what, act, problem) => {
+    expect(act).toThrow(problem);
   });
 });
 
