@@ -16,9 +16,11 @@ const NO_SUITABLE_PEERS = 10_005;
 /** The error code of a JetStream API without a leader. */
 const NOT_AVAILABLE = 10_008;
 
-/** A server of the cluster that is running. */
+/** A server of the cluster. */
 interface RunningServer {
   readonly name: string;
+  /** `undefined` if it is not running. */
+  readonly pid: number | undefined;
   readonly port: number;
   readonly monitoringUrl: string;
 }
@@ -30,22 +32,32 @@ interface RunningServer {
  * @throws NatsServerStartError if that takes longer than `timeout`
  */
 export async function clusterReady(
-  servers: () => readonly RunningServer[],
+  servers: readonly RunningServer[],
   access: ServerAccess,
   timeout: number,
 ): Promise<void> {
   const deadline = Date.now() + timeout;
   for (;;) {
-    const laggards = await findLaggards(servers(), access);
-    if (laggards.length === 0) {
+    const running = servers.filter(({ pid }) => pid !== undefined);
+    const laggards = await findLaggards(running, access);
+    const lack = lackOf(running, servers);
+    // A leader that lost the others reports them as current for a moment.
+    if (laggards.length === 0 && lack === undefined) {
       return;
     }
     if (Date.now() > deadline) {
-      const reason = `the cluster was not ready after ${timeout} ms: ${laggards.join(', ')}`;
+      const reason = `the cluster was not ready after ${timeout} ms: ${lack ?? laggards.join(', ')}`;
       throw new NatsServerStartError(reason, '');
     }
     await sleep(READY_POLL);
   }
+}
+
+/** That too few servers run to elect a leader; `undefined` if enough do. */
+function lackOf(running: readonly RunningServer[], all: readonly RunningServer[]): string | undefined {
+  const needed = Math.floor(all.length / 2) + 1;
+  if (running.length >= needed) return undefined;
+  return `only ${running.length} of ${all.length} servers run, and a leader needs ${needed}. Restart one of the others first`;
 }
 
 /**

@@ -186,7 +186,7 @@ export class NatsTestCluster implements AsyncDisposable {
    * @throws NatsServerStartError if it takes longer
    */
   ready(timeout = READY_TIMEOUT): Promise<void> {
-    return clusterReady(() => this.servers.filter(({ pid }) => pid !== undefined), this.access, timeout);
+    return clusterReady(this.servers, this.access, timeout);
   }
 
   /**

@@ -53,6 +53,14 @@ describe('NatsTestCluster.start', () => {
     }
   });
 
+  it('is not ready if too few servers run, and says so', async () => {
+    await using cluster = await NatsTestCluster.start(3);
+    await Promise.all(cluster.servers.slice(1).map((server) => server.kill()));
+    await expect(cluster.ready(500)).rejects.toThrow(
+      'only 1 of 3 servers run, and a leader needs 2. Restart one of the others first',
+    );
+  });
+
   it('stops all its servers', async () => {
     const cluster = await NatsTestCluster.start(2);
     await cluster.stop();
