@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { InvalidArgumentError } from '../errors/index.js';
 import { errorText } from '../reporting/index.js';
+import { CommandQueue } from '../timing/index.js';
 import { given, optionsCheck } from '../validation/index.js';
 import { NatsServerStartError } from './errors.js';
 import { findFreePorts, retryWhilePortIsTaken } from './free-ports.js';
@@ -15,6 +16,7 @@ import { configText, ownConfig } from './server-config.js';
 import {
   checkedLeafOptions,
   checkedServerOptions,
+  SERVER_OPTIONS,
   type NatsTestLeafOptions,
   type NatsTestServerOptions,
 } from './server-options.js';
@@ -57,7 +59,9 @@ export interface NatsTestRestartOptions {
   readonly version?: string | undefined;
 }
 
-const checkRestartOptions = optionsCheck<NatsTestRestartOptions>('restart', { version: true });
+const checkRestartOptions = optionsCheck<NatsTestRestartOptions>('restart', {
+  version: SERVER_OPTIONS.version,
+});
 
 /**
  * A real nats-server for tests, on a loopback port, with its own store.
@@ -77,6 +81,8 @@ export class NatsTestServer implements AsyncDisposable {
   /** The program of the version that {@link restart} has changed to. */
   private otherBinary: string | undefined;
   private readonly proxies = new Set<NatsTestProxy>();
+  /** Starts and ends the process: only one of these commands may run at a time, however the test calls them. */
+  private readonly commands = new CommandQueue();
 
   /**
    * Starts a server and waits until it is ready: it accepts clients, and JetStream is up.
@@ -189,9 +195,10 @@ export class NatsTestServer implements AsyncDisposable {
   /**
    * The server's log so far, over all its restarts.
    *
-   * @throws the error of the file system if the log cannot be read
+   * @throws Error after {@link stop}, which removes it; the error of the file system if the log cannot be read
    */
-  log(): Promise<string> {
+  async log(): Promise<string> {
+    if (this.stopped) throw new Error('This NatsTestServer was stopped, and its log removed: read it before');
     return readFile(this.logFile, 'utf8');
   }
 
@@ -203,7 +210,7 @@ export class NatsTestServer implements AsyncDisposable {
    */
   async stop(): Promise<void> {
     this.stopped = true;
-    await this.current?.terminate();
+    await this.commands.run(() => this.current?.terminate());
     await Promise.all([...this.proxies].map((proxy) => proxy.close()));
     await rm(this.identity.folder, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -212,7 +219,7 @@ export class NatsTestServer implements AsyncDisposable {
    * Shuts the server down, if it is running, and starts it again with the same port and store; with the option `version`
    * as another version, for example to test an upgrade.
    *
-   * @throws InvalidArgumentError if an option does not exist
+   * @throws InvalidArgumentError if an option does not exist, or is invalid
    * @throws NatsServerNotFoundError if there is no server of this version and none can be downloaded
    * @throws NatsServerChecksumError if the download is not the official release
    * @throws NatsServerStartError if it does not start again
@@ -220,12 +227,13 @@ export class NatsTestServer implements AsyncDisposable {
    */
   async restart(options: NatsTestRestartOptions = {}): Promise<void> {
     const { version } = checkRestartOptions(options);
-    if (this.stopped) {
-      throw new Error('This NatsTestServer was stopped, and its store removed: start a new one');
-    }
+    this.checkNotStopped();
     if (version !== undefined) this.otherBinary = await findServerBinary(version);
-    await this.current?.terminate();
-    await retryWhilePortIsTaken(() => this.launch());
+    await this.commands.run(async () => {
+      this.checkNotStopped();
+      await this.current?.terminate();
+      await retryWhilePortIsTaken(() => this.launch());
+    });
   }
 
   /**
@@ -233,7 +241,7 @@ export class NatsTestServer implements AsyncDisposable {
    * rejects.
    */
   async kill(): Promise<void> {
-    await this.current?.kill();
+    await this.commands.run(() => this.current?.kill());
   }
 
   /**
@@ -241,7 +249,7 @@ export class NatsTestServer implements AsyncDisposable {
    * nothing if the server is not running, and never rejects.
    */
   async shutdown(): Promise<void> {
-    await this.current?.terminate();
+    await this.commands.run(() => this.current?.terminate());
   }
 
   /**
@@ -276,10 +284,12 @@ export class NatsTestServer implements AsyncDisposable {
    *
    * @param options - the options of the leaf node, and the user and account that the hub and the leaf node connect
    * @throws InvalidArgumentError if the hub accepts no leaf nodes, or has no such user, or needs one and none is named
+   * @throws Error after {@link stop}
    * @throws as {@link start}
    */
   async startLeaf(options: NatsTestLeafOptions = {}): Promise<NatsTestServer> {
     const { hubUser, account, ...checked } = checkedLeafOptions(options);
+    this.checkNotStopped();
     const { access, leafPort } = this.identity;
     if (leafPort === undefined) {
       const reason = 'the hub accepts no leaf nodes. Start it with the option { leafNodes: true }';
@@ -320,7 +330,8 @@ export class NatsTestServer implements AsyncDisposable {
   }
 
   private checkNotStopped(): void {
-    if (this.stopped) throw new Error('This NatsTestServer was stopped: start a new one');
+    if (this.stopped)
+      throw new Error('This NatsTestServer was stopped, and its store removed: start a new one');
   }
 
   /**
@@ -363,7 +374,7 @@ export class NatsTestServer implements AsyncDisposable {
 
   /** The error for a failed start, with the end of the log. */
   private async failure(error: unknown): Promise<NatsServerStartError> {
-    const log = (await this.log()).trim().split('\n').slice(-20).join('\n');
+    const log = (await readFile(this.logFile, 'utf8')).trim().split('\n').slice(-20).join('\n');
     return new NatsServerStartError(errorText(error), log);
   }
 

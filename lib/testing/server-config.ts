@@ -7,6 +7,19 @@ export type NatsServerConfig = string | Readonly<Record<string, unknown>>;
 /** The blocks to which `config` may add. */
 const SHARED = new Set(['cluster', 'jetstream', 'leafnodes']);
 
+/** What the test server sets by arguments, or decides itself. */
+const RESERVED = new Set([
+  'addr',
+  'host',
+  'http',
+  'http_port',
+  'listen',
+  'monitor_port',
+  'net',
+  'port',
+  'server_name',
+]);
+
 /** The configuration of a server, except its users and certificates. */
 export interface OwnConfig {
   readonly name: string;
@@ -34,12 +47,17 @@ export function ownConfig({ name, domain, leafPort, blocks }: OwnConfig): Record
 /**
  * The text of a server's configuration file: what the options of this library need, and the configuration of the user.
  *
- * @throws InvalidArgumentError if both set the same, and `config` is an object. (In text, the later one applies.)
+ * @throws InvalidArgumentError if `config` sets what only the test server can set, or both set the same, and `config` is an object. (In text, the later one applies.)
  */
 export function configText(own: Readonly<Record<string, unknown>>, config: NatsServerConfig = ''): string {
   if (typeof config === 'string') return `${toText(own)}${config}\n`;
   const merged: Record<string, unknown> = { ...own };
   for (const [key, value] of Object.entries(config)) {
+    if (RESERVED.has(key.toLowerCase())) {
+      const reason =
+        'the test server sets its address, ports and name itself. Use the option "port" for the port of clients';
+      throw new InvalidArgumentError(`config.${key}`, reason);
+    }
     const mine = merged[key];
     if (mine !== undefined && !(SHARED.has(key) && isObject(mine) && isObject(value))) {
       const reason = 'it is set by the other options of the test server. Use only one of them';

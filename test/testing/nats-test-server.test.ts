@@ -122,6 +122,12 @@ describe('NatsTestServer.start', () => {
     await expect(manager.streams.add(tooBig)).rejects.toThrow(/insufficient memory/);
   });
 
+  it.each(['port', 'http_port', 'Server_Name', 'listen'])('refuses %s in configuration', async (name) => {
+    await expect(start({ config: { [name]: 4333 } })).rejects.toThrow(
+      `Invalid config.${name}: the test server sets`,
+    );
+  });
+
   it('reports the end of the log if the server does not start', async () => {
     const failure = start({ config: 'no_such_option: true' });
     await expect(failure).rejects.toThrow(NatsServerStartError);
@@ -149,6 +155,18 @@ describe('NatsTestServer.stop', () => {
     await server.stop();
     await expect(server.restart()).rejects.toThrow(/was stopped/);
     expect(() => server.pause()).toThrow(/is not running/);
+  });
+
+  it('refuses other calls afterwards', async () => {
+    const server = await NatsTestServer.start({ leafNodes: true });
+    await server.stop();
+    for (const act of [
+      () => server.log(),
+      () => server.restart(),
+      () => server.proxy(),
+      () => server.startLeaf(),
+    ])
+      await expect(act()).rejects.toThrow('This NatsTestServer was stopped');
   });
 
   it('keeps a given store', async () => {
@@ -204,6 +222,31 @@ describe('NatsTestServer.restart', () => {
     await server.restart();
     expect(await storedMessages(server)).toBe(1);
     expect(await server.log()).toMatch(/Initiating Shutdown/);
+  });
+
+  it('runs one command after another, however they are called', async () => {
+    const server = await start();
+    await store(server);
+    await Promise.all([server.restart(), server.restart(), server.restart()]);
+    expect(isRunning(server.pid)).toBe(true);
+    expect(await storedMessages(server)).toBe(1);
+    const { pid } = server;
+    await Promise.all([server.restart(), server.kill()]);
+    expect([server.pid, isRunning(pid)]).toEqual([undefined, false]);
+    const ended = await Promise.allSettled([server.restart(), server.stop(), server.restart()]);
+    expect(ended.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    expect([server.pid, existsSync(server.storeDir)]).toEqual([undefined, false]);
+    await expect(connect({ servers: server.url, reconnect: false })).rejects.toThrow(/refused/i);
+  });
+
+  it.each<[string, NatsTestRestartOptions, RegExp]>([
+    ['an unknown option', { verson: '2.10' } as object, /did you mean "version"/],
+    ['a version that is none', { version: 'newest' }, /"newest" is not a version/],
+  ])('refuses %s at once', async (_what, options, problem) => {
+    const server = await start();
+    const { pid } = server;
+    await expect(server.restart(options)).rejects.toThrow(problem);
+    expect(server.pid).toBe(pid);
   });
 
   it('restores the store of a killed server', async () => {
