@@ -93,7 +93,10 @@ describe.each(Array.from({ length: ROUNDS }, (_, i) => i + 1))('A shop (round %i
     const stock = kit.get<KeyValue<number>>(String(getKeyValueToken('stock')));
     const paid = { order: placed.id, article: placed.article, count: 3 };
     await kit.publish(`orders.${placed.id}.paid`, paid).settled();
+    const spy = kit.spyOn('Warehouse.onPaid');
     const second = await kit.publish(`orders.${placed.id}.paid`, paid).settled();
+    expect(spy).not.toHaveBeenCalled();
+    spy.restore();
     expect(second).toHaveHandled('Warehouse.onPaid', { outcome: 'acked' });
     expect(second).not.toHaveHandled('Purchasing.onStock');
     expect((await stock.get(placed.article))?.value).toBe(7);
@@ -158,6 +161,26 @@ describe.each(Array.from({ length: ROUNDS }, (_, i) => i + 1))('A shop (round %i
     const flow = await kit.track(() => letters.replay(Number(sequence))).settled();
     restore();
     expect(flow).toHaveHandled('Billing.onPlaced', { payload: placed });
+    expect(flow).toHaveHandled('Warehouse.onPaid');
+  });
+
+  it('has what a replay to the handler publishes, but not the call of the handler', async () => {
+    const placed = order({ card: DECLINED_CARD });
+    await kit.publish(`orders.${placed.id}.placed`, placed).settled({ errors: 'return' });
+    const restore = kit.replace('Billing.onPlaced', ({ id, article }: Order) => ({
+      order: id,
+      article,
+      count: 1,
+    }));
+    const spy = kit.spyOn('Billing.onPlaced');
+    const filter = { subject: `orders.${placed.id}.placed` };
+    const replaying = kit.track(() => kit.get(DeadLetters).replayAll(filter, { to: 'handler' }));
+    const flow = await replaying.settled();
+    restore();
+    spy.restore();
+    expect(await replaying.result).toMatchObject({ replayed: 1 });
+    expect(spy).toHaveBeenCalledOnce();
+    expect(flow).not.toHaveHandled('Billing.onPlaced');
     expect(flow).toHaveHandled('Warehouse.onPaid');
   });
 });
