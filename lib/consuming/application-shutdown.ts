@@ -1,4 +1,5 @@
 import type { ModulesContainer } from '@nestjs/core';
+import type { TestSettings } from '../connection/index.js';
 import type { AttachedServer } from '../jetstream/index.js';
 import { StepClock, TimeBudget } from '../timing/index.js';
 import type { ListeningServer } from './registered-handler.js';
@@ -34,6 +35,8 @@ export function registerShutdownMember(member: ShutdownMember): void {
  * calls hooks, and the servers of hybrid applications between hooks.
  */
 export class ApplicationShutdown {
+  /** The changes of a test kit that runs the application, for clients of microservices. */
+  testing: TestSettings | undefined;
   private readonly clock = new StepClock();
   private readonly servers = new Set<ShutdownMember & AttachedServer>();
   /** The longest `shutdownTimeout` of the connections; `undefined` if the application has none of its own. */

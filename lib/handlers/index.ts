@@ -44,4 +44,4 @@ export {
   schedulesOf,
   type SubscribePlan,
 } from './planning/index.js';
-export { forOneServer, TEST_SETTINGS, type TestSettings } from './test-settings.js';
+export { forOneServer, TEST_SETTINGS } from './test-settings.js';

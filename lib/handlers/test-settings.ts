@@ -1,16 +1,4 @@
-import type { NodeConnectionOptions } from '@nats-io/transport-node';
-import type { JetStreamInstrument } from '../instruments/index.js';
-
-/** The changes that a test kit makes in an application. */
-export interface TestSettings {
-  /** The server and the user of all connections, instead of those of the application. */
-  readonly connection: Pick<NodeConnectionOptions, 'servers' | 'user' | 'pass'>;
-  readonly instruments: readonly JetStreamInstrument[];
-  /** The factor for the delays of handlers. */
-  readonly timeScale: number;
-}
-
-/** The injection token of {@link TestSettings}; its value is `null` unless a test kit overrides the provider. */
+/** The injection token of `TestSettings`; its value is `null` unless a test kit overrides the provider. */
 export const TEST_SETTINGS = 'JETSTREAM_TEST_SETTINGS';
 
 /** The part of a configuration that needs several servers. */

@@ -3,16 +3,16 @@ import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
 import {
   Boot,
-  type ConnectionSource,
-  isConnection,
   type JetStreamConnection,
   mayNotConnect,
   openConnection,
+  redirected,
+  type TestSettings,
   unconnected,
 } from '../connection/index.js';
 import { ApplicationShutdown, DeadLetters } from '../consuming/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
-import { HandlerConnection, TEST_SETTINGS, type TestSettings } from '../handlers/index.js';
+import { HandlerConnection, TEST_SETTINGS } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -169,21 +169,6 @@ async function connectionOf(
   opened.timeScale = testing?.timeScale ?? 1;
   opened.boot = new Boot(opened, bootTimeout);
   return opened;
-}
-
-/** The options of a connection with the server and the user of a test kit. */
-function redirected(source: ConnectionSource, { connection }: TestSettings): ConnectionSource {
-  if (isConnection(source)) return connection;
-  const {
-    servers: _,
-    port: __,
-    user: ___,
-    pass: ____,
-    token: _____,
-    authenticator: ______,
-    ...rest
-  } = source;
-  return { ...rest, ...connection, tls: undefined };
 }
 
 /** The tokens of a connection that other modules can inject. */

@@ -7,8 +7,9 @@ import {
   type PayloadInputOf,
   type PublishedOf,
 } from '../../contracts/index.js';
+import type { TestSettings } from '../../connection/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
-import { type HandlerConnection, TEST_SETTINGS, type TestSettings } from '../../handlers/index.js';
+import { type HandlerConnection, TEST_SETTINGS } from '../../handlers/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
 import { errorText } from '../../reporting/index.js';
 import { deadLetterOf, handledOf } from './contract-messages.js';
@@ -55,7 +56,7 @@ import {
 import { TestAccount } from './test-accounts.js';
 import { createHttp, moduleOf } from './test-module.js';
 import { TestKitFlow, waitUntilIdle } from './test-kit-flow.js';
-import { areClosed, connectionsOf, TrackedApplication } from './tracked-application.js';
+import { areClosed, connectionsOf, redirectClients, TrackedApplication } from './tracked-application.js';
 
 const DEFAULT_TIMEOUT = 5_000;
 /** How long `expectNothing` waits, in milliseconds. */
@@ -341,6 +342,7 @@ export class JetStreamTestKit implements AsyncDisposable {
     watched.compile = async (...args) => {
       const app = await compile(...args);
       compiled = connectionsOf(app);
+      redirectClients(app, settings);
       this.patterns.watch(app);
       return app;
     };

@@ -18,8 +18,8 @@ import {
   type OrUndefined,
   positiveDuration,
   rule,
-  text,
 } from '../../validation/index.js';
+import { SERVER_OPTIONS } from '../server-options.js';
 
 /** A module builder of `@nestjs/testing`, as `Test.createTestingModule` returns it. */
 export interface TestModuleBuilder {
@@ -68,7 +68,7 @@ const OPTIONS = {
   configure: functionRule('a function'),
   timeScale: rule('a number above 0', (value) => Number.isFinite(value) && Number(value) > 0),
   timeout: positiveDuration,
-  version: text,
+  version: SERVER_OPTIONS.version,
   logger: rule('a logger of Nest', (value) => hasMethods(value, ['log', 'warn', 'error'])),
 } satisfies AllOptionsOf<TestKitOptions>;
 

@@ -1,5 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { decodeValue } from '../../codecs/index.js';
+import { decodeValue, jsonCodec } from '../../codecs/index.js';
 import type { HandlerConnection } from '../../handlers/index.js';
 import type { ObservedHeaders } from '../../instruments/index.js';
 
@@ -13,7 +13,8 @@ export function decodeWith(
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   if (bytes.length === 0) return undefined;
   try {
-    if (connection === undefined) return asText(bytes);
+    // A client with a connection of its own, whose default is JSON too.
+    if (connection === undefined) return decodeValue(jsonCodec, bytes);
     const codecOf =
       stream === undefined ? connection.codecsOfSubject(subject) : connection.codecsOfStream(stream);
     return decodeValue(codecOf(headers), bytes);

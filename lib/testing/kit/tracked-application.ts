@@ -1,6 +1,7 @@
 import type { INestApplicationContext, LoggerService } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
-import { Handlers } from '../../consuming/index.js';
+import { DiscoveryService, ModulesContainer } from '@nestjs/core';
+import type { TestSettings } from '../../connection/index.js';
+import { ApplicationShutdown, Handlers } from '../../consuming/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
 import {
   type HandlerConnection,
@@ -124,6 +125,17 @@ export class TrackedApplication {
 /** The connections of an application; none if it does not import `JetStreamModule`. */
 export function connectionsOf(app: INestApplicationContext): readonly HandlerConnection[] {
   return find(app, JetStreamConnections)?.all() ?? [];
+}
+
+/** Makes the microservice clients that an application provides use the connection of a kit. */
+export function redirectClients(app: INestApplicationContext, settings: TestSettings): void {
+  const modules = find(app, ModulesContainer);
+  const discovery = find(app, DiscoveryService);
+  // An application without this library is refused later.
+  if (modules === undefined || discovery === undefined) return;
+  const shutdown = ApplicationShutdown.of(modules);
+  shutdown.testing = settings;
+  for (const { instance } of discovery.getProviders()) shutdown.admit(instance);
 }
 
 /** Whether all connections of an application are closed. */

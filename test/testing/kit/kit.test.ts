@@ -170,6 +170,7 @@ describe('JetStreamTestKit', () => {
       'does not import JetStreamModule.forRoot',
     );
     await expect(JetStreamTestKit.start({ timeScale: 0 })).rejects.toThrow('timeScale');
+    await expect(JetStreamTestKit.start({ version: 'newest' })).rejects.toThrow('"newest" is not a version');
     const module = Test.createTestingModule({ imports: [OrdersModule] });
     await expect(JetStreamTestKit.start({ module, imports: [] })).rejects.toThrow('it cannot be combined');
     const compiled = { compile: 1 };
