@@ -7,7 +7,7 @@ export type NatsServerConfig = string | Readonly<Record<string, unknown>>;
 /** The blocks to which `config` may add. */
 const SHARED = new Set(['cluster', 'jetstream', 'leafnodes']);
 
-/** What the test server sets by arguments, or decides itself. */
+/** Options of the server that the test server sets by arguments, or decides itself. */
 const RESERVED = new Set([
   'addr',
   'host',

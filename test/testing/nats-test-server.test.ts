@@ -241,7 +241,7 @@ describe('NatsTestServer.restart', () => {
 
   it.each<[string, NatsTestRestartOptions, RegExp]>([
     ['an unknown option', { verson: '2.10' } as object, /did you mean "version"/],
-    ['a version that is none', { version: 'newest' }, /"newest" is not a version/],
+    ['an invalid version', { version: 'newest' }, /"newest" is not a version/],
   ])('refuses %s at once', async (_what, options, problem) => {
     const server = await start();
     const { pid } = server;

@@ -6,7 +6,7 @@ import type { HandledMessage, TestFlow } from './flow.js';
 /** The largest number of lines of a list in a message. */
 const MOST_LINES = 20;
 
-/** What the tracker of a kit knows. */
+/** The state of a kit: its tracker. */
 interface KitState {
   readonly everything: Pick<TestFlow, 'handled'>;
   /** Messages and actions of the test that failed. */

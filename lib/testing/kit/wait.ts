@@ -27,7 +27,7 @@ export class Wait {
   private readonly cancels: (() => void)[] = [];
   private isOver = false;
 
-  /** @param describe returns what was awaited in vain, and what is pending */
+  /** @param describe returns what did not happen, and what is pending */
   constructor(waits: Waits, reject: (error: unknown) => void, describe: () => string) {
     this.cancelAtEnd(
       waits.whenClosed(() => {

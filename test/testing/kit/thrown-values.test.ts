@@ -58,7 +58,7 @@ describe('A flow whose handler throws', () => {
   });
 
   it('an action of the test that throws a text rejects with it too', async () => {
-    const flow = kit.track(() => Promise.reject('no paper' as unknown as Error));
+    const flow = kit.track(() => Promise.reject('no paper'));
     await expect(flow.settled()).rejects.toThrow('The action of the test failed with: no paper');
   });
 });
