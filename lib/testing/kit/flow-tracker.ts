@@ -213,7 +213,7 @@ export class FlowTracker {
     }
     const isOver = !NOT_FINAL.has(outcome) || (group.kind === 'core' && outcome === 'released');
     if (isOver) this.finish(message, pending);
-    else pending.returned(error, delay);
+    else pending.returned(error, delay, outcome === 'lost');
     const news: News = { handled: wasHandled ? entry : undefined, deadLettered: letter };
     for (const listener of this.listeners) listener(news);
   }

@@ -17,6 +17,7 @@ export class PendingDelivery implements Pending {
   private since = performance.now();
   private lastError: { readonly error: unknown } | undefined;
   private nextAttempt: number | undefined;
+  private isLost = false;
 
   constructor(
     readonly group: HandlerGroup,
@@ -37,8 +38,13 @@ export class PendingDelivery implements Pending {
     this.since = performance.now();
   }
 
-  /** The message is delivered again, after `delay` milliseconds if that is known. */
-  returned(error: unknown, delay: number | undefined): void {
+  /**
+   * The message is delivered again, after `delay` milliseconds if that is known.
+   *
+   * @param isLost whether its ack wait was over, or its connection closed, before it was settled
+   */
+  returned(error: unknown, delay: number | undefined, isLost: boolean): void {
+    this.isLost = isLost;
     this.state = 'retrying';
     this.since = performance.now();
     if (error !== undefined) this.lastError = { error };
@@ -68,6 +74,11 @@ export class PendingDelivery implements Pending {
     const status = this.statusOf(handler);
     const because = status === undefined ? '' : `; the handler ${status}`;
     if (state === 'expected') return `was not delivered within ${age} ms${because}`;
+    if (this.isLost)
+      return (
+        `was not settled in time in delivery ${deliveryCount}${failed}: it is delivered again, unless the server has accepted a ` +
+        `late acknowledgement; raise ackWait or maxProcessingTime of the handler${because}`
+      );
     const left = nextAttempt === undefined ? undefined : Math.max(0, nextAttempt - Date.now());
     const next = left === undefined ? 'it is delivered again later' : `next attempt in ${left} ms`;
     return `was returned in delivery ${deliveryCount}${failed}; ${next}${because}`;

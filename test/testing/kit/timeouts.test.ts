@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { Handlers, JetStreamModule, JetStreamService, JsConsumer } from 'nestjs-nats-jetstream';
@@ -21,6 +22,18 @@ class Billing {
   @JsConsumer({ stream: 'ORDERS', durable: 'hanging', filterSubjects: 'orders.hang' })
   onHang(): Promise<void> {
     return new Promise(() => undefined);
+  }
+
+  @JsConsumer({
+    stream: 'ORDERS',
+    durable: 'late',
+    filterSubjects: 'orders.late',
+    ackWait: 1_000,
+    maxProcessingTime: 200,
+    retry: { maxDeliver: 1 },
+  })
+  async onLate(): Promise<void> {
+    await sleep(1_500);
   }
 
   @JsConsumer({ stream: 'ORDERS', durable: 'shipping', filterSubjects: 'orders.paid' })
@@ -86,6 +99,15 @@ describe('A wait that times out', () => {
     );
     await kit.get(Handlers).resume('Billing.onPaid');
     expect(await flow.settled()).toHaveHandled('Billing.onPaid');
+  });
+
+  it('names the handler that did not settle its message in time', async () => {
+    const flow = kit.publish('orders.late');
+    await kit.handled('Billing.onLate', { outcome: 'lost' });
+    expect(masked(await failure(flow.settled(soon)))).toContain(
+      'Billing.onLate: "orders.late" (ORDERS, sequence N) was not settled in time in delivery N: it is delivered again, ' +
+        'unless the server has accepted a late acknowledgement; raise ackWait or maxProcessingTime of the handler\n',
+    );
   });
 
   it('names the message that was not handled, and what is pending elsewhere', async () => {
