@@ -98,6 +98,18 @@ export {
   type SubjectParams,
 } from './contracts/index.js';
 export {
+  type ControlOptions,
+  type ControlResult,
+  type DiscoveryOptions,
+  type HandlerReport,
+  JetStreamInstances,
+  type ListInstancesOptions,
+  type ServiceEndpoint,
+  type ServiceIdentity,
+  type ServiceInstance,
+  type ServiceInstances,
+} from './discovery/index.js';
+export {
   AmbiguousHandlerError,
   type ApiErrorBody,
   AtomicBatchRefusedError,
@@ -115,6 +127,8 @@ export {
   ConsumerExistsError,
   ConsumerLeadershipChangedError,
   ConsumerNotFoundError,
+  ControlFailedError,
+  ControlNotAllowedError,
   DeadLetterNotFoundError,
   DeadLetterPayloadGoneError,
   DigestMismatchError,
@@ -131,6 +145,8 @@ export {
   InboxPermissionError,
   IngestGapError,
   IngestInterruptedError,
+  InstanceHandlerNotFoundError,
+  InstanceNotFoundError,
   InvalidApiResponseError,
   InvalidArgumentError,
   InvalidBucketNameError,
@@ -396,6 +412,7 @@ export {
 export {
   DEFAULT_CONNECTION,
   getDeadLettersToken,
+  getJetStreamInstancesToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getKeyValueToken,
@@ -406,6 +423,7 @@ export {
   getStreamToken,
   InjectDeadLetters,
   InjectJetStream,
+  InjectJetStreamInstances,
   InjectKeyValue,
   InjectKeyValueService,
   InjectNatsConnection,

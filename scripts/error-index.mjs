@@ -38,6 +38,7 @@ const AREAS = [
     ],
   ],
   ['Dead letters', ['errors/dead-letter.errors.ts']],
+  ['Instances of services', ['errors/discovery.errors.ts']],
   ['Declarations', ['errors/provisioning.errors.ts']],
   ['Buckets', ['errors/bucket.errors.ts']],
   ['Key-Value', ['errors/key-value.errors.ts']],

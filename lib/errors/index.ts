@@ -40,6 +40,12 @@ export {
   ReplayFailedError,
   ReplayRefusedError,
 } from './dead-letter.errors.js';
+export {
+  ControlFailedError,
+  ControlNotAllowedError,
+  InstanceHandlerNotFoundError,
+  InstanceNotFoundError,
+} from './discovery.errors.js';
 export { AmbiguousHandlerError, HandlerNotFoundError, ApplicationNotRunningError } from './handler.errors.js';
 export { JetStreamError } from './jetstream.error.js';
 export {

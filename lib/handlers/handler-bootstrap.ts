@@ -33,6 +33,7 @@ import { type EventDefinition, type Findings, HandlerExplorer } from './discover
 import { uniteMetadata } from './decorators/index.js';
 import { EventContext } from './contexts/index.js';
 import type { HandlerConnection } from './handler-connection.js';
+import { HandlerStages } from './handler-stages.js';
 import { JetStreamConnections } from './jetstream-connections.js';
 import { HandlerBinder, HandlerBuilder, HandlerStarter, summarize } from './starting/index.js';
 
@@ -64,6 +65,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
     @Inject(JetStreamInstruments) private readonly instruments: JetStreamInstruments,
     @Inject(JetStreamConnections) private readonly services: JetStreamConnections,
+    @Inject(HandlerStages) private readonly stages: HandlerStages,
   ) {
     const { scope } = this;
     const compiler = (this.compiler = new HandlerCompiler(external));
@@ -83,11 +85,13 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       const plans = await step('checking the handlers', connections, () =>
         this.starter.plan(findings, this.newMessages()),
       );
+      this.stages.check(plans);
       this.followConnections();
       for (const definition of plans.events) this.listen(definition);
       await step('starting the handlers', connections, async () => {
         const { handlers } = await this.starter.create(plans);
         await this.start(handlers);
+        await this.stages.started();
         this.handlers.summarize(await summarize([...connections.values()], handlers));
       });
       this.handlers.open(new HandlerBinder(this.starter, this.discovery, this.handlers, this.compiler));
@@ -110,6 +114,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     for (const { instance } of this.discovery.getProviders()) shutdown.admit(instance);
     const connections = [...this.connections().values()];
     await Promise.all([
+      this.stages.stopping(),
       this.handlers.stopAll(),
       shutdown.drainServers(),
       ...connections.map((connection) => drainServers(connection)),
@@ -134,6 +139,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
    */
   private async giveUp(connections: ReadonlyMap<string, HandlerConnection>): Promise<void> {
     this.handlers.close();
+    await this.stages.stopping();
     await this.starter.stopLookouts(GIVE_UP_WITHIN);
     await this.handlers.stopAll(0);
     const opened = [...connections.values()].map(({ jetstream }) => jetstream.connection);

@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { Handlers, JetStreamEvents } from '../consuming/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
 import { HandlerBootstrap } from './handler-bootstrap.js';
+import { HandlerStages } from './handler-stages.js';
 import { JetStreamConnections } from './jetstream-connections.js';
 import { TEST_SETTINGS } from './test-settings.js';
 
@@ -12,11 +13,19 @@ import { TEST_SETTINGS } from './test-settings.js';
   providers: [
     HandlerBootstrap,
     Handlers,
+    HandlerStages,
     JetStreamConnections,
     JetStreamEvents,
     JetStreamInstruments,
     { provide: TEST_SETTINGS, useValue: null },
   ],
-  exports: [Handlers, JetStreamConnections, JetStreamEvents, JetStreamInstruments, TEST_SETTINGS],
+  exports: [
+    Handlers,
+    HandlerStages,
+    JetStreamConnections,
+    JetStreamEvents,
+    JetStreamInstruments,
+    TEST_SETTINGS,
+  ],
 })
 export class HandlersModule {}

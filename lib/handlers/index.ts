@@ -22,6 +22,7 @@ export { type HandlerMethod, handlerName, readParams } from './compile/index.js'
 export { type DescribedHandlers, describeHandlers } from './described-handlers.js';
 export { HandlerExplorer } from './discovery/index.js';
 export { HandlerConnection } from './handler-connection.js';
+export { HandlerStages, type StageMember } from './handler-stages.js';
 export { HandlersModule } from './handlers.module.js';
 export { JetStreamConnections } from './jetstream-connections.js';
 export type {

@@ -10,9 +10,10 @@ import {
   type TestSettings,
   unconnected,
 } from '../connection/index.js';
-import { ApplicationShutdown, DeadLetters } from '../consuming/index.js';
+import { ApplicationShutdown, DeadLetters, Handlers, JetStreamEvents } from '../consuming/index.js';
+import { JetStreamInstances, type OwnService } from '../discovery/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
-import { HandlerConnection, TEST_SETTINGS } from '../handlers/index.js';
+import { HandlerConnection, HandlerStages, JetStreamConnections, TEST_SETTINGS } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -25,6 +26,7 @@ import type { JetStreamModuleOptions } from './jetstream-module-options.interfac
 import { JETSTREAM_MODULE_OPTIONS } from './options-token.js';
 import {
   getDeadLettersToken,
+  getJetStreamInstancesToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getModuleOptionsToken,
@@ -41,6 +43,7 @@ export function connectionProviders(name: string): Provider[] {
   const connection = `JetStreamConnection:${name}`;
   const handlers = `HandlerConnection:${name}`;
   const checked = getModuleOptionsToken(name);
+  const discovery = `ServiceDiscovery:${name}`;
   // A test may override the services that an application injects, but not those that this library uses itself.
   const [jetstream, keyValue, objectStore, deadLetters] = [
     `OwnJetStreamService:${name}`,
@@ -142,6 +145,41 @@ export function connectionProviders(name: string): Provider[] {
       useFactory: (target: HandlerConnection, modules: ModulesContainer) =>
         new ConnectionLifecycle(target, ApplicationBoot.of(modules)),
     },
+    {
+      provide: discovery,
+      inject: [
+        handlers,
+        checked,
+        Handlers,
+        JetStreamEvents,
+        JetStreamConnections,
+        JetStreamInstruments,
+        HandlerStages,
+      ],
+      useFactory: async (
+        target: HandlerConnection,
+        { discovery: service }: JetStreamModuleOptions,
+        states: Handlers,
+        events: JetStreamEvents,
+        connections: JetStreamConnections,
+        instruments: JetStreamInstruments,
+        stages: HandlerStages,
+      ): Promise<OwnService | null> => {
+        if (service === undefined) return null;
+        // Loaded only by applications that use it.
+        const { ServiceDiscovery } = await import('../discovery/answering/index.js');
+        const created = new ServiceDiscovery(target, { handlers: states, events, connections }, service);
+        instruments.register(created);
+        stages.add(created);
+        return { ...created.identity, instrument: created };
+      },
+    },
+    {
+      provide: getJetStreamInstancesToken(name),
+      inject: [jetstream, discovery],
+      useFactory: (service: JetStreamService, own: OwnService | null) =>
+        new JetStreamInstances(service, own ?? undefined),
+    },
     { provide: getJetStreamToken(name), inject: [jetstream], useFactory: same },
     { provide: getKeyValueServiceToken(name), inject: [keyValue], useFactory: same },
     { provide: getObjectStoreServiceToken(name), inject: [objectStore], useFactory: same },
@@ -179,6 +217,7 @@ export function connectionExports(name: string): ReturnType<typeof getJetStreamT
     getKeyValueServiceToken(name),
     getObjectStoreServiceToken(name),
     getDeadLettersToken(name),
+    getJetStreamInstancesToken(name),
     `HandlerConnection:${name}`,
   ];
 }

@@ -18,6 +18,7 @@ export { ASYNC_OPTIONS_TYPE, ConfigurableModuleClass, OPTIONS_TYPE } from './mod
 export {
   DEFAULT_CONNECTION,
   getDeadLettersToken,
+  getJetStreamInstancesToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getKeyValueToken,
@@ -29,6 +30,7 @@ export {
   getStreamToken,
   InjectDeadLetters,
   InjectJetStream,
+  InjectJetStreamInstances,
   InjectKeyValue,
   InjectKeyValueService,
   InjectNatsConnection,

@@ -3,6 +3,7 @@ import type { Codec } from '../codecs/index.js';
 import type { ConnectionSource, JetStreamOptions } from '../connection/index.js';
 import type { HandlerDefaults, JsConsumerOptions } from '../consuming/index.js';
 import type { MessageContract } from '../contracts/index.js';
+import type { DiscoveryOptions } from '../discovery/index.js';
 import type { JetStreamInstrument } from '../instruments/index.js';
 import type { Provisioning, PublishDefaults, StreamDeclaration } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
@@ -40,6 +41,11 @@ export interface JetStreamModuleOptions {
    * {@link JetStreamInstrument}.
    */
   readonly instruments?: readonly JetStreamInstrument[] | undefined;
+  /**
+   * Makes the application a NATS service (ADR-32) on this connection, which `nats micro` and other instances can find,
+   * with its handlers and their figures. Default: it is not a service, and nothing is counted.
+   */
+  readonly discovery?: DiscoveryOptions | undefined;
   /** Defaults for publishing. */
   readonly publish?: PublishDefaults | undefined;
   /**

@@ -2,6 +2,7 @@ import { codecRule } from '../codecs/index.js';
 import { connectionRule, JETSTREAM_OPTIONS } from '../connection/index.js';
 import { CONSUMER_OPTIONS, HANDLER_DEFAULTS } from '../consuming/index.js';
 import { isMessageContract } from '../contracts/index.js';
+import { DISCOVERY_OPTIONS } from '../discovery/index.js';
 import { instrumentsRule } from '../instruments/index.js';
 import {
   BUCKET_OPTIONS,
@@ -45,6 +46,7 @@ export const MODULE_OPTIONS = {
   codecs: listOf(codecRule, 'a list of codecs'),
   publish: PUBLISH_DEFAULTS,
   instruments: instrumentsRule,
+  discovery: DISCOVERY_OPTIONS,
   handlers: { ...HANDLER_DEFAULTS, autoStart: flag, consumers: new MapOf(CONSUMER_OPTIONS) },
   provisioning: provisioningRule,
   bootSummary: rule("true, false or 'account'", (value) => typeof value === 'boolean' || value === 'account'),

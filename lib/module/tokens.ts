@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { DeadLetters } from '../consuming/index.js';
 import type { MessageContract } from '../contracts/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
+import { JetStreamInstances } from '../discovery/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
@@ -36,6 +37,11 @@ export function getObjectStoreServiceToken(connection = DEFAULT_CONNECTION): Tok
 /** The injection token of a connection's {@link DeadLetters}: the class itself for the default connection. */
 export function getDeadLettersToken(connection = DEFAULT_CONNECTION): Token {
   return connection === DEFAULT_CONNECTION ? DeadLetters : `DeadLetters:${connection}`;
+}
+
+/** The injection token of a connection's {@link JetStreamInstances}: the class itself for the default connection. */
+export function getJetStreamInstancesToken(connection = DEFAULT_CONNECTION): Token {
+  return connection === DEFAULT_CONNECTION ? JetStreamInstances : `JetStreamInstances:${connection}`;
 }
 
 /** The injection token of a connection for `forFeature`, which every module can inject. */
@@ -103,6 +109,11 @@ export function InjectObjectStoreService(connection?: string): ParameterDecorato
 /** Injects a connection's {@link DeadLetters}. */
 export function InjectDeadLetters(connection?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getDeadLettersToken(connection));
+}
+
+/** Injects a connection's {@link JetStreamInstances}. */
+export function InjectJetStreamInstances(connection?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getJetStreamInstancesToken(connection));
 }
 
 /** Injects a {@link Stream} that `JetStreamModule.forFeature({ streams })` declares. */

@@ -90,6 +90,23 @@ describe('the packed package', () => {
     expect(output).toContain('JetStreamHealthIndicator needs the package @nestjs/terminus');
   });
 
+  it('loads the code of the option discovery only if it is used', async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/');
+      require('reflect-metadata');
+      const { NestFactory } = require('@nestjs/core');
+      const { JetStreamModule } = require('nestjs-nats-jetstream');
+      for (const discovery of [undefined, { name: 'a', version: '1.0.0' }]) {
+        const options = { connect: false, discovery };
+        const app = await NestFactory.createApplicationContext(JetStreamModule.forRoot(options), { logger: false });
+        await app.close();
+        console.log(Object.keys(require.cache).some((file) => /discovery.answering/.test(file)));
+      }`;
+    const output = await runCommand(process.execPath, ['--input-type=module', '-e', script], repository);
+    expect(output.trim().split('\n')).toEqual(['false', 'true']);
+  });
+
   it('works without class-validator and class-transformer, except for messages whose schema is a class', async () => {
     const script = `
       import Module, { createRequire } from 'node:module';

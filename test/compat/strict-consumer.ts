@@ -297,6 +297,20 @@ export const instrument: metrics.JetStreamMetrics = metrics.jetStreamPrometheusM
   application: settings.durable ?? nothing,
 });
 export type Connection = nats.NatsConnection;
+export const discovered = root.JetStreamModule.forRoot({
+  discovery: {
+    name: 'billing',
+    version: '1.0.0',
+    description: settings.durable,
+    metadata: nothing,
+    errorText: nothing,
+    control: nothing,
+  },
+});
+export const found = async (instances: root.JetStreamInstances): Promise<readonly root.ControlResult[]> => {
+  await instances.list({ name: settings.durable, timeout: concurrency, signal });
+  return instances.pause('Billing.onOrder', { id: settings.durable, by: nothing });
+};
 export const probe = (checks: health.JetStreamHealth): Promise<health.HandlersReport> =>
   checks.handlers({
     stalledAfter: concurrency,

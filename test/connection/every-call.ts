@@ -8,6 +8,7 @@ import {
   DeadLetters,
   defineMessage,
   getDeadLettersToken,
+  JetStreamInstances,
   getJetStreamToken,
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
@@ -65,6 +66,7 @@ export interface Obtained {
   readonly objects: ObjectStore;
   readonly info: ObjectInfo;
   readonly deadLetters: DeadLetters;
+  readonly instances: JetStreamInstances;
   readonly cache: KeyValueCacheStore;
   readonly upload: ObjectStoreStorage;
 }
@@ -126,6 +128,7 @@ export async function obtain(
     objects,
     info: await objects.putString('o', 'x'),
     deadLetters: app.get<DeadLetters>(getDeadLettersToken()),
+    instances: app.get(JetStreamInstances),
     cache: new KeyValueCacheStore(keyValue),
     upload: new ObjectStoreStorage(objects, { stallTimeout: 1_000 }),
   };
@@ -454,6 +457,15 @@ const DEAD_LETTERS: Calls<DeadLetters> = {
   dropAll: ({ deadLetters }) => deadLetters.dropAll({}),
 };
 
+const INSTANCES: Calls<JetStreamInstances> = {
+  list: ({ instances }) => instances.list({ name: 'none' }),
+  listAll: ({ instances }) => instances.listAll(),
+  pause: ({ instances }) => instances.pause('A.b', { name: 'none', id: 'NONE' }),
+  resume: ({ instances }) => instances.resume('A.b', { name: 'none', id: 'NONE' }),
+  stop: ({ instances }) => instances.stop('A.b', { name: 'none' }),
+  start: ({ instances }) => instances.start('A.b', { name: 'none' }),
+};
+
 const CACHE = {
   get: ({ cache }) => cache.get('k'),
   getMany: ({ cache }) => cache.getMany(['k']),
@@ -504,6 +516,7 @@ const TABLE: readonly [string, Call][] = Object.entries({
   ObjectStoreService: OBJECT_STORE_SERVICE,
   ObjectStore: OBJECT_STORE,
   DeadLetters: DEAD_LETTERS,
+  JetStreamInstances: INSTANCES,
   KeyValueCacheStore: CACHE,
   ObjectStoreStorage: UPLOAD,
   // These are last because they end resources that the others need.

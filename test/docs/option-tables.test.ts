@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { KV_WATCH_OPTIONS } from '../../lib/handlers/options/known-options.js';
 import { STREAM_DECLARATION_OPTIONS } from '../../lib/jetstream/provisioning/known-options.js';
 import { STREAM_OPTIONS } from '../../lib/jetstream/streams/known-options.js';
+import { DISCOVERY_OPTIONS } from '../../lib/discovery/index.js';
 import { CLIENT_OPTIONS } from '../../lib/microservice/client/known-options.js';
 import { SERVER_OPTIONS } from '../../lib/microservice/server/known-options.js';
 
@@ -11,6 +12,12 @@ function namesInTable(page: string, sentence: string): string[] {
   const table = page.split(sentence)[1]?.trimStart().split('\n\n')[0] ?? '';
   return [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
 }
+
+it('the guide lists each option of discovery', async () => {
+  const page = await readFile(new URL('../../docs/discovery.md', import.meta.url), 'utf8');
+  const listed = namesInTable(page, 'The options of `discovery` in `JetStreamModule.forRoot`:');
+  expect(listed.toSorted()).toEqual(Object.keys(DISCOVERY_OPTIONS).toSorted());
+});
 
 it.each([
   ['JetStreamServer', SERVER_OPTIONS],

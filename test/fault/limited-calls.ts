@@ -11,6 +11,7 @@ import {
   DeadLetters,
   defineMessage,
   getDeadLettersToken,
+  JetStreamInstances,
   getJetStreamToken,
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
@@ -54,6 +55,7 @@ export interface Limited {
   readonly objects: ObjectStore;
   readonly info: ObjectInfo;
   readonly deadLetters: DeadLetters;
+  readonly instances: JetStreamInstances;
 }
 
 /** The timeout of requests without an own one, in milliseconds: longer than any limit of the tests. */
@@ -98,6 +100,7 @@ export async function limited(url: string): Promise<Limited> {
   });
   await publishDeadLetters(jetstream, 20);
   for (let i = 0; i < 100; i++) await jetstream.publish('s.a', i);
+  answerAsInstance(nc);
   const settled = await stream.createConsumer({ durable: 'settled' });
   const keyValue = await buckets.create<number>({ bucket: 'B', storage: 'memory', limitMarkerTtl: 60_000 });
   await keyValue.put('k', 1);
@@ -124,7 +127,20 @@ export async function limited(url: string): Promise<Limited> {
     objects,
     info,
     deadLetters: app.get<DeadLetters>(getDeadLettersToken()),
+    instances: app.get(JetStreamInstances),
   };
+}
+
+/** The only instance of the service `peer`, which executes every command. */
+function answerAsInstance(nc: NatsConnection): void {
+  const identity = { name: 'peer', id: 'PEER', version: '1.0.0', metadata: {} };
+  const pong = { ...identity, type: 'io.nats.micro.v1.ping_response' };
+  const done = { ...identity, type: 'nestjs-nats-jetstream.control.v1.response', handlers: [] };
+  for (const [subject, answer] of [
+    ['$SRV.PING.peer', pong],
+    ['jetstream-control.*.peer.PEER', done],
+  ] as const)
+    nc.subscribe(subject, { callback: (_, message) => void message.respond(JSON.stringify(answer)) });
 }
 
 async function publishDeadLetters(jetstream: JetStreamService, count: number): Promise<void> {
@@ -579,6 +595,23 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
   'DeadLetters.drop': on(aLetter, ({ deadLetters }, limits, sequence) => deadLetters.drop(sequence, limits)),
   'DeadLetters.dropAll': {
     call: ({ deadLetters }, limits) => deadLetters.dropAll({ handler: 'none' }, limits),
+  },
+
+  'JetStreamInstances.list': {
+    call: ({ instances }, limits) => instances.list({ name: 'none', ...limits }),
+  },
+  'JetStreamInstances.listAll': { call: ({ instances }, limits) => instances.listAll(limits) },
+  'JetStreamInstances.pause': {
+    call: ({ instances }, limits) => instances.pause('A.b', { name: 'peer', id: 'PEER', ...limits }),
+  },
+  'JetStreamInstances.resume': {
+    call: ({ instances }, limits) => instances.resume('A.b', { name: 'peer', id: 'PEER', ...limits }),
+  },
+  'JetStreamInstances.stop': {
+    call: ({ instances }, limits) => instances.stop('A.b', { name: 'peer', ...limits }),
+  },
+  'JetStreamInstances.start': {
+    call: ({ instances }, limits) => instances.start('A.b', { name: 'peer', ...limits }),
   },
 };
 

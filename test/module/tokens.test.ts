@@ -4,6 +4,7 @@ import * as library from 'nestjs-nats-jetstream';
 import {
   defineMessage,
   getDeadLettersToken,
+  getJetStreamInstancesToken,
   getJetStreamToken,
   getKeyValueServiceToken,
   getKeyValueToken,
@@ -14,6 +15,7 @@ import {
   getStreamToken,
   InjectDeadLetters,
   InjectJetStream,
+  InjectJetStreamInstances,
   InjectKeyValue,
   InjectKeyValueService,
   InjectNatsConnection,
@@ -64,6 +66,7 @@ const pairs: readonly Pair[] = [
   ofConnection('KeyValueService', InjectKeyValueService, getKeyValueServiceToken),
   ofConnection('ObjectStoreService', InjectObjectStoreService, getObjectStoreServiceToken),
   ofConnection('DeadLetters', InjectDeadLetters, getDeadLettersToken),
+  ofConnection('JetStreamInstances', InjectJetStreamInstances, getJetStreamInstancesToken),
   ofFeature('Stream', InjectStream, getStreamToken),
   ofFeature('KeyValue', InjectKeyValue, getKeyValueToken),
   ofFeature('ObjectStore', InjectObjectStore, getObjectStoreToken),

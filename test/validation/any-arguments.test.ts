@@ -12,6 +12,7 @@ import {
   Handlers,
   JetStreamContext,
   JetStreamError,
+  JetStreamInstances,
   JetStreamMessage,
   JetStreamService,
   JsConsumer,
@@ -272,6 +273,15 @@ const LETTERS: Calls<DeadLetters> = {
   dropAll: [{ stream: 'NONE' }],
 };
 
+const INSTANCES: Calls<JetStreamInstances> = {
+  list: [{ name: 'none' }],
+  listAll: [{}],
+  pause: ['None.none', { name: 'none' }],
+  resume: ['None.none', { name: 'none' }],
+  stop: ['None.none', { name: 'none', id: 'NONE' }],
+  start: ['None.none', { name: 'none', id: 'NONE' }],
+};
+
 const HANDLERS: Calls<Handlers> = {
   list: [],
   get: ['Tests.onTest'],
@@ -392,6 +402,7 @@ describe('a public method', () => {
       ObjectStoreService: () => app.get(ObjectStoreService),
       ObjectStore: () => store,
       DeadLetters: () => app.get(DeadLetters),
+      JetStreamInstances: () => app.get(JetStreamInstances),
       Handlers: () => app.get(Handlers),
       JetStreamClient: () => client,
     });
@@ -416,6 +427,7 @@ describe('a public method', () => {
     ObjectStoreService: OBJECT_STORES,
     ObjectStore: OBJECT_STORE,
     DeadLetters: LETTERS,
+    JetStreamInstances: INSTANCES,
     Handlers: HANDLERS,
     JetStreamClient: CLIENT,
   };

@@ -34,6 +34,8 @@ interface AboutHandler<Type extends string> extends About<Type> {
  *   gets its values from the start, and what it derived from earlier ones does not apply any more
  * - `handler-interrupted`: missed heartbeats, a new leader, a refused request: the handler recovers by itself
  * - `handler-paused`, `handler-resumed`, `handler-stopped`, `handler-started`: through {@link Handlers}
+ * - `handler-controlled`: another client sent a command for a handler (option `discovery.control`), which is executed next.
+ *   `by` is what the client says about itself; it is not verified
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
  */
 export type JetStreamEvent =
@@ -55,6 +57,10 @@ export type JetStreamEvent =
   | AboutHandler<'handler-resumed'>
   | AboutHandler<'handler-stopped'>
   | AboutHandler<'handler-started'>
+  | (AboutHandler<'handler-controlled'> & {
+      readonly action: 'pause' | 'resume' | 'stop' | 'start';
+      readonly by: string | undefined;
+    })
   | AboutHandler<'circuit-opened'>
   | AboutHandler<'circuit-closed'>;
 
@@ -73,6 +79,7 @@ const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
   'handler-resumed': true,
   'handler-stopped': true,
   'handler-started': true,
+  'handler-controlled': true,
   'circuit-opened': true,
   'circuit-closed': true,
 };

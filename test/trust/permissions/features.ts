@@ -9,6 +9,8 @@ import {
 import {
   DeadLetters,
   Handlers,
+  InstanceNotFoundError,
+  JetStreamInstances,
   JetStreamModule,
   JetStreamService,
   JsConsumer,
@@ -703,6 +705,34 @@ export const features: Readonly<Record<string, Feature>> = {
         ),
       );
     },
+  },
+  '`discovery`, with `control`': {
+    use: (user, { nc }) =>
+      inApplication(
+        user,
+        { options: { discovery: { name: 'billing', version: '1.0.0', control: true } } },
+        async ({ app }) => {
+          const id = app.get(JetStreamInstances).id ?? '';
+          for (const subject of ['$SRV.PING', '$SRV.INFO.billing', `$SRV.STATS.billing.${id}`])
+            await nc.request(subject, '', { timeout: 5_000 });
+          await nc.request(`jetstream-control.pause.billing.${id}`, '{"handler":"A.b"}', { timeout: 5_000 });
+        },
+      ),
+  },
+  '`JetStreamInstances`, `list` and `listAll`': {
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        await app.get(JetStreamInstances).list({ name: 'billing' });
+        await app.get(JetStreamInstances).listAll();
+      }),
+  },
+  '`JetStreamInstances`, commands': {
+    use: (user) =>
+      inApplication(user, {}, async ({ app }) => {
+        const instances = app.get(JetStreamInstances);
+        await refused(InstanceNotFoundError, instances.pause('A.b', { name: 'billing' }));
+        await refused(InstanceNotFoundError, instances.pause('A.b', { name: 'billing', id: 'NONE' }));
+      }),
   },
   '`JetStreamServer`, requests': {
     use: (user, { nc }) =>

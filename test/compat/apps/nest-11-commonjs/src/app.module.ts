@@ -1,5 +1,5 @@
 import { DynamicModule, Injectable, Module } from '@nestjs/common';
-import { JetStreamModule } from 'nestjs-nats-jetstream';
+import { JetStreamModule, type JetStreamModuleOptions } from 'nestjs-nats-jetstream';
 import { Readings } from './readings';
 
 @Injectable()
@@ -23,10 +23,12 @@ class LimitsModule {}
   providers: [Readings],
 })
 export class AppModule {
-  static on(servers: string): DynamicModule {
+  static on(servers: string, options: JetStreamModuleOptions = {}): DynamicModule {
     return {
       module: AppModule,
-      imports: [JetStreamModule.forRootAsync({ useFactory: () => ({ connection: { servers } }) })],
+      imports: [
+        JetStreamModule.forRootAsync({ useFactory: () => ({ connection: { servers }, ...options }) }),
+      ],
     };
   }
 }

@@ -1,0 +1,1 @@
+export { ServiceDiscovery } from './service-discovery.js';

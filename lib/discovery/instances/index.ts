@@ -1,0 +1,8 @@
+export {
+  type ControlOptions,
+  type ControlResult,
+  JetStreamInstances,
+  type ListInstancesOptions,
+  type OwnService,
+} from './jetstream-instances.js';
+export type { ServiceEndpoint, ServiceInstance, ServiceInstances } from './service-instance.js';
