@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { partAt } from '../schemas/index.js';
+import { alternativesOf, asAlternatives, pairsOf } from './alternatives.js';
 import type { Report } from './change.interface.js';
-import { type Difference, keywordDifferences } from './keyword-differences.js';
+import { type Difference, keywordDifferences, textDifferences } from './keyword-differences.js';
 
 /** Whether an application receives a message, sends it, or both. */
 export interface Direction {
@@ -48,6 +49,7 @@ class Comparison {
       this.compared.add(pair);
     }
     const [a, b] = [resolved(before), resolved(after)];
+    if (this.union(a, b, { before, after }, path)) return;
     for (const each of keywordDifferences(a, b)) this.tell(each, path);
     this.properties(a, b, { before, after }, path);
     this.pair('items', a, b, { before, after }, `${path}[]`);
@@ -72,32 +74,62 @@ class Comparison {
 
   private pair(keyword: string, a: Schema, b: Schema, places: Places, path: string): void {
     const [older, newer] = [a[keyword], b[keyword]];
+    // The keyword differences report lists of schemas.
+    if (Array.isArray(older) && Array.isArray(newer)) return;
     if (isSchema(older) && isSchema(newer)) return this.compare(within(places, older, newer), path);
     if (isDeepStrictEqual(older, newer)) return;
-    const isOpen = (value: unknown): boolean => value === undefined || value === true;
+    const isOpen = (value: unknown): boolean =>
+      value === undefined || value === true || isDeepStrictEqual(value, {});
     if (isOpen(older) && isOpen(newer)) return;
     const kind = isOpen(older) ? 'narrower' : isOpen(newer) ? 'wider' : 'different';
     this.tell({ kind, text: `${keyword} changed` }, path);
   }
 
-  /** Alternatives, or parts, of a schema. Those that are equal in both documents are left out. */
+  /**
+   * Compares two schemas of which one is a union. The other may be one of its alternatives: an object that may be `null`
+   * now. Returns whether it did.
+   */
+  private union(a: Schema, b: Schema, places: Places, path: string): boolean {
+    const [from, to] = [alternativesOf(a), alternativesOf(b)];
+    if (from === undefined && to === undefined) return false;
+    const older = from ?? asAlternatives(places.before.schema, a);
+    const newer = to ?? asAlternatives(places.after.schema, b);
+    if (older === undefined || newer === undefined) return false;
+    const keyword = 'oneOf' in a || 'oneOf' in b ? 'oneOf' : 'anyOf';
+    const areBoth = from !== undefined && to !== undefined;
+    if (areBoth) for (const each of textDifferences(a, b)) this.tell(each, path);
+    this.pairs(keyword, older, newer, places, path, areBoth ? `${path}(${keyword})` : path);
+    return true;
+  }
+
+  /** The alternatives, or parts, of a schema that also has other keywords. */
   private options(keyword: string, a: Schema, b: Schema, places: Places, path: string): void {
-    const [older, newer] = [listOf(a[keyword]), listOf(b[keyword])];
-    const gone = older.filter((each) => !newer.some((other) => isDeepStrictEqual(each, other)));
-    const added = newer.filter((each) => !older.some((other) => isDeepStrictEqual(each, other)));
-    const unpaired = Math.min(gone.length, added.length);
-    for (let i = 0; i < unpaired; i++) this.compare(within(places, gone[i], added[i]), `${path}(${keyword})`);
-    if (gone.length > added.length) {
+    this.pairs(keyword, listOf(a[keyword]), listOf(b[keyword]), places, path, `${path}(${keyword})`);
+  }
+
+  private pairs(
+    keyword: string,
+    older: readonly unknown[],
+    newer: readonly unknown[],
+    { before, after }: Places,
+    path: string,
+    inside: string,
+  ): void {
+    const { pairs, removed, added } = pairsOf(
+      older,
+      newer,
+      (schema) => resolved({ ...before, schema }),
+      (schema) => resolved({ ...after, schema }),
+    );
+    // Equal references may lead to definitions that differ.
+    for (const [from, to] of pairs) this.compare(within({ before, after }, from, to), inside);
+    if (removed.length > 0) {
       const kind = keyword === 'allOf' || newer.length === 0 ? 'wider' : 'narrower';
       this.tell({ kind, text: `an alternative of ${keyword} was removed` }, path);
     }
-    if (added.length > gone.length) {
+    if (added.length > 0) {
       const kind = keyword === 'allOf' || older.length === 0 ? 'narrower' : 'wider';
       this.tell({ kind, text: `an alternative of ${keyword} was added` }, path);
-    }
-    // Equal references may lead to definitions that differ.
-    for (const same of older.filter((each) => !gone.includes(each))) {
-      this.compare(within(places, same, same), `${path}(${keyword})`);
     }
   }
 

@@ -10,6 +10,8 @@ export interface Difference {
 
 /** Limits that accept less if they are raised. */
 const LOWER = ['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'];
+/** Lower limits of which 0 accepts anything. */
+const COUNTS = ['minLength', 'minItems', 'minProperties'];
 /** Limits that accept less if they are lowered. */
 const UPPER = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'];
 /** Conditions that accept other values if they change. */
@@ -29,7 +31,15 @@ const CONDITIONS = [
   'contentEncoding',
 ];
 /** Keywords that only describe. */
-const TEXTS = ['title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly'];
+export const TEXTS: readonly string[] = [
+  'title',
+  'description',
+  'default',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+];
 
 /** The differences of the keywords of two schemas, without the schemas inside of them. */
 export function keywordDifferences(a: Schema, b: Schema): readonly Difference[] {
@@ -40,9 +50,14 @@ export function keywordDifferences(a: Schema, b: Schema): readonly Difference[] 
     ...LOWER.flatMap((keyword) => limit(keyword, a, b, 1)),
     ...UPPER.flatMap((keyword) => limit(keyword, a, b, -1)),
     ...CONDITIONS.flatMap((keyword) => condition(keyword, a, b)),
-    ...TEXTS.flatMap((keyword) => description(keyword, a, b)),
+    ...textDifferences(a, b),
     ...tuple(a, b),
   ];
+}
+
+/** The differences of the keywords that only describe. */
+export function textDifferences(a: Schema, b: Schema): readonly Difference[] {
+  return TEXTS.flatMap((keyword) => description(keyword, a, b));
 }
 
 function types(a: Schema, b: Schema): readonly Difference[] {
@@ -95,7 +110,9 @@ function required(a: Schema, b: Schema): readonly Difference[] {
 /** @param direction 1 if a higher limit accepts less, -1 if it accepts more */
 function limit(keyword: string, a: Schema, b: Schema, direction: 1 | -1): readonly Difference[] {
   const [before, after] = [a[keyword], b[keyword]];
-  if (before === after) return [];
+  const isNone = (value: unknown): boolean =>
+    value === undefined || (value === 0 && COUNTS.includes(keyword));
+  if (before === after || (isNone(before) && isNone(after))) return [];
   const text = `${keyword} changed from ${textOf(before)} to ${textOf(after)}`;
   if (typeof before !== 'number') return [{ kind: 'narrower', text }];
   if (typeof after !== 'number') return [{ kind: 'wider', text }];
