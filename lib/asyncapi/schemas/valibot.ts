@@ -57,7 +57,7 @@ async function load(): Promise<(schema: object, options: ValibotOptions) => Json
     throw new PackageNotInstalledError(
       PACKAGE,
       'A schema of Valibot in a document',
-      'wrap the schema with toStandardJsonSchema',
+      'define the schema with zod 4 or ArkType',
       { cause },
     );
   }

@@ -153,7 +153,12 @@ export class TryIt {
   }> {
     const channel = (await this.channels()).get(key);
     if (channel === undefined)
-      return { refusal: new TryItRefusal(404, 'There is no such channel that can be tried.') };
+      return {
+        refusal: new TryItRefusal(
+          404,
+          'There is no such channel that can be tried. Send the key of the channel, as try-it.json lists it.',
+        ),
+      };
     const problem = problemOf(action, channel, hasPayload);
     if (problem !== undefined) return { channel, refusal: problem };
     // The last messages of a channel are those of all values of its parameters.
