@@ -97,7 +97,11 @@ export class JetStreamAsyncApiModule {
     return moduleWith(extras, {
       inject: [...inject],
       useFactory: async (...injected: never[]): Promise<AsyncApiPageOptions> =>
-        readOptions<AsyncApiPageOptions>(whose, await useFactory(...injected), PAGE_OPTIONS),
+        readOptions<AsyncApiPageOptions>(
+          `useFactory of ${whose}`,
+          await useFactory(...injected),
+          PAGE_OPTIONS,
+        ),
     });
   }
 }

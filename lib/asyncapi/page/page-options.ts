@@ -42,7 +42,7 @@ export interface AsyncApiPageAsyncOptions extends AsyncApiPageExtras {
 }
 
 const guards = rule(
-  'a list of guards',
+  'a list of guards: classes or instances',
   (value) =>
     Array.isArray(value) &&
     value.every((each) => typeof each === 'function' || (typeof each === 'object' && each !== null)),
