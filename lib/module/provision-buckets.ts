@@ -18,7 +18,7 @@ export function provisionKeyValue(
   service: KeyValueService,
   { codec, recreate: _, provisioning, ...config }: KeyValueDeclaration,
   ofConnection: Provisioning,
-  onProvisioned: OnProvisioned,
+  onProvisioned: OnProvisioned | undefined,
 ): Promise<KeyValue> {
   if (codec) service.declareCodec(config.bucket, codec);
   return provisionBucket(
@@ -38,7 +38,7 @@ export function provisionObjectStore(
   service: ObjectStoreService,
   { recreate: _, provisioning, ...config }: ObjectStoreDeclaration,
   ofConnection: Provisioning,
-  onProvisioned: OnProvisioned,
+  onProvisioned: OnProvisioned | undefined,
 ): Promise<ObjectStore> {
   return provisionBucket(
     `Object Store bucket "${config.bucket}"`,
@@ -74,7 +74,7 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
   config: Config,
   configOf: (bucket: Bucket) => Promise<Config>,
   provisioning: Provisioning,
-  onProvisioned: OnProvisioned,
+  onProvisioned: OnProvisioned | undefined,
 ): Promise<Bucket> {
   let bucket: Bucket;
   try {
@@ -87,27 +87,27 @@ async function provisionBucket<Config extends { readonly bucket: string }, Bucke
     }
     const created = await create(what, service, config);
     if (created) {
-      onProvisioned('created');
+      onProvisioned?.('created');
       return created;
     }
     // Another instance, or another declaration, created it first.
     bucket = await service.open(config.bucket);
   }
   if (provisioning === 'off') {
-    onProvisioned('used');
+    onProvisioned?.('used');
     return bucket;
   }
   const actual = await configOf(bucket);
   const differences = configDifferences(actual, config);
   if (differences.length === 0) {
-    onProvisioned('unchanged');
+    onProvisioned?.('unchanged');
     return bucket;
   }
   if (provisioning === 'assert') throw new ConfigMismatchError(what, describeDifferences(differences));
   // Undeclared options keep their values, because operators of the server may have set them.
   const updated = await service.update(mergedConfig(actual, config));
   logger.log(`${what} updated: ${describeDifferences(differences)}`);
-  onProvisioned('updated');
+  onProvisioned?.('updated');
   return updated;
 }
 

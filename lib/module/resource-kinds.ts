@@ -39,7 +39,7 @@ export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
   title: (name) => `Stream "${name}"`,
   streamOf: (name) => name,
   tokenOf: getStreamToken,
-  provision: ({ jetstream, provisioning }, declaration, onProvisioned = () => undefined) =>
+  provision: ({ jetstream, provisioning }, declaration, onProvisioned) =>
     provisionStream(jetstream, declaration, provisioning, onProvisioned),
   repairOf: ({ jetstream }, declaration) =>
     declaration.subjectPolicy === 'merge' ? () => keepSubjects(jetstream, declaration) : undefined,
@@ -56,7 +56,7 @@ export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
   title: (name) => `Key-Value bucket "${name}"`,
   streamOf: (name) => `KV_${name}`,
   tokenOf: getKeyValueToken,
-  provision: ({ keyValue, provisioning }, declaration, onProvisioned = () => undefined) =>
+  provision: ({ keyValue, provisioning }, declaration, onProvisioned) =>
     provisionKeyValue(keyValue, declaration, provisioning, onProvisioned),
   declare: ({ keyValue }, { codec, recreate: _, provisioning: __, ...config }) => {
     if (codec) keyValue.declareCodec(config.bucket, codec);
@@ -69,7 +69,7 @@ export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = 
   title: (name) => `Object Store bucket "${name}"`,
   streamOf: (name) => `OBJ_${name}`,
   tokenOf: getObjectStoreToken,
-  provision: ({ objectStore, provisioning }, declaration, onProvisioned = () => undefined) =>
+  provision: ({ objectStore, provisioning }, declaration, onProvisioned) =>
     provisionObjectStore(objectStore, declaration, provisioning, onProvisioned),
   declare: ({ objectStore }, { recreate: _, provisioning: __, ...config }) => objectStore.declared(config),
 };

@@ -618,6 +618,7 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
 /** Public methods without these options, and why; `Class.*` for all methods of a class. */
 export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'AckInterceptor.*': 'called by Nest',
+  'BoundHandler.stop': 'controls a handler of this process, within the limits of its consumer',
   'CachedKeyValue.get': 'reads the copy',
   'CachedKeyValue.has': 'reads the copy',
   'CachedKeyValue.keys': 'reads the copy',

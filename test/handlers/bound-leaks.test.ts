@@ -91,15 +91,16 @@ it(`leaves nothing after ${HANDLERS} handlers were bound and stopped ${ROUNDS} t
     application.logs.lines.splice(0);
   };
 
-  // The first handlers open what the application then keeps, such as the subscription for replies.
+  // The first handlers open what the application then keeps, such as the subscription for replies. The first scrape opens the
+  // bucket of the metrics.
   await round();
   const series = async (): Promise<number> =>
     (await registry.metrics()).split('\n').filter((line) => line.includes('handler="')).length;
   const seriesBefore = await series();
+  for (let i = 1; i < WARM_UP; i++) await round();
   // The server ends the subscriptions of deleted consumers a moment later.
   const before = await eventually(onServer, ({ consumers }) => consumers === 0);
   expect(before.ofConnection).toBeLessThan(5);
-  for (let i = 1; i < WARM_UP; i++) await round();
   const heapBefore = heap();
   for (let i = WARM_UP; i < ROUNDS; i++) await round();
   expect(handlers.list()).toEqual([]);
@@ -107,10 +108,7 @@ it(`leaves nothing after ${HANDLERS} handlers were bound and stopped ${ROUNDS} t
   await eventually(
     onServer,
     ({ consumers, ofConnection, ofServer }) =>
-      consumers === 0 &&
-      ofConnection === before.ofConnection &&
-      // The metrics may create their bucket in the meantime, which is one stream of the server.
-      ofServer <= before.ofServer + 5,
+      consumers === 0 && ofConnection <= before.ofConnection && ofServer <= before.ofServer + 5,
   );
   expect(await series()).toBe(seriesBefore);
   await eventually(

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   Handlers,
+  JetStreamModule,
   JetStreamService,
   JsConsumer,
   NatsSubscribe,
@@ -99,5 +100,16 @@ describe('the summary of the startup', () => {
     await using application = await start({ bootSummary: 'account' }, undefined, guarded.url);
     expect(blocks(application)).toHaveLength(1);
     expect(application.logs.of('warn', 'JetStreamModule').join()).toContain('the account was not summarized');
+  });
+
+  it('lists a resource once that several modules declare, with what changed most', async () => {
+    const stream = { name: 'SHARED', storage: 'memory', subjectPolicy: 'merge' } as const;
+    await using application = await startApplication(server.url, {
+      imports: ['shared.a', 'shared.b'].map((subject) =>
+        JetStreamModule.forFeature({ streams: [{ ...stream, subjects: [subject] }] }),
+      ),
+    });
+    const [summary] = application.app.get(Handlers).bootSummaries;
+    expect(summary.resources).toEqual([{ kind: 'stream', name: 'SHARED', outcome: 'created' }]);
   });
 });

@@ -3,15 +3,19 @@ import {
   type BootSummary,
   limitWarnings,
   type RegisteredHandler,
+  type SummaryResource,
   summaryText,
 } from '../../consuming/index.js';
 import { isDirect } from '../../connection/index.js';
-import type { AccountInfo } from '../../jetstream/index.js';
+import type { AccountInfo, ProvisioningOutcome } from '../../jetstream/index.js';
 import { errorText } from '../../reporting/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 
 /** How long the server may take to describe the account, in milliseconds: the startup waits for it. */
 const ACCOUNT_WITHIN = 2_000;
+
+/** From the smallest change to the largest. */
+const OUTCOMES: readonly ProvisioningOutcome[] = ['used', 'unchanged', 'updated', 'created'];
 
 const logger = new Logger('JetStreamModule');
 
@@ -41,13 +45,25 @@ async function summaryOf(
     connection: name,
     server: jetstream.status.server,
     wire: isDirect(jetstream.connection.nc) ? 'direct' : 'client',
-    resources: [...provisioned],
+    resources: distinct(provisioned),
     handlers: own.map(({ runner, concurrency }) => {
       const { handler, kind, source, consumer, delivery, notStarted } = runner.state;
       return { handler, kind, source, consumer, delivery, notStarted, concurrency, lag: runner.lagAtStart };
     }),
     account: bootSummary === 'account' ? await accountOf(connection) : undefined,
   };
+}
+
+/** Several modules may declare the same resource: it is listed once, with what changed most. */
+function distinct(provisioned: readonly SummaryResource[]): readonly SummaryResource[] {
+  const resources = new Map<string, SummaryResource>();
+  for (const each of provisioned) {
+    const key = `${each.kind} ${each.name}`;
+    const other = resources.get(key);
+    if (other === undefined || OUTCOMES.indexOf(each.outcome) > OUTCOMES.indexOf(other.outcome))
+      resources.set(key, each);
+  }
+  return [...resources.values()];
 }
 
 async function accountOf({ name, jetstream }: HandlerConnection): Promise<AccountInfo | undefined> {

@@ -6,6 +6,7 @@ import type { JetStreamService } from '../jetstream.service.js';
 import type { Stream, StreamConfig } from '../streams/index.js';
 import { mergeStream, missingSubjects, withSubjectsOf } from './merge-stream.js';
 import {
+  type ConfigDifference,
   configDifferences,
   describeDifferences,
   mergedConfig,
@@ -63,7 +64,7 @@ export async function provisionStream(
   jetstream: JetStreamService,
   declaration: StreamDeclaration,
   ofConnection: Provisioning,
-  onProvisioned: OnProvisioned = () => undefined,
+  onProvisioned?: OnProvisioned,
 ): Promise<Stream> {
   const { codec, subjectPolicy = 'exact', provisioning = ofConnection } = declaration;
   const config = streamConfigOf(declaration);
@@ -119,7 +120,7 @@ async function provision(
   }: {
     readonly provisioning: Provisioning;
     readonly subjectPolicy: SubjectPolicy;
-    readonly onProvisioned: OnProvisioned;
+    readonly onProvisioned: OnProvisioned | undefined;
   },
 ): Promise<Stream> {
   let stream: Stream;
@@ -133,21 +134,21 @@ async function provision(
     }
     const created = await create(jetstream, config);
     if (created) {
-      onProvisioned('created');
+      onProvisioned?.('created');
       return created;
     }
     // Another instance, or another declaration, created it first.
     stream = await jetstream.stream(config.name);
   }
   if (provisioning === 'off') {
-    onProvisioned('used');
+    onProvisioned?.('used');
     return stream;
   }
   const actual = stream.cachedInfo.config;
   const wanted = subjectPolicy === 'merge' ? withSubjectsOf(actual, config) : config;
   const differences = configDifferences(actual, wanted);
   if (differences.length === 0) {
-    onProvisioned('unchanged');
+    onProvisioned?.('unchanged');
     return stream;
   }
   if (provisioning === 'assert')
@@ -155,17 +156,21 @@ async function provision(
   const updated =
     subjectPolicy === 'merge'
       ? await mergeStream(jetstream, stream, config)
-      : await update(jetstream, stream, config);
-  onProvisioned('updated');
+      : await update(jetstream, stream, config, differences);
+  onProvisioned?.('updated');
   return updated;
 }
 
-async function update(jetstream: JetStreamService, stream: Stream, config: StreamConfig): Promise<Stream> {
+async function update(
+  jetstream: JetStreamService,
+  stream: Stream,
+  config: StreamConfig,
+  differences: readonly ConfigDifference[],
+): Promise<Stream> {
   checkSubjects(stream, config);
-  const actual = stream.cachedInfo.config;
   // Undeclared options keep their values, because operators of the server may have set them.
-  const updated = await jetstream.updateStream(mergedConfig(actual, config));
-  logger.log(`Stream "${config.name}" updated: ${describeDifferences(configDifferences(actual, config))}`);
+  const updated = await jetstream.updateStream(mergedConfig(stream.cachedInfo.config, config));
+  logger.log(`Stream "${config.name}" updated: ${describeDifferences(differences)}`);
   return updated;
 }
 
