@@ -118,7 +118,10 @@ describe.each(['2.15', '2.9'])('waitForInitialValues on nats-server %s', (versio
     const finished = new Promise<void>((resolve) => (finish = resolve));
     await using application = await start([watchOf(bucket, () => finished, {})]);
     expect(events).toEqual([]);
-    expect(application.app.get(Handlers).get('Flags.onFlag').running).toBe(1);
+    await eventually(
+      () => application.app.get(Handlers).get('Flags.onFlag').running,
+      (running) => running === 1,
+    );
     finish();
     await eventually(
       () => events,

@@ -10,6 +10,8 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
   let server: NatsTestServer;
   let stores: ObjectStores;
   let store: ObjectStore;
+  let bucket: string;
+  let serial = 0;
 
   beforeAll(async () => {
     server = await NatsTestServer.start({ version });
@@ -17,10 +19,12 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
   afterAll(() => server.stop());
   beforeEach(async () => {
     stores = await ObjectStores.connect(server.url);
-    store = await stores.service.create({ bucket: 'B' });
+    // On nats-server 2.10, a bucket with the name of one that was just deleted can contain its objects.
+    bucket = `B${++serial}`;
+    store = await stores.service.create({ bucket });
   });
   afterEach(async () => {
-    await stores.service.delete('B').catch(() => undefined);
+    await stores.service.delete(bucket).catch(() => undefined);
     await stores[Symbol.asyncDispose]();
   });
 
@@ -117,7 +121,10 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
   it('delivers older descriptions with includeHistory', async () => {
     await store.putString('a', 'one');
     // A description that does not replace the one before it, as nats.js writes links.
-    await stores.jetstream.publish('$O.B.M.YQ==', JSON.stringify({ name: 'a', description: 'second' }));
+    await stores.jetstream.publish(
+      `$O.${bucket}.M.YQ==`,
+      JSON.stringify({ name: 'a', description: 'second' }),
+    );
     const taken: string[] = [];
     const watcher = await store.watch({ includeHistory: true });
     void watcher.initialized.then(() => watcher.drain());
@@ -189,7 +196,7 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
 
   it('skips invalid descriptions', async () => {
     await store.putString('a', 'one');
-    await stores.jetstream.publish('$O.B.M.YmFk', 'not JSON');
+    await stores.jetstream.publish(`$O.${bucket}.M.YmFk`, 'not JSON');
     await store.putString('b', 'two');
     expect((await collect(store.list())).map(({ name }) => name)).toEqual(['a', 'b']);
   });
@@ -204,8 +211,8 @@ describe.each(['2.15', '2.10', '2.9'])('watching an object store on nats-server 
         for await (const { name } of watcher) names.add(name);
       })();
       await watcher.initialized;
-      await stores.service.delete('B');
-      const again = await stores.service.create({ bucket: 'B' });
+      await stores.service.delete(bucket);
+      const again = await stores.service.create({ bucket });
       // More than the previous bucket had, before the watch detects the change.
       const wanted = Array.from({ length: 12 }, (_, i) => `new-${i}`);
       for (const name of wanted) await again.putString(name, name);
