@@ -35,6 +35,7 @@ const AREAS = [
       'errors/handler.errors.ts',
       'consuming/handler-configuration.error.ts',
       'consuming/settlement/retry.errors.ts',
+      'errors/schedule.errors.ts',
     ],
   ],
   ['Dead letters', ['errors/dead-letter.errors.ts']],

@@ -21,6 +21,7 @@ describe('An order', () => {
   });
 });
 // #endregion
+import { Reports } from './schedules.js';
 
 describe('The guide of the test kit', () => {
   it('shows what a flow contains', async () => {
@@ -102,5 +103,13 @@ describe('The guide of the test kit', () => {
     // #endregion
     expect(kit.url).toContain('http://127.0.0.1:');
     await kit.close();
+  });
+
+  it('runs a schedule', async () => {
+    await using kit = await JetStreamTestKit.start({ imports: [AppModule], providers: [Reports] });
+    // #region fire
+    const flow = await kit.fire('Reports.daily').settled();
+    expect(flow).toHaveHandled('Reports.daily', { outcome: 'acked' });
+    // #endregion
   });
 });

@@ -12,6 +12,7 @@ export {
 export { type ConnectionStatus, JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
 export { openConnection } from './open-connection.js';
 export type { PostOptions } from './posts.js';
+export { compareVersions } from './server-version.js';
 export { isOnTestServer, redirected, type TestSettings } from './test-settings.js';
 export { toConnectionError } from './to-connection-error.js';
 export { unconnected } from './unconnected.js';

@@ -9,6 +9,8 @@ export interface TestSettings {
   readonly instruments: readonly JetStreamInstrument[];
   /** The factor for the delays of handlers. */
   readonly timeScale: number;
+  /** Whether schedules take place at their due times. */
+  readonly schedules: boolean;
 }
 
 /** The options of a connection with the server and the user of a test kit. */

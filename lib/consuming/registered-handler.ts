@@ -14,6 +14,8 @@ export interface RegisteredHandler {
   readonly shutdown: TimeBudget;
   /** How many messages it handles at once, if that is limited by an option. */
   readonly concurrency?: number | undefined;
+  /** When its schedule is due, if it has one. */
+  readonly schedule?: string | undefined;
 }
 
 /** A microservice server of the application, while it listens. */

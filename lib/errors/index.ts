@@ -137,6 +137,7 @@ export {
   RequestTimeoutError,
   TooManyPendingRequestsError,
 } from './request.errors.js';
+export { ScheduleNotFoundError } from './schedule.errors.js';
 export { UnsupportedServerFeatureError } from './server.errors.js';
 export {
   DirectAccessDisabledError,

@@ -12,7 +12,7 @@ import {
   ModuleRef,
   ModulesContainer,
 } from '@nestjs/core';
-import { watchPermissions } from '../connection/index.js';
+import { type TestSettings, watchPermissions } from '../connection/index.js';
 import {
   ApplicationShutdown,
   CleanScope,
@@ -27,7 +27,8 @@ import { FeatureMessages } from '../contracts/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
 import { checkNestInternals, onLazyModule } from '../nest/index.js';
 import { counted } from '../reporting/index.js';
-import { CommandQueue } from '../timing/index.js';
+import { Schedules } from '../schedules/index.js';
+import { CommandQueue, within } from '../timing/index.js';
 import { HandlerCompiler, handlerName, type InstanceWrapper } from './compile/index.js';
 import { type EventDefinition, type Findings, HandlerExplorer } from './discovery/index.js';
 import { uniteMetadata } from './decorators/index.js';
@@ -35,7 +36,14 @@ import { EventContext } from './contexts/index.js';
 import type { HandlerConnection } from './handler-connection.js';
 import { HandlerStages } from './handler-stages.js';
 import { JetStreamConnections } from './jetstream-connections.js';
-import { HandlerBinder, HandlerBuilder, HandlerStarter, summarize } from './starting/index.js';
+import {
+  HandlerBinder,
+  HandlerBuilder,
+  HandlerStarter,
+  ScheduleGroups,
+  summarize,
+} from './starting/index.js';
+import { TEST_SETTINGS } from './test-settings.js';
 
 /** How long each part of a failed startup may take to end, in milliseconds. */
 const GIVE_UP_WITHIN = 1_000;
@@ -48,6 +56,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
   private readonly scope = new CleanScope();
   private readonly explorer: HandlerExplorer;
   private readonly starter: HandlerStarter;
+  private readonly schedules: ScheduleGroups;
   /** The classes whose handlers were found. */
   private readonly found = new Set<InstanceWrapper>();
   private readonly features = new Set<FeatureMessages>();
@@ -66,11 +75,14 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     @Inject(JetStreamInstruments) private readonly instruments: JetStreamInstruments,
     @Inject(JetStreamConnections) private readonly services: JetStreamConnections,
     @Inject(HandlerStages) private readonly stages: HandlerStages,
+    @Inject(Schedules) schedules: Schedules,
+    @Inject(TEST_SETTINGS) testing: TestSettings | null,
   ) {
     const { scope } = this;
     const compiler = (this.compiler = new HandlerCompiler(external));
     const builder = new HandlerBuilder({ compiler, events, instruments, scope });
-    this.starter = new HandlerStarter(builder, moduleRef, () => this.connections());
+    this.schedules = new ScheduleGroups(schedules, testing?.schedules !== false);
+    this.starter = new HandlerStarter(builder, this.schedules, moduleRef, () => this.connections());
     this.explorer = new HandlerExplorer(discovery);
     startLastAndStopFirst(modules);
   }
@@ -119,6 +131,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       shutdown.drainServers(),
       ...connections.map((connection) => drainServers(connection)),
       this.stopLookout(connections),
+      this.stopSchedules(connections),
     ]);
     this.events.complete();
     const stopped = this.handlers.list();
@@ -133,6 +146,11 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     await longest?.spend(() => this.starter.stopLookouts(longest.left));
   }
 
+  private async stopSchedules(connections: readonly HandlerConnection[]): Promise<void> {
+    const [longest] = connections.map(({ shutdown }) => shutdown).toSorted((a, b) => b.timeout - a.timeout);
+    await longest?.spend(() => within(longest.left, this.schedules.stop()));
+  }
+
   /**
    * A failed startup must not keep the process alive through open connections, and must not wait for an unresponsive
    * server.
@@ -141,6 +159,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     this.handlers.close();
     await this.stages.stopping();
     await this.starter.stopLookouts(GIVE_UP_WITHIN);
+    await within(GIVE_UP_WITHIN, this.schedules.stop());
     await this.handlers.stopAll(0);
     const opened = [...connections.values()].map(({ jetstream }) => jetstream.connection);
     await Promise.allSettled(opened.map((connection) => connection.drain(GIVE_UP_WITHIN)));

@@ -12,6 +12,7 @@ import { DeclaredResources, JetStreamService, type Provisioning } from '../jetst
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
 import { Requests } from '../requests/index.js';
+import type { ScheduleDefaults } from '../schedules/index.js';
 import type { TimeBudget } from '../timing/index.js';
 
 /** How the handlers of a connection are run. */
@@ -22,6 +23,8 @@ interface ConnectionSettings {
   readonly autoStart?: boolean | undefined;
   /** Whether the startup is summarized in the log, and whether the account is part of it. */
   readonly bootSummary?: boolean | 'account' | undefined;
+  /** The application and the stream of its schedules. */
+  readonly schedules?: ScheduleDefaults | undefined;
 }
 
 /** The services of one named connection that handlers use. */
@@ -33,6 +36,7 @@ export class HandlerConnection {
   readonly isOnTestServer: boolean;
   readonly autoStart: boolean;
   readonly bootSummary: boolean | 'account';
+  readonly schedules: ScheduleDefaults;
   /** The declared streams and buckets, with the outcome of the startup for each. */
   readonly provisioned: SummaryResource[] = [];
 
@@ -49,12 +53,13 @@ export class HandlerConnection {
     readonly provisioning: Provisioning,
     /** The time that all stages of the application shutdown may take together on this connection. */
     readonly shutdown: TimeBudget,
-    { isOnTestServer = false, autoStart = true, bootSummary = true }: ConnectionSettings = {},
+    { isOnTestServer = false, autoStart = true, bootSummary = true, schedules = {} }: ConnectionSettings = {},
   ) {
     this.declared = new DeclaredResources(jetstream);
     this.isOnTestServer = isOnTestServer;
     this.autoStart = autoStart;
     this.bootSummary = bootSummary;
+    this.schedules = schedules;
   }
 
   /** The same connection without its server, so that nothing that is planned with it asks the server. */
@@ -72,6 +77,7 @@ export class HandlerConnection {
       this.consumers,
       this.provisioning,
       this.shutdown,
+      this,
     );
   }
 

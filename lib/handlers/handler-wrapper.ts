@@ -10,14 +10,15 @@ import {
   warnOfShortWindows,
 } from '../consuming/index.js';
 import type { JetStreamMessage } from '../jetstream/index.js';
+import type { Scheduler } from '../schedules/index.js';
 import type { HandlerConnection } from './handler-connection.js';
 import { type ConsumerPlan, type PlannedMethod, readPublishTargets } from './planning/index.js';
 import { codecsOf, messageSource } from './running/index.js';
 
 /**
  * Wraps a compiled handler according to its decorators and options, inside settlement: the innermost wrapper publishes
- * results, and the outer one runs the handler once per key, so that a key is completed only when the results are
- * published.
+ * results, and the next one runs the handler once per key, so that a key is completed only when the results are
+ * published. The outermost one decides which runs of a schedule take place.
  */
 export class HandlerWrapper {
   private readonly plans: ReadonlyMap<PlannedMethod, ConsumerPlan>;
@@ -26,6 +27,7 @@ export class HandlerWrapper {
     plans: readonly ConsumerPlan[],
     private readonly claims: ReadonlyMap<ConsumerPlan, ClaimBucket>,
     private readonly connections: ReadonlyMap<string, HandlerConnection>,
+    private readonly schedulers: ReadonlyMap<ConsumerPlan, Scheduler>,
   ) {
     this.plans = new Map(plans.flatMap((plan) => plan.methods.map((method) => [method, plan])));
   }
@@ -34,8 +36,9 @@ export class HandlerWrapper {
   static async create(
     plans: readonly ConsumerPlan[],
     connections: ReadonlyMap<string, HandlerConnection>,
+    schedulers: ReadonlyMap<ConsumerPlan, Scheduler>,
   ): Promise<HandlerWrapper> {
-    return new HandlerWrapper(plans, await provisionClaims(plans), connections);
+    return new HandlerWrapper(plans, await provisionClaims(plans), connections, schedulers);
   }
 
   wrap(
@@ -44,7 +47,10 @@ export class HandlerWrapper {
     policy: SettlementPolicy,
   ): CompiledHandler<JetStreamMessage> {
     const plan = this.plans.get(method);
-    return plan ? this.idempotent(this.forwarding(next, method, policy, plan), method, policy, plan) : next;
+    if (plan === undefined) return next;
+    const once = this.idempotent(this.forwarding(next, method, policy, plan), method, policy, plan);
+    const scheduler = this.schedulers.get(plan);
+    return plan.schedule && scheduler ? scheduler.gateOf(plan.schedule).around(once) : once;
   }
 
   private forwarding(
@@ -76,7 +82,9 @@ export class HandlerWrapper {
     return runOnce(
       next,
       {
-        keyOf: messageKey(options.idempotent, (message) => source.payload(message)),
+        keyOf: plan.schedule
+          ? (message) => plan.schedule?.reader.keyOf(message) ?? ''
+          : messageKey(options.idempotent, (message) => source.payload(message)),
         lease: options.idempotent.lease ?? running.ackWait,
         route: method.patterns.length > 0 ? method.method : undefined,
       },

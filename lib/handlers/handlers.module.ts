@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Handlers, JetStreamEvents } from '../consuming/index.js';
+import { Schedules } from '../schedules/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
 import { HandlerBootstrap } from './handler-bootstrap.js';
 import { HandlerStages } from './handler-stages.js';
@@ -17,6 +18,7 @@ import { TEST_SETTINGS } from './test-settings.js';
     JetStreamConnections,
     JetStreamEvents,
     JetStreamInstruments,
+    Schedules,
     { provide: TEST_SETTINGS, useValue: null },
   ],
   exports: [
@@ -25,6 +27,7 @@ import { TEST_SETTINGS } from './test-settings.js';
     JetStreamConnections,
     JetStreamEvents,
     JetStreamInstruments,
+    Schedules,
     TEST_SETTINGS,
   ],
 })

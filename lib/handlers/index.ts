@@ -8,6 +8,7 @@ export {
   JsMetadata,
   JsParams,
   JsReceived,
+  JsSchedule,
   JsSubject,
   KvWatch,
   NatsSubscribe,

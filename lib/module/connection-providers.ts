@@ -130,7 +130,12 @@ export function connectionProviders(name: string): Provider[] {
               testing === null ? Infinity : TEST_SHUTDOWN_TIMEOUT,
             ),
           ),
-          { isOnTestServer: testing !== null, autoStart, bootSummary: options.bootSummary },
+          {
+            isOnTestServer: testing !== null,
+            autoStart,
+            bootSummary: options.bootSummary,
+            schedules: options.schedules,
+          },
         ),
     },
     {

@@ -8,6 +8,7 @@ import type { JetStreamInstrument } from '../instruments/index.js';
 import type { Provisioning, PublishDefaults, StreamDeclaration } from '../jetstream/index.js';
 import type { KeyValueConfig } from '../key-value/index.js';
 import type { ObjectStoreConfig } from '../object-store/index.js';
+import type { ScheduleDefaults } from '../schedules/index.js';
 
 /** Options of `JetStreamModule.forRoot`. Durations are in milliseconds. */
 export interface JetStreamModuleOptions {
@@ -63,6 +64,8 @@ export interface JetStreamModuleOptions {
         readonly consumers?: Readonly<Record<string, JsConsumerOptions>> | undefined;
       })
     | undefined;
+  /** The application and the stream of its schedules; see {@link JsSchedule}. */
+  readonly schedules?: ScheduleDefaults | undefined;
   /**
    * How streams, buckets and consumers on the server are treated at bootstrap. Default `ensure`: missing ones are
    * created, and existing ones with other options are updated to those of this application, even while another

@@ -10,6 +10,7 @@ import {
   PUBLISH_DEFAULTS,
   STREAM_DECLARATION_OPTIONS,
 } from '../jetstream/index.js';
+import { SCHEDULE_DEFAULTS } from '../schedules/index.js';
 import { KEY_VALUE_OPTIONS } from '../key-value/index.js';
 import {
   type AllOptionsOf,
@@ -48,6 +49,7 @@ export const MODULE_OPTIONS = {
   instruments: instrumentsRule,
   discovery: DISCOVERY_OPTIONS,
   handlers: { ...HANDLER_DEFAULTS, autoStart: flag, consumers: new MapOf(CONSUMER_OPTIONS) },
+  schedules: SCHEDULE_DEFAULTS,
   provisioning: provisioningRule,
   bootSummary: rule("true, false or 'account'", (value) => typeof value === 'boolean' || value === 'account'),
   bootTimeout: timeLimit,

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { INestApplicationContext } from '@nestjs/common';
+import { Injectable, type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -13,7 +13,9 @@ import {
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
   JetStreamModule,
+  JsSchedule,
   MessagePublisher,
+  Schedules,
   type CachedKeyValue,
   type Consumer,
   type JetStreamApi,
@@ -67,6 +69,7 @@ export interface Obtained {
   readonly info: ObjectInfo;
   readonly deadLetters: DeadLetters;
   readonly instances: JetStreamInstances;
+  readonly schedules: Schedules;
   readonly cache: KeyValueCacheStore;
   readonly upload: ObjectStoreStorage;
 }
@@ -85,7 +88,13 @@ export async function obtain(
 ): Promise<Obtained> {
   const nc = await connectOver(wire, { servers: url });
   const connection = nc;
+  @Injectable()
+  class Reports {
+    @JsSchedule('@yearly', { name: 'report', stream: { name: `S_${name}`, storage: 'memory' } })
+    yearly(): void {}
+  }
   const app = await Test.createTestingModule({
+    providers: [Reports],
     imports: [JetStreamModule.forRoot({ connection, jetstream: { timeout }, shutdownTimeout: 2_000 })],
   })
     .setLogger(new LogRecorder())
@@ -129,6 +138,7 @@ export async function obtain(
     info: await objects.putString('o', 'x'),
     deadLetters: app.get<DeadLetters>(getDeadLettersToken()),
     instances: app.get(JetStreamInstances),
+    schedules: app.get(Schedules),
     cache: new KeyValueCacheStore(keyValue),
     upload: new ObjectStoreStorage(objects, { stallTimeout: 1_000 }),
   };
@@ -466,6 +476,16 @@ const INSTANCES: Calls<JetStreamInstances> = {
   start: ({ instances }) => instances.start('A.b', { name: 'none' }),
 };
 
+const SCHEDULES: Omit<Calls<Schedules>, 'use'> = {
+  list: ({ schedules }) => schedules.list(),
+  get: ({ schedules }) => schedules.get('report'),
+  pause: ({ schedules }) => schedules.pause('report'),
+  resume: ({ schedules }) => schedules.resume('report'),
+  runNow: ({ schedules }) => schedules.runNow('report'),
+  at: ({ schedules }) => schedules.at('report', new Date()),
+  cancel: ({ schedules }) => schedules.cancel('report', 'none'),
+};
+
 const CACHE = {
   get: ({ cache }) => cache.get('k'),
   getMany: ({ cache }) => cache.getMany(['k']),
@@ -517,6 +537,7 @@ const TABLE: readonly [string, Call][] = Object.entries({
   ObjectStore: OBJECT_STORE,
   DeadLetters: DEAD_LETTERS,
   JetStreamInstances: INSTANCES,
+  Schedules: SCHEDULES,
   KeyValueCacheStore: CACHE,
   ObjectStoreStorage: UPLOAD,
   // These are last because they end resources that the others need.

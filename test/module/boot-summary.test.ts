@@ -4,6 +4,7 @@ import {
   JetStreamModule,
   JetStreamService,
   JsConsumer,
+  JsSchedule,
   NatsSubscribe,
   type JetStreamModuleOptions,
 } from 'nestjs-nats-jetstream';
@@ -78,6 +79,29 @@ describe('the summary of the startup', () => {
     });
     await using third = await start({ provisioning: 'off' });
     expect(blocks(third)[0]).toContain('streams: ORDERS (used)');
+  });
+
+  it('shows when schedules are due', async () => {
+    @Injectable()
+    class Reports {
+      @JsSchedule('0 0 6 * * *')
+      daily(): void {}
+      @JsSchedule({ every: 30_000 }, { enabled: false })
+      poll(): void {}
+      @JsSchedule({ at: new Date('2250-01-01T00:00:00Z') }, { overlap: 'allow' })
+      launch(): void {}
+    }
+    await using application = await startApplication(server.url, {
+      providers: [Reports],
+      options: { schedules: { stream: { storage: 'memory' } } },
+    });
+    const [block] = blocks(application);
+    expect(block.split('\n').slice(1)).toEqual([
+      '  handlers:',
+      '    Reports.daily: schedule 0 0 6 * * *, stream SCHEDULES, pull consumer Reports-daily, concurrency 1, 0 messages waiting',
+      '    Reports.launch: schedule at 2250-01-01T00:00:00.000Z, stream SCHEDULES, pull consumer Reports-launch, concurrency 10, 0 messages waiting',
+      '    Reports.poll: schedule every 30000 ms, stream SCHEDULES, not started (enabled)',
+    ]);
   });
 
   it('can be turned off, and is still available as data', async () => {

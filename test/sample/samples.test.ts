@@ -108,3 +108,10 @@ it(
     expect(output).toMatch(/^the second order is not sent: customer: /m);
   },
 );
+
+it('09-schedules: runs each due time once in two instances', { timeout: 60_000 }, async () => {
+  const output = await run('09-schedules');
+  const [, due, different] = /^tick: (\d+) due times, (\d+) of them different$/m.exec(output) ?? [];
+  expect(Number(due)).toBeGreaterThan(3);
+  expect(different).toBe(due);
+});

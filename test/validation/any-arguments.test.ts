@@ -16,8 +16,10 @@ import {
   JetStreamMessage,
   JetStreamService,
   JsConsumer,
+  JsSchedule,
   KeyValueService,
   ObjectStoreService,
+  Schedules,
   onMessage,
   type KeyValue,
   type MessagePublisher,
@@ -301,6 +303,16 @@ const HANDLERS: Calls<Handlers> = {
   close: [],
 };
 
+const SCHEDULES: Omit<Calls<Schedules>, 'use'> = {
+  list: [],
+  get: ['Tests.yearly'],
+  pause: ['Tests.yearly'],
+  resume: ['Tests.yearly'],
+  runNow: ['Tests.yearly', {}],
+  at: ['Tests.yearly', new Date(), {}],
+  cancel: ['Tests.yearly', 'none'],
+};
+
 const CLIENT: Pick<Calls<JetStreamClient>, 'send' | 'emit'> = {
   send: ['pattern', {}],
   emit: [subject, {}],
@@ -359,6 +371,9 @@ describe('a public method', () => {
       onTest(@Ctx() context: JetStreamContext): void {
         delivered.push(context);
       }
+
+      @JsSchedule('@yearly')
+      yearly(): void {}
     }
     application = await startApplication(server.url, {
       providers: [Tests],
@@ -404,6 +419,7 @@ describe('a public method', () => {
       DeadLetters: () => app.get(DeadLetters),
       JetStreamInstances: () => app.get(JetStreamInstances),
       Handlers: () => app.get(Handlers),
+      Schedules: () => app.get(Schedules),
       JetStreamClient: () => client,
     });
   });
@@ -429,6 +445,7 @@ describe('a public method', () => {
     DeadLetters: LETTERS,
     JetStreamInstances: INSTANCES,
     Handlers: HANDLERS,
+    Schedules: SCHEDULES,
     JetStreamClient: CLIENT,
   };
   const calls = Object.entries(tables).flatMap(([name, table]) =>

@@ -17,6 +17,8 @@ export interface SummaryHandler extends Pick<HandlerState, 'handler' | 'kind' | 
   readonly notStarted?: HandlerState['notStarted'] | undefined;
   /** How many messages it handles at once; `undefined` for watches, which handle one entry after another. */
   readonly concurrency?: number | undefined;
+  /** When its schedule is due, if it has one: the cron expression, the interval or the time. */
+  readonly schedule?: string | undefined;
   /** How many messages its consumer had not delivered when the handler was prepared, if it has a consumer. */
   readonly lag?: number | undefined;
 }

@@ -45,9 +45,9 @@ export function limitWarnings({ connection, account }: BootSummary): readonly st
 }
 
 function handlerText(handler: SummaryHandler): string {
-  const { kind, source, consumer = '', delivery, concurrency, lag, notStarted } = handler;
-  const parts = [sourceText(kind, source)];
-  if (notStarted !== undefined) return `${parts.join('')}, not started (${notStarted})`;
+  const { schedule, kind, source, consumer = '', delivery, concurrency, lag, notStarted } = handler;
+  const parts = [...(schedule === undefined ? [] : [`schedule ${schedule}`]), sourceText(kind, source)];
+  if (notStarted !== undefined) return `${parts.join(', ')}, not started (${notStarted})`;
   if (kind === 'consumer') parts.push(`${delivery} consumer ${consumer}`);
   if (concurrency !== undefined) parts.push(`concurrency ${concurrency}`);
   if (lag !== undefined) parts.push(`${counted(lag, 'message')} waiting`);

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { DeadLetterFilter, JetStreamEvent, JsConsumerOptions } from '../../consuming/index.js';
 import type { MessageContract } from '../../contracts/index.js';
 import { ENTRY_PROVIDER } from '../../nest/index.js';
+import type { DeclaredSchedule } from '../../schedules/index.js';
 import type {
   KvWatchHandlerOptions,
   FactoryOptions,
@@ -41,6 +42,8 @@ export type HandlerMetadata =
       readonly kind: 'consumer';
       /** The dead letters that the handler receives, if it handles dead letters. */
       readonly deadLetters?: DeadLetterFilter;
+      /** The schedule whose runs the handler receives, if it has one. */
+      readonly schedule?: DeclaredSchedule;
     })
   | KvWatchMetadata
   | ObjectWatchMetadata

@@ -9,6 +9,7 @@ export {
 } from './handler-metadata.js';
 export { JsConsumer } from './js-consumer.decorator.js';
 export { JsHandler } from './js-handler.decorator.js';
+export { JsSchedule } from './js-schedule.decorator.js';
 export { KvWatch } from './kv-watch.decorator.js';
 export { ObjectWatch } from './object-watch.decorator.js';
 export { OnDeadLetter } from './on-dead-letter.decorator.js';

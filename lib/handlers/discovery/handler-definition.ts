@@ -26,6 +26,8 @@ export interface ConsumerDefinition {
   readonly options: MetadataOf<'consumer'>['options'];
   /** The dead letters to receive, for a handler of dead letters. */
   readonly deadLetters?: MetadataOf<'consumer'>['deadLetters'];
+  /** The schedule, for a handler of its runs. */
+  readonly schedule?: MetadataOf<'consumer'>['schedule'];
   /** Problems with the options of its decorator. */
   readonly mistakes?: MetadataOf<'consumer'>['mistakes'];
   /** The messages of its consumer, if its decorator names them by their contracts. */

@@ -139,6 +139,7 @@ function collectHandlers(method: HandlerMethod, findings: Findings): void {
           name: handlerName(method),
           options: metadata.options,
           deadLetters: metadata.deadLetters,
+          schedule: metadata.schedule,
           mistakes: metadata.mistakes,
           contracts: metadata.contracts ?? [],
           methods: [{ ...method, patterns: [], contracts: metadata.contracts ?? [] }],

@@ -9,6 +9,7 @@ import {
   type SettlementPolicy,
 } from '../../consuming/index.js';
 import { handlerName } from '../compile/index.js';
+import type { ScheduledMethod } from '../../schedules/index.js';
 import type { ConsumerDefinition, RoutedMethod } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 
@@ -26,6 +27,8 @@ export interface ConsumerPlan extends ConsumerSource, RunningPlan {
   readonly methods: readonly [PlannedMethod, ...PlannedMethod[]];
   /** The dead letters to receive, for a handler of dead letters. */
   readonly deadLetters: DeadLetterFilter | undefined;
+  /** The schedule, for a handler of its runs. */
+  readonly schedule?: ScheduledMethod | undefined;
 }
 
 /** Creates the plan of a handler whose options are valid and complete. */
@@ -33,6 +36,7 @@ export function planConsumer(
   definition: ConsumerDefinition,
   connection: HandlerConnection,
   options: JsConsumerOptions,
+  schedule?: ScheduledMethod,
 ): ConsumerPlan {
   const plan = planRunning(definition.name, connection, options);
   const [first, ...rest] = definition.methods.map((method): PlannedMethod => ({
@@ -40,5 +44,5 @@ export function planConsumer(
     policy: { handler: handlerName(method), ...plan.policy },
     schema: method.contracts.length > 0 ? schemasOf(method.contracts) : options.schema,
   }));
-  return { ...plan, connection, methods: [first, ...rest], deadLetters: definition.deadLetters };
+  return { ...plan, connection, methods: [first, ...rest], deadLetters: definition.deadLetters, schedule };
 }

@@ -41,9 +41,10 @@ import { type ConsumerPlan, planConsumer } from './consumer-plan.js';
 import type { HandlerPlans, HeldPlan, Planned, SubscribePlan } from './handler-plans.js';
 import { heldConsumer, heldOther } from './held-plans.js';
 import type { OptionsResolver } from './options-resolver.js';
-import { checkParams } from './param-checks.js';
+import { checkParams, type HandledInput } from './param-checks.js';
 import { readPublishTargets } from './publish-targets.js';
 import { ServerChecks } from './server-checks.js';
+import { differentStreams, planSchedule, sharedSchedules } from './schedule-plan.js';
 import { sharedDurables, sharedQueues } from './shared-sources.js';
 import { type Starting, StartingRule } from './starting-rule.js';
 
@@ -101,9 +102,12 @@ export class HandlerPlanner {
     const plannedKvWatches = await this.each(kvWatches, (each) => this.planWatch(each));
     const plannedObjectWatches = await this.each(objectWatches, (each) => this.planWatch(each));
     const subscriptions = await this.each(subscribes, (each) => this.planned(each, each.problems));
+    const all = [...this.beside.consumers, ...consumers];
     this.problems.push(
       ...sharedQueues([...this.beside.subscriptions, ...subscriptions]),
-      ...sharedDurables([...this.beside.consumers, ...consumers]),
+      ...sharedDurables(all.filter(({ schedule }) => schedule === undefined)),
+      ...sharedSchedules(all),
+      ...differentStreams(all),
     );
     const checks = new ServerChecks((handler, mistakes) => this.report(handler, mistakes));
     const checked = await checks.checkStreams([...consumers, ...this.flawed]);
@@ -145,25 +149,28 @@ export class HandlerPlanner {
       routes.length > 0 ? merged : withFilters(merged, definition, connection),
       (version) => connection.jetstream.connection.supports(version),
     );
-    const single = [...(definition.mistakes ?? []), ...sentences(read.problems), ...source.mistakes];
+    const declared = [...(definition.mistakes ?? []), ...sentences(read.problems), ...source.mistakes];
+    const scheduled = await planSchedule(definition, options, connection, declared.length === 0);
+    const single = [...declared, ...scheduled.mistakes];
     // Invalid options were removed, so combinations of options cannot be checked.
     const together =
       single.length > 0 ? [] : [...unpinned, ...checkConsumer(options), ...checkRouted(definition, options)];
     const mistakes = [...single, ...together, ...routes];
     this.report(definition.name, mistakes);
-    if (routes.length === 0) this.checkTargets(definition, options);
-    const handled = options.batch ? 'batch' : definition.deadLetters ? 'dead-letter' : 'message';
+    if (routes.length === 0) this.checkTargets(definition, scheduled.options);
+    const handled = inputOf(definition, options);
     for (const method of definition.methods) {
       this.report(handlerName(method), checkParams(method, handled, method.contracts));
     }
-    const planned = connection.isOnTestServer ? forOneServer(options) : options;
+    const planned = connection.isOnTestServer ? forOneServer(scheduled.options) : scheduled.options;
     const complete = withFilterMetadata(planned, definition, connection);
     if (mistakes.length === 0) {
-      const plan = planConsumer(definition, connection, complete);
+      const plan = planConsumer(definition, connection, complete, scheduled.method);
       if (notStarted !== undefined)
         this.held.set(plan, heldConsumer(plan, notStarted, this.open(connection), definition));
       return plan;
     }
+    if (definition.schedule !== undefined) return undefined;
     if (routes.length === 0 && source.mistakes.length === 0 && namesItsMessages(read.problems))
       this.flawed.push(
         planConsumer(definition, connection, {
@@ -307,6 +314,12 @@ export class HandlerPlanner {
   private report(handler: string, mistakes: readonly string[]): void {
     for (const problem of mistakes) this.problems.push({ handler, problem });
   }
+}
+
+function inputOf({ deadLetters, schedule }: ConsumerDefinition, { batch }: JsConsumerOptions): HandledInput {
+  if (batch) return 'batch';
+  if (schedule) return 'schedule';
+  return deadLetters ? 'dead-letter' : 'message';
 }
 
 function checkRoutes({ methods }: ConsumerDefinition): readonly string[] {

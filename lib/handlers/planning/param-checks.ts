@@ -6,6 +6,7 @@ import { shown } from '../../reporting/index.js';
 import { readParams, type HandlerMethod } from '../compile/index.js';
 import { EventContext, KvContext, NatsSubscribeContext, ObjectContext } from '../contexts/index.js';
 import { CONTRACT_PARAMS, MESSAGE_PARAMS } from '../decorators/index.js';
+import { ScheduleContext } from '../../schedules/index.js';
 
 /** The input of the handlers of one form. */
 interface HandlerInput {
@@ -20,6 +21,7 @@ interface HandlerInput {
 const INPUTS = {
   message: { inputs: 'messages', context: JetStreamContext },
   'dead-letter': { inputs: 'dead letters', context: DeadLetterContext },
+  schedule: { inputs: 'runs of a schedule', context: ScheduleContext },
   batch: { inputs: 'batches', context: JetStreamBatchContext, noMessage: 'a batch has several' },
   'kv-watch': {
     inputs: 'key-value entries',

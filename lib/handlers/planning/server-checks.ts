@@ -15,8 +15,9 @@ export class ServerChecks {
     const configs = new Map<string, Promise<StoredStreamConfig | StreamNotFoundError>>();
     const checked: ConsumerPlan[] = [];
     for (const plan of plans) {
-      // The dead-letter stream is created before its consumers. Without a server, there are no streams to check.
-      if (plan.deadLetters || !plan.connection.jetstream.connection.isOpen) {
+      // The streams of dead letters and schedules are created before their consumers. Without a server, there are no streams
+      // to check.
+      if (plan.deadLetters || plan.schedule || !plan.connection.jetstream.connection.isOpen) {
         checked.push(plan);
         continue;
       }

@@ -7,6 +7,7 @@ import {
   deadLetterSource,
   filtersOf,
   fittingOnly,
+  type HandlerSource,
   type LocalHandler,
   type MessageHandling,
   type MessageRunner,
@@ -22,6 +23,7 @@ import {
 } from '../../consuming/index.js';
 import type { HandlerForm, HandlerObserver, JetStreamInstruments } from '../../instruments/index.js';
 import type { JetStreamMessage } from '../../jetstream/index.js';
+import { scheduleSource } from '../../schedules/index.js';
 import type { Acknowledgement } from '../acknowledging/index.js';
 import type { HandlerCompiler } from '../compile/index.js';
 import { getPublishTargets } from '../decorators/index.js';
@@ -88,9 +90,7 @@ export class MessageRunnerFactory {
   ): LocalRoute {
     const { options } = plan;
     const policy: SettlementPolicy = { ...planned.policy, consumer };
-    const source = plan.deadLetters
-      ? deadLetterSource((stream) => codecsOf({ ...plan, stream }), policy)
-      : messageSource(codecsOf(plan), policy, planned.schema);
+    const source = sourceOf(plan, policy, planned);
     const wantsEveryValue = getPublishTargets(planned.method.callback).length > 0;
     const method = this.compiler.compile(planned.method, { ...source, wantsEveryValue });
     const wrapped = this.wrap(method, planned, policy);
@@ -167,6 +167,16 @@ export class MessageRunnerFactory {
     };
     return new BatchRunner(handling, batch, plan.running);
   }
+}
+
+function sourceOf(
+  plan: ConsumerPlan,
+  policy: SettlementPolicy,
+  { schema }: PlannedMethod,
+): HandlerSource<JetStreamMessage> {
+  if (plan.deadLetters) return deadLetterSource((stream) => codecsOf({ ...plan, stream }), policy);
+  const source = messageSource(codecsOf(plan), policy, schema);
+  return plan.schedule ? scheduleSource(source, policy, plan.schedule.reader) : source;
 }
 
 /** Whether methods of a class share the consumer. */

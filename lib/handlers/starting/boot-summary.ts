@@ -46,9 +46,10 @@ async function summaryOf(
     server: jetstream.status.server,
     wire: isDirect(jetstream.connection.nc) ? 'direct' : 'client',
     resources: distinct(provisioned),
-    handlers: own.map(({ runner, concurrency }) => {
+    handlers: own.map(({ runner, concurrency, schedule }) => {
       const { handler, kind, source, consumer, delivery, notStarted } = runner.state;
-      return { handler, kind, source, consumer, delivery, notStarted, concurrency, lag: runner.lagAtStart };
+      const lag = runner.lagAtStart;
+      return { handler, kind, source, consumer, delivery, notStarted, concurrency, schedule, lag };
     }),
     account: bootSummary === 'account' ? await accountOf(connection) : undefined,
   };

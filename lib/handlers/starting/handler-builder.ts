@@ -9,6 +9,7 @@ import {
 } from '../../consuming/index.js';
 import type { HandlerObserver, JetStreamInstruments } from '../../instruments/index.js';
 import { errorText } from '../../reporting/index.js';
+import type { Scheduler } from '../../schedules/index.js';
 import { type Acknowledgement, Acknowledgements } from '../acknowledging/index.js';
 import type { HandlerCompiler } from '../compile/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
@@ -47,10 +48,13 @@ export class HandlerBuilder {
   async build(
     plans: Pick<HandlerPlans, 'consumers' | 'kvWatches' | 'objectWatches' | 'subscriptions'>,
     connections: ReadonlyMap<string, HandlerConnection>,
+    schedulers: ReadonlyMap<ConsumerPlan, Scheduler>,
   ): Promise<RegisteredHandler[]> {
     const { compiler } = this.parts;
-    const wrapper = await HandlerWrapper.create(plans.consumers, connections);
-    const consumers = await Promise.all(plans.consumers.map((plan) => this.consumer(plan, wrapper)));
+    const wrapper = await HandlerWrapper.create(plans.consumers, connections, schedulers);
+    const consumers = await Promise.all(
+      plans.consumers.map((plan) => this.consumer(plan, wrapper, schedulers.get(plan))),
+    );
     return [
       ...consumers,
       ...plans.kvWatches.map((plan) => {
@@ -69,16 +73,28 @@ export class HandlerBuilder {
     ];
   }
 
-  private async consumer(plan: ConsumerPlan, wrapper: HandlerWrapper): Promise<RegisteredHandler> {
+  private async consumer(
+    plan: ConsumerPlan,
+    wrapper: HandlerWrapper,
+    scheduler: Scheduler | undefined,
+  ): Promise<RegisteredHandler> {
     const { compiler, events, instruments, scope } = this.parts;
     const wrap: WrapHandler = (next, method, policy) => wrapper.wrap(next, method, policy);
     const factory = new MessageRunnerFactory(compiler, await this.ackOf(plan), wrap, scope, instruments);
     const runner = new ConsumerHandler(
       plan,
-      (consumer, onCircuit, stopped) => factory.create(plan, consumer, onCircuit, stopped),
+      (consumer, onCircuit, stopped) => {
+        // The consumers of all handlers that start at the same time exist now, so no run is published before.
+        scheduler?.start();
+        return factory.create(plan, consumer, onCircuit, stopped);
+      },
       events,
     );
-    return { ...registered(runner, plan.connection), concurrency: plan.running.concurrency };
+    return {
+      ...registered(runner, plan.connection),
+      concurrency: plan.running.concurrency,
+      schedule: plan.schedule?.schedule.text,
+    };
   }
 
   private async ackOf({ handler, methods, options }: ConsumerPlan): Promise<Acknowledgement> {

@@ -8,6 +8,7 @@ import type { FeatureMessages } from '../../contracts/index.js';
 import type { Findings } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
 import {
+  type AnyPlan,
   HandlerPlanner,
   type HandlerPlans,
   type HeldPlan,
@@ -17,6 +18,7 @@ import {
 } from '../planning/index.js';
 import type { HandlerBuilder } from './handler-builder.js';
 import { KnownPlans } from './known-plans.js';
+import type { ScheduleGroups } from './schedule-groups.js';
 
 /** Handlers that belong together, with what watches for their dead letters. */
 export interface CreatedHandlers {
@@ -32,6 +34,7 @@ export class HandlerStarter {
 
   constructor(
     private readonly builder: HandlerBuilder,
+    private readonly schedules: ScheduleGroups,
     private readonly providers: Providers,
     private readonly connections: () => ReadonlyMap<string, HandlerConnection>,
   ) {}
@@ -50,14 +53,16 @@ export class HandlerStarter {
   /**
    * Creates handlers, and what they need on the server except their consumers. They are not started.
    *
-   * @throws {@link HandlerConfigurationError} if the dead-letter stream cannot be created
+   * @throws {@link HandlerConfigurationError} if the dead-letter stream cannot be created, or a schedule belongs to another
+   * application
    */
   async create(plans: HandlerPlans): Promise<CreatedHandlers> {
     const lookout = new DeadLetterLookout();
     this.known.add(plans);
     this.lookouts.add(lookout);
     try {
-      const built = await this.builder.build(plans, this.connections());
+      const schedulers = await this.schedules.open(plans);
+      const built = await this.builder.build(plans, this.connections(), schedulers);
       await lookout.start(plans.consumers);
       return { plans, handlers: [...built, ...plans.held.map((held) => this.held(held))], lookout };
     } catch (error) {
@@ -71,6 +76,7 @@ export class HandlerStarter {
     this.known.remove(plans);
     this.lookouts.delete(lookout);
     for (const { handler, connection } of plans.consumers) connection.localHandlers.remove(handler);
+    await this.schedules.discard(plans.consumers);
     await lookout.stop(timeout);
   }
 
@@ -80,10 +86,10 @@ export class HandlerStarter {
   }
 
   private held(held: HeldPlan): RegisteredHandler {
-    const { state, connection } = held;
+    const { state, connection, plan } = held;
     const { jetstream, shutdown } = connection;
     const runner = new HeldHandler(state, jetstream.connection, () => this.release(held));
-    return { runner, jetstream, shutdown };
+    return { runner, jetstream, shutdown, schedule: scheduleOf(plan) };
   }
 
   /** Plans a handler again, now with its server, and creates it. */
@@ -97,4 +103,8 @@ export class HandlerStarter {
       throw error;
     }
   }
+}
+
+function scheduleOf(plan: AnyPlan): string | undefined {
+  return 'methods' in plan ? plan.schedule?.schedule.text : undefined;
 }

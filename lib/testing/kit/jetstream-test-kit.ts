@@ -12,6 +12,7 @@ import { InvalidArgumentError } from '../../errors/index.js';
 import { type HandlerConnection, TEST_SETTINGS } from '../../handlers/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
 import { errorText } from '../../reporting/index.js';
+import { Schedules } from '../../schedules/index.js';
 import { deadLetterOf, handledOf } from './contract-messages.js';
 import { deadLetterSearch, handledSearch, waitFor, waitForNothing } from './expectations.js';
 import type {
@@ -92,6 +93,7 @@ export class JetStreamTestKit implements AsyncDisposable {
     private readonly timeout: number,
     /** The factor for delays of handlers; see {@link TestKitOptions.timeScale}. */
     readonly timeScale: number,
+    private readonly schedules: boolean,
   ) {
     this.instrument = new KitInstrument(this.tracker);
     this.instruments.add(this.instrument);
@@ -119,7 +121,12 @@ export class JetStreamTestKit implements AsyncDisposable {
     warnOfFakeTimers(logger);
     const module = await moduleOf(given);
     const account = await TestAccount.take(given.version);
-    const kit = new JetStreamTestKit(account, given.timeout ?? DEFAULT_TIMEOUT, given.timeScale ?? 1);
+    const kit = new JetStreamTestKit(
+      account,
+      given.timeout ?? DEFAULT_TIMEOUT,
+      given.timeScale ?? 1,
+      given.schedules ?? false,
+    );
     kit.tracker.logger = logger;
     try {
       await kit.run(module, given);
@@ -202,6 +209,26 @@ export class JetStreamTestKit implements AsyncDisposable {
   track<Result>(act: () => Result | Promise<Result>): TestKitFlow<Result> {
     if (typeof act !== 'function') throw new InvalidArgumentError('act', 'it must be a function');
     return this.follow('The action of the test', act, true);
+  }
+
+  /**
+   * Runs a schedule now, whether or not it is due, and follows all that the run causes. Schedules do not run by themselves
+   * in a test, unless {@link TestKitOptions.schedules} is set.
+   *
+   * @example
+   * ```ts
+   * const flow = await kit.fire('Reports.daily').settled();
+   * ```
+   *
+   * @param schedule the name of the schedule, by default class and method
+   * @param payload what `@Payload()` is. Default: none
+   * @returns a flow whose result is the id of the run; it rejects with `ScheduleNotFoundError` if there is no such schedule
+   * @throws {@link InvalidArgumentError} if the kit is closed
+   */
+  fire(schedule: string, payload?: unknown): TestKitFlow<string> {
+    return this.follow(`The run of the schedule "${schedule}"`, () =>
+      this.get(Schedules).runNow(schedule, payload),
+    );
   }
 
   /**
@@ -331,11 +358,11 @@ export class JetStreamTestKit implements AsyncDisposable {
    */
   prepare<Builder extends TestModuleBuilder>(builder: Builder): Builder {
     this.checkOpen();
-    const { connection, tracker, timeScale } = this;
+    const { connection, tracker, timeScale, schedules } = this;
     let compiled: readonly HandlerConnection[] = [];
     const instrument = new KitInstrument(tracker, () => areClosed(compiled));
     this.instruments.add(instrument);
-    const settings: TestSettings = { connection, instruments: [instrument], timeScale };
+    const settings: TestSettings = { connection, instruments: [instrument], timeScale, schedules };
     builder.overrideProvider(TEST_SETTINGS).useValue(settings);
     const compile = builder.compile.bind(builder);
     const watched: TestModuleBuilder = builder;

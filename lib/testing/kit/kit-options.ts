@@ -48,6 +48,11 @@ export interface TestKitOptions extends OrUndefined<ModuleMetadata> {
    * limit, the pause of a circuit breaker and `batch.maxWait`. With 0.01, a backoff of 5,000 takes 50 ms. Default: 1.
    */
   readonly timeScale?: number | undefined;
+  /**
+   * Whether methods of `@JsSchedule` run at their due times. Default: false: they run when the test calls
+   * {@link JetStreamTestKit.fire}, or the application calls `Schedules.runNow`.
+   */
+  readonly schedules?: boolean | undefined;
   /** How long the kit waits before a wait fails. Default: 5,000. */
   readonly timeout?: number | undefined;
   /** The version of the server, as in `NatsTestServer.start`. Default: that of `NatsTestServer`. */
@@ -67,6 +72,7 @@ const OPTIONS = {
   http: flag,
   configure: functionRule('a function'),
   timeScale: rule('a number above 0', (value) => Number.isFinite(value) && Number(value) > 0),
+  schedules: flag,
   timeout: positiveDuration,
   version: SERVER_OPTIONS.version,
   logger: rule('a logger of Nest', (value) => hasMethods(value, ['log', 'warn', 'error'])),

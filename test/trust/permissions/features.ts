@@ -14,6 +14,7 @@ import {
   JetStreamModule,
   JetStreamService,
   JsConsumer,
+  JsSchedule,
   KeyExistsError,
   KeyValueService,
   KvWatch,
@@ -24,6 +25,7 @@ import {
   OnDeadLetter,
   PublishTo,
   RevisionMismatchError,
+  Schedules,
   NatsSubscribe,
   TerminateMessage,
   defineMessage,
@@ -524,6 +526,33 @@ export const features: Readonly<Record<string, Feature>> = {
         const bucket = await app.get(KeyValueService).open('profiles');
         await bucket.purgeDeletes({ olderThan: 0 });
       }),
+  },
+  '`@JsSchedule` and `Schedules`': {
+    use: (user) => {
+      @Injectable()
+      class Reports {
+        @JsSchedule('* * * * * *')
+        daily(): void {}
+      }
+      return inApplication(user, { providers: [Reports] }, async ({ app }) => {
+        const schedules = app.get(Schedules);
+        await eventually(
+          () => schedules.get('Reports.daily'),
+          ({ engine, lastRun }) => engine === 'server' && lastRun !== undefined,
+        );
+        await schedules.runNow('Reports.daily');
+        const run = await schedules.at('Reports.daily', new Date(Date.now() + 60_000));
+        await schedules.cancel('Reports.daily', run);
+        await schedules.pause('Reports.daily');
+        const jetstream = app.get(JetStreamService);
+        // The leader removes the instruction to the server.
+        await eventually(
+          async () => (await (await jetstream.stream('SCHEDULES')).info()).state.numSubjects,
+          (subjects) => subjects === 2,
+        );
+        await schedules.list();
+      });
+    },
   },
   'Key-Value, locks and elections': {
     prepare: profiles,

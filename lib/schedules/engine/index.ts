@@ -1,0 +1,1 @@
+export { type ScheduledMethod, type ScheduleGroup, Scheduler } from './scheduler.js';
