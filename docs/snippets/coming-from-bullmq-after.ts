@@ -7,6 +7,7 @@ import {
   JetStreamModule,
   JetStreamService,
   JsConsumer,
+  JsSchedule,
   OnDeadLetter,
   TerminateMessage,
 } from 'nestjs-nats-jetstream';
@@ -16,6 +17,7 @@ interface Video {
 }
 
 const encode = (_video: Video): Promise<void> => Promise.resolve();
+const cleanUp = (): Promise<void> => Promise.resolve();
 
 // #region queue
 @Injectable()
@@ -35,12 +37,6 @@ export class Uploads {
   async remind(video: Video): Promise<void> {
     await this.jetstream.publish(`videos.reminders.${video.id}`, video, {
       schedule: { at: new Date(Date.now() + 3_600_000), target: 'videos.remind' },
-    });
-  }
-
-  async daily(): Promise<void> {
-    await this.jetstream.publish('videos.schedules.cleanup', '', {
-      schedule: { cron: '0 0 6 * * *', timeZone: 'Europe/Amsterdam', target: 'videos.cleanup' },
     });
   }
   // #endregion
@@ -89,6 +85,16 @@ export class Encoder {
 }
 // #endregion
 
+// #region schedule
+@Injectable()
+export class Cleaning {
+  @JsSchedule('0 0 6 * * *', { timeZone: 'Europe/Amsterdam' })
+  async daily(): Promise<void> {
+    await cleanUp();
+  }
+}
+// #endregion
+
 // #region module
 @Module({
   imports: [
@@ -105,7 +111,7 @@ export class Encoder {
       ],
     }),
   ],
-  providers: [Uploads, Encoder],
+  providers: [Uploads, Encoder, Cleaning],
 })
 export class AppModule {}
 // #endregion
