@@ -1,6 +1,6 @@
 import { Test } from '@nestjs/testing';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { DeadLetters, Handlers, JetStreamService } from 'nestjs-nats-jetstream';
+import { DeadLetters, Handlers, JetStreamService, Schedules } from 'nestjs-nats-jetstream';
 import { JetStreamServer } from 'nestjs-nats-jetstream/microservice';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -50,12 +50,10 @@ it('"Coming from BullMQ" works as described', { timeout: 60_000 }, async () => {
     for await (const letter of app.get(DeadLetters).list()) left.push(letter);
     expect(left).toHaveLength(1);
     await uploads.remind({ id: '8' });
-    await uploads.daily();
     const subjects = await (await jetstream.stream('VIDEOS')).info({ subjectFilter: '>' });
-    expect(Object.keys(subjects.state.subjects ?? {}).toSorted()).toEqual([
-      'videos.reminders.8',
-      'videos.schedules.cleanup',
-    ]);
+    expect(Object.keys(subjects.state.subjects ?? {}).toSorted()).toEqual(['videos.reminders.8']);
+    const { cron, timeZone } = await app.get(Schedules).get('Cleaning.daily');
+    expect({ cron, timeZone }).toEqual({ cron: '0 0 6 * * *', timeZone: 'Europe/Amsterdam' });
     const paused: boolean[] = [];
     await uploads.maintain(async () => {
       paused.push((await (await jetstream.consumer('VIDEOS', 'encoder')).info()).paused);
