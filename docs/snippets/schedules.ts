@@ -9,7 +9,8 @@ import {
   Schedules,
 } from 'nestjs-nats-jetstream';
 
-class Settings {
+@Injectable()
+export class Settings {
   readonly worker: boolean = true;
 }
 

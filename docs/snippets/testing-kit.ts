@@ -21,7 +21,7 @@ describe('An order', () => {
   });
 });
 // #endregion
-import { Reports } from './schedules.js';
+import { Reports, Settings } from './schedules.js';
 
 describe('The guide of the test kit', () => {
   it('shows what a flow contains', async () => {
@@ -106,7 +106,7 @@ describe('The guide of the test kit', () => {
   });
 
   it('runs a schedule', async () => {
-    await using kit = await JetStreamTestKit.start({ imports: [AppModule], providers: [Reports] });
+    await using kit = await JetStreamTestKit.start({ imports: [AppModule], providers: [Reports, Settings] });
     // #region fire
     const flow = await kit.fire('Reports.daily').settled();
     expect(flow).toHaveHandled('Reports.daily', { outcome: 'acked' });
