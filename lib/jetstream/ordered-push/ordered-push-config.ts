@@ -67,7 +67,7 @@ export interface OrderedPushStarted {
 }
 
 /** Why delivery was interrupted; it continues automatically. */
-export type OrderedPushReset = 'stuck' | 'gap' | 'silence' | 'reconnected' | 'refused';
+export type OrderedPushReset = 'stuck' | 'behind' | 'gap' | 'silence' | 'reconnected' | 'refused';
 
 export const DEFAULT_HEARTBEAT = 5_000;
 

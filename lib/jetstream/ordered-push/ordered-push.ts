@@ -158,6 +158,11 @@ export class OrderedPush {
     if (this.withheld !== '') this.answerFlowControl(this.withheld);
   }
 
+  /** Replaces a consumer whose server lacks messages: the servers may choose another replica for the next one. */
+  moveOn(): void {
+    if (this.connected && !this.early && !this.retry) this.reset('behind');
+  }
+
   /** Ends delivery at once and deletes the consumer. */
   stop(): void {
     if (this.stopped) return;

@@ -18,6 +18,9 @@ export const INITIALIZED = Symbol('initialized');
 /** Marks a restart of a feed, because its stream was deleted and created again. */
 export const RESTARTED = Symbol('restarted');
 
+/** After how many heartbeats without a missing message its consumer is replaced, since its server may never get it. */
+const LONGEST_STANDSTILL = 3;
+
 export type FeedItem<E> = E | typeof INITIALIZED | typeof RESTARTED;
 
 /** The messages of a feed, and how they become entries. */
@@ -73,6 +76,8 @@ export class WatchFeed<E> {
   private signs = 0;
   /** The last initial message according to the stream's leader; the delivering server may not have it yet. */
   private lastInitial = 0;
+  /** Where the delivery stands although the leader has more initial messages, and for how many heartbeats. */
+  private stuckAt = { sequence: -1, heartbeats: 0 };
 
   constructor(private readonly options: WatchFeedOptions<E>) {
     const { subjects, start } = options;
@@ -253,6 +258,15 @@ export class WatchFeed<E> {
     // A failure is retried with the next heartbeat.
     const last = await this.lastOfLeader().catch(() => this.lastInitial);
     if (last <= sequence) this.initialize();
+    else if (!this.complete && sequence === this.stuckAt.sequence) this.stuck();
+    else this.stuckAt = { sequence, heartbeats: 1 };
+  }
+
+  /** The delivering server has nothing more, and lacks messages that the leader has: another one may have them. */
+  private stuck(): void {
+    if (++this.stuckAt.heartbeats < LONGEST_STANDSTILL) return;
+    this.stuckAt.heartbeats = 0;
+    this.push.moveOn();
   }
 
   /** 0 if the client may not ask: then the count of the delivering server is used. */

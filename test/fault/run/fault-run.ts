@@ -10,6 +10,7 @@ import { Child } from './child.js';
 import { FAULTS, type FaultName } from './faults.js';
 import { type Deployment, Field, type FieldOptions } from './field.js';
 import { leftovers } from './leftovers.js';
+import { requireSameReplicas } from './replicas.js';
 
 export interface FaultRunOptions extends Pick<FieldOptions, 'servers' | 'scale'> {
   /** The built program of the processes. */
@@ -50,7 +51,7 @@ export class FaultRun {
     this.random = new Random(options.seed);
   }
 
-  /** Runs to the end, and returns what happened. @throws Error if a process ends by itself */
+  /** Runs to the end, and returns what happened. @throws Error if a process ends by itself, DivergedServersError */
   static async execute(options: FaultRunOptions): Promise<History> {
     await mkdir(options.folder, { recursive: true });
     const run = new FaultRun(options);
@@ -167,6 +168,7 @@ export class FaultRun {
     await Promise.all(field.services.map((service) => service.send({ type: 'rest' })));
     await this.drain(field);
     this.progress('every message is handled');
+    if (!this.options.faults.includes('rolling-upgrade')) await requireSameReplicas(field.servers);
     // The driver is the last one, because it observes acknowledgements.
     await Promise.all(field.services.map((service) => this.close(service, true)));
     await this.close(driver, true);

@@ -122,6 +122,15 @@ const ALL = {
     lasts: [1_000, 5_000],
     separatesLeaders: true,
   },
+  'rolling-restart': {
+    fail: async (field) => {
+      for (const server of field.cluster.servers) {
+        await server.restart();
+        await field.ready();
+      }
+    },
+    separatesLeaders: true,
+  },
   'rolling-upgrade': {
     fail: async (field) => {
       for (const server of field.cluster.servers) {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { buildProcess } from './build.js';
-import { FAULT_NAMES, FAULTS, type FaultName } from './faults.js';
+import { FAULT_NAMES, type FaultName } from './faults.js';
 import { FaultRun } from './fault-run.js';
 import { writeTable } from './reliability-page.js';
 import { explain } from './report.js';
@@ -26,7 +26,7 @@ const HELP = `Runs a service on a cluster of three servers, injects faults, and 
   --messages N    how many messages each run publishes; default: 1,000,000
   --minutes M     how long all runs together may take; default: no limit
   --rate N        messages in a second; default: as many as the handlers manage
-  --together      all faults in one run
+  --together      all faults in one run, except the upgrade
   --results FILE  the file to which each result is added as soon as its run has ended; default: docs/reliability.json,
                   for runs of a million messages or more
   --continue      skips the faults that have a result in this file
@@ -74,7 +74,9 @@ async function runAll(options: Options, folder: string): Promise<number> {
   const { faults, together, minutes, results, isRecorded, continues, keep } = options;
   await using built = await buildProcess();
   const server = await versionOfServer();
-  const groups = together ? [upgradesFirst(faults)] : faults.map((fault) => [fault]);
+  const groups = together
+    ? [faults.filter((fault) => fault !== 'rolling-upgrade')]
+    : faults.map((fault) => [fault]);
   const known = continues ? (await results.read()).map(({ fault }) => fault) : [];
   const all: Result[] = [];
   let failed = 0;
@@ -170,12 +172,6 @@ function optionsOf(args: readonly string[]): Options | undefined {
     table,
     keep,
   };
-}
-
-/** Servers of an old version do not have all features. */
-function upgradesFirst(faults: readonly FaultName[]): FaultName[] {
-  const isUpgrade = (name: FaultName): boolean => FAULTS[name].version !== undefined;
-  return [...faults.filter(isUpgrade), ...faults.filter((name) => !isUpgrade(name))];
 }
 
 function numberOf(name: string, text: string): number {
