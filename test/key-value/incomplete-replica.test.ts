@@ -3,7 +3,7 @@ import { NatsTestCluster } from '../../lib/testing/index.js';
 import { eventually } from '../support/eventually.js';
 import { collect, connectTo } from './support.js';
 
-/** Where the servers divert questions for the last message of the bucket, which the test answers. */
+/** The subject to which the servers divert questions for the last message of the bucket. The test answers them. */
 const DIVERTED = 'diverted';
 
 it(

@@ -76,7 +76,7 @@ export class WatchFeed<E> {
   private signs = 0;
   /** The last initial message according to the stream's leader; the delivering server may not have it yet. */
   private lastInitial = 0;
-  /** Where the delivery stands although the leader has more initial messages, and for how many heartbeats. */
+  /** The last sequence of a delivery that lacks messages of the leader, and the number of heartbeats since then. */
   private stuckAt = { sequence: -1, heartbeats: 0 };
 
   constructor(private readonly options: WatchFeedOptions<E>) {

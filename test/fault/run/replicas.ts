@@ -12,7 +12,7 @@ interface Replicas {
   readonly sequences: readonly number[];
 }
 
-/** The servers store different messages of a stream, so nothing that a client is told about it can be relied on. */
+/** The servers store different messages of a stream, so no answer about it is reliable. */
 export class DivergedServersError extends Error {
   override readonly name = 'DivergedServersError';
 
