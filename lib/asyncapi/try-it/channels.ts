@@ -1,6 +1,7 @@
 import { defineMessage, type MessageContract, paramNames } from '../../contracts/index.js';
 import type { HandlerConnection } from '../../handlers/index.js';
-import { isReplyAllowed } from '../../validation/index.js';
+import { printable } from '../../reporting/index.js';
+import { isReplyAllowed, ownNames } from '../../validation/index.js';
 import type { AsyncApiChannel, AsyncApiDocument, AsyncApiReference } from '../document/index.js';
 import { namesOfReference } from '../schemas/index.js';
 import { TryItRefusal } from './refusal.js';
@@ -126,6 +127,28 @@ function contractOf(address: string, filter: string | undefined, core: boolean):
 function keyOf({ $ref }: AsyncApiReference): string {
   return namesOfReference($ref).at(-1) ?? '';
 }
+
+/** Why a request with these parameters is refused: a name that is not one of the channel's has no effect. */
+export function unknownParams(
+  channel: TryItChannel,
+  params: Readonly<Record<string, string>>,
+): TryItRefusal | undefined {
+  const known = paramsOf(channel);
+  const unknown = ownNames(params).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return undefined;
+  const shown = unknown.slice(0, MOST_NAMES).map((name) => `"${printable(name.slice(0, LONGEST_NAME))}"`);
+  const more = unknown.length > shown.length ? ` and ${unknown.length - shown.length} more` : '';
+  const has =
+    known.length === 0 ? 'no parameters' : `the parameters ${known.map((name) => `"${name}"`).join(', ')}`;
+  return new TryItRefusal(
+    400,
+    `params has the unknown names ${shown.join(', ')}${more}. The channel "${channel.key}" has ${has}. Nothing was sent.`,
+  );
+}
+
+/** How many unknown names are listed, and how many characters of each. */
+const MOST_NAMES = 5;
+const LONGEST_NAME = 100;
 
 /**
  * The subject of a message.

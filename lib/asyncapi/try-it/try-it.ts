@@ -6,7 +6,7 @@ import type { AsyncApiDocument } from '../document/index.js';
 import type { AccessCheck, Decision } from './access.js';
 import { TRY_IT_ACTIONS, type TryItAction, type TryItLimits } from './actions.js';
 import { AuditLog } from './audit-log.js';
-import { channelsOf, paramsOf, subjectOf, type TryItChannel } from './channels.js';
+import { channelsOf, paramsOf, subjectOf, type TryItChannel, unknownParams } from './channels.js';
 import { readInput, type TryItInput } from './input.js';
 import { contractsOf } from './known-contracts.js';
 import { carryOut } from './operations.js';
@@ -159,7 +159,7 @@ export class TryIt {
           'There is no such channel that can be tried. Send the key of the channel, as try-it.json lists it.',
         ),
       };
-    const problem = problemOf(action, channel, hasPayload);
+    const problem = unknownParams(channel, params) ?? problemOf(action, channel, hasPayload);
     if (problem !== undefined) return { channel, refusal: problem };
     // The last messages of a channel are those of all values of its parameters.
     if (action === 'messages') return { channel, subject: channel.contract.filter };

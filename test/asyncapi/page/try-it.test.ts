@@ -142,6 +142,18 @@ describe.each(PLATFORMS)('trying on %s', (platform) => {
     ['a parameter of another type', { params: { id: 7 } }, 400, 'must be strings'],
     ['an inherited parameter', { params: { __proto__: { id: '7' } } }, 400, 'params.id'],
     ['params that are a list', { params: ['7'] }, 400, 'params'],
+    [
+      'an unknown parameter',
+      { params: { id: '7', customer: 'ann', constructor: 'x' } },
+      400,
+      'params has the unknown names "customer", "constructor". The channel "orders.id.placed" has the parameters "id".',
+    ],
+    [
+      'an unknown parameter that is very long',
+      { params: { id: '7', ['x'.repeat(5_000)]: '' } },
+      400,
+      'unknown names',
+    ],
     ['a very long parameter', { params: { id: 'x'.repeat(5_000) } }, 400, 'too long'],
     ['a subject in place of a channel', { channel: 'orders.7.placed' }, 404, 'no such channel'],
     ['an unknown channel', { channel: 'nothing' }, 404, 'no such channel'],
@@ -260,6 +272,19 @@ describe.each(PLATFORMS)('trying on %s', (platform) => {
       reply: { payload: { masked: true, subject: 'quotes.get' } },
     });
     expect(JSON.stringify(body)).toContain('"price":3');
+  });
+
+  it('refuses unknown parameters of every action', async () => {
+    await using page = await serveShop(server.url, { platform, page: { tryIt: EVERYTHING }, quotes: true });
+    const actions = [
+      page.act('request', { channel: 'quotes.get', params: { name: 'pen' }, payload: {} }),
+      page.act('messages', { channel: ORDERS, params: { article: '7' } }),
+    ];
+    const answers = await Promise.all(actions);
+    expect(answers.map(({ status, body }) => [status, body.error?.message])).toEqual([
+      [400, expect.stringContaining('"name". The channel "quotes.get" has no parameters.')],
+      [400, expect.stringContaining('"article". The channel "orders.id.placed" has the parameters "id".')],
+    ]);
   });
 
   it('says that nothing answers a request', async () => {
