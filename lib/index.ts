@@ -135,6 +135,7 @@ export {
   DirectAccessDisabledError,
   DuplicateConnectionError,
   DuplicateDeclarationError,
+  DuplicatePageError,
   DuplicateRequestError,
   HandlerFailedError,
   HandlerNotFoundError,

@@ -100,7 +100,7 @@ export {
   ObjectTooLargeError,
   ObjectTransferStalledError,
 } from './object-store.errors.js';
-export { HttpPlatformMissingError, UnprotectedPageError } from './page.errors.js';
+export { DuplicatePageError, HttpPlatformMissingError, UnprotectedPageError } from './page.errors.js';
 export {
   ConfigMismatchError,
   DuplicateConnectionError,

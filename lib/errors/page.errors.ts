@@ -21,6 +21,27 @@ export class HttpPlatformMissingError extends JetStreamError {
 }
 
 /**
+ * Two pages of an application have the same path. Only the first would be served, with its own guards.
+ *
+ * @remarks Give each page a `path` of its own, or import the module once.
+ */
+export class DuplicatePageError extends JetStreamError {
+  constructor(
+    /** The path of both pages. */
+    readonly path: string,
+    /** The modules that serve them. */
+    readonly modules: readonly [string, string],
+  ) {
+    const [first, second] = modules;
+    const who = first === second ? `${first} is imported twice with` : `${first} and ${second} have`;
+    super(
+      `${who} the path "${path}", so only one of these pages would be served. Give each page a path of its own with the option ` +
+        'path, or import the module once.',
+    );
+  }
+}
+
+/**
  * A page would be served without any protection outside of development.
  *
  * @remarks Protect the page with the option `guards` or `access`, or set `public: true` if every caller may see it.

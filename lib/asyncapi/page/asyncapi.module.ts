@@ -1,14 +1,7 @@
-import {
-  type DynamicModule,
-  Inject,
-  Injectable,
-  Module,
-  type FactoryProvider,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
-import { requireServable } from '../../pages/index.js';
+import { PageBoot } from '../../pages/index.js';
 import { checkedOptions, type KnownOptions } from '../../validation/index.js';
 import { ASYNC_API_OPTIONS, type AsyncApiOptions, checkOptions } from '../document/index.js';
 import { AccessCheck, TryIt } from '../try-it/index.js';
@@ -25,24 +18,7 @@ import {
 } from './page-options.js';
 
 const OPTIONS = 'JETSTREAM_ASYNCAPI_OPTIONS';
-const EXTRAS = 'JETSTREAM_ASYNCAPI_EXTRAS';
 const DEFAULT_PATH = 'asyncapi';
-
-/** Stops the boot if the page cannot be served, or is not protected. */
-@Injectable()
-class PageBoot implements OnModuleInit {
-  constructor(
-    @Inject(OPTIONS) private readonly options: AsyncApiPageOptions,
-    @Inject(EXTRAS) private readonly extras: AsyncApiPageExtras,
-    @Inject(HttpAdapterHost) private readonly host: Partial<HttpAdapterHost>,
-  ) {}
-
-  onModuleInit(): void {
-    const { path = DEFAULT_PATH, guards } = this.extras;
-    const { access, public: isPublic } = this.options;
-    requireServable({ module: 'JetStreamAsyncApiModule', path, guards, access, public: isPublic }, this.host);
-  }
-}
 
 /**
  * Serves the AsyncAPI document of the application, and a page that shows it: at `asyncapi`, `asyncapi/asyncapi.json` and
@@ -51,7 +27,7 @@ class PageBoot implements OnModuleInit {
  *
  * Outside of development (`NODE_ENV` is neither `development` nor `test`) the application does not start without
  * `guards`, `access` or `public: true`: {@link UnprotectedPageError}. It needs an HTTP platform, Express or Fastify:
- * {@link HttpPlatformMissingError}.
+ * {@link HttpPlatformMissingError}. Two pages with one path are refused: {@link DuplicatePageError}.
  *
  * @example
  * ```ts
@@ -126,13 +102,20 @@ function moduleWith(extras: AsyncApiPageExtras, options: Omit<FactoryProvider, '
     controllers: [pageController(path, guards)],
     providers: [
       { provide: OPTIONS, ...options },
-      { provide: EXTRAS, useValue: extras },
+      {
+        provide: PageBoot,
+        inject: [OPTIONS, HttpAdapterHost],
+        useFactory: (page: AsyncApiPageOptions, host: Partial<HttpAdapterHost>) =>
+          new PageBoot(
+            { module: 'JetStreamAsyncApiModule', path, guards, access: page.access, public: page.public },
+            host,
+          ),
+      },
       {
         provide: PageHandlers,
         inject: [OPTIONS, ModuleRef, DiscoveryService, JetStreamConnections],
         useFactory: handlersOf,
       },
-      PageBoot,
     ],
   };
 }

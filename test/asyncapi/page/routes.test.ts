@@ -9,7 +9,12 @@ import {
   VersioningType,
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { HttpPlatformMissingError, InvalidArgumentError, UnprotectedPageError } from 'nestjs-nats-jetstream';
+import {
+  DuplicatePageError,
+  HttpPlatformMissingError,
+  InvalidArgumentError,
+  UnprotectedPageError,
+} from 'nestjs-nats-jetstream';
 import { type AsyncApiDocument, JetStreamAsyncApiModule } from 'nestjs-nats-jetstream/asyncapi';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { map } from 'rxjs';
@@ -200,6 +205,43 @@ describe.each(PLATFORMS)('the page on %s', (platform) => {
     expect((await page.get('/outside')).status).toBe(401);
     const outside = await page.get('/outside', { headers: { authorization: 'Bearer t' } });
     expect(await outside.text()).toContain('<title>Bearer t 2.0.0</title>');
+  });
+
+  it('is refused at boot if another page has its path', async () => {
+    const at = (path?: string) => JetStreamAsyncApiModule.forRoot({ info: INFO, path });
+    const later = JetStreamAsyncApiModule.forRootAsync({
+      path: '/asyncapi/',
+      useFactory: () => ({ info: INFO }),
+    });
+    for (const pages of [
+      [at(), at()],
+      [at('docs'), at('/docs/')],
+      [at(), later],
+    ]) {
+      const error: unknown = await serveShop(server.url, { platform, pages }).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toBeInstanceOf(DuplicatePageError);
+      const { path, modules, message } = error as DuplicatePageError;
+      expect(modules).toEqual(['JetStreamAsyncApiModule', 'JetStreamAsyncApiModule']);
+      expect(message).toContain(`JetStreamAsyncApiModule is imported twice with the path "${path}"`);
+    }
+  });
+
+  it('may differ from another one in the case of its path only where the platform distinguishes it', async () => {
+    const at = (path: string) => JetStreamAsyncApiModule.forRoot({ info: INFO, path });
+    const serving = serveShop(server.url, { platform, pages: [at('docs'), at('Docs')] });
+    if (platform === 'express') return expect(serving).rejects.toThrow(DuplicatePageError);
+    await using page = await serving;
+    expect((await page.get('/Docs')).status).toBe(200);
+  });
+
+  it('is served by several applications of a process, and once if a module is imported in several places', async () => {
+    const page = JetStreamAsyncApiModule.forRoot({ info: INFO });
+    const pages = [page, { module: class Elsewhere {}, imports: [page] }];
+    await using first = await serveShop(server.url, { platform, pages });
+    await using second = await serveShop(server.url, { platform, pages: [page] });
+    for (const each of [first, second]) expect((await each.get('/asyncapi')).status).toBe(200);
   });
 
   it('escapes its title', async () => {
