@@ -15,6 +15,7 @@ import {
   type ObjectStore,
   type Provisioning,
 } from 'nestjs-nats-jetstream';
+import { connect } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApplication, type TestApplication } from '../support/application.js';
@@ -280,6 +281,45 @@ describe('declared streams and buckets', () => {
     expect([...first.logs.of('error'), ...second.logs.of('error')]).toEqual([]);
   });
 
+  it('with recreate are recreated if their deletion is reported before it is visible', async () => {
+    const subject = '$JS.EVENT.ADVISORY.STREAM.DELETED.EVENTS';
+    // The application does not receive the report of the server, but one that comes before the deletion.
+    const shop = { user: 'shop', permissions: { subscribe: { allow: ['>'], deny: [subject] } } };
+    await using own = await NatsTestServer.start({ users: [{ user: 'owner' }, shop] });
+    await using proxy = await own.proxy();
+    const recreated: string[] = [];
+    @Injectable()
+    class Events {
+      @OnJetStreamEvent('resource-recreated')
+      on(event: JetStreamEvent): void {
+        if (event.type === 'resource-recreated') recreated.push(event.name);
+      }
+    }
+    await using application = await startApplication(proxy.url, {
+      connection: { ...own.connectionFor('shop'), servers: proxy.url },
+      feature: { streams: [{ name: 'EVENTS', subjects: ['events'], ...STORAGE, recreate: true }] },
+      providers: [Events],
+    });
+    const owner = await connect(own.connectionFor('owner'));
+    const sid = await subscriptionOf(own, '$JS.EVENT.ADVISORY.STREAM.*.*');
+    const before = await apiRequests(own);
+    proxy.garbage(`MSG ${subject} ${sid} 2\r\n{}\r\n`);
+    // The application has looked, and has found the stream.
+    await eventually(
+      () => apiRequests(own),
+      (requests) => requests > before,
+    );
+    await owner.request('$JS.API.STREAM.DELETE.EVENTS');
+    await eventually(
+      () => recreated,
+      ({ length }) => length > 0,
+    );
+    expect(recreated).toEqual(['EVENTS']);
+    const jetstream = application.app.get(JetStreamService);
+    expect(await jetstream.publish('events', 1)).toMatchObject({ sequence: 1 });
+    await owner.close();
+  });
+
   it.each<Provisioning>(['assert', 'off'])('are not created with provisioning %s', async (provisioning) => {
     await using owner = await start(all);
     await owner.app.close();
@@ -293,3 +333,25 @@ describe('declared streams and buckets', () => {
     expect(application.recreated).toEqual([]);
   });
 });
+
+/** How many requests to the JetStream API the server has received. */
+async function apiRequests({ monitoringUrl }: NatsTestServer): Promise<number> {
+  const { api } = (await (await fetch(`${monitoringUrl}/jsz`)).json()) as {
+    readonly api: { readonly total: number };
+  };
+  return api.total;
+}
+
+/** The id of the only subscription with a subject. */
+async function subscriptionOf({ monitoringUrl }: NatsTestServer, subject: string): Promise<string> {
+  const { connections } = (await (await fetch(`${monitoringUrl}/connz?subs=detail`)).json()) as {
+    readonly connections: readonly {
+      readonly subscriptions_list_detail?: readonly { readonly subject: string; readonly sid: string }[];
+    }[];
+  };
+  const found = connections
+    .flatMap(({ subscriptions_list_detail: all = [] }) => all)
+    .filter((each) => each.subject === subject);
+  if (found.length !== 1) throw new Error(`there are ${found.length} subscriptions on ${subject}`);
+  return found[0].sid;
+}

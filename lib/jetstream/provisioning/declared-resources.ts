@@ -7,7 +7,7 @@ import {
   StreamNotFoundError,
 } from '../../errors/index.js';
 import { errorText } from '../../reporting/index.js';
-import { retry } from '../../timing/index.js';
+import { Deadline, retry } from '../../timing/index.js';
 import type { JetStreamService } from '../jetstream.service.js';
 
 /** A stream or bucket that the application declares, or that this library declares for it, and that may be created. */
@@ -34,6 +34,9 @@ interface WatchedResource {
   readonly repairUntil: number;
 }
 
+/** Why a resource may be missing, for the log. */
+type MissingReason = 'deleted' | 'lost in a restart of the server';
+
 /** The server's advisories about created and deleted streams. */
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
 /** The backoff between attempts, in milliseconds. */
@@ -43,6 +46,14 @@ const BACKOFF = { first: 250, longest: 30_000 };
  * an application reads a stream and the moment when its update arrives. Later, a client removes something on purpose.
  */
 const REPAIR_FOR = 30_000;
+/**
+ * For how long a resource that was reported as deleted is looked at while it still exists, and the waits between, in milliseconds.
+ * The report and the answer may come from different servers of a cluster, so the report may come before the deletion is visible.
+ */
+const LOOK_FOR = 10_000;
+const LOOKS = { first: 100, longest: 2_000 };
+/** Thrown to look at a resource again. */
+const STILL_THERE = new Error('it still exists');
 const KINDS = { stream: 'Stream', 'key-value': 'Key-Value bucket', 'object-store': 'Object Store bucket' };
 
 /**
@@ -58,7 +69,8 @@ export class DeclaredResources {
   /** The streams that this application must not create. */
   private readonly foreign = new Set<string>();
   private readonly deleted = new Set<string>();
-  private readonly checking = new Set<string>();
+  /** The streams that are checked now, and why they have to be checked again afterwards. */
+  private readonly checking = new Map<string, { again: MissingReason | undefined }>();
   /** The streams that are repaired now, and whether they were updated again since the repair began. */
   private readonly repairing = new Map<string, { again: boolean }>();
   private readonly closed = new AbortController();
@@ -136,7 +148,7 @@ export class DeclaredResources {
     if (action === 'UPDATED') void this.repair(stream);
     if (action !== 'DELETED') return;
     this.deleted.add(stream);
-    if (watched.all[0].recreate) void this.check(watched.all, 'deleted');
+    if (watched.all[0].recreate) void this.check(stream, 'deleted');
   }
 
   private onReconnect(): void {
@@ -146,7 +158,8 @@ export class DeclaredResources {
     const restarted = isOther && info?.cluster === undefined;
     for (const [stream, { all }] of this.resources) {
       const lost = restarted && !this.deleted.has(stream);
-      if (lost || all[0].recreate) void this.check(all, lost ? 'lost in a restart of the server' : 'deleted');
+      if (lost || all[0].recreate)
+        void this.check(stream, lost ? 'lost in a restart of the server' : 'deleted');
       void this.repair(stream);
     }
   }
@@ -177,35 +190,76 @@ export class DeclaredResources {
     }
   }
 
-  /** Creates a resource if it is missing. */
-  private async check(all: readonly DeclaredResource[], reason: string): Promise<void> {
-    const [resource] = all;
-    const { kind, name, stream } = resource;
-    if (this.checking.has(stream)) return;
-    this.checking.add(stream);
-    const what = `${KINDS[kind]} "${name}"`;
+  /** Creates a resource if it is missing; again, if it was reported as missing in the meantime. Never rejects. */
+  private async check(stream: string, reason: MissingReason): Promise<void> {
+    const running = this.checking.get(stream);
+    if (running !== undefined) {
+      running.again = reason;
+      return;
+    }
+    const checks: { again: MissingReason | undefined } = { again: reason };
+    this.checking.set(stream, checks);
     try {
-      const created = await retry(() => this.createIfMissing(all), {
-        ...BACKOFF,
-        retryable: mayPass,
-        signal: this.closed.signal,
-        onRetry: (error, wait) =>
-          this.logger.warn(
-            `${what}: could not check whether it exists, retrying in ${wait} ms: ${errorText(error)}`,
-          ),
-      });
-      if (!created || this.closed.signal.aborted) return;
-      this.logger.warn(`${what} was ${reason}, and was created again, empty`);
-      for (const listener of this.listeners) listener(resource);
-    } catch (error) {
-      if (!this.closed.signal.aborted)
-        this.logger.error(`${what} was ${reason}, and could not be created again: ${errorText(error)}`);
+      for (let next = takeReason(checks); next !== undefined; next = takeReason(checks)) {
+        const { all } = this.resources.get(stream) ?? {};
+        if (all === undefined || this.closed.signal.aborted) return;
+        await this.replace(all, next);
+      }
     } finally {
       this.checking.delete(stream);
     }
   }
 
-  private async createIfMissing(all: readonly DeclaredResource[]): Promise<boolean> {
+  /** Creates a resource that is missing for this reason, and reports that. Never rejects. */
+  private async replace(all: readonly DeclaredResource[], reason: MissingReason): Promise<void> {
+    const [resource] = all;
+    const { signal } = this.closed;
+    const what = nameOf(resource);
+    try {
+      const created = reason === 'deleted' ? await this.createOnceGone(all) : await this.createIfMissing(all);
+      if (!created || signal.aborted) return;
+      this.logger.warn(`${what} was ${reason}, and was created again, empty`);
+      for (const listener of this.listeners) listener(resource);
+    } catch (error) {
+      if (!signal.aborted)
+        this.logger.error(`${what} was ${reason}, and could not be created again: ${errorText(error)}`);
+    }
+  }
+
+  /**
+   * Creates a resource that was reported as deleted. If it exists, another instance has created it, or its deletion is not visible
+   * yet: it is looked at again for a while.
+   */
+  private async createOnceGone(all: readonly DeclaredResource[]): Promise<boolean> {
+    const look = async (): Promise<true> => {
+      if (await this.createIfMissing(all)) return true;
+      throw STILL_THERE;
+    };
+    const isThere = (error: unknown): boolean => error === STILL_THERE;
+    const { signal } = this.closed;
+    try {
+      return await retry(look, { ...LOOKS, retryable: isThere, deadline: new Deadline(LOOK_FOR), signal });
+    } catch (error) {
+      if (isThere(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Creates a resource if it is missing, as soon as the server can be asked. */
+  private createIfMissing(all: readonly DeclaredResource[]): Promise<boolean> {
+    const what = nameOf(all[0]);
+    return retry(() => this.lookAndCreate(all), {
+      ...BACKOFF,
+      retryable: mayPass,
+      signal: this.closed.signal,
+      onRetry: (error, wait) =>
+        this.logger.warn(
+          `${what}: could not check whether it exists, retrying in ${wait} ms: ${errorText(error)}`,
+        ),
+    });
+  }
+
+  private async lookAndCreate(all: readonly DeclaredResource[]): Promise<boolean> {
     const [{ stream }] = all;
     try {
       await this.jetstream.stream(stream);
@@ -219,6 +273,16 @@ export class DeclaredResources {
     this.watch(stream, all);
     return true;
   }
+}
+
+function nameOf({ kind, name }: DeclaredResource): string {
+  return `${KINDS[kind]} "${name}"`;
+}
+
+function takeReason(checks: { again: MissingReason | undefined }): MissingReason | undefined {
+  const { again } = checks;
+  checks.again = undefined;
+  return again;
 }
 
 async function repairAll(all: readonly DeclaredResource[]): Promise<void> {
