@@ -12,7 +12,10 @@
  * | `skipped`       | failed, and not repeated: ordered consumers, watches, core NATS, `ackMode` first or none    |
  * | `answered`      | a request that got its answer                                                               |
  * | `failed`        | a request that got an error as its answer, or none                                          |
- * | `lost`          | the connection was closed or the ack wait over: the server delivers the message again       |
+ * | `lost`          | the connection was closed before it was settled: the server delivers the message again      |
+ *
+ * A message that is settled after its `maxProcessingTime` or ack wait has the outcome of its settlement, which the server accepts. It
+ * may have been delivered again before; that delivery has an outcome of its own.
  */
 export type Outcome =
   | 'acked'

@@ -153,11 +153,11 @@ export class JetStreamMessage {
   }
 
   /**
-   * @internal Whether its settlement has no effect: the connection is closed, or its ack wait is over and no longer
-   * extended.
+   * @internal Whether its settlement has no effect: the connection is closed. The server accepts a settlement after the ack wait, even
+   * if it has delivered the message again.
    */
   get isLost(): boolean {
-    return this.expired || this.requests.connection.nc.isClosed();
+    return this.requests.connection.nc.isClosed();
   }
 
   /** @internal Called when its dead letter is stored. */

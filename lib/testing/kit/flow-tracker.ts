@@ -177,7 +177,7 @@ export class FlowTracker {
 
   started(group: HandlerGroup, { handler }: ObservedHandler, delivery: ObservedDelivery): void {
     const { pending } = this.arrived(group, delivery);
-    pending.started(handler, delivery.metadata?.deliveryCount ?? 1);
+    pending.started(handler, delivery);
   }
 
   ended(group: HandlerGroup, about: ObservedHandler, delivery: ObservedDelivery, ending: Ending): void {
@@ -212,8 +212,9 @@ export class FlowTracker {
       if (letter !== undefined) flow.deadLettered.push(letter);
     }
     const isOver = !NOT_FINAL.has(outcome) || (group.kind === 'core' && outcome === 'released');
-    if (isOver) this.finish(message, pending);
-    else pending.returned(error, delay, outcome === 'lost');
+    if (isOver) pending.finished(delivery, outcome);
+    else pending.returned(delivery, error, delay, outcome === 'lost');
+    if (pending.hasEnded) this.finish(message, pending);
     const news: News = { handled: wasHandled ? entry : undefined, deadLettered: letter };
     for (const listener of this.listeners) listener(news);
   }
@@ -237,7 +238,11 @@ export class FlowTracker {
     this.supersede(group, subject, sequence);
     const key = keyOf(group, subject);
     let pending = message.deliveries.get(key);
-    if (pending === undefined || pending.isOver) pending = this.begin(message, group, subject);
+    if (pending === undefined || pending.isOver) {
+      const earlier = pending;
+      pending = this.begin(message, group, subject);
+      pending.follow(earlier, delivery);
+    }
     const arrived = { message, pending };
     this.current.set(delivery, arrived);
     return arrived;
