@@ -13,7 +13,13 @@ export { type ConnectionStatus, JetStreamConnection, type JetStreamOptions } fro
 export { openConnection } from './open-connection.js';
 export type { PostOptions } from './posts.js';
 export { compareVersions } from './server-version.js';
-export { isOnTestServer, redirected, type TestSettings } from './test-settings.js';
+export {
+  forOneServer,
+  isOnTestServer,
+  redirected,
+  TEST_SHUTDOWN_TIMEOUT,
+  type TestSettings,
+} from './test-settings.js';
 export { toConnectionError } from './to-connection-error.js';
 export { unconnected } from './unconnected.js';
 export { watchPermissions } from './watch-permissions.js';

@@ -32,3 +32,22 @@ export function redirected(source: ConnectionSource, { connection }: TestSetting
 export function isOnTestServer(source: ConnectionSource, { connection }: TestSettings): boolean {
   return !isConnection(source) && source.servers === connection.servers && source.user === connection.user;
 }
+
+/** The longest `shutdownTimeout` in an application that a test kit runs, in milliseconds: a handler that hangs must not delay its end. */
+export const TEST_SHUTDOWN_TIMEOUT = 1_000;
+
+/** The part of a configuration that needs several servers. */
+interface Replicated {
+  readonly replicas?: number | undefined;
+  readonly placement?: unknown;
+}
+
+/** A configuration for the single server of a test kit. */
+export function forOneServer<Config extends object>(config: Config): Config {
+  const { replicas, placement }: Replicated = config;
+  const changes = {
+    ...(replicas !== undefined && replicas > 1 && { replicas: 1 }),
+    ...(placement !== undefined && { placement: undefined }),
+  };
+  return Object.keys(changes).length === 0 ? config : { ...config, ...changes };
+}

@@ -35,7 +35,7 @@ export function registerShutdownMember(member: ShutdownMember): void {
  * calls hooks, and the servers of hybrid applications between hooks.
  */
 export class ApplicationShutdown {
-  /** The changes of a test kit that runs the application, for clients of microservices. */
+  /** The changes of a test kit that runs the application, for servers and clients of microservices. */
   testing: TestSettings | undefined;
   private readonly clock = new StepClock();
   private readonly servers = new Set<ShutdownMember & AttachedServer>();

@@ -46,4 +46,4 @@ export {
   schedulesOf,
   type SubscribePlan,
 } from './planning/index.js';
-export { forOneServer, TEST_SETTINGS } from './test-settings.js';
+export { TEST_SETTINGS } from './test-settings.js';

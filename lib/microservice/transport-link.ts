@@ -21,6 +21,7 @@ import { JetStreamService, type PublishDefaults, withInstruments } from '../jets
 import { Requests } from '../requests/index.js';
 import type { TimeBudget } from '../timing/index.js';
 import { isReplyAllowed } from '../validation/index.js';
+import type { LinkOptions } from './link-in-test.js';
 import { CALL_OFF } from './packets/index.js';
 
 /** The connection options of a server or client. Durations in milliseconds. */
@@ -116,18 +117,21 @@ export class TransportLink {
    */
   static async open(
     name: string,
-    { connection: source = {}, jetstream: options = {}, codec, instruments = [] }: TransportConnectionOptions,
+    { connection: source = {}, jetstream: options = {}, codec, instruments = [], testing }: LinkOptions,
     publish: PublishDefaults,
     owner: TransportLinkOwner,
     signal: AbortSignal,
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
     const open = (): Promise<JetStreamConnection> | JetStreamConnection =>
-      mayNotConnect(name)
+      testing === undefined && mayNotConnect(name)
         ? unconnected(name, options)
         : openConnection(name, source as ConnectionSource, options, signal);
     const connection = shared ? source.connection : await open();
-    if (!shared) connection.instruments = JetStreamInstruments.of(instruments);
+    if (!shared) {
+      connection.instruments = JetStreamInstruments.of(instruments);
+      connection.timeScale = testing?.timeScale ?? 1;
+    }
     // A service whose answers arrive after the deadline of their request receives a request to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared

@@ -7,6 +7,7 @@ import {
   mayNotConnect,
   openConnection,
   redirected,
+  TEST_SHUTDOWN_TIMEOUT,
   type TestSettings,
   unconnected,
 } from '../connection/index.js';
@@ -35,9 +36,6 @@ import {
 } from './tokens.js';
 
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
-/** A handler that hangs must not delay the end of a test, in milliseconds. */
-const TEST_SHUTDOWN_TIMEOUT = 1_000;
-
 /** The providers of one named connection. */
 export function connectionProviders(name: string): Provider[] {
   const connection = `JetStreamConnection:${name}`;

@@ -1,7 +1,8 @@
 import type { FactoryProvider, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { forOneServer } from '../connection/index.js';
 import { FeatureMessages } from '../contracts/index.js';
-import { forOneServer, type HandlerConnection } from '../handlers/index.js';
+import type { HandlerConnection } from '../handlers/index.js';
 import { type Provisioning, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
 import type { KnownOptions } from '../validation/index.js';
 import { ApplicationBoot } from './application-boot.js';

@@ -1,3 +1,4 @@
+import { forOneServer } from '../../connection/index.js';
 import {
   checkConsumer,
   checkTargets,
@@ -32,7 +33,6 @@ import type {
   SubscribeDefinition,
 } from '../discovery/index.js';
 import type { HandlerConnection } from '../handler-connection.js';
-import { forOneServer } from '../test-settings.js';
 import { KV_WATCH_OPTIONS, OBJECT_WATCH_OPTIONS, SUBSCRIBE_OPTIONS } from '../options/index.js';
 import { checkMessages } from './message-checks.js';
 import { sourceOfMessages } from './message-source.js';

@@ -1,3 +1,4 @@
+import { forOneServer } from '../../connection/index.js';
 import {
   openExistingStore,
   type ScheduledMethod,
@@ -8,7 +9,6 @@ import {
 } from '../../schedules/index.js';
 import { CommandQueue } from '../../timing/index.js';
 import type { ConsumerPlan, HandlerPlans } from '../planning/index.js';
-import { forOneServer } from '../test-settings.js';
 
 /** The application that declares schedules, if it has no name. */
 const DEFAULT_APPLICATION = 'default';

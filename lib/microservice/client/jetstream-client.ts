@@ -2,13 +2,7 @@ import { ClientProxy, type ReadPacket, RpcException } from '@nestjs/microservice
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Observable, type Subscriber } from 'rxjs';
 import { encodePayload, givenBytes } from '../../codecs/index.js';
-import {
-  isConnection,
-  isOnTestServer,
-  readConnectionOptions,
-  redirected,
-  type TestSettings,
-} from '../../connection/index.js';
+import { isConnection, readConnectionOptions } from '../../connection/index.js';
 import { type ApplicationShutdown, registerShutdownMember } from '../../consuming/index.js';
 import {
   ConnectionClosedError,
@@ -25,6 +19,7 @@ import {
 import { errorText, toError } from '../../reporting/index.js';
 import { TimeBudget, within } from '../../timing/index.js';
 import { ABOVE_ZERO, checkedOptions, checkMilliseconds } from '../../validation/index.js';
+import { linkInTest } from '../link-in-test.js';
 import { CallIds, encodePacket, envelopeOf, toHeaders } from '../packets/index.js';
 import { assertSubject } from '../patterns/index.js';
 import { TransportEvents } from '../transport-events.js';
@@ -289,7 +284,7 @@ export class JetStreamClient extends ClientProxy<JetStreamTransportEvents> {
 
   private open(): Promise<TransportLink> {
     if (this.opening) return this.opening;
-    const { publish = {}, ...options } = inTest(this.options, this.shutdown?.testing);
+    const { publish = {}, ...options } = linkInTest(this.options, this.shutdown?.testing);
     this.stopOpening = new AbortController();
     const { signal } = this.stopOpening;
     const opening = TransportLink.open(
@@ -358,17 +353,4 @@ function impatient(
   if (connection instanceof JetStreamService || isConnection(connection)) return connection;
   const { options } = readConnectionOptions(connection);
   return { ...options, waitOnFirstConnect: options.waitOnFirstConnect ?? false };
-}
-
-/** The options of a client in an application that a test kit runs: its connection is that of the kit. */
-function inTest(options: JetStreamClientOptions, testing: TestSettings | undefined): JetStreamClientOptions {
-  const { connection = {}, jetstream, instruments = [] } = options;
-  if (testing === undefined || connection instanceof JetStreamService) return options;
-  if (isOnTestServer(connection, testing)) return options;
-  return {
-    ...options,
-    connection: redirected(connection, testing),
-    jetstream: { timeout: jetstream?.timeout },
-    instruments: [...instruments, ...testing.instruments],
-  };
 }

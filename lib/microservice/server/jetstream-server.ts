@@ -28,6 +28,7 @@ import { type DeclaredPattern, type DescribedPattern, describePattern } from './
 import { SERVER_OPTIONS } from './known-options.js';
 import { describe, type Registration } from './registration.js';
 import { RunningServer } from './running-server.js';
+import { serverInTest } from './server-in-test.js';
 
 /**
  * The transport id of a server by default. Handlers that are only for this transport name it.
@@ -118,7 +119,10 @@ export class JetStreamServer
    * It never rejects.
    */
   async listen(callback: (error?: unknown) => void): Promise<void> {
-    const { options, registrations } = this;
+    const { options, registrations } = serverInTest(
+      { options: this.options, registrations: this.registrations },
+      this.shutdown?.testing,
+    );
     const { signal } = (this.starting = new AbortController());
     try {
       const running = await RunningServer.start(

@@ -24,6 +24,7 @@ import { AnswerDeliveries, MessageReader } from '../events/index.js';
 import { PacketReader } from '../packets/index.js';
 import { isPattern } from '../patterns/index.js';
 import { CallsInProgress, Listener, type ProcessingHooks, type ServingContext } from '../serving/index.js';
+import type { LinkOptions } from '../link-in-test.js';
 import { TransportLink, type TransportLinkOwner } from '../transport-link.js';
 import { ConsumerPlanner } from './consumer-planner.js';
 import { ConsumerRunners } from './consumer-runners.js';
@@ -38,7 +39,7 @@ const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
 /** The options and services of a server while it listens. */
 export interface ServerParts {
-  readonly options: JetStreamServerOptions;
+  readonly options: JetStreamServerOptions & LinkOptions;
   readonly registrations: readonly Registration[];
   readonly hooks: ProcessingHooks | undefined;
   /** The subject of a pattern, as Nest converts it. */

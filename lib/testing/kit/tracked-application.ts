@@ -87,7 +87,8 @@ export class TrackedApplication {
     const used = groups.all.filter(({ kind }) => kind === 'stream').flatMap(({ members }) => members);
     await Promise.all(
       used.map(async ({ source, connection: name }) => {
-        const connection = this.connections.find((each) => each.name === name);
+        // A server of microservices with a connection of its own uses the same account.
+        const connection = this.connections.find((each) => each.name === name) ?? this.connections[0];
         // A stream of another application, or one that does not exist yet.
         const stream = await connection?.jetstream.stream(source).catch(() => undefined);
         if (stream !== undefined) groups.describe(source, stream.cachedInfo.config);
