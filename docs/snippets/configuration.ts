@@ -35,6 +35,18 @@ const readCredentials = (): Uint8Array => new Uint8Array();
 export class AppModule {}
 // #endregion
 
+// #region lazy
+@Module({
+  imports: [
+    JetStreamModule.forRoot({
+      connection: { servers: 'nats://localhost:4222' },
+      connect: 'lazy',
+    }),
+  ],
+})
+export class CommandModule {}
+// #endregion
+
 // #region async
 @Injectable()
 class Settings implements JetStreamOptionsFactory {

@@ -66,7 +66,7 @@ export class KeyValueCacheStore extends EventEmitter {
         'it must be a string; do not turn off the serialization of Keyv (its options serialize and deserialize)',
       );
     }
-    const { bucket, writer } = this.bucket.access;
+    const { bucket, writer } = await this.open();
     const data = Buffer.from(value, 'utf8');
     if (ttl !== undefined && ttl > 0 && ttl <= LONGEST_TTL && bucket.allowsTtl) {
       await writer.putIf(this.keyOf(key), data, { ttl: Math.ceil(ttl / 1_000) * 1_000 });
@@ -131,7 +131,7 @@ export class KeyValueCacheStore extends EventEmitter {
    * @throws {@link RequestTimeoutError}, {@link ConnectionClosedError}
    */
   async clear(): Promise<void> {
-    const { jetstream, stream, prefix } = this.bucket.access.bucket;
+    const { jetstream, stream, prefix } = (await this.open()).bucket;
     const filter = this.namespace === undefined ? '>' : `${toToken(this.namespace)}.>`;
     await jetstream.api.call(`STREAM.PURGE.${stream}`, { filter: prefix + filter }, { stream });
   }
@@ -139,6 +139,13 @@ export class KeyValueCacheStore extends EventEmitter {
   /** Does nothing: the connection belongs to the module. It never rejects. */
   async disconnect(): Promise<void> {
     this.removeAllListeners();
+  }
+
+  /** With `connect: 'lazy'`, the first use opens the connection. */
+  private async open(): Promise<KeyValue['access']> {
+    const { connection } = this.bucket.access.bucket.jetstream;
+    if (!connection.isReady) await connection.opened({});
+    return this.bucket.access;
   }
 
   /** Keyv prefixes each key with its namespace and a colon; here the namespace becomes a separate token. */

@@ -10,6 +10,16 @@ export {
   readConnectionOptions,
 } from './connection-options.js';
 export { type ConnectionStatus, JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
+export {
+  type CallTable,
+  deferred,
+  direct,
+  directOf,
+  LazyConnection,
+  lazyConnection,
+  listing,
+  waiting,
+} from './lazy/index.js';
 export { openConnection } from './open-connection.js';
 export type { PostOptions } from './posts.js';
 export { compareVersions } from './server-version.js';

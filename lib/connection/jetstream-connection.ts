@@ -11,6 +11,7 @@ import { Deadline, retry, within } from '../timing/index.js';
 import { checkMilliseconds, FINITE, notTogether } from '../validation/index.js';
 import type { Boot } from './boot.js';
 import { ConnectionEvents, type ConnectionListener } from './connection-events.js';
+import type { OpeningWait } from './opening-wait.js';
 import { type PostOptions, UnsentPosts } from './posts.js';
 import { compareVersions } from './server-version.js';
 import { toConnectionError } from './to-connection-error.js';
@@ -46,9 +47,9 @@ export type JetStreamOptions = (
 export interface ConnectionStatus {
   /**
    * `connected`: there is a link to a server. `disconnected`: the link was lost, and the client keeps trying to restore
-   * it. `closed`: the connection has ended for good.
+   * it. `closed`: the connection has ended for good. `unopened`: no call has needed it yet (`connect: 'lazy'`).
    */
-  readonly state: 'connected' | 'disconnected' | 'closed';
+  readonly state: 'connected' | 'disconnected' | 'closed' | 'unopened';
   /** How long the connection has been in this state, in milliseconds. */
   readonly stateAge: number;
   /** How often the link was restored. */
@@ -85,9 +86,9 @@ export class JetStreamConnection {
   /** @internal The factor for the delays of handlers, which a test kit sets. */
   timeScale = 1;
   /** @internal Sends and receives messages. */
-  readonly wire: Wire;
+  wire: Wire;
   /** The same wire without the translation of errors, for callers that translate them. */
-  private readonly bareWire: SharedWire;
+  private bareWire: SharedWire;
   private readonly logger = new Logger('NatsConnection');
   private readonly events: ConnectionEvents;
   private readonly unsent: UnsentPosts;
@@ -165,7 +166,7 @@ export class JetStreamConnection {
   get status(): ConnectionStatus {
     const info = this.serverInfo;
     return {
-      state: this.nc.isClosed() ? 'closed' : this.connected ? 'connected' : 'disconnected',
+      state: this.state,
       stateAge: Math.floor(performance.now() - this.changedAt),
       reconnects: this.reconnects,
       server: info && {
@@ -178,6 +179,19 @@ export class JetStreamConnection {
     };
   }
 
+  private get state(): ConnectionStatus['state'] {
+    if (this.nc.isClosed()) return 'closed';
+    if (!this.isOpen && this.isLazy) return 'unopened';
+    return this.connected ? 'connected' : 'disconnected';
+  }
+
+  /** @internal Sends and receives over another wire from now on, which has a link. */
+  protected relink(wire: SharedWire): void {
+    this.bareWire = wire;
+    this.wire = new ConnectionWire(this, wire);
+    this.changed(true);
+  }
+
   private changed(connected: boolean): void {
     this.connected = connected;
     this.changedAt = performance.now();
@@ -186,6 +200,28 @@ export class JetStreamConnection {
   /** @internal Whether the connection was opened; `false` with `connect: false`. */
   get isOpen(): boolean {
     return true;
+  }
+
+  /** @internal Whether the first call that needs it opens it (`connect: 'lazy'`). */
+  get isLazy(): boolean {
+    return false;
+  }
+
+  /** @internal Whether calls can be sent: with `connect: 'lazy'`, when the first opening is complete. */
+  get isReady(): boolean {
+    return true;
+  }
+
+  /**
+   * @internal Opens a connection with `connect: 'lazy'`, if no earlier call did; all calls share one attempt.
+   *
+   * @throws the errors of `Opening.wait`
+   */
+  async opened(_wait: OpeningWait): Promise<void> {}
+
+  /** @internal Calls back when the connection is ready: now, or after the first call has opened it. */
+  whenReady(callback: () => unknown): void {
+    callback();
   }
 
   /** Whether there currently is a link to a server. */

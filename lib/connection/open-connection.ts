@@ -10,14 +10,17 @@ import { Backoff, sleep, untilAborted, within } from '../timing/index.js';
 import {
   isConnection,
   readConnectionOptions,
+  type ConnectionOptions,
   type ConnectionSource,
   type WireChoice,
 } from './connection-options.js';
 import { failureCode, failureText, mayPass, problemOfServers } from './connection-failure.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
+import { openedNats } from './opening-wait.js';
 import { Redactor, serverList, withoutCredentials, withoutUserInfo } from './redact.js';
 import { connect, isDirect } from './wire/index.js';
 
+const logger = new Logger('NatsConnection');
 const DEFAULT_RETRY_WAIT = 2_000;
 const LONGEST_RETRY_WAIT = 10_000;
 const SAY_AGAIN_AFTER = 30_000;
@@ -42,12 +45,10 @@ export async function openConnection(
   jetstream: JetStreamOptions,
   signal?: AbortSignal,
 ): Promise<JetStreamConnection> {
-  const logger = new Logger('NatsConnection');
   const owned = !isConnection(source);
-  const { options, unknown } = owned ? readConnectionOptions(source) : { options: {}, unknown: [] };
-  for (const problem of unknown) logger.warn(`Connection "${name}": ${problem}`);
-  const redactor = new Redactor(options);
-  const nc = owned ? await dial(name, options, { logger, redactor, signal }) : source;
+  const { nc, redactor } = owned
+    ? await dialServer(name, source, signal)
+    : { nc: await openedNats(source, signal), redactor: new Redactor({}) };
   let connection: JetStreamConnection;
   try {
     connection = new JetStreamConnection(name, nc, jetstream, owned);
@@ -56,6 +57,31 @@ export async function openConnection(
     if (owned) await within(CLOSE_WAIT, nc.close());
     throw error;
   }
+  reportLinks(connection, nc, redactor);
+  return connection;
+}
+
+/** A connection of the client, and what removes the credentials of its options from logs. */
+export interface DialedServer {
+  readonly nc: NatsConnection;
+  readonly redactor: Redactor;
+}
+
+/** Connects with the options of the client. @throws the errors of {@link openConnection} */
+export async function dialServer(
+  name: string,
+  source: ConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<DialedServer> {
+  const { options, unknown } = readConnectionOptions(source);
+  for (const problem of unknown) logger.warn(`Connection "${name}": ${problem}`);
+  const redactor = new Redactor(options);
+  return { nc: await dial(name, options, { redactor, signal }), redactor };
+}
+
+/** Logs that a connection is open, and its later changes. */
+export function reportLinks(connection: JetStreamConnection, nc: NatsConnection, redactor: Redactor): void {
+  const { name } = connection;
   logger.log(
     `Connection "${name}": connected to ${serverOf(nc)}, nats-server ${connection.serverVersion}; ` +
       (isDirect(nc) ? 'messages use the direct wire' : "messages go through the client's own connection"),
@@ -70,11 +96,9 @@ export async function openConnection(
       if (error) logger.error(`Connection "${name}": closed: ${redactor.text(error)}`);
     },
   });
-  return connection;
 }
 
 interface Dialing {
-  readonly logger: Logger;
   readonly redactor: Redactor;
   readonly signal: AbortSignal | undefined;
 }
@@ -82,7 +106,7 @@ interface Dialing {
 async function dial(
   name: string,
   { wire = 'auto', ...options }: NodeConnectionOptions & { readonly wire?: WireChoice },
-  { logger, redactor, signal }: Dialing,
+  { redactor, signal }: Dialing,
 ): Promise<NatsConnection> {
   const { waitOnFirstConnect = true, ...own } = options;
   const { servers } = redactor;

@@ -1,7 +1,7 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { NotConnectedError } from '../errors/index.js';
 import { JetStreamConnection, type JetStreamOptions } from './jetstream-connection.js';
-import { useWire } from './wire/index.js';
+import { type SharedWire, useWire } from './wire/index.js';
 
 /**
  * A connection that is never opened, for `forRoot({ connect: false })`. Everything that needs a server throws or rejects
@@ -10,13 +10,18 @@ import { useWire } from './wire/index.js';
  */
 export function unconnected(name: string, options: JetStreamOptions): JetStreamConnection {
   const nc = new UnconnectedNats(name);
-  useWire(nc, {
+  useWire(nc, refusingWire(nc));
+  return new UnconnectedConnection(name, nc, options);
+}
+
+/** The wire of a connection without a link: everything throws {@link NotConnectedError}. */
+export function refusingWire(nc: Pick<UnconnectedNats, 'refuse'>): SharedWire {
+  return {
     publish: () => nc.refuse(),
     answer: () => nc.refuse(),
     subscribe: () => nc.refuse(),
     abandon: () => undefined,
-  });
-  return new UnconnectedConnection(name, nc, options);
+  };
 }
 
 class UnconnectedConnection extends JetStreamConnection {
@@ -39,19 +44,23 @@ class UnconnectedConnection extends JetStreamConnection {
   override require(): void {}
 }
 
-/** The injected `NatsConnection` of a connection that is never opened. */
-class UnconnectedNats implements NatsConnection {
+/** The injected `NatsConnection` of a connection that is never opened, or not yet. */
+export class UnconnectedNats implements NatsConnection {
   private readonly ended: Promise<void>;
   private end: () => void = () => undefined;
   private isOver = false;
 
-  constructor(private readonly name: string) {
+  constructor(
+    private readonly name: string,
+    /** Whether it is opened later, by a call that can wait for that. */
+    private readonly isLazy = false,
+  ) {
     this.ended = new Promise((resolve) => (this.end = resolve));
   }
 
   /** @throws {@link NotConnectedError} */
   refuse(): never {
-    throw new NotConnectedError(this.name);
+    throw new NotConnectedError(this.name, this.isLazy);
   }
 
   publish(): void {

@@ -1,5 +1,5 @@
-import { BootTimeoutError, JetStreamError } from '../errors/index.js';
-import { counted, errorText } from '../reporting/index.js';
+import { BootTimeoutError, ConnectionFailedError, JetStreamError } from '../errors/index.js';
+import { counted, errorText, isInstance } from '../reporting/index.js';
 
 /** One mistake in the configuration of a handler. */
 export interface ConfigurationProblem {
@@ -37,6 +37,7 @@ export class HandlerConfigurationError extends JetStreamError {
  * @param outcomes of each handler
  * @param names of the handlers
  * @throws {@link HandlerConfigurationError} with the mistakes of all of them
+ * @throws {@link ConnectionFailedError} if a connection with `connect: 'lazy'` could not be opened, and nothing else failed
  * @throws {@link BootTimeoutError} if the time limit was reached; the handlers are then not at fault, and all report
  * the same error
  */
@@ -44,6 +45,13 @@ export function throwProblems(
   outcomes: readonly PromiseSettledResult<unknown>[],
   names: readonly string[],
 ): void {
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+  const [unconnected] = refused.filter(({ reason }) => isInstance<Error>(reason, ConnectionFailedError));
+  if (
+    unconnected !== undefined &&
+    refused.every(({ reason }) => isInstance<Error>(reason, ConnectionFailedError))
+  )
+    throw unconnected.reason;
   const problems = outcomes.flatMap((outcome, i) => {
     if (outcome.status === 'fulfilled') return [];
     const reason: unknown = outcome.reason;

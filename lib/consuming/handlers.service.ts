@@ -117,7 +117,8 @@ export class Handlers {
    * `handlers: { autoStart: false }`, except those whose option `enabled` is false: they are only started by their
    * names.
    *
-   * The first start of a handler checks its options with the server, and creates what it needs there.
+   * The first start of a handler checks its options with the server, and creates what it needs there. It opens a connection
+   * with `connect: 'lazy'`.
    *
    * A handler with a `durable` or `name` continues at its last position, and a watch after the last entry that it
    * handled. An `ordered` handler, and one without a name, start again at the position of their `deliverPolicy`: with
@@ -127,6 +128,7 @@ export class Handlers {
    * @throws {@link HandlerNotFoundError}, {@link AmbiguousHandlerError}
    * @throws {@link HandlerConfigurationError} if the options are wrong for the server; without a name also if any
    * handler could not be started, after all others were
+   * @throws {@link ConnectionFailedError} if the connection has `connect: 'lazy'`, is not open, and there is no server
    * @throws {@link ApplicationNotRunningError} without a name, before the application has started or after it was closed
    */
   async start(handler?: string): Promise<void> {
@@ -165,6 +167,7 @@ export class Handlers {
    * @throws {@link InvalidArgumentError} if the instance or its method cannot be bound, or the form is missing
    * @throws {@link HandlerConfigurationError} if options are wrong, or the handler cannot be created on the server
    * @throws {@link NotConnectedError}, {@link ConnectionClosedError} if the connection has no server, or is closed
+   * @throws {@link ConnectionFailedError} if the connection has `connect: 'lazy'`, is not open, and there is no server
    */
   async bind<Instance extends object>(
     instance: Instance,

@@ -16,6 +16,7 @@ export {
   type DeadLetterFilter,
   type DeadLetterPage,
   type DeadLetterPageOptions,
+  DEAD_LETTER_CALLS,
   DeadLetters,
   deadLetterSource,
   FILTER_METADATA,

@@ -83,6 +83,8 @@ export class MessagePublisher<Contract extends MessageContract = MessageContract
     const data = this.dataOf(subject, payload);
     const complete = this.complete(options);
     if (this.contract.core) {
+      const { connection } = this.jetstream;
+      if (!connection.isReady) await connection.opened({});
       return this.jetstream.sendToSubscribers({ subject, data }, complete) as PublishedOf<Contract>;
     }
     return this.jetstream.publish(subject, data, complete) as Promise<PublishedOf<Contract>>;

@@ -2,6 +2,7 @@ export { DISCOVERY_OPTIONS, type DiscoveryOptions } from './discovery-options.js
 export {
   type ControlOptions,
   type ControlResult,
+  INSTANCES_CALLS,
   JetStreamInstances,
   type ListInstancesOptions,
   type OwnService,

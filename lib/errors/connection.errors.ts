@@ -43,7 +43,8 @@ function adviceOn(code: string): string {
 
 /**
  * The first connection could not be established: the server refused the credentials, the options are wrong, or there is
- * no server and `waitOnFirstConnect` is `false`. The client's error is the `cause`.
+ * no server and `waitOnFirstConnect` is `false`. The client's error is the `cause`. With `connect: 'lazy'`, the calls that
+ * wait for the connection fail with this error, and the next call tries again.
  *
  * @remarks Correct what `code` stands for: the address, the credentials or the TLS options. The message has the advice
  * for each code.

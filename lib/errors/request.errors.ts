@@ -62,18 +62,26 @@ export class NoRespondersError extends JetStreamError {
 
 /**
  * The application was started without a server, by `JetStreamModule.forRoot({ connect: false })` or
- * `JETSTREAM_CONNECT=false`, so nothing can be sent or received. Any call that needs a server fails with this error.
+ * `JETSTREAM_CONNECT=false`, so nothing can be sent or received. Any call that needs a server fails with this error. With
+ * `connect: 'lazy'`, only calls that cannot wait fail with it, as long as the connection is not open: `publish` and
+ * `subscribe` of the injected `NatsConnection`.
  *
- * @remarks Remove this setting, or replace the service that is called, for example by a mock.
+ * @remarks Remove this setting, or replace the service that is called, for example by a mock. With `connect: 'lazy'`, await
+ * any other call first, such as `flush()` of the `NatsConnection`, which opens it.
  */
 export class NotConnectedError extends JetStreamError {
   constructor(
     /** The name of the connection, as given to `JetStreamModule.forRoot`. */
     readonly connection: string,
+    /** Whether a call that can wait will open the connection (`connect: 'lazy'`). */
+    readonly isLazy = false,
   ) {
     super(
-      `The connection "${connection}" has no server, because its JetStreamModule.forRoot has the option connect: false, ` +
-        'or JETSTREAM_CONNECT is "false". Remove this setting, or replace the service that is called, for example by a mock.',
+      isLazy
+        ? `The connection "${connection}" is not open yet, because its JetStreamModule.forRoot has the option connect: 'lazy', ` +
+            'and this call cannot wait for it. Await flush() of the NatsConnection, or a call of a service, first.'
+        : `The connection "${connection}" has no server, because its JetStreamModule.forRoot has the option connect: false, ` +
+            'or JETSTREAM_CONNECT is "false". Remove this setting, or replace the service that is called, for example by a mock.',
     );
   }
 }

@@ -104,6 +104,7 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
         const { handlers } = await this.starter.create(plans);
         await this.start(handlers);
         await this.stages.started();
+        this.summarizeLater([...connections.values()], handlers);
         this.handlers.summarize(await summarize([...connections.values()], handlers));
       });
       this.handlers.open(new HandlerBinder(this.starter, this.discovery, this.handlers, this.compiler));
@@ -226,6 +227,23 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
     );
   }
 
+  /** The startup on a connection with `connect: 'lazy'` takes place when it is opened. */
+  private summarizeLater(
+    connections: readonly HandlerConnection[],
+    handlers: readonly RegisteredHandler[],
+  ): void {
+    for (const connection of connections) {
+      const { connection: opened } = connection.jetstream;
+      if (opened.isReady) continue;
+      opened.whenReady(async () =>
+        this.handlers.summarize([
+          ...this.handlers.bootSummaries,
+          ...(await summarize([connection], handlers)),
+        ]),
+      );
+    }
+  }
+
   private listen(definition: EventDefinition): void {
     const handler = this.compiler.compile(definition, eventSource);
     this.events.listen(definition.metadata.types, handlerName(definition), this.scope.around(handler));
@@ -236,6 +254,8 @@ export class HandlerBootstrap implements OnApplicationBootstrap, OnModuleDestroy
       if (this.followed.has(connection)) continue;
       this.followed.add(connection);
       const about = (): { connection: string; time: Date } => ({ connection, time: new Date() });
+      if (!jetstream.connection.isReady)
+        jetstream.connection.whenReady(() => this.events.emit({ type: 'connected', ...about() }));
       jetstream.connection.listen({
         onDisconnect: () => this.events.emit({ type: 'disconnected', ...about() }),
         onReconnect: () => this.events.emit({ type: 'reconnected', ...about() }),

@@ -8,7 +8,12 @@ import {
 import { type MessageContract, MessagePublisher } from '../contracts/index.js';
 import { unconnected } from '../connection/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import { DeclaredResources, JetStreamService, type Provisioning } from '../jetstream/index.js';
+import {
+  DeclaredResources,
+  JetStreamService,
+  opensConnection,
+  type Provisioning,
+} from '../jetstream/index.js';
 import { KeyValueService } from '../key-value/index.js';
 import { ObjectStoreService } from '../object-store/index.js';
 import { Requests } from '../requests/index.js';
@@ -37,6 +42,8 @@ export class HandlerConnection {
   readonly autoStart: boolean;
   readonly bootSummary: boolean | 'account';
   readonly schedules: ScheduleDefaults;
+  /** The service that the application injects: with `connect: 'lazy'`, its calls open the connection. */
+  readonly injected: JetStreamService;
   /** The declared streams and buckets, with the outcome of the startup for each. */
   readonly provisioned: SummaryResource[] = [];
 
@@ -56,6 +63,7 @@ export class HandlerConnection {
     { isOnTestServer = false, autoStart = true, bootSummary = true, schedules = {} }: ConnectionSettings = {},
   ) {
     this.declared = new DeclaredResources(jetstream);
+    this.injected = opensConnection(jetstream);
     this.isOnTestServer = isOnTestServer;
     this.autoStart = autoStart;
     this.bootSummary = bootSummary;
@@ -97,7 +105,7 @@ export class HandlerConnection {
    * @throws {@link InvalidArgumentError} if no codec has the media type of the contract
    */
   publisherOf(contract: MessageContract): MessagePublisher {
-    return new MessagePublisher(contract, this.jetstream, this.codecOfContract(contract));
+    return new MessagePublisher(contract, this.injected, this.codecOfContract(contract));
   }
 
   private codecOfContract({ name, contentType }: MessageContract): Codec | undefined {

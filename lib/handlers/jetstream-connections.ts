@@ -8,9 +8,12 @@ import { HandlerConnection } from './handler-connection.js';
 export class JetStreamConnections {
   constructor(@Inject(DiscoveryService) private readonly discovery: DiscoveryService) {}
 
-  /** The services of all connections that are open, or were open until the application was closed. */
+  /**
+   * The services of all connections that are open, or were open until the application was closed; with `connect: 'lazy'`,
+   * also those that are not open yet.
+   */
   list(): readonly JetStreamService[] {
-    return this.all().map(({ jetstream }) => jetstream);
+    return this.all().map(({ injected }) => injected);
   }
 
   /** @internal The connections with all of their services. */

@@ -31,7 +31,7 @@ export class CheckedApplication {
    * @throws {@link InvalidArgumentError} if none has the given name
    */
   modules(name: string | undefined): readonly JetStreamService[] {
-    return named(this.connections.list(), name);
+    return named(this.ofModules, name);
   }
 
   /**
@@ -41,7 +41,7 @@ export class CheckedApplication {
    */
   all(name: string | undefined): readonly JetStreamService[] {
     const ofServers = this.handlers.servers.map(({ jetstream }) => jetstream);
-    return named([...new Set([...this.connections.list(), ...ofServers])], name);
+    return named([...new Set([...this.ofModules, ...ofServers])], name);
   }
 
   /**
@@ -58,6 +58,11 @@ export class CheckedApplication {
       .filter(({ jetstream }) => services.includes(jetstream))
       .map((registered) => this.read(registered, thresholds))
       .filter(({ own }) => own.ignore !== true);
+  }
+
+  /** Their calls do not open a connection with `connect: 'lazy'`. */
+  private get ofModules(): readonly JetStreamService[] {
+    return this.connections.all().map(({ jetstream }) => jetstream);
   }
 
   private read(

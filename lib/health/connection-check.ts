@@ -10,6 +10,9 @@ export interface ConnectionLimits {
   readonly maxRtt: number | undefined;
 }
 
+/** What is said about a connection with `connect: 'lazy'`, which checks do not open. */
+export const UNOPENED = "It is not connected yet, because no call has needed it (connect: 'lazy').";
+
 /** Checks that a connection has a link, and that the server answers in time. */
 export async function checkConnection(
   jetstream: JetStreamService,
@@ -21,6 +24,7 @@ export async function checkConnection(
   const { state, stateAge, reconnects, server } = status;
   const about = { connection: connection.name, state, stateAge, reconnects, server: server?.name };
   const down = (message: string): ConnectionHealth => ({ status: 'down', message, ...about });
+  if (state === 'unopened') return { status: 'up', message: UNOPENED, ...about };
   if (!connection.isOpen)
     return down(
       'It has no server, because forRoot has the option connect: false, or JETSTREAM_CONNECT is "false".',

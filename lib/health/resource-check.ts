@@ -2,6 +2,7 @@ import { PermissionDeniedError, StreamNotFoundError } from '../errors/index.js';
 import type { AccountInfo, AccountUsage, JetStreamService, StreamInfo } from '../jetstream/index.js';
 import { errorText } from '../reporting/index.js';
 import type { Deadline } from '../timing/index.js';
+import { UNOPENED } from './connection-check.js';
 import type { ResourceHealth } from './health-report.js';
 import { type Answer, REQUEST_TIMEOUT, type SharedAnswers } from './shared-answers.js';
 import type { Troubles } from './troubles.js';
@@ -30,6 +31,7 @@ export async function checkResource(
   context: ResourceCheckContext,
 ): Promise<ResourceHealth> {
   const { jetstream, answers, deadline, troubles } = context;
+  if (jetstream.status.state === 'unopened') return { status: 'up', message: UNOPENED, ...resource };
   const stream = STREAM_PREFIX[resource.kind] + resource.name;
   const question = `${jetstream.connection.name} stream ${stream}`;
   const ask = async (): Promise<StreamInfo> => {
@@ -49,6 +51,8 @@ export async function checkResource(
 export async function checkStorage(share: number, context: ResourceCheckContext): Promise<ResourceHealth[]> {
   const { jetstream, answers, deadline, troubles } = context;
   const { name } = jetstream.connection;
+  if (jetstream.status.state === 'unopened')
+    return [{ kind: 'storage', status: 'up', message: UNOPENED, name }];
   const question = `${name} account`;
   const ask = (): Promise<AccountInfo> => jetstream.accountInfo({ timeout: REQUEST_TIMEOUT });
   const answer = await answers.get(jetstream, question, ask, deadline);

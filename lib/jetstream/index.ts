@@ -42,6 +42,7 @@ export {
   type StoredPullConsumerConfig,
   type StoredPushConsumerConfig,
 } from './consumers/index.js';
+export { opensConnection, STREAM_CALLS } from './first-calls.js';
 export { type AttachedServer, JetStreamService } from './jetstream.service.js';
 export {
   type AnswerOutlet,

@@ -420,6 +420,11 @@ export class JetStreamService {
     return this.publisher.publishMessageAsync(message, options);
   }
 
+  /** @internal The same as {@link publishMessageAsync}, on a connection with `connect: 'lazy'`, which is opened first. */
+  publishWhenOpen(message: OutgoingMessage, options?: PublishOptions): PubAckFuture {
+    return this.publisher.publishWhenOpen(message, options);
+  }
+
   /** The state of the connection, its server and its reconnects, without asking the server. */
   get status(): ConnectionStatus {
     return this.connection.status;

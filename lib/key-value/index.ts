@@ -1,6 +1,7 @@
 export type { PurgeDeletesOptions } from './bucket-listing.js';
 export type { KeyValueGetOptions } from './bucket-reader.js';
 export { CachedKeyValue } from './cache/index.js';
+export { KEY_VALUE_CALLS, KEY_VALUE_SERVICE_CALLS } from './first-calls.js';
 export { KEY_VALUE_OPTIONS, type KeyValueConfig } from './key-value-config.js';
 export type { KeyValueEntry, KeyValueOperation, KeyValuePut, KeyValueRemoval } from './key-value-entry.js';
 export { KeyValueStatus } from './key-value-status.js';

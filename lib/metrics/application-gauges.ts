@@ -5,7 +5,7 @@ import { type Family, type Labels, merged, type Sample } from './family.js';
 import type { HandlerMetrics } from './handler-counters.js';
 
 const STATUSES: readonly HandlerStatus[] = ['starting', 'running', 'recovering', 'paused', 'stopped'];
-const CONNECTION_STATES = ['connected', 'disconnected', 'closed'] as const;
+const CONNECTION_STATES = ['connected', 'disconnected', 'closed', 'unopened'] as const;
 
 /** The metrics of the present state of handlers. Their values are read when the registry is scraped. */
 export function handlerGauges(prefix: string, handlers: Handlers, metrics: HandlerMetrics): Family[] {

@@ -1,6 +1,7 @@
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { jsonCodec, type Codec } from '../codecs/index.js';
 import {
+  directOf,
   mayNotConnect,
   openConnection,
   toConnectionError,
@@ -123,6 +124,7 @@ export class TransportLink {
     signal: AbortSignal,
   ): Promise<TransportLink> {
     const shared = source instanceof JetStreamService;
+    if (shared) await source.connection.opened({ signal });
     const open = (): Promise<JetStreamConnection> | JetStreamConnection =>
       testing === undefined && mayNotConnect(name)
         ? unconnected(name, options)
@@ -135,7 +137,7 @@ export class TransportLink {
     // A service whose answers arrive after the deadline of their request receives a request to stop.
     const requests = new Requests(connection, undefined, ({ reply }) => callOff(connection, reply));
     const jetstream = shared
-      ? source
+      ? directOf(source)
       : new JetStreamService(connection, requests, { codec: codec ?? jsonCodec, publish });
     const forget = connection.listen({
       onDisconnect: () => {

@@ -44,7 +44,9 @@ export class ConnectionLifecycle implements OnModuleInit, BeforeApplicationShutd
       await jetstream.connection.drain(this.left);
       jetstream.requests.close();
     });
-    const { name, status } = jetstream.connection;
+    const { name, status, isOpen, isLazy } = jetstream.connection;
+    // It was never opened.
+    if (isLazy && !isOpen) return;
     this.logger.log(
       status.owned
         ? `Connection "${name}": closed`

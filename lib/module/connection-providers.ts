@@ -3,7 +3,11 @@ import { ModulesContainer } from '@nestjs/core';
 import { bytesCodec, jsonCodec, textCodec } from '../codecs/index.js';
 import {
   Boot,
+  type CallTable,
+  deferred,
+  isConnection,
   type JetStreamConnection,
+  lazyConnection,
   mayNotConnect,
   openConnection,
   redirected,
@@ -11,13 +15,20 @@ import {
   type TestSettings,
   unconnected,
 } from '../connection/index.js';
-import { ApplicationShutdown, DeadLetters, Handlers, JetStreamEvents } from '../consuming/index.js';
-import { JetStreamInstances, type OwnService } from '../discovery/index.js';
+import {
+  ApplicationShutdown,
+  DEAD_LETTER_CALLS,
+  DeadLetters,
+  Handlers,
+  JetStreamEvents,
+} from '../consuming/index.js';
+import { INSTANCES_CALLS, JetStreamInstances, type OwnService } from '../discovery/index.js';
+import { InvalidArgumentError } from '../errors/index.js';
 import { JetStreamInstruments } from '../instruments/index.js';
 import { HandlerConnection, HandlerStages, JetStreamConnections, TEST_SETTINGS } from '../handlers/index.js';
 import { JetStreamService } from '../jetstream/index.js';
-import { KeyValueService } from '../key-value/index.js';
-import { ObjectStoreService } from '../object-store/index.js';
+import { KEY_VALUE_SERVICE_CALLS, KeyValueService } from '../key-value/index.js';
+import { OBJECT_STORE_SERVICE_CALLS, ObjectStoreService } from '../object-store/index.js';
 import { Requests } from '../requests/index.js';
 import { ApplicationBoot } from './application-boot.js';
 import { checkModuleOptions } from './check-options.js';
@@ -181,17 +192,38 @@ export function connectionProviders(name: string): Provider[] {
       provide: getJetStreamInstancesToken(name),
       inject: [jetstream, discovery],
       useFactory: (service: JetStreamService, own: OwnService | null) =>
-        new JetStreamInstances(service, own ?? undefined),
+        opens<JetStreamInstances>(INSTANCES_CALLS)(
+          new JetStreamInstances(service, own ?? undefined),
+          service.connection,
+        ),
     },
-    { provide: getJetStreamToken(name), inject: [jetstream], useFactory: same },
-    { provide: getKeyValueServiceToken(name), inject: [keyValue], useFactory: same },
-    { provide: getObjectStoreServiceToken(name), inject: [objectStore], useFactory: same },
-    { provide: getDeadLettersToken(name), inject: [deadLetters], useFactory: same },
+    {
+      provide: getJetStreamToken(name),
+      inject: [handlers],
+      useFactory: ({ injected }: HandlerConnection) => injected,
+    },
+    {
+      provide: getKeyValueServiceToken(name),
+      inject: [keyValue, connection],
+      useFactory: opens<KeyValueService>(KEY_VALUE_SERVICE_CALLS),
+    },
+    {
+      provide: getObjectStoreServiceToken(name),
+      inject: [objectStore, connection],
+      useFactory: opens<ObjectStoreService>(OBJECT_STORE_SERVICE_CALLS),
+    },
+    {
+      provide: getDeadLettersToken(name),
+      inject: [deadLetters, connection],
+      useFactory: opens<DeadLetters>(DEAD_LETTER_CALLS),
+    },
   ];
 }
 
-function same<Service>(service: Service): Service {
-  return service;
+/** The service for injection: the calls of a connection with `connect: 'lazy'` open it. */
+function opens<Service extends object>(calls: CallTable<Service>) {
+  return (service: Service, connection: JetStreamConnection): Service =>
+    connection.isLazy ? deferred(service, connection, calls).facade : service;
 }
 
 /** Opens the connection of the options, or that of a test kit. */
@@ -203,6 +235,14 @@ async function connectionOf(
 ): Promise<JetStreamConnection> {
   // A test kit runs the application on a server.
   if (testing === null && (connect === false || mayNotConnect(name))) return unconnected(name, how);
+  if (testing === null && connect === 'lazy') {
+    if (!isConnection(source)) return lazyConnection(name, source, how, bootTimeout);
+    throw new InvalidArgumentError(
+      'connect',
+      `connection "${name}" is a NatsConnection, which is open already, so it cannot be "lazy": remove the option, or pass the ` +
+        'options of the connection',
+    );
+  }
   const opened =
     testing === null
       ? await openConnection(name, source, how, signal)

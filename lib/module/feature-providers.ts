@@ -1,6 +1,6 @@
 import type { FactoryProvider, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { forOneServer } from '../connection/index.js';
+import { deferred, forOneServer, LazyConnection } from '../connection/index.js';
 import { FeatureMessages } from '../contracts/index.js';
 import type { HandlerConnection } from '../handlers/index.js';
 import { type Provisioning, STREAM_DECLARATION_OPTIONS } from '../jetstream/index.js';
@@ -31,8 +31,8 @@ export interface FeatureProviders {
  */
 export function featureProviders(options: JetStreamFeatureOptions): FeatureProviders {
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
-  const declare = <Config extends Configuration>(
-    kind: ResourceKind<Config, unknown>,
+  const declare = <Config extends Configuration, Resource extends object>(
+    kind: ResourceKind<Config, Resource>,
     name: string,
     config: Config,
   ): DeclaredProvider => declared(kind, new Declaration(kind, name, connection, config), [], () => config);
@@ -53,8 +53,8 @@ export function featureProviders(options: JetStreamFeatureOptions): FeatureProvi
  */
 export function asyncFeatureProviders(options: JetStreamFeatureAsyncOptions): FeatureProviders {
   const { streams = [], keyValues = [], objectStores = [], connection = DEFAULT_CONNECTION } = options;
-  const declare = <Config extends Configuration>(
-    kind: ResourceKind<Config, unknown>,
+  const declare = <Config extends Configuration, Resource extends object>(
+    kind: ResourceKind<Config, Resource>,
     name: string,
     { inject = [], useFactory }: DeclarationFactory<object>,
     /** The path of the factory, such as `streams[0].useFactory`. */
@@ -108,13 +108,13 @@ interface DeclaredProvider {
 }
 
 /** @param configure returns the configuration of the resource */
-function declared<Config extends Configuration>(
-  kind: ResourceKind<Config, unknown>,
+function declared<Config extends Configuration, Resource extends object>(
+  kind: ResourceKind<Config, Resource>,
   declaration: Declaration,
   inject: NonNullable<DeclarationFactory<unknown>['inject']>,
   configure: (...injected: never[]) => Config | Promise<Config>,
 ): DeclaredProvider {
-  const { name, stream, connection } = declaration;
+  const { name, connection } = declaration;
   const token = kind.tokenOf(name, connection);
   const provider: FactoryProvider = {
     provide: token,
@@ -125,22 +125,37 @@ function declared<Config extends Configuration>(
         declaration.settle(modules, given);
         // The account of a test is empty.
         const config = target.isOnTestServer ? { ...forOneServer(given), provisioning: undefined } : given;
-        if (!target.jetstream.connection.isOpen) return kind.declare(target, config);
-        const create = (): Promise<unknown> => kind.provision(target, config);
-        const found = await kind.provision(target, config, (outcome) =>
-          target.provisioned.push({ kind: kind.kind, name, outcome }),
-        );
-        const { recreate = false, provisioning = target.provisioning } = config;
-        if (provisioning === 'ensure') {
-          const repair = kind.repairOf?.(target, config);
-          target.declared.add({ kind: kind.kind, name, stream, recreate, create, repair });
-        } else {
-          target.declared.leave(stream);
+        const { connection: opened } = target.jetstream;
+        if (opened instanceof LazyConnection && !opened.isReady) {
+          const { facade, use } = deferred(kind.declare(target, config), opened, kind.calls);
+          opened.beforeReady(async () => use(await provisioned(kind, declaration, target, config)));
+          return facade;
         }
-        return found;
+        return opened.isOpen ? provisioned(kind, declaration, target, config) : kind.declare(target, config);
       }),
   };
   return { token, provider, declaration };
+}
+
+/** Creates, updates or compares a resource, as its declaration says. */
+async function provisioned<Config extends Configuration, Resource extends object>(
+  kind: ResourceKind<Config, Resource>,
+  { name, stream }: Declaration,
+  target: HandlerConnection,
+  config: Config,
+): Promise<Resource> {
+  const create = (): Promise<unknown> => kind.provision(target, config);
+  const found = await kind.provision(target, config, (outcome) =>
+    target.provisioned.push({ kind: kind.kind, name, outcome }),
+  );
+  const { recreate = false, provisioning = target.provisioning } = config;
+  if (provisioning === 'ensure') {
+    const repair = kind.repairOf?.(target, config);
+    target.declared.add({ kind: kind.kind, name, stream, recreate, create, repair });
+  } else {
+    target.declared.leave(stream);
+  }
+  return found;
 }
 
 /** The publishers of a feature. */

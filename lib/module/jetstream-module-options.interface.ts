@@ -23,11 +23,20 @@ export interface JetStreamModuleOptions {
   /**
    * Whether to connect. With `false`, the application starts without a server, for example in a unit test or to write
    * documents: everything can be injected, and each call that needs a server fails with `NotConnectedError`. Nothing is
-   * created on a server and no handler starts; options are checked as usual. Default: true, unless the environment
+   * created on a server and no handler starts; options are checked as usual.
+   *
+   * With `'lazy'`, the application starts without a server, and the first call that needs the connection opens it. Such a
+   * call waits within its own `timeout` (default: `jetstream.timeout`) and `signal`. Calls at the same time share one
+   * attempt; if it fails, they reject with {@link ConnectionFailedError}, and the next call tries again. Declared streams and
+   * buckets are created before the first call continues. Handlers do not start with the application: {@link Handlers.start}
+   * opens the connection and starts them. An attempt does not wait for a server, unless `connection.waitOnFirstConnect` is
+   * `true`. It cannot be combined with a `NatsConnection`.
+   *
+   * Default: true, unless the environment
    * variable `JETSTREAM_CONNECT` is `false`, which closes all connections of the process, also those of
    * `JetStreamServer` and `JetStreamClient`.
    */
-  readonly connect?: boolean | undefined;
+  readonly connect?: boolean | 'lazy' | undefined;
   /** How JetStream is accessed: domain, API prefix, timeout. */
   readonly jetstream?: JetStreamOptions | undefined;
   /** Encodes and decodes values. Default: JSON. */

@@ -41,7 +41,7 @@ import type {
 /** The options of `JetStreamModule.forRoot`. */
 export const MODULE_OPTIONS = {
   connection: connectionRule(),
-  connect: flag,
+  connect: rule("true, false or 'lazy'", (value) => typeof value === 'boolean' || value === 'lazy'),
   jetstream: JETSTREAM_OPTIONS,
   codec: codecRule,
   codecs: listOf(codecRule, 'a list of codecs'),

@@ -1,16 +1,18 @@
+import type { CallTable } from '../connection/index.js';
 import type { HandlerConnection } from '../handlers/index.js';
 import {
   declaredStream,
   keepSubjects,
   provisionStream,
+  STREAM_CALLS,
   streamConfigOf,
   type DeclaredResource,
   type OnProvisioned,
   type Stream,
   type StreamDeclaration,
 } from '../jetstream/index.js';
-import type { KeyValue } from '../key-value/index.js';
-import type { ObjectStore } from '../object-store/index.js';
+import { KEY_VALUE_CALLS, type KeyValue } from '../key-value/index.js';
+import { OBJECT_STORE_CALLS, type ObjectStore } from '../object-store/index.js';
 import type { KeyValueDeclaration, ObjectStoreDeclaration } from './jetstream-module-options.interface.js';
 import { provisionKeyValue, provisionObjectStore } from './provision-buckets.js';
 import { getKeyValueToken, getObjectStoreToken, getStreamToken, type Token } from './tokens.js';
@@ -32,6 +34,8 @@ export interface ResourceKind<Declaration extends { readonly recreate?: boolean 
   repairOf?(connection: HandlerConnection, declaration: Declaration): (() => Promise<unknown>) | undefined;
   /** The resource of an application without a server. Its calls fail. */
   declare(connection: HandlerConnection, declaration: Declaration): Resource;
+  /** How the methods of a resource behave before its connection is open. */
+  readonly calls: CallTable<Resource>;
 }
 
 export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
@@ -49,6 +53,7 @@ export const STREAMS: ResourceKind<StreamDeclaration, Stream> = {
     jetstream.declarations.declare(config, declaration.codec);
     return stream;
   },
+  calls: STREAM_CALLS,
 };
 
 export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
@@ -62,6 +67,7 @@ export const KEY_VALUES: ResourceKind<KeyValueDeclaration, KeyValue> = {
     if (codec) keyValue.declareCodec(config.bucket, codec);
     return keyValue.declared(config);
   },
+  calls: KEY_VALUE_CALLS,
 };
 
 export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = {
@@ -72,4 +78,5 @@ export const OBJECT_STORES: ResourceKind<ObjectStoreDeclaration, ObjectStore> = 
   provision: ({ objectStore, provisioning }, declaration, onProvisioned) =>
     provisionObjectStore(objectStore, declaration, provisioning, onProvisioned),
   declare: ({ objectStore }, { recreate: _, provisioning: __, ...config }) => objectStore.declared(config),
+  calls: OBJECT_STORE_CALLS,
 };

@@ -1,4 +1,5 @@
 export type { ObjectSource } from './chunk-source.js';
+export { OBJECT_STORE_CALLS, OBJECT_STORE_SERVICE_CALLS } from './first-calls.js';
 export type { ObjectGetOptions } from './object-content.js';
 export type { ObjectInfo, ObjectLink, ObjectMeta } from './object-info.js';
 export type { ObjectPutOptions } from './object-put.js';

@@ -46,7 +46,7 @@ export interface ObjectPutOptions {
   readonly stallTimeout?: number | undefined;
 }
 
-const checkPutOptions = optionsCheck<ObjectPutOptions>('put', {
+export const checkPutOptions = optionsCheck<ObjectPutOptions>('put', {
   previousRevision: true,
   signal: true,
   stallTimeout: true,

@@ -21,7 +21,7 @@ import { checkPath, getToFile, putFromFile } from './object-file.js';
 import { checkMeta, type ObjectInfo, type ObjectLink, type ObjectMeta, toWireMeta } from './object-info.js';
 import { isNamed, listObjects, startFeed } from './object-listing.js';
 import { isBucketName, ObjectNames, validateObjectName } from './object-names.js';
-import { ObjectPut, type ObjectPutOptions } from './object-put.js';
+import { checkPutOptions, ObjectPut, type ObjectPutOptions } from './object-put.js';
 import { ObjectReadable } from './object-readable.js';
 import { type ObjectStoreStatus, toStatus } from './object-store-config.js';
 import type { ObjectTransfers } from './object-transfers.js';
@@ -100,6 +100,8 @@ export class ObjectStore {
   ): Promise<ObjectInfo> {
     const pieces = piecesOf(source);
     try {
+      const { connection } = this.jetstream;
+      if (!connection.isReady) await connection.opened({ signal: checkPutOptions(options).signal });
       const put = this.newPut(meta, options);
       return await this.putting(put, () => put.source(pieces));
     } catch (error) {

@@ -26,6 +26,8 @@ import {
 export interface ScheduleView {
   readonly connection: ScheduleConnection;
   readonly methods: readonly Pick<ScheduledMethod, 'handler' | 'schedule'>[];
+  /** Opens a connection with `connect: 'lazy'`. */
+  connect(): Promise<void>;
   /** Whether the connection has a server. */
   isOpen(): boolean;
   /** Opens the stream and the bucket; resolves with `undefined` if no process has created them yet. */
@@ -51,7 +53,8 @@ const ATTEMPTS = 20;
  * run the schedules (`handlers.autoStart`, `enabled`), as soon as another instance has stored them.
  *
  * Schedules are named as in `@JsSchedule`, by default by class and method: `Reports.daily`. All methods also reject with
- * the errors of requests, and with {@link NotConnectedError} with `connect: false`.
+ * the errors of requests, and with {@link NotConnectedError} with `connect: false`. With `connect: 'lazy'`, they open the
+ * connection.
  */
 @Injectable()
 export class Schedules {
@@ -183,6 +186,7 @@ export class Schedules {
   }
 
   private async open(): Promise<readonly OpenView[]> {
+    await Promise.all(this.views.map((view) => view.connect()));
     const closed = this.views.find((view) => !view.isOpen());
     if (closed !== undefined) throw new NotConnectedError(closed.connection.name);
     const all: OpenView[] = [];

@@ -255,6 +255,7 @@ const JETSTREAM: Calls<JetStreamService> = {
   publishMessage: ({ jetstream }) => jetstream.publishMessage({ subject: 'a' }),
   publishAsync: ({ jetstream }) => jetstream.publishAsync('a', 1).ack,
   publishMessageAsync: ({ jetstream }) => jetstream.publishMessageAsync({ subject: 'a' }).ack,
+  publishWhenOpen: ({ jetstream }) => jetstream.publishWhenOpen({ subject: 'a' }).ack,
   publishAsyncReady: harmless(({ jetstream }) => jetstream.publishAsyncReady()),
   publishAsyncComplete: harmless(({ jetstream }) => jetstream.publishAsyncComplete()),
   publishBatch: ({ jetstream }) => jetstream.publishBatch([{ subject: 'a' }, { subject: 'a' }]),
@@ -302,6 +303,8 @@ const CONNECTION: Calls<JetStreamConnection> = {
   ),
   supports: harmless(({ connection }) => connection.supports('2.9.0')),
   require: harmless(({ connection }) => connection.require('a test', '2.9.0')),
+  opened: harmless(({ connection }) => connection.opened({})),
+  whenReady: harmless(({ connection }) => connection.whenReady(() => undefined)),
   drain: harmless(({ connection }) => connection.drain()),
 };
 

@@ -131,6 +131,7 @@ const JETSTREAM: Calls<JetStreamService> = {
   publishMessage: [{ subject }, {}],
   publishAsync: [subject, 'data', {}],
   publishMessageAsync: [{ subject }, {}],
+  publishWhenOpen: [{ subject }, {}],
   publishAsyncReady: [],
   publishAsyncComplete: [],
   publishBatch: [[{ subject: 'batch.a' }], {}],

@@ -61,7 +61,7 @@ export interface PreparedMessage {
 
 /** Whether the servers of a connection report the path of messages. */
 export function supportsDryRun(connection: JetStreamConnection): boolean {
-  return connection.isOpen && connection.supports(OLDEST_REPORTING_SERVER);
+  return (connection.isOpen || connection.isLazy) && connection.supports(OLDEST_REPORTING_SERVER);
 }
 
 /**

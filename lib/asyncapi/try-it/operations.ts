@@ -28,6 +28,7 @@ export async function carryOut(
 ): Promise<unknown> {
   const { channel, params, payload } = call;
   const { jetstream } = channel.connection;
+  await jetstream.connection.opened({ timeout: limits.timeout });
   if (action === 'messages') return messages(channel, limits, view);
   const publisher = channel.connection.publisherOf(channel.contract);
   if (action === 'publish') return publish(call, publisher, limits);

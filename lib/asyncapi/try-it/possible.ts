@@ -15,7 +15,8 @@ export function problemOf(
   hasPayload: boolean,
 ): TryItRefusal | undefined {
   const { connection } = channel.connection.jetstream;
-  if (!connection.isOpen)
+  // With connect: 'lazy', the action opens the connection.
+  if (!connection.isOpen && !connection.isLazy)
     return new TryItRefusal(503, 'The application runs without a server (connect: false).');
   if (action === 'messages') {
     return channel.isStored

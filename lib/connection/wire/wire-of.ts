@@ -25,7 +25,7 @@ export function useWire(nc: NatsConnection, wire: SharedWire): void {
 
 /** Whether the messages of a connection are sent over links of this library. */
 export function isDirect(nc: NatsConnection): boolean {
-  return linkProtocolOf(nc) !== undefined;
+  return wireOf(nc) instanceof DirectWire;
 }
 
 function linkProtocolOf(nc: NatsConnection): LinkProtocol | undefined {

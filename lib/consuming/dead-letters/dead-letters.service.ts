@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { type CallTable, listing, waiting } from '../../connection/index.js';
 import {
   DeadLetterNotFoundError,
   HandlerNotRunningError,
@@ -310,6 +311,17 @@ export class DeadLetters {
     }
   }
 }
+
+/** How the methods behave before the connection is open. */
+export const DEAD_LETTER_CALLS: CallTable<DeadLetters> = {
+  list: listing(1),
+  page: waiting(1),
+  get: waiting(1),
+  replay: waiting(1),
+  replayAll: waiting(1),
+  drop: waiting(1),
+  dropAll: waiting(1),
+};
 
 /** @throws {@link InvalidArgumentError} */
 function sequenceOf(letter: number | DeadLetter): number {

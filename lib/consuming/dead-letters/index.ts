@@ -12,6 +12,7 @@ export { DeadLetter } from './dead-letter.js';
 export {
   type DeadLetterPage,
   type DeadLetterPageOptions,
+  DEAD_LETTER_CALLS,
   DeadLetters,
   type ReplayOptions,
   type ReplayResult,

@@ -21,6 +21,7 @@ interface AboutHandler<Type extends string> extends About<Type> {
 /**
  * Events of connections and handlers, other than messages.
  *
+ * - `connected`: a connection with `connect: 'lazy'` was opened
  * - `disconnected`, `reconnected`, `closed`: the connection
  * - `permission-denied`: the connection's user may not publish or subscribe to something; reported at most once a
  *   minute
@@ -39,6 +40,7 @@ interface AboutHandler<Type extends string> extends About<Type> {
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
  */
 export type JetStreamEvent =
+  | About<'connected'>
   | About<'disconnected'>
   | About<'reconnected'>
   | (About<'closed'> & { readonly error?: Error })
@@ -65,6 +67,7 @@ export type JetStreamEvent =
   | AboutHandler<'circuit-closed'>;
 
 const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
+  connected: true,
   disconnected: true,
   reconnected: true,
   closed: true,

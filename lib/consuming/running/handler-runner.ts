@@ -8,7 +8,8 @@ export type HandlerStatus = 'starting' | 'running' | 'recovering' | 'paused' | '
 
 /**
  * Why a handler was not started with the application. `enabled`: its option `enabled`. `autoStart`: the option of the
- * module, or of its `JetStreamServer`. `connect`: its connection has no server (`connect: false`).
+ * module, or of its `JetStreamServer`. `connect`: its connection has no server (`connect: false`), or is opened by the first
+ * call that needs it (`connect: 'lazy'`).
  */
 export type NotStarted = 'enabled' | 'autoStart' | 'connect';
 

@@ -106,8 +106,14 @@ export class ServiceDiscovery implements JetStreamInstrument, StageMember, Descr
   }
 
   async started(): Promise<void> {
+    const { connection } = this.connection.jetstream;
+    if (connection.isReady) await this.begin();
+    else connection.whenReady(() => this.begin());
+  }
+
+  private async begin(): Promise<void> {
     const { name, jetstream } = this.connection;
-    if (!jetstream.connection.isOpen) return;
+    if (!jetstream.connection.isOpen || this.stopped) return;
     this.startedAt = new Date();
     for (const verb of SERVICE_VERBS) {
       const { name: service, id } = this.identity;

@@ -1,6 +1,7 @@
 export {
   type ControlOptions,
   type ControlResult,
+  INSTANCES_CALLS,
   JetStreamInstances,
   type ListInstancesOptions,
   type OwnService,

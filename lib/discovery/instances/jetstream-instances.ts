@@ -1,3 +1,4 @@
+import { type CallTable, waiting } from '../../connection/index.js';
 import { InstanceNotFoundError, InvalidArgumentError } from '../../errors/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
 import { CALL_OPTIONS, type CallOptions, type JetStreamService } from '../../jetstream/index.js';
@@ -234,3 +235,13 @@ export class JetStreamInstances {
     return { instances: answers.list, skipped: answers.skipped };
   }
 }
+
+/** How the methods behave before the connection is open. */
+export const INSTANCES_CALLS: CallTable<JetStreamInstances> = {
+  list: waiting(0),
+  listAll: waiting(0),
+  pause: waiting(1),
+  resume: waiting(1),
+  stop: waiting(1),
+  start: waiting(1),
+};

@@ -74,6 +74,7 @@ export class HandlerPlanner {
   /** The handlers that are not started with the application. */
   private readonly held = new Map<unknown, HeldPlan>();
   private readonly starting: StartingRule;
+  private readonly all: boolean;
   private readonly beside: NonNullable<PlanningOptions['beside']>;
 
   constructor(
@@ -81,6 +82,7 @@ export class HandlerPlanner {
     private readonly options: OptionsResolver,
     { all = false, beside = { consumers: [], subscriptions: [] } }: PlanningOptions = {},
   ) {
+    this.all = all;
     this.starting = new StartingRule(options, all);
     this.beside = beside;
   }
@@ -278,6 +280,8 @@ export class HandlerPlanner {
   ): Promise<Starting | undefined> {
     const connection = this.connectionOf(handler, name);
     if (connection === undefined) return undefined;
+    // It is started by a command, which opens a connection with connect: 'lazy'.
+    if (this.all) await connection.jetstream.connection.opened({ timeout: Infinity });
     try {
       return await this.starting.of(connection, enabled);
     } catch (error) {

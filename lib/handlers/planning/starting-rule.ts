@@ -34,6 +34,7 @@ export class StartingRule {
 
 function reasonOf({ autoStart, jetstream }: HandlerConnection, enabled: boolean): NotStarted | undefined {
   if (!enabled) return 'enabled';
-  if (!jetstream.connection.isOpen) return 'connect';
+  // A connection with connect: 'lazy' may have been opened by a call before the handlers were found.
+  if (!jetstream.connection.isOpen || jetstream.connection.isLazy) return 'connect';
   return autoStart ? undefined : 'autoStart';
 }

@@ -24,7 +24,9 @@ export async function summarize(
   connections: readonly HandlerConnection[],
   handlers: readonly RegisteredHandler[],
 ): Promise<readonly BootSummary[]> {
-  const open = connections.filter(({ jetstream }) => jetstream.connection.isOpen);
+  const open = connections.filter(
+    ({ jetstream }) => jetstream.connection.isOpen && jetstream.connection.isReady,
+  );
   return Promise.all(
     open.map(async (connection) => {
       const summary = await summaryOf(connection, handlers);

@@ -150,6 +150,7 @@ function viewOf(entry: Entry): ScheduleView {
     get methods() {
       return [...methods.values()];
     },
+    connect: () => connection.jetstream.connection.opened({}),
     isOpen: () => connection.jetstream.connection.isOpen,
     open: async () => entry.scheduler?.store ?? openExistingStore(connection, stream.name),
   };

@@ -20,9 +20,12 @@ export interface PublishWindowOptions {
   readonly losses: LossReport;
 }
 
+/** A message that is sent when there is room. */
+type Sendable = Pick<Publication, 'send'>;
+
 interface Waiting {
   readonly future: PendingPubAck;
-  readonly publication: Publication;
+  readonly publication: Sendable;
   readonly deadline: number;
 }
 
@@ -49,7 +52,7 @@ export class PublishWindow {
   }
 
   /** Sends a message at once if there is room, otherwise queues it if the queue has room, otherwise fails it. */
-  enter(future: PendingPubAck, publication: Publication): void {
+  enter(future: PendingPubAck, publication: Sendable): void {
     const { connection, maxPending, stallWait } = this.options;
     if (this.closed) return this.report(future, new ConnectionClosedError(connection));
     if (this.inFlight < maxPending && this.line.length === 0) return this.launch(publication);
@@ -94,7 +97,7 @@ export class PublishWindow {
     this.advance();
   }
 
-  private launch(publication: Publication): void {
+  private launch(publication: Sendable): void {
     this.inFlight++;
     publication.send();
   }

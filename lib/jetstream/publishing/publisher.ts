@@ -2,7 +2,7 @@ import type { JetStreamConnection } from '../../connection/index.js';
 import { OperationObserver, type RunningOperation } from '../../instruments/index.js';
 import type { Requests } from '../../requests/index.js';
 import { within } from '../../timing/index.js';
-import { rejectionOf } from '../../user-code/index.js';
+import { reasonError, rejectionOf } from '../../user-code/index.js';
 import { type CallOptions, JetStreamApi } from '../api/index.js';
 import type { DeclaredStreams } from '../declared-streams.js';
 import { AtomicBatches } from './atomic-batch.js';
@@ -197,6 +197,31 @@ export class Publisher {
       this.window.settle(future, error ?? ack),
     );
     this.window.enter(future, publication);
+    return future;
+  }
+
+  /**
+   * The same as {@link publishMessageAsync}, on a connection that is opened first. The message is in the window meanwhile,
+   * and what needs the server is checked before it is sent.
+   */
+  publishWhenOpen(message: OutgoingMessage, options: PublishOptions = NONE): PubAckFuture {
+    checkMessage(message);
+    checkPublishOptions(options);
+    const delivery = this.deliveryOf(options);
+    const operation = this.begin(message);
+    const future = new PendingPubAck(message, operation);
+    const send = async (): Promise<void> => {
+      try {
+        await this.connection.opened(delivery);
+        const publication = this.publication(message, options, operation, (error, ack) =>
+          this.window.settle(future, error ?? ack),
+        );
+        publication.send();
+      } catch (error) {
+        this.window.settle(future, reasonError(error));
+      }
+    };
+    this.window.enter(future, { send: () => void send() });
     return future;
   }
 

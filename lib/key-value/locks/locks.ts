@@ -74,16 +74,25 @@ export function startElection<T>(
   checkTtl(ttl);
   checkText('name', name);
   checkCallbacks(options, [], ['onElected', 'onDeposed']);
+  const { connection } = access.bucket.jetstream;
   const election = new LeaderElection(
     key,
     name,
     {
       bucket: access.bucket.name,
-      obtain: (signal) =>
-        new LockContender(access, key, { name, ttl }, leases.sightings).obtain({ wait: Infinity, signal }),
-      leader: async (limits: CallOptions) =>
-        recordOf(await access.reader.change(key, { ...waitOf(limits), consistent: true }))?.name,
-      timeout: access.bucket.jetstream.connection.timeout,
+      obtain: async (signal) => {
+        await connection.opened({ signal });
+        return new LockContender(access, key, { name, ttl }, leases.sightings).obtain({
+          wait: Infinity,
+          signal,
+        });
+      },
+      leader: async (limits: CallOptions) => {
+        const wait = waitOf(limits);
+        await connection.opened(wait);
+        return recordOf(await access.reader.change(key, { ...wait, consistent: true }))?.name;
+      },
+      timeout: connection.timeout,
       ended: () => leases.remove(election),
     },
     options,

@@ -12,7 +12,7 @@ import {
 import {
   type AttachedServer,
   DeclaredResources,
-  type JetStreamService,
+  JetStreamService,
   keepSubjects,
   type Provisioning,
   provisionStream,
@@ -122,6 +122,9 @@ export class RunningServer implements AttachedServer {
     owner: RunningServerOwner,
     signal: AbortSignal,
   ): Promise<RunningServer> {
+    const { connection: source } = parts.options;
+    // A server may wait longer than a call.
+    if (source instanceof JetStreamService) await source.connection.opened({ timeout: Infinity, signal });
     const link = await TransportLink.open(parts.options.name, parts.options, {}, owner, signal);
     const server = new RunningServer(parts, link, owner);
     if (!link.connection.isOpen) {

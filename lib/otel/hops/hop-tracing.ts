@@ -38,6 +38,7 @@ export class HopTracing {
   private readonly rate = new Rate();
   private readonly limiter = new ReportLimiter();
   private serial = 0;
+  private closed = false;
 
   /**
    * @param asked `true` asks for reports about single messages; a subject is the `msg_trace.dest` of the account, for which
@@ -59,7 +60,11 @@ export class HopTracing {
   /** Receives the reports of the servers of these connections. Never throws. */
   start(connections: readonly JetStreamConnection[]): void {
     for (const connection of connections) {
-      if (!connection.isOpen) continue;
+      if (!connection.isReady) {
+        connection.whenReady(() => this.start([connection]));
+        continue;
+      }
+      if (!connection.isOpen || this.closed) continue;
       if (connection.supports(OLDEST_REPORTING_SERVER)) this.listen(connection);
       else {
         this.logger.warn(
@@ -77,6 +82,7 @@ export class HopTracing {
   }
 
   close(): void {
+    this.closed = true;
     this.inboxes.clear();
     for (const end of this.ends) end();
     this.paths.flush();

@@ -155,9 +155,13 @@ describe('JetStreamTestKit', () => {
     await expect(kit.alsoTrack(empty)).rejects.toThrow('does not import JetStreamModule.forRoot');
   });
 
-  it.each(['connect: false', 'JETSTREAM_CONNECT=false'])('connects an application with %s', async (how) => {
-    if (how !== 'connect: false') vi.stubEnv('JETSTREAM_CONNECT', 'false');
-    const root = JetStreamModule.forRoot({ connect: how === 'connect: false' ? false : undefined });
+  it.each([
+    ['connect: false', false],
+    ["connect: 'lazy'", 'lazy'],
+    ['JETSTREAM_CONNECT=false', undefined],
+  ] as const)('connects an application with %s', async (_, option) => {
+    if (option === undefined) vi.stubEnv('JETSTREAM_CONNECT', 'false');
+    const root = JetStreamModule.forRoot({ connect: option });
     await using kit = await JetStreamTestKit.start({
       imports: [root, JetStreamModule.forFeature(streams)],
       providers: [Billing],
