@@ -6,6 +6,7 @@ import {
   RevisionMismatchError,
   ScheduleNotFoundError,
 } from '../errors/index.js';
+import { type CallOptions, inSteps } from '../jetstream/index.js';
 import { nameText } from '../reporting/index.js';
 import { checkDate, checkText } from '../validation/index.js';
 import type { ScheduledMethod } from './engine/index.js';
@@ -27,11 +28,11 @@ export interface ScheduleView {
   readonly connection: ScheduleConnection;
   readonly methods: readonly Pick<ScheduledMethod, 'handler' | 'schedule'>[];
   /** Opens a connection with `connect: 'lazy'`. */
-  connect(): Promise<void>;
+  connect(limits: CallOptions): Promise<void>;
   /** Whether the connection has a server. */
   isOpen(): boolean;
-  /** Opens the stream and the bucket; resolves with `undefined` if no process has created them yet. */
-  open(): Promise<ScheduleStore | undefined>;
+  /** Opens the stream and the bucket within the limits of a call; `undefined` if no process has created them yet. */
+  open(limits: CallOptions): Promise<ScheduleStore | undefined>;
 }
 
 /** A view whose stream and bucket exist. */
@@ -54,7 +55,7 @@ const ATTEMPTS = 20;
  *
  * Schedules are named as in `@JsSchedule`, by default by class and method: `Reports.daily`. All methods also reject with
  * the errors of requests, and with {@link NotConnectedError} with `connect: false`. With `connect: 'lazy'`, they open the
- * connection.
+ * connection. All have the options {@link CallOptions}: `timeout` and `signal`.
  */
 @Injectable()
 export class Schedules {
@@ -66,15 +67,17 @@ export class Schedules {
    * @throws {@link NotConnectedError}, {@link BucketNotFoundError}, {@link RequestTimeoutError}
    * @throws {@link PackageNotInstalledError} if another application has a cron expression, and croner is not installed here
    */
-  async list(): Promise<ScheduleInfo[]> {
-    const all: ScheduleInfo[] = [];
-    for (const { store, connection } of await this.open()) {
-      for await (const key of store.bucket.keys(KEYS.schedules)) {
-        const { value } = await store.schedule(key.slice(KEYS.schedule('').length));
-        if (value !== undefined) all.push(await describeSchedule(store, connection.name, value));
+  list(options: CallOptions = {}): Promise<ScheduleInfo[]> {
+    return inSteps(options, async (left) => {
+      const all: ScheduleInfo[] = [];
+      for (const { store, connection } of await this.open(left)) {
+        for await (const key of store.bucket.keys(KEYS.schedules, left)) {
+          const { value } = await store.schedule(key.slice(KEYS.schedule('').length));
+          if (value !== undefined) all.push(await describeSchedule(store, connection.name, value));
+        }
       }
-    }
-    return all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      return all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    });
   }
 
   /**
@@ -82,9 +85,11 @@ export class Schedules {
    *
    * @throws {@link ScheduleNotFoundError}
    */
-  async get(name: string): Promise<ScheduleInfo> {
-    const { store, connection, record } = await this.find(name);
-    return describeSchedule(store, connection.name, record);
+  get(name: string, options: CallOptions = {}): Promise<ScheduleInfo> {
+    return inSteps(options, async (left) => {
+      const { store, connection, record } = await this.find(name, left);
+      return describeSchedule(store, connection.name, record);
+    });
   }
 
   /**
@@ -94,8 +99,8 @@ export class Schedules {
    * @returns whether it was running
    * @throws {@link ScheduleNotFoundError}
    */
-  pause(name: string): Promise<boolean> {
-    return this.change(name, (record) =>
+  pause(name: string, options: CallOptions = {}): Promise<boolean> {
+    return this.change(name, options, (record) =>
       isPaused(record) ? undefined : { ...record, pause: { from: Date.now() } satisfies Pause },
     );
   }
@@ -106,8 +111,8 @@ export class Schedules {
    * @returns whether it was paused
    * @throws {@link ScheduleNotFoundError}
    */
-  resume(name: string): Promise<boolean> {
-    return this.change(name, (record) => {
+  resume(name: string, options: CallOptions = {}): Promise<boolean> {
+    return this.change(name, options, (record) => {
       if (!isPaused(record) || record.pause === undefined) return undefined;
       const to = Date.now();
       return { ...record, since: Math.max(record.since, to), pause: { from: record.pause.from, to } };
@@ -121,19 +126,22 @@ export class Schedules {
    * @returns the id of the run
    * @throws {@link ScheduleNotFoundError}, and the errors of `JetStreamService.publish`
    */
-  async runNow(name: string, payload?: unknown): Promise<string> {
-    const { store, record } = await this.find(name);
-    const id = randomUUID();
-    const { now } = new ScheduleSubjects(store.name, record.name);
-    await store.jetstream.publish(now, payload ?? '', {
-      messageId: `${record.name}.now.${id}`,
-      headers: {
-        [SCHEDULE_HEADERS.name]: record.name,
-        [SCHEDULE_HEADERS.runId]: id,
-        [SCHEDULE_HEADERS.dueTime]: new Date().toISOString(),
-      },
+  runNow(name: string, payload?: unknown, options: CallOptions = {}): Promise<string> {
+    return inSteps(options, async (left) => {
+      const { store, record } = await this.find(name, left);
+      const id = randomUUID();
+      const { now } = new ScheduleSubjects(store.name, record.name);
+      await store.jetstream.publish(now, payload ?? '', {
+        ...left,
+        messageId: `${record.name}.now.${id}`,
+        headers: {
+          [SCHEDULE_HEADERS.name]: record.name,
+          [SCHEDULE_HEADERS.runId]: id,
+          [SCHEDULE_HEADERS.dueTime]: new Date().toISOString(),
+        },
+      });
+      return id;
     });
-    return id;
   }
 
   /**
@@ -145,15 +153,17 @@ export class Schedules {
    * @throws {@link ScheduleNotFoundError}
    * @throws {@link InvalidArgumentError} if the time is not a valid `Date`, or the payload is not JSON
    */
-  async at(name: string, time: Date, payload?: unknown): Promise<string> {
-    checkDate('time', time);
-    const at = time.getTime();
-    const stored = checkJson(payload);
-    const { store, record } = await this.find(name);
-    const id = randomUUID();
-    const planned = { name: record.name, owner: record.owner, id, at, payload: stored };
-    await store.write(KEYS.planned(record.name, id), planned, 0);
-    return id;
+  at(name: string, time: Date, payload?: unknown, options: CallOptions = {}): Promise<string> {
+    return inSteps(options, async (left) => {
+      checkDate('time', time);
+      const at = time.getTime();
+      const stored = checkJson(payload);
+      const { store, record } = await this.find(name, left);
+      const id = randomUUID();
+      const planned = { name: record.name, owner: record.owner, id, at, payload: stored };
+      await store.write(KEYS.planned(record.name, id), planned, 0);
+      return id;
+    });
   }
 
   /**
@@ -163,21 +173,23 @@ export class Schedules {
    * @throws {@link ScheduleNotFoundError}
    * @throws {@link InvalidArgumentError} if the id is not one of {@link at}
    */
-  async cancel(name: string, id: string): Promise<boolean> {
-    checkText('id', id);
-    if (!/^[\w-]{1,64}$/.test(id))
-      throw new InvalidArgumentError('id', 'it must be an id that Schedules.at returned');
-    const { store, record } = await this.find(name);
-    const key = KEYS.planned(record.name, id);
-    const { value, revision } = await store.read(key);
-    if (readPlanned(value) === undefined) return false;
-    try {
-      await store.remove(key, revision);
-      return true;
-    } catch (error) {
-      if (error instanceof RevisionMismatchError) return false;
-      throw error;
-    }
+  cancel(name: string, id: string, options: CallOptions = {}): Promise<boolean> {
+    return inSteps(options, async (left) => {
+      checkText('id', id);
+      if (!/^[\w-]{1,64}$/.test(id))
+        throw new InvalidArgumentError('id', 'it must be an id that Schedules.at returned');
+      const { store, record } = await this.find(name, left);
+      const key = KEYS.planned(record.name, id);
+      const { value, revision } = await store.read(key);
+      if (readPlanned(value) === undefined) return false;
+      try {
+        await store.remove(key, revision);
+        return true;
+      } catch (error) {
+        if (error instanceof RevisionMismatchError) return false;
+        throw error;
+      }
+    });
   }
 
   /** @internal Called when handlers are created. */
@@ -185,22 +197,22 @@ export class Schedules {
     this.views = views;
   }
 
-  private async open(): Promise<readonly OpenView[]> {
-    await Promise.all(this.views.map((view) => view.connect()));
+  private async open(limits: CallOptions): Promise<readonly OpenView[]> {
+    await Promise.all(this.views.map((view) => view.connect(limits)));
     const closed = this.views.find((view) => !view.isOpen());
     if (closed !== undefined) throw new NotConnectedError(closed.connection.name);
     const all: OpenView[] = [];
     for (const view of this.views) {
-      const store = await view.open();
+      const store = await view.open(limits);
       if (store !== undefined) all.push({ store, connection: view.connection, methods: view.methods });
     }
     return all;
   }
 
-  private async find(name: string): Promise<Found> {
+  private async find(name: string, limits: CallOptions): Promise<Found> {
     checkText('name', name);
     const known: string[] = [];
-    for (const view of await this.open()) {
+    for (const view of await this.open(limits)) {
       const { store, methods } = view;
       for (const { handler, schedule } of methods) {
         if (handler !== name && schedule.name !== name) {
@@ -220,22 +232,25 @@ export class Schedules {
   }
 
   /** Writes a changed record; returns whether there was a change. */
-  private async change(
+  private change(
     name: string,
+    options: CallOptions,
     change: (record: ScheduleRecord) => ScheduleRecord | undefined,
   ): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
-      const { store, record } = await this.find(name);
-      const { value, revision } = await store.schedule(record.name);
-      const next = value && change(value);
-      if (next === undefined) return false;
-      try {
-        await store.write(KEYS.schedule(record.name), next, revision);
-        return true;
-      } catch (error) {
-        if (!(error instanceof RevisionMismatchError) || attempt === ATTEMPTS) throw error;
+    return inSteps(options, async (left) => {
+      for (let attempt = 1; ; attempt++) {
+        const { store, record } = await this.find(name, left);
+        const { value, revision } = await store.schedule(record.name);
+        const next = value && change(value);
+        if (next === undefined) return false;
+        try {
+          await store.write(KEYS.schedule(record.name), next, revision);
+          return true;
+        } catch (error) {
+          if (!(error instanceof RevisionMismatchError) || attempt === ATTEMPTS) throw error;
+        }
       }
-    }
+    });
   }
 }
 

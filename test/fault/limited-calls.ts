@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { INestApplicationContext } from '@nestjs/common';
+import { type INestApplicationContext, Injectable, type Provider } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -16,6 +16,7 @@ import {
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
   JetStreamModule,
+  JsSchedule,
   MessagePublisher,
   type CallOptions,
   type Consumer,
@@ -30,6 +31,7 @@ import {
   type ObjectStoreService,
   type OrderedConsumer,
   type PushConsumer,
+  Schedules,
   type Stream,
 } from 'nestjs-nats-jetstream';
 import { SILENCE } from '../../lib/object-store/object-transfers.js';
@@ -56,28 +58,52 @@ export interface Limited {
   readonly info: ObjectInfo;
   readonly deadLetters: DeadLetters;
   readonly instances: JetStreamInstances;
+  readonly schedules: Schedules;
 }
 
 /** The timeout of requests without an own one, in milliseconds: longer than any limit of the tests. */
 export const PATIENCE = 10_000;
+
+const LATER = new Date('2100-01-01T00:00:00Z');
+
+/** Stores a schedule, which other processes control. */
+@Injectable()
+class Stored {
+  @JsSchedule({ at: LATER }, { name: 'nightly' })
+  run(): void {}
+}
+
+/** A process that runs a schedule sends messages at any time, which the tests would count. */
+@Injectable()
+class Nightly {
+  @JsSchedule({ at: LATER }, { name: 'nightly', enabled: false })
+  run(): void {}
+}
+
+/** Creates an application. */
+async function application(
+  connection: NatsConnection,
+  ...providers: Provider[]
+): Promise<INestApplicationContext> {
+  const app = await Test.createTestingModule({
+    imports: [
+      JetStreamModule.forRoot({ connection, jetstream: { timeout: PATIENCE }, shutdownTimeout: 1_000 }),
+    ],
+    providers,
+  })
+    .setLogger(new LogRecorder())
+    .compile();
+  await app.init();
+  return app;
+}
 
 const Placed = defineMessage({ subject: 's.:id' });
 
 /** Creates everything that the calls need. */
 export async function limited(url: string): Promise<Limited> {
   const nc = await connectOver('direct', { servers: url });
-  const app = await Test.createTestingModule({
-    imports: [
-      JetStreamModule.forRoot({
-        connection: nc,
-        jetstream: { timeout: PATIENCE },
-        shutdownTimeout: 1_000,
-      }),
-    ],
-  })
-    .setLogger(new LogRecorder())
-    .compile();
-  await app.init();
+  await (await application(nc, Stored)).close();
+  const app = await application(nc, Nightly);
   const jetstream = app.get<JetStreamService>(getJetStreamToken());
   const buckets = app.get<KeyValueService>(getKeyValueServiceToken());
   const stores = app.get<ObjectStoreService>(getObjectStoreServiceToken());
@@ -128,6 +154,7 @@ export async function limited(url: string): Promise<Limited> {
     info,
     deadLetters: app.get<DeadLetters>(getDeadLettersToken()),
     instances: app.get(JetStreamInstances),
+    schedules: app.get(Schedules),
   };
 }
 
@@ -597,6 +624,13 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
     call: ({ deadLetters }, limits) => deadLetters.dropAll({ handler: 'none' }, limits),
   },
 
+  'Schedules.list': { call: ({ schedules }, limits) => schedules.list(limits) },
+  'Schedules.get': { call: ({ schedules }, limits) => schedules.get('nightly', limits) },
+  'Schedules.pause': { call: ({ schedules }, limits) => schedules.pause('nightly', limits) },
+  'Schedules.resume': { call: ({ schedules }, limits) => schedules.resume('nightly', limits) },
+  'Schedules.runNow': { call: ({ schedules }, limits) => schedules.runNow('nightly', undefined, limits) },
+  'Schedules.at': { call: ({ schedules }, limits) => schedules.at('nightly', LATER, undefined, limits) },
+  'Schedules.cancel': { call: ({ schedules }, limits) => schedules.cancel('nightly', 'none', limits) },
   'JetStreamInstances.list': {
     call: ({ instances }, limits) => instances.list({ name: 'none', ...limits }),
   },
@@ -672,6 +706,11 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   'PushConsumer.consume': 'runs until it is stopped',
   'RetryMessage.*': 'an error',
   'RetryPolicy.*': 'sends nothing',
+  'ScheduleContext.ack': 'does not wait for the server',
+  'ScheduleContext.doubleAck': 'passes its options to the message',
+  'ScheduleContext.inProgress': 'does not wait for the server',
+  'ScheduleContext.nak': 'does not wait for the server',
+  'ScheduleContext.term': 'does not wait for the server',
   'StoredMessage.*': 'reads what was received',
   'TerminateMessage.*': 'an error',
 };

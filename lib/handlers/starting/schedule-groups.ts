@@ -150,8 +150,9 @@ function viewOf(entry: Entry): ScheduleView {
     get methods() {
       return [...methods.values()];
     },
-    connect: () => connection.jetstream.connection.opened({}),
+    connect: (limits) => connection.jetstream.connection.opened(limits),
     isOpen: () => connection.jetstream.connection.isOpen,
-    open: async () => entry.scheduler?.store ?? openExistingStore(connection, stream.name),
+    open: async (limits) =>
+      entry.scheduler?.store.within(limits) ?? openExistingStore(connection, stream.name, limits),
   };
 }

@@ -6,7 +6,13 @@ import {
   StreamExistsError,
   StreamNotFoundError,
 } from '../../errors/index.js';
-import type { DeclaredResources, JetStreamService, Provisioning, Stream } from '../../jetstream/index.js';
+import type {
+  CallOptions,
+  DeclaredResources,
+  JetStreamService,
+  Provisioning,
+  Stream,
+} from '../../jetstream/index.js';
 import type { KeyValue, KeyValueService } from '../../key-value/index.js';
 import { errorText } from '../../reporting/index.js';
 import type { ScheduleStreamOptions } from '../options/index.js';
@@ -57,13 +63,14 @@ export async function openScheduleStore(
 export async function openExistingStore(
   connection: ScheduleConnection,
   name: string,
+  limits: CallOptions,
 ): Promise<ScheduleStore | undefined> {
-  const { jetstream, keyValue, declared } = connection;
+  const { jetstream, keyValue } = connection;
   try {
-    return await openScheduleStore(
-      { name: connection.name, jetstream, keyValue, declared, provisioning: 'assert' },
-      { name },
-    );
+    await jetstream.stream(name, limits);
+    const bucket = await keyValue.open(name, limits);
+    const allow = (): Promise<boolean> => allowSchedules({ ...connection, provisioning: 'assert' }, name);
+    return new ScheduleStore(jetstream, bucket, name, allow, limits);
   } catch (error) {
     if (error instanceof StreamNotFoundError || error instanceof BucketNotFoundError) return undefined;
     throw error;

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { MessageNotFoundError } from '../../errors/index.js';
-import type { JetStreamService, StoredMessage, Stream } from '../../jetstream/index.js';
+import type { CallOptions, JetStreamService, StoredMessage, Stream } from '../../jetstream/index.js';
 import type { KeyValue, KeyValuePut } from '../../key-value/index.js';
 import { KEYS } from './names.js';
 import { type LastRunRecord, readLastRun, readSchedule, type ScheduleRecord } from './records.js';
@@ -25,17 +25,24 @@ export class ScheduleStore {
     readonly name: string,
     /** Lets the stream have schedules of the server, if it is permitted to change it; returns whether it has. */
     readonly allowSchedules: () => Promise<boolean>,
+    /** The limits of each of its requests. */
+    readonly limits: CallOptions = {},
   ) {}
+
+  /** The same store, whose requests have the limits of a call. */
+  within(limits: CallOptions): ScheduleStore {
+    return new ScheduleStore(this.jetstream, this.bucket, this.name, this.allowSchedules, limits);
+  }
 
   /** The stream of the runs. */
   stream(): Promise<Stream> {
-    return this.jetstream.stream(this.name);
+    return this.jetstream.stream(this.name, this.limits);
   }
 
   /** The last message of a subject of the stream; `undefined` if there is none. */
   async lastMessage(subject: string): Promise<StoredMessage | undefined> {
     try {
-      return await (await this.stream()).getLastMessage(subject);
+      return await (await this.stream()).getLastMessage(subject, this.limits);
     } catch (error) {
       if (error instanceof MessageNotFoundError) return undefined;
       throw error;
@@ -54,7 +61,7 @@ export class ScheduleStore {
 
   /** The value of a key according to the leader of the bucket. */
   async read(key: string): Promise<Versioned<unknown>> {
-    const change = await this.bucket.access.reader.change(key, { consistent: true });
+    const change = await this.bucket.access.reader.change(key, { consistent: true, ...this.limits });
     if (change === undefined) return { value: undefined, revision: 0, stored: 0 };
     const { revision, created } = change;
     return { value: valueOf(change), revision, stored: created.getTime() };
@@ -64,12 +71,14 @@ export class ScheduleStore {
   write(key: string, value: unknown, revision?: number): Promise<number> {
     const { writer } = this.bucket.access;
     const bytes = Buffer.from(JSON.stringify(value));
-    return revision === undefined ? writer.put(key, bytes) : writer.putIf(key, bytes, { revision });
+    return revision === undefined
+      ? writer.putWithin(key, bytes, this.limits)
+      : writer.putIf(key, bytes, { revision, ...this.limits });
   }
 
   /** Removes a value; only at this revision, if one is given. */
   async remove(key: string, revision?: number): Promise<void> {
-    await this.bucket.access.writer.remove(key, 'PURGE', { revision });
+    await this.bucket.access.writer.remove(key, 'PURGE', { revision, ...this.limits });
   }
 }
 
