@@ -19,8 +19,5 @@ export {
   type JetStreamServerOptions,
   type RequestExtras,
 } from './server/index.js';
-export type {
-  JetStreamTransportEvents,
-  JetStreamTransportStatus,
-  TransportConnectionOptions,
-} from './transport-link.js';
+export type { TransportConnectionOptions } from './transport-connection-options.interface.js';
+export type { JetStreamTransportEvents, JetStreamTransportStatus } from './transport-link.js';

@@ -1,6 +1,6 @@
 import { isOnTestServer, redirected, type TestSettings } from '../connection/index.js';
 import { JetStreamService } from '../jetstream/index.js';
-import type { TransportConnectionOptions } from './transport-link.js';
+import type { TransportConnectionOptions } from './transport-connection-options.interface.js';
 
 /** The options of a link. */
 export interface LinkOptions extends TransportConnectionOptions {

@@ -9,39 +9,16 @@ import {
   watchPermissions,
   type ConnectionSource,
   type JetStreamConnection,
-  type JetStreamOptions,
 } from '../connection/index.js';
 import { InvalidArgumentError } from '../errors/index.js';
-import {
-  type JetStreamInstrument,
-  JetStreamInstruments,
-  OperationObserver,
-  type RunningOperation,
-} from '../instruments/index.js';
+import { JetStreamInstruments, OperationObserver, type RunningOperation } from '../instruments/index.js';
 import { JetStreamService, type PublishDefaults, withInstruments } from '../jetstream/index.js';
 import { Requests } from '../requests/index.js';
 import type { TimeBudget } from '../timing/index.js';
 import { isReplyAllowed } from '../validation/index.js';
 import type { LinkOptions } from './link-in-test.js';
 import { CALL_OFF } from './packets/index.js';
-
-/** The connection options of a server or client. Durations in milliseconds. */
-export interface TransportConnectionOptions {
-  /**
-   * The options of `@nats-io/transport-node`'s `connect`, unchanged; or a `NatsConnection` or the `JetStreamService` of
-   * a `JetStreamModule`, which are shared and left open. Default: a server at 127.0.0.1:4222.
-   */
-  readonly connection?: ConnectionSource | JetStreamService | undefined;
-  /** How JetStream is accessed: domain, API prefix, timeout. Not together with a `JetStreamService`. */
-  readonly jetstream?: JetStreamOptions | undefined;
-  /**
-   * Encodes and decodes packets. Default: JSON, as in Nest's own NATS transport; any other codec must be set on both
-   * sides. Without this option, messages through a stream use the stream's codec, if one was declared with it.
-   */
-  readonly codec?: Codec | undefined;
-  /** Observe messages, requests and events. Not together with a `JetStreamService`, whose application has its own. */
-  readonly instruments?: readonly JetStreamInstrument[] | undefined;
-}
+import type { TransportConnectionOptions } from './transport-connection-options.interface.js';
 
 /**
  * Rejects options that a shared `JetStreamService` already defines.

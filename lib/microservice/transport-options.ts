@@ -5,7 +5,7 @@ import { instrumentsRule } from '../instruments/index.js';
 import { JetStreamService } from '../jetstream/index.js';
 import { propertyOf } from '../reporting/index.js';
 import { type AllOptionsOf, oneOf } from '../validation/index.js';
-import type { TransportConnectionOptions } from './transport-link.js';
+import type { TransportConnectionOptions } from './transport-connection-options.interface.js';
 
 /** How requests and events are sent. */
 export const modeRule = oneOf(['core', 'jetstream']);

@@ -1,5 +1,5 @@
 import type { DefaultHeaders, PublishDefaults } from '../../jetstream/index.js';
-import type { TransportConnectionOptions } from '../transport-link.js';
+import type { TransportConnectionOptions } from '../transport-connection-options.interface.js';
 import type { TransportMode } from './jetstream-record-options.interface.js';
 
 /** Options of a {@link JetStreamClient}. Durations in milliseconds. */

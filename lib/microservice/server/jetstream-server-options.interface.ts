@@ -1,6 +1,6 @@
 import type { DeadLetters, JetStreamEvents, Settlement } from '../../consuming/index.js';
 import type { Provisioning, StreamDeclaration } from '../../jetstream/index.js';
-import type { TransportConnectionOptions } from '../transport-link.js';
+import type { TransportConnectionOptions } from '../transport-connection-options.interface.js';
 import type { ConsumerDefaults } from './pattern-extras.interface.js';
 
 /** Options of a {@link JetStreamServer}. Durations in milliseconds. */

@@ -3,7 +3,7 @@ import { type LinkOptions, linkInTest } from '../link-in-test.js';
 import type { JetStreamServerOptions } from './jetstream-server-options.interface.js';
 import type { Registration } from './registration.js';
 
-/** What a server is created with. */
+/** The options of a server, and the registrations of its handlers. */
 interface Definition {
   readonly options: JetStreamServerOptions & LinkOptions;
   readonly registrations: readonly Registration[];

@@ -58,7 +58,7 @@ describe('A message that is settled after maxProcessingTime', () => {
     return handled.map(({ deliveryCount, outcome }) => [deliveryCount, outcome]);
   };
 
-  /** What the server has to deliver, or to get an acknowledgement for. */
+  /** The messages that the server has to deliver, or whose acknowledgement it awaits. */
   const leftOn = async (durable: string): Promise<readonly number[]> => {
     const consumer = await kit.get(JetStreamService).consumer('ORDERS', durable);
     const { numAckPending, numPending } = await consumer.info();

@@ -109,11 +109,11 @@ describe('A server of microservices with a connection of its own', () => {
     const tracked = kit.track(() => firstValueFrom(client.send<number>('sum', [1, 2])));
     const flow = await tracked.settled();
     expect(await tracked.result).toBe(3);
-    const handled = flow.handled.map(({ handler, outcome }) => [handler, outcome]);
+    const handled = flow.handled.map(({ handler, outcome }) => `${handler}: ${outcome}`);
     expect(handled.toSorted()).toEqual([
-      ["@EventPattern('audit.sum')", 'acked'],
-      ['Archive.onSum', 'acked'],
-      ['sums: sum', 'answered'],
+      "@EventPattern('audit.sum'): acked",
+      'Archive.onSum: acked',
+      'sums: sum: answered',
     ]);
   });
 
