@@ -329,7 +329,7 @@ export const decorators: [string, MethodDecorator, RegExp][] = [
   [
     '@OnJetStreamEvent of no type',
     events('reconected'),
-    /the type of an event must be one of "disconnected"/,
+    /the type of an event must be one of .*"disconnected"/,
   ],
 ];
 

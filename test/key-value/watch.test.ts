@@ -27,14 +27,17 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
   beforeEach(async () => {
     name = uniqueName('numbers');
     client = await connectTo(server.url);
-    // In the file store, nats-server 2.9 can skip a message for a consumer that is created right after its start.
-    const storage = version === '2.9' ? 'memory' : 'file';
-    kv = await client.keyValues.create<number>({ bucket: name, history: 3, storage });
+    kv = await createNumbers('memory');
   });
   afterEach(async () => {
     await client.keyValues.delete(name).catch(() => undefined);
     await client.nc.close();
   });
+
+  /** In the file store, nats-server 2.9 can skip a message for a consumer that is created right after its start. */
+  function createNumbers(storage: 'memory' | 'file'): Promise<KeyValue<number>> {
+    return client.keyValues.create<number>({ bucket: name, history: 3, storage });
+  }
 
   /** The next entries, as short texts. */
   async function take(watch: KeyValueWatch<number>, count: number): Promise<string[]> {
@@ -272,6 +275,9 @@ describe.each(VERSIONS)('a watch on nats-server %s', (version) => {
   });
 
   it('continues after a server restart without gaps or repeats', async () => {
+    await client.keyValues.delete(name);
+    name = uniqueName('stored');
+    kv = await createNumbers('file');
     const revisions: number[] = [];
     const watch = await kv.watch();
     const loop = (async () => {

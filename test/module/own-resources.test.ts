@@ -184,6 +184,11 @@ describe('a resource that this library creates for handlers', () => {
       () => ran,
       (ids) => ids.length === 1,
     );
+    // Otherwise the first message may be marked as done in the new bucket.
+    await eventually(
+      () => all(jetstream.listConsumers('TASKS')),
+      (consumers) => consumers.every(({ numAckPending }) => numAckPending === 0),
+    );
     await emptyServer(jetstream);
     await eventually(
       () => recreated.toSorted(),
