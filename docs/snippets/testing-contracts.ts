@@ -18,6 +18,6 @@ it('The guide of the test kit shows contracts', async () => {
   const { params, payload } = await kit.handled(OrderPlaced, { params: { id: '7' } });
   expect(params.id).toBe('7');
   expect(payload.at).toEqual(order.at); // a Date, as the schema returns it
-  await kit.expectNothing(OrderCancelled, { within: 50 });
+  await kit.expectNothingPublished(OrderCancelled, { within: 50 });
   // #endregion
 });

@@ -68,6 +68,7 @@ describe('The guide of the test kit', () => {
     const { payload } = await kit.handled('Billing.onPlaced', { subject: 'orders.*' });
     await kit.idle(); // nothing is pending any more
     await kit.expectNothing('Billing.onPlaced', { within: 50 }); // and nothing follows
+    await kit.expectNothingPublished('orders.cancelled', { within: 50 });
     // #endregion
     expect(payload).toMatchObject({ id: '4712' });
   });

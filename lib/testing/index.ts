@@ -28,6 +28,7 @@ export {
   type DeadLetterSelector,
   type ExpectedHandled,
   type ExpectNothingOptions,
+  type ExpectNothingPublishedOptions,
   type HandledMatcher,
   type HandledMessage,
   type HandledMessageOf,

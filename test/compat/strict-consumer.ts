@@ -284,6 +284,7 @@ export const typed = async (started: testing.JetStreamTestKit): Promise<string> 
     timeout: nothing,
   });
   await started.expectNothing({ subject: Placed, outcome: nothing }, { within: nothing });
+  await started.expectNothingPublished(Placed, { within: nothing, payload: nothing });
   return stream + params.id;
 };
 export type Matchers = matchers.JetStreamMatchers;

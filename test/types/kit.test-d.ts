@@ -40,6 +40,7 @@ export async function right(kit: JetStreamTestKit): Promise<void> {
   expectTypeOf(kit.deadLettered(Placed)).toEqualTypeOf<Promise<DeadLetteredMessageOf<typeof Placed>>>();
   await kit.deadLettered();
   await kit.expectNothing(Placed, { within: 10 });
+  await kit.expectNothingPublished(Placed, { within: 10, payload: { total: 1 } });
 
   const flow = await placed.settled();
   expect(flow).toHavePublished(Placed, { total: '5' });

@@ -16,10 +16,12 @@ export type {
   PublishedMessage,
   TestFlow,
 } from './flow.js';
-export type { HandlerSpy, SpyResult } from './handler-spies.js';
+export type { HandlerSpy, SpyResult } from './application/index.js';
+export { TestKitFlow } from './flows/index.js';
 export { JetStreamTestKit } from './jetstream-test-kit.js';
 export type {
   ExpectNothingOptions,
+  ExpectNothingPublishedOptions,
   SettledOptions,
   TestConnectionOption,
   TestKitOptions,
@@ -28,6 +30,9 @@ export type {
   TestPublishOptions,
   TestWaitOptions,
 } from './kit-options.js';
-export { jetStreamMatchers, type JetStreamMatchers } from './matchers.js';
-export type { DeadLetterSelector, HandledSelector } from './selectors.js';
-export { TestKitFlow } from './test-kit-flow.js';
+export {
+  type DeadLetterSelector,
+  type HandledSelector,
+  jetStreamMatchers,
+  type JetStreamMatchers,
+} from './waiting/index.js';

@@ -1,20 +1,10 @@
-import { ConsoleLogger, type INestApplication, type INestApplicationContext } from '@nestjs/common';
+import { ConsoleLogger, type INestApplicationContext } from '@nestjs/common';
 import type { NodeConnectionOptions } from '@nats-io/transport-node';
-import {
-  isMessageContract,
-  type MessageContract,
-  type ParamsOf,
-  type PayloadInputOf,
-  type PublishedOf,
-} from '../../contracts/index.js';
-import type { TestSettings } from '../../connection/index.js';
+import type { MessageContract, ParamsOf, PayloadInputOf, PublishedOf } from '../../contracts/index.js';
 import { InvalidArgumentError } from '../../errors/index.js';
-import { type HandlerConnection, TEST_SETTINGS } from '../../handlers/index.js';
 import type { JetStreamInstrument } from '../../instruments/index.js';
-import { errorText } from '../../reporting/index.js';
 import { Schedules } from '../../schedules/index.js';
-import { deadLetterOf, handledOf } from './contract-messages.js';
-import { deadLetterSearch, handledSearch, waitFor, waitForNothing } from './expectations.js';
+import { type HandlerSpy, KitApplications, moduleOf } from './application/index.js';
 import type {
   DeadLetteredMessage,
   DeadLetteredMessageOf,
@@ -24,44 +14,28 @@ import type {
   HandledMessageOf,
   ParamsMatcher,
 } from './flow.js';
-import { FlowTracker } from './flow-tracker.js';
-import { type HandlerSpy, HandlerSpies, type ReplaceableMethod } from './handler-spies.js';
-import { KitInstrument } from './kit-instrument.js';
+import { KitFlows, type TestKitFlow } from './flows/index.js';
 import {
-  checkExpectNothingOptions,
   checkKitOptions,
-  checkWaitOptions,
   type ExpectNothingOptions,
+  type ExpectNothingPublishedOptions,
   type TestKitOptions,
   type TestMessageOptions,
   type TestModuleBuilder,
   type TestPublishOptions,
   type TestWaitOptions,
 } from './kit-options.js';
-import { decodeWith } from './payloads.js';
-import { PatternMethods } from './pattern-methods.js';
-import { publicationOf } from './publication.js';
-import { warnOfFakeTimers } from './real-timers.js';
+import { TestAccount } from './test-accounts.js';
+import { FlowTracker, warnOfFakeTimers } from './tracking/index.js';
 import {
-  checkDeadLetterOptions,
-  checkHandledOptions,
-  DEAD_LETTERS,
   type DeadLetterOptions,
   type DeadLetterSelector,
-  DELIVERIES,
-  HANDLED_MESSAGES,
   type HandledOptions,
   type HandledSelector,
-  selectionOf,
-} from './selectors.js';
-import { TestAccount } from './test-accounts.js';
-import { createHttp, moduleOf } from './test-module.js';
-import { TestKitFlow, waitUntilIdle } from './test-kit-flow.js';
-import { areClosed, connectionsOf, redirectClients, TrackedApplication } from './tracked-application.js';
+  KitWaits,
+} from './waiting/index.js';
 
 const DEFAULT_TIMEOUT = 5_000;
-/** How long `expectNothing` waits, in milliseconds. */
-const DEFAULT_QUIET = 100;
 
 /**
  * An application that runs on a real nats-server, with an account of its own, and whose messages a test can follow.
@@ -77,35 +51,18 @@ const DEFAULT_QUIET = 100;
  * ```
  */
 export class JetStreamTestKit implements AsyncDisposable {
-  /** Reports the messages of an application to this kit; for {@link alsoTrack}. */
-  readonly instrument: JetStreamInstrument;
-  /** All that report to this kit. */
-  private readonly instruments = new Set<JetStreamInstrument>();
-  private readonly tracker = new FlowTracker();
-  private readonly spies = new HandlerSpies(() => this.methods);
-  private readonly patterns = new PatternMethods();
-  private readonly tracked: TrackedApplication[] = [];
-  private address: string | undefined;
-  private closing: Promise<void> | undefined;
+  private readonly flows: KitFlows;
+  private readonly waits: KitWaits;
 
   private constructor(
-    private readonly account: TestAccount,
-    private readonly timeout: number,
+    private readonly applications: KitApplications,
+    private readonly tracker: FlowTracker,
     /** The factor for delays of handlers; see {@link TestKitOptions.timeScale}. */
     readonly timeScale: number,
-    private readonly schedules: boolean,
+    timeout: number,
   ) {
-    this.instrument = new KitInstrument(this.tracker);
-    this.instruments.add(this.instrument);
-    this.tracker.statusOf = (handler) =>
-      this.tracked.map((each) => each.statusOf(handler)).find((status) => status !== undefined);
-    this.tracker.decode = (data, about, headers) =>
-      decodeWith(
-        this.connections.find(({ name }) => name === about.connection),
-        data,
-        about,
-        headers,
-      );
+    this.flows = new KitFlows(tracker, timeout, () => applications.connections);
+    this.waits = new KitWaits(tracker, timeout);
   }
 
   /**
@@ -120,43 +77,43 @@ export class JetStreamTestKit implements AsyncDisposable {
     const logger = given.logger ?? new ConsoleLogger();
     warnOfFakeTimers(logger);
     const module = await moduleOf(given);
+    const tracker = new FlowTracker();
+    tracker.logger = logger;
+    const { timeScale = 1, schedules = false, timeout = DEFAULT_TIMEOUT } = given;
     const account = await TestAccount.take(given.version);
-    const kit = new JetStreamTestKit(
-      account,
-      given.timeout ?? DEFAULT_TIMEOUT,
-      given.timeScale ?? 1,
-      given.schedules ?? false,
-    );
-    kit.tracker.logger = logger;
+    const applications = new KitApplications(account, tracker, { timeScale, schedules });
     try {
-      await kit.run(module, given);
-      return kit;
+      await applications.start(module, given);
+      return new JetStreamTestKit(applications, tracker, timeScale, timeout);
     } catch (error) {
-      await kit.close().catch(() => undefined);
+      await applications.close().catch(() => undefined);
       throw error;
     }
   }
 
   /** The application: an `INestApplication` with `http: true`. */
   get app(): INestApplicationContext {
-    return this.tracked[0].app;
+    return this.applications.main;
   }
 
   /** The address of the application. @throws {@link InvalidArgumentError} without `http: true` */
   get url(): string {
-    if (this.address === undefined)
-      throw new InvalidArgumentError('http', 'the application has no address: start the kit with http: true');
-    return this.address;
+    return this.applications.url;
   }
 
   /** The options of a connection to the account of this kit, for example for another application. */
   get connection(): Pick<NodeConnectionOptions, 'servers' | 'user' | 'pass'> {
-    return this.account.connection;
+    return this.applications.connection;
+  }
+
+  /** Reports the messages of an application to this kit; for {@link alsoTrack}. */
+  get instrument(): JetStreamInstrument {
+    return this.applications.instrument;
   }
 
   /** The version of the server, such as `2.12.1`. */
   get serverVersion(): string {
-    return this.account.serverVersion;
+    return this.applications.account.serverVersion;
   }
 
   /** A provider of the application, regardless of its module. @throws Nest's error if there is none */
@@ -191,8 +148,8 @@ export class JetStreamTestKit implements AsyncDisposable {
   publish(subject: string, payload?: unknown, options?: TestPublishOptions): TestKitFlow;
   /** Both forms. @throws {@link InvalidArgumentError} */
   publish(target: string | MessageContract, ...args: unknown[]): TestKitFlow {
-    const { subject, publish } = publicationOf(this.connections, target, args);
-    return this.follow(`The message to "${subject}"`, publish);
+    this.applications.checkOpen();
+    return this.flows.publish(target, args);
   }
 
   /**
@@ -208,7 +165,8 @@ export class JetStreamTestKit implements AsyncDisposable {
    */
   track<Result>(act: () => Result | Promise<Result>): TestKitFlow<Result> {
     if (typeof act !== 'function') throw new InvalidArgumentError('act', 'it must be a function');
-    return this.follow('The action of the test', act, true);
+    this.applications.checkOpen();
+    return this.flows.track(act);
   }
 
   /**
@@ -226,7 +184,8 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link InvalidArgumentError} if the kit is closed
    */
   fire(schedule: string, payload?: unknown): TestKitFlow<string> {
-    return this.follow(`The run of the schedule "${schedule}"`, () =>
+    this.applications.checkOpen();
+    return this.flows.follow(`The run of the schedule "${schedule}"`, () =>
       this.get(Schedules).runNow(schedule, payload),
     );
   }
@@ -254,10 +213,8 @@ export class JetStreamTestKit implements AsyncDisposable {
     options?: HandledMatcher & TestWaitOptions,
   ): Promise<HandledMessage>;
   async handled(selector: HandledSelector, options: HandledOptions = {}): Promise<HandledMessage> {
-    const { timeout, ...more } = checkHandledOptions(options);
-    const search = handledSearch(this.tracker, selectionOf(HANDLED_MESSAGES, selector, more));
-    const found = await waitFor(this.tracker, search, this.wait({ timeout }));
-    return isMessageContract(selector) ? handledOf(selector, found) : found;
+    this.applications.checkOpen();
+    return this.waits.handled(selector, options);
   }
 
   /**
@@ -284,10 +241,8 @@ export class JetStreamTestKit implements AsyncDisposable {
     selector: DeadLetterSelector = {},
     options: DeadLetterOptions = {},
   ): Promise<DeadLetteredMessage> {
-    const { timeout, ...more } = checkDeadLetterOptions(options);
-    const search = deadLetterSearch(this.tracker, selectionOf(DEAD_LETTERS, selector, more));
-    const found = await waitFor(this.tracker, search, this.wait({ timeout }));
-    return isMessageContract(selector) ? deadLetterOf(selector, found) : found;
+    this.applications.checkOpen();
+    return this.waits.deadLettered(selector, options);
   }
 
   /**
@@ -296,7 +251,8 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link TestKitTimeoutError}, {@link InvalidArgumentError}
    */
   async idle(options: TestWaitOptions = {}): Promise<void> {
-    await waitUntilIdle(this.tracker, this.wait(options));
+    this.applications.checkOpen();
+    await this.waits.idle(options);
   }
 
   /**
@@ -310,9 +266,25 @@ export class JetStreamTestKit implements AsyncDisposable {
    * for too long; {@link HandlerNotFoundError}, {@link InvalidArgumentError}; what a function as the selector throws
    */
   async expectNothing(selector: HandledSelector = {}, options: ExpectNothingOptions = {}): Promise<void> {
-    const { within = DEFAULT_QUIET } = checkExpectNothingOptions(options);
-    const times = { within, timeout: this.wait({}) };
-    await waitForNothing(this.tracker, handledSearch(this.tracker, selectionOf(DELIVERIES, selector)), times);
+    this.applications.checkOpen();
+    await this.waits.expectNothing(selector, options);
+  }
+
+  /**
+   * Waits for a time in which the applications and the test publish nothing to a subject, also if no handler receives it and no
+   * stream stores it. A publish that fails counts too. Messages of other clients are not seen.
+   *
+   * @param subject a subject, in which wildcards are allowed, or the contract of the message
+   * @param options.within how long to wait, in milliseconds. Default: 100
+   * @param options.payload only a message with this payload, or with a part of it. Default: any
+   * @throws {@link TestKitAssertionError} at once if there is one; {@link InvalidArgumentError}
+   */
+  async expectNothingPublished(
+    subject: string | MessageContract,
+    options: ExpectNothingPublishedOptions = {},
+  ): Promise<void> {
+    this.applications.checkOpen();
+    await this.waits.expectNothingPublished(subject, options);
   }
 
   /** Forgets what was handled so far, for {@link handled} and {@link deadLettered}. */
@@ -331,8 +303,8 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link HandlerNotFoundError}; {@link InvalidArgumentError} if the kit is closed
    */
   spyOn(handler: string): HandlerSpy {
-    this.checkOpen();
-    return this.spies.spyOn(handler);
+    this.applications.checkOpen();
+    return this.applications.spies.spyOn(handler);
   }
 
   /**
@@ -344,9 +316,9 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link HandlerNotFoundError}, {@link InvalidArgumentError}
    */
   replace(handler: string, act: (...args: never[]) => unknown): () => void {
-    this.checkOpen();
+    this.applications.checkOpen();
     if (typeof act !== 'function') throw new InvalidArgumentError('act', 'it must be a function');
-    return this.spies.replace(handler, act);
+    return this.applications.spies.replace(handler, act);
   }
 
   /**
@@ -357,23 +329,8 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link InvalidArgumentError} if the kit is closed
    */
   prepare<Builder extends TestModuleBuilder>(builder: Builder): Builder {
-    this.checkOpen();
-    const { connection, tracker, timeScale, schedules } = this;
-    let compiled: readonly HandlerConnection[] = [];
-    const instrument = new KitInstrument(tracker, () => areClosed(compiled));
-    this.instruments.add(instrument);
-    const settings: TestSettings = { connection, instruments: [instrument], timeScale, schedules };
-    builder.overrideProvider(TEST_SETTINGS).useValue(settings);
-    const compile = builder.compile.bind(builder);
-    const watched: TestModuleBuilder = builder;
-    watched.compile = async (...args) => {
-      const app = await compile(...args);
-      compiled = connectionsOf(app);
-      redirectClients(app, settings);
-      this.patterns.watch(app);
-      return app;
-    };
-    return builder;
+    this.applications.checkOpen();
+    return this.applications.prepare(builder);
   }
 
   /**
@@ -383,13 +340,8 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws {@link InvalidArgumentError} if it does not report to this kit, was not started, or is closed
    */
   async alsoTrack(app: INestApplicationContext): Promise<void> {
-    this.checkOpen();
-    const tracked = TrackedApplication.of(app, this.instruments, 'app');
-    tracked.checkStarted();
-    if (this.tracked.some((each) => each.isSame(tracked))) return;
-    this.patterns.restore(app);
-    this.tracked.push(tracked);
-    await tracked.describeStreams(this.tracker.groups);
+    this.applications.checkOpen();
+    await this.applications.add(app);
   }
 
   /**
@@ -399,8 +351,7 @@ export class JetStreamTestKit implements AsyncDisposable {
    * @throws the error of an application that cannot be closed; the others are closed nevertheless
    */
   close(): Promise<void> {
-    this.closing ??= this.end();
-    return this.closing;
+    return this.applications.close();
   }
 
   /**
@@ -410,85 +361,5 @@ export class JetStreamTestKit implements AsyncDisposable {
    */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  private async run(module: TestModuleBuilder, options: TestKitOptions): Promise<void> {
-    if (options.logger !== undefined) module.setLogger(options.logger);
-    const compiled = await this.prepare(module).compile();
-    const app = options.http === true ? createHttp(compiled) : compiled;
-    try {
-      this.tracked.push(TrackedApplication.of(compiled, this.instruments, 'imports'));
-    } catch (error) {
-      await app.close();
-      throw error;
-    }
-    if (app !== compiled) this.tracked[0] = TrackedApplication.of(app, this.instruments, 'imports');
-    await options.configure?.(app as INestApplication);
-    if (options.http === true) {
-      const http = app as INestApplication;
-      await http.listen(0, '127.0.0.1');
-      this.address = await http.getUrl();
-    } else await app.init();
-    this.patterns.restore(app);
-    await this.tracked[0].describeStreams(this.tracker.groups);
-  }
-
-  private follow<Result>(
-    name: string,
-    act: () => Result | Promise<Result>,
-    adopts = false,
-  ): TestKitFlow<Result> {
-    this.checkOpen();
-    const { tracker } = this;
-    warnOfFakeTimers(tracker.logger);
-    const flow = tracker.open();
-    const release = adopts ? tracker.adopt(flow) : () => undefined;
-    const result = tracker.inside(flow, async () => {
-      try {
-        return await act();
-      } finally {
-        release();
-      }
-    });
-    return new TestKitFlow(name, flow, result, this.timeout, tracker);
-  }
-
-  private get methods(): readonly ReplaceableMethod[] {
-    return [...this.tracked.flatMap((each) => each.methods()), ...this.patterns.list()];
-  }
-
-  private get connections(): readonly HandlerConnection[] {
-    return this.tracked.flatMap(({ connections }) => connections);
-  }
-
-  private wait(options: TestWaitOptions): number {
-    this.checkOpen();
-    return checkWaitOptions(options).timeout ?? this.timeout;
-  }
-
-  private checkOpen(): void {
-    if (this.closing !== undefined)
-      throw new InvalidArgumentError(
-        'kit',
-        'it is closed; start another one for each test, or close it later',
-      );
-  }
-
-  private async end(): Promise<void> {
-    const { tracker, account } = this;
-    tracker.waits.close();
-    this.spies.restoreAll();
-    const errors: unknown[] = [];
-    const attempt = async (act: () => Promise<void>): Promise<void> => {
-      try {
-        await act();
-      } catch (error) {
-        errors.push(error);
-      }
-    };
-    for (const each of [...this.tracked].toReversed()) await attempt(() => each.close(tracker.logger));
-    await attempt(() => account.giveBack());
-    if (errors.length > 1) throw new AggregateError(errors, errors.map((each) => errorText(each)).join('; '));
-    if (errors.length === 1) throw errors[0];
   }
 }

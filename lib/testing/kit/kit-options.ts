@@ -105,6 +105,18 @@ export const checkExpectNothingOptions = optionsCheck<ExpectNothingOptions>('exp
   within: positiveDuration,
 });
 
+/** Options of `JetStreamTestKit.expectNothingPublished`. */
+export interface ExpectNothingPublishedOptions extends ExpectNothingOptions {
+  /** Only a message with this payload, or with a part of it. Default: any message. */
+  readonly payload?: unknown;
+}
+
+/** @throws {@link InvalidArgumentError} */
+export const checkExpectNothingPublishedOptions = optionsCheck<ExpectNothingPublishedOptions>(
+  'expectNothingPublished',
+  { within: positiveDuration, payload: true },
+);
+
 /** Options of {@link TestKitFlow.settled}. */
 export interface SettledOptions extends TestWaitOptions {
   /**

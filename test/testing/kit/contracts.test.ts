@@ -153,7 +153,7 @@ describe('A kit with contracts', () => {
     await expect(nothing).rejects.toThrow(TestKitAssertionError);
     await failing;
     await kit.publish(Unread, { id: '10' }, {}).settled();
-    await kit.expectNothing(Unread, { within: 20 });
+    await kit.expectNothing(OrderPlaced, { within: 20 });
   });
 
   it.each<[string, () => Promise<unknown>, string]>([

@@ -1,4 +1,4 @@
-import { HandlerNotFoundError } from '../../errors/index.js';
+import { HandlerNotFoundError } from '../../../errors/index.js';
 import { type Method, ReplacedMethod, type Replacement } from './replaced-method.js';
 
 /** The method of a handler, and the object that it is called on. */

@@ -1,6 +1,6 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { patternMethods } from '../../nest/index.js';
+import { patternMethods } from '../../../nest/index.js';
 import type { ReplaceableMethod } from './handler-spies.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;

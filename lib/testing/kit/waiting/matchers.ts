@@ -1,7 +1,7 @@
-import { isMessageContract, type MessageContract } from '../../contracts/index.js';
-import { filledText, requireValue } from '../../validation/index.js';
-import type { DeadLetterMatcher, ExpectedHandled, TestFlow } from './flow.js';
-import { checkHandlerOfFlow } from './known-handlers.js';
+import { isMessageContract, type MessageContract } from '../../../contracts/index.js';
+import { filledText, requireValue } from '../../../validation/index.js';
+import type { DeadLetterMatcher, ExpectedHandled, TestFlow } from '../flow.js';
+import { checkHandlerOfFlow } from '../tracking/index.js';
 import { matchesDeadLetter, matchesHandled, matchesPublished } from './matching.js';
 import { describeHandled, shownValue } from './report.js';
 import { checkDeadLetterMatcher, checkExpectedHandled, subjectOrContract } from './selectors.js';

@@ -9,8 +9,8 @@ import {
   type ObservedOperation,
   type OperationInstrument,
   type OperationKind,
-} from '../../instruments/index.js';
-import type { PendingWork } from './errors.js';
+} from '../../../instruments/index.js';
+import type { PendingWork } from '../errors.js';
 import type { FlowTracker, TrackedMessage } from './flow-tracker.js';
 import { headerOf } from './message-header.js';
 import type { Pending, RunningFlow } from './running-flow.js';
@@ -98,15 +98,17 @@ class KitOperations implements OperationInstrument {
     const { subject, data } = sent;
     const { kind, connection } = this.operation;
     const pending = this.pending.get(call);
+    const isPublish = PUBLISHES.has(kind);
+    const payload = isPublish ? tracker.decode(data, { connection, subject }) : undefined;
+    if (isPublish) for (const notice of tracker.publishing) notice({ subject, payload });
     if (sent.has(FLOW_HEADER)) {
       if (tracker.request !== undefined)
         pending?.messages.push({ message: tracker.request, payload: undefined });
       return undefined;
     }
-    const isMessage = PUBLISHES.has(kind) || kind === 'request';
+    const isMessage = isPublish || kind === 'request';
     // Watches name a change by its key or name.
     const message = tracker.send(pending?.flows ?? tracker.flows, isMessage ? subject : call.target);
-    const payload = PUBLISHES.has(kind) ? tracker.decode(data, { connection, subject }) : undefined;
     pending?.messages.push({ message, payload });
     return headerOf(tracker, message.id);
   }

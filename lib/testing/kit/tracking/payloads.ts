@@ -1,7 +1,7 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { decodeValue, jsonCodec } from '../../codecs/index.js';
-import type { HandlerConnection } from '../../handlers/index.js';
-import type { ObservedHeaders } from '../../instruments/index.js';
+import { decodeValue, jsonCodec } from '../../../codecs/index.js';
+import type { HandlerConnection } from '../../../handlers/index.js';
+import type { ObservedHeaders } from '../../../instruments/index.js';
 
 /** Decodes a payload as its handler does; text or bytes if that is not possible. */
 export function decodeWith(

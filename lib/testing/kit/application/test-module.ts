@@ -1,6 +1,6 @@
 import type { INestApplication, INestApplicationContext, ModuleMetadata } from '@nestjs/common';
-import { InvalidArgumentError, PackageNotInstalledError } from '../../errors/index.js';
-import type { TestKitOptions, TestModuleBuilder } from './kit-options.js';
+import { InvalidArgumentError, PackageNotInstalledError } from '../../../errors/index.js';
+import type { TestKitOptions, TestModuleBuilder } from '../kit-options.js';
 
 /**
  * The module builder of the options.

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isMessageContract, type MessageContract } from '../../contracts/index.js';
-import { subjectCovers } from '../../jetstream/index.js';
+import { isMessageContract, type MessageContract } from '../../../contracts/index.js';
+import { subjectCovers } from '../../../jetstream/index.js';
 import type {
   DeadLetteredMessage,
   DeadLetterMatcher,
   HandledMatcher,
   HandledMessage,
   PublishedMessage,
-} from './flow.js';
+} from '../flow.js';
 
 /** Whether a delivery matches: without an `outcome`, one of a handler that did not fail. */
 export function matchesHandled(message: HandledMessage, matcher: HandledMatcher): boolean {

@@ -1,9 +1,9 @@
-import { isMessageContract, type MessageContract } from '../../contracts/index.js';
-import { InvalidArgumentError } from '../../errors/index.js';
-import type { HandlerConnection } from '../../handlers/index.js';
-import { nameText } from '../../reporting/index.js';
-import { checkObject } from '../../validation/index.js';
-import type { TestMessageOptions, TestPublishOptions } from './kit-options.js';
+import { isMessageContract, type MessageContract } from '../../../contracts/index.js';
+import { InvalidArgumentError } from '../../../errors/index.js';
+import type { HandlerConnection } from '../../../handlers/index.js';
+import { nameText } from '../../../reporting/index.js';
+import { checkObject } from '../../../validation/index.js';
+import type { TestMessageOptions, TestPublishOptions } from '../kit-options.js';
 
 /** A message that a test publishes. */
 export interface Publication {

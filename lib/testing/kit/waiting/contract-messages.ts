@@ -1,5 +1,15 @@
-import { type MessageContract, type ParamsOf, type PayloadOf, schemaOutcome } from '../../contracts/index.js';
-import type { DeadLetteredMessage, DeadLetteredMessageOf, HandledMessage, HandledMessageOf } from './flow.js';
+import {
+  type MessageContract,
+  type ParamsOf,
+  type PayloadOf,
+  schemaOutcome,
+} from '../../../contracts/index.js';
+import type {
+  DeadLetteredMessage,
+  DeadLetteredMessageOf,
+  HandledMessage,
+  HandledMessageOf,
+} from '../flow.js';
 
 /** A delivery as a handler of the contract received it. */
 export async function handledOf<Contract extends MessageContract>(

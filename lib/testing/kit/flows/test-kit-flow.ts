@@ -1,12 +1,15 @@
-import { errorText } from '../../reporting/index.js';
-import { TestKitHandlerError, TestKitTimeoutError } from './errors.js';
-import type { TestFlow } from './flow.js';
-import type { FlowTracker } from './flow-tracker.js';
-import { checkSettledOptions, type SettledOptions } from './kit-options.js';
-import { warnOfFakeTimers } from './real-timers.js';
-import { pendingText, soFar, stateOf } from './report.js';
-import type { Pending, RunningFlow } from './running-flow.js';
-import { Wait } from './wait.js';
+import { errorText } from '../../../reporting/index.js';
+import { TestKitHandlerError, TestKitTimeoutError } from '../errors.js';
+import type { TestFlow } from '../flow.js';
+import { checkSettledOptions, type SettledOptions } from '../kit-options.js';
+import {
+  type FlowTracker,
+  type Pending,
+  type RunningFlow,
+  Wait,
+  warnOfFakeTimers,
+} from '../tracking/index.js';
+import { pendingText, soFar } from '../waiting/index.js';
 
 /** The outcomes of failures whose error has reached a caller, or that are followed by another delivery. */
 const CURED: ReadonlySet<string> = new Set(['retried', 'released', 'lost', 'failed']);
@@ -107,19 +110,4 @@ function withFlow(error: unknown, flow: TestFlow, name: string): unknown {
     // It is not an object, or a proxy that refuses it.
   }
   return new TestKitHandlerError(`${name} failed with: ${errorText(error)}`, flow, { cause: error });
-}
-
-/** Waits until nothing is pending in any flow. */
-export function waitUntilIdle(tracker: FlowTracker, timeout: number): Promise<void> {
-  warnOfFakeTimers(tracker.logger);
-  if (tracker.isIdle) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const state = (): string => stateOf(tracker);
-    const wait = new Wait(tracker.waits, reject, () => `The application is not idle. ${state()}`);
-    wait.after(timeout, () => {
-      const text = `The application is not idle after ${timeout} ms. ${state()}`;
-      wait.end(() => reject(new TestKitTimeoutError(text, tracker.describePending())));
-    });
-    wait.cancelAtEnd(tracker.whenIdle(() => wait.end(resolve)));
-  });
 }

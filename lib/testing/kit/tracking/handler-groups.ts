@@ -1,5 +1,5 @@
-import type { ObservedHandler } from '../../instruments/index.js';
-import { type StoredStreamConfig, subjectCovers } from '../../jetstream/index.js';
+import type { ObservedHandler } from '../../../instruments/index.js';
+import { type StoredStreamConfig, subjectCovers, subjectsOverlap } from '../../../jetstream/index.js';
 
 /** What is known about a stream on the server. */
 export type StreamFacts = Pick<
@@ -28,9 +28,14 @@ export class HandlerGroup {
     return [...new Set(names)].join(' or ');
   }
 
+  /** Whether all applications of its members are closed. */
+  get isGone(): boolean {
+    return [...this.owners].every((isGone) => isGone());
+  }
+
   /** Whether a message of this subject reaches the group. */
   receives(subject: string): boolean {
-    if ([...this.owners].every((isGone) => isGone())) return false;
+    if (this.isGone) return false;
     return this.members.some((member) => receives(member, subject));
   }
 
@@ -60,6 +65,42 @@ export class HandlerGroups {
   /** The names of all handlers. */
   get names(): readonly string[] {
     return [...new Set(this.all.flatMap(({ members }) => members.map(({ handler }) => handler)))];
+  }
+
+  /** Whether a handler may receive messages on a subject, which may have wildcards: any handler, or one with this name. */
+  mayReceive(filter: string | undefined, handler?: string): boolean {
+    return this.all.some(
+      (group) =>
+        !group.isGone &&
+        group.members.some(
+          (member) =>
+            (handler === undefined || member.handler === handler) &&
+            (filter === undefined || this.mayReach(group, member, filter)),
+        ),
+    );
+  }
+
+  /** The subjects of each handler, for messages of errors. */
+  get receivedBy(): readonly { readonly handler: string; readonly subjects: string }[] {
+    return this.all.flatMap(({ kind, members }) =>
+      members.map(({ handler, patterns, source }) => {
+        const all =
+          kind === 'stream' ? `all subjects of the stream "${source}"` : `everything in "${source}"`;
+        const subjects = patterns.length === 0 ? all : patterns.map((each) => `"${each}"`).join(', ');
+        return { handler, subjects };
+      }),
+    );
+  }
+
+  /** Without patterns, a handler receives everything in its stream or bucket; what that is, is only known of a stream. */
+  private mayReach({ kind }: HandlerGroup, { patterns, source }: ObservedHandler, filter: string): boolean {
+    const overlaps = (subject: string): boolean => subjectsOverlap(subject, filter);
+    if (patterns.length > 0) return patterns.some(overlaps);
+    const facts = kind === 'stream' ? this.streams.get(source) : undefined;
+    if (facts === undefined) return true;
+    const { subjects = [], sources = [], mirror, subjectTransform } = facts;
+    const hasOthers = sources.length > 0 || mirror !== undefined || subjectTransform !== undefined;
+    return hasOthers || subjects.some(overlaps);
   }
 
   /** @param isGone whether the application of the handler is closed */

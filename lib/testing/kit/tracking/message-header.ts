@@ -1,6 +1,6 @@
-import { FLOW_HEADER, type ObservedDelivery } from '../../instruments/index.js';
-import { hideHeader } from '../../connection/index.js';
-import { JetStreamMessage } from '../../jetstream/index.js';
+import { FLOW_HEADER, type ObservedDelivery } from '../../../instruments/index.js';
+import { hideHeader } from '../../../connection/index.js';
+import { JetStreamMessage } from '../../../jetstream/index.js';
 
 /** Kits have numbers, so that messages of one kit are not mistaken for those of another. */
 const kits = new WeakMap<object, string>();

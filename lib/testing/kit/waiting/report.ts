@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { isMessageContract } from '../../contracts/index.js';
-import { printable } from '../../reporting/index.js';
-import type { HandledMessage, TestFlow } from './flow.js';
+import { isMessageContract } from '../../../contracts/index.js';
+import { errorClass, printable } from '../../../reporting/index.js';
+import type { HandledMessage, TestFlow } from '../flow.js';
 
 /** The largest number of lines of a list in a message. */
 const MOST_LINES = 20;
@@ -41,12 +41,21 @@ export function describeHandled(message: HandledMessage): string {
   return `${handler}: "${printable(subject)}" ${outcome} in delivery ${deliveryCount}${how}, payload ${shownValue(payload)}`;
 }
 
-/** A value in one line. */
+/** A value in one line. It may come from code of the application: its getters may throw. */
 export function shownValue(value: unknown): string {
   if (isMessageContract(value)) return `"${value.template}"`;
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  const text = inspect(value, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 });
-  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+  try {
+    if (value instanceof Error) return `${String(value.name)}: ${String(value.message)}`;
+    const text = inspect(value, {
+      depth: 4,
+      breakLength: Infinity,
+      maxArrayLength: 10,
+      maxStringLength: 200,
+    });
+    return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+  } catch {
+    return `${errorClass(value) ?? 'a value'} that cannot be shown`;
+  }
 }
 
 function lines(texts: readonly string[]): string {

@@ -1,12 +1,15 @@
-import { TestKitAssertionError, TestKitTimeoutError } from './errors.js';
-import type { DeadLetteredMessage, HandledMessage } from './flow.js';
-import type { FlowTracker, News } from './flow-tracker.js';
-import { checkHandlerName } from './known-handlers.js';
-import type { PendingDelivery } from './pending-delivery.js';
-import { warnOfFakeTimers } from './real-timers.js';
+import { TestKitAssertionError, TestKitTimeoutError } from '../errors.js';
+import type { DeadLetteredMessage, HandledMessage } from '../flow.js';
+import {
+  checkHandlerName,
+  type FlowTracker,
+  type News,
+  type PendingDelivery,
+  Wait,
+  warnOfFakeTimers,
+} from '../tracking/index.js';
 import { describeHandled, pendingText, stateOf } from './report.js';
 import type { Selection } from './selectors.js';
-import { Wait } from './wait.js';
 
 interface Search<Item> extends Selection<Item> {
   /** All items so far. */
@@ -105,6 +108,21 @@ export function waitForNothing(
   });
 }
 
+/** Waits until nothing is pending in any flow. */
+export function waitUntilIdle(tracker: FlowTracker, timeout: number): Promise<void> {
+  warnOfFakeTimers(tracker.logger);
+  if (tracker.isIdle) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const state = (): string => stateOf(tracker);
+    const wait = new Wait(tracker.waits, reject, () => `The application is not idle. ${state()}`);
+    wait.after(timeout, () => {
+      const text = `The application is not idle after ${timeout} ms. ${state()}`;
+      wait.end(() => reject(new TestKitTimeoutError(text, tracker.describePending())));
+    });
+    wait.cancelAtEnd(tracker.whenIdle(() => wait.end(resolve)));
+  });
+}
+
 /** A wait that is notified of each delivery that has ended. */
 function waitForNews(
   tracker: FlowTracker,
@@ -113,14 +131,7 @@ function waitForNews(
   look: (news: News) => void,
 ): Wait {
   const wait = new Wait(tracker.waits, reject, describe);
-  const notice = (news: News): void => {
-    try {
-      look(news);
-    } catch (error) {
-      // A function of the test failed.
-      wait.end(() => reject(error));
-    }
-  };
+  const notice = (news: News): void => wait.attempt(() => look(news));
   tracker.listeners.add(notice);
   wait.cancelAtEnd(() => tracker.listeners.delete(notice));
   return wait;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../../errors/index.js';
+import { InvalidArgumentError } from '../../../errors/index.js';
 import { realTimeout } from './real-timers.js';
 
 /** The waits of a test that have not ended. */
@@ -28,12 +28,28 @@ export class Wait {
   private isOver = false;
 
   /** @param describe returns what did not happen, and what is pending */
-  constructor(waits: Waits, reject: (error: unknown) => void, describe: () => string) {
+  constructor(
+    waits: Waits,
+    private readonly reject: (error: unknown) => void,
+    describe: () => string,
+  ) {
     this.cancelAtEnd(
       waits.whenClosed(() => {
-        this.end(() => reject(closedError(describe())));
+        this.attempt(() => {
+          const error = closedError(describe());
+          this.end(() => reject(error));
+        });
       }),
     );
+  }
+
+  /** Calls a function, such as one of the test; if it throws, the wait fails with its error, so that it does not stay open. */
+  attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.end(() => this.reject(error));
+    }
   }
 
   /** Calls a function when the wait ends. */
@@ -45,7 +61,7 @@ export class Wait {
   /** Calls a function after a time, unless the wait ends before, or is given another time. */
   after(time: number, act: () => void): void {
     this.cancelTimer();
-    if (!this.isOver) this.cancelTimer = realTimeout(time, act);
+    if (!this.isOver) this.cancelTimer = realTimeout(time, () => this.attempt(act));
   }
 
   end(act: () => void): void {

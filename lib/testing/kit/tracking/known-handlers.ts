@@ -1,4 +1,4 @@
-import { HandlerNotFoundError } from '../../errors/index.js';
+import { HandlerNotFoundError } from '../../../errors/index.js';
 
 /** Under this property a flow has the names of all handlers, in every copy of this library: a matcher may be another one. */
 const HANDLERS = Symbol.for('nestjs-nats-jetstream:test-flow-handlers');

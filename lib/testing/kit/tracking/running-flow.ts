@@ -1,5 +1,5 @@
-import type { PendingWork } from './errors.js';
-import type { DeadLetteredMessage, HandledMessage, PublishedMessage, TestFlow } from './flow.js';
+import type { PendingWork } from '../errors.js';
+import type { DeadLetteredMessage, HandledMessage, PublishedMessage, TestFlow } from '../flow.js';
 import { withHandlers } from './known-handlers.js';
 import { afterThisTurn } from './real-timers.js';
 

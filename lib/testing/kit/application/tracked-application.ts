@@ -1,18 +1,17 @@
 import type { INestApplicationContext, LoggerService } from '@nestjs/common';
 import { DiscoveryService, ModulesContainer } from '@nestjs/core';
-import type { TestSettings } from '../../connection/index.js';
-import { ApplicationShutdown, Handlers } from '../../consuming/index.js';
-import { InvalidArgumentError } from '../../errors/index.js';
+import type { TestSettings } from '../../../connection/index.js';
+import { ApplicationShutdown, Handlers } from '../../../consuming/index.js';
+import { InvalidArgumentError } from '../../../errors/index.js';
 import {
   type HandlerConnection,
   HandlerExplorer,
   handlerName,
   JetStreamConnections,
-} from '../../handlers/index.js';
-import { JetStreamInstruments, type JetStreamInstrument } from '../../instruments/index.js';
-import type { HandlerGroups } from './handler-groups.js';
+} from '../../../handlers/index.js';
+import { JetStreamInstruments, type JetStreamInstrument } from '../../../instruments/index.js';
+import { type HandlerGroups, realTimeout } from '../tracking/index.js';
 import type { ReplaceableMethod } from './handler-spies.js';
-import { realTimeout } from './real-timers.js';
 
 /** After how many milliseconds the kit warns that an application does not close. */
 const SLOW_CLOSE = 3_000;

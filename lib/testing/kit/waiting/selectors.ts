@@ -1,6 +1,6 @@
-import { isMessageContract, type MessageContract, paramNames } from '../../contracts/index.js';
-import { InvalidArgumentError } from '../../errors/index.js';
-import { OUTCOMES } from '../../instruments/index.js';
+import { isMessageContract, type MessageContract, paramNames } from '../../../contracts/index.js';
+import { InvalidArgumentError } from '../../../errors/index.js';
+import { OUTCOMES } from '../../../instruments/index.js';
 import {
   type AllOptionsOf,
   checkedOptions,
@@ -9,9 +9,10 @@ import {
   isObject,
   oneOf,
   positiveDuration,
+  requireValue,
   rule,
   text,
-} from '../../validation/index.js';
+} from '../../../validation/index.js';
 import type {
   DeadLetteredMessage,
   DeadLetterMatcher,
@@ -19,9 +20,17 @@ import type {
   HandledMatcher,
   HandledMessage,
   ParamsMatcher,
-} from './flow.js';
-import type { TestWaitOptions } from './kit-options.js';
-import { contains, matchesDeadLetter, matchesDelivery, matchesHandled, mayMatch } from './matching.js';
+} from '../flow.js';
+import type { TestWaitOptions } from '../kit-options.js';
+import {
+  contains,
+  matchesDeadLetter,
+  matchesDelivery,
+  matchesHandled,
+  matchesPublished,
+  mayMatch,
+} from './matching.js';
+import type { PublishedSelection } from './nothing-published.js';
 import { shownValue } from './report.js';
 
 /** Selects deliveries: by the name of a handler, by the contract of the message, by properties, or by a function. */
@@ -42,6 +51,8 @@ interface RunningDelivery {
 export interface Selection<Item> {
   /** The name of the handler that is selected, if any. */
   readonly handler?: string | undefined;
+  /** The subject or contract that is selected, if any. */
+  readonly subject?: string | MessageContract | undefined;
   readonly matches: (item: Item) => boolean;
   /** Whether a delivery that has not ended may match. */
   readonly mayMatch: (delivery: RunningDelivery) => boolean;
@@ -162,6 +173,7 @@ export function selectionOf<Item extends { readonly subject: string }>(
   const { handler: by, subject: contract, ...rest } = matcher;
   const about = {
     handler: by,
+    subject: contract,
     what: describe(kind.name, { ...matcher, params }),
     mayMatch: (delivery: RunningDelivery) => mayMatch(delivery, matcher),
     isDecidedEarly: [params, ...Object.values(rest)].every((each) => each === undefined),
@@ -178,6 +190,21 @@ export function selectionOf<Item extends { readonly subject: string }>(
   return {
     ...about,
     matches: (item) => kind.matches(item, matcher) && contains(contract.parse(item.subject), wanted),
+  };
+}
+
+/**
+ * Selects published messages.
+ *
+ * @param payload the payload, or a part of it; `undefined` for any
+ * @throws {@link InvalidArgumentError}
+ */
+export function publishedSelectionOf(wanted: string | MessageContract, part: unknown): PublishedSelection {
+  requireValue('subject', wanted, subjectOrContract);
+  const having = part === undefined ? '' : ` with payload ${shownValue(part)}`;
+  return {
+    what: `message to ${typeof wanted === 'string' ? `"${wanted}"` : shownValue(wanted)}${having}`,
+    matches: (message) => matchesPublished(message, { subject: wanted, payload: part }),
   };
 }
 

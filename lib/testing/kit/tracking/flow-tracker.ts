@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ConsoleLogger, type LoggerService } from '@nestjs/common';
-import type { CallResult, Ending, ObservedDelivery, ObservedHandler } from '../../instruments/index.js';
-import type { DeadLetteredMessage, HandledMessage } from './flow.js';
+import type { CallResult, Ending, ObservedDelivery, ObservedHandler } from '../../../instruments/index.js';
+import type { DeadLetteredMessage, HandledMessage } from '../flow.js';
 import { type HandlerGroup, HandlerGroups } from './handler-groups.js';
 import { messageIdOf } from './message-header.js';
 import { PendingDelivery, type StatusOf } from './pending-delivery.js';
@@ -33,6 +33,13 @@ export class TrackedMessage {
   }
 }
 
+/** A message that is being published. */
+export interface SentMessage {
+  readonly subject: string;
+  /** The payload as it was encoded, decoded again. */
+  readonly payload: unknown;
+}
+
 /** A delivery that has just ended, and its dead letter. */
 export interface News {
   /** `undefined` if the message was returned before its handler was called. */
@@ -50,6 +57,8 @@ export class FlowTracker {
   readonly ambient = new RunningFlow(() => this.checkIdle());
   /** Called for each delivery that has ended. */
   readonly listeners = new Set<(news: News) => void>();
+  /** Called for each message that is being published. They must not throw. */
+  readonly publishing = new Set<(message: SentMessage) => void>();
   /** Messages and actions of the test that failed. */
   readonly failures: { readonly name: string; readonly error: unknown }[] = [];
   /** The waits of the test. */

@@ -1,6 +1,6 @@
-import type { ObservedDelivery, Outcome } from '../../instruments/index.js';
-import { errorClass, errorText, printable } from '../../reporting/index.js';
-import type { PendingWork } from './errors.js';
+import type { ObservedDelivery, Outcome } from '../../../instruments/index.js';
+import { errorClass, errorText, printable } from '../../../reporting/index.js';
+import type { PendingWork } from '../errors.js';
 import type { HandlerGroup } from './handler-groups.js';
 import type { Pending } from './running-flow.js';
 

@@ -1,0 +1,3 @@
+export type { HandlerSpy, SpyResult } from './handler-spies.js';
+export { KitApplications } from './kit-applications.js';
+export { moduleOf } from './test-module.js';

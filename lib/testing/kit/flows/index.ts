@@ -1,0 +1,2 @@
+export { KitFlows } from './kit-flows.js';
+export { TestKitFlow } from './test-kit-flow.js';
