@@ -75,8 +75,8 @@ describe('a lock or an election ends', () => {
       onElected: () => events.push('elected'),
       onDeposed: () => events.push('deposed'),
     });
-    const waiting = kv.elect('leader', { ttl: 60_000 });
     await eventually(() => expect(events).toEqual(['elected']));
+    const waiting = kv.elect('leader', { ttl: 60_000 });
     await client.nc.close();
     await eventually(() => expect(events).toEqual(['elected', 'deposed']));
     await eventually(() => expect(leasesOf(client)).toBe(0));
