@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { PageRequest } from './page-request.js';
 
@@ -75,10 +76,53 @@ export class PageResponses {
     this.host.httpAdapter.reply(response, JSON.stringify(value), status);
   }
 
+  /**
+   * Sends the headers of content that follows in parts, and is not kept.
+   *
+   * @returns the response of Node, to write the content to
+   */
+  open(response: unknown, headers: readonly (readonly [string, string])[], status = 200): ServerResponse {
+    this.setHeaders(response, [
+      // Compression, also in proxies, would keep parts back.
+      ['cache-control', `${NEVER}, no-transform`],
+      ['x-accel-buffering', 'no'],
+      ...headers,
+    ]);
+    const raw = nodeResponse(response);
+    // A hijacked reply of Fastify sends nothing, so the headers that plugins have set are copied.
+    const { getHeaders, hijack } = response as Partial<FastifyReply>;
+    if (raw !== response && getHeaders !== undefined) {
+      for (const [name, value] of Object.entries(getHeaders.call(response)))
+        if (value !== undefined) raw.setHeader(name, value);
+      hijack?.call(response);
+    }
+    // A client may have left already.
+    raw.on('error', ignore);
+    raw.writeHead(status);
+    raw.flushHeaders();
+    return raw;
+  }
+
   private setHeaders(response: unknown, headers: readonly (readonly [string, string])[]): void {
     const { httpAdapter } = this.host;
     for (const [name, value] of [...PROTECTION, ...headers]) httpAdapter.setHeader(response, name, value);
   }
+}
+
+/** The members of Fastify's reply that are needed. */
+interface FastifyReply {
+  readonly raw: ServerResponse;
+  getHeaders(): OutgoingHttpHeaders;
+  hijack(): unknown;
+}
+
+/** The response of Node, which is that of Express, and inside of that of Fastify. */
+export function nodeResponse(response: unknown): ServerResponse {
+  return (response as Partial<FastifyReply>).raw ?? (response as ServerResponse);
+}
+
+function ignore(): void {
+  // Its `close` event follows, which ends the work.
 }
 
 /** A short identification of a text, for addresses and `ETag`. */

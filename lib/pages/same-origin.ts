@@ -28,8 +28,11 @@ export function refuseForeign(request: PageRequest): Refusal | undefined {
   return { status: 403, message: 'The request comes from another origin. Send it from the page itself.' };
 }
 
-/** Browsers set these headers, and scripts cannot change them. Programs other than browsers may omit them. */
-function isSameOrigin(request: PageRequest): boolean {
+/**
+ * Whether a request comes from the page itself, or from a program that is no browser. Browsers set these headers, and
+ * scripts cannot change them.
+ */
+export function isSameOrigin(request: PageRequest): boolean {
   const site = request.header('sec-fetch-site');
   // A proxy may change the host, so the browser's own comparison is preferred.
   if (site !== undefined) return site === 'same-origin';

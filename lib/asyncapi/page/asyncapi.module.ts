@@ -1,10 +1,10 @@
 import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
-import { PageBoot } from '../../pages/index.js';
+import { AccessCheck, PageBoot } from '../../pages/index.js';
 import { checkedOptions, type KnownOptions } from '../../validation/index.js';
 import { ASYNC_API_OPTIONS, type AsyncApiOptions, checkOptions } from '../document/index.js';
-import { AccessCheck, TryIt } from '../try-it/index.js';
+import { TryIt } from '../try-it/index.js';
 import { AsyncApiPage } from './asyncapi-page.js';
 import { pageController } from './page-controller.js';
 import { PageHandlers } from './page-handlers.js';
@@ -127,7 +127,7 @@ function handlersOf(
   connections: JetStreamConnections,
 ): PageHandlers {
   const page = new AsyncApiPage(moduleRef, options);
-  const access = new AccessCheck(options.access);
+  const access = new AccessCheck(options.access, 'JetStreamAsyncApiModule', 'JetStreamAsyncApi');
   const tryIt =
     options.tryIt &&
     new TryIt({

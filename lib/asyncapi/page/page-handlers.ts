@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { type PageContent, type PageRequest, type PageResponses, refuseForeign } from '../../pages/index.js';
 import { errorStack, errorText, heldBackText, ReportLimiter } from '../../reporting/index.js';
-import { type AccessCheck, type TryIt, TryItRefusal } from '../try-it/index.js';
+import { type AsyncApiAccessCheck, type TryIt, TryItRefusal } from '../try-it/index.js';
 import type { AsyncApiPage } from './asyncapi-page.js';
 
 const FORBIDDEN = new TryItRefusal(403, 'You have no access to this.');
@@ -14,12 +14,12 @@ export class PageHandlers {
 
   constructor(
     private readonly page: AsyncApiPage,
-    private readonly access: AccessCheck,
+    private readonly access: AsyncApiAccessCheck,
     private readonly tryIt: TryIt | undefined,
   ) {}
 
   index(request: PageRequest, response: unknown, responses: PageResponses): Promise<void> {
-    return this.read(request, response, responses, () => this.page.html(baseOf(request.path)));
+    return this.read(request, response, responses, () => this.page.html(request.base));
   }
 
   json(request: PageRequest, response: unknown, responses: PageResponses): Promise<void> {
@@ -104,12 +104,4 @@ export class PageHandlers {
     if (heldBack !== undefined) this.logger.error(`${text}${heldBackText(heldBack)}`, errorStack(error));
     responses.json(response, { error: { message: 'The page failed; see the log of the service.' } }, 500);
   }
-}
-
-/**
- * The address of the page's files, relative to the address with which the browser has requested the page. A proxy may
- * add or remove the beginning of the path, so it is not absolute.
- */
-function baseOf(path: string): string {
-  return path.endsWith('/') ? './' : `./${path.slice(path.lastIndexOf('/') + 1)}/`;
 }

@@ -5,8 +5,8 @@ import type {
   OptionalFactoryDependency,
   Type,
 } from '@nestjs/common';
-import { plainPath } from '../../pages/index.js';
-import { type AllOptionsOf, flag, functionRule, list, required, rule } from '../../validation/index.js';
+import { guardList, plainPath } from '../../pages/index.js';
+import { type AllOptionsOf, flag, functionRule, list, required } from '../../validation/index.js';
 import { ASYNC_API_OPTIONS, type AsyncApiOptions } from '../document/index.js';
 import { type AsyncApiAccessRule, type AsyncApiTryItOptions, TRY_IT_OPTIONS } from '../try-it/index.js';
 
@@ -41,16 +41,9 @@ export interface AsyncApiPageAsyncOptions extends AsyncApiPageExtras {
   readonly useFactory: (...injected: never[]) => AsyncApiPageOptions | Promise<AsyncApiPageOptions>;
 }
 
-const guards = rule(
-  'a list of guards: classes or instances',
-  (value) =>
-    Array.isArray(value) &&
-    value.every((each) => typeof each === 'function' || (typeof each === 'object' && each !== null)),
-);
-
 const EXTRAS = {
   path: plainPath,
-  guards,
+  guards: guardList,
   imports: list('a list of modules'),
 } satisfies AllOptionsOf<AsyncApiPageExtras>;
 

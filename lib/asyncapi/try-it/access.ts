@@ -1,7 +1,4 @@
-import { Logger } from '@nestjs/common';
-import { shown } from '../../reporting/index.js';
-import { UserCalls } from '../../user-code/index.js';
-import { isObject } from '../../validation/index.js';
+import type { AccessCheck } from '../../pages/index.js';
 
 /** The actions of the page: to `read` the page and its document, and those of `tryIt`. */
 export type AsyncApiAction = 'read' | 'publish' | 'request' | 'dry-run' | 'messages';
@@ -19,45 +16,11 @@ export interface AsyncApiAccessContext {
 /** Whether a caller may do something; `user` is the name of the caller in the log. */
 export type AsyncApiAccess = boolean | { readonly allowed: boolean; readonly user?: string | undefined };
 
-/** Decides whether a caller may do something. An error means no. */
+/** Decides whether a caller may do something. An error, or no answer within 5 s, means no. */
 export type AsyncApiAccessRule = (
   context: AsyncApiAccessContext,
   action: AsyncApiAction,
 ) => AsyncApiAccess | Promise<AsyncApiAccess>;
 
-/** The decision about one action of a caller. */
-export interface Decision {
-  readonly allowed: boolean;
-  /** The name of the caller, if the rule names it. */
-  readonly user: string | undefined;
-}
-
-const ALLOWED: Decision = { allowed: true, user: undefined };
-const REFUSED: Decision = { allowed: false, user: undefined };
-
-/** Asks the rule of the application. Without a rule, everything is allowed that the options allow. */
-export class AccessCheck {
-  private readonly calls = new UserCalls(new Logger('JetStreamAsyncApi'));
-
-  constructor(private readonly rule: AsyncApiAccessRule | undefined) {}
-
-  /** Never rejects: if the rule fails, or returns an invalid answer, the action is refused and the failure is logged. */
-  async decide(context: AsyncApiAccessContext, action: AsyncApiAction): Promise<Decision> {
-    const { rule } = this;
-    if (rule === undefined) return ALLOWED;
-    try {
-      const answer: unknown = await rule(context, action);
-      if (typeof answer === 'boolean') return answer ? ALLOWED : REFUSED;
-      if (isObject(answer) && typeof answer.allowed === 'boolean') {
-        const { allowed, user } = answer;
-        return { allowed, user: typeof user === 'string' ? user : undefined };
-      }
-      this.calls.failed(NAME, new TypeError(`it returned ${shown(answer)} instead of true or false`));
-    } catch (error) {
-      this.calls.failed(NAME, error);
-    }
-    return REFUSED;
-  }
-}
-
-const NAME = 'The option access of JetStreamAsyncApiModule';
+/** Asks the {@link AsyncApiAccessRule} of the application. */
+export type AsyncApiAccessCheck = AccessCheck<AsyncApiAccessContext, AsyncApiAction>;

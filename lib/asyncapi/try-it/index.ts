@@ -1,9 +1,9 @@
-export {
-  AccessCheck,
-  type AsyncApiAccess,
-  type AsyncApiAccessContext,
-  type AsyncApiAccessRule,
-  type AsyncApiAction,
+export type {
+  AsyncApiAccess,
+  AsyncApiAccessCheck,
+  AsyncApiAccessContext,
+  AsyncApiAccessRule,
+  AsyncApiAction,
 } from './access.js';
 export { TryItRefusal } from './refusal.js';
 export { TryIt } from './try-it.js';

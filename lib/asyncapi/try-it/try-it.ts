@@ -1,9 +1,10 @@
 import type { DiscoveryService } from '@nestjs/core';
 import type { JetStreamConnections } from '../../handlers/index.js';
+import type { AccessDecision } from '../../pages/index.js';
 import { errorStack, errorText } from '../../reporting/index.js';
 import { within } from '../../timing/index.js';
 import type { AsyncApiDocument } from '../document/index.js';
-import type { AccessCheck, Decision } from './access.js';
+import type { AsyncApiAccessCheck } from './access.js';
 import { TRY_IT_ACTIONS, type TryItAction, type TryItLimits } from './actions.js';
 import { AuditLog } from './audit-log.js';
 import { channelsOf, paramsOf, subjectOf, type TryItChannel, unknownParams } from './channels.js';
@@ -22,7 +23,7 @@ export interface TryItSources {
   readonly document: () => Promise<AsyncApiDocument>;
   readonly discovery: DiscoveryService;
   readonly connections: JetStreamConnections;
-  readonly access: AccessCheck;
+  readonly access: AsyncApiAccessCheck;
 }
 
 /** A channel as the page shows it. */
@@ -122,7 +123,7 @@ export class TryIt {
     action: TryItAction,
     input: Omit<TryItInput, 'channel'> & { readonly channel: TryItChannel },
     subject: string | undefined,
-    decision: Decision,
+    decision: AccessDecision,
   ): Promise<unknown> {
     const { channel } = input;
     const about = { action, channel: channel.key, about: subject ?? channel.key, user: decision.user };
