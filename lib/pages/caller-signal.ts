@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { nodeResponse } from './page-response.js';
 
 /** Is aborted when the caller closes the connection before it has the whole response, so that work for it can end. */
-export class CallerSignal implements Disposable {
+export class CallerSignal {
   private readonly controller = new AbortController();
   private readonly response: ServerResponse;
 
@@ -21,7 +21,8 @@ export class CallerSignal implements Disposable {
     return this.signal.aborted;
   }
 
-  [Symbol.dispose](): void {
+  /** The response was sent. */
+  end(): void {
     this.response.off('close', this.leave);
   }
 

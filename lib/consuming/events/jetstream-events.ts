@@ -38,6 +38,8 @@ interface AboutHandler<Type extends string> extends About<Type> {
  * - `handler-controlled`: another client sent a command for a handler (option `discovery.control`), which is executed next.
  *   `by` is what the client says about itself; it is not verified
  * - `circuit-opened`, `circuit-closed`: the circuit breaker of a handler
+ * - `board-action`: a person used the board (`JetStreamBoardModule`) of this instance to change or download something, or
+ *   was refused; refusals of one kind once a minute
  */
 export type JetStreamEvent =
   | About<'connected'>
@@ -64,7 +66,18 @@ export type JetStreamEvent =
       readonly by: string | undefined;
     })
   | AboutHandler<'circuit-opened'>
-  | AboutHandler<'circuit-closed'>;
+  | AboutHandler<'circuit-closed'>
+  | (About<'board-action'> & {
+      /** Such as `replay`, or `download`. */
+      readonly action: string;
+      /** For example `stream=ORDERS, consumer=billing`. */
+      readonly target: string;
+      /** The name of the caller, if the option `access` or `request.user` has one. */
+      readonly by: string | undefined;
+      readonly outcome: 'done' | 'refused' | 'failed';
+      /** Why it was refused, or has failed. */
+      readonly reason: string | undefined;
+    });
 
 const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
   connected: true,
@@ -85,6 +98,7 @@ const TYPES: Readonly<Record<JetStreamEvent['type'], true>> = {
   'handler-controlled': true,
   'circuit-opened': true,
   'circuit-closed': true,
+  'board-action': true,
 };
 
 /** Validates the type of an event. */

@@ -92,6 +92,11 @@ export class JetStreamInstances {
     this.control = new ControlClient(jetstream.requests);
   }
 
+  /** @internal The service that this application is; `undefined` without the option `discovery`. */
+  get service(): Pick<OwnService, 'name' | 'id'> | undefined {
+    return this.own;
+  }
+
   /** The id of this instance; `undefined` without the option `discovery`. */
   get id(): string | undefined {
     return this.own?.id;

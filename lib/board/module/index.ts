@@ -1,0 +1,2 @@
+export { JetStreamBoardModule } from './board.module.js';
+export type { BoardAsyncOptions, BoardExtras, BoardOptions } from './board-options.js';
