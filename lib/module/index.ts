@@ -38,4 +38,5 @@ export {
   InjectObjectStoreService,
   InjectPublisher,
   InjectStream,
+  type Token,
 } from './tokens.js';

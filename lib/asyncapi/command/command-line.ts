@@ -16,6 +16,8 @@ Writes the AsyncAPI document of an application, without a server.
 The file may also export the options of createAsyncApiDocument, as "asyncApi". Without them, title and version are those
 of the nearest package.json.
 
+The command "board" serves a page that shows a server: see nestjs-nats-jetstream board --help.
+
 Exit codes: 0: done; 1: the file of --check differs; 2: wrong usage, or the document could not be created.
 `;
 
@@ -43,7 +45,9 @@ export function readCommandLine(args: readonly string[]): CommandLine | undefine
   const [command, file, ...more] = positionals;
   if (command !== 'asyncapi') {
     throw new UsageError(
-      command === undefined ? 'name a command: asyncapi' : `there is no command "${command}"; use asyncapi`,
+      command === undefined
+        ? 'name a command: asyncapi or board'
+        : `there is no command "${command}"; use asyncapi or board`,
     );
   }
   if (file === undefined) throw new UsageError('name the compiled file that exports the module');

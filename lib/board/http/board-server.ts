@@ -22,6 +22,7 @@ export class BoardServer {
   private readonly data: BoardData;
   private readonly events: BoardEvents;
   private readonly live: LiveStream;
+  private readonly audit: Audit;
 
   constructor(
     source: BoardSource,
@@ -35,6 +36,7 @@ export class BoardServer {
     this.data = new BoardData(source, { payloads });
     this.events = new BoardEvents(source.events);
     const audit = new Audit(this.events);
+    this.audit = audit;
     const service = new BoardService(
       { source, data: this.data, access, events: this.events, audit },
       { title, readOnly, isMasked: payloads.mask !== undefined },
@@ -48,10 +50,10 @@ export class BoardServer {
     this.handlers = new BoardHandlers(new BoardPage(title), service, this.live, audit);
   }
 
-  /** Ends event streams, which would keep the HTTP server open, and interrupts jobs. */
+  /** Ends event streams, which would keep the HTTP server open, and interrupts jobs. Never rejects. */
   async stop(): Promise<void> {
     this.live.stop();
     this.events.stop();
-    await this.data.stop();
+    await this.data.stop().catch((error: unknown) => this.audit.broken('The end of the jobs', error));
   }
 }

@@ -1,7 +1,7 @@
 import type { DiscoveryService, ModuleRef } from '@nestjs/core';
-import { type DeadLetters, Handlers, JetStreamEvents } from '../../consuming/index.js';
+import type { DeadLetters, Handlers, JetStreamEvents } from '../../consuming/index.js';
 import type { JetStreamInstances } from '../../discovery/index.js';
-import { JetStreamConnections } from '../../handlers/index.js';
+import type { JetStreamConnections } from '../../handlers/index.js';
 import type { JetStreamService } from '../../jetstream/index.js';
 import type { KeyValueService } from '../../key-value/index.js';
 import {
@@ -9,30 +9,25 @@ import {
   getJetStreamInstancesToken,
   getKeyValueServiceToken,
   getObjectStoreServiceToken,
+  type Token,
 } from '../../module/index.js';
 import type { ObjectStoreService } from '../../object-store/index.js';
-import { Schedules } from '../../schedules/index.js';
+import type { Schedules } from '../../schedules/index.js';
 import type { BoardSource } from '../data/index.js';
 
-/** The services of the application that imports the board. */
+/** The services of the application that imports the board. Those of its connections are found when they are needed. */
 export class ApplicationSource implements BoardSource {
-  readonly handlers: Handlers;
-  readonly schedules: Schedules;
-  readonly events: JetStreamEvents;
-  private readonly opened: JetStreamConnections;
-
   constructor(
     private readonly moduleRef: ModuleRef,
     readonly discovery: DiscoveryService,
-  ) {
-    this.handlers = this.get(Handlers);
-    this.schedules = this.get(Schedules);
-    this.events = this.get(JetStreamEvents);
-    this.opened = this.get(JetStreamConnections);
-  }
+    private readonly known: JetStreamConnections,
+    readonly handlers: Handlers,
+    readonly schedules: Schedules,
+    readonly events: JetStreamEvents,
+  ) {}
 
   get connections(): readonly JetStreamService[] {
-    return this.opened.list().filter(({ connection }) => connection.isOpen);
+    return this.known.list().filter(({ connection }) => connection.isOpen);
   }
 
   get service(): { readonly name: string; readonly id: string } | undefined {
@@ -57,9 +52,7 @@ export class ApplicationSource implements BoardSource {
     return this.get<JetStreamInstances>(getJetStreamInstancesToken(connection));
   }
 
-  private get<Service>(
-    token: string | (abstract new (...args: never[]) => unknown) | (new (...args: never[]) => Service),
-  ): Service {
-    return this.moduleRef.get<unknown, Service>(token as string, { strict: false });
+  private get<Service>(token: Token): Service {
+    return this.moduleRef.get<unknown, Service>(token, { strict: false });
   }
 }

@@ -1,5 +1,4 @@
 import {
-  type BeforeApplicationShutdown,
   type DynamicModule,
   type FactoryProvider,
   Inject,
@@ -9,8 +8,10 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
-import { HandlersModule } from '../../handlers/index.js';
+import { Handlers, JetStreamEvents } from '../../consuming/index.js';
+import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
 import { requireServable } from '../../pages/index.js';
+import { Schedules } from '../../schedules/index.js';
 import { checkedOptions } from '../../validation/index.js';
 import { boardController, BoardHandlers, BoardServer } from '../http/index.js';
 import { ApplicationSource } from './application-source.js';
@@ -29,9 +30,7 @@ const DEFAULT_PATH = 'board';
 
 /** Stops the boot if the board cannot be served, or is not protected. Ends its work when the application stops. */
 @Injectable()
-class BoardLifecycle implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
-  private stopping: Promise<void> | undefined;
-
+class BoardLifecycle implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(OPTIONS) private readonly options: BoardOptions,
     @Inject(EXTRAS) private readonly extras: BoardExtras,
@@ -46,12 +45,7 @@ class BoardLifecycle implements OnModuleInit, OnModuleDestroy, BeforeApplication
   }
 
   onModuleDestroy(): Promise<void> {
-    this.stopping ??= this.server.stop();
-    return this.stopping;
-  }
-
-  beforeApplicationShutdown(): Promise<void> {
-    return this.onModuleDestroy();
+    return this.server.stop();
   }
 }
 
@@ -127,9 +121,17 @@ function moduleWith(extras: BoardExtras, options: Omit<FactoryProvider, 'provide
       { provide: EXTRAS, useValue: extras },
       {
         provide: BoardServer,
-        inject: [OPTIONS, ModuleRef, DiscoveryService],
-        useFactory: (board: BoardOptions, moduleRef: ModuleRef, discovery: DiscoveryService) =>
-          new BoardServer(new ApplicationSource(moduleRef, discovery), board),
+        inject: [
+          OPTIONS,
+          ModuleRef,
+          DiscoveryService,
+          JetStreamConnections,
+          Handlers,
+          Schedules,
+          JetStreamEvents,
+        ],
+        useFactory: (board: BoardOptions, ...services: ConstructorParameters<typeof ApplicationSource>) =>
+          new BoardServer(new ApplicationSource(...services), board),
       },
       {
         provide: BoardHandlers,

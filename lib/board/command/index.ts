@@ -1,0 +1,1 @@
+export { type BoardCommandHost, runBoard } from './run-board.js';
