@@ -2,8 +2,14 @@ export { type AccessAnswer, AccessCheck, type AccessDecision } from './access-ch
 export type { Asset } from './asset.js';
 export { CallerSignal } from './caller-signal.js';
 export { ownProperty, PageRequest } from './page-request.js';
+export {
+  CONTENT_SECURITY_POLICY,
+  hashOf,
+  nodeResponse,
+  type PageContent,
+  PageResponses,
+} from './page-response.js';
 export { PageBoot } from './page-boot.js';
-export { CONTENT_SECURITY_POLICY, hashOf, nodeResponse, type PageContent, PageResponses } from './page-response.js';
 export { guardList, plainPath } from './page-rules.js';
 export type { ServedPage } from './protection.js';
 export { isSameOrigin, PAGE_HEADER, type Refusal, refuseForeign } from './same-origin.js';

@@ -6,12 +6,12 @@ import { expect, it } from 'vitest';
 import { NatsTestServer } from '../../lib/testing/index.js';
 
 /** Runs a built sample to its end, on a server of this test, and checks that it prints the lines of its README. */
-async function run(sample: string): Promise<string> {
+async function run(sample: string, settings: Readonly<Record<string, string>> = {}): Promise<string> {
   await using server = await NatsTestServer.start();
   const main = fileURLToPath(new URL(`../../sample/${sample}/dist/main.js`, import.meta.url));
   const { PORT: _, ...env } = process.env;
   const { stdout } = await promisify(execFile)(process.execPath, [main], {
-    env: { ...env, NATS_URL: server.url },
+    env: { ...env, ...settings, NATS_URL: server.url },
     timeout: 60_000,
   });
   const printed = stdout.split('\n');
@@ -114,4 +114,10 @@ it('09-schedules: runs each due time once in two instances', { timeout: 60_000 }
   const [, due, different] = /^tick: (\d+) due times, (\d+) of them different$/m.exec(output) ?? [];
   expect(Number(due)).toBeGreaterThan(3);
   expect(different).toBe(due);
+});
+
+it('10-board: serves the board of three instances under load', { timeout: 60_000 }, async () => {
+  const output = await run('10-board', { PORT: '0', SECONDS: '6' });
+  const [, orders] = /^(\d+) orders, dead letters: yes$/m.exec(output) ?? [];
+  expect(Number(orders)).toBeGreaterThan(20);
 });

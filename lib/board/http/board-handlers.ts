@@ -1,6 +1,12 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CallerSignal, isSameOrigin, type PageRequest, type PageResponses, refuseForeign } from '../../pages/index.js';
+import {
+  CallerSignal,
+  isSameOrigin,
+  type PageRequest,
+  type PageResponses,
+  refuseForeign,
+} from '../../pages/index.js';
 import type { Audit } from './audit.js';
 import type { BoardPage } from './board-page.js';
 import type { BoardCaller, BoardService } from './board-service.js';

@@ -66,7 +66,9 @@ export class BoardService {
     if (name !== 'session' && name !== 'events') return data.view(name, query, signal);
     if (Object.keys(query).length > 0)
       throw new BoardRefusal(400, `The view ${name} has no parameters.`, 'InvalidArgumentError');
-    return name === 'session' ? this.session(request) : { rows: events.list() satisfies readonly BoardEvent[] };
+    return name === 'session'
+      ? this.session(request)
+      : { rows: events.list() satisfies readonly BoardEvent[] };
   }
 
   /** @throws {@link BoardRefusal}, and the errors of the data */
@@ -112,7 +114,10 @@ export class BoardService {
     }
     if (this.settings.isMasked) {
       audit.refused(audited, 'payloads are masked');
-      throw new BoardRefusal(403, 'Payloads are masked (option payloads.mask), so they cannot be downloaded.');
+      throw new BoardRefusal(
+        403,
+        'Payloads are masked (option payloads.mask), so they cannot be downloaded.',
+      );
     }
     return this.carryOut(audited, () => data.download(name, query, signal));
   }
@@ -123,9 +128,7 @@ export class BoardService {
     const { title, readOnly, isMasked } = this.settings;
     const may = async (action: BoardAction): Promise<boolean> =>
       (await access.decide({ request }, action)).allowed;
-    const possible = data
-      .possibleActions()
-      .filter((action) => !readOnly || changeOf(action) !== 'something');
+    const possible = data.possibleActions().filter((action) => !readOnly || changeOf(action) !== 'something');
     const [download, ...allowed] = await Promise.all([may('download'), ...possible.map(may)]);
     const { service } = source;
     return {

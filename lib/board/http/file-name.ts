@@ -18,5 +18,8 @@ export function attachment(name: string): string {
 
 /** Encoded as RFC 8187 requires. */
 function encoded(name: string): string {
-  return encodeURIComponent(name).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  return encodeURIComponent(name).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16)}`,
+  );
 }

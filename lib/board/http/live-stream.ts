@@ -42,11 +42,20 @@ export class LiveStream {
   require(query: Readonly<Record<string, string>>): string {
     if (this.isStopped) throw new BoardRefusal(503, 'The application is stopping.', undefined, 5);
     if (this.readers.size >= MOST_READERS)
-      throw new BoardRefusal(503, `${MOST_READERS} pages are open already; close one of them.`, undefined, 30);
+      throw new BoardRefusal(
+        503,
+        `${MOST_READERS} pages are open already; close one of them.`,
+        undefined,
+        30,
+      );
     const { connection, ...others } = query;
     const names = this.parts.source.connections.map(({ connection: { name } }) => name);
     if (Object.keys(others).length > 0)
-      throw new BoardRefusal(400, 'The event stream has the parameter connection only.', 'InvalidArgumentError');
+      throw new BoardRefusal(
+        400,
+        'The event stream has the parameter connection only.',
+        'InvalidArgumentError',
+      );
     const found = connection === undefined ? names[0] : names.find((name) => name === connection);
     if (found !== undefined) return found;
     throw new BoardRefusal(

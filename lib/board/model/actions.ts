@@ -78,7 +78,10 @@ export interface BoardActions {
   readonly 'remove-job': { readonly input: OnConnection & { readonly id: string }; readonly result: object };
   readonly 'pause-schedule': { readonly input: { readonly name: string }; readonly result: object };
   readonly 'resume-schedule': { readonly input: { readonly name: string }; readonly result: object };
-  readonly 'run-schedule': { readonly input: { readonly name: string }; readonly result: { readonly id: string } };
+  readonly 'run-schedule': {
+    readonly input: { readonly name: string };
+    readonly result: { readonly id: string };
+  };
 }
 
 export type BoardActionName = keyof BoardActions;

@@ -103,4 +103,3 @@ export interface BoardEvent {
   readonly by?: string;
   readonly text: string;
 }
-

@@ -1,4 +1,10 @@
-import type { DeadLetterSelection, DeadLettersView, DeadLetterView, JobRow, JobsView } from './dead-letters.js';
+import type {
+  DeadLetterSelection,
+  DeadLettersView,
+  DeadLetterView,
+  JobRow,
+  JobsView,
+} from './dead-letters.js';
 import type { BoardEvent, FlowView, HandlersView, InstancesView } from './handlers.js';
 import type { SchedulesView } from './schedules.js';
 import type { SessionView } from './session.js';
@@ -32,7 +38,10 @@ export interface BoardViews {
   readonly instances: { readonly query: OnConnection; readonly result: InstancesView };
   readonly flow: { readonly query: OnConnection; readonly result: FlowView };
   readonly streams: { readonly query: Paged & { readonly search?: string }; readonly result: StreamsView };
-  readonly stream: { readonly query: OnConnection & { readonly stream: string }; readonly result: StreamView };
+  readonly stream: {
+    readonly query: OnConnection & { readonly stream: string };
+    readonly result: StreamView;
+  };
   readonly consumers: { readonly query: Paged & { readonly stream: string }; readonly result: ConsumersView };
   readonly messages: {
     readonly query: Paged & { readonly stream: string; readonly subject?: string };

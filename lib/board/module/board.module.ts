@@ -101,11 +101,7 @@ export class JetStreamBoardModule {
     return moduleWith(extras, {
       inject: [...inject],
       useFactory: async (...injected: never[]): Promise<BoardOptions> =>
-        checkedOptions<BoardOptions>(
-          `useFactory of ${whose}`,
-          await useFactory(...injected),
-          BOARD_OPTIONS,
-        ),
+        checkedOptions<BoardOptions>(`useFactory of ${whose}`, await useFactory(...injected), BOARD_OPTIONS),
     });
   }
 }

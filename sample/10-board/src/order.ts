@@ -1,0 +1,5 @@
+export interface Order {
+  readonly id: number;
+  readonly customer: string;
+  readonly total: number;
+}
