@@ -7,7 +7,7 @@ import { isObject } from '../validation/index.js';
 /** How long a rule may take, in milliseconds. */
 const LIMIT = 5_000;
 
-/** What a rule answers; `user` is the name of the caller in the log. */
+/** The answer of a rule; `user` is the name of the caller in the log. */
 export type AccessAnswer = boolean | { readonly allowed: boolean; readonly user?: string | undefined };
 
 /** The decision about one action of a caller. */

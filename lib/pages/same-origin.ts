@@ -29,7 +29,7 @@ export function refuseForeign(request: PageRequest): Refusal | undefined {
 }
 
 /**
- * Whether a request comes from the page itself, or from a program that is no browser. Browsers set these headers, and
+ * Whether a request comes from the page itself, or from a program other than a browser. Browsers set these headers, and
  * scripts cannot change them.
  */
 export function isSameOrigin(request: PageRequest): boolean {

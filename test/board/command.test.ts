@@ -210,7 +210,7 @@ describe('the command', { timeout: 60_000 }, () => {
     ['an unknown option', ['--sever', 'x'], /--sever/],
     ['a password as an argument', ['--password', 'x'], /--password/],
     ['a file', ['dist/main.js'], /dist\/main\.js/],
-    ['a port that is no number', ['--port', 'http'], /--port must be a number/],
+    ['a port that is not a number', ['--port', 'http'], /--port must be a number/],
     ['a port that is too large', ['--port', '65536'], /--port must be a number/],
     ['an empty server', ['--server', ''], /--server must be/],
     ['a certificate without its key', ['--tls-cert', 'a.pem'], /belong together/],

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { KV_WATCH_OPTIONS } from '../../lib/handlers/options/known-options.js';
 import { STREAM_DECLARATION_OPTIONS } from '../../lib/jetstream/provisioning/known-options.js';
+import { FOR_ROOT_OPTIONS as BOARD_OPTIONS } from '../../lib/board/module/board-options.js';
 import { STREAM_OPTIONS } from '../../lib/jetstream/streams/known-options.js';
 import { DISCOVERY_OPTIONS } from '../../lib/discovery/index.js';
 import { CLIENT_OPTIONS } from '../../lib/microservice/client/known-options.js';
@@ -17,6 +18,12 @@ it('the guide lists each option of discovery', async () => {
   const page = await readFile(new URL('../../docs/discovery.md', import.meta.url), 'utf8');
   const listed = namesInTable(page, 'The options of `discovery` in `JetStreamModule.forRoot`:');
   expect(listed.toSorted()).toEqual(Object.keys(DISCOVERY_OPTIONS).toSorted());
+});
+
+it('the guide lists each option of the board', async () => {
+  const page = await readFile(new URL('../../docs/board.md', import.meta.url), 'utf8');
+  const listed = namesInTable(page, 'The options of `JetStreamBoardModule.forRoot`:');
+  expect(listed.toSorted()).toEqual(Object.keys(BOARD_OPTIONS).toSorted());
 });
 
 it.each([

@@ -1,6 +1,6 @@
 import type { BoardActionName } from '../model/index.js';
 
-/** What callers can do: `read` the board, `download` payloads, and each of its actions. */
+/** The actions of callers: to `read` the board, to `download` payloads, and each of its actions. */
 export type BoardAction = 'read' | 'download' | BoardActionName;
 
 /** The request of a caller, and what it concerns. */

@@ -13,7 +13,7 @@ export interface AuditedAction {
   readonly action: BoardAction;
   /** The connection that it concerns. */
   readonly connection: string;
-  /** What the caller sent. */
+  /** The input that the caller sent. */
   readonly input: unknown;
   /** The name of the caller. */
   readonly by: string | undefined;

@@ -122,7 +122,7 @@ export class BoardService {
     return this.carryOut(audited, () => data.download(name, query, signal));
   }
 
-  /** What the caller may do, so that the page offers nothing else. */
+  /** The actions that the caller may use, so that the page offers no others. */
   private async session(request: unknown): Promise<SessionView> {
     const { access, data, source } = this.parts;
     const { title, readOnly, isMasked } = this.settings;

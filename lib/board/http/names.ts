@@ -67,7 +67,7 @@ export function isDownload(name: string): name is keyof BoardDownloads {
   return Object.hasOwn(DOWNLOADS, name);
 }
 
-/** What an action changes. */
+/** The kind of change that an action makes. */
 export function changeOf(name: BoardActionName): 'nothing' | 'job' | 'something' {
   return ACTIONS[name];
 }

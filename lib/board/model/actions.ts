@@ -6,7 +6,7 @@ interface OnConnection {
 
 /** A command for a handler: of one instance, or of all instances of its service. */
 interface HandlerCommand {
-  /** The service; absent for the application that serves the board, if it is none. */
+  /** The service; absent for the application that serves the board, if it is not a service. */
   readonly service?: string;
   /** Its `controlName`. */
   readonly handler: string;

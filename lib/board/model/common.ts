@@ -39,7 +39,7 @@ export interface ShownMessage {
   readonly payload: ShownPayload;
 }
 
-/** What a request is answered with if it fails; the HTTP status says how. */
+/** The answer to a request that fails; the HTTP status says how. */
 export interface BoardFailure {
   readonly error: {
     /** The name of the error class, such as `DeadLetterNotFoundError`. */

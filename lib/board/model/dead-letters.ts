@@ -81,7 +81,7 @@ export interface JobRow {
   /** The id of the instance that runs it. */
   readonly instance?: string;
   readonly lastError?: string;
-  /** What a search found, newest first, up to 1,000. */
+  /** The dead letters that a search found, newest first, up to 1,000. */
   readonly found?: readonly DeadLetterRow[];
 }
 

@@ -94,7 +94,7 @@ export interface FlowEdge {
 /** An event of the connections, handlers, or of the board itself. */
 export interface BoardEvent {
   readonly time: string;
-  /** A type of `JetStreamEvent`, or `action`: somebody used the board. */
+  /** A type of `JetStreamEvent`, or `action`: a person used the board. */
   readonly type: string;
   readonly connection?: string;
   readonly handler?: string;

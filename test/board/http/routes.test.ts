@@ -152,7 +152,7 @@ describe.each(PLATFORMS)('the board on %s', (platform) => {
     ['a parameter twice', 'streams?search=a&search=b'],
     ['an object', 'streams?search[a]=b'],
     ['the name of a prototype', 'streams?__proto__=1'],
-    ['a limit that is no number', 'streams?limit=all'],
+    ['a limit that is not a number', 'streams?limit=all'],
     ['a limit that is too large', 'streams?limit=100000000'],
     ['an unknown connection', 'streams?connection=other'],
     ['a parameter of a view without any', 'events?after=1'],
@@ -160,7 +160,7 @@ describe.each(PLATFORMS)('the board on %s', (platform) => {
     ['a stream with a path', 'stream?stream=..%2f..'],
     ['a stream with CR LF', 'stream?stream=a%0d%0aPUB%20x'],
     ['no stream', 'stream'],
-    ['a sequence that is no number', 'dead-letter?sequence=1e3'],
+    ['a sequence that is not a number', 'dead-letter?sequence=1e3'],
   ])('refuses %s', async (_, view) => {
     const { status, body } = await shared.view(view);
     expect(status).toBe(400);
