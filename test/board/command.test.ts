@@ -38,8 +38,15 @@ async function start(args: readonly string[] = [], preload?: string): Promise<Ru
     process.execPath,
     [
       ...(preload === undefined ? [] : ['--require', preload]),
-      ...[bin, 'board', '--server', server.url, '--user', 'ops'],
-      ...['--password-file', join(folder, 'password'), ...args],
+      bin,
+      'board',
+      '--server',
+      server.url,
+      '--user',
+      'ops',
+      '--password-file',
+      join(folder, 'password'),
+      ...args,
     ],
     { env: { ...process.env, NODE_ENV: 'production' } },
   );

@@ -107,6 +107,20 @@ describe('the packed package', () => {
     expect(output.trim().split('\n')).toEqual(['false', 'true']);
   });
 
+  it('loads the code of the board only if it is imported', async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/');
+      const loaded = () => Object.keys(require.cache).some((file) => /cjs.board/.test(file));
+      for (const entry of ['', '/microservice', '/asyncapi', '/metrics', '/health', '/testing'])
+        require('nestjs-nats-jetstream' + entry);
+      console.log(loaded());
+      require('nestjs-nats-jetstream/board');
+      console.log(loaded());`;
+    const output = await runCommand(process.execPath, ['--input-type=module', '-e', script], repository);
+    expect(output.trim().split('\n')).toEqual(['false', 'true']);
+  });
+
   it('works without class-validator and class-transformer, except for messages whose schema is a class', async () => {
     const script = `
       import Module, { createRequire } from 'node:module';

@@ -3,6 +3,7 @@ import { Controller, Injectable, Module, type INestApplicationContext } from '@n
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import * as root from 'nestjs-nats-jetstream';
 import * as asyncapi from 'nestjs-nats-jetstream/asyncapi';
+import * as board from 'nestjs-nats-jetstream/board';
 import * as cache from 'nestjs-nats-jetstream/cache';
 import * as health from 'nestjs-nats-jetstream/health';
 import * as metrics from 'nestjs-nats-jetstream/metrics';
@@ -340,4 +341,21 @@ export const page = asyncapi.JetStreamAsyncApiModule.forRoot({
     user: subject,
   }),
   tryIt: { publish: nothing, dryRun: nothing, mask: nothing, maxPayload: concurrency, timeout: nothing },
+});
+export const operations = board.JetStreamBoardModule.forRoot({
+  path: settings.durable,
+  guards: nothing,
+  imports: nothing,
+  readOnly: nothing,
+  public: nothing,
+  title: settings.durable,
+  access: ({ request, name, input }, action) => ({
+    allowed: action === 'read' && request !== input,
+    user: name,
+  }),
+  payloads: { limit: concurrency, mask: nothing, codec: nothing },
+});
+export const later = board.JetStreamBoardModule.forRootAsync({
+  inject: nothing,
+  useFactory: (): board.BoardOptions => ({ access: nothing, payloads: nothing }),
 });

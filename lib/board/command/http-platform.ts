@@ -15,7 +15,7 @@ export async function httpPlatform(): Promise<AbstractHttpAdapter> {
   }
   try {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
-    return new FastifyAdapter() as unknown as AbstractHttpAdapter;
+    return new FastifyAdapter();
   } catch (cause) {
     throw new PackageNotInstalledError(
       '@nestjs/platform-express',

@@ -1,9 +1,11 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { DynamicModule, INestApplication, LoggerService } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { JetStreamConnections } from '../../handlers/index.js';
-import { JetStreamModule } from '../../jetstream.module.js';
+import { JetStreamModule } from '../../index.js';
 import { errorText } from '../../reporting/index.js';
 import { JetStreamBoardModule } from '../module/index.js';
 import { type BoardCommandLine, BoardUsageError, readBoardCommandLine, USAGE } from './command-line.js';
@@ -89,7 +91,7 @@ async function createApplication(
 function welcome({ readOnly }: BoardCommandLine, app: INestApplication, gate: LocalGate): string {
   const [jetstream] = app.get(JetStreamConnections).list();
   const { server } = jetstream.connection.status;
-  const { port } = app.getHttpServer().address() as { readonly port: number };
+  const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   return (
     `Board of ${server === undefined ? 'the server' : `${server.name} (nats-server ${server.version})`}, ` +
     `${readOnly ? 'read-only' : 'with actions that change it'}: ${gate.addressOn(port)}\n` +

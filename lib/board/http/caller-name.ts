@@ -17,7 +17,10 @@ export function callerName(request: unknown, named: string | undefined): string 
 
 function nameOf(user: unknown): string | undefined {
   if (typeof user === 'string') return user;
-  const values = NAMES.map((name) => propertyOf(user, name));
-  const found = values.find((value) => (typeof value === 'string' && value !== '') || Number.isFinite(value));
-  return found === undefined ? undefined : String(found);
+  for (const name of NAMES) {
+    const value = propertyOf(user, name);
+    if (typeof value === 'string' && value !== '') return value;
+    if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  }
+  return undefined;
 }

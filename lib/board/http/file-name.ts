@@ -10,7 +10,8 @@ export function attachment(name: string): string {
     // Separators of paths, characters that Windows refuses, and what is invisible or changes the direction of text.
     .replace(/[/\\:*?"<>|%\p{C}\p{Zl}\p{Zp}]/gu, '_')
     .replace(/^[.\s]+|[.\s]+$/g, '_');
-  const short = [...safe].slice(-LONGEST).join('') || 'download';
+  // A pair of surrogates may be cut into two.
+  const short = safe.slice(-LONGEST).replace(/^\p{Cs}/u, '') || 'download';
   const ascii = short.replace(/[^\w .()-]/g, '_');
   const header = `attachment; filename="${ascii}"`;
   return ascii === short ? header : `${header}; filename*=UTF-8''${encoded(short)}`;

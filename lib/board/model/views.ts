@@ -1,3 +1,4 @@
+import type { BoardActionName } from './actions.js';
 import type {
   DeadLetterSelection,
   DeadLettersView,
@@ -7,7 +8,7 @@ import type {
 } from './dead-letters.js';
 import type { BoardEvent, FlowView, HandlersView, InstancesView } from './handlers.js';
 import type { SchedulesView } from './schedules.js';
-import type { SessionView } from './session.js';
+import type { ConnectionRow } from './session.js';
 import type {
   BucketsView,
   ConsumersView,
@@ -94,4 +95,18 @@ export interface BoardLive {
   readonly jobs: JobsView;
   readonly event: BoardEvent;
   readonly end: { readonly reason: string };
+}
+
+/** The view `session`: what the caller may see and do here. */
+export interface SessionView {
+  readonly title: string;
+  readonly readOnly: boolean;
+  /** The actions that options, server and the caller's rights allow. */
+  readonly actions: readonly BoardActionName[];
+  readonly views: readonly BoardViewName[];
+  /** Whether the raw payload may be downloaded. */
+  readonly download: boolean;
+  readonly connections: readonly ConnectionRow[];
+  /** This instance, if it is a service. */
+  readonly service?: { readonly name: string; readonly id: string };
 }

@@ -156,16 +156,14 @@ describe.each(PLATFORMS)('actions on %s', (platform) => {
     });
     afterAll(() => shared[Symbol.asyncDispose]());
 
-    it.each(CHANGING)('refuses %s', async (action) => {
+    it.each(CHANGING.filter((action) => !action.endsWith('-job')))('refuses %s', async (action) => {
       const target = await deadLetter(shared);
       const events = actionsOf(shared);
       const input = { ...INPUTS[action], ...('sequence' in (INPUTS[action] ?? {}) && target) };
       const { status, body } = await shared.act(action, input);
-      expect([403, 404]).toContain(status);
-      if (status === 403) {
-        expect(body.error?.message).toContain('read-only');
-        expect(events).toMatchObject([{ action, outcome: 'refused' }]);
-      }
+      expect(status).toBe(403);
+      expect(body.error?.message).toContain('read-only');
+      expect(events).toMatchObject([{ action, outcome: 'refused' }]);
       expect(statusOf(shared)).toBe('running');
       await expect(shared.app.get(DeadLetters).get(target.sequence)).resolves.toBeDefined();
     });
@@ -327,9 +325,9 @@ describe.each(PLATFORMS)('actions on %s', (platform) => {
     });
 
     it('logs names of callers and targets on one line', async () => {
-      await shared.act('pause-handler', { handler: `x\nBoard: faked ${'\u001b[31m'}${'y'.repeat(5_000)}` });
+      await shared.act('pause-handler', { handler: `x\nBoard: faked \u001b[31m${'y'.repeat(5_000)}` });
       const lines = audits(shared);
-      expect(lines.filter((line) => /[\n\u001b]/.test(line))).toEqual([]);
+      expect(lines.filter((line) => line.includes('\n') || line.includes('\u001b'))).toEqual([]);
       expect(lines.at(-1)?.length).toBeLessThan(3_000);
     });
   });
