@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tryPage } from '../asyncapi/page/in-browser.js';
+import { EventStream } from '../board/http/event-stream.js';
 import { byName, tracesOfRequest } from '../otel/order-traces.js';
 import { type EndedSpan, treesOf } from '../otel/span-trees.js';
 import { TestBrowser } from '../support/browser.js';
@@ -127,6 +128,12 @@ describe.each([
     },
   );
 
+  it('serves its board on Express and Fastify with helmet', { timeout: RUN }, async () => {
+    await using served = await startPage(application());
+    expect(Object.keys(served.addresses)).toEqual(['express', 'fastify']);
+    for (const address of Object.values(served.addresses)) await tryBoard(address);
+  });
+
   /** Runs a script of the built application, which prints the spans of an order as its last line. */
   const expectTraces = async (node: string): Promise<string> => {
     const output = await runCommand(node, ['dist/tracing.js'], application());
@@ -158,6 +165,28 @@ describe.each([
     expect(output).toMatch(new RegExp(`^v${version}\\..*: ${DONE}$`, 'm'));
   });
 });
+
+/** Uses the board of an application: page, view, event stream and action. */
+async function tryBoard(address: string): Promise<void> {
+  const page = await fetch(`${address}/board`);
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+  expect(page.headers.get('strict-transport-security')).not.toBeNull();
+  expect(await page.text()).toContain('data-base="./board/"');
+  const session = await fetch(`${address}/board/api/session`);
+  expect(await session.json()).toMatchObject({ readOnly: false, connections: [{ connected: true }] });
+  await using stream = await EventStream.open(`${address}/board/live`);
+  expect(JSON.stringify(await stream.next('handlers'))).toContain('Billing.onPlaced');
+  const act = (action: string): Promise<Response> =>
+    fetch(`${address}/board/api/${action}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-jetstream-page': '1' },
+      body: JSON.stringify({ handler: 'Billing.onPlaced' }),
+    });
+  expect((await act('pause-handler')).status).toBe(200);
+  await stream.next('event', ({ data }) => data.type === 'handler-paused');
+  expect((await act('drop')).status).toBe(403);
+}
 
 interface PrintedTraces {
   readonly node: string;

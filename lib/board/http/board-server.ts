@@ -6,6 +6,7 @@ import { BoardEvents } from './board-events.js';
 import { BoardHandlers } from './board-handlers.js';
 import { BoardPage } from './board-page.js';
 import { BoardService } from './board-service.js';
+import { LIVE_TIMES, type LiveTimes } from './live-group.js';
 import { LiveStream } from './live-stream.js';
 
 /** The options of {@link BoardServer}. */
@@ -27,6 +28,7 @@ export class BoardServer {
   constructor(
     source: BoardSource,
     { access: rule, payloads = {}, readOnly = true, title = 'JetStream board' }: BoardServerOptions,
+    times: LiveTimes = LIVE_TIMES,
   ) {
     const access = new AccessCheck<BoardAccessContext, BoardAction>(
       rule,
@@ -41,12 +43,15 @@ export class BoardServer {
       { source, data: this.data, access, events: this.events, audit },
       { title, readOnly, isMasked: payloads.mask !== undefined },
     );
-    this.live = new LiveStream({
-      source,
-      data: this.data,
-      events: this.events,
-      mayRead: (request) => service.mayRead(request),
-    });
+    this.live = new LiveStream(
+      {
+        source,
+        data: this.data,
+        events: this.events,
+        mayRead: (request) => service.mayRead(request),
+      },
+      times,
+    );
     this.handlers = new BoardHandlers(new BoardPage(title), service, this.live, audit);
   }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { BoardSource } from '../data/index.js';
 import type { BoardEvents } from './board-events.js';
-import { LIVE_TIMES, LiveGroup, type LiveGroupParts, type LiveTimes } from './live-group.js';
+import { LiveGroup, type LiveGroupParts, type LiveTimes } from './live-group.js';
 import { LiveReader } from './live-reader.js';
 import { BoardRefusal } from './refusal.js';
 
@@ -24,7 +24,7 @@ export class LiveStream {
 
   constructor(
     private readonly parts: LiveParts,
-    private readonly times: LiveTimes = LIVE_TIMES,
+    private readonly times: LiveTimes,
   ) {}
 
   /** How many pages are open. */

@@ -84,4 +84,5 @@ export interface BoardActions {
   };
 }
 
+/** The actions of the board that callers can carry out, besides reading. */
 export type BoardActionName = keyof BoardActions;

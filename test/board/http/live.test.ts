@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { Handlers, JetStreamEvents } from 'nestjs-nats-jetstream';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
+import { Handlers, JetStreamConnections, JetStreamEvents, Schedules } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BoardServer } from '../../../lib/board/http/index.js';
+import { LIVE_TIMES } from '../../../lib/board/http/live-group.js';
+import { ApplicationSource } from '../../../lib/board/module/application-source.js';
 import { eventually } from '../../support/eventually.js';
 import { EventStream } from './event-stream.js';
 import { PLATFORMS, serveBoard, type ServedBoard } from './serve-board.js';
@@ -171,6 +175,28 @@ describe.each(PLATFORMS)('the event stream on %s', (platform) => {
     );
     expect(received.length).toBeLessThan(60_000_000);
     reader.destroy();
+  });
+});
+
+describe('the guards', () => {
+  it('run again for pages that stay open, because the stream is closed regularly', async () => {
+    let isAllowed = true;
+    await using board = await serveBoard(server.url, {
+      board: { guards: [{ canActivate: () => isAllowed }] },
+      override: (module) =>
+        module.overrideProvider(BoardServer).useFactory({
+          inject: [ModuleRef, DiscoveryService, JetStreamConnections, Handlers, Schedules, JetStreamEvents],
+          factory: (...services: ConstructorParameters<typeof ApplicationSource>) =>
+            new BoardServer(new ApplicationSource(...services), {}, { ...LIVE_TIMES, longest: 5_000 }),
+        }),
+    });
+    await using stream = await open(board);
+    await stream.next('handlers');
+    isAllowed = false;
+    await stream.ended();
+    // The browser connects again, and gets the refusal of the guard.
+    expect(stream.events.filter(({ name }) => name === 'end')).toEqual([]);
+    expect((await open(board)).response.status).toBe(403);
   });
 });
 

@@ -4,7 +4,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import {
   JetStreamModule,
   type JetStreamModuleOptions,
@@ -82,14 +82,16 @@ export interface BoardTest {
   readonly boards?: readonly DynamicModule[];
   readonly options?: Partial<JetStreamModuleOptions>;
   readonly configure?: (app: INestApplication) => unknown;
+  /** Changes the module before it is compiled. */
+  readonly override?: (module: TestingModuleBuilder) => TestingModuleBuilder;
 }
 
 /** Starts the shop with its board on an HTTP platform. */
 export async function serveBoard(url: string, settings: BoardTest = {}): Promise<ServedBoard> {
-  const { platform = 'express', board = {}, options, configure } = settings;
+  const { platform = 'express', board = {}, options, configure, override = (module) => module } = settings;
   const boards = settings.boards ?? [JetStreamBoardModule.forRoot(board)];
   const logs = new LogRecorder();
-  const module = await Test.createTestingModule({ imports: [shop(url, boards, options)] })
+  const module = await override(Test.createTestingModule({ imports: [shop(url, boards, options)] }))
     .setLogger(logs)
     .compile();
   const app = module.createNestApplication(

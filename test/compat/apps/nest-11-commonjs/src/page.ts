@@ -1,4 +1,4 @@
-/** Serves the AsyncAPI page on Express and on Fastify, prints the addresses, and ends when its input ends. */
+/** Serves the AsyncAPI page and the board on Express and on Fastify, prints the addresses, and ends when its input ends. */
 import { Injectable, Module, type DynamicModule, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
@@ -7,6 +7,7 @@ import fastifyHelmet from '@fastify/helmet';
 import helmet from 'helmet';
 import { defineMessage, JetStreamModule, JsConsumer } from 'nestjs-nats-jetstream';
 import { JetStreamAsyncApiModule } from 'nestjs-nats-jetstream/asyncapi';
+import { JetStreamBoardModule } from 'nestjs-nats-jetstream/board';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 
 const OrderPlaced = defineMessage({ subject: 'orders.:id.placed', examples: [{ total: 7 }] });
@@ -34,6 +35,11 @@ class Shop {
           info: { title: 'Shop', version: '1.0.0' },
           public: true,
           tryIt: { publish: true, dryRun: true, messages: true },
+        }),
+        JetStreamBoardModule.forRoot({
+          public: true,
+          access: (_, action) => action !== 'drop',
+          readOnly: false,
         }),
       ],
       providers: [Billing],
