@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { eventually } from '../../support/eventually.js';
 
 /** An event that the server has sent. */
@@ -7,7 +9,7 @@ export interface SentEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Reads server-sent events. */
+/** Reads server-sent events. It uses no `fetch`, which opens a connection in advance after an aborted request. */
 export class EventStream implements AsyncDisposable {
   readonly events: SentEvent[] = [];
   readonly comments: string[] = [];
@@ -15,16 +17,20 @@ export class EventStream implements AsyncDisposable {
   hasEnded = false;
   private readonly reading: Promise<void>;
 
-  private constructor(
-    readonly response: Response,
-    private readonly controller: AbortController,
-  ) {
+  /** The status and the headers. */
+  readonly response: { readonly status: number; readonly headers: Headers };
+
+  private constructor(private readonly incoming: IncomingMessage) {
+    const { statusCode = 0, headers } = incoming;
+    this.response = { status: statusCode, headers: new Headers(headers as Record<string, string>) };
     this.reading = this.read();
   }
 
   static async open(address: string, headers: Readonly<Record<string, string>> = {}): Promise<EventStream> {
-    const controller = new AbortController();
-    return new EventStream(await fetch(address, { headers, signal: controller.signal }), controller);
+    const sent = request(address, { headers, agent: false });
+    sent.end();
+    const [incoming] = (await once(sent, 'response')) as [IncomingMessage];
+    return new EventStream(incoming);
   }
 
   /** Waits for an event. */
@@ -45,7 +51,7 @@ export class EventStream implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.controller.abort();
+    this.incoming.destroy();
     await this.reading;
   }
 
@@ -53,7 +59,7 @@ export class EventStream implements AsyncDisposable {
     let text = '';
     const decoder = new TextDecoder();
     try {
-      for await (const chunk of this.response.body ?? []) {
+      for await (const chunk of this.incoming) {
         text += decoder.decode(chunk as Uint8Array, { stream: true });
         const blocks = text.split('\n\n');
         text = blocks.pop() ?? '';
