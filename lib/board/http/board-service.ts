@@ -142,7 +142,8 @@ export class BoardService {
         connected: hasLink,
         ...(hasLink && { server: serverVersion }),
       })),
-      ...(service !== undefined && { service }),
+      // The service of an application also has its instrument, which is not data.
+      ...(service !== undefined && { service: { name: service.name, id: service.id } }),
     };
   }
 
