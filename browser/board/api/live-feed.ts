@@ -1,6 +1,6 @@
 import type { BoardEvent, BoardLive, HandlersView, JobsView } from '../../../lib/board/model/index.js';
 import { RateBook } from '../figures/rates.js';
-import { BoardError } from './board-error.js';
+import { BoardError, messageOf } from './board-error.js';
 import { addressOf, readView } from './requests.js';
 
 /** How often data is requested without the event stream, in milliseconds. */
@@ -19,6 +19,8 @@ export class LiveFeed {
   state: FeedState = 'connecting';
   /** Why it ended. */
   reason = '';
+  /** Why data could not be read last; empty if it could. */
+  problem = '';
   handlers: HandlersView | undefined;
   jobs: JobsView | undefined;
   /** Newest first. */
@@ -60,21 +62,24 @@ export class LiveFeed {
   async refresh(): Promise<void> {
     if (this.isReading || this.isClosed || this.state === 'ended') return;
     this.isReading = true;
-    try {
-      const [handlers, jobs, events] = await Promise.all([
-        readView('handlers', this.query),
-        readView('jobs', this.query),
-        readView('events', {}),
-      ]);
-      this.setHandlers(handlers);
-      this.jobs = jobs;
-      this.events = events.rows;
-      this.changed();
-    } catch (error) {
-      if (error instanceof BoardError && error.isRefused) this.end('Your access has ended.');
-    } finally {
-      this.isReading = false;
-    }
+    const results = await Promise.allSettled([
+      readView('handlers', this.query).then((view) => this.setHandlers(view)),
+      readView('jobs', this.query).then((view) => (this.jobs = view)),
+      readView('events', {}).then(({ rows }) => (this.events = rows)),
+    ]);
+    this.isReading = false;
+    if (this.isClosed) return;
+    const errors = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    // A view alone may be forbidden; without any, the access has ended.
+    if (
+      errors.length === results.length &&
+      errors.every((error) => error instanceof BoardError && error.isRefused)
+    )
+      this.end('Your access has ended.');
+    this.problem = errors.map(messageOf)[0] ?? '';
+    this.changed();
   }
 
   /** A hidden page needs no data. Browsers limit the connections to a host, and each page would keep one. */
@@ -116,6 +121,7 @@ export class LiveFeed {
       if (this.source !== source) return;
       this.heardAt = Date.now();
       if (this.state !== 'ended') this.state = 'live';
+      this.problem = '';
       take(JSON.parse(message.data) as BoardLive[Name]);
       this.changed();
     });

@@ -1,13 +1,15 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
+import { type ChartArea, chartPath, roundMost } from '../figures/chart-path.js';
+import { count, duration } from '../text/format.js';
 
-const HEIGHT = 160;
+const WIDTH = 600;
+const HEIGHT = 120;
 
-/** A line of a chart, drawn in the color of a property of the style sheet. */
+/** A line of a chart. */
 export interface ChartLine {
   readonly title: string;
-  readonly color: '--accent' | '--bad';
+  /** Its class in the style sheet. */
+  readonly kind: 'normal' | 'bad';
   readonly values: readonly (number | undefined)[];
 }
 
@@ -22,80 +24,32 @@ export function Chart({
   readonly times: readonly number[];
   readonly lines: readonly ChartLine[];
 }): JSX.Element {
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const scheme = useScheme();
-  const data: uPlot.AlignedData = [
-    [...times],
-    ...lines.map(({ values }) => values.map((value) => value ?? null)),
-  ];
-  useEffect(() => {
-    const { current } = place;
-    if (current === null) return undefined;
-    const created = new uPlot(optionsFor(current, lines), data, current);
-    plot.current = created;
-    const observer = new ResizeObserver(() => created.setSize({ width: widthOf(current), height: HEIGHT }));
-    observer.observe(current);
-    return () => {
-      observer.disconnect();
-      plot.current = null;
-      created.destroy();
-    };
-  }, [scheme]);
-  useEffect(() => plot.current?.setData(data), [times.at(-1), times.length]);
+  const [from = 0] = times;
+  const to = times.at(-1) ?? from;
+  const most = roundMost(lines.flatMap(({ values }) => values));
+  const area: ChartArea = { width: WIDTH, height: HEIGHT, from, to, most };
   return (
     <figure class="chart">
-      <div ref={place} role="img" aria-label={label} />
+      <p class="quiet">{count(most)}</p>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={label}>
+        {[0, HEIGHT / 2, HEIGHT].map((y) => (
+          <path key={y} class="grid" d={`M0 ${y}H${WIDTH}`} />
+        ))}
+        {lines.map(({ kind, title, values }) => (
+          <path key={title} class={`line ${kind}`} d={chartPath(times, values, area)} />
+        ))}
+      </svg>
+      <p class="quiet ends">
+        <span>{to > from ? `${duration((to - from) * 1_000)} ago` : ''}</span>
+        <span>now</span>
+      </p>
       <figcaption>
-        {lines.map(({ title, color }) => (
-          <span key={title} class={`key ${color.slice(2)}`}>
+        {lines.map(({ kind, title }) => (
+          <span key={title} class={`key ${kind}`}>
             {title}
           </span>
         ))}
       </figcaption>
     </figure>
   );
-}
-
-/** Changes when the browser changes between dark and light, because the colors of a picture are fixed. */
-function useScheme(): boolean {
-  const [dark] = useState(() => matchMedia('(prefers-color-scheme: dark)'));
-  const [isDark, setDark] = useState(dark.matches);
-  useEffect(() => {
-    const follow = (): void => setDark(dark.matches);
-    dark.addEventListener('change', follow);
-    return () => dark.removeEventListener('change', follow);
-  }, [dark]);
-  return isDark;
-}
-
-function optionsFor(place: Element, lines: readonly ChartLine[]): uPlot.Options {
-  const style = getComputedStyle(place);
-  const color = (name: string): string => style.getPropertyValue(name).trim();
-  const axis: uPlot.Axis = {
-    stroke: color('--quiet'),
-    grid: { stroke: color('--faint'), width: 1 },
-    ticks: { stroke: color('--faint'), width: 1 },
-  };
-  return {
-    width: widthOf(place),
-    height: HEIGHT,
-    cursor: { show: false },
-    legend: { show: false },
-    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
-    axes: [axis, { ...axis, size: 60 }],
-    series: [
-      {},
-      ...lines.map(({ title, color: stroke }) => ({
-        label: title,
-        stroke: color(stroke),
-        width: 2,
-        points: { show: false },
-      })),
-    ],
-  };
-}
-
-function widthOf(place: Element): number {
-  return Math.max(200, place.clientWidth);
 }

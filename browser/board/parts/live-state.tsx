@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { FeedState } from '../api/live-feed.js';
 import { useFeed } from '../state/board.js';
-import { visible } from '../text/visible.js';
+import { visible, visibleLine } from '../text/visible.js';
 
 const TEXTS: Readonly<Record<Exclude<FeedState, 'ended'>, string>> = {
   connecting: 'Connecting …',
@@ -11,13 +11,16 @@ const TEXTS: Readonly<Record<Exclude<FeedState, 'ended'>, string>> = {
 
 /** How the figures are updated. */
 export function LiveState(): JSX.Element {
-  const { reason, state } = useFeed();
+  const { problem, reason, state } = useFeed();
   return (
     <div class="live" role="status" aria-label="Updates">
       {state === 'ended' ? (
         <strong class="failure">{visible(reason)}</strong>
       ) : (
-        <span class={state}>{TEXTS[state]}</span>
+        <>
+          <span class={state}>{TEXTS[state]}</span>
+          {problem !== '' && <strong class="failure"> {visibleLine(problem)}</strong>}
+        </>
       )}
     </div>
   );

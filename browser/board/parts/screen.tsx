@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { useBoard } from '../state/board.js';
 import type { Loaded } from '../state/use-view.js';
 import { visible, visibleLine } from '../text/visible.js';
@@ -19,7 +19,7 @@ export function Screen({
 }): JSX.Element {
   const { session } = useBoard();
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${visibleLine(title, 80)} – ${visibleLine(session.title, 80)}`;
     // When the page opens, the focus stays at its beginning.
     if (!isFirst) heading.current?.focus();
@@ -29,7 +29,7 @@ export function Screen({
     <>
       {up !== undefined && (
         <p class="up">
-          <a href={up.href}>← {visibleLine(up.title)}</a>
+          <a href={up.href}>{visibleLine(up.title)}</a>
         </p>
       )}
       <h1 ref={heading} tabIndex={-1}>

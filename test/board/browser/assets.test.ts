@@ -28,9 +28,8 @@ describe('the assets of the board', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MOST_BYTES);
   });
 
-  it('contain the licenses of the bundled packages', () => {
-    const text = BOARD_ASSETS.get('board.js')?.text ?? '';
-    for (const author of ['Jason Miller', 'Leon Sorokin']) expect(text).toContain(author);
+  it('contain the license of the bundled package', () => {
+    expect(BOARD_ASSETS.get('board.js')?.text).toMatch(/^\/\*!\npreact\n[^]*MIT License[^]*Jason Miller/);
   });
 
   it('run no text as code, and load nothing from elsewhere', () => {

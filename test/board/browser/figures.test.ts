@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chartPath, roundMost } from '../../../browser/board/figures/chart-path.js';
 import { edgeRates } from '../../../browser/board/flow/edge-rates.js';
 import {
   lastErrorOf,
@@ -122,5 +123,32 @@ describe('figures of a handler', () => {
     // All instances see the lag of the same consumer.
     expect(lagOf(handler(instance('a', { lag: 4 }), instance('b', { lag: 5 })))).toBe(5);
     expect(lagOf(row)).toBeUndefined();
+  });
+});
+
+describe('charts', () => {
+  const area = { width: 100, height: 50, from: 10, to: 20, most: 4 };
+
+  it.each([
+    [[10, 15, 20], [0, 2, 4], 'M0 50h0L50 25L100 0'],
+    [[10, 15, 20], [1, undefined, 8], 'M0 37.5h0M100 0h0'],
+    [[], [], ''],
+  ])('draw %j %j as %s', (times, values, path) => {
+    expect(chartPath(times, values, area)).toBe(path);
+  });
+
+  it('draw a single value, and values without a range', () => {
+    expect(chartPath([10], [1], { ...area, to: 10, most: 0 })).toBe('M100 50h0');
+  });
+
+  it.each([
+    [[], 1],
+    [[0, undefined], 1],
+    [[1.5, 0.1], 2],
+    [[3], 5],
+    [[51], 100],
+    [[1_001], 2_000],
+  ])('of %j end at %d', (values, most) => {
+    expect(roundMost(values)).toBe(most);
   });
 });

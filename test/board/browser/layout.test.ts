@@ -47,6 +47,18 @@ describe('the layout of a flow', () => {
     }
   });
 
+  it('leads edges around the nodes of the columns between', () => {
+    const { nodes: placed, edges: drawn } = layoutOf(nodes('abc'), edges('ab bc ac'));
+    const long = drawn[2]?.path ?? '';
+    // The column between has a place for it, which is not that of the node there.
+    const [, height] = /C.*?,? ([\d.]+)H/.exec(long) ?? [];
+    const between = placed.find(({ id }) => id === 'b');
+    expect(Number(height)).toBeGreaterThan(0);
+    expect(Math.abs(Number(height) - (between?.y ?? 0) - NODE_HEIGHT / 2)).toBeGreaterThanOrEqual(
+      NODE_HEIGHT,
+    );
+  });
+
   it('leaves out edges without an end, and accepts nothing at all', () => {
     expect(layoutOf(nodes('a'), edges('ab')).edges).toEqual([]);
     expect(layoutOf([], [])).toEqual({ width: 32, height: 32, nodes: [], edges: [] });

@@ -67,6 +67,7 @@ export function BucketList({
               ]}
             />
             <Pager
+              of={title}
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(['buckets'], { ...query, [name]: next })}

@@ -46,6 +46,7 @@ export function Keys({ route: { path, query } }: { readonly route: Route }): JSX
               ]}
             />
             <Pager
+              of="keys"
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(['buckets', bucket], { filter, after: next })}

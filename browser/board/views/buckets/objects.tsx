@@ -48,6 +48,7 @@ export function Objects({ route: { path, query } }: { readonly route: Route }): 
               ]}
             />
             <Pager
+              of="objects"
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(['objects', bucket], { after: next })}

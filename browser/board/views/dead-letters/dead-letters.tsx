@@ -56,6 +56,7 @@ export function DeadLetters({ route: { query } }: { readonly route: Route }): JS
               </p>
             )}
             <Pager
+              of="dead letters"
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(['dead-letters'], { ...NONE, ...selection, after: next })}

@@ -18,17 +18,17 @@ export function HandlerCharts({ points }: { readonly points: readonly RatePoint[
         lines={[
           {
             title: 'Deliveries per second',
-            color: '--accent',
+            kind: 'normal',
             values: points.map(({ requests }) => requests),
           },
-          { title: 'Errors per second', color: '--bad', values: points.map(({ errors }) => errors) },
+          { title: 'Errors per second', kind: 'bad', values: points.map(({ errors }) => errors) },
         ]}
       />
       {hasLag && (
         <Chart
           label={`Lag, now ${last.lag === undefined ? 'unknown' : count(last.lag)}`}
           times={times}
-          lines={[{ title: 'Lag', color: '--accent', values: points.map(({ lag }) => lag) }]}
+          lines={[{ title: 'Lag', kind: 'normal', values: points.map(({ lag }) => lag) }]}
         />
       )}
     </section>

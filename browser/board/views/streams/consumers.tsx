@@ -71,6 +71,7 @@ export function Consumers({
               ]}
             />
             <Pager
+              of="consumers"
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(['streams', stream], { after: next })}

@@ -56,6 +56,7 @@ export function Messages({ route: { path, query } }: { readonly route: Route }):
               ))}
             </ol>
             <Pager
+              of="messages"
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(own, { subject, after: next })}

@@ -54,6 +54,7 @@ export function Streams({ route: { query } }: { readonly route: Route }): JSX.El
               ]}
             />
             <Pager
+              of="streams"
               page={page}
               isFirst={after === undefined}
               linkTo={(next) => link(['streams'], { search, after: next })}
