@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { visibleLine } from '../text/visible.js';
 import { Field } from './field.js';
 
@@ -28,7 +28,7 @@ export function AskDialog({
   const { title, lines, confirm, isDangerous = false, field } = question;
   const dialog = useRef<HTMLDialogElement>(null);
   const [value, setValue] = useState(field?.value ?? '');
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const end = (result: string | undefined): void => {
     // Closed before it is removed, so that the browser returns the focus.
     dialog.current?.close();

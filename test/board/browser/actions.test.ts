@@ -1,4 +1,4 @@
-import { Handlers, Schedules } from 'nestjs-nats-jetstream';
+import { Handlers } from 'nestjs-nats-jetstream';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../../support/browser.js';
@@ -26,7 +26,7 @@ describe.runIf(HAS_BROWSER).each(PLATFORMS)('the commands of the board on %s', (
     await server.stop();
   });
 
-  /** The status of the handler of orders in each instance, as the services report it to another client. */
+  /** The status of the handler of orders in each instance. */
   const statuses = (): Promise<string[]> => shop.statuses('Billing.onOrder');
 
   it('pause and resume a handler everywhere', async () => {
@@ -67,7 +67,7 @@ describe.runIf(HAS_BROWSER).each(PLATFORMS)('the commands of the board on %s', (
     await other.getByRole('button', { name: /^Stop/ }).click();
     await board.confirm('handles no messages', 'Stop');
     await board.announced('Stopped Billing.onOrder in 1 instance.');
-    expect((await statuses()).sort()).toEqual(['running', 'stopped']);
+    expect(await statuses()).toEqual(['running', 'stopped']);
     expect(shop.app.get(Handlers).get('Billing.onOrder').status).toBe('running');
     const stopped = board.row('Instances', 'stopped');
     await stopped.getByRole('button', { name: /^Start/ }).click();
@@ -93,14 +93,13 @@ describe.runIf(HAS_BROWSER).each(PLATFORMS)('the commands of the board on %s', (
   });
 
   it('pause, resume and run a schedule', async () => {
-    const schedules = shop.app.get(Schedules);
     await using board = await BoardPage.open(browser, shop.url, '#/schedules');
     await board.press('Pause schedule Reports.daily');
     await board.announced('Paused schedule Reports.daily.');
-    expect((await schedules.get('Reports.daily')).paused).toBe(true);
+    expect(await shop.isPaused('Reports.daily')).toBe(true);
     await board.press('Resume schedule Reports.daily');
     await board.announced('Resumed schedule Reports.daily.');
-    expect((await schedules.get('Reports.daily')).paused).toBe(false);
+    expect(await shop.isPaused('Reports.daily')).toBe(false);
     const { runs } = shop.work;
     await board.press('Run now: schedule Reports.daily');
     await board.confirm('is called once', 'Run now');
@@ -134,5 +133,19 @@ describe.runIf(HAS_BROWSER).each(PLATFORMS)('the commands of the board on %s', (
       ).toBe(0);
       expect(board.problems).toEqual([]);
     }
+  });
+
+  it('are a search and its job only, for dead letters of a board that only reads', async () => {
+    await shop.bury({ id: 'broken', text: 'needle' });
+    await using readOnly = await ServedShop.start(server.url, platform, { readOnly: true });
+    await using board = await BoardPage.open(browser, readOnly.url, '#/dead-letters');
+    await board.row('Dead letters, newest first', 'orders.broken').waitFor();
+    expect(await board.page.getByRole('button', { name: /Replay|Drop/ }).count()).toBe(0);
+    await board.page.getByLabel('Text in subject').fill('needle');
+    await board.press('Search');
+    await board.row('Jobs, newest first', 'needle').getByText('done').waitFor();
+    await board.press(/^Remove the search job/);
+    await board.announced('Removed');
+    expect(board.problems).toEqual([]);
   });
 });

@@ -7,7 +7,6 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import {
-  JetStreamInstances,
   JetStreamModule,
   JetStreamService,
   JsConsumer,
@@ -84,6 +83,8 @@ function shop(servers: string, work: Work, boards: readonly DynamicModule[]): Dy
         keyValues: [{ bucket: 'customers', history: 5, storage: 'memory' }],
         objectStores: [{ bucket: 'files', storage: 'memory' }],
       }),
+      // Another connection to the same server.
+      JetStreamModule.forRoot({ name: 'second', connection: { servers }, bootSummary: false }),
       ...boards,
     ],
     providers: [Billing, Shipping, Reports, { provide: Work, useValue: work }],
@@ -151,14 +152,27 @@ export class ServedShop implements AsyncDisposable {
     return { messages: state.messages, last: state.last_seq };
   }
 
-  /** The status of a handler in each instance, as the services report it to another client. */
+  /** The status of a handler in each instance, as the instances answer the client. */
   async statuses(handler: string): Promise<string[]> {
-    const { instances } = await this.app.get(JetStreamInstances).list({ timeout: 1_000 });
-    return instances.flatMap(({ endpoints }) =>
-      endpoints.flatMap((endpoint) =>
-        endpoint.handler?.handler === handler ? [endpoint.handler.status ?? ''] : [],
-      ),
-    );
+    const answers = await this.connection.requestMany('$SRV.STATS.shop', '', {
+      strategy: 'count',
+      maxMessages: 2,
+    });
+    const found: string[] = [];
+    for await (const answer of answers) {
+      const { endpoints } = answer.json<{ endpoints: { data?: { handler?: string; status?: string } }[] }>();
+      for (const { data } of endpoints) if (data?.handler === handler) found.push(data.status ?? '');
+    }
+    return found.sort();
+  }
+
+  /** Whether a schedule is paused, as it is stored on the server. */
+  async isPaused(schedule: string): Promise<boolean> {
+    const stored = await this.manager.streams.getMessage('KV_SCHEDULES', {
+      last_by_subj: `$KV.SCHEDULES.schedule.${schedule}`,
+    });
+    const pause = stored?.json<{ pause?: { to?: number } }>().pause;
+    return pause !== undefined && pause.to === undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

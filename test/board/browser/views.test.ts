@@ -99,6 +99,20 @@ describe.runIf(HAS_BROWSER).each(PLATFORMS)('the views of the board on %s', (pla
     expect(board.problems).toEqual([]);
   });
 
+  it('are those of the connection that the user chooses', async () => {
+    await using board = await BoardPage.open(browser, shop.url, '#/streams');
+    const { page } = board;
+    await page.getByRole('link', { name: 'ORDERS' }).waitFor();
+    await page.getByLabel('Connection').selectOption('second');
+    await page.getByRole('link', { name: 'ORDERS' }).click();
+    await page.getByRole('heading', { level: 1, name: 'ORDERS' }).waitFor();
+    expect(page.url()).toMatch(/#\/streams\/ORDERS\?connection=second$/);
+    await board.go('Handlers');
+    expect(page.url()).toMatch(/connection=second$/);
+    await page.getByRole('status', { name: 'Updates' }).getByText('Live').waitFor();
+    expect(board.problems).toEqual([]);
+  });
+
   it('can be used by keyboard alone', async () => {
     await using board = await BoardPage.open(browser, shop.url, '#/streams');
     const { page } = board;
