@@ -5,12 +5,11 @@ import {
   Injectable,
   Module,
   type OnModuleDestroy,
-  type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { Handlers, JetStreamEvents } from '../../consuming/index.js';
 import { HandlersModule, JetStreamConnections } from '../../handlers/index.js';
-import { requireServable } from '../../pages/index.js';
+import { PageBoot } from '../../pages/index.js';
 import { Schedules } from '../../schedules/index.js';
 import { checkedOptions } from '../../validation/index.js';
 import { boardController, BoardHandlers, BoardServer } from '../http/index.js';
@@ -25,24 +24,12 @@ import {
 } from './board-options.js';
 
 const OPTIONS = 'JETSTREAM_BOARD_OPTIONS';
-const EXTRAS = 'JETSTREAM_BOARD_EXTRAS';
 const DEFAULT_PATH = 'board';
 
-/** Stops the boot if the board cannot be served, or is not protected. Ends its work when the application stops. */
+/** Ends the work of the board when the application stops. */
 @Injectable()
-class BoardLifecycle implements OnModuleInit, OnModuleDestroy {
-  constructor(
-    @Inject(OPTIONS) private readonly options: BoardOptions,
-    @Inject(EXTRAS) private readonly extras: BoardExtras,
-    @Inject(HttpAdapterHost) private readonly host: Partial<HttpAdapterHost>,
-    @Inject(BoardServer) private readonly server: BoardServer,
-  ) {}
-
-  onModuleInit(): void {
-    const { path = DEFAULT_PATH, guards } = this.extras;
-    const { access, public: isPublic } = this.options;
-    requireServable({ module: 'JetStreamBoardModule', path, guards, access, public: isPublic }, this.host);
-  }
+class BoardLifecycle implements OnModuleDestroy {
+  constructor(@Inject(BoardServer) private readonly server: BoardServer) {}
 
   onModuleDestroy(): Promise<void> {
     return this.server.stop();
@@ -56,7 +43,7 @@ class BoardLifecycle implements OnModuleInit, OnModuleDestroy {
  *
  * Outside of development (`NODE_ENV` is neither `development` nor `test`) the application does not start without
  * `guards`, `access` or `public: true`: {@link UnprotectedPageError}. It needs an HTTP platform, Express or Fastify:
- * {@link HttpPlatformMissingError}. While no page is open, it does nothing.
+ * {@link HttpPlatformMissingError}. Two pages with one path are refused: {@link DuplicatePageError}. While no page is open, it does nothing.
  *
  * @example
  * ```ts
@@ -114,7 +101,15 @@ function moduleWith(extras: BoardExtras, options: Omit<FactoryProvider, 'provide
     controllers: [boardController(path, guards)],
     providers: [
       { provide: OPTIONS, ...options },
-      { provide: EXTRAS, useValue: extras },
+      {
+        provide: PageBoot,
+        inject: [OPTIONS, HttpAdapterHost],
+        useFactory: (board: BoardOptions, host: Partial<HttpAdapterHost>) =>
+          new PageBoot(
+            { module: 'JetStreamBoardModule', path, guards, access: board.access, public: board.public },
+            host,
+          ),
+      },
       {
         provide: BoardServer,
         inject: [
