@@ -1,4 +1,5 @@
 import type { DiscoveryService } from '@nestjs/core';
+import type { CodecSelector } from '../../codecs/index.js';
 import type { DeadLetters, Handlers, JetStreamEvents } from '../../consuming/index.js';
 import type { JetStreamInstances } from '../../discovery/index.js';
 import type { JetStreamService } from '../../jetstream/index.js';
@@ -17,6 +18,8 @@ export interface BoardSource {
   readonly service: { readonly name: string; readonly id: string } | undefined;
   /** Finds the decorated handlers, and the messages that they publish. */
   readonly discovery: DiscoveryService | undefined;
+  /** Selects the codecs of the messages of a stream. */
+  codecsOf(connection: string, stream: string): CodecSelector;
   deadLetters(connection: string): DeadLetters;
   keyValue(connection: string): KeyValueService;
   objectStore(connection: string): ObjectStoreService;

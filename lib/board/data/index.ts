@@ -1,3 +1,4 @@
-export { BoardData, type BoardFile, type DataViewName } from './board-data.js';
+export type { BoardFile, DataViewName } from './answers.js';
+export { BoardData } from './board-data.js';
 export type { BoardSource } from './board-source.js';
-export { PAYLOAD_OPTIONS, type PayloadOptions } from './payload-options.js';
+export { type MaskedMessage, type MaskResult, PAYLOAD_OPTIONS, type PayloadOptions } from './payloads/index.js';

@@ -1,4 +1,5 @@
 import type { DiscoveryService, ModuleRef } from '@nestjs/core';
+import { type CodecSelector, createCodecSelector, jsonCodec } from '../../codecs/index.js';
 import type { DeadLetters, Handlers, JetStreamEvents } from '../../consuming/index.js';
 import type { JetStreamInstances } from '../../discovery/index.js';
 import type { JetStreamConnections } from '../../handlers/index.js';
@@ -34,6 +35,11 @@ export class ApplicationSource implements BoardSource {
     return this.connections
       .map(({ connection }) => this.instances(connection.name).service)
       .find((service) => service !== undefined);
+  }
+
+  codecsOf(connection: string, stream: string): CodecSelector {
+    const found = this.known.all().find(({ jetstream }) => jetstream.connection.name === connection);
+    return found?.codecsOfStream(stream) ?? createCodecSelector([], jsonCodec);
   }
 
   deadLetters(connection: string): DeadLetters {

@@ -1,0 +1,54 @@
+import { count, filledText, numberFromPeer, rule } from '../../validation/index.js';
+
+/** The parameters that several views and actions have. */
+export const CONNECTION = { connection: filledText };
+
+const SEQUENCE = { least: 1, most: Number.MAX_SAFE_INTEGER };
+const POSITION = { least: 0, most: Number.MAX_SAFE_INTEGER };
+const ROWS = { least: 1, most: 200 };
+const DEFAULT_ROWS = 50;
+
+/** A sequence or revision, as decimal text. */
+export const sequenceText = rule(
+  'a whole number, 1 or more',
+  (value) => typeof value === 'string' && numberFromPeer(value, SEQUENCE) !== undefined,
+);
+
+/** A sequence or revision, as a number. */
+export const sequenceNumber = count();
+
+/** A time as the page shows it. */
+export const timeText = rule(
+  'a time according to ISO 8601, such as "2026-01-31T12:00:00.000Z"',
+  (value) =>
+    typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(value) && !Number.isNaN(Date.parse(value)),
+);
+
+const rowsText = rule(
+  'a whole number from 1 to 200',
+  (value) => typeof value === 'string' && numberFromPeer(value, ROWS) !== undefined,
+);
+
+const positionText = rule(
+  'the value "next" of the page before: a whole number',
+  (value) => typeof value === 'string' && numberFromPeer(value, POSITION) !== undefined,
+);
+
+/** The parameters of a view in pages whose position is a number. */
+export const PAGED = { ...CONNECTION, after: positionText, limit: rowsText };
+
+/** A page of a list. */
+export interface PageRange {
+  /** Where the page begins; `undefined` for the first page. */
+  readonly after: number | undefined;
+  /** The maximum number of rows. */
+  readonly limit: number;
+}
+
+/** The page that checked parameters select. */
+export function pageOf({ after, limit }: { after?: string; limit?: string }): PageRange {
+  return {
+    after: after === undefined ? undefined : Number(after),
+    limit: limit === undefined ? DEFAULT_ROWS : Number(limit),
+  };
+}
