@@ -8,6 +8,7 @@ export {
 export { ApplicationShutdown, registerShutdownMember, type ShutdownMember } from './application-shutdown.js';
 export { type HandlerSource, JetStreamBatchContext, JetStreamContext } from './context/index.js';
 export {
+  checkFilter,
   DEAD_LETTER_HEADERS,
   DEAD_LETTER_STREAM,
   DEAD_LETTER_SUBJECT,
@@ -19,6 +20,7 @@ export {
   DEAD_LETTER_CALLS,
   DeadLetters,
   deadLetterSource,
+  type EditedMessage,
   FILTER_METADATA,
   filterText,
   fittingOnly,
@@ -28,6 +30,8 @@ export {
   REPLAY_HEADER,
   type ReplayOptions,
   type ReplayResult,
+  subjectsOf,
+  toTest,
 } from './dead-letters/index.js';
 export { JETSTREAM_EVENT_TYPES, type JetStreamEvent, JetStreamEvents } from './events/index.js';
 export {

@@ -1,6 +1,7 @@
 import {
   AmbiguousHandlerError,
   ApplicationNotRunningError,
+  BoardJobRunningError,
   BucketRecreatedError,
   ConnectionClosedError,
   ConnectionFailedError,
@@ -75,6 +76,7 @@ const STATUS: readonly (readonly [number, abstract new (...args: never[]) => Jet
   [404, ObjectDeletedError],
   [409, AmbiguousHandlerError],
   [409, ApplicationNotRunningError],
+  [409, BoardJobRunningError],
   [409, BucketRecreatedError],
   [409, ControlFailedError],
   [409, HandlerNotRunningError],

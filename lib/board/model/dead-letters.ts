@@ -40,7 +40,7 @@ export interface DeadLetterView extends DeadLetterRow {
   readonly stack?: string;
   /** The headers and the payload of the original. */
   readonly message: Pick<ShownMessage, 'headers' | 'payload'>;
-  /** Whether the original is still in its stream. */
+  /** Whether the dead letter was stored without the payload, which is still in the stream of the original. */
   readonly omitted: boolean;
   /** Whether the handler runs in this process, so that `replay` can call it. */
   readonly canCallHandler: boolean;

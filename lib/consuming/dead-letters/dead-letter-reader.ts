@@ -38,7 +38,8 @@ interface Selection {
   readonly direct: boolean;
 }
 
-async function* messagesAfter(
+/** The stored messages that a selection covers, in the order of the stream. */
+export async function* messagesAfter(
   stream: Stream,
   { after, since, subject, direct }: Selection,
   options: CallOptions,

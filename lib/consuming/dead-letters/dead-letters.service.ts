@@ -6,9 +6,8 @@ import {
   InvalidArgumentError,
   MessageNotFoundError,
   ReplayFailedError,
-  ReplayRefusedError,
 } from '../../errors/index.js';
-import { OperationObserver, type RunningOperation } from '../../instruments/index.js';
+import { OperationObserver } from '../../instruments/index.js';
 import {
   CALL_OPTIONS,
   type CallOptions,
@@ -16,34 +15,42 @@ import {
   type JetStreamService,
   type PubAck,
   waitOf,
-  withInstruments,
 } from '../../jetstream/index.js';
 import { errorText, propertyOf, shown, toError } from '../../reporting/index.js';
 import { throwIfAborted } from '../../user-code/index.js';
-import { checkWholeNumber, isReplyAllowed, optionsCheck } from '../../validation/index.js';
+import { checkWholeNumber, oneOf, optionsCheck, requireValue } from '../../validation/index.js';
 import { finalResult } from '../results/index.js';
 import { checkFilter, type DeadLetterFilter, subjectsOf } from './dead-letter-filter.js';
-import { DEAD_LETTER_STREAM, REPLAY_HEADER } from './dead-letter-headers.js';
+import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
 import { readDeadLetters } from './dead-letter-reader.js';
 import { DeadLetter } from './dead-letter.js';
 import type { LocalHandlers } from './local-handlers.js';
-import { isTooLarge } from './omitted-payload.js';
+import { readNewest } from './newest-letters.js';
 import { Originals } from './originals.js';
+import { checkEdited, type EditedMessage, ReplayPublisher } from './replay-publisher.js';
 import { ReplayedMessage } from './replayed-message.js';
 
 /** Selects a page of a list. */
 export interface DeadLetterPageOptions extends CallOptions {
   /** The maximum number of dead letters. Default 100. */
   readonly limit?: number | undefined;
-  /** Only dead letters after this sequence: the `next` of the previous page. Default: starts with the first one. */
+  /**
+   * Only dead letters that follow this sequence in the order of the list: the `next` of the previous page. Default: starts
+   * with the first one of that order.
+   */
   readonly after?: number | undefined;
+  /** The order of the list. Default `oldest`: the oldest first. */
+  readonly order?: 'oldest' | 'newest' | undefined;
 }
 
 const checkPageOptions = optionsCheck<DeadLetterPageOptions>('page', {
   ...CALL_OPTIONS,
   after: true,
   limit: true,
+  order: true,
 });
+
+const ORDER = oneOf(['oldest', 'newest']);
 
 /** A page of a list of dead letters. */
 export interface DeadLetterPage {
@@ -81,6 +88,7 @@ export interface ReplayResult {
  */
 export class DeadLetters {
   private readonly originals: Originals;
+  private readonly publisher: ReplayPublisher;
   private readonly replays: OperationObserver;
 
   /** @internal Created by the module. */
@@ -90,6 +98,7 @@ export class DeadLetters {
     readonly handlers: LocalHandlers,
   ) {
     this.originals = new Originals(jetstream);
+    this.publisher = new ReplayPublisher(jetstream);
     const { instruments, name } = jetstream.connection;
     this.replays = new OperationObserver(instruments, { kind: 'replay', connection: name });
   }
@@ -108,15 +117,20 @@ export class DeadLetters {
   }
 
   /**
-   * Reads one page of {@link list}.
+   * Reads one page of {@link list}; with `order: 'newest'`, the newest first.
+   *
+   * A page of the newest reads up to about 5,000 messages. If few of them match, it is shorter than `limit`, or empty, and
+   * has a `next`. The server selects by `stream` and `consumer`, so these skip what does not match without reading it.
    *
    * @throws {@link InvalidArgumentError}, {@link InvalidSubjectError}
    */
   async page(filter: DeadLetterFilter = {}, options: DeadLetterPageOptions = {}): Promise<DeadLetterPage> {
-    const { limit = 100, after = 0, timeout, signal } = checkPageOptions(options);
+    const { limit = 100, after = 0, order = 'oldest', timeout, signal } = checkPageOptions(options);
     checkWholeNumber('limit', limit, 1);
     checkWholeNumber('after', after, 0);
+    requireValue('order', order, ORDER);
     return inSteps({ timeout, signal }, async (left) => {
+      if (order === 'newest') return readNewest(this.jetstream, filter, { limit, before: after }, left);
       const letters: DeadLetter[] = [];
       for await (const letter of readDeadLetters(this.jetstream, filter, after, left)) {
         // One more dead letter than requested was found, so there is a next page.
@@ -172,10 +186,42 @@ export class DeadLetters {
       await this.replays.around(
         { target },
         (operation): Promise<PubAck | undefined> =>
-          to === 'handler' ? this.handle(complete) : this.publish(complete, left, operation),
+          to === 'handler'
+            ? this.handle(complete)
+            : this.publisher.publish(complete, undefined, left, operation),
         (ack) => ack ?? {},
       );
       await this.removeIfThere(found, left);
+    });
+  }
+
+  /**
+   * Publishes a message with a changed payload to the subject of the original, and drops the dead letter if this succeeds.
+   * The message has a header `Dead-Letter-Replay` with the dead letter's sequence. Sending the same change twice within
+   * the stream's duplicates window publishes it once.
+   *
+   * @returns the acknowledgement of the published message
+   * @throws {@link InvalidArgumentError} if `data` is not bytes, or a header begins with `Nats-`
+   * @throws {@link DeadLetterNotFoundError}
+   * @throws {@link ReplayRefusedError} if the subject of the original begins with `$` or has wildcards
+   * @throws the errors of {@link JetStreamService.publish}
+   */
+  async replayEdited(
+    letter: number | DeadLetter,
+    edited: EditedMessage,
+    options: CallOptions = {},
+  ): Promise<PubAck> {
+    const message = checkEdited(edited);
+    return inSteps(options, async (left) => {
+      const found = await this.current(letter, left);
+      const { subject: target } = found;
+      const ack = await this.replays.around(
+        { target },
+        (operation) => this.publisher.publish(found, message, left, operation),
+        (result) => result,
+      );
+      await this.removeIfThere(found, left);
+      return ack;
     });
   }
 
@@ -261,35 +307,6 @@ export class DeadLetters {
     }
   }
 
-  private async publish(
-    letter: DeadLetter,
-    options: CallOptions,
-    operation: RunningOperation | undefined,
-  ): Promise<PubAck> {
-    const { timeout, signal } = options;
-    // Publishing has no infinite timeout.
-    const wait = { timeout: timeout === undefined ? undefined : Math.min(timeout, Number.MAX_VALUE), signal };
-    const { subject, sequence, time, data } = letter;
-    const headers =
-      withInstruments(letter.publishableHeaders, { subject, data }, operation) ?? letter.publishableHeaders;
-    // The subject is not trustworthy: any user with permission to publish to the dead-letter stream could have written
-    // it.
-    if (!isReplyAllowed(subject)) throw new ReplayRefusedError(sequence, subject);
-    headers.set(REPLAY_HEADER, String(sequence));
-    // The id differs from that of the original: within the duplicates window, the stream would discard it as a
-    // duplicate.
-    const messageId = `dead-letter-replay.${sequence}.${time.getTime()}`;
-    try {
-      return await this.jetstream.publishUnchanged(subject, data, { ...wait, headers, messageId });
-    } catch (error) {
-      if (!isTooLarge(error)) throw error;
-      // The original may have the maximum size of a message, without room for these two headers.
-      const own = letter.publishableHeaders;
-      const ownHeaders = own.keys().length > 0 ? { headers: own } : {};
-      return this.jetstream.publishUnchanged(subject, data, { ...wait, ...ownHeaders });
-    }
-  }
-
   private async handle(letter: DeadLetter): Promise<undefined> {
     const { stream, consumer, handler, subject, sequence } = letter;
     const local = this.handlers.find(stream, consumer, subject);
@@ -318,6 +335,7 @@ export const DEAD_LETTER_CALLS: CallTable<DeadLetters> = {
   page: waiting(1),
   get: waiting(1),
   replay: waiting(1),
+  replayEdited: waiting(2),
   replayAll: waiting(1),
   drop: waiting(1),
   dropAll: waiting(1),

@@ -1,5 +1,12 @@
 export { DeadLetterContext, deadLetterSource, fittingOnly } from './dead-letter-context.js';
-export { type DeadLetterFilter, FILTER_METADATA, filterText } from './dead-letter-filter.js';
+export {
+  checkFilter,
+  type DeadLetterFilter,
+  FILTER_METADATA,
+  filterText,
+  subjectsOf,
+  toTest,
+} from './dead-letter-filter.js';
 export {
   DEAD_LETTER_HEADERS,
   DEAD_LETTER_STREAM,
@@ -17,4 +24,5 @@ export {
   type ReplayOptions,
   type ReplayResult,
 } from './dead-letters.service.js';
+export type { EditedMessage } from './replay-publisher.js';
 export { type LocalHandler, LocalHandlers } from './local-handlers.js';

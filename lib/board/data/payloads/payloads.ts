@@ -69,10 +69,17 @@ export class Payloads {
 
   /** Everything that {@link show} shows, as one text, and not cut. Never rejects. */
   async textOf(message: RawMessage): Promise<string> {
-    const { headers, content, error } = await this.whole(message);
+    // The text of JSON is that of the payload, so that it need not be parsed.
+    const isPlain = !this.isMasked && this.codecOf(message) === jsonCodec;
+    const { headers, content, error } = isPlain ? plainParts(message) : await this.whole(message);
     const lines = headers.flatMap(([name, values]) => values.map((value) => `${name}: ${value}`));
     const payload = content.form === 'base64' ? '' : content.bytes.toString();
     return [message.subject, error, ...lines, payload].join('\n');
+  }
+
+  /** Whether the payload is shown as JSON although it is stored differently, because a codec has decoded it. */
+  isDecoded(message: RawMessage): boolean {
+    return this.codecOf(message) !== jsonCodec && this.decoded(message).form === 'json';
   }
 
   /** The codec of a message. */
@@ -130,6 +137,10 @@ export class Payloads {
       return undefined;
     }
   }
+}
+
+function plainParts({ data, error = '', headers }: RawMessage): WholeParts {
+  return { headers: headersOf(headers), content: contentOf(data), error };
 }
 
 /** The headers of a message, in their order. */

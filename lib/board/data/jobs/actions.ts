@@ -1,0 +1,49 @@
+import { count, filledText, type KnownOptions, required } from '../../../validation/index.js';
+import type { JobRow } from '../../model/index.js';
+import type { Actions } from '../answers.js';
+import type { BoardContext } from '../board-context.js';
+import { SELECTION, TARGET } from '../dead-letters/index.js';
+import { CONNECTION } from '../inputs.js';
+import type { BoardJobs, NewJob } from './board-jobs.js';
+import { jobId } from './job-id.js';
+
+const RATE = count(1, 1_000_000);
+const NEW = { ...CONNECTION, selection: SELECTION satisfies KnownOptions, rate: RATE };
+const ID = { ...CONNECTION, id: required(jobId) };
+
+type JobActionName = 'replay-all' | 'drop-all' | 'search' | 'stop-job' | 'continue-job' | 'remove-job';
+
+/** The actions that start and steer jobs. */
+export function jobActions(context: BoardContext, jobs: BoardJobs): Actions<JobActionName> {
+  const start = (
+    { connection, ...input }: Omit<NewJob, 'kind'> & { readonly connection?: string },
+    kind: NewJob['kind'],
+    by: string | undefined,
+  ): Promise<JobRow> => jobs.start(context.jetstream(connection), { ...input, kind }, by);
+  return {
+    'replay-all': {
+      members: { ...NEW, to: TARGET },
+      carryOut: (input, { by }) => start(input, 'replay', by),
+    },
+    'drop-all': { members: NEW, carryOut: (input, { by }) => start(input, 'drop', by) },
+    search: {
+      members: { ...NEW, text: required(filledText) },
+      carryOut: (input, { by }) => start(input, 'search', by),
+    },
+    'stop-job': {
+      members: ID,
+      carryOut: ({ connection, id }) => jobs.stopJob(context.jetstream(connection), id),
+    },
+    'continue-job': {
+      members: { ...ID, rate: RATE },
+      carryOut: ({ connection, id, rate }) => jobs.continueJob(context.jetstream(connection), id, rate),
+    },
+    'remove-job': {
+      members: ID,
+      async carryOut({ connection, id }): Promise<object> {
+        await jobs.remove(context.jetstream(connection), id);
+        return {};
+      },
+    },
+  };
+}

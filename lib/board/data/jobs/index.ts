@@ -1,0 +1,3 @@
+export { jobActions } from './actions.js';
+export { BoardJobs } from './board-jobs.js';
+export { jobViews } from './views.js';
