@@ -1,6 +1,6 @@
 import type { DeadLetter, DeadLetters } from '../../../consuming/index.js';
 import { DeadLetterNotFoundError } from '../../../errors/index.js';
-import { type AllOptionsOf, ListOf, oneOf, required, rule } from '../../../validation/index.js';
+import { type AllOptionsOf, isObject, ListOf, oneOf, required, requireValue, rule } from '../../../validation/index.js';
 import type { BoardActions } from '../../model/index.js';
 import type { Action, Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
@@ -46,6 +46,8 @@ const PAYLOAD = {
   content: required(rule('a string', (value) => typeof value === 'string')),
 } satisfies AllOptionsOf<BoardActions['edit-and-replay']['input']['payload']>;
 
+const GIVEN = rule('an object with form and content', isObject);
+
 const HEADERS = new ListOf(
   rule(
     'a header: its name and the list of its values',
@@ -66,6 +68,7 @@ function editAndReplay(context: BoardContext): Action<'edit-and-replay'> {
     members: { ...ONE, payload: PAYLOAD, headers: HEADERS },
     async carryOut(input): Promise<{ stream: string; sequence: number }> {
       const { headers, payload, ...which } = input;
+      requireValue('payload', payload, GIVEN);
       const { connection, letter, letters } = await find(context, which);
       const message = editedMessage(context.payloads, { connection, letter, payload, headers });
       const { sequence, stream } = await letters.replayEdited(letter, message);

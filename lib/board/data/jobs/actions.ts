@@ -1,4 +1,4 @@
-import { count, filledText, type KnownOptions, required } from '../../../validation/index.js';
+import { count, filledText, isObject, type KnownOptions, required, requireValue, rule } from '../../../validation/index.js';
 import type { JobRow } from '../../model/index.js';
 import type { Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
@@ -9,6 +9,7 @@ import { jobId } from './job-id.js';
 
 const RATE = count(1, 1_000_000);
 const NEW = { ...CONNECTION, selection: SELECTION satisfies KnownOptions, rate: RATE };
+const SELECTED = rule('an object; {} selects all dead letters', isObject);
 const ID = { ...CONNECTION, id: required(jobId) };
 
 type JobActionName = 'replay-all' | 'drop-all' | 'search' | 'stop-job' | 'continue-job' | 'remove-job';
@@ -19,7 +20,11 @@ export function jobActions(context: BoardContext, jobs: BoardJobs): Actions<JobA
     { connection, ...input }: Omit<NewJob, 'kind'> & { readonly connection?: string },
     kind: NewJob['kind'],
     by: string | undefined,
-  ): Promise<JobRow> => jobs.start(context.jetstream(connection), { ...input, kind }, by);
+  ): Promise<JobRow> => {
+    // Without it, a job would silently cover all dead letters.
+    requireValue('selection', input.selection, SELECTED);
+    return jobs.start(context.jetstream(connection), { ...input, kind }, by);
+  };
   return {
     'replay-all': {
       members: { ...NEW, to: TARGET },

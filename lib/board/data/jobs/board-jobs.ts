@@ -8,6 +8,7 @@ import type { BoardContext } from '../board-context.js';
 import { extentOf } from './extent.js';
 import { JobRun } from './job-run.js';
 import { JobStore } from './job-store.js';
+import { Slots } from './slots.js';
 import { isRunning, type JobEntry, jobRow, type StoredJob } from './stored-job.js';
 
 /** How many jobs work at the same time in this process. */
@@ -26,7 +27,7 @@ export type NewJob = Pick<StoredJob, 'kind' | 'rate' | 'selection' | 'text' | 't
 export class BoardJobs {
   /** The runs in this process, by connection and id. */
   private readonly runs = new Map<string, JobRun>();
-  private readonly slots: Promise<void>[] = Array.from({ length: AT_ONCE }, () => Promise.resolve());
+  private readonly slots = new Slots(AT_ONCE);
   private readonly listeners = new Set<() => void>();
   private look: Interval | undefined;
   private isStopped = false;
@@ -147,10 +148,8 @@ export class BoardJobs {
     const store = this.storeOf(jetstream);
     const found = job.kind === 'search' ? await store.found(job.id) : [];
     const tools = { jetstream, payloads, letters: source.deadLetters(jetstream.connection.name) };
-    // The slot that was taken first is free first, roughly.
-    const turn = this.slots.shift() ?? Promise.resolve();
-    const run = new JobRun(job, revision, found, { store, tools, onChange: () => this.changed() }, turn);
-    this.slots.push(run.finished);
+    const { slots } = this;
+    const run = new JobRun(job, revision, found, { store, tools, slots, onChange: () => this.changed() });
     this.runs.set(key, run);
     void run.finished.then(() => {
       this.runs.delete(key);

@@ -5,6 +5,7 @@ import type { DeadLetterRow } from '../../model/index.js';
 import { JobProgress } from './job-progress.js';
 import type { JobStore } from './job-store.js';
 import { type JobTools, work } from './job-work.js';
+import type { Slots } from './slots.js';
 import type { StoredJob } from './stored-job.js';
 
 /** How often progress is stored, in milliseconds. */
@@ -21,6 +22,7 @@ type End = 'stopped' | 'interrupted' | 'taken';
 export interface JobRunParts {
   readonly store: JobStore;
   readonly tools: JobTools;
+  readonly slots: Slots;
   /** Called after each stored change. */
   readonly onChange: () => void;
 }
@@ -41,18 +43,16 @@ export class JobRun {
   /**
    * @param job as it was stored with `revision`
    * @param found what an earlier run of a search has found
-   * @param turn resolves when the work may begin
    */
   constructor(
     private readonly job: StoredJob,
     private revision: number,
     found: readonly DeadLetterRow[],
     private readonly parts: JobRunParts,
-    turn: Promise<unknown>,
   ) {
     this.progress = new JobProgress(job, found);
     this.foundSaved = found.length;
-    this.finished = this.run(turn);
+    this.finished = this.run();
   }
 
   /** Ends the work, and stores how far it got. */
@@ -61,13 +61,13 @@ export class JobRun {
     await this.finished;
   }
 
-  private async run(turn: Promise<unknown>): Promise<void> {
+  private async run(): Promise<void> {
     const { signal } = this.controller;
+    const { slots, tools } = this.parts;
     const interval = new Interval(SAVE_EVERY, () => void this.saves.run(() => this.saveProgress()), { keepsAlive: false });
     let result: Partial<StoredJob> = { state: 'done' };
     try {
-      await turn;
-      if (!signal.aborted) await work(this.job, this.progress, this.parts.tools, signal);
+      await slots.within(signal, () => work(this.job, this.progress, tools, signal));
     } catch (error) {
       if (!signal.aborted) result = { state: 'failed', lastError: errorText(error) };
     } finally {
