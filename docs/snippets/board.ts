@@ -92,3 +92,19 @@ export class BoardAudit {
   }
 }
 // #endregion
+
+interface Order {
+  readonly card: string;
+}
+
+// #region mask
+export const masked = JetStreamBoardModule.forRoot({
+  guards: [OperatorGuard],
+  payloads: {
+    mask: ({ error, payload }) => ({
+      payload: { ...(payload as Order), card: '***' },
+      error: error?.replaceAll(/\d{12,}/g, '***'),
+    }),
+  },
+});
+// #endregion

@@ -465,6 +465,7 @@ const DEAD_LETTERS: Calls<DeadLetters> = {
   page: ({ deadLetters }) => deadLetters.page(),
   get: ({ deadLetters }) => deadLetters.get(1),
   replay: ({ deadLetters }) => deadLetters.replay(1),
+  replayEdited: ({ deadLetters }) => deadLetters.replayEdited(1, { data: new Uint8Array(1) }),
   replayAll: ({ deadLetters }) => deadLetters.replayAll({}),
   drop: ({ deadLetters }) => deadLetters.drop(1),
   dropAll: ({ deadLetters }) => deadLetters.dropAll({}),

@@ -616,6 +616,9 @@ export const CALLS: Readonly<Record<string, LimitedCall>> = {
   'DeadLetters.replay': on(aLetter, ({ deadLetters }, limits, sequence) =>
     deadLetters.replay(sequence, limits),
   ),
+  'DeadLetters.replayEdited': on(aLetter, ({ deadLetters }, limits, sequence) =>
+    deadLetters.replayEdited(sequence, { data: new Uint8Array(1) }, limits),
+  ),
   'DeadLetters.replayAll': {
     call: ({ deadLetters }, limits) => deadLetters.replayAll({ handler: 'none' }, limits),
   },

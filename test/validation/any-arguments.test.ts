@@ -271,6 +271,7 @@ const LETTERS: Calls<DeadLetters> = {
   page: [{}, {}],
   get: [1],
   replay: [1, {}],
+  replayEdited: [1, { data: new Uint8Array(1) }],
   replayAll: [{ stream: 'NONE' }, {}],
   drop: [1],
   dropAll: [{ stream: 'NONE' }],

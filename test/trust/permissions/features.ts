@@ -374,6 +374,7 @@ export const features: Readonly<Record<string, Feature>> = {
     use: (user) =>
       inApplication(user, {}, async ({ app }) => {
         const letters = app.get(DeadLetters);
+        await letters.page({}, { order: 'newest', limit: 1 });
         const page = await letters.page();
         await letters.replay(page.letters[0]?.sequence ?? 0);
         await letters.drop(page.letters[1]?.sequence ?? 0);
