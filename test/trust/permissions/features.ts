@@ -37,6 +37,7 @@ import {
   type ObjectStore,
 } from 'nestjs-nats-jetstream';
 import { JetStreamAsyncApiModule } from 'nestjs-nats-jetstream/asyncapi';
+import { type BoardOptions, JetStreamBoardModule } from 'nestjs-nats-jetstream/board';
 import { JetStreamHealth, JetStreamHealthModule } from 'nestjs-nats-jetstream/health';
 import { JetStreamMetricsModule } from 'nestjs-nats-jetstream/metrics';
 import { JetStreamClient, JetStreamServer } from 'nestjs-nats-jetstream/microservice';
@@ -627,6 +628,73 @@ export const features: Readonly<Record<string, Feature>> = {
         }
       },
     },
+  '`JetStreamBoardModule`, its views': {
+    prepare: async (owner) => {
+      await orders(owner);
+      await deadLetters(owner);
+      await (await owner.keyValues.create({ bucket: 'profiles', storage: 'memory' })).put('a', 1);
+      await (await owner.objects.create({ bucket: 'files', storage: 'memory' })).put('a', 'content');
+    },
+    use: (user) =>
+      onBoard(user, {}, async (board) => {
+        for (const view of [
+          'handlers',
+          'instances',
+          'flow',
+          'streams',
+          'stream?stream=ORDERS',
+          'consumers?stream=ORDERS',
+          'messages?stream=ORDERS',
+          'dead-letters',
+          'dead-letters?consumer=billing',
+          'dead-letter?sequence=1',
+          'jobs',
+          'buckets?kind=key-value',
+          'buckets?kind=object-store',
+          'keys?bucket=profiles',
+          'entry?bucket=profiles&key=a',
+          'objects?bucket=files',
+        ])
+          await board.get(`api/${view}`);
+        for (const file of [
+          'message?stream=ORDERS&sequence=1',
+          'dead-letter?sequence=1',
+          'entry?bucket=profiles&key=a&revision=1',
+          'object?bucket=files&name=a',
+        ])
+          await board.get(`raw/${file}`);
+      }),
+  },
+  '`JetStreamBoardModule`, its actions besides those for handlers and schedules': {
+    prepare: async (owner) => {
+      await orders(owner);
+      await deadLetters(owner);
+    },
+    use: (user) =>
+      onBoard(user, { readOnly: false }, async (board) => {
+        const consumer = { stream: 'ORDERS', consumer: 'billing' };
+        await board.act('pause-consumer', { ...consumer, until: new Date(Date.now() + 60_000).toISOString() });
+        await board.act('resume-consumer', consumer);
+        const { rows } = (await board.get('api/dead-letters')) as { rows: { sequence: number; time: string }[] };
+        const [first, second] = rows.map(({ sequence, time }) => ({ sequence, time }));
+        const payload = { form: 'text', content: '2' };
+        await board.act('edit-and-replay', { ...first, payload });
+        await board.act('drop', second);
+        for (const [action, input] of [
+          ['search', { text: 'never' }],
+          ['replay-all', {}],
+          ['drop-all', {}],
+        ] as const) {
+          const { id } = (await board.act(action, { selection: {}, ...input })) as { id: string };
+          await eventually(
+            () => board.get(`api/job?id=${id}`) as Promise<{ state: string }>,
+            ({ state }) => state === 'done',
+          );
+          await board.act('stop-job', { id });
+          await board.act('remove-job', { id });
+        }
+      }),
+  },
   "`JetStreamMetricsModule`, with a handler as in the row with `provisioning: 'off'`": {
     prepare: async (owner) => {
       await orders(owner);
@@ -888,6 +956,46 @@ async function inApplication(
 ): Promise<void> {
   await using application = await startApplication(servers, { connection, ...settings });
   await use(application);
+}
+
+/** Requests to a board; each fails if the board refuses it. */
+interface Board {
+  get(path: string): Promise<unknown>;
+  act(action: string, input: unknown): Promise<unknown>;
+}
+
+async function onBoard(
+  { servers, ...connection }: User,
+  options: BoardOptions,
+  use: (board: Board) => Promise<void>,
+): Promise<void> {
+  const module = await Test.createTestingModule({
+    imports: [
+      JetStreamModule.forRoot({ connection: { servers, ...connection }, provisioning: 'off' }),
+      JetStreamBoardModule.forRoot(options),
+    ],
+  }).compile();
+  const app = module.createNestApplication({ logger: false });
+  await app.listen(0, '127.0.0.1');
+  const request = async (path: string, init?: RequestInit): Promise<unknown> => {
+    const response = await fetch(`${await app.getUrl()}/board/${path}`, init);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${text}`);
+    return response.headers.get('content-type')?.includes('json') === true ? JSON.parse(text) : text;
+  };
+  try {
+    await use({
+      get: (path) => request(path),
+      act: (action, input) =>
+        request(`api/${action}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-jetstream-page': '1' },
+          body: JSON.stringify(input),
+        }),
+    });
+  } finally {
+    await app.close();
+  }
 }
 
 interface Handling {
