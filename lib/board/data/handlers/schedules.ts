@@ -1,0 +1,45 @@
+import type { ScheduleInfo, Schedules } from '../../../schedules/index.js';
+import { given } from '../../../validation/index.js';
+import type { ScheduleRow } from '../../model/index.js';
+
+/** All schedules, in the order of their names. */
+export async function scheduleRows(
+  schedules: Schedules | undefined,
+  signal: AbortSignal,
+): Promise<readonly ScheduleRow[]> {
+  if (schedules === undefined) return [];
+  const rows = (await schedules.list({ signal })).map((schedule) => rowOf(schedule));
+  return rows.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+function rowOf(schedule: ScheduleInfo): ScheduleRow {
+  const { application, at, connection, cron, engine, every, handler, lastRun } = schedule;
+  const { name, nextDueTime, paused, stream, timeZone } = schedule;
+  const known = { cron, timeZone, every, engine, at: at?.toISOString(), nextDueTime: nextDueTime?.toISOString() };
+  return {
+    name,
+    handler,
+    application,
+    connection,
+    stream,
+    paused,
+    ...given(known),
+    ...(lastRun !== undefined && { lastRun: runOf(lastRun) }),
+  };
+}
+
+function runOf({
+  dueTime,
+  endedAt,
+  error,
+  startedAt,
+  ...run
+}: NonNullable<ScheduleInfo['lastRun']>): NonNullable<ScheduleRow['lastRun']> {
+  return {
+    ...run,
+    dueTime: dueTime.toISOString(),
+    startedAt: startedAt.toISOString(),
+    endedAt: endedAt.toISOString(),
+    ...(error !== undefined && { error }),
+  };
+}
