@@ -37,13 +37,15 @@ async function carryOut(
   by: string | undefined,
 ): Promise<HandlerCommandResult> {
   const { source } = context;
-  const isHere = name === source.service?.name && (id === undefined ? name === undefined : isOwn(context, id));
+  const { service } = source;
+  // Without an id, all instances of a service are meant. An application that is no service has only one.
+  const isHere = service === undefined ? name === undefined : name === service.name && id === service.id;
   if (isHere) {
     await here(context, command, handler);
-    return { results: [{ id: source.service?.id ?? LOCAL_ID }] };
+    return { results: [{ id: service?.id ?? LOCAL_ID }] };
   }
   if (name === undefined)
-    throw new InvalidArgumentError('service', 'it is missing, and this application is a service, or has no such instance');
+    throw new InvalidArgumentError('service', 'it is missing, and this application is a service');
   const instances = source.instances(context.jetstream(undefined).connection.name);
   const results = await send(instances, command, handler, { name, id, by });
   return { results: await Promise.all(results.map((result) => ownInstead(context, command, handler, result))) };
