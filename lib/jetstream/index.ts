@@ -151,6 +151,8 @@ export {
   type GetMessageOptions,
   type GetMessagesOptions,
   type LeaderQuery,
+  messagesAfter,
+  newestMessages,
   PersistMode,
   type Placement,
   PLACEMENT_OPTIONS,

@@ -1,11 +1,7 @@
-import { MessageNotFoundError } from '../../errors/index.js';
-import type { CallOptions, JetStreamService, StoredMessage, Stream } from '../../jetstream/index.js';
+import { type CallOptions, type JetStreamService, messagesAfter, newestMessages, type StoredMessage } from '../../jetstream/index.js';
 import { checkFilter, subjectsOf, toTest, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
 import { DeadLetter } from './dead-letter.js';
-
-/** The maximum number of messages held in memory: each dead letter may be as large as the server allows. */
-const PAGE = 100;
 
 /** Reads the dead letters that match and come after a sequence, up to the last one that exists when reading begins. */
 export async function* readDeadLetters(
@@ -28,52 +24,30 @@ export async function* readDeadLetters(
   }
 }
 
-/** Selects stored messages, and how they are read. */
-interface Selection {
-  /** A sequence. */
-  readonly after: number;
-  readonly since: Date | undefined;
-  readonly subject: string;
-  /** Whether they are read in pages, from any replica. */
-  readonly direct: boolean;
-}
-
-/** The stored messages that a selection covers, in the order of the stream. */
-export async function* messagesAfter(
-  stream: Stream,
-  { after, since, subject, direct }: Selection,
+/**
+ * Reads a page of the dead letters that match, the newest first.
+ *
+ * @param page `after`: only those below this sequence; 0 for the newest
+ */
+export async function readNewest(
+  jetstream: JetStreamService,
+  filter: DeadLetterFilter,
+  { after, limit }: { readonly after: number; readonly limit: number },
   options: CallOptions,
-): AsyncGenerator<StoredMessage, void, undefined> {
-  let startTime = direct && after === 0 ? since : undefined;
-  for (let last = after; ;) {
-    const startSequence = last + 1;
-    const page = direct
-      ? stream.getMessages({
-          ...options,
-          ...(startTime ? { startTime } : { startSequence }),
-          batch: PAGE,
-          subject,
-        })
-      : nextMessage(stream, startSequence, subject, options);
-    for await (const message of page) {
-      yield message;
-      last = message.sequence;
-    }
-    if (last < startSequence) return;
-    startTime = undefined;
-  }
-}
-
-/** Reads one message at a time, which every server version supports. */
-async function* nextMessage(
-  stream: Stream,
-  startSequence: number,
-  subject: string,
-  options: CallOptions,
-): AsyncGenerator<StoredMessage, void, undefined> {
-  try {
-    yield await stream.getMessage(startSequence, { ...options, subject });
-  } catch (error) {
-    if (!(error instanceof MessageNotFoundError)) throw error;
-  }
+): Promise<{ letters: readonly DeadLetter[]; next: number | undefined }> {
+  const fits = toTest(checkFilter(filter));
+  const subject = subjectsOf(filter);
+  const stream = await jetstream.stream(DEAD_LETTER_STREAM, options);
+  const { since, until } = filter;
+  const direct = stream.cachedInfo.config.allowDirect && jetstream.connection.supports('2.11.0');
+  const pick = (message: StoredMessage): DeadLetter | undefined => {
+    const letter = DeadLetter.from(message);
+    return letter !== undefined && fits(letter) ? letter : undefined;
+  };
+  const { items: letters, next } = await newestMessages(
+    stream,
+    { before: after, limit, subject, direct, since, until, pick },
+    options,
+  );
+  return { letters, next };
 }

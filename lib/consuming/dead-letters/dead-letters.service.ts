@@ -22,10 +22,9 @@ import { checkWholeNumber, oneOf, optionsCheck, requireValue } from '../../valid
 import { finalResult } from '../results/index.js';
 import { checkFilter, type DeadLetterFilter, subjectsOf } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
-import { readDeadLetters } from './dead-letter-reader.js';
+import { readDeadLetters, readNewest } from './dead-letter-reader.js';
 import { DeadLetter } from './dead-letter.js';
 import type { LocalHandlers } from './local-handlers.js';
-import { readNewest } from './newest-letters.js';
 import { Originals } from './originals.js';
 import { checkEdited, type EditedMessage, ReplayPublisher } from './replay-publisher.js';
 import { ReplayedMessage } from './replayed-message.js';
@@ -130,7 +129,7 @@ export class DeadLetters {
     checkWholeNumber('after', after, 0);
     requireValue('order', order, ORDER);
     return inSteps({ timeout, signal }, async (left) => {
-      if (order === 'newest') return readNewest(this.jetstream, filter, { limit, before: after }, left);
+      if (order === 'newest') return readNewest(this.jetstream, filter, { after, limit }, left);
       const letters: DeadLetter[] = [];
       for await (const letter of readDeadLetters(this.jetstream, filter, after, left)) {
         // One more dead letter than requested was found, so there is a next page.

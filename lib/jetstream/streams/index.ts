@@ -11,6 +11,8 @@ export {
   STREAM_SOURCE_OPTIONS,
   streamSources,
 } from './known-options.js';
+export { messagesAfter } from './messages-after.js';
+export { type NewestMessages, newestMessages, type NewestPage } from './newest-messages.js';
 export { type LeaderQuery, readFromLeader } from './message-access.js';
 export { StoredMessage, type WireStoredMessage } from './stored-message.js';
 export type { StreamInfoOptions } from './stream-api.js';
