@@ -55,7 +55,7 @@ describe('the view dead-letters', () => {
       reason: 'handler failed',
       error: 'Error: no',
       deliveries: 3,
-      size: 119 + 2,
+      size: 119,
     });
     const last = await application.view('dead-letters', { after: '71', limit: '200' });
     expect(last.rows.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 70 }, (_, i) => 70 - i));
@@ -229,6 +229,7 @@ describe('the actions of one dead letter', () => {
     const texts: string[] = [];
     const stream = await application.jetstream.stream('ORDERS');
     const { state } = await stream.info();
+    if (state.messages === 0) return [];
     for (let sequence = state.firstSequence; sequence <= state.lastSequence; sequence++)
       texts.push(Buffer.from((await stream.getMessage(sequence)).data).toString());
     return texts;

@@ -11,9 +11,11 @@ import { rawOf } from './rows.js';
 type Edit = Pick<BoardActions['edit-and-replay']['input'], 'headers' | 'payload'>;
 
 /** A dead letter, and what a person made of its message. */
-export interface EditOf extends Edit {
+export interface EditOf {
   readonly connection: string;
   readonly letter: DeadLetter;
+  readonly payload: Edit['payload'];
+  readonly headers: Edit['headers'] | undefined;
 }
 
 /**

@@ -74,9 +74,11 @@ async function each(
     );
     const due = letters.filter(({ sequence }) => sequence <= until);
     await atOnce(due, progress, signal, async (letter) => {
-      if (!fits(letter)) return;
+      if (!fits(letter)) return true;
       await pace.turn(signal);
-      if (!signal.aborted) await change(job, letter, progress, tools);
+      if (signal.aborted) return false;
+      await change(job, letter, progress, tools);
+      return true;
     });
     if (signal.aborted) return;
     if (next === undefined || due.length < letters.length) break;
@@ -84,12 +86,16 @@ async function each(
   progress.reached(until);
 }
 
-/** Calls a function for each dead letter, several at a time. The position is below all that are not finished. */
+/**
+ * Calls a function for each dead letter, several at a time. The position is below all that are not finished.
+ *
+ * @param act returns whether the letter is finished
+ */
 async function atOnce(
   letters: readonly DeadLetter[],
   progress: JobProgress,
   signal: AbortSignal,
-  act: (letter: DeadLetter) => Promise<void>,
+  act: (letter: DeadLetter) => Promise<boolean>,
 ): Promise<void> {
   const last = letters.at(-1);
   if (last === undefined) return;
@@ -99,9 +105,7 @@ async function atOnce(
   const worker = async (): Promise<void> => {
     for (const letter of queue) {
       if (signal.aborted) return;
-      await act(letter);
-      // Whether it was interrupted is not known, so that it will be looked at again.
-      if (signal.aborted) return;
+      if (!(await act(letter))) return;
       unfinished.delete(letter.sequence);
       progress.read();
       const [first = last.sequence + 1] = unfinished;
