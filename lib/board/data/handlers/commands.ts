@@ -1,26 +1,34 @@
-import type { JetStreamInstances } from '../../../discovery/index.js';
 import { InvalidArgumentError } from '../../../errors/index.js';
-import { errorText } from '../../../reporting/index.js';
-import { filledText, required } from '../../../validation/index.js';
+import { type AllOptionsOf, filledText, required, rule } from '../../../validation/index.js';
 import type { BoardActions, HandlerCommandResult } from '../../model/index.js';
-import type { Action, Actions } from '../answers.js';
+import type { Action, Actions, BoardActor } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
-import { LOCAL_ID } from './gathering.js';
+import { type Command, commandEverywhere, commandHere, commandOne } from './command-targets.js';
+import { OwnProcess } from './own-process.js';
 
-/** The longest name that a command carries. */
-const LONGEST_NAME = 200;
+/** The longest name of a handler, and the longest text about its sender, that other instances accept in a command. */
+const LONGEST_HANDLER = 500;
+const LONGEST_SENDER = 200;
 
-type Command = 'pause' | 'resume' | 'start' | 'stop';
-type HandlerAction = `${Command}-handler`;
+type HandlerAction = `${Command['name']}-handler`;
 type Input = BoardActions[HandlerAction]['input'];
 
-const MEMBERS = { service: filledText, handler: required(filledText), id: filledText };
+const MEMBERS = {
+  service: filledText,
+  handler: required(
+    rule(
+      `the name of a handler, up to ${LONGEST_HANDLER} characters`,
+      (value) => typeof value === 'string' && value.trim() !== '' && value.length <= LONGEST_HANDLER,
+    ),
+  ),
+  id: filledText,
+} satisfies AllOptionsOf<Input>;
 
 /** The commands for handlers: of this process, of another instance, or of all instances of a service. */
 export function handlerActions(context: BoardContext): Actions<HandlerAction> {
-  const action = (command: Command): Action<HandlerAction> => ({
+  const action = (name: Command['name']): Action<HandlerAction> => ({
     members: MEMBERS,
-    carryOut: (input, { by }) => carryOut(context, command, input, by?.slice(0, LONGEST_NAME)),
+    carryOut: (input, actor) => carryOut(context, name, input, actor),
   });
   return {
     'pause-handler': action('pause'),
@@ -30,67 +38,27 @@ export function handlerActions(context: BoardContext): Actions<HandlerAction> {
   };
 }
 
+/**
+ * @throws {@link InvalidArgumentError}; {@link HandlerNotFoundError}, {@link AmbiguousHandlerError} and the errors of the
+ * command in this process; the errors of the commands of `JetStreamInstances`
+ */
 async function carryOut(
   context: BoardContext,
-  command: Command,
-  { handler, id, service: name }: Input,
-  by: string | undefined,
+  name: Command['name'],
+  { handler, id, service }: Input,
+  { by, signal }: BoardActor,
 ): Promise<HandlerCommandResult> {
-  const { source } = context;
-  const { service } = source;
-  // Without an id, all instances of a service are meant. An application that is no service has only one.
-  const isHere = service === undefined ? name === undefined : name === service.name && id === service.id;
-  if (isHere) {
-    await here(context, command, handler);
-    return { results: [{ id: service?.id ?? LOCAL_ID }] };
+  const own = new OwnProcess(context.source);
+  const command: Command = { name, handler, by: by?.slice(0, LONGEST_SENDER), signal };
+  if (service === undefined) {
+    if (id !== undefined && !own.isSelf(id))
+      throw new InvalidArgumentError('service', 'it is missing, and the id is not that of this instance');
+    await commandHere(context, command);
+    return { results: [{ id: id ?? own.id }] };
   }
-  if (name === undefined)
-    throw new InvalidArgumentError('service', 'it is missing, and this application is a service');
-  const instances = source.instances(context.jetstream(undefined).connection.name);
-  const results = await send(instances, command, handler, { name, id, by });
-  return { results: await Promise.all(results.map((result) => ownInstead(context, command, handler, result))) };
-}
-
-function isOwn({ source }: BoardContext, id: string): boolean {
-  return id === (source.service?.id ?? LOCAL_ID);
-}
-
-/** @throws {@link HandlerNotFoundError}, and the errors of the command */
-async function here({ source }: BoardContext, command: Command, handler: string): Promise<void> {
-  if (source.handlers === undefined) throw new InvalidArgumentError('service', 'it is missing: there are no handlers here');
-  await source.handlers[command](handler);
-}
-
-interface Sending {
-  readonly name: string;
-  readonly id: string | undefined;
-  readonly by: string | undefined;
-}
-
-type Result = HandlerCommandResult['results'][number];
-
-async function send(
-  instances: JetStreamInstances,
-  command: Command,
-  handler: string,
-  options: Sending,
-): Promise<Result[]> {
-  const results = await instances[command](handler, options);
-  return results.map(({ error, id }) => ({ id, ...(error !== undefined && { error: errorText(error) }) }));
-}
-
-/** The person may control this instance through the board, also if other clients may not (`discovery.control`). */
-async function ownInstead(
-  context: BoardContext,
-  command: Command,
-  handler: string,
-  result: Result,
-): Promise<Result> {
-  if (result.error === undefined || !isOwn(context, result.id)) return result;
-  try {
-    await here(context, command, handler);
-    return { id: result.id };
-  } catch (error) {
-    return { id: result.id, error: errorText(error) };
-  }
+  if (id === undefined) return { results: await commandEverywhere(context, command, service) };
+  if (own.services.some((each) => each.name === service && each.id === id))
+    await commandHere(context, command);
+  else await commandOne(context, command, service, id);
+  return { results: [{ id }] };
 }

@@ -1,10 +1,20 @@
 import { InvalidArgumentError } from '../../../errors/index.js';
 import type { Schedules } from '../../../schedules/index.js';
-import { filledText, required } from '../../../validation/index.js';
+import { required, rule } from '../../../validation/index.js';
 import type { Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
 
-const MEMBERS = { name: required(filledText) };
+/** Names are part of subjects, whose length servers limit. */
+const LONGEST_NAME = 500;
+
+const MEMBERS = {
+  name: required(
+    rule(
+      `the name of a schedule, up to ${LONGEST_NAME} characters`,
+      (value) => typeof value === 'string' && value.trim() !== '' && value.length <= LONGEST_NAME,
+    ),
+  ),
+};
 
 /** The commands for schedules. */
 export function scheduleActions({
@@ -19,23 +29,25 @@ export function scheduleActions({
     'pause-schedule': {
       isPossible,
       members: MEMBERS,
-      async carryOut({ name }): Promise<object> {
-        await schedules().pause(name);
+      async carryOut({ name }, { signal }): Promise<object> {
+        await schedules().pause(name, { signal });
         return {};
       },
     },
     'resume-schedule': {
       isPossible,
       members: MEMBERS,
-      async carryOut({ name }): Promise<object> {
-        await schedules().resume(name);
+      async carryOut({ name }, { signal }): Promise<object> {
+        await schedules().resume(name, { signal });
         return {};
       },
     },
     'run-schedule': {
       isPossible,
       members: MEMBERS,
-      carryOut: async ({ name }) => ({ id: await schedules().runNow(name) }),
+      carryOut: async ({ name }, { signal }) => ({
+        id: await schedules().runNow(name, undefined, { signal }),
+      }),
     },
   };
 }

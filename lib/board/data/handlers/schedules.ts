@@ -8,14 +8,20 @@ export async function scheduleRows(
   signal: AbortSignal,
 ): Promise<readonly ScheduleRow[]> {
   if (schedules === undefined) return [];
-  const rows = (await schedules.list({ signal })).map((schedule) => rowOf(schedule));
-  return rows.sort((a, b) => a.name.localeCompare(b.name));
+  return (await schedules.list({ signal })).map((schedule) => rowOf(schedule));
 }
 
 function rowOf(schedule: ScheduleInfo): ScheduleRow {
   const { application, at, connection, cron, engine, every, handler, lastRun } = schedule;
   const { name, nextDueTime, paused, stream, timeZone } = schedule;
-  const known = { cron, timeZone, every, engine, at: at?.toISOString(), nextDueTime: nextDueTime?.toISOString() };
+  const known = {
+    cron,
+    timeZone,
+    every,
+    engine,
+    at: at?.toISOString(),
+    nextDueTime: nextDueTime?.toISOString(),
+  };
   return {
     name,
     handler,
