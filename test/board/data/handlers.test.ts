@@ -1,261 +1,285 @@
 import { Injectable } from '@nestjs/common';
-import { Payload } from '@nestjs/microservices';
 import {
-  HandlerNotFoundError,
-  Handlers,
-  InstanceNotFoundError,
   InvalidArgumentError,
-  JsConsumer,
-  JsSchedule,
-  KeyValueService,
-  KvWatch,
+  JetStreamModule,
+  JetStreamService,
   NatsSubscribe,
-  PublishTo,
-  TerminateMessage,
+  PermissionDeniedError,
+  RequestTimeoutError,
 } from 'nestjs-nats-jetstream';
+import { connect, type NatsConnection } from 'nestjs-nats-jetstream/nats';
 import { NatsTestServer } from 'nestjs-nats-jetstream/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { HandlerRow } from '../../../lib/board/model/index.js';
 import { eventually } from '../../support/eventually.js';
-import { type DataApplication, startData } from './start-data.js';
+import type { DataApplication } from './start-data.js';
+import { clear, idOf, ON_ORDER, rowOf, shop, startShop, sumOf } from './start-shop.js';
 
 let server: NatsTestServer;
+let other: NatsTestServer;
+let nc: NatsConnection;
 const started: DataApplication[] = [];
+
 beforeAll(async () => {
-  server = await NatsTestServer.start();
-});
-afterAll(() => server.stop());
-afterEach(async () => {
-  for (const application of started.splice(0)) await application[Symbol.asyncDispose]();
-  await using owner = await startData(server.url);
-  for await (const name of owner.jetstream.streamNames()) await owner.jetstream.deleteStream(name);
-});
-
-@Injectable()
-class Billing {
-  @PublishTo('parcels.new')
-  @JsConsumer({ stream: 'ORDERS', durable: 'billing', deadLetter: true })
-  onOrder(@Payload() order: unknown): unknown {
-    if (order === 'broken') throw new TerminateMessage('it cannot be billed');
-    return order;
-  }
-
-  @KvWatch({ bucket: 'prices' })
-  onPrice(): void {
-    // Its figures are shown.
-  }
-
-  @NatsSubscribe('hello')
-  onHello(): void {
-    // Its figures are shown.
-  }
-}
-
-@Injectable()
-class Reports {
-  @JsSchedule({ every: 3_600_000 })
-  nightly(): void {
-    // It runs when the test says so.
-  }
-}
-
-const FEATURE = {
-  streams: [
-    { name: 'ORDERS', subjects: ['orders.>'], storage: 'memory' as const },
-    { name: 'PARCELS', subjects: ['parcels.>'], storage: 'memory' as const },
-  ],
-  keyValues: [{ bucket: 'prices', storage: 'memory' as const }],
-};
-
-async function start(discovery?: { readonly control?: boolean }): Promise<DataApplication> {
-  const options =
-    discovery === undefined ? {} : { options: { discovery: { name: 'shop', version: '1.0.0', ...discovery } } };
-  const application = await startData(server.url, {
-    feature: FEATURE,
-    providers: [Billing, Reports],
-    ...options,
+  server = await NatsTestServer.start({
+    users: [{ user: 'all' }, { user: 'limited', permissions: { publish: { allow: '>', deny: '$SRV.>' } } }],
+    noAuthUser: 'all',
   });
+  other = await NatsTestServer.start();
+  nc = await connect({ servers: server.url });
+});
+afterAll(async () => {
+  await nc.close();
+  await Promise.all([server.stop(), other.stop()]);
+});
+afterEach(async () => {
+  const [first, ...rest] = started.splice(0);
+  for (const application of rest) await application[Symbol.asyncDispose]();
+  if (first === undefined) return;
+  await clear(first);
+  await first[Symbol.asyncDispose]();
+});
+
+const start = async (
+  ...[options, more]: [Parameters<typeof startShop>[1]?, Parameters<typeof startShop>[2]?]
+): Promise<DataApplication> => {
+  const application = await startShop(server.url, options, more);
   started.push(application);
   return application;
-}
-
-const rowOf = (rows: readonly HandlerRow[], name: string): HandlerRow => {
-  const row = rows.find(({ handler }) => handler === name);
-  if (row === undefined) throw new Error(`no ${name} in ${JSON.stringify(rows)}`);
-  return row;
 };
+
+@Injectable()
+class Prices {
+  @NatsSubscribe('prices', { connection: 'second' })
+  onPrice(): void {
+    // The board shows its figures.
+  }
+}
 
 describe('the view handlers', () => {
   it('shows the handlers of all instances, with their figures', async () => {
-    const first = await start({ control: true });
-    await start({ control: true });
-    for (let i = 0; i < 6; i++) await first.jetstream.publish('orders.new', i === 0 ? 'broken' : i);
-    const { rows, skipped } = await eventually(
+    const first = await start(shop());
+    const second = await start(shop());
+    await start({ discovery: { name: 'archive', version: '2.0.0' } });
+    for (const order of ['broken', 1, 2]) await first.jetstream.publish('orders.new', order);
+    for (const order of [3, 4]) await first.jetstream.publish('orders.old', order);
+    const view = await eventually(
       () => first.view('handlers'),
-      (view) => {
-        const { instances = [] } = view.rows.find(({ handler }) => handler === 'Billing.onOrder') ?? {};
-        return instances.length === 2 && instances.reduce((sum, { requests }) => sum + requests, 0) === 6;
-      },
+      ({ rows }) =>
+        rows
+          .filter(({ handler }) => handler === ON_ORDER)
+          .reduce((sum, row) => sum + sumOf(row, 'requests'), 0) === 5,
     );
-    expect(skipped).toBe(0);
-    const row = rowOf(rows, 'Billing.onOrder');
+    expect(view.skipped).toBe(0);
+    const orders = view.rows.filter(({ handler }) => handler === ON_ORDER);
+    expect(orders.map(({ service }) => service)).toEqual(['archive', 'shop']);
+    const row = orders[1];
     expect(row).toMatchObject({
-      service: 'shop',
-      controlName: 'Billing.onOrder',
+      controlName: ON_ORDER,
       form: 'consumer',
       connection: 'default',
       source: 'ORDERS',
       consumer: 'billing',
     });
-    expect(row.instances.filter(({ isSelf }) => isSelf)).toHaveLength(1);
-    expect(row.instances.map(({ status }) => status)).toEqual(['running', 'running']);
-    expect(row.instances.reduce((sum, { outcomes }) => sum + (outcomes?.['dead-lettered'] ?? 0), 0)).toBe(1);
-    expect(rowOf(rows, 'Billing.onPrice')).toMatchObject({ form: 'kv-watch', source: 'prices' });
-    expect(rowOf(rows, 'Billing.onHello')).toMatchObject({ form: 'subscription', source: 'hello' });
-    const { rows: instances } = await first.view('instances');
-    expect(instances).toHaveLength(2);
-    expect(instances[0]).toMatchObject({ service: 'shop', version: '1.0.0' });
-    JSON.stringify(instances);
+    expect(row?.instances.map(({ id }) => id).toSorted()).toEqual([idOf(first), idOf(second)].toSorted());
+    expect(row?.instances.filter(({ isSelf }) => isSelf).map(({ id }) => id)).toEqual([idOf(first)]);
+    expect(row?.instances.map(({ status }) => status)).toEqual(['running', 'running']);
+    const outcomes = orders.flatMap(({ instances }) => instances.map((each) => each.outcomes ?? {}));
+    const sum = (name: string): number => outcomes.reduce((total, each) => total + (each[name] ?? 0), 0);
+    // Both subjects count.
+    expect([sum('acked'), sum('dead-lettered')]).toEqual([4, 1]);
+    expect(orders.reduce((total, each) => total + sumOf(each, 'errors'), 0)).toBe(1);
+    expect(rowOf(view, 'Billing.onPrice')).toMatchObject({ form: 'kv-watch', source: 'prices' });
+    expect(rowOf(view, 'Billing.onHello')).toMatchObject({ form: 'subscription', source: 'hello' });
+    expect(JSON.parse(JSON.stringify(view))).toEqual(view);
   });
 
-  it('shows an application that is no service', async () => {
+  it('shows an application without the option discovery as its only instance', async () => {
     const application = await start();
-    const { rows } = await application.view('handlers');
-    expect(rows.every(({ service }) => service === undefined)).toBe(true);
-    expect(rowOf(rows, 'Billing.onOrder').instances).toMatchObject([{ isSelf: true, status: 'running' }]);
-    expect((await application.view('instances')).rows).toEqual([]);
-  });
-
-  it('asks once for several readers', async () => {
-    const application = await start({ control: false });
-    const [a, b] = await Promise.all([application.view('handlers'), application.view('handlers')]);
-    expect(a.rows).toEqual(b.rows);
-  });
-});
-
-describe('the commands for handlers', () => {
-  const statusesIn = async (application: DataApplication): Promise<(string | undefined)[]> =>
-    rowOf((await application.view('handlers')).rows, 'Billing.onOrder').instances.map(({ status }) => status);
-
-  it.each(['paused', 'stopped'] as const)('reach all instances: %s', async (status) => {
-    const first = await start({ control: true });
-    const second = await start({ control: true });
-    const [off, on] =
-      status === 'paused' ? (['pause-handler', 'resume-handler'] as const) : (['stop-handler', 'start-handler'] as const);
-    const input = { service: 'shop', handler: 'Billing.onOrder' };
-    expect((await first.act(off, input)).results).toHaveLength(2);
-    for (const each of [first, second])
-      expect(each.app.get(Handlers).get('Billing.onOrder').status).toBe(status);
-    await eventually(
-      () => statusesIn(second),
-      (statuses) => statuses.join() === `${status},${status}`,
-    );
-    await second.act(on, input);
-    for (const each of [first, second])
-      expect(each.app.get(Handlers).get('Billing.onOrder').status).toBe('running');
-  });
-
-  it('reach one instance', async () => {
-    const first = await start({ control: true });
-    const second = await start({ control: true });
-    const id = second.source.service?.id ?? '';
-    const { results } = await first.act('pause-handler', { service: 'shop', handler: 'Billing.onOrder', id });
-    expect(results).toEqual([{ id }]);
-    expect(first.app.get(Handlers).get('Billing.onOrder').status).toBe('running');
-    expect(second.app.get(Handlers).get('Billing.onOrder').status).toBe('paused');
-  });
-
-  it('reach this instance, also if other clients may not control it', async () => {
-    const application = await start({ control: false });
-    const input = { service: 'shop', handler: 'Billing.onOrder' };
-    const id = application.source.service?.id ?? '';
-    expect(await application.act('pause-handler', { ...input, id })).toEqual({ results: [{ id }] });
-    expect(application.app.get(Handlers).get('Billing.onOrder').status).toBe('paused');
-    expect(await application.act('resume-handler', input)).toEqual({ results: [{ id }] });
-    expect(application.app.get(Handlers).get('Billing.onOrder').status).toBe('running');
-  });
-
-  it('say which instances do not allow them', async () => {
-    const first = await start({ control: true });
-    const second = await start({ control: false });
-    const { results } = await first.act('pause-handler', { service: 'shop', handler: 'Billing.onOrder' });
-    const failed = results.filter(({ error }) => error !== undefined);
-    expect(failed).toEqual([{ id: second.source.service?.id, error: expect.stringContaining('control') as string }]);
-  });
-
-  it('reach an application that is no service', async () => {
-    const application = await start();
-    const { results } = await application.act('pause-handler', { handler: 'Billing.onOrder' });
-    expect(results).toHaveLength(1);
-    expect(application.app.get(Handlers).get('Billing.onOrder').status).toBe('paused');
-    await expect(application.act('pause-handler', { handler: 'None.none' })).rejects.toThrow(HandlerNotFoundError);
-    await expect(application.act('pause-handler', { service: 'none', handler: 'A.a' })).rejects.toThrow(
-      InstanceNotFoundError,
-    );
-  });
-
-  it.each<[string, unknown]>([
-    ['nothing', {}],
-    ['a handler that is no text', { handler: 7 }],
-    ['an empty handler', { handler: ' ' }],
-    ['a service with a wildcard', { service: '*', handler: 'Billing.onOrder' }],
-    ['an id with a wildcard', { service: 'shop', handler: 'Billing.onOrder', id: '>' }],
-    ['an id with a subject', { service: 'shop', handler: 'Billing.onOrder', id: 'a.b' }],
-    ['1 MB', { service: 'shop', handler: 'x'.repeat(1_048_576) }],
-    ['no service, for a service', { handler: 'Billing.onOrder' }],
-    ['an unknown member', { service: 'shop', handler: 'Billing.onOrder', force: true }],
-  ])('refuse %s', async (_, input) => {
-    const application = await start({ control: true });
-    await expect(application.act('pause-handler', input)).rejects.toThrow(InvalidArgumentError);
-  });
-});
-
-describe('the view flow', () => {
-  it('connects streams, handlers, buckets, subjects and dead letters', async () => {
-    const application = await start({ control: true });
-    await application.app.get(KeyValueService).open('prices');
     await application.jetstream.publish('orders.new', 'broken');
-    await application.jetstream.publish('orders.new', 1);
-    const { edges, nodes } = await eventually(
-      () => application.view('flow'),
-      (view) => view.edges.some(({ kind }) => kind === 'dead-letters'),
+    const view = await eventually(
+      () => application.view('handlers'),
+      (each) => sumOf(rowOf(each, ON_ORDER), 'requests') === 1,
     );
-    const labels = new Map(nodes.map(({ id, kind, label }) => [id, `${kind} ${label}`]));
-    const shown = edges.map(({ from, kind, subject = '', to }) =>
-      [labels.get(from), kind, labels.get(to), subject].join(' | '),
+    expect(view.rows).toHaveLength(3);
+    expect(view.rows.every((row) => !('service' in row))).toBe(true);
+    const { instances, ...row } = rowOf(view, ON_ORDER);
+    expect(row).toEqual({
+      handler: ON_ORDER,
+      controlName: ON_ORDER,
+      form: 'consumer',
+      connection: 'default',
+      source: 'ORDERS',
+      consumer: 'billing',
+    });
+    expect(instances).toMatchObject([
+      { isSelf: true, status: 'running', requests: 1, errors: 1, lastError: '', processingTime: 0 },
+    ]);
+    expect(JSON.parse(JSON.stringify(view))).toEqual(view);
+  });
+
+  it('asks the instances once for all readers, and not while nobody reads', async () => {
+    const application = await start(shop());
+    let asked = 0;
+    const counting = nc.subscribe('$SRV.STATS', { callback: () => asked++ });
+    await nc.flush();
+    const names = ['handlers', 'instances', 'flow', 'handlers'] as const;
+    const [first] = await Promise.all([
+      application.view('handlers'),
+      ...names.map((name) => application.view(name)),
+    ]);
+    const again = await application.view('handlers');
+    await nc.flush();
+    expect(asked).toBe(1);
+    // Rates are computed from the times of two views.
+    expect(again).toEqual(first);
+    await eventually(
+      () => application.view('handlers'),
+      ({ time }) => time !== first.time,
     );
-    expect(shown).toEqual(
-      expect.arrayContaining([
-        'stream ORDERS | delivers | handler Billing.onOrder | ',
-        'handler Billing.onOrder | publishes | stream PARCELS | parcels.new',
-        'handler Billing.onOrder | dead-letters | dead-letters DEAD_LETTERS | ',
-        'bucket prices | delivers | handler Billing.onPrice | ',
-        'subject hello | delivers | handler Billing.onHello | ',
-      ]),
+    await nc.flush();
+    expect(asked).toBe(2);
+    counting.unsubscribe();
+  });
+
+  it('ends the wait of one reader only', async () => {
+    const application = await start(shop());
+    const controller = new AbortController();
+    const left = application.data.view('handlers', {}, controller.signal);
+    const waiting = application.view('handlers');
+    controller.abort(new Error('the reader has left'));
+    await expect(left).rejects.toThrow('the reader has left');
+    expect(rowOf(await waiting, ON_ORDER).instances).toHaveLength(1);
+  });
+
+  it('shows handlers on a connection without the option discovery as those of this process', async () => {
+    const second = JetStreamModule.forRoot({ name: 'second', connection: { servers: other.url } });
+    const application = await start(shop(), { imports: [second], providers: [Prices] });
+    const here = await application.view('handlers');
+    expect(here.rows.map(({ handler }) => handler)).not.toContain('Prices.onPrice');
+    const there = await application.view('handlers', { connection: 'second' });
+    expect(there.rows).toMatchObject([
+      {
+        handler: 'Prices.onPrice',
+        connection: 'second',
+        instances: [{ id: idOf(application), isSelf: true }],
+      },
+    ]);
+    expect(there.rows[0]).not.toHaveProperty('service');
+  });
+
+  it('knows this instance on each connection to the same servers', async () => {
+    const second = JetStreamModule.forRoot({ name: 'second', connection: { servers: server.url } });
+    const application = await start(shop(), { imports: [second] });
+    const { rows } = await application.view('handlers', { connection: 'second' });
+    expect(rows).toHaveLength(3);
+    expect(rows.every(({ instances }) => instances.length === 1 && instances[0]?.isSelf)).toBe(true);
+  });
+
+  it('shows this process alone if it may not ask others', async () => {
+    await using application = await startShop(
+      server.url,
+      {},
+      { connection: server.connectionFor('limited') },
     );
-    expect(edges.find(({ kind, to }) => kind === 'delivers' && to.includes('onOrder'))?.count).toBe(2);
-    expect(new Set(nodes.map(({ id }) => id)).size).toBe(nodes.length);
-    for (const { from, to } of edges) expect(labels.has(from) && labels.has(to)).toBe(true);
+    expect(rowOf(await application.view('handlers'), ON_ORDER).instances).toHaveLength(1);
+    await expect(application.view('instances')).rejects.toThrow(PermissionDeniedError);
+  });
+
+  it('shows this process alone without a link', async () => {
+    await using own = await NatsTestServer.start();
+    await using application = await startShop(own.url, { ...shop(), shutdownTimeout: 100 });
+    await own.kill();
+    await eventually(
+      () => application.app.get(JetStreamService).connection.hasLink,
+      (hasLink) => !hasLink,
+    );
+    const { instances } = rowOf(await application.view('handlers'), ON_ORDER);
+    expect(instances).toMatchObject([{ id: idOf(application), isSelf: true, connected: false }]);
+    await expect(application.view('instances')).rejects.toThrow(RequestTimeoutError);
+  });
+
+  it('counts answers that cannot be read, and shows hostile names as they are', async () => {
+    const application = await start(shop());
+    const report = {
+      handler: '__proto__',
+      form: 'consumer',
+      connection: 'constructor',
+      source: '<b>\u001b[31m',
+    };
+    const figures = { num_requests: 1, num_errors: 0, processing_time: 1, average_processing_time: 1 };
+    const answer = {
+      type: 'io.nats.micro.v1.stats_response',
+      name: 'constructor',
+      id: '__proto__',
+      version: '1',
+      started: new Date().toISOString(),
+      endpoints: [
+        { name: 'a', subject: 'a', ...figures, data: { ...report, outcomes: { acked: 1, toString: 5 } } },
+      ],
+    };
+    const peer = nc.subscribe('$SRV.STATS', {
+      callback: (_, message) => {
+        message.respond(JSON.stringify(answer));
+        message.respond('{"type":');
+      },
+    });
+    await nc.flush();
+    const view = await application.view('handlers');
+    expect(view.skipped).toBe(1);
+    const row = rowOf(view, '__proto__');
+    expect(row).toMatchObject({ service: 'constructor', source: report.source, connection: 'constructor' });
+    expect(row.instances).toEqual([
+      {
+        id: '__proto__',
+        isSelf: false,
+        requests: 1,
+        errors: 0,
+        lastError: '',
+        processingTime: 1e-6,
+        outcomes: { acked: 1 },
+      },
+    ]);
+    expect(rowOf(view, ON_ORDER).service).toBe('shop');
+    peer.unsubscribe();
+  });
+
+  it.each<[string, object]>([
+    ['a connection that does not exist', { connection: 'none' }],
+    ['an empty connection', { connection: '' }],
+    ['a connection with the name of a property', { connection: '__proto__' }],
+    ['1 MB', { connection: 'x'.repeat(1_048_576) }],
+    ['an unknown parameter', { stream: 'ORDERS' }],
+  ])('refuses %s', async (_, query) => {
+    const application = await start();
+    for (const name of ['handlers', 'instances', 'flow'] as const)
+      await expect(application.view(name, query)).rejects.toThrow(InvalidArgumentError);
   });
 });
 
-describe('the view schedules', () => {
-  it('shows schedules and their last run, and controls them', async () => {
-    const application = await start();
-    const only = async (): Promise<unknown> => (await application.view('schedules')).rows[0];
-    expect(await only()).toMatchObject({ handler: 'Reports.nightly', every: 3_600_000, paused: false });
-    const { name } = (await only()) as { name: string };
-    const { id } = await application.act('run-schedule', { name });
-    expect(id).toBeTruthy();
-    const ran = (await eventually(only, (row) => (row as { lastRun?: object }).lastRun !== undefined)) as object;
-    expect(ran).toMatchObject({ lastRun: { outcome: 'succeeded', attempt: 1 } });
-    expect(JSON.parse(JSON.stringify(ran))).toEqual(ran);
-    await application.act('pause-schedule', { name });
-    expect(await only()).toMatchObject({ paused: true });
-    await application.act('resume-schedule', { name });
-    expect(await only()).toMatchObject({ paused: false });
-    for (const input of [{}, { name: '' }, { name: 7 }, { name, at: 'now' }])
-      await expect(application.act('run-schedule', input)).rejects.toThrow(InvalidArgumentError);
-    await expect(application.act('run-schedule', { name: 'none' })).rejects.toThrow('none');
+describe('the view instances', () => {
+  it('shows the instances of all services', async () => {
+    const first = await start({ discovery: { name: 'shop', version: '1.2.3', metadata: { region: 'eu' } } });
+    await start({ discovery: { name: 'archive', version: '2.0.0' } });
+    const { rows, skipped } = await first.view('instances');
+    expect(skipped).toBe(0);
+    expect(rows.map(({ service, isSelf }) => [service, isSelf])).toEqual([
+      ['archive', false],
+      ['shop', true],
+    ]);
+    expect(rows[1]).toMatchObject({
+      id: idOf(first),
+      version: '1.2.3',
+      metadata: { region: 'eu' },
+      // One for each subject of orders, the watch, and the subscription.
+      endpoints: 4,
+      requests: 0,
+      errors: 0,
+    });
+    expect(Date.parse(rows[1]?.startedAt ?? '')).toBeGreaterThan(Date.now() - 60_000);
+    expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
+  });
+
+  it('is empty without services', async () => {
+    expect(await (await start()).view('instances')).toEqual({ rows: [], skipped: 0 });
   });
 });
