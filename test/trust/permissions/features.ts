@@ -633,7 +633,7 @@ export const features: Readonly<Record<string, Feature>> = {
       await orders(owner);
       await deadLetters(owner);
       await (await owner.keyValues.create({ bucket: 'profiles', storage: 'memory' })).put('a', 1);
-      await (await owner.objects.create({ bucket: 'files', storage: 'memory' })).putBytes('a', 'content');
+      await (await owner.objects.create({ bucket: 'files', storage: 'memory' })).putString('a', 'content');
     },
     use: (user) =>
       onBoard(user, {}, async (board) => {
