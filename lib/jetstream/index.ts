@@ -5,9 +5,11 @@ export {
   type CallOptions,
   inSteps,
   JetStreamApi,
+  type ListPage,
   type RawFields,
   subjectCovers,
   subjectsOverlap,
+  validateFilter,
   waitOf,
 } from './api/index.js';
 export type { ClusterInfo, PeerInfo } from './cluster-info.js';
@@ -18,6 +20,7 @@ export {
   type ConsumerConfig,
   consumerInfo,
   type ConsumerInfo,
+  consumerPage,
   type ConsumerPause,
   type ConsumerReset,
   type ConsumerResetOptions,
@@ -176,6 +179,7 @@ export {
   type StreamInfo,
   type StreamInfoOptions,
   type StreamListOptions,
+  streamPage,
   type StreamSource,
   type StreamSourceInfo,
   streamSources,

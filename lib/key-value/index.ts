@@ -1,9 +1,19 @@
+export { STREAM_PREFIX } from './bucket.js';
 export type { PurgeDeletesOptions } from './bucket-listing.js';
 export type { KeyValueGetOptions } from './bucket-reader.js';
 export { CachedKeyValue } from './cache/index.js';
 export { KEY_VALUE_CALLS, KEY_VALUE_SERVICE_CALLS } from './first-calls.js';
+export { headerText } from './header-text.js';
+export { validateKeyFilter } from './key-names.js';
 export { KEY_VALUE_OPTIONS, type KeyValueConfig } from './key-value-config.js';
-export type { KeyValueEntry, KeyValueOperation, KeyValuePut, KeyValueRemoval } from './key-value-entry.js';
+export {
+  headerValue,
+  type KeyValueEntry,
+  type KeyValueOperation,
+  type KeyValuePut,
+  type KeyValueRemoval,
+  operationOf,
+} from './key-value-entry.js';
 export { KeyValueStatus } from './key-value-status.js';
 export {
   KeyValue,
@@ -11,7 +21,7 @@ export {
   type KeyValueDeleteOptions,
   type KeyValuePurgeOptions,
 } from './key-value.js';
-export { type KeyValueOptions, KeyValueService } from './key-value.service.js';
+export { ALL_BUCKETS, type KeyValueOptions, KeyValueService } from './key-value.service.js';
 export {
   KeyLock,
   type KeyValueLockOptions,

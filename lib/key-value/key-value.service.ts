@@ -36,7 +36,8 @@ const checkOptions = optionsCheck<KeyValueOptions<unknown>>('a Key-Value bucket'
   codec: true,
 });
 
-const ALL_BUCKETS = { subject: '$KV.*.>' };
+/** Selects the streams of all buckets except mirrors, together with {@link STREAM_PREFIX}. */
+export const ALL_BUCKETS = { subject: '$KV.*.>' };
 
 /**
  * The Key-Value buckets of one connection (ADR-8).

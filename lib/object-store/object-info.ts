@@ -1,5 +1,5 @@
 import { InvalidArgumentError, InvalidObjectInfoError } from '../errors/index.js';
-import type { PublishHeaders } from '../jetstream/index.js';
+import type { JetStreamMessage, PublishHeaders } from '../jetstream/index.js';
 import { shown } from '../reporting/index.js';
 import { checkObject, optionsCheck, type OrUndefined } from '../validation/index.js';
 import { isBucketName, nameOfInfo } from './object-names.js';
@@ -150,6 +150,17 @@ export function parseObjectInfo(json: string, bucket: string, subject: string): 
   const problem = isRecord(wire) ? problemOf(wire, name) : 'it is not a JSON object';
   if (problem !== undefined) throw new InvalidObjectInfoError(bucket, name, problem);
   return withoutNulls(wire as Record<string, unknown>) as unknown as WireObjectInfo;
+}
+
+/**
+ * The description in a message of a bucket.
+ *
+ * @param revision its sequence
+ * @throws {@link InvalidObjectInfoError}
+ */
+export function objectInfoOf(message: JetStreamMessage, bucket: string, revision: number): ObjectInfo {
+  const wire = parseObjectInfo(message.text(), bucket, message.subject);
+  return toObjectInfo(wire, bucket, revision, message.metadata.timestamp);
 }
 
 function problemOf(wire: Readonly<Record<string, unknown>>, name: string): string | undefined {

@@ -13,7 +13,7 @@ import {
 import { errorText, heldBackText, ReportLimiter } from '../reporting/index.js';
 import { notTogether, optionsCheck } from '../validation/index.js';
 import type { ObjectCatalog } from './object-catalog.js';
-import { type ObjectInfo, parseObjectInfo, toObjectInfo } from './object-info.js';
+import { type ObjectInfo, objectInfoOf } from './object-info.js';
 
 /** Options of a watch. `timeout` and `signal` apply until it is active. */
 export type ObjectWatchOptions = (
@@ -88,8 +88,7 @@ export function objectFeed(
   const unreadable = new ReportLimiter();
   const describe = (message: JetStreamMessage, revision: number): ObjectInfo | undefined => {
     try {
-      const wire = parseObjectInfo(message.text(), bucket, message.subject);
-      return toObjectInfo(wire, bucket, revision, message.metadata.timestamp);
+      return objectInfoOf(message, bucket, revision);
     } catch (error) {
       // An invalid description must not end the watch of all others.
       const heldBack = unreadable.admit('description');

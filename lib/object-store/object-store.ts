@@ -49,7 +49,8 @@ export class ObjectStore {
   /** The name of the bucket. */
   readonly bucket: string;
   private readonly jetstream: JetStreamService;
-  private readonly catalog: ObjectCatalog;
+  /** @internal For features of this package that are built on buckets. */
+  readonly catalog: ObjectCatalog;
   private readonly changes: ObjectChanges;
   private readonly names: ObjectNames;
   private readonly puts: OperationObserver;

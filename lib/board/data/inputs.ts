@@ -48,7 +48,8 @@ export interface PageRange {
 /** The page that checked parameters select. */
 export function pageOf({ after, limit }: { after?: string; limit?: string }): PageRange {
   return {
-    after: after === undefined ? undefined : Number(after),
+    // Larger numbers, which the rule accepts, are no positions: the server would not understand them.
+    after: after === undefined ? undefined : Math.min(Number(after), POSITION.most),
     limit: limit === undefined ? DEFAULT_ROWS : Number(limit),
   };
 }

@@ -7,10 +7,13 @@ import {
   type CallOptions,
   inSteps,
   type JetStreamApi,
+  type ListPage,
+  listPage,
   requireOperation,
   validateConsumerName,
   validateStreamName,
   waitOf,
+  type WireListPage,
 } from '../api/index.js';
 import {
   type ConsumerAction,
@@ -213,7 +216,19 @@ interface WireReset extends WireConsumerInfo {
   readonly reset_seq: number;
 }
 
-interface WirePage<T> {
-  readonly total?: number;
+/** One page of the consumers of a stream, which the server sorts by name. @param offset the number of those before it */
+export async function consumerPage(
+  api: JetStreamApi,
+  stream: string,
+  offset: number,
+  options: CallOptions,
+): Promise<ListPage<ConsumerInfo>> {
+  validateStreamName(stream);
+  const wait = { ...waitOf(options), stream };
+  const page = await api.call<WirePage<WireConsumerInfo>>(`CONSUMER.LIST.${stream}`, { offset }, wait);
+  return listPage(offset, (page.consumers ?? []).map(decodeConsumerInfo), page);
+}
+
+interface WirePage<T> extends WireListPage {
   readonly consumers?: readonly T[] | null;
 }

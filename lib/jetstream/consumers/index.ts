@@ -13,7 +13,13 @@ export {
 export { consumerInfo } from './consumer-api.js';
 export type { ConsumerInfo, PriorityGroupState, SequenceInfo } from './consumer-info.js';
 export { Consumer } from './consumer.js';
-export { type ConsumerPause, type ConsumerReset, type ConsumerResetOptions, Consumers } from './consumers.js';
+export {
+  consumerPage,
+  type ConsumerPause,
+  type ConsumerReset,
+  type ConsumerResetOptions,
+  Consumers,
+} from './consumers.js';
 export {
   type ConsumerStart,
   Incarnation,

@@ -34,4 +34,4 @@ export {
 } from './stream-config.js';
 export type { StreamAlternate, StreamInfo, StreamSourceInfo, StreamState } from './stream-info.js';
 export { type GetMessageOptions, type PurgeOptions, Stream } from './stream.js';
-export { type StreamListOptions, Streams } from './streams.js';
+export { type StreamListOptions, streamPage, type StreamPageQuery, Streams } from './streams.js';

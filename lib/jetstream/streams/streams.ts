@@ -5,9 +5,12 @@ import {
   type CallOptions,
   inSteps,
   type JetStreamApi,
+  type ListPage,
+  listPage,
   validateFilter,
   validateStreamName,
   waitOf,
+  type WireListPage,
 } from '../api/index.js';
 import { streamInfo } from './stream-api.js';
 import type { StreamConfig } from './stream-config.js';
@@ -86,8 +89,27 @@ export class Streams {
   }
 }
 
-interface WirePage<T> {
-  readonly total?: number;
+/** Where a page of streams begins, and what it contains. */
+export interface StreamPageQuery {
+  /** The number of streams before it. */
+  readonly offset: number;
+  /** Only streams that listen on this subject, or on a subject that it matches. */
+  readonly subject?: string | undefined;
+}
+
+/** One page of the streams of an account, which the server sorts by name. */
+export async function streamPage(
+  api: JetStreamApi,
+  { offset, subject }: StreamPageQuery,
+  options: CallOptions,
+): Promise<ListPage<StreamInfo>> {
+  const body = { offset, subject };
+  const page = await api.call<WirePage<WireStreamInfo>>('STREAM.LIST', body, waitOf(options));
+  const streams = (page.streams ?? []).map((info) => decodeStreamInfo(info));
+  return listPage(offset, streams, page);
+}
+
+interface WirePage<T> extends WireListPage {
   readonly streams?: readonly T[] | null;
 }
 
