@@ -1,4 +1,4 @@
-import { count, filledText, numberFromPeer, rule } from '../../validation/index.js';
+import { count, filledText, numberFromPeer, resourceName, rule } from '../../validation/index.js';
 
 /** The parameters that several views and actions have. */
 export const CONNECTION = { connection: filledText };
@@ -53,3 +53,18 @@ export function pageOf({ after, limit }: { after?: string; limit?: string }): Pa
     limit: limit === undefined ? DEFAULT_ROWS : Number(limit),
   };
 }
+
+/** The longest name of a stream, in characters; longer ones would fill errors. */
+const LONGEST_NAME = 255;
+
+/** The name of a stream, consumer or bucket. */
+export const nameText = rule(
+  `a name of up to ${LONGEST_NAME} characters without spaces, ".", "*", ">", "/" and "\\"`,
+  (value) => typeof value === 'string' && value.length <= LONGEST_NAME && resourceName(value, '').length === 0,
+);
+
+/** A text that is searched. */
+export const searchText = rule(
+  `a text of 1 to ${LONGEST_NAME} characters`,
+  (value) => typeof value === 'string' && value !== '' && value.length <= LONGEST_NAME,
+);

@@ -1,0 +1,86 @@
+import { consumerPage, type StoredMessage, validateFilter } from '../../../jetstream/index.js';
+import { required, text } from '../../../validation/index.js';
+import type { ShownMessage } from '../../model/index.js';
+import type { Views } from '../answers.js';
+import type { BoardContext } from '../board-context.js';
+import { CONNECTION, nameText, PAGED, pageOf, searchText } from '../inputs.js';
+import { pageOfRows } from '../page-of-rows.js';
+import { readBackwards } from './backwards.js';
+import { consumerRow, streamDetails, streamRow } from './rows.js';
+import { listStreams } from './stream-list.js';
+
+const STREAM = { stream: required(nameText) };
+/** The oldest nats-server that reads several messages by one direct get. */
+const BATCHES_SINCE = '2.11.0';
+
+/** The views of streams, their consumers and their messages. */
+export function streamViews(
+  context: BoardContext,
+): Views<'streams' | 'stream' | 'consumers' | 'messages'> {
+  return {
+    streams: {
+      parameters: { ...PAGED, search: searchText },
+      async answer({ connection, search, ...page }, signal) {
+        const selection = search === undefined ? {} : { accepts: contains(search) };
+        const found = await listStreams(context.jetstream(connection), selection, pageOf(page), signal);
+        const { streams, next, total } = found;
+        return pageOfRows(streams.map(streamRow), next, search === undefined ? total : undefined);
+      },
+    },
+    stream: {
+      parameters: { ...CONNECTION, ...STREAM },
+      async answer({ connection, stream }, signal) {
+        const { cachedInfo } = await context.jetstream(connection).stream(stream, { signal });
+        return streamDetails(cachedInfo);
+      },
+    },
+    consumers: {
+      parameters: { ...PAGED, ...STREAM },
+      async answer({ connection, stream, ...page }, signal) {
+        const { api } = context.jetstream(connection);
+        const { after = 0, limit } = pageOf(page);
+        const { items, next, total } = await consumerPage(api, stream, after, { signal });
+        // The server sends more than a page has.
+        const rows = items.slice(0, limit).map(consumerRow);
+        return pageOfRows(rows, items.length > limit ? after + limit : next, total);
+      },
+    },
+    messages: {
+      parameters: { ...PAGED, ...STREAM, subject: text },
+      async answer({ connection, stream: name, subject, ...page }, signal) {
+        if (subject !== undefined) validateFilter(subject);
+        const jetstream = context.jetstream(connection);
+        const { after: below, limit } = pageOf(page);
+        const stream = await jetstream.stream(name, { signal });
+        const supportsBatches = jetstream.connection.supports(BATCHES_SINCE);
+        const query = { below, subject, limit };
+        const { messages, next } = await readBackwards(stream, query, supportsBatches, signal);
+        const rows = messages.map((message) => shownMessage(context, jetstream.connection.name, message));
+        const total = subject === undefined ? stream.cachedInfo.state.messages : undefined;
+        return pageOfRows(await Promise.all(rows), next, total);
+      },
+    },
+  };
+}
+
+async function shownMessage(
+  { payloads }: BoardContext,
+  connection: string,
+  { stream, subject, sequence, time, headers, data }: StoredMessage,
+): Promise<ShownMessage> {
+  const shown = await payloads.show({ connection, stream, subject, headers, data });
+  return {
+    stream,
+    sequence,
+    subject,
+    time: time.toISOString(),
+    headers: shown.headers,
+    payload: shown.payload,
+  };
+}
+
+/** Whether a name contains a text; upper and lower case are not distinguished. */
+function contains(search: string): (name: string) => boolean {
+  const wanted = search.toLowerCase();
+  return (name) => name.toLowerCase().includes(wanted);
+}
