@@ -1,0 +1,2 @@
+export { storeDownloads } from './store-downloads.js';
+export { storeViews } from './store-views.js';
