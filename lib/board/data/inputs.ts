@@ -21,7 +21,9 @@ export const sequenceNumber = count();
 export const timeText = rule(
   'a time according to ISO 8601, such as "2026-01-31T12:00:00.000Z"',
   (value) =>
-    typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(value) && !Number.isNaN(Date.parse(value)),
+    typeof value === 'string' &&
+    /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(value) &&
+    !Number.isNaN(Date.parse(value)),
 );
 
 const rowsText = rule(
@@ -60,7 +62,8 @@ const LONGEST_NAME = 255;
 /** The name of a stream, consumer or bucket. */
 export const nameText = rule(
   `a name of up to ${LONGEST_NAME} characters without spaces, ".", "*", ">", "/" and "\\"`,
-  (value) => typeof value === 'string' && value.length <= LONGEST_NAME && resourceName(value, '').length === 0,
+  (value) =>
+    typeof value === 'string' && value.length <= LONGEST_NAME && resourceName(value, '').length === 0,
 );
 
 /** A text that is searched. */

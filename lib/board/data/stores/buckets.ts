@@ -14,8 +14,7 @@ export interface BucketKind {
 export const BUCKET_KINDS: Readonly<Record<BucketRow['kind'], BucketKind>> = {
   'key-value': {
     subject: ALL_BUCKETS.subject,
-    bucketOf: (stream) =>
-      stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : undefined,
+    bucketOf: (stream) => (stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : undefined),
   },
   'object-store': { subject: ANY_BUCKET, bucketOf: bucketOfStream },
 };

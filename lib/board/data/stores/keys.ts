@@ -50,8 +50,7 @@ async function* lastRevisions(
     const some = candidates.slice(i, i + LOOKED_UP_AT_ONCE);
     const areLast = await Promise.all(some.map(isLast));
     for (const [index, message] of some.entries()) {
-      if (areLast[index])
-        yield { row: keyRow(prefix, message), sequence: message.metadata.streamSequence };
+      if (areLast[index]) yield { row: keyRow(prefix, message), sequence: message.metadata.streamSequence };
     }
   }
 }
@@ -61,7 +60,12 @@ function hasOnePerKey({ cachedInfo }: Stream): boolean {
 }
 
 /** Whether a subject has a message after a sequence. */
-async function hasMore(stream: Stream, subject: string, after: number, signal: AbortSignal): Promise<boolean> {
+async function hasMore(
+  stream: Stream,
+  subject: string,
+  after: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     await stream.getMessage(after + 1, { subject, signal });
     return true;

@@ -70,7 +70,9 @@ function objectRow({
     ...(pairs.length > 0 && {
       metadata: Object.fromEntries(pairs.map(([key, value]) => [short(key), short(value)])),
     }),
-    ...(link !== undefined && { link: link.name === undefined ? link.bucket : `${link.bucket}/${link.name}` }),
+    ...(link !== undefined && {
+      link: link.name === undefined ? link.bucket : `${link.bucket}/${link.name}`,
+    }),
   };
 }
 

@@ -56,7 +56,9 @@ export function storeViews(context: BoardContext): Views<'buckets' | 'keys' | 'e
         store.access.bucket.check(key);
         const history = await store.history(key, { signal });
         if (history.length === 0) throw new KeyNotFoundError(bucket, key);
-        const shown = history.toReversed().map((entry) => shownRevision(context, connection.name, store, entry));
+        const shown = history
+          .toReversed()
+          .map((entry) => shownRevision(context, connection.name, store, entry));
         return { bucket, key, revisions: await Promise.all(shown) };
       },
     },

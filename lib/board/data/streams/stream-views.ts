@@ -14,9 +14,7 @@ const STREAM = { stream: required(nameText) };
 const BATCHES_SINCE = '2.11.0';
 
 /** The views of streams, their consumers and their messages. */
-export function streamViews(
-  context: BoardContext,
-): Views<'streams' | 'stream' | 'consumers' | 'messages'> {
+export function streamViews(context: BoardContext): Views<'streams' | 'stream' | 'consumers' | 'messages'> {
   return {
     streams: {
       parameters: { ...PAGED, search: searchText },
