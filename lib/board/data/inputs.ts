@@ -3,16 +3,16 @@ import { count, filledText, numberFromPeer, resourceName, rule } from '../../val
 /** The parameters that several views and actions have. */
 export const CONNECTION = { connection: filledText };
 
-const SEQUENCE = { least: 1, most: Number.MAX_SAFE_INTEGER };
-const POSITION = { least: 0, most: Number.MAX_SAFE_INTEGER };
-const ROWS = { least: 1, most: 200 };
+/** The text of a whole number within bounds; larger numbers are refused, not cut to the bound. */
+function isWhole(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): boolean {
+  return (numberFromPeer(value, { least, most: Infinity }) ?? Infinity) <= most;
+}
+
+const MOST_ROWS = 200;
 const DEFAULT_ROWS = 50;
 
 /** A sequence or revision, as decimal text. */
-export const sequenceText = rule(
-  'a whole number, 1 or more',
-  (value) => typeof value === 'string' && numberFromPeer(value, SEQUENCE) !== undefined,
-);
+export const sequenceText = rule('a whole number, 1 or more', (value) => isWhole(value, 1));
 
 /** A sequence or revision, as a number. */
 export const sequenceNumber = count();
@@ -26,14 +26,10 @@ export const timeText = rule(
     !Number.isNaN(Date.parse(value)),
 );
 
-const rowsText = rule(
-  'a whole number from 1 to 200',
-  (value) => typeof value === 'string' && numberFromPeer(value, ROWS) !== undefined,
-);
+const rowsText = rule(`a whole number from 1 to ${MOST_ROWS}`, (value) => isWhole(value, 1, MOST_ROWS));
 
-const positionText = rule(
-  'the value "next" of the page before: a whole number',
-  (value) => typeof value === 'string' && numberFromPeer(value, POSITION) !== undefined,
+const positionText = rule('the value "next" of the page before: a whole number', (value) =>
+  isWhole(value, 0),
 );
 
 /** The parameters of a view in pages whose position is a number. */
@@ -50,8 +46,7 @@ export interface PageRange {
 /** The page that checked parameters select. */
 export function pageOf({ after, limit }: { after?: string; limit?: string }): PageRange {
   return {
-    // Larger numbers, which the rule accepts, are no positions: the server would not understand them.
-    after: after === undefined ? undefined : Math.min(Number(after), POSITION.most),
+    after: after === undefined ? undefined : Number(after),
     limit: limit === undefined ? DEFAULT_ROWS : Number(limit),
   };
 }
