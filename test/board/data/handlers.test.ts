@@ -120,7 +120,7 @@ describe('the view handlers', () => {
   it('asks the instances once for all readers, and not while nobody reads', async () => {
     const application = await start(shop());
     let asked = 0;
-    const counting = nc.subscribe('$SRV.STATS', { callback: () => asked++ });
+    const counting = nc.subscribe('$SRV.STATS', { callback: () => void asked++ });
     await nc.flush();
     const names = ['handlers', 'instances', 'flow', 'handlers'] as const;
     const [first] = await Promise.all([
