@@ -102,8 +102,8 @@ describe('the commands for handlers', () => {
       results: [{ id: 'this process' }],
     });
     expect(statusOf(application)).toBe('paused');
-    const [{ id = '' } = {}] = rowOf(await application.view('handlers'), ON_ORDER).instances;
-    await application.act('resume-handler', { handler: ON_ORDER, id });
+    const [here] = rowOf(await application.view('handlers'), ON_ORDER).instances;
+    await application.act('resume-handler', { handler: ON_ORDER, id: here?.id });
     expect(statusOf(application)).toBe('running');
   });
 
@@ -116,8 +116,9 @@ describe('the commands for handlers', () => {
     );
     await application.act('pause-handler', { handler: controlName });
     expect(statusOf(application, 'Prices.onPrice')).toBe('paused');
-    const [{ id = '' } = {}] = instances;
-    await application.act('resume-handler', { handler: controlName, id });
+    const [here] = instances;
+    expect(here?.id).toBe(idOf(application));
+    await application.act('resume-handler', { handler: controlName, id: here?.id });
     expect(statusOf(application, 'Prices.onPrice')).toBe('running');
   });
 

@@ -109,7 +109,7 @@ async function send(
       if (failure === undefined || !isMissing) failure = toError(error);
     }
   }
-  throw failure;
+  throw failure ?? new InstanceNotFoundError(to.name, to.id);
 }
 
 /** The connections to try, first that of this instance. */
