@@ -147,7 +147,7 @@ describe('the view flow', () => {
     const { edges, nodes } = await first.view('flow');
     const handlers = nodes.filter(({ label }) => label === 'Billing.onOrder');
     expect(handlers).toHaveLength(2);
-    // What the other service publishes is not known here.
+    // The publications of the other service are not known here.
     expect(edges.filter(({ kind }) => kind === 'publishes')).toHaveLength(1);
   });
 

@@ -201,7 +201,7 @@ describe('the commands for handlers', () => {
   it.each<[string, unknown]>([
     ['nothing', {}],
     ['a list', []],
-    ['a handler that is no text', { handler: 7 }],
+    ['a handler that is a number', { handler: 7 }],
     ['a handler that is a list', { service: 'shop', handler: [ON_ORDER] }],
     ['an empty handler', { handler: ' ' }],
     ['a service with a wildcard', { ...INPUT, service: '*' }],

@@ -117,7 +117,7 @@ describe('the view handlers', () => {
     expect(JSON.parse(JSON.stringify(view))).toEqual(view);
   });
 
-  it('asks the instances once for all readers, and not while nobody reads', async () => {
+  it('asks the instances once for all readers, and only while there are readers', async () => {
     const application = await start(shop());
     let asked = 0;
     const counting = nc.subscribe('$SRV.STATS', { callback: () => void asked++ });

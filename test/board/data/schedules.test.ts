@@ -107,7 +107,7 @@ describe.each(['2.15', '2.10'])('the schedules of the board on nats-server %s', 
   it.each<[string, unknown]>([
     ['no name', {}],
     ['an empty name', { name: ' ' }],
-    ['a name that is no text', { name: 7 }],
+    ['a name that is a number', { name: 7 }],
     ['a name of 1 MB', { name: 'x'.repeat(1_048_576) }],
     ['an unknown member', { name: 'year', at: 'now' }],
   ])('refuse %s', async (_, input) => {

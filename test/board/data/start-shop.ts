@@ -59,7 +59,7 @@ export function shop(control = true): Pick<JetStreamModuleOptions, 'discovery'> 
   return { discovery: { name: 'shop', version: '1.0.0', control } };
 }
 
-/** Starts an instance that handles orders; without the options of {@link shop}, it is no service. */
+/** Starts an instance that handles orders; only with those of {@link shop}, it is a service. */
 export function startShop(
   url: string,
   options: More['options'] = {},

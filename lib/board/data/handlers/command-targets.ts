@@ -18,7 +18,7 @@ export interface Command {
   readonly name: 'pause' | 'resume' | 'stop' | 'start';
   /** Its name for commands. */
   readonly handler: string;
-  /** Who sends it. */
+  /** The name of the sender. */
   readonly by: string | undefined;
   readonly signal: AbortSignal;
 }

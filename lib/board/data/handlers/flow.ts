@@ -43,7 +43,7 @@ function addHandler(graph: FlowGraph, row: HandlerRow): void {
   graph.edge({ from: handler, to, kind: 'dead-letters', count: buried });
 }
 
-/** What delivers the messages of a handler. */
+/** The kind of the node that delivers the messages of a handler. */
 function sourceKind({ consumer, controlName, form, source }: HandlerRow): FlowNode['kind'] {
   if (form === 'kv-watch' || form === 'object-watch') return 'bucket';
   // Patterns of core NATS have neither a consumer nor a name for commands.

@@ -55,7 +55,7 @@ export function instanceOf({ endpoints, id, name }: ServiceInstance, isSelf: boo
   return { service: name, id, isSelf, handlers: [...handlers.values()] };
 }
 
-/** What a handler has in common in all instances of its service. */
+/** Names a handler among those of one service; the same in all instances. */
 export function keyOf({
   connection,
   consumer = '',

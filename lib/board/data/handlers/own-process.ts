@@ -4,7 +4,7 @@ import { errorText } from '../../../reporting/index.js';
 import type { BoardSource } from '../board-source.js';
 import type { GatheredHandler, GatheredInstance } from './gathered.js';
 
-/** The id of the application that serves the board, if it is no service. */
+/** The id of the application that serves the board, without the option `discovery`. */
 const LOCAL_ID = 'this process';
 
 /** A service that this process is. */
