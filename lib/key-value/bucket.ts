@@ -4,7 +4,7 @@ import type { JetStreamService, StreamInfo, StreamOrigin } from '../jetstream/in
 import { errorText } from '../reporting/index.js';
 import { validateKey } from './key-names.js';
 
-/** What the names of the streams of buckets begin with. */
+/** The prefix of the names of the streams of buckets. */
 export const STREAM_PREFIX = 'KV_';
 
 /**

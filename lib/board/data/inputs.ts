@@ -37,7 +37,7 @@ export const PAGED = { ...CONNECTION, after: positionText, limit: rowsText };
 
 /** A page of a list. */
 export interface PageRange {
-  /** Where the page begins; `undefined` for the first page. */
+  /** The position at which the page begins; `undefined` for the first page. */
   readonly after: number | undefined;
   /** The maximum number of rows. */
   readonly limit: number;

@@ -7,7 +7,7 @@ export interface ListPage<Item> {
   readonly next: number | undefined;
 }
 
-/** What the pages of all lists have. */
+/** The members that the pages of all lists have. */
 export interface WireListPage {
   readonly total?: number;
   /** Names of items about which the servers of a cluster did not answer in time. */

@@ -89,7 +89,7 @@ export class Streams {
   }
 }
 
-/** Where a page of streams begins, and what it contains. */
+/** Selects a page of streams. */
 export interface StreamPageQuery {
   /** The number of streams before it. */
   readonly offset: number;

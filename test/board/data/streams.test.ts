@@ -377,7 +377,7 @@ describe('the commands of consumers', () => {
 
   it('reject if there is no such consumer or stream', async () => {
     const until = inAnHour();
-    const missing = { ...consumer, consumer: 'nobody' };
+    const missing = { ...consumer, consumer: 'missing' };
     await expect(data.act('pause-consumer', { ...missing, until })).rejects.toThrow(ConsumerNotFoundError);
     await expect(data.act('resume-consumer', missing)).rejects.toThrow(ConsumerNotFoundError);
     await expect(data.act('resume-consumer', { ...consumer, stream: 'NONE' })).rejects.toThrow();

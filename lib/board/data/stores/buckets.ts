@@ -8,7 +8,7 @@ export interface BucketKind {
   /** The subject that selects their streams, and possibly others. */
   readonly subject: string;
   /** The bucket of a stream; `undefined` if it is another stream. */
-  bucketOf(stream: string): string | undefined;
+  readonly bucketOf: (stream: string) => string | undefined;
 }
 
 export const BUCKET_KINDS: Readonly<Record<BucketRow['kind'], BucketKind>> = {

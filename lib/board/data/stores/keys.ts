@@ -14,7 +14,7 @@ const SIZE = { least: 0, most: Number.MAX_SAFE_INTEGER };
 
 /** Selects keys of a bucket. */
 export interface KeysQuery {
-  /** What the subjects of the bucket begin with. */
+  /** The prefix of the subjects of the bucket, before the key. */
   readonly prefix: string;
   /** Only keys that match. Default: all. */
   readonly filter: string | undefined;

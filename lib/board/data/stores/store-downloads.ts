@@ -39,7 +39,7 @@ export function storeDownloads(context: BoardContext): Downloads<'entry' | 'obje
   };
 }
 
-/** The chunks of an object. They are requested when they are read, because a file that nobody reads has no end. */
+/** The chunks of an object. They are requested when they are read, because a download that is not read (a HEAD request) would never end. */
 async function* contentOf(
   store: ObjectStore,
   name: string,

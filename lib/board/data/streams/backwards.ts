@@ -37,7 +37,7 @@ const GROWTH = 4;
 
 /**
  * Reads messages backwards. Servers only read forwards, so windows of sequences are read one after another, from the end
- * of the stream on. They grow while few messages match. What one call reads is bounded: it may find fewer messages than
+ * of the stream on. They grow while few messages match. One call reads a limited number of messages: it may find fewer messages than
  * `limit`, also none, although there are more.
  *
  * @param supportsBatches whether the server supports direct gets of several messages

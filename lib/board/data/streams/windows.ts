@@ -1,7 +1,7 @@
 import { MessageNotFoundError } from '../../../errors/index.js';
 import type { StoredMessage, Stream } from '../../../jetstream/index.js';
 
-/** What was read of the messages between two sequences. */
+/** The messages that were read between two sequences. */
 export interface Window {
   /** In the order of the stream. */
   readonly messages: readonly StoredMessage[];
