@@ -55,7 +55,9 @@ for (let round = 1; round <= ROUNDS; round++) {
   }
 }
 ratios.sort((a, b) => a - b);
-console.log(`median of ${ROUNDS} rounds of ${SECONDS} s: ${(ratios[Math.floor(ROUNDS / 2)] ?? NaN).toFixed(3)}`);
+console.log(
+  `median of ${ROUNDS} rounds of ${SECONDS} s: ${(ratios[Math.floor(ROUNDS / 2)] ?? NaN).toFixed(3)}`,
+);
 await connection.close();
 
 /** Publishes the same load for all instances, until the signal is aborted. */

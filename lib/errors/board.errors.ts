@@ -10,7 +10,9 @@ export class BoardJobNotFoundError extends JetStreamError {
     /** The id of the job. */
     readonly id: string,
   ) {
-    super(`The board has no job ${JSON.stringify(id)}: it was removed, or it ended more than seven days ago. Start it again.`);
+    super(
+      `The board has no job ${JSON.stringify(id)}: it was removed, or it ended more than seven days ago. Start it again.`,
+    );
   }
 }
 
@@ -26,6 +28,8 @@ export class BoardJobRunningError extends JetStreamError {
     /** The id of the instance that runs it. */
     readonly instance: string,
   ) {
-    super(`The job ${JSON.stringify(id)} runs in the instance ${JSON.stringify(instance)}. Stop it first, or wait until it ends.`);
+    super(
+      `The job ${JSON.stringify(id)} runs in the instance ${JSON.stringify(instance)}. Stop it first, or wait until it ends.`,
+    );
   }
 }

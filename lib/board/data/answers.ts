@@ -1,5 +1,11 @@
 import type { AllOptionsOf } from '../../validation/index.js';
-import type { BoardActionName, BoardActions, BoardDownloads, BoardViewName, BoardViews } from '../model/index.js';
+import type {
+  BoardActionName,
+  BoardActions,
+  BoardDownloads,
+  BoardViewName,
+  BoardViews,
+} from '../model/index.js';
 
 /** The views that the data side answers. */
 export type DataViewName = Exclude<BoardViewName, 'session' | 'events'>;
@@ -43,12 +49,3 @@ export interface Download<Name extends keyof BoardDownloads> {
 export type Views<Names extends DataViewName> = { readonly [Name in Names]: View<Name> };
 export type Actions<Names extends BoardActionName> = { readonly [Name in Names]: Action<Name> };
 export type Downloads<Names extends keyof BoardDownloads> = { readonly [Name in Names]: Download<Name> };
-
-/** The file with one payload. */
-export function fileOf(fileName: string, data: Uint8Array): BoardFile {
-  return { fileName, size: data.length, content: once(data) };
-}
-
-async function* once(data: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield await Promise.resolve(data);
-}

@@ -21,8 +21,12 @@ export class BoardContext {
     const found =
       name === undefined ? connections[0] : connections.find(({ connection }) => connection.name === name);
     if (found !== undefined) return found;
-    const wanted = name === undefined ? 'no connection is open' : `${shown(name)} is not the name of an open connection`;
+    const wanted =
+      name === undefined ? 'no connection is open' : `${shown(name)} is not the name of an open connection`;
     const names = connections.map(({ connection }) => JSON.stringify(connection.name)).join(', ');
-    throw new InvalidArgumentError('connection', connections.length === 0 ? wanted : `${wanted}; open are ${names}`);
+    throw new InvalidArgumentError(
+      'connection',
+      connections.length === 0 ? wanted : `${wanted}; open are ${names}`,
+    );
   }
 }

@@ -30,10 +30,7 @@ export class BoardData {
   private readonly downloads: Downloads<keyof BoardDownloads>;
   private readonly jobs: BoardJobs;
 
-  constructor(
-    source: BoardSource,
-    { payloads = {} }: { readonly payloads?: PayloadOptions | undefined },
-  ) {
+  constructor(source: BoardSource, { payloads = {} }: { readonly payloads?: PayloadOptions | undefined }) {
     const shown = new Payloads(payloads, (connection, stream) => source.codecsOf(connection, stream));
     const context = new BoardContext(source, shown);
     this.jobs = new BoardJobs(context);

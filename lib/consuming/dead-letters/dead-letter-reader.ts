@@ -1,4 +1,10 @@
-import { type CallOptions, type JetStreamService, messagesAfter, newestMessages, type StoredMessage } from '../../jetstream/index.js';
+import {
+  type CallOptions,
+  type JetStreamService,
+  messagesAfter,
+  newestMessages,
+  type StoredMessage,
+} from '../../jetstream/index.js';
 import { checkFilter, subjectsOf, toTest, type DeadLetterFilter } from './dead-letter-filter.js';
 import { DEAD_LETTER_STREAM } from './dead-letter-headers.js';
 import { DeadLetter } from './dead-letter.js';
@@ -46,7 +52,7 @@ export async function readNewest(
   };
   const { items: letters, next } = await newestMessages(
     stream,
-    { before: after, limit, subject, direct, since, until, pick },
+    { before: after === 0 ? undefined : after, limit, subject, direct, since, until, pick },
     options,
   );
   return { letters, next };

@@ -4,7 +4,12 @@ import { givenBytes } from '../../codecs/index.js';
 import { MessageHeaders } from '../../connection/index.js';
 import { InvalidArgumentError, ReplayRefusedError } from '../../errors/index.js';
 import type { RunningOperation } from '../../instruments/index.js';
-import { type CallOptions, type JetStreamService, type PubAck, withInstruments } from '../../jetstream/index.js';
+import {
+  type CallOptions,
+  type JetStreamService,
+  type PubAck,
+  withInstruments,
+} from '../../jetstream/index.js';
 import { shown } from '../../reporting/index.js';
 import { isReplyAllowed, optionsCheck } from '../../validation/index.js';
 import { REPLAY_HEADER } from './dead-letter-headers.js';
@@ -19,12 +24,17 @@ export interface EditedMessage {
   readonly headers?: MsgHdrs | undefined;
 }
 
-const checkMessage = optionsCheck<EditedMessage>('the edited message', { data: true, headers: true }, 'edited');
+const checkMessage = optionsCheck<EditedMessage>(
+  'the edited message',
+  { data: true, headers: true },
+  'edited',
+);
 
 /** @throws {@link InvalidArgumentError} */
 export function checkEdited(given: EditedMessage): EditedMessage {
   const { data, headers } = checkMessage(given);
-  if (givenBytes(data) === undefined) throw new InvalidArgumentError('data', `${shown(data)} is not a Uint8Array`);
+  if (givenBytes(data) === undefined)
+    throw new InvalidArgumentError('data', `${shown(data)} is not a Uint8Array`);
   if (headers === undefined) return { data };
   const copy = new MessageHeaders();
   for (const [name, values] of headers) {

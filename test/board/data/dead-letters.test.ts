@@ -88,7 +88,10 @@ describe('the view dead-letters', () => {
 
   it.each<[string, object]>([
     ['an unknown parameter', { sort: 'asc' }],
-    ['a parameter with the name of a prototype', JSON.parse('{"__proto__":{"x":1},"constructor":"x"}') as object],
+    [
+      'a parameter with the name of a prototype',
+      JSON.parse('{"__proto__":{"x":1},"constructor":"x"}') as object,
+    ],
     ['a limit of 0', { limit: '0' }],
     ['a limit above 200', { limit: '201x' }],
     ['a negative page', { after: '-1' }],
@@ -110,7 +113,10 @@ describe('the view dead-letters', () => {
   it(`has the first page of ${MANY} in less than 300 ms`, { timeout: 600_000 }, async () => {
     application = await startData(server.url);
     await store(
-      (index) => ({ consumer: index === 1_000 ? 'rare' : 'billing', handler: index === 5 ? 'Rare.one' : 'Billing.onOrder' }),
+      (index) => ({
+        consumer: index === 1_000 ? 'rare' : 'billing',
+        handler: index === 5 ? 'Rare.one' : 'Billing.onOrder',
+      }),
       MANY,
     );
     const timed = async (query: object): Promise<{ ms: number; rows: number; more: boolean }> => {
@@ -158,8 +164,18 @@ describe('the view dead-letter', () => {
   it.each<[string, unknown, string, string]>([
     ['HTML', '<script>alert(1)</script>', 'text', '<script>alert(1)</script>'],
     ['escape sequences', '\u001b[31m\u0000', 'text', '\u001b[31m\u0000'],
-    ['broken UTF-8', Buffer.from([0xc3, 0x28, 0xff]), 'base64', Buffer.from([0xc3, 0x28, 0xff]).toString('base64')],
-    ['a number with many digits', Buffer.from('{"id":12345678901234567890}'), 'json', '{"id":12345678901234567890}'],
+    [
+      'broken UTF-8',
+      Buffer.from([0xc3, 0x28, 0xff]),
+      'base64',
+      Buffer.from([0xc3, 0x28, 0xff]).toString('base64'),
+    ],
+    [
+      'a number with many digits',
+      Buffer.from('{"id":12345678901234567890}'),
+      'json',
+      '{"id":12345678901234567890}',
+    ],
     ['JSON with its spaces', Buffer.from('{ "a" : 1.0 }'), 'json', '{ "a" : 1.0 }'],
     ['nothing', new Uint8Array(0), 'text', ''],
   ])('shows %s as it is', async (_, data, form, content) => {
@@ -172,8 +188,13 @@ describe('the view dead-letter', () => {
 
   it('cuts large payloads between two characters', async () => {
     application = await startData(server.url, {}, { limit: 10 });
-    await store((index) => ({ data: Buffer.from(index === 0 ? 'ü'.repeat(100) : `a${'😀'.repeat(100)}`) }), 2);
-    const [first, second] = await Promise.all(['1', '2'].map((sequence) => application.view('dead-letter', { sequence })));
+    await store(
+      (index) => ({ data: Buffer.from(index === 0 ? 'ü'.repeat(100) : `a${'😀'.repeat(100)}`) }),
+      2,
+    );
+    const [first, second] = await Promise.all(
+      ['1', '2'].map((sequence) => application.view('dead-letter', { sequence })),
+    );
     expect(first?.message.payload).toMatchObject({ content: 'ü'.repeat(5), size: 200, truncated: true });
     expect(second?.message.payload).toMatchObject({ content: 'a😀😀', size: 401, truncated: true });
   });
@@ -183,33 +204,65 @@ describe('a mask', () => {
   const SECRET = 'card 4111';
 
   it('changes payload, headers and error, everywhere', async () => {
-    application = await startData(server.url, {}, {
-      mask: ({ error, headers, payload }) => ({
-        payload: { ...(payload as object), card: '***' },
-        headers: { ...headers, Card: '***' },
-        error: error?.replace(SECRET, '***'),
-      }),
-    });
-    await store(() => ({ data: { card: SECRET, id: 7 }, headers: { Card: SECRET }, error: `Error: ${SECRET}` }));
-    const texts = [await application.view('dead-letters'), await application.view('dead-letter', { sequence: '1' })];
+    application = await startData(
+      server.url,
+      {},
+      {
+        mask: ({ error, headers, payload }) => ({
+          payload: { ...(payload as object), card: '***' },
+          headers: { ...headers, Card: '***' },
+          error: error?.replace(SECRET, '***'),
+        }),
+      },
+    );
+    await store(() => ({
+      data: { card: SECRET, id: 7 },
+      headers: { Card: SECRET },
+      error: `Error: ${SECRET}`,
+    }));
+    const texts = [
+      await application.view('dead-letters'),
+      await application.view('dead-letter', { sequence: '1' }),
+    ];
     for (const shown of texts) {
       expect(JSON.stringify(shown)).not.toContain('4111');
       expect(JSON.stringify(shown)).toContain('***');
     }
-    expect(texts[1]).toMatchObject({ message: { payload: { masked: true, content: '{"card":"***","id":7}' } } });
+    expect(texts[1]).toMatchObject({
+      message: { payload: { masked: true, content: '{"card":"***","id":7}' } },
+    });
     expect(application.data.possibleActions()).not.toContain('edit-and-replay');
   });
 
   it.each<[string, () => unknown]>([
-    ['throws', () => { throw new Error('no'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('no'))],
     ['never answers', () => new Promise(() => undefined)],
     ['returns nothing', () => undefined],
     ['returns text', () => SECRET],
-    ['has an accessor that throws', () => ({ get payload() { throw new Error('no'); } })],
+    [
+      'has an accessor that throws',
+      () => ({
+        get payload() {
+          throw new Error('no');
+        },
+      }),
+    ],
     ['returns headers that are not ones', () => ({ payload: 'x', headers: 7 })],
     ['returns a function', () => ({ payload: () => SECRET })],
-    ['returns a value that has no JSON', () => { const loop: { loop?: unknown } = {}; loop.loop = loop; return { payload: loop }; }],
+    [
+      'returns a value that has no JSON',
+      () => {
+        const loop: { loop?: unknown } = {};
+        loop.loop = loop;
+        return { payload: loop };
+      },
+    ],
   ])('that %s hides the message', async (_, mask) => {
     application = await startData(server.url, {}, { mask: mask as () => object });
     await store(() => ({ data: SECRET, error: '' }));
@@ -291,10 +344,16 @@ describe('the actions of one dead letter', () => {
   it('edit base64, and payloads of other codecs', async () => {
     application = await startData(server.url, { feature: ORDERS, options: { codec: reversed } });
     await store((index) => ({ data: index === 0 ? { id: 1 } : Buffer.from([0xff, 0x00]) }), 2);
-    await application.act('edit-and-replay', { ...(await one()), payload: { form: 'base64', content: '/wA=' } });
+    await application.act('edit-and-replay', {
+      ...(await one()),
+      payload: { form: 'base64', content: '/wA=' },
+    });
     const { message } = await application.view('dead-letter', { sequence: '1' });
     expect(message.payload).toMatchObject({ form: 'json', content: '{"id":1}' });
-    await application.act('edit-and-replay', { ...(await one()), payload: { form: 'text', content: '{"id":2}' } });
+    await application.act('edit-and-replay', {
+      ...(await one()),
+      payload: { form: 'text', content: '{"id":2}' },
+    });
     expect(await stored()).toEqual([Buffer.from([0xff, 0x00]).toString(), '}2:"di"{']);
   });
 
@@ -305,11 +364,31 @@ describe('the actions of one dead letter', () => {
     ['another form', { payload: { form: 'hex', content: 'ff' } }, InvalidArgumentError],
     ['content that is no text', { payload: { form: 'text', content: 7 } }, InvalidArgumentError],
     ['unknown members', { payload: { form: 'text', content: '1', codec: 'x' } }, InvalidArgumentError],
-    ['headers that are an object', { payload: { form: 'text', content: '1' }, headers: { a: 'b' } }, InvalidArgumentError],
-    ['a header without values', { payload: { form: 'text', content: '1' }, headers: [['a', []]] }, InvalidArgumentError],
-    ['a header with a line break', { payload: { form: 'text', content: '1' }, headers: [['a', ['b\r\nc: d']]] }, InvalidArgumentError],
-    ['an instruction', { payload: { form: 'text', content: '1' }, headers: [['Nats-Rollup', ['all']]] }, InvalidArgumentError],
-    ['2 MB', { payload: { form: 'text', content: JSON.stringify('x'.repeat(2_000_000)) } }, PayloadTooLargeError],
+    [
+      'headers that are an object',
+      { payload: { form: 'text', content: '1' }, headers: { a: 'b' } },
+      InvalidArgumentError,
+    ],
+    [
+      'a header without values',
+      { payload: { form: 'text', content: '1' }, headers: [['a', []]] },
+      InvalidArgumentError,
+    ],
+    [
+      'a header with a line break',
+      { payload: { form: 'text', content: '1' }, headers: [['a', ['b\r\nc: d']]] },
+      InvalidArgumentError,
+    ],
+    [
+      'an instruction',
+      { payload: { form: 'text', content: '1' }, headers: [['Nats-Rollup', ['all']]] },
+      InvalidArgumentError,
+    ],
+    [
+      '2 MB',
+      { payload: { form: 'text', content: JSON.stringify('x'.repeat(2_000_000)) } },
+      PayloadTooLargeError,
+    ],
   ])('refuse to edit with %s', async (_, edit, error) => {
     application = await startData(server.url, { feature: ORDERS });
     await store(() => ({}));

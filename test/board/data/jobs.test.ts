@@ -40,8 +40,10 @@ const store = (count: number): Promise<void> =>
     consumer: index % 2 === 0 ? 'even' : 'odd',
     error: `Error: number ${index}`,
   }));
-const countOf = async (stream: string, jetstream: JetStreamService = application.jetstream): Promise<number> =>
-  (await (await jetstream.stream(stream)).info()).state.messages;
+const countOf = async (
+  stream: string,
+  jetstream: JetStreamService = application.jetstream,
+): Promise<number> => (await (await jetstream.stream(stream)).info()).state.messages;
 const job = (id: string, on = application): Promise<JobRow> => on.view('job', { id });
 const ended = (id: string, on = application): Promise<JobRow> =>
   eventually(
@@ -88,7 +90,9 @@ describe('a job', () => {
   });
 
   it('keeps what cannot be replayed, and says why', async () => {
-    await storeLetters(application.jetstream, 100, (index) => ({ subject: index % 10 === 0 ? 'unknown.x' : 'orders.x' }));
+    await storeLetters(application.jetstream, 100, (index) => ({
+      subject: index % 10 === 0 ? 'unknown.x' : 'orders.x',
+    }));
     const end = await ended((await application.act('replay-all', { selection: {} })).id);
     expect(end).toMatchObject({ state: 'done', done: 90, failed: 10, read: 100 });
     expect(end.lastError).toMatch(/^\d+: No stream answered a publish to "unknown\.x"/);
@@ -102,34 +106,40 @@ describe('a job', () => {
     expect(performance.now() - start).toBeGreaterThan(1_800);
   });
 
-  it(`replays ${MANY}, is stopped half-way, and is continued by another instance`, { timeout: 300_000 }, async () => {
-    await store(MANY);
-    await using other = await startData(server.url, { feature: ORDERS });
-    const { id } = await application.act('replay-all', { selection: {} });
-    const half = await eventually(
-      () => job(id, other),
-      ({ done }) => done >= MANY / 4,
-      120_000,
-    );
-    // The one that does not run it.
-    const stopped = await other.act('stop-job', { id });
-    expect(stopped).toMatchObject({ state: 'stopped', by: 'ada' });
-    expect(stopped.done).toBeGreaterThanOrEqual(half.done);
-    expect(stopped.done).toBeLessThan(MANY);
-    const left = await countOf('DEAD_LETTERS');
-    expect(left).toBe(MANY - stopped.done);
-    expect(await countOf('ORDERS')).toBe(stopped.done);
-    // Nothing goes on.
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    expect(await countOf('DEAD_LETTERS')).toBe(left);
-    const start = performance.now();
-    await other.act('continue-job', { id });
-    const end = await ended(id);
-    if (process.env.BOARD_MANY !== undefined)
-      process.stdout.write(`${end.done - stopped.done} replayed in ${Math.round(performance.now() - start)} ms\n`);
-    expect(end).toMatchObject({ state: 'done', done: MANY, read: MANY, failed: 0 });
-    expect([await countOf('DEAD_LETTERS'), await countOf('ORDERS')]).toEqual([0, MANY]);
-  });
+  it(
+    `replays ${MANY}, is stopped half-way, and is continued by another instance`,
+    { timeout: 300_000 },
+    async () => {
+      await store(MANY);
+      await using other = await startData(server.url, { feature: ORDERS });
+      const { id } = await application.act('replay-all', { selection: {} });
+      const half = await eventually(
+        () => job(id, other),
+        ({ done }) => done >= MANY / 4,
+        120_000,
+      );
+      // The one that does not run it.
+      const stopped = await other.act('stop-job', { id });
+      expect(stopped).toMatchObject({ state: 'stopped', by: 'ada' });
+      expect(stopped.done).toBeGreaterThanOrEqual(half.done);
+      expect(stopped.done).toBeLessThan(MANY);
+      const left = await countOf('DEAD_LETTERS');
+      expect(left).toBe(MANY - stopped.done);
+      expect(await countOf('ORDERS')).toBe(stopped.done);
+      // Nothing goes on.
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      expect(await countOf('DEAD_LETTERS')).toBe(left);
+      const start = performance.now();
+      await other.act('continue-job', { id });
+      const end = await ended(id);
+      if (process.env.BOARD_MANY !== undefined)
+        process.stdout.write(
+          `${end.done - stopped.done} replayed in ${Math.round(performance.now() - start)} ms\n`,
+        );
+      expect(end).toMatchObject({ state: 'done', done: MANY, read: MANY, failed: 0 });
+      expect([await countOf('DEAD_LETTERS'), await countOf('ORDERS')]).toEqual([0, MANY]);
+    },
+  );
 
   it('is interrupted when its application ends, and loses and repeats nothing', async () => {
     await store(4_000);
@@ -153,7 +163,13 @@ describe('a job', () => {
     // A job whose instance has ended without a word.
     const bucket = await application.keyValue.open<Record<string, unknown>>('jetstream-board');
     const entry = await bucket.getOrThrow(`job.${id}`);
-    await bucket.put(`job.${id}`, { ...entry.value, state: 'running', selection: {}, position: 0, run: randomUUID() });
+    await bucket.put(`job.${id}`, {
+      ...entry.value,
+      state: 'running',
+      selection: {},
+      position: 0,
+      run: randomUUID(),
+    });
     await expect(application.act('continue-job', { id })).rejects.toThrow(BoardJobRunningError);
     await expect(application.act('remove-job', { id })).rejects.toThrow(BoardJobRunningError);
     const now = Date.now();
@@ -161,7 +177,9 @@ describe('a job', () => {
     try {
       expect(await job(id)).toMatchObject({ state: 'interrupted' });
       await using other = await startData(server.url, { feature: ORDERS });
-      const both = await Promise.allSettled([application, other].map((each) => each.act('continue-job', { id })));
+      const both = await Promise.allSettled(
+        [application, other].map((each) => each.act('continue-job', { id })),
+      );
       expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
       vi.restoreAllMocks();
       expect(await ended(id)).toMatchObject({ state: 'done', done: 500 });

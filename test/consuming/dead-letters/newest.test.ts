@@ -44,7 +44,10 @@ describe.each(['2.15', '2.9'])('pages of the newest dead letters on nats-server 
   });
 
   /** All pages, and how many of them were shorter than the limit but not the last. */
-  async function pages(filter: DeadLetterFilter, limit: number): Promise<{ found: DeadLetter[]; short: number }> {
+  async function pages(
+    filter: DeadLetterFilter,
+    limit: number,
+  ): Promise<{ found: DeadLetter[]; short: number }> {
     const found: DeadLetter[] = [];
     let short = 0;
     for (let after: number | undefined = 0; after !== undefined;) {
@@ -71,7 +74,9 @@ describe.each(['2.15', '2.9'])('pages of the newest dead letters on nats-server 
   ])('have the reversed list of %s', async (_, filter, limit) => {
     const listed = await all(letters.list(filter));
     const { found } = await pages(filter, limit);
-    expect(found.map(({ sequence }) => sequence)).toEqual(listed.map(({ sequence }) => sequence).toReversed());
+    expect(found.map(({ sequence }) => sequence)).toEqual(
+      listed.map(({ sequence }) => sequence).toReversed(),
+    );
   });
 
   it('are bounded by times', async () => {
@@ -80,7 +85,9 @@ describe.each(['2.15', '2.9'])('pages of the newest dead letters on nats-server 
     const until = listed[2_000]?.time ?? new Date(0);
     const wanted = listed.filter(({ time }) => time >= since && time < until);
     const { found } = await pages({ since, until }, 120);
-    expect(found.map(({ sequence }) => sequence)).toEqual(wanted.map(({ sequence }) => sequence).toReversed());
+    expect(found.map(({ sequence }) => sequence)).toEqual(
+      wanted.map(({ sequence }) => sequence).toReversed(),
+    );
     expect((await pages({ until: new Date(0) }, 10)).found).toEqual([]);
     expect((await pages({ since: new Date(Date.now() + 60_000) }, 10)).found).toEqual([]);
   });

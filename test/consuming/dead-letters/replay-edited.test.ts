@@ -122,13 +122,18 @@ describe.each(['2.15', '2.9'])('replayEdited on nats-server %s', (version) => {
 
   it('keeps the dead letter if the message cannot be published', async () => {
     await store();
-    await expect(letters.replayEdited(1, { data: new Uint8Array(2_000_000) })).rejects.toThrow(PayloadTooLargeError);
+    await expect(letters.replayEdited(1, { data: new Uint8Array(2_000_000) })).rejects.toThrow(
+      PayloadTooLargeError,
+    );
     expect(await all(letters.list())).toHaveLength(1);
   });
 
-  it.each(['$JS.API.STREAM.DELETE.ORDERS', 'orders.*', '$KV.x.y'])('refuses the subject %s', async (subject) => {
-    await store({ subject });
-    await expect(letters.replayEdited(1, { data: bytes('x') })).rejects.toThrow(ReplayRefusedError);
-    expect(await all(letters.list())).toHaveLength(1);
-  });
+  it.each(['$JS.API.STREAM.DELETE.ORDERS', 'orders.*', '$KV.x.y'])(
+    'refuses the subject %s',
+    async (subject) => {
+      await store({ subject });
+      await expect(letters.replayEdited(1, { data: bytes('x') })).rejects.toThrow(ReplayRefusedError);
+      expect(await all(letters.list())).toHaveLength(1);
+    },
+  );
 });

@@ -673,9 +673,14 @@ export const features: Readonly<Record<string, Feature>> = {
     use: (user) =>
       onBoard(user, { readOnly: false }, async (board) => {
         const consumer = { stream: 'ORDERS', consumer: 'billing' };
-        await board.act('pause-consumer', { ...consumer, until: new Date(Date.now() + 60_000).toISOString() });
+        await board.act('pause-consumer', {
+          ...consumer,
+          until: new Date(Date.now() + 60_000).toISOString(),
+        });
         await board.act('resume-consumer', consumer);
-        const { rows } = (await board.get('api/dead-letters')) as { rows: { sequence: number; time: string }[] };
+        const { rows } = (await board.get('api/dead-letters')) as {
+          rows: { sequence: number; time: string }[];
+        };
         const [first, second] = rows.map(({ sequence, time }) => ({ sequence, time }));
         const payload = { form: 'text', content: '2' };
         await board.act('edit-and-replay', { ...first, payload });

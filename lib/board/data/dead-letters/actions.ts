@@ -1,6 +1,14 @@
 import type { DeadLetter, DeadLetters } from '../../../consuming/index.js';
 import { DeadLetterNotFoundError } from '../../../errors/index.js';
-import { type AllOptionsOf, isObject, ListOf, oneOf, required, requireValue, rule } from '../../../validation/index.js';
+import {
+  type AllOptionsOf,
+  isObject,
+  ListOf,
+  oneOf,
+  required,
+  requireValue,
+  rule,
+} from '../../../validation/index.js';
 import type { BoardActions } from '../../model/index.js';
 import type { Action, Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';

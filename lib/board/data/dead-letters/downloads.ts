@@ -1,7 +1,8 @@
 import { required } from '../../../validation/index.js';
-import { type BoardFile, type Downloads, fileOf } from '../answers.js';
+import type { BoardFile, Downloads } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
 import { CONNECTION, sequenceText } from '../inputs.js';
+import { wholeFile } from '../whole-file.js';
 
 /** The file with the payload of a dead letter. */
 export function deadLetterDownloads(context: BoardContext): Downloads<'dead-letter'> {
@@ -11,7 +12,7 @@ export function deadLetterDownloads(context: BoardContext): Downloads<'dead-lett
       async open({ connection: named, sequence }, signal): Promise<BoardFile> {
         const { name } = context.jetstream(named).connection;
         const { data } = await context.source.deadLetters(name).get(Number(sequence), { signal });
-        return fileOf(`dead-letter-${sequence}.bin`, data);
+        return wholeFile(`dead-letter-${sequence}.bin`, data);
       },
     },
   };

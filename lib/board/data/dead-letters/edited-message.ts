@@ -25,7 +25,10 @@ export interface EditOf {
  */
 export function editedMessage(payloads: Payloads, edit: EditOf): EditedMessage {
   if (payloads.isMasked) {
-    throw new InvalidArgumentError('payload', 'payloads are masked here, so they cannot be edited (option payloads.mask)');
+    throw new InvalidArgumentError(
+      'payload',
+      'payloads are masked here, so they cannot be edited (option payloads.mask)',
+    );
   }
   const { headers } = edit;
   return { data: dataOf(payloads, edit), ...(headers !== undefined && { headers: headersOf(headers) }) };
@@ -34,7 +37,8 @@ export function editedMessage(payloads: Payloads, edit: EditOf): EditedMessage {
 function dataOf(payloads: Payloads, { connection, letter, payload: { content, form } }: EditOf): Uint8Array {
   if (form === 'base64') {
     const data = Buffer.from(content, 'base64');
-    if (data.toString('base64') !== content) throw new InvalidArgumentError('payload.content', 'it is not base 64');
+    if (data.toString('base64') !== content)
+      throw new InvalidArgumentError('payload.content', 'it is not base 64');
     return data;
   }
   const raw = rawOf(connection, letter);

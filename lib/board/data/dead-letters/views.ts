@@ -6,6 +6,7 @@ import type { BoardViews, DeadLettersView, DeadLetterView } from '../../model/in
 import type { View, Views } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
 import { CONNECTION, PAGED, pageOf, sequenceText } from '../inputs.js';
+import { pageOfRows } from '../page-of-rows.js';
 import { rawOf, rowOf, rowWith } from './rows.js';
 import { filterOf, SELECTION } from './selection.js';
 import { deadLetterCount } from './total.js';
@@ -47,12 +48,8 @@ async function pageFor(
     context.source.deadLetters(name).page(filter, { ...range, order: 'newest', signal }),
     hasFilter || after !== undefined ? undefined : deadLetterCount(jetstream, signal),
   ]);
-  return {
-    rows: await Promise.all(letters.map((letter) => rowOf(letter, context.payloads, name))),
-    more: next !== undefined && letters.length < range.limit,
-    ...(next !== undefined && { next: String(next) }),
-    ...(total !== undefined && { total }),
-  };
+  const rows = await Promise.all(letters.map((letter) => rowOf(letter, context.payloads, name)));
+  return { ...pageOfRows(rows, next, total), more: next !== undefined && letters.length < range.limit };
 }
 
 function single(context: BoardContext): View<'dead-letter'> {

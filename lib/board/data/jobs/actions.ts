@@ -1,4 +1,12 @@
-import { count, filledText, isObject, type KnownOptions, required, requireValue, rule } from '../../../validation/index.js';
+import {
+  count,
+  filledText,
+  isObject,
+  type KnownOptions,
+  required,
+  requireValue,
+  rule,
+} from '../../../validation/index.js';
 import type { JobRow } from '../../model/index.js';
 import type { Actions } from '../answers.js';
 import type { BoardContext } from '../board-context.js';

@@ -67,7 +67,11 @@ export class BoardJobs {
       ...this.newRun(),
       ...(by !== undefined && { by }),
     };
-    return this.run(jetstream, { job, revision: await this.storeOf(jetstream).create(job), storedAt: new Date() });
+    return this.run(jetstream, {
+      job,
+      revision: await this.storeOf(jetstream).create(job),
+      storedAt: new Date(),
+    });
   }
 
   /**
@@ -80,7 +84,8 @@ export class BoardJobs {
     await this.runs.get(keyOf(jetstream, id))?.stop('stopped');
     let entry = await store.get(id);
     for (let left = STOP_WAIT; isRunning(entry) && left > 0; left -= STOP_STEP) {
-      if (entry.job.isStopWanted !== true) await ignoreConflict(store.save({ ...entry.job, isStopWanted: true }, entry.revision));
+      if (entry.job.isStopWanted !== true)
+        await ignoreConflict(store.save({ ...entry.job, isStopWanted: true }, entry.revision));
       await sleep(STOP_STEP);
       entry = await store.get(id);
     }
@@ -98,9 +103,18 @@ export class BoardJobs {
     this.requireIdle(jetstream, entry);
     if (entry.job.state === 'done') return jobRow(entry);
     const { endedAt: _, isStopWanted: __, ...former } = entry.job;
-    const job: StoredJob = { ...former, state: 'running', ...this.newRun(), ...(rate !== undefined && { rate }) };
+    const job: StoredJob = {
+      ...former,
+      state: 'running',
+      ...this.newRun(),
+      ...(rate !== undefined && { rate }),
+    };
     try {
-      return await this.run(jetstream, { job, revision: await store.save(job, entry.revision), storedAt: new Date() });
+      return await this.run(jetstream, {
+        job,
+        revision: await store.save(job, entry.revision),
+        storedAt: new Date(),
+      });
     } catch (error) {
       // Another instance was faster.
       if (isInstance(error, RevisionMismatchError)) throw new BoardJobRunningError(id, 'another one');

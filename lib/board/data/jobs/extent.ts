@@ -15,7 +15,8 @@ interface Extent {
 export async function extentOf(jetstream: JetStreamService, selection: DeadLetterSelection): Promise<Extent> {
   const stream = await jetstream.stream(DEAD_LETTER_STREAM);
   const { lastSequence, messages } = stream.cachedInfo.state;
-  if (selection.stream === undefined && selection.consumer === undefined) return { last: lastSequence, total: messages };
+  if (selection.stream === undefined && selection.consumer === undefined)
+    return { last: lastSequence, total: messages };
   // There is one subject for each consumer.
   const { state } = await stream.info({ subjectFilter: subjectsOf(filterOf(selection)) });
   const counts = Object.values(state.subjects ?? {});

@@ -64,7 +64,9 @@ export class JobRun {
   private async run(): Promise<void> {
     const { signal } = this.controller;
     const { slots, tools } = this.parts;
-    const interval = new Interval(SAVE_EVERY, () => void this.saves.run(() => this.saveProgress()), { keepsAlive: false });
+    const interval = new Interval(SAVE_EVERY, () => void this.saves.run(() => this.saveProgress()), {
+      keepsAlive: false,
+    });
     let result: Partial<StoredJob> = { state: 'done' };
     try {
       await slots.within(signal, () => work(this.job, this.progress, tools, signal));

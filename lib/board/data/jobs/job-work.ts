@@ -49,7 +49,11 @@ function isWholeConsumer({ rate, selection }: StoredJob): boolean {
   return rate === undefined && Object.values(rest).every((value) => value === undefined);
 }
 
-async function purge({ selection, until }: StoredJob, progress: JobProgress, { jetstream }: JobTools): Promise<void> {
+async function purge(
+  { selection, until }: StoredJob,
+  progress: JobProgress,
+  { jetstream }: JobTools,
+): Promise<void> {
   const stream = await jetstream.stream(DEAD_LETTER_STREAM);
   const purged = await stream.purge({ subject: subjectsOf(filterOf(selection)), sequence: until + 1 });
   progress.read(purged);
@@ -70,7 +74,10 @@ async function each(
   const pace = new Pace(job.rate);
   for (;;) {
     const { letters, next } = await patiently(signal, () =>
-      tools.letters.page({ stream, consumer, since, until: before }, { after: progress.position, limit: PAGE, signal }),
+      tools.letters.page(
+        { stream, consumer, since, until: before },
+        { after: progress.position, limit: PAGE, signal },
+      ),
     );
     const due = letters.filter(({ sequence }) => sequence <= until);
     await atOnce(due, progress, signal, async (letter) => {
@@ -164,10 +171,7 @@ async function search(
 }
 
 /** Repeats a reading while the server does not answer. */
-function patiently(
-  signal: AbortSignal,
-  read: () => Promise<DeadLetterPage>,
-): Promise<DeadLetterPage> {
+function patiently(signal: AbortSignal, read: () => Promise<DeadLetterPage>): Promise<DeadLetterPage> {
   let attempts = 0;
   return retry(read, {
     ...PATIENCE,

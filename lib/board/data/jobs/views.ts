@@ -10,7 +10,9 @@ export function jobViews(context: BoardContext, jobs: BoardJobs): Views<'jobs' |
   return {
     jobs: {
       parameters: CONNECTION,
-      answer: async ({ connection }, signal) => ({ rows: await jobs.list(context.jetstream(connection), signal) }),
+      answer: async ({ connection }, signal) => ({
+        rows: await jobs.list(context.jetstream(connection), signal),
+      }),
     },
     job: {
       parameters: { ...CONNECTION, id: required(jobId) },

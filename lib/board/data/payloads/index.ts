@@ -1,2 +1,7 @@
-export { type MaskedMessage, type MaskResult, PAYLOAD_OPTIONS, type PayloadOptions } from './payload-options.js';
+export {
+  type MaskedMessage,
+  type MaskResult,
+  PAYLOAD_OPTIONS,
+  type PayloadOptions,
+} from './payload-options.js';
 export { headersOf, Payloads, type RawMessage, type ShownParts } from './payloads.js';

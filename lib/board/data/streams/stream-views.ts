@@ -1,17 +1,23 @@
-import { consumerPage, type StoredMessage, validateFilter } from '../../../jetstream/index.js';
+import {
+  consumerPage,
+  newestMessages,
+  type StoredMessage,
+  validateFilter,
+} from '../../../jetstream/index.js';
 import { required, text } from '../../../validation/index.js';
 import type { ShownMessage } from '../../model/index.js';
 import type { Views } from '../answers.js';
 import type { BoardContext } from '../board-context.js';
 import { CONNECTION, nameText, PAGED, pageOf, searchText } from '../inputs.js';
 import { pageOfRows } from '../page-of-rows.js';
-import { readBackwards } from './backwards.js';
 import { consumerRow, streamDetails, streamRow } from './rows.js';
 import { listStreams } from './stream-list.js';
 
 const STREAM = { stream: required(nameText) };
 /** The oldest nats-server that reads several messages by one direct get. */
 const BATCHES_SINCE = '2.11.0';
+/** The filter for all subjects. */
+const ALL = '>';
 
 /** The views of streams, their consumers and their messages. */
 export function streamViews(context: BoardContext): Views<'streams' | 'stream' | 'consumers' | 'messages'> {
@@ -48,18 +54,20 @@ export function streamViews(context: BoardContext): Views<'streams' | 'stream' |
       async answer({ connection, stream: name, subject, ...page }, signal) {
         if (subject !== undefined) validateFilter(subject);
         const jetstream = context.jetstream(connection);
-        const { after: below, limit } = pageOf(page);
+        const { after: before, limit } = pageOf(page);
         const stream = await jetstream.stream(name, { signal });
-        const supportsBatches = jetstream.connection.supports(BATCHES_SINCE);
-        const query = { below, subject, limit };
-        const { messages, next } = await readBackwards(stream, query, supportsBatches, signal);
-        const rows = messages.map((message) => shownMessage(context, jetstream.connection.name, message));
+        const direct = stream.cachedInfo.config.allowDirect && jetstream.connection.supports(BATCHES_SINCE);
+        const query = { before, limit, direct, subject: subject ?? ALL, pick: unchanged };
+        const { items, next } = await newestMessages(stream, query, { signal });
+        const rows = items.map((message) => shownMessage(context, jetstream.connection.name, message));
         const total = subject === undefined ? stream.cachedInfo.state.messages : undefined;
         return pageOfRows(await Promise.all(rows), next, total);
       },
     },
   };
 }
+
+const unchanged = (message: StoredMessage): StoredMessage => message;
 
 async function shownMessage(
   { payloads }: BoardContext,
